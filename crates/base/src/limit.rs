@@ -1,0 +1,30 @@
+//! Every limit of the node by name. Each has a test at the limit and at limit + 1 where it is enforced.
+
+/// Largest request body after decoding, in bytes; also TAXII's `max_content_length` (100 MiB).
+pub const BODY_BYTES_MAX: usize = 100 * 1024 * 1024;
+/// Deepest nesting of a JSON document.
+pub const JSON_DEPTH_MAX: usize = 100;
+/// Largest single STIX object, in bytes (8 MiB).
+pub const OBJECT_BYTES_MAX: usize = 8 * 1024 * 1024;
+/// Longest STIX pattern, in bytes (1 MiB).
+pub const PATTERN_BYTES_MAX: usize = 1024 * 1024;
+/// Deepest nesting of parentheses and observation expressions in a pattern.
+pub const PATTERN_DEPTH_MAX: usize = 200;
+/// PCRE steps one MATCHES may take before the comparison counts as not true.
+pub const REGEX_STEPS_MAX: u32 = 100_000;
+/// Objects in one page unless the client asks for fewer.
+pub const PAGE_DEFAULT: usize = 1_000;
+/// Objects in one page at most, whatever the client asks for.
+pub const PAGE_MAX: usize = 5_000;
+/// Values in one look-up request.
+pub const LOOKUP_VALUES_MAX: usize = 10_000;
+/// Longest look-up value or search text, in bytes.
+pub const QUERY_BYTES_MAX: usize = 64 * 1024;
+/// Matches listed for one looked-up value.
+pub const LOOKUP_MATCHES_MAX: usize = 100;
+/// Longest name of a user, a collection or a token, in characters.
+pub const NAME_CHARS_MAX: usize = 250;
+/// Shortest password, in characters.
+pub const PASSWORD_CHARS_MIN: usize = 10;
+/// Longest password, in bytes.
+pub const PASSWORD_BYTES_MAX: usize = 1_024;

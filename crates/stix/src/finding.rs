@@ -1,0 +1,35 @@
+//! What an examination found: a code, the place, and a sentence.
+
+use std::borrow::Cow;
+use std::fmt;
+
+/// How much a finding weighs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Severity {
+    /// The specification says SHOULD (an error where a caller asks for strictness).
+    Warning,
+    /// The specification says MUST, but the bytes are still an object: kept with this finding, never acted on.
+    Error,
+    /// The bytes are not an object: refused even by a lenient store.
+    Fatal,
+}
+
+/// One finding about an object.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Finding {
+    /// How much it weighs.
+    pub severity: Severity,
+    /// Stable kebab-case code, e.g. `required-property`; `cresset explain CODE` tells more.
+    pub code: &'static str,
+    /// Where: dotted path with list indexes in brackets as in STIX selectors, e.g. `external_references.[0].url`; empty = the object.
+    pub path: String,
+    /// One lower-case sentence without full stop; values quoted, escaped and cut.
+    pub message: Cow<'static, str>,
+}
+
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let place = if self.path.is_empty() { "object" } else { &self.path };
+        write!(f, "{place}: {} [{}]", self.message, self.code)
+    }
+}

@@ -1,0 +1,1 @@
+//! STIX patterns: text to tree and back, and matching over observed data.
