@@ -9,6 +9,7 @@ pub mod finding;
 pub mod id;
 pub mod json;
 pub mod pattern;
+pub mod quote;
 pub mod timestamp;
 
 pub use finding::{Finding, Severity};
