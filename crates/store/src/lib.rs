@@ -1,1 +1,33 @@
-//! store
+//! The storage port: what the node asks of a backend, and the suite that every backend must pass.
+//!
+//! One trait per concern, all asked through [`Store`]. Reads take a [`handling::Viewer`] and answer within it; adding and
+//! deleting take a [`handling::Writer`]. One commit-ordered sequence per node gives every object in every collection its
+//! `date_added`: unique, in microseconds, strictly increasing in the order in which objects become visible.
+//!
+//! Architecture Invariant: no type of a backend appears here, and no other crate but the binary names a backend.
+
+mod accounts;
+mod error;
+mod objects;
+mod query;
+mod upkeep;
+
+pub use accounts::{
+    Accounts, CollectionRow, GrantRow, NewCollection, NewSession, NewToken, NewUser, SessionRow, TokenRow,
+    UserRow,
+};
+pub use error::{Fault, StoreError};
+pub use objects::{
+    Batch, Conflict, Deleted, Edge, Entry, Facts, Landed, LandedAs, Objects, PerObject, Sighting, StatusRow,
+    StatusState, Text,
+};
+pub use query::{
+    Direction, EdgeRow, Filter, Found, LookupRow, Manifest, ManifestRow, ObjectPage, Page, PageRequest,
+    PatternRow, SearchRequest, StoredObject, VersionPick, VersionRow,
+};
+pub use upkeep::{BackupReport, Check, Figures, Job, Upkeep};
+
+/// Everything a backend does.
+pub trait Store: Accounts + Objects + Upkeep {}
+
+impl<T: Accounts + Objects + Upkeep> Store for T {}

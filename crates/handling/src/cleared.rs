@@ -1,0 +1,237 @@
+//! The decisions of one node about its own users, and the proofs they hand out.
+
+use std::collections::BTreeSet;
+
+use crate::{Access, CollectionNo, Principal, Refusal, Role, Rule, Scope, UserNo};
+
+/// A value that a decision has released to the one who asked. Doors and tongues render nothing else.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cleared<T>(T);
+
+impl<T> Cleared<T> {
+    /// The released value.
+    pub const fn get(&self) -> &T {
+        &self.0
+    }
+
+    /// The released value, owned.
+    pub fn into_inner(self) -> T {
+        self.0
+    }
+
+    /// The same release in another form: the clearance covers what is derived from the value alone.
+    pub fn map<U>(self, derive: impl FnOnce(T) -> U) -> Cleared<U> {
+        Cleared(derive(self.0))
+    }
+}
+
+/// The proof that someone may read certain collections; every read of the store takes one and answers only within it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Viewer {
+    user: UserNo,
+    collections: BTreeSet<CollectionNo>,
+}
+
+impl Viewer {
+    /// Whose eyes these are: decides about objects that are for named persons (TLP:RED).
+    #[must_use]
+    pub const fn user(&self) -> UserNo {
+        self.user
+    }
+
+    /// The collections that may be read, none other.
+    #[must_use]
+    pub const fn collections(&self) -> &BTreeSet<CollectionNo> {
+        &self.collections
+    }
+
+    /// The decision for one object: is it in a readable collection and, when for named persons, is this one of them?
+    ///
+    /// The store's predicate must agree with this function; the conformance suite compares them.
+    #[must_use]
+    pub fn sees(&self, in_collections: &[CollectionNo], only_for: Option<&[UserNo]>) -> bool {
+        in_collections.iter().any(|no| self.collections.contains(no))
+            && only_for.is_none_or(|persons| persons.contains(&self.user))
+    }
+
+    /// Releases what a store answered to this viewer.
+    pub fn clear<T>(&self, answer: T) -> Cleared<T> {
+        Cleared(answer)
+    }
+}
+
+/// The proof that someone may add to and delete from one collection.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Writer {
+    user: UserNo,
+    collection: CollectionNo,
+}
+
+impl Writer {
+    /// Who writes.
+    #[must_use]
+    pub const fn user(&self) -> UserNo {
+        self.user
+    }
+
+    /// Where.
+    #[must_use]
+    pub const fn collection(&self) -> CollectionNo {
+        self.collection
+    }
+}
+
+/// What `principal` may do with `collection`: grants, narrowed by role and by the credential's scopes.
+#[must_use]
+pub fn access(principal: &Principal, collection: CollectionNo) -> Access {
+    let granted = principal.access.get(&collection).copied().unwrap_or(Access::NONE);
+    granted.and(Access { read: reads(principal), write: writes(principal) })
+}
+
+fn reads(principal: &Principal) -> bool {
+    let by_role =
+        [Role::Reader, Role::Analyst, Role::Approver, Role::Admin].iter().any(|role| principal.is(*role));
+    by_role && principal.can(Scope::Read)
+}
+
+fn writes(principal: &Principal) -> bool {
+    principal.is(Role::Analyst) && principal.can(Scope::Write)
+}
+
+/// The view over everything `principal` may read; may be empty.
+#[must_use]
+pub fn viewer(principal: &Principal) -> Viewer {
+    let readable = principal.access.keys().copied().filter(|no| access(principal, *no).read);
+    Viewer { user: principal.user, collections: readable.collect() }
+}
+
+/// The view over one collection.
+///
+/// # Errors
+/// `CollectionUnknown` when nothing at all is granted (answer as if it did not exist), `CollectionNotReadable` when only
+/// writing is.
+pub fn may_read(principal: &Principal, collection: CollectionNo) -> Result<Viewer, Refusal> {
+    known(principal, collection)?;
+    if access(principal, collection).read {
+        return Ok(Viewer { user: principal.user, collections: BTreeSet::from([collection]) });
+    }
+    Err(Refusal::new(
+        Rule::CollectionNotReadable,
+        "this collection may not be read with this account or token",
+    ))
+}
+
+/// The right to add to and delete from one collection.
+///
+/// # Errors
+/// `CollectionUnknown` when nothing at all is granted, `CollectionNotWritable` when only reading is.
+pub fn may_write(principal: &Principal, collection: CollectionNo) -> Result<Writer, Refusal> {
+    known(principal, collection)?;
+    if access(principal, collection).write {
+        return Ok(Writer { user: principal.user, collection });
+    }
+    Err(Refusal::new(
+        Rule::CollectionNotWritable,
+        "this collection may not be written with this account or token",
+    ))
+}
+
+fn known(principal: &Principal, collection: CollectionNo) -> Result<(), Refusal> {
+    if principal.access.get(&collection).is_some_and(|access| access.read || access.write) {
+        return Ok(());
+    }
+    Err(Refusal::new(Rule::CollectionUnknown, "no such collection"))
+}
+
+/// The right to manage people, tokens, collections and operation.
+///
+/// # Errors
+/// `RoleMissing` without the admin role, `ScopeMissing` when the credential lacks the admin scope.
+pub fn may_administer(principal: &Principal) -> Result<Cleared<UserNo>, Refusal> {
+    if !principal.is(Role::Admin) {
+        return Err(Refusal::new(Rule::RoleMissing, "this needs the admin role"));
+    }
+    if !principal.can(Scope::Admin) {
+        return Err(Refusal::new(Rule::ScopeMissing, "this needs a token with the admin scope"));
+    }
+    Ok(Cleared(principal.user))
+}
+
+/// The right to see metadata and refusals of everything, without content.
+///
+/// # Errors
+/// `RoleMissing` without the auditor role, `ScopeMissing` when the credential may not read.
+pub fn may_audit(principal: &Principal) -> Result<Cleared<UserNo>, Refusal> {
+    if !principal.is(Role::Auditor) {
+        return Err(Refusal::new(Rule::RoleMissing, "this needs the auditor role"));
+    }
+    if !principal.can(Scope::Read) {
+        return Err(Refusal::new(Rule::ScopeMissing, "this needs a token with the read scope"));
+    }
+    Ok(Cleared(principal.user))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+
+    fn principal(roles: &[Role], scopes: &[Scope], access: Access) -> Principal {
+        Principal {
+            user: UserNo(7),
+            name: "ann".into(),
+            roles: roles.iter().copied().collect(),
+            scopes: scopes.iter().copied().collect(),
+            access: BTreeMap::from([(CollectionNo(1), access)]),
+        }
+    }
+
+    const RW: Access = Access { read: true, write: true };
+
+    #[test]
+    fn grants_narrow_roles_and_never_widen_them() {
+        let reader = principal(&[Role::Reader], &Scope::ALL, RW);
+        assert!(may_read(&reader, CollectionNo(1)).is_ok());
+        assert_eq!(may_write(&reader, CollectionNo(1)).unwrap_err().rule, Rule::CollectionNotWritable);
+        let analyst = principal(&[Role::Analyst], &Scope::ALL, RW);
+        assert!(may_write(&analyst, CollectionNo(1)).is_ok());
+    }
+
+    #[test]
+    fn without_any_grant_a_collection_does_not_exist() {
+        let analyst = principal(&[Role::Analyst], &Scope::ALL, RW);
+        assert_eq!(may_read(&analyst, CollectionNo(2)).unwrap_err().rule, Rule::CollectionUnknown);
+        assert_eq!(may_write(&analyst, CollectionNo(2)).unwrap_err().rule, Rule::CollectionUnknown);
+    }
+
+    #[test]
+    fn half_a_grant_is_known_but_refused() {
+        let analyst = principal(&[Role::Analyst], &Scope::ALL, Access { read: false, write: true });
+        assert_eq!(may_read(&analyst, CollectionNo(1)).unwrap_err().rule, Rule::CollectionNotReadable);
+        assert!(viewer(&analyst).collections().is_empty());
+    }
+
+    #[test]
+    fn a_token_narrows_its_user() {
+        let reading = principal(&[Role::Analyst, Role::Admin], &[Scope::Read], RW);
+        assert!(may_write(&reading, CollectionNo(1)).is_err());
+        assert_eq!(may_administer(&reading).unwrap_err().rule, Rule::ScopeMissing);
+    }
+
+    #[test]
+    fn auditors_and_contacts_read_no_content() {
+        for role in [Role::Auditor, Role::Contact] {
+            assert!(may_read(&principal(&[role], &Scope::ALL, RW), CollectionNo(1)).is_err());
+        }
+    }
+
+    #[test]
+    fn red_is_for_the_named() {
+        let view = viewer(&principal(&[Role::Reader], &Scope::ALL, RW));
+        assert!(view.sees(&[CollectionNo(1)], None));
+        assert!(view.sees(&[CollectionNo(1)], Some(&[UserNo(7)])));
+        assert!(!view.sees(&[CollectionNo(1)], Some(&[UserNo(8)])));
+        assert!(!view.sees(&[CollectionNo(2)], None));
+    }
+}

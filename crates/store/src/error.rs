@@ -1,0 +1,74 @@
+//! What can go wrong under the port, and whose fault it is.
+
+/// Whose fault an error is: decides status, exit code and log level.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// The one who asked.
+    Caller,
+    /// The machine or its operator: disk full, unreadable file, wrong directory.
+    Operator,
+    /// We.
+    Ours,
+}
+
+/// A failed request to the store. Nothing of the request has been stored.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The thing asked for is not there, or not for the one who asked: the two answer alike.
+    #[error("no such {what}")]
+    NotFound {
+        /// What kind of thing.
+        what: &'static str,
+    },
+    /// The name is taken.
+    #[error("{what} {name:?} exists already")]
+    Exists {
+        /// What kind of thing.
+        what: &'static str,
+        /// Its name.
+        name: String,
+    },
+    /// A cursor this store did not make, or made for another question.
+    #[error("the cursor does not belong to this question: start again without it")]
+    BadCursor,
+    /// The store is full or may not write: reads go on, writes wait for the operator.
+    #[error("the store is read-only for now: {reason}")]
+    ReadOnly {
+        /// What the operating system said.
+        reason: String,
+    },
+    /// Another process holds the directory.
+    #[error("{path} is in use by another process")]
+    Busy {
+        /// The directory.
+        path: String,
+    },
+    /// The directory or database cannot be opened, or is not ours, or is newer than this program.
+    #[error("cannot open {path}: {reason}")]
+    CannotOpen {
+        /// The directory or database.
+        path: String,
+        /// Why.
+        reason: String,
+    },
+    /// Stored data is damaged.
+    #[error("stored data is damaged: {0}; run `cresset doctor`")]
+    Damaged(String),
+    /// The backend failed in a way that is none of the above.
+    #[error("the store failed: {0}")]
+    Backend(String),
+}
+
+impl StoreError {
+    /// Whose fault it is.
+    #[must_use]
+    pub const fn fault(&self) -> Fault {
+        match self {
+            Self::NotFound { .. } | Self::Exists { .. } | Self::BadCursor => Fault::Caller,
+            Self::ReadOnly { .. } | Self::Busy { .. } | Self::CannotOpen { .. } | Self::Damaged(_) => {
+                Fault::Operator
+            }
+            Self::Backend(_) => Fault::Ours,
+        }
+    }
+}

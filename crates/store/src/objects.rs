@@ -1,0 +1,264 @@
+//! Objects going in, coming out, and going away.
+
+use async_trait::async_trait;
+use base::Micros;
+use bytes::Bytes;
+use handling::{CollectionNo, UserNo, Viewer, Writer};
+use index::Term;
+use stix::ObjectId;
+
+use crate::{
+    Direction, EdgeRow, Filter, Found, LookupRow, Manifest, ObjectPage, PageRequest, PatternRow,
+    SearchRequest, StoreError, StoredObject, VersionRow,
+};
+
+/// What the store needs to know of an object besides its bytes. Taken from a `stix::Valid`, never made up.
+#[derive(Clone, Debug)]
+pub struct Facts {
+    /// Identifier.
+    pub id: ObjectId,
+    /// `2.1` (or `2.0` for objects kept as they came).
+    pub spec_version: &'static str,
+    /// `created` as written, where the type has it.
+    pub created: Option<String>,
+    /// `modified` as written; for marking definitions `created`; `None` for observables: their version is their `date_added`.
+    pub modified: Option<String>,
+    /// Byte-ordered form of `created` ([`stix::Timestamp::sort_key`]).
+    pub created_key: Option<String>,
+    /// Byte-ordered form of `modified` as above.
+    pub modified_key: Option<String>,
+    /// `created_by_ref`.
+    pub creator: Option<String>,
+    /// `revoked`.
+    pub revoked: bool,
+    /// From when on the object says nothing any more (`valid_until` of an indicator), if it says so.
+    pub expires: Option<Micros>,
+    /// `confidence`, 0 to 100.
+    pub confidence: Option<u8>,
+    /// SHA-256 of the exact bytes.
+    pub digest: [u8; 32],
+    /// Digest of the content, insensitive to member order and white space: equal = the same assertion.
+    pub content_digest: [u8; 32],
+    /// Name, or pattern, or value: one line a person recognises the object by.
+    pub label: String,
+    /// Findings of the examination as a JSON list, when there are any. An object with findings is never acted on.
+    pub findings: Option<String>,
+    /// Effective TLP of the object as a whole: 0 clear, 1 green, 2 amber, 3 amber+strict, 4 red; `None` = unmarked.
+    pub tlp: Option<u8>,
+}
+
+/// A reference from an object to another: `relationship` objects give one edge of their own kind besides.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Edge {
+    /// Where the reference stands (`created_by_ref`, `object_refs`), or the `relationship_type`.
+    pub name: String,
+    /// The object the edge starts at; `None` = the object it stands in.
+    pub source: Option<String>,
+    /// The object the edge ends at; it may be unknown here, and may arrive later.
+    pub target: String,
+}
+
+/// Text for full-text search, already cut into words as [`index`] does (folded, Chinese as bigrams).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Text(pub String);
+
+/// What a sighting says: how often, and of what.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sighting {
+    /// `sighting_of_ref`.
+    pub of: String,
+    /// `count`, 1 where absent; 0 says "not seen".
+    pub count: i64,
+    /// `last_seen`, where given.
+    pub last_seen: Option<Micros>,
+}
+
+/// One object to be stored, with everything derived from it.
+#[derive(Clone, Debug)]
+pub struct Entry {
+    /// Facts.
+    pub facts: Facts,
+    /// The exact bytes.
+    pub bytes: Bytes,
+    /// Index terms.
+    pub terms: Vec<Term>,
+    /// References.
+    pub edges: Vec<Edge>,
+    /// Searchable text.
+    pub text: Text,
+    /// The STIX pattern when this is an indicator with a parsable one: for "which patterns would have matched".
+    pub pattern: Option<String>,
+    /// When this is a sighting.
+    pub sighting: Option<Sighting>,
+    /// For named persons only (TLP:RED): these and none other; `None` = for all who read the collection.
+    pub only_for: Option<Vec<UserNo>>,
+}
+
+/// A version conflict: the same id and `modified` with other content. The first stays; the second is refused.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Conflict {
+    /// What is wrong, in one sentence.
+    pub reason: String,
+    /// Stable code: `version-conflict`, `revoked-already`, `creator-changed`, `created-changed`.
+    pub code: &'static str,
+}
+
+/// How one object landed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum LandedAs {
+    /// The first version this collection holds.
+    Accepted,
+    /// The same content was here already; its `date_added` is unchanged.
+    Known,
+    /// A version newer than the latest here.
+    Newer,
+    /// A version older than the latest here; kept, the latest stays.
+    Older,
+    /// Not stored.
+    Refused(Conflict),
+}
+
+/// The outcome for one object of a batch, in the batch's order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Landed {
+    /// How.
+    pub how: LandedAs,
+    /// The object's `date_added` in the collection (the old one when `Known`); `None` when refused.
+    pub added: Option<Micros>,
+}
+
+/// Objects to be stored in one commit.
+#[derive(Debug)]
+pub struct Batch {
+    /// The right to write, and where.
+    pub writer: Writer,
+    /// The present moment.
+    pub at: Micros,
+    /// The objects in order of arrival.
+    pub entries: Vec<Entry>,
+    /// The status resource to write in the same commit, when the door wants one: its id, and per-object results that were
+    /// known before the commit (objects refused by examination), to which the commit's own are added.
+    pub status: Option<(String, Vec<PerObject>)>,
+}
+
+/// One line of a status resource.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PerObject {
+    /// Object id as far as known; a refused object may have none.
+    pub id: String,
+    /// Version as TAXII tells it.
+    pub version: String,
+    /// Why it failed, or what there is to say; `None` = success without remark.
+    pub message: Option<String>,
+    /// How it ended.
+    pub state: StatusState,
+}
+
+/// How an object of a status stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StatusState {
+    /// Stored (or known already).
+    Success,
+    /// Not stored.
+    Failure,
+    /// Not decided yet.
+    Pending,
+}
+
+/// A status resource. Private to its poster.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StatusRow {
+    /// Its id.
+    pub id: String,
+    /// Who posted.
+    pub user: UserNo,
+    /// When the request came.
+    pub requested: Micros,
+    /// Every object of the request.
+    pub objects: Vec<PerObject>,
+}
+
+/// What a deletion took away.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Deleted {
+    /// Versions removed from the collection.
+    pub versions: u64,
+}
+
+/// Objects in collections.
+#[async_trait]
+pub trait Objects: Send + Sync {
+    /// Stores a batch: bytes, terms, edges, text, `date_added` and status in one durable commit. When this returns `Ok`,
+    /// everything survives a crash; when it returns an error, nothing was stored. Answers in the batch's order.
+    async fn add(&self, batch: Batch) -> Result<Vec<Landed>, StoreError>;
+    /// Removes an object, or the versions a filter picks, from one collection. `NotFound` when there is none.
+    async fn delete(&self, writer: &Writer, id: &str, filter: &Filter) -> Result<Deleted, StoreError>;
+
+    /// A page of objects of one collection, in order of `date_added`, as stored bytes.
+    async fn page(
+        &self,
+        viewer: &Viewer,
+        collection: CollectionNo,
+        request: &PageRequest,
+    ) -> Result<ObjectPage, StoreError>;
+    /// The same page as a manifest.
+    async fn manifest(
+        &self,
+        viewer: &Viewer,
+        collection: CollectionNo,
+        request: &PageRequest,
+    ) -> Result<Manifest, StoreError>;
+    /// All versions of one object in one collection, newest last, paged like the rest. `NotFound` when there is none.
+    async fn versions(
+        &self,
+        viewer: &Viewer,
+        collection: CollectionNo,
+        id: &str,
+        request: &PageRequest,
+    ) -> Result<Manifest, StoreError>;
+    /// One object from anywhere the viewer may look: the latest version, or the one whose text is `version`.
+    async fn object(
+        &self,
+        viewer: &Viewer,
+        id: &str,
+        version: Option<&str>,
+    ) -> Result<StoredObject, StoreError>;
+    /// History of one object over all collections of the viewer, oldest first.
+    async fn history(&self, viewer: &Viewer, id: &str) -> Result<Vec<VersionRow>, StoreError>;
+    /// A status resource; `NotFound` unless `user` posted it.
+    async fn status(&self, user: UserNo, id: &str) -> Result<StatusRow, StoreError>;
+
+    /// Objects found by exact terms: for each given fingerprint in order, the matches the viewer may see (newest first).
+    async fn look_up(
+        &self,
+        viewer: &Viewer,
+        terms: &[index::Fingerprint],
+    ) -> Result<Vec<Vec<LookupRow>>, StoreError>;
+    /// Address indicators and observables inside a range: inclusive ends, IPv4 mapped into IPv6 space (16 bytes).
+    async fn in_range(
+        &self,
+        viewer: &Viewer,
+        low: [u8; 16],
+        high: [u8; 16],
+    ) -> Result<Vec<LookupRow>, StoreError>;
+    /// Full-text search over the latest versions, newest first.
+    async fn search(&self, viewer: &Viewer, request: &SearchRequest) -> Result<Found, StoreError>;
+    /// Edges of an object in one direction: relationships and plain references, by name, then newest first, paged by cursor.
+    async fn edges(
+        &self,
+        viewer: &Viewer,
+        id: &str,
+        direction: Direction,
+        page: (usize, Option<String>),
+    ) -> Result<(Vec<EdgeRow>, Option<String>), StoreError>;
+    /// Patterns of current indicators (latest version, not revoked, not expired at `now`, without findings), after `after`.
+    async fn patterns(
+        &self,
+        viewer: &Viewer,
+        now: Micros,
+        after: i64,
+        limit: usize,
+    ) -> Result<Vec<PatternRow>, StoreError>;
+    /// How often an object was sighted, as far as the viewer may know: (sightings, sum of counts, last seen).
+    async fn sightings(&self, viewer: &Viewer, id: &str) -> Result<(u64, i64, Option<Micros>), StoreError>;
+}

@@ -1,0 +1,199 @@
+//! Questions to the store and the shapes of its answers.
+
+use base::Micros;
+use bytes::Bytes;
+
+/// Which versions a filter picks. The parts combine as OR; `all` includes every other.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum VersionPick {
+    /// The latest by `modified` in the collection: the default.
+    Last,
+    /// The earliest by `modified`.
+    First,
+    /// Every version.
+    All,
+    /// The version with this moment, in the form of [`stix::Timestamp::sort_key`].
+    Exact(String),
+}
+
+/// TAXII's match filters: values of one field combine as OR, fields as AND; an empty list filters nothing.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Filter {
+    /// Object ids.
+    pub ids: Vec<String>,
+    /// Object types.
+    pub types: Vec<String>,
+    /// Versions; empty = `Last`.
+    pub versions: Vec<VersionPick>,
+    /// Specification versions; empty = the latest the object is held in.
+    pub spec_versions: Vec<String>,
+}
+
+/// One page of one filtered list.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PageRequest {
+    /// Only what was added after this moment (exclusive).
+    pub added_after: Option<Micros>,
+    /// Most objects in the page; the backend never gives more than `base::limit::PAGE_MAX`.
+    pub limit: usize,
+    /// Where to go on: the `next` of an earlier answer to the same question.
+    pub next: Option<String>,
+    /// Filters.
+    pub filter: Filter,
+}
+
+/// What every page tells besides its rows.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Page {
+    /// Where to go on; `None` when nothing remains.
+    pub next: Option<String>,
+    /// `date_added` of the first row.
+    pub first_added: Option<Micros>,
+    /// `date_added` of the last row.
+    pub last_added: Option<Micros>,
+}
+
+/// A page of objects: the concatenation of stored bytes.
+#[derive(Clone, Debug, Default)]
+pub struct ObjectPage {
+    /// Cursor and dates.
+    pub page: Page,
+    /// How many objects there are.
+    pub count: usize,
+    /// The objects' exact bytes, separated by commas: the inside of a JSON list.
+    pub objects: Bytes,
+}
+
+/// One line of a manifest.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ManifestRow {
+    /// Object id.
+    pub id: String,
+    /// When it was added to the collection.
+    pub added: Micros,
+    /// Version as TAXII tells it: `modified`, else `created`, as the producer wrote it; else `added` in TAXII's form.
+    pub version: String,
+    /// `2.0` or `2.1`.
+    pub spec_version: String,
+}
+
+/// A page of a manifest.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Manifest {
+    /// Cursor and dates.
+    pub page: Page,
+    /// Rows in order of `added`.
+    pub rows: Vec<ManifestRow>,
+}
+
+/// One stored object with what the node knows of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoredObject {
+    /// Object id.
+    pub id: String,
+    /// Version as TAXII tells it.
+    pub version: String,
+    /// The exact bytes.
+    pub bytes: Bytes,
+    /// When it was first added to a collection the viewer may see.
+    pub added: Micros,
+    /// Ids of the collections of the viewer that hold it.
+    pub collections: Vec<String>,
+    /// Whether the latest version is revoked.
+    pub revoked: bool,
+    /// From when on it says nothing any more.
+    pub expires: Option<Micros>,
+    /// Findings as a JSON list.
+    pub findings: Option<String>,
+    /// As in [`crate::Facts::tlp`].
+    pub tlp: Option<u8>,
+}
+
+/// One version in an object's history.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct VersionRow {
+    /// Version as TAXII tells it.
+    pub version: String,
+    /// Collection id.
+    pub collection: String,
+    /// When it was added there.
+    pub added: Micros,
+    /// Whether this version revokes the object.
+    pub revoked: bool,
+    /// SHA-256 of its bytes.
+    pub digest: [u8; 32],
+}
+
+/// One object found by a term.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LookupRow {
+    /// Object id.
+    pub id: String,
+    /// One line a person recognises it by.
+    pub label: String,
+    /// Whether it is revoked.
+    pub revoked: bool,
+    /// From when on it says nothing any more.
+    pub expires: Option<Micros>,
+    /// `confidence`.
+    pub confidence: Option<u8>,
+    /// When it was added (latest version).
+    pub added: Micros,
+}
+
+/// A full-text question.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SearchRequest {
+    /// Words as [`index`] cuts them; all must occur.
+    pub words: Vec<String>,
+    /// Whether the last word may go on (search as you type).
+    pub open_ended: bool,
+    /// Only these types; empty = all.
+    pub types: Vec<String>,
+    /// Most rows.
+    pub limit: usize,
+    /// Where to go on.
+    pub next: Option<String>,
+}
+
+/// A page of search results.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Found {
+    /// Rows, newest first.
+    pub rows: Vec<LookupRow>,
+    /// Where to go on.
+    pub next: Option<String>,
+}
+
+/// Which way an edge is looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Direction {
+    /// From the object to others.
+    Outward,
+    /// From others to the object.
+    Inward,
+}
+
+/// One edge of an object.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EdgeRow {
+    /// Relationship type, or the property the reference stands in.
+    pub name: String,
+    /// The object at the other end.
+    pub other: String,
+    /// A line to recognise it by; `None` when it is not held here, or not for this viewer.
+    pub other_label: Option<String>,
+    /// The relationship object, for edges that are objects themselves.
+    pub through: Option<String>,
+}
+
+/// One current indicator's pattern.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PatternRow {
+    /// Place in the list: ask for more after the last one seen.
+    pub row: i64,
+    /// Indicator id.
+    pub id: String,
+    /// The pattern's text.
+    pub pattern: String,
+}

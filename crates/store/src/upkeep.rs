@@ -1,0 +1,89 @@
+//! Figures, checks, backup, jobs.
+
+use std::path::Path;
+
+use async_trait::async_trait;
+use base::Micros;
+use handling::Viewer;
+use index::FingerprintKey;
+
+use crate::StoreError;
+
+/// How much there is, as far as a viewer may know (or in all, for metrics and `doctor`).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Figures {
+    /// Objects (ids).
+    pub objects: u64,
+    /// Versions.
+    pub versions: u64,
+    /// Objects by type, most frequent first.
+    pub by_type: Vec<(String, u64)>,
+    /// Collections.
+    pub collections: u64,
+    /// Bytes on disk (only where no viewer asks).
+    pub disk_bytes: u64,
+}
+
+/// One line of `doctor`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Check {
+    /// What was checked.
+    pub name: &'static str,
+    /// Whether it is as it should be.
+    pub ok: bool,
+    /// What was found, and what to do when it is not.
+    pub detail: String,
+}
+
+/// What a backup holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BackupReport {
+    /// Bytes written.
+    pub bytes: u64,
+    /// SHA-256 of the file.
+    pub digest: [u8; 32],
+    /// Objects in it.
+    pub objects: u64,
+    /// Position in the commit order.
+    pub sequence: i64,
+}
+
+/// A long job's memory: where a `pull` goes on after an interruption.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Job {
+    /// Name: what it does, on what.
+    pub name: String,
+    /// The job's own state, JSON.
+    pub state: String,
+    /// When it last wrote.
+    pub at: Micros,
+}
+
+/// Running the store.
+#[async_trait]
+pub trait Upkeep: Send + Sync {
+    /// The key of this store's fingerprints.
+    fn fingerprint_key(&self) -> FingerprintKey;
+    /// The latest `date_added` given out anywhere; rises with each commit that adds. Cheap: kept in memory.
+    fn last_added(&self) -> Micros;
+    /// Why the store takes no writes for now, if it does not (disk full, I/O error).
+    fn read_only(&self) -> Option<String>;
+    /// Figures of what a viewer may know; `None` = of the whole node, for operators.
+    async fn figures(&self, viewer: Option<&Viewer>) -> Result<Figures, StoreError>;
+    /// Integrity of everything stored, told line by line. `deep` also reads every object and compares digests.
+    async fn check(&self, deep: bool) -> Result<Vec<Check>, StoreError>;
+    /// Copies the store to a file while it is in use. The copy is one moment in commit order.
+    async fn backup(&self, file: &Path) -> Result<BackupReport, StoreError>;
+    /// Derives again what derives (terms, edges, text, latest marks) and compares; returns what differed. `repair` writes it.
+    async fn rebuild(&self, repair: bool) -> Result<Vec<String>, StoreError>;
+    /// Digest over objects held with their handling and tombstones, independent of order of arrival and of this node.
+    async fn state_hash(&self) -> Result<[u8; 32], StoreError>;
+    /// A setting (member name, id and the like).
+    async fn setting(&self, name: &str) -> Result<Option<String>, StoreError>;
+    /// Writes a setting.
+    async fn set_setting(&self, name: &str, value: &str) -> Result<(), StoreError>;
+    /// A job's memory.
+    async fn job(&self, name: &str) -> Result<Option<Job>, StoreError>;
+    /// Writes a job's memory.
+    async fn put_job(&self, job: Job) -> Result<(), StoreError>;
+}
