@@ -1,0 +1,183 @@
+//! `cargo xtask test`: installs what the tests need, saying so, and runs everything there is.
+//!
+//! Steps go on after a failure, so that one run tells all; only what depends on a failed build is left out. The last line
+//! is `N passed, N failed, N skipped` over every runner, and the exit code is non-zero when anything failed.
+
+mod install;
+mod tally;
+
+use std::path::Path;
+use std::process::{Command, ExitCode};
+use std::time::{Duration, Instant};
+
+use anyhow::{Result, bail};
+
+use crate::run::{answers, cargo, tee};
+use tally::Tally;
+
+/// Seconds each fuzz target runs.
+const FUZZ_SECONDS: &str = "10";
+
+/// How much is run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Extent {
+    /// All of it.
+    Everything,
+    /// What needs neither Python nor nightly.
+    Quick,
+}
+
+/// What came of one step.
+struct Report {
+    name: &'static str,
+    success: bool,
+    tally: Tally,
+    took: Duration,
+}
+
+type Step = (&'static str, fn(&Path) -> Result<(bool, Tally)>);
+
+/// Runs the steps, prints one line for each and the closing line.
+pub(crate) fn command(root: &Path, arguments: &[String]) -> Result<ExitCode> {
+    let extent = match arguments {
+        [] => Extent::Everything,
+        [one] if one == "--quick" => Extent::Quick,
+        _ => bail!("test takes no arguments but --quick"),
+    };
+    let mut steps: Vec<Step> = vec![
+        ("format", format),
+        ("house rules", house_rules),
+        ("lints", lints),
+        ("tests", tests),
+        ("doc tests", doc_tests),
+    ];
+    if extent == Extent::Everything {
+        steps.push(("outside tests", outside_tests));
+        steps.push(("fuzz smoke", fuzz_smoke));
+    }
+    let reports: Vec<Report> = steps.into_iter().map(|(name, step)| report(name, step, root)).collect();
+    Ok(close(&reports))
+}
+
+fn report(name: &'static str, step: fn(&Path) -> Result<(bool, Tally)>, root: &Path) -> Report {
+    println!("\n== {name}");
+    let start = Instant::now();
+    let (success, tally) = step(root).unwrap_or_else(|error| {
+        println!("{name}: {error:#}");
+        (false, Tally::default())
+    });
+    Report { name, success, tally, took: start.elapsed() }
+}
+
+/// The table and the closing line. A failed step that names no failed test counts as one failure.
+fn close(reports: &[Report]) -> ExitCode {
+    let mut total = Tally::default();
+    println!("\n== summary");
+    for report in reports {
+        let word = if report.success { "ok" } else { "FAILED" };
+        println!("{:<14} {word:<7} {:>5} s  {}", report.name, report.took.as_secs(), report.tally);
+        total = total + report.tally;
+        if !report.success && report.tally.failed == 0 {
+            total.failed += 1;
+        }
+    }
+    println!("\n{total}");
+    let well = total.failed == 0 && reports.iter().all(|report| report.success);
+    if well { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+fn plain(command: &mut Command) -> Result<(bool, Tally)> {
+    Ok((tee(command)?.success, Tally::default()))
+}
+
+fn counted(command: &mut Command) -> Result<(bool, Tally)> {
+    let ran = tee(command)?;
+    Ok((ran.success, tally::read(&ran.text)))
+}
+
+fn format(root: &Path) -> Result<(bool, Tally)> {
+    plain(&mut cargo(root, &["fmt", "--all", "--check"]))
+}
+
+fn house_rules(root: &Path) -> Result<(bool, Tally)> {
+    Ok((crate::check::command(root)? == ExitCode::SUCCESS, Tally::default()))
+}
+
+fn lints(root: &Path) -> Result<(bool, Tally)> {
+    plain(&mut cargo(root, &["clippy", "--workspace", "--all-targets", "--quiet", "--", "-D", "warnings"]))
+}
+
+/// Unit and integration tests: with nextest where it is installed, else with cargo's own runner.
+fn tests(root: &Path) -> Result<(bool, Tally)> {
+    if answers("cargo", &["nextest", "--version"]) {
+        let arguments = ["nextest", "run", "--workspace", "--no-fail-fast", "--status-level", "fail"];
+        return counted(&mut cargo(root, &arguments));
+    }
+    println!("cargo-nextest is not installed: using cargo test");
+    counted(&mut cargo(
+        root,
+        &["test", "--workspace", "--lib", "--bins", "--tests", "--no-fail-fast", "--quiet"],
+    ))
+}
+
+fn doc_tests(root: &Path) -> Result<(bool, Tally)> {
+    counted(&mut cargo(root, &["test", "--workspace", "--doc", "--no-fail-fast", "--quiet"]))
+}
+
+/// Python's clients and oracles against the running binary.
+fn outside_tests(root: &Path) -> Result<(bool, Tally)> {
+    if !tee(&mut cargo(root, &["build", "--package", "cresset"]))?.success {
+        bail!("the binary does not build, so nothing outside can drive it");
+    }
+    let python = install::python(root, "tests/outside/requirements.txt", "venv")?;
+    let mut pytest = Command::new(python);
+    pytest.args(["-m", "pytest", "-q", "-rs", "-p", "no:cacheprovider", "tests/outside"]);
+    pytest.env("CRESSET_BINARY", install::target_dir(root).join("debug/cresset"));
+    pytest.env("PYTHONDONTWRITEBYTECODE", "1");
+    counted(pytest.current_dir(root))
+}
+
+/// Each fuzz target for a few seconds, from its seeds. Needs nightly; says loudly when there is none.
+fn fuzz_smoke(root: &Path) -> Result<(bool, Tally)> {
+    if !install::fuzzer()? {
+        println!("SKIPPED: fuzz smoke: no nightly toolchain or no cargo-fuzz on this machine");
+        return Ok((true, Tally { skipped: 1, ..Tally::default() }));
+    }
+    let fuzz = |arguments: &[&str]| {
+        let mut command = Command::new("cargo");
+        // rustup's proxy must choose the toolchain again: the outer cargo's choice is in the environment
+        command.arg("+nightly").arg("fuzz").args(arguments).current_dir(root);
+        for variable in ["CARGO", "RUSTC", "RUSTDOC", "RUSTUP_TOOLCHAIN", "RUSTFLAGS", "CARGO_TARGET_DIR"] {
+            command.env_remove(variable);
+        }
+        command
+    };
+    let listed = tee(&mut fuzz(&["list"]))?;
+    let built = tee(&mut fuzz(&["build", "--dev"]))?;
+    if !listed.success || !built.success {
+        bail!("the fuzz targets do not build");
+    }
+    let mut tally = Tally::default();
+    for target in listed.text.lines().filter(|line| !line.trim().is_empty()) {
+        let corpus = format!("fuzz/corpus/{target}");
+        std::fs::create_dir_all(root.join(&corpus))?;
+        let seeds = format!("fuzz/seeds/{target}");
+        let seconds = format!("-max_total_time={FUZZ_SECONDS}");
+        let limits = [
+            seconds.as_str(),
+            "-max_len=65536",
+            "-timeout=10",
+            "-rss_limit_mb=2048",
+            "-print_final_stats=1",
+            "-verbosity=0",
+        ];
+        let mut arguments = vec!["run", "--dev", target, &corpus, &seeds, "--"];
+        arguments.extend(limits);
+        if tee(&mut fuzz(&arguments))?.success {
+            tally.passed += 1;
+        } else {
+            tally.failed += 1;
+        }
+    }
+    Ok((tally.failed == 0, tally))
+}
