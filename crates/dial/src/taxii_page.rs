@@ -1,0 +1,167 @@
+//! Pages of a TAXII collection as a client reads them: the envelope, and where to go on.
+//!
+//! Forgiving towards what servers are known to send: `next` as a number, `more` left out, an empty body, a page that
+//! says there is more and does not say where. Not forgiving towards a page that is no JSON: what cannot be read is not skipped.
+
+use bytes::Bytes;
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+/// Where a pull stands. Written down after every page, it resumes where it stopped.
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, Deserialize)]
+pub struct PagePosition {
+    /// Only what the server added after this moment; the server's own text.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub added_after: Option<String>,
+    /// The server's cursor inside the present round.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next: Option<String>,
+    /// The latest moment the server has told in the present round; the next round starts after it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seen: Option<String>,
+}
+
+/// One page of objects.
+#[derive(Clone, Debug)]
+pub struct PulledPage {
+    /// The objects' exact bytes.
+    pub objects: Vec<Bytes>,
+    /// Where the next page starts; `None` = nothing remains for now.
+    pub onward: Option<PagePosition>,
+    /// Where a later pull starts once this was the last page.
+    pub later: PagePosition,
+}
+
+/// The parts of an envelope.
+#[derive(Clone, Debug, Default)]
+pub struct Envelope {
+    /// Whether the server says there is more; `None` where it does not say.
+    pub more: Option<bool>,
+    /// The server's cursor.
+    pub next: Option<String>,
+    /// The objects' exact bytes.
+    pub objects: Vec<Bytes>,
+}
+
+#[derive(Deserialize)]
+struct Parts<'a> {
+    #[serde(default)]
+    more: Option<bool>,
+    #[serde(default)]
+    next: Option<serde_json::Value>,
+    #[serde(default, borrow)]
+    objects: Option<Vec<&'a RawValue>>,
+}
+
+/// A page that cannot be read or cannot be followed.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum PageError {
+    /// Not an envelope.
+    #[error("the server's page is not a TAXII envelope: {0}")]
+    NotAnEnvelope(String),
+    /// The server says there is more, but gives no way on.
+    #[error(
+        "the server says there is more but gives neither a cursor nor a later X-TAXII-Date-Added-Last: its pages cannot be followed"
+    )]
+    NoWayOn,
+}
+
+impl Envelope {
+    /// Reads a page's body.
+    ///
+    /// # Errors
+    /// The body is not a JSON object with a list of objects; an empty body is an empty page.
+    pub fn read(body: &Bytes) -> Result<Self, PageError> {
+        if body.trim_ascii().is_empty() {
+            return Ok(Self::default());
+        }
+        if !body.trim_ascii_start().starts_with(b"{") {
+            return Err(PageError::NotAnEnvelope("it is not a JSON object".to_owned()));
+        }
+        let parts: Parts<'_> =
+            serde_json::from_slice(body).map_err(|error| PageError::NotAnEnvelope(error.to_string()))?;
+        let objects = parts.objects.unwrap_or_default();
+        Ok(Self {
+            more: parts.more,
+            next: parts.next.and_then(cursor_text),
+            objects: objects.into_iter().map(|raw| body.slice_ref(raw.get().as_bytes())).collect(),
+        })
+    }
+
+    /// Where to go on after this page, asked from `position`; `last_added` is the page's X-TAXII-Date-Added-Last.
+    ///
+    /// # Errors
+    /// The server says there is more but gives no way to it.
+    pub fn turn(self, position: &PagePosition, last_added: Option<&str>) -> Result<PulledPage, PageError> {
+        let seen = last_added.map(str::to_owned).or_else(|| position.seen.clone());
+        let start = seen.clone().or_else(|| position.added_after.clone());
+        let later = PagePosition { added_after: start, next: None, seen: None };
+        let more = self.more.unwrap_or(self.next.is_some());
+        let stuck = self.objects.is_empty() && self.next == position.next;
+        let onward = match (more, self.next) {
+            (false, _) => None,
+            (true, Some(_)) if stuck => None,
+            (true, Some(next)) => {
+                Some(PagePosition { added_after: position.added_after.clone(), next: Some(next), seen })
+            }
+            (true, None) if self.objects.is_empty() => None,
+            (true, None) if later.added_after == position.added_after => return Err(PageError::NoWayOn),
+            (true, None) => Some(later.clone()),
+        };
+        Ok(PulledPage { objects: self.objects, onward, later })
+    }
+}
+
+fn cursor_text(next: serde_json::Value) -> Option<String> {
+    match next {
+        serde_json::Value::String(text) if !text.is_empty() => Some(text),
+        serde_json::Value::Number(number) => Some(number.to_string()),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn page(text: &str) -> Envelope {
+        Envelope::read(&Bytes::copy_from_slice(text.as_bytes())).unwrap()
+    }
+
+    fn from(after: &str, next: Option<&str>) -> PagePosition {
+        PagePosition { added_after: Some(after.into()), next: next.map(str::to_owned), seen: None }
+    }
+
+    #[test]
+    fn keeps_the_exact_bytes_and_follows_the_cursor() {
+        let envelope = page(r#"{"more":true,"next":"c1","objects":[{"a" : 1.0 },{"b":2}]}"#);
+        assert_eq!(envelope.objects[0].as_ref(), br#"{"a" : 1.0 }"#);
+        let turned = envelope.turn(&from("t0", None), Some("t1")).unwrap();
+        let onward = turned.onward.unwrap();
+        assert_eq!((onward.added_after.as_deref(), onward.next.as_deref()), (Some("t0"), Some("c1")));
+        let last = page(r#"{"objects":[{}]}"#).turn(&onward, None).unwrap();
+        assert_eq!(last.onward, None);
+        assert_eq!(last.later, from("t1", None));
+    }
+
+    #[test]
+    fn forgives_known_faults() {
+        assert!(page("").objects.is_empty());
+        assert!(page("{}").turn(&from("t0", None), None).unwrap().onward.is_none());
+        assert_eq!(page(r#"{"next":7,"objects":[{}]}"#).next.as_deref(), Some("7"));
+        let without_cursor =
+            page(r#"{"more":true,"objects":[{}]}"#).turn(&from("t0", None), Some("t1")).unwrap();
+        assert_eq!(without_cursor.onward, Some(from("t1", None)));
+        let for_ever = page(r#"{"more":true,"next":"c1","objects":[]}"#);
+        assert!(for_ever.turn(&from("t0", Some("c1")), None).unwrap().onward.is_none());
+    }
+
+    #[test]
+    fn refuses_what_cannot_be_read_or_followed() {
+        for bad in ["<html>", "[]", r#"{"objects":{}}"#, r#"{"objects":[{}"#] {
+            assert!(Envelope::read(&Bytes::copy_from_slice(bad.as_bytes())).is_err(), "{bad}");
+        }
+        let stuck = page(r#"{"more":true,"objects":[{}]}"#).turn(&from("t0", None), Some("t0"));
+        assert_eq!(stuck.unwrap_err(), PageError::NoWayOn);
+    }
+}
