@@ -28,3 +28,5 @@ pub const NAME_CHARS_MAX: usize = 250;
 pub const PASSWORD_CHARS_MIN: usize = 10;
 /// Longest password, in bytes.
 pub const PASSWORD_BYTES_MAX: usize = 1_024;
+/// Objects in one TAXII envelope that is posted.
+pub const ENVELOPE_OBJECTS_MAX: usize = 100_000;
