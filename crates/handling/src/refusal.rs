@@ -54,7 +54,9 @@ pub struct Refusal {
 }
 
 impl Refusal {
-    pub(crate) fn new(rule: Rule, reason: impl Into<String>) -> Self {
+    /// A refusal by `rule`.
+    #[must_use]
+    pub fn new(rule: Rule, reason: impl Into<String>) -> Self {
         Self { rule, reason: reason.into() }
     }
 }

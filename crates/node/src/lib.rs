@@ -1,1 +1,159 @@
-//! node
+//! The use cases of one node: one file per deed.
+//!
+//! Stands between the doors (`web`, the command line) and everything below: a deed takes who is asking, asks `handling`
+//! whether they may, and asks the store through its port. What leaves a deed towards a reader is [`handling::Cleared`].
+//! Nothing here knows HTTP, TAXII's addresses, SQL or a terminal; statuses and exit codes are derived by the doors from
+//! each error's `code()` and `fault()`.
+//!
+//! Architecture Invariant: a backend is reached through `dyn store::Store` alone; time through [`base::Clock`], randomness
+//! through [`base::Rng`]. Of the async runtime only its blocking pool and its semaphore are used: hashing a password and
+//! examining a large envelope must not hold up a thread that serves others.
+
+mod accept;
+mod accounts;
+mod blocking;
+mod collections;
+mod credentials;
+mod derive;
+mod directory;
+mod explain;
+mod export;
+mod import;
+mod initialise;
+mod lockout;
+mod look_up;
+mod observed;
+mod passwords;
+mod rate;
+mod read;
+mod receipts;
+mod search;
+mod sight;
+mod upkeep;
+mod verified;
+
+use std::sync::Arc;
+
+pub use accept::{AcceptError, AcceptRequest, Accepted, KeepStatus, Options, TlpLevel, UnknownLevel};
+pub use accounts::{AccountError, IssuedToken, NewUser, Standing, TokenRequest, TokenView, UserView};
+pub use collections::{CollectionError, CollectionView, GrantView, GranteeName, NewCollection};
+pub use credentials::{AuthError, Credential, Session, SessionSecret};
+pub use explain::{all_codes, explain};
+pub use export::{Export, ExportFormat, ExportRequest, UnknownExportFormat};
+pub use import::{Format, ImportError, ImportRequest, Receipts, UnknownFormat};
+pub use initialise::{AdminSecrets, InitError, InitRequest, Initialised, Member};
+pub use look_up::{Detail, How, LookUpAnswer, LookUpError, LookUpMatch, Sightings};
+pub use observed::{Observed, ObservedError, ObservedMatch};
+pub use read::ReadError;
+pub use receipts::{Outcome, Receipt, Summary};
+pub use search::{SearchError, SearchPage, SearchQuery};
+pub use sight::{SightError, SightRequest, Sighted};
+pub use upkeep::{Depth, Repair, State, Status, UpkeepError};
+
+use directory::Directories;
+use lockout::Lockout;
+use passwords::Hasher;
+use rate::Rates;
+use verified::Verified;
+
+/// What an operator may set. The defaults are those of a running node.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Requests one user may make each second, averaged; the burst allowed is ten times that. 0 = no limit.
+    pub rate_per_second: u32,
+    /// Cost of a password hash.
+    pub password_cost: PasswordCost,
+    /// How long a browser session lasts, in hours.
+    pub session_hours: u32,
+}
+
+/// Cost of a password hash (argon2id).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PasswordCost {
+    /// 19 MiB of memory, two passes, one lane: OWASP's recommendation for argon2id.
+    Standard,
+    /// As little as argon2 allows. For tests and the simulator only.
+    Least,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self { rate_per_second: 20_000, password_cost: PasswordCost::Standard, session_hours: 12 }
+    }
+}
+
+/// A handle on one node's use cases; cloning it is cheap.
+#[derive(Clone)]
+pub struct Node(Arc<Inner>);
+
+struct Inner {
+    store: Arc<dyn store::Store>,
+    clock: Arc<dyn base::Clock>,
+    rng: Arc<dyn base::Rng>,
+    settings: Settings,
+    directories: Directories,
+    hasher: Hasher,
+    verified: Verified,
+    lockout: Lockout,
+    rates: Rates,
+}
+
+impl Node {
+    /// A node over a store that the wiring has opened. Reads nothing yet.
+    #[must_use]
+    pub fn open(
+        store: Arc<dyn store::Store>,
+        clock: Arc<dyn base::Clock>,
+        rng: Arc<dyn base::Rng>,
+        settings: Settings,
+    ) -> Self {
+        let hasher = Hasher::new(settings.password_cost, Arc::clone(&rng));
+        let verified = Verified::new(rng.as_ref());
+        let rates = Rates::new(settings.rate_per_second, Arc::clone(&clock));
+        Self(Arc::new(Inner {
+            store,
+            clock,
+            rng,
+            settings,
+            directories: Directories::default(),
+            hasher,
+            verified,
+            lockout: Lockout::default(),
+            rates,
+        }))
+    }
+
+    /// The clock everything here goes by.
+    #[must_use]
+    pub fn clock(&self) -> &dyn base::Clock {
+        self.0.clock.as_ref()
+    }
+
+    /// The store, for wiring and metrics; reading objects through it needs a [`handling::Viewer`] all the same.
+    #[must_use]
+    pub fn store(&self) -> &dyn store::Store {
+        self.0.store.as_ref()
+    }
+
+    /// A random identifier (UUID, version 4).
+    #[must_use]
+    pub fn new_uuid(&self) -> uuid::Uuid {
+        let mut bytes = [0; 16];
+        self.0.rng.fill(&mut bytes);
+        uuid::Builder::from_random_bytes(bytes).into_uuid()
+    }
+
+    pub(crate) fn now(&self) -> base::Micros {
+        self.0.clock.now()
+    }
+
+    pub(crate) fn rng(&self) -> &dyn base::Rng {
+        self.0.rng.as_ref()
+    }
+}
+
+impl std::fmt::Debug for Node {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Node").field("settings", &self.0.settings).finish_non_exhaustive()
+    }
+}

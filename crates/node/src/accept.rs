@@ -1,0 +1,360 @@
+//! Objects come in: each is examined, gets its handling, and all good ones land in one durable commit.
+//!
+//! One bad object never hides the rest: every object of the request gets its receipt, in the order given. Which objects
+//! are people's only (TLP:RED) is decided here, before anything is stored.
+
+use base::Micros;
+use bytes::Bytes;
+use handling::{Principal, Refusal, Rule, UserNo, Writer, may_write};
+use store::{
+    Batch, CollectionRow, Entry, Fault, Landed, LandedAs, PerObject, StatusRow, StatusState, StoreError,
+};
+
+use crate::Node;
+use crate::blocking::offload;
+use crate::derive::{self, Bar, Derived, Rejected};
+use crate::directory::Directory;
+use crate::receipts::{Outcome, Receipt};
+use crate::upkeep::micros_text;
+
+/// Requests smaller than this are examined where they are, without a trip to the blocking pool, in bytes.
+const INLINE_BYTES_MAX: usize = 16 * 1024;
+
+/// A Traffic Light Protocol level, least restrictive first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum TlpLevel {
+    /// TLP:CLEAR (TLP:WHITE of version 1).
+    Clear,
+    /// TLP:GREEN.
+    Green,
+    /// TLP:AMBER.
+    Amber,
+    /// TLP:AMBER+STRICT.
+    AmberStrict,
+    /// TLP:RED.
+    Red,
+}
+
+impl TlpLevel {
+    /// Every level.
+    pub const ALL: [Self; 5] = [Self::Clear, Self::Green, Self::Amber, Self::AmberStrict, Self::Red];
+
+    /// The number stored with an object.
+    #[must_use]
+    pub const fn number(self) -> u8 {
+        match self {
+            Self::Clear => 0,
+            Self::Green => 1,
+            Self::Amber => 2,
+            Self::AmberStrict => 3,
+            Self::Red => 4,
+        }
+    }
+
+    /// The level with this number.
+    #[must_use]
+    pub fn from_number(number: u8) -> Option<Self> {
+        Self::ALL.into_iter().find(|level| level.number() == number)
+    }
+
+    /// The name in commands, pages and the API.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Clear => "clear",
+            Self::Green => "green",
+            Self::Amber => "amber",
+            Self::AmberStrict => "amber+strict",
+            Self::Red => "red",
+        }
+    }
+}
+
+/// Not the name of a TLP level.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a TLP level is one of clear, green, amber, amber+strict, red")]
+pub struct UnknownLevel;
+
+impl std::str::FromStr for TlpLevel {
+    type Err = UnknownLevel;
+
+    fn from_str(text: &str) -> Result<Self, UnknownLevel> {
+        let lower = text.to_ascii_lowercase();
+        let name = lower.strip_prefix("tlp:").unwrap_or(&lower);
+        let name = match name {
+            "white" => "clear",
+            "amber-strict" | "amber_strict" => "amber+strict",
+            other => other,
+        };
+        Self::ALL.into_iter().find(|level| level.name() == name).ok_or(UnknownLevel)
+    }
+}
+
+/// How objects are to be taken.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// Handling that is kept beside the objects, whose bytes stay as they are. An object's own stricter marking holds.
+    pub tlp: Option<TlpLevel>,
+    /// Users for whom the objects are besides the poster, and nobody else; TLP:RED objects are for the poster alone
+    /// unless others are named here. Empty = whoever may read the collection (unless TLP:RED).
+    pub only_for: Vec<String>,
+    /// Refuse objects with any error finding, as a strict collection does.
+    pub strict: bool,
+}
+
+/// Objects to be taken into a collection.
+#[derive(Clone, Debug)]
+pub struct AcceptRequest<'a> {
+    /// Id, alias or readable name of the collection.
+    pub collection: &'a str,
+    /// The exact bytes of each object, in order.
+    pub objects: Vec<Bytes>,
+    /// How they are to be taken.
+    pub options: Options,
+    /// Whether a status resource is to be kept.
+    pub status: KeepStatus,
+}
+
+/// Whether a request leaves a status resource behind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KeepStatus {
+    /// It does (TAXII).
+    Yes,
+    /// The receipts are enough.
+    No,
+}
+
+/// What became of a request.
+#[derive(Clone, Debug)]
+pub struct Accepted {
+    /// The status resource, when one was asked for.
+    pub status: Option<StatusRow>,
+    /// One receipt per object, in the order given.
+    pub receipts: Vec<Receipt>,
+}
+
+/// Why a whole request was not taken. Nothing has been stored.
+#[derive(Debug, thiserror::Error)]
+pub enum AcceptError {
+    /// Not for this principal.
+    #[error(transparent)]
+    Refused(Refusal),
+    /// No such collection, or not one this principal may know of.
+    #[error("no such collection")]
+    NotFound,
+    /// A named user does not exist.
+    #[error("no such user: {0:?}")]
+    UserUnknown(String),
+    /// The store failed or takes no writes.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl AcceptError {
+    /// Stable code.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::Refused(refusal) => refusal.rule.code(),
+            Self::NotFound => "collection-unknown",
+            Self::UserUnknown(_) => "user-unknown",
+            Self::Store(error) => crate::explain::store_code(error),
+        }
+    }
+
+    /// Whose fault it is.
+    #[must_use]
+    pub const fn fault(&self) -> Fault {
+        match self {
+            Self::Store(error) => error.fault(),
+            _ => Fault::Caller,
+        }
+    }
+}
+
+impl From<Refusal> for AcceptError {
+    fn from(refusal: Refusal) -> Self {
+        match refusal.rule {
+            Rule::CollectionUnknown => Self::NotFound,
+            _ => Self::Refused(refusal),
+        }
+    }
+}
+
+impl Node {
+    /// Takes objects into a collection, in one durable commit.
+    ///
+    /// When this returns `Ok`, every object whose receipt does not say "refused" survives a crash.
+    ///
+    /// # Errors
+    /// See [`AcceptError`]: the request as a whole was not taken, and nothing was stored. What is wrong with single
+    /// objects stands in their receipts.
+    ///
+    /// # Limits
+    /// Time is linear in the bytes. Memory besides the request's own bytes, which are kept and not copied: what is derived
+    /// from each object (terms, references, text), together no more than about four times the bytes.
+    pub async fn accept(&self, who: &Principal, request: AcceptRequest<'_>) -> Result<Accepted, AcceptError> {
+        let directory = self.directory().await?;
+        let place = Place::find(who, &directory, request.collection, &request.options)?;
+        let status = match request.status {
+            KeepStatus::Yes => Some(self.new_uuid().to_string()),
+            KeepStatus::No => None,
+        };
+        let derived = derive_all(request.objects, place.bar).await;
+        self.commit(&place, derived, status).await
+    }
+
+    /// Stores what was derived, in one commit, and writes the receipts.
+    pub(crate) async fn commit(
+        &self,
+        place: &Place,
+        derived: Vec<Result<Derived, Rejected>>,
+        status: Option<String>,
+    ) -> Result<Accepted, AcceptError> {
+        let now = self.now();
+        let mut entries = Vec::with_capacity(derived.len());
+        let mut receipts = Vec::with_capacity(derived.len());
+        let mut failures = Vec::new();
+        for one in derived {
+            match one {
+                Ok(derived) => {
+                    receipts.push(receipt_of(&derived));
+                    entries.push(place.mark(derived.entry));
+                }
+                Err(rejected) => {
+                    failures.extend(status.as_ref().map(|_| failure(&rejected, now)));
+                    receipts.push(rejected.into_receipt());
+                }
+            }
+        }
+        if entries.is_empty() && status.is_none() {
+            return Ok(Accepted { status: None, receipts });
+        }
+        let batch = Batch {
+            writer: place.writer.clone(),
+            at: now,
+            entries,
+            status: status.clone().map(|id| (id, failures)),
+        };
+        let landed = self.0.store.add(batch).await?;
+        let pending = receipts.iter_mut().filter(|receipt| receipt.outcome != Outcome::Refused);
+        pending.zip(landed).for_each(|(receipt, landed)| tell(receipt, landed));
+        let status = match status {
+            Some(id) => Some(self.0.store.status(place.writer.user(), &id).await?),
+            None => None,
+        };
+        Ok(Accepted { status, receipts })
+    }
+}
+
+/// Where objects go, by what right, and under which handling.
+pub(crate) struct Place {
+    pub(crate) writer: Writer,
+    pub(crate) bar: Bar,
+    tlp: Option<TlpLevel>,
+    only_for: Vec<UserNo>,
+}
+
+impl Place {
+    pub(crate) fn find(
+        who: &Principal,
+        directory: &Directory,
+        collection: &str,
+        options: &Options,
+    ) -> Result<Self, AcceptError> {
+        let row: &CollectionRow = directory.collection(collection).ok_or(AcceptError::NotFound)?;
+        let writer = may_write(who, row.no)?;
+        let named = options.only_for.iter().map(|name| match directory.user_named(name) {
+            Some(user) => Ok(user.no),
+            None => Err(AcceptError::UserUnknown(name.clone())),
+        });
+        let only_for = named.collect::<Result<Vec<_>, _>>()?;
+        let bar = if row.strict || options.strict { Bar::Strict } else { Bar::Store };
+        Ok(Self { writer, bar, tlp: options.tlp, only_for })
+    }
+
+    /// Puts handling on an entry: the stricter of its own marking and the request's; TLP:RED for persons only.
+    fn mark(&self, mut entry: Entry) -> Entry {
+        entry.facts.tlp = entry.facts.tlp.max(self.tlp.map(TlpLevel::number));
+        let red = entry.facts.tlp >= Some(TlpLevel::Red.number());
+        if red || !self.only_for.is_empty() {
+            let mut persons = self.only_for.clone();
+            persons.push(self.writer.user());
+            persons.sort_unstable();
+            persons.dedup();
+            entry.only_for = Some(persons);
+        }
+        entry
+    }
+}
+
+/// Examines every object and derives what the store needs, off the serving threads when it is much.
+pub(crate) async fn derive_all(objects: Vec<Bytes>, bar: Bar) -> Vec<Result<Derived, Rejected>> {
+    let bytes = objects.iter().map(Bytes::len).sum::<usize>();
+    let all = move || objects.iter().map(|bytes| derive::derive(bytes, bar)).collect();
+    if bytes <= INLINE_BYTES_MAX { all() } else { offload(all).await }
+}
+
+fn receipt_of(derived: &Derived) -> Receipt {
+    let facts = &derived.entry.facts;
+    Receipt {
+        id: Some(facts.id.as_str().to_owned()),
+        version: facts.modified.clone().or_else(|| facts.created.clone()),
+        outcome: Outcome::Accepted,
+        code: None,
+        reason: None,
+        findings: derived.findings.clone(),
+    }
+}
+
+/// Writes into a receipt how the object landed.
+fn tell(receipt: &mut Receipt, landed: Landed) {
+    receipt.outcome = match landed.how {
+        LandedAs::Accepted => Outcome::Accepted,
+        LandedAs::Known => Outcome::Known,
+        LandedAs::Newer => Outcome::Newer,
+        LandedAs::Older => Outcome::Older,
+        LandedAs::Refused(conflict) => {
+            receipt.code = Some(conflict.code);
+            receipt.reason = Some(conflict.reason);
+            Outcome::Refused
+        }
+    };
+    if receipt.version.is_none() {
+        receipt.version = landed.added.map(micros_text);
+    }
+}
+
+fn failure(rejected: &Rejected, now: Micros) -> PerObject {
+    PerObject {
+        id: rejected.id.clone().unwrap_or_default(),
+        version: rejected.version.clone().unwrap_or_else(|| micros_text(now)),
+        message: Some(rejected.reason()),
+        state: StatusState::Failure,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn levels_are_read_in_every_usual_spelling() {
+        for (text, level) in [
+            ("TLP:RED", TlpLevel::Red),
+            ("amber+strict", TlpLevel::AmberStrict),
+            ("Amber-Strict", TlpLevel::AmberStrict),
+            ("white", TlpLevel::Clear),
+            ("green", TlpLevel::Green),
+        ] {
+            assert_eq!(text.parse(), Ok(level), "{text}");
+        }
+        for bad in ["", "tlp", "purple", "red "] {
+            assert_eq!(bad.parse::<TlpLevel>(), Err(UnknownLevel), "{bad}");
+        }
+        for level in TlpLevel::ALL {
+            assert_eq!(TlpLevel::from_number(level.number()), Some(level));
+        }
+        assert_eq!(TlpLevel::from_number(5), None);
+    }
+}

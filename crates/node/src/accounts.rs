@@ -1,0 +1,409 @@
+//! People and their tokens.
+//!
+//! Administrators manage everybody; others manage their own tokens and password. A token never gives more than its maker
+//! may hand out: its scopes narrow its user's roles. Users are disabled, not deleted: what they did stays theirs.
+
+use base::limit::NAME_CHARS_MAX;
+use base::{Micros, Redacted};
+use handling::{Principal, Refusal, Role, Rule, Scope, UserNo, may_administer};
+use serde::Serialize;
+use store::{Fault, NewToken, StoreError, TokenRow, UserRow};
+
+use crate::Node;
+use crate::credentials::{TOKEN_PREFIX, digest_of};
+use crate::directory::Directory;
+use crate::passwords::Hasher;
+use crate::upkeep::micros_text;
+
+/// The setting that names the first administrator while they hold the analyst role provisionally.
+pub(crate) const PROVISIONAL_ANALYST: &str = "provisional-analyst";
+
+/// A user to be created.
+#[derive(Clone, Debug)]
+pub struct NewUser {
+    /// Unique name: 1 to 250 characters, no control characters, no colon (Basic could not carry it), no space at the ends.
+    pub name: String,
+    /// At least one role.
+    pub roles: Vec<Role>,
+    /// `None` for a user who signs in by token only.
+    pub password: Option<Redacted<String>>,
+}
+
+/// A user as administrators see it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct UserView {
+    /// Name.
+    pub name: String,
+    /// Names of the roles.
+    pub roles: Vec<&'static str>,
+    /// Whether signing in is off.
+    pub disabled: bool,
+    /// Whether the user has a password (or signs in by token only).
+    pub has_password: bool,
+    /// When created (RFC 3339).
+    pub created: String,
+}
+
+/// A token to be created.
+#[derive(Clone, Debug)]
+pub struct TokenRequest {
+    /// Whose.
+    pub user: String,
+    /// What for; empty = read.
+    pub scopes: Vec<Scope>,
+    /// When it ends; `None` = when it is revoked.
+    pub expires: Option<Micros>,
+}
+
+/// A new token. The token itself is shown once and stored nowhere.
+#[derive(Clone, Debug)]
+pub struct IssuedToken {
+    /// Public id, for listing and revoking.
+    pub id: String,
+    /// The token.
+    pub token: Redacted<String>,
+    /// What for.
+    pub scopes: Vec<Scope>,
+    /// When it ends.
+    pub expires: Option<Micros>,
+}
+
+/// A token as its user and administrators see it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct TokenView {
+    /// Public id.
+    pub id: String,
+    /// Whose.
+    pub user: String,
+    /// What for.
+    pub scopes: Vec<&'static str>,
+    /// When it was made (RFC 3339).
+    pub created: String,
+    /// When it ends (RFC 3339).
+    pub expires: Option<String>,
+    /// When it was revoked (RFC 3339).
+    pub revoked: Option<String>,
+}
+
+/// Why something about people or tokens was not done. Nothing has been changed.
+#[derive(Debug, thiserror::Error)]
+pub enum AccountError {
+    /// Not for this principal.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    /// No such user, or not one this principal may know of.
+    #[error("no such user")]
+    UserUnknown,
+    /// No such token, or not one this principal may know of.
+    #[error("no such token")]
+    TokenUnknown,
+    /// The name is taken.
+    #[error("user {0:?} exists already")]
+    NameTaken(String),
+    /// Not a name a user can have.
+    #[error(
+        "a user name has 1 to {NAME_CHARS_MAX} characters, no colon, no control character and no space at its ends"
+    )]
+    NameUnfit,
+    /// A user without any role.
+    #[error("a user needs at least one role")]
+    RolesMissing,
+    /// The password does not meet the rules.
+    #[error(
+        "a password has at least {} characters and at most {} bytes",
+        base::limit::PASSWORD_CHARS_MIN,
+        base::limit::PASSWORD_BYTES_MAX
+    )]
+    PasswordUnfit,
+    /// The token would end before it begins.
+    #[error("the token would have expired already")]
+    ExpiresInThePast,
+    /// The last administrator can neither be disabled nor lose the role.
+    #[error("this is the last administrator: make another one first")]
+    LastAdmin,
+    /// Too many passwords are being hashed.
+    #[error("too many passwords are being checked: try again in a second")]
+    Crowded,
+    /// The store failed.
+    #[error(transparent)]
+    Store(StoreError),
+}
+
+impl AccountError {
+    /// Stable code.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::Refused(refusal) => refusal.rule.code(),
+            Self::UserUnknown => "user-unknown",
+            Self::TokenUnknown => "token-unknown",
+            Self::NameTaken(_) => "name-taken",
+            Self::NameUnfit => "name-unfit",
+            Self::RolesMissing => "roles-missing",
+            Self::PasswordUnfit => "password-unfit",
+            Self::ExpiresInThePast => "expires-in-the-past",
+            Self::LastAdmin => "last-admin",
+            Self::Crowded => "too-many-requests",
+            Self::Store(error) => crate::explain::store_code(error),
+        }
+    }
+
+    /// Whose fault it is.
+    #[must_use]
+    pub const fn fault(&self) -> Fault {
+        match self {
+            Self::Store(error) => error.fault(),
+            _ => Fault::Caller,
+        }
+    }
+}
+
+impl From<StoreError> for AccountError {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::NotFound { .. } => Self::UserUnknown,
+            StoreError::Exists { name, .. } => Self::NameTaken(name),
+            other => Self::Store(other),
+        }
+    }
+}
+
+impl Node {
+    /// Creates a user.
+    ///
+    /// # Errors
+    /// See [`AccountError`]; nothing was changed.
+    pub async fn add_user(&self, who: &Principal, user: NewUser) -> Result<UserView, AccountError> {
+        may_administer(who)?;
+        if !is_name(&user.name) {
+            return Err(AccountError::NameUnfit);
+        }
+        let roles = distinct(user.roles)?;
+        let password_hash = match &user.password {
+            Some(password) => Some(self.password_hash(password).await?),
+            None => None,
+        };
+        let row = store::NewUser { name: user.name, password_hash, roles, at: self.now() };
+        let row = self.0.store.add_user(row).await?;
+        if row.roles.contains(&Role::Admin) {
+            self.end_provisional_analyst(row.no).await?;
+        }
+        Ok(user_view(&row))
+    }
+
+    /// Everybody, by name.
+    ///
+    /// # Errors
+    /// Not for this principal, or the store failed.
+    pub async fn users(&self, who: &Principal) -> Result<Vec<UserView>, AccountError> {
+        if handling::may_audit(who).is_err() {
+            may_administer(who)?;
+        }
+        Ok(self.0.store.users().await?.iter().map(user_view).collect())
+    }
+
+    /// Replaces a password and ends the user's sessions. Everybody may replace their own with a credential of every scope.
+    ///
+    /// # Errors
+    /// See [`AccountError`]; nothing was changed.
+    pub async fn set_password(
+        &self,
+        who: &Principal,
+        user: &str,
+        password: &Redacted<String>,
+    ) -> Result<(), AccountError> {
+        let directory = self.directory().await?;
+        let row = own_or_administered(who, &directory, user)?;
+        if !Scope::ALL.iter().all(|scope| who.can(*scope)) {
+            may_administer(who)?;
+        }
+        let hash = self.password_hash(password).await?;
+        Ok(self.0.store.set_password(row.no, hash).await?)
+    }
+
+    /// Replaces the roles of a user.
+    ///
+    /// # Errors
+    /// See [`AccountError`]; nothing was changed.
+    pub async fn set_roles(&self, who: &Principal, user: &str, roles: Vec<Role>) -> Result<(), AccountError> {
+        may_administer(who)?;
+        let roles = distinct(roles)?;
+        let directory = self.directory().await?;
+        let row = directory.user_named(user).ok_or(AccountError::UserUnknown)?;
+        let admin = roles.contains(&Role::Admin);
+        if !admin && row.roles.contains(&Role::Admin) && !directory.has_admin_besides(row.no) {
+            return Err(AccountError::LastAdmin);
+        }
+        self.0.store.set_roles(row.no, roles).await?;
+        if self.0.store.setting(PROVISIONAL_ANALYST).await?.as_deref() == Some(row.name.as_str()) {
+            self.0.store.set_setting(PROVISIONAL_ANALYST, "").await?;
+        }
+        if admin {
+            self.end_provisional_analyst(row.no).await?;
+        }
+        Ok(())
+    }
+
+    /// Disables a user (no credential of theirs is let in any more), or enables them again.
+    ///
+    /// # Errors
+    /// See [`AccountError`]; nothing was changed.
+    pub async fn set_disabled(
+        &self,
+        who: &Principal,
+        user: &str,
+        standing: Standing,
+    ) -> Result<(), AccountError> {
+        may_administer(who)?;
+        let directory = self.directory().await?;
+        let row = directory.user_named(user).ok_or(AccountError::UserUnknown)?;
+        let disabled = standing == Standing::Disabled;
+        if disabled && row.roles.contains(&Role::Admin) && !directory.has_admin_besides(row.no) {
+            return Err(AccountError::LastAdmin);
+        }
+        Ok(self.0.store.set_disabled(row.no, disabled).await?)
+    }
+
+    /// Makes a token. Users make their own, administrators anybody's; nobody hands out a scope their own credential lacks.
+    ///
+    /// # Errors
+    /// See [`AccountError`]; nothing was changed.
+    pub async fn issue_token(
+        &self,
+        who: &Principal,
+        request: TokenRequest,
+    ) -> Result<IssuedToken, AccountError> {
+        let directory = self.directory().await?;
+        let user = own_or_administered(who, &directory, &request.user)?;
+        let mut scopes = request.scopes;
+        if scopes.is_empty() {
+            scopes.push(Scope::Read);
+        }
+        scopes.sort_unstable();
+        scopes.dedup();
+        if let Some(scope) = scopes.iter().find(|scope| !who.can(**scope)) {
+            let reason = format!("a token with the {scope} scope takes a credential that has it");
+            return Err(Refusal::new(Rule::ScopeMissing, reason).into());
+        }
+        let now = self.now();
+        if request.expires.is_some_and(|expires| expires <= now) {
+            return Err(AccountError::ExpiresInThePast);
+        }
+        let secret = format!("{TOKEN_PREFIX}{}", self.secret());
+        let token = NewToken {
+            id: self.new_uuid().to_string(),
+            user: user.no,
+            digest: digest_of(&secret),
+            scopes: scopes.clone(),
+            at: now,
+            expires: request.expires,
+        };
+        let id = token.id.clone();
+        self.0.store.add_token(token).await?;
+        Ok(IssuedToken { id, token: Redacted::new(secret), scopes, expires: request.expires })
+    }
+
+    /// The tokens of a user, or (for administrators) everybody's.
+    ///
+    /// # Errors
+    /// See [`AccountError`].
+    pub async fn tokens(&self, who: &Principal, user: Option<&str>) -> Result<Vec<TokenView>, AccountError> {
+        let directory = self.directory().await?;
+        let of = match user {
+            Some(user) => Some(own_or_administered(who, &directory, user)?.no),
+            None if may_administer(who).is_ok() => None,
+            None => Some(who.user),
+        };
+        let rows = self.0.store.tokens(of).await?;
+        Ok(rows.iter().map(|row| token_view(&directory, row)).collect())
+    }
+
+    /// Revokes a token; revoking twice is no error.
+    ///
+    /// # Errors
+    /// `TokenUnknown` when there is none or it is somebody else's.
+    pub async fn revoke_token(&self, who: &Principal, id: &str) -> Result<(), AccountError> {
+        let of = if may_administer(who).is_ok() { None } else { Some(who.user) };
+        let rows = self.0.store.tokens(of).await?;
+        let row = rows.iter().find(|row| row.id == id).ok_or(AccountError::TokenUnknown)?;
+        Ok(self.0.store.revoke_token(&row.id, self.now()).await?)
+    }
+
+    pub(crate) async fn password_hash(&self, password: &Redacted<String>) -> Result<String, AccountError> {
+        Hasher::fit(password).map_err(|_unfit| AccountError::PasswordUnfit)?;
+        self.0.hasher.hash(password).await.map_err(|_crowded| AccountError::Crowded)
+    }
+
+    /// The first administrator is an analyst only as long as nobody else administers.
+    async fn end_provisional_analyst(&self, new_admin: UserNo) -> Result<(), AccountError> {
+        let first = self.0.store.setting(PROVISIONAL_ANALYST).await?.unwrap_or_default();
+        if first.is_empty() {
+            return Ok(());
+        }
+        let row = self.0.store.user(&first).await?;
+        if row.no == new_admin {
+            return Ok(());
+        }
+        let roles = row.roles.into_iter().filter(|role| *role != Role::Analyst).collect();
+        self.0.store.set_roles(row.no, roles).await?;
+        Ok(self.0.store.set_setting(PROVISIONAL_ANALYST, "").await?)
+    }
+}
+
+/// Whether an account may be used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// It may.
+    Enabled,
+    /// It may not; what its user did stays.
+    Disabled,
+}
+
+pub(crate) fn is_name(name: &str) -> bool {
+    let count = name.chars().count();
+    (1..=NAME_CHARS_MAX).contains(&count)
+        && name.trim() == name
+        && !name.chars().any(|char| char.is_control() || char == ':')
+}
+
+fn distinct(mut roles: Vec<Role>) -> Result<Vec<Role>, AccountError> {
+    roles.sort_unstable();
+    roles.dedup();
+    if roles.is_empty() { Err(AccountError::RolesMissing) } else { Ok(roles) }
+}
+
+/// The user called `name` when `who` is that user or may administer; otherwise users cannot tell who exists.
+fn own_or_administered<'a>(
+    who: &Principal,
+    directory: &'a Directory,
+    name: &str,
+) -> Result<&'a UserRow, AccountError> {
+    match directory.user_named(name) {
+        Some(user) if user.no == who.user => Ok(user),
+        found => {
+            may_administer(who)?;
+            found.ok_or(AccountError::UserUnknown)
+        }
+    }
+}
+
+fn user_view(row: &UserRow) -> UserView {
+    UserView {
+        name: row.name.clone(),
+        roles: row.roles.iter().map(|role| role.name()).collect(),
+        disabled: row.disabled,
+        has_password: row.password_hash.is_some(),
+        created: micros_text(row.created),
+    }
+}
+
+fn token_view(directory: &Directory, row: &TokenRow) -> TokenView {
+    TokenView {
+        id: row.id.clone(),
+        user: directory.user(row.user).map(|user| user.name.clone()).unwrap_or_default(),
+        scopes: row.scopes.iter().map(|scope| scope.name()).collect(),
+        created: micros_text(row.created),
+        expires: row.expires.map(micros_text),
+        revoked: row.revoked.map(micros_text),
+    }
+}

@@ -1,0 +1,173 @@
+//! What each code means, in a sentence or two: `cresset explain CODE`.
+//!
+//! Codes of findings are `stix`'s, codes of refusals are `handling`'s; the rest is listed here.
+
+use handling::Rule;
+use store::StoreError;
+
+/// What `code` means; `None` for a code this program never gives.
+#[must_use]
+pub fn explain(code: &str) -> Option<&'static str> {
+    let of_rule = Rule::ALL.into_iter().find(|rule| rule.code() == code).map(rule_text);
+    let own = || CODES.iter().find(|(known, _)| *known == code).map(|(_, text)| *text);
+    of_rule.or_else(own)
+}
+
+/// Every code this program gives, in alphabetical order, with its explanation.
+#[must_use]
+pub fn all_codes() -> Vec<(&'static str, &'static str)> {
+    let rules = Rule::ALL.into_iter().map(|rule| (rule.code(), rule_text(rule)));
+    let mut all: Vec<_> = rules.chain(CODES.iter().copied()).collect();
+    all.sort_unstable();
+    all.dedup_by_key(|(code, _)| *code);
+    all
+}
+
+/// The code of an error of the store.
+pub(crate) const fn store_code(error: &StoreError) -> &'static str {
+    match error {
+        StoreError::NotFound { .. } => "not-found",
+        StoreError::Exists { .. } => "name-taken",
+        StoreError::BadCursor => "bad-cursor",
+        StoreError::ReadOnly { .. } => "store-read-only",
+        StoreError::Busy { .. } => "store-busy",
+        StoreError::CannotOpen { .. } => "store-cannot-open",
+        StoreError::Damaged(_) => "store-damaged",
+        StoreError::Backend(_) => "store-failed",
+    }
+}
+
+const fn rule_text(rule: Rule) -> &'static str {
+    match rule {
+        Rule::CollectionUnknown => {
+            "No grant lets you know of a collection by this name; it may not exist. An administrator grants access with `cresset collection grant`."
+        }
+        Rule::CollectionNotReadable => {
+            "You may know of this collection but not read it: the grant, your role or the scope of your token does not include reading."
+        }
+        Rule::CollectionNotWritable => {
+            "You may know of this collection but not write to it: the grant, your role (writing takes the analyst role) or the scope of your token does not include writing."
+        }
+        Rule::RoleMissing => {
+            "Your account lacks the role this needs. Roles are given by an administrator with `cresset user`."
+        }
+        Rule::ScopeMissing => {
+            "Your token's scopes do not include this. Make a token with the scope, or sign in with your password."
+        }
+        Rule::TlpRedPersons => {
+            "The object is TLP:RED: for the person who put it here and those named with it, for nobody else, whatever the collection's grants."
+        }
+    }
+}
+
+static CODES: &[(&str, &str)] = &[
+    ("credential-missing", "The request carried no user name and password, token or session."),
+    (
+        "credential-wrong",
+        "User name, password, token or session is wrong, revoked or ended. Which of these is not told, so that guessing learns nothing.",
+    ),
+    (
+        "credential-locked",
+        "Too many wrong passwords were given for this name or from this address; each further one doubles the wait, up to 15 minutes. Tokens and running sessions are not affected.",
+    ),
+    ("account-disabled", "The credential is right, but an administrator has disabled the account."),
+    ("token-expired", "The token's end has passed. Make a new one with `cresset token create`."),
+    (
+        "too-many-requests",
+        "More requests came than this user may make, or more sign-ins than the node checks at once. Wait as long as the answer says.",
+    ),
+    ("user-unknown", "There is no user of this name, or none that you may manage."),
+    ("token-unknown", "There is no token with this id, or none that you may manage."),
+    ("name-taken", "Something else has this name already."),
+    ("name-unfit", "The name is empty, too long, or has characters that cannot stand in it."),
+    ("title-unfit", "A collection has a title of 1 to 250 characters."),
+    ("roles-missing", "A user has at least one role: reader, analyst, approver, admin, auditor or contact."),
+    ("password-unfit", "A password has at least 10 characters and at most 1024 bytes."),
+    ("expires-in-the-past", "The end that was asked for has passed already."),
+    (
+        "last-admin",
+        "The last administrator can neither be disabled nor lose the role: the node could not be managed any more.",
+    ),
+    ("grantee-form", "A grant speaks to `user:NAME` or to `role:ROLE`."),
+    (
+        "initialised-already",
+        "The directory holds a node already; `init` makes a new one only in an empty directory.",
+    ),
+    ("not-found", "There is no such thing, or it is not for you to know of: the two answer alike."),
+    (
+        "bad-cursor",
+        "The cursor (`next`) belongs to another question, or was not made by this node. Ask again without it.",
+    ),
+    (
+        "store-read-only",
+        "The disk is full or failing, so nothing is written for now; reading goes on. The node takes writes again by itself when there is room.",
+    ),
+    ("store-busy", "Another process works on the same directory. Stop it, or use `--url` to ask it."),
+    (
+        "store-cannot-open",
+        "The directory or database cannot be opened: it is missing, not ours, or made by a newer version.",
+    ),
+    (
+        "store-damaged",
+        "Stored data is damaged. `cresset doctor` tells what; restore a backup if it cannot be rebuilt.",
+    ),
+    (
+        "store-failed",
+        "The store failed in an unforeseen way; nothing of the request was kept. The log tells more under the request's id.",
+    ),
+    (
+        "revoked-already",
+        "The object was revoked in this collection; nothing comes after a revocation (STIX 2.1, section 3.6).",
+    ),
+    (
+        "creator-changed",
+        "Only its creator makes new versions of an object, and this one names another (STIX 2.1, section 3.6.2).",
+    ),
+    ("created-changed", "All versions of an object have the same `created` (STIX 2.1, section 3.6)."),
+    (
+        "version-conflict",
+        "The same id and `modified` came with other content: the first stays, the second is refused (STIX 2.1, section 3.6).",
+    ),
+    (
+        "format-not-supported-yet",
+        "The file is in a format this version recognises but does not read yet. Convert it to STIX 2.1, STIX 2.0, CSV or plain text.",
+    ),
+    (
+        "format-unknown",
+        "The file is in none of the formats that are read: STIX 2.1 or 2.0, CSV, plain text (UTF-8).",
+    ),
+    ("value-unknown", "Nothing you may read is about this value, so there is nothing to sight."),
+    (
+        "value-unfit",
+        "The value is not an address, range, domain, URL, hash, e-mail address or other thing that can be looked up as this type.",
+    ),
+    ("too-many-values", "One request looks up at most 10,000 values. Send the rest in another one."),
+    ("query-too-long", "A looked-up value or search text has at most 64 KiB."),
+    ("search-empty", "The search text holds no word that could be searched for."),
+    (
+        "observations-unfit",
+        "What was sent is not a STIX bundle with observed-data objects and their observables.",
+    ),
+    ("not-initialised", "The node has no member yet: run `cresset init`."),
+    (
+        "collection-not-named",
+        "The object stands in no collection you may write to, so name one with `--collection`.",
+    ),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_code_is_explained_once() {
+        for rule in Rule::ALL {
+            assert!(explain(rule.code()).is_some());
+        }
+        let mut own: Vec<_> = CODES.iter().map(|(code, _)| code).collect();
+        own.sort_unstable();
+        assert!(own.windows(2).all(|pair| pair[0] != pair[1]), "{own:?}");
+        assert!(CODES.iter().all(|(_, text)| text.ends_with('.')));
+        assert_eq!(explain("no-such-code"), None);
+    }
+}

@@ -1,0 +1,153 @@
+//! What became of each object: accepted, known, newer, older, or refused and why.
+
+use std::collections::BTreeMap;
+
+use serde::{Serialize, Serializer};
+use stix::Finding;
+
+/// How one object ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Outcome {
+    /// The first version in this collection.
+    Accepted,
+    /// The same content was here already.
+    Known,
+    /// A version newer than the latest here.
+    Newer,
+    /// A version older than the latest here; kept, the latest stays.
+    Older,
+    /// Not stored.
+    Refused,
+}
+
+impl Outcome {
+    /// The outcome's name in receipts.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Accepted => "accepted",
+            Self::Known => "known",
+            Self::Newer => "newer",
+            Self::Older => "older",
+            Self::Refused => "refused",
+        }
+    }
+}
+
+/// What became of one object.
+///
+/// # Shape
+/// As JSON `{"id","version","outcome","code","reason","findings":[{"severity","code","path","message"}]}`; `code` and
+/// `reason` are null and `findings` is left out where there is nothing to say.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Receipt {
+    /// Its id, as far as it could be read.
+    pub id: Option<String>,
+    /// Its version as TAXII tells it: `modified`, else `created`, else its `date_added`.
+    pub version: Option<String>,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// Stable code of the reason.
+    pub code: Option<&'static str>,
+    /// Why it was refused.
+    pub reason: Option<String>,
+    /// What the examination found, also in an object that was kept.
+    #[serde(serialize_with = "findings", skip_serializing_if = "Vec::is_empty")]
+    pub findings: Vec<Finding>,
+}
+
+impl Receipt {
+    /// The receipt of something refused before it could be examined as an object.
+    pub(crate) fn refused(code: &'static str, reason: impl Into<String>) -> Self {
+        Self {
+            id: None,
+            version: None,
+            outcome: Outcome::Refused,
+            code: Some(code),
+            reason: Some(reason.into()),
+            findings: Vec::new(),
+        }
+    }
+}
+
+fn findings<S: Serializer>(findings: &[Finding], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_seq(findings.iter().map(|finding| {
+        BTreeMap::from([
+            ("severity", severity_name(finding.severity)),
+            ("code", finding.code),
+            ("path", finding.path.as_str()),
+            ("message", finding.message.as_ref()),
+        ])
+    }))
+}
+
+const fn severity_name(severity: stix::Severity) -> &'static str {
+    match severity {
+        stix::Severity::Warning => "warning",
+        stix::Severity::Error => "error",
+        stix::Severity::Fatal => "fatal",
+    }
+}
+
+/// How many ended which way.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Summary {
+    /// All.
+    pub total: u64,
+    /// First versions.
+    pub accepted: u64,
+    /// Known already.
+    pub known: u64,
+    /// Newer versions.
+    pub newer: u64,
+    /// Older versions.
+    pub older: u64,
+    /// Not stored.
+    pub refused: u64,
+}
+
+impl Summary {
+    /// Counts one more receipt.
+    pub fn count(&mut self, receipt: &Receipt) {
+        self.total = self.total.saturating_add(1);
+        let counter = match receipt.outcome {
+            Outcome::Accepted => &mut self.accepted,
+            Outcome::Known => &mut self.known,
+            Outcome::Newer => &mut self.newer,
+            Outcome::Older => &mut self.older,
+            Outcome::Refused => &mut self.refused,
+        };
+        *counter = counter.saturating_add(1);
+    }
+
+    /// Counts receipts.
+    #[must_use]
+    pub fn of(receipts: &[Receipt]) -> Self {
+        let mut summary = Self::default();
+        receipts.iter().for_each(|receipt| summary.count(receipt));
+        summary
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_receipt_reads_as_the_contract_says() {
+        let receipt = Receipt {
+            id: Some("x--1".into()),
+            version: None,
+            outcome: Outcome::Known,
+            code: None,
+            reason: None,
+            findings: Vec::new(),
+        };
+        let json = serde_json::to_string(&receipt).unwrap();
+        assert_eq!(json, r#"{"id":"x--1","version":null,"outcome":"known","code":null,"reason":null}"#);
+        let refused = Receipt::refused("object-size", "too long");
+        let summary = Summary::of(&[receipt, refused]);
+        assert_eq!((summary.total, summary.known, summary.refused), (2, 1, 1));
+    }
+}

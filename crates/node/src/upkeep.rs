@@ -1,0 +1,183 @@
+//! Figures, checks, backup, and how the node stands.
+
+use std::path::Path;
+
+use base::Micros;
+use handling::{Cleared, Principal, Refusal, may_administer, viewer};
+use serde::Serialize;
+use store::{BackupReport, Check, Fault, Figures, StoreError};
+
+use crate::Node;
+
+/// How the node stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Status {
+    /// Reads and writes.
+    Ok,
+    /// Reads; writes wait until the operator has made room or repaired.
+    ReadOnly,
+}
+
+/// How the node stands, with what it holds.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct State {
+    /// Status.
+    pub status: Status,
+    /// Why it is read-only, when it is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// Digest over everything held, in hexadecimal: equal on two nodes that hold the same.
+    pub state_hash: String,
+    /// Objects held.
+    pub objects: u64,
+}
+
+/// Why upkeep was not done.
+#[derive(Debug, thiserror::Error)]
+pub enum UpkeepError {
+    /// Not for this principal.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl UpkeepError {
+    /// Stable code.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::Refused(refusal) => refusal.rule.code(),
+            Self::Store(error) => crate::explain::store_code(error),
+        }
+    }
+
+    /// Whose fault it is.
+    #[must_use]
+    pub const fn fault(&self) -> Fault {
+        match self {
+            Self::Refused(_) => Fault::Caller,
+            Self::Store(error) => error.fault(),
+        }
+    }
+}
+
+impl Node {
+    /// How much there is, as far as this principal may know.
+    ///
+    /// # Errors
+    /// The store failed.
+    pub async fn figures(&self, who: &Principal) -> Result<Cleared<Figures>, UpkeepError> {
+        let view = viewer(who);
+        let figures = self.0.store.figures(Some(&view)).await?;
+        Ok(view.clear(figures))
+    }
+
+    /// How much there is in all. For administrators and `/metrics`: numbers, no content.
+    ///
+    /// # Errors
+    /// Not for this principal, or the store failed.
+    pub async fn figures_of_all(&self, who: &Principal) -> Result<Cleared<Figures>, UpkeepError> {
+        let cleared = may_administer(who)?;
+        let figures = self.0.store.figures(None).await?;
+        Ok(cleared.map(|_| figures))
+    }
+
+    /// Whether the node takes writes. Costs nothing: for `/readyz`.
+    #[must_use]
+    pub fn status(&self) -> (Status, Option<String>) {
+        match self.0.store.read_only() {
+            None => (Status::Ok, None),
+            Some(reason) => (Status::ReadOnly, Some(reason)),
+        }
+    }
+
+    /// Status, digest and size. Reads everything held once.
+    ///
+    /// # Errors
+    /// Not for this principal, or the store failed.
+    pub async fn state(&self, who: &Principal) -> Result<State, UpkeepError> {
+        may_administer(who)?;
+        let (status, reason) = self.status();
+        let state_hash = hex::encode(self.0.store.state_hash().await?);
+        let objects = self.0.store.figures(None).await?.objects;
+        Ok(State { status, reason, state_hash, objects })
+    }
+
+    /// Examines the store and says line by line what is in order; `deep` also reads every object.
+    ///
+    /// # Errors
+    /// Not for this principal, or the store cannot be read at all.
+    pub async fn doctor(&self, who: &Principal, depth: Depth) -> Result<Vec<Check>, UpkeepError> {
+        may_administer(who)?;
+        let mut checks = vec![self.check_writes()];
+        checks.push(self.check_member().await?);
+        checks.extend(self.0.store.check(depth == Depth::Deep).await?);
+        Ok(checks)
+    }
+
+    /// Copies the store to a file while the node runs.
+    ///
+    /// # Errors
+    /// Not for this principal, or the copy could not be made; no half-made file counts as a backup.
+    pub async fn backup(&self, who: &Principal, file: &Path) -> Result<BackupReport, UpkeepError> {
+        may_administer(who)?;
+        Ok(self.0.store.backup(file).await?)
+    }
+
+    /// Derives again what derives from the stored objects and says what differed; `Repair::Write` also corrects it.
+    ///
+    /// # Errors
+    /// Not for this principal, or the store failed.
+    pub async fn rebuild(&self, who: &Principal, repair: Repair) -> Result<Vec<String>, UpkeepError> {
+        may_administer(who)?;
+        Ok(self.0.store.rebuild(repair == Repair::Write).await?)
+    }
+
+    fn check_writes(&self) -> Check {
+        match self.0.store.read_only() {
+            None => Check { name: "writes", ok: true, detail: "the store takes writes".into() },
+            Some(reason) => Check {
+                name: "writes",
+                ok: false,
+                detail: format!("the store takes no writes: {reason}; make room or repair the disk"),
+            },
+        }
+    }
+
+    async fn check_member(&self) -> Result<Check, StoreError> {
+        Ok(match self.member().await? {
+            Some(member) => Check { name: "member", ok: true, detail: format!("this is {:?}", member.name) },
+            None => Check {
+                name: "member",
+                ok: false,
+                detail: "the node has no member yet: run `cresset init`".into(),
+            },
+        })
+    }
+}
+
+/// How far `doctor` looks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Depth {
+    /// Structure and settings.
+    Quick,
+    /// Every object too.
+    Deep,
+}
+
+/// Whether `rebuild` only compares.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Repair {
+    /// Compare only.
+    Compare,
+    /// Write what should be there.
+    Write,
+}
+
+/// A moment as answers show it (RFC 3339, microseconds).
+pub(crate) fn micros_text(at: Micros) -> String {
+    stix::Timestamp::from_micros(at).as_str().to_owned()
+}
