@@ -30,3 +30,5 @@ pub const PASSWORD_CHARS_MIN: usize = 10;
 pub const PASSWORD_BYTES_MAX: usize = 1_024;
 /// Objects in one TAXII envelope that is posted.
 pub const ENVELOPE_OBJECTS_MAX: usize = 100_000;
+/// Findings listed for one object or bundle; later ones are only counted in.
+pub const FINDINGS_MAX: usize = 200;

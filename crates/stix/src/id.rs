@@ -117,7 +117,7 @@ fn halves(text: &str) -> Option<(&str, &str)> {
     Some((front.strip_suffix("--")?, digits))
 }
 
-fn is_type_word(name: &str) -> bool {
+pub(crate) fn is_type_word(name: &str) -> bool {
     !name.is_empty() && name.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-'))
 }
 

@@ -13,6 +13,7 @@ use std::fmt;
 use base::limit::JSON_DEPTH_MAX;
 use serde::de::{self, DeserializeSeed, MapAccess, SeqAccess, Visitor};
 
+use crate::code;
 use crate::quote::quoted;
 
 /// A JSON value borrowing from the text it was read from.
@@ -102,7 +103,7 @@ impl<'a> Json<'a> {
     /// [`base::limit::JSON_DEPTH_MAX`].
     pub fn parse(text: &'a [u8]) -> Result<Self, JsonError> {
         let text = std::str::from_utf8(text).map_err(|error| JsonError {
-            code: "json-utf8",
+            code: code::JSON_UTF8,
             path: String::new(),
             offset: error.valid_up_to(),
             message: "the text is not valid UTF-8".to_owned(),
@@ -257,23 +258,31 @@ impl Trouble {
             path.push_str(step);
         }
         let offset = offset_of(text, error.line(), error.column());
-        let (code, message) = self.found.unwrap_or_else(|| {
-            let said = error.to_string();
-            let said = said.split(" at line ").next().unwrap_or_default().to_owned();
-            let code = match said.as_str() {
-                "lone leading surrogate in hex escape" | "unexpected end of hex escape" => "json-surrogate",
-                "number out of range" => "json-number",
-                "recursion limit exceeded" => "json-depth",
-                _ => "json-syntax",
-            };
-            (code, said)
-        });
-        JsonError { code, path, offset, message }
+        match self.found {
+            Some((code, message)) => JsonError { code, path, offset, message },
+            None => JsonError { path, ..JsonError::of_reader(text, error) },
+        }
+    }
+}
+
+impl JsonError {
+    /// What the reader of JSON itself objected to.
+    pub(crate) fn of_reader(text: &str, error: &serde_json::Error) -> Self {
+        let said = error.to_string();
+        let said = said.split(" at line ").next().unwrap_or_default().to_owned();
+        let code = match said.as_str() {
+            "lone leading surrogate in hex escape" | "unexpected end of hex escape" => code::JSON_SURROGATE,
+            "number out of range" => code::JSON_NUMBER,
+            "recursion limit exceeded" => code::JSON_DEPTH,
+            _ => code::JSON_SYNTAX,
+        };
+        let offset = offset_of(text, error.line(), error.column());
+        Self { code, path: String::new(), offset, message: said }
     }
 }
 
 /// Byte offset of a line and column, both from one, as the reader counts them.
-fn offset_of(text: &str, line: usize, column: usize) -> usize {
+pub(crate) fn offset_of(text: &str, line: usize, column: usize) -> usize {
     let before: usize = text.split_inclusive('\n').take(line.saturating_sub(1)).map(str::len).sum();
     before.saturating_add(column.saturating_sub(1)).min(text.len())
 }
@@ -293,7 +302,7 @@ impl ValueSeed<'_> {
 
     fn deeper<E: de::Error>(self) -> Result<Self, E> {
         if self.depth >= JSON_DEPTH_MAX {
-            return Err(self.object("json-depth", format!("nested deeper than {JSON_DEPTH_MAX} levels")));
+            return Err(self.object(code::JSON_DEPTH, format!("nested deeper than {JSON_DEPTH_MAX} levels")));
         }
         Ok(Self { depth: self.depth.saturating_add(1), trouble: self.trouble })
     }
@@ -386,7 +395,7 @@ const LINEAR_KEYS_MAX: usize = 32;
 
 impl ValueSeed<'_> {
     fn duplicate<E: de::Error>(&self, key: &str) -> E {
-        self.object("json-duplicate-key", format!("key {} appears twice", quoted(key)))
+        self.object(code::JSON_DUPLICATE_KEY, format!("key {} appears twice", quoted(key)))
     }
 
     fn refuse_duplicates<E: de::Error>(&self, members: &[(Cow<'_, str>, Json<'_>)]) -> Result<(), E> {

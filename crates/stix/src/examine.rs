@@ -1,0 +1,309 @@
+//! The one door through which bytes become an object.
+//!
+//! [`Valid`] has private fields and one constructor, [`examine`], so holding one is the proof that its bytes were examined.
+//! It borrows the exact bytes and never changes them.
+
+use sha2::{Digest, Sha256};
+
+use base::limit::OBJECT_BYTES_MAX;
+
+use crate::canonical;
+use crate::check::{self, Edition, Head};
+use crate::code;
+use crate::finding::{Finding, Severity};
+use crate::id::{self, ObjectId};
+use crate::json::{Json, JsonError};
+use crate::report::{Place, Report};
+use crate::schema::{self, Kind};
+use crate::timestamp::Timestamp;
+use crate::version::VersionFacts;
+
+/// How much an examination forgives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Profile {
+    /// Refuses only what is no object; keeps the rest with findings.
+    Store,
+    /// Refuses what breaks a MUST of the specification.
+    Specification,
+    /// Refuses what goes against a SHOULD, too.
+    Strict,
+}
+
+impl Profile {
+    fn refuses(self, worst: Option<Severity>) -> bool {
+        match self {
+            Self::Store => worst >= Some(Severity::Fatal),
+            Self::Specification => worst >= Some(Severity::Error),
+            Self::Strict => worst.is_some(),
+        }
+    }
+}
+
+/// Bytes that are a STIX object, with what the examination found.
+#[derive(Clone, Debug)]
+pub struct Valid<'a> {
+    bytes: &'a [u8],
+    json: Json<'a>,
+    id: ObjectId,
+    edition: Edition,
+    created: Option<Timestamp>,
+    modified: Option<Timestamp>,
+    revoked: bool,
+    findings: Vec<Finding>,
+}
+
+/// Bytes that were refused, and why.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{}", self.sentence())]
+pub struct Rejected {
+    /// The identifier as written, where there is one.
+    pub id: Option<String>,
+    /// `modified`, or `created` without it, as written.
+    pub version: Option<String>,
+    /// Everything found, not only what led to the refusal.
+    pub findings: Vec<Finding>,
+}
+
+impl Rejected {
+    fn sentence(&self) -> String {
+        let worst = self.findings.iter().max_by_key(|finding| finding.severity);
+        worst.map_or_else(|| "refused".to_owned(), ToString::to_string)
+    }
+}
+
+/// Examines one object.
+///
+/// # Errors
+/// Refused as `profile` says, with all findings.
+///
+/// # Limits
+/// [`OBJECT_BYTES_MAX`], [`base::limit::JSON_DEPTH_MAX`] and [`base::limit::FINDINGS_MAX`].
+pub fn examine(bytes: &[u8], profile: Profile) -> Result<Valid<'_>, Rejected> {
+    if bytes.len() > OBJECT_BYTES_MAX {
+        let message = format!("the object has {} bytes, more than {OBJECT_BYTES_MAX}", bytes.len());
+        return Err(refused(Head::default(), vec![fatal(code::OBJECT_SIZE, message)]));
+    }
+    let json = Json::parse(bytes).map_err(|error| refused(Head::default(), vec![Finding::from(error)]))?;
+    let mut report = Report::default();
+    let head = check::object(&json, &Place::ROOT, &mut report);
+    let worst = report.worst();
+    let findings = report.into_findings();
+    let id = head.id.map(ObjectId::parse);
+    let Some(Ok(id)) = id.filter(|_| !profile.refuses(worst)) else {
+        return Err(refused(head, findings));
+    };
+    let time = |text: Option<&str>| text.and_then(|text| Timestamp::parse(text).ok());
+    let (created, modified) = (time(head.created), time(head.modified));
+    let (edition, revoked) = (head.edition, head.revoked);
+    Ok(Valid { bytes, json, id, edition, created, modified, revoked, findings })
+}
+
+fn refused(head: Head<'_>, findings: Vec<Finding>) -> Rejected {
+    Rejected {
+        id: head.id.map(str::to_owned),
+        version: head.modified.or(head.created).map(str::to_owned),
+        findings,
+    }
+}
+
+fn fatal(code: &'static str, message: String) -> Finding {
+    Finding { severity: Severity::Fatal, code, path: String::new(), message: message.into() }
+}
+
+impl From<JsonError> for Finding {
+    fn from(error: JsonError) -> Self {
+        let message = error.to_string().into();
+        Self { severity: Severity::Fatal, code: error.code, path: error.path, message }
+    }
+}
+
+impl<'a> Valid<'a> {
+    /// The exact bytes that were examined.
+    #[must_use]
+    pub const fn bytes(&self) -> &'a [u8] {
+        self.bytes
+    }
+
+    /// The object as a tree.
+    #[must_use]
+    pub const fn json(&self) -> &Json<'a> {
+        &self.json
+    }
+
+    /// Its identifier.
+    #[must_use]
+    pub const fn id(&self) -> &ObjectId {
+        &self.id
+    }
+
+    /// Its type.
+    #[must_use]
+    pub fn type_name(&self) -> &str {
+        self.id.type_name()
+    }
+
+    /// `2.1`, or `2.0` where the object is of a kind that must say its version in 2.1 and does not.
+    #[must_use]
+    pub const fn spec_version(&self) -> &'static str {
+        match self.edition {
+            Edition::V20 => "2.0",
+            Edition::V21 => "2.1",
+        }
+    }
+
+    /// When the object was created, where it says so.
+    #[must_use]
+    pub const fn created(&self) -> Option<&Timestamp> {
+        self.created.as_ref()
+    }
+
+    /// When this version was made, where it says so.
+    #[must_use]
+    pub const fn modified(&self) -> Option<&Timestamp> {
+        self.modified.as_ref()
+    }
+
+    /// The identity of its creator, where it says so.
+    #[must_use]
+    pub fn created_by_ref(&self) -> Option<&str> {
+        self.json.get("created_by_ref").and_then(Json::as_str)
+    }
+
+    /// Whether it says that it is revoked.
+    #[must_use]
+    pub const fn revoked(&self) -> bool {
+        self.revoked
+    }
+
+    /// The family of its type.
+    #[must_use]
+    pub fn kind(&self) -> Kind {
+        schema::kind_of(self.type_name())
+    }
+
+    /// Every identifier in a property that ends in `_ref` or `_refs`, at any depth, with its path and in order of
+    /// appearance. Whether the target exists is not asked.
+    #[must_use]
+    pub fn references(&self) -> Vec<(String, &str)> {
+        let mut found = Vec::new();
+        collect(&self.json, &Place::ROOT, &mut found);
+        found
+    }
+
+    /// What the examination found and the profile forgave.
+    #[must_use]
+    pub fn findings(&self) -> &[Finding] {
+        &self.findings
+    }
+
+    /// SHA-256 of the exact bytes.
+    #[must_use]
+    pub fn digest(&self) -> [u8; 32] {
+        Sha256::digest(self.bytes).into()
+    }
+
+    /// SHA-256 of what the object says: [`canonical::content_digest`].
+    #[must_use]
+    pub fn canonical_digest(&self) -> [u8; 32] {
+        canonical::content_digest(&self.json)
+    }
+
+    /// What the rules of versioning need to know of it.
+    #[must_use]
+    pub fn version_facts(&self) -> VersionFacts<'_> {
+        VersionFacts::of(&self.json)
+    }
+}
+
+fn collect<'j>(value: &'j Json<'_>, place: &Place<'_>, found: &mut Vec<(String, &'j str)>) {
+    match value {
+        Json::Object(members) => {
+            for (key, value) in members.iter() {
+                let here = place.key(key);
+                match value {
+                    Json::String(text) if key.ends_with("_ref") && id::check(text).is_ok() => {
+                        found.push((here.path(), text.as_ref()));
+                    }
+                    Json::List(items) if key.ends_with("_refs") => {
+                        for (at, item) in items.iter().enumerate() {
+                            if let Some(text) = item.as_str().filter(|text| id::check(text).is_ok()) {
+                                found.push((here.index(at).path(), text));
+                            }
+                        }
+                    }
+                    other => collect(other, &here, found),
+                }
+            }
+        }
+        Json::List(items) => {
+            for (at, item) in items.iter().enumerate() {
+                collect(item, &place.index(at), found);
+            }
+        }
+        Json::Null | Json::Bool(_) | Json::Integer(_) | Json::Float(_) | Json::String(_) => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TOOL: &str = r#"{"type":"tool","spec_version":"2.1","id":"tool--8e2e2d2b-17d4-4cbf-938f-98ee46b3cd3f",
+        "created":"2024-01-01T00:00:00.000Z","modified":"2024-01-02T00:00:00.000Z","name":"t",
+        "created_by_ref":"identity--8e2e2d2b-17d4-4cbf-938f-98ee46b3cd3f","revoked":true}"#;
+
+    #[test]
+    fn a_good_object_tells_what_it_is() {
+        let valid = examine(TOOL.as_bytes(), Profile::Strict).unwrap();
+        assert_eq!(valid.bytes(), TOOL.as_bytes());
+        assert_eq!((valid.type_name(), valid.spec_version(), valid.kind()), ("tool", "2.1", Kind::Domain));
+        assert_eq!(valid.modified().map(Timestamp::as_str), Some("2024-01-02T00:00:00.000Z"));
+        assert!(valid.revoked() && valid.created() < valid.modified());
+        let creator = "identity--8e2e2d2b-17d4-4cbf-938f-98ee46b3cd3f";
+        assert_eq!(valid.created_by_ref(), Some(creator));
+        assert_eq!(valid.references(), [("created_by_ref".to_owned(), creator)]);
+        assert_ne!(valid.digest(), valid.canonical_digest());
+    }
+
+    #[test]
+    fn profiles_differ_in_what_they_forgive() {
+        let remark = TOOL.replace("\"name\":\"t\"", "\"name\":\"t\",\"x_foo\":1");
+        assert!(examine(remark.as_bytes(), Profile::Strict).is_err());
+        let valid = examine(remark.as_bytes(), Profile::Specification).unwrap();
+        assert_eq!(valid.findings().len(), 1);
+        let broken = TOOL.replace("\"name\":\"t\"", "\"name\":\"t\",\"aliases\":[]");
+        assert!(examine(broken.as_bytes(), Profile::Specification).is_err());
+        let kept = examine(broken.as_bytes(), Profile::Store).unwrap();
+        assert_eq!((kept.findings()[0].code, kept.findings()[0].path.as_str()), ("empty-list", "aliases"));
+    }
+
+    #[test]
+    fn a_refusal_says_which_object_it_is_about() {
+        let nameless = TOOL.replace("\"name\":\"t\",", "");
+        let rejected = examine(nameless.as_bytes(), Profile::Store).expect_err("refused");
+        assert_eq!(rejected.id.as_deref(), Some("tool--8e2e2d2b-17d4-4cbf-938f-98ee46b3cd3f"));
+        assert_eq!(rejected.version.as_deref(), Some("2024-01-02T00:00:00.000Z"));
+        assert_eq!(rejected.to_string(), "name: name is required [required-property]");
+        for (broken, code) in [
+            (TOOL.replace("tool--", "malware--"), "id-type"),
+            (TOOL.replace("cd3f\",\n", "cd3\",\n"), "id-form"),
+            (TOOL.replace("2024-01-02T", "2024-01-02 "), "timestamp"),
+            (TOOL.replace("identity--8", "identity-8"), "reference-form"),
+            (TOOL.replace("\"tool\"", "\"Tool\""), "type-name"),
+            (TOOL.replace("\"name\":\"t\"", "\"name\":\"\\ud800\""), "json-surrogate"),
+            ("[]".to_owned(), "not-an-object"),
+            ("{}".to_owned(), "required-property"),
+        ] {
+            let rejected = examine(broken.as_bytes(), Profile::Store).expect_err(code);
+            assert!(rejected.findings.iter().any(|finding| finding.code == code), "{code}: {rejected:?}");
+        }
+    }
+
+    #[test]
+    fn size_is_limited_at_the_limit_plus_one() {
+        let padded = |length: usize| format!("{TOOL}{}", " ".repeat(length - TOOL.len()));
+        assert!(examine(padded(OBJECT_BYTES_MAX).as_bytes(), Profile::Store).is_ok());
+        let rejected = examine(padded(OBJECT_BYTES_MAX + 1).as_bytes(), Profile::Store).expect_err("refused");
+        assert_eq!(rejected.findings[0].code, "object-size");
+    }
+}

@@ -1,0 +1,165 @@
+//! The verdict of the specification on a text: one object or a bundle.
+
+use std::collections::HashMap;
+
+use crate::canonical::content_digest;
+use crate::check;
+use crate::code;
+use crate::finding::{Finding, Severity};
+use crate::json::{Json, Members};
+use crate::quote::quoted;
+use crate::report::{Place, Report};
+use crate::timestamp;
+
+/// Whether a text is valid, and what was found.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Verdict {
+    /// Whether there are no errors.
+    pub valid: bool,
+    /// What breaks a MUST; asked strictly, what goes against a SHOULD, too.
+    pub errors: Vec<Finding>,
+    /// What goes against a SHOULD.
+    pub warnings: Vec<Finding>,
+}
+
+/// Judges a text by the specification; `strict` makes errors of its SHOULDs.
+#[must_use]
+pub fn validate(text: &[u8], strict: bool) -> Verdict {
+    let mut findings = match Json::parse(text) {
+        Ok(json) => {
+            let mut report = Report::default();
+            inspect(&json, &mut report);
+            report.into_findings()
+        }
+        Err(error) => vec![Finding::from(error)],
+    };
+    let least = if strict { Severity::Warning } else { Severity::Error };
+    let errors: Vec<Finding> = findings.extract_if(.., |finding| finding.severity >= least).collect();
+    Verdict { valid: errors.is_empty(), errors, warnings: findings }
+}
+
+fn inspect(json: &Json<'_>, report: &mut Report) {
+    match json.as_object().filter(|members| members.get("type").and_then(Json::as_str) == Some("bundle")) {
+        Some(members) => bundle(members, report),
+        None => {
+            check::object(json, &Place::ROOT, report);
+        }
+    }
+}
+
+fn bundle(members: &Members<'_>, report: &mut Report) {
+    bundle_head(members, report);
+    let Some(objects) = members.get("objects") else { return };
+    let place = Place::ROOT.key("objects");
+    let Some(objects) = objects.as_list().filter(|objects| !objects.is_empty()) else {
+        let message = "objects is a list of at least one object";
+        return report.add(Severity::Error, code::BUNDLE_OBJECTS, &place, message);
+    };
+    let mut versions: HashMap<(&str, &str), &Json<'_>> = HashMap::new();
+    for (at, object) in objects.iter().enumerate() {
+        let here = place.index(at);
+        let head = check::object(object, &here, report);
+        let Some(id) = head.id else { continue };
+        let version = head.modified.or(head.created).map_or("", timestamp::key_of);
+        match versions.insert((id, version), object) {
+            None => {}
+            Some(other) if content_digest(other) == content_digest(object) => {
+                let message = format!("{} stands in the bundle twice", quoted(id));
+                report.add(Severity::Warning, code::VERSION_REPEATED, &here, message);
+            }
+            Some(_) => {
+                let message =
+                    format!("{} stands in the bundle with the same version and other content", quoted(id));
+                report.add(Severity::Error, code::VERSION_CONFLICT, &here, message);
+            }
+        }
+    }
+}
+
+/// What is about the bundle itself; also for bundles whose objects are read one by one.
+pub(crate) fn bundle_head(members: &Members<'_>, report: &mut Report) {
+    match members.get("id") {
+        Some(id) => check::check_bundle_id(id, &Place::ROOT.key("id"), report),
+        None => report.add(Severity::Error, code::REQUIRED, &Place::ROOT.key("id"), "id is required"),
+    }
+    for (key, value) in members.iter() {
+        let place = Place::ROOT.key(key);
+        match key {
+            "type" | "id" | "objects" => {}
+            "spec_version" if value.as_str() == Some("2.0") => {
+                let message = "the bundle holds STIX 2.0";
+                report.add(Severity::Warning, code::BUNDLE_SPEC_VERSION, &place, message);
+            }
+            _ => {
+                let message = format!("{} is not a property of bundles", quoted(key));
+                report.add(Severity::Warning, code::BUNDLE_PROPERTY, &place, message);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ONE: &str = r#"{"type":"tool","spec_version":"2.1","id":"tool--8e2e2d2b-17d4-4cbf-938f-98ee46b3cd3f","created":"2024-01-01T00:00:00.000Z","modified":"2024-01-01T00:00:00.000Z","name":"a"}"#;
+
+    fn bundle_of(objects: &str) -> String {
+        format!(
+            r#"{{"type":"bundle","id":"bundle--8e2e2d2b-17d4-4cbf-938f-98ee46b3cd3f","objects":{objects}}}"#
+        )
+    }
+
+    fn errors(text: &str) -> Vec<(&'static str, String)> {
+        validate(text.as_bytes(), false)
+            .errors
+            .into_iter()
+            .map(|finding| (finding.code, finding.path))
+            .collect()
+    }
+
+    #[test]
+    fn bundles_are_judged_with_their_objects() {
+        assert!(validate(bundle_of(&format!("[{ONE}]")).as_bytes(), true).valid);
+        assert_eq!(errors(&bundle_of("[]")), [("bundle-objects", "objects".into())]);
+        assert_eq!(errors(&bundle_of("{}")), [("bundle-objects", "objects".into())]);
+        assert_eq!(errors(&bundle_of("[null]")), [("not-an-object", "objects.[0]".into())]);
+        let nameless = ONE.replace(",\"name\":\"a\"", "");
+        assert_eq!(
+            errors(&bundle_of(&format!("[{nameless}]"))),
+            [("required-property", "objects.[0].name".into())]
+        );
+        let inner = bundle_of("[]");
+        assert_eq!(
+            errors(&bundle_of(&format!("[{inner}]"))),
+            [("bundle-not-an-object", "objects.[0]".into())]
+        );
+        assert_eq!(
+            errors(r#"{"type":"bundle","id":"tool--8e2e2d2b-17d4-4cbf-938f-98ee46b3cd3f"}"#),
+            [("id-type", "id".into())]
+        );
+        assert_eq!(errors(r#"{"type":"bundle"}"#), [("required-property", "id".into())]);
+    }
+
+    #[test]
+    fn versions_in_one_bundle_do_not_contradict() {
+        let other = ONE.replace("\"a\"", "\"b\"");
+        assert_eq!(
+            errors(&bundle_of(&format!("[{ONE},{other}]"))),
+            [("version-conflict", "objects.[1]".into())]
+        );
+        let twice = validate(bundle_of(&format!("[{ONE},{ONE}]")).as_bytes(), false);
+        assert_eq!((twice.valid, twice.warnings[0].code), (true, "version-repeated"));
+    }
+
+    #[test]
+    fn strictness_turns_remarks_into_errors() {
+        let custom = ONE.replace("\"name\"", "\"x_foo\":1,\"name\"");
+        assert!(validate(custom.as_bytes(), false).valid);
+        let strict = validate(custom.as_bytes(), true);
+        assert_eq!(
+            (strict.valid, strict.errors[0].code, strict.warnings.len()),
+            (false, "custom-property", 0)
+        );
+    }
+}
