@@ -32,3 +32,17 @@ pub const PASSWORD_BYTES_MAX: usize = 1_024;
 pub const ENVELOPE_OBJECTS_MAX: usize = 100_000;
 /// Findings listed for one object or bundle; later ones are only counted in.
 pub const FINDINGS_MAX: usize = 200;
+/// Request body read without waiting for a place, in bytes (256 KiB).
+pub const BODY_SMALL_MAX: usize = 256 * 1024;
+/// Request body that takes one of the medium places, in bytes (8 MiB).
+pub const BODY_MEDIUM_MAX: usize = 8 * 1024 * 1024;
+/// Request body that takes one of the large places, in bytes: the limit itself.
+pub const BODY_LARGE_MAX: usize = BODY_BYTES_MAX;
+/// Longest time a request body may take to arrive, in seconds.
+pub const BODY_SECONDS_MAX: u64 = 300;
+/// Connections served at the same time.
+pub const CONNECTIONS_MAX: usize = 1_024;
+/// Longest target of a request (path and query), in bytes.
+pub const TARGET_BYTES_MAX: usize = 32 * 1024;
+/// Pages of objects being answered to one user at the same time; further ones wait.
+pub const PAGES_PER_USER_MAX: usize = 8;

@@ -1,0 +1,142 @@
+//! What every handler may ask for: the node, the operator's options, and the door's own counters and places.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use base::limit::{BODY_BYTES_MAX, CONNECTIONS_MAX, PAGES_PER_USER_MAX};
+use handling::UserNo;
+use node::Node;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use crate::body::Places;
+use crate::metrics::Metrics;
+
+/// Users whose places are remembered at the same time.
+const USERS_MAX: usize = 4_096;
+/// Answers compressed at the same time; further ones go out as they are.
+const GZIP_PLACES: usize = 2;
+
+/// What an operator may set. The defaults are those of a running node.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Certificate chain and key as PEM files; `None` = plain HTTP, for loopback and behind a proxy.
+    pub tls: Option<TlsFiles>,
+    /// The address that others reach this node at, without a slash at the end; `None` = taken from each request's `Host`.
+    pub public_url: Option<String>,
+    /// Name shown by discovery and pages.
+    pub title: String,
+    /// Whom to ask, as discovery tells it.
+    pub contact: Option<String>,
+    /// Name of the one TAXII API root: its path is `/NAME/`.
+    pub api_root: String,
+    /// Largest request body after decoding; also TAXII's `max_content_length`.
+    pub body_bytes_max: usize,
+    /// Connections served at the same time; further ones wait.
+    pub connections_max: usize,
+    /// Longest time for the head of a request, and longest idleness between requests.
+    pub head_timeout: Duration,
+    /// How long running requests may take to end once the node is told to stop.
+    pub drain_timeout: Duration,
+    /// Whether tests may move the clock and the like.
+    pub allow_test_controls: bool,
+}
+
+/// Where the certificate is.
+#[derive(Clone, Debug)]
+pub struct TlsFiles {
+    /// Certificate chain, PEM, the node's own first.
+    pub certificates: PathBuf,
+    /// Private key, PEM.
+    pub key: PathBuf,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            tls: None,
+            public_url: None,
+            title: "Cresset".to_owned(),
+            contact: None,
+            api_root: "api1".to_owned(),
+            body_bytes_max: BODY_BYTES_MAX,
+            connections_max: CONNECTIONS_MAX,
+            head_timeout: Duration::from_secs(30),
+            drain_timeout: Duration::from_secs(30),
+            allow_test_controls: false,
+        }
+    }
+}
+
+/// The state behind every handler; cloning it is cheap.
+#[derive(Clone)]
+pub struct App(Arc<Inner>);
+
+struct Inner {
+    node: Node,
+    options: Options,
+    metrics: Metrics,
+    places: Places,
+    gzip: Semaphore,
+    pages: Mutex<HashMap<UserNo, Arc<Semaphore>>>,
+}
+
+impl App {
+    /// The state of a door to `node`.
+    #[must_use]
+    pub fn new(node: Node, options: Options) -> Self {
+        Self(Arc::new(Inner {
+            node,
+            options,
+            metrics: Metrics::default(),
+            places: Places::default(),
+            gzip: Semaphore::new(GZIP_PLACES),
+            pages: Mutex::default(),
+        }))
+    }
+
+    /// The use cases.
+    #[must_use]
+    pub fn node(&self) -> &Node {
+        &self.0.node
+    }
+
+    /// What the operator set.
+    #[must_use]
+    pub fn options(&self) -> &Options {
+        &self.0.options
+    }
+
+    /// The door's counters.
+    #[must_use]
+    pub fn metrics(&self) -> &Metrics {
+        &self.0.metrics
+    }
+
+    pub(crate) fn places(&self) -> &Places {
+        &self.0.places
+    }
+
+    pub(crate) fn gzip_places(&self) -> &Semaphore {
+        &self.0.gzip
+    }
+
+    /// A place for one large answer to `user`: waits while the user has as many under way as one may have.
+    pub(crate) async fn page_place(&self, user: UserNo) -> Option<OwnedSemaphorePermit> {
+        let places = {
+            let mut pages = self.0.pages.lock().unwrap_or_else(PoisonError::into_inner);
+            if pages.len() > USERS_MAX {
+                pages.retain(|_, places| places.available_permits() < PAGES_PER_USER_MAX);
+            }
+            Arc::clone(pages.entry(user).or_insert_with(|| Arc::new(Semaphore::new(PAGES_PER_USER_MAX))))
+        };
+        places.acquire_owned().await.ok()
+    }
+}
+
+impl std::fmt::Debug for App {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("App").field("options", &self.0.options).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,45 @@
+//! Health for machines: alive, ready, and figures. The first two are all that a stranger may read.
+
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use axum::{Json, Router};
+use http::header::CONTENT_TYPE;
+use http::{HeaderValue, StatusCode};
+use serde::Serialize;
+
+use crate::{App, Caller, Problem};
+
+/// The answer of `/readyz`.
+#[derive(Serialize)]
+struct Ready {
+    status: &'static str,
+}
+
+pub(crate) fn routes() -> Router<App> {
+    Router::new().route("/healthz", get(alive)).route("/readyz", get(ready)).route("/metrics", get(metrics))
+}
+
+/// The process answers.
+async fn alive() -> Json<Ready> {
+    Json(Ready { status: "ok" })
+}
+
+/// The node can do its work: 200 `ok`, or 503 `read-only` while the store takes no writes. Why is for the operator's eyes.
+async fn ready(State(app): State<App>) -> Response {
+    let read_only = app.node().store().read_only().is_some();
+    let (status, word) =
+        if read_only { (StatusCode::SERVICE_UNAVAILABLE, "read-only") } else { (StatusCode::OK, "ok") };
+    (status, Json(Ready { status: word })).into_response()
+}
+
+/// Counters and the store's figures, for administrators.
+async fn metrics(State(app): State<App>, Caller(principal): Caller) -> Result<Response, Problem> {
+    handling::may_administer(&principal)
+        .map_err(|refusal| Problem::forbidden(refusal.rule.code(), refusal.reason))?;
+    let figures = app.node().store().figures(None).await?;
+    let read_only = app.node().store().read_only().is_some();
+    let text = app.metrics().to_text(&figures, read_only);
+    let kind = HeaderValue::from_static("application/openmetrics-text; version=1.0.0; charset=utf-8");
+    Ok(([(CONTENT_TYPE, kind)], text).into_response())
+}

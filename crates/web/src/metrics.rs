@@ -1,0 +1,146 @@
+//! Figures about the door itself, in the text form that Prometheus reads. Routes are named by template, never by address.
+
+use std::fmt::Write;
+use std::time::Duration;
+
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::encoding::text::encode;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::registry::Registry;
+use store::Figures;
+
+/// Which requests a figure counts.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Request {
+    method: &'static str,
+    route: String,
+    status: u16,
+}
+
+/// Which route a time belongs to.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Route {
+    route: String,
+}
+
+/// How objects of a request ended.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Outcome {
+    outcome: &'static str,
+}
+
+/// Everything counted while serving.
+#[derive(Debug)]
+pub struct Metrics {
+    registry: Registry,
+    requests: Family<Request, Counter>,
+    seconds: Family<Route, Histogram, fn() -> Histogram>,
+    objects: Family<Outcome, Counter>,
+    connections: Gauge,
+}
+
+fn buckets() -> Histogram {
+    Histogram::new([0.000_1, 0.000_3, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0])
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        let mut registry = Registry::with_prefix("cresset");
+        let requests = Family::default();
+        let seconds: Family<Route, Histogram, fn() -> Histogram> = Family::new_with_constructor(buckets);
+        let objects = Family::default();
+        let connections = Gauge::default();
+        registry.register("http_requests", "Requests by method, route and status", requests.clone());
+        registry.register("http_request_seconds", "Time from head to answer by route", seconds.clone());
+        registry.register("objects_received", "Objects brought in by how they ended", objects.clone());
+        registry.register("connections", "Connections being served", connections.clone());
+        Self { registry, requests, seconds, objects, connections }
+    }
+}
+
+impl Metrics {
+    /// One request answered.
+    pub(crate) fn answered(&self, method: &'static str, route: &str, status: u16, took: Duration) {
+        let request = Request { method, route: route.to_owned(), status };
+        self.requests.get_or_create(&request).inc();
+        self.seconds.get_or_create(&Route { route: route.to_owned() }).observe(took.as_secs_f64());
+    }
+
+    /// `count` objects of a request ended as `outcome` (`accepted`, `known`, `newer`, `older`, `refused`).
+    pub fn received(&self, outcome: &'static str, count: u64) {
+        if count > 0 {
+            self.objects.get_or_create(&Outcome { outcome }).inc_by(count);
+        }
+    }
+
+    pub(crate) fn connected(&self) {
+        self.connections.inc();
+    }
+
+    pub(crate) fn disconnected(&self) {
+        self.connections.dec();
+    }
+
+    /// Everything in Prometheus' text form, the store's own figures included.
+    #[must_use]
+    pub fn to_text(&self, figures: &Figures, read_only: bool) -> String {
+        let mut out = String::new();
+        if encode(&mut out, &self.registry).is_err() {
+            out.clear();
+        }
+        let body = out.strip_suffix("# EOF\n").map(str::to_owned).unwrap_or(out);
+        let mut out = body;
+        for (name, help, value) in [
+            ("objects", "Objects held, by identifier", figures.objects),
+            ("versions", "Versions of objects held", figures.versions),
+            ("collections", "Collections", figures.collections),
+            ("disk_bytes", "Bytes of the store on disk", figures.disk_bytes),
+            ("read_only", "1 while the store takes no writes", u64::from(read_only)),
+        ] {
+            let line = format!(
+                "# HELP cresset_{name} {help}.\n# TYPE cresset_{name} gauge\ncresset_{name} {value}\n"
+            );
+            out.push_str(&line);
+        }
+        if !figures.by_type.is_empty() {
+            out.push_str("# HELP cresset_objects_by_type Objects held, by type.\n# TYPE cresset_objects_by_type gauge\n");
+        }
+        for (name, count) in &figures.by_type {
+            let plain = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+            let name = if plain { name.as_str() } else { "other" };
+            writeln!(out, "cresset_objects_by_type{{type=\"{name}\"}} {count}")
+                .expect("invariant: a string takes what is written to it");
+        }
+        out.push_str("# EOF\n");
+        out
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tells_what_was_counted() {
+        let metrics = Metrics::default();
+        metrics.answered("GET", "/taxii2/", 200, Duration::from_millis(2));
+        metrics.received("accepted", 3);
+        metrics.received("refused", 0);
+        let figures = Figures { objects: 7, by_type: vec![("indicator".into(), 7)], ..Figures::default() };
+        let text = metrics.to_text(&figures, true);
+        for line in [
+            "cresset_http_requests_total{method=\"GET\",route=\"/taxii2/\",status=\"200\"} 1",
+            "cresset_objects_received_total{outcome=\"accepted\"} 3",
+            "cresset_objects 7",
+            "cresset_objects_by_type{type=\"indicator\"} 7",
+            "cresset_read_only 1",
+        ] {
+            assert!(text.lines().any(|found| found == line), "{line}\n{text}");
+        }
+        assert!(!text.contains("refused"));
+        assert_eq!(text.matches("# EOF").count(), 1);
+    }
+}

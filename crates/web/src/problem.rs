@@ -1,0 +1,284 @@
+//! A request that is not answered as asked: one type for every door, rendered as the door's clients expect.
+//!
+//! Under the paths of TAXII a problem becomes TAXII's error message, everywhere else an RFC 9457 problem document. The table
+//! from "whose fault" to HTTP status is here and nowhere else. What is not the caller's fault is told in general words and
+//! logged in detail.
+//!
+//! Invariant: nothing here confirms that something exists which the caller may not know of.
+
+use std::time::Duration;
+
+use axum::response::{IntoResponse, Response};
+use http::header::{ALLOW, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use node::AuthError;
+use serde::Serialize;
+use store::{Fault, StoreError};
+
+/// The media type of problem documents.
+pub const PROBLEM_JSON: HeaderValue = HeaderValue::from_static("application/problem+json");
+/// How to sign in, in the order of preference.
+const CHALLENGES: [HeaderValue; 2] = [
+    HeaderValue::from_static("Basic realm=\"cresset\", charset=\"UTF-8\""),
+    HeaderValue::from_static("Bearer realm=\"cresset\""),
+];
+
+/// Why a request is not answered as asked.
+#[derive(Clone, Debug)]
+pub struct Problem {
+    status: StatusCode,
+    code: &'static str,
+    detail: String,
+    path: Option<String>,
+    headers: Vec<(HeaderName, HeaderValue)>,
+}
+
+/// RFC 9457, section 3.
+#[derive(Serialize)]
+struct Document<'a> {
+    r#type: String,
+    title: &'a str,
+    status: u16,
+    detail: &'a str,
+    code: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    path: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    request_id: Option<&'a str>,
+}
+
+impl Problem {
+    /// A problem of a status, with a stable code and one sentence.
+    #[must_use]
+    pub fn new(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Self {
+        Self { status, code, detail: detail.into(), path: None, headers: Vec::new() }
+    }
+
+    /// The request is malformed.
+    #[must_use]
+    pub fn bad_request(code: &'static str, detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, code, detail)
+    }
+
+    /// There is no such thing, or not for this caller.
+    #[must_use]
+    pub fn not_found(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::NOT_FOUND, "not-found", detail)
+    }
+
+    /// The caller may know of it but not do this.
+    #[must_use]
+    pub fn forbidden(code: &'static str, detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::FORBIDDEN, code, detail)
+    }
+
+    /// The method is none of `allow`.
+    #[must_use]
+    pub fn method_not_allowed(allow: &'static str) -> Self {
+        let detail = format!("this address takes {allow}");
+        Self::new(StatusCode::METHOD_NOT_ALLOWED, "method-not-allowed", detail)
+            .header(ALLOW, HeaderValue::from_static(allow))
+    }
+
+    /// Too much at once: try again after `wait`.
+    #[must_use]
+    pub fn too_many(code: &'static str, detail: impl Into<String>, wait: Duration) -> Self {
+        Self::new(StatusCode::TOO_MANY_REQUESTS, code, detail).retry_after(wait)
+    }
+
+    /// Our fault; `what` is logged and not shown.
+    #[must_use]
+    pub fn ours(code: &'static str, what: &dyn std::fmt::Display) -> Self {
+        tracing::error!(code, error = %what, "request failed");
+        let detail =
+            "the node failed to answer: the operator finds the reason in its log under the request id";
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, code, detail)
+    }
+
+    /// From an error that knows whose fault it is: the caller's with `caller_status`, the operator's as 503, ours as 500.
+    #[must_use]
+    pub fn of_fault(
+        fault: Fault,
+        caller_status: StatusCode,
+        code: &'static str,
+        error: &dyn std::fmt::Display,
+    ) -> Self {
+        match fault {
+            Fault::Caller => Self::new(caller_status, code, error.to_string()),
+            Fault::Operator => {
+                tracing::error!(code, %error, "request could not be served");
+                let detail = "the node cannot do this for now: its operator has to see to the store";
+                Self::new(StatusCode::SERVICE_UNAVAILABLE, code, detail).retry_after(Duration::from_secs(30))
+            }
+            Fault::Ours => Self::ours(code, error),
+        }
+    }
+
+    /// Adds where in the request the trouble is.
+    #[must_use]
+    pub fn at(mut self, path: impl Into<String>) -> Self {
+        self.path = Some(path.into());
+        self
+    }
+
+    /// Adds a field to the answer's head.
+    #[must_use]
+    pub fn header(mut self, name: HeaderName, value: HeaderValue) -> Self {
+        self.headers.push((name, value));
+        self
+    }
+
+    /// Adds when to try again.
+    #[must_use]
+    pub fn retry_after(self, wait: Duration) -> Self {
+        self.header(RETRY_AFTER, HeaderValue::from(wait.as_secs().max(1)))
+    }
+
+    /// The HTTP status.
+    #[must_use]
+    pub const fn status(&self) -> StatusCode {
+        self.status
+    }
+
+    /// The stable code.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        self.code
+    }
+
+    /// The head fields this problem brings.
+    #[must_use]
+    pub fn headers(&self) -> &[(HeaderName, HeaderValue)] {
+        &self.headers
+    }
+
+    fn title(&self) -> &'static str {
+        self.status.canonical_reason().unwrap_or("error")
+    }
+
+    /// As an RFC 9457 problem document.
+    #[must_use]
+    pub fn to_document(&self, request_id: Option<&str>) -> Vec<u8> {
+        let document = Document {
+            r#type: format!("urn:cresset:problem:{}", self.code),
+            title: self.title(),
+            status: self.status.as_u16(),
+            detail: &self.detail,
+            code: self.code,
+            path: self.path.as_deref(),
+            request_id,
+        };
+        serde_json::to_vec(&document).expect("invariant: a problem holds only strings and numbers")
+    }
+
+    /// As TAXII's error message.
+    #[must_use]
+    pub fn to_taxii(&self, request_id: Option<&str>) -> Vec<u8> {
+        let description = match &self.path {
+            Some(path) => format!("{path}: {}", self.detail),
+            None => self.detail.clone(),
+        };
+        taxii::resource::to_json(&taxii::ErrorMessage {
+            title: self.title().to_owned(),
+            description: Some(description),
+            error_id: request_id.map(str::to_owned),
+            error_code: Some(self.code.to_owned()),
+            http_status: Some(self.status.as_str().to_owned()),
+        })
+    }
+
+    pub(crate) fn put_headers(&self, into: &mut HeaderMap) {
+        for (name, value) in &self.headers {
+            into.append(name, value.clone());
+        }
+    }
+}
+
+impl IntoResponse for Problem {
+    /// The request id is put in by the frame, which finds the problem among the answer's extensions.
+    fn into_response(self) -> Response {
+        let mut response = Response::new(axum::body::Body::empty());
+        *response.status_mut() = self.status;
+        response.headers_mut().insert(CONTENT_TYPE, PROBLEM_JSON);
+        self.put_headers(response.headers_mut());
+        response.extensions_mut().insert(Box::new(self));
+        response
+    }
+}
+
+impl From<StoreError> for Problem {
+    fn from(error: StoreError) -> Self {
+        let (status, code) = match &error {
+            StoreError::NotFound { .. } => (StatusCode::NOT_FOUND, "not-found"),
+            StoreError::Exists { .. } => (StatusCode::CONFLICT, "name-taken"),
+            StoreError::BadCursor => (StatusCode::BAD_REQUEST, "bad-cursor"),
+            StoreError::ReadOnly { .. } => (StatusCode::SERVICE_UNAVAILABLE, "store-read-only"),
+            StoreError::Busy { .. } => (StatusCode::SERVICE_UNAVAILABLE, "store-busy"),
+            StoreError::CannotOpen { .. } => (StatusCode::SERVICE_UNAVAILABLE, "store-cannot-open"),
+            StoreError::Damaged(_) => (StatusCode::SERVICE_UNAVAILABLE, "store-damaged"),
+            StoreError::Backend(_) => (StatusCode::INTERNAL_SERVER_ERROR, "store-failed"),
+        };
+        Self::of_fault(error.fault(), status, code, &error)
+    }
+}
+
+impl From<AuthError> for Problem {
+    fn from(error: AuthError) -> Self {
+        let code = error.code();
+        match error {
+            AuthError::Missing | AuthError::Wrong | AuthError::Disabled | AuthError::Expired => {
+                unauthorized(code, error.to_string())
+            }
+            AuthError::Locked { retry_after_s } | AuthError::TooMany { retry_after_s } => {
+                Self::too_many(code, error.to_string(), Duration::from_secs(retry_after_s))
+            }
+            AuthError::Store(error) => error.into(),
+        }
+    }
+}
+
+fn unauthorized(code: &'static str, detail: String) -> Problem {
+    let [basic, bearer] = CHALLENGES;
+    Problem::new(StatusCode::UNAUTHORIZED, code, detail)
+        .header(WWW_AUTHENTICATE, basic)
+        .header(WWW_AUTHENTICATE, bearer)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_problem_two_forms() {
+        let problem = Problem::bad_request("query-malformed", "limit takes a number").at("limit");
+        let document: serde_json::Value = serde_json::from_slice(&problem.to_document(Some("r1"))).unwrap();
+        assert_eq!(document["status"], 400);
+        assert_eq!(document["code"], "query-malformed");
+        assert_eq!(document["path"], "limit");
+        assert_eq!(document["request_id"], "r1");
+        let message: serde_json::Value = serde_json::from_slice(&problem.to_taxii(None)).unwrap();
+        assert_eq!(message["http_status"], "400");
+        assert_eq!(message["error_code"], "query-malformed");
+        assert_eq!(message["title"], "Bad Request");
+    }
+
+    #[test]
+    fn who_must_sign_in_is_told_how() {
+        let problem = Problem::from(AuthError::Missing);
+        assert_eq!(problem.status(), StatusCode::UNAUTHORIZED);
+        assert_eq!(problem.headers().iter().filter(|(name, _)| name == WWW_AUTHENTICATE).count(), 2);
+        let problem = Problem::from(AuthError::Locked { retry_after_s: 7 });
+        assert_eq!(problem.status(), StatusCode::TOO_MANY_REQUESTS);
+        assert_eq!(problem.headers()[0].1, "7");
+    }
+
+    #[test]
+    fn what_is_not_the_callers_fault_shows_nothing_of_the_inside() {
+        let problem = Problem::from(StoreError::Backend("secret path".into()));
+        assert_eq!(problem.status(), StatusCode::INTERNAL_SERVER_ERROR);
+        assert!(!String::from_utf8(problem.to_document(None)).unwrap().contains("secret"));
+        let problem = Problem::from(StoreError::ReadOnly { reason: "disk full".into() });
+        assert_eq!(problem.status(), StatusCode::SERVICE_UNAVAILABLE);
+        assert_eq!(Problem::from(StoreError::BadCursor).status(), StatusCode::BAD_REQUEST);
+    }
+}

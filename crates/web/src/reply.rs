@@ -1,0 +1,190 @@
+//! Answers: a body in a few pieces of shared memory, or whatever a handler of the router made; compressed where it pays.
+
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use http::header::{ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_LENGTH, VARY};
+use http::{HeaderMap, HeaderValue, Response};
+use http_body::{Body, Frame, SizeHint};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+/// An answer as it goes to the connection.
+pub(crate) type Reply = Response<ReplyBody>;
+
+/// Smallest body that is compressed, in bytes: below this the saving is less than a packet or two.
+const GZIP_BYTES_MIN: usize = 8 * 1024;
+
+/// The body of an answer.
+pub(crate) enum ReplyBody {
+    /// Pieces in order; sent with one write where the socket takes them. The place is held until they are.
+    Pieces { pieces: [Bytes; 3], _place: Option<OwnedSemaphorePermit> },
+    /// Made by a handler of the router.
+    Router(axum::body::Body),
+}
+
+impl ReplyBody {
+    pub(crate) fn empty() -> Self {
+        Self::from(Bytes::new())
+    }
+
+    fn size(&self) -> Option<usize> {
+        match self {
+            Self::Pieces { pieces, .. } => Some(pieces.iter().map(Bytes::len).sum()),
+            Self::Router(body) => body.size_hint().exact().and_then(|size| usize::try_from(size).ok()),
+        }
+    }
+}
+
+impl From<Bytes> for ReplyBody {
+    fn from(bytes: Bytes) -> Self {
+        Self::Pieces { pieces: [bytes, Bytes::new(), Bytes::new()], _place: None }
+    }
+}
+
+impl From<Vec<u8>> for ReplyBody {
+    fn from(bytes: Vec<u8>) -> Self {
+        Self::from(Bytes::from(bytes))
+    }
+}
+
+impl Body for ReplyBody {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        match self.get_mut() {
+            Self::Pieces { pieces, .. } => {
+                let piece = pieces.iter_mut().find(|piece| !piece.is_empty());
+                Poll::Ready(piece.map(|piece| Ok(Frame::data(std::mem::take(piece)))))
+            }
+            Self::Router(body) => Pin::new(body).poll_frame(context),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match self {
+            Self::Pieces { pieces, .. } => pieces.iter().all(Bytes::is_empty),
+            Self::Router(body) => body.is_end_stream(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match self {
+            Self::Pieces { .. } => {
+                SizeHint::with_exact(u64::try_from(self.size().unwrap_or(0)).unwrap_or(u64::MAX))
+            }
+            Self::Router(body) => body.size_hint(),
+        }
+    }
+}
+
+/// Whether a client takes gzip and thinks no worse of it than of nothing.
+pub(crate) fn takes_gzip(headers: &HeaderMap) -> bool {
+    let fields = headers.get_all(ACCEPT_ENCODING).iter().filter_map(|field| field.to_str().ok());
+    let mut any = None;
+    for item in fields.flat_map(|field| field.split(',')) {
+        let mut parts = item.split(';').map(str::trim);
+        let name = parts.next().unwrap_or_default();
+        let refused = parts.any(|part| {
+            let value = part.strip_prefix("q=").or_else(|| part.strip_prefix("Q="));
+            value.is_some_and(|value| value.bytes().all(|byte| matches!(byte, b'0' | b'.')))
+        });
+        if name.eq_ignore_ascii_case("gzip") || name.eq_ignore_ascii_case("x-gzip") {
+            return !refused;
+        }
+        if name == "*" {
+            any = Some(!refused);
+        }
+    }
+    any.unwrap_or(false)
+}
+
+/// Compresses a body of pieces for a client that takes it, when it is large enough and a place is free; under load it goes
+/// out as it is, which costs less.
+pub(crate) async fn compress(reply: Reply, places: &Semaphore) -> Reply {
+    let (mut head, body) = reply.into_parts();
+    let large = body.size().is_some_and(|size| size >= GZIP_BYTES_MIN);
+    if !large || head.headers.contains_key(CONTENT_ENCODING) {
+        return Response::from_parts(head, body);
+    }
+    head.headers.append(VARY, HeaderValue::from_static("accept-encoding"));
+    let ReplyBody::Pieces { pieces, _place } = body else { return Response::from_parts(head, body) };
+    let Ok(turn) = places.try_acquire() else {
+        return Response::from_parts(head, ReplyBody::Pieces { pieces, _place });
+    };
+    let shared = pieces.clone();
+    let done = tokio::task::spawn_blocking(move || gzip(&shared)).await;
+    drop(turn);
+    let Ok(Ok(compressed)) = done else {
+        return Response::from_parts(head, ReplyBody::Pieces { pieces, _place });
+    };
+    head.headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+    if head.headers.contains_key(CONTENT_LENGTH) {
+        head.headers.insert(CONTENT_LENGTH, HeaderValue::from(compressed.len()));
+    }
+    let pieces = [Bytes::from(compressed), Bytes::new(), Bytes::new()];
+    Response::from_parts(head, ReplyBody::Pieces { pieces, _place })
+}
+
+fn gzip(pieces: &[Bytes]) -> std::io::Result<Vec<u8>> {
+    use std::io::Write;
+
+    let size = pieces.iter().map(Bytes::len).sum::<usize>();
+    let mut encoder = GzEncoder::new(Vec::with_capacity(size / 4), Compression::new(1));
+    for piece in pieces {
+        encoder.write_all(piece)?;
+    }
+    encoder.finish()
+}
+
+/// The same answer without its body, its length told all the same: what HEAD gets.
+pub(crate) fn without_body(reply: Reply) -> Reply {
+    let (mut head, body) = reply.into_parts();
+    if let Some(size) = body.size() {
+        head.headers.insert(CONTENT_LENGTH, HeaderValue::from(size));
+    }
+    Response::from_parts(head, ReplyBody::empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_takes_gzip() {
+        let takes = |value: &'static str| {
+            let mut headers = HeaderMap::new();
+            headers.insert(ACCEPT_ENCODING, HeaderValue::from_static(value));
+            takes_gzip(&headers)
+        };
+        assert!(!takes_gzip(&HeaderMap::new()));
+        for yes in
+            ["gzip", "gzip, deflate", "deflate, GZIP;q=0.5", "*", "br;q=1, *;q=0.1", "identity, x-gzip"]
+        {
+            assert!(takes(yes), "{yes}");
+        }
+        for no in ["", "identity", "gzip;q=0", "gzip; q=0.000, *", "*;q=0", "br"] {
+            assert!(!takes(no), "{no}");
+        }
+    }
+
+    #[test]
+    fn pieces_come_in_order_and_empty_ones_not_at_all() {
+        let pieces = [Bytes::from_static(b"a"), Bytes::new(), Bytes::from_static(b"c")];
+        let mut body = ReplyBody::Pieces { pieces, _place: None };
+        assert_eq!(body.size_hint().exact(), Some(2));
+        let mut context = Context::from_waker(std::task::Waker::noop());
+        let mut seen = Vec::new();
+        while let Poll::Ready(Some(Ok(frame))) = Pin::new(&mut body).poll_frame(&mut context) {
+            seen.push(frame.into_data().unwrap());
+        }
+        assert_eq!(seen, ["a", "c"]);
+        assert!(body.is_end_stream());
+    }
+}

@@ -1,0 +1,263 @@
+//! Listening: accepts connections, bounds their number and their patience, and ends them in peace.
+//!
+//! Slow clients cannot hold the node up: the head of a request, a TLS handshake, each body and each write have a time
+//! limit, and connections beyond the cap wait in the kernel's queue. When told to stop, no new connection is accepted,
+//! idle ones are closed, and running requests get their answer.
+
+use std::future::Future;
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::server::graceful::{GracefulShutdown, Watcher};
+use node::Node;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::{Instant, Sleep, sleep, timeout};
+use tokio_rustls::TlsAcceptor;
+
+use crate::app::{App, Options};
+use crate::frame::Frame;
+use crate::tls::{self, TlsError};
+
+/// Longest TLS handshake.
+const HANDSHAKE_MAX: Duration = Duration::from_secs(10);
+/// Longest time a client may take to make room for more of an answer.
+const WRITE_STALL_MAX: Duration = Duration::from_secs(60);
+/// Largest head of a request and read buffer, in bytes.
+const BUFFER_BYTES_MAX: usize = 256 * 1024;
+/// Pause after an accept that failed for want of something (file descriptors), so that the loop does not spin.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// Why the node cannot serve.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// The address is taken or not ours.
+    #[error("cannot listen on {address}: {source}")]
+    Listen {
+        /// The address.
+        address: String,
+        /// What the operating system said.
+        source: io::Error,
+    },
+    /// The certificate or key cannot be used.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+}
+
+/// A node that listens and does not serve yet: its address can be told before the first request.
+pub struct Server {
+    listener: TcpListener,
+    address: SocketAddr,
+    tls: Option<TlsAcceptor>,
+    frame: Arc<Frame>,
+}
+
+impl Server {
+    /// Listens on `address` (`127.0.0.1:8400`; port 0 = any free one).
+    ///
+    /// # Errors
+    /// The address cannot be had, or the certificate cannot be used.
+    pub async fn bind(address: &str, node: Node, options: Options) -> Result<Self, ServeError> {
+        let refused = |source| ServeError::Listen { address: address.to_owned(), source };
+        let tls = options.tls.as_ref().map(tls::acceptor).transpose()?;
+        let listener = TcpListener::bind(address).await.map_err(refused)?;
+        let address = listener.local_addr().map_err(refused)?;
+        Ok(Self { listener, address, tls, frame: Arc::new(Frame::new(App::new(node, options))) })
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub const fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The address of this node for people and clients: the public one where set, else where it listens.
+    #[must_use]
+    pub fn url(&self) -> String {
+        if let Some(url) = &self.frame.app().options().public_url {
+            return url.clone();
+        }
+        let scheme = if self.tls.is_some() { "https" } else { "http" };
+        format!("{scheme}://{}", self.address)
+    }
+
+    /// Serves until `shutdown` is done, then lets running requests end.
+    pub async fn run(self, shutdown: impl Future<Output = ()>) {
+        let drain_timeout = self.frame.app().options().drain_timeout;
+        let graceful = GracefulShutdown::new();
+        let places = Arc::new(Semaphore::new(self.frame.app().options().connections_max));
+        let mut shutdown = std::pin::pin!(shutdown);
+        loop {
+            let accepted = tokio::select! {
+                () = &mut shutdown => break,
+                accepted = accept(&self.listener, &places) => accepted,
+            };
+            match accepted {
+                Ok((stream, peer, place)) => {
+                    let connection = Connection {
+                        frame: Arc::clone(&self.frame),
+                        tls: self.tls.clone(),
+                        watcher: graceful.watcher(),
+                        peer: peer.ip(),
+                        _place: place,
+                    };
+                    tokio::spawn(connection.serve(stream));
+                }
+                Err(error) => {
+                    tracing::warn!(%error, "a connection could not be accepted");
+                    sleep(ACCEPT_PAUSE).await;
+                }
+            }
+        }
+        drop(self.listener);
+        tracing::info!("stopping: no new connections, running requests may end");
+        if timeout(drain_timeout, graceful.shutdown()).await.is_err() {
+            tracing::warn!("some requests had not ended in time and were cut off");
+        }
+    }
+}
+
+/// Listens and serves until `shutdown` is done.
+///
+/// # Errors
+/// As [`Server::bind`].
+pub async fn serve(
+    address: &str,
+    node: Node,
+    options: Options,
+    shutdown: impl Future<Output = ()>,
+) -> Result<(), ServeError> {
+    Server::bind(address, node, options).await?.run(shutdown).await;
+    Ok(())
+}
+
+async fn accept(
+    listener: &TcpListener,
+    places: &Arc<Semaphore>,
+) -> io::Result<(TcpStream, SocketAddr, OwnedSemaphorePermit)> {
+    let place = Arc::clone(places).acquire_owned().await.map_err(io::Error::other)?;
+    let (stream, peer) = listener.accept().await?;
+    stream.set_nodelay(true)?;
+    Ok((stream, peer, place))
+}
+
+/// One accepted connection and what it needs.
+struct Connection {
+    frame: Arc<Frame>,
+    tls: Option<TlsAcceptor>,
+    watcher: Watcher,
+    peer: IpAddr,
+    _place: OwnedSemaphorePermit,
+}
+
+impl Connection {
+    async fn serve(self, stream: TcpStream) {
+        self.frame.app().metrics().connected();
+        let frame = Arc::clone(&self.frame);
+        match &self.tls {
+            None => self.speak(stream).await,
+            Some(tls) => {
+                if let Ok(Ok(stream)) = timeout(HANDSHAKE_MAX, tls.accept(stream)).await {
+                    self.speak(stream).await;
+                }
+            }
+        }
+        frame.app().metrics().disconnected();
+    }
+
+    async fn speak<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(self, stream: S) {
+        let (frame, peer) = (self.frame, self.peer);
+        let head_timeout = frame.app().options().head_timeout;
+        let service = service_fn(move |request| {
+            let frame = Arc::clone(&frame);
+            async move { frame.answer(request, peer).await }
+        });
+        let connection = http1::Builder::new()
+            .timer(TokioTimer::new())
+            .header_read_timeout(head_timeout)
+            .max_buf_size(BUFFER_BYTES_MAX)
+            .pipeline_flush(true)
+            .serve_connection(TokioIo::new(Patient::new(stream)), service);
+        if let Err(error) = self.watcher.watch(connection).await {
+            tracing::debug!(%error, "a connection ended early");
+        }
+    }
+}
+
+/// A stream that gives a client up that does not take what is written to it.
+struct Patient<S> {
+    stream: S,
+    stalled: Option<Pin<Box<Sleep>>>,
+}
+
+impl<S> Patient<S> {
+    const fn new(stream: S) -> Self {
+        Self { stream, stalled: None }
+    }
+
+    fn bounded<T>(&mut self, context: &mut Context<'_>, poll: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
+        if poll.is_ready() {
+            self.stalled = None;
+            return poll;
+        }
+        let stalled = self
+            .stalled
+            .get_or_insert_with(|| Box::pin(tokio::time::sleep_until(Instant::now() + WRITE_STALL_MAX)));
+        match stalled.as_mut().poll(context) {
+            Poll::Ready(()) => Poll::Ready(Err(io::ErrorKind::TimedOut.into())),
+            Poll::Pending => Poll::Pending,
+        }
+    }
+}
+
+impl<S: AsyncRead + Unpin> AsyncRead for Patient<S> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_read(context, buffer)
+    }
+}
+
+impl<S: AsyncWrite + Unpin> AsyncWrite for Patient<S> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let poll = Pin::new(&mut self.stream).poll_write(context, bytes);
+        self.bounded(context, poll)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        pieces: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let poll = Pin::new(&mut self.stream).poll_write_vectored(context, pieces);
+        self.bounded(context, poll)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let poll = Pin::new(&mut self.stream).poll_flush(context);
+        self.bounded(context, poll)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let poll = Pin::new(&mut self.stream).poll_shutdown(context);
+        self.bounded(context, poll)
+    }
+}
