@@ -1,0 +1,58 @@
+"""ATT&CK, Enterprise and ICS: imported, polled back byte for byte, found by look-up and search."""
+
+import gzip
+import json
+
+import pytest
+
+from conftest import data
+from node import key, raw_objects
+
+SETS = ["enterprise-attack.json.gz", "ics-attack-18.1.json.gz"]
+
+
+@pytest.mark.parametrize("name", SETS)
+def test_every_object_comes_back_byte_for_byte(fresh, tmp_path, name):
+    text = gzip.decompress((data("data/attack") / name).read_bytes()).decode()
+    original = {key(raw): raw for raw in raw_objects(text)}
+    bundle = tmp_path / "bundle.json"
+    bundle.write_text(text, newline="")
+    fresh.add_collection("attack", f"user:{fresh.admin}=rw")
+    lines = fresh.lines("import", str(bundle), "--collection", "attack")
+    summary, receipts = lines[-1]["summary"], lines[:-1]
+    refused = [one for one in receipts if one["outcome"] == "refused"]
+    assert refused == [], refused[:3]
+    assert len(receipts) == len(raw_objects(text)), summary
+    fresh.serve()
+    back = {}
+    for envelope in fresh.poll("attack", **{"match[version]": "all"}):
+        for raw in raw_objects(envelope):
+            assert key(raw) not in back, "an object came back twice"
+            back[key(raw)] = raw
+    assert back.keys() == original.keys()
+    different = [one for one in original if back[one] != original[one]]
+    assert different == []
+
+
+def test_importing_twice_changes_nothing(fresh, tmp_path):
+    text = gzip.decompress((data("data/attack") / SETS[1]).read_bytes())
+    bundle = tmp_path / "bundle.json"
+    bundle.write_bytes(text)
+    fresh.add_collection("attack", f"user:{fresh.admin}=rw")
+    fresh.lines("import", str(bundle), "--collection", "attack")
+    again = fresh.lines("import", str(bundle), "--collection", "attack")
+    assert {one["outcome"] for one in again[:-1]} == {"known"}
+
+
+def test_reports_of_the_older_version_are_upgraded(fresh):
+    """STIX 2.0 bundles keep their ids and their unknown properties."""
+    for report in sorted(data("data/stix2-reports").iterdir()):
+        if not report.name.endswith((".json", ".json.gz")):
+            continue
+        raw = report.read_bytes()
+        text = gzip.decompress(raw) if report.suffix == ".gz" else raw
+        lines = fresh.lines("import", "-", stdin=text, codes=(0, 1))
+        receipts = lines[:-1]
+        expected = {one["id"] for one in json.loads(text)["objects"]}
+        seen = {one["id"] for one in receipts if one["outcome"] in ("accepted", "known", "older", "newer")}
+        assert expected <= seen, (report.name, [one for one in receipts if one["outcome"] == "refused"][:3])

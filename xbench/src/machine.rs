@@ -1,0 +1,71 @@
+//! What the figures were measured on, and how much memory a process holds. Reads `/proc`, so Linux only.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result};
+
+/// One line about the machine: processor, cores, memory, system, compiler.
+pub(crate) fn describe() -> String {
+    let cpu = field("/proc/cpuinfo", "model name").unwrap_or_else(|| "unknown processor".to_owned());
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let memory_kb: u64 =
+        field("/proc/meminfo", "MemTotal").and_then(|text| text.split(' ').next()?.parse().ok()).unwrap_or(0);
+    let kernel = said("uname", &["-sr"]);
+    let compiler = said("rustc", &["--version"]);
+    format!("{cpu}, {cores} cores, {} GiB, {kernel}, {compiler}", memory_kb / 1024 / 1024)
+}
+
+fn field(path: &str, name: &str) -> Option<String> {
+    let text = std::fs::read_to_string(path).ok()?;
+    let line = text.lines().find(|line| line.starts_with(name))?;
+    line.split_once(':').map(|(_, value)| value.trim().to_owned())
+}
+
+/// What `program` prints, on one line.
+pub(crate) fn said(program: &str, arguments: &[&str]) -> String {
+    let output = Command::new(program).args(arguments).output();
+    output.map(|output| String::from_utf8_lossy(&output.stdout).trim().to_owned()).unwrap_or_default()
+}
+
+/// Resident memory of a process now, in bytes.
+pub(crate) fn resident_bytes(pid: u32) -> Result<u64> {
+    memory(pid, "VmRSS")
+}
+
+/// The most a process ever had resident, in bytes.
+pub(crate) fn resident_peak_bytes(pid: u32) -> Result<u64> {
+    memory(pid, "VmHWM")
+}
+
+/// The peak of a process and of its children together (a server of several processes).
+pub(crate) fn family_bytes(pid: u32) -> Result<u64> {
+    let children = std::fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap_or_default();
+    let mut bytes = resident_peak_bytes(pid)?;
+    for child in children.split_whitespace() {
+        bytes += resident_peak_bytes(child.parse().context("not a process id")?)?;
+    }
+    Ok(bytes)
+}
+
+fn memory(pid: u32, name: &str) -> Result<u64> {
+    let path = format!("/proc/{pid}/status");
+    let text = field(&path, name).with_context(|| format!("no {name} in {path}"))?;
+    let kb: u64 = text.split(' ').next().unwrap_or_default().parse().context("not a number of kilobytes")?;
+    Ok(kb * 1024)
+}
+
+/// The workspace's root.
+pub(crate) fn root() -> Result<PathBuf> {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    Ok(here.parent().context("xbench stands in a directory of the workspace")?.to_path_buf())
+}
+
+/// The directory cargo builds into.
+pub(crate) fn target_dir() -> Result<PathBuf> {
+    let root = root()?;
+    Ok(match std::env::var_os("CARGO_TARGET_DIR") {
+        Some(dir) => root.join(dir),
+        None => root.join("target"),
+    })
+}

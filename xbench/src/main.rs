@@ -1,0 +1,125 @@
+//! `cargo xtask bench`: measures the release binary from outside, over HTTP and pipes, and the libraries from inside.
+//!
+//! Every figure stands in `docs/PERFORMANCE.md` with the machine and the command it came from. Nothing here asserts: a
+//! missed target is a word in a table, not a failed test.
+#![expect(clippy::print_stdout, reason = "prints its tables")]
+
+mod against;
+mod http;
+mod limits;
+mod load;
+mod machine;
+mod node;
+mod report;
+mod server;
+mod taxii;
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+
+use report::{Figure, write_section};
+
+/// How much is measured, and where.
+pub(crate) struct Plan {
+    root: PathBuf,
+    binary: PathBuf,
+    /// Scratch space on the same disk as the build.
+    dir: PathBuf,
+    /// How long each closed loop runs.
+    duration: Duration,
+    /// Objects in the large store.
+    large: usize,
+    against: bool,
+    write: bool,
+}
+
+fn main() -> Result<()> {
+    let plan = plan()?;
+    std::fs::create_dir_all(&plan.dir)?;
+    let machine = machine::describe();
+    println!("{machine}\n");
+    let attack = load::attack(&plan.root)?;
+    eprintln!("measuring the limits of this machine");
+    let limits = limits::measure(&plan.dir.join("limits"), &attack.objects, plan.duration)?;
+    let mut figures: Vec<Figure> = Vec::new();
+    figures.extend(node::small(&plan, &attack, &limits)?);
+    figures.extend(node::large(&plan)?);
+    let table = report::table(&figures);
+    println!("{table}");
+    let command = if plan.against { "cargo xtask bench --against" } else { "cargo xtask bench" };
+    let file = plan.root.join("docs/PERFORMANCE.md");
+    let heading = format!("Measured with `{command}` on {machine}; loopback, client on the same cores.\n\n");
+    if plan.write {
+        write_section(&file, "figures", &format!("{heading}{table}"))?;
+    }
+    if plan.against {
+        let ratios = against(&plan, &attack)?;
+        println!("{ratios}");
+        if plan.write {
+            write_section(&file, "against", &format!("{heading}{ratios}"))?;
+        }
+    }
+    let _ = std::fs::remove_dir_all(&plan.dir);
+    Ok(())
+}
+
+fn plan() -> Result<Plan> {
+    let target = machine::target_dir()?;
+    let mut plan = Plan {
+        root: machine::root()?,
+        binary: target.join("release/cresset"),
+        dir: target.join("bench"),
+        duration: Duration::from_secs(5),
+        large: 1_000_000,
+        against: false,
+        write: true,
+    };
+    for argument in std::env::args().skip(1) {
+        match argument.as_str() {
+            "--against" => plan.against = true,
+            "--quick" => {
+                plan.duration = Duration::from_secs(1);
+                plan.large = 100_000;
+                plan.write = false;
+            }
+            unknown => bail!("bench takes --against and --quick, not {unknown:?}"),
+        }
+    }
+    if !plan.binary.is_file() {
+        bail!("no binary at {}: run through `cargo xtask bench`, which builds it", plan.binary.display());
+    }
+    Ok(plan)
+}
+
+/// Two tables: a thousand objects, which every peer survives, and all of ATT&CK, which only the durable ones do.
+fn against(plan: &Plan, attack: &load::Load) -> Result<String> {
+    let thousand = attack.objects.get(..load::ENVELOPE_OBJECTS).context("fewer than a thousand objects")?;
+    let mut text = String::new();
+    for (title, objects) in [("1,000 objects", thousand), ("all objects", &attack.objects[..])] {
+        let mut measured = vec![ours(plan, objects)?];
+        if objects.len() == thousand.len() {
+            measured.push(against::peer(plan, against::MEDALLION, objects)?);
+        }
+        measured.push(against::peer(plan, against::OPENTAXII, objects)?);
+        text.push_str(&format!(
+            "{}, {title} ({}):\n\n{}\n",
+            attack.name,
+            objects.len(),
+            against::table(&measured)
+        ));
+    }
+    Ok(text)
+}
+
+fn ours(plan: &Plan, objects: &[String]) -> Result<against::Measured> {
+    let home = fresh(plan)?;
+    let (server, _) = home.serve()?;
+    against::operations("Cresset", &server, objects, plan.duration)
+}
+
+/// A new node with an empty collection.
+pub(crate) fn fresh(plan: &Plan) -> Result<server::Home> {
+    server::Home::fresh(&plan.binary, Path::new(&plan.dir.join("node")))
+}

@@ -1,0 +1,132 @@
+//! A server under measurement: where it listens, how to speak to it, and its process, which ends with this value.
+
+use std::io::{BufRead, BufReader, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+use serde_json::Value;
+
+/// A TAXII server, ours or a peer.
+pub(crate) struct Server {
+    child: Child,
+    pub(crate) address: SocketAddr,
+    /// `/root/collections/ID/`
+    pub(crate) collection: String,
+    /// `Authorization: ...` with its line ending.
+    pub(crate) authorization: String,
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl Server {
+    pub(crate) fn new(child: Child, address: SocketAddr, collection: &str, authorization: String) -> Self {
+        Self { child, address, collection: collection.to_owned(), authorization }
+    }
+
+    /// The process.
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Waits until something listens.
+    pub(crate) fn wait(self) -> Result<Self> {
+        let start = Instant::now();
+        while TcpStream::connect(self.address).is_err() {
+            if start.elapsed() > Duration::from_secs(60) {
+                bail!("nothing listens on {} after a minute", self.address);
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        Ok(self)
+    }
+}
+
+/// A node's directory and its first administrator.
+pub(crate) struct Home {
+    binary: PathBuf,
+    dir: PathBuf,
+    token: String,
+}
+
+impl Drop for Home {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.dir);
+    }
+}
+
+impl Home {
+    /// Makes a fresh node in `dir`, which must not exist or may be thrown away.
+    pub(crate) fn fresh(binary: &Path, dir: &Path) -> Result<Self> {
+        let _ = std::fs::remove_dir_all(dir);
+        let mut home = Self { binary: binary.to_owned(), dir: dir.to_owned(), token: String::new() };
+        let made = home.ask(&["init", "--name", "Bench", "--json"])?;
+        let token = made.pointer("/admin/token").and_then(Value::as_str);
+        home.token = token.context("init printed no token")?.to_owned();
+        home.ask(&["collection", "add", "bench", "--title", "Bench", "--grant", "user:admin=rw", "--json"])?;
+        Ok(home)
+    }
+
+    /// Bytes in the directory.
+    pub(crate) fn disk_bytes(&self) -> Result<u64> {
+        let mut bytes = 0;
+        for entry in std::fs::read_dir(&self.dir)? {
+            bytes += entry?.metadata()?.len();
+        }
+        Ok(bytes)
+    }
+
+    fn command(&self) -> Command {
+        let mut command = Command::new(&self.binary);
+        command.arg("--data").arg(&self.dir).stdin(Stdio::null()).stderr(Stdio::null());
+        command
+    }
+
+    fn ask(&self, arguments: &[&str]) -> Result<Value> {
+        let output = self.command().stderr(Stdio::piped()).args(arguments).output();
+        let output = output.with_context(|| format!("cannot run {}", self.binary.display()))?;
+        if !output.status.success() {
+            bail!("cresset {} failed: {}", arguments.join(" "), String::from_utf8_lossy(&output.stderr));
+        }
+        serde_json::from_slice(&output.stdout).context("the answer is not JSON")
+    }
+
+    /// Starts the node; returns once it answers, and how long that took.
+    pub(crate) fn serve(&self) -> Result<(Server, Duration)> {
+        let start = Instant::now();
+        let mut command = self.command();
+        command.args(["serve", "--listen", "127.0.0.1:0", "--json"]).stdout(Stdio::piped());
+        let mut child = command.spawn().context("cannot start the node")?;
+        let stdout = child.stdout.take().context("invariant: stdout is piped")?;
+        let mut line = String::new();
+        BufReader::new(stdout).read_line(&mut line)?;
+        let took = start.elapsed();
+        let said: Value = serde_json::from_str(&line).with_context(|| format!("serve said {line:?}"))?;
+        let url = said.get("listening").and_then(Value::as_str).context("serve said no address")?;
+        let address = url.trim_start_matches("http://").parse().context("serve said no socket address")?;
+        let authorization = format!("Authorization: Bearer {}\r\n", self.token);
+        let server = Server::new(child, address, "/api1/collections/bench/", authorization);
+        Ok((server, took))
+    }
+
+    /// Feeds `input` to a command and counts nothing but its time.
+    pub(crate) fn feed(&self, arguments: &[&str], input: &[u8]) -> Result<Duration> {
+        let start = Instant::now();
+        let mut command = Command::new(&self.binary);
+        let mut child = command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::null()).spawn()?;
+        let mut stdin = child.stdin.take().context("invariant: stdin is piped")?;
+        stdin.write_all(input)?;
+        drop(stdin);
+        if !child.wait()?.success() {
+            bail!("cresset {} failed", arguments.join(" "));
+        }
+        Ok(start.elapsed())
+    }
+}
