@@ -6,6 +6,7 @@
 
 mod against;
 mod http;
+mod library;
 mod limits;
 mod load;
 mod machine;
@@ -45,6 +46,8 @@ fn main() -> Result<()> {
     let limits = limits::measure(&plan.dir.join("limits"), &attack.objects, plan.duration)?;
     let mut figures: Vec<Figure> = Vec::new();
     figures.extend(node::small(&plan, &attack, &limits)?);
+    figures.extend(library::validation(&attack, &limits, plan.duration)?);
+    figures.extend(library::look_up(plan.large, plan.duration)?);
     figures.extend(node::large(&plan)?);
     let table = report::table(&figures);
     println!("{table}");

@@ -1,6 +1,6 @@
 //! A server under measurement: where it listens, how to speak to it, and its process, which ends with this value.
 
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader};
 use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -114,19 +114,5 @@ impl Home {
         let authorization = format!("Authorization: Bearer {}\r\n", self.token);
         let server = Server::new(child, address, "/api1/collections/bench/", authorization);
         Ok((server, took))
-    }
-
-    /// Feeds `input` to a command and counts nothing but its time.
-    pub(crate) fn feed(&self, arguments: &[&str], input: &[u8]) -> Result<Duration> {
-        let start = Instant::now();
-        let mut command = Command::new(&self.binary);
-        let mut child = command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::null()).spawn()?;
-        let mut stdin = child.stdin.take().context("invariant: stdin is piped")?;
-        stdin.write_all(input)?;
-        drop(stdin);
-        if !child.wait()?.success() {
-            bail!("cresset {} failed", arguments.join(" "));
-        }
-        Ok(start.elapsed())
     }
 }
