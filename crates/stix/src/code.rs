@@ -105,7 +105,6 @@ codes! {
     BUNDLE_SPEC_VERSION = "bundle-spec-version", "The bundle says it holds STIX 2.0; its objects are upgraded when they are imported.";
     VERSION_REPEATED = "version-repeated", "The same version of an object stands in the bundle twice.";
     VERSION_CONFLICT = "version-conflict", "Two versions of an object have the same modified time and different content (section 3.6).";
-    UPGRADE = "upgrade", "The object could not be upgraded from STIX 2.0.";
 }
 
 #[cfg(test)]

@@ -1,1 +1,0 @@
-//! STIX 2.0 objects made into STIX 2.1.
