@@ -4,9 +4,21 @@
 //! value up. Both use one normalisation, so what was indexed is found. Nothing here reads a database; the in-memory table
 //! [`Table`] is plain data that the node fills.
 
+mod address;
+mod domain;
+mod exact;
+mod fold;
+mod probe;
 mod record;
+mod refang;
 mod table;
 mod term;
+mod url;
+mod value;
 
+pub use address::PrefixLengths;
+pub use exact::{name_term, other_term, reference_term, value_term};
+pub use probe::{How, Probe, Scratch, asked_range, probe_with, probes};
+pub use refang::refang;
 pub use table::{Audience, ObjectFacts, ObjectNo, Removed, Table, TableError, TypeNo};
 pub use term::{Fingerprint, FingerprintKey, Term, TermKind};
