@@ -5,7 +5,7 @@ use std::path::Path;
 use async_trait::async_trait;
 use base::Micros;
 use handling::Viewer;
-use index::FingerprintKey;
+use index::{FingerprintKey, PrefixLengths};
 
 use crate::StoreError;
 
@@ -64,6 +64,11 @@ pub struct Job {
 pub trait Upkeep: Send + Sync {
     /// The key of this store's fingerprints.
     fn fingerprint_key(&self) -> FingerprintKey;
+    /// Prefix lengths of the address ranges that may be held, so that a look-up asks for no others. Cheap: kept in memory.
+    /// Lengths that are not held cost time and nothing else.
+    fn prefix_lengths(&self) -> PrefixLengths {
+        PrefixLengths::ALL
+    }
     /// The latest `date_added` given out anywhere; rises with each commit that adds. Cheap: kept in memory.
     fn last_added(&self) -> Micros;
     /// Why the store takes no writes for now, if it does not (disk full, I/O error).
