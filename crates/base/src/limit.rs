@@ -16,6 +16,8 @@ pub const REGEX_STEPS_MAX: u32 = 100_000;
 pub const PAGE_DEFAULT: usize = 1_000;
 /// Objects in one page at most, whatever the client asks for.
 pub const PAGE_MAX: usize = 5_000;
+/// Bytes of objects in one page at most; a larger single object still fills a page of its own (16 MiB).
+pub const PAGE_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// Values in one look-up request.
 pub const LOOKUP_VALUES_MAX: usize = 10_000;
 /// Longest look-up value or search text, in bytes.

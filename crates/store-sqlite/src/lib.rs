@@ -1,1 +1,35 @@
-//! store-sqlite
+//! The embedded backend of the storage port: one SQLite database in the node's directory.
+//!
+//! One thread writes and groups what waits into one durable commit ([`writer`]); reads run on the caller's thread over a
+//! small pool of read connections ([`readers`]) and are bounded by `base::limit`. Everything a viewer is told passes the
+//! predicate made in [`sight`]. Nothing here decides who may see what: it asks `handling` through the [`handling::Viewer`].
+//!
+//! Architecture Invariant: no SQL stands outside this crate, and no other module than `writer` opens a connection that may
+//! write.
+
+mod accept;
+mod accounts;
+mod address;
+mod backup;
+mod cursor;
+mod derived;
+mod edges;
+mod error;
+mod figures;
+mod health;
+mod ids;
+mod look_up;
+mod migrate;
+mod open;
+mod page;
+mod point;
+mod readers;
+mod rebuild;
+mod remove;
+mod search;
+mod sight;
+mod status;
+mod store;
+mod writer;
+
+pub use open::SqliteStore;

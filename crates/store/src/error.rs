@@ -12,7 +12,7 @@ pub enum Fault {
 }
 
 /// A failed request to the store. Nothing of the request has been stored.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, thiserror::Error)]
 pub enum StoreError {
     /// The thing asked for is not there, or not for the one who asked: the two answer alike.
     #[error("no such {what}")]

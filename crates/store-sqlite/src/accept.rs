@@ -1,0 +1,346 @@
+//! Adding: the version rules inside the transaction, and everything that is stored for an object.
+//!
+//! An object is judged against what its poster may know of in the same collection: the open versions, and restricted ones
+//! that name the poster. So the answer to a poster tells nothing of what is withheld from them.
+
+use base::Micros;
+use rusqlite::OptionalExtension;
+use store::{Batch, Conflict, Entry, Landed, LandedAs};
+use stix::Timestamp;
+
+use crate::derived::Derived;
+use crate::error::{Done, found};
+use crate::status;
+use crate::writer::Desk;
+
+/// Stores a batch inside the transaction.
+pub(crate) fn add(desk: &mut Desk<'_>, batch: &Batch) -> Done<Vec<Landed>> {
+    let collection = batch.writer.collection().0;
+    let mut known = desk.sql().prepare_cached("SELECT 1 FROM collection WHERE no = ?1")?;
+    found(known.query_row([collection], |_| Ok(())), "collection")?;
+    let place = Place { collection, poster: batch.writer.user().0 };
+    let landed = batch.entries.iter().map(|entry| place.land(desk, entry)).collect::<Done<Vec<_>>>()?;
+    let fresh = landed.iter().filter(|landed| is_new(&landed.how)).filter_map(|landed| landed.added).max();
+    if let Some(last) = fresh {
+        let mut update = desk.sql().prepare_cached("UPDATE collection SET last_added = ?2 WHERE no = ?1")?;
+        update.execute((collection, last.0))?;
+    }
+    if let Some((id, before)) = &batch.status {
+        status::write(desk.sql(), batch, id, &status::results(before, &batch.entries, &landed))?;
+    }
+    Ok(landed)
+}
+
+const fn is_new(how: &LandedAs) -> bool {
+    matches!(how, LandedAs::Accepted | LandedAs::Newer | LandedAs::Older)
+}
+
+/// Where a batch goes, and whose it is.
+#[derive(Clone, Copy)]
+struct Place {
+    collection: i64,
+    poster: i64,
+}
+
+/// An object on its way in.
+struct Arrival<'a> {
+    entry: &'a Entry,
+    object: i64,
+    kind: i64,
+    /// Whether its identifier was unknown until now: then nothing is held that it could meet.
+    new: bool,
+    creator: Option<i64>,
+}
+
+/// A version held already, as far as the rules need it.
+struct Held {
+    key: String,
+    added: i64,
+    content: [u8; 32],
+    revoked: bool,
+    created_key: Option<String>,
+    creator: Option<i64>,
+}
+
+impl Place {
+    fn land(self, desk: &mut Desk<'_>, entry: &Entry) -> Done<Landed> {
+        let known = desk.object(entry.facts.id.as_str())?;
+        let creator = entry.facts.creator.as_deref().map(|id| desk.object(id)).transpose()?.map(|known| known.no);
+        let arrival = Arrival { entry, object: known.no, kind: known.kind, new: known.new, creator };
+        let judged = if arrival.new { Judged::Store(LandedAs::Accepted) } else { self.judge(desk, &arrival)? };
+        let how = match judged {
+            Judged::Known(added) => return Ok(Landed { how: LandedAs::Known, added: Some(Micros(added)) }),
+            Judged::Store(how @ LandedAs::Refused(_)) => return Ok(Landed { how, added: None }),
+            Judged::Store(how) => how,
+        };
+        let shared = if arrival.new { None } else { self.same_bytes(desk, &arrival)? };
+        let version = match shared {
+            Some(version) => version,
+            None => store_version(desk, &arrival)?,
+        };
+        let added = desk.next_added();
+        self.hold(desk, &arrival, version, added)?;
+        Ok(Landed { how, added: Some(Micros(added)) })
+    }
+
+    /// The rules of versions, in one collection, as the poster may know them.
+    fn judge(self, desk: &Desk<'_>, arrival: &Arrival<'_>) -> Done<Judged> {
+        let facts = &arrival.entry.facts;
+        let Some(key) = &facts.modified_key else {
+            return self.judge_observable(desk, arrival);
+        };
+        if let Some(same) = self.held(desk, arrival.object, Some(key))? {
+            return Ok(if same.content == facts.content_digest {
+                Judged::Known(same.added)
+            } else {
+                refused("version-conflict", "this version is held here with other content: the first one stays")
+            });
+        }
+        let Some(last) = self.held(desk, arrival.object, None)? else {
+            return Ok(Judged::Store(LandedAs::Accepted));
+        };
+        if last.created_key != facts.created_key {
+            return Ok(refused("created-changed", "created differs from the version held here"));
+        }
+        if last.creator != arrival.creator {
+            return Ok(refused("creator-changed", "created_by_ref differs from the version held here"));
+        }
+        if *key < last.key {
+            return Ok(Judged::Store(LandedAs::Older));
+        }
+        if last.revoked {
+            return Ok(refused("revoked-already", "the object was revoked by an earlier version held here"));
+        }
+        Ok(Judged::Store(LandedAs::Newer))
+    }
+
+    /// An observable's version is its `date_added`: the same content is known, other content is a newer version.
+    fn judge_observable(self, desk: &Desk<'_>, arrival: &Arrival<'_>) -> Done<Judged> {
+        let mut select = desk.sql().prepare_cached(
+            "SELECT h.added, v.content_digest = ?4 FROM holding h JOIN version v ON v.no = h.version \
+             WHERE h.object = ?1 AND h.collection = ?2 AND (h.restricted = 0 OR EXISTS (SELECT 1 FROM person p \
+             WHERE p.account = ?3 AND p.collection = ?2 AND p.added = h.added)) ORDER BY 2 DESC, 1 LIMIT 1",
+        )?;
+        let digest = &arrival.entry.facts.content_digest;
+        let held: Option<(i64, bool)> = select
+            .query_row((arrival.object, self.collection, self.poster, digest), |row| {
+                Ok((row.get(0)?, row.get(1)?))
+            })
+            .optional()?;
+        Ok(match held {
+            None => Judged::Store(LandedAs::Accepted),
+            Some((added, true)) => Judged::Known(added),
+            Some((_, false)) => Judged::Store(LandedAs::Newer),
+        })
+    }
+
+    /// The version with `key`, or else the latest one, among those the poster may know of.
+    fn held(self, desk: &Desk<'_>, object: i64, key: Option<&str>) -> Done<Option<Held>> {
+        let which = if key.is_some() { "h.version_key = ?4" } else { "?4 IS NULL" };
+        let mut select = desk.sql().prepare_cached(&format!(
+            "SELECT h.version_key, h.added, v.content_digest, v.revoked, v.created_key, v.creator \
+             FROM holding h JOIN version v ON v.no = h.version \
+             WHERE h.object = ?1 AND h.collection = ?2 AND {which} \
+             AND (h.restricted = 0 OR EXISTS (SELECT 1 FROM person p \
+             WHERE p.account = ?3 AND p.collection = ?2 AND p.added = h.added)) \
+             ORDER BY h.version_key DESC, h.added LIMIT 1"
+        ))?;
+        let held = select.query_row((object, self.collection, self.poster, key), |row| {
+            Ok(Held {
+                key: row.get(0)?,
+                added: row.get(1)?,
+                content: row.get(2)?,
+                revoked: row.get(3)?,
+                created_key: row.get(4)?,
+                creator: row.get(5)?,
+            })
+        });
+        Ok(held.optional()?)
+    }
+
+    /// The stored version with exactly these bytes, whichever collection holds it.
+    fn same_bytes(self, desk: &Desk<'_>, arrival: &Arrival<'_>) -> Done<Option<i64>> {
+        let facts = &arrival.entry.facts;
+        let which = if facts.modified_key.is_some() { "h.version_key = ?3" } else { "?3 IS NULL" };
+        let mut select = desk.sql().prepare_cached(&format!(
+            "SELECT v.no FROM holding h JOIN version v ON v.no = h.version \
+             WHERE h.object = ?1 AND v.digest = ?2 AND {which} LIMIT 1"
+        ))?;
+        let held = select.query_row((arrival.object, &facts.digest, &facts.modified_key), |row| row.get(0));
+        Ok(held.optional()?)
+    }
+
+    /// Puts a version into the collection.
+    fn hold(self, desk: &Desk<'_>, arrival: &Arrival<'_>, version: i64, added: i64) -> Done<()> {
+        let facts = &arrival.entry.facts;
+        let key = facts.modified_key.clone().unwrap_or_else(|| key_of_added(added));
+        let restricted = arrival.entry.only_for.is_some();
+        let (is_last, is_first) = match (restricted, arrival.new) {
+            (true, _) => (false, false),
+            (false, true) => (true, true),
+            (false, false) => self.displace(desk, arrival.object, &key)?,
+        };
+        let sql = desk.sql();
+        let size = i64::try_from(arrival.entry.bytes.len()).unwrap_or(i64::MAX);
+        sql.prepare_cached(
+            "INSERT INTO holding (collection, added, object, kind, version, version_key, spec, size, is_last, \
+             is_first, restricted) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+        )?
+        .execute(rusqlite::params![
+            self.collection,
+            added,
+            arrival.object,
+            arrival.kind,
+            version,
+            key,
+            spec_no(facts.spec_version),
+            size,
+            is_last,
+            is_first,
+            restricted,
+        ])?;
+        for person in arrival.entry.only_for.iter().flatten() {
+            sql.prepare_cached("INSERT OR IGNORE INTO person (account, collection, added) VALUES (?1, ?2, ?3)")?
+                .execute((person.0, self.collection, added))?;
+        }
+        Ok(())
+    }
+
+    /// Whether an open version with `key` becomes last and first; those it displaces lose the mark.
+    fn displace(self, desk: &Desk<'_>, object: i64, key: &str) -> Done<(bool, bool)> {
+        let ends = [("is_last", ">"), ("is_first", "<")].map(|(flag, beyond)| -> Done<bool> {
+            let sql = desk.sql();
+            let held: Option<(i64, bool)> = sql
+                .prepare_cached(&format!(
+                    "SELECT added, version_key {beyond}= ?3 FROM holding \
+                     WHERE object = ?1 AND collection = ?2 AND {flag} = 1"
+                ))?
+                .query_row((object, self.collection, key), |row| Ok((row.get(0)?, row.get(1)?)))
+                .optional()?;
+            match held {
+                None => Ok(true),
+                Some((_, true)) => Ok(false),
+                Some((added, false)) => {
+                    sql.prepare_cached(&format!(
+                        "UPDATE holding SET {flag} = 0 WHERE collection = ?1 AND added = ?2"
+                    ))?
+                    .execute((self.collection, added))?;
+                    Ok(true)
+                }
+            }
+        });
+        let [last, first] = ends;
+        Ok((last?, first?))
+    }
+}
+
+/// What the rules say.
+enum Judged {
+    /// Held already, since then.
+    Known(i64),
+    /// To be stored so, or refused.
+    Store(LandedAs),
+}
+
+fn refused(code: &'static str, reason: &str) -> Judged {
+    Judged::Store(LandedAs::Refused(Conflict { reason: reason.to_owned(), code }))
+}
+
+/// The version key of an object whose version is its `date_added`.
+pub(crate) fn key_of_added(added: i64) -> String {
+    Timestamp::from_micros(Micros(added)).sort_key().to_owned()
+}
+
+/// A specification version as stored.
+pub(crate) fn spec_no(spec: &str) -> i64 {
+    if spec == "2.0" { 20 } else { 21 }
+}
+
+/// A specification version as told.
+pub(crate) const fn spec_text(spec: i64) -> &'static str {
+    if spec == 20 { "2.0" } else { "2.1" }
+}
+
+fn store_version(desk: &mut Desk<'_>, arrival: &Arrival<'_>) -> Done<i64> {
+    let version = desk.next_version();
+    let derived = derive(desk, arrival)?;
+    insert_version(desk, arrival, version, &derived)?;
+    index_version(desk, arrival.entry, version, &derived)?;
+    Ok(version)
+}
+
+fn derive(desk: &mut Desk<'_>, arrival: &Arrival<'_>) -> Done<Derived> {
+    let mut derived = Derived {
+        fingerprints: arrival.entry.terms.iter().map(|term| term.fingerprint(desk.key()).to_bytes()).collect(),
+        addresses: arrival.entry.terms.iter().filter_map(crate::address::ends).collect(),
+        edges: Vec::with_capacity(arrival.entry.edges.len()),
+    };
+    for edge in &arrival.entry.edges {
+        let source = match &edge.source {
+            Some(id) => desk.object(id)?.no,
+            None => arrival.object,
+        };
+        derived.edges.push((source, desk.name(&edge.name)?, desk.object(&edge.target)?.no));
+    }
+    derived.tidy();
+    Ok(derived)
+}
+
+fn insert_version(desk: &Desk<'_>, arrival: &Arrival<'_>, version: i64, derived: &Derived) -> Done<()> {
+    let facts = &arrival.entry.facts;
+    desk.sql()
+        .prepare_cached(
+            "INSERT INTO version (no, object, kind, spec, modified, created_key, creator, revoked, expires, \
+             confidence, tlp, digest, content_digest, label, findings, derived, bytes) \
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)",
+        )?
+        .execute(rusqlite::params![
+            version,
+            arrival.object,
+            arrival.kind,
+            spec_no(facts.spec_version),
+            facts.modified,
+            facts.created_key,
+            arrival.creator,
+            facts.revoked,
+            facts.expires.map(|at| at.0),
+            facts.confidence,
+            facts.tlp,
+            facts.digest,
+            facts.content_digest,
+            facts.label,
+            facts.findings,
+            derived.pack(),
+            &arrival.entry.bytes[..],
+        ])?;
+    Ok(())
+}
+
+/// Writes everything a version can be found by.
+pub(crate) fn index_version(desk: &mut Desk<'_>, entry: &Entry, version: i64, derived: &Derived) -> Done<()> {
+    let sql = desk.sql();
+    for fingerprint in &derived.fingerprints {
+        sql.prepare_cached("INSERT INTO posting (fingerprint, version) VALUES (?1, ?2)")?
+            .execute((fingerprint, version))?;
+    }
+    for (low, high) in &derived.addresses {
+        sql.prepare_cached("INSERT INTO address (low, high, version) VALUES (?1, ?2, ?3)")?
+            .execute((low, high, version))?;
+    }
+    for (source, name, target) in &derived.edges {
+        sql.prepare_cached("INSERT INTO edge (source, name, version, target) VALUES (?1, ?2, ?3, ?4)")?
+            .execute((source, name, version, target))?;
+    }
+    if let Some(pattern) = &entry.pattern {
+        sql.prepare_cached("INSERT INTO pattern (version, pattern) VALUES (?1, ?2)")?.execute((version, pattern))?;
+    }
+    if let Some(sighting) = &entry.sighting {
+        let target = desk.object(&sighting.of)?.no;
+        sql.prepare_cached("INSERT INTO sighting (version, target, count, last_seen) VALUES (?1, ?2, ?3, ?4)")?
+            .execute((version, target, sighting.count, sighting.last_seen.map(|at| at.0)))?;
+    }
+    if !entry.text.0.is_empty() {
+        sql.prepare_cached("INSERT INTO text (rowid, words) VALUES (?1, ?2)")?.execute((version, &entry.text.0))?;
+    }
+    Ok(())
+}

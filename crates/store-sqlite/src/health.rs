@@ -1,0 +1,110 @@
+//! `doctor`: whether what is stored is whole, and the digest over what is held.
+
+use rusqlite::Connection;
+use sha2::{Digest, Sha256};
+use store::{Check, StoreError};
+
+use crate::error::Done;
+use crate::migrate;
+
+/// Checks everything, line by line.
+pub(crate) fn check(connection: &Connection, path: &str, read_only: Option<String>, deep: bool) -> Done<Vec<Check>> {
+    let mut checks = vec![schema(connection, path), writing(read_only), integrity(connection)?];
+    checks.push(count(
+        connection,
+        "holdings",
+        "SELECT count(*) FROM holding h WHERE NOT EXISTS (SELECT 1 FROM version v WHERE v.no = h.version AND \
+         v.object = h.object)",
+        "every holding has its version",
+    )?);
+    checks.push(count(
+        connection,
+        "versions",
+        "SELECT count(*) FROM version v WHERE NOT EXISTS (SELECT 1 FROM holding h WHERE h.object = v.object AND \
+         h.version = v.no)",
+        "every version is held by a collection",
+    )?);
+    checks.push(count(
+        connection,
+        "order",
+        "SELECT count(*) FROM holding WHERE added > (SELECT value FROM number WHERE name = 'last_added')",
+        "no object was added after the last date given out",
+    )?);
+    if deep {
+        checks.push(digests(connection)?);
+    }
+    Ok(checks)
+}
+
+fn schema(connection: &Connection, path: &str) -> Check {
+    match migrate::verify_current(connection, path) {
+        Ok(()) => Check { name: "schema", ok: true, detail: "made by this program's migrations".into() },
+        Err(fail) => Check { name: "schema", ok: false, detail: StoreError::from(fail).to_string() },
+    }
+}
+
+fn writing(read_only: Option<String>) -> Check {
+    match read_only {
+        None => Check { name: "writing", ok: true, detail: "the store takes writes".into() },
+        Some(reason) => {
+            let detail = format!("the store takes no writes: {reason}; make space or repair the disk");
+            Check { name: "writing", ok: false, detail }
+        }
+    }
+}
+
+fn integrity(connection: &Connection) -> Done<Check> {
+    let mut statement = connection.prepare("PRAGMA integrity_check(20)")?;
+    let lines: Vec<String> = statement.query_map([], |row| row.get(0))?.collect::<rusqlite::Result<_>>()?;
+    let ok = lines.len() == 1 && lines.first().is_some_and(|line| line == "ok");
+    let detail = if ok {
+        "database pages and indexes agree".to_owned()
+    } else {
+        format!("{}; restore the last backup", lines.join("; "))
+    };
+    Ok(Check { name: "database", ok, detail })
+}
+
+fn count(connection: &Connection, name: &'static str, sql: &str, good: &str) -> Done<Check> {
+    let wrong: i64 = connection.query_row(sql, [], |row| row.get(0))?;
+    let detail = if wrong == 0 { good.to_owned() } else { format!("{wrong} are wrong; run `cresset rebuild`") };
+    Ok(Check { name, ok: wrong == 0, detail })
+}
+
+/// Reads every object and compares it with its digest.
+pub(crate) fn digests(connection: &Connection) -> Done<Check> {
+    let mut statement = connection.prepare("SELECT no, digest, bytes FROM version")?;
+    let mut rows = statement.query([])?;
+    let (mut read, mut wrong) = (0_u64, Vec::new());
+    while let Some(row) = rows.next()? {
+        let digest: [u8; 32] = row.get(1)?;
+        let bytes = row.get_ref(2)?.as_blob().map_err(rusqlite::Error::from)?;
+        if digest[..] != Sha256::digest(bytes)[..] {
+            wrong.push(row.get::<_, i64>(0)?);
+        }
+        read += 1;
+    }
+    let detail = if wrong.is_empty() {
+        format!("{read} versions read, every digest right")
+    } else {
+        let shown: Vec<String> = wrong.iter().take(20).map(ToString::to_string).collect();
+        format!("{} of {read} versions have other bytes than were stored ({}); restore the last backup", wrong.len(), shown.join(", "))
+    };
+    Ok(Check { name: "objects", ok: wrong.is_empty(), detail })
+}
+
+/// Digest over what is held: SHA-256 over the sorted, distinct digests of all versions, each with its TLP.
+///
+/// Collections, dates and numbers are this node's own and stay out, so two nodes that hold the same objects have the same
+/// digest, in whatever order those came. The sorting is done by the database in bounded memory.
+pub(crate) fn state_hash(connection: &Connection) -> Done<[u8; 32]> {
+    let mut statement = connection.prepare("SELECT DISTINCT digest, coalesce(tlp, 255) FROM version ORDER BY 1, 2")?;
+    let mut rows = statement.query([])?;
+    let mut hash = Sha256::new();
+    hash.update(b"cresset state 1\0");
+    while let Some(row) = rows.next()? {
+        hash.update(row.get_ref(0)?.as_blob().map_err(rusqlite::Error::from)?);
+        hash.update([row.get::<_, u8>(1)?]);
+    }
+    Ok(hash.finalize().into())
+}

@@ -1,0 +1,150 @@
+//! Finding objects by exact terms, by address range, and the patterns and sightings of what is held.
+//!
+//! What is found is always the version that the viewer knows as the object's latest: a value that a newer version dropped
+//! is not found any more.
+
+use base::{Micros, limit};
+use handling::Viewer;
+use index::Fingerprint;
+use rusqlite::{Connection, Row, ToSql};
+use store::{LookupRow, PatternRow};
+
+use crate::error::Done;
+use crate::ids;
+use crate::sight::Sight;
+use crate::writer::object_no;
+
+/// Columns of a [`LookupRow`], of a version `v` seen by `sight`.
+pub(crate) fn row_columns(sight: &Sight) -> String {
+    format!(
+        "v.no, (SELECT n.name FROM name n WHERE n.no = v.kind), (SELECT o.uuid FROM object o WHERE o.no = v.object), \
+         v.label, v.revoked, v.expires, v.confidence, \
+         (SELECT min(a.added) FROM holding a WHERE a.object = v.object AND a.version = v.no AND {})",
+        sight.sees("a")
+    )
+}
+
+/// A [`LookupRow`] from [`row_columns`].
+pub(crate) fn row(row: &Row<'_>) -> Done<LookupRow> {
+    let kind: String = row.get(1)?;
+    let uuid = row.get_ref(2)?.as_blob().map_err(rusqlite::Error::from)?;
+    Ok(LookupRow {
+        id: ids::text(&kind, uuid),
+        label: row.get(3)?,
+        revoked: row.get(4)?,
+        expires: row.get::<_, Option<i64>>(5)?.map(Micros),
+        confidence: row.get(6)?,
+        added: Micros(row.get(7)?),
+    })
+}
+
+/// For each fingerprint in order, the matches the viewer may see, newest first.
+pub(crate) fn look_up(
+    connection: &Connection,
+    viewer: &Viewer,
+    terms: &[Fingerprint],
+) -> Done<Vec<Vec<LookupRow>>> {
+    let Some(sight) = Sight::of(connection, viewer)? else {
+        return Ok(vec![Vec::new(); terms.len()]);
+    };
+    let mut select = connection.prepare_cached(&format!(
+        "SELECT {} FROM posting q JOIN version v ON v.no = q.version WHERE q.fingerprint = ?2 AND {} \
+         ORDER BY q.version DESC LIMIT ?3",
+        row_columns(&sight),
+        sight.latest("v")
+    ))?;
+    let mut answers = Vec::with_capacity(terms.len());
+    for term in terms {
+        let own: [&dyn ToSql; 2] = [&term.to_bytes(), &(limit::LOOKUP_MATCHES_MAX as i64)];
+        sight.bind(&mut select, &own)?;
+        let mut found = Vec::new();
+        let mut rows = select.raw_query();
+        while let Some(next) = rows.next()? {
+            found.push(row(next)?);
+        }
+        answers.push(found);
+    }
+    Ok(answers)
+}
+
+/// Addresses and ranges that lie wholly between two addresses, in the order of addresses.
+pub(crate) fn in_range(
+    connection: &Connection,
+    viewer: &Viewer,
+    low: [u8; 16],
+    high: [u8; 16],
+) -> Done<Vec<LookupRow>> {
+    let Some(sight) = Sight::of(connection, viewer)? else {
+        return Ok(Vec::new());
+    };
+    let mut select = connection.prepare_cached(&format!(
+        "SELECT {} FROM address q JOIN version v ON v.no = q.version \
+         WHERE q.low BETWEEN ?2 AND ?3 AND q.high <= ?3 AND {} ORDER BY q.low, q.high, q.version DESC LIMIT ?4",
+        row_columns(&sight),
+        sight.latest("v")
+    ))?;
+    let own: [&dyn ToSql; 3] = [&low, &high, &(limit::PAGE_MAX as i64)];
+    sight.bind(&mut select, &own)?;
+    let mut rows = select.raw_query();
+    let mut found: Vec<LookupRow> = Vec::new();
+    while let Some(next) = rows.next()? {
+        let next = row(next)?;
+        // An object with two addresses in the range is one answer.
+        if !found.iter().rev().take(64).any(|held| held.id == next.id) {
+            found.push(next);
+        }
+    }
+    Ok(found)
+}
+
+/// Patterns of current indicators after a row.
+pub(crate) fn patterns(
+    connection: &Connection,
+    viewer: &Viewer,
+    now: Micros,
+    (after, limit): (i64, usize),
+) -> Done<Vec<PatternRow>> {
+    let Some(sight) = Sight::of(connection, viewer)? else {
+        return Ok(Vec::new());
+    };
+    let mut select = connection.prepare_cached(&format!(
+        "SELECT q.version, (SELECT n.name FROM name n WHERE n.no = v.kind), \
+         (SELECT o.uuid FROM object o WHERE o.no = v.object), q.pattern \
+         FROM pattern q JOIN version v ON v.no = q.version WHERE q.version > ?2 AND v.revoked = 0 \
+         AND v.findings IS NULL AND (v.expires IS NULL OR v.expires > ?3) AND {} ORDER BY q.version LIMIT ?4",
+        sight.latest("v")
+    ))?;
+    let most = i64::try_from(limit.min(limit::PAGE_MAX)).unwrap_or(i64::MAX);
+    let own: [&dyn ToSql; 3] = [&after, &now.0, &most];
+    sight.bind(&mut select, &own)?;
+    let mut rows = select.raw_query();
+    let mut found = Vec::new();
+    while let Some(row) = rows.next()? {
+        let kind: String = row.get(1)?;
+        let uuid = row.get_ref(2)?.as_blob().map_err(rusqlite::Error::from)?;
+        found.push(PatternRow { row: row.get(0)?, id: ids::text(&kind, uuid), pattern: row.get(3)? });
+    }
+    Ok(found)
+}
+
+/// Sightings of an object: how many, the sum of their counts, and when last.
+pub(crate) fn sightings(
+    connection: &Connection,
+    viewer: &Viewer,
+    id: &str,
+) -> Done<(u64, i64, Option<Micros>)> {
+    let (Some(sight), Some(object)) = (Sight::of(connection, viewer)?, object_no(connection, id)?) else {
+        return Ok((0, 0, None));
+    };
+    let mut select = connection.prepare_cached(&format!(
+        "SELECT count(*), coalesce(sum(min(max(q.count, 0), 999999999)), 0), max(q.last_seen) FROM sighting q \
+         JOIN version v ON v.no = q.version WHERE q.target = ?2 AND v.revoked = 0 AND {}",
+        sight.latest("v")
+    ))?;
+    sight.bind(&mut select, &[&object])?;
+    let mut rows = select.raw_query();
+    let Some(row) = rows.next()? else {
+        return Ok((0, 0, None));
+    };
+    Ok((row.get(0)?, row.get(1)?, row.get::<_, Option<i64>>(2)?.map(Micros)))
+}

@@ -1,0 +1,155 @@
+//! Migrations: numbered SQL files in the program, and what the database remembers of them.
+//!
+//! The database holds number and SHA-256 of each file that made it. At opening both must agree with the program's: a
+//! database of a newer program is refused, and so is one made by files that were changed afterwards.
+
+use rusqlite::{Connection, OptionalExtension};
+use sha2::{Digest, Sha256};
+use store::StoreError;
+
+use crate::error::Done;
+
+/// "CRES" in the file's header: this file is a Cresset store.
+const APPLICATION_ID: i32 = 0x4352_4553;
+
+/// One file of the schema's history.
+struct Migration {
+    number: i64,
+    name: &'static str,
+    sql: &'static str,
+}
+
+const MIGRATIONS: &[Migration] = &[
+    Migration { number: 1, name: "ground", sql: include_str!("../migrations/0001_ground.sql") },
+    Migration { number: 2, name: "objects", sql: include_str!("../migrations/0002_objects.sql") },
+];
+
+/// Brings the database up to this program, after checking what made it so far.
+///
+/// # Errors
+/// It is no store, is newer than this program, or was made by other files. Nothing has been changed then.
+pub(crate) fn migrate(connection: &Connection, path: &str) -> Done<()> {
+    let applied = verify(connection, path)?;
+    if applied == MIGRATIONS.len() {
+        return Ok(());
+    }
+    connection.execute_batch("BEGIN IMMEDIATE")?;
+    let result = apply(connection, applied);
+    connection.execute_batch(if result.is_ok() { "COMMIT" } else { "ROLLBACK" })?;
+    result
+}
+
+fn apply(connection: &Connection, from: usize) -> Done<()> {
+    if from == 0 {
+        connection.pragma_update(None, "application_id", APPLICATION_ID)?;
+        connection.execute_batch(
+            "CREATE TABLE migration (number INTEGER NOT NULL PRIMARY KEY, name TEXT NOT NULL, digest TEXT NOT NULL)",
+        )?;
+    }
+    for migration in MIGRATIONS.iter().skip(from) {
+        connection.execute_batch(migration.sql)?;
+        connection.execute(
+            "INSERT INTO migration (number, name, digest) VALUES (?1, ?2, ?3)",
+            (migration.number, migration.name, digest(migration)),
+        )?;
+    }
+    Ok(())
+}
+
+/// How many of this program's migrations the database has, after comparing each.
+///
+/// # Errors
+/// As [`migrate`].
+pub(crate) fn verify(connection: &Connection, path: &str) -> Done<usize> {
+    let refused = |reason: String| StoreError::CannotOpen { path: path.to_owned(), reason };
+    let tables: i64 =
+        connection.query_row("SELECT count(*) FROM sqlite_schema WHERE name = 'migration'", [], |row| row.get(0))?;
+    if tables == 0 {
+        let any: Option<String> =
+            connection.query_row("SELECT name FROM sqlite_schema LIMIT 1", [], |row| row.get(0)).optional()?;
+        return match any {
+            None => Ok(0),
+            Some(_) => Err(refused("this database was not made by Cresset".into()).into()),
+        };
+    }
+    let id: i32 = connection.query_row("PRAGMA application_id", [], |row| row.get(0))?;
+    if id != APPLICATION_ID {
+        return Err(refused("this database was not made by Cresset".into()).into());
+    }
+    let mut statement = connection.prepare("SELECT number, digest FROM migration ORDER BY number")?;
+    let rows = statement.query_map([], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?)))?;
+    let mut applied = 0;
+    for row in rows {
+        let (number, held) = row?;
+        let Some(migration) = MIGRATIONS.get(applied).filter(|migration| migration.number == number) else {
+            let reason = format!(
+                "it has schema {number} and this program knows up to {}: use a newer program",
+                MIGRATIONS.len()
+            );
+            return Err(refused(reason).into());
+        };
+        if digest(migration) != held {
+            let reason = format!(
+                "migration {number} ({}) is not the one that made this database: use the program that wrote it",
+                migration.name
+            );
+            return Err(refused(reason).into());
+        }
+        applied += 1;
+    }
+    Ok(applied)
+}
+
+/// Whether the database has exactly this program's schema.
+///
+/// # Errors
+/// As [`migrate`], and when migrations are missing.
+pub(crate) fn verify_current(connection: &Connection, path: &str) -> Done<()> {
+    let applied = verify(connection, path)?;
+    if applied < MIGRATIONS.len() {
+        let reason = if applied == 0 {
+            "it is not set up: run `cresset init`".to_owned()
+        } else {
+            format!("it has schema {applied} and this program needs {}: open it for writing once", MIGRATIONS.len())
+        };
+        return Err(StoreError::CannotOpen { path: path.to_owned(), reason }.into());
+    }
+    Ok(())
+}
+
+fn digest(migration: &Migration) -> String {
+    hex::encode(Sha256::digest(migration.sql.as_bytes()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn message(connection: &Connection) -> String {
+        StoreError::from(migrate(connection, "db").unwrap_err()).to_string()
+    }
+
+    #[test]
+    fn applies_once_and_verifies_after() {
+        let connection = Connection::open_in_memory().unwrap();
+        assert!(verify_current(&connection, "db").is_err());
+        migrate(&connection, "db").unwrap();
+        migrate(&connection, "db").unwrap();
+        verify_current(&connection, "db").unwrap();
+    }
+
+    #[test]
+    fn refuses_what_is_newer_changed_or_not_ours() {
+        let connection = Connection::open_in_memory().unwrap();
+        migrate(&connection, "db").unwrap();
+        connection.execute("INSERT INTO migration VALUES (99, 'future', '')", []).unwrap();
+        assert!(message(&connection).contains("use a newer program"), "{}", message(&connection));
+        connection.execute("DELETE FROM migration WHERE number = 99", []).unwrap();
+        connection.execute("UPDATE migration SET digest = 'x' WHERE number = 2", []).unwrap();
+        assert!(message(&connection).contains("migration 2"), "{}", message(&connection));
+
+        let other = Connection::open_in_memory().unwrap();
+        other.execute_batch("CREATE TABLE mine (a)").unwrap();
+        assert!(message(&other).contains("not made by Cresset"));
+    }
+}

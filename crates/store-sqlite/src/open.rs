@@ -1,0 +1,143 @@
+//! Opening and closing: the directory, its lock, the database's settings, and the parts put together.
+
+use std::fs::{File, OpenOptions, TryLockError};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use base::{Clock, Rng};
+use index::FingerprintKey;
+use rusqlite::{Connection, OpenFlags, OptionalExtension};
+use store::StoreError;
+
+use crate::error::{Done, Fail, damaged};
+use crate::migrate;
+use crate::readers::{Readers, STATEMENTS_MAX};
+use crate::writer::{Memory, State, Writer};
+
+/// Name of the database in the directory.
+pub(crate) const DATABASE: &str = "cresset.db";
+/// Name of the lock in the directory.
+const LOCK: &str = "cresset.lock";
+/// Page cache of the writing connection, in KiB.
+const WRITER_CACHE_KIB: i64 = 32 * 1024;
+/// Pages in the write-ahead log before a commit folds them back.
+const AUTOCHECKPOINT_PAGES: i64 = 8_000;
+
+/// The embedded store.
+#[derive(Debug)]
+pub struct SqliteStore {
+    pub(crate) directory: PathBuf,
+    pub(crate) key: FingerprintKey,
+    pub(crate) state: Arc<State>,
+    pub(crate) readers: Readers,
+    // Before the lock: closing waits for the writer, then gives the directory free.
+    pub(crate) writer: Writer,
+    _lock: Option<File>,
+}
+
+impl SqliteStore {
+    /// Opens the store in `directory` for reading and writing, and makes one where there is none.
+    ///
+    /// # Errors
+    /// `Busy` while another process has it open so; `CannotOpen` when it is not a store, is newer than this program, or
+    /// the directory cannot be used. Nothing has been changed then.
+    pub fn open(directory: &Path, clock: Arc<dyn Clock>, rng: &dyn Rng) -> Result<Arc<Self>, StoreError> {
+        std::fs::create_dir_all(directory).map_err(|error| cannot(directory, &error))?;
+        let lock = lock(directory)?;
+        let database = directory.join(DATABASE);
+        let connection = open_writing(&database)?;
+        migrate::migrate(&connection, &database.display().to_string())?;
+        let key = match held_key(&connection)? {
+            Some(key) => key,
+            None => new_key(&connection, rng)?,
+        };
+        let memory = Memory::load(&connection, key)?;
+        let state = Arc::new(State::new(crate::writer::number(&connection, "last_added")?));
+        let readers = Readers::open(&database)?;
+        let writer = Writer::start(connection, memory, Arc::clone(&state), clock)?;
+        Ok(Arc::new(Self { directory: directory.to_owned(), key, state, readers, writer, _lock: Some(lock) }))
+    }
+
+    /// Opens the store in `directory` for reading only, beside a process that may be writing it.
+    ///
+    /// # Errors
+    /// `CannotOpen` when there is no store, or one of another schema.
+    pub fn open_read_only(directory: &Path) -> Result<Arc<Self>, StoreError> {
+        let database = directory.join(DATABASE);
+        let path = database.display().to_string();
+        if !database.is_file() {
+            return Err(StoreError::CannotOpen { path, reason: "there is none: run `cresset init`".into() });
+        }
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let connection = Connection::open_with_flags(&database, flags).map_err(|error| cannot(&database, &error))?;
+        migrate::verify_current(&connection, &path)?;
+        let key = held_key(&connection)?.ok_or_else(|| damaged("the key of fingerprints is missing"))?;
+        let state = Arc::new(State::new(crate::writer::number(&connection, "last_added")?));
+        let readers = Readers::open(&database)?;
+        let writer = Writer::none();
+        Ok(Arc::new(Self { directory: directory.to_owned(), key, state, readers, writer, _lock: None }))
+    }
+}
+
+fn cannot(path: &Path, error: &dyn std::fmt::Display) -> StoreError {
+    StoreError::CannotOpen { path: path.display().to_string(), reason: error.to_string() }
+}
+
+/// Takes the directory for this process; the operating system gives it back when the process ends, however it ends.
+pub(crate) fn lock(directory: &Path) -> Result<File, StoreError> {
+    let path = directory.join(LOCK);
+    let file = OpenOptions::new().create(true).truncate(false).write(true).open(&path);
+    let file = file.map_err(|error| cannot(&path, &error))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(StoreError::Busy { path: directory.display().to_string() }),
+        Err(TryLockError::Error(error)) => Err(cannot(&path, &error)),
+    }
+}
+
+fn open_writing(database: &Path) -> Result<Connection, StoreError> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
+        | OpenFlags::SQLITE_OPEN_CREATE
+        | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(database, flags).map_err(|error| cannot(database, &error))?;
+    migrate::verify(&connection, &database.display().to_string()).map_err(|fail| match fail {
+        Fail::Sql(error) => cannot(database, &error),
+        Fail::Store(error) => error,
+    })?;
+    settings(&connection).map_err(|error| cannot(database, &error))?;
+    Ok(connection)
+}
+
+fn settings(connection: &Connection) -> rusqlite::Result<()> {
+    connection.busy_timeout(std::time::Duration::from_secs(5))?;
+    connection.set_prepared_statement_cache_capacity(STATEMENTS_MAX);
+    connection.pragma_update(None, "page_size", 8192)?;
+    connection.pragma_update_and_check(None, "journal_mode", "wal", |_| Ok(()))?;
+    connection.pragma_update(None, "synchronous", "full")?;
+    connection.pragma_update(None, "cache_size", -WRITER_CACHE_KIB)?;
+    connection.pragma_update_and_check(None, "wal_autocheckpoint", AUTOCHECKPOINT_PAGES, |_| Ok(()))?;
+    connection.pragma_update(None, "foreign_keys", true)?;
+    connection.pragma_update(None, "trusted_schema", false)
+}
+
+fn held_key(connection: &Connection) -> Done<Option<FingerprintKey>> {
+    let held: Option<String> = connection
+        .query_row("SELECT value FROM setting WHERE name = 'fingerprint_key'", [], |row| row.get(0))
+        .optional()?;
+    let Some(held) = held else {
+        return Ok(None);
+    };
+    let mut key = [0; 16];
+    hex::decode_to_slice(held, &mut key).map_err(|_| damaged("the key of fingerprints is unreadable"))?;
+    Ok(Some(FingerprintKey(key)))
+}
+
+fn new_key(connection: &Connection, rng: &dyn Rng) -> Done<FingerprintKey> {
+    let mut key = [0; 16];
+    rng.fill(&mut key);
+    connection.execute(
+        "INSERT INTO setting (name, value) VALUES ('fingerprint_key', ?1)",
+        [hex::encode(key)],
+    )?;
+    Ok(FingerprintKey(key))
+}

@@ -1,0 +1,312 @@
+//! Pages, manifests and versions of one collection, in order of `date_added`.
+//!
+//! A page is found in the narrow table of holdings first; then the bytes of its objects are copied once, straight from
+//! SQLite's pages into one buffer of the right size. A page ends at its limit of objects, or of bytes
+//! (`base::limit::PAGE_BYTES_MAX`), whichever comes first; one object always fits.
+
+use base::{Micros, limit};
+use bytes::{BufMut, Bytes, BytesMut};
+use handling::{CollectionNo, Viewer};
+use index::FingerprintKey;
+use rusqlite::types::ValueRef;
+use rusqlite::{Connection, ToSql};
+use store::{Filter, Manifest, ManifestRow, ObjectPage, Page, PageRequest, StoreError, VersionPick};
+use stix::Timestamp;
+
+use crate::accept::{spec_no, spec_text};
+use crate::cursor::Question;
+use crate::error::{Done, damaged};
+use crate::ids;
+use crate::sight::{End, Sight};
+use crate::writer::{name_no, object_no};
+
+/// A question for a page: whose, where, what.
+pub(crate) struct Ask<'a> {
+    /// Who asks.
+    pub(crate) viewer: &'a Viewer,
+    /// Of which collection.
+    pub(crate) collection: CollectionNo,
+    /// For what.
+    pub(crate) request: &'a PageRequest,
+    /// With which key cursors are made.
+    pub(crate) key: &'a FingerprintKey,
+}
+
+/// One holding that a page shows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Line {
+    added: i64,
+    version: i64,
+    size: i64,
+}
+
+/// What a page holds, and whether more follows.
+struct Lines {
+    lines: Vec<Line>,
+    more: bool,
+}
+
+/// A page of objects.
+pub(crate) fn objects(connection: &Connection, ask: &Ask<'_>) -> Done<ObjectPage> {
+    let question = ask.question("objects");
+    let lines = ask.lines(connection, &question, limit::PAGE_BYTES_MAX)?;
+    let objects = concatenated(connection, &lines.lines)?;
+    Ok(ObjectPage { page: ask.page(&lines, &question), count: lines.lines.len(), objects })
+}
+
+/// The same page as a manifest.
+pub(crate) fn manifest(connection: &Connection, ask: &Ask<'_>) -> Done<Manifest> {
+    let question = ask.question("manifest");
+    let lines = ask.lines(connection, &question, usize::MAX)?;
+    Ok(Manifest { page: ask.page(&lines, &question), rows: rows(connection, &lines.lines)? })
+}
+
+/// The versions of one object as a manifest.
+pub(crate) fn versions(connection: &Connection, ask: &Ask<'_>, id: &str) -> Done<Manifest> {
+    let filter = Filter { ids: vec![id.to_owned()], versions: vec![VersionPick::All], ..Filter::default() };
+    let any = Ask { request: &PageRequest { limit: 1, filter: filter.clone(), ..PageRequest::default() }, ..*ask };
+    if any.lines(connection, &any.question("any"), usize::MAX)?.lines.is_empty() {
+        return Err(StoreError::NotFound { what: "object" }.into());
+    }
+    let filter = Filter { spec_versions: ask.request.filter.spec_versions.clone(), ..filter };
+    let request = PageRequest { filter, ..ask.request.clone() };
+    manifest(connection, &Ask { request: &request, ..*ask })
+}
+
+impl Ask<'_> {
+    fn question(&self, list: &str) -> Question {
+        Question::of(&(list, self.collection, self.request.added_after, &self.request.filter))
+    }
+
+    fn page(&self, lines: &Lines, question: &Question) -> Page {
+        let last = lines.lines.last().map(|line| line.added);
+        Page {
+            next: last.filter(|_| lines.more).map(|added| question.cursor(self.key, &[added])),
+            first_added: lines.lines.first().map(|line| Micros(line.added)),
+            last_added: last.map(Micros),
+        }
+    }
+
+    fn lines(&self, connection: &Connection, question: &Question, bytes_max: usize) -> Done<Lines> {
+        let Some(sight) = Sight::of_one(connection, self.viewer, self.collection)? else {
+            return Err(StoreError::NotFound { what: "collection" }.into());
+        };
+        let after = match &self.request.next {
+            Some(next) => question.place::<1>(self.key, next)?[0],
+            None => self.request.added_after.map_or(i64::MIN, |after| after.0),
+        };
+        let limit = self.request.limit.clamp(1, limit::PAGE_MAX);
+        let finder = Finder { connection, sight, collection: self.collection, after, most: limit + 1 };
+        let mut lines = finder.find(&self.request.filter)?;
+        let mut more = lines.len() > limit;
+        lines.truncate(limit);
+        let mut room = i64::try_from(bytes_max).unwrap_or(i64::MAX);
+        let fits = lines.iter().take_while(|line| {
+            let first = room == i64::try_from(bytes_max).unwrap_or(i64::MAX);
+            room = room.saturating_sub(line.size.saturating_add(1));
+            first || room >= 0
+        });
+        let fits = fits.count();
+        more |= fits < lines.len();
+        lines.truncate(fits);
+        Ok(Lines { lines, more })
+    }
+}
+
+/// Finds the first holdings after a place that a filter lets through.
+struct Finder<'a> {
+    connection: &'a Connection,
+    sight: Sight,
+    collection: CollectionNo,
+    after: i64,
+    most: usize,
+}
+
+impl Finder<'_> {
+    fn find(&self, filter: &Filter) -> Done<Vec<Line>> {
+        let kinds = self.numbers(&filter.types, name_no)?;
+        let objects = self.numbers(&filter.ids, object_no)?;
+        if kinds.as_deref() == Some(&[]) || objects.as_deref() == Some(&[]) {
+            return Ok(Vec::new());
+        }
+        let picks = self.picks(filter);
+        let mut lines = Vec::new();
+        match (&objects, &kinds) {
+            (Some(objects), kinds) => {
+                for object in objects {
+                    let lead = Lead { from: "INDEXED BY holding_object", only: "h.object = ?5", of: *object };
+                    self.collect(&mut lines, &lead, &picks, kinds.as_deref())?;
+                }
+            }
+            (None, Some(kinds)) => {
+                for kind in kinds {
+                    let lead = Lead { from: "INDEXED BY holding_kind", only: "h.kind = ?5", of: *kind };
+                    self.collect(&mut lines, &lead, &picks, None)?;
+                }
+            }
+            (None, None) => {
+                let lead = Lead { from: "NOT INDEXED", only: "?5 = 0", of: 0 };
+                self.collect(&mut lines, &lead, &picks, None)?;
+            }
+        }
+        lines.sort_unstable();
+        lines.dedup();
+        lines.truncate(self.most);
+        Ok(lines)
+    }
+
+    /// The numbers of names given in a filter; `None` where the filter gives none.
+    fn numbers(
+        &self,
+        names: &[String],
+        number: fn(&Connection, &str) -> Done<Option<i64>>,
+    ) -> Done<Option<Vec<i64>>> {
+        if names.is_empty() {
+            return Ok(None);
+        }
+        let mut numbers = Vec::with_capacity(names.len());
+        for name in names {
+            numbers.extend(number(self.connection, name)?);
+        }
+        numbers.sort_unstable();
+        numbers.dedup();
+        Ok(Some(numbers))
+    }
+
+    /// The filter's versions and specification versions as a condition. Dates stand in the statement as literals of
+    /// digits, which is what a checked [`Timestamp::sort_key`] is made of; anything else matches nothing.
+    fn picks(&self, filter: &Filter) -> String {
+        let mut any: Vec<String> = Vec::new();
+        for pick in &filter.versions {
+            any.push(match pick {
+                VersionPick::All => "1".into(),
+                VersionPick::Last => self.sight.ends("h", End::Last),
+                VersionPick::First => self.sight.ends("h", End::First),
+                VersionPick::Exact(key) if is_key(key) => format!("h.version_key = '{key}'"),
+                VersionPick::Exact(_) => "0".into(),
+            });
+        }
+        if any.is_empty() {
+            any.push(self.sight.ends("h", End::Last));
+        }
+        let mut condition = format!("({})", any.join(" OR "));
+        if !filter.spec_versions.is_empty() {
+            let known = filter.spec_versions.iter().filter(|spec| matches!(spec.as_str(), "2.0" | "2.1"));
+            let numbers: Vec<String> = known.map(|spec| spec_no(spec).to_string()).collect();
+            condition.push_str(&format!(" AND h.spec IN ({})", numbers.join(",")));
+        }
+        condition
+    }
+
+    fn collect(&self, lines: &mut Vec<Line>, lead: &Lead, picks: &str, kinds: Option<&[i64]>) -> Done<()> {
+        let sees = self.sight.sees("h");
+        let Lead { from, only, of } = lead;
+        let mut statement = self.connection.prepare_cached(&format!(
+            "SELECT h.added, h.version, h.size, h.kind FROM holding h {from} \
+             WHERE h.collection = ?2 AND h.added > ?3 AND {only} AND {sees} AND {picks} ORDER BY h.added LIMIT ?4"
+        ))?;
+        let most = i64::try_from(self.most).unwrap_or(i64::MAX);
+        let own: [&dyn ToSql; 4] = [&self.collection.0, &self.after, &most, of];
+        self.sight.bind(&mut statement, &own)?;
+        let mut found = statement.raw_query();
+        while let Some(row) = found.next()? {
+            let kind = row.get(3)?;
+            if kinds.is_none_or(|kinds| kinds.contains(&kind)) {
+                lines.push(Line { added: row.get(0)?, version: row.get(1)?, size: row.get(2)? });
+            }
+        }
+        Ok(())
+    }
+}
+
+/// By which index a list is walked.
+struct Lead {
+    from: &'static str,
+    only: &'static str,
+    of: i64,
+}
+
+fn is_key(key: &str) -> bool {
+    !key.is_empty() && key.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'-' | b':' | b'.' | b'T'))
+}
+
+/// The objects' bytes with commas between.
+fn concatenated(connection: &Connection, lines: &[Line]) -> Done<Bytes> {
+    let size: i64 = lines.iter().map(|line| line.size.saturating_add(1)).sum();
+    let mut buffer = BytesMut::with_capacity(usize::try_from(size).unwrap_or_default());
+    each_version(connection, lines, "bytes", |_, row| {
+        if !buffer.is_empty() {
+            buffer.put_u8(b',');
+        }
+        match row.get_ref(1)? {
+            ValueRef::Blob(bytes) => buffer.put_slice(bytes),
+            _ => return Err(damaged("an object has no bytes")),
+        }
+        Ok(())
+    })?;
+    Ok(buffer.freeze())
+}
+
+fn rows(connection: &Connection, lines: &[Line]) -> Done<Vec<ManifestRow>> {
+    let mut rows = Vec::with_capacity(lines.len());
+    let columns = "(SELECT n.name FROM name n WHERE n.no = v.kind), \
+                   (SELECT o.uuid FROM object o WHERE o.no = v.object), v.modified, v.spec";
+    each_version(connection, lines, columns, |line, row| {
+        let kind = row.get_ref(1)?.as_str().map_err(|_| damaged("a type has no name"))?;
+        let uuid = row.get_ref(2)?.as_blob().map_err(|_| damaged("an object has no identifier"))?;
+        rows.push(ManifestRow {
+            id: ids::text(kind, uuid),
+            added: Micros(line.added),
+            version: version_text(row.get(3)?, line.added),
+            spec_version: spec_text(row.get(4)?).to_owned(),
+        });
+        Ok(())
+    })?;
+    Ok(rows)
+}
+
+/// A version as TAXII tells it.
+pub(crate) fn version_text(modified: Option<String>, added: i64) -> String {
+    modified.unwrap_or_else(|| Timestamp::from_micros(Micros(added)).as_str().to_owned())
+}
+
+/// Hands out the rows of `version` that `lines` name, in their order.
+///
+/// Versions mostly stand in the table in the order in which they were added: a walk over the table then beats looking up
+/// each. Where they do not, each is looked up.
+fn each_version(
+    connection: &Connection,
+    lines: &[Line],
+    columns: &str,
+    mut give: impl FnMut(&Line, &rusqlite::Row<'_>) -> Done<()>,
+) -> Done<()> {
+    let mut rest = lines;
+    while let Some(first) = rest.first() {
+        let rising = rest.windows(2).take_while(|pair| pair[0].version < pair[1].version).count() + 1;
+        let (run, after) = rest.split_at(rising);
+        rest = after;
+        let last = run.last().unwrap_or(first);
+        let span = last.version.saturating_sub(first.version);
+        if span <= i64::try_from(run.len() * 2).unwrap_or(i64::MAX) {
+            let mut walk = connection
+                .prepare_cached(&format!("SELECT v.no, {columns} FROM version v WHERE v.no BETWEEN ?1 AND ?2"))?;
+            let mut rows = walk.query((first.version, last.version))?;
+            for line in run {
+                loop {
+                    let row = rows.next()?.ok_or_else(|| damaged("a version is missing"))?;
+                    if row.get::<_, i64>(0)? == line.version {
+                        give(line, row)?;
+                        break;
+                    }
+                }
+            }
+        } else {
+            let mut look = connection.prepare_cached(&format!("SELECT v.no, {columns} FROM version v WHERE v.no = ?1"))?;
+            for line in run {
+                let mut rows = look.query([line.version])?;
+                give(line, rows.next()?.ok_or_else(|| damaged("a version is missing"))?)?;
+            }
+        }
+    }
+    Ok(())
+}

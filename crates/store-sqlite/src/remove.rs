@@ -1,0 +1,149 @@
+//! Removing versions from a collection, and with the last holding of a version everything that derives from it.
+
+use handling::Writer;
+use rusqlite::{Connection, OptionalExtension};
+use store::{Deleted, Filter, StoreError, VersionPick};
+
+use crate::accept::spec_no;
+use crate::derived::Derived;
+use crate::error::{Done, damaged};
+use crate::writer::object_no;
+
+/// A version in the collection.
+struct Held {
+    added: i64,
+    version: i64,
+    key: String,
+    spec: i64,
+}
+
+/// Removes an object, or the versions that `filter` picks, as far as the writer may know of them.
+pub(crate) fn delete(sql: &Connection, writer: &Writer, id: &str, filter: &Filter) -> Done<Deleted> {
+    let none = || StoreError::NotFound { what: "object" };
+    let collection = writer.collection().0;
+    let object = object_no(sql, id)?.ok_or_else(none)?;
+    let held = held(sql, object, collection, writer.user().0)?;
+    let picked: Vec<&Held> = held
+        .iter()
+        .enumerate()
+        .filter(|(at, version)| picks(filter, version, (*at == 0, *at + 1 == held.len())))
+        .map(|(_, version)| version)
+        .collect();
+    if picked.is_empty() {
+        return Err(none().into());
+    }
+    for version in &picked {
+        take_out(sql, collection, version.added, version.version)?;
+    }
+    mark_ends(sql, object, collection)?;
+    Ok(Deleted { versions: picked.len() as u64 })
+}
+
+fn held(sql: &Connection, object: i64, collection: i64, person: i64) -> Done<Vec<Held>> {
+    let mut select = sql.prepare_cached(
+        "SELECT h.added, h.version, h.version_key, h.spec FROM holding h WHERE h.object = ?1 AND h.collection = ?2 \
+         AND (h.restricted = 0 OR EXISTS (SELECT 1 FROM person p \
+         WHERE p.account = ?3 AND p.collection = ?2 AND p.added = h.added)) ORDER BY h.version_key, h.added",
+    )?;
+    let rows = select.query_map((object, collection, person), |row| {
+        Ok(Held { added: row.get(0)?, version: row.get(1)?, key: row.get(2)?, spec: row.get(3)? })
+    })?;
+    Ok(rows.collect::<rusqlite::Result<_>>()?)
+}
+
+/// Without versions in the filter, all are picked: a deletion that names none removes the object.
+fn picks(filter: &Filter, held: &Held, (first, last): (bool, bool)) -> bool {
+    let by_version = filter.versions.is_empty()
+        || filter.versions.iter().any(|pick| match pick {
+            VersionPick::All => true,
+            VersionPick::First => first,
+            VersionPick::Last => last,
+            VersionPick::Exact(key) => *key == held.key,
+        });
+    let by_spec =
+        filter.spec_versions.is_empty() || filter.spec_versions.iter().any(|spec| spec_no(spec) == held.spec);
+    by_version && by_spec
+}
+
+/// Removes one holding, and its version when nothing else holds it.
+pub(crate) fn take_out(sql: &Connection, collection: i64, added: i64, version: i64) -> Done<()> {
+    let object: i64 = sql
+        .prepare_cached("DELETE FROM holding WHERE collection = ?1 AND added = ?2 RETURNING object")?
+        .query_row((collection, added), |row| row.get(0))?;
+    sql.prepare_cached("DELETE FROM person WHERE added = ?1")?.execute([added])?;
+    let elsewhere: Option<i64> = sql
+        .prepare_cached("SELECT 1 FROM holding WHERE object = ?1 AND version = ?2 LIMIT 1")?
+        .query_row((object, version), |row| row.get(0))
+        .optional()?;
+    if elsewhere.is_none() {
+        unindex(sql, version)?;
+        sql.prepare_cached("DELETE FROM version WHERE no = ?1")?.execute([version])?;
+    }
+    Ok(())
+}
+
+/// Takes away everything that a version can be found by.
+pub(crate) fn unindex(sql: &Connection, version: i64) -> Done<()> {
+    let packed: Vec<u8> = sql
+        .prepare_cached("SELECT derived FROM version WHERE no = ?1")?
+        .query_row([version], |row| row.get(0))?;
+    let derived = Derived::unpack(&packed).ok_or_else(|| damaged("a version's index entries are unreadable"))?;
+    for fingerprint in &derived.fingerprints {
+        sql.prepare_cached("DELETE FROM posting WHERE fingerprint = ?1 AND version = ?2")?
+            .execute((fingerprint, version))?;
+    }
+    for (low, high) in &derived.addresses {
+        sql.prepare_cached("DELETE FROM address WHERE low = ?1 AND high = ?2 AND version = ?3")?
+            .execute((low, high, version))?;
+    }
+    for (source, name, target) in &derived.edges {
+        sql.prepare_cached("DELETE FROM edge WHERE source = ?1 AND name = ?2 AND version = ?3 AND target = ?4")?
+            .execute((source, name, version, target))?;
+    }
+    for table in ["pattern", "sighting"] {
+        sql.prepare_cached(&format!("DELETE FROM {table} WHERE version = ?1"))?.execute([version])?;
+    }
+    sql.prepare_cached("DELETE FROM text WHERE rowid = ?1")?.execute([version])?;
+    Ok(())
+}
+
+/// Sets the marks of the last and the first open version anew.
+pub(crate) fn mark_ends(sql: &Connection, object: i64, collection: i64) -> Done<()> {
+    for (flag, order) in [("is_last", "DESC"), ("is_first", "ASC")] {
+        let added: Option<i64> = sql
+            .prepare_cached(&format!(
+                "SELECT added FROM holding WHERE object = ?1 AND collection = ?2 AND restricted = 0 \
+                 ORDER BY version_key {order}, added LIMIT 1"
+            ))?
+            .query_row((object, collection), |row| row.get(0))
+            .optional()?;
+        if let Some(added) = added {
+            sql.prepare_cached(&format!("UPDATE holding SET {flag} = 1 WHERE collection = ?1 AND added = ?2 AND {flag} = 0"))?
+                .execute((collection, added))?;
+        }
+    }
+    Ok(())
+}
+
+/// Removes a collection with everything that stands only in it.
+pub(crate) fn remove_collection(sql: &Connection, collection: i64) -> Done<()> {
+    let mut select =
+        sql.prepare("SELECT added, version FROM holding WHERE collection = ?1 ORDER BY added LIMIT 10000")?;
+    loop {
+        let some: Vec<(i64, i64)> = select
+            .query_map([collection], |row| Ok((row.get(0)?, row.get(1)?)))?
+            .collect::<rusqlite::Result<_>>()?;
+        if some.is_empty() {
+            break;
+        }
+        for (added, version) in some {
+            take_out(sql, collection, added, version)?;
+        }
+    }
+    sql.execute("DELETE FROM access WHERE collection = ?1", [collection])?;
+    let removed = sql.execute("DELETE FROM collection WHERE no = ?1", [collection])?;
+    if removed == 0 {
+        return Err(StoreError::NotFound { what: "collection" }.into());
+    }
+    Ok(())
+}

@@ -1,0 +1,87 @@
+//! Full-text search, newest first.
+
+use base::limit;
+use handling::Viewer;
+use index::FingerprintKey;
+use rusqlite::{Connection, ToSql};
+use store::{Found, LookupRow, SearchRequest};
+
+use crate::cursor::Question;
+use crate::error::Done;
+use crate::look_up::{row, row_columns};
+use crate::sight::Sight;
+use crate::writer::name_no;
+
+/// Objects whose latest version holds all words.
+pub(crate) fn search(
+    connection: &Connection,
+    viewer: &Viewer,
+    key: &FingerprintKey,
+    request: &SearchRequest,
+) -> Done<Found> {
+    let question = Question::of(&("search", &request.words, request.open_ended, &request.types));
+    let before = match &request.next {
+        Some(next) => question.place::<1>(key, next)?[0],
+        None => i64::MAX,
+    };
+    let (Some(sight), Some(words)) = (Sight::of(connection, viewer)?, query(request)) else {
+        return Ok(Found::default());
+    };
+    let Some(kinds) = kinds(connection, &request.types)? else {
+        return Ok(Found::default());
+    };
+    let mut select = connection.prepare_cached(&format!(
+        "SELECT {} FROM text q CROSS JOIN version v ON v.no = q.rowid \
+         WHERE q.words MATCH ?2 AND q.rowid < ?3 {kinds} AND {} ORDER BY q.rowid DESC LIMIT ?4",
+        row_columns(&sight),
+        sight.latest("v")
+    ))?;
+    let most = request.limit.clamp(1, limit::PAGE_MAX);
+    let own: [&dyn ToSql; 3] = [&words, &before, &i64::try_from(most + 1).unwrap_or(i64::MAX)];
+    sight.bind(&mut select, &own)?;
+    let mut found: Vec<(i64, LookupRow)> = Vec::new();
+    let mut rows = select.raw_query();
+    while let Some(next) = rows.next()? {
+        found.push((next.get(0)?, row(next)?));
+    }
+    let more = found.len() > most;
+    found.truncate(most);
+    let next = found.last().filter(|_| more).map(|(no, _)| question.cursor(key, &[*no]));
+    Ok(Found { rows: found.into_iter().map(|(_, row)| row).collect(), next })
+}
+
+/// The words in the index's own language: each quoted, all of them required.
+fn query(request: &SearchRequest) -> Option<String> {
+    let words: Vec<&String> = request.words.iter().filter(|word| !word.trim().is_empty()).collect();
+    let (last, before) = words.split_last()?;
+    let mut text = String::new();
+    for word in before {
+        text.push_str(&quoted(word));
+        text.push_str(" AND ");
+    }
+    text.push_str(&quoted(last));
+    if request.open_ended {
+        text.push('*');
+    }
+    Some(text)
+}
+
+fn quoted(word: &str) -> String {
+    format!("\"{}\"", word.replace('\0', "").replace('"', "\"\""))
+}
+
+/// The condition on types; `None` where none of the types is held.
+fn kinds(connection: &Connection, types: &[String]) -> Done<Option<String>> {
+    if types.is_empty() {
+        return Ok(Some(String::new()));
+    }
+    let mut kinds = Vec::new();
+    for name in types {
+        kinds.extend(name_no(connection, name)?.map(|no| no.to_string()));
+    }
+    if kinds.is_empty() {
+        return Ok(None);
+    }
+    kinds.sort_unstable();
+    Ok(Some(format!("AND v.kind IN ({})", kinds.join(","))))
+}

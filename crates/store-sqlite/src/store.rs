@@ -1,0 +1,276 @@
+//! The port's three traits, each deed handed to the module that does it.
+
+use std::path::Path;
+
+use async_trait::async_trait;
+use base::Micros;
+use handling::{Access, CollectionNo, Grantee, Role, UserNo, Viewer, Writer};
+use index::{Fingerprint, FingerprintKey};
+use rusqlite::OptionalExtension;
+use store::{
+    Accounts, BackupReport, Batch, Check, CollectionRow, Deleted, Direction, EdgeRow, Figures, Filter, Found, GrantRow,
+    Job, Landed, LookupRow, Manifest, NewCollection, NewSession, NewToken, NewUser, ObjectPage, Objects, PageRequest,
+    PatternRow, SearchRequest, SessionRow, StatusRow, StoreError, StoredObject, TokenRow, Upkeep, UserRow, VersionRow,
+};
+
+use crate::accounts::{self, Change};
+use crate::open::{DATABASE, SqliteStore};
+use crate::readers::apart;
+use crate::{accept, backup, edges, figures, health, look_up, page, point, rebuild, remove, search, status};
+
+type Answer<T> = Result<T, StoreError>;
+
+#[async_trait]
+impl Accounts for SqliteStore {
+    async fn add_user(&self, user: NewUser) -> Answer<UserRow> {
+        self.writer.write(1, move |desk| accounts::add_user(desk, &user)).await
+    }
+
+    async fn users(&self) -> Answer<Vec<UserRow>> {
+        self.readers.read(accounts::users).await
+    }
+
+    async fn user(&self, name: &str) -> Answer<UserRow> {
+        self.readers.read(|connection| accounts::user(connection, name)).await
+    }
+
+    async fn user_by_no(&self, no: UserNo) -> Answer<UserRow> {
+        self.readers.read(|connection| accounts::user_by_no(connection, no)).await
+    }
+
+    async fn set_password(&self, no: UserNo, password_hash: String) -> Answer<()> {
+        let change = Change::Password(password_hash);
+        self.writer.write(1, move |desk| accounts::change_user(desk, no, &change)).await
+    }
+
+    async fn set_roles(&self, no: UserNo, roles: Vec<Role>) -> Answer<()> {
+        let change = Change::Roles(roles);
+        self.writer.write(1, move |desk| accounts::change_user(desk, no, &change)).await
+    }
+
+    async fn set_disabled(&self, no: UserNo, disabled: bool) -> Answer<()> {
+        let change = Change::Disabled(disabled);
+        self.writer.write(1, move |desk| accounts::change_user(desk, no, &change)).await
+    }
+
+    async fn add_token(&self, token: NewToken) -> Answer<()> {
+        self.writer.write(1, move |desk| accounts::add_token(desk, &token)).await
+    }
+
+    async fn token_by_digest(&self, digest: &[u8; 32]) -> Answer<TokenRow> {
+        self.readers.read(|connection| accounts::token_by_digest(connection, digest)).await
+    }
+
+    async fn tokens(&self, user: Option<UserNo>) -> Answer<Vec<TokenRow>> {
+        self.readers.read(|connection| accounts::tokens(connection, user)).await
+    }
+
+    async fn revoke_token(&self, id: &str, at: Micros) -> Answer<()> {
+        let id = id.to_owned();
+        self.writer.write(1, move |desk| accounts::revoke_token(desk, &id, at)).await
+    }
+
+    async fn add_session(&self, session: NewSession) -> Answer<()> {
+        self.writer.write(1, move |desk| accounts::add_session(desk, &session)).await
+    }
+
+    async fn session(&self, digest: &[u8; 32], now: Micros) -> Answer<SessionRow> {
+        self.readers.read(|connection| accounts::session(connection, digest, now)).await
+    }
+
+    async fn end_session(&self, digest: &[u8; 32]) -> Answer<()> {
+        let digest = *digest;
+        self.writer.write(1, move |desk| accounts::end_session(desk, &digest)).await
+    }
+
+    async fn add_collection(
+        &self,
+        collection: NewCollection,
+        grants: Vec<(Grantee, Access)>,
+    ) -> Answer<CollectionRow> {
+        self.writer.write(1, move |desk| accounts::add_collection(desk, &collection, &grants)).await
+    }
+
+    async fn collections(&self) -> Answer<Vec<CollectionRow>> {
+        self.readers.read(accounts::collections).await
+    }
+
+    async fn remove_collection(&self, no: CollectionNo) -> Answer<()> {
+        let deed = move |desk: &mut crate::writer::Desk<'_>| {
+            remove::remove_collection(desk.sql(), no.0)?;
+            accounts::touch(desk)
+        };
+        self.writer.write(1, deed).await
+    }
+
+    async fn set_grant(&self, collection: CollectionNo, grantee: Grantee, access: Access) -> Answer<()> {
+        self.writer.write(1, move |desk| accounts::set_grant(desk, collection, &grantee, access)).await
+    }
+
+    async fn grants(&self, collection: Option<CollectionNo>) -> Answer<Vec<GrantRow>> {
+        self.readers.read(|connection| accounts::grants(connection, collection)).await
+    }
+
+    async fn accounts_epoch(&self) -> Answer<i64> {
+        self.readers.read(|connection| crate::writer::number(connection, "accounts_epoch")).await
+    }
+}
+
+#[async_trait]
+impl Objects for SqliteStore {
+    async fn add(&self, batch: Batch) -> Answer<Vec<Landed>> {
+        self.writer.write(batch.entries.len(), move |desk| accept::add(desk, &batch)).await
+    }
+
+    async fn delete(&self, writer: &Writer, id: &str, filter: &Filter) -> Answer<Deleted> {
+        let (writer, id, filter) = (writer.clone(), id.to_owned(), filter.clone());
+        self.writer.write(1, move |desk| remove::delete(desk.sql(), &writer, &id, &filter)).await
+    }
+
+    async fn page(&self, viewer: &Viewer, collection: CollectionNo, request: &PageRequest) -> Answer<ObjectPage> {
+        let ask = page::Ask { viewer, collection, request, key: &self.key };
+        self.readers.read(|connection| page::objects(connection, &ask)).await
+    }
+
+    async fn manifest(&self, viewer: &Viewer, collection: CollectionNo, request: &PageRequest) -> Answer<Manifest> {
+        let ask = page::Ask { viewer, collection, request, key: &self.key };
+        self.readers.read(|connection| page::manifest(connection, &ask)).await
+    }
+
+    async fn versions(
+        &self,
+        viewer: &Viewer,
+        collection: CollectionNo,
+        id: &str,
+        request: &PageRequest,
+    ) -> Answer<Manifest> {
+        let ask = page::Ask { viewer, collection, request, key: &self.key };
+        self.readers.read(|connection| page::versions(connection, &ask, id)).await
+    }
+
+    async fn object(&self, viewer: &Viewer, id: &str, version: Option<&str>) -> Answer<StoredObject> {
+        self.readers.read(|connection| point::object(connection, viewer, id, version)).await
+    }
+
+    async fn history(&self, viewer: &Viewer, id: &str) -> Answer<Vec<VersionRow>> {
+        self.readers.read(|connection| point::history(connection, viewer, id)).await
+    }
+
+    async fn status(&self, user: UserNo, id: &str) -> Answer<StatusRow> {
+        self.readers.read(|connection| status::read(connection, user, id)).await
+    }
+
+    async fn look_up(&self, viewer: &Viewer, terms: &[Fingerprint]) -> Answer<Vec<Vec<LookupRow>>> {
+        self.readers.read(|connection| look_up::look_up(connection, viewer, terms)).await
+    }
+
+    async fn in_range(&self, viewer: &Viewer, low: [u8; 16], high: [u8; 16]) -> Answer<Vec<LookupRow>> {
+        self.readers.read(|connection| look_up::in_range(connection, viewer, low, high)).await
+    }
+
+    async fn search(&self, viewer: &Viewer, request: &SearchRequest) -> Answer<Found> {
+        self.readers.read(|connection| search::search(connection, viewer, &self.key, request)).await
+    }
+
+    async fn edges(
+        &self,
+        viewer: &Viewer,
+        id: &str,
+        direction: Direction,
+        page: (usize, Option<String>),
+    ) -> Answer<(Vec<EdgeRow>, Option<String>)> {
+        let (limit, next) = page;
+        let ask = edges::Ask { viewer, id, direction, limit, next, key: &self.key };
+        self.readers.read(|connection| edges::edges(connection, &ask)).await
+    }
+
+    async fn patterns(&self, viewer: &Viewer, now: Micros, after: i64, limit: usize) -> Answer<Vec<PatternRow>> {
+        self.readers.read(|connection| look_up::patterns(connection, viewer, now, (after, limit))).await
+    }
+
+    async fn sightings(&self, viewer: &Viewer, id: &str) -> Answer<(u64, i64, Option<Micros>)> {
+        self.readers.read(|connection| look_up::sightings(connection, viewer, id)).await
+    }
+}
+
+#[async_trait]
+impl Upkeep for SqliteStore {
+    fn fingerprint_key(&self) -> FingerprintKey {
+        self.key
+    }
+
+    fn last_added(&self) -> Micros {
+        self.state.last_added()
+    }
+
+    fn read_only(&self) -> Option<String> {
+        self.state.read_only()
+    }
+
+    async fn figures(&self, viewer: Option<&Viewer>) -> Answer<Figures> {
+        self.readers.read(|connection| figures::figures(connection, viewer, &self.directory)).await
+    }
+
+    async fn check(&self, deep: bool) -> Answer<Vec<Check>> {
+        let (path, read_only) = (self.directory.join(DATABASE).display().to_string(), self.state.read_only());
+        self.readers.read_apart(move |connection| health::check(connection, &path, read_only, deep)).await
+    }
+
+    async fn backup(&self, file: &Path) -> Answer<BackupReport> {
+        let (database, file) = (self.directory.join(DATABASE), file.to_owned());
+        apart("store-backup", move || backup::backup(&database, &file)).await
+    }
+
+    async fn rebuild(&self, repair: bool) -> Answer<Vec<String>> {
+        if repair {
+            return self.writer.write(1, |desk| rebuild::marks(desk.sql(), true)).await;
+        }
+        self.readers.read_apart(|connection| rebuild::marks(connection, false)).await
+    }
+
+    async fn state_hash(&self) -> Answer<[u8; 32]> {
+        self.readers.read_apart(health::state_hash).await
+    }
+
+    async fn setting(&self, name: &str) -> Answer<Option<String>> {
+        let deed = |connection: &rusqlite::Connection| {
+            let mut select = connection.prepare_cached("SELECT value FROM setting WHERE name = ?1")?;
+            Ok(select.query_row([name], |row| row.get(0)).optional()?)
+        };
+        self.readers.read(deed).await
+    }
+
+    async fn set_setting(&self, name: &str, value: &str) -> Answer<()> {
+        let (name, value) = (name.to_owned(), value.to_owned());
+        let deed = move |desk: &mut crate::writer::Desk<'_>| {
+            desk.sql().execute(
+                "INSERT INTO setting (name, value) VALUES (?1, ?2) ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+                (name, value),
+            )?;
+            Ok(())
+        };
+        self.writer.write(1, deed).await
+    }
+
+    async fn job(&self, name: &str) -> Answer<Option<Job>> {
+        let deed = |connection: &rusqlite::Connection| {
+            let mut select = connection.prepare_cached("SELECT name, state, at FROM job WHERE name = ?1")?;
+            let job = select
+                .query_row([name], |row| Ok(Job { name: row.get(0)?, state: row.get(1)?, at: Micros(row.get(2)?) }));
+            Ok(job.optional()?)
+        };
+        self.readers.read(deed).await
+    }
+
+    async fn put_job(&self, job: Job) -> Answer<()> {
+        let deed = move |desk: &mut crate::writer::Desk<'_>| {
+            desk.sql().execute(
+                "INSERT INTO job (name, state, at) VALUES (?1, ?2, ?3) \
+                 ON CONFLICT (name) DO UPDATE SET state = excluded.state, at = excluded.at",
+                (job.name, job.state, job.at.0),
+            )?;
+            Ok(())
+        };
+        self.writer.write(1, deed).await
+    }
+}

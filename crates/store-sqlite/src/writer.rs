@@ -1,0 +1,216 @@
+//! The one thread that writes.
+//!
+//! Units of work arrive over a channel. The thread takes what waits (up to a bound), runs each unit in a savepoint of one
+//! transaction, commits it durably, and only then answers. A unit that fails is rolled back alone; its neighbours stay.
+//! When nothing waits it does upkeep: full text, checkpoints, old statuses, and a try whether a full disk has space again.
+//!
+//! Invariants: an answer `Ok` is sent only after the commit that holds the unit has been flushed to disk; `date_added`
+//! never goes back, not even over deletions, failed commits and restarts.
+
+mod desk;
+mod idle;
+
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use base::Clock;
+use rusqlite::Connection;
+use store::StoreError;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
+
+pub(crate) use desk::{Desk, Memory, State, name_no, number, object_no, set_number};
+
+use crate::error::{Done, Fail};
+
+/// Units that may wait before those who ask wait with them.
+const QUEUE_MAX: usize = 64;
+/// A group is closed when it has this much weight (an object weighs one, any unit at least one).
+const GROUP_WEIGHT_MAX: usize = 16_000;
+/// How long the thread waits for work before it looks whether upkeep is due.
+const REST: Duration = Duration::from_millis(50);
+
+/// The way to the writer.
+#[derive(Debug)]
+pub(crate) struct Writer {
+    to: Mutex<Option<Sender<Box<dyn Unit>>>>,
+    room: Arc<Semaphore>,
+    thread: Mutex<Option<JoinHandle<()>>>,
+}
+
+/// What may be sent to the writer.
+trait Unit: Send {
+    /// How much it adds to a group.
+    fn weight(&self) -> usize;
+    /// Does the work inside the transaction; `false` = roll back.
+    fn run(&mut self, desk: &mut Desk<'_>) -> bool;
+    /// Answers: with the outcome when `committed` is `Ok`, else with the error of the commit.
+    fn finish(&mut self, committed: Result<(), StoreError>);
+}
+
+struct Task<T, F> {
+    weight: usize,
+    deed: Option<F>,
+    outcome: Option<Result<T, StoreError>>,
+    to: Option<oneshot::Sender<Result<T, StoreError>>>,
+    _room: OwnedSemaphorePermit,
+}
+
+impl<T: Send, F: FnOnce(&mut Desk<'_>) -> Done<T> + Send> Unit for Task<T, F> {
+    fn weight(&self) -> usize {
+        self.weight
+    }
+
+    fn run(&mut self, desk: &mut Desk<'_>) -> bool {
+        let Some(deed) = self.deed.take() else {
+            return false;
+        };
+        let outcome = deed(desk).map_err(StoreError::from);
+        let ok = outcome.is_ok();
+        self.outcome = Some(outcome);
+        ok
+    }
+
+    fn finish(&mut self, committed: Result<(), StoreError>) {
+        let outcome = match (committed, self.outcome.take()) {
+            (_, Some(Err(error))) | (Err(error), _) => Err(error),
+            (Ok(()), Some(ok)) => ok,
+            (Ok(()), None) => Err(StoreError::Backend("a unit of work did not run".into())),
+        };
+        if let Some(to) = self.to.take() {
+            // The asker may have gone; the work stays done.
+            let _ = to.send(outcome);
+        }
+    }
+}
+
+impl Writer {
+    /// Starts the thread.
+    pub(crate) fn start(
+        connection: Connection,
+        memory: Memory,
+        state: Arc<State>,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, StoreError> {
+        let (to, from) = channel();
+        let thread = std::thread::Builder::new().name("store-writer".into()).spawn(move || {
+            Bench { connection, memory, state, clock }.work(&from);
+        });
+        let thread = thread.map_err(|error| StoreError::Backend(format!("cannot start the writer: {error}")))?;
+        let room = Arc::new(Semaphore::new(QUEUE_MAX));
+        Ok(Self { to: Mutex::new(Some(to)), room, thread: Mutex::new(Some(thread)) })
+    }
+
+    /// A writer for a store that is open for reading only: every unit is refused.
+    pub(crate) fn none() -> Self {
+        Self { to: Mutex::new(None), room: Arc::new(Semaphore::new(1)), thread: Mutex::new(None) }
+    }
+
+    /// Has `deed` done in a durable commit and tells its outcome.
+    pub(crate) async fn write<T: Send + 'static>(
+        &self,
+        weight: usize,
+        deed: impl FnOnce(&mut Desk<'_>) -> Done<T> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let closed = || StoreError::Backend("the writer has ended".into());
+        let room = Arc::clone(&self.room).acquire_owned().await.map_err(|_| closed())?;
+        let (tell, told) = oneshot::channel();
+        let task =
+            Task { weight: weight.max(1), deed: Some(deed), outcome: None, to: Some(tell), _room: room };
+        self.sender()?.send(Box::new(task)).map_err(|_| closed())?;
+        told.await.map_err(|_| closed())?
+    }
+
+    fn sender(&self) -> Result<Sender<Box<dyn Unit>>, StoreError> {
+        let to = self.to.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        to.ok_or_else(|| StoreError::ReadOnly { reason: "it was opened for reading only".into() })
+    }
+}
+
+impl Drop for Writer {
+    fn drop(&mut self) {
+        drop(self.to.lock().unwrap_or_else(PoisonError::into_inner).take());
+        if let Some(thread) = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take() {
+            // A writer that panicked has nothing left to do.
+            let _ = thread.join();
+        }
+    }
+}
+
+/// Everything the thread owns.
+struct Bench {
+    connection: Connection,
+    memory: Memory,
+    state: Arc<State>,
+    clock: Arc<dyn Clock>,
+}
+
+impl Bench {
+    fn work(mut self, from: &Receiver<Box<dyn Unit>>) {
+        let mut idle = idle::Idle::default();
+        loop {
+            match from.recv_timeout(REST) {
+                Ok(first) => {
+                    self.group(first, from);
+                    idle.worked();
+                }
+                Err(RecvTimeoutError::Timeout) => idle.rest(&mut self),
+                Err(RecvTimeoutError::Disconnected) => break,
+            }
+        }
+        idle.last(&mut self);
+    }
+
+    fn group(&mut self, first: Box<dyn Unit>, from: &Receiver<Box<dyn Unit>>) {
+        let mut weight = first.weight();
+        let mut units = vec![first];
+        while weight < GROUP_WEIGHT_MAX {
+            let Ok(next) = from.try_recv() else {
+                break;
+            };
+            weight = weight.saturating_add(next.weight());
+            units.push(next);
+        }
+        let committed = self.commit(&mut units);
+        self.state.after_commit(&committed, self.memory.last_added());
+        for mut unit in units {
+            unit.finish(committed.clone());
+        }
+    }
+
+    fn commit(&mut self, units: &mut [Box<dyn Unit>]) -> Result<(), StoreError> {
+        let result = self.transaction(units).map_err(StoreError::from);
+        if result.is_err() {
+            if !self.connection.is_autocommit() {
+                // The transaction is lost either way; what failed is told to those who asked.
+                let _ = self.connection.execute_batch("ROLLBACK");
+            }
+            self.memory.forget();
+        }
+        result
+    }
+
+    fn transaction(&mut self, units: &mut [Box<dyn Unit>]) -> Done<()> {
+        let connection = &self.connection;
+        connection.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
+        for unit in units {
+            connection.prepare_cached("SAVEPOINT unit")?.execute([])?;
+            let mut desk = Desk::new(connection, &mut self.memory, &*self.clock);
+            if !unit.run(&mut desk) {
+                if connection.is_autocommit() {
+                    // SQLite has rolled everything back (full disk, I/O error): the neighbours' work is gone too.
+                    return Err(Fail::Store(StoreError::ReadOnly {
+                        reason: "the disk is full or failed while writing".into(),
+                    }));
+                }
+                connection.prepare_cached("ROLLBACK TO unit")?.execute([])?;
+                self.memory.forget();
+            }
+            connection.prepare_cached("RELEASE unit")?.execute([])?;
+        }
+        self.memory.save(connection)?;
+        connection.prepare_cached("COMMIT")?.execute([])?;
+        Ok(())
+    }
+}

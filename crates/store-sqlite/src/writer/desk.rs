@@ -1,0 +1,250 @@
+//! What a unit of work has before it: the transaction, the clock, and numbers that are given once.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+use base::{Clock, Micros};
+use index::FingerprintKey;
+use rusqlite::{Connection, OptionalExtension};
+use store::StoreError;
+
+use crate::error::Done;
+use crate::ids::Parts;
+
+/// Object numbers remembered between units; then the memory starts anew.
+const OBJECTS_KEPT: usize = 20_000;
+/// Names remembered between units.
+const NAMES_KEPT: usize = 4_000;
+
+/// What readers may know of the writer without asking it.
+#[derive(Debug, Default)]
+pub(crate) struct State {
+    last_added: AtomicI64,
+    read_only: Mutex<Option<String>>,
+}
+
+impl State {
+    /// The state of a store whose latest `date_added` is `last_added`.
+    pub(crate) fn new(last_added: i64) -> Self {
+        Self { last_added: AtomicI64::new(last_added), read_only: Mutex::new(None) }
+    }
+
+    /// The latest `date_added` that has been committed.
+    pub(crate) fn last_added(&self) -> Micros {
+        Micros(self.last_added.load(Ordering::Acquire))
+    }
+
+    /// Why nothing can be written for now.
+    pub(crate) fn read_only(&self) -> Option<String> {
+        self.read_only.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Takes note of how a commit ended.
+    pub(super) fn after_commit(&self, committed: &Result<(), StoreError>, last_added: i64) {
+        let mut read_only = self.read_only.lock().unwrap_or_else(PoisonError::into_inner);
+        match committed {
+            Ok(()) => {
+                self.last_added.fetch_max(last_added, Ordering::AcqRel);
+                if read_only.take().is_some() {
+                    tracing::info!("the store takes writes again");
+                }
+            }
+            Err(StoreError::ReadOnly { reason }) => {
+                if read_only.is_none() {
+                    tracing::error!(%reason, "the store takes no writes for now");
+                }
+                *read_only = Some(reason.clone());
+            }
+            Err(error) => tracing::error!(%error, "a commit failed"),
+        }
+    }
+}
+
+/// Numbers given once, and what was looked up before. Numbers are saved in the transaction that uses them; they may skip
+/// when a transaction fails, and never come twice.
+#[derive(Debug)]
+pub(crate) struct Memory {
+    key: FingerprintKey,
+    last_added: i64,
+    last_object: i64,
+    last_version: i64,
+    saved: (i64, i64, i64),
+    names: HashMap<String, i64>,
+    objects: HashMap<(i64, Vec<u8>), i64>,
+}
+
+impl Memory {
+    /// Reads where the numbers stand.
+    pub(crate) fn load(connection: &Connection, key: FingerprintKey) -> Done<Self> {
+        let last_added = number(connection, "last_added")?;
+        let last_object = number(connection, "object")?;
+        let last_version = number(connection, "version")?;
+        Ok(Self {
+            key,
+            last_added,
+            last_object,
+            last_version,
+            saved: (last_added, last_object, last_version),
+            names: HashMap::new(),
+            objects: HashMap::new(),
+        })
+    }
+
+    /// The latest `date_added` given out.
+    pub(super) const fn last_added(&self) -> i64 {
+        self.last_added
+    }
+
+    /// Forgets what a rolled-back transaction may have put in; numbers stay given.
+    pub(super) fn forget(&mut self) {
+        self.names.clear();
+        self.objects.clear();
+        self.saved = (-1, -1, -1);
+    }
+
+    /// Saves the numbers into the transaction.
+    pub(super) fn save(&mut self, connection: &Connection) -> Done<()> {
+        let now = (self.last_added, self.last_object, self.last_version);
+        if now != self.saved {
+            for (name, value) in [("last_added", now.0), ("object", now.1), ("version", now.2)] {
+                set_number(connection, name, value)?;
+            }
+            self.saved = now;
+        }
+        Ok(())
+    }
+}
+
+/// The place of work of one unit.
+pub(crate) struct Desk<'a> {
+    connection: &'a Connection,
+    memory: &'a mut Memory,
+    clock: &'a dyn Clock,
+}
+
+impl<'a> Desk<'a> {
+    /// A desk inside a transaction.
+    pub(super) fn new(connection: &'a Connection, memory: &'a mut Memory, clock: &'a dyn Clock) -> Self {
+        Self { connection, memory, clock }
+    }
+
+    /// The transaction.
+    pub(crate) const fn sql(&self) -> &'a Connection {
+        self.connection
+    }
+
+    /// The key of fingerprints.
+    pub(crate) const fn key(&self) -> &FingerprintKey {
+        &self.memory.key
+    }
+
+    /// The next `date_added`: now, or one microsecond after the last one given out, whichever is later.
+    pub(crate) fn next_added(&mut self) -> i64 {
+        self.memory.last_added = self.clock.now().0.max(self.memory.last_added.saturating_add(1));
+        self.memory.last_added
+    }
+
+    /// The next version number.
+    pub(crate) fn next_version(&mut self) -> i64 {
+        self.memory.last_version += 1;
+        self.memory.last_version
+    }
+
+    /// The next number of a rarely used sequence.
+    pub(crate) fn next_number(&self, sequence: &str) -> Done<i64> {
+        let mut statement = self
+            .connection
+            .prepare_cached("UPDATE number SET value = value + 1 WHERE name = ?1 RETURNING value")?;
+        Ok(statement.query_row([sequence], |row| row.get(0))?)
+    }
+
+    /// The number of a type or of a reference's name, which is made known when it is new.
+    pub(crate) fn name(&mut self, name: &str) -> Done<i64> {
+        if let Some(no) = self.memory.names.get(name) {
+            return Ok(*no);
+        }
+        let held = name_no(self.connection, name)?;
+        let no = match held {
+            Some(no) => no,
+            None => {
+                let no = self.next_number("name")?;
+                let mut insert = self.connection.prepare_cached("INSERT INTO name (no, name) VALUES (?1, ?2)")?;
+                insert.execute((no, name))?;
+                no
+            }
+        };
+        if self.memory.names.len() >= NAMES_KEPT {
+            self.memory.names.clear();
+        }
+        self.memory.names.insert(name.to_owned(), no);
+        Ok(no)
+    }
+
+    /// An identifier's number, which is made known when it is new.
+    pub(crate) fn object(&mut self, id: &str) -> Done<Known> {
+        let parts = Parts::of(id);
+        let kind = self.name(parts.kind)?;
+        let named = (kind, parts.uuid);
+        if let Some(no) = self.memory.objects.get(&named) {
+            return Ok(Known { no: *no, kind, new: false });
+        }
+        let next = self.memory.last_object + 1;
+        let inserted = self
+            .connection
+            .prepare_cached("INSERT OR IGNORE INTO object (no, uuid, kind) VALUES (?1, ?2, ?3)")?
+            .execute((next, &named.1, kind))?;
+        let new = inserted == 1;
+        let no = if new {
+            self.memory.last_object = next;
+            next
+        } else {
+            let mut select = self.connection.prepare_cached("SELECT no FROM object WHERE uuid = ?1 AND kind = ?2")?;
+            select.query_row((&named.1, kind), |row| row.get(0))?
+        };
+        if self.memory.objects.len() >= OBJECTS_KEPT {
+            self.memory.objects.clear();
+        }
+        self.memory.objects.insert(named, no);
+        Ok(Known { no, kind, new })
+    }
+}
+
+/// An identifier by number.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Known {
+    /// Its number.
+    pub(crate) no: i64,
+    /// The number of its type's name.
+    pub(crate) kind: i64,
+    /// Whether it was unknown until now.
+    pub(crate) new: bool,
+}
+
+/// The number of a name that is known already.
+pub(crate) fn name_no(connection: &Connection, name: &str) -> Done<Option<i64>> {
+    let mut select = connection.prepare_cached("SELECT no FROM name WHERE name = ?1")?;
+    Ok(select.query_row([name], |row| row.get(0)).optional()?)
+}
+
+/// The number of an identifier that is known already.
+pub(crate) fn object_no(connection: &Connection, id: &str) -> Done<Option<i64>> {
+    let parts = Parts::of(id);
+    let Some(kind) = name_no(connection, parts.kind)? else {
+        return Ok(None);
+    };
+    let mut select = connection.prepare_cached("SELECT no FROM object WHERE uuid = ?1 AND kind = ?2")?;
+    Ok(select.query_row((&parts.uuid, kind), |row| row.get(0)).optional()?)
+}
+
+/// Where a sequence stands.
+pub(crate) fn number(connection: &Connection, name: &str) -> Done<i64> {
+    let mut select = connection.prepare_cached("SELECT value FROM number WHERE name = ?1")?;
+    Ok(select.query_row([name], |row| row.get(0))?)
+}
+
+/// Sets where a sequence stands.
+pub(crate) fn set_number(connection: &Connection, name: &str, value: i64) -> Done<()> {
+    connection.prepare_cached("UPDATE number SET value = ?2 WHERE name = ?1")?.execute((name, value))?;
+    Ok(())
+}
