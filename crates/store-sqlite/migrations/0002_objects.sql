@@ -104,6 +104,6 @@ CREATE INDEX sighting_target ON sighting (target);
 
 -- Words come cut and folded; only spaces part them. rowid is version.no.
 CREATE VIRTUAL TABLE text USING fts5 (
-  words, content = '', contentless_delete = 1, detail = 'none', columnsize = 0,
+  words, content = '', contentless_delete = 1, detail = 'none',
   tokenize = "unicode61 remove_diacritics 0 categories 'L* M* N* P* S* C*'"
 );

@@ -5,8 +5,8 @@
 
 use base::Micros;
 use rusqlite::OptionalExtension;
-use store::{Batch, Conflict, Entry, Landed, LandedAs};
 use stix::Timestamp;
+use store::{Batch, Conflict, Entry, Landed, LandedAs};
 
 use crate::derived::Derived;
 use crate::error::{Done, found};
@@ -65,9 +65,11 @@ struct Held {
 impl Place {
     fn land(self, desk: &mut Desk<'_>, entry: &Entry) -> Done<Landed> {
         let known = desk.object(entry.facts.id.as_str())?;
-        let creator = entry.facts.creator.as_deref().map(|id| desk.object(id)).transpose()?.map(|known| known.no);
+        let creator =
+            entry.facts.creator.as_deref().map(|id| desk.object(id)).transpose()?.map(|known| known.no);
         let arrival = Arrival { entry, object: known.no, kind: known.kind, new: known.new, creator };
-        let judged = if arrival.new { Judged::Store(LandedAs::Accepted) } else { self.judge(desk, &arrival)? };
+        let judged =
+            if arrival.new { Judged::Store(LandedAs::Accepted) } else { self.judge(desk, &arrival)? };
         let how = match judged {
             Judged::Known(added) => return Ok(Landed { how: LandedAs::Known, added: Some(Micros(added)) }),
             Judged::Store(how @ LandedAs::Refused(_)) => return Ok(Landed { how, added: None }),
@@ -93,7 +95,10 @@ impl Place {
             return Ok(if same.content == facts.content_digest {
                 Judged::Known(same.added)
             } else {
-                refused("version-conflict", "this version is held here with other content: the first one stays")
+                refused(
+                    "version-conflict",
+                    "this version is held here with other content: the first one stays",
+                )
             });
         }
         let Some(last) = self.held(desk, arrival.object, None)? else {
@@ -200,8 +205,10 @@ impl Place {
             restricted,
         ])?;
         for person in arrival.entry.only_for.iter().flatten() {
-            sql.prepare_cached("INSERT OR IGNORE INTO person (account, collection, added) VALUES (?1, ?2, ?3)")?
-                .execute((person.0, self.collection, added))?;
+            sql.prepare_cached(
+                "INSERT OR IGNORE INTO person (account, collection, added) VALUES (?1, ?2, ?3)",
+            )?
+            .execute((person.0, self.collection, added))?;
         }
         Ok(())
     }
@@ -271,7 +278,12 @@ fn store_version(desk: &mut Desk<'_>, arrival: &Arrival<'_>) -> Done<i64> {
 
 fn derive(desk: &mut Desk<'_>, arrival: &Arrival<'_>) -> Done<Derived> {
     let mut derived = Derived {
-        fingerprints: arrival.entry.terms.iter().map(|term| term.fingerprint(desk.key()).to_bytes()).collect(),
+        fingerprints: arrival
+            .entry
+            .terms
+            .iter()
+            .map(|term| term.fingerprint(desk.key()).to_bytes())
+            .collect(),
         addresses: arrival.entry.terms.iter().filter_map(crate::address::ends).collect(),
         edges: Vec::with_capacity(arrival.entry.edges.len()),
     };
@@ -332,15 +344,19 @@ pub(crate) fn index_version(desk: &mut Desk<'_>, entry: &Entry, version: i64, de
             .execute((source, name, version, target))?;
     }
     if let Some(pattern) = &entry.pattern {
-        sql.prepare_cached("INSERT INTO pattern (version, pattern) VALUES (?1, ?2)")?.execute((version, pattern))?;
+        sql.prepare_cached("INSERT INTO pattern (version, pattern) VALUES (?1, ?2)")?
+            .execute((version, pattern))?;
     }
     if let Some(sighting) = &entry.sighting {
         let target = desk.object(&sighting.of)?.no;
-        sql.prepare_cached("INSERT INTO sighting (version, target, count, last_seen) VALUES (?1, ?2, ?3, ?4)")?
-            .execute((version, target, sighting.count, sighting.last_seen.map(|at| at.0)))?;
+        sql.prepare_cached(
+            "INSERT INTO sighting (version, target, count, last_seen) VALUES (?1, ?2, ?3, ?4)",
+        )?
+        .execute((version, target, sighting.count, sighting.last_seen.map(|at| at.0)))?;
     }
     if !entry.text.0.is_empty() {
-        sql.prepare_cached("INSERT INTO text (rowid, words) VALUES (?1, ?2)")?.execute((version, &entry.text.0))?;
+        sql.prepare_cached("INSERT INTO text (rowid, words) VALUES (?1, ?2)")?
+            .execute((version, &entry.text.0))?;
     }
     Ok(())
 }

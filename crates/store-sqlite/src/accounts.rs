@@ -4,7 +4,8 @@ use base::Micros;
 use handling::{Access, CollectionNo, Grantee, Role, Scope, UserNo};
 use rusqlite::{Connection, OptionalExtension, Row};
 use store::{
-    CollectionRow, GrantRow, NewCollection, NewSession, NewToken, NewUser, SessionRow, StoreError, TokenRow, UserRow,
+    CollectionRow, GrantRow, NewCollection, NewSession, NewToken, NewUser, SessionRow, StoreError, TokenRow,
+    UserRow,
 };
 
 use crate::error::{Done, damaged, found};
@@ -37,7 +38,8 @@ fn joined<T: std::fmt::Display>(names: &[T]) -> String {
 }
 
 fn parted<T: std::str::FromStr>(names: &str) -> Done<Vec<T>> {
-    let parsed = names.split_whitespace().map(|name| name.parse().map_err(|_| damaged("an unknown role or scope")));
+    let parsed =
+        names.split_whitespace().map(|name| name.parse().map_err(|_| damaged("an unknown role or scope")));
     parsed.collect()
 }
 
@@ -45,7 +47,8 @@ fn parted<T: std::str::FromStr>(names: &str) -> Done<Vec<T>> {
 pub(crate) fn add_user(desk: &Desk<'_>, user: &NewUser) -> Done<UserRow> {
     let sql = desk.sql();
     let key = name_key(&user.name);
-    let taken: bool = sql.query_row("SELECT EXISTS (SELECT 1 FROM account WHERE name_key = ?1)", [&key], |row| row.get(0))?;
+    let taken: bool =
+        sql.query_row("SELECT EXISTS (SELECT 1 FROM account WHERE name_key = ?1)", [&key], |row| row.get(0))?;
     if taken {
         return Err(exists("user", &user.name).into());
     }
@@ -155,7 +158,14 @@ pub(crate) fn add_token(desk: &Desk<'_>, token: &NewToken) -> Done<()> {
     }
     desk.sql().execute(
         "INSERT INTO token (id, account, digest, scopes, created, expires) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-        (&token.id, token.user.0, &token.digest, joined(&token.scopes), token.at.0, token.expires.map(|at| at.0)),
+        (
+            &token.id,
+            token.user.0,
+            &token.digest,
+            joined(&token.scopes),
+            token.at.0,
+            token.expires.map(|at| at.0),
+        ),
     )?;
     touch(desk)
 }
@@ -179,7 +189,12 @@ pub(crate) fn token_by_digest(connection: &Connection, digest: &[u8; 32]) -> Don
 /// All tokens, of one user or of all.
 pub(crate) fn tokens(connection: &Connection, user: Option<UserNo>) -> Done<Vec<TokenRow>> {
     let user = user.map(|user| user.0);
-    all(connection, &format!("{TOKEN} WHERE ?1 IS NULL OR account = ?1 ORDER BY created, id"), [user], token_row)
+    all(
+        connection,
+        &format!("{TOKEN} WHERE ?1 IS NULL OR account = ?1 ORDER BY created, id"),
+        [user],
+        token_row,
+    )
 }
 
 /// Revokes a token.
@@ -205,8 +220,8 @@ pub(crate) fn add_session(desk: &Desk<'_>, session: &NewSession) -> Done<()> {
 
 /// The session with a digest.
 pub(crate) fn session(connection: &Connection, digest: &[u8; 32], now: Micros) -> Done<SessionRow> {
-    let mut select =
-        connection.prepare_cached("SELECT account, csrf, expires FROM session WHERE digest = ?1 AND expires > ?2")?;
+    let mut select = connection
+        .prepare_cached("SELECT account, csrf, expires FROM session WHERE digest = ?1 AND expires > ?2")?;
     let row = select.query_row((digest, now.0), |row| {
         Ok(SessionRow { user: UserNo(row.get(0)?), csrf: row.get(1)?, expires: Micros(row.get(2)?) })
     });
@@ -265,7 +280,12 @@ pub(crate) fn collections(connection: &Connection) -> Done<Vec<CollectionRow>> {
 }
 
 /// Sets one line of an access list.
-pub(crate) fn set_grant(desk: &Desk<'_>, collection: CollectionNo, grantee: &Grantee, access: Access) -> Done<()> {
+pub(crate) fn set_grant(
+    desk: &Desk<'_>,
+    collection: CollectionNo,
+    grantee: &Grantee,
+    access: Access,
+) -> Done<()> {
     let (account, role) = match grantee {
         Grantee::User(no) => {
             user_by_no(desk.sql(), *no)?;

@@ -64,7 +64,8 @@ fn beside(file: &Path) -> PathBuf {
 
 fn copy(from: &Path, to: &Path) -> Done<()> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let source = Connection::open_with_flags(from, flags).map_err(|error| refused(from, error.to_string()))?;
+    let source =
+        Connection::open_with_flags(from, flags).map_err(|error| refused(from, error.to_string()))?;
     source.busy_timeout(Duration::from_secs(5))?;
     // A read transaction holds the moment: without it every commit of the writer would start the copy anew.
     source.execute_batch("BEGIN")?;
@@ -88,12 +89,16 @@ fn verify(file: &Path) -> Done<BackupReport> {
         return Err(refused(file, "there is no such file").into());
     }
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let connection = Connection::open_with_flags(file, flags).map_err(|error| refused(file, error.to_string()))?;
+    let connection =
+        Connection::open_with_flags(file, flags).map_err(|error| refused(file, error.to_string()))?;
     let path = file.display().to_string();
     migrate::verify_current(&connection, &path)?;
     let checks = health::check(&connection, &path, None, true)?;
-    let wrong: Vec<String> =
-        checks.iter().filter(|check| !check.ok).map(|check| format!("{}: {}", check.name, check.detail)).collect();
+    let wrong: Vec<String> = checks
+        .iter()
+        .filter(|check| !check.ok)
+        .map(|check| format!("{}: {}", check.name, check.detail))
+        .collect();
     if !wrong.is_empty() {
         return Err(StoreError::Damaged(wrong.join("; ")).into());
     }
@@ -125,7 +130,9 @@ fn restore(file: &Path, directory: &Path) -> Done<BackupReport> {
         if report != told {
             return Err(StoreError::Damaged("the copy differs from the backup".into()).into());
         }
-        std::fs::File::open(&part).and_then(|file| file.sync_all()).map_err(|error| refused(&part, error.to_string()))?;
+        std::fs::File::open(&part)
+            .and_then(|file| file.sync_all())
+            .map_err(|error| refused(&part, error.to_string()))?;
         std::fs::rename(&part, &database).map_err(|error| refused(&database, error.to_string()))?;
         Ok(report)
     });

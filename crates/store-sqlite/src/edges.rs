@@ -51,7 +51,8 @@ pub(crate) fn edges(connection: &Connection, ask: &Ask<'_>) -> Done<(Vec<EdgeRow
         Some(next) => Some(question.place::<3>(ask.key, next)?),
         None => None,
     };
-    let (Some(sight), Some(object)) = (Sight::of(connection, ask.viewer)?, object_no(connection, ask.id)?) else {
+    let (Some(sight), Some(object)) = (Sight::of(connection, ask.viewer)?, object_no(connection, ask.id)?)
+    else {
         return Ok((Vec::new(), None));
     };
     let way = Way::of(ask.direction);
@@ -79,8 +80,9 @@ pub(crate) fn edges(connection: &Connection, ask: &Ask<'_>) -> Done<(Vec<EdgeRow
 /// The names of an object's edges in their order, jumping from name to name in the index.
 fn names(connection: &Connection, way: &Way, object: i64) -> Done<Vec<(String, i64)>> {
     let own = way.own;
-    let mut jump = connection
-        .prepare_cached(&format!("SELECT name FROM edge WHERE {own} = ?1 AND name > ?2 ORDER BY name LIMIT 1"))?;
+    let mut jump = connection.prepare_cached(&format!(
+        "SELECT name FROM edge WHERE {own} = ?1 AND name > ?2 ORDER BY name LIMIT 1"
+    ))?;
     let mut spell = connection.prepare_cached("SELECT name FROM name WHERE no = ?1")?;
     let mut names = Vec::new();
     let mut last = -1;
@@ -134,9 +136,9 @@ impl Walk<'_> {
     }
 
     fn id(&self, object: i64) -> Done<String> {
-        let mut select = self
-            .connection
-            .prepare_cached("SELECT n.name, o.uuid FROM object o JOIN name n ON n.no = o.kind WHERE o.no = ?1")?;
+        let mut select = self.connection.prepare_cached(
+            "SELECT n.name, o.uuid FROM object o JOIN name n ON n.no = o.kind WHERE o.no = ?1",
+        )?;
         let found = select.query_row([object], |row| {
             let kind = row.get_ref(0)?.as_str().map_err(rusqlite::Error::from)?;
             Ok(ids::text(kind, row.get_ref(1)?.as_blob().map_err(rusqlite::Error::from)?))

@@ -8,7 +8,12 @@ use crate::error::Done;
 use crate::migrate;
 
 /// Checks everything, line by line.
-pub(crate) fn check(connection: &Connection, path: &str, read_only: Option<String>, deep: bool) -> Done<Vec<Check>> {
+pub(crate) fn check(
+    connection: &Connection,
+    path: &str,
+    read_only: Option<String>,
+    deep: bool,
+) -> Done<Vec<Check>> {
     let mut checks = vec![schema(connection, path), writing(read_only), integrity(connection)?];
     checks.push(count(
         connection,
@@ -67,7 +72,8 @@ fn integrity(connection: &Connection) -> Done<Check> {
 
 fn count(connection: &Connection, name: &'static str, sql: &str, good: &str) -> Done<Check> {
     let wrong: i64 = connection.query_row(sql, [], |row| row.get(0))?;
-    let detail = if wrong == 0 { good.to_owned() } else { format!("{wrong} are wrong; run `cresset rebuild`") };
+    let detail =
+        if wrong == 0 { good.to_owned() } else { format!("{wrong} are wrong; run `cresset rebuild`") };
     Ok(Check { name, ok: wrong == 0, detail })
 }
 
@@ -88,7 +94,11 @@ pub(crate) fn digests(connection: &Connection) -> Done<Check> {
         format!("{read} versions read, every digest right")
     } else {
         let shown: Vec<String> = wrong.iter().take(20).map(ToString::to_string).collect();
-        format!("{} of {read} versions have other bytes than were stored ({}); restore the last backup", wrong.len(), shown.join(", "))
+        format!(
+            "{} of {read} versions have other bytes than were stored ({}); restore the last backup",
+            wrong.len(),
+            shown.join(", ")
+        )
     };
     Ok(Check { name: "objects", ok: wrong.is_empty(), detail })
 }
@@ -98,7 +108,8 @@ pub(crate) fn digests(connection: &Connection) -> Done<Check> {
 /// Collections, dates and numbers are this node's own and stay out, so two nodes that hold the same objects have the same
 /// digest, in whatever order those came. The sorting is done by the database in bounded memory.
 pub(crate) fn state_hash(connection: &Connection) -> Done<[u8; 32]> {
-    let mut statement = connection.prepare("SELECT DISTINCT digest, coalesce(tlp, 255) FROM version ORDER BY 1, 2")?;
+    let mut statement =
+        connection.prepare("SELECT DISTINCT digest, coalesce(tlp, 255) FROM version ORDER BY 1, 2")?;
     let mut rows = statement.query([])?;
     let mut hash = Sha256::new();
     hash.update(b"cresset state 1\0");

@@ -63,10 +63,12 @@ fn apply(connection: &Connection, from: usize) -> Done<()> {
 pub(crate) fn verify(connection: &Connection, path: &str) -> Done<usize> {
     let refused = |reason: String| StoreError::CannotOpen { path: path.to_owned(), reason };
     let tables: i64 =
-        connection.query_row("SELECT count(*) FROM sqlite_schema WHERE name = 'migration'", [], |row| row.get(0))?;
+        connection
+            .query_row("SELECT count(*) FROM sqlite_schema WHERE name = 'migration'", [], |row| row.get(0))?;
     if tables == 0 {
-        let any: Option<String> =
-            connection.query_row("SELECT name FROM sqlite_schema LIMIT 1", [], |row| row.get(0)).optional()?;
+        let any: Option<String> = connection
+            .query_row("SELECT name FROM sqlite_schema LIMIT 1", [], |row| row.get(0))
+            .optional()?;
         return match any {
             None => Ok(0),
             Some(_) => Err(refused("this database was not made by Cresset".into()).into()),
@@ -110,7 +112,10 @@ pub(crate) fn verify_current(connection: &Connection, path: &str) -> Done<()> {
         let reason = if applied == 0 {
             "it is not set up: run `cresset init`".to_owned()
         } else {
-            format!("it has schema {applied} and this program needs {}: open it for writing once", MIGRATIONS.len())
+            format!(
+                "it has schema {applied} and this program needs {}: open it for writing once",
+                MIGRATIONS.len()
+            )
         };
         return Err(StoreError::CannotOpen { path: path.to_owned(), reason }.into());
     }

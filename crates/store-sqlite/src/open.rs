@@ -69,7 +69,8 @@ impl SqliteStore {
             return Err(StoreError::CannotOpen { path, reason: "there is none: run `cresset init`".into() });
         }
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let connection = Connection::open_with_flags(&database, flags).map_err(|error| cannot(&database, &error))?;
+        let connection =
+            Connection::open_with_flags(&database, flags).map_err(|error| cannot(&database, &error))?;
         migrate::verify_current(&connection, &path)?;
         let key = held_key(&connection)?.ok_or_else(|| damaged("the key of fingerprints is missing"))?;
         let state = Arc::new(State::new(crate::writer::number(&connection, "last_added")?));
@@ -96,10 +97,10 @@ pub(crate) fn lock(directory: &Path) -> Result<File, StoreError> {
 }
 
 fn open_writing(database: &Path) -> Result<Connection, StoreError> {
-    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
-        | OpenFlags::SQLITE_OPEN_CREATE
-        | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let connection = Connection::open_with_flags(database, flags).map_err(|error| cannot(database, &error))?;
+    let flags =
+        OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection =
+        Connection::open_with_flags(database, flags).map_err(|error| cannot(database, &error))?;
     migrate::verify(&connection, &database.display().to_string()).map_err(|fail| match fail {
         Fail::Sql(error) => cannot(database, &error),
         Fail::Store(error) => error,
@@ -135,9 +136,7 @@ fn held_key(connection: &Connection) -> Done<Option<FingerprintKey>> {
 fn new_key(connection: &Connection, rng: &dyn Rng) -> Done<FingerprintKey> {
     let mut key = [0; 16];
     rng.fill(&mut key);
-    connection.execute(
-        "INSERT INTO setting (name, value) VALUES ('fingerprint_key', ?1)",
-        [hex::encode(key)],
-    )?;
+    connection
+        .execute("INSERT INTO setting (name, value) VALUES ('fingerprint_key', ?1)", [hex::encode(key)])?;
     Ok(FingerprintKey(key))
 }

@@ -10,8 +10,8 @@ use handling::{CollectionNo, Viewer};
 use index::FingerprintKey;
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, ToSql};
-use store::{Filter, Manifest, ManifestRow, ObjectPage, Page, PageRequest, StoreError, VersionPick};
 use stix::Timestamp;
+use store::{Filter, Manifest, ManifestRow, ObjectPage, Page, PageRequest, StoreError, VersionPick};
 
 use crate::accept::{spec_no, spec_text};
 use crate::cursor::Question;
@@ -64,7 +64,8 @@ pub(crate) fn manifest(connection: &Connection, ask: &Ask<'_>) -> Done<Manifest>
 /// The versions of one object as a manifest.
 pub(crate) fn versions(connection: &Connection, ask: &Ask<'_>, id: &str) -> Done<Manifest> {
     let filter = Filter { ids: vec![id.to_owned()], versions: vec![VersionPick::All], ..Filter::default() };
-    let any = Ask { request: &PageRequest { limit: 1, filter: filter.clone(), ..PageRequest::default() }, ..*ask };
+    let any =
+        Ask { request: &PageRequest { limit: 1, filter: filter.clone(), ..PageRequest::default() }, ..*ask };
     if any.lines(connection, &any.question("any"), usize::MAX)?.lines.is_empty() {
         return Err(StoreError::NotFound { what: "object" }.into());
     }
@@ -288,8 +289,9 @@ fn each_version(
         let last = run.last().unwrap_or(first);
         let span = last.version.saturating_sub(first.version);
         if span <= i64::try_from(run.len() * 2).unwrap_or(i64::MAX) {
-            let mut walk = connection
-                .prepare_cached(&format!("SELECT v.no, {columns} FROM version v WHERE v.no BETWEEN ?1 AND ?2"))?;
+            let mut walk = connection.prepare_cached(&format!(
+                "SELECT v.no, {columns} FROM version v WHERE v.no BETWEEN ?1 AND ?2"
+            ))?;
             let mut rows = walk.query((first.version, last.version))?;
             for line in run {
                 loop {
@@ -301,7 +303,8 @@ fn each_version(
                 }
             }
         } else {
-            let mut look = connection.prepare_cached(&format!("SELECT v.no, {columns} FROM version v WHERE v.no = ?1"))?;
+            let mut look = connection
+                .prepare_cached(&format!("SELECT v.no, {columns} FROM version v WHERE v.no = ?1"))?;
             for line in run {
                 let mut rows = look.query([line.version])?;
                 give(line, rows.next()?.ok_or_else(|| damaged("a version is missing"))?)?;

@@ -27,11 +27,13 @@ pub(crate) fn object(
         return Err(none().into());
     };
     // The latest version's text may stand in several collections: this is one object, told once.
-    let collections = held.iter().filter(|(version, _)| version == row).map(|(_, held)| held.collection.clone());
+    let collections =
+        held.iter().filter(|(version, _)| version == row).map(|(_, held)| held.collection.clone());
     let collections = collections.collect();
     let revoked = if version.is_some() { latest_revoked(connection, &sight, object)? } else { None };
-    let mut select = connection
-        .prepare_cached("SELECT modified, bytes, revoked, expires, findings, tlp FROM version WHERE no = ?1")?;
+    let mut select = connection.prepare_cached(
+        "SELECT modified, bytes, revoked, expires, findings, tlp FROM version WHERE no = ?1",
+    )?;
     let stored = select.query_row([row], |row| {
         Ok(StoredObject {
             id: id.to_owned(),

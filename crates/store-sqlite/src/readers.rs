@@ -80,7 +80,8 @@ pub(crate) async fn apart<T: Send + 'static>(
         let _ = tell.send(deed());
     });
     started.map_err(|error| StoreError::Backend(format!("cannot start a thread: {error}")))?;
-    let answer = told.await.map_err(|_| StoreError::Backend(format!("thread {name} ended without an answer")))?;
+    let answer =
+        told.await.map_err(|_| StoreError::Backend(format!("thread {name} ended without an answer")))?;
     Ok(answer?)
 }
 
@@ -95,8 +96,10 @@ fn in_one_moment<T>(connection: &Connection, deed: impl FnOnce(&Connection) -> D
 
 fn open(path: &Path) -> Done<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let connection = Connection::open_with_flags(path, flags)
-        .map_err(|error| StoreError::CannotOpen { path: path.display().to_string(), reason: error.to_string() })?;
+    let connection = Connection::open_with_flags(path, flags).map_err(|error| StoreError::CannotOpen {
+        path: path.display().to_string(),
+        reason: error.to_string(),
+    })?;
     connection.busy_timeout(std::time::Duration::from_secs(5))?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS_MAX);
     connection.pragma_update(None, "cache_size", -CACHE_KIB)?;

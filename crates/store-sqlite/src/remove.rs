@@ -87,7 +87,8 @@ pub(crate) fn unindex(sql: &Connection, version: i64) -> Done<()> {
     let packed: Vec<u8> = sql
         .prepare_cached("SELECT derived FROM version WHERE no = ?1")?
         .query_row([version], |row| row.get(0))?;
-    let derived = Derived::unpack(&packed).ok_or_else(|| damaged("a version's index entries are unreadable"))?;
+    let derived =
+        Derived::unpack(&packed).ok_or_else(|| damaged("a version's index entries are unreadable"))?;
     for fingerprint in &derived.fingerprints {
         sql.prepare_cached("DELETE FROM posting WHERE fingerprint = ?1 AND version = ?2")?
             .execute((fingerprint, version))?;
@@ -97,8 +98,10 @@ pub(crate) fn unindex(sql: &Connection, version: i64) -> Done<()> {
             .execute((low, high, version))?;
     }
     for (source, name, target) in &derived.edges {
-        sql.prepare_cached("DELETE FROM edge WHERE source = ?1 AND name = ?2 AND version = ?3 AND target = ?4")?
-            .execute((source, name, version, target))?;
+        sql.prepare_cached(
+            "DELETE FROM edge WHERE source = ?1 AND name = ?2 AND version = ?3 AND target = ?4",
+        )?
+        .execute((source, name, version, target))?;
     }
     for table in ["pattern", "sighting"] {
         sql.prepare_cached(&format!("DELETE FROM {table} WHERE version = ?1"))?.execute([version])?;
@@ -118,8 +121,10 @@ pub(crate) fn mark_ends(sql: &Connection, object: i64, collection: i64) -> Done<
             .query_row((object, collection), |row| row.get(0))
             .optional()?;
         if let Some(added) = added {
-            sql.prepare_cached(&format!("UPDATE holding SET {flag} = 1 WHERE collection = ?1 AND added = ?2 AND {flag} = 0"))?
-                .execute((collection, added))?;
+            sql.prepare_cached(&format!(
+                "UPDATE holding SET {flag} = 1 WHERE collection = ?1 AND added = ?2 AND {flag} = 0"
+            ))?
+            .execute((collection, added))?;
         }
     }
     Ok(())

@@ -112,11 +112,6 @@ impl Sight {
         }
         Ok(())
     }
-
-    /// Whether restricted holdings must be looked at.
-    pub(crate) const fn named(&self) -> bool {
-        self.named
-    }
 }
 
 /// One of the two ends of an object's versions.

@@ -7,8 +7,8 @@
 use base::Micros;
 use handling::UserNo;
 use rusqlite::Connection;
-use store::{Batch, Entry, Landed, LandedAs, PerObject, StatusRow, StatusState};
 use stix::Timestamp;
+use store::{Batch, Entry, Landed, LandedAs, PerObject, StatusRow, StatusState};
 
 use crate::error::{Done, damaged, found};
 

@@ -8,9 +8,10 @@ use handling::{Access, CollectionNo, Grantee, Role, UserNo, Viewer, Writer};
 use index::{Fingerprint, FingerprintKey};
 use rusqlite::OptionalExtension;
 use store::{
-    Accounts, BackupReport, Batch, Check, CollectionRow, Deleted, Direction, EdgeRow, Figures, Filter, Found, GrantRow,
-    Job, Landed, LookupRow, Manifest, NewCollection, NewSession, NewToken, NewUser, ObjectPage, Objects, PageRequest,
-    PatternRow, SearchRequest, SessionRow, StatusRow, StoreError, StoredObject, TokenRow, Upkeep, UserRow, VersionRow,
+    Accounts, BackupReport, Batch, Check, CollectionRow, Deleted, Direction, EdgeRow, Figures, Filter, Found,
+    GrantRow, Job, Landed, LookupRow, Manifest, NewCollection, NewSession, NewToken, NewUser, ObjectPage,
+    Objects, PageRequest, PatternRow, SearchRequest, SessionRow, StatusRow, StoreError, StoredObject,
+    TokenRow, Upkeep, UserRow, VersionRow,
 };
 
 use crate::accounts::{self, Change};
@@ -127,12 +128,22 @@ impl Objects for SqliteStore {
         self.writer.write(1, move |desk| remove::delete(desk.sql(), &writer, &id, &filter)).await
     }
 
-    async fn page(&self, viewer: &Viewer, collection: CollectionNo, request: &PageRequest) -> Answer<ObjectPage> {
+    async fn page(
+        &self,
+        viewer: &Viewer,
+        collection: CollectionNo,
+        request: &PageRequest,
+    ) -> Answer<ObjectPage> {
         let ask = page::Ask { viewer, collection, request, key: &self.key };
         self.readers.read(|connection| page::objects(connection, &ask)).await
     }
 
-    async fn manifest(&self, viewer: &Viewer, collection: CollectionNo, request: &PageRequest) -> Answer<Manifest> {
+    async fn manifest(
+        &self,
+        viewer: &Viewer,
+        collection: CollectionNo,
+        request: &PageRequest,
+    ) -> Answer<Manifest> {
         let ask = page::Ask { viewer, collection, request, key: &self.key };
         self.readers.read(|connection| page::manifest(connection, &ask)).await
     }
@@ -184,7 +195,13 @@ impl Objects for SqliteStore {
         self.readers.read(|connection| edges::edges(connection, &ask)).await
     }
 
-    async fn patterns(&self, viewer: &Viewer, now: Micros, after: i64, limit: usize) -> Answer<Vec<PatternRow>> {
+    async fn patterns(
+        &self,
+        viewer: &Viewer,
+        now: Micros,
+        after: i64,
+        limit: usize,
+    ) -> Answer<Vec<PatternRow>> {
         self.readers.read(|connection| look_up::patterns(connection, viewer, now, (after, limit))).await
     }
 
@@ -255,8 +272,9 @@ impl Upkeep for SqliteStore {
     async fn job(&self, name: &str) -> Answer<Option<Job>> {
         let deed = |connection: &rusqlite::Connection| {
             let mut select = connection.prepare_cached("SELECT name, state, at FROM job WHERE name = ?1")?;
-            let job = select
-                .query_row([name], |row| Ok(Job { name: row.get(0)?, state: row.get(1)?, at: Micros(row.get(2)?) }));
+            let job = select.query_row([name], |row| {
+                Ok(Job { name: row.get(0)?, state: row.get(1)?, at: Micros(row.get(2)?) })
+            });
             Ok(job.optional()?)
         };
         self.readers.read(deed).await

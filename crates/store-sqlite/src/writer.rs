@@ -20,7 +20,7 @@ use rusqlite::Connection;
 use store::StoreError;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
-pub(crate) use desk::{Desk, Memory, State, name_no, number, object_no, set_number};
+pub(crate) use desk::{Desk, Memory, State, name_no, number, object_no};
 
 use crate::error::{Done, Fail};
 
@@ -97,7 +97,8 @@ impl Writer {
         let thread = std::thread::Builder::new().name("store-writer".into()).spawn(move || {
             Bench { connection, memory, state, clock }.work(&from);
         });
-        let thread = thread.map_err(|error| StoreError::Backend(format!("cannot start the writer: {error}")))?;
+        let thread =
+            thread.map_err(|error| StoreError::Backend(format!("cannot start the writer: {error}")))?;
         let room = Arc::new(Semaphore::new(QUEUE_MAX));
         Ok(Self { to: Mutex::new(Some(to)), room, thread: Mutex::new(Some(thread)) })
     }

@@ -7,6 +7,8 @@
 //! Architecture Invariant: no type of a backend appears here, and no other crate but the binary names a backend.
 
 mod accounts;
+#[cfg(feature = "conformance")]
+pub mod conformance;
 mod error;
 mod objects;
 mod query;

@@ -169,7 +169,8 @@ impl<'a> Desk<'a> {
             Some(no) => no,
             None => {
                 let no = self.next_number("name")?;
-                let mut insert = self.connection.prepare_cached("INSERT INTO name (no, name) VALUES (?1, ?2)")?;
+                let mut insert =
+                    self.connection.prepare_cached("INSERT INTO name (no, name) VALUES (?1, ?2)")?;
                 insert.execute((no, name))?;
                 no
             }
@@ -199,7 +200,8 @@ impl<'a> Desk<'a> {
             self.memory.last_object = next;
             next
         } else {
-            let mut select = self.connection.prepare_cached("SELECT no FROM object WHERE uuid = ?1 AND kind = ?2")?;
+            let mut select =
+                self.connection.prepare_cached("SELECT no FROM object WHERE uuid = ?1 AND kind = ?2")?;
             select.query_row((&named.1, kind), |row| row.get(0))?
         };
         if self.memory.objects.len() >= OBJECTS_KEPT {

@@ -1,0 +1,122 @@
+//! The suite that every backend passes unchanged. Behind the feature `conformance`; no production code uses it.
+//!
+//! A backend gives a [`Ground`] and runs each case of [`each_case!`](crate::each_case) on a fresh one. A case fails by
+//! panicking. Everything comes through the port: nothing here knows a backend.
+
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a case fails by panicking, as tests do")]
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::Poll;
+
+use base::FixedClock;
+
+use crate::Store;
+
+pub mod accounts;
+pub mod adding;
+pub mod sample;
+
+/// A place where a store can be opened: empty at first, and with what was stored when it is opened again.
+pub trait Ground: Send + Sync {
+    /// Opens the store. The one opened before has been dropped.
+    fn open(&self, clock: Arc<FixedClock>) -> Arc<dyn Store>;
+}
+
+/// A ground with a clock that the case holds in its hands.
+pub struct Site {
+    /// The clock.
+    pub clock: Arc<FixedClock>,
+    ground: Box<dyn Ground>,
+}
+
+impl Site {
+    /// A site on a fresh ground.
+    #[must_use]
+    pub fn new(ground: Box<dyn Ground>) -> Self {
+        Self { clock: Arc::new(FixedClock::at(sample::START)), ground }
+    }
+
+    /// Opens the store, for the first time or again.
+    #[must_use]
+    pub fn open(&self) -> Arc<dyn Store> {
+        self.ground.open(Arc::clone(&self.clock))
+    }
+}
+
+/// Lets other tasks have their turn, without naming a runtime.
+async fn give_way() {
+    let mut given = false;
+    std::future::poll_fn(|context| {
+        if std::mem::replace(&mut given, true) {
+            return Poll::Ready(());
+        }
+        context.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
+}
+
+/// Runs futures side by side to their ends.
+async fn every<F: Future<Output = ()>>(futures: impl Iterator<Item = F>) {
+    let mut waiting: Vec<Pin<Box<F>>> = futures.map(Box::pin).collect();
+    std::future::poll_fn(|context| {
+        waiting.retain_mut(|future| future.as_mut().poll(context).is_pending());
+        if waiting.is_empty() { Poll::Ready(()) } else { Poll::Pending }
+    })
+    .await;
+}
+
+/// Runs two futures side by side.
+async fn both<A, B>(one: impl Future<Output = A>, other: impl Future<Output = B>) -> (A, B) {
+    let (mut one, mut other) = (Box::pin(one), Box::pin(other));
+    let (mut first, mut second) = (None, None);
+    std::future::poll_fn(move |context| {
+        if first.is_none() {
+            first = ended(one.as_mut().poll(context));
+        }
+        if second.is_none() {
+            second = ended(other.as_mut().poll(context));
+        }
+        match (first.take(), second.take()) {
+            (Some(first), Some(second)) => Poll::Ready((first, second)),
+            (one, other) => {
+                (first, second) = (one, other);
+                Poll::Pending
+            }
+        }
+    })
+    .await
+}
+
+fn ended<T>(poll: Poll<T>) -> Option<T> {
+    match poll {
+        Poll::Ready(value) => Some(value),
+        Poll::Pending => None,
+    }
+}
+
+/// Calls `$case!(module::name)` for every case of the suite.
+#[macro_export]
+macro_rules! each_case {
+    ($case:ident) => {
+        $case!(accounts::users_have_unique_names);
+        $case!(accounts::changes_raise_the_epochs);
+        $case!(accounts::tokens_are_found_by_digest_and_revoked_once);
+        $case!(accounts::sessions_end);
+        $case!(accounts::collections_have_unique_names);
+        $case!(accounts::grants_replace_each_other);
+        $case!(accounts::numbers_are_never_given_twice);
+        $case!(adding::dates_rise_and_are_unique);
+        $case!(adding::dates_never_go_back);
+        $case!(adding::a_large_batch_has_as_many_dates);
+        $case!(adding::the_same_again_is_known);
+        $case!(adding::versions_take_their_places);
+        $case!(adding::conflicts_are_refused);
+        $case!(adding::refusals_stand_alone);
+        $case!(adding::observables_have_their_date_as_version);
+        $case!(adding::statuses_are_private);
+        $case!(adding::the_withheld_does_not_show_in_answers);
+        $case!(adding::a_poller_misses_nothing);
+    };
+}
