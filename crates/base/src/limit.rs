@@ -12,6 +12,18 @@ pub const PATTERN_BYTES_MAX: usize = 1024 * 1024;
 pub const PATTERN_DEPTH_MAX: usize = 200;
 /// PCRE steps one MATCHES may take before the comparison counts as not true.
 pub const REGEX_STEPS_MAX: u32 = 100_000;
+/// Memory that one MATCHES may take for backtracking, in KiB (4 MiB).
+pub const REGEX_HEAP_KIB_MAX: u32 = 4 * 1024;
+/// Longest text that MATCHES searches, in bytes (8 MiB); a longer one counts as not matched.
+pub const REGEX_SUBJECT_BYTES_MAX: usize = 8 * 1024 * 1024;
+/// Characters one LIKE with `_` may compare before the comparison counts as not true.
+pub const LIKE_STEPS_MAX: usize = 50_000_000;
+/// Values one comparison may look at on a path with `[*]` before it counts as not true.
+pub const PATH_VALUES_MAX: usize = 1_000_000;
+/// Steps that the search for a binding of a pattern may take before it is given up as undecided.
+pub const MATCH_STEPS_MAX: usize = 50_000_000;
+/// FOLLOWEDBY and WITHIN that one binding may have, counting each repetition.
+pub const MATCH_VARIABLES_MAX: usize = 64;
 /// Objects in one page unless the client asks for fewer.
 pub const PAGE_DEFAULT: usize = 1_000;
 /// Objects in one page at most, whatever the client asks for.

@@ -1,0 +1,138 @@
+//! A condition, prepared: what is asked of one object.
+
+use std::collections::BTreeSet;
+use std::collections::HashMap;
+
+use crate::pattern::ast;
+use crate::pattern::matching::compare::Check;
+use crate::pattern::matching::observation::{Observations, Root};
+use crate::pattern::regex::Verdict;
+
+/// What one `[ … ]` asks, and of which objects.
+#[derive(Debug)]
+pub(super) struct Leaf {
+    root: Node,
+    /// Types of objects that can meet it.
+    types: Vec<Box<str>>,
+}
+
+#[derive(Debug)]
+enum Node {
+    Check(Check),
+    All(Vec<Node>),
+    Any(Vec<Node>),
+}
+
+/// A comparison ran out of steps; it counted as not true.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Doubt(pub(super) bool);
+
+impl Leaf {
+    pub(super) fn new(condition: &ast::Condition) -> Self {
+        let root = Node::new(condition);
+        let mut types = BTreeSet::new();
+        root.collect_types(&mut types);
+        let types = types.into_iter().map(Into::into).collect();
+        Self { root, types }
+    }
+
+    /// The first observation that holds an object which meets the condition.
+    pub(super) fn first(&self, among: &Observations<'_>, doubt: &mut Doubt) -> Option<usize> {
+        let counts =
+            |root: &Root<'_>| among.observed().get(root.observation).is_some_and(|one| one.count > 0);
+        let firsts = self.types.iter().filter_map(|object_type| {
+            let roots = among.of_type(object_type);
+            let holds = |root: &&Root<'_>| self.holds(object_type, **root, among, doubt) && counts(root);
+            roots.iter().find(holds).map(|root| root.observation)
+        });
+        firsts.min()
+    }
+
+    /// All observations that hold such an object, in order.
+    pub(super) fn all(&self, among: &Observations<'_>, doubt: &mut Doubt) -> Vec<usize> {
+        let mut found = Vec::new();
+        for object_type in &self.types {
+            for root in among.of_type(object_type) {
+                if found.last() != Some(&root.observation) && self.holds(object_type, *root, among, doubt) {
+                    found.push(root.observation);
+                }
+            }
+        }
+        if self.types.len() > 1 {
+            found.sort_unstable();
+            found.dedup();
+        }
+        found
+    }
+
+    fn holds(&self, object_type: &str, root: Root<'_>, among: &Observations<'_>, doubt: &mut Doubt) -> bool {
+        let Some(observed) = among.observed().get(root.observation) else { return false };
+        self.root.holds(doubt, &|check| {
+            if *check.object_type == *object_type {
+                check.run(root.object, &observed.scope)
+            } else {
+                Verdict::NoMatch
+            }
+        })
+    }
+}
+
+impl Node {
+    fn new(condition: &ast::Condition) -> Self {
+        match condition {
+            ast::Condition::Comparison(one) => Self::Check(Check::new(one)),
+            ast::Condition::And(all) => Self::All(all.iter().map(Self::new).collect()),
+            ast::Condition::Or(all) => Self::Any(with_equalities_joined(all.iter().map(Self::new).collect())),
+        }
+    }
+
+    fn collect_types<'n>(&'n self, types: &mut BTreeSet<&'n str>) {
+        match self {
+            Self::Check(check) => drop(types.insert(&check.object_type)),
+            Self::All(all) | Self::Any(all) => all.iter().for_each(|one| one.collect_types(types)),
+        }
+    }
+
+    fn holds(&self, doubt: &mut Doubt, run: &dyn Fn(&Check) -> Verdict) -> bool {
+        match self {
+            Self::Check(check) => match run(check) {
+                Verdict::Match => true,
+                Verdict::NoMatch => false,
+                Verdict::Exhausted => {
+                    doubt.0 = true;
+                    false
+                }
+            },
+            Self::All(all) => all.iter().all(|one| one.holds(doubt, run)),
+            Self::Any(all) => all.iter().any(|one| one.holds(doubt, run)),
+        }
+    }
+}
+
+/// Turns equalities of one path that stand side by side in an OR into one look-up: indicators with thousands of hashes
+/// are written so.
+fn with_equalities_joined(nodes: Vec<Node>) -> Vec<Node> {
+    let mut texts: HashMap<_, Vec<Box<str>>> = HashMap::new();
+    for node in &nodes {
+        if let Node::Check(check) = node
+            && let Some((object_type, steps, text)) = check.plain_equality()
+        {
+            texts.entry((object_type.to_owned(), steps.to_vec())).or_default().push(text.into());
+        }
+    }
+    texts.retain(|_, texts| texts.len() > 1);
+    if texts.is_empty() {
+        return nodes;
+    }
+    let join = |node: Node| {
+        let Node::Check(check) = &node else { return Some(node) };
+        let Some((object_type, steps, _)) = check.plain_equality() else { return Some(node) };
+        let key = (object_type.to_owned(), steps.to_vec());
+        match texts.get_mut(&key) {
+            None => Some(node),
+            Some(texts) if texts.is_empty() => None,
+            Some(texts) => Some(Node::Check(check.or_equal_to(std::mem::take(texts)))),
+        }
+    };
+    nodes.into_iter().filter_map(join).collect()
+}
