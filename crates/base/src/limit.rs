@@ -60,3 +60,5 @@ pub const CONNECTIONS_MAX: usize = 1_024;
 pub const TARGET_BYTES_MAX: usize = 32 * 1024;
 /// Pages of objects being answered to one user at the same time; further ones wait.
 pub const PAGES_PER_USER_MAX: usize = 8;
+/// Longest memory of a long job, in bytes.
+pub const JOB_STATE_BYTES_MAX: usize = 16 * 1024;

@@ -56,16 +56,31 @@ impl ApiClient {
     /// # Errors
     /// As [`Dialler::ask`]. An answer of any status is no error.
     pub async fn ask(&self, request: &ApiRequest) -> Result<Answer, DialError> {
+        self.dialler.ask(&self.question(request)).await
+    }
+
+    /// Puts one question whose answer may be longer than memory.
+    ///
+    /// # Errors
+    /// As [`Dialler::pour`].
+    pub async fn pour(
+        &self,
+        request: &ApiRequest,
+        sink: &mut (dyn FnMut(&[u8]) -> bool + Send),
+    ) -> Result<Answer, DialError> {
+        self.dialler.pour(&self.question(request), sink).await
+    }
+
+    fn question(&self, request: &ApiRequest) -> Question {
         let repeat = if request.verb == Verb::Get { Repeat::WheneverItMayPass } else { Repeat::Never };
-        let question = Question {
+        Question {
             verb: request.verb,
             url: request.address(&self.base),
             login: self.login.clone(),
             accept: "application/json".to_owned(),
             body: request.body.as_ref().map(|(bytes, media)| (bytes.clone(), (*media).to_owned())),
             repeat,
-        };
-        self.dialler.ask(&question).await
+        }
     }
 }
 

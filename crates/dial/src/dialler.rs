@@ -13,6 +13,9 @@ use url::Url;
 
 use crate::egress::{Egress, Forbidden, Login, is_this_machine};
 
+/// Longest time an answer may take that is poured; the policy's limit on silence holds all the same.
+const POUR_TIMEOUT: Duration = Duration::from_secs(24 * 3_600);
+
 /// What is done at an address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verb {
@@ -168,7 +171,45 @@ impl Dialler {
         }
     }
 
+    /// Puts a question whose answer may be longer than memory: hands on its body piece by piece, never asks again. The body of
+    /// a refusal is in the answer instead. `sink` says whether it wants more.
+    ///
+    /// # Errors
+    /// The address is forbidden, nobody answered, or the answer broke off.
+    pub async fn pour(
+        &self,
+        question: &Question,
+        sink: &mut (dyn FnMut(&[u8]) -> bool + Send),
+    ) -> Result<Answer, DialError> {
+        self.policy.admit(&question.url, &question.login)?;
+        let mut response = self.send(question, Some(POUR_TIMEOUT)).await?;
+        if !response.status().is_success() {
+            return self.collect(response, &question.url).await;
+        }
+        let head = Answer {
+            status: response.status().as_u16(),
+            headers: response.headers().clone(),
+            url: response.url().clone(),
+            body: Bytes::new(),
+        };
+        while let Some(chunk) = response.chunk().await.map_err(|error| unreachable(&question.url, &error))? {
+            if !sink(&chunk) {
+                break;
+            }
+        }
+        Ok(head)
+    }
+
     async fn ask_once(&self, question: &Question) -> Result<Answer, DialError> {
+        let response = self.send(question, None).await?;
+        self.collect(response, &question.url).await
+    }
+
+    async fn send(
+        &self,
+        question: &Question,
+        timeout: Option<Duration>,
+    ) -> Result<reqwest::Response, DialError> {
         let method = match question.verb {
             Verb::Get => reqwest::Method::GET,
             Verb::Post => reqwest::Method::POST,
@@ -178,6 +219,9 @@ impl Dialler {
         };
         let mut request =
             self.client.request(method, question.url.clone()).header("accept", &question.accept);
+        if let Some(timeout) = timeout {
+            request = request.timeout(timeout);
+        }
         request = match &question.login {
             Login::None => request,
             Login::Basic { user, password } => request.basic_auth(user, Some(password.expose())),
@@ -186,16 +230,15 @@ impl Dialler {
         if let Some((body, media)) = &question.body {
             request = request.header("content-type", media).body(body.clone());
         }
-        let unreachable = |error: reqwest::Error| DialError::Unreachable {
-            place: place(&question.url),
-            reason: chain(&error),
-        };
-        let mut response = request.send().await.map_err(unreachable)?;
+        request.send().await.map_err(|error| unreachable(&question.url, &error))
+    }
+
+    async fn collect(&self, mut response: reqwest::Response, asked: &Url) -> Result<Answer, DialError> {
         let mut body = BytesMut::new();
-        while let Some(chunk) = response.chunk().await.map_err(unreachable)? {
+        while let Some(chunk) = response.chunk().await.map_err(|error| unreachable(asked, &error))? {
             if body.len().saturating_add(chunk.len()) > self.policy.answer_bytes_max {
                 let bytes_max = self.policy.answer_bytes_max;
-                return Err(DialError::TooLarge { place: place(&question.url), bytes_max });
+                return Err(DialError::TooLarge { place: place(asked), bytes_max });
             }
             body.extend_from_slice(&chunk);
         }
@@ -235,6 +278,10 @@ fn same_host_redirects(most: usize) -> redirect::Policy {
         }
         attempt.stop()
     })
+}
+
+fn unreachable(url: &Url, error: &reqwest::Error) -> DialError {
+    DialError::Unreachable { place: place(url), reason: chain(error) }
 }
 
 /// Scheme, host and port: what a message may say of an address that could hold secrets in its path or query.

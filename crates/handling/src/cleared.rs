@@ -157,6 +157,17 @@ pub fn may_administer(principal: &Principal) -> Result<Cleared<UserNo>, Refusal>
     Ok(Cleared(principal.user))
 }
 
+/// The right to use a credential for something that concerns its user alone.
+///
+/// # Errors
+/// `ScopeMissing` when the credential lacks `scope`.
+pub fn may_use(principal: &Principal, scope: Scope) -> Result<Cleared<UserNo>, Refusal> {
+    if !principal.can(scope) {
+        return Err(Refusal::new(Rule::ScopeMissing, format!("this needs a token with the {scope} scope")));
+    }
+    Ok(Cleared(principal.user))
+}
+
 /// The right to see metadata and refusals of everything, without content.
 ///
 /// # Errors

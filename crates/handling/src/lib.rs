@@ -10,6 +10,8 @@ mod cleared;
 mod principal;
 mod refusal;
 
-pub use cleared::{Cleared, Viewer, Writer, access, may_administer, may_audit, may_read, may_write, viewer};
+pub use cleared::{
+    Cleared, Viewer, Writer, access, may_administer, may_audit, may_read, may_use, may_write, viewer,
+};
 pub use principal::{Access, CollectionNo, Grant, Grantee, Principal, Role, Scope, UnknownName, UserNo};
 pub use refusal::{Refusal, Rule};

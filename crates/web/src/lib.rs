@@ -9,7 +9,7 @@
 //! Architecture Invariant: nothing that `handling` has not cleared is rendered; no request body is read without a limit in
 //! bytes and in time.
 
-mod api;
+pub mod api;
 mod app;
 mod body;
 mod caller;

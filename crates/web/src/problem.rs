@@ -121,6 +121,14 @@ impl Problem {
         self
     }
 
+    /// Adds a second sentence.
+    #[must_use]
+    pub fn and(mut self, more: &str) -> Self {
+        self.detail.push_str("; ");
+        self.detail.push_str(more);
+        self
+    }
+
     /// Adds a field to the answer's head.
     #[must_use]
     pub fn header(mut self, name: HeaderName, value: HeaderValue) -> Self {

@@ -1,0 +1,134 @@
+//! Files coming in over the JSON API: one receipt per object.
+
+use axum::Json;
+use axum::extract::{Path, State};
+use axum::response::{IntoResponse, Response};
+use node::{Format, ImportRequest, Options, Outcome, Receipt, Summary, TlpLevel};
+use serde::Serialize;
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::params::Params;
+use crate::{App, Caller, Problem, RawBody};
+
+/// What an import did.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Imported {
+    /// One for each object, in the order of the file.
+    #[schema(value_type = Vec<ObjectReceipt>)]
+    receipts: Vec<Receipt>,
+    /// How many ended which way.
+    #[schema(value_type = Counts)]
+    summary: Summary,
+}
+
+/// What became of one object.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "describes the node's receipt")]
+pub(crate) struct ObjectReceipt {
+    /// Its id, as far as it could be read.
+    id: Option<String>,
+    /// Its version as TAXII tells it.
+    version: Option<String>,
+    /// accepted, known, newer, older or refused.
+    outcome: String,
+    /// Stable code of the reason.
+    code: Option<String>,
+    /// Why it was refused.
+    reason: Option<String>,
+    /// What the examination found.
+    findings: Option<Vec<FindingLine>>,
+}
+
+/// One finding.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "describes the node's receipt")]
+pub(crate) struct FindingLine {
+    /// warning, error or fatal.
+    severity: String,
+    /// Stable code.
+    code: String,
+    /// Where, as in STIX selectors.
+    path: String,
+    /// One sentence.
+    message: String,
+}
+
+/// How many ended which way.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "describes the node's summary")]
+pub(crate) struct Counts {
+    /// All.
+    total: u64,
+    /// First versions.
+    accepted: u64,
+    /// Known already.
+    known: u64,
+    /// Newer versions.
+    newer: u64,
+    /// Older versions.
+    older: u64,
+    /// Not stored.
+    refused: u64,
+}
+
+pub(crate) fn routes() -> OpenApiRouter<App> {
+    OpenApiRouter::new().routes(routes!(import))
+}
+
+/// Bring a file in
+#[utoipa::path(post, path = "/api/v1/collections/{collection}/import", tag = "objects",
+    params(("collection" = String, Path),
+        ("format" = Option<String>, Query, description = "auto (default), stix, stix20, csv, text"),
+        ("tlp" = Option<String>, Query, description = "mark every object: clear, green, amber, amber+strict, red"),
+        ("to" = Option<Vec<String>>, Query, description = "for red, the persons who may see it: user:NAME"),
+        ("strict" = Option<bool>, Query)),
+    request_body(content = Vec<u8>, content_type = "application/octet-stream"),
+    responses((status = 200, body = Imported)))]
+async fn import(
+    State(app): State<App>,
+    Caller(who): Caller,
+    Path(collection): Path<String>,
+    mut params: Params,
+    body: RawBody,
+) -> Result<Response, Problem> {
+    let format: Format =
+        params.parsed("format", "one of auto, stix, stix20, csv, text, misp, csaf")?.unwrap_or_default();
+    let options = Options {
+        tlp: params.parsed::<TlpLevel>("tlp", "one of clear, green, amber, amber+strict, red")?,
+        only_for: params.many("to").iter().map(|name| person(name)).collect::<Result<_, _>>()?,
+        strict: params.parsed("strict", "true or false")?.unwrap_or(false),
+    };
+    params.end()?;
+    let mut receipts: Vec<Receipt> = Vec::new();
+    let request = ImportRequest { collection: &collection, bytes: body.bytes.clone(), format, options };
+    let outcome = app.node().import(&who, request, &mut |some| receipts.extend(some)).await;
+    match outcome {
+        Ok(summary) => {
+            for (name, count) in [("accepted", summary.accepted), ("refused", summary.refused)] {
+                app.metrics().received(name, count);
+            }
+            Ok(Json(Imported { receipts, summary }).into_response())
+        }
+        Err(error) => {
+            let stored = receipts.iter().filter(|receipt| receipt.outcome != Outcome::Refused).count();
+            let problem = Problem::from(error);
+            if stored == 0 {
+                return Err(problem);
+            }
+            let said = format!("{stored} objects were stored before this; send the file again to go on");
+            Err(problem.and(&said))
+        }
+    }
+}
+
+fn person(name: &str) -> Result<String, Problem> {
+    match name.strip_prefix("user:") {
+        Some(user) if !user.is_empty() => Ok(user.to_owned()),
+        _ => {
+            let detail = "persons are named as user:NAME";
+            Err(Problem::bad_request("grantee-form", detail).at("to"))
+        }
+    }
+}

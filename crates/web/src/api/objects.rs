@@ -1,0 +1,321 @@
+//! Objects, their history and edges, pages of a collection, exports and deletion over the JSON API.
+//!
+//! Objects travel as the exact bytes that were stored, never parsed and written again.
+
+use axum::Json;
+use axum::body::Body;
+use axum::extract::{Path, State};
+use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
+use http::HeaderValue;
+use http::header::CONTENT_TYPE;
+use node::{ExportFormat, ExportRequest};
+use serde::Serialize;
+use serde_json::value::RawValue;
+use store::{Direction, EdgeRow, Filter, PageRequest, StoredObject, VersionPick, VersionRow};
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::list::List;
+use super::params::Params;
+use super::pour::Poured;
+use super::{moment_text, tlp_name};
+use crate::{App, Caller, Problem};
+
+const JSON: HeaderValue = HeaderValue::from_static("application/json");
+
+/// One object with what the node knows of it.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Object {
+    /// Object id.
+    id: String,
+    /// Its type.
+    r#type: String,
+    /// Its version as TAXII tells it.
+    version: String,
+    /// When it was first added to a collection the caller may read (RFC 3339).
+    added: String,
+    /// Ids of those collections.
+    collections: Vec<String>,
+    /// Whether its latest version is revoked.
+    revoked: bool,
+    /// Whether its time is over.
+    expired: bool,
+    /// From when on it says nothing any more (RFC 3339).
+    valid_until: Option<String>,
+    /// How it may be passed on.
+    handling: Handling,
+    /// What the examination found in it.
+    #[schema(value_type = Vec<Object>)]
+    findings: Box<RawValue>,
+    /// The object: its exact bytes.
+    #[schema(value_type = Object)]
+    object: Box<RawValue>,
+}
+
+/// How an object may be passed on.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Handling {
+    /// TLP level of the object as a whole; null = unmarked.
+    tlp: Option<&'static str>,
+}
+
+/// One version in an object's history.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Version {
+    /// Version as TAXII tells it.
+    version: String,
+    /// Id of the collection.
+    collection: String,
+    /// When it was added there (RFC 3339).
+    added: String,
+    /// Whether this version revokes the object.
+    revoked: bool,
+    /// SHA-256 of its bytes, hexadecimal.
+    sha256: String,
+    #[serde(skip)]
+    key: String,
+}
+
+impl From<VersionRow> for Version {
+    fn from(row: VersionRow) -> Self {
+        let key = format!("{} {} {}", row.added.0, row.collection, row.version);
+        Self {
+            version: row.version,
+            collection: row.collection,
+            added: moment_text(row.added),
+            revoked: row.revoked,
+            sha256: row.digest.iter().map(|byte| format!("{byte:02x}")).collect(),
+            key,
+        }
+    }
+}
+
+/// One edge of an object.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Edge {
+    /// Relationship type, or the property the reference stands in.
+    name: String,
+    /// Id of the object at the other end.
+    other: String,
+    /// A line to recognise it by; null when it is not held here, or not for the caller.
+    other_label: Option<String>,
+    /// Id of the relationship object, for edges that are objects themselves.
+    through: Option<String>,
+}
+
+impl From<EdgeRow> for Edge {
+    fn from(row: EdgeRow) -> Self {
+        let EdgeRow { name, other, other_label, through } = row;
+        Self { name, other, other_label, through }
+    }
+}
+
+/// A page of objects.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Objects {
+    /// The objects: their exact bytes.
+    #[schema(value_type = Vec<Object>)]
+    objects: Vec<serde_json::Value>,
+    /// Where to go on; null when nothing remains.
+    next: Option<String>,
+    /// `date_added` of the first object (RFC 3339).
+    first_added: Option<String>,
+    /// `date_added` of the last object (RFC 3339).
+    last_added: Option<String>,
+}
+
+/// What a deletion took away.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Deleted {
+    /// Versions taken out of the collection.
+    versions: u64,
+}
+
+pub(crate) fn routes() -> OpenApiRouter<App> {
+    OpenApiRouter::new()
+        .routes(routes!(object))
+        .routes(routes!(history))
+        .routes(routes!(edges))
+        .routes(routes!(objects))
+        .routes(routes!(delete_object))
+        .routes(routes!(export))
+}
+
+/// One object: the latest version, or the one named
+#[utoipa::path(get, path = "/api/v1/objects/{id}", tag = "objects",
+    params(("id" = String, Path), ("version" = Option<String>, Query)),
+    responses((status = 200, body = Object)))]
+async fn object(
+    State(app): State<App>,
+    Caller(who): Caller,
+    Path(id): Path<String>,
+    mut params: Params,
+) -> Result<Json<Object>, Problem> {
+    let version = params.one("version")?;
+    params.end()?;
+    let found = app.node().object(&who, &id, version.as_deref()).await?.into_inner();
+    object_of(&app, found).map(Json)
+}
+
+fn object_of(app: &App, found: StoredObject) -> Result<Object, Problem> {
+    let now = app.node().clock().now();
+    let raw = |text: String| {
+        RawValue::from_string(text).map_err(|error| Problem::ours("stored-object-unreadable", &error))
+    };
+    let text = String::from_utf8(found.bytes.to_vec());
+    let text = text.map_err(|error| Problem::ours("stored-object-unreadable", &error))?;
+    Ok(Object {
+        r#type: stix::id::type_of(&found.id).to_owned(),
+        id: found.id,
+        version: found.version,
+        added: moment_text(found.added),
+        collections: found.collections,
+        revoked: found.revoked,
+        expired: found.expires.is_some_and(|expires| expires <= now),
+        valid_until: found.expires.map(moment_text),
+        handling: Handling { tlp: found.tlp.and_then(tlp_name) },
+        findings: raw(found.findings.unwrap_or_else(|| "[]".to_owned()))?,
+        object: raw(text)?,
+    })
+}
+
+/// Every version of an object, oldest first
+#[utoipa::path(get, path = "/api/v1/objects/{id}/history", tag = "objects",
+    params(("id" = String, Path), ("limit" = Option<usize>, Query), ("next" = Option<String>, Query)),
+    responses((status = 200, body = List<Version>)))]
+async fn history(
+    State(app): State<App>,
+    Caller(who): Caller,
+    Path(id): Path<String>,
+    params: Params,
+) -> Result<Json<List<Version>>, Problem> {
+    let rows = app.node().history(&who, &id).await?.into_inner();
+    let rows: Vec<Version> = rows.into_iter().map(Version::from).collect();
+    List::page(rows, |row| &row.key, params).map(Json)
+}
+
+/// Relationships and references of an object in one direction
+#[utoipa::path(get, path = "/api/v1/objects/{id}/edges", tag = "objects",
+    params(("id" = String, Path), ("direction" = Option<String>, Query, description = "out (default) or in"),
+        ("limit" = Option<usize>, Query), ("next" = Option<String>, Query)),
+    responses((status = 200, body = List<Edge>)))]
+async fn edges(
+    State(app): State<App>,
+    Caller(who): Caller,
+    Path(id): Path<String>,
+    mut params: Params,
+) -> Result<Json<List<Edge>>, Problem> {
+    let direction = match params.one("direction")?.as_deref() {
+        None | Some("out") => Direction::Outward,
+        Some("in") => Direction::Inward,
+        Some(_) => {
+            return Err(Problem::bad_request("query-malformed", "direction is out or in").at("direction"));
+        }
+    };
+    let page = (params.limit()?, params.one("next")?);
+    params.end()?;
+    let (rows, next) = app.node().edges(&who, &id, direction, page).await?.into_inner();
+    Ok(Json(List { items: rows.into_iter().map(Edge::from).collect(), next }))
+}
+
+/// A page of a collection's objects in the order in which they were added
+#[utoipa::path(get, path = "/api/v1/collections/{collection}/objects", tag = "objects",
+    params(("collection" = String, Path),
+        ("added_after" = Option<String>, Query, description = "only what was added after this moment (RFC 3339)"),
+        ("type" = Option<Vec<String>>, Query), ("id" = Option<Vec<String>>, Query),
+        ("version" = Option<Vec<String>>, Query, description = "last (default), first, all, or a version's moment"),
+        ("spec_version" = Option<Vec<String>>, Query),
+        ("limit" = Option<usize>, Query), ("next" = Option<String>, Query)),
+    responses((status = 200, body = Objects)))]
+async fn objects(
+    State(app): State<App>,
+    Caller(who): Caller,
+    Path(collection): Path<String>,
+    mut params: Params,
+) -> Result<Response, Problem> {
+    let added_after = match params.one("added_after")? {
+        None => None,
+        Some(text) => Some(read_moment("added_after", &text)?.micros()),
+    };
+    let request = PageRequest {
+        added_after,
+        filter: filter(&mut params)?,
+        limit: params.limit()?,
+        next: params.one("next")?,
+    };
+    params.end()?;
+    let page = app.node().page(&who, &collection, &request).await?.into_inner();
+    let tail = serde_json::json!({
+        "next": page.page.next,
+        "first_added": page.page.first_added.map(moment_text),
+        "last_added": page.page.last_added.map(moment_text),
+    });
+    let mut body = Vec::with_capacity(page.objects.len().saturating_add(256));
+    body.extend_from_slice(b"{\"objects\":[");
+    body.extend_from_slice(&page.objects);
+    body.extend_from_slice(b"],");
+    body.extend(tail.to_string().bytes().skip(1));
+    Ok(([(CONTENT_TYPE, JSON)], Bytes::from(body)).into_response())
+}
+
+/// Take an object, or some versions of it, out of a collection
+#[utoipa::path(delete, path = "/api/v1/collections/{collection}/objects/{id}", tag = "objects",
+    params(("collection" = String, Path), ("id" = String, Path), ("version" = Option<Vec<String>>, Query)),
+    responses((status = 200, body = Deleted)))]
+async fn delete_object(
+    State(app): State<App>,
+    Caller(who): Caller,
+    Path((collection, id)): Path<(String, String)>,
+    mut params: Params,
+) -> Result<Json<Deleted>, Problem> {
+    let filter = filter(&mut params)?;
+    params.end()?;
+    let deleted = app.node().delete(&who, &collection, &id, &filter).await?;
+    Ok(Json(Deleted { versions: deleted.versions }))
+}
+
+/// Everything the caller may read, or one collection, as one file
+#[utoipa::path(get, path = "/api/v1/export", tag = "objects",
+    params(("collection" = Option<String>, Query), ("format" = Option<String>, Query, description = "stix (default) or csv"),
+        ("type" = Option<Vec<String>>, Query), ("id" = Option<Vec<String>>, Query),
+        ("version" = Option<Vec<String>>, Query), ("spec_version" = Option<Vec<String>>, Query)),
+    responses((status = 200, description = "a STIX bundle or CSV", content_type = "application/json")))]
+async fn export(
+    State(app): State<App>,
+    Caller(who): Caller,
+    mut params: Params,
+) -> Result<Response, Problem> {
+    let format: ExportFormat = params.parsed("format", "stix or csv")?.unwrap_or_default();
+    let request =
+        ExportRequest { collection: params.one("collection")?, filter: filter(&mut params)?, format };
+    params.end()?;
+    let export = app.node().export(&who, request).await?;
+    let body = Poured::start(export).await?;
+    let kind = match format {
+        ExportFormat::Stix => HeaderValue::from_static("application/stix+json;version=2.1"),
+        ExportFormat::Csv => HeaderValue::from_static("text/csv; charset=utf-8"),
+    };
+    Ok(([(CONTENT_TYPE, kind)], Body::new(body)).into_response())
+}
+
+fn filter(params: &mut Params) -> Result<Filter, Problem> {
+    let versions = params.many("version").into_iter().map(|text| match text.as_str() {
+        "last" => Ok(VersionPick::Last),
+        "first" => Ok(VersionPick::First),
+        "all" => Ok(VersionPick::All),
+        _ => read_moment("version", &text).map(|at| VersionPick::Exact(at.sort_key().to_owned())),
+    });
+    Ok(Filter {
+        versions: versions.collect::<Result<Vec<_>, _>>()?,
+        types: params.many("type"),
+        ids: params.many("id"),
+        spec_versions: params.many("spec_version"),
+    })
+}
+
+fn read_moment(name: &'static str, text: &str) -> Result<stix::Timestamp, Problem> {
+    stix::Timestamp::parse(text)
+        .map_err(|error| Problem::bad_request("query-malformed", error.to_string()).at(name))
+}
