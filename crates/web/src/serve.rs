@@ -184,7 +184,6 @@ impl Connection {
             .timer(TokioTimer::new())
             .header_read_timeout(head_timeout)
             .max_buf_size(BUFFER_BYTES_MAX)
-            .pipeline_flush(true)
             .serve_connection(TokioIo::new(Patient::new(stream)), service);
         if let Err(error) = self.watcher.watch(connection).await {
             tracing::debug!(%error, "a connection ended early");
