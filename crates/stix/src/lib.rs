@@ -39,6 +39,6 @@ pub use timestamp::Timestamp;
 pub use validate::{Verdict, validate};
 
 /// Whether a STIX pattern can be read; if not, why and where.
-pub(crate) fn pattern_words(_pattern: &str) -> Result<(), String> {
-    Ok(())
+pub(crate) fn pattern_words(pattern: &str) -> Result<(), String> {
+    pattern::check(pattern).map_err(|error| error.to_string())
 }

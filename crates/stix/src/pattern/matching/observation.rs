@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 
 use crate::pattern::matching::moment::{ALWAYS, Moment, moment};
-use crate::{Json, Timestamp};
+use crate::{Json, Kind, Timestamp, kind_of};
 
 /// Observed-data objects in the order of their bundle, with the observables each of them lists.
 ///
@@ -144,36 +144,9 @@ fn count(observed: &Json<'_>) -> u64 {
     }
 }
 
-/// Whether a type can be that of an observable: every type but those that STIX gives to other objects.
+/// Whether a type can be that of an observable: one that STIX defines so, or one that STIX does not define.
 fn is_observable(object_type: &str) -> bool {
-    !matches!(
-        object_type,
-        "attack-pattern"
-            | "bundle"
-            | "campaign"
-            | "course-of-action"
-            | "extension-definition"
-            | "grouping"
-            | "identity"
-            | "incident"
-            | "indicator"
-            | "infrastructure"
-            | "intrusion-set"
-            | "language-content"
-            | "location"
-            | "malware"
-            | "malware-analysis"
-            | "marking-definition"
-            | "note"
-            | "observed-data"
-            | "opinion"
-            | "relationship"
-            | "report"
-            | "sighting"
-            | "threat-actor"
-            | "tool"
-            | "vulnerability"
-    )
+    object_type != "bundle" && matches!(kind_of(object_type), Kind::Observable | Kind::Custom)
 }
 
 #[cfg(test)]
