@@ -1,0 +1,30 @@
+// Search as you type. Without this file the form works by itself.
+const form = document.querySelector("form[data-live]");
+if (form) {
+  const field = form.querySelector("input[name=q]");
+  const place = document.getElementById("results");
+  let waiting = 0;
+  let running = null;
+  const ask = async () => {
+    running?.abort();
+    running = new AbortController();
+    const address = new URL(form.action);
+    for (const [name, value] of new FormData(form)) if (value) address.searchParams.set(name, value);
+    history.replaceState(null, "", address);
+    address.searchParams.set("part", "results");
+    place.setAttribute("aria-busy", "true");
+    try {
+      const answer = await fetch(address, { signal: running.signal, headers: { accept: "text/html" } });
+      if (answer.ok) place.innerHTML = await answer.text();
+      else if (answer.status === 401) location.reload();
+    } catch (problem) {
+      if (problem.name !== "AbortError") form.submit();
+    } finally {
+      place.removeAttribute("aria-busy");
+    }
+  };
+  field.addEventListener("input", () => {
+    clearTimeout(waiting);
+    waiting = setTimeout(ask, 120);
+  });
+}
