@@ -1,13 +1,87 @@
-//! The pages for people, rendered here.
+//! The pages for people, rendered here: sign in, home, search, look-up, objects, collections.
 //!
-//! Handlers ask for [`crate::Visitor`] and show the sign-in page to strangers. A page sets its own content security policy;
-//! the frame's is for machines.
+//! Each handler asks for a [`Reader`] (strangers are sent to the sign-in page), calls deeds of the node, and fills one
+//! template. Everything works without scripts; `search.js` only saves pressing Enter. Problems become a page of their own.
+//!
+//! Architecture Invariant: a page shows nothing that a deed has not released; templates escape every value.
+
+mod collections;
+mod form;
+mod frame;
+mod home;
+mod look_up;
+mod object;
+mod properties;
+mod search;
+mod sign_in;
+mod words;
 
 use axum::Router;
+use axum::extract::Request;
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use http::{HeaderValue, StatusCode};
 
-use crate::App;
+use crate::{App, Problem};
 
-/// All routes of the pages, with their full paths.
-pub(crate) fn routes() -> Router<App> {
+pub(crate) use frame::{Frame, Reader, html};
+
+const STYLE: &str = include_str!("../../assets/cresset.css");
+const SCRIPT: &str = include_str!("../../assets/search.js");
+const ICON: &str = include_str!("../../assets/cresset.svg");
+
+/// The name under which the style sheet is served: it changes with the program, so that it may be kept for long.
+pub(crate) const STYLE_NAME: &str = concat!("cresset-", env!("CARGO_PKG_VERSION"), ".css");
+/// The name under which the script is served.
+pub(crate) const SCRIPT_NAME: &str = concat!("search-", env!("CARGO_PKG_VERSION"), ".js");
+
+/// All routes of the pages, with their full paths. `app` renders what went wrong in the node's own frame.
+pub(crate) fn routes(app: &App) -> Router<App> {
     Router::new()
+        .route("/", get(home::show))
+        .route("/search", get(search::show))
+        .route("/look-up", get(look_up::ask).post(look_up::answer))
+        .route("/objects/{id}", get(object::show))
+        .route("/collections", get(collections::list))
+        .route("/collections/{id}", get(collections::show))
+        .route("/sign-in", get(sign_in::ask).post(sign_in::sign_in))
+        .route("/sign-out", post(sign_in::sign_out))
+        .route_layer(from_fn_with_state(app.clone(), show_problems))
+        .merge(assets())
+}
+
+fn assets() -> Router<App> {
+    Router::new()
+        .route(&format!("/assets/{STYLE_NAME}"), get(|| asset("text/css; charset=utf-8", STYLE)))
+        .route(&format!("/assets/{SCRIPT_NAME}"), get(|| asset("text/javascript; charset=utf-8", SCRIPT)))
+        .route("/assets/cresset.svg", get(|| asset("image/svg+xml", ICON)))
+}
+
+async fn asset(kind: &'static str, text: &'static str) -> Response {
+    let kept = HeaderValue::from_static("public, max-age=86400");
+    ([(CONTENT_TYPE, HeaderValue::from_static(kind)), (CACHE_CONTROL, kept)], text).into_response()
+}
+
+/// Turns the problem documents of page handlers into pages.
+async fn show_problems(
+    axum::extract::State(app): axum::extract::State<App>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let response = next.run(request).await;
+    let Some(problem) = response.extensions().get::<Box<Problem>>() else { return response };
+    let (title, detail) = problem.words();
+    let page = frame::ProblemPage { frame: Frame::plain(&app).await, title, detail };
+    let mut shown = html(problem.status(), &page);
+    problem.put_headers(shown.headers_mut());
+    shown.headers_mut().remove(http::header::WWW_AUTHENTICATE);
+    shown
+}
+
+/// 303 to an address of this node.
+fn go_to(path: &str) -> Response {
+    let location = HeaderValue::from_str(path).unwrap_or(HeaderValue::from_static("/"));
+    (StatusCode::SEE_OTHER, [(http::header::LOCATION, location)]).into_response()
 }

@@ -1,0 +1,139 @@
+//! The collections a reader may use, and what is in one.
+
+use askama::Template;
+use axum::extract::{Path, Query, State};
+use axum::response::Response;
+use http::StatusCode;
+use node::{CollectionError, CollectionView, ReadError};
+use serde::Deserialize;
+use store::PageRequest;
+
+use super::form::encode;
+use super::words::{moment, object};
+use super::{Frame, Reader, html};
+use crate::{App, Problem};
+
+/// Rows on one page.
+const ROWS: usize = 100;
+
+#[derive(Template)]
+#[template(path = "collections.html")]
+struct ListPage {
+    frame: Frame,
+    rows: Vec<ListRow>,
+}
+
+struct ListRow {
+    name: String,
+    title: String,
+    address: String,
+    rights: &'static str,
+    last: String,
+}
+
+/// All of them, by order of creation.
+pub(crate) async fn list(State(app): State<App>, reader: Reader) -> Result<Response, Problem> {
+    let views = app.node().collections(&reader.who).await?;
+    let rows = views
+        .into_iter()
+        .map(|view| ListRow {
+            name: encode(&view.id),
+            address: address(&app, &view),
+            rights: rights(&view),
+            last: last(&view),
+            title: view.title,
+        })
+        .collect();
+    Ok(html(StatusCode::OK, &ListPage { frame: Frame::of(&app, &reader, "/collections").await, rows }))
+}
+
+#[derive(Template)]
+#[template(path = "collection.html")]
+struct OnePage {
+    frame: Frame,
+    title: String,
+    description: Option<String>,
+    address: String,
+    rights: &'static str,
+    last: String,
+    rows: Vec<OneRow>,
+    next: Option<String>,
+}
+
+struct OneRow {
+    href: String,
+    id: String,
+    version: String,
+    added: String,
+}
+
+#[derive(Deserialize)]
+pub(crate) struct Question {
+    next: Option<String>,
+}
+
+/// One collection with its objects in order of arrival.
+pub(crate) async fn show(
+    State(app): State<App>,
+    reader: Reader,
+    Path(id): Path<String>,
+    Query(question): Query<Question>,
+) -> Result<Response, Problem> {
+    let view = app.node().collection(&reader.who, &id).await?;
+    let request = PageRequest { limit: ROWS, next: question.next, ..PageRequest::default() };
+    let manifest = match app.node().manifest(&reader.who, &view.id, &request).await {
+        Ok(manifest) => manifest.into_inner(),
+        Err(ReadError::Refused(_)) => store::Manifest::default(),
+        Err(error) => return Err(error.into()),
+    };
+    let rows = manifest
+        .rows
+        .into_iter()
+        .map(|row| OneRow {
+            href: object(&row.id),
+            version: row.version,
+            added: moment(row.added),
+            id: row.id,
+        })
+        .collect();
+    let page = OnePage {
+        frame: Frame::of(&app, &reader, "/collections").await,
+        address: address(&app, &view),
+        rights: rights(&view),
+        last: last(&view),
+        next: manifest.page.next.map(|next| format!("/collections/{}?next={}", encode(&view.id), encode(&next))),
+        title: view.title,
+        description: view.description,
+        rows,
+    };
+    Ok(html(StatusCode::OK, &page))
+}
+
+fn address(app: &App, view: &CollectionView) -> String {
+    let name = view.alias.as_ref().unwrap_or(&view.id);
+    format!("/{}/collections/{name}/", app.options().api_root)
+}
+
+const fn rights(view: &CollectionView) -> &'static str {
+    match (view.can_read, view.can_write) {
+        (true, true) => "read and write",
+        (true, false) => "read",
+        (false, true) => "write",
+        (false, false) => "manage",
+    }
+}
+
+fn last(view: &CollectionView) -> String {
+    view.last_added.map_or_else(|| "never".to_owned(), moment)
+}
+
+impl From<CollectionError> for Problem {
+    fn from(error: CollectionError) -> Self {
+        let status = match error {
+            CollectionError::NotFound => StatusCode::NOT_FOUND,
+            CollectionError::Refused(_) => StatusCode::FORBIDDEN,
+            _ => StatusCode::BAD_REQUEST,
+        };
+        Self::of_fault(error.fault(), status, error.code(), &error)
+    }
+}

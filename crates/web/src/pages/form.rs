@@ -1,0 +1,61 @@
+//! Forms: reading what a browser posts, and writing addresses.
+
+use axum::extract::{Form, FromRequest, Request};
+use serde::de::DeserializeOwned;
+
+use super::frame::Reader;
+use crate::{App, Problem};
+
+/// The fields of a posted form, at most two megabytes (axum's limit for forms).
+pub(crate) struct Fields<T>(pub(crate) T);
+
+impl<T: DeserializeOwned> FromRequest<App> for Fields<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, app: &App) -> Result<Self, Problem> {
+        let site = request.headers().get("sec-fetch-site").and_then(|site| site.to_str().ok());
+        if site.is_some_and(|site| !matches!(site, "same-origin" | "none")) {
+            return Err(Problem::forbidden("form-from-elsewhere", "this form was sent from another site"));
+        }
+        match Form::<T>::from_request(request, app).await {
+            Ok(Form(fields)) => Ok(Self(fields)),
+            Err(error) => Err(Problem::new(error.status(), "form-malformed", error.body_text())),
+        }
+    }
+}
+
+/// Checks the token that a form of a signed-in person must carry.
+pub(crate) fn same_session(reader: &Reader, sent: &str) -> Result<(), Problem> {
+    if reader.csrf == sent {
+        return Ok(());
+    }
+    let detail = "this form belongs to an earlier session: load the page again";
+    Err(Problem::forbidden("csrf-token-missing", detail))
+}
+
+/// Percent-encodes everything but unreserved characters (RFC 3986, section 2.3).
+pub(crate) fn encode(text: &str) -> String {
+    const HEX: &[u8; 16] = b"0123456789ABCDEF";
+    let mut out = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            out.push(char::from(byte));
+        } else {
+            out.push('%');
+            out.push(char::from(HEX[usize::from(byte >> 4)]));
+            out.push(char::from(HEX[usize::from(byte & 15)]));
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn encodes_all_that_could_end_a_value() {
+        assert_eq!(encode("a-b_c.d~e"), "a-b_c.d~e");
+        assert_eq!(encode("/x?y=1&z#\"'<ж"), "%2Fx%3Fy%3D1%26z%23%22%27%3C%D0%B6");
+    }
+}

@@ -1,0 +1,55 @@
+//! The first page after signing in: figures, what is held by type, and what came last.
+
+use askama::Template;
+use axum::extract::State;
+use axum::response::Response;
+use http::StatusCode;
+
+use super::words::{Row, count};
+use super::{Frame, Reader, html};
+use crate::{App, Problem};
+
+/// Newest objects shown.
+const NEWEST: usize = 12;
+/// Types shown.
+const TYPES: usize = 14;
+
+#[derive(Template)]
+#[template(path = "home.html")]
+struct Page {
+    frame: Frame,
+    figures: Vec<(&'static str, String)>,
+    types: Vec<Kind>,
+    most: u64,
+    newest: Vec<Row>,
+}
+
+struct Kind {
+    name: String,
+    count: u64,
+    shown: String,
+}
+
+/// Figures and newest objects within what the reader may see.
+pub(crate) async fn show(State(app): State<App>, reader: Reader) -> Result<Response, Problem> {
+    let figures = app.node().figures(&reader.who).await?.into_inner();
+    let newest = app.node().newest(&reader.who, NEWEST).await?;
+    let types: Vec<Kind> = figures
+        .by_type
+        .into_iter()
+        .take(TYPES)
+        .map(|(name, number)| Kind { name, count: number, shown: count(number) })
+        .collect();
+    let page = Page {
+        frame: Frame::of(&app, &reader, "/").await,
+        figures: vec![
+            ("Objects", count(figures.objects)),
+            ("Versions", count(figures.versions)),
+            ("Collections", count(figures.collections)),
+        ],
+        most: types.first().map_or(1, |kind| kind.count.max(1)),
+        types,
+        newest: newest.get().iter().map(Row::of).collect(),
+    };
+    Ok(html(StatusCode::OK, &page))
+}

@@ -1,0 +1,88 @@
+//! "Do we know any of these?" for a pasted list.
+
+use askama::Template;
+use axum::extract::State;
+use axum::response::Response;
+use base::limit::LOOKUP_VALUES_MAX;
+use http::StatusCode;
+use node::{Detail, LookUpError};
+use serde::Deserialize;
+
+use super::form::{Fields, same_session};
+use super::words::{Row, count};
+use super::{Frame, Reader, html};
+use crate::{App, Problem};
+
+#[derive(Template)]
+#[template(path = "look_up.html")]
+struct Page {
+    frame: Frame,
+    csrf: String,
+    values: String,
+    problem: Option<String>,
+    summary: String,
+    answers: Vec<Answer>,
+}
+
+struct Answer {
+    value: String,
+    matches: Vec<Row>,
+}
+
+/// The empty form.
+pub(crate) async fn ask(State(app): State<App>, reader: Reader) -> Response {
+    html(StatusCode::OK, &page(&app, &reader, String::new()).await)
+}
+
+#[derive(Deserialize)]
+pub(crate) struct Question {
+    values: String,
+    csrf: String,
+}
+
+/// The form with an answer for each line.
+pub(crate) async fn answer(
+    State(app): State<App>,
+    reader: Reader,
+    Fields(question): Fields<Question>,
+) -> Result<Response, Problem> {
+    same_session(&reader, &question.csrf)?;
+    let values: Vec<&str> =
+        question.values.lines().map(str::trim).filter(|value| !value.is_empty()).collect();
+    let mut page = page(&app, &reader, question.values.clone()).await;
+    match app.node().look_up(&reader.who, &values, Detail::Brief).await {
+        Ok(answers) => {
+            let known = answers.get().iter().filter(|answer| answer.known).count();
+            page.summary = format!("{} of {} known.", words(known), words(values.len()));
+            page.answers = answers
+                .get()
+                .iter()
+                .map(|answer| Answer {
+                    value: answer.value.to_owned(),
+                    matches: answer.matches.iter().map(Row::of).collect(),
+                })
+                .collect();
+            Ok(html(StatusCode::OK, &page))
+        }
+        Err(LookUpError::Store(error)) => Err(error.into()),
+        Err(error) => {
+            page.problem = Some(format!("{error}. One page takes {LOOKUP_VALUES_MAX} values."));
+            Ok(html(StatusCode::BAD_REQUEST, &page))
+        }
+    }
+}
+
+fn words(number: usize) -> String {
+    count(u64::try_from(number).unwrap_or(u64::MAX))
+}
+
+async fn page(app: &App, reader: &Reader, values: String) -> Page {
+    Page {
+        frame: Frame::of(app, reader, "/look-up").await,
+        csrf: reader.csrf.clone(),
+        values,
+        problem: None,
+        summary: String::new(),
+        answers: Vec::new(),
+    }
+}

@@ -1,0 +1,180 @@
+//! One object: what it says, what it has to do with, its history, and its exact bytes.
+
+use askama::Template;
+use axum::extract::{Path, Query, State};
+use axum::response::Response;
+use handling::Principal;
+use http::StatusCode;
+use serde::Deserialize;
+use stix::Json;
+use store::{Direction, EdgeRow, StoredObject, VersionRow};
+
+use super::form::encode;
+use super::properties::{Line, lines};
+use super::words::{Tag, moment, object, state, tlp};
+use super::{Frame, Reader, html};
+use crate::{App, Problem};
+
+/// Edges shown at once in each direction.
+const EDGES: usize = 50;
+/// Digits of a digest shown.
+const DIGEST_DIGITS: usize = 16;
+
+#[derive(Template)]
+#[template(path = "object.html")]
+struct Page {
+    frame: Frame,
+    kind: String,
+    label: String,
+    tags: Vec<Tag>,
+    findings: Vec<Finding>,
+    properties: Vec<Line>,
+    collections: Vec<(String, String)>,
+    added: String,
+    sightings: Option<String>,
+    edges: Vec<Side>,
+    history: Vec<Version>,
+    bytes: String,
+}
+
+/// What the examination found, as stored with the object.
+#[derive(Deserialize)]
+struct Finding {
+    #[serde(default)]
+    code: String,
+    #[serde(default)]
+    path: String,
+    #[serde(default)]
+    message: String,
+}
+
+struct Side {
+    anchor: &'static str,
+    title: &'static str,
+    rows: Vec<Edge>,
+    more: Option<String>,
+}
+
+struct Edge {
+    name: String,
+    href: String,
+    label: String,
+    kind: String,
+    held: bool,
+    through: Option<String>,
+}
+
+struct Version {
+    href: String,
+    version: String,
+    collection: String,
+    added: String,
+    digest: String,
+    revoked: bool,
+    shown: bool,
+}
+
+#[derive(Deserialize)]
+pub(crate) struct Question {
+    version: Option<String>,
+    out: Option<String>,
+    r#in: Option<String>,
+}
+
+/// The page of an object, in its latest version or the one asked for.
+pub(crate) async fn show(
+    State(app): State<App>,
+    reader: Reader,
+    Path(id): Path<String>,
+    Query(question): Query<Question>,
+) -> Result<Response, Problem> {
+    let who = &reader.who;
+    let stored = app.node().object(who, &id, question.version.as_deref()).await?.into_inner();
+    let history = app.node().history(who, &id).await?.into_inner();
+    let outward = side(&app, who, &id, (Direction::Outward, question.out)).await?;
+    let inward = side(&app, who, &id, (Direction::Inward, question.r#in)).await?;
+    let sightings = app.node().sightings_of(who, &id).await?.into_inner();
+    let json = Json::parse(&stored.bytes).unwrap_or(Json::Null);
+    let page = Page {
+        frame: Frame::of(&app, &reader, "").await,
+        kind: stix::id::type_of(&stored.id).to_owned(),
+        label: label(&json, &stored.id),
+        tags: tags(&app, &stored),
+        findings: stored.findings.as_deref().map_or_else(Vec::new, |text| serde_json::from_str(text).unwrap_or_default()),
+        properties: lines(&json),
+        collections: names(&app, who, &stored.collections).await?,
+        added: moment(stored.added),
+        sightings: (sightings.reports > 0).then(|| seen(&sightings)),
+        edges: vec![outward, inward],
+        history: history.into_iter().rev().map(|row| version(row, &stored)).collect(),
+        bytes: String::from_utf8_lossy(&stored.bytes).into_owned(),
+    };
+    Ok(html(StatusCode::OK, &page))
+}
+
+fn seen(sightings: &node::Sightings) -> String {
+    let last = sightings.last_seen.map_or_else(String::new, |at| format!(", last on {}", moment(at)));
+    format!("{} times in {} reports{last}", sightings.count, sightings.reports)
+}
+
+fn label(json: &Json<'_>, id: &str) -> String {
+    let named = ["name", "value", "pattern", "relationship_type", "path", "key", "subject", "abstract"]
+        .iter()
+        .find_map(|key| json.get(key).and_then(Json::as_str));
+    named.unwrap_or(id).to_owned()
+}
+
+fn tags(app: &App, stored: &StoredObject) -> Vec<Tag> {
+    let now = app.node().clock().now();
+    let mut tags = state(stored.revoked, stored.expires.is_some_and(|expires| expires <= now));
+    tags.extend(stored.tlp.map(tlp));
+    tags
+}
+
+async fn names(app: &App, who: &Principal, ids: &[String]) -> Result<Vec<(String, String)>, Problem> {
+    let views = app.node().collections(who).await?;
+    let title = |id: &String| {
+        let view = views.iter().find(|view| view.id == *id);
+        (encode(id), view.map_or_else(|| id.clone(), |view| view.title.clone()))
+    };
+    Ok(ids.iter().map(title).collect())
+}
+
+async fn side(
+    app: &App,
+    who: &Principal,
+    id: &str,
+    (direction, next): (Direction, Option<String>),
+) -> Result<Side, Problem> {
+    let (rows, next) = app.node().edges(who, id, direction, (EDGES, next)).await?.into_inner();
+    let (anchor, title, field) = match direction {
+        Direction::Outward => ("outward", "Leads to", "out"),
+        Direction::Inward => ("inward", "Referred to by", "in"),
+    };
+    let more = next.map(|next| format!("{}?{field}={}#{anchor}", object(id), encode(&next)));
+    Ok(Side { anchor, title, rows: rows.into_iter().map(edge).collect(), more })
+}
+
+fn edge(row: EdgeRow) -> Edge {
+    Edge {
+        name: row.name,
+        href: object(&row.other),
+        kind: stix::id::type_of(&row.other).to_owned(),
+        held: row.other_label.is_some(),
+        label: row.other_label.filter(|label| !label.is_empty()).unwrap_or(row.other),
+        through: row.through.as_deref().map(object),
+    }
+}
+
+fn version(row: VersionRow, stored: &StoredObject) -> Version {
+    let digest: String = row.digest.iter().map(|byte| format!("{byte:02x}")).collect();
+    Version {
+        href: format!("{}?version={}", object(&stored.id), encode(&row.version)),
+        shown: row.version == stored.version,
+        version: row.version,
+        collection: row.collection,
+        added: moment(row.added),
+        digest: digest.chars().take(DIGEST_DIGITS).collect(),
+        revoked: row.revoked,
+    }
+}

@@ -1,0 +1,102 @@
+//! Search as you type: words in any object, and the value itself when it is a known one.
+
+use askama::Template;
+use axum::extract::{Query, State};
+use axum::response::Response;
+use http::StatusCode;
+use node::{Detail, SearchError, SearchQuery};
+use serde::Deserialize;
+
+use super::form::encode;
+use super::words::Row;
+use super::{Frame, Reader, html};
+use crate::{App, Problem};
+
+/// Rows on one page.
+const ROWS: usize = 30;
+
+#[derive(Deserialize)]
+pub(crate) struct Question {
+    #[serde(default)]
+    q: String,
+    next: Option<String>,
+    part: Option<String>,
+}
+
+#[derive(Default)]
+struct Results {
+    problem: Option<String>,
+    known: Vec<Row>,
+    rows: Vec<Row>,
+    next: Option<String>,
+}
+
+#[derive(Template)]
+#[template(path = "search.html")]
+struct Page {
+    frame: Frame,
+    q: String,
+    problem: Option<String>,
+    known: Vec<Row>,
+    rows: Vec<Row>,
+    next: Option<String>,
+}
+
+#[derive(Template)]
+#[template(path = "results.html")]
+struct Part {
+    q: String,
+    problem: Option<String>,
+    known: Vec<Row>,
+    rows: Vec<Row>,
+    next: Option<String>,
+}
+
+/// The page, or with `part=results` only its list, for the script.
+pub(crate) async fn show(
+    State(app): State<App>,
+    reader: Reader,
+    Query(question): Query<Question>,
+) -> Result<Response, Problem> {
+    let Results { problem, known, rows, next } = find(&app, &reader, &question).await?;
+    let q = question.q;
+    if question.part.as_deref() == Some("results") {
+        return Ok(html(StatusCode::OK, &Part { q, problem, known, rows, next }));
+    }
+    let frame = Frame::of(&app, &reader, "/search").await;
+    Ok(html(StatusCode::OK, &Page { frame, q, problem, known, rows, next }))
+}
+
+async fn find(app: &App, reader: &Reader, question: &Question) -> Result<Results, Problem> {
+    let text = question.q.trim();
+    if text.is_empty() {
+        return Ok(Results::default());
+    }
+    let query = SearchQuery {
+        text: text.to_owned(),
+        open_ended: true,
+        types: Vec::new(),
+        limit: ROWS,
+        next: question.next.clone(),
+    };
+    let mut results = Results::default();
+    match app.node().search(&reader.who, query).await {
+        Ok(found) => {
+            results.rows = found.get().rows.iter().map(Row::of).collect();
+            results.next =
+                found.get().next.as_ref().map(|next| format!("/search?q={}&next={}", encode(text), encode(next)));
+        }
+        Err(SearchError::Empty) => {}
+        Err(error @ (SearchError::TooLong | SearchError::BadCursor)) => {
+            results.problem = Some(format!("{error}."));
+            return Ok(results);
+        }
+        Err(SearchError::Store(error)) => return Err(error.into()),
+    }
+    if question.next.is_none() {
+        let answers = app.node().look_up(&reader.who, &[text], Detail::Brief).await?;
+        results.known = answers.get().iter().flat_map(|answer| &answer.matches).map(Row::of).collect();
+        results.rows.retain(|row| results.known.iter().all(|known| known.href != row.href));
+    }
+    Ok(results)
+}

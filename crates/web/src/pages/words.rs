@@ -1,0 +1,114 @@
+//! How things are said on pages: moments, marks, rows.
+
+use base::Micros;
+use node::LookUpMatch;
+
+use super::form::encode;
+
+/// A coloured mark beside a thing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Tag {
+    /// Style classes.
+    pub(crate) class: &'static str,
+    /// Text.
+    pub(crate) text: String,
+}
+
+impl Tag {
+    pub(crate) fn new(class: &'static str, text: impl Into<String>) -> Self {
+        Self { class, text: text.into() }
+    }
+}
+
+/// One object in a list.
+#[derive(Clone, Debug)]
+pub(crate) struct Row {
+    pub(crate) href: String,
+    pub(crate) label: String,
+    pub(crate) kind: String,
+    pub(crate) added: String,
+    pub(crate) tags: Vec<Tag>,
+}
+
+impl Row {
+    pub(crate) fn of(found: &LookUpMatch) -> Self {
+        let label = if found.label.is_empty() { found.id.clone() } else { found.label.clone() };
+        let mut tags = state(found.revoked, found.expired);
+        if found.how != node::How::Exact {
+            tags.push(Tag::new("plain", found.how.name()));
+        }
+        if let Some(confidence) = found.confidence {
+            tags.push(Tag::new("plain", format!("confidence {confidence}")));
+        }
+        Self {
+            href: object(&found.id),
+            label,
+            kind: found.type_name().to_owned(),
+            added: moment(found.added),
+            tags,
+        }
+    }
+}
+
+/// Marks for what no longer holds.
+pub(crate) fn state(revoked: bool, expired: bool) -> Vec<Tag> {
+    let mut tags = Vec::new();
+    if revoked {
+        tags.push(Tag::new("bad", "revoked"));
+    }
+    if expired {
+        tags.push(Tag::new("warn", "expired"));
+    }
+    tags
+}
+
+/// The mark of a TLP level as `store::Facts::tlp` numbers them.
+pub(crate) fn tlp(level: u8) -> Tag {
+    let (class, text) = match level {
+        0 => ("tlp tlp-clear", "TLP:CLEAR"),
+        1 => ("tlp tlp-green", "TLP:GREEN"),
+        2 => ("tlp tlp-amber", "TLP:AMBER"),
+        3 => ("tlp tlp-amber-strict", "TLP:AMBER+STRICT"),
+        _ => ("tlp tlp-red", "TLP:RED"),
+    };
+    Tag::new(class, text)
+}
+
+/// The address of an object's page.
+pub(crate) fn object(id: &str) -> String {
+    format!("/objects/{}", encode(id))
+}
+
+/// A moment to the second, in UTC: `2024-05-17 09:30:00 UTC`.
+pub(crate) fn moment(at: Micros) -> String {
+    let stamp = stix::Timestamp::from_micros(at);
+    let text = stamp.as_str();
+    let whole = text.split('.').next().unwrap_or(text);
+    format!("{} UTC", whole.replace('T', " "))
+}
+
+/// A count with thin spaces between thousands.
+pub(crate) fn count(number: u64) -> String {
+    let digits = number.to_string();
+    let mut out = String::with_capacity(digits.len() + 8);
+    for (place, digit) in digits.chars().enumerate() {
+        if place > 0 && (digits.len() - place).is_multiple_of(3) {
+            out.push('\u{202f}');
+        }
+        out.push(digit);
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn moments_and_counts_read_well() {
+        assert_eq!(moment(Micros(0)), "1970-01-01 00:00:00 UTC");
+        assert_eq!(count(0), "0");
+        assert_eq!(count(999), "999");
+        assert_eq!(count(1_234_567), "1\u{202f}234\u{202f}567");
+    }
+}
