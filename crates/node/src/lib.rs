@@ -23,6 +23,7 @@ mod initialise;
 mod jobs;
 mod lockout;
 mod look_up;
+mod newest;
 mod observed;
 mod passwords;
 mod rate;

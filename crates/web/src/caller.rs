@@ -105,6 +105,18 @@ impl FromRequestParts<App> for Visitor {
     }
 }
 
+/// The address a request comes from, as text: what lock-outs go by.
+#[derive(Clone, Debug)]
+pub(crate) struct Peer(pub(crate) String);
+
+impl FromRequestParts<App> for Peer {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &App) -> Result<Self, Problem> {
+        Ok(Self(trail(parts)?.peer.to_string()))
+    }
+}
+
 fn trail(parts: &Parts) -> Result<Arc<Trail>, Problem> {
     let trail = parts.extensions.get::<Arc<Trail>>().cloned();
     trail.ok_or_else(|| Problem::ours("frame-missing", &"a request without its trail"))
@@ -171,7 +183,8 @@ fn authorization(field: &str) -> Result<Credential, AuthError> {
     Ok(Credential::Password { user: user.to_owned(), password: Redacted::new(password.to_owned()) })
 }
 
-fn session_cookie(headers: &HeaderMap) -> Option<Redacted<String>> {
+/// The secret in the session cookie, where there is one.
+pub(crate) fn session_cookie(headers: &HeaderMap) -> Option<Redacted<String>> {
     let fields = headers.get_all(COOKIE).iter().filter_map(|field| field.to_str().ok());
     let value = fields.flat_map(|field| field.split(';')).find_map(|pair| {
         let (name, value) = pair.trim().split_once('=')?;

@@ -4,7 +4,7 @@ use askama::Template;
 use axum::extract::{Path, Query, State};
 use axum::response::Response;
 use http::StatusCode;
-use node::{CollectionError, CollectionView, ReadError};
+use node::{CollectionView, ReadError};
 use serde::Deserialize;
 use store::PageRequest;
 
@@ -125,15 +125,4 @@ const fn rights(view: &CollectionView) -> &'static str {
 
 fn last(view: &CollectionView) -> String {
     view.last_added.map_or_else(|| "never".to_owned(), moment)
-}
-
-impl From<CollectionError> for Problem {
-    fn from(error: CollectionError) -> Self {
-        let status = match error {
-            CollectionError::NotFound => StatusCode::NOT_FOUND,
-            CollectionError::Refused(_) => StatusCode::FORBIDDEN,
-            _ => StatusCode::BAD_REQUEST,
-        };
-        Self::of_fault(error.fault(), status, error.code(), &error)
-    }
 }

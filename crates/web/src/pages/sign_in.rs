@@ -54,7 +54,7 @@ pub(crate) async fn sign_in(
     Fields(answer): Fields<Answer>,
 ) -> Result<Response, Problem> {
     let to = inside(answer.to.as_deref());
-    match app.node().sign_in(&answer.user, Redacted::new(answer.password), &peer).await {
+    match app.node().sign_in(&answer.user, &Redacted::new(answer.password), &peer).await {
         Ok(secret) => {
             let mut response = go_to(&to);
             response.headers_mut().append(SET_COOKIE, cookie(&app, secret.cookie.expose()));
