@@ -12,7 +12,7 @@ use crate::look_up::{row, row_columns};
 use crate::sight::Sight;
 use crate::writer::name_no;
 
-/// Objects whose latest version holds all words.
+/// Objects whose latest version holds all words; without words, all objects.
 pub(crate) fn search(
     connection: &Connection,
     viewer: &Viewer,
@@ -24,15 +24,19 @@ pub(crate) fn search(
         Some(next) => question.place::<1>(key, next)?[0],
         None => i64::MAX,
     };
-    let (Some(sight), Some(words)) = (Sight::of(connection, viewer)?, query(request)) else {
+    let Some(sight) = Sight::of(connection, viewer)? else {
         return Ok(Found::default());
     };
     let Some(kinds) = kinds(connection, &request.types)? else {
         return Ok(Found::default());
     };
+    let words = query(request);
+    let (from, matching) = match words {
+        Some(_) => ("text q CROSS JOIN version v ON v.no = q.rowid", "q.words MATCH ?2"),
+        None => ("version v", "?2 IS NULL"),
+    };
     let mut select = connection.prepare_cached(&format!(
-        "SELECT {} FROM text q CROSS JOIN version v ON v.no = q.rowid \
-         WHERE q.words MATCH ?2 AND q.rowid < ?3 {kinds} AND {} ORDER BY q.rowid DESC LIMIT ?4",
+        "SELECT {} FROM {from} WHERE {matching} AND v.no < ?3 {kinds} AND {} ORDER BY v.no DESC LIMIT ?4",
         row_columns(&sight),
         sight.latest("v")
     ))?;

@@ -144,7 +144,7 @@ pub struct LookupRow {
 /// A full-text question.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SearchRequest {
-    /// Words as [`index`] cuts them; all must occur.
+    /// Words as [`index`] cuts them; all must occur. None at all asks for every object.
     pub words: Vec<String>,
     /// Whether the last word may go on (search as you type).
     pub open_ended: bool,

@@ -101,7 +101,10 @@ pub(crate) async fn show(
         address: address(&app, &view),
         rights: rights(&view),
         last: last(&view),
-        next: manifest.page.next.map(|next| format!("/collections/{}?next={}", encode(&view.id), encode(&next))),
+        next: manifest
+            .page
+            .next
+            .map(|next| format!("/collections/{}?next={}", encode(&view.id), encode(&next))),
         title: view.title,
         description: view.description,
         rows,

@@ -100,7 +100,10 @@ pub(crate) async fn show(
         kind: stix::id::type_of(&stored.id).to_owned(),
         label: label(&json, &stored.id),
         tags: tags(&app, &stored),
-        findings: stored.findings.as_deref().map_or_else(Vec::new, |text| serde_json::from_str(text).unwrap_or_default()),
+        findings: stored
+            .findings
+            .as_deref()
+            .map_or_else(Vec::new, |text| serde_json::from_str(text).unwrap_or_default()),
         properties: lines(&json),
         collections: names(&app, who, &stored.collections).await?,
         added: moment(stored.added),

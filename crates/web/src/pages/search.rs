@@ -83,8 +83,11 @@ async fn find(app: &App, reader: &Reader, question: &Question) -> Result<Results
     match app.node().search(&reader.who, query).await {
         Ok(found) => {
             results.rows = found.get().rows.iter().map(Row::of).collect();
-            results.next =
-                found.get().next.as_ref().map(|next| format!("/search?q={}&next={}", encode(text), encode(next)));
+            results.next = found
+                .get()
+                .next
+                .as_ref()
+                .map(|next| format!("/search?q={}&next={}", encode(text), encode(next)));
         }
         Err(SearchError::Empty) => {}
         Err(error @ (SearchError::TooLong | SearchError::BadCursor)) => {
