@@ -13,7 +13,7 @@ use serde_json::Value;
 pub(crate) struct Server {
     child: Child,
     pub(crate) address: SocketAddr,
-    /// `/root/collections/ID/`
+    /// `/ROOT/collections/ID/`
     pub(crate) collection: String,
     /// `Authorization: ...` with its line ending.
     pub(crate) authorization: String,
