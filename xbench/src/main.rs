@@ -33,7 +33,15 @@ pub(crate) struct Plan {
     /// Objects in the large store.
     large: usize,
     against: bool,
+    /// The one part to measure; all of them when none is named.
+    only: Option<String>,
     write: bool,
+}
+
+impl Plan {
+    fn wants(&self, part: &str) -> bool {
+        self.only.as_deref().is_none_or(|only| only == part)
+    }
 }
 
 fn main() -> Result<()> {
@@ -44,11 +52,7 @@ fn main() -> Result<()> {
     let attack = load::attack(&plan.root)?;
     eprintln!("measuring the limits of this machine");
     let limits = limits::measure(&plan.dir.join("limits"), &attack.objects, plan.duration)?;
-    let mut figures: Vec<Figure> = Vec::new();
-    figures.extend(node::small(&plan, &attack, &limits)?);
-    figures.extend(library::validation(&attack, &limits, plan.duration)?);
-    figures.extend(library::look_up(plan.large, plan.duration)?);
-    figures.extend(node::large(&plan)?);
+    let figures = figures(&plan, &attack, &limits)?;
     let table = report::table(&figures);
     println!("{table}");
     let command = if plan.against { "cargo xtask bench --against" } else { "cargo xtask bench" };
@@ -57,7 +61,7 @@ fn main() -> Result<()> {
     if plan.write {
         write_section(&file, "figures", &format!("{heading}{table}"))?;
     }
-    if plan.against {
+    if plan.against || plan.only.as_deref() == Some("against") {
         let ratios = against(&plan, &attack)?;
         println!("{ratios}");
         if plan.write {
@@ -66,6 +70,22 @@ fn main() -> Result<()> {
     }
     let _ = std::fs::remove_dir_all(&plan.dir);
     Ok(())
+}
+
+/// Every part that the plan wants, in the order of the table.
+fn figures(plan: &Plan, attack: &load::Load, limits: &limits::Limits) -> Result<Vec<Figure>> {
+    let mut figures: Vec<Figure> = Vec::new();
+    if plan.wants("taxii") {
+        figures.extend(node::small(plan, attack, limits)?);
+    }
+    if plan.wants("library") {
+        figures.extend(library::validation(attack, limits, plan.duration)?);
+        figures.extend(library::look_up(plan.large, plan.duration)?);
+    }
+    if plan.wants("large") {
+        figures.extend(node::large(plan)?);
+    }
+    Ok(figures)
 }
 
 fn plan() -> Result<Plan> {
@@ -77,20 +97,26 @@ fn plan() -> Result<Plan> {
         duration: Duration::from_secs(5),
         large: 1_000_000,
         against: false,
+        only: None,
         write: true,
     };
-    for argument in std::env::args().skip(1) {
+    let mut arguments = std::env::args().skip(1);
+    while let Some(argument) = arguments.next() {
         match argument.as_str() {
             "--against" => plan.against = true,
+            "--only" => {
+                plan.only = Some(arguments.next().context("--only wants taxii, library, large or against")?);
+                plan.write = false;
+            }
             "--quick" => {
                 plan.duration = Duration::from_secs(1);
                 plan.large = 100_000;
                 plan.write = false;
             }
-            unknown => bail!("bench takes --against and --quick, not {unknown:?}"),
+            unknown => bail!("bench takes --against, --quick and --only PART, not {unknown:?}"),
         }
     }
-    if !plan.binary.is_file() {
+    if !plan.binary.is_file() && plan.only.as_deref() != Some("library") {
         bail!("no binary at {}: run through `cargo xtask bench`, which builds it", plan.binary.display());
     }
     Ok(plan)

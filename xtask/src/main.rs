@@ -20,9 +20,10 @@ usage: cargo xtask COMMAND
   check                 the house rules: layers, crate map, names, sizes, headers
   test [--quick]        everything: format, lints, check, tests, outside tests, fuzz smoke
                         (--quick leaves out the outside tests and the fuzz smoke)
-  bench [--against] [--quick]
+  bench [--against] [--quick] [--only taxii|library|large|against]
                         measures the release binary and writes docs/PERFORMANCE.md
-                        (--against measures medallion and OpenTAXII in the same run)";
+                        (--against measures medallion and OpenTAXII in the same run;
+                        --quick and --only write nothing)";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
