@@ -22,7 +22,7 @@ class Node:
         self.process = None
         self.url = None
         self.passwords = {}
-        self.admin = self.token = None
+        self.admin = self.token = self.recovery_key = None
 
     # -- the command line ------------------------------------------------------------------------------------------
 
@@ -55,6 +55,7 @@ class Node:
         made = self.ask("init", "--name", "Outside")
         self.admin, self.token = made["admin"]["user"], made["admin"]["token"]
         self.passwords[self.admin] = made["admin"]["password"]
+        self.recovery_key = made["recovery_key"]
         return made
 
     def add_user(self, name, role):

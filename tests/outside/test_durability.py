@@ -101,13 +101,18 @@ def test_backup_of_a_running_node_restores_the_same(fresh, tmp_path):
     fresh.post("alpha", [indicator(n) for n in range(500)])
     before = [raw for text in fresh.poll("alpha") for raw in raw_objects(text)]
     copy = tmp_path / "backup"
-    done = fresh.run("backup", str(copy), remote=True)
-    if done.returncode != 0:
-        done = fresh.run("backup", str(copy))
+    done = fresh.run("backup", str(copy))
     assert done.returncode == 0, done.stderr
+    assert b"198.51." not in copy.read_bytes(), "the backup is not encrypted"
     fresh.stop()
+    key_file = tmp_path / "recovery-key"
+    key_file.write_text(fresh.recovery_key)
     other = Node(fresh.binary, tmp_path / "restored")
-    assert other.run("restore", str(copy)).returncode == 0
+    broken = tmp_path / "broken"
+    broken.write_bytes(copy.read_bytes()[:-100])
+    assert other.run("restore", str(broken), "--recovery-key-file", str(key_file)).returncode == 3
+    restored = other.run("restore", str(copy), "--recovery-key-file", str(key_file))
+    assert restored.returncode == 0, restored.stderr
     other.token, other.admin = fresh.token, fresh.admin
     other.serve()
     try:

@@ -70,7 +70,10 @@ impl Home {
         let made = home.ask(&["init", "--name", "Bench", "--json"])?;
         let token = made.pointer("/admin/token").and_then(Value::as_str);
         home.token = token.context("init printed no token")?.to_owned();
-        home.ask(&["collection", "add", "bench", "--title", "Bench", "--grant", "user:admin=rw", "--json"])?;
+        let admin =
+            made.pointer("/admin/user").and_then(Value::as_str).context("init named no administrator")?;
+        let grant = format!("user:{admin}=rw");
+        home.ask(&["collection", "add", "bench", "--title", "Bench", "--grant", &grant, "--json"])?;
         Ok(home)
     }
 
