@@ -33,6 +33,11 @@ pub(crate) fn resident_bytes(pid: u32) -> Result<u64> {
     memory(pid, "VmRSS")
 }
 
+/// Memory of a process that is no file's, in bytes.
+pub(crate) fn anonymous_bytes(pid: u32) -> Result<u64> {
+    memory(pid, "RssAnon")
+}
+
 /// The most a process ever had resident, in bytes.
 pub(crate) fn resident_peak_bytes(pid: u32) -> Result<u64> {
     memory(pid, "VmHWM")

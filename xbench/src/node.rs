@@ -1,10 +1,14 @@
 //! The node from outside: TAXII over HTTP, start-up and memory.
 
+use std::time::Instant;
+
 use anyhow::Result;
 
+use crate::http::{Connection, Request, closed_loop};
 use crate::limits::Limits;
 use crate::load::{self, Load};
 use crate::report::{Figure, Target, number};
+use crate::server::Server;
 use crate::{Plan, machine, taxii};
 
 /// Times each bulk operation is measured; the median counts.
@@ -83,6 +87,7 @@ pub(crate) fn large(plan: &Plan) -> Result<Vec<Figure>> {
     let home = crate::fresh(plan)?;
     let (server, _) = home.serve()?;
     let idle = machine::resident_bytes(server.pid())?;
+    let anonymous_idle = machine::anonymous_bytes(server.pid())?;
     let (mut residents, mut rates) = (Vec::new(), Vec::new());
     for start in (0..plan.large).step_by(STEP) {
         let objects: Vec<String> = (start..(start + STEP).min(plan.large)).map(load::indicator).collect();
@@ -90,6 +95,8 @@ pub(crate) fn large(plan: &Plan) -> Result<Vec<Figure>> {
         residents.push(machine::resident_bytes(server.pid())?);
     }
     let peak = machine::resident_peak_bytes(server.pid())?;
+    let anonymous = machine::anonymous_bytes(server.pid())?;
+    let mut figures = look_up(plan, &server)?;
     drop(server);
     let mut starts = Vec::new();
     for _ in 0..ROUNDS {
@@ -102,11 +109,14 @@ pub(crate) fn large(plan: &Plan) -> Result<Vec<Figure>> {
     let last = residents.last().copied().unwrap_or_default();
     let (first_rate, last_rate) =
         (rates.first().copied().unwrap_or(0.0), rates.last().copied().unwrap_or(0.0));
-    Ok(vec![
+    let grown = anonymous.saturating_sub(anonymous_idle) as f64 / plan.large as f64;
+    figures.extend([
         Figure::new("resident memory after 100,000 objects", mb(first), "MB", Target::AtMost(150.0))
             .detail(format!("idle {} MB", number(mb(idle)))),
         Figure::new(format!("resident memory after {count} objects"), mb(last), "MB", Target::None)
             .detail(format!("at most {} MB while ingesting", number(mb(peak)))),
+        Figure::new("memory of the process an indicator", grown, "bytes", Target::AtMost(100.0))
+            .detail(format!("anonymous memory after {count} objects, less that of an empty node")),
         Figure::new(format!("ingest of the last 100,000 of {count}"), last_rate, "objects/s", Target::None)
             .detail(format!("the first 100,000: {}/s", number(first_rate))),
         Figure::new(format!("cold start with {count} objects"), starts[ROUNDS / 2], "s", Target::AtMost(1.0)),
@@ -117,7 +127,42 @@ pub(crate) fn large(plan: &Plan) -> Result<Vec<Figure>> {
             Target::None,
         )
         .detail(format!("an object is {} bytes", load::indicator(1).len())),
-    ])
+    ]);
+    Ok(figures)
+}
+
+/// Look-up over HTTP against the large store: as many values as indicators in batches, and single ones.
+fn look_up(plan: &Plan, server: &Server) -> Result<Vec<Figure>> {
+    let headers = format!("Content-Type: application/json\r\n{}", server.authorization);
+    let request = |values: &[String]| {
+        let body = format!("{{\"values\":[\"{}\"]}}", values.join("\",\""));
+        Request::post("/api/v1/lookup", &headers, body.as_bytes())
+    };
+    let count = number(plan.large as f64);
+    let mut figures = Vec::new();
+    for (known_in, words) in [(100, "1% known"), (2, "half known")] {
+        // numbers beyond the large store are addresses that no indicator has
+        let number_of = |n: usize| if n.is_multiple_of(known_in) { n } else { plan.large + n };
+        let values: Vec<String> = (0..plan.large).map(|n| load::address(number_of(n))).collect();
+        let requests: Vec<Request> = values.chunks(1000).map(request).collect();
+        let mut connection = Connection::open(server.address)?;
+        let start = Instant::now();
+        for request in &requests {
+            connection.ask(request)?.must_be(200)?;
+        }
+        let rate = values.len() as f64 / start.elapsed().as_secs_f64();
+        let name = format!("look-up over HTTP, {count} values by 1000, {count} indicators, {words}");
+        figures.push(Figure::new(name, rate, "values/s", Target::AtLeast(500_000.0)));
+    }
+    let singles: Vec<Request> =
+        (0..1000).map(|n| request(&[load::address(n * 1999 % (2 * plan.large))])).collect();
+    let choose = |n: u64| &singles[usize::try_from(n % 1000).unwrap_or(0)];
+    let done = closed_loop(server.address, 1, plan.duration, 200, choose)?;
+    let p99 = done.p99_us as f64 / 1000.0;
+    let single = Figure::new("single look-up over HTTP, p99", p99, "ms", Target::AtMost(1.0));
+    let words = format!("p50 {} ms, {}/s on one connection", ms(done.p50_us), number(done.rate()));
+    figures.push(single.detail(words));
+    Ok(figures)
 }
 
 fn median<T>(mut values: Vec<T>, by: impl Fn(&T) -> f64) -> T {
