@@ -10,6 +10,8 @@ use index::{
     probe_with,
 };
 
+use stix::pattern::matching::{Observations, Outcome};
+
 use crate::http::percentile;
 use crate::limits::Limits;
 use crate::load::{self, Load};
@@ -55,6 +57,77 @@ pub(crate) fn validation(load: &Load, limits: &Limits, duration: Duration) -> Re
         figure.limit = Some((limits.split_objects, "serde_json raw split"));
     }
     Ok(figures)
+}
+
+/// Shapes of patterns as feeds have them; `@` becomes a number.
+const SHAPES: &[&str] = &[
+    "[ipv4-addr:value = '198.51.100.@']",
+    "[ipv4-addr:value ISSUBSET '203.0.@.0/24']",
+    "[domain-name:value = 'host@.example']",
+    "[url:value = 'https://host@.example/a/b?c=d']",
+    "[file:hashes.'SHA-256' = '9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f0@']",
+    "[file:name LIKE 'invoice-@%.exe' AND file:size > 1@]",
+    "[file:name = 'a@.dll' OR file:name = 'b@.dll' OR file:name IN ('c@.dll', 'd@.dll')]",
+    "[network-traffic:dst_ref.value = '192.0.2.@' AND network-traffic:dst_port = 4@]",
+    "[process:command_line MATCHES 'powershell.*-enc [A-Za-z0-9+/=]{@,}']",
+    "[domain-name:value = 'a@.example'] AND [ipv4-addr:value = '198.51.100.@'] WITHIN 600 SECONDS",
+];
+
+/// Reading patterns, and matching prepared ones over observations.
+pub(crate) fn patterns(duration: Duration) -> Result<Vec<Figure>> {
+    eprintln!("measuring patterns");
+    let number_of = |n: usize| (10 + n / SHAPES.len() % 90).to_string();
+    let texts: Vec<String> =
+        (0..1000).map(|n| SHAPES[n % SHAPES.len()].replace('@', &number_of(n))).collect();
+    let checked = per_second(duration, || {
+        for text in &texts {
+            stix::pattern::check(text).with_context(|| format!("{text} is refused"))?;
+        }
+        Ok(texts.len())
+    })?;
+    let mut prepared = Vec::new();
+    for text in &texts {
+        prepared.push(stix::pattern::parse(text)?.prepare());
+    }
+    let bundles: Vec<String> = (0..100).map(observation).collect();
+    let trees =
+        bundles.iter().map(|bundle| stix::Json::parse(bundle.as_bytes())).collect::<Result<Vec<_>, _>>()?;
+    let observed: Vec<Observations<'_>> = trees.iter().map(Observations::from_bundle).collect();
+    let mut matched = 0_usize;
+    let pairs = per_second(duration, || {
+        for pattern in &prepared {
+            for over in &observed {
+                matched += usize::from(matches!(black_box(pattern.run(over)), Outcome::Matched(_)));
+            }
+        }
+        Ok(prepared.len() * observed.len())
+    })?;
+    if matched == 0 {
+        bail!("no pattern matched any observation: the figure says nothing");
+    }
+    Ok(vec![
+        Figure::new("pattern check, one core", checked, "patterns/s", Target::AtLeast(300_000.0))
+            .detail("1,000 patterns of ten shapes"),
+        Figure::new("pattern matching, one core", pairs, "pairs/s", Target::AtLeast(1_000_000.0))
+            .detail("the same 1,000, prepared, over 100 observations of four objects"),
+    ])
+}
+
+/// The `n`-th observation: a file, an address, a domain and traffic between two addresses.
+fn observation(n: usize) -> String {
+    let time = format!("2024-03-01T00:{:02}:{:02}Z", n / 60 % 60, n % 60);
+    format!(
+        r#"{{"type":"bundle","id":"bundle--5d0092c5-5f74-4287-9642-33f4c354e56d","objects":[
+        {{"type":"file","id":"file--5a27d487-c542-5f97-a131-a8866b477b46","name":"invoice-{n}-2024.exe","size":{n}00}},
+        {{"type":"ipv4-addr","id":"ipv4-addr--ff26c055-6336-5bc5-b98d-13d6226742dd","value":"198.51.100.{n}"}},
+        {{"type":"domain-name","id":"domain-name--3c10e93f-798e-5a26-a0c1-08156efab7f5","value":"host{n}.example"}},
+        {{"type":"network-traffic","id":"network-traffic--2568d22a-8998-58eb-99ec-3c8ca74f527d","protocols":["tcp"],
+          "dst_ref":"ipv4-addr--ff26c055-6336-5bc5-b98d-13d6226742dd","dst_port":4{n}}},
+        {{"type":"observed-data","id":"observed-data--b67d30ff-02ac-498a-92f9-32f845f448cf","first_observed":"{time}",
+          "last_observed":"{time}","number_observed":1,"object_refs":["file--5a27d487-c542-5f97-a131-a8866b477b46",
+          "ipv4-addr--ff26c055-6336-5bc5-b98d-13d6226742dd","domain-name--3c10e93f-798e-5a26-a0c1-08156efab7f5",
+          "network-traffic--2568d22a-8998-58eb-99ec-3c8ca74f527d"]}}]}}"#
+    )
 }
 
 /// The look-up table: memory an indicator, values a second in batches, and single look-ups.

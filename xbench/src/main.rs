@@ -80,6 +80,7 @@ fn figures(plan: &Plan, attack: &load::Load, limits: &limits::Limits) -> Result<
     }
     if plan.wants("library") {
         figures.extend(library::validation(attack, limits, plan.duration)?);
+        figures.extend(library::patterns(plan.duration)?);
         figures.extend(library::look_up(plan.large, plan.duration)?);
     }
     if plan.wants("large") {
