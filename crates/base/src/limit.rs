@@ -62,3 +62,13 @@ pub const TARGET_BYTES_MAX: usize = 32 * 1024;
 pub const PAGES_PER_USER_MAX: usize = 8;
 /// Longest memory of a long job, in bytes.
 pub const JOB_STATE_BYTES_MAX: usize = 16 * 1024;
+/// Terms one object is found by; further ones are not indexed.
+pub const TERMS_PER_OBJECT_MAX: usize = 100_000;
+/// Full text kept of one object, in bytes of cut words (256 KiB); the rest is not searched.
+pub const OBJECT_WORDS_BYTES_MAX: usize = 256 * 1024;
+/// Longest word of full text, in bytes; longer ones are found by their beginning.
+pub const WORD_BYTES_MAX: usize = 128;
+/// Words of one full-text question; further ones are left out.
+pub const QUERY_WORDS_MAX: usize = 64;
+/// Longest label of an object, in characters.
+pub const LABEL_CHARS_MAX: usize = 200;

@@ -1,0 +1,336 @@
+//! Cutting text into words for full-text search: the one way, for what is stored and for what is asked.
+//!
+//! # Shape
+//! Words are separated by one space and hold ASCII letters in lower case, digits, `_`, and letters beyond ASCII; so a store's
+//! tokenizer must split at ASCII punctuation other than `_` and at nothing else (FTS5: `ascii` with `tokenchars '_'`).
+//! * Letters are folded as names are (NFKC, lower case, `ё` = `е`); soft hyphens and zero-width marks vanish.
+//! * Chinese, Japanese and Korean runs become overlapping pairs of letters; stored text has each single letter besides, so that a
+//!   question of one letter is a word like any other.
+//! * Words joined by `-`, `.` or `_`, with a digit anywhere (`T1059.001`, `CVE-2024-1234`, `198.51.100.7`), are stored one by
+//!   one and joined by `_` from each of them to the last: `cve 2024 1234 cve_2024_1234 2024_1234`. Asked for, such a chain is
+//!   its joined form alone; with the last word left open `T1059` still finds `T1059.001`. At most 8 words make a chain.
+//!
+//! Bounded: words by [`WORD_BYTES_MAX`], an object's text by [`OBJECT_WORDS_BYTES_MAX`], a question by [`QUERY_WORDS_MAX`].
+
+use base::limit::{OBJECT_WORDS_BYTES_MAX, QUERY_WORDS_MAX, WORD_BYTES_MAX};
+use unicode_normalization::char::is_combining_mark;
+
+use crate::fold::folded;
+
+/// Longest chain of joined words.
+const CHAIN_WORDS_MAX: usize = 8;
+
+/// A text's words as stored for searching.
+///
+/// # Limits
+/// At most [`OBJECT_WORDS_BYTES_MAX`] bytes; time linear in the text.
+#[must_use]
+pub fn words(text: &str) -> String {
+    let mut cutter = Cutter::default();
+    cutter.add(text);
+    cutter.into_words()
+}
+
+/// A question's words: a text that holds all of them is an answer.
+///
+/// # Limits
+/// At most [`QUERY_WORDS_MAX`] words.
+#[must_use]
+pub fn query_words(text: &str) -> Vec<String> {
+    let mut found: Vec<String> = Vec::new();
+    let mut folded = String::new();
+    fold_words(&mut folded, text);
+    each_piece(&folded, |piece| {
+        match piece {
+            Piece::Chain(chain) if chain.has_digit => found.push(chain.joined_from(0)),
+            Piece::Chain(chain) => found.extend(chain.words().map(str::to_owned)),
+            Piece::Letters(run) if pairs(run).next().is_none() => found.push(run.to_owned()),
+            Piece::Letters(run) => found.extend(pairs(run).map(str::to_owned)),
+        }
+        found.len() < QUERY_WORDS_MAX
+    });
+    found.truncate(QUERY_WORDS_MAX);
+    found
+}
+
+/// Cuts many texts into one list of words.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Cutter {
+    words: String,
+    folded: String,
+}
+
+impl Cutter {
+    pub(crate) fn add(&mut self, text: &str) {
+        if self.words.len() >= OBJECT_WORDS_BYTES_MAX {
+            return;
+        }
+        self.folded.clear();
+        fold_words(&mut self.folded, text);
+        let words = &mut self.words;
+        each_piece(&self.folded, |piece| {
+            store(words, &piece);
+            words.len() < OBJECT_WORDS_BYTES_MAX
+        });
+    }
+
+    pub(crate) fn into_words(mut self) -> String {
+        if self.words.len() > OBJECT_WORDS_BYTES_MAX {
+            let end = self.words.get(..OBJECT_WORDS_BYTES_MAX).map_or_else(
+                || self.words.floor_char_boundary(OBJECT_WORDS_BYTES_MAX),
+                |kept| kept.rfind(' ').unwrap_or(kept.len()),
+            );
+            self.words.truncate(end);
+        }
+        self.words.truncate(self.words.trim_end_matches(' ').len());
+        self.words
+    }
+}
+
+fn store(out: &mut String, piece: &Piece<'_>) {
+    let mut put = |word: &str| {
+        out.push_str(word);
+        out.push(' ');
+    };
+    match piece {
+        Piece::Chain(chain) => {
+            chain.words().for_each(&mut put);
+            if chain.has_digit {
+                for first in 0..chain.length.saturating_sub(1) {
+                    put(&chain.joined_from(first));
+                }
+            }
+        }
+        Piece::Letters(run) => {
+            pairs(run).for_each(&mut put);
+            let mut buffer = [0; 4];
+            run.chars().for_each(|letter| put(letter.encode_utf8(&mut buffer)));
+        }
+    }
+}
+
+enum Piece<'a> {
+    /// Words joined by single marks; one word alone is a chain too.
+    Chain(Chain<'a>),
+    /// A run of a script that is written without spaces.
+    Letters(&'a str),
+}
+
+struct Chain<'a> {
+    text: &'a str,
+    length: usize,
+    /// Whether it is one of several words with a digit among them.
+    has_digit: bool,
+}
+
+impl<'a> Chain<'a> {
+    fn words(&self) -> impl Iterator<Item = &'a str> {
+        self.text.split(is_joiner).map(cut)
+    }
+
+    /// The words from the given one on, joined.
+    fn joined_from(&self, first: usize) -> String {
+        let mut joined = String::with_capacity(self.text.len());
+        for (at, word) in self.text.split(is_joiner).skip(first).enumerate() {
+            if at > 0 {
+                joined.push('_');
+            }
+            joined.push_str(word);
+        }
+        joined.truncate(cut(&joined).len());
+        joined
+    }
+}
+
+fn cut(word: &str) -> &str {
+    if word.len() <= WORD_BYTES_MAX {
+        return word;
+    }
+    word.get(..word.floor_char_boundary(WORD_BYTES_MAX)).unwrap_or_default()
+}
+
+/// Overlapping pairs of letters; none for a single one.
+fn pairs(run: &str) -> impl Iterator<Item = &str> {
+    let starts = run.char_indices().map(|(at, _)| at);
+    let ends = run.char_indices().skip(1).map(|(at, letter)| at.saturating_add(letter.len_utf8()));
+    starts.zip(ends).filter_map(|(start, end)| run.get(start..end))
+}
+
+fn fold_words(out: &mut String, text: &str) {
+    if text.is_ascii() {
+        out.push_str(text);
+        out.make_ascii_lowercase();
+        return;
+    }
+    let seen = |letter: &char| !matches!(letter, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{2060}'..='\u{2064}' | '\u{feff}');
+    let hyphen =
+        |letter: char| if matches!(letter, '\u{2010}' | '\u{2011}' | '\u{2212}') { '-' } else { letter };
+    out.extend(folded(text.chars().filter(seen)).map(hyphen));
+}
+
+/// What a letter is for the cutting.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Sort {
+    Word,
+    /// Of a script written without spaces.
+    Dense,
+    Gap,
+}
+
+fn sort_of(letter: char) -> Sort {
+    match letter {
+        'a'..='z' | '0'..='9' | 'A'..='Z' => Sort::Word,
+        '\0'..='\x7f' => Sort::Gap,
+        '\u{3005}'
+        | '\u{3007}'
+        | '\u{3040}'..='\u{30ff}'
+        | '\u{31f0}'..='\u{31ff}'
+        | '\u{3400}'..='\u{4dbf}' => Sort::Dense,
+        '\u{4e00}'..='\u{9fff}' | '\u{ac00}'..='\u{d7af}' | '\u{f900}'..='\u{faff}' => Sort::Dense,
+        '\u{20000}'..='\u{3ffff}' => Sort::Dense,
+        other if other.is_alphanumeric() || is_combining_mark(other) => Sort::Word,
+        _ => Sort::Gap,
+    }
+}
+
+const fn is_joiner(letter: char) -> bool {
+    matches!(letter, '-' | '.' | '_')
+}
+
+/// Finds the pieces of a folded text in order, until `each` has had enough.
+fn each_piece<'a>(text: &'a str, mut each: impl FnMut(Piece<'a>) -> bool) {
+    let mut rest = text;
+    loop {
+        let Some((at, first)) = rest.char_indices().find(|(_, letter)| sort_of(*letter) != Sort::Gap) else {
+            return;
+        };
+        let from = rest.get(at..).unwrap_or_default();
+        let (piece, length) = if sort_of(first) == Sort::Dense {
+            let length = from.find(|letter| sort_of(letter) != Sort::Dense).unwrap_or(from.len());
+            (Piece::Letters(from.get(..length).unwrap_or_default()), length)
+        } else {
+            let chain = chain_at(from);
+            let length = chain.text.len();
+            (Piece::Chain(chain), length)
+        };
+        if !each(piece) {
+            return;
+        }
+        rest = from.get(length..).unwrap_or_default();
+    }
+}
+
+/// The chain that a text begins with.
+fn chain_at(text: &str) -> Chain<'_> {
+    let (mut length, mut end, mut digit) = (0_usize, 0_usize, false);
+    loop {
+        let rest = text.get(end..).unwrap_or_default();
+        let skipped = usize::from(length > 0);
+        let word = rest.get(skipped..).unwrap_or_default();
+        let bytes = word.bytes().take_while(u8::is_ascii_alphanumeric).count();
+        let bytes = match word.as_bytes().get(bytes) {
+            Some(0x80..) => word.find(|letter| sort_of(letter) != Sort::Word).unwrap_or(word.len()),
+            _ => bytes,
+        };
+        if bytes == 0 {
+            break;
+        }
+        let word = word.get(..bytes).unwrap_or_default();
+        digit |= word.bytes().any(|byte| byte.is_ascii_digit());
+        end = end.saturating_add(skipped).saturating_add(bytes);
+        length = length.saturating_add(1);
+        if length == CHAIN_WORDS_MAX || !text.get(end..).unwrap_or_default().starts_with(['-', '.', '_']) {
+            break;
+        }
+    }
+    Chain { text: text.get(..end).unwrap_or_default(), length, has_digit: digit && length > 1 }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn words_are_cut_and_folded() {
+        for (text, cut) in [
+            ("Cobalt Strike, used by APT28!", "cobalt strike used by apt28"),
+            ("spear-phishing", "spear phishing"),
+            ("T1059.001", "t1059 001 t1059_001"),
+            ("CVE-2024-1234.", "cve 2024 1234 cve_2024_1234 2024_1234"),
+            ("CVE\u{2011}2024\u{2010}1234", "cve 2024 1234 cve_2024_1234 2024_1234"),
+            ("198.51.100.7", "198 51 100 7 198_51_100_7 51_100_7 100_7"),
+            ("don't --flag a-- -b", "don t flag a b"),
+            ("Ёлка ЕЛКА", "елка елка"),
+            ("恶意软件", "恶意 意软 软件 恶 意 软 件"),
+            ("中", "中"),
+            ("Emotet恶意abc", "emotet 恶意 恶 意 abc"),
+            ("ran\u{ad}som\u{200b}ware", "ransomware"),
+            ("ＡＰＴ２８", "apt28"),
+            ("हिन्दी", "हिन्दी"),
+            ("", ""),
+            ("...", ""),
+            ("a.b.c.d.e.f.g.h.i1", "a b c d e f g h i1"),
+        ] {
+            assert_eq!(words(text), cut, "{text}");
+        }
+    }
+
+    #[test]
+    fn questions_are_cut_to_what_must_occur() {
+        for (text, cut) in [
+            ("Cobalt-Strike beacon", vec!["cobalt", "strike", "beacon"]),
+            ("t1059.001", vec!["t1059_001"]),
+            ("CVE-2024-1234 T1059", vec!["cve_2024_1234", "t1059"]),
+            ("恶意软件", vec!["恶意", "意软", "软件"]),
+            ("中", vec!["中"]),
+            ("\"OR\" * NEAR(", vec!["or", "near"]),
+            (" ", vec![]),
+        ] {
+            assert_eq!(query_words(text), cut, "{text}");
+        }
+        assert_eq!(query_words(&"a ".repeat(QUERY_WORDS_MAX + 1)).len(), QUERY_WORDS_MAX);
+    }
+
+    #[test]
+    fn long_words_and_texts_are_cut_alike() {
+        let long = "é".repeat(WORD_BYTES_MAX);
+        assert_eq!(words(&long).len(), WORD_BYTES_MAX);
+        assert_eq!(query_words(&long), [words(&long)]);
+        for piece in ["word ", "中", "a1.", "é", "-", "abc", "1_"] {
+            let text = words(&piece.repeat(OBJECT_WORDS_BYTES_MAX));
+            assert!(text.len() <= OBJECT_WORDS_BYTES_MAX, "{piece}");
+            assert!(text.split(' ').all(|word| word.len() <= WORD_BYTES_MAX), "{piece}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn every_text_is_found_by_itself(text in "[a-zA-Z0-9 ._-]{0,40}|[а-яёА-ЯЁ中国恶意a1 .-]{0,30}|\\PC{0,30}") {
+            let stored = words(&text);
+            let stored: Vec<&str> = stored.split(' ').collect();
+            for word in query_words(&text) {
+                prop_assert!(stored.contains(&word.as_str()), "{} in {:?}", word, stored);
+            }
+        }
+
+        #[test]
+        fn words_hold_nothing_that_splits_them(text in any::<String>()) {
+            for word in words(&text).split(' ') {
+                prop_assert!(word.chars().all(|letter| !letter.is_ascii() || letter == '_' || letter.is_ascii_alphanumeric()));
+                prop_assert!(!word.contains(char::is_whitespace));
+            }
+        }
+
+        #[test]
+        fn a_part_of_a_chain_from_any_word_on_is_found(parts in prop::collection::vec("[a-z0-9]{1,4}", 2..8), from in 0..6_usize) {
+            let from = from.min(parts.len() - 1);
+            let stored = words(&parts.join("."));
+            let stored: Vec<&str> = stored.split(' ').collect();
+            for word in query_words(&parts[from..].join("-")) {
+                prop_assert!(stored.contains(&word.as_str()), "{} in {:?}", word, stored);
+            }
+        }
+    }
+}
