@@ -6,9 +6,28 @@ use stix::json::Members;
 
 /// Properties that name an object, the best first.
 const NAMING: [&str; 22] = [
-    "name", "value", "pattern", "key", "command_line", "path", "subject", "abstract", "content", "explanation", "opinion",
-    "relationship_type", "display_name", "account_login", "user_id", "serial_number", "attribute", "result_name", "product",
-    "url", "message_id", "mime_type",
+    "name",
+    "value",
+    "pattern",
+    "key",
+    "command_line",
+    "path",
+    "subject",
+    "abstract",
+    "content",
+    "explanation",
+    "opinion",
+    "relationship_type",
+    "display_name",
+    "account_login",
+    "user_id",
+    "serial_number",
+    "attribute",
+    "result_name",
+    "product",
+    "url",
+    "message_id",
+    "mime_type",
 ];
 
 /// The first property that names the object, else what its kind has instead, else its type. One line, at most
@@ -38,7 +57,10 @@ fn instead(type_name: &str, members: &Members<'_>) -> Option<String> {
     };
     let place = || {
         let text = |key: &str| members.get(key).and_then(Json::as_str);
-        text("city").or_else(|| text("administrative_area")).or_else(|| text("country")).or_else(|| text("region"))
+        text("city")
+            .or_else(|| text("administrative_area"))
+            .or_else(|| text("country"))
+            .or_else(|| text("region"))
     };
     words("protocols")
         .or_else(|| words("labels"))
@@ -70,8 +92,9 @@ fn line(text: &str) -> Option<String> {
 }
 
 /// Controls, and marks that turn the direction of writing: a label must not rearrange the page it stands on.
-const fn is_unseen(letter: char) -> bool {
-    letter.is_control() || matches!(letter, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+fn is_unseen(letter: char) -> bool {
+    letter.is_control()
+        || matches!(letter, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 #[cfg(test)]

@@ -136,8 +136,18 @@ struct Gathered {
 
 /// Properties whose strings say nothing to a reader.
 const UNREAD: [&str; 12] = [
-    "id", "type", "spec_version", "pattern_type", "pattern_version", "definition_type", "selectors", "payload_bin",
-    "kill_chain_name", "lang", "content_type", "encryption_algorithm",
+    "id",
+    "type",
+    "spec_version",
+    "pattern_type",
+    "pattern_version",
+    "definition_type",
+    "selectors",
+    "payload_bin",
+    "kill_chain_name",
+    "lang",
+    "content_type",
+    "encryption_algorithm",
 ];
 
 impl Gathered {
@@ -152,7 +162,9 @@ impl Gathered {
         for (key, value) in members.iter() {
             match (key, value) {
                 ("external_references", Json::List(items)) => items.iter().for_each(|item| self.source(item)),
-                ("granular_markings", Json::List(items)) => items.iter().for_each(|item| self.part_marking(item)),
+                ("granular_markings", Json::List(items)) => {
+                    items.iter().for_each(|item| self.part_marking(item))
+                }
                 ("objects", Json::Object(objects)) if type_name == "observed-data" => {
                     for (_, object) in objects.iter() {
                         self.inner(object);
@@ -167,7 +179,8 @@ impl Gathered {
     }
 
     fn inner(&mut self, object: &Json<'_>) {
-        if let (Some(members), Some(type_name)) = (object.as_object(), object.get("type").and_then(Json::as_str))
+        if let (Some(members), Some(type_name)) =
+            (object.as_object(), object.get("type").and_then(Json::as_str))
             && type_name != "observed-data"
         {
             self.object(type_name, members);

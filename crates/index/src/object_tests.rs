@@ -27,7 +27,10 @@ fn terms(indexed: &Indexed) -> Vec<String> {
 
 fn indicator(pattern: &str) -> Indexed {
     let pattern = stix::json::Json::String(pattern.into());
-    indexed("indicator", &format!(r#""pattern_type":"stix","valid_from":"2024-01-01T00:00:00Z","pattern":{pattern}"#))
+    indexed(
+        "indicator",
+        &format!(r#""pattern_type":"stix","valid_from":"2024-01-01T00:00:00Z","pattern":{pattern}"#),
+    )
 }
 
 #[test]
@@ -40,18 +43,39 @@ fn observables_are_found_by_their_values() {
         ("url", r#""value":"HTTP://evil.example""#, vec!["url http://evil.example/"]),
         ("email-addr", r#""value":"Joe@Evil.Example","display_name":"Joe""#, vec!["email joe@evil.example"]),
         ("mac-addr", r#""value":"aa:bb:cc:dd:ee:ff""#, vec!["other aa:bb:cc:dd:ee:ff"]),
-        ("autonomous-system", r#""number":64496,"name":"Evil Net""#, vec!["name evil net", "reference AS64496"]),
+        (
+            "autonomous-system",
+            r#""number":64496,"name":"Evil Net""#,
+            vec!["name evil net", "reference AS64496"],
+        ),
         ("mutex", r#""name":"Global\\X""#, vec!["other global\\x"]),
         ("windows-registry-key", r#""key":"HKLM\\X""#, vec!["other hkey_local_machine\\x"]),
         ("process", r#""command_line":"cmd /c  x""#, vec!["other cmd /c x"]),
-        ("user-account", r#""user_id":"1001","account_login":"Joe","display_name":"Joe Doe""#, vec!["other 1001", "other joe"]),
+        (
+            "user-account",
+            r#""user_id":"1001","account_login":"Joe","display_name":"Joe Doe""#,
+            vec!["other 1001", "other joe"],
+        ),
         (
             "file",
             r#""name":"update.com","hashes":{"MD5":"D41D8CD98F00B204E9800998ECF8427E","SSDEEP":"3:AbC:dE"},"extensions":{"windows-pebinary-ext":{"pe_type":"exe","sections":[{"name":".text","hashes":{"SHA-1":"da39a3ee5e6b4b0d3255bfef95601890afd80709"}}]}}"#,
-            vec!["hash d41d8cd98f00b204e9800998ecf8427e", "hash da39a3ee5e6b4b0d3255bfef95601890afd80709", "other 3:abc:de", "other update.com"],
+            vec![
+                "hash d41d8cd98f00b204e9800998ecf8427e",
+                "hash da39a3ee5e6b4b0d3255bfef95601890afd80709",
+                "other 3:abc:de",
+                "other update.com",
+            ],
         ),
-        ("artifact", r#""url":"http://evil.example/x","hashes":{"MD5":"d41d8cd98f00b204e9800998ecf8427e"}"#, vec!["hash d41d8cd98f00b204e9800998ecf8427e", "url http://evil.example/x"]),
-        ("x509-certificate", r#""serial_number":"36:f7","hashes":{"MD5":"d41d8cd98f00b204e9800998ecf8427e"}"#, vec!["hash d41d8cd98f00b204e9800998ecf8427e", "other 36:f7"]),
+        (
+            "artifact",
+            r#""url":"http://evil.example/x","hashes":{"MD5":"d41d8cd98f00b204e9800998ecf8427e"}"#,
+            vec!["url http://evil.example/x", "hash d41d8cd98f00b204e9800998ecf8427e"],
+        ),
+        (
+            "x509-certificate",
+            r#""serial_number":"36:f7","hashes":{"MD5":"d41d8cd98f00b204e9800998ecf8427e"}"#,
+            vec!["hash d41d8cd98f00b204e9800998ecf8427e", "other 36:f7"],
+        ),
     ] {
         assert_eq!(terms(&observed(type_name, rest)), expected, "{type_name} {rest}");
     }
@@ -62,12 +86,24 @@ fn patterns_are_found_by_the_values_they_name() {
     for (pattern, expected) in [
         ("[ipv4-addr:value = '198.51.100.7']", vec!["address 198.51.100.7"]),
         ("[ipv4-addr:value ISSUBSET '198.51.100.0/24']", vec!["range 198.51.100.0/24"]),
-        ("[domain-name:value IN ('a.example', 'B.example')] FOLLOWEDBY [url:value = 'http://c.example']", vec!["domain a.example", "domain b.example", "url http://c.example/"]),
-        ("[file:hashes.'SHA-1' = 'DA39A3EE5E6B4B0D3255BFEF95601890AFD80709' OR file:hashes.MD5 = 'd41d8cd98f00b204e9800998ecf8427e']", vec!["hash d41d8cd98f00b204e9800998ecf8427e", "hash da39a3ee5e6b4b0d3255bfef95601890afd80709"]),
-        ("[network-traffic:dst_ref.value = '198.51.100.7' AND network-traffic:dst_port = 443]", vec!["address 198.51.100.7"]),
+        (
+            "[domain-name:value IN ('a.example', 'B.example')] FOLLOWEDBY [url:value = 'http://c.example']",
+            vec!["domain a.example", "domain b.example", "url http://c.example/"],
+        ),
+        (
+            "[file:hashes.'SHA-1' = 'DA39A3EE5E6B4B0D3255BFEF95601890AFD80709' OR file:hashes.MD5 = 'd41d8cd98f00b204e9800998ecf8427e']",
+            vec!["hash d41d8cd98f00b204e9800998ecf8427e", "hash da39a3ee5e6b4b0d3255bfef95601890afd80709"],
+        ),
+        (
+            "[network-traffic:dst_ref.value = '198.51.100.7' AND network-traffic:dst_port = 443]",
+            vec!["address 198.51.100.7"],
+        ),
         ("[email-message:from_ref.value = 'Joe@evil.example']", vec!["email joe@evil.example"]),
         ("[domain-name:resolves_to_refs[*].value = '198.51.100.7']", vec!["address 198.51.100.7"]),
-        ("[mutex:name = 'X' AND file:name = 'a.exe' AND windows-registry-key:key = 'HKLM\\\\x']", vec!["other a.exe", "other hkey_local_machine\\x", "other x"]),
+        (
+            "[mutex:name = 'X' OR file:name = 'a.exe' OR windows-registry-key:key = 'HKLM\\\\x']",
+            vec!["other a.exe", "other hkey_local_machine\\x", "other x"],
+        ),
         ("[autonomous-system:number = 64496]", vec!["reference AS64496"]),
         ("[ipv4-addr:value NOT = '198.51.100.7']", vec![]),
         ("[ipv4-addr:value != '198.51.100.7']", vec![]),
@@ -109,7 +145,8 @@ fn domain_objects_are_found_by_names_aliases_and_references() {
 
 #[test]
 fn persons_are_text_only() {
-    let person = indexed("identity", r#""name":"Ann Other","identity_class":"individual","x_aliases":["Annie"]"#);
+    let person =
+        indexed("identity", r#""name":"Ann Other","identity_class":"individual","x_aliases":["Annie"]"#);
     assert_eq!(terms(&person), [] as [String; 0]);
     assert_eq!(person.words, "ann other individual annie");
     let body = indexed("identity", r#""name":"Evil Corp","identity_class":"organization""#);
@@ -132,23 +169,43 @@ fn references_are_edges_and_relationships_are_one_of_their_own() {
         let shown = |edge: &Reference| format!("{} {:?} {}", edge.name, edge.source, edge.target);
         indexed.references.iter().map(shown).collect()
     };
-    let tool = indexed("tool", &format!(r#""name":"t","created_by_ref":"identity--{UUID}","object_marking_refs":["marking-definition--{UUID}"]"#));
-    assert_eq!(edge(&tool), [format!("created_by_ref None identity--{UUID}"), format!("object_marking_refs None marking-definition--{UUID}")]);
+    let tool = indexed(
+        "tool",
+        &format!(
+            r#""name":"t","created_by_ref":"identity--{UUID}","object_marking_refs":["marking-definition--{UUID}"]"#
+        ),
+    );
+    assert_eq!(
+        edge(&tool),
+        [
+            format!("created_by_ref None identity--{UUID}"),
+            format!("object_marking_refs None marking-definition--{UUID}")
+        ]
+    );
     let uses = indexed(
         "relationship",
-        &format!(r#""relationship_type":"uses","source_ref":"malware--{UUID}","target_ref":"tool--{UUID}","created_by_ref":"identity--{UUID}""#),
+        &format!(
+            r#""relationship_type":"uses","source_ref":"malware--{UUID}","target_ref":"tool--{UUID}","created_by_ref":"identity--{UUID}""#
+        ),
     );
     assert_eq!(
         edge(&uses),
-        [format!("created_by_ref None identity--{UUID}"), format!("uses Some(\"malware--{UUID}\") tool--{UUID}")]
+        [
+            format!("created_by_ref None identity--{UUID}"),
+            format!("uses Some(\"malware--{UUID}\") tool--{UUID}")
+        ]
     );
     assert_eq!((uses.label.as_str(), uses.words.as_str()), ("uses", "uses"));
 }
 
 #[test]
 fn sightings_confidence_expiry_and_markings_are_told() {
-    let seen = indexed("sighting", &format!(r#""sighting_of_ref":"indicator--{UUID}","count":3,"last_seen":"2024-01-01T00:00:01Z""#));
-    let expected = Seen { of: format!("indicator--{UUID}"), count: 3, last_seen: Some(Micros(1_704_067_201_000_000)) };
+    let seen = indexed(
+        "sighting",
+        &format!(r#""sighting_of_ref":"indicator--{UUID}","count":3,"last_seen":"2024-01-01T00:00:01Z""#),
+    );
+    let expected =
+        Seen { of: format!("indicator--{UUID}"), count: 3, last_seen: Some(Micros(1_704_067_201_000_000)) };
     assert_eq!(seen.seen, Some(expected));
     let unsaid = indexed("sighting", &format!(r#""sighting_of_ref":"indicator--{UUID}""#));
     assert_eq!(unsaid.seen.map(|seen| (seen.count, seen.last_seen)), Some((1, None)));
@@ -162,7 +219,9 @@ fn sightings_confidence_expiry_and_markings_are_told() {
     assert_eq!(marked.tlp, Some(TlpLevel::Green));
     let partly = indexed(
         "tool",
-        &format!(r#""name":"t","object_marking_refs":["{green}"],"granular_markings":[{{"marking_ref":"{red}","selectors":["name"]}}]"#),
+        &format!(
+            r#""name":"t","object_marking_refs":["{green}"],"granular_markings":[{{"marking_ref":"{red}","selectors":["name"]}}]"#
+        ),
     );
     assert_eq!(partly.tlp, Some(TlpLevel::Red));
 }
@@ -176,14 +235,29 @@ fn terms_are_limited() {
 
 #[test]
 fn whatever_an_object_holds_is_found_by_looking_it_up() {
-    let values = ["198.51.100.7", "198.51.100.0/24", "hxxp://evil[.]example/a", "Evil.Example.", "a b", "Ёж.рф", "[x]", "sha1:x", "3:a:b"];
+    let values = [
+        "198.51.100.7",
+        "198.51.100.0/24",
+        "hxxp://evil[.]example/a",
+        "Evil.Example.",
+        "a b",
+        "Ёж.рф",
+        "[x]",
+        "sha1:x",
+        "3:a:b",
+    ];
     for value in values {
         let value_json = stix::json::Json::String(value.into());
         for indexed in [
             observed("url", &format!("\"value\":{value_json}")),
             observed("mutex", &format!("\"name\":{value_json}")),
             indexed("campaign", &format!("\"name\":{value_json}")),
-            indexed("campaign", &format!(r#""name":{value_json},"external_references":[{{"source_name":"x","external_id":{value_json}}}]"#)),
+            indexed(
+                "campaign",
+                &format!(
+                    r#""name":{value_json},"external_references":[{{"source_name":"x","external_id":{value_json}}}]"#
+                ),
+            ),
         ] {
             assert!(!indexed.terms.is_empty(), "{value}");
             for term in &indexed.terms {

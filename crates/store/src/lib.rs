@@ -9,6 +9,7 @@
 mod accounts;
 #[cfg(feature = "conformance")]
 pub mod conformance;
+mod derive;
 mod error;
 mod objects;
 mod query;

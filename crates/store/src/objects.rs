@@ -41,7 +41,8 @@ pub struct Facts {
     pub content_digest: [u8; 32],
     /// Name, or pattern, or value: one line a person recognises the object by.
     pub label: String,
-    /// Findings of the examination as a JSON list, when there are any. An object with findings is never acted on.
+    /// Findings of the examination as a JSON list, when there are any that weigh more than a warning. An object with findings
+    /// is never acted on.
     pub findings: Option<String>,
     /// Effective TLP of the object as a whole: 0 clear, 1 green, 2 amber, 3 amber+strict, 4 red; `None` = unmarked.
     pub tlp: Option<u8>,
