@@ -21,7 +21,7 @@ pub const LIKE_STEPS_MAX: usize = 50_000_000;
 /// Values one comparison may look at on a path with `[*]` before it counts as not true.
 pub const PATH_VALUES_MAX: usize = 1_000_000;
 /// Steps that the search for a binding of a pattern may take before it is given up as undecided.
-pub const MATCH_STEPS_MAX: usize = 50_000_000;
+pub const MATCH_STEPS_MAX: usize = 20_000_000;
 /// FOLLOWEDBY and WITHIN that one binding may have, counting each repetition.
 pub const MATCH_VARIABLES_MAX: usize = 64;
 /// Objects in one page unless the client asks for fewer.

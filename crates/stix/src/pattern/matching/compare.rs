@@ -8,6 +8,7 @@ use std::cmp::Ordering;
 
 use crate::pattern::ast::{Comparison, Literal, Negation, Operator, Step};
 use crate::pattern::matching::address::Network;
+use crate::pattern::matching::declared::Encoding;
 use crate::pattern::matching::like::Like;
 use crate::pattern::matching::nfc;
 use crate::pattern::matching::observation::Scope;
@@ -26,14 +27,6 @@ pub(super) struct Check {
     encoding: Encoding,
     negation: Negation,
     test: Test,
-}
-
-/// How the property writes its value (section 3.1).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Encoding {
-    Plain,
-    Base64,
-    Hex,
 }
 
 #[derive(Debug)]
@@ -80,11 +73,7 @@ impl Check {
     /// Prepares a comparison.
     pub(super) fn new(comparison: &Comparison) -> Self {
         let path = comparison.path();
-        let encoding = match path.property() {
-            name if name.ends_with("_bin") => Encoding::Base64,
-            name if name.ends_with("_hex") => Encoding::Hex,
-            _ => Encoding::Plain,
-        };
+        let encoding = Encoding::of(path);
         Self {
             object_type: path.object_type().into(),
             single: !path.steps().contains(&Step::Any),
@@ -99,7 +88,7 @@ impl Check {
     pub(super) fn plain_equality(&self) -> Option<(&str, &[Step], &str)> {
         match &self.test {
             Test::Equal(Constant::Text { text, .. })
-                if self.negation == Negation::Plain && self.encoding == Encoding::Plain =>
+                if self.negation == Negation::Plain && self.encoding.is_textual() =>
             {
                 Some((&self.object_type, &self.steps, text))
             }
@@ -180,7 +169,7 @@ impl Check {
 
     fn like(&self, value: &Json<'_>, text: &Like, octets: Option<&Like>) -> Verdict {
         let Some(written) = value.as_str() else { return Verdict::NoMatch };
-        if self.encoding == Encoding::Plain {
+        if self.encoding.is_textual() {
             return text.matches_text(&nfc(written));
         }
         match (decoded(written, self.encoding), octets) {
@@ -191,7 +180,7 @@ impl Check {
 
     fn search(&self, value: &Json<'_>, regex: &Regex) -> Verdict {
         let Some(written) = value.as_str() else { return Verdict::NoMatch };
-        if self.encoding == Encoding::Plain {
+        if self.encoding.is_textual() {
             return regex.search(nfc(written).as_bytes());
         }
         decoded(written, self.encoding).map_or(Verdict::NoMatch, |found| regex.search(&found))
@@ -236,7 +225,7 @@ impl Constant {
     fn new(literal: &Literal, encoding: Encoding) -> Self {
         match literal {
             Literal::String(text) => {
-                let octets = if encoding == Encoding::Plain { None } else { from_text(text) };
+                let octets = if encoding.is_octets() { from_text(text) } else { None };
                 Self::Text { text: text.clone(), octets }
             }
             Literal::Integer(number) => Self::Integer(*number),
@@ -253,7 +242,7 @@ impl Set {
         let mut set = Self::default();
         for literal in literals {
             match literal {
-                Literal::String(text) if encoding == Encoding::Plain => set.texts.push(text.clone()),
+                Literal::String(text) if encoding.is_textual() => set.texts.push(text.clone()),
                 other => set.others.push(Constant::new(other, encoding)),
             }
         }
@@ -273,7 +262,7 @@ impl Set {
 /// no order, so that only their equality says anything.
 fn order(value: &Json<'_>, encoding: Encoding, constant: &Constant) -> Option<Ordering> {
     match (value, constant) {
-        (Json::String(written), _) if encoding != Encoding::Plain => {
+        (Json::String(written), _) if encoding.is_octets() => {
             let octets = match constant {
                 Constant::Octets(octets) => octets,
                 Constant::Text { octets, .. } => octets.as_ref()?,
@@ -281,12 +270,13 @@ fn order(value: &Json<'_>, encoding: Encoding, constant: &Constant) -> Option<Or
             };
             decoded(written, encoding).map(|found| found.as_slice().cmp(octets))
         }
+        (Json::String(written), Constant::Timestamp(at)) if encoding != Encoding::Text => {
+            Timestamp::parse(written).ok().map(|found| found.cmp(at))
+        }
+        (Json::String(_), _) if !encoding.is_textual() => None,
         (Json::String(written), Constant::Text { text, .. }) => Some((**written).cmp(text)),
         (Json::String(written), Constant::Octets(octets)) => {
             from_text(written).map(|found| found.cmp(octets))
-        }
-        (Json::String(written), Constant::Timestamp(at)) => {
-            Timestamp::parse(written).ok().map(|found| found.cmp(at))
         }
         (Json::Integer(found), Constant::Integer(number)) => Some(found.cmp(number)),
         (Json::Integer(found), Constant::Float(number)) => order_of_numbers(*found, *number),
@@ -311,7 +301,7 @@ fn order_of_numbers(integer: i64, float: f64) -> Option<Ordering> {
 /// The octets that a text stands for.
 fn decoded(written: &str, encoding: Encoding) -> Option<Vec<u8>> {
     match encoding {
-        Encoding::Plain => None,
+        Encoding::Open | Encoding::Text | Encoding::Timestamp => None,
         Encoding::Base64 => from_base64(written),
         Encoding::Hex => from_hex(written),
     }

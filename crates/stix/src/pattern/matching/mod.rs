@@ -32,6 +32,7 @@
 mod address;
 mod compare;
 mod condition;
+mod declared;
 mod flow;
 mod like;
 mod moment;

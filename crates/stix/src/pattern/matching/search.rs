@@ -194,6 +194,8 @@ impl<'s, 'j> Search<'s, 'j> {
     fn branch<'p>(&mut self, task: Task<'p>, tasks: &[Task<'p>], draft: &Draft) -> Result<Vec<usize>, Fail> {
         let Work::Choices(parts) = task.work else { return Err(Fail) };
         if self.branches >= PATTERN_DEPTH_MAX {
+            // Deeper still there are as many ways again: without an end here the budget would be spent on them.
+            self.steps = 0;
             return Err(self.give_up());
         }
         self.branches = self.branches.saturating_add(1);
