@@ -38,6 +38,8 @@ CREATE TABLE version (
 );
 
 -- A version in a collection. added is unique over the node and rises in commit order.
+-- place orders the versions of an object: the byte-ordered form of its moment; a revocation's begins with '~', which puts
+-- it after every version that it forbids.
 -- is_last and is_first are over the open versions (restricted = 0) of the object in the collection; a restricted
 -- version is for the persons listed in table person and must leave no trace in what others see.
 CREATE TABLE holding (
@@ -46,7 +48,7 @@ CREATE TABLE holding (
   object      INTEGER NOT NULL,
   kind        INTEGER NOT NULL,
   version     INTEGER NOT NULL,
-  version_key TEXT NOT NULL,
+  place       TEXT NOT NULL,
   spec        INTEGER NOT NULL,
   size        INTEGER NOT NULL,
   is_last     INTEGER NOT NULL,
@@ -54,7 +56,7 @@ CREATE TABLE holding (
   restricted  INTEGER NOT NULL,
   PRIMARY KEY (collection, added)
 ) WITHOUT ROWID;
-CREATE INDEX holding_object ON holding (object, version_key, collection);
+CREATE INDEX holding_object ON holding (object, place, collection);
 CREATE INDEX holding_kind ON holding (collection, kind, added);
 
 CREATE TABLE person (

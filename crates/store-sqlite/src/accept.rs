@@ -6,7 +6,8 @@
 use base::Micros;
 use rusqlite::OptionalExtension;
 use stix::Timestamp;
-use store::{Batch, Conflict, Entry, Landed, LandedAs};
+use stix::version::{Verdict, VersionFacts, compare};
+use store::{Batch, Conflict, Entry, Facts, Landed, LandedAs};
 
 use crate::derived::Derived;
 use crate::error::{Done, found};
@@ -54,7 +55,7 @@ struct Arrival<'a> {
 
 /// A version held already, as far as the rules need it.
 struct Held {
-    key: String,
+    place: String,
     added: i64,
     content: [u8; 32],
     revoked: bool,
@@ -91,32 +92,44 @@ impl Place {
         let Some(key) = &facts.modified_key else {
             return self.judge_observable(desk, arrival);
         };
-        if let Some(same) = self.held(desk, arrival.object, Some(key))? {
-            return Ok(if same.content == facts.content_digest {
-                Judged::Known(same.added)
-            } else {
-                refused(
-                    "version-conflict",
-                    "this version is held here with other content: the first one stays",
-                )
-            });
-        }
-        let Some(last) = self.held(desk, arrival.object, None)? else {
+        let same = self.held(desk, arrival.object, Some(key))?;
+        let Some(held) = (if same.is_some() { same } else { self.held(desk, arrival.object, None)? }) else {
             return Ok(Judged::Store(LandedAs::Accepted));
         };
-        if last.created_key != facts.created_key {
-            return Ok(refused("created-changed", "created differs from the version held here"));
-        }
-        if last.creator != arrival.creator {
-            return Ok(refused("creator-changed", "created_by_ref differs from the version held here"));
-        }
-        if *key < last.key {
-            return Ok(Judged::Store(LandedAs::Older));
-        }
-        if last.revoked {
-            return Ok(refused("revoked-already", "the object was revoked by an earlier version held here"));
-        }
-        Ok(Judged::Store(LandedAs::Newer))
+        let creators = [held.creator, arrival.creator].map(|no| no.map(|no| no.to_string()));
+        let current = VersionFacts {
+            modified: held.place.trim_start_matches('~'),
+            created: held.created_key.as_deref().unwrap_or_default(),
+            created_by_ref: creators[0].as_deref(),
+            revoked: held.revoked,
+            content: held.content,
+        };
+        let incoming = VersionFacts {
+            modified: key,
+            created: facts.created_key.as_deref().unwrap_or_default(),
+            created_by_ref: creators[1].as_deref(),
+            revoked: facts.revoked,
+            content: facts.content_digest,
+        };
+        Ok(match compare(&current, &incoming) {
+            Verdict::New => Judged::Store(LandedAs::Accepted),
+            Verdict::Newer => Judged::Store(LandedAs::Newer),
+            Verdict::Older => Judged::Store(LandedAs::Older),
+            Verdict::Same => Judged::Known(held.added),
+            Verdict::Conflict => refused(
+                "version-conflict",
+                "this version is held here with other content: the first one stays",
+            ),
+            Verdict::AfterRevocation => {
+                refused("revoked-already", "the object was revoked by an earlier version held here")
+            }
+            Verdict::CreatorChanged => {
+                refused("creator-changed", "created_by_ref differs from the version held here")
+            }
+            Verdict::CreatedChanged => {
+                refused("created-changed", "created differs from the version held here")
+            }
+        })
     }
 
     /// An observable's version is its `date_added`: the same content is known, other content is a newer version.
@@ -141,18 +154,18 @@ impl Place {
 
     /// The version with `key`, or else the latest one, among those the poster may know of.
     fn held(self, desk: &Desk<'_>, object: i64, key: Option<&str>) -> Done<Option<Held>> {
-        let which = if key.is_some() { "h.version_key = ?4" } else { "?4 IS NULL" };
+        let which = if key.is_some() { "h.place IN (?4, '~' || ?4)" } else { "?4 IS NULL" };
         let mut select = desk.sql().prepare_cached(&format!(
-            "SELECT h.version_key, h.added, v.content_digest, v.revoked, v.created_key, v.creator \
+            "SELECT h.place, h.added, v.content_digest, v.revoked, v.created_key, v.creator \
              FROM holding h JOIN version v ON v.no = h.version \
              WHERE h.object = ?1 AND h.collection = ?2 AND {which} \
              AND (h.restricted = 0 OR EXISTS (SELECT 1 FROM person p \
              WHERE p.account = ?3 AND p.collection = ?2 AND p.added = h.added)) \
-             ORDER BY h.version_key DESC, h.added LIMIT 1"
+             ORDER BY h.place DESC, h.added LIMIT 1"
         ))?;
         let held = select.query_row((object, self.collection, self.poster, key), |row| {
             Ok(Held {
-                key: row.get(0)?,
+                place: row.get(0)?,
                 added: row.get(1)?,
                 content: row.get(2)?,
                 revoked: row.get(3)?,
@@ -166,7 +179,7 @@ impl Place {
     /// The stored version with exactly these bytes, whichever collection holds it.
     fn same_bytes(self, desk: &Desk<'_>, arrival: &Arrival<'_>) -> Done<Option<i64>> {
         let facts = &arrival.entry.facts;
-        let which = if facts.modified_key.is_some() { "h.version_key = ?3" } else { "?3 IS NULL" };
+        let which = if facts.modified_key.is_some() { "h.place IN (?3, '~' || ?3)" } else { "?3 IS NULL" };
         let mut select = desk.sql().prepare_cached(&format!(
             "SELECT v.no FROM holding h JOIN version v ON v.no = h.version \
              WHERE h.object = ?1 AND v.digest = ?2 AND {which} LIMIT 1"
@@ -178,17 +191,17 @@ impl Place {
     /// Puts a version into the collection.
     fn hold(self, desk: &Desk<'_>, arrival: &Arrival<'_>, version: i64, added: i64) -> Done<()> {
         let facts = &arrival.entry.facts;
-        let key = facts.modified_key.clone().unwrap_or_else(|| key_of_added(added));
+        let place = place(facts, added);
         let restricted = arrival.entry.only_for.is_some();
         let (is_last, is_first) = match (restricted, arrival.new) {
             (true, _) => (false, false),
             (false, true) => (true, true),
-            (false, false) => self.displace(desk, arrival.object, &key)?,
+            (false, false) => self.displace(desk, arrival.object, &place)?,
         };
         let sql = desk.sql();
         let size = i64::try_from(arrival.entry.bytes.len()).unwrap_or(i64::MAX);
         sql.prepare_cached(
-            "INSERT INTO holding (collection, added, object, kind, version, version_key, spec, size, is_last, \
+            "INSERT INTO holding (collection, added, object, kind, version, place, spec, size, is_last, \
              is_first, restricted) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
         )?
         .execute(rusqlite::params![
@@ -197,7 +210,7 @@ impl Place {
             arrival.object,
             arrival.kind,
             version,
-            key,
+            place,
             spec_no(facts.spec_version),
             size,
             is_last,
@@ -213,31 +226,38 @@ impl Place {
         Ok(())
     }
 
-    /// Whether an open version with `key` becomes last and first; those it displaces lose the mark.
-    fn displace(self, desk: &Desk<'_>, object: i64, key: &str) -> Done<(bool, bool)> {
-        let ends = [("is_last", ">"), ("is_first", "<")].map(|(flag, beyond)| -> Done<bool> {
-            let sql = desk.sql();
+    /// Whether an open version at `place` becomes last and first; those it displaces lose the mark.
+    fn displace(self, desk: &Desk<'_>, object: i64, place: &str) -> Done<(bool, bool)> {
+        let sql = desk.sql();
+        let take = |flag: &str, stays: &str| -> Done<bool> {
             let held: Option<(i64, bool)> = sql
                 .prepare_cached(&format!(
-                    "SELECT added, version_key {beyond}= ?3 FROM holding \
-                     WHERE object = ?1 AND collection = ?2 AND {flag} = 1"
+                    "SELECT added, {stays} FROM holding WHERE object = ?1 AND collection = ?2 AND {flag} = 1"
                 ))?
-                .query_row((object, self.collection, key), |row| Ok((row.get(0)?, row.get(1)?)))
+                .query_row((object, self.collection, place), |row| Ok((row.get(0)?, row.get(1)?)))
                 .optional()?;
-            match held {
-                None => Ok(true),
-                Some((_, true)) => Ok(false),
-                Some((added, false)) => {
-                    sql.prepare_cached(&format!(
-                        "UPDATE holding SET {flag} = 0 WHERE collection = ?1 AND added = ?2"
-                    ))?
-                    .execute((self.collection, added))?;
-                    Ok(true)
-                }
+            let Some((added, stays)) = held else {
+                return Ok(true);
+            };
+            if !stays {
+                sql.prepare_cached(&format!(
+                    "UPDATE holding SET {flag} = 0 WHERE collection = ?1 AND added = ?2"
+                ))?
+                .execute((self.collection, added))?;
             }
-        });
-        let [last, first] = ends;
-        Ok((last?, first?))
+            Ok(!stays)
+        };
+        let last = take("is_last", "place >= ?3")?;
+        Ok((last, take("is_first", "ltrim(place, '~') <= ltrim(?3, '~')")?))
+    }
+}
+
+/// Where a version stands among the versions of its object; a revocation stands after all that it forbids.
+fn place(facts: &Facts, added: i64) -> String {
+    match &facts.modified_key {
+        None => key_of_added(added),
+        Some(key) if facts.revoked => format!("~{key}"),
+        Some(key) => key.clone(),
     }
 }
 

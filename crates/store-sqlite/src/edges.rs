@@ -150,7 +150,7 @@ impl Walk<'_> {
     fn label(&self, object: i64) -> Done<Option<String>> {
         let mut select = self.connection.prepare_cached(&format!(
             "SELECT (SELECT v.label FROM version v WHERE v.no = l.version) FROM holding l \
-             WHERE l.object = ?2 AND {} ORDER BY l.version_key DESC, l.added LIMIT 1",
+             WHERE l.object = ?2 AND {} ORDER BY l.place DESC, l.added LIMIT 1",
             self.sight.sees("l")
         ))?;
         self.sight.bind(&mut select, &[&object])?;

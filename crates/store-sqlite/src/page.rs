@@ -183,7 +183,7 @@ impl Finder<'_> {
                 VersionPick::All => "1".into(),
                 VersionPick::Last => self.sight.ends("h", End::Last),
                 VersionPick::First => self.sight.ends("h", End::First),
-                VersionPick::Exact(key) if is_key(key) => format!("h.version_key = '{key}'"),
+                VersionPick::Exact(key) if is_key(key) => format!("h.place IN ('{key}', '~{key}')"),
                 VersionPick::Exact(_) => "0".into(),
             });
         }

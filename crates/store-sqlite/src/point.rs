@@ -62,11 +62,11 @@ fn holdings(
     object: i64,
     key: Option<&str>,
 ) -> Done<Vec<(i64, Holding)>> {
-    let which = if key.is_some() { "h.version_key = ?3" } else { "?3 IS NULL" };
+    let which = if key.is_some() { "h.place IN (?3, '~' || ?3)" } else { "?3 IS NULL" };
     let sees = sight.sees("h");
     let mut select = connection.prepare_cached(&format!(
-        "SELECT h.version_key, h.version, h.added, c.id FROM holding h JOIN collection c ON c.no = h.collection \
-         WHERE h.object = ?2 AND {which} AND {sees} ORDER BY h.version_key DESC, h.added"
+        "SELECT h.place, h.version, h.added, c.id FROM holding h JOIN collection c ON c.no = h.collection \
+         WHERE h.object = ?2 AND {which} AND {sees} ORDER BY h.place DESC, h.added"
     ))?;
     let own: [&dyn ToSql; 2] = [&object, &key];
     sight.bind(&mut select, &own)?;
@@ -100,7 +100,7 @@ pub(crate) fn history(connection: &Connection, viewer: &Viewer, id: &str) -> Don
     let sees = sight.sees("h");
     let mut select = connection.prepare_cached(&format!(
         "SELECT v.modified, h.added, c.id, v.revoked, v.digest FROM holding h JOIN version v ON v.no = h.version \
-         JOIN collection c ON c.no = h.collection WHERE h.object = ?2 AND {sees} ORDER BY h.version_key, h.added"
+         JOIN collection c ON c.no = h.collection WHERE h.object = ?2 AND {sees} ORDER BY ltrim(h.place, '~'), h.added"
     ))?;
     sight.bind(&mut select, &[&object])?;
     let mut rows = select.raw_query();

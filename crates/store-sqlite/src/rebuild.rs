@@ -3,16 +3,16 @@
 use rusqlite::Connection;
 
 use crate::error::Done;
-use crate::remove::mark_ends;
+use crate::remove::{ENDS, mark_ends};
 
 /// What differs in the marks of last and first versions; `repair` sets them anew.
 pub(crate) fn marks(sql: &Connection, repair: bool) -> Done<Vec<String>> {
     let mut differing: Vec<(i64, i64)> = Vec::new();
-    for (flag, order) in [("is_last", "DESC"), ("is_first", "ASC")] {
+    for (flag, order) in ENDS {
         let mut select = sql.prepare(&format!(
             "SELECT h.object, h.collection FROM holding h WHERE h.{flag} <> (h.restricted = 0 AND h.added = \
              (SELECT m.added FROM holding m WHERE m.object = h.object AND m.collection = h.collection \
-             AND m.restricted = 0 ORDER BY m.version_key {order}, m.added LIMIT 1))"
+             AND m.restricted = 0 ORDER BY {order}, m.added LIMIT 1))"
         ))?;
         let rows = select.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
         for row in rows {

@@ -41,9 +41,9 @@ pub(crate) fn delete(sql: &Connection, writer: &Writer, id: &str, filter: &Filte
 
 fn held(sql: &Connection, object: i64, collection: i64, person: i64) -> Done<Vec<Held>> {
     let mut select = sql.prepare_cached(
-        "SELECT h.added, h.version, h.version_key, h.spec FROM holding h WHERE h.object = ?1 AND h.collection = ?2 \
+        "SELECT h.added, h.version, ltrim(h.place, '~'), h.spec FROM holding h WHERE h.object = ?1 AND h.collection = ?2 \
          AND (h.restricted = 0 OR EXISTS (SELECT 1 FROM person p \
-         WHERE p.account = ?3 AND p.collection = ?2 AND p.added = h.added)) ORDER BY h.version_key, h.added",
+         WHERE p.account = ?3 AND p.collection = ?2 AND p.added = h.added)) ORDER BY h.place, h.added",
     )?;
     let rows = select.query_map((object, collection, person), |row| {
         Ok(Held { added: row.get(0)?, version: row.get(1)?, key: row.get(2)?, spec: row.get(3)? })
@@ -110,13 +110,16 @@ pub(crate) fn unindex(sql: &Connection, version: i64) -> Done<()> {
     Ok(())
 }
 
+/// The marks of the two ends, and in which order of `holding m` each comes first.
+pub(crate) const ENDS: [(&str, &str); 2] = [("is_last", "m.place DESC"), ("is_first", "ltrim(m.place, '~')")];
+
 /// Sets the marks of the last and the first open version anew.
 pub(crate) fn mark_ends(sql: &Connection, object: i64, collection: i64) -> Done<()> {
-    for (flag, order) in [("is_last", "DESC"), ("is_first", "ASC")] {
+    for (flag, order) in ENDS {
         let added: Option<i64> = sql
             .prepare_cached(&format!(
-                "SELECT added FROM holding WHERE object = ?1 AND collection = ?2 AND restricted = 0 \
-                 ORDER BY version_key {order}, added LIMIT 1"
+                "SELECT m.added FROM holding m WHERE m.object = ?1 AND m.collection = ?2 AND m.restricted = 0 \
+                 ORDER BY {order}, m.added LIMIT 1"
             ))?
             .query_row((object, collection), |row| row.get(0))
             .optional()?;

@@ -31,12 +31,15 @@ pub(crate) fn search(
         return Ok(Found::default());
     };
     let words = query(request);
-    let (from, matching) = match words {
-        Some(_) => ("text q CROSS JOIN version v ON v.no = q.rowid", "q.words MATCH ?2"),
-        None => ("version v", "?2 IS NULL"),
+    if words.is_none() && !request.words.is_empty() {
+        return Ok(Found::default());
+    }
+    let (from, matching, no) = match words {
+        Some(_) => ("text q CROSS JOIN version v ON v.no = q.rowid", "q.text MATCH ?2", "q.rowid"),
+        None => ("version v", "?2 IS NULL", "v.no"),
     };
     let mut select = connection.prepare_cached(&format!(
-        "SELECT {} FROM {from} WHERE {matching} AND v.no < ?3 {kinds} AND {} ORDER BY v.no DESC LIMIT ?4",
+        "SELECT {} FROM {from} WHERE {matching} AND {no} < ?3 {kinds} AND {} ORDER BY {no} DESC LIMIT ?4",
         row_columns(&sight),
         sight.latest("v")
     ))?;
@@ -56,22 +59,25 @@ pub(crate) fn search(
 
 /// The words in the index's own language: each quoted, all of them required.
 fn query(request: &SearchRequest) -> Option<String> {
-    let words: Vec<&String> = request.words.iter().filter(|word| !word.trim().is_empty()).collect();
-    let (last, before) = words.split_last()?;
-    let mut text = String::new();
-    for word in before {
-        text.push_str(&quoted(word));
-        text.push_str(" AND ");
+    let words: Vec<String> = request.words.iter().flat_map(|word| word.split(parts)).filter_map(quoted).collect();
+    let mut text = words.join(" AND ");
+    if text.is_empty() {
+        return None;
     }
-    text.push_str(&quoted(last));
     if request.open_ended {
         text.push('*');
     }
     Some(text)
 }
 
-fn quoted(word: &str) -> String {
-    format!("\"{}\"", word.replace('\0', "").replace('"', "\"\""))
+/// Where the index parts words; SQLite counts the Mongolian vowel separator among the spaces.
+fn parts(at: char) -> bool {
+    at.is_whitespace() || at == '\u{180e}'
+}
+
+fn quoted(word: &str) -> Option<String> {
+    let word = word.replace('\0', "");
+    (!word.is_empty()).then(|| format!("\"{}\"", word.replace('"', "\"\"")))
 }
 
 /// The condition on types; `None` where none of the types is held.

@@ -53,7 +53,8 @@ impl Sight {
         Ok(Some(Self { user, collections, named }))
     }
 
-    /// The predicate over the table alias `h` of `holding`.
+    /// The predicate over the table alias `h` of `holding`. The plus sign keeps SQLite from walking a whole collection
+    /// where the query names an object.
     pub(crate) fn sees(&self, h: &str) -> String {
         let mut list = String::with_capacity(self.collections.len() * 5);
         for at in 0..self.collections.len() {
@@ -61,27 +62,26 @@ impl Sight {
             list.push_str(&format!("{comma}?{}", COLLECTIONS_FROM + at));
         }
         if !self.named {
-            return format!("{h}.collection IN ({list}) AND {h}.restricted = 0");
+            return format!("+{h}.collection IN ({list}) AND {h}.restricted = 0");
         }
         format!(
-            "{h}.collection IN ({list}) AND ({h}.restricted = 0 OR EXISTS (SELECT 1 FROM person p \
+            "+{h}.collection IN ({list}) AND ({h}.restricted = 0 OR EXISTS (SELECT 1 FROM person p \
              WHERE p.account = ?1 AND p.collection = {h}.collection AND p.added = {h}.added))"
         )
     }
 
     /// Whether `h`, which is seen, is the latest (`>`) or earliest (`<`) version in its own collection for this viewer.
     pub(crate) fn ends(&self, h: &str, end: End) -> String {
-        let (flag, beyond) = match end {
-            End::Last => ("is_last", ">"),
-            End::First => ("is_first", "<"),
+        let (flag, [of_n, of_h], beyond) = match end {
+            End::Last => ("is_last", ["n.place".to_owned(), format!("{h}.place")], ">"),
+            End::First => ("is_first", [key_of_place("n"), key_of_place(h)], "<"),
         };
         if !self.named {
             return format!("{h}.{flag} = 1");
         }
         format!(
             "NOT EXISTS (SELECT 1 FROM holding n WHERE n.object = {h}.object AND n.collection = {h}.collection \
-             AND (n.version_key {beyond} {h}.version_key \
-             OR (n.version_key = {h}.version_key AND n.added < {h}.added)) AND {})",
+             AND ({of_n} {beyond} {of_h} OR (n.place = {h}.place AND n.added < {h}.added)) AND {})",
             self.sees("n")
         )
     }
@@ -90,7 +90,7 @@ impl Sight {
     pub(crate) fn latest(&self, v: &str) -> String {
         format!(
             "{v}.no = (SELECT l.version FROM holding l WHERE l.object = {v}.object AND {} \
-             ORDER BY l.version_key DESC, l.added LIMIT 1)",
+             ORDER BY l.place DESC, l.added LIMIT 1)",
             self.sees("l")
         )
     }
@@ -112,6 +112,11 @@ impl Sight {
         }
         Ok(())
     }
+}
+
+/// The moment of a version in its byte-ordered form, from its place among the versions.
+pub(crate) fn key_of_place(h: &str) -> String {
+    format!("ltrim({h}.place, '~')")
 }
 
 /// One of the two ends of an object's versions.

@@ -4,6 +4,7 @@
 //! panicking. Everything comes through the port: nothing here knows a backend.
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a case fails by panicking, as tests do")]
+#![expect(clippy::cloned_ref_to_slice_refs, reason = "lists of samples read the same whatever their length")]
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -15,7 +16,12 @@ use crate::Store;
 
 pub mod accounts;
 pub mod adding;
+pub mod finding;
+pub mod paging;
+pub mod removing;
 pub mod sample;
+pub mod seeing;
+pub mod upkeep;
 
 /// A place where a store can be opened: empty at first, and with what was stored when it is opened again.
 pub trait Ground: Send + Sync {
@@ -113,10 +119,41 @@ macro_rules! each_case {
         $case!(adding::the_same_again_is_known);
         $case!(adding::versions_take_their_places);
         $case!(adding::conflicts_are_refused);
+        $case!(adding::late_revocations_take_over);
         $case!(adding::refusals_stand_alone);
         $case!(adding::observables_have_their_date_as_version);
         $case!(adding::statuses_are_private);
         $case!(adding::the_withheld_does_not_show_in_answers);
         $case!(adding::a_poller_misses_nothing);
+        $case!(finding::terms_are_found);
+        $case!(finding::terms_follow_versions);
+        $case!(finding::ranges_hold_addresses);
+        $case!(finding::text_is_searched);
+        $case!(finding::results_are_paged);
+        $case!(finding::edges_go_both_ways);
+        $case!(finding::current_patterns_are_listed);
+        $case!(finding::sightings_are_counted);
+        $case!(paging::pages_are_the_stored_bytes);
+        $case!(paging::cursors_go_on);
+        $case!(paging::limits_hold);
+        $case!(paging::pages_have_a_ceiling_in_bytes);
+        $case!(paging::cursors_are_bound_to_their_question);
+        $case!(paging::added_after_is_exclusive);
+        $case!(paging::filters_pick);
+        $case!(paging::filtered_lists_are_paged);
+        $case!(paging::versions_are_paged);
+        $case!(paging::a_moving_collection_is_paged_whole);
+        $case!(removing::versions_go_one_by_one_or_all);
+        $case!(removing::nothing_is_found_of_what_is_gone);
+        $case!(removing::collections_go_whole);
+        $case!(removing::the_withheld_stays);
+        $case!(seeing::the_predicate_is_the_decision);
+        $case!(seeing::foreign_collections_do_not_exist);
+        $case!(seeing::the_withheld_leaves_no_trace);
+        $case!(seeing::the_latest_is_the_viewers_latest);
+        $case!(upkeep::figures_count_once);
+        $case!(upkeep::a_healthy_store_says_so);
+        $case!(upkeep::state_hashes_agree);
+        $case!(upkeep::settings_and_jobs_are_kept);
     };
 }

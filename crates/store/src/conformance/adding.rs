@@ -125,6 +125,32 @@ pub async fn conflicts_are_refused(site: Site) {
     assert!(object.revoked, "told of the object, not of the old version");
 }
 
+/// A revocation that comes late is the latest all the same, and forbids what is newer.
+pub async fn late_revocations_take_over(site: Site) {
+    let store = site.open();
+    let c = collections(&*store, 1).await;
+    for (modified, revoked, landed) in [
+        (2, false, "accepted"),
+        (8, false, "newer"),
+        (5, true, "older"),
+        (9, false, "revoked-already"),
+        (1, false, "older"),
+    ] {
+        let sample = Sample::indicator(1, modified).with(|facts| facts.revoked = revoked);
+        assert_eq!(how(&*store, c[0], &sample).await, landed, "{modified}");
+    }
+    let view = viewer(1, &c);
+    let object = store.object(&view, &id("indicator", 1), None).await.unwrap();
+    assert_eq!((object.version, object.revoked), (day(5), true));
+    for (pick, modified) in [(VersionPick::Last, 5), (VersionPick::First, 1)] {
+        let filter = Filter { versions: vec![pick], ..Filter::default() };
+        let request = PageRequest { limit: 9, filter, ..PageRequest::default() };
+        assert_eq!(store.manifest(&view, c[0], &request).await.unwrap().rows[0].version, day(modified));
+    }
+    assert!(store.object(&view, &id("indicator", 1), Some(&day(5))).await.is_ok());
+    assert!(store.object(&view, &id("indicator", 1), Some(&day(8))).await.unwrap().revoked);
+}
+
 /// A refused object takes no neighbour with it.
 pub async fn refusals_stand_alone(site: Site) {
     let store = site.open();

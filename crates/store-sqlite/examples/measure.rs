@@ -1,0 +1,312 @@
+//! Measures the store alone: durable ingest, pages, point reads, look-up, search, opening again, and memory.
+//!
+//! `cargo run --release -p store-sqlite --example measure -- BUNDLE.json [OBJECTS [DIRECTORY]]`: takes the objects of a STIX
+//! bundle, round after round with new identifiers, until there are so many. No part of the product and no test.
+
+#![expect(
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "a tool for developers tells figures and stops at errors"
+)]
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use base::{Micros, Rng, SystemClock, SystemRng};
+use handling::{Access, CollectionNo, Principal, Role, Scope, UserNo};
+use index::{Term, TermKind};
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+use stix::ObjectId;
+use stix::timestamp::key_of;
+use store::{
+    Accounts, Batch, Edge, Entry, Facts, Filter, NewCollection, Objects, PageRequest, SearchRequest, Text,
+    Upkeep,
+};
+use store_sqlite::SqliteStore;
+
+const BATCH: usize = 1_000;
+
+fn main() {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let bundle = std::fs::read(arguments.first().expect("give a bundle")).unwrap();
+    let objects: usize = arguments.get(1).map_or(100_000, |count| count.parse().unwrap());
+    let temporary = tempfile::tempdir().unwrap();
+    let directory = arguments.get(2).map_or(temporary.path(), Path::new);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(measure(&bundle, objects, directory));
+}
+
+async fn measure(bundle: &[u8], objects: usize, directory: &Path) {
+    let samples: Vec<Value> = match serde_json::from_slice::<Value>(bundle).unwrap()["objects"].take() {
+        Value::Array(list) => list,
+        _ => Vec::new(),
+    };
+    let store = SqliteStore::open(directory, Arc::new(SystemClock::default()), &SystemRng).unwrap();
+    let new = NewCollection {
+        id: "c".into(),
+        alias: None,
+        title: "c".into(),
+        description: None,
+        strict: false,
+        at: Micros(0),
+    };
+    let c = store.add_collection(new, Vec::new()).await.unwrap().no;
+    let all = Access { read: true, write: true };
+    let who = Principal {
+        user: UserNo(1),
+        name: "a".into(),
+        roles: [Role::Analyst].into(),
+        scopes: Scope::ALL.into(),
+        access: BTreeMap::from([(c, all)]),
+    };
+    let view = handling::viewer(&who);
+
+    let mut worked = Duration::ZERO;
+    let (mut took, mut bytes, mut done, mut worst) = (Duration::ZERO, 0, 0, Duration::ZERO);
+    let (mut ids, mut terms) = (Vec::new(), Vec::new());
+    while done < objects {
+        let mut entries = Vec::with_capacity(BATCH);
+        for at in done..done + BATCH {
+            let entry = entry(&samples[at % samples.len()], at / samples.len());
+            bytes += entry.bytes.len();
+            if at % 10 == 0 {
+                ids.push(entry.facts.id.as_str().to_owned());
+            }
+            terms.extend(entry.terms.first().map(|term| term.fingerprint(&store.fingerprint_key())));
+            entries.push(entry);
+        }
+        let writer = handling::may_write(&who, c).unwrap();
+        let (start, before) = (Instant::now(), cpu());
+        store.add(Batch { writer, at: Micros(0), entries, status: None }).await.unwrap();
+        let now = start.elapsed();
+        took += now;
+        worked += cpu() - before;
+        worst = worst.max(now);
+        done += BATCH;
+    }
+    println!(
+        "ingest: {:.0} objects/s durable in batches of {BATCH} ({} bytes each; slowest batch {worst:?}; resident {})",
+        per_second(done, took),
+        bytes / done,
+        resident()
+    );
+    println!("  {:.0} objects per second of processor", per_second(done, worked));
+
+    pages(&store, &view, c).await;
+    points(&store, &view, &ids).await;
+    look_ups(&store, &view, &terms).await;
+    filters(&store, &view, c, &ids).await;
+    for words in [vec!["nightclub"], vec!["the", "malware"], vec!["zzz"]] {
+        let request = SearchRequest {
+            words: words.iter().map(|word| (*word).to_owned()).collect(),
+            limit: 50,
+            ..SearchRequest::default()
+        };
+        let start = Instant::now();
+        let found = store.search(&view, &request).await.unwrap();
+        println!("search {words:?}: {} rows in {:?}", found.rows.len(), start.elapsed());
+        let start = Instant::now();
+        store.search(&view, &request).await.unwrap();
+        println!("  again: {:?}", start.elapsed());
+    }
+    let start = Instant::now();
+    store.figures(Some(&view)).await.unwrap();
+    println!("figures: {:?}", start.elapsed());
+    let start = Instant::now();
+    let figures = store.figures(None).await.unwrap();
+    println!("figures of all: {:?} ({} MB on disk)", start.elapsed(), figures.disk_bytes / 1_000_000);
+    println!("resident {}", resident());
+    drop(store);
+    let start = Instant::now();
+    let store = SqliteStore::open(directory, Arc::new(SystemClock::default()), &SystemRng).unwrap();
+    store.object(&view, &ids[0], None).await.unwrap();
+    println!("open and first answer: {:?}", start.elapsed());
+}
+
+async fn pages(store: &SqliteStore, view: &handling::Viewer, c: CollectionNo) {
+    for round in 0..2 {
+        let before = cpu();
+        let mut request = PageRequest { limit: 1000, ..PageRequest::default() };
+        let (start, mut pages, mut objects) = (Instant::now(), 0, 0);
+        loop {
+            let page = store.page(view, c, &request).await.unwrap();
+            pages += 1;
+            objects += page.count;
+            let Some(next) = page.page.next else { break };
+            request.next = Some(next);
+        }
+        println!("  {:.0} pages per second of processor", per_second(pages, cpu() - before));
+        println!(
+            "pages of 1000, round {round}: {:.0} pages/s, {:.0} objects/s; resident {}",
+            per_second(pages, start.elapsed()),
+            per_second(objects, start.elapsed()),
+            resident()
+        );
+    }
+    let request =
+        PageRequest { limit: 1000, added_after: Some(store.last_added()), ..PageRequest::default() };
+    let start = Instant::now();
+    for _ in 0..10_000 {
+        store.page(view, c, &request).await.unwrap();
+    }
+    println!("empty pages: {:.0}/s", per_second(10_000, start.elapsed()));
+}
+
+async fn points(store: &SqliteStore, view: &handling::Viewer, ids: &[String]) {
+    let (start, before) = (Instant::now(), cpu());
+    for id in ids {
+        store.object(view, id, None).await.unwrap();
+    }
+    println!(
+        "points: {:.0}/s, {:.0} per second of processor",
+        per_second(ids.len(), start.elapsed()),
+        per_second(ids.len(), cpu() - before)
+    );
+}
+
+async fn look_ups(store: &SqliteStore, view: &handling::Viewer, terms: &[index::Fingerprint]) {
+    for (what, change) in [("hits", 0_u128), ("misses", 1)] {
+        let asked: Vec<index::Fingerprint> =
+            terms.iter().map(|term| index::Fingerprint(term.0 ^ change << 64)).collect();
+        let (start, before, mut found) = (Instant::now(), cpu(), 0);
+        for thousand in asked.chunks(1000) {
+            found +=
+                store.look_up(view, thousand).await.unwrap().iter().filter(|rows| !rows.is_empty()).count();
+        }
+        println!(
+            "look-up of {what}: {:.0} values/s, {:.0} per second of processor ({found} of {} found)",
+            per_second(asked.len(), start.elapsed()),
+            per_second(asked.len(), cpu() - before),
+            asked.len()
+        );
+    }
+}
+
+async fn filters(store: &SqliteStore, view: &handling::Viewer, c: CollectionNo, ids: &[String]) {
+    use store::VersionPick::{All, Exact, First};
+    let some = |versions: Vec<store::VersionPick>| Filter { versions, ..Filter::default() };
+    let typed = |name: &str| Filter { types: vec![name.to_owned()], ..Filter::default() };
+    for (what, filter) in [
+        ("first", some(vec![First])),
+        ("all", some(vec![All])),
+        ("exact", some(vec![Exact("2001-01-01T00:00:00".into())])),
+        ("rare type", typed("identity")),
+        ("type", typed("relationship")),
+        ("two types", Filter { types: vec!["malware".into(), "relationship".into()], ..Filter::default() }),
+        ("spec 2.0", Filter { spec_versions: vec!["2.0".into()], ..Filter::default() }),
+        ("100 ids", Filter { ids: ids[..100].to_vec(), ..Filter::default() }),
+    ] {
+        let request = PageRequest { limit: 1000, filter, ..PageRequest::default() };
+        let start = Instant::now();
+        let page = store.page(view, c, &request).await.unwrap();
+        println!("filter {what}: {} objects in {:?}", page.count, start.elapsed());
+    }
+}
+
+/// Processor time of this process so far, of all its threads.
+fn cpu() -> Duration {
+    let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    let ticks: u64 = stat
+        .rsplit(')')
+        .next()
+        .unwrap_or_default()
+        .split_whitespace()
+        .skip(11)
+        .take(2)
+        .filter_map(|word| word.parse::<u64>().ok())
+        .sum();
+    Duration::from_millis(ticks * 10)
+}
+
+fn per_second(count: usize, took: Duration) -> f64 {
+    count as f64 / took.as_secs_f64()
+}
+
+fn resident() -> String {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = |name: &str| status.lines().find(|line| line.starts_with(name)).unwrap_or_default().to_owned();
+    format!("{} {}", line("VmRSS"), line("RssFile")).replace(['\t', '\n'], " ")
+}
+
+fn entry(sample: &Value, round: usize) -> Entry {
+    let text = |name: &str| sample[name].as_str();
+    let mut uuid = [0; 16];
+    SystemRng.fill(&mut uuid);
+    let id = if round == 0 {
+        text("id").unwrap().to_owned()
+    } else {
+        let digits = hex::encode(uuid);
+        format!(
+            "{}--{}-{}-4{}-8{}-{}",
+            text("type").unwrap(),
+            &digits[..8],
+            &digits[8..12],
+            &digits[13..16],
+            &digits[17..20],
+            &digits[20..32]
+        )
+    };
+    let mut object = sample.clone();
+    object["id"] = id.clone().into();
+    let bytes = serde_json::to_vec(&object).unwrap();
+    let digest: [u8; 32] = Sha256::digest(&bytes).into();
+    let modified = text("modified").or(text("created"));
+    let facts = Facts {
+        id: ObjectId::parse(&id).unwrap(),
+        spec_version: "2.1",
+        created: text("created").map(Into::into),
+        modified: modified.map(Into::into),
+        created_key: text("created").map(|at| key_of(at).to_owned()),
+        modified_key: modified.map(|at| key_of(at).to_owned()),
+        creator: text("created_by_ref").map(Into::into),
+        revoked: false,
+        expires: None,
+        confidence: None,
+        digest,
+        content_digest: digest,
+        label: text("name").unwrap_or(&id).to_owned(),
+        findings: None,
+        tlp: None,
+    };
+    let mut terms: Vec<Term> = text("name")
+        .map(|name| Term { kind: TermKind::Name, value: format!("{}{round}", name.to_lowercase()) })
+        .into_iter()
+        .collect();
+    let outside = sample["external_references"].as_array().into_iter().flatten();
+    terms.extend(outside.filter_map(|reference| {
+        Some(Term {
+            kind: TermKind::Reference,
+            value: format!("{}{round}", reference["external_id"].as_str()?),
+        })
+    }));
+    let mut edges: Vec<Edge> = text("created_by_ref")
+        .into_iter()
+        .chain(sample["object_marking_refs"].as_array().into_iter().flatten().filter_map(Value::as_str))
+        .map(|target| Edge { name: "ref".into(), source: None, target: target.into() })
+        .collect();
+    if let (Some(source), Some(target), Some(name)) =
+        (text("source_ref"), text("target_ref"), text("relationship_type"))
+    {
+        edges.push(Edge { name: name.into(), source: Some(source.into()), target: target.into() });
+    }
+    let words: String = [text("name"), text("description")]
+        .into_iter()
+        .flatten()
+        .flat_map(|part| part.split(|c: char| !c.is_alphanumeric()))
+        .filter(|word| !word.is_empty())
+        .flat_map(|word| [word.to_lowercase(), " ".into()])
+        .collect();
+    Entry {
+        facts,
+        bytes: bytes.into(),
+        terms,
+        edges,
+        text: Text(words),
+        pattern: None,
+        sighting: None,
+        only_for: None,
+    }
+}

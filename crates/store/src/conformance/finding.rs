@@ -1,0 +1,266 @@
+//! Terms, ranges, text, edges, patterns, sightings.
+
+use std::net::Ipv6Addr;
+
+use base::Micros;
+use handling::Viewer;
+use index::{Fingerprint, TermKind};
+
+use super::Site;
+use super::sample::{START, Sample, add, collections, day, id, viewer};
+use crate::{Direction, SearchRequest, Store};
+
+fn of(store: &dyn Store, kind: TermKind, value: &str) -> Fingerprint {
+    Fingerprint::of(&store.fingerprint_key(), kind, value)
+}
+
+/// Answers stand in the order of the questions, each newest first, with what is known of the object.
+pub async fn terms_are_found(site: Site) {
+    let store = site.open();
+    let c = collections(&*store, 1).await;
+    let first = Sample::indicator(1, 1)
+        .term(TermKind::Domain, "a.example")
+        .term(TermKind::Domain, "a.example")
+        .with(|facts| {
+            facts.confidence = Some(85);
+            facts.expires = Some(START);
+            facts.label = "A".into();
+        });
+    let second =
+        Sample::indicator(2, 1).term(TermKind::Domain, "a.example").with(|facts| facts.revoked = true);
+    let dates = add(&*store, c[0], &[first, second]).await;
+    let asked = [
+        of(&*store, TermKind::Domain, "b.example"),
+        of(&*store, TermKind::Domain, "a.example"),
+        of(&*store, TermKind::Url, "a.example"),
+        of(&*store, TermKind::Domain, "a.example"),
+    ];
+    let answers = store.look_up(&viewer(1, &c), &asked).await.unwrap();
+    assert_eq!(answers.iter().map(Vec::len).collect::<Vec<_>>(), [0, 2, 0, 2]);
+    let found: Vec<&str> = answers[1].iter().map(|row| row.id.as_str()).collect();
+    assert_eq!(found, [id("indicator", 2), id("indicator", 1)]);
+    let row = &answers[1][1];
+    assert_eq!((row.label.as_str(), row.confidence, row.expires), ("A", Some(85), Some(START)));
+    assert_eq!((row.added, row.revoked, answers[1][0].revoked), (dates[0], false, true));
+    assert!(store.look_up(&viewer(1, &c), &[]).await.unwrap().is_empty());
+    drop(store);
+    let store = site.open();
+    assert_eq!(store.look_up(&viewer(1, &c), &asked).await.unwrap(), answers, "after a restart");
+}
+
+/// Look-up follows versions: what a newer version dropped is gone, and comes back when that version is removed.
+pub async fn terms_follow_versions(site: Site) {
+    let store = site.open();
+    let c = collections(&*store, 1).await;
+    add(&*store, c[0], &[Sample::indicator(1, 1).term(TermKind::Name, "old").term(TermKind::Name, "both")])
+        .await;
+    let view = viewer(1, &c);
+    let asked = ["old", "both", "new"].map(|name| of(&*store, TermKind::Name, name));
+    let lengths = async || {
+        let answers = store.look_up(&view, &asked).await.unwrap();
+        answers.iter().map(Vec::len).collect::<Vec<_>>()
+    };
+    assert_eq!(lengths().await, [1, 1, 0]);
+    add(&*store, c[0], &[Sample::indicator(1, 2).term(TermKind::Name, "both").term(TermKind::Name, "new")])
+        .await;
+    assert_eq!(lengths().await, [0, 1, 1]);
+    let last = crate::Filter { versions: vec![crate::VersionPick::Last], ..crate::Filter::default() };
+    store.delete(&super::sample::writer(1, c[0]), &id("indicator", 1), &last).await.unwrap();
+    assert_eq!(lengths().await, [1, 1, 0]);
+    store.delete(&super::sample::writer(1, c[0]), &id("indicator", 1), &last).await.unwrap();
+    assert_eq!(lengths().await, [0, 0, 0]);
+}
+
+fn octets(text: &str) -> [u8; 16] {
+    text.parse::<Ipv6Addr>().unwrap().octets()
+}
+
+/// Addresses and ranges inside a range, both ends inclusive, both families.
+pub async fn ranges_hold_addresses(site: Site) {
+    let store = site.open();
+    let c = collections(&*store, 1).await;
+    let samples = [
+        Sample::indicator(1, 1).term(TermKind::Address, "192.0.2.0"),
+        Sample::indicator(2, 1).term(TermKind::Address, "192.0.2.255"),
+        Sample::indicator(3, 1).term(TermKind::Range, "192.0.2.128/25"),
+        Sample::indicator(4, 1).term(TermKind::Range, "192.0.0.0/16"),
+        Sample::indicator(5, 1).term(TermKind::Address, "2001:db8::1"),
+        Sample::indicator(6, 1).term(TermKind::Domain, "192.0.2.1"),
+    ];
+    add(&*store, c[0], &samples).await;
+    let view = viewer(1, &c);
+    for (low, high, wanted) in [
+        ("::ffff:192.0.2.0", "::ffff:192.0.2.255", vec![1, 3, 2]),
+        ("::ffff:192.0.2.1", "::ffff:192.0.2.254", vec![]),
+        ("::ffff:192.0.2.255", "::ffff:192.0.2.255", vec![2]),
+        ("::ffff:0.0.0.0", "::ffff:255.255.255.255", vec![4, 1, 3, 2]),
+        ("2001:db8::", "2001:db8::ffff", vec![5]),
+        ("::", "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff", vec![4, 1, 3, 2, 5]),
+        ("2001:db8::2", "2001:db8::1", vec![]),
+    ] {
+        let rows = store.in_range(&view, octets(low), octets(high)).await.unwrap();
+        let found: Vec<String> = rows.into_iter().map(|row| row.id).collect();
+        let wanted: Vec<String> = wanted.into_iter().map(|number| id("indicator", number)).collect();
+        assert_eq!(found, wanted, "{low} to {high}");
+    }
+}
+
+async fn search(
+    store: &dyn Store,
+    view: &Viewer,
+    words: &[&str],
+    change: impl FnOnce(&mut SearchRequest),
+) -> Vec<String> {
+    let words = words.iter().map(|word| (*word).to_owned()).collect();
+    let mut request = SearchRequest { words, limit: 100, ..SearchRequest::default() };
+    change(&mut request);
+    store.search(view, &request).await.unwrap().rows.into_iter().map(|row| row.id).collect()
+}
+
+/// All words, newest first, in any script; the last may go on; what words contain is no query language.
+pub async fn text_is_searched(site: Site) {
+    let store = site.open();
+    let c = collections(&*store, 1).await;
+    let samples = [
+        Sample::indicator(1, 1).text("cobalt strike beacon"),
+        Sample::indicator(2, 1).text("кобальт вредонос"),
+        Sample::indicator(3, 1).text("钴打 打击"),
+        Sample::indicator(4, 1).text("cve-2024-1234 cobalt o'neil \"quoted\" t1059.001"),
+        Sample::of(&id("tool", 5), Some(&day(1))).text("cobalt"),
+        Sample::indicator(6, 1).text(""),
+    ];
+    add(&*store, c[0], &samples).await;
+    let view = viewer(1, &c);
+    let plain = |_: &mut SearchRequest| ();
+    let open = |request: &mut SearchRequest| request.open_ended = true;
+    let (one, four, five) = (id("indicator", 1), id("indicator", 4), id("tool", 5));
+    assert_eq!(search(&*store, &view, &["cobalt"], plain).await, [five.clone(), four.clone(), one.clone()]);
+    assert_eq!(search(&*store, &view, &["cobalt", "beacon"], plain).await, [one.clone()]);
+    assert_eq!(search(&*store, &view, &["cobalt", "bea"], plain).await, Vec::<String>::new());
+    assert_eq!(search(&*store, &view, &["cobalt", "bea"], open).await, [one.clone()]);
+    assert_eq!(search(&*store, &view, &["вредонос"], plain).await, [id("indicator", 2)]);
+    assert_eq!(search(&*store, &view, &["打击"], plain).await, [id("indicator", 3)]);
+    for word in ["cve-2024-1234", "o'neil", "\"quoted\"", "t1059.001"] {
+        assert_eq!(search(&*store, &view, &[word], plain).await, [four.clone()], "{word}");
+    }
+    let tools = |request: &mut SearchRequest| request.types = vec!["tool".into(), "unheard-of".into()];
+    assert_eq!(search(&*store, &view, &["cobalt"], tools).await, [five]);
+    let unheard = |request: &mut SearchRequest| request.types = vec!["unheard-of".into()];
+    assert_eq!(search(&*store, &view, &["cobalt"], unheard).await, Vec::<String>::new());
+    for hostile in
+        ["*", "\"", "cobalt OR beacon", "cobalt NOT x", "words:cobalt", "(", "^", "\0", " ", "NEAR(a b)"]
+    {
+        assert_eq!(search(&*store, &view, &[hostile], plain).await, Vec::<String>::new(), "{hostile:?}");
+        search(&*store, &view, &[hostile, "cobalt"], open).await;
+    }
+    let newest = search(&*store, &view, &[], plain).await;
+    assert_eq!((newest.len(), newest[0].clone()), (6, id("indicator", 6)), "without words: all, newest first");
+}
+
+/// Results are paged; the cursor is bound to the words.
+pub async fn results_are_paged(site: Site) {
+    let store = site.open();
+    let c = collections(&*store, 1).await;
+    for number in 0..7 {
+        add(&*store, c[0], &[Sample::indicator(number, 1).text("word other")]).await;
+    }
+    let view = viewer(1, &c);
+    let mut request = SearchRequest { words: vec!["word".into()], limit: 3, ..SearchRequest::default() };
+    let mut seen = Vec::new();
+    loop {
+        let found = store.search(&view, &request).await.unwrap();
+        seen.extend(found.rows.into_iter().map(|row| row.id));
+        let Some(next) = found.next else { break };
+        request.next = Some(next);
+    }
+    assert_eq!(seen, (0..7).rev().map(|number| id("indicator", number)).collect::<Vec<_>>());
+    request.words = vec!["other".into()];
+    assert!(store.search(&view, &request).await.is_err());
+}
+
+/// Edges both ways, by name and newest first, paged, with labels of what the viewer may see.
+pub async fn edges_go_both_ways(site: Site) {
+    let store = site.open();
+    let c = collections(&*store, 2).await;
+    let (tool, actor, identity) = (id("tool", 1), id("threat-actor", 2), id("identity", 3));
+    let uses = |number: u64| {
+        Sample::of(&id("relationship", number), Some(&day(1))).edge("uses", Some(&actor), &tool).edge(
+            "created_by_ref",
+            None,
+            &identity,
+        )
+    };
+    add(&*store, c[0], &[Sample::of(&tool, Some(&day(1))).edge("created_by_ref", None, &identity)]).await;
+    add(&*store, c[1], &[Sample::of(&actor, Some(&day(1)))]).await;
+    add(&*store, c[0], &[uses(10), uses(11), uses(12)]).await;
+    let view = viewer(1, &c);
+    let outward = store.edges(&view, &actor, Direction::Outward, (99, None)).await.unwrap();
+    assert_eq!(outward.1, None);
+    let through: Vec<Option<String>> = outward.0.iter().map(|edge| edge.through.clone()).collect();
+    assert_eq!(through, [12, 11, 10].map(|number| Some(id("relationship", number))));
+    assert!(outward.0.iter().all(|edge| edge.other == tool && edge.name == "uses"));
+    assert_eq!(outward.0[0].other_label, Some(format!("label of {tool}")));
+    let of_tool = store.edges(&view, &tool, Direction::Outward, (99, None)).await.unwrap().0;
+    assert_eq!((of_tool.len(), of_tool[0].through.clone(), of_tool[0].other_label.clone()), (1, None, None));
+    let half = store.edges(&viewer(1, &c[..1]), &tool, Direction::Inward, (99, None)).await.unwrap().0;
+    assert!(half.len() == 3 && half.iter().all(|edge| edge.other == actor && edge.other_label.is_none()));
+    let (mut seen, mut next) = (Vec::new(), None);
+    loop {
+        let page = store.edges(&view, &identity, Direction::Inward, (3, next)).await.unwrap();
+        seen.extend(page.0.into_iter().map(|edge| edge.other));
+        next = page.1;
+        if next.is_none() {
+            break;
+        }
+    }
+    let mut wanted: Vec<String> = [12, 11, 10].map(|number| id("relationship", number)).into();
+    wanted.push(tool);
+    assert_eq!(seen, wanted);
+    let junk = store.edges(&view, &identity, Direction::Inward, (3, Some("junk".into()))).await;
+    assert!(junk.is_err());
+    let none = store.edges(&view, "no identifier", Direction::Inward, (3, None)).await.unwrap();
+    assert_eq!(none, (Vec::new(), None));
+}
+
+/// Patterns of indicators that say something now, in order, after a row.
+pub async fn current_patterns_are_listed(site: Site) {
+    let store = site.open();
+    let c = collections(&*store, 1).await;
+    let pattern = |number: u64| Sample::indicator(number, 1).pattern(&format!("[a:b = {number}]"));
+    let samples = [
+        pattern(1),
+        pattern(2).with(|facts| facts.revoked = true),
+        pattern(3).with(|facts| facts.expires = Some(START)),
+        pattern(4).with(|facts| facts.findings = Some("[]".into())),
+        pattern(5).with(|facts| facts.expires = Some(START.plus(1))),
+        Sample::indicator(6, 1),
+        pattern(7),
+    ];
+    add(&*store, c[0], &samples).await;
+    add(&*store, c[0], &[Sample::indicator(7, 2)]).await;
+    let view = viewer(1, &c);
+    let rows = store.patterns(&view, START, 0, 99).await.unwrap();
+    let ids: Vec<String> = rows.iter().map(|row| row.id.clone()).collect();
+    assert_eq!(ids, [1, 5].map(|number| id("indicator", number)));
+    assert_eq!(rows[0].pattern, "[a:b = 1]");
+    assert_eq!(store.patterns(&view, START, 0, 1).await.unwrap(), rows[..1]);
+    assert_eq!(store.patterns(&view, START, rows[0].row, 99).await.unwrap(), rows[1..]);
+    assert!(store.patterns(&view, START, rows[1].row, 99).await.unwrap().is_empty());
+}
+
+/// Sightings are counted over what the viewer may see, latest versions only.
+pub async fn sightings_are_counted(site: Site) {
+    let store = site.open();
+    let c = collections(&*store, 2).await;
+    let of = id("indicator", 1);
+    let sighting = |number: u64, modified: u32, count: i64, seen: Option<Micros>| {
+        Sample::of(&id("sighting", number), Some(&day(modified))).sighting(&of, count, seen)
+    };
+    add(&*store, c[0], &[sighting(1, 1, 3, Some(START)), sighting(2, 1, 1, None)]).await;
+    add(&*store, c[0], &[sighting(1, 2, 5, Some(START.plus(-9)))]).await;
+    add(&*store, c[1], &[sighting(3, 1, 10, Some(START.plus(9))), sighting(2, 1, 1, None)]).await;
+    let view = |mine| viewer(1, mine);
+    assert_eq!(store.sightings(&view(&c[..1]), &of).await.unwrap(), (2, 6, Some(START.plus(-9))));
+    assert_eq!(store.sightings(&view(&c[..]), &of).await.unwrap(), (3, 16, Some(START.plus(9))));
+    assert_eq!(store.sightings(&view(&c[..]), &id("tool", 1)).await.unwrap(), (0, 0, None));
+}

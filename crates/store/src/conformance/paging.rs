@@ -1,0 +1,294 @@
+//! Pages, manifests, versions: order, filters, cursors.
+
+use base::{Micros, limit};
+use handling::Viewer;
+
+use super::Site;
+use super::sample::{START, Sample, add, collections, day, id, viewer, writer};
+use crate::{Filter, PageRequest, Store, StoreError, VersionPick};
+
+fn all() -> PageRequest {
+    PageRequest { limit: 1000, ..PageRequest::default() }
+}
+
+fn filtered(filter: Filter) -> PageRequest {
+    PageRequest { filter, ..all() }
+}
+
+fn versions(versions: &[VersionPick]) -> Filter {
+    Filter { versions: versions.to_vec(), ..Filter::default() }
+}
+
+fn exact(modified: u32) -> VersionPick {
+    VersionPick::Exact(day(modified).replace(".000Z", ""))
+}
+
+/// Ids and versions of a manifest, after comparing it with the page of objects.
+async fn told(store: &dyn Store, view: &Viewer, request: &PageRequest) -> Vec<(String, String)> {
+    let collection = *view.collections().first().unwrap();
+    let manifest = store.manifest(view, collection, request).await.unwrap();
+    let page = store.page(view, collection, request).await.unwrap();
+    assert_eq!(page.count, manifest.rows.len());
+    assert_eq!(page.page.first_added, manifest.rows.first().map(|row| row.added));
+    assert_eq!(page.page.last_added, manifest.rows.last().map(|row| row.added));
+    assert_eq!(
+        (page.page.first_added, page.page.last_added),
+        (manifest.page.first_added, manifest.page.last_added)
+    );
+    assert_eq!(page.page.next.is_some(), manifest.page.next.is_some());
+    let text = std::str::from_utf8(&page.objects).unwrap();
+    for row in &manifest.rows {
+        assert!(text.contains(&row.id), "{} is not in the page", row.id);
+    }
+    manifest.rows.into_iter().map(|row| (row.id, row.version)).collect()
+}
+
+/// Bytes come as they went in, in the order in which they were added, with commas between.
+pub async fn pages_are_the_stored_bytes(site: Site) {
+    let store = site.open();
+    let c = collections(&*store, 2).await;
+    let odd = Sample::indicator(1, 0).written("  é 漢字 \\u0000 \" ");
+    let samples = [Sample::indicator(2, 0), odd, Sample::observable(3)];
+    add(&*store, c[0], &samples).await;
+    add(&*store, c[1], &[Sample::indicator(4, 0)]).await;
+    let page = store.page(&viewer(1, &c), c[0], &all()).await.unwrap();
+    let wanted: Vec<String> = samples.iter().map(Sample::bytes).collect();
+    assert_eq!(page.objects, wanted.join(","));
+    assert_eq!((page.count, page.page.next), (3, None));
+    let empty = PageRequest { added_after: page.page.last_added, ..all() };
+    let page = store.page(&viewer(1, &c), c[0], &empty).await.unwrap();
+    assert_eq!((page.count, page.objects.len(), page.page.first_added), (0, 0, None));
+}
+
+/// Following `next` gives every object once, over restarts and while others write; at the end there is no `next`.
+pub async fn cursors_go_on(site: Site) {
+    let mut store = site.open();
+    let c = collections(&*store, 1).await;
+    let samples: Vec<Sample> = (0..25).map(|number| Sample::indicator(number, 0)).collect();
+    add(&*store, c[0], &samples).await;
+    let view = viewer(1, &c);
+    let (mut request, mut seen) = (PageRequest { limit: 5, ..PageRequest::default() }, Vec::new());
+    for turn in 0..6 {
+        let manifest = store.manifest(&view, c[0], &request).await.unwrap();
+        let again = store.manifest(&view, c[0], &request).await.unwrap();
+        assert_eq!(manifest, again, "a retry gives the same");
+        seen.extend(manifest.rows.into_iter().map(|row| row.id));
+        request.next = manifest.page.next;
+        assert_eq!(request.next.is_some(), turn < 5, "turn {turn}");
+        if turn < 5 {
+            add(&*store, c[0], &[Sample::indicator(100 + turn, 0)]).await;
+            drop(store);
+            store = site.open();
+        }
+    }
+    let mut wanted: Vec<String> = (0..25).map(|number| id("indicator", number)).collect();
+    wanted.extend((0..5).map(|turn| id("indicator", 100 + turn)));
+    assert_eq!(seen, wanted);
+}
+
+/// A page that ends exactly at the limit has no `next`.
+pub async fn limits_hold(site: Site) {
+    let store = site.open();
+    let c = collections(&*store, 1).await;
+    let count = limit::PAGE_MAX + 1;
+    let samples: Vec<Sample> =
+        (0..count).map(|number| Sample::indicator(u64::try_from(number).unwrap(), 0)).collect();
+    add(&*store, c[0], &samples).await;
+    let view = viewer(1, &c);
+    for (limit, counted, more) in [
+        (count, limit::PAGE_MAX, true),
+        (usize::MAX, limit::PAGE_MAX, true),
+        (limit::PAGE_MAX, limit::PAGE_MAX, true),
+        (1, 1, true),
+        (0, 1, true),
+    ] {
+        let page = store.page(&view, c[0], &PageRequest { limit, ..all() }).await.unwrap();
+        assert_eq!((page.count, page.page.next.is_some()), (counted, more), "{limit}");
+    }
+    let rest =
+        PageRequest { limit: 5, added_after: Some(START.plus(i64::try_from(count).unwrap() - 6)), ..all() };
+    let page = store.page(&view, c[0], &rest).await.unwrap();
+    assert_eq!((page.count, page.page.next), (5, None));
+}
+
+/// A page ends where its bytes would be too many; one object always fits.
+pub async fn pages_have_a_ceiling_in_bytes(site: Site) {
+    let store = site.open();
+    let c = collections(&*store, 1).await;
+    let big = "x".repeat(limit::PAGE_BYTES_MAX / 2 - 1_000);
+    let samples = [1, 2, 3].map(|number| Sample::indicator(number, 0).written(&big));
+    add(&*store, c[0], &samples).await;
+    let huge = Sample::indicator(4, 0).written(&"y".repeat(limit::PAGE_BYTES_MAX + 1));
+    add(&*store, c[0], &[huge]).await;
+    let view = viewer(1, &c);
+    let (mut request, mut counts) = (all(), Vec::new());
+    loop {
+        let page = store.page(&view, c[0], &request).await.unwrap();
+        counts.push(page.count);
+        let Some(next) = page.page.next else { break };
+        request.next = Some(next);
+    }
+    assert_eq!(counts, [2, 1, 1]);
+}
+
+/// A cursor answers its own question only.
+pub async fn cursors_are_bound_to_their_question(site: Site) {
+    let store = site.open();
+    let c = collections(&*store, 2).await;
+    for collection in &c {
+        add(&*store, *collection, &[1, 2, 3].map(|number| Sample::indicator(number, 0))).await;
+    }
+    let view = viewer(1, &c);
+    let request = PageRequest { limit: 1, ..PageRequest::default() };
+    let next = store.page(&view, c[0], &request).await.unwrap().page.next.unwrap();
+    let with = |next: &str| PageRequest { next: Some(next.to_owned()), ..request.clone() };
+    assert!(store.page(&view, c[0], &with(&next)).await.is_ok());
+    let bad =
+        |answer: Result<crate::ObjectPage, StoreError>| matches!(answer.unwrap_err(), StoreError::BadCursor);
+    assert!(bad(store.page(&view, c[1], &with(&next)).await));
+    assert!(bad(store.page(&view, c[0], &PageRequest { added_after: Some(START), ..with(&next) }).await));
+    let typed = Filter { types: vec!["indicator".into()], ..Filter::default() };
+    assert!(bad(store.page(&view, c[0], &PageRequest { filter: typed, ..with(&next) }).await));
+    for junk in ["", "0", "null", "é", "' OR 1=1", &"9".repeat(10_000)] {
+        assert!(bad(store.page(&view, c[0], &with(junk)).await), "{junk:.20}");
+    }
+    let larger = PageRequest { limit: 2, ..with(&next) };
+    assert!(store.page(&view, c[0], &larger).await.is_ok(), "the limit is no part of the question");
+}
+
+/// `added_after` is exclusive and to the microsecond.
+pub async fn added_after_is_exclusive(site: Site) {
+    let store = site.open();
+    let c = collections(&*store, 1).await;
+    let dates = add(&*store, c[0], &[1, 2, 3].map(|number| Sample::indicator(number, 0))).await;
+    let view = viewer(1, &c);
+    for (after, count) in
+        [(dates[0].plus(-1), 3), (dates[0], 2), (dates[2], 0), (Micros(i64::MAX), 0), (Micros(i64::MIN), 3)]
+    {
+        let request = PageRequest { added_after: Some(after), ..all() };
+        assert_eq!(told(&*store, &view, &request).await.len(), count, "{after:?}");
+    }
+}
+
+/// The versions of a filter combine as OR; fields as AND, values as OR.
+pub async fn filters_pick(site: Site) {
+    let store = site.open();
+    let c = collections(&*store, 1).await;
+    for (number, modified) in [(1, 5), (1, 9), (1, 2), (2, 5), (3, 7)] {
+        add(&*store, c[0], &[Sample::indicator(number, modified)]).await;
+    }
+    add(&*store, c[0], &[Sample::of(&id("tool", 4), Some(&day(5)))]).await;
+    let old = Sample::of(&id("tool", 5), Some(&day(6))).with(|facts| facts.spec_version = "2.0");
+    add(&*store, c[0], &[old, Sample::observable(6)]).await;
+    let view = viewer(1, &c);
+    let count = async |filter: Filter| told(&*store, &view, &filtered(filter)).await.len();
+    assert_eq!(count(Filter::default()).await, 6);
+    assert_eq!(count(versions(&[VersionPick::Last])).await, 6);
+    assert_eq!(count(versions(&[VersionPick::All])).await, 8);
+    assert_eq!(count(versions(&[VersionPick::First, VersionPick::Last])).await, 7);
+    assert_eq!(count(versions(&[VersionPick::All, VersionPick::First])).await, 8);
+    assert_eq!(count(versions(&[exact(5)])).await, 3);
+    assert_eq!(count(versions(&[exact(5), VersionPick::Last])).await, 7);
+    assert_eq!(count(versions(&[exact(5), exact(2)])).await, 4);
+    assert_eq!(count(versions(&[VersionPick::Exact("' OR 1=1 --".into())])).await, 0);
+    let first = told(&*store, &view, &filtered(versions(&[VersionPick::First]))).await;
+    assert!(first.contains(&(id("indicator", 1), day(2))));
+    let of_types = |types: &[&str]| types.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
+    let types = |names: &[&str]| Filter { types: of_types(names), ..Filter::default() };
+    assert_eq!(count(types(&["tool"])).await, 2);
+    assert_eq!(count(types(&["tool", "ipv4-addr", "tool", "unheard-of"])).await, 3);
+    assert_eq!(count(types(&["unheard-of"])).await, 0);
+    let ids = |ids: &[String]| Filter { ids: ids.to_vec(), ..Filter::default() };
+    assert_eq!(count(ids(&[id("indicator", 1)])).await, 1);
+    assert_eq!(count(ids(&[id("indicator", 1), id("tool", 5), id("tool", 99), "junk".into()])).await, 2);
+    assert_eq!(count(ids(&[id("tool", 99)])).await, 0);
+    assert_eq!(
+        count(Filter { types: of_types(&["tool"]), ..ids(&[id("indicator", 1), id("tool", 4)]) }).await,
+        1
+    );
+    let spec = |list: &[&str]| Filter { spec_versions: of_types(list), ..Filter::default() };
+    assert_eq!(count(spec(&["2.0"])).await, 1);
+    assert_eq!(count(spec(&["2.1"])).await, 5);
+    assert_eq!(count(spec(&["2.0", "2.1"])).await, 6);
+    assert_eq!(count(spec(&["1.0"])).await, 0);
+    let of_two = Filter { types: of_types(&["tool", "indicator"]), ..Filter::default() };
+    let dates: Vec<_> = store.manifest(&view, c[0], &filtered(of_two)).await.unwrap().rows;
+    assert!(dates.is_sorted_by_key(|row| row.added), "two types come in one order");
+    assert_eq!(dates.iter().find(|row| row.id == id("tool", 5)).unwrap().spec_version, "2.0");
+}
+
+/// A filtered list is paged without gap or repetition, whatever the filter.
+pub async fn filtered_lists_are_paged(site: Site) {
+    let store = site.open();
+    let c = collections(&*store, 1).await;
+    for number in 0..12 {
+        let kind = if number % 3 == 0 { "tool" } else { "malware" };
+        add(&*store, c[0], &[Sample::of(&id(kind, number), Some(&day(1))), Sample::indicator(number, 0)])
+            .await;
+        add(&*store, c[0], &[Sample::of(&id(kind, number), Some(&day(2)))]).await;
+    }
+    let view = viewer(1, &c);
+    let ids = (0..12).map(|number| id("malware", number)).collect();
+    for filter in [
+        Filter { types: vec!["tool".into(), "malware".into()], ..Filter::default() },
+        Filter { types: vec!["malware".into()], versions: vec![VersionPick::First], ..Filter::default() },
+        Filter { ids, versions: vec![VersionPick::All], ..Filter::default() },
+        versions(&[exact(1)]),
+    ] {
+        let whole = told(&*store, &view, &filtered(filter.clone())).await;
+        assert!(whole.len() >= 8);
+        let (mut request, mut parts) = (PageRequest { limit: 3, ..filtered(filter) }, Vec::new());
+        loop {
+            let manifest = store.manifest(&view, c[0], &request).await.unwrap();
+            parts.extend(manifest.rows.into_iter().map(|row| (row.id, row.version)));
+            let Some(next) = manifest.page.next else { break };
+            request.next = Some(next);
+        }
+        assert_eq!(parts, whole);
+    }
+}
+
+/// The versions of one object are a paged manifest; of an object that is not there, nothing.
+pub async fn versions_are_paged(site: Site) {
+    let store = site.open();
+    let c = collections(&*store, 2).await;
+    for modified in [3, 1, 2] {
+        add(&*store, c[0], &[Sample::indicator(1, modified), Sample::indicator(2, modified)]).await;
+    }
+    let view = viewer(1, &c);
+    let (mut request, mut seen) = (PageRequest { limit: 2, ..PageRequest::default() }, Vec::new());
+    loop {
+        let manifest = store.versions(&view, c[0], &id("indicator", 1), &request).await.unwrap();
+        seen.extend(manifest.rows.into_iter().map(|row| row.version));
+        let Some(next) = manifest.page.next else { break };
+        request.next = Some(next);
+    }
+    assert_eq!(seen, [3, 1, 2].map(day), "in the order in which they were added");
+    let of = async |collection, id: &str| store.versions(&view, collection, id, &all()).await;
+    assert!(matches!(of(c[1], &id("indicator", 1)).await.unwrap_err(), StoreError::NotFound { .. }));
+    assert!(matches!(of(c[0], &id("indicator", 9)).await.unwrap_err(), StoreError::NotFound { .. }));
+    let after = PageRequest { added_after: Some(store.last_added()), ..all() };
+    let none = store.versions(&view, c[0], &id("indicator", 1), &after).await.unwrap();
+    assert!(none.rows.is_empty(), "there, but nothing after this date");
+}
+
+/// What moves while a client pages is neither lost nor told twice as the same version.
+pub async fn a_moving_collection_is_paged_whole(site: Site) {
+    let store = site.open();
+    let c = collections(&*store, 1).await;
+    add(&*store, c[0], &[1, 2, 3, 4, 5, 6].map(|number| Sample::indicator(number, 1))).await;
+    let view = viewer(1, &c);
+    let (mut request, mut seen) = (PageRequest { limit: 2, ..PageRequest::default() }, Vec::new());
+    for turn in 0.. {
+        let manifest = store.manifest(&view, c[0], &request).await.unwrap();
+        seen.extend(manifest.rows.into_iter().map(|row| (row.id, row.version)));
+        if turn == 0 {
+            add(&*store, c[0], &[Sample::indicator(1, 2), Sample::indicator(6, 2)]).await;
+            store.delete(&writer(1, c[0]), &id("indicator", 5), &Filter::default()).await.unwrap();
+        }
+        let Some(next) = manifest.page.next else { break };
+        request.next = Some(next);
+    }
+    let wanted = [(1, 1), (2, 1), (3, 1), (4, 1), (1, 2), (6, 2)];
+    assert_eq!(seen, wanted.map(|(number, modified)| (id("indicator", number), day(modified))));
+}

@@ -1,0 +1,82 @@
+//! Figures, checks, backup, state hash, settings and jobs.
+
+use base::Micros;
+
+use super::Site;
+use super::sample::{START, Sample, add, batch_by, collections, day, id, viewer, writer};
+use crate::{Filter, Job};
+
+/// Figures count what the viewer may know, each object once.
+pub async fn figures_count_once(site: Site) {
+    let store = site.open();
+    let c = collections(&*store, 2).await;
+    let tool = Sample::of(&id("tool", 9), Some(&day(1)));
+    add(&*store, c[0], &[Sample::indicator(1, 1), Sample::indicator(1, 2), Sample::indicator(2, 1)]).await;
+    add(&*store, c[1], &[Sample::indicator(1, 1), tool]).await;
+    let of = async |mine: &[handling::CollectionNo]| {
+        let figures = store.figures(Some(&viewer(1, mine))).await.unwrap();
+        (figures.objects, figures.versions, figures.by_type, figures.collections, figures.disk_bytes)
+    };
+    let by_type = |list: &[(&str, u64)]| {
+        list.iter().map(|(name, count)| ((*name).to_owned(), *count)).collect::<Vec<_>>()
+    };
+    assert_eq!(of(&c[..1]).await, (2, 3, by_type(&[("indicator", 2)]), 1, 0));
+    assert_eq!(of(&c[1..]).await, (2, 2, by_type(&[("indicator", 1), ("tool", 1)]), 1, 0));
+    assert_eq!(of(&c).await, (3, 4, by_type(&[("indicator", 2), ("tool", 1)]), 2, 0));
+    let all = store.figures(None).await.unwrap();
+    assert_eq!((all.objects, all.versions, all.collections), (3, 4, 2));
+    assert!(all.disk_bytes > 0);
+}
+
+/// A healthy store says so, line by line.
+pub async fn a_healthy_store_says_so(site: Site) {
+    let store = site.open();
+    let c = collections(&*store, 1).await;
+    add(&*store, c[0], &[Sample::indicator(1, 1), Sample::observable(2)]).await;
+    for deep in [false, true] {
+        let checks = store.check(deep).await.unwrap();
+        assert!(checks.iter().all(|check| check.ok && !check.detail.is_empty()), "{checks:?}");
+        assert!(checks.len() >= 4);
+    }
+    assert_eq!(store.read_only(), None);
+    assert_eq!(store.rebuild(false).await.unwrap(), Vec::<String>::new());
+    assert_eq!(store.rebuild(true).await.unwrap(), Vec::<String>::new());
+}
+
+/// The state hash depends on what is held, not on order, dates or places.
+pub async fn state_hashes_agree(site: Site) {
+    let store = site.open();
+    let c = collections(&*store, 2).await;
+    let empty = store.state_hash().await.unwrap();
+    let (one, two) = (Sample::indicator(1, 1), Sample::indicator(2, 1).with(|facts| facts.tlp = Some(2)));
+    add(&*store, c[0], &[one.clone(), two.clone()]).await;
+    let both = store.state_hash().await.unwrap();
+    assert_ne!(empty, both);
+    for number in [1, 2] {
+        store.delete(&writer(1, c[0]), &id("indicator", number), &Filter::default()).await.unwrap();
+    }
+    assert_eq!(store.state_hash().await.unwrap(), empty);
+    site.clock.advance(77);
+    add(&*store, c[1], &[two.clone()]).await;
+    assert_ne!(store.state_hash().await.unwrap(), both);
+    store.add(batch_by(5, c[0], &[one, two])).await.unwrap();
+    assert_eq!(store.state_hash().await.unwrap(), both);
+}
+
+/// Settings and jobs are kept over restarts; the last word counts.
+pub async fn settings_and_jobs_are_kept(site: Site) {
+    let store = site.open();
+    assert_eq!(store.setting("name").await.unwrap(), None);
+    store.set_setting("name", "CERT A").await.unwrap();
+    store.set_setting("name", "CERT B").await.unwrap();
+    let job = |state: &str, at| Job { name: "pull x".into(), state: state.into(), at };
+    assert_eq!(store.job("pull x").await.unwrap(), None);
+    store.put_job(job("{}", START)).await.unwrap();
+    store.put_job(job("{\"next\":1}", Micros(5))).await.unwrap();
+    let key = store.fingerprint_key();
+    drop(store);
+    let store = site.open();
+    assert_eq!(store.setting("name").await.unwrap().as_deref(), Some("CERT B"));
+    assert_eq!(store.job("pull x").await.unwrap(), Some(job("{\"next\":1}", Micros(5))));
+    assert_eq!(store.fingerprint_key().0, key.0);
+}
