@@ -59,7 +59,8 @@ pub(crate) fn search(
 
 /// The words in the index's own language: each quoted, all of them required.
 fn query(request: &SearchRequest) -> Option<String> {
-    let words: Vec<String> = request.words.iter().flat_map(|word| word.split(parts)).filter_map(quoted).collect();
+    let words: Vec<String> =
+        request.words.iter().flat_map(|word| word.split(parts)).filter_map(quoted).collect();
     let mut text = words.join(" AND ");
     if text.is_empty() {
         return None;

@@ -154,7 +154,11 @@ pub async fn text_is_searched(site: Site) {
         search(&*store, &view, &[hostile, "cobalt"], open).await;
     }
     let newest = search(&*store, &view, &[], plain).await;
-    assert_eq!((newest.len(), newest[0].clone()), (6, id("indicator", 6)), "without words: all, newest first");
+    assert_eq!(
+        (newest.len(), newest[0].clone()),
+        (6, id("indicator", 6)),
+        "without words: all, newest first"
+    );
 }
 
 /// Results are paged; the cursor is bound to the words.
