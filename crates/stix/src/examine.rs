@@ -13,6 +13,7 @@ use crate::code;
 use crate::finding::{Finding, Severity};
 use crate::id::{self, ObjectId};
 use crate::json::{Json, JsonError};
+use crate::quote::cut;
 use crate::report::{Place, Report};
 use crate::schema::{self, Kind};
 use crate::timestamp::Timestamp;
@@ -100,8 +101,8 @@ pub fn examine(bytes: &[u8], profile: Profile) -> Result<Valid<'_>, Rejected> {
 
 fn refused(head: Head<'_>, findings: Vec<Finding>) -> Rejected {
     Rejected {
-        id: head.id.map(str::to_owned),
-        version: head.modified.or(head.created).map(str::to_owned),
+        id: head.id.map(|id| cut(id).into_owned()),
+        version: head.modified.or(head.created).map(|version| cut(version).into_owned()),
         findings,
     }
 }

@@ -14,7 +14,10 @@ use base::limit::JSON_DEPTH_MAX;
 use serde::de::{self, DeserializeSeed, MapAccess, SeqAccess, Visitor};
 
 use crate::code;
-use crate::quote::quoted;
+use crate::members::LINEAR_MEMBERS_MAX;
+use crate::quote::{cut, quoted};
+
+pub use crate::members::Members;
 
 /// A JSON value borrowing from the text it was read from.
 #[derive(Clone, Debug, PartialEq)]
@@ -33,49 +36,6 @@ pub enum Json<'a> {
     List(Vec<Json<'a>>),
     /// An object's members in order of appearance; keys are unique.
     Object(Members<'a>),
-}
-
-/// Members of a JSON object in order of appearance, keys unique.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Members<'a>(pub(crate) Vec<(Cow<'a, str>, Json<'a>)>);
-
-impl<'a> Members<'a> {
-    /// The value of `key`.
-    #[must_use]
-    pub fn get(&self, key: &str) -> Option<&Json<'a>> {
-        self.0.iter().find(|(name, _)| name == key).map(|(_, value)| value)
-    }
-
-    /// All members in order of appearance.
-    pub fn iter(&self) -> impl ExactSizeIterator<Item = (&str, &Json<'a>)> {
-        self.0.iter().map(|(name, value)| (name.as_ref(), value))
-    }
-
-    /// How many members there are.
-    #[must_use]
-    pub fn len(&self) -> usize {
-        self.0.len()
-    }
-
-    /// Whether there is no member.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
-    /// Sets `key` to `value` in its place, or appends it.
-    pub fn set(&mut self, key: &'a str, value: Json<'a>) {
-        match self.0.iter_mut().find(|(name, _)| name == key) {
-            Some((_, old)) => *old = value,
-            None => self.0.push((Cow::Borrowed(key), value)),
-        }
-    }
-
-    /// Takes `key` out, keeping the order of the others.
-    pub fn remove(&mut self, key: &str) -> Option<Json<'a>> {
-        let at = self.0.iter().position(|(name, _)| name == key)?;
-        Some(self.0.remove(at).1)
-    }
 }
 
 /// Why a text is not a JSON document of the kind STIX takes.
@@ -377,38 +337,19 @@ impl<'de> Visitor<'de> for ValueSeed<'_> {
         let seed = self.deeper()?;
         let mut members: Vec<(Cow<'de, str>, Json<'de>)> = Vec::new();
         while let Some(key) = map.next_key_seed(KeySeed)? {
-            if members.len() < LINEAR_KEYS_MAX && members.iter().any(|(name, _)| *name == key) {
+            if members.len() < LINEAR_MEMBERS_MAX && members.iter().any(|(name, _)| *name == key) {
                 return Err(self.duplicate(&key));
             }
-            let value = map.next_value_seed(seed).map_err(self.passed(|| key.clone().into_owned()))?;
+            let value = map.next_value_seed(seed).map_err(self.passed(|| cut(&key).into_owned()))?;
             members.push((key, value));
         }
-        if members.len() > LINEAR_KEYS_MAX {
-            self.refuse_duplicates(&members)?;
-        }
-        Ok(Json::Object(Members(members)))
+        Members::from_read(members).map(Json::Object).map_err(|key| self.duplicate(&key))
     }
 }
-
-/// Objects with more members than this are checked for duplicates by sorting.
-const LINEAR_KEYS_MAX: usize = 32;
 
 impl ValueSeed<'_> {
     fn duplicate<E: de::Error>(&self, key: &str) -> E {
         self.object(code::JSON_DUPLICATE_KEY, format!("key {} appears twice", quoted(key)))
-    }
-
-    fn refuse_duplicates<E: de::Error>(&self, members: &[(Cow<'_, str>, Json<'_>)]) -> Result<(), E> {
-        let mut keys: Vec<&str> = members.iter().map(|(key, _)| key.as_ref()).collect();
-        keys.sort_unstable();
-        for pair in keys.windows(2) {
-            if let [first, second] = pair
-                && first == second
-            {
-                return Err(self.duplicate(first));
-            }
-        }
-        Ok(())
     }
 }
 

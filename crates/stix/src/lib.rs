@@ -9,6 +9,7 @@ mod canonical;
 mod check;
 mod code;
 mod examine;
+mod members;
 mod report;
 mod schema;
 mod split;

@@ -4,6 +4,7 @@
 //! the published ones counts as the strictest, so that forging one never opens anything.
 
 use std::borrow::Cow;
+use std::collections::HashSet;
 
 use crate::json::{Json, Members};
 use crate::quote::quoted;
@@ -77,22 +78,23 @@ pub fn effective(object: &Json<'_>, selector: &str) -> Result<Vec<String>, Selec
     let root = object.as_object().ok_or(SelectorError::NoObject)?;
     select(root, selector)?;
     let place = components(selector).unwrap_or_default();
+    let mut seen: HashSet<&str> = HashSet::new();
     let mut markings: Vec<String> = Vec::new();
-    let mut add = |id: &str| {
-        if !markings.iter().any(|known| known == id) {
+
+    let whole = root.get("object_marking_refs").and_then(Json::as_list).unwrap_or_default();
+    for id in whole.iter().filter_map(Json::as_str) {
+        if seen.insert(id) {
             markings.push(id.to_owned());
         }
-    };
-    let whole = root.get("object_marking_refs").and_then(Json::as_list).unwrap_or_default();
-    whole.iter().filter_map(Json::as_str).for_each(&mut add);
+    }
     for part in root.get("granular_markings").and_then(Json::as_list).unwrap_or_default() {
         let Some(id) = part.get("marking_ref").and_then(Json::as_str) else { continue };
         let selectors = part.get("selectors").and_then(Json::as_list).unwrap_or_default();
         let covers = |selector: &Json<'_>| {
             selector.as_str().and_then(components).is_some_and(|way| place.starts_with(&way))
         };
-        if selectors.iter().any(covers) {
-            add(id);
+        if selectors.iter().any(covers) && seen.insert(id) {
+            markings.push(id.to_owned());
         }
     }
     Ok(markings)
@@ -208,7 +210,7 @@ pub fn tlp_of(object: &Json<'_>) -> Option<TlpLevel> {
         return match likeness(members) {
             Likeness::None => None,
             Likeness::Published(level) | Likeness::Incomplete(level) => Some(level),
-            Likeness::LookAlike => Some(TlpLevel::Red),
+            Likeness::Named | Likeness::LookAlike => Some(TlpLevel::Red),
         };
     }
     let markings = members.get("object_marking_refs").and_then(Json::as_list).unwrap_or_default();
@@ -224,6 +226,8 @@ pub(crate) enum Likeness {
     Published(TlpLevel),
     /// It is one of them with a name left out or properties added; nothing contradicts.
     Incomplete(TlpLevel),
+    /// It is of another kind, and only its name speaks of TLP.
+    Named,
     /// It resembles one of them and is none.
     LookAlike,
 }
@@ -237,8 +241,11 @@ pub(crate) fn likeness(members: &Members<'_>) -> Likeness {
     let typed = text("definition_type").is_some_and(|kind| kind.eq_ignore_ascii_case("tlp"));
     let published = text("id").and_then(|id| PUBLISHED.iter().find(|marking| marking.id == id));
     let Some(marking) = published else {
-        let claims = first.is_some() || second.is_some() || named || typed;
-        return if claims { Likeness::LookAlike } else { Likeness::None };
+        return match (first.is_some() || second.is_some() || typed, named) {
+            (true, _) => Likeness::LookAlike,
+            (false, true) => Likeness::Named,
+            (false, false) => Likeness::None,
+        };
     };
     let word = match marking.edition {
         TlpEdition::One if second.is_none() && text("definition_type") == Some("tlp") => first,

@@ -1,5 +1,6 @@
 //! Values from outside, made fit to stand in a message: quoted, escaped and cut.
 
+use std::borrow::Cow;
 use std::fmt;
 
 /// Longest part of a hostile value that a message shows, in characters.
@@ -9,6 +10,18 @@ const SHOWN_CHARS_MAX: usize = 80;
 #[must_use]
 pub fn quoted(text: &str) -> Quoted<'_> {
     Quoted(text)
+}
+
+/// Longest step of a path that is kept, in bytes; no lawful name is longer.
+const STEP_BYTES_MAX: usize = 250;
+
+/// A name as a step of a path, cut where it is longer than any lawful one.
+pub(crate) fn cut(step: &str) -> Cow<'_, str> {
+    if step.len() <= STEP_BYTES_MAX {
+        return Cow::Borrowed(step);
+    }
+    let end = (0..=STEP_BYTES_MAX).rev().find(|at| step.is_char_boundary(*at)).unwrap_or(0);
+    Cow::Owned(format!("{}…", step.get(..end).unwrap_or_default()))
 }
 
 /// See [`quoted`].
@@ -27,6 +40,12 @@ impl fmt::Display for Quoted<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn steps_are_cut_at_a_letter() {
+        assert_eq!(cut("name"), "name");
+        assert_eq!(cut(&"é".repeat(126)), format!("{}…", "é".repeat(125)));
+    }
 
     #[test]
     fn escapes_and_cuts() {

@@ -6,6 +6,7 @@ use base::limit::FINDINGS_MAX;
 
 use crate::code;
 use crate::finding::{Finding, Severity};
+use crate::quote::cut;
 
 /// A step on the way into a document.
 #[derive(Clone, Copy, Debug)]
@@ -43,7 +44,7 @@ impl<'p> Place<'p> {
         while let Some(here) = place {
             match here.step {
                 Step::Root => {}
-                Step::Key(key) => steps.push(Cow::Borrowed(key)),
+                Step::Key(key) => steps.push(cut(key)),
                 Step::Index(index) => steps.push(Cow::Owned(format!("[{index}]"))),
             }
             place = here.up;

@@ -210,7 +210,7 @@ impl<'de> Visitor<'de> for TopSeed<'_> {
                 return Err(de::Error::custom("duplicate key"));
             }
             let value = map.next_value::<&RawValue>()?;
-            rest.0.push((key, shallow(value)));
+            rest.list_mut().push((key, shallow(value)));
         }
         Ok(Top::Object { rest, objects })
     }

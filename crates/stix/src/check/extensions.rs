@@ -8,7 +8,7 @@ use crate::json::{Json, Members};
 use crate::quote::quoted;
 use crate::report::Place;
 use crate::schema::property::EXTENSION_TYPE;
-use crate::schema::{Kind, Shape};
+use crate::schema::{Kind, Shape, extension};
 use crate::syntax::name;
 
 impl<'s> Checker<'_, 's> {
@@ -17,11 +17,12 @@ impl<'s> Checker<'_, 's> {
         let Some(members) = self.filled(value, place) else { return };
         for (key, extension) in members.iter() {
             let here = place.key(key);
-            let predefined = self.predefined(key);
-            let Some(content) = self.filled(extension, &here) else { continue };
-            if let Some(shape) = predefined {
+            if let Some(shape) = self.predefined(key) {
                 self.structure(shape, extension, &here);
-            } else if key.starts_with("extension-definition--") {
+                continue;
+            }
+            let Some(content) = self.filled(extension, &here) else { continue };
+            if key.starts_with("extension-definition--") {
                 self.defined(key, content, &here);
             } else {
                 self.custom_extension(key, content, &here);
@@ -60,7 +61,10 @@ impl<'s> Checker<'_, 's> {
     /// An extension under a name that is neither an identifier nor predefined for this type.
     fn custom_extension(&mut self, key: &str, content: &'s Members<'s>, place: &Place<'_>) {
         let on_observable = self.schema.is_none_or(|schema| schema.kind == Kind::Observable);
-        if !name::is_custom_extension(key) {
+        if extension::ALL.iter().any(|table| table.iter().any(|(known, _)| *known == key)) {
+            let message = format!("extension {key} is predefined for another type");
+            self.add(Severity::Error, code::EXTENSION_KEY, place, message);
+        } else if !name::is_custom_extension(key) {
             let message =
                 format!("extension key {} is neither an identifier nor a name ending in -ext", quoted(key));
             self.add(Severity::Error, code::EXTENSION_KEY, place, message);

@@ -8,6 +8,8 @@ mod head;
 pub(crate) mod rules;
 mod values;
 
+use std::cmp::Ordering;
+
 use crate::code;
 use crate::finding::Severity;
 use crate::json::{Json, Members};
@@ -39,6 +41,8 @@ pub(crate) struct Checker<'r, 's> {
     defanged: bool,
     /// The local objects of a STIX 2.0 observable container, inside one.
     container: Option<&'s Members<'s>>,
+    /// Whether an extension of the object adds properties at its top.
+    extended: bool,
     /// Whether the walk is below the object's own members.
     nested: bool,
 }
@@ -62,8 +66,10 @@ pub(crate) fn object<'s>(json: &'s Json<'s>, place: &Place<'_>, report: &mut Rep
         edition: head.edition,
         defanged: root.get("defanged").and_then(Json::as_bool) == Some(true),
         container: None,
+        extended: false,
         nested: false,
     };
+    checker.extended = checker.extension_types().any(|kind| kind == "toplevel-property-extension");
     checker.whole(&head, place);
     head
 }
@@ -211,9 +217,7 @@ impl<'s> Checker<'_, 's> {
         } else if !name::is_property(key) {
             let message = format!("property name {} is not 3 to 250 characters a-z, 0-9 and _", quoted(key));
             self.add(Severity::Error, code::PROPERTY_NAME, place, message);
-        } else if self.schema.is_some()
-            && !self.extension_types().any(|kind| kind == "toplevel-property-extension")
-        {
+        } else if self.schema.is_some() && !self.extended {
             let message = format!("{key} is a custom property; new content should use an extension");
             self.add(Severity::Warning, code::CUSTOM_PROPERTY, place, message);
         }
@@ -238,7 +242,7 @@ impl<'s> Checker<'_, 's> {
             true
         };
         if !fits {
-            let message = format!("{key} is named like a reference but does not hold identifiers");
+            let message = format!("{} is named like a reference but does not hold identifiers", quoted(key));
             self.add(Severity::Warning, code::CUSTOM_REFERENCE, place, message);
         }
     }
@@ -252,8 +256,12 @@ impl<'s> Checker<'_, 's> {
     ) {
         for rule in rules {
             match rule {
-                Rule::NotBefore(first, second) => self.ordered(members, (first, second), false, place),
-                Rule::After(first, second) => self.ordered(members, (first, second), true, place),
+                Rule::NotBefore(first, second) => {
+                    self.ordered(members, (first, second), Ordering::Equal, place)
+                }
+                Rule::After(first, second) => {
+                    self.ordered(members, (first, second), Ordering::Greater, place)
+                }
                 Rule::OneOf(names) => {
                     if !names.iter().any(|name| members.get(name).is_some()) {
                         let message = format!("at least one of {} is required", names.join(", "));
@@ -272,29 +280,22 @@ impl<'s> Checker<'_, 's> {
                         self.add(Severity::Error, code::NEEDS, &place.key(one), message);
                     }
                 }
-                Rule::AnyOwn => self.any_own(own, members, false, place),
-                Rule::AnyOwnOrExtension => self.any_own(own, members, true, place),
+                Rule::AnyOwn => self.any_own(own, members, "", place),
+                Rule::AnyOwnOrExtension => self.any_own(own, members, "extensions", place),
                 Rule::Own(rule) => rule(self, members, place),
             }
         }
     }
 
-    fn any_own(
-        &mut self,
-        own: &'static [Prop],
-        members: &Members<'_>,
-        or_extension: bool,
-        place: &Place<'_>,
-    ) {
-        let is_own =
-            |key: &str| own.iter().any(|prop| prop.name == key) || (or_extension && key == "extensions");
+    fn any_own(&mut self, own: &'static [Prop], members: &Members<'_>, also: &str, place: &Place<'_>) {
+        let is_own = |key: &str| own.iter().any(|prop| prop.name == key) || key == also;
         if !members.iter().any(|(key, _)| is_own(key)) {
             let message = "at least one of its own properties is required";
             self.add(Severity::Error, code::AT_LEAST_ONE, place, message);
         }
     }
 
-    fn ordered(&mut self, members: &Members<'_>, pair: (&str, &str), strictly: bool, place: &Place<'_>) {
+    fn ordered(&mut self, members: &Members<'_>, pair: (&str, &str), least: Ordering, place: &Place<'_>) {
         let time = |name: &str| {
             let text = members.get(name).and_then(Json::as_str)?;
             timestamp::check(text).ok().map(|()| timestamp::key_of(text))
@@ -302,8 +303,8 @@ impl<'s> Checker<'_, 's> {
         let (Some(first), Some(second)) = (time(pair.0), time(pair.1)) else {
             return;
         };
-        if second < first || (strictly && second == first) {
-            let relation = if strictly { "later than" } else { "at or after" };
+        if second.cmp(first) < least {
+            let relation = if least == Ordering::Greater { "later than" } else { "at or after" };
             let message = format!("{} must be {relation} {}", pair.1, pair.0);
             self.add(Severity::Error, code::TIME_ORDER, &place.key(pair.1), message);
         }

@@ -236,6 +236,10 @@ pub(crate) fn marking_content(checker: &mut Checker<'_, '_>, members: &Members<'
             let message = "a published TLP marking, but with properties missing or added";
             checker.add(Severity::Warning, code::TLP_INCOMPLETE, place, message);
         }
+        marking::Likeness::Named => {
+            let message = "has a name of TLP without being a TLP marking, and is handled as the strictest";
+            checker.add(Severity::Warning, code::TLP_LOOK_ALIKE, &place.key("name"), message);
+        }
         marking::Likeness::LookAlike => {
             let message = "resembles a TLP marking but is none of the published ones";
             checker.add(Severity::Error, code::TLP_LOOK_ALIKE, place, message);

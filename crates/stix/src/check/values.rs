@@ -104,16 +104,18 @@ impl<'s> Checker<'_, 's> {
 
     fn integer(&mut self, value: &Json<'_>, (least, most): (i64, i64), place: &Place<'_>) {
         const EXACT: i64 = (1 << 53) - 1;
-        let Json::Integer(number) = value else {
-            let huge = matches!(value, Json::Float(number) if number.fract() == 0.0 && number.abs() > 1e15);
-            if huge {
+        let number = match value {
+            Json::Integer(number) => *number,
+            // the reader of JSON has no other word for -0, which is an integer
+            Json::Float(zero) if *zero == 0.0 && zero.is_sign_negative() => 0,
+            Json::Float(number) if number.fract() == 0.0 && number.abs() > 1e15 => {
                 let message = "the number is beyond 2^53 - 1 or not written as an integer";
                 return self.add(Severity::Error, code::NUMBER_RANGE, place, message);
             }
-            return self.kind(false, "an integer", value, place);
+            _ => return self.kind(false, "an integer", value, place),
         };
         let (least, most) = (least.max(-EXACT), most.min(EXACT));
-        if !(least..=most).contains(number) {
+        if !(least..=most).contains(&number) {
             let message = format!("{number} is not within {least} to {most}");
             self.add(Severity::Error, code::NUMBER_RANGE, place, message);
         }
@@ -261,7 +263,7 @@ impl<'s> Checker<'_, 's> {
     }
 
     pub(super) fn structure(&mut self, shape: &'static Shape, value: &'s Json<'s>, place: &Place<'_>) {
-        let Some(members) = self.filled(value, place) else { return };
+        let Some(members) = self.filled(value, place).filter(|members| !members.is_empty()) else { return };
         let outer = std::mem::replace(&mut self.nested, true);
         self.members(members, &[shape.props], place);
         self.rules(shape.rules, shape.props, members, place);

@@ -7,6 +7,9 @@ use crate::check::rules;
 const ARTIFACT: Value = Value::Reference(Target::Types(&["artifact"]));
 const TEXTS: Value = Value::List(&TEXT);
 
+/// The extensions of each type.
+pub(crate) static ALL: [&[(&str, &Shape)]; 4] = [FILE, NETWORK_TRAFFIC, PROCESS, USER_ACCOUNT];
+
 /// Of `file`.
 pub(crate) static FILE: &[(&str, &Shape)] = &[
     ("archive-ext", &ARCHIVE),

@@ -14,6 +14,9 @@ io is it iu iw ja ji jv jw ka kg ki kj kk kl km kn ko kr ks ku kv kw ky la lb lg
 mr ms mt my na nb nd ne ng nl nn no nr nv ny oc oj om or os pa pi pl ps pt qu rm rn ro ru rw sa sc sd se sg sh si sk sl \
 sm sn so sq sr ss st su sv sw ta te tg th ti tk tl tn to tr ts tt tw ty ug uk ur uz ve vi vo wa wo xh yi yo za zh zu";
 
+/// Longest tag that is read; RFC 5646, section 4.4, lets an application set a limit, and asks for at least 35.
+const TAG_BYTES_MAX: usize = 255;
+
 /// Tags that RFC 5646 keeps although they do not fit its grammar.
 const IRREGULAR: &[&str] = &[
     "en-gb-oed",
@@ -45,6 +48,9 @@ fn is_tag(text: &str) -> bool {
         // the common case without allocation
         let pair = [a.to_ascii_lowercase(), b.to_ascii_lowercase()];
         return TWO_LETTERS.as_bytes().chunks(3).any(|known| known.starts_with(&pair));
+    }
+    if text.len() > TAG_BYTES_MAX {
+        return false;
     }
     let lower = text.to_ascii_lowercase();
     if IRREGULAR.contains(&lower.as_str()) {

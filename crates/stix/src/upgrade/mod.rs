@@ -9,6 +9,9 @@
 mod observables;
 
 use std::borrow::Cow;
+use std::collections::HashSet;
+
+use base::limit::OBJECT_BYTES_MAX;
 
 use crate::code;
 use crate::examine::{Profile, Rejected, examine};
@@ -49,6 +52,9 @@ fn rejected(finding: Finding) -> Rejected {
 }
 
 fn object(bytes: &[u8], taken: &mut observables::Taken) -> Result<Vec<u8>, Rejected> {
+    if bytes.len() > OBJECT_BYTES_MAX {
+        return examined(bytes.to_vec());
+    }
     let json = Json::parse(bytes).map_err(|error| rejected(Finding::from(error)))?;
     let Json::Object(mut members) = json else {
         let message = Cow::Borrowed("a STIX object is a JSON object");
@@ -84,13 +90,13 @@ fn object(bytes: &[u8], taken: &mut observables::Taken) -> Result<Vec<u8>, Rejec
 
 /// Right after the type, where people look for it.
 fn insert_spec_version(members: &mut Members<'_>) {
-    let at = members.0.iter().position(|(key, _)| key == "type").map_or(0, |at| at.saturating_add(1));
-    members.0.insert(at, (Cow::Borrowed("spec_version"), text("2.1")));
+    let at = members.iter().position(|(key, _)| key == "type").map_or(0, |at| at.saturating_add(1));
+    members.list_mut().insert(at, (Cow::Borrowed("spec_version"), text("2.1")));
 }
 
 /// Gives `created` and `modified` the three sub-second digits that 2.1 demands; the moment stays.
 fn lengthen_times(members: &mut Members<'_>) {
-    for (key, value) in &mut members.0 {
+    for (key, value) in members.list_mut() {
         if !matches!(key.as_ref(), "created" | "modified") {
             continue;
         }
@@ -170,24 +176,22 @@ fn move_labels<'a>(members: &mut Members<'a>, property: &'a str, known: &[&str])
 
 /// Replaces each selector of the granular markings by others.
 fn rewrite_selectors(members: &mut Members<'_>, replace: &dyn Fn(&str) -> Vec<String>) {
-    let Some((_, Json::List(markings))) = members.0.iter_mut().find(|(key, _)| key == "granular_markings")
+    let Some((_, Json::List(markings))) =
+        members.list_mut().iter_mut().find(|(key, _)| key == "granular_markings")
     else {
         return;
     };
     for marking in markings {
         let Json::Object(marking) = marking else { continue };
-        let Some((_, Json::List(selectors))) = marking.0.iter_mut().find(|(key, _)| key == "selectors")
+        let Some((_, Json::List(selectors))) =
+            marking.list_mut().iter_mut().find(|(key, _)| key == "selectors")
         else {
             continue;
         };
-        let mut rewritten: Vec<String> = Vec::new();
-        for selector in selectors.iter().filter_map(Json::as_str) {
-            for new in replace(selector) {
-                if !rewritten.contains(&new) {
-                    rewritten.push(new);
-                }
-            }
-        }
+        let mut seen = HashSet::new();
+        let mut rewritten: Vec<String> =
+            selectors.iter().filter_map(Json::as_str).flat_map(replace).collect();
+        rewritten.retain(|selector| seen.insert(selector.clone()));
         *selectors = rewritten.into_iter().map(|selector| Json::String(Cow::Owned(selector))).collect();
     }
 }

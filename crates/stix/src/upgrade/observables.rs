@@ -6,7 +6,7 @@
 //! carried over, since an observable must not become freer by leaving it.
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use sha2::{Digest, Sha256};
 
@@ -49,7 +49,10 @@ impl Taken {
 /// stays as it is.
 pub(super) fn take(observed: &mut Members<'_>, taken: &mut Taken) {
     let Some(container) = observed.get("objects").and_then(Json::as_object) else { return };
-    if observed.get("object_refs").is_some() || !is_container(container) {
+    if observed.get("object_refs").is_some()
+        || !is_container(container)
+        || is_unreasonable(observed, container)
+    {
         return;
     }
     let seed = observed.get("id").and_then(Json::as_str).unwrap_or_default();
@@ -84,8 +87,20 @@ fn is_container(container: &Members<'_>) -> bool {
         })
 }
 
+/// Whether carrying the markings over to every object would take more work than any real observed data.
+fn is_unreasonable(observed: &Members<'_>, container: &Members<'_>) -> bool {
+    let count = |list: Option<&Json<'_>>| list.and_then(Json::as_list).map_or(0, <[Json<'_>]>::len);
+    let parts = observed.get("granular_markings").and_then(Json::as_list).unwrap_or_default();
+    let selectors: usize = parts.iter().map(|part| count(part.get("selectors")).saturating_add(1)).sum();
+    let markings = count(observed.get("object_marking_refs")).saturating_add(selectors);
+    container.len().saturating_mul(markings) > MARKING_WORK_MAX
+}
+
+/// Markings times observables that are carried over from one observed data.
+const MARKING_WORK_MAX: usize = 1_000_000;
+
 fn replace(observed: &mut Members<'_>, refs: Vec<Json<'static>>) {
-    if let Some((key, value)) = observed.0.iter_mut().find(|(key, _)| key == "objects") {
+    if let Some((key, value)) = observed.list_mut().iter_mut().find(|(key, _)| key == "objects") {
         *key = Cow::Borrowed("object_refs");
         *value = Json::List(refs);
     }
@@ -118,11 +133,9 @@ fn strings(list: Option<&Json<'_>>) -> Vec<String> {
 
 fn add_markings(members: &mut Members<'static>, markings: &[String]) {
     let mut all = strings(members.get("object_marking_refs"));
-    for marking in markings {
-        if !all.contains(marking) {
-            all.push(marking.clone());
-        }
-    }
+    all.extend_from_slice(markings);
+    let mut seen = HashSet::new();
+    all.retain(|marking| seen.insert(marking.clone()));
     if !all.is_empty() {
         let list = all.into_iter().map(|marking| Json::String(Cow::Owned(marking))).collect();
         members.set("object_marking_refs", Json::List(list));
@@ -137,10 +150,12 @@ fn with_head(members: Members<'static>, id: &str) -> Members<'static> {
         (Cow::Borrowed("spec_version"), text("2.1")),
         (Cow::Borrowed("id"), Json::String(Cow::Owned(id.to_owned()))),
     ];
-    let rest =
-        members.0.into_iter().filter(|(key, _)| !matches!(key.as_ref(), "type" | "spec_version" | "id"));
+    let rest = members
+        .into_list()
+        .into_iter()
+        .filter(|(key, _)| !matches!(key.as_ref(), "type" | "spec_version" | "id"));
     head.extend(rest);
-    Members(head)
+    Members::from_unique(head)
 }
 
 /// How long a chain of contributing references is followed. Real ones have two or three links (extension, file, directory);
@@ -225,7 +240,7 @@ fn each_reference(key: &str, value: &Json<'_>, see: &mut dyn FnMut(&str)) {
 
 /// Replaces local keys by identifiers wherever they are references.
 fn rewrite(members: &mut Members<'static>, ids: &HashMap<String, String>) {
-    for (key, value) in &mut members.0 {
+    for (key, value) in members.list_mut() {
         rewrite_value(key, value, ids);
     }
 }
@@ -257,11 +272,11 @@ fn renew(mut members: Members<'static>) -> Members<'static> {
     };
     for (old, new) in renamed {
         let free = members.get(new).is_none();
-        if let Some((key, _)) = members.0.iter_mut().find(|(key, _)| free && key == old) {
+        if let Some((key, _)) = members.list_mut().iter_mut().find(|(key, _)| free && key == old) {
             *key = Cow::Borrowed(new);
         }
     }
-    for (key, value) in &mut members.0 {
+    for (key, value) in members.list_mut() {
         match key.as_ref() {
             "additional_header_fields" => in_lists(value),
             "extensions" => renew_extensions(value),
@@ -275,7 +290,7 @@ fn renew(mut members: Members<'static>) -> Members<'static> {
 /// Every value of a dictionary becomes a list.
 fn in_lists(value: &mut Json<'static>) {
     let Json::Object(fields) = value else { return };
-    for (_, field) in &mut fields.0 {
+    for (_, field) in fields.list_mut() {
         if matches!(field, Json::String(_)) {
             let single = std::mem::replace(field, Json::Null);
             *field = Json::List(vec![single]);
@@ -285,9 +300,9 @@ fn in_lists(value: &mut Json<'static>) {
 
 fn renew_extensions(value: &mut Json<'static>) {
     let Json::Object(extensions) = value else { return };
-    for (name, extension) in &mut extensions.0 {
+    for (name, extension) in extensions.list_mut() {
         let Json::Object(content) = extension else { continue };
-        for (key, value) in &mut content.0 {
+        for (key, value) in content.list_mut() {
             if name == "http-request-ext" && key == "request_header" {
                 in_lists(value);
             }
@@ -297,10 +312,12 @@ fn renew_extensions(value: &mut Json<'static>) {
 
 /// `ssdeep` is written in capitals since 2.1, at any depth.
 fn rename_hashes(members: &mut Members<'static>) {
-    for (key, value) in &mut members.0 {
+    for (key, value) in members.list_mut() {
         match value {
             Json::Object(inner) if key == "hashes" || key.ends_with("_hashes") => {
-                for (algorithm, _) in inner.0.iter_mut().filter(|(algorithm, _)| algorithm == "ssdeep") {
+                for (algorithm, _) in
+                    inner.list_mut().iter_mut().filter(|(algorithm, _)| algorithm == "ssdeep")
+                {
                     *algorithm = Cow::Borrowed("SSDEEP");
                 }
             }
@@ -328,7 +345,7 @@ fn owned(value: &Json<'_>) -> Json<'static> {
         Json::List(items) => Json::List(items.iter().map(owned).collect()),
         Json::Object(members) => {
             let copy = members.iter().map(|(key, value)| (Cow::Owned(key.to_owned()), owned(value)));
-            Json::Object(Members(copy.collect()))
+            Json::Object(Members::from_unique(copy.collect()))
         }
     }
 }
