@@ -96,10 +96,8 @@ proptest! {
         prop_assert_eq!(&serde_json::from_str::<Value>(&read.to_string()).expect("JSON"), &value);
         let _ = validate(text.as_bytes(), true);
         let _ = (sco_id::deterministic(&read), marking::tlp_of(&read));
-        for answer in upgrade::from_2_0(text.as_bytes()) {
-            if let Ok(bytes) = answer {
-                prop_assert!(examine(&bytes, Profile::Store).is_ok());
-            }
+        for bytes in upgrade::from_2_0(text.as_bytes()).into_iter().flatten() {
+            prop_assert!(examine(&bytes, Profile::Store).is_ok());
         }
         if let Ok(valid) = examine(text.as_bytes(), Profile::Store) {
             prop_assert_eq!(valid.bytes(), text.as_bytes());

@@ -97,7 +97,7 @@ fn is_unreasonable(observed: &Members<'_>, container: &Members<'_>) -> bool {
 }
 
 /// Markings times observables that are carried over from one observed data.
-const MARKING_WORK_MAX: usize = 1_000_000;
+const MARKING_WORK_MAX: usize = 100_000;
 
 fn replace(observed: &mut Members<'_>, refs: Vec<Json<'static>>) {
     if let Some((key, value)) = observed.list_mut().iter_mut().find(|(key, _)| key == "objects") {
