@@ -1,1 +1,79 @@
-fn main() {}
+//! The binary: command line, configuration and wiring.
+//!
+//! Reads the command line, reaches a node, asks, writes the answer, and ends with the code the contract names. Data goes to
+//! standard output, words to standard error. The only crate that names a storage backend; decides nothing about content.
+
+mod args;
+mod commands;
+mod config;
+mod demo;
+mod directory;
+mod exit;
+mod out;
+mod reach;
+mod sealed;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use args::{Arguments, Command};
+use exit::{Exit, Failure};
+use out::{Out, say};
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            say(format_args!("error: cannot start: {error}"));
+            return Exit::Unreachable.into();
+        }
+    };
+    let mut out = Out::new(arguments.common.style());
+    let outcome = runtime.block_on(run(arguments, &mut out));
+    let outcome = outcome.and_then(|exit| out.flush().map(|()| exit));
+    match outcome {
+        Ok(exit) => exit.into(),
+        Err(failure) => {
+            // What was answered before the failure is still an answer.
+            let _ = out.flush();
+            if !failure.message.is_empty() {
+                say(format_args!("error: {failure}"));
+            }
+            failure.exit.into()
+        }
+    }
+}
+
+async fn run(arguments: Arguments, out: &mut Out) -> Result<Exit, Failure> {
+    let common = &arguments.common;
+    match arguments.command {
+        Command::Demo(args) => demo::run(common, args, out).await,
+        Command::Init(args) => commands::init::run(common, args, out).await,
+        Command::Serve(args) => commands::serve::run(common, args, out).await,
+        Command::User(command) => commands::user::run(common, command, out).await,
+        Command::Token(command) => commands::token::run(common, command, out).await,
+        Command::Collection(command) => commands::collection::run(common, command, out).await,
+        Command::Import(args) => commands::import::run(common, args, out).await,
+        Command::Export(args) => commands::export::run(common, args, out).await,
+        Command::Get(args) => commands::object::get(common, args, out).await,
+        Command::History(args) => commands::object::history(common, args, out).await,
+        Command::Edges(args) => commands::object::edges(common, args, out).await,
+        Command::Delete(args) => commands::object::delete(common, args, out).await,
+        Command::Search(args) => commands::search::run(common, args, out).await,
+        Command::Lookup(args) => commands::lookup::run(common, args, out).await,
+        Command::Observed(args) => commands::observed::run(common, args, out).await,
+        Command::Sight(args) => commands::sight::run(common, args, out).await,
+        Command::Validate(args) => commands::validate::run(&args, out),
+        Command::Stix(command) => commands::stix::run(&command),
+        Command::Pull(args) => commands::pull::run(common, args, out).await,
+        Command::Push(args) => commands::push::run(common, args, out).await,
+        Command::Backup(args) => commands::backup::run(common, args, out).await,
+        Command::Restore(args) => commands::restore::run(common, args, out).await,
+        Command::Rebuild(args) => commands::upkeep::rebuild(common, args, out).await,
+        Command::Doctor(args) => commands::upkeep::doctor(common, args, out).await,
+        Command::Explain(args) => commands::explain::run(&args, out),
+        Command::Node(command) => commands::upkeep::node(common, command, out).await,
+    }
+}

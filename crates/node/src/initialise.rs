@@ -1,7 +1,6 @@
 //! The first hour of a node: its name, its first administrator, its first collection.
 //!
-//! Done once for a store. Password, token and recovery key are shown here and never again: only a hash or digest of each
-//! is kept.
+//! Done once for a store. Password and token are shown here and never again: only a hash or digest of each is kept.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -19,8 +18,8 @@ pub(crate) const MEMBER_NAME: &str = "member-name";
 pub(crate) const MEMBER_ID: &str = "member-id";
 /// The setting that holds when the member came to be, in microseconds.
 pub(crate) const MEMBER_CREATED: &str = "member-created";
-/// The setting that holds the SHA-256 of the recovery key.
-const RECOVERY_DIGEST: &str = "recovery-key-digest";
+/// The setting that holds the public half of the recovery key.
+const RECOVERY_RECIPIENT: &str = "recovery-recipient";
 
 /// What a new node is called and who runs it.
 #[derive(Clone, Debug)]
@@ -58,8 +57,6 @@ pub struct Initialised {
     pub member: Member,
     /// The administrator's secrets.
     pub admin: AdminSecrets,
-    /// The key that opens backups, shown once.
-    pub recovery_key: Redacted<String>,
 }
 
 /// Why a node was not initialised.
@@ -138,15 +135,12 @@ impl Node {
             ..NewCollection::default()
         };
         self.add_collection(&operator(UserNo(0), BTreeMap::new()), inbox).await?;
-        let recovery_key = self.secret();
-        let digest = crate::credentials::digest_of(&recovery_key);
         let store = self.store();
-        store.set_setting(RECOVERY_DIGEST, &hex::encode(digest)).await?;
         let member = Member { id: format!("identity--{}", self.new_uuid()), name };
         store.set_setting(MEMBER_ID, &member.id).await?;
         store.set_setting(MEMBER_CREATED, &self.now().0.to_string()).await?;
         store.set_setting(MEMBER_NAME, &member.name).await?;
-        Ok(Initialised { member, admin, recovery_key: Redacted::new(recovery_key) })
+        Ok(Initialised { member, admin })
     }
 
     /// The member this node belongs to; `None` before `init`.
@@ -160,6 +154,26 @@ impl Node {
         let id = self.0.store.setting(MEMBER_ID).await?;
         let id = id.ok_or_else(|| StoreError::Damaged("the member has a name and no id".into()))?;
         Ok(Some(Member { id, name }))
+    }
+
+    /// Notes for whom backups are sealed; to be done before [`Node::initialise`], and never again. The secret half of the
+    /// key never comes here.
+    ///
+    /// # Errors
+    /// `Already` once the node has been initialised.
+    pub async fn seal_backups_for(&self, recipient: &str) -> Result<(), InitError> {
+        if let Some(member) = self.member().await? {
+            return Err(InitError::Already(member.name));
+        }
+        Ok(self.0.store.set_setting(RECOVERY_RECIPIENT, recipient).await?)
+    }
+
+    /// The public half of the recovery key, for which backups are sealed.
+    ///
+    /// # Errors
+    /// The store failed.
+    pub async fn recovery_recipient(&self) -> Result<Option<String>, StoreError> {
+        self.0.store.setting(RECOVERY_RECIPIENT).await
     }
 
     /// Whoever works on the directory of a stopped node: administrator and analyst over everything, in the name of the

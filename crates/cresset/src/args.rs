@@ -1,0 +1,168 @@
+//! The command line: every command by name, and the options that all of them take.
+
+use std::path::PathBuf;
+
+use base::Redacted;
+use clap::{Args, Parser, Subcommand};
+use dial::{Egress, Login, PlainHttp};
+use url::Url;
+
+use crate::commands;
+use crate::exit::Failure;
+use crate::out::Style;
+
+/// A self-hosted node for collective cyber defence between equals.
+///
+/// Exit codes: 0 done; 1 the answer is "no", refused or invalid; 2 usage; 3 verification failed; 4 something cannot be
+/// reached or opened.
+#[derive(Debug, Parser)]
+#[command(name = "cresset", version, max_term_width = 100)]
+pub(crate) struct Arguments {
+    #[command(flatten)]
+    pub(crate) common: Common,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// Options of every command.
+#[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "Options of every command")]
+pub(crate) struct Common {
+    /// Answer as JSON: one document, or one a line where the command says so.
+    #[arg(long, global = true)]
+    json: bool,
+    /// The node's directory.
+    #[arg(long, global = true, env = "CRESSET_DATA", default_value = "./cresset-data", value_name = "DIR")]
+    pub(crate) data: PathBuf,
+    /// Act on the running node at this address instead of a directory.
+    #[arg(long, global = true, env = "CRESSET_URL", value_name = "URL")]
+    pub(crate) url: Option<Url>,
+    /// Token for --url.
+    #[arg(long, global = true, env = "CRESSET_TOKEN", hide_env_values = true, value_name = "TOKEN")]
+    token: Option<String>,
+    /// Certificate authorities (PEM) to trust besides the public ones when connecting to somebody.
+    #[arg(long, global = true, env = "CRESSET_CA", value_name = "FILE")]
+    ca: Option<PathBuf>,
+    /// Let credentials travel unencrypted to another machine.
+    #[arg(long, global = true)]
+    allow_plain_http: bool,
+}
+
+impl Common {
+    /// How answers are written.
+    pub(crate) fn style(&self) -> Style {
+        if self.json { Style::Json } else { Style::Words }
+    }
+
+    /// Who this is to the node at `--url`.
+    pub(crate) fn login(&self) -> Result<Login, Failure> {
+        let Some(token) = &self.token else {
+            return Err(Failure::usage("--url needs a token")
+                .hint("give one with --token or CRESSET_TOKEN; `cresset token create` makes them"));
+        };
+        Ok(Login::Bearer(Redacted::new(token.clone())))
+    }
+
+    /// The policy for outbound connections.
+    pub(crate) fn egress(&self) -> Result<Egress, Failure> {
+        let mut policy = Egress::default();
+        if let Some(path) = &self.ca {
+            let pem = std::fs::read(path).map_err(|error| Failure::file("read", path, &error))?;
+            policy.extra_roots_pem = Some(pem);
+        }
+        if self.allow_plain_http {
+            policy.plain_http = PlainHttp::Anywhere;
+        }
+        Ok(policy)
+    }
+
+    /// Refuses `--url` for a command that acts on files of this machine.
+    pub(crate) fn only_here(&self, command: &str) -> Result<(), Failure> {
+        match &self.url {
+            None => Ok(()),
+            Some(_) => Err(Failure::usage(format_args!(
+                "`{command}` acts on a directory of this machine, not on --url"
+            ))
+            .hint("leave out --url and unset CRESSET_URL")),
+        }
+    }
+}
+
+/// Every command.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Start a node with a sample campaign, show what it does, and leave it running.
+    Demo(crate::demo::DemoArgs),
+    /// Make a node: its directory, its first administrator, its recovery key.
+    Init(commands::init::InitArgs),
+    /// Run the node until it is told to stop.
+    Serve(commands::serve::ServeArgs),
+    /// People of this node.
+    #[command(subcommand)]
+    User(commands::user::UserCommand),
+    /// Tokens for programs.
+    #[command(subcommand)]
+    Token(commands::token::TokenCommand),
+    /// Collections and who may read and write them.
+    #[command(subcommand)]
+    Collection(commands::collection::CollectionCommand),
+    /// Bring files in: STIX 2.1 and 2.0, CSV, free text. One receipt per object.
+    Import(commands::import::ImportArgs),
+    /// Write objects out.
+    Export(commands::export::ExportArgs),
+    /// Show one object: its exact bytes, or with --json also what the node knows of it.
+    Get(commands::object::GetArgs),
+    /// Show the versions of one object.
+    History(commands::object::HistoryArgs),
+    /// Show the relationships and references of one object.
+    Edges(commands::object::EdgesArgs),
+    /// Take an object, or one version of it, out of a collection.
+    Delete(commands::object::DeleteArgs),
+    /// Full-text search in any language.
+    Search(commands::search::SearchArgs),
+    /// Ask whether values are known: addresses, domains, URLs, hashes, e-mail addresses. JSONL.
+    Lookup(commands::lookup::LookupArgs),
+    /// Ask which indicators' patterns match what was observed (a STIX bundle).
+    Observed(commands::observed::ObservedArgs),
+    /// Say that an object or value has been seen.
+    Sight(commands::sight::SightArgs),
+    /// Check files against the specification and say what is wrong with them.
+    Validate(commands::validate::ValidateArgs),
+    /// STIX questions for machines: JSONL on standard input, JSONL on standard output.
+    #[command(subcommand)]
+    Stix(commands::stix::StixCommand),
+    /// Fetch a collection of any TAXII 2.1 server. Resumes where it stopped.
+    Pull(commands::pull::PullArgs),
+    /// Send a collection to any TAXII 2.1 server. Resumes where it stopped.
+    Push(commands::push::PushArgs),
+    /// Write an encrypted copy of the node while it runs.
+    Backup(commands::backup::BackupArgs),
+    /// Check an encrypted copy and make a node of it.
+    Restore(commands::restore::RestoreArgs),
+    /// Derive again everything that derives from the stored objects, or only compare.
+    Rebuild(commands::upkeep::RebuildArgs),
+    /// Examine the node and say what is in order and what to do about the rest.
+    Doctor(commands::upkeep::DoctorArgs),
+    /// Say what a code means that stood in a message.
+    Explain(commands::explain::ExplainArgs),
+    /// How the node stands.
+    #[command(subcommand)]
+    Node(commands::upkeep::NodeCommand),
+}
+
+/// Roles, scopes and other closed lists are told from the types that own them.
+pub(crate) fn names<const N: usize>(all: [&'static str; N]) -> clap::builder::PossibleValuesParser {
+    clap::builder::PossibleValuesParser::new(all)
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Arguments::command().debug_assert();
+    }
+}

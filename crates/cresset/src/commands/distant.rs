@@ -1,0 +1,173 @@
+//! The other side of `pull` and `push`: a TAXII 2.1 server, a login, and one of its collections.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use base::{Redacted, SystemRng};
+use clap::Args;
+use dial::{Dialler, Login, Place, RemoteCollection, TaxiiClient, TaxiiError, Verb};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+use url::Url;
+
+use super::user::password_from_stdin;
+use crate::args::Common;
+use crate::exit::Failure;
+use crate::out::shown;
+use crate::reach::{Reach, dial_failure, question};
+
+/// A TAXII server and how to identify oneself to it.
+#[derive(Debug, Args)]
+pub(crate) struct Distant {
+    /// The server's discovery address, an API root, or a collection.
+    #[arg(value_name = "TAXII-URL")]
+    place: Url,
+    /// User name at that server.
+    #[arg(long, requires = "password_stdin", conflicts_with = "bearer_file")]
+    user: Option<String>,
+    /// Read that user's password from the first line of standard input.
+    #[arg(long, requires = "user")]
+    password_stdin: bool,
+    /// A file with a token for that server.
+    #[arg(long, value_name = "FILE")]
+    bearer_file: Option<PathBuf>,
+}
+
+/// What must be allowed at the other side.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Need {
+    /// Reading.
+    Read,
+    /// Writing.
+    Write,
+}
+
+impl Distant {
+    /// A client of that server.
+    pub(crate) fn client(&self, common: &Common) -> Result<TaxiiClient, Failure> {
+        let login = match (&self.user, &self.bearer_file) {
+            (Some(user), _) => {
+                Login::Basic { user: user.clone(), password: Redacted::new(password_from_stdin()?) }
+            }
+            (None, Some(path)) => {
+                let token = std::fs::read_to_string(path);
+                let token = token.map_err(|error| Failure::file("read", path, &error))?;
+                Login::Bearer(Redacted::new(token.trim().to_owned()))
+            }
+            (None, None) => Login::None,
+        };
+        let dialler = Dialler::new(common.egress()?, Arc::new(SystemRng)).map_err(Failure::unreachable)?;
+        Ok(TaxiiClient::new(dialler, login))
+    }
+
+    /// The one collection that is meant, and the largest request its API root takes.
+    pub(crate) async fn collection(
+        &self,
+        client: &TaxiiClient,
+        name: Option<&str>,
+        need: Need,
+    ) -> Result<(RemoteCollection, Option<usize>), Failure> {
+        let roots = match client.place(&self.place).await.map_err(|error| failure(&error))? {
+            Place::Collection(collection) => return Ok((collection, None)),
+            Place::ApiRoot(root) => vec![root],
+            Place::Discovery { roots, .. } => {
+                let mut found = Vec::new();
+                for url in roots {
+                    // A root that this login may not see is no reason to give up on the others.
+                    if let Ok(Place::ApiRoot(root)) = client.place(&url).await {
+                        found.push(root);
+                    }
+                }
+                found
+            }
+        };
+        let mut candidates = Vec::new();
+        for root in roots {
+            let listed = client.collections(&root.url).await.map_err(|error| failure(&error))?;
+            candidates.extend(listed.into_iter().map(|one| (one, root.max_content_length)));
+        }
+        choose(candidates, name, need)
+    }
+}
+
+fn choose(
+    candidates: Vec<(RemoteCollection, Option<usize>)>,
+    name: Option<&str>,
+    need: Need,
+) -> Result<(RemoteCollection, Option<usize>), Failure> {
+    let allowed = |one: &RemoteCollection| match need {
+        Need::Read => one.can_read,
+        Need::Write => one.can_write,
+    };
+    let named = |one: &RemoteCollection| match name {
+        None => true,
+        Some(name) => one.id == name || one.alias.as_deref() == Some(name) || one.title == name,
+    };
+    let names: Vec<String> =
+        candidates.iter().map(|(one, _)| format!("{} ({})", shown(&one.title), shown(&one.id))).collect();
+    let mut fitting: Vec<_> = candidates.into_iter().filter(|(one, _)| allowed(one) && named(one)).collect();
+    match (fitting.pop(), fitting.is_empty()) {
+        (Some(only), true) => Ok(only),
+        (None, _) => Err(Failure::no("the server has no such collection for this login")
+            .hint(format_args!("it has: {}", names.join(", ")))),
+        (Some(_), false) => Err(Failure::usage("the server has several collections that could be meant")
+            .hint(format_args!("name one: {}", names.join(", ")))),
+    }
+}
+
+/// What a TAXII server did instead of answering, as a failure of the command.
+pub(crate) fn failure(error: &TaxiiError) -> Failure {
+    match error {
+        TaxiiError::Dial(error) => dial_failure(error),
+        TaxiiError::Refused { status: 500.., .. } | TaxiiError::NotTaxii { .. } | TaxiiError::Page { .. } => {
+            Failure::unreachable(error)
+        }
+        TaxiiError::Refused { .. } => Failure::no(error),
+    }
+}
+
+#[derive(Deserialize)]
+struct Job {
+    state: Option<Value>,
+}
+
+/// Where a job stopped; its beginning when it has never run.
+pub(crate) async fn recall<T: DeserializeOwned + Default>(reach: &Reach, job: &str) -> Result<T, Failure> {
+    let job: Job = reach.answer(question::get(["jobs", job])).await?;
+    Ok(job.state.and_then(|state| serde_json::from_value(state).ok()).unwrap_or_default())
+}
+
+/// Writes down where a job stands.
+pub(crate) async fn remember(reach: &Reach, job: &str, state: &impl serde::Serialize) -> Result<(), Failure> {
+    reach.ask(question::send(Verb::Put, ["jobs", job], &json!({"state": state}))).await.map(drop)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn collection(id: &str, title: &str, can_read: bool) -> (RemoteCollection, Option<usize>) {
+        let url = Url::parse("https://taxii.example/api1/collections/x/").unwrap();
+        let one = RemoteCollection {
+            url,
+            id: id.into(),
+            title: title.into(),
+            alias: None,
+            can_read,
+            can_write: false,
+        };
+        (one, None)
+    }
+
+    #[test]
+    fn the_one_collection_that_is_meant_is_found() {
+        let all =
+            || vec![collection("1", "A", true), collection("2", "B", true), collection("3", "C", false)];
+        assert_eq!(choose(all(), Some("B"), Need::Read).unwrap().0.id, "2");
+        assert_eq!(choose(vec![collection("1", "A", true)], None, Need::Read).unwrap().0.id, "1");
+        assert!(choose(all(), None, Need::Read).is_err());
+        assert!(choose(all(), Some("C"), Need::Read).is_err());
+        assert!(choose(all(), Some("A"), Need::Write).is_err());
+    }
+}

@@ -1,0 +1,41 @@
+//! `cresset explain`: what a code means.
+
+use clap::Args;
+use serde_json::json;
+
+use crate::exit::{Exit, Failure};
+use crate::out::Out;
+
+/// A code to be explained.
+#[derive(Debug, Args)]
+pub(crate) struct ExplainArgs {
+    /// The code as it stood in brackets behind a message, e.g. `required-property`. Without it: every code.
+    code: Option<String>,
+}
+
+/// Runs the command: exits 1 when there is no such code.
+pub(crate) fn run(args: &ExplainArgs, out: &mut Out) -> Result<Exit, Failure> {
+    let Some(code) = &args.code else {
+        let all = node::all_codes();
+        if out.is_json() {
+            let all: Vec<_> = all.iter().map(|(code, text)| json!({"code": code, "text": text})).collect();
+            out.json(&all)?;
+            return Ok(Exit::Done);
+        }
+        for (code, text) in all {
+            out.line(format!("{code}: {text}").as_bytes())?;
+        }
+        return Ok(Exit::Done);
+    };
+    let code = code.trim_matches(['[', ']']);
+    let Some(text) = node::explain(code) else {
+        return Err(Failure::no(format_args!("there is no code {}", ::stix::quote::quoted(code)))
+            .hint("`cresset explain` lists every code"));
+    };
+    if out.is_json() {
+        out.json(&json!({"code": code, "text": text}))?;
+    } else {
+        out.line(text.as_bytes())?;
+    }
+    Ok(Exit::Done)
+}

@@ -1,0 +1,296 @@
+//! `cresset import`: files in, one receipt per object out.
+//!
+//! A long bundle is sent in pieces, so that neither side holds more than a piece of it and progress can be shown; each piece
+//! is durable before its receipts are printed.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+
+use base::limit::BODY_BYTES_MAX;
+use bytes::Bytes;
+use clap::Args;
+use flate2::read::MultiGzDecoder;
+use serde::Deserialize;
+use serde_json::json;
+use serde_json::value::RawValue;
+
+use crate::args::{Common, names};
+use crate::directory::Access;
+use crate::exit::{Exit, Failure};
+use crate::out::{Out, progress, say, shown};
+use crate::reach::{Reach, question};
+
+/// Where things go that have no other place yet.
+pub(crate) const INBOX: &str = "inbox";
+/// Longest bundle that is sent whole, in bytes.
+const WHOLE_BYTES_MAX: usize = 8 * 1024 * 1024;
+/// Objects in one piece of a longer bundle.
+const PIECE_OBJECTS: usize = 5_000;
+/// Bytes after which a piece is full, whatever its number of objects.
+const PIECE_BYTES: usize = 16 * 1024 * 1024;
+/// Largest file, after decompression: what a machine of the smallest kind can hold in memory.
+const FILE_BYTES_MAX: usize = 20 * BODY_BYTES_MAX;
+
+/// Files to be brought in.
+#[derive(Debug, Args)]
+pub(crate) struct ImportArgs {
+    /// Files, also gzipped; `-` reads standard input.
+    #[arg(required = true, value_name = "FILE")]
+    files: Vec<PathBuf>,
+    /// The collection, by id or alias.
+    #[arg(long, default_value = INBOX)]
+    collection: String,
+    /// What the files are.
+    #[arg(long, default_value = "auto", value_parser = names(["auto", "stix", "stix20", "csv", "text", "misp", "csaf"]))]
+    format: String,
+    /// Mark every object with this TLP level: clear, green, amber, amber+strict, red.
+    #[arg(long, value_name = "COLOUR", value_parser = level)]
+    tlp: Option<node::TlpLevel>,
+    /// For TLP:RED, the persons who may see it besides you: `user:NAME`, several separated by commas.
+    #[arg(long, value_delimiter = ',', value_name = "user:NAME")]
+    to: Vec<String>,
+    /// Refuse objects with any error finding, whatever the collection says.
+    #[arg(long)]
+    strict: bool,
+}
+
+fn level(text: &str) -> Result<node::TlpLevel, String> {
+    text.parse().map_err(|error: node::UnknownLevel| error.to_string())
+}
+
+#[derive(Deserialize)]
+struct Answer<'a> {
+    #[serde(borrow)]
+    receipts: Vec<&'a RawValue>,
+    summary: Counts,
+}
+
+/// How many ended which way.
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
+pub(crate) struct Counts {
+    pub(crate) accepted: u64,
+    pub(crate) known: u64,
+    pub(crate) newer: u64,
+    pub(crate) older: u64,
+    pub(crate) refused: u64,
+}
+
+impl Counts {
+    /// Adds another count.
+    pub(crate) fn add(&mut self, other: Self) {
+        self.accepted += other.accepted;
+        self.known += other.known;
+        self.newer += other.newer;
+        self.older += other.older;
+        self.refused += other.refused;
+    }
+
+    /// All of them.
+    pub(crate) const fn total(&self) -> u64 {
+        self.accepted + self.known + self.newer + self.older + self.refused
+    }
+
+    /// As the last line of an import.
+    pub(crate) fn json(&self) -> serde_json::Value {
+        json!({
+            "total": self.total(),
+            "accepted": self.accepted,
+            "known": self.known,
+            "newer": self.newer,
+            "older": self.older,
+            "refused": self.refused,
+        })
+    }
+
+    /// As a sentence.
+    pub(crate) fn words(&self) -> String {
+        format!(
+            "{} objects: {} accepted, {} known already, {} newer versions, {} older versions, {} refused",
+            self.total(),
+            self.accepted,
+            self.known,
+            self.newer,
+            self.older,
+            self.refused
+        )
+    }
+}
+
+#[derive(Deserialize)]
+struct Receipt {
+    id: Option<String>,
+    outcome: String,
+    code: Option<String>,
+    reason: Option<String>,
+}
+
+/// Runs the command: exits 1 when any object was refused.
+pub(crate) async fn run(common: &Common, args: ImportArgs, out: &mut Out) -> Result<Exit, Failure> {
+    let reach = Reach::open(common, Access::Write).await?;
+    let mut counts = Counts::default();
+    for file in &args.files {
+        let bytes = read_input(file)?;
+        let pieces = pieces_of(bytes, &args.format);
+        let total = u64::try_from(pieces.iter().map(|piece| piece.objects).sum::<usize>()).ok();
+        let bar = progress(total.filter(|total| *total > 0), "imported");
+        for piece in pieces {
+            let answer = reach.ask(piece_request(&args, piece.bytes)).await?;
+            let found = write(&answer, &bar, out)?;
+            bar.inc(found.total());
+            counts.add(found);
+        }
+        bar.finish_and_clear();
+    }
+    if out.is_json() {
+        out.json(&json!({"summary": counts.json()}))?;
+    }
+    say(format_args!("imported into {}: {}", shown(&args.collection), counts.words()));
+    Ok(if counts.refused > 0 { Exit::No } else { Exit::Done })
+}
+
+fn piece_request(args: &ImportArgs, bytes: Bytes) -> dial::ApiRequest {
+    let path = ["collections", &args.collection, "import"];
+    let mut request = question::post_bytes(path, bytes, "application/octet-stream");
+    request.query.push(("format", args.format.clone()));
+    request.query.extend(args.tlp.map(|level| ("tlp", level.name().to_owned())));
+    request.query.extend(args.to.iter().map(|name| ("to", name.clone())));
+    if args.strict {
+        request.query.push(("strict", "true".to_owned()));
+    }
+    request
+}
+
+fn write(answer: &Bytes, bar: &indicatif::ProgressBar, out: &mut Out) -> Result<Counts, Failure> {
+    let answer: Answer<'_> = serde_json::from_slice(answer).map_err(Failure::unreachable)?;
+    for receipt in &answer.receipts {
+        if out.is_json() {
+            out.line(receipt.get().as_bytes())?;
+            continue;
+        }
+        let receipt: Receipt = serde_json::from_str(receipt.get()).map_err(Failure::unreachable)?;
+        if receipt.outcome == "refused" {
+            let id = receipt.id.as_deref().unwrap_or("an object without id");
+            let reason = receipt.reason.as_deref().unwrap_or("no reason given");
+            let code = receipt.code.as_deref().unwrap_or("refused");
+            let line = format!("refused {}: {} [{code}]", shown(id), shown(reason));
+            bar.suspend(|| out.line(line.as_bytes()))?;
+        }
+    }
+    Ok(answer.summary)
+}
+
+/// A part of a file that is sent at once.
+struct Piece {
+    bytes: Bytes,
+    /// Objects in it; 0 when nobody has counted.
+    objects: usize,
+}
+
+#[derive(Deserialize)]
+struct Bundle<'a> {
+    #[serde(rename = "type")]
+    kind: &'a str,
+    #[serde(default)]
+    spec_version: Option<&'a str>,
+    #[serde(borrow)]
+    objects: Vec<&'a RawValue>,
+}
+
+/// A long bundle in pieces that are bundles; anything else whole, for the node to judge.
+fn pieces_of(bytes: Bytes, format: &str) -> Vec<Piece> {
+    let may_split = matches!(format, "auto" | "stix" | "stix20") && bytes.len() > WHOLE_BYTES_MAX;
+    let bundle = if may_split { serde_json::from_slice::<Bundle<'_>>(&bytes).ok() } else { None };
+    let Some(bundle) = bundle.filter(|bundle| bundle.kind == "bundle") else {
+        return vec![Piece { bytes, objects: 0 }];
+    };
+    let mut pieces = Vec::new();
+    let mut rest = bundle.objects.as_slice();
+    while !rest.is_empty() {
+        let mut size = 0;
+        let fits = rest.iter().take(PIECE_OBJECTS).take_while(|object| {
+            let fits = size <= PIECE_BYTES;
+            size += object.get().len() + 1;
+            fits
+        });
+        let (now, later) = rest.split_at(fits.count().max(1));
+        pieces.push(Piece { bytes: bundle_of(bundle.spec_version, now), objects: now.len() });
+        rest = later;
+    }
+    pieces
+}
+
+fn bundle_of(spec_version: Option<&str>, objects: &[&RawValue]) -> Bytes {
+    let id = uuid::Uuid::new_v4();
+    let mut text = format!("{{\"type\":\"bundle\",\"id\":\"bundle--{id}\",");
+    if let Some(version) = spec_version {
+        text.push_str(&format!("\"spec_version\":{},", json!(version)));
+    }
+    text.push_str("\"objects\":[");
+    for (at, object) in objects.iter().enumerate() {
+        if at > 0 {
+            text.push(',');
+        }
+        text.push_str(object.get());
+    }
+    text.push_str("]}");
+    Bytes::from(text)
+}
+
+/// A file's content, decompressed when it is gzipped; `-` is standard input.
+pub(crate) fn read_input(path: &Path) -> Result<Bytes, Failure> {
+    let bytes = if path == Path::new("-") {
+        read_limited(io::stdin().lock(), path)?
+    } else {
+        let file = File::open(path).map_err(|error| Failure::file("read", path, &error))?;
+        read_limited(file, path)?
+    };
+    if bytes.starts_with(&[0x1f, 0x8b]) {
+        return read_limited(MultiGzDecoder::new(bytes.as_slice()), path).map(Bytes::from);
+    }
+    Ok(Bytes::from(bytes))
+}
+
+fn read_limited(reader: impl Read, path: &Path) -> Result<Vec<u8>, Failure> {
+    let limit = u64::try_from(FILE_BYTES_MAX).unwrap_or(u64::MAX);
+    let mut bytes = Vec::new();
+    let read = reader.take(limit.saturating_add(1)).read_to_end(&mut bytes);
+    read.map_err(|error| Failure::file("read", path, &error))?;
+    if bytes.len() > FILE_BYTES_MAX {
+        return Err(Failure::no(format_args!("{} is longer than {FILE_BYTES_MAX} bytes", path.display()))
+            .hint("split it, or send it through TAXII"));
+    }
+    Ok(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_bundle_goes_in_pieces_that_keep_its_bytes_and_order() {
+        let object = |at: usize| format!("{{\"n\" : {at}.0,\"pad\":\"{}\"}}", "x".repeat(1_000));
+        let objects: Vec<String> = (0..12_000).map(object).collect();
+        let text = format!(
+            "{{\"type\":\"bundle\",\"spec_version\":\"2.0\",\"id\":\"x\",\"objects\":[{}]}}",
+            objects.join(",")
+        );
+        let pieces = pieces_of(Bytes::from(text), "auto");
+        assert_eq!(pieces.iter().map(|piece| piece.objects).collect::<Vec<_>>(), [5_000, 5_000, 2_000]);
+        let mut seen = Vec::new();
+        for piece in &pieces {
+            let bundle: Bundle<'_> = serde_json::from_slice(&piece.bytes).unwrap();
+            assert_eq!(bundle.spec_version, Some("2.0"));
+            seen.extend(bundle.objects.iter().map(|raw| raw.get().to_owned()));
+        }
+        assert_eq!(seen, objects);
+    }
+
+    #[test]
+    fn short_or_strange_files_go_whole() {
+        let short = Bytes::from_static(b"{\"type\":\"bundle\",\"objects\":[]}");
+        assert_eq!(pieces_of(short.clone(), "auto")[0].bytes, short);
+        let junk = Bytes::from(vec![b'x'; WHOLE_BYTES_MAX + 1]);
+        assert_eq!(pieces_of(junk, "auto").len(), 1);
+    }
+}

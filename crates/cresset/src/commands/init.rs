@@ -1,0 +1,60 @@
+//! `cresset init`: a new node, and the secrets that are shown this once.
+
+use clap::Args;
+use node::{InitError, InitRequest};
+use serde_json::json;
+
+use crate::args::Common;
+use crate::directory;
+use crate::exit::{Exit, Failure};
+use crate::out::{Out, say, shown};
+use crate::sealed;
+
+/// A node to be made.
+#[derive(Debug, Args)]
+pub(crate) struct InitArgs {
+    /// Name of the member (an organisation) that runs the node.
+    #[arg(long)]
+    pub(crate) name: String,
+    /// User name of the first administrator.
+    #[arg(long, default_value = "admin")]
+    pub(crate) admin: String,
+}
+
+/// Runs the command.
+pub(crate) async fn run(common: &Common, args: InitArgs, out: &mut Out) -> Result<Exit, Failure> {
+    common.only_here("cresset init")?;
+    let (recovery_key, recovery_recipient) = sealed::new_key();
+    let node = directory::create(&common.data, base::SystemClock::default())?;
+    node.seal_backups_for(&recovery_recipient).await.map_err(|error| failure(&error))?;
+    let request = InitRequest { member_name: args.name, admin_name: args.admin };
+    let made = node.initialise(request).await.map_err(|error| failure(&error))?;
+    let (admin, key) = (&made.admin, recovery_key.expose());
+    if out.is_json() {
+        out.json(&json!({
+            "member": {"id": made.member.id, "name": made.member.name},
+            "admin": {"user": admin.user, "password": admin.password.expose(), "token": admin.token.expose()},
+            "recovery_key": key,
+        }))?;
+    } else {
+        let (password, token) = (admin.password.expose(), admin.token.expose());
+        out.line(format!("member        {} ({})", shown(&made.member.name), made.member.id).as_bytes())?;
+        out.line(format!("administrator {}", shown(&admin.user)).as_bytes())?;
+        out.line(format!("password      {password}").as_bytes())?;
+        out.line(format!("token         {token}").as_bytes())?;
+        out.line(format!("recovery key  {key}").as_bytes())?;
+    }
+    say(
+        "these secrets are shown this once: keep the recovery key away from this machine, it opens the backups",
+    );
+    say(format_args!("run the node with: cresset serve --data {}", common.data.display()));
+    Ok(Exit::Done)
+}
+
+fn failure(error: &InitError) -> Failure {
+    let failure = match error.fault() {
+        store::Fault::Caller => Failure::no(error),
+        store::Fault::Operator | store::Fault::Ours => Failure::unreachable(error),
+    };
+    failure.code(error.code())
+}

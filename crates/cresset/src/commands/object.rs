@@ -1,0 +1,169 @@
+//! `cresset get`, `history`, `edges`, `delete`: one object and what hangs on it.
+
+use clap::{Args, ValueEnum};
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use serde_json::{Value, json};
+
+use crate::args::Common;
+use crate::directory::Access;
+use crate::exit::{Exit, Failure};
+use crate::out::{Out, say, shown};
+use crate::reach::{Reach, question};
+
+/// One object to be shown.
+#[derive(Debug, Args)]
+pub(crate) struct GetArgs {
+    /// The object's id.
+    id: String,
+    /// The version, as its `modified` is written. Without it: the latest.
+    #[arg(long)]
+    version: Option<String>,
+}
+
+/// One object whose versions are to be shown.
+#[derive(Debug, Args)]
+pub(crate) struct HistoryArgs {
+    /// The object's id.
+    id: String,
+}
+
+/// One object whose edges are to be shown.
+#[derive(Debug, Args)]
+pub(crate) struct EdgesArgs {
+    /// The object's id.
+    id: String,
+    /// Only edges in this direction.
+    #[arg(long)]
+    direction: Option<Direction>,
+}
+
+/// Which way edges are looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Direction {
+    /// From the object to others.
+    Out,
+    /// From others to the object.
+    In,
+}
+
+impl Direction {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Out => "out",
+            Self::In => "in",
+        }
+    }
+}
+
+/// One object to be taken out.
+#[derive(Debug, Args)]
+pub(crate) struct DeleteArgs {
+    /// The object's id.
+    id: String,
+    /// The collection's id or alias.
+    #[arg(long)]
+    collection: String,
+    /// Only this version, as its `modified` is written.
+    #[arg(long)]
+    version: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Exact<'a> {
+    #[serde(borrow)]
+    object: &'a RawValue,
+}
+
+#[derive(Deserialize)]
+struct VersionRow {
+    version: String,
+    collection: String,
+    added: String,
+    revoked: bool,
+}
+
+#[derive(Deserialize)]
+struct EdgeRow {
+    name: String,
+    other: String,
+    other_label: Option<String>,
+}
+
+/// Shows one object.
+pub(crate) async fn get(common: &Common, args: GetArgs, out: &mut Out) -> Result<Exit, Failure> {
+    let reach = Reach::open(common, Access::Read).await?;
+    let mut request = question::get(["objects", &args.id]);
+    request.query.extend(args.version.map(|version| ("version", version)));
+    let answer = reach.ask(request).await?;
+    if out.is_json() {
+        out.line(&answer)?;
+        return Ok(Exit::Done);
+    }
+    let exact: Exact<'_> = serde_json::from_slice(&answer).map_err(Failure::unreachable)?;
+    out.line(exact.object.get().as_bytes())?;
+    Ok(Exit::Done)
+}
+
+/// Shows the versions of one object.
+pub(crate) async fn history(common: &Common, args: HistoryArgs, out: &mut Out) -> Result<Exit, Failure> {
+    let reach = Reach::open(common, Access::Read).await?;
+    let versions: Vec<Value> = reach.all(question::get(["objects", &args.id, "history"])).await?;
+    if out.is_json() {
+        out.json(&versions)?;
+        return Ok(Exit::Done);
+    }
+    let rows = versions.into_iter().filter_map(|row| serde_json::from_value::<VersionRow>(row).ok());
+    let rows: Vec<[String; 4]> = rows
+        .map(|row| {
+            let revoked = if row.revoked { "revoked" } else { "" };
+            [shown(&row.version), row.added, shown(&row.collection), revoked.to_owned()]
+        })
+        .collect();
+    out.table(["VERSION", "ADDED", "COLLECTION", ""], &rows)?;
+    Ok(Exit::Done)
+}
+
+/// Shows the edges of one object.
+pub(crate) async fn edges(common: &Common, args: EdgesArgs, out: &mut Out) -> Result<Exit, Failure> {
+    let reach = Reach::open(common, Access::Read).await?;
+    let directions = args.direction.map_or(vec![Direction::Out, Direction::In], |one| vec![one]);
+    let mut all: Vec<(Direction, Value)> = Vec::new();
+    for direction in directions {
+        let mut request = question::get(["objects", &args.id, "edges"]);
+        request.query.push(("direction", direction.name().to_owned()));
+        let found: Vec<Value> = reach.all(request).await?;
+        all.extend(found.into_iter().map(|edge| (direction, edge)));
+    }
+    if out.is_json() {
+        let edges = all.into_iter().map(|(direction, mut edge)| {
+            edge["direction"] = Value::from(direction.name());
+            edge
+        });
+        out.json(&edges.collect::<Vec<Value>>())?;
+        return Ok(Exit::Done);
+    }
+    let rows = all.into_iter().filter_map(|(direction, edge)| {
+        let edge: EdgeRow = serde_json::from_value(edge).ok()?;
+        let arrow = if direction == Direction::Out { "-->" } else { "<--" };
+        let label = edge.other_label.map_or_else(|| "(not held here)".to_owned(), |label| shown(&label));
+        Some([arrow.to_owned(), shown(&edge.name), shown(&edge.other), label])
+    });
+    let rows: Vec<[String; 4]> = rows.collect();
+    out.table(["", "RELATION", "OBJECT", "LABEL"], &rows)?;
+    Ok(Exit::Done)
+}
+
+/// Takes one object, or one version of it, out of a collection.
+pub(crate) async fn delete(common: &Common, args: DeleteArgs, out: &mut Out) -> Result<Exit, Failure> {
+    let reach = Reach::open(common, Access::Write).await?;
+    let mut request = question::delete(["collections", &args.collection, "objects", &args.id]);
+    request.query.extend(args.version.map(|version| ("version", version)));
+    let answer: Value = reach.answer(request).await?;
+    let versions = answer["versions"].as_u64().unwrap_or_default();
+    if out.is_json() {
+        out.json(&json!({"id": args.id, "collection": args.collection, "versions": versions}))?;
+    }
+    say(format_args!("took {versions} version(s) of {} out of {}", shown(&args.id), shown(&args.collection)));
+    Ok(Exit::Done)
+}

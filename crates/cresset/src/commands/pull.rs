@@ -1,0 +1,121 @@
+//! `cresset pull`: a collection of any TAXII 2.1 server comes in, page by page.
+//!
+//! After each page is durable here, where the pull stands is written down; a pull that is started again goes on there. What is
+//! known already stays as it is, so nothing is lost by fetching a page twice.
+
+use bytes::Bytes;
+use clap::Args;
+use dial::{PagePosition, TaxiiClient};
+use serde::Deserialize;
+use serde_json::json;
+use url::Url;
+
+use super::distant::{Distant, Need, failure, recall, remember};
+use super::import::Counts;
+use crate::args::Common;
+use crate::directory::Access;
+use crate::exit::{Exit, Failure};
+use crate::out::{Out, progress, say, shown};
+use crate::reach::{Reach, question};
+
+/// What is to be fetched.
+#[derive(Debug, Args)]
+pub(crate) struct PullArgs {
+    #[command(flatten)]
+    distant: Distant,
+    /// Which collection of the server, by id, alias or title; not needed where there is only one.
+    #[arg(long, value_name = "NAME")]
+    from: Option<String>,
+    /// The collection here, by id or alias.
+    #[arg(long, default_value = super::import::INBOX)]
+    collection: String,
+    /// Objects asked for at once; the server may give fewer.
+    #[arg(long, default_value_t = 1_000, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    limit: u32,
+    /// Begin from the beginning instead of where the last pull stopped.
+    #[arg(long)]
+    restart: bool,
+}
+
+#[derive(Deserialize)]
+struct Answer {
+    summary: Counts,
+}
+
+/// Runs the command: exits 1 when any object was refused here.
+pub(crate) async fn run(common: &Common, args: PullArgs, out: &mut Out) -> Result<Exit, Failure> {
+    let client = args.distant.client(common)?;
+    let reach = Reach::open(common, Access::Write).await?;
+    let (source, _) = args.distant.collection(&client, args.from.as_deref(), Need::Read).await?;
+    let job = job_name(&source.url, &args.collection);
+    let start = if args.restart { PagePosition::default() } else { recall(&reach, &job).await? };
+    let pull = Pull { client, reach, source: source.url.clone(), job, limit: args.limit as usize };
+    let (pages, counts) = pull.run(start, &args.collection).await?;
+    if out.is_json() {
+        out.json(&json!({"source": source.url.as_str(), "pages": pages, "summary": counts.json()}))?;
+    }
+    say(format_args!("pulled {} into {}: {}", shown(&source.title), shown(&args.collection), counts.words()));
+    Ok(if counts.refused > 0 { Exit::No } else { Exit::Done })
+}
+
+/// A pull's memory is its own for each source and each collection here.
+fn job_name(source: &Url, collection: &str) -> String {
+    use sha2::{Digest, Sha256};
+    let digest = Sha256::digest(format!("{source}\n{collection}"));
+    format!("pull-{}", hex::encode(digest))
+}
+
+/// A pull under way.
+struct Pull {
+    client: TaxiiClient,
+    reach: Reach,
+    source: Url,
+    job: String,
+    limit: usize,
+}
+
+impl Pull {
+    async fn run(&self, start: PagePosition, collection: &str) -> Result<(u64, Counts), Failure> {
+        let bar = progress(None, "pulled");
+        let mut position = start;
+        let (mut pages, mut counts) = (0, Counts::default());
+        loop {
+            let page = match self.client.page(&self.source, &position, self.limit).await {
+                Err(error) if error.is_stale_cursor() && position.next.is_some() => {
+                    // The server has forgotten its cursor: its dates still hold.
+                    position = PagePosition { added_after: position.added_after, ..PagePosition::default() };
+                    continue;
+                }
+                page => page.map_err(|error| failure(&error))?,
+            };
+            if !page.objects.is_empty() {
+                let stored = self.store(&page.objects, collection).await?;
+                bar.inc(stored.total());
+                counts.add(stored);
+                pages += 1;
+            }
+            match page.onward {
+                Some(onward) => position = onward,
+                None => {
+                    remember(&self.reach, &self.job, &page.later).await?;
+                    bar.finish_and_clear();
+                    return Ok((pages, counts));
+                }
+            }
+            remember(&self.reach, &self.job, &position).await?;
+        }
+    }
+
+    async fn store(&self, objects: &[Bytes], collection: &str) -> Result<Counts, Failure> {
+        let size: usize = objects.iter().map(|object| object.len() + 1).sum();
+        let mut envelope = Vec::with_capacity(size + 16);
+        envelope.extend_from_slice(b"{\"objects\":[");
+        envelope.extend_from_slice(&objects.join(&b','));
+        envelope.extend_from_slice(b"]}");
+        let path = ["collections", collection, "import"];
+        let mut request = question::post_bytes(path, Bytes::from(envelope), "application/json");
+        request.query.push(("format", "stix".to_owned()));
+        let answer: Answer = self.reach.answer(request).await?;
+        Ok(answer.summary)
+    }
+}

@@ -1,0 +1,179 @@
+//! `cresset serve`: runs the node until it is told to stop.
+
+use std::future::Future;
+use std::io::IsTerminal;
+use std::path::PathBuf;
+
+use base::SystemClock;
+use clap::Args;
+use node::Settings;
+use serde_json::json;
+use tokio::signal::unix::{SignalKind, signal};
+use tracing_subscriber::EnvFilter;
+use web::{Options, Server, TlsFiles};
+
+use crate::args::Common;
+use crate::config::{self, Config};
+use crate::directory;
+use crate::exit::{Exit, Failure};
+use crate::out::{Out, say};
+
+/// Where the node listens unless told otherwise.
+const LISTEN: &str = "127.0.0.1:8400";
+
+/// How the node is run. Options stand before the environment, the environment before the file.
+#[derive(Debug, Args)]
+pub(crate) struct ServeArgs {
+    /// Address and port; port 0 takes any free one.  [default: 127.0.0.1:8400]
+    #[arg(long, env = "CRESSET_LISTEN", value_name = "ADDRESS:PORT")]
+    listen: Option<String>,
+    /// Where objects are kept: `sqlite`, inside the node's directory.  [default: sqlite]
+    #[arg(long, env = "CRESSET_DATABASE", value_name = "URL")]
+    database: Option<String>,
+    /// Certificate chain (PEM), the node's own first.
+    #[arg(long, env = "CRESSET_TLS_CERT", value_name = "FILE", requires = "tls_key")]
+    tls_cert: Option<PathBuf>,
+    /// Private key (PEM).
+    #[arg(long, env = "CRESSET_TLS_KEY", value_name = "FILE", requires = "tls_cert")]
+    tls_key: Option<PathBuf>,
+    /// The address that others reach this node at, when a proxy stands before it.
+    #[arg(long, env = "CRESSET_PUBLIC_URL", value_name = "URL")]
+    public_url: Option<String>,
+    /// Name shown by discovery and pages.  [default: the member's name]
+    #[arg(long, env = "CRESSET_TITLE")]
+    title: Option<String>,
+    /// Whom to ask, as discovery tells it.
+    #[arg(long, env = "CRESSET_CONTACT")]
+    contact: Option<String>,
+    /// Requests one user may make each second, averaged; 0 = no limit.
+    #[arg(long, env = "CRESSET_RATE_PER_SECOND", value_name = "N")]
+    rate_per_second: Option<u32>,
+    /// What is logged to standard error: error, warn, info, debug, or a filter.  [default: info]
+    #[arg(long, env = "CRESSET_LOG", value_name = "FILTER")]
+    log: Option<String>,
+    /// Configuration file (TOML).  [default: cresset.toml in the node's directory, where there is one]
+    #[arg(long, env = "CRESSET_CONFIG", value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Let the environment shift the node's clock (CRESSET_CLOCK_OFFSET=+3d). For tests only.
+    #[arg(long)]
+    allow_test_controls: bool,
+    /// Stop when standard input ends: for a parent process that may die.
+    #[arg(long, hide = true)]
+    until_stdin_ends: bool,
+}
+
+impl ServeArgs {
+    fn config(&self) -> Config {
+        Config {
+            listen: self.listen.clone(),
+            database: self.database.clone(),
+            tls_cert: self.tls_cert.clone(),
+            tls_key: self.tls_key.clone(),
+            public_url: self.public_url.clone(),
+            title: self.title.clone(),
+            contact: self.contact.clone(),
+            rate_per_second: self.rate_per_second,
+            log: self.log.clone(),
+        }
+    }
+}
+
+/// Runs the command.
+pub(crate) async fn run(common: &Common, args: ServeArgs, out: &mut Out) -> Result<Exit, Failure> {
+    common.only_here("cresset serve")?;
+    let config = args.config().over(Config::read(args.config.as_deref(), &common.data)?);
+    log_to_stderr(config.log.as_deref().unwrap_or("info"))?;
+    if let Some(database) = config.database.as_deref().filter(|name| *name != "sqlite") {
+        let shown = stix::quote::quoted(database).to_string();
+        return Err(Failure::usage(format_args!("there is no database of the kind {shown}"))
+            .hint("this version keeps objects in sqlite, inside the node's directory"));
+    }
+    let clock = SystemClock::shifted(config::clock_offset(args.allow_test_controls)?);
+    let settings = Settings::default();
+    let rate_per_second = config.rate_per_second.unwrap_or(settings.rate_per_second);
+    let node = directory::open_to_serve(&common.data, clock, Settings { rate_per_second, ..settings })?;
+    let member = node.member().await.map_err(|error| directory::failure(&error))?;
+    let member = member.ok_or_else(|| {
+        Failure::unreachable(format_args!("the node in {} has not been initialised", common.data.display()))
+            .hint("run `cresset init --name NAME`")
+    })?;
+    let options = options(&config, member.name, args.allow_test_controls)?;
+    // Before the first request can come: a signal from now on is a wish to stop, not a sudden death.
+    let stop = told_to_stop(args.until_stdin_ends)?;
+    let listen = config.listen.as_deref().unwrap_or(LISTEN);
+    let server = Server::bind(listen, node, options).await.map_err(Failure::unreachable)?;
+    announce(&server, out)?;
+    server.run(stop).await;
+    tracing::info!("stopped");
+    Ok(Exit::Done)
+}
+
+fn options(config: &Config, member: String, allow_test_controls: bool) -> Result<Options, Failure> {
+    let tls = match (&config.tls_cert, &config.tls_key) {
+        (Some(certificates), Some(key)) => {
+            Some(TlsFiles { certificates: certificates.clone(), key: key.clone() })
+        }
+        (None, None) => None,
+        _ => return Err(Failure::usage("a certificate needs its key, and a key its certificate")),
+    };
+    Ok(Options {
+        tls,
+        public_url: config.public_url.as_ref().map(|url| url.trim_end_matches('/').to_owned()),
+        title: config.title.clone().unwrap_or(member),
+        contact: config.contact.clone(),
+        allow_test_controls,
+        ..Options::default()
+    })
+}
+
+/// Tells where the node is, once it answers: the one line that scripts wait for.
+fn announce(server: &Server, out: &mut Out) -> Result<(), Failure> {
+    let url = server.url();
+    let taxii = format!("{url}/taxii2/");
+    if out.is_json() {
+        out.json(&json!({"listening": url, "taxii": taxii, "pid": std::process::id()}))?;
+    } else {
+        say(format_args!("the node answers at {url} (pages and API) and {taxii} (TAXII); Ctrl-C stops it"));
+    }
+    out.flush()
+}
+
+/// Ends with SIGTERM or SIGINT, or with standard input where a parent watches over this process that way.
+fn told_to_stop(until_stdin_ends: bool) -> Result<impl Future<Output = ()>, Failure> {
+    let mut terminate = signal(SignalKind::terminate()).map_err(Failure::unreachable)?;
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(Failure::unreachable)?;
+    let (ended, stdin_ends) = tokio::sync::oneshot::channel::<()>();
+    let watch = move || {
+        // Whatever comes in is of no interest; that nothing more can come is.
+        let _ = std::io::copy(&mut std::io::stdin().lock(), &mut std::io::sink());
+        let _ = ended.send(());
+    };
+    let keep = if until_stdin_ends {
+        std::thread::spawn(watch);
+        None
+    } else {
+        Some(watch)
+    };
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+            _ = stdin_ends => {}
+        }
+        drop(keep);
+    })
+}
+
+/// Lines for people on a terminal, JSON for machines elsewhere.
+fn log_to_stderr(filter: &str) -> Result<(), Failure> {
+    let filter = EnvFilter::try_new(filter);
+    let filter =
+        filter.map_err(|error| Failure::usage(format_args!("the log filter cannot be used: {error}")))?;
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let set = if std::io::stderr().is_terminal() {
+        builder.with_target(false).try_init()
+    } else {
+        builder.json().flatten_event(true).with_current_span(false).try_init()
+    };
+    set.map_err(|error| Failure::unreachable(format_args!("cannot start logging: {error}")))
+}

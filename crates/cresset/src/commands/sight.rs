@@ -1,0 +1,39 @@
+//! `cresset sight`: say that an object or value has been seen.
+
+use clap::Args;
+use dial::Verb;
+use serde_json::{Value, json};
+
+use crate::args::Common;
+use crate::directory::Access;
+use crate::exit::{Exit, Failure};
+use crate::out::{Out, say, shown};
+use crate::reach::{Reach, question};
+
+/// What has been seen.
+#[derive(Debug, Args)]
+pub(crate) struct SightArgs {
+    /// An object's id, or a value that an object here is about.
+    what: String,
+    /// How often.
+    #[arg(long, default_value_t = 1)]
+    count: u32,
+    /// The collection that the sighting goes to, by id or alias.
+    #[arg(long, default_value = super::import::INBOX)]
+    collection: String,
+}
+
+/// Runs the command.
+pub(crate) async fn run(common: &Common, args: SightArgs, out: &mut Out) -> Result<Exit, Failure> {
+    let reach = Reach::open(common, Access::Write).await?;
+    let body = json!({"of": args.what, "count": args.count, "collection": args.collection});
+    let answer = reach.ask(question::send(Verb::Post, ["sightings"], &body)).await?;
+    if out.is_json() {
+        out.line(&answer)?;
+    } else {
+        let answer: Value = serde_json::from_slice(&answer).map_err(Failure::unreachable)?;
+        out.line(shown(answer["id"].as_str().unwrap_or_default()).as_bytes())?;
+    }
+    say(format_args!("noted that {} was seen {} time(s)", shown(&args.what), args.count));
+    Ok(Exit::Done)
+}

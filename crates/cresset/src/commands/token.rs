@@ -1,0 +1,167 @@
+//! `cresset token`: credentials for programs, shown once.
+
+use clap::{Args, Subcommand};
+use dial::Verb;
+use handling::Scope;
+use jiff::{SignedDuration, Timestamp};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use crate::args::{Common, names};
+use crate::directory::Access;
+use crate::exit::{Exit, Failure};
+use crate::out::{Out, say, shown};
+use crate::reach::{Reach, question};
+
+/// What to do with tokens.
+#[derive(Debug, Subcommand)]
+pub(crate) enum TokenCommand {
+    /// Make one. It is printed once and stored nowhere.
+    Create(CreateArgs),
+    /// List them; what they are is not shown.
+    List {
+        /// Only this user's.
+        #[arg(long)]
+        user: Option<String>,
+    },
+    /// End one.
+    Revoke {
+        /// The token's id, as `token list` shows it.
+        id: String,
+    },
+}
+
+/// A token to be made.
+#[derive(Debug, Args)]
+pub(crate) struct CreateArgs {
+    /// Whose it is.
+    #[arg(long)]
+    user: String,
+    /// What it may be used for; may be given several times. Without it: read.
+    #[arg(long = "scope", value_parser = names(Scope::ALL.map(Scope::name)), value_name = "SCOPE")]
+    scopes: Vec<String>,
+    /// When it ends: days, hours or minutes from now (30d, 12h, 15m) or a moment (2027-01-01T00:00:00Z).
+    #[arg(long, value_parser = Expiry::read, value_name = "WHEN")]
+    expires: Option<Expiry>,
+}
+
+/// When a token ends.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Expiry {
+    After(SignedDuration),
+    At(Timestamp),
+}
+
+impl Expiry {
+    fn read(text: &str) -> Result<Self, String> {
+        if let Ok(at) = text.parse() {
+            return Ok(Self::At(at));
+        }
+        let wrong = || {
+            "this is neither a time from now (30d, 12h, 15m) nor a moment (2027-01-01T00:00:00Z)".to_owned()
+        };
+        let unit = text.chars().last().ok_or_else(wrong)?;
+        let count: i64 = text.strip_suffix(unit).and_then(|digits| digits.parse().ok()).ok_or_else(wrong)?;
+        let seconds = match unit {
+            'd' => 86_400,
+            'h' => 3_600,
+            'm' => 60,
+            _ => return Err(wrong()),
+        };
+        let seconds = count.checked_mul(seconds).filter(|seconds| (1..=3_153_600_000).contains(seconds));
+        seconds.map(|seconds| Self::After(SignedDuration::from_secs(seconds))).ok_or_else(wrong)
+    }
+
+    fn moment(self, now: Timestamp) -> Result<Timestamp, Failure> {
+        match self {
+            Self::At(at) => Ok(at),
+            Self::After(duration) => now.checked_add(duration).map_err(Failure::usage),
+        }
+    }
+}
+
+#[derive(Deserialize)]
+struct TokenRow {
+    id: String,
+    user: String,
+    scopes: Vec<String>,
+    created: String,
+    expires: Option<String>,
+    revoked: Option<String>,
+}
+
+/// Runs the command.
+pub(crate) async fn run(common: &Common, command: TokenCommand, out: &mut Out) -> Result<Exit, Failure> {
+    match command {
+        TokenCommand::Create(args) => create(common, args, out).await,
+        TokenCommand::List { user } => list(common, user, out).await,
+        TokenCommand::Revoke { id } => revoke(common, &id, out).await,
+    }
+}
+
+async fn create(common: &Common, args: CreateArgs, out: &mut Out) -> Result<Exit, Failure> {
+    let mut body = json!({"user": args.user, "scopes": args.scopes});
+    if let Some(expires) = args.expires {
+        let now = base::Clock::now(&base::SystemClock::default());
+        let now = Timestamp::from_microsecond(now.0).map_err(Failure::usage)?;
+        body["expires"] = Value::from(expires.moment(now)?.to_string());
+    }
+    let reach = Reach::open(common, Access::Write).await?;
+    let answer = reach.ask(question::send(Verb::Post, ["tokens"], &body)).await?;
+    if out.is_json() {
+        out.line(&answer)?;
+    } else {
+        let answer: Value = serde_json::from_slice(&answer).map_err(Failure::unreachable)?;
+        out.line(answer["token"].as_str().unwrap_or_default().as_bytes())?;
+    }
+    say(format_args!("made a token for user {}: it is shown this once", shown(&args.user)));
+    Ok(Exit::Done)
+}
+
+async fn list(common: &Common, user: Option<String>, out: &mut Out) -> Result<Exit, Failure> {
+    let reach = Reach::open(common, Access::Read).await?;
+    let mut request = question::get(["tokens"]);
+    request.query.extend(user.map(|user| ("user", user)));
+    let tokens: Vec<Value> = reach.all(request).await?;
+    if out.is_json() {
+        out.json(&tokens)?;
+        return Ok(Exit::Done);
+    }
+    let rows = tokens.into_iter().filter_map(|token| serde_json::from_value::<TokenRow>(token).ok());
+    let rows: Vec<[String; 6]> = rows
+        .map(|token| {
+            let expires = token.expires.unwrap_or_else(|| "never".to_owned());
+            let revoked = token.revoked.unwrap_or_default();
+            [token.id, shown(&token.user), token.scopes.join(", "), token.created, expires, revoked]
+        })
+        .collect();
+    out.table(["ID", "USER", "SCOPES", "CREATED", "EXPIRES", "REVOKED"], &rows)?;
+    Ok(Exit::Done)
+}
+
+async fn revoke(common: &Common, id: &str, out: &mut Out) -> Result<Exit, Failure> {
+    let reach = Reach::open(common, Access::Write).await?;
+    reach.ask(question::delete(["tokens", id])).await?;
+    if out.is_json() {
+        out.json(&json!({"id": id, "revoked": true}))?;
+    }
+    say(format_args!("revoked token {}", shown(id)));
+    Ok(Exit::Done)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn expiry_is_a_time_from_now_or_a_moment() {
+        let now: Timestamp = "2026-01-01T00:00:00Z".parse().unwrap();
+        let moment = |text: &str| Expiry::read(text).unwrap().moment(now).unwrap().to_string();
+        assert_eq!(moment("30d"), "2026-01-31T00:00:00Z");
+        assert_eq!(moment("90m"), "2026-01-01T01:30:00Z");
+        assert_eq!(moment("2027-01-01T00:00:00+01:00"), "2026-12-31T23:00:00Z");
+        for bad in ["", "d", "0d", "-1d", "30", "30w", "1é", "99999999999999999999d", "tomorrow"] {
+            assert!(Expiry::read(bad).is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,107 @@
+//! `cresset doctor`, `rebuild`, `node`: how the node stands.
+
+use clap::{Args, Subcommand};
+use serde_json::Value;
+
+use crate::args::Common;
+use crate::directory::Access;
+use crate::exit::{Exit, Failure};
+use crate::out::{Out, say, shown};
+use crate::reach::{Reach, question};
+
+/// How far to look.
+#[derive(Debug, Args)]
+pub(crate) struct DoctorArgs {
+    /// Read every object and compare digests too.
+    #[arg(long)]
+    deep: bool,
+}
+
+/// How far to go.
+#[derive(Debug, Args)]
+pub(crate) struct RebuildArgs {
+    /// Compare only; change nothing.
+    #[arg(long)]
+    check: bool,
+}
+
+/// What to tell.
+#[derive(Debug, Subcommand)]
+pub(crate) enum NodeCommand {
+    /// Status, state hash and size.
+    State,
+    /// How much there is, by type.
+    Figures,
+}
+
+/// Examines the node: exits 3 when something is not in order.
+pub(crate) async fn doctor(common: &Common, args: DoctorArgs, out: &mut Out) -> Result<Exit, Failure> {
+    let reach = Reach::open(common, Access::Read).await?;
+    let mut request = question::get(["doctor"]);
+    request.query.push(("deep", args.deep.to_string()));
+    let answer = reach.ask(request).await?;
+    let report: Value = serde_json::from_slice(&answer).map_err(Failure::unreachable)?;
+    if out.is_json() {
+        out.line(&answer)?;
+    } else {
+        for check in report["checks"].as_array().into_iter().flatten() {
+            let mark = if check["ok"] == true { "ok" } else { "NOT OK" };
+            let name = check["name"].as_str().unwrap_or_default();
+            let detail = check["detail"].as_str().unwrap_or_default();
+            out.line(format!("{mark:<7}{}: {}", shown(name), shown(detail)).as_bytes())?;
+        }
+    }
+    Ok(if report["ok"] == true { Exit::Done } else { Exit::Unverified })
+}
+
+/// Derives again, or compares: exits 3 when a comparison finds a difference.
+pub(crate) async fn rebuild(common: &Common, args: RebuildArgs, out: &mut Out) -> Result<Exit, Failure> {
+    let access = if args.check { Access::Read } else { Access::Write };
+    let reach = Reach::open(common, access).await?;
+    let mut request = question::post_bytes(["rebuild"], bytes::Bytes::new(), "application/json");
+    request.query.push(("check", args.check.to_string()));
+    let answer = reach.ask(request).await?;
+    let report: Value = serde_json::from_slice(&answer).map_err(Failure::unreachable)?;
+    let differences = report["differences"].as_array().cloned().unwrap_or_default();
+    if out.is_json() {
+        out.line(&answer)?;
+    } else {
+        for difference in &differences {
+            out.line(shown(difference.as_str().unwrap_or_default()).as_bytes())?;
+        }
+        let sentence = match (differences.is_empty(), args.check) {
+            (true, _) => "everything derived is as the stored objects say",
+            (false, true) => "what is derived differs: `cresset rebuild` without --check writes it again",
+            (false, false) => "derived again and written",
+        };
+        say(sentence);
+    }
+    Ok(if differences.is_empty() || !args.check { Exit::Done } else { Exit::Unverified })
+}
+
+/// Tells how the node stands.
+pub(crate) async fn node(common: &Common, command: NodeCommand, out: &mut Out) -> Result<Exit, Failure> {
+    let reach = Reach::open(common, Access::Read).await?;
+    let path = match command {
+        NodeCommand::State => "state",
+        NodeCommand::Figures => "figures",
+    };
+    let answer = reach.ask(question::get([path])).await?;
+    if out.is_json() {
+        out.line(&answer)?;
+        return Ok(Exit::Done);
+    }
+    let told: Value = serde_json::from_slice(&answer).map_err(Failure::unreachable)?;
+    for (name, value) in told.as_object().into_iter().flatten() {
+        match value {
+            Value::Object(parts) => {
+                for (part, count) in parts {
+                    out.line(format!("{name}.{}: {count}", shown(part)).as_bytes())?;
+                }
+            }
+            Value::String(text) => out.line(format!("{name}: {}", shown(text)).as_bytes())?,
+            other => out.line(format!("{name}: {other}").as_bytes())?,
+        }
+    }
+    Ok(Exit::Done)
+}

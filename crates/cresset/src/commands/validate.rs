@@ -1,0 +1,58 @@
+//! `cresset validate`: a report on files for people; with --json one line per file.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use serde_json::json;
+use stix::Finding;
+
+use super::import::read_input;
+use crate::exit::{Exit, Failure};
+use crate::out::{Out, say, shown};
+
+/// Files to be checked.
+#[derive(Debug, Args)]
+pub(crate) struct ValidateArgs {
+    /// Files with an object or a bundle, also gzipped; `-` reads standard input.
+    #[arg(required = true, value_name = "FILE")]
+    files: Vec<PathBuf>,
+    /// Count what goes against a SHOULD of the specification as an error.
+    #[arg(long)]
+    strict: bool,
+}
+
+/// Runs the command: exits 1 when any file is invalid.
+pub(crate) fn run(args: &ValidateArgs, out: &mut Out) -> Result<Exit, Failure> {
+    let mut invalid = 0_usize;
+    for file in &args.files {
+        let bytes = read_input(file)?;
+        let verdict = stix::validate(&bytes, args.strict);
+        invalid += usize::from(!verdict.valid);
+        let name = file.display().to_string();
+        if out.is_json() {
+            out.json(&json!({
+                "file": name,
+                "valid": verdict.valid,
+                "errors": verdict.errors.iter().map(as_json).collect::<Vec<_>>(),
+                "warnings": verdict.warnings.iter().map(as_json).collect::<Vec<_>>(),
+            }))?;
+            continue;
+        }
+        let word = if verdict.valid { "valid" } else { "not valid" };
+        let (errors, warnings) = (verdict.errors.len(), verdict.warnings.len());
+        out.line(format!("{}: {word}, {errors} errors, {warnings} warnings", shown(&name)).as_bytes())?;
+        for (kind, findings) in [("error", &verdict.errors), ("warning", &verdict.warnings)] {
+            for finding in findings {
+                out.line(format!("  {kind} {}", shown(&finding.to_string())).as_bytes())?;
+            }
+        }
+    }
+    if invalid > 0 && !out.is_json() {
+        say("`cresset explain CODE` tells more about the code in brackets");
+    }
+    Ok(if invalid > 0 { Exit::No } else { Exit::Done })
+}
+
+fn as_json(finding: &Finding) -> serde_json::Value {
+    json!({"code": finding.code, "path": finding.path, "message": finding.message})
+}

@@ -1,0 +1,132 @@
+//! Configuration of a running node: command line before environment before file before defaults.
+//!
+//! The file is TOML; every key is one of [`Config`]'s fields, and a key that is none of them is an error, not ignored.
+
+use std::path::{Path, PathBuf};
+
+use base::Micros;
+use serde::Deserialize;
+
+use crate::exit::Failure;
+
+/// Name of the file that is read from the node's directory when no other is named.
+pub(crate) const FILE: &str = "cresset.toml";
+/// Shifts the wall clock of a node that was started with test controls.
+const CLOCK_OFFSET: &str = "CRESSET_CLOCK_OFFSET";
+
+/// What the configuration file may say.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Config {
+    /// Address and port to listen on.
+    pub(crate) listen: Option<String>,
+    /// Where objects are kept: `sqlite`, inside the node's directory.
+    pub(crate) database: Option<String>,
+    /// Certificate chain, PEM, the node's own first.
+    pub(crate) tls_cert: Option<PathBuf>,
+    /// Private key, PEM.
+    pub(crate) tls_key: Option<PathBuf>,
+    /// The address that others reach this node at.
+    pub(crate) public_url: Option<String>,
+    /// Name shown by discovery and pages.
+    pub(crate) title: Option<String>,
+    /// Whom to ask, as discovery tells it.
+    pub(crate) contact: Option<String>,
+    /// Requests one user may make each second, averaged; 0 = no limit.
+    pub(crate) rate_per_second: Option<u32>,
+    /// What is logged: error, warn, info, debug, or a filter like `info,web=debug`.
+    pub(crate) log: Option<String>,
+}
+
+impl Config {
+    /// Reads the file that was named, or the one in the node's directory when there is one.
+    pub(crate) fn read(named: Option<&Path>, data: &Path) -> Result<Self, Failure> {
+        let path = named.map_or_else(|| data.join(FILE), Path::to_owned);
+        let text = match std::fs::read_to_string(&path) {
+            Ok(text) => text,
+            Err(error) if named.is_none() && error.kind() == std::io::ErrorKind::NotFound => {
+                return Ok(Self::default());
+            }
+            Err(error) => return Err(Failure::file("read", &path, &error)),
+        };
+        toml::from_str(&text)
+            .map_err(|error| Failure::usage(format_args!("{} cannot be used: {error}", path.display())))
+    }
+
+    /// The same with what the command line and the environment say in place of what the file says.
+    pub(crate) fn over(self, file: Self) -> Self {
+        Self {
+            listen: self.listen.or(file.listen),
+            database: self.database.or(file.database),
+            tls_cert: self.tls_cert.or(file.tls_cert),
+            tls_key: self.tls_key.or(file.tls_key),
+            public_url: self.public_url.or(file.public_url),
+            title: self.title.or(file.title),
+            contact: self.contact.or(file.contact),
+            rate_per_second: self.rate_per_second.or(file.rate_per_second),
+            log: self.log.or(file.log),
+        }
+    }
+}
+
+/// By how much the environment shifts the wall clock, in microseconds; refused without test controls.
+pub(crate) fn clock_offset(test_controls: bool) -> Result<i64, Failure> {
+    let Ok(text) = std::env::var(CLOCK_OFFSET) else { return Ok(0) };
+    if !test_controls {
+        return Err(Failure::usage(format_args!(
+            "{CLOCK_OFFSET} is set, which only a node under test may obey"
+        ))
+        .hint("unset it, or start the node with --allow-test-controls"));
+    }
+    offset(&text).ok_or_else(|| {
+        let shown = stix::quote::quoted(&text).to_string();
+        Failure::usage(format_args!(
+            "{CLOCK_OFFSET} is {shown}, which is not of the form +3d, -2h, +15m or +90s"
+        ))
+    })
+}
+
+fn offset(text: &str) -> Option<i64> {
+    let (sign, rest) = match text.strip_prefix('-') {
+        Some(rest) => (-1, rest),
+        None => (1, text.strip_prefix('+').unwrap_or(text)),
+    };
+    let unit = rest.chars().last()?;
+    let seconds: i64 = match unit {
+        's' => 1,
+        'm' => 60,
+        'h' => 3_600,
+        'd' => 86_400,
+        _ => return None,
+    };
+    let digits = rest.strip_suffix(unit)?;
+    if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
+    let count: i64 = digits.parse().ok()?;
+    count.checked_mul(seconds)?.checked_mul(Micros::SECOND)?.checked_mul(sign)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn offsets_are_read() {
+        assert_eq!(offset("+3d"), Some(259_200_000_000));
+        assert_eq!(offset("-2h"), Some(-7_200_000_000));
+        assert_eq!(offset("90s"), Some(90_000_000));
+        for bad in ["", "+", "d", "+d", "3", "+3w", "+-3d", "+99999999999999999d", "1é"] {
+            assert_eq!(offset(bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn the_command_line_goes_before_the_file_and_unknown_keys_are_errors() {
+        let file: Config = toml::from_str("listen = '0.0.0.0:1'\ntitle = 'File'").unwrap();
+        let line = Config { listen: Some("127.0.0.1:2".into()), ..Config::default() };
+        let both = line.over(file);
+        assert_eq!((both.listen.as_deref(), both.title.as_deref()), (Some("127.0.0.1:2"), Some("File")));
+        assert!(toml::from_str::<Config>("lissten = 'x'").is_err());
+    }
+}

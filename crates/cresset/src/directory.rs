@@ -1,0 +1,101 @@
+//! The node's directory: opened by one process for writing, by any for reading.
+//!
+//! The only place that names a storage backend.
+
+use std::fs::DirBuilder;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::Path;
+use std::sync::Arc;
+
+use base::{Clock, SystemRng};
+use node::{Node, Settings};
+use store::{BackupReport, Store, StoreError};
+use store_sqlite::SqliteStore;
+
+use crate::exit::Failure;
+
+/// What a command does with the directory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Access {
+    /// Reads only: allowed beside a running node.
+    Read,
+    /// Changes something: takes the directory for itself.
+    Write,
+}
+
+/// Opens the node in a directory that `init` has made, for one command.
+pub(crate) fn open(directory: &Path, access: Access, clock: impl Clock + 'static) -> Result<Node, Failure> {
+    must_exist(directory)?;
+    let clock: Arc<dyn Clock> = Arc::new(clock);
+    let store: Arc<dyn Store> = match access {
+        Access::Read => SqliteStore::open_read_only(directory).map_err(|error| failure(&error))?,
+        Access::Write => writable(directory, &clock)?,
+    };
+    Ok(Node::open(store, clock, Arc::new(SystemRng), of_one_command()))
+}
+
+/// Opens the node in a directory that `init` has made, for others to use.
+pub(crate) fn open_to_serve(
+    directory: &Path,
+    clock: impl Clock + 'static,
+    settings: Settings,
+) -> Result<Node, Failure> {
+    must_exist(directory)?;
+    let clock: Arc<dyn Clock> = Arc::new(clock);
+    let store = writable(directory, &clock)?;
+    Ok(Node::open(store, clock, Arc::new(SystemRng), settings))
+}
+
+/// Makes the store of a new node; the directory may exist and must hold no node.
+pub(crate) fn create(directory: &Path, clock: impl Clock + 'static) -> Result<Node, Failure> {
+    let made = DirBuilder::new().recursive(true).mode(0o700).create(directory);
+    made.map_err(|error| Failure::file("make", directory, &error))?;
+    let clock: Arc<dyn Clock> = Arc::new(clock);
+    let store = writable(directory, &clock)?;
+    Ok(Node::open(store, clock, Arc::new(SystemRng), of_one_command()))
+}
+
+fn writable(directory: &Path, clock: &Arc<dyn Clock>) -> Result<Arc<dyn Store>, Failure> {
+    let store = SqliteStore::open(directory, Arc::clone(clock), &SystemRng);
+    match store {
+        Ok(store) => Ok(store),
+        Err(error) => Err(failure(&error)),
+    }
+}
+
+fn must_exist(directory: &Path) -> Result<(), Failure> {
+    if directory.is_dir() {
+        return Ok(());
+    }
+    Err(Failure::unreachable(format_args!("there is no node in {}", directory.display()))
+        .hint("make one with `cresset init --name NAME`, or name another directory with --data"))
+}
+
+/// One command by whoever holds the directory: nobody to protect from.
+fn of_one_command() -> Settings {
+    Settings { rate_per_second: 0, ..Settings::default() }
+}
+
+/// A store that cannot be opened or used, as a failure of the command.
+pub(crate) fn failure(error: &StoreError) -> Failure {
+    let failure = match error {
+        StoreError::Damaged(_) => Failure::unverified(error),
+        _ => Failure::unreachable(error),
+    };
+    match error {
+        StoreError::Busy { .. } => {
+            failure.hint("a node is running on it: stop that first, or act on it with --url and --token")
+        }
+        _ => failure,
+    }
+}
+
+/// Checks a store's plain backup in full.
+pub(crate) fn verify_copy(file: &Path) -> Result<BackupReport, StoreError> {
+    SqliteStore::verify(file)
+}
+
+/// Checks a store's plain backup in full and puts it into a directory that holds no store.
+pub(crate) fn restore_copy(file: &Path, directory: &Path) -> Result<BackupReport, StoreError> {
+    SqliteStore::restore(file, directory)
+}

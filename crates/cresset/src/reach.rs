@@ -1,0 +1,260 @@
+//! How a command reaches a node: over HTTP to a running one, or through the same API in this process on its directory.
+//!
+//! Both ways go through the JSON API's own handlers, so a command cannot answer differently here and there. Locally the
+//! caller is the operator of the directory: whoever may write the files may do what the node may.
+
+use bytes::Bytes;
+use dial::{ApiClient, ApiRequest, DialError, Verb};
+use http_body_util::BodyExt;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use tower::ServiceExt;
+use url::Url;
+
+use crate::args::Common;
+use crate::directory::{self, Access};
+use crate::exit::{Exit, Failure};
+use crate::out::Out;
+
+/// A node within reach.
+pub(crate) struct Reach(Way);
+
+enum Way {
+    Remote { client: ApiClient, place: String },
+    Local { router: axum::Router, base: Url },
+}
+
+/// What a problem document says (RFC 9457).
+#[derive(Deserialize, Default)]
+struct Problem {
+    #[serde(default)]
+    title: String,
+    #[serde(default)]
+    detail: String,
+    code: Option<String>,
+    path: Option<String>,
+}
+
+impl Reach {
+    /// The node that the command line names: a running one with `--url`, otherwise the directory.
+    pub(crate) async fn open(common: &Common, access: Access) -> Result<Self, Failure> {
+        if let Some(url) = &common.url {
+            let login = common.login()?;
+            let dialler = dial::Dialler::new(common.egress()?, std::sync::Arc::new(base::SystemRng));
+            let dialler = dialler.map_err(Failure::unreachable)?;
+            let place = url.origin().ascii_serialization();
+            let client = ApiClient::new(dialler, url.clone(), login);
+            return Ok(Self(Way::Remote { client, place }));
+        }
+        let node = directory::open(&common.data, access, base::SystemClock::default())?;
+        let operator = node.local_operator().await.map_err(|error| directory::failure(&error))?;
+        let base = Url::parse("http://directory.invalid/").expect("invariant: an address");
+        Ok(Self(Way::Local { router: web::api::in_process(node, operator), base }))
+    }
+
+    /// Puts a question; a refusal is a failure.
+    pub(crate) async fn ask(&self, request: ApiRequest) -> Result<Bytes, Failure> {
+        let (status, body) = match &self.0 {
+            Way::Remote { client, .. } => {
+                let answer = client.ask(&request).await.map_err(|error| dial_failure(&error))?;
+                (answer.status, answer.body)
+            }
+            Way::Local { router, base } => ask_here(router.clone(), base, &request).await?,
+        };
+        if (200..300).contains(&status) {
+            return Ok(body);
+        }
+        Err(self.refusal(status, &body))
+    }
+
+    /// Puts a question whose answer may be longer than memory, and writes it out as it comes.
+    pub(crate) async fn pour(&self, request: ApiRequest, out: &mut Out) -> Result<(), Failure> {
+        let mut broken = None;
+        let mut sink = |piece: &[u8]| match out.raw(piece) {
+            Ok(()) => true,
+            Err(failure) => {
+                broken = Some(failure);
+                false
+            }
+        };
+        let (status, body) = match &self.0 {
+            Way::Remote { client, .. } => {
+                let answer = client.pour(&request, &mut sink).await.map_err(|error| dial_failure(&error))?;
+                (answer.status, answer.body)
+            }
+            Way::Local { router, base } => pour_here(router.clone(), (base, &request), &mut sink).await?,
+        };
+        match broken {
+            Some(failure) => Err(failure),
+            None if (200..300).contains(&status) => Ok(()),
+            None => Err(self.refusal(status, &body)),
+        }
+    }
+
+    /// Puts a question and reads the answer.
+    pub(crate) async fn answer<T: DeserializeOwned>(&self, request: ApiRequest) -> Result<T, Failure> {
+        let body = self.ask(request).await?;
+        serde_json::from_slice(&body).map_err(|error| {
+            Failure::unreachable(format_args!("{} does not answer as a node: {error}", self.place()))
+                .hint("check --url: it is the node's address without a path, like https://node.example:8400")
+        })
+    }
+
+    /// Where the node is, for messages.
+    pub(crate) fn place(&self) -> &str {
+        match &self.0 {
+            Way::Remote { place, .. } => place,
+            Way::Local { .. } => "the directory",
+        }
+    }
+
+    fn refusal(&self, status: u16, body: &Bytes) -> Failure {
+        let problem: Problem = serde_json::from_slice(body).unwrap_or_default();
+        let said = match (problem.detail.is_empty(), problem.title.is_empty()) {
+            (false, _) => problem.detail,
+            (true, false) => problem.title,
+            (true, true) => format!("{} answered {status} without a reason", self.place()),
+        };
+        let said = match problem.path {
+            Some(path) => format!("{path}: {said}"),
+            None => said,
+        };
+        let mut failure = match status {
+            429 | 500.. => Failure::unreachable(said),
+            _ => Failure::no(said),
+        };
+        failure.code = problem.code;
+        if status == 401 {
+            failure =
+                failure.hint("give a token with --token or CRESSET_TOKEN, or --user with --password-stdin");
+        }
+        debug_assert_ne!(failure.exit, Exit::Done);
+        failure
+    }
+}
+
+async fn ask_here(router: axum::Router, base: &Url, request: &ApiRequest) -> Result<(u16, Bytes), Failure> {
+    let Ok(answer) = router.oneshot(here(base, request)?).await;
+    let status = answer.status().as_u16();
+    let body = answer.into_body().collect().await.map_err(broke_off)?;
+    Ok((status, body.to_bytes()))
+}
+
+async fn pour_here(
+    router: axum::Router,
+    (base, request): (&Url, &ApiRequest),
+    sink: &mut (dyn FnMut(&[u8]) -> bool + Send),
+) -> Result<(u16, Bytes), Failure> {
+    let Ok(answer) = router.oneshot(here(base, request)?).await;
+    let status = answer.status();
+    let mut body = answer.into_body();
+    if !status.is_success() {
+        let body = body.collect().await.map_err(broke_off)?;
+        return Ok((status.as_u16(), body.to_bytes()));
+    }
+    while let Some(frame) = body.frame().await {
+        if let Ok(piece) = frame.map_err(broke_off)?.into_data()
+            && !sink(&piece)
+        {
+            break;
+        }
+    }
+    Ok((status.as_u16(), Bytes::new()))
+}
+
+fn here(base: &Url, request: &ApiRequest) -> Result<http::Request<axum::body::Body>, Failure> {
+    let method = match request.verb {
+        Verb::Get => http::Method::GET,
+        Verb::Post => http::Method::POST,
+        Verb::Put => http::Method::PUT,
+        Verb::Patch => http::Method::PATCH,
+        Verb::Delete => http::Method::DELETE,
+    };
+    let mut builder = http::Request::builder().method(method).uri(request.address(base).as_str());
+    let body = match &request.body {
+        None => axum::body::Body::empty(),
+        Some((bytes, media)) => {
+            builder = builder.header("content-type", *media).header("content-length", bytes.len());
+            axum::body::Body::from(bytes.clone())
+        }
+    };
+    builder.body(body).map_err(Failure::usage)
+}
+
+fn broke_off(error: axum::Error) -> Failure {
+    Failure::unreachable(format_args!("the answer broke off: {error}"))
+}
+
+/// What prevented an answer, as a failure of the command.
+pub(crate) fn dial_failure(error: &DialError) -> Failure {
+    match error {
+        DialError::Forbidden(_) => Failure::usage(error),
+        DialError::Unreachable { .. } => {
+            Failure::unreachable(error).hint("is the node running, and is the address right?")
+        }
+        DialError::Setup(_) | DialError::TooLarge { .. } => Failure::unreachable(error),
+    }
+}
+
+/// Questions to the JSON API.
+pub(crate) mod question {
+    use super::{ApiRequest, Bytes, Verb};
+
+    /// Reads something.
+    pub(crate) fn get<const N: usize>(path: [&str; N]) -> ApiRequest {
+        of(Verb::Get, path)
+    }
+
+    /// Removes something.
+    pub(crate) fn delete<const N: usize>(path: [&str; N]) -> ApiRequest {
+        of(Verb::Delete, path)
+    }
+
+    /// Sends a JSON document.
+    pub(crate) fn send<const N: usize>(verb: Verb, path: [&str; N], body: &serde_json::Value) -> ApiRequest {
+        let bytes = Bytes::from(body.to_string());
+        ApiRequest { body: Some((bytes, "application/json")), ..of(verb, path) }
+    }
+
+    /// Sends bytes.
+    pub(crate) fn post_bytes<const N: usize>(
+        path: [&str; N],
+        body: Bytes,
+        media: &'static str,
+    ) -> ApiRequest {
+        ApiRequest { body: Some((body, media)), ..of(Verb::Post, path) }
+    }
+
+    fn of<const N: usize>(verb: Verb, path: [&str; N]) -> ApiRequest {
+        ApiRequest { verb, path: path.map(str::to_owned).to_vec(), query: Vec::new(), body: None }
+    }
+}
+
+/// A list of the API, read page by page.
+#[derive(Deserialize)]
+pub(crate) struct Page<T> {
+    /// Rows.
+    pub(crate) items: Vec<T>,
+    /// Where to go on.
+    pub(crate) next: Option<String>,
+}
+
+impl Reach {
+    /// Every row of a list, whatever its pages.
+    pub(crate) async fn all<T: DeserializeOwned>(&self, request: ApiRequest) -> Result<Vec<T>, Failure> {
+        let mut items = Vec::new();
+        let mut next = None;
+        loop {
+            let mut request = request.clone();
+            if let Some(cursor) = next {
+                request.query.push(("next", cursor));
+            }
+            let page: Page<T> = self.answer(request).await?;
+            items.extend(page.items);
+            next = page.next;
+            if next.is_none() {
+                return Ok(items);
+            }
+        }
+    }
+}

@@ -1,0 +1,186 @@
+//! Encrypted copies of a node: an age file (X25519) that only the recovery key opens.
+//!
+//! Inside stands one line of JSON that says what the copy is, then the store's own backup. The file is authenticated from end
+//! to end: one that was cut, changed or sealed for another key does not open. Standard age tools can open it too.
+
+use std::io::{self, BufRead, BufReader, Read, Write};
+use std::str::FromStr;
+
+use age::secrecy::ExposeSecret;
+use age::x25519::{Identity, Recipient};
+use age::{DecryptError, Decryptor, Encryptor};
+use base::Redacted;
+use serde::{Deserialize, Serialize};
+
+/// What the first line says the file is.
+const FORMAT: &str = "cresset-backup-1";
+/// Longest first line, in bytes.
+const LABEL_BYTES_MAX: u64 = 16 * 1024;
+
+/// What an encrypted copy says of itself.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Label {
+    /// Always `cresset-backup-1`.
+    format: String,
+    /// Name of the member whose node it is.
+    pub(crate) member: String,
+    /// Objects in it.
+    pub(crate) objects: u64,
+    /// Bytes of the store's backup.
+    pub(crate) bytes: u64,
+    /// SHA-256 of the store's backup, hexadecimal.
+    pub(crate) sha256: String,
+    /// Position in the commit order.
+    pub(crate) sequence: i64,
+}
+
+impl Label {
+    /// The label of a copy.
+    pub(crate) fn of(member: String, report: &store::BackupReport) -> Self {
+        Self {
+            format: FORMAT.to_owned(),
+            member,
+            objects: report.objects,
+            bytes: report.bytes,
+            sha256: hex::encode(report.digest),
+            sequence: report.sequence,
+        }
+    }
+}
+
+/// Why a copy cannot be sealed or opened.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum SealError {
+    /// Not a recovery key.
+    #[error("this is not a recovery key: it is one line that begins with AGE-SECRET-KEY-1")]
+    NotAKey,
+    /// The node knows no key to seal for.
+    #[error("the node's recovery key is not known: {0}")]
+    NoRecipient(&'static str),
+    /// Sealed for another key.
+    #[error("this recovery key does not open the file: it was sealed for another one")]
+    WrongKey,
+    /// Cut, changed, or no encrypted copy at all.
+    #[error("the file is not a whole encrypted copy of a node: {0}")]
+    Damaged(String),
+    /// Reading or writing failed.
+    #[error("{0}")]
+    Io(#[from] io::Error),
+}
+
+/// A new recovery key, and the public half that the node keeps to seal for it.
+pub(crate) fn new_key() -> (Redacted<String>, String) {
+    let identity = Identity::generate();
+    let public = identity.to_public().to_string();
+    (Redacted::new(identity.to_string().expose_secret().to_owned()), public)
+}
+
+/// Encrypts a store's backup for the holder of the recovery key.
+pub(crate) fn seal(
+    recipient: &str,
+    label: &Label,
+    mut backup: impl Read,
+    out: impl Write,
+) -> Result<(), SealError> {
+    let recipient = Recipient::from_str(recipient).map_err(SealError::NoRecipient)?;
+    let encryptor = Encryptor::with_recipients(std::iter::once(&recipient as &dyn age::Recipient));
+    let encryptor = encryptor.map_err(|_| SealError::NoRecipient("there is none"))?;
+    let mut sealed = encryptor.wrap_output(out)?;
+    let mut line = serde_json::to_vec(label).map_err(io::Error::other)?;
+    line.push(b'\n');
+    sealed.write_all(&line)?;
+    io::copy(&mut backup, &mut sealed)?;
+    sealed.finish()?.flush()?;
+    Ok(())
+}
+
+/// Decrypts a copy: its label, after its content has been written out and found whole.
+pub(crate) fn open(key: &str, file: impl Read, mut out: impl Write) -> Result<Label, SealError> {
+    let key = key.lines().map(str::trim).find(|line| !line.is_empty() && !line.starts_with('#'));
+    let identity = Identity::from_str(key.unwrap_or_default()).map_err(|_| SealError::NotAKey)?;
+    let decryptor = Decryptor::new(file).map_err(refused)?;
+    let reader = decryptor.decrypt(std::iter::once(&identity as &dyn age::Identity)).map_err(refused)?;
+    let mut reader = BufReader::with_capacity(64 * 1024, reader);
+    let mut line = Vec::new();
+    (&mut reader).take(LABEL_BYTES_MAX).read_until(b'\n', &mut line).map_err(broken)?;
+    let label: Label = serde_json::from_slice(&line)
+        .map_err(|error| SealError::Damaged(format!("its first line cannot be read: {error}")))?;
+    if label.format != FORMAT {
+        let format = stix::quote::quoted(&label.format).to_string();
+        return Err(SealError::Damaged(format!("its format is {format}, this program reads {FORMAT:?}")));
+    }
+    let mut piece = vec![0; 64 * 1024];
+    let mut bytes: u64 = 0;
+    loop {
+        let count = reader.read(&mut piece).map_err(broken)?;
+        let Some(read) = piece.get(..count).filter(|read| !read.is_empty()) else { break };
+        out.write_all(read)?;
+        bytes = bytes.saturating_add(u64::try_from(count).unwrap_or(u64::MAX));
+    }
+    out.flush()?;
+    if bytes != label.bytes {
+        return Err(SealError::Damaged(format!("it holds {bytes} bytes and says {}", label.bytes)));
+    }
+    Ok(label)
+}
+
+fn refused(error: DecryptError) -> SealError {
+    match error {
+        DecryptError::NoMatchingKeys | DecryptError::DecryptionFailed | DecryptError::KeyDecryptionFailed => {
+            SealError::WrongKey
+        }
+        other => SealError::Damaged(other.to_string()),
+    }
+}
+
+/// Reading from the middle of an encrypted file fails when it was cut or changed.
+fn broken(error: io::Error) -> SealError {
+    SealError::Damaged(error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sealed(key: &str, content: &[u8]) -> Vec<u8> {
+        let report = store::BackupReport {
+            bytes: u64::try_from(content.len()).unwrap(),
+            digest: [7; 32],
+            objects: 3,
+            sequence: 9,
+        };
+        let mut out = Vec::new();
+        seal(key, &Label::of("M".into(), &report), content, &mut out).unwrap();
+        out
+    }
+
+    #[test]
+    fn opens_with_its_key_and_no_other() {
+        let (secret, public) = new_key();
+        let content = vec![42; 200_000];
+        let file = sealed(&public, &content);
+        assert!(!file.windows(20).any(|window| window == &content[..20]));
+        let mut out = Vec::new();
+        let label = open(&format!("# kept in the safe\n{}\n", secret.expose()), &*file, &mut out).unwrap();
+        assert_eq!((label.objects, out), (3, content));
+        let (other, _) = new_key();
+        assert!(matches!(open(other.expose(), &*file, io::sink()), Err(SealError::WrongKey)));
+        assert!(matches!(open("hunter2", &*file, io::sink()), Err(SealError::NotAKey)));
+    }
+
+    #[test]
+    fn a_cut_or_changed_file_does_not_open() {
+        let (secret, public) = new_key();
+        let file = sealed(&public, &vec![42; 200_000]);
+        for at in [0, 10, 300, file.len() / 2, file.len() - 1] {
+            let cut = open(secret.expose(), &file[..at], io::sink());
+            assert!(cut.is_err(), "cut at {at}");
+            let mut changed = file.clone();
+            changed[at] ^= 1;
+            assert!(open(secret.expose(), &*changed, io::sink()).is_err(), "changed at {at}");
+        }
+        let mut longer = file.clone();
+        longer.push(0);
+        assert!(open(secret.expose(), &*longer, io::sink()).is_err());
+    }
+}
