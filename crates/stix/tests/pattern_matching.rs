@@ -1,5 +1,7 @@
 //! What matches and what does not, rule by rule, and how large a search may become.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on should panic")]
+
 use stix::Json;
 use stix::pattern::matching::{Observations, Outcome, Prepared};
 

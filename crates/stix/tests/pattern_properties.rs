@@ -1,6 +1,8 @@
 //! Properties of patterns: printing and parsing are inverse, no text breaks the parser, and the matcher agrees with one
 //! that tries everything.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on should panic")]
+
 use proptest::prelude::*;
 use stix::pattern::ast::{
     Comparison, Condition, Expression, Literal, Negation, ObjectPath, Operator, Pattern, Qualifier, Seconds,
