@@ -17,7 +17,7 @@
 //! # Source
 //! STIX 2.1, section 9.6.1 (MATCHES): search, DOTALL, NFC for strings, no Unicode mode for octets
 
-use std::sync::OnceLock;
+use std::sync::{Mutex, OnceLock};
 
 use base::limit::{REGEX_HEAP_KIB_MAX, REGEX_STEPS_MAX, REGEX_SUBJECT_BYTES_MAX};
 
@@ -73,7 +73,11 @@ pub(super) struct Regex {
     body: String,
     form: Form,
     subject: Subject,
+    /// Compiled for each size class, never run: what runs keeps the memory of its deepest search, tens of kilobytes at
+    /// least, which for thousands of patterns at rest would be too much.
     classes: [OnceLock<Option<pcre2::bytes::Regex>>; CLASS_BYTES.len()],
+    /// The copy that runs, and its class.
+    warm: Mutex<Option<(usize, pcre2::bytes::Regex)>>,
 }
 
 impl Regex {
@@ -90,12 +94,16 @@ impl Regex {
         if subject == Subject::Octets && !plain.is_ascii() {
             compile(&plain, Subject::Text)?;
             let Some(body) = octet_escapes(body) else { return Ok(None) };
-            let form = Form::of(&settings, &body);
-            return Ok(Some(Self { settings, body, form, subject, classes: Default::default() }));
+            return Ok(Some(Self::of_checked(settings, body, subject)));
         }
         compile(&plain, subject)?;
-        let form = Form::of(&settings, body);
-        Ok(Some(Self { settings, body: body.to_owned(), form, subject, classes: Default::default() }))
+        let body = body.to_owned();
+        Ok(Some(Self::of_checked(settings, body, subject)))
+    }
+
+    fn of_checked(settings: String, body: String, subject: Subject) -> Self {
+        let form = Form::of(&settings, &body);
+        Self { settings, body, form, subject, classes: Default::default(), warm: Mutex::new(None) }
     }
 
     /// Searches a subject, which is UTF-8 in NFC where the expression is for [`Subject::Text`].
@@ -107,10 +115,28 @@ impl Regex {
             let bytes = CLASS_BYTES.get(class).copied().unwrap_or(usize::MAX);
             cell.get_or_init(|| self.compile_for(bytes)).as_ref()
         });
-        match compiled.map(|compiled| compiled.is_match(subject)) {
-            Some(Ok(true)) => Verdict::Match,
-            Some(Ok(false)) => Verdict::NoMatch,
-            Some(Err(_)) | None => Verdict::Exhausted,
+        let Some(compiled) = compiled else { return Verdict::Exhausted };
+        let found = match self.warm.try_lock() {
+            Ok(mut warm) => {
+                let (_, copy) = match warm.take() {
+                    Some((other, copy)) if other == class => warm.insert((class, copy)),
+                    _ => warm.insert((class, compiled.clone())),
+                };
+                copy.is_match(subject)
+            }
+            Err(_) => compiled.clone().is_match(subject),
+        };
+        match found {
+            Ok(true) => Verdict::Match,
+            Ok(false) => Verdict::NoMatch,
+            Err(_) => Verdict::Exhausted,
+        }
+    }
+
+    /// Gives back the memory of searches.
+    pub(super) fn cool(&self) {
+        if let Ok(mut warm) = self.warm.try_lock() {
+            *warm = None;
         }
     }
 

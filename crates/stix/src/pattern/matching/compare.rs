@@ -84,6 +84,11 @@ impl Check {
         }
     }
 
+    /// The regular expression that this searches for.
+    pub(super) fn regex(&self) -> Option<&Regex> {
+        if let Test::Matches(regex) = &self.test { regex.as_deref() } else { None }
+    }
+
     /// If this asks a string property to be equal to a text: its path and the text.
     pub(super) fn plain_equality(&self) -> Option<(&str, &[Step], &str)> {
         match &self.test {

@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use crate::pattern::ast;
 use crate::pattern::matching::compare::Check;
 use crate::pattern::matching::observation::{Observations, Root};
-use crate::pattern::regex::Verdict;
+use crate::pattern::regex::{Regex, Verdict};
 
 /// What one `[ … ]` asks, and of which objects.
 #[derive(Debug)]
@@ -14,6 +14,8 @@ pub(super) struct Leaf {
     root: Node,
     /// Types of objects that can meet it.
     types: Vec<Box<str>>,
+    /// Whether there is a regular expression in it.
+    searches: bool,
 }
 
 #[derive(Debug)]
@@ -33,7 +35,16 @@ impl Leaf {
         let mut types = BTreeSet::new();
         root.collect_types(&mut types);
         let types = types.into_iter().map(Into::into).collect();
-        Self { root, types }
+        let mut searches = false;
+        root.each_regex(&mut |_| searches = true);
+        Self { root, types, searches }
+    }
+
+    /// Gives back the memory of searches.
+    pub(super) fn cool(&self) {
+        if self.searches {
+            self.root.each_regex(&mut Regex::cool);
+        }
     }
 
     /// The first observation that holds an object which meets the condition.
@@ -90,6 +101,13 @@ impl Node {
         match self {
             Self::Check(check) => drop(types.insert(&check.object_type)),
             Self::All(all) | Self::Any(all) => all.iter().for_each(|one| one.collect_types(types)),
+        }
+    }
+
+    fn each_regex(&self, visit: &mut dyn FnMut(&Regex)) {
+        match self {
+            Self::Check(check) => check.regex().into_iter().for_each(visit),
+            Self::All(all) | Self::Any(all) => all.iter().for_each(|one| one.each_regex(visit)),
         }
     }
 

@@ -93,6 +93,7 @@ impl Prepared {
     pub fn run(&self, over: &Observations<'_>) -> Outcome {
         let mut doubt = Doubt::default();
         let found = self.binding(over, &mut doubt);
+        self.leaves.iter().for_each(Leaf::cool);
         match (found, doubt) {
             (Some(binding), _) => Outcome::Matched(binding),
             (None, Doubt(true)) => Outcome::Undecided,
@@ -139,5 +140,17 @@ pub(super) fn nfc(text: &str) -> Cow<'_, str> {
         Cow::Borrowed(text)
     } else {
         Cow::Owned(text.nfc().collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn prepared_patterns_and_observations_are_shared_between_threads() {
+        fn is_shared<T: Send + Sync>() {}
+        is_shared::<Prepared>();
+        is_shared::<Observations<'_>>();
     }
 }
