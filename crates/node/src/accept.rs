@@ -273,6 +273,11 @@ impl Place {
         Ok(Self { writer, bar, tlp: options.tlp, only_for })
     }
 
+    /// The handling the request asks for.
+    pub(crate) const fn tlp(&self) -> Option<TlpLevel> {
+        self.tlp
+    }
+
     /// Puts handling on an entry: the stricter of its own marking and the request's; TLP:RED for persons only.
     fn mark(&self, mut entry: Entry) -> Entry {
         entry.facts.tlp = entry.facts.tlp.max(self.tlp.map(TlpLevel::number));

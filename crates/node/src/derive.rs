@@ -1,8 +1,7 @@
 //! From the bytes of one object to what the store needs, or to the reasons why not.
 
-use base::limit::OBJECT_BYTES_MAX;
 use bytes::Bytes;
-use stix::{Finding, Severity};
+use stix::{Finding, Profile};
 use store::Entry;
 
 use crate::receipts::{Outcome, Receipt};
@@ -14,6 +13,15 @@ pub(crate) enum Bar {
     Store,
     /// Objects with any error are refused.
     Strict,
+}
+
+impl Bar {
+    const fn profile(self) -> Profile {
+        match self {
+            Self::Store => Profile::Store,
+            Self::Strict => Profile::Specification,
+        }
+    }
 }
 
 /// An object ready to be stored.
@@ -30,7 +38,7 @@ pub(crate) struct Rejected {
 }
 
 impl Rejected {
-    /// The worst finding.
+    /// The worst finding; of several alike, the first.
     fn worst(&self) -> Option<&Finding> {
         let worst = self.findings.iter().map(|finding| finding.severity).max()?;
         self.findings.iter().find(|finding| finding.severity == worst)
@@ -53,16 +61,15 @@ impl Rejected {
     }
 }
 
-/// Examines one object and derives its terms, references and text.
-pub(crate) fn derive(bytes: &Bytes, _bar: Bar) -> Result<Derived, Rejected> {
-    if bytes.len() > OBJECT_BYTES_MAX {
-        let message = format!("the object has {} bytes, at most {OBJECT_BYTES_MAX} are taken", bytes.len());
-        return Err(reject("object-size", message));
+impl From<stix::Rejected> for Rejected {
+    fn from(rejected: stix::Rejected) -> Self {
+        let stix::Rejected { id, version, findings } = rejected;
+        Self { id, version, findings }
     }
-    Err(reject("not-built-yet", "examination is not wired yet".into()))
 }
 
-fn reject(code: &'static str, message: String) -> Rejected {
-    let finding = Finding { severity: Severity::Fatal, code, path: String::new(), message: message.into() };
-    Rejected { id: None, version: None, findings: vec![finding] }
+/// Examines one object and derives its terms, references and text.
+pub(crate) fn derive(bytes: &Bytes, bar: Bar) -> Result<Derived, Rejected> {
+    let valid = stix::examine(bytes, bar.profile())?;
+    Ok(Derived { entry: Entry::from_valid(&valid, bytes.clone()), findings: valid.findings().to_vec() })
 }

@@ -43,6 +43,9 @@ impl Directories {
     }
 }
 
+/// Principals by user and the scopes of the credential.
+type Principals = HashMap<(UserNo, BTreeSet<Scope>), Arc<Principal>>;
+
 /// Everybody and every collection at one epoch.
 pub(crate) struct Directory {
     epoch: i64,
@@ -51,7 +54,7 @@ pub(crate) struct Directory {
     collections: Vec<CollectionRow>,
     by_address: HashMap<String, usize>,
     grants: Vec<GrantRow>,
-    principals: RwLock<HashMap<(UserNo, BTreeSet<Scope>), Arc<Principal>>>,
+    principals: RwLock<Principals>,
     tokens: RwLock<HashMap<[u8; 32], Arc<TokenRow>>>,
     sessions: RwLock<HashMap<[u8; 32], Arc<SessionRow>>>,
 }

@@ -10,14 +10,15 @@ use store::StoreError;
 pub fn explain(code: &str) -> Option<&'static str> {
     let of_rule = Rule::ALL.into_iter().find(|rule| rule.code() == code).map(rule_text);
     let own = || CODES.iter().find(|(known, _)| *known == code).map(|(_, text)| *text);
-    of_rule.or_else(own)
+    let of_finding = || stix::codes().iter().find(|(known, _)| *known == code).map(|(_, text)| *text);
+    of_rule.or_else(own).or_else(of_finding)
 }
 
 /// Every code this program gives, in alphabetical order, with its explanation.
 #[must_use]
 pub fn all_codes() -> Vec<(&'static str, &'static str)> {
     let rules = Rule::ALL.into_iter().map(|rule| (rule.code(), rule_text(rule)));
-    let mut all: Vec<_> = rules.chain(CODES.iter().copied()).collect();
+    let mut all: Vec<_> = rules.chain(CODES.iter().copied()).chain(stix::codes().iter().copied()).collect();
     all.sort_unstable();
     all.dedup_by_key(|(code, _)| *code);
     all

@@ -1,9 +1,18 @@
 //! What a principal may read, as a stream: a STIX bundle, or CSV of what can be looked up.
 
-use bytes::Bytes;
-use handling::{Cleared, Principal};
-use store::Filter;
+use std::borrow::Cow;
+use std::collections::HashSet;
 
+use base::limit::PAGE_DEFAULT;
+use bytes::Bytes;
+use handling::{Cleared, CollectionNo, Principal, Viewer, viewer};
+use sha2::{Digest, Sha256};
+use store::{Filter, PageRequest};
+
+use crate::blocking::offload;
+use crate::derive::{Bar, derive};
+use crate::import::listed;
+use crate::upkeep::micros_text;
 use crate::{Node, ReadError};
 
 /// What an export looks like.
@@ -12,7 +21,7 @@ pub enum ExportFormat {
     /// A STIX 2.1 bundle of the stored bytes.
     #[default]
     Stix,
-    /// One line per look-up value: `value,kind,id,label,confidence,valid_until`.
+    /// One line per look-up value: `value,kind,id,label,confidence,valid_until,revoked`.
     Csv,
 }
 
@@ -45,9 +54,29 @@ pub struct ExportRequest {
 }
 
 /// An export under way: ask for chunks until there is none.
+///
+/// # Limits
+/// Memory: one page of objects; when more than one collection is read, also 16 bytes for each object already given out.
 pub struct Export {
-    _node: Node,
-    _request: ExportRequest,
+    node: Node,
+    request: ExportRequest,
+    view: Viewer,
+    /// Collections still to be read, the present one last.
+    waiting: Vec<CollectionNo>,
+    next: Option<String>,
+    stage: Stage,
+    /// What has been given out already, where one object can stand in several collections.
+    given: Option<HashSet<[u8; 16]>>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    Begin,
+    /// Whether an object has been written yet.
+    Body {
+        written: bool,
+    },
+    Done,
 }
 
 impl Node {
@@ -56,10 +85,19 @@ impl Node {
     /// # Errors
     /// See [`ReadError`].
     pub async fn export(&self, who: &Principal, request: ExportRequest) -> Result<Export, ReadError> {
-        if let Some(collection) = &request.collection {
-            self.view_of(who, collection).await?;
-        }
-        Ok(Export { _node: self.clone(), _request: request })
+        let (view, waiting) = match &request.collection {
+            Some(collection) => {
+                let (view, no) = self.view_of(who, collection).await?;
+                (view, vec![no])
+            }
+            None => {
+                let view = viewer(who);
+                let all = view.collections().iter().rev().copied().collect();
+                (view, all)
+            }
+        };
+        let given = (waiting.len() > 1).then(HashSet::new);
+        Ok(Export { node: self.clone(), request, view, waiting, next: None, stage: Stage::Begin, given })
     }
 }
 
@@ -69,6 +107,121 @@ impl Export {
     /// # Errors
     /// See [`ReadError`]. The file is incomplete then.
     pub async fn next(&mut self) -> Result<Option<Cleared<Bytes>>, ReadError> {
-        Err(ReadError::NotFound("export"))
+        match self.stage {
+            Stage::Begin => {
+                self.stage = Stage::Body { written: false };
+                let head = self.head();
+                Ok(Some(self.view.clear(head)))
+            }
+            Stage::Body { written } => {
+                while let Some(objects) = self.page().await? {
+                    if !objects.is_empty() {
+                        self.stage = Stage::Body { written: true };
+                        let chunk = self.body(objects, written).await;
+                        return Ok(Some(self.view.clear(chunk)));
+                    }
+                }
+                self.stage = Stage::Done;
+                let tail: &[u8] = match self.request.format {
+                    // STIX 2.1, section 8: a bundle without objects has no list
+                    ExportFormat::Stix if written => b"]}\n",
+                    ExportFormat::Stix => b"}\n",
+                    ExportFormat::Csv => b"",
+                };
+                Ok(Some(self.view.clear(Bytes::from_static(tail))))
+            }
+            Stage::Done => Ok(None),
+        }
+    }
+
+    fn head(&self) -> Bytes {
+        match self.request.format {
+            ExportFormat::Stix => {
+                format!("{{\"type\":\"bundle\",\"id\":\"bundle--{}\"", self.node.new_uuid()).into()
+            }
+            ExportFormat::Csv => Bytes::from_static(b"value,kind,id,label,confidence,valid_until,revoked\n"),
+        }
+    }
+
+    /// The objects of the next page that have not been given out; `None` when there is no page any more.
+    async fn page(&mut self) -> Result<Option<Vec<Bytes>>, ReadError> {
+        let Some(collection) = self.waiting.last().copied() else { return Ok(None) };
+        let request = PageRequest {
+            limit: PAGE_DEFAULT,
+            next: self.next.take(),
+            filter: self.request.filter.clone(),
+            ..PageRequest::default()
+        };
+        let page = self.node.store().page(&self.view, collection, &request).await?;
+        self.next = page.page.next;
+        if self.next.is_none() {
+            self.waiting.pop();
+        }
+        Ok(Some(match (&mut self.given, self.request.format) {
+            (None, ExportFormat::Stix) if page.objects.is_empty() => Vec::new(),
+            (None, ExportFormat::Stix) => vec![page.objects],
+            (None, ExportFormat::Csv) => listed(&page.objects),
+            (Some(given), _) => {
+                let mut objects = listed(&page.objects);
+                objects.retain(|object| given.insert(mark_of(object)));
+                objects
+            }
+        }))
+    }
+
+    async fn body(&self, objects: Vec<Bytes>, written: bool) -> Bytes {
+        if self.request.format == ExportFormat::Csv {
+            return offload(move || csv_lines(&objects)).await;
+        }
+        let size = objects.iter().map(|object| object.len().saturating_add(1)).sum::<usize>();
+        let mut out = Vec::with_capacity(size.saturating_add(16));
+        for (at, object) in objects.iter().enumerate() {
+            let before: &[u8] = if written || at > 0 { b"," } else { b",\"objects\":[" };
+            out.extend_from_slice(before);
+            out.extend_from_slice(object);
+        }
+        out.into()
+    }
+}
+
+/// What tells one exported object from another.
+fn mark_of(object: &[u8]) -> [u8; 16] {
+    let digest = Sha256::digest(object);
+    let mut mark = [0; 16];
+    mark.iter_mut().zip(digest).for_each(|(mark, digit)| *mark = digit);
+    mark
+}
+
+/// One line for each thing an object can be looked up by.
+fn csv_lines(objects: &[Bytes]) -> Bytes {
+    let mut out = csv::Writer::from_writer(Vec::new());
+    for entry in objects.iter().filter_map(|object| derive(object, Bar::Store).ok()).map(|one| one.entry) {
+        let facts = &entry.facts;
+        let confidence = facts.confidence.map(|confidence| confidence.to_string());
+        let expires = facts.expires.map(micros_text);
+        let revoked = if facts.revoked { "revoked" } else { "" };
+        let label = inert(&facts.label);
+        for term in &entry.terms {
+            let line = [
+                inert(&term.value),
+                Cow::Borrowed(term.kind.name()),
+                Cow::Borrowed(facts.id.as_str()),
+                label.clone(),
+                Cow::Borrowed(confidence.as_deref().unwrap_or_default()),
+                Cow::Borrowed(expires.as_deref().unwrap_or_default()),
+                Cow::Borrowed(revoked),
+            ];
+            let written = out.write_record(line.iter().map(|cell| cell.as_bytes()));
+            written.expect("invariant: every line has as many cells, and memory takes them");
+        }
+    }
+    out.into_inner().expect("invariant: memory takes what is written").into()
+}
+
+/// A cell that a spreadsheet does not take for a formula.
+fn inert(cell: &str) -> Cow<'_, str> {
+    match cell.as_bytes().first() {
+        Some(b'=' | b'+' | b'-' | b'@' | b'\t' | b'\r') => Cow::Owned(format!("'{cell}")),
+        _ => Cow::Borrowed(cell),
     }
 }

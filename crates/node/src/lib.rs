@@ -26,6 +26,7 @@ mod look_up;
 mod newest;
 mod observed;
 mod passwords;
+mod produce;
 mod rate;
 mod read;
 mod receipts;
@@ -55,6 +56,7 @@ pub use upkeep::{Depth, Repair, State, Status, UpkeepError};
 
 use directory::Directories;
 use lockout::Lockout;
+use observed::Patterns;
 use passwords::Hasher;
 use rate::Rates;
 use verified::Verified;
@@ -99,6 +101,7 @@ struct Inner {
     verified: Verified,
     lockout: Lockout,
     rates: Rates,
+    patterns: Arc<Patterns>,
 }
 
 impl Node {
@@ -123,6 +126,7 @@ impl Node {
             verified,
             lockout: Lockout::default(),
             rates,
+            patterns: Arc::default(),
         }))
     }
 

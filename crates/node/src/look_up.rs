@@ -3,9 +3,12 @@
 //! A value that is not known costs a few hashes and, where the store keeps its fingerprints in memory, no query. Revoked
 //! and expired objects are answered, and said to be so: "we knew, and no longer hold it" is an answer too.
 
+use std::collections::{HashMap, HashSet};
+
 use base::Micros;
 use base::limit::{LOOKUP_MATCHES_MAX, LOOKUP_VALUES_MAX, QUERY_BYTES_MAX};
-use handling::{Cleared, Principal};
+use handling::{Cleared, Principal, viewer};
+use index::{Fingerprint, FingerprintKey, PrefixLengths, Scratch, TermKind};
 use serde::ser::SerializeStruct;
 use serde::{Serialize, Serializer};
 use store::{Fault, LookupRow, StoreError};
@@ -19,12 +22,12 @@ use crate::upkeep::micros_text;
 pub enum How {
     /// The same value.
     Exact,
+    /// The object is about the host of the URL or the domain of the e-mail address asked for.
+    Host,
     /// The object is about a range that holds the address or range asked for.
     Range,
     /// The object is about a parent of the domain asked for.
     ParentDomain,
-    /// The object is about the host of the URL or the domain of the e-mail address asked for.
-    Host,
     /// The object is about an address inside the range asked for.
     Inside,
 }
@@ -205,7 +208,94 @@ impl Node {
         values: &[&'v str],
         detail: Detail,
     ) -> Result<Cleared<Vec<LookUpAnswer<'v>>>, LookUpError> {
-        let _ = (who, values, detail, LOOKUP_MATCHES_MAX);
-        Err(LookUpError::Store(StoreError::Backend("look-up is not wired yet".into())))
+        if values.len() > LOOKUP_VALUES_MAX {
+            return Err(LookUpError::TooManyValues(values.len()));
+        }
+        if let Some(at) = values.iter().position(|value| value.len() > QUERY_BYTES_MAX) {
+            return Err(LookUpError::TooLong(at));
+        }
+        let (view, now) = (viewer(who), self.now());
+        let store = self.store();
+        let questions = Questions::about(values, &store.fingerprint_key(), &store.prefix_lengths());
+        let mut found = store.look_up(&view, &questions.terms).await?.into_iter();
+        let mut hows = questions.hows.into_iter();
+        let mut answers = Vec::with_capacity(values.len());
+        for (value, asked) in values.iter().zip(questions.asked) {
+            let mut matches = Vec::new();
+            for (rows, how) in found.by_ref().take(asked).zip(hows.by_ref()) {
+                matches.extend(rows.into_iter().map(|row| LookUpMatch::of(row, how, now)));
+            }
+            if let Some((low, high)) = questions.ranges.get(value).copied() {
+                let inside = store.in_range(&view, low, high).await?;
+                matches.extend(inside.into_iter().map(|row| LookUpMatch::of(row, How::Inside, now)));
+            }
+            let matches = closest(matches);
+            answers.push(LookUpAnswer { value, known: !matches.is_empty(), matches });
+        }
+        if detail == Detail::Sightings {
+            for found in answers.iter_mut().flat_map(|answer| &mut answer.matches) {
+                let (reports, count, last_seen) = store.sightings(&view, &found.id).await?;
+                found.sightings = Some(Sightings { reports, count, last_seen });
+            }
+        }
+        Ok(view.clear(answers))
+    }
+}
+
+/// What the store is asked about all values of a request at once.
+struct Questions<'v> {
+    /// The terms of all values, one value after the other.
+    terms: Vec<Fingerprint>,
+    /// What a match on each term means.
+    hows: Vec<How>,
+    /// How many terms each value has.
+    asked: Vec<usize>,
+    /// Values that are ranges: what lies inside is asked for too.
+    ranges: HashMap<&'v str, ([u8; 16], [u8; 16])>,
+}
+
+impl<'v> Questions<'v> {
+    fn about(values: &[&'v str], key: &FingerprintKey, lengths: &PrefixLengths) -> Self {
+        let mut terms = Vec::with_capacity(values.len().saturating_mul(3));
+        let mut hows = Vec::with_capacity(values.len().saturating_mul(3));
+        let mut asked = Vec::with_capacity(values.len());
+        let mut ranges = HashMap::new();
+        let mut scratch = Scratch::default();
+        for value in values {
+            let before = terms.len();
+            let mut is_range = false;
+            index::probe_with(value, lengths, &mut scratch, |kind, canonical, how| {
+                is_range |= kind == TermKind::Range && how == index::How::Exact;
+                terms.push(Fingerprint::of(key, kind, canonical));
+                hows.push(how.into());
+            });
+            if is_range {
+                ranges.extend(index::asked_range(value).map(|ends| (*value, ends)));
+            }
+            asked.push(terms.len().saturating_sub(before));
+        }
+        Self { terms, hows, asked, ranges }
+    }
+}
+
+/// Each object once, by its closest relation to the value; closest first, then newest first; cut at the limit.
+fn closest(mut matches: Vec<LookUpMatch>) -> Vec<LookUpMatch> {
+    if matches.len() > 1 {
+        matches.sort_by(|one, other| (one.how, other.added).cmp(&(other.how, one.added)));
+        let mut seen = HashSet::with_capacity(matches.len());
+        matches.retain(|found| seen.insert(found.id.clone()));
+        matches.truncate(LOOKUP_MATCHES_MAX);
+    }
+    matches
+}
+
+impl From<index::How> for How {
+    fn from(how: index::How) -> Self {
+        match how {
+            index::How::Exact => Self::Exact,
+            index::How::Range => Self::Range,
+            index::How::ParentDomain => Self::ParentDomain,
+            index::How::Host => Self::Host,
+        }
     }
 }

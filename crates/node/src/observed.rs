@@ -1,10 +1,26 @@
 //! Which indicators would have matched what was observed? STIX patterns over a bundle of observed data.
+//!
+//! Patterns are asked of the store page by page and matched on the blocking pool. Compiled patterns are kept by their row
+//! in the store, which never changes its pattern; their number and size are bounded.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
-use handling::{Cleared, Principal};
-use store::{Fault, StoreError};
+use handling::{Cleared, Principal, viewer};
+use stix::Json;
+use stix::pattern::matching::{Observations, Outcome, Prepared};
+use store::{Fault, PatternRow, StoreError};
 
 use crate::Node;
+use crate::blocking::offload;
+
+/// Patterns matched at a time.
+const PATTERNS_AT_ONCE: usize = 2_000;
+/// Compiled patterns kept.
+const KEPT_MAX: usize = 20_000;
+/// Text of the compiled patterns kept, in bytes: what they take in memory is a small multiple of it.
+const KEPT_BYTES_MAX: usize = 8 * 1024 * 1024;
 
 /// One indicator whose pattern matches.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
@@ -22,6 +38,8 @@ pub struct Observed {
     pub matches: Vec<ObservedMatch>,
     /// Patterns tried.
     pub tried: u64,
+    /// Patterns for which a limit was reached before there was an answer; they count as not matching.
+    pub undecided: u64,
 }
 
 /// Why observations were not matched.
@@ -60,8 +78,90 @@ impl Node {
     ///
     /// # Errors
     /// See [`ObservedError`].
+    ///
+    /// # Limits
+    /// Time grows with patterns times observations; each pattern is bounded by `base::limit::MATCH_STEPS_MAX`.
     pub async fn observed(&self, who: &Principal, bundle: Bytes) -> Result<Cleared<Observed>, ObservedError> {
-        let _ = (who, bundle);
-        Err(ObservedError::Unfit("matching is not wired yet".into()))
+        let (view, now) = (viewer(who), self.now());
+        let mut observed = Observed::default();
+        let mut after = i64::MIN;
+        loop {
+            let rows = self.store().patterns(&view, now, after, PATTERNS_AT_ONCE).await?;
+            let last = rows.last().map(|row| row.row);
+            let (kept, bundle) = (Arc::clone(&self.0.patterns), bundle.clone());
+            let part = offload(move || run(&kept, &bundle, rows)).await?;
+            observed.matches.extend(part.matches);
+            observed.tried = observed.tried.saturating_add(part.tried);
+            observed.undecided = observed.undecided.saturating_add(part.undecided);
+            match last {
+                Some(row) => after = row,
+                None => return Ok(view.clear(observed)),
+            }
+        }
     }
+}
+
+/// Compiled patterns by their row.
+#[derive(Default)]
+pub(crate) struct Patterns(Mutex<Kept>);
+
+#[derive(Default)]
+struct Kept {
+    prepared: HashMap<i64, Arc<Prepared>>,
+    bytes: usize,
+    /// Patterns compiled and not kept for want of room.
+    turned_away: usize,
+}
+
+impl Patterns {
+    /// The compiled pattern of a row; `None` when it does not parse (any more), which a store's check would have told.
+    fn of(&self, row: &PatternRow) -> Option<Arc<Prepared>> {
+        let kept = |patterns: &Self| {
+            let kept = patterns.0.lock().unwrap_or_else(PoisonError::into_inner);
+            kept.prepared.get(&row.row).cloned()
+        };
+        if let Some(found) = kept(self) {
+            return Some(found);
+        }
+        let prepared = Arc::new(stix::pattern::parse(&row.pattern).ok()?.prepare());
+        self.keep(row, &prepared);
+        Some(prepared)
+    }
+
+    /// Keeps a pattern while there is room. A scan longer than the room would throw everything out before it is used
+    /// again, so newcomers are turned away; when as many were as there is room for, all begins anew.
+    fn keep(&self, row: &PatternRow, prepared: &Arc<Prepared>) {
+        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let bytes = kept.bytes.saturating_add(row.pattern.len());
+        if kept.prepared.len() < KEPT_MAX && bytes <= KEPT_BYTES_MAX {
+            kept.bytes = bytes;
+            kept.prepared.insert(row.row, Arc::clone(prepared));
+            return;
+        }
+        kept.turned_away = kept.turned_away.saturating_add(1);
+        if kept.turned_away > KEPT_MAX.saturating_mul(10) {
+            *kept = Kept::default();
+        }
+    }
+}
+
+fn run(patterns: &Patterns, bundle: &[u8], rows: Vec<PatternRow>) -> Result<Observed, ObservedError> {
+    let bundle = Json::parse(bundle).map_err(|error| ObservedError::Unfit(error.to_string()))?;
+    let observations = Observations::from_bundle(&bundle);
+    if observations.is_empty() {
+        return Err(ObservedError::Unfit("there is no observed-data object".into()));
+    }
+    let mut observed = Observed::default();
+    for row in rows {
+        let Some(prepared) = patterns.of(&row) else { continue };
+        observed.tried = observed.tried.saturating_add(1);
+        match prepared.run(&observations) {
+            Outcome::Matched(observations) => {
+                observed.matches.push(ObservedMatch { id: row.id, observations });
+            }
+            Outcome::NotMatched => {}
+            Outcome::Undecided => observed.undecided = observed.undecided.saturating_add(1),
+        }
+    }
+    Ok(observed)
 }

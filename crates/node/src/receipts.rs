@@ -57,20 +57,6 @@ pub struct Receipt {
     pub findings: Vec<Finding>,
 }
 
-impl Receipt {
-    /// The receipt of something refused before it could be examined as an object.
-    pub(crate) fn refused(code: &'static str, reason: impl Into<String>) -> Self {
-        Self {
-            id: None,
-            version: None,
-            outcome: Outcome::Refused,
-            code: Some(code),
-            reason: Some(reason.into()),
-            findings: Vec::new(),
-        }
-    }
-}
-
 fn findings<S: Serializer>(findings: &[Finding], serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_seq(findings.iter().map(|finding| {
         BTreeMap::from([
@@ -146,7 +132,7 @@ mod tests {
         };
         let json = serde_json::to_string(&receipt).unwrap();
         assert_eq!(json, r#"{"id":"x--1","version":null,"outcome":"known","code":null,"reason":null}"#);
-        let refused = Receipt::refused("object-size", "too long");
+        let refused = Receipt { outcome: Outcome::Refused, ..receipt.clone() };
         let summary = Summary::of(&[receipt, refused]);
         assert_eq!((summary.total, summary.known, summary.refused), (2, 1, 1));
     }

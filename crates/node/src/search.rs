@@ -92,7 +92,7 @@ impl Node {
         if query.text.len() > QUERY_BYTES_MAX {
             return Err(SearchError::TooLong);
         }
-        let words: Vec<String> = query.text.split_whitespace().map(str::to_lowercase).collect();
+        let words = index::query_words(&query.text);
         if words.is_empty() {
             return Err(SearchError::Empty);
         }

@@ -1,11 +1,14 @@
 //! "We saw this": a sighting of an object or of a value that is known here.
 
 use base::Micros;
-use handling::Principal;
-use store::{Fault, StoreError};
+use handling::{Principal, viewer};
+use stix::Kind;
+use store::{Fault, StoreError, StoredObject};
 
+use crate::look_up::{Detail, How, LookUpError};
+use crate::produce::{Author, Sighting};
 use crate::receipts::Receipt;
-use crate::{AcceptError, Node};
+use crate::{AcceptError, AcceptRequest, KeepStatus, Node, Options, TlpLevel};
 
 /// What was seen.
 #[derive(Clone, Debug, Default)]
@@ -35,6 +38,9 @@ pub enum SightError {
     /// No such object, or nothing known about the value, as far as this principal may know.
     #[error("nothing here is known by that id or value")]
     Unknown,
+    /// An object of a type that is not sighted.
+    #[error("an object of type {0} is not sighted: sight an indicator or what it indicates")]
+    Unfit(String),
     /// No collection was named and none fits.
     #[error("the object stands in no collection you may write to: name one")]
     CollectionNotNamed,
@@ -55,6 +61,7 @@ impl SightError {
     pub const fn code(&self) -> &'static str {
         match self {
             Self::Unknown => "value-unknown",
+            Self::Unfit(_) => "value-unfit",
             Self::CollectionNotNamed => "collection-not-named",
             Self::NotInitialised => "not-initialised",
             Self::Accept(error) => error.code(),
@@ -66,7 +73,7 @@ impl SightError {
     #[must_use]
     pub const fn fault(&self) -> Fault {
         match self {
-            Self::Unknown | Self::CollectionNotNamed => Fault::Caller,
+            Self::Unknown | Self::Unfit(_) | Self::CollectionNotNamed => Fault::Caller,
             Self::NotInitialised => Fault::Operator,
             Self::Accept(error) => error.fault(),
             Self::Store(error) => error.fault(),
@@ -77,10 +84,88 @@ impl SightError {
 impl Node {
     /// Stores a sighting by this node's member. A value that several indicators are about gives one sighting of each.
     ///
+    /// The sighting is marked as strictly as what was sighted: who may not know of the object may not know it was seen.
+    ///
     /// # Errors
     /// See [`SightError`].
     pub async fn sight(&self, who: &Principal, request: SightRequest) -> Result<Sighted, SightError> {
-        let _ = (who, request);
-        Err(SightError::NotInitialised)
+        let author =
+            Author::of(self.store(), self.member().await?).await?.ok_or(SightError::NotInitialised)?;
+        let seen = self.sighted_objects(who, &request.what).await?;
+        let collection = match request.collection {
+            Some(collection) => collection,
+            None => self.writable_of(who, &seen).await?,
+        };
+        let now = self.now();
+        let made = seen.iter().map(|object| {
+            let sighting = Sighting {
+                uuid: self.new_uuid(),
+                of: &object.id,
+                count: request.count.unwrap_or(1),
+                last_seen: request.last_seen.unwrap_or(now),
+                at: now,
+                tlp: object.tlp.and_then(TlpLevel::from_number),
+            };
+            sighting.object(&author)
+        });
+        let objects = std::iter::once(author.identity()).chain(made).collect();
+        let accept = AcceptRequest {
+            collection: &collection,
+            objects,
+            options: Options::default(),
+            status: KeepStatus::No,
+        };
+        let mut receipts = self.accept(who, accept).await?.receipts;
+        receipts.remove(0);
+        Ok(Sighted { of: seen.into_iter().map(|object| object.id).collect(), receipts })
     }
+
+    /// What was seen: the object of that id, or the objects that are about exactly this value.
+    async fn sighted_objects(&self, who: &Principal, what: &str) -> Result<Vec<StoredObject>, SightError> {
+        let view = viewer(who);
+        let ids = if stix::id::check(what).is_ok() {
+            vec![what.to_owned()]
+        } else {
+            let known = self.look_up(who, &[what], Detail::Brief).await.map_err(|error| match error {
+                LookUpError::Store(error) => SightError::Store(error),
+                LookUpError::TooLong(_) | LookUpError::TooManyValues(_) => SightError::Unknown,
+            })?;
+            let answers = known.into_inner();
+            let matches = answers.into_iter().flat_map(|answer| answer.matches);
+            let exact = matches.filter(|found| found.how == How::Exact && !found.revoked);
+            exact.map(|found| found.id).filter(|id| can_be_sighted(id)).take(SIGHTED_MAX).collect()
+        };
+        if ids.is_empty() {
+            return Err(SightError::Unknown);
+        }
+        if let Some(id) = ids.iter().find(|id| !can_be_sighted(id)) {
+            return Err(SightError::Unfit(stix::id::type_of(id).to_owned()));
+        }
+        let mut objects = Vec::with_capacity(ids.len());
+        for id in ids {
+            objects.push(self.store().object(&view, &id, None).await.map_err(|error| match error {
+                StoreError::NotFound { .. } => SightError::Unknown,
+                other => SightError::Store(other),
+            })?);
+        }
+        Ok(objects)
+    }
+
+    /// The first collection that holds one of these objects and takes writes from `who`.
+    async fn writable_of(&self, who: &Principal, objects: &[StoredObject]) -> Result<String, SightError> {
+        let directory = self.directory().await?;
+        let mut holding = objects.iter().flat_map(|object| &object.collections);
+        let found = holding
+            .find(|id| directory.collection(id).is_some_and(|row| handling::may_write(who, row.no).is_ok()));
+        found.cloned().ok_or(SightError::CollectionNotNamed)
+    }
+}
+
+/// Objects that one value gives sightings of.
+const SIGHTED_MAX: usize = 20;
+
+/// A sighting is of a domain object (STIX 2.1, section 5.2), known or custom; not of an observable, a relationship or a
+/// marking.
+fn can_be_sighted(id: &str) -> bool {
+    matches!(stix::kind_of(stix::id::type_of(id)), Kind::Domain | Kind::Custom)
 }

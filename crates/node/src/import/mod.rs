@@ -1,0 +1,283 @@
+//! Files come in: STIX 2.1 and 2.0, CSV, free text. Each object gets a receipt.
+//!
+//! A file is recognised (`sniff`), taken apart, and goes the same way as objects over TAXII: examined, given its handling,
+//! stored. Values in lists and texts become indicators by this node's member (`produce`).
+
+mod csv;
+mod made;
+mod old;
+mod sniff;
+mod values;
+
+use base::limit::PAGE_MAX;
+use bytes::Bytes;
+use handling::Principal;
+use store::{Fault, Filter, PageRequest, StoreError};
+
+use crate::accept::{Place, derive_all};
+use crate::blocking::offload;
+use crate::derive::Bar;
+use crate::produce::{Author, Draft};
+use crate::receipts::{Outcome, Receipt, Summary};
+use crate::{AcceptError, Node, Options};
+
+pub(crate) use made::listed;
+use sniff::{Document, StixVersion};
+
+/// What a file is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Format {
+    /// To be found out from its content.
+    #[default]
+    Auto,
+    /// STIX 2.1: a bundle, an object, or a list of objects.
+    Stix,
+    /// STIX 2.0: as above; upgraded, ids kept.
+    Stix20,
+    /// CSV with a header line.
+    Csv,
+    /// Free text in which values are looked for.
+    Text,
+    /// MISP JSON.
+    Misp,
+    /// CSAF 2.0 or 2.1.
+    Csaf,
+}
+
+impl Format {
+    /// The name in commands and the API.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Auto => "auto",
+            Self::Stix => "stix",
+            Self::Stix20 => "stix20",
+            Self::Csv => "csv",
+            Self::Text => "text",
+            Self::Misp => "misp",
+            Self::Csaf => "csaf",
+        }
+    }
+}
+
+/// Not the name of a format.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a format is one of auto, stix, stix20, csv, text, misp, csaf")]
+pub struct UnknownFormat;
+
+impl std::str::FromStr for Format {
+    type Err = UnknownFormat;
+
+    fn from_str(name: &str) -> Result<Self, UnknownFormat> {
+        [Self::Auto, Self::Stix, Self::Stix20, Self::Csv, Self::Text, Self::Misp, Self::Csaf]
+            .into_iter()
+            .find(|format| format.name() == name)
+            .ok_or(UnknownFormat)
+    }
+}
+
+/// A file to be imported.
+#[derive(Clone, Debug)]
+pub struct ImportRequest<'a> {
+    /// Id, alias or readable name of the collection.
+    pub collection: &'a str,
+    /// The file's content.
+    pub bytes: Bytes,
+    /// What it is.
+    pub format: Format,
+    /// How its objects are to be taken.
+    pub options: Options,
+}
+
+/// Why an import stopped. What receipts were given out before this is stored.
+#[derive(Debug, thiserror::Error)]
+pub enum ImportError {
+    /// A format that is recognised and not read yet.
+    #[error("{0} is not read yet: convert the file to STIX 2.1, STIX 2.0, CSV or plain text")]
+    NotSupportedYet(&'static str),
+    /// Not in any format that is read.
+    #[error("cannot read the file: {0}")]
+    Unreadable(String),
+    /// The node has no member whose objects they could be.
+    #[error("the node has no member yet: run `cresset init`")]
+    NotInitialised,
+    /// The objects were not taken.
+    #[error(transparent)]
+    Accept(#[from] AcceptError),
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl ImportError {
+    /// Stable code.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::NotSupportedYet(_) => "format-not-supported-yet",
+            Self::Unreadable(_) => "format-unknown",
+            Self::NotInitialised => "not-initialised",
+            Self::Accept(error) => error.code(),
+            Self::Store(error) => crate::explain::store_code(error),
+        }
+    }
+
+    /// Whose fault it is.
+    #[must_use]
+    pub const fn fault(&self) -> Fault {
+        match self {
+            Self::NotSupportedYet(_) | Self::Unreadable(_) => Fault::Caller,
+            Self::NotInitialised => Fault::Operator,
+            Self::Accept(error) => error.fault(),
+            Self::Store(error) => error.fault(),
+        }
+    }
+}
+
+/// Receives the receipts of an import as its parts are committed.
+pub type Receipts<'a> = &'a mut (dyn FnMut(Vec<Receipt>) + Send);
+
+/// Objects in one commit of an import.
+const COMMIT_OBJECTS_MAX: usize = 5_000;
+/// Bytes after which a commit is closed, so that memory beside the file stays bounded.
+const COMMIT_BYTES: usize = 16 * 1024 * 1024;
+/// Lines of a list, or values of a text, that are looked for here before a commit.
+const DRAFTS_AT_ONCE: usize = 1_000;
+
+impl Node {
+    /// Imports a file into a collection, in commits of at most 5,000 objects; `receipts` hears of each when it is durable.
+    ///
+    /// Each object (each value of a list or text) gets one receipt, in order. Importing a file twice changes nothing.
+    ///
+    /// # Errors
+    /// See [`ImportError`]. What receipts were given out before the error is stored, nothing else.
+    ///
+    /// # Limits
+    /// Memory: the file, and about four times the bytes of one commit (16 MiB, or one object if that is larger).
+    pub async fn import(
+        &self,
+        who: &Principal,
+        request: ImportRequest<'_>,
+        receipts: Receipts<'_>,
+    ) -> Result<Summary, ImportError> {
+        let directory = self.directory().await?;
+        let place = Place::find(who, &directory, request.collection, &request.options)?;
+        let (bytes, format) = (request.bytes, request.format);
+        let (document, bytes) = offload(move || (sniff::recognise(&bytes, format), bytes)).await;
+        let mut summary = Summary::default();
+        let mut tell = |told: Vec<Receipt>| {
+            told.iter().for_each(|receipt| summary.count(receipt));
+            receipts(told);
+        };
+        match document? {
+            Document::Stix { objects, version } => {
+                self.import_stix(&place, objects, version, &mut tell).await?;
+            }
+            Document::Csv => self.import_drafts(who, &place, csv::drafts(utf8(&bytes)?), &mut tell).await?,
+            Document::Text => {
+                let found = values::in_text(utf8(&bytes)?).map(Ok);
+                self.import_drafts(who, &place, Box::new(found), &mut tell).await?;
+            }
+        }
+        Ok(summary)
+    }
+
+    async fn import_stix(
+        &self,
+        place: &Place,
+        objects: Vec<Bytes>,
+        version: StixVersion,
+        tell: Receipts<'_>,
+    ) -> Result<(), ImportError> {
+        let mut rest = objects.as_slice();
+        while !rest.is_empty() {
+            let (part, later) = rest.split_at(commit_len(rest));
+            rest = later;
+            let (part, bar) = (part.to_vec(), place.bar);
+            let derived = match version {
+                StixVersion::Current => derive_all(part, bar).await,
+                StixVersion::Old => offload(move || old::derive(&part, bar)).await,
+            };
+            tell(self.commit(place, derived, None).await?.receipts);
+        }
+        Ok(())
+    }
+
+    async fn import_drafts(
+        &self,
+        who: &Principal,
+        place: &Place,
+        mut drafts: Box<dyn Iterator<Item = Result<Draft, csv::Unfit>> + Send + '_>,
+        tell: Receipts<'_>,
+    ) -> Result<(), ImportError> {
+        let author =
+            Author::of(self.store(), self.member().await?).await?.ok_or(ImportError::NotInitialised)?;
+        let mut first = true;
+        loop {
+            let part: Vec<_> = drafts.by_ref().take(DRAFTS_AT_ONCE).collect();
+            if part.is_empty() {
+                return Ok(());
+            }
+            let held = self.held(who, place, &author, &part).await?;
+            let made = made::objects(&author, part, (place, held), self.now());
+            let identity = first.then(|| crate::derive::derive(&author.identity(), Bar::Store));
+            let extra = identity.is_some();
+            let derived = offload(move || identity.into_iter().chain(made::derive(made)).collect()).await;
+            let mut accepted = self.commit(place, derived, None).await?.receipts;
+            if extra {
+                // the author's own object came along unasked: only worth telling when something is wrong with it
+                let identity = accepted.remove(0);
+                if identity.outcome == Outcome::Refused {
+                    tracing::warn!(code = identity.code, "the member's identity was refused");
+                }
+            }
+            first = false;
+            tell(accepted);
+        }
+    }
+
+    /// The objects of these drafts that the collection holds already, as far as the importer may read it.
+    async fn held(
+        &self,
+        who: &Principal,
+        place: &Place,
+        author: &Author,
+        drafts: &[Result<Draft, csv::Unfit>],
+    ) -> Result<Vec<Bytes>, ImportError> {
+        let Ok(view) = handling::may_read(who, place.writer.collection()) else {
+            return Ok(Vec::new());
+        };
+        let mut ids: Vec<_> = drafts.iter().flatten().map(|draft| draft.id(author)).collect();
+        ids.sort_unstable();
+        ids.dedup();
+        if ids.is_empty() {
+            return Ok(Vec::new());
+        }
+        let filter = Filter { ids, ..Filter::default() };
+        let mut request = PageRequest { limit: PAGE_MAX, filter, ..PageRequest::default() };
+        let mut held = Vec::new();
+        loop {
+            let page = self.0.store.page(&view, place.writer.collection(), &request).await?;
+            held.extend(made::listed(&page.objects));
+            request.next = page.page.next;
+            if request.next.is_none() {
+                return Ok(held);
+            }
+        }
+    }
+}
+
+fn utf8(bytes: &[u8]) -> Result<&str, ImportError> {
+    std::str::from_utf8(bytes).map_err(|error| ImportError::Unreadable(format!("it is not UTF-8: {error}")))
+}
+
+/// How many of these go into one commit.
+fn commit_len(objects: &[Bytes]) -> usize {
+    let mut bytes = 0_usize;
+    let mut fits = objects.iter().take(COMMIT_OBJECTS_MAX).take_while(|object| {
+        let room = bytes < COMMIT_BYTES;
+        bytes = bytes.saturating_add(object.len());
+        room
+    });
+    fits.by_ref().count()
+}

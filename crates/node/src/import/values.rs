@@ -1,0 +1,123 @@
+//! Values found in lists and texts, and the pattern that says each.
+
+use std::collections::HashSet;
+use std::str::FromStr;
+
+use index::{Term, TermKind};
+
+use crate::produce::{Draft, Subject};
+
+/// What sort of value a column or line announces.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Sort {
+    /// IPv4 or IPv6 address or range.
+    Address,
+    Domain,
+    Url,
+    Hash,
+    Email,
+    /// CVE or AS number.
+    Reference,
+}
+
+impl FromStr for Sort {
+    type Err = ();
+
+    /// The usual names of value types in lists; others are no sorts of value (`phishing`, `c2`).
+    fn from_str(text: &str) -> Result<Self, ()> {
+        let name = text.to_ascii_lowercase().replace([' ', '-'], "_");
+        Ok(match name.as_str() {
+            "ip" | "ipv4" | "ipv6" | "ipv4_addr" | "ipv6_addr" | "ip_address" | "ip_dst" | "ip_src"
+            | "cidr" | "address" | "range" | "subnet" | "network" => Self::Address,
+            "domain" | "hostname" | "fqdn" | "domain_name" | "host" => Self::Domain,
+            "url" | "uri" | "link" => Self::Url,
+            "hash" | "md5" | "sha1" | "sha_1" | "sha256" | "sha_256" | "sha512" | "sha_512" | "file"
+            | "filehash" | "md5_hash" | "sha1_hash" | "sha256_hash" | "filehash_md5" | "filehash_sha1"
+            | "filehash_sha256" => Self::Hash,
+            "email" | "email_addr" | "email_address" | "mail" | "email_src" | "email_dst" => Self::Email,
+            "cve" | "vulnerability" | "asn" | "as" | "autonomous_system" => Self::Reference,
+            _ => return Err(()),
+        })
+    }
+}
+
+impl Sort {
+    pub(crate) const fn description(self) -> &'static str {
+        match self {
+            Self::Address => "an address or a range",
+            Self::Domain => "a domain name",
+            Self::Url => "a URL",
+            Self::Hash => "a hash (MD5, SHA-1, SHA-256 or SHA-512)",
+            Self::Email => "an e-mail address",
+            Self::Reference => "a CVE or AS number",
+        }
+    }
+
+    const fn takes(self, kind: TermKind) -> bool {
+        match self {
+            Self::Address => matches!(kind, TermKind::Address | TermKind::Range),
+            Self::Domain => matches!(kind, TermKind::Domain),
+            Self::Url => matches!(kind, TermKind::Url),
+            Self::Hash => matches!(kind, TermKind::Hash),
+            Self::Email => matches!(kind, TermKind::Email),
+            Self::Reference => matches!(kind, TermKind::Reference),
+        }
+    }
+}
+
+/// What an object about a cell's value is about; `None` when the value is not of the announced sort, or of none.
+pub(crate) fn subject(cell: &str, sort: Option<Sort>, name: Option<&str>) -> Option<Subject> {
+    let meant = index::refang(cell);
+    let term = index::value_term(&meant)?;
+    let term = if term.kind == TermKind::Other { index::reference_term(&meant)? } else { term };
+    if sort.is_some_and(|sort| !sort.takes(term.kind)) {
+        return None;
+    }
+    subject_of(&term, name)
+}
+
+/// The values in a text, each once, in order of appearance.
+pub(crate) fn in_text(text: &str) -> impl Iterator<Item = Draft> + Send + '_ {
+    let mut seen = HashSet::new();
+    let pieces =
+        text.split_whitespace().map(|piece| piece.trim_matches(['"', '\'', ',', ';', '<', '>', '(', ')']));
+    let pieces = pieces.map(|piece| piece.trim_end_matches(['.', ':', '!', '?']));
+    let found = pieces.filter_map(|piece| subject(piece, None, None));
+    found.filter(move |subject| seen.insert(subject.clone())).map(Draft::about)
+}
+
+/// What an object about this term is about; `None` for terms that are no observable values.
+pub(crate) fn subject_of(term: &Term, name: Option<&str>) -> Option<Subject> {
+    let value = term.value.as_str();
+    let literal = value.replace('\\', "\\\\").replace('\'', "\\'");
+    let version = if value.contains(':') { "ipv6-addr" } else { "ipv4-addr" };
+    let pattern = match term.kind {
+        TermKind::Address => format!("[{version}:value = '{literal}']"),
+        TermKind::Range => format!("[{version}:value ISSUBSET '{literal}']"),
+        TermKind::Domain => format!("[domain-name:value = '{literal}']"),
+        TermKind::Url => format!("[url:value = '{literal}']"),
+        TermKind::Email => format!("[email-addr:value = '{literal}']"),
+        TermKind::Hash => format!("[file:hashes.'{}' = '{literal}']", algorithm(value)?),
+        TermKind::Reference if value.starts_with("CVE-") => {
+            return Some(Subject::Vulnerability(value.to_owned()));
+        }
+        TermKind::Reference => {
+            let number: u32 = value.strip_prefix("AS")?.parse().ok()?;
+            format!("[autonomous-system:number = {number}]")
+        }
+        TermKind::Name | TermKind::Other => return None,
+    };
+    let name = name.unwrap_or(value).to_owned();
+    Some(Subject::Pattern { name, pattern })
+}
+
+/// The algorithm whose hashes have this length.
+fn algorithm(hash: &str) -> Option<&'static str> {
+    match hash.len() {
+        32 => Some("MD5"),
+        40 => Some("SHA-1"),
+        64 => Some("SHA-256"),
+        128 => Some("SHA-512"),
+        _ => None,
+    }
+}

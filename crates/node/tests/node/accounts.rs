@@ -1,0 +1,165 @@
+//! People, credentials, tokens, sessions.
+
+use node::{AccountError, AuthError, InitError, InitRequest, Standing, TokenRequest};
+
+use super::*;
+
+#[tokio::test]
+async fn a_node_is_initialised_once() {
+    let (bench, initialised) = Bench::new().await;
+    assert!(initialised.member.id.starts_with("identity--"));
+    let again = InitRequest { member_name: "B".into(), admin_name: "b".into() };
+    assert!(matches!(bench.node.initialise(again).await, Err(InitError::Already(name)) if name == "CERT A"));
+    let admin = bench.node.authenticate(token(&initialised.admin.token), "peer").await.unwrap();
+    assert!(admin.is(Role::Admin) && admin.is(Role::Analyst));
+    let secret = initialised.admin.password.expose();
+    let by_password = bench.node.authenticate(password("ROOT", secret), "peer").await.unwrap();
+    assert_eq!(by_password, admin);
+    let inbox = bench.node.collection(&admin, "inbox").await.unwrap();
+    assert!(inbox.can_read && inbox.can_write);
+    assert_eq!(bench.node.member().await.unwrap().unwrap(), initialised.member);
+}
+
+#[tokio::test]
+async fn names_that_cannot_be_are_refused() {
+    for (member, admin) in [("", "root"), ("A\u{7}", "root"), ("A", ""), ("A", "ro:ot"), ("A", " root")] {
+        let request = InitRequest { member_name: member.into(), admin_name: admin.into() };
+        let refused = Bench::empty().node.initialise(request).await.unwrap_err();
+        assert_eq!(refused.code(), "name-unfit", "{member:?} {admin:?}");
+    }
+}
+
+#[tokio::test]
+async fn the_first_administrator_is_an_analyst_until_there_is_another() {
+    let (bench, _) = Bench::new().await;
+    bench.user("ann", Role::Analyst).await;
+    let roles =
+        |users: Vec<node::UserView>| users.into_iter().find(|user| user.name == "root").unwrap().roles;
+    assert_eq!(roles(bench.node.users(&bench.operator().await).await.unwrap()), ["admin", "analyst"]);
+    bench.user("second", Role::Admin).await;
+    assert_eq!(roles(bench.node.users(&bench.operator().await).await.unwrap()), ["admin"]);
+}
+
+#[tokio::test]
+async fn wrong_credentials_are_all_alike() {
+    let (bench, _) = Bench::new().await;
+    bench.user("ann", Role::Reader).await;
+    for wrong in [
+        password("ann", "not her password"),
+        password("nobody", "password of ann"),
+        password("ann", ""),
+        Credential::Token(Redacted::new("cresset_0".into())),
+        Credential::Session(Redacted::new("0".into())),
+    ] {
+        let refused = bench.node.authenticate(wrong, "peer").await.unwrap_err();
+        assert!(matches!(refused, AuthError::Wrong), "{refused}");
+    }
+    let missing = bench.node.authenticate(Credential::Token(Redacted::new(String::new())), "peer").await;
+    assert!(matches!(missing, Err(AuthError::Missing)));
+}
+
+#[tokio::test]
+async fn guessing_is_slowed_and_running_clients_are_not() {
+    let (bench, _) = Bench::new().await;
+    bench.user("ann", Role::Reader).await;
+    bench.principal("ann").await;
+    for _ in 0..5 {
+        assert!(bench.node.authenticate(password("ann", "guess"), "thief").await.is_err());
+    }
+    let locked = bench.node.authenticate(password("ann", "guess"), "thief").await.unwrap_err();
+    assert!(matches!(locked, AuthError::Locked { retry_after_s: 1 }), "{locked}");
+    bench.principal("ann").await;
+    bench.clock.advance(2 * Micros::SECOND);
+    let wrong = bench.node.authenticate(password("ann", "guess"), "thief").await.unwrap_err();
+    assert!(matches!(wrong, AuthError::Wrong), "{wrong}");
+}
+
+#[tokio::test]
+async fn a_changed_password_ends_the_old_one_at_once() {
+    let (bench, _) = Bench::new().await;
+    let ann = bench.user("ann", Role::Reader).await;
+    let session = bench.node.sign_in("ann", &Redacted::new("password of ann".into()), "peer").await.unwrap();
+    assert_eq!(bench.node.session(&session.cookie).await.unwrap().csrf, session.csrf);
+    bench.node.set_password(&ann, "ann", &Redacted::new("a new password".into())).await.unwrap();
+    assert!(bench.node.authenticate(password("ann", "password of ann"), "peer").await.is_err());
+    assert!(bench.node.session(&session.cookie).await.is_err());
+    assert!(bench.node.authenticate(password("ann", "a new password"), "peer").await.is_ok());
+    let short = bench.node.set_password(&ann, "ann", &Redacted::new("short".into())).await;
+    assert!(matches!(short, Err(AccountError::PasswordUnfit)));
+}
+
+#[tokio::test]
+async fn sessions_end_by_themselves_and_by_hand() {
+    let (bench, _) = Bench::new().await;
+    bench.user("ann", Role::Reader).await;
+    let secret = Redacted::new("password of ann".to_owned());
+    let first = bench.node.sign_in("ann", &secret, "peer").await.unwrap();
+    bench.node.sign_out(&first.cookie).await.unwrap();
+    assert!(bench.node.session(&first.cookie).await.is_err());
+    let second = bench.node.sign_in("ann", &secret, "peer").await.unwrap();
+    bench.clock.set(second.expires.plus(-1));
+    assert!(bench.node.session(&second.cookie).await.is_ok());
+    bench.clock.set(second.expires);
+    assert!(bench.node.session(&second.cookie).await.is_err());
+}
+
+#[tokio::test]
+async fn tokens_narrow_expire_and_are_revoked() {
+    let (bench, _) = Bench::new().await;
+    let ann = bench.user("ann", Role::Analyst).await;
+    let expires = Some(START.plus(Micros::SECOND));
+    let request = TokenRequest { user: "ann".into(), scopes: vec![Scope::Read], expires };
+    let issued = bench.node.issue_token(&ann, request).await.unwrap();
+    let reading = bench.node.authenticate(token(&issued.token), "peer").await.unwrap();
+    assert!(reading.can(Scope::Read) && !reading.can(Scope::Write));
+    let more = TokenRequest { user: "ann".into(), scopes: vec![Scope::Write], expires: None };
+    assert_eq!(bench.node.issue_token(&reading, more).await.unwrap_err().code(), "scope-missing");
+    bench.clock.advance(Micros::SECOND);
+    assert!(matches!(bench.node.authenticate(token(&issued.token), "peer").await, Err(AuthError::Expired)));
+    let past = TokenRequest { user: "ann".into(), scopes: vec![], expires: Some(START) };
+    assert!(matches!(bench.node.issue_token(&ann, past).await, Err(AccountError::ExpiresInThePast)));
+    let lasting = TokenRequest { user: "ann".into(), scopes: ALL.to_vec(), expires: None };
+    let lasting = bench.node.issue_token(&ann, lasting).await.unwrap();
+    assert!(bench.node.authenticate(token(&lasting.token), "peer").await.is_ok());
+    bench.node.revoke_token(&ann, &lasting.id).await.unwrap();
+    assert!(matches!(bench.node.authenticate(token(&lasting.token), "peer").await, Err(AuthError::Wrong)));
+    assert_eq!(bench.node.tokens(&ann, None).await.unwrap().len(), 2);
+}
+
+#[tokio::test]
+async fn people_manage_themselves_and_nobody_else() {
+    let (bench, _) = Bench::new().await;
+    let ann = bench.user("ann", Role::Analyst).await;
+    bench.user("bob", Role::Reader).await;
+    let his = TokenRequest { user: "bob".into(), scopes: vec![Scope::Read], expires: None };
+    assert_eq!(bench.node.issue_token(&ann, his.clone()).await.unwrap_err().code(), "role-missing");
+    let nobodys = TokenRequest { user: "nobody".into(), ..his.clone() };
+    assert_eq!(bench.node.issue_token(&ann, nobodys).await.unwrap_err().code(), "role-missing");
+    let issued = bench.node.issue_token(&bench.operator().await, his).await.unwrap();
+    assert!(matches!(bench.node.revoke_token(&ann, &issued.id).await, Err(AccountError::TokenUnknown)));
+    let new = NewUser { name: "eve".into(), roles: vec![Role::Admin], password: None };
+    assert_eq!(bench.node.add_user(&ann, new).await.unwrap_err().code(), "role-missing");
+    assert!(bench.node.users(&ann).await.is_err());
+    assert!(bench.node.doctor(&ann, node::Depth::Quick).await.is_err());
+}
+
+#[tokio::test]
+async fn a_disabled_user_is_out_and_the_last_administrator_stays() {
+    let (bench, initialised) = Bench::new().await;
+    bench.user("ann", Role::Reader).await;
+    let root = bench.operator().await;
+    bench.node.set_disabled(&root, "ann", Standing::Disabled).await.unwrap();
+    let right = bench.node.authenticate(password("ann", "password of ann"), "peer").await;
+    assert!(matches!(right, Err(AuthError::Disabled)));
+    let guess = bench.node.authenticate(password("ann", "guess"), "peer").await;
+    assert!(matches!(guess, Err(AuthError::Wrong)));
+    let last = bench.node.set_disabled(&root, "root", Standing::Disabled).await;
+    assert!(matches!(last, Err(AccountError::LastAdmin)));
+    let demoted = bench.node.set_roles(&root, "root", vec![Role::Reader]).await;
+    assert!(matches!(demoted, Err(AccountError::LastAdmin)));
+    assert!(bench.node.authenticate(token(&initialised.admin.token), "peer").await.is_ok());
+    bench.node.set_disabled(&root, "ann", Standing::Enabled).await.unwrap();
+    bench.principal("ann").await;
+    let taken = NewUser { name: "ANN".into(), roles: vec![Role::Reader], password: None };
+    assert!(matches!(bench.node.add_user(&root, taken).await, Err(AccountError::NameTaken(_))));
+}

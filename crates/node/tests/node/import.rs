@@ -1,0 +1,181 @@
+//! Files going in.
+
+use node::{Format, ImportError, ImportRequest, Outcome, Receipt, Summary, TlpLevel};
+use store::{Filter, PageRequest};
+
+use super::*;
+
+async fn import(
+    bench: &Bench,
+    bytes: impl Into<Bytes>,
+    format: Format,
+    options: Options,
+) -> Result<(Summary, Vec<Receipt>), ImportError> {
+    let root = bench.operator().await;
+    let request = ImportRequest { collection: "inbox", bytes: bytes.into(), format, options };
+    let mut receipts = Vec::new();
+    let summary = bench.node.import(&root, request, &mut |part| receipts.extend(part)).await?;
+    assert_eq!(summary, Summary::of(&receipts));
+    Ok((summary, receipts))
+}
+
+async fn auto(bench: &Bench, text: &str) -> (Summary, Vec<Receipt>) {
+    import(bench, text.to_owned(), Format::Auto, Options::default()).await.unwrap()
+}
+
+/// The stored object with this id, as JSON.
+async fn stored(bench: &Bench, id: &str) -> serde_json::Value {
+    let root = bench.operator().await;
+    let object = bench.node.object(&root, id, None).await.unwrap().into_inner();
+    serde_json::from_slice(&object.bytes).unwrap()
+}
+
+const LIST: &str = "value,type,description,confidence,valid_until,tlp,tags\n\
+    # a comment\n\
+    198.51.100.7,ip,\"says \"\"hello\"\"\",80,2030-01-01,amber,\"c2;bot\"\n\
+    evil[.]example,domain,,,,,\n\
+    not a domain,domain,,,,,\n\
+    hxxp://evil.example/a'b,,,high,,,\n\
+    d41d8cd98f00b204e9800998ecf8427e,md5,,,,,\n\
+    CVE-2024-12345,cve,,,,,\n\
+    192.0.2.0/24,cidr,,,,,\n\
+    user@evil.example,email,,200,,,\n";
+
+#[tokio::test]
+async fn a_list_becomes_indicators_and_twice_is_known() {
+    let (bench, _) = Bench::new().await;
+    let (summary, receipts) = auto(&bench, LIST).await;
+    assert_eq!((summary.total, summary.accepted, summary.refused), (8, 6, 2), "{receipts:#?}");
+    assert_eq!((receipts[2].code, receipts[7].code), (Some("value-unfit"), Some("number-range")));
+    assert!(receipts[2].reason.as_deref().unwrap().starts_with("line 5"), "{:?}", receipts[2].reason);
+    let first = stored(&bench, receipts[0].id.as_deref().unwrap()).await;
+    assert_eq!(first["pattern"], "[ipv4-addr:value = '198.51.100.7']");
+    assert_eq!((first["confidence"].as_i64(), first["labels"][1].as_str()), (Some(80), Some("c2")));
+    assert_eq!(first["valid_until"], "2030-01-01T00:00:00.000000Z");
+    assert_eq!(first["object_marking_refs"][0], "marking-definition--55d920b0-5e8b-4f79-9ee9-91f868d9b421");
+    let url = stored(&bench, receipts[3].id.as_deref().unwrap()).await;
+    assert_eq!(url["pattern"], r"[url:value = 'http://evil.example/a\'b']");
+    let author = stored(&bench, first["created_by_ref"].as_str().unwrap()).await;
+    assert_eq!(author["name"], "CERT A");
+    bench.clock.advance(3_600 * Micros::SECOND);
+    let (again, receipts) = auto(&bench, LIST).await;
+    assert_eq!((again.total, again.known, again.refused), (8, 6, 2), "{receipts:#?}");
+}
+
+#[tokio::test]
+async fn a_changed_line_is_a_newer_version_with_the_same_created() {
+    let (bench, _) = Bench::new().await;
+    let (_, first) = auto(&bench, "domain,confidence\nevil.example,10\n").await;
+    let id = first[0].id.as_deref().unwrap();
+    let before = stored(&bench, id).await;
+    bench.clock.advance(Micros::SECOND);
+    let (summary, _) = auto(&bench, "domain;confidence\nevil.example;20\n").await;
+    assert_eq!(summary.newer, 1);
+    let after = stored(&bench, id).await;
+    assert_eq!((&after["created"], &after["confidence"]), (&before["created"], &20.into()));
+    assert_ne!(after["modified"], before["modified"]);
+}
+
+#[tokio::test]
+async fn columns_that_say_nothing_of_values_are_refused() {
+    let (bench, _) = Bench::new().await;
+    let (summary, receipts) =
+        import(&bench, "colour,size\nred,1\n", Format::Csv, Options::default()).await.unwrap();
+    assert_eq!((summary.total, receipts[0].code), (1, Some("value-unfit")));
+    let late = "value,valid_from,valid_until\n192.0.2.1,2024-01-02,2024-01-01\n192.0.2.2,soon,\n";
+    let (_, receipts) = auto(&bench, late).await;
+    assert_eq!((receipts[0].code, receipts[1].code), (Some("time-order"), Some("timestamp")));
+}
+
+#[tokio::test]
+async fn values_are_found_in_free_text() {
+    let (bench, _) = Bench::new().await;
+    let text = "[Report] The bot at 198[.]51[.]100[.]7 talks to hxxps://evil[.]example/gate.php, (CVE-2024-12345). \
+        Again 198.51.100.7.";
+    let (summary, receipts) = auto(&bench, text).await;
+    assert_eq!(summary.accepted, summary.total, "{receipts:#?}");
+    assert!(summary.total >= 3, "{receipts:#?}");
+    let (again, _) = auto(&bench, text).await;
+    assert_eq!(again.known, summary.total);
+    let (none, _) = auto(&bench, "nothing to see here").await;
+    assert_eq!(none.total, 0);
+}
+
+#[tokio::test]
+async fn a_bundle_is_taken_object_by_object() {
+    let (bench, _) = Bench::new().await;
+    let bundle = format!(
+        r#"{{"type":"bundle","id":"bundle--00000000-0000-4000-8000-000000000000","objects":[{},{{"type":"x"}},{}]}}"#,
+        indicator(1, "[url:value = 'http://a.example/']", ""),
+        indicator(2, "[url:value = 'http://b.example/']", "")
+    );
+    let (summary, receipts) = auto(&bench, &bundle).await;
+    assert_eq!((summary.accepted, summary.refused), (2, 1));
+    assert_eq!(receipts[1].outcome, Outcome::Refused);
+}
+
+#[tokio::test]
+async fn stix_2_0_is_recognised_and_upgraded() {
+    let (bench, _) = Bench::new().await;
+    let old = r#"{"type":"bundle","id":"bundle--00000000-0000-4000-8000-000000000000","spec_version":"2.0","objects":[
+        {"type":"indicator","id":"indicator--00000000-0000-4000-8000-000000000009","created":"2017-01-01T00:00:00.000Z",
+         "modified":"2017-01-01T00:00:00.000Z","labels":["malicious-activity"],
+         "pattern":"[url:value = 'http://old.example/']","valid_from":"2017-01-01T00:00:00Z","x_kept":1}]}"#;
+    let (summary, receipts) = auto(&bench, old).await;
+    assert_eq!(summary.accepted, 1, "{receipts:#?}");
+    let upgraded = stored(&bench, "indicator--00000000-0000-4000-8000-000000000009").await;
+    assert_eq!((&upgraded["spec_version"], &upgraded["x_kept"]), (&"2.1".into(), &1.into()));
+    assert_eq!(upgraded["pattern_type"], "stix");
+}
+
+#[tokio::test]
+async fn the_tlp_of_an_import_is_kept_beside_foreign_objects() {
+    let (bench, _) = Bench::new().await;
+    bench.user("ann", Role::Analyst).await;
+    let bytes = indicator(1, "[url:value = 'http://a.example/']", "");
+    let options = Options { tlp: Some(TlpLevel::Red), ..Options::default() };
+    import(&bench, bytes.clone(), Format::Auto, options).await.unwrap();
+    let root = bench.operator().await;
+    let id = "indicator--00000000-0000-4000-8000-000000000001";
+    let object = bench.node.object(&root, id, None).await.unwrap().into_inner();
+    assert_eq!((object.tlp, object.bytes.as_ref()), (Some(4), bytes.as_bytes()));
+    assert!(bench.node.object(&bench.principal("ann").await.as_ref().clone(), id, None).await.is_err());
+}
+
+#[tokio::test]
+async fn what_is_not_read_is_refused_by_name_and_leaves_nothing() {
+    let (bench, _) = Bench::new().await;
+    for (bytes, code) in [
+        (&br#"{"Event":{"info":"x"}}"#[..], "format-not-supported-yet"),
+        (br#"{"document":{"csaf_version":"2.0"}}"#, "format-not-supported-yet"),
+        (b"{\"type\":\"bundle\"", "format-unknown"),
+        (b"\xff\xfe\x00", "format-unknown"),
+        (br#"{"type":"bundle","objects":7}"#, "format-unknown"),
+    ] {
+        let refused = import(&bench, bytes, Format::Auto, Options::default()).await.unwrap_err();
+        assert_eq!(refused.code(), code, "{}", String::from_utf8_lossy(bytes));
+    }
+    let misp = import(&bench, "{}", Format::Misp, Options::default()).await.unwrap_err();
+    assert_eq!(misp.code(), "format-not-supported-yet");
+    let root = bench.operator().await;
+    let all = PageRequest { limit: 10, filter: Filter::default(), ..Default::default() };
+    assert_eq!(bench.node.page(&root, "inbox", &all).await.unwrap().get().count, 0);
+}
+
+#[tokio::test]
+async fn real_files_are_taken_whole() {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data/stix2-reports");
+    let Ok(files) = std::fs::read_dir(&folder) else {
+        eprintln!("SKIPPED: {} is not here", folder.display());
+        return;
+    };
+    for file in files.flatten() {
+        let (bench, _) = Bench::new().await;
+        let unpacked = std::process::Command::new("gzip").arg("-dc").arg(file.path()).output().unwrap();
+        let (summary, receipts) =
+            import(&bench, unpacked.stdout, Format::Auto, Options::default()).await.unwrap();
+        let refused: Vec<_> =
+            receipts.iter().filter(|receipt| receipt.outcome == Outcome::Refused).take(3).collect();
+        assert!(summary.total > 10 && refused.is_empty(), "{:?}: {summary:?} {refused:#?}", file.path());
+    }
+}

@@ -1,0 +1,143 @@
+//! Looking up, searching, matching, sighting.
+
+use node::{Detail, How, LookUpError, SearchError, SearchQuery, SightError, SightRequest};
+
+use super::*;
+
+async fn filled() -> (Bench, Principal) {
+    let (bench, _) = Bench::new().await;
+    let root = bench.operator().await;
+    let objects = [
+        indicator(1, "[ipv4-addr:value = '198.51.100.7']", r#","valid_until":"2025-06-01T00:00:00Z""#),
+        indicator(2, "[ipv4-addr:value ISSUBSET '198.51.100.0/24']", ""),
+        indicator(3, "[domain-name:value = 'evil.example']", r#","confidence":70"#),
+        indicator(4, "[url:value = 'http://evil.example/a']", r#","revoked":true"#),
+        indicator(5, "[file:hashes.MD5 = 'd41d8cd98f00b204e9800998ecf8427e']", RED),
+    ];
+    bench.accept(&root, "inbox", &objects).await;
+    (bench, root)
+}
+
+#[tokio::test]
+async fn values_are_answered_with_what_is_known_and_how() {
+    let (bench, root) = filled().await;
+    let values = [
+        "198.51.100.7",
+        "hxxp://www.evil[.]example/",
+        "http://evil.example/a",
+        "8.8.8.8",
+        "",
+        "198.51.100.0/25",
+    ];
+    let answers = bench.node.look_up(&root, &values, Detail::Sightings).await.unwrap().into_inner();
+    assert_eq!(answers.iter().map(|answer| answer.value).collect::<Vec<_>>(), values);
+    let address = &answers[0].matches;
+    assert_eq!(address.iter().map(|found| found.how).collect::<Vec<_>>(), [How::Exact, How::Range]);
+    assert!(address[0].expired && !address[1].expired && address[0].type_name() == "indicator");
+    assert_eq!(answers[1].matches[0].how, How::ParentDomain);
+    assert_eq!(answers[1].matches[0].confidence, Some(70));
+    let url = &answers[2].matches;
+    assert_eq!(
+        url.iter().map(|found| (found.how, found.revoked)).collect::<Vec<_>>(),
+        [(How::Exact, true), (How::Host, false)]
+    );
+    assert!(!answers[3].known && !answers[4].known && answers[4].matches.is_empty());
+    let range: Vec<_> = answers[5].matches.iter().map(|found| found.how).collect();
+    assert_eq!(range, [How::Range, How::Inside]);
+    assert_eq!(address[0].sightings, Some(node::Sightings::default()));
+}
+
+#[tokio::test]
+async fn what_is_withheld_is_unknown() {
+    let (bench, root) = filled().await;
+    let ann = bench.user("ann", Role::Analyst).await;
+    let hash = ["D41D8CD98F00B204E9800998ECF8427E"];
+    assert!(bench.node.look_up(&root, &hash, Detail::Brief).await.unwrap().get()[0].known);
+    assert!(!bench.node.look_up(&ann, &hash, Detail::Brief).await.unwrap().get()[0].known);
+}
+
+#[tokio::test]
+async fn limits_of_a_look_up_hold() {
+    let (bench, root) = filled().await;
+    let most = vec!["192.0.2.1"; base::limit::LOOKUP_VALUES_MAX];
+    assert_eq!(bench.node.look_up(&root, &most, Detail::Brief).await.unwrap().get().len(), most.len());
+    let more = vec!["a"; base::limit::LOOKUP_VALUES_MAX + 1];
+    assert!(matches!(
+        bench.node.look_up(&root, &more, Detail::Brief).await,
+        Err(LookUpError::TooManyValues(_))
+    ));
+    let long = "a".repeat(base::limit::QUERY_BYTES_MAX);
+    assert!(bench.node.look_up(&root, &[&long], Detail::Brief).await.is_ok());
+    let longer = format!("{long}a");
+    assert!(matches!(
+        bench.node.look_up(&root, &["x", &longer], Detail::Brief).await,
+        Err(LookUpError::TooLong(1))
+    ));
+}
+
+#[tokio::test]
+async fn text_is_searched_by_its_words() {
+    let (bench, root) = filled().await;
+    let query = |text: &str, open_ended| SearchQuery {
+        text: text.into(),
+        open_ended,
+        limit: 10,
+        ..SearchQuery::default()
+    };
+    let found = bench.node.search(&root, query("Number INDICATOR", false)).await.unwrap().into_inner();
+    assert_eq!(found.rows.len(), 5);
+    assert!(found.rows.iter().any(|row| row.revoked));
+    assert_eq!(bench.node.search(&root, query("indicator numb", true)).await.unwrap().get().rows.len(), 5);
+    assert_eq!(bench.node.search(&root, query("indicator numb", false)).await.unwrap().get().rows.len(), 0);
+    assert!(matches!(bench.node.search(&root, query(" ", false)).await, Err(SearchError::Empty)));
+    let long = "a ".repeat(base::limit::QUERY_BYTES_MAX);
+    assert!(matches!(bench.node.search(&root, query(&long, false)).await, Err(SearchError::TooLong)));
+}
+
+#[tokio::test]
+async fn observations_are_matched_by_current_patterns() {
+    let (bench, root) = filled().await;
+    let bundle = r#"{"type":"bundle","id":"bundle--00000000-0000-4000-8000-000000000000","objects":[
+        {"type":"domain-name","spec_version":"2.1","id":"domain-name--bedb4899-d24b-5401-bc86-8f6b4cc18ec7","value":"evil.example"},
+        {"type":"url","spec_version":"2.1","id":"url--c1477287-23ac-5971-a010-5c287877fa60","value":"http://evil.example/a"},
+        {"type":"observed-data","spec_version":"2.1","id":"observed-data--00000000-0000-4000-8000-000000000001",
+         "created":"2025-01-01T00:00:00.000Z","modified":"2025-01-01T00:00:00.000Z","first_observed":"2025-01-01T00:00:00Z",
+         "last_observed":"2025-01-01T00:00:00Z","number_observed":1,
+         "object_refs":["domain-name--bedb4899-d24b-5401-bc86-8f6b4cc18ec7","url--c1477287-23ac-5971-a010-5c287877fa60"]}]}"#;
+    for _ in 0..2 {
+        let observed = bench.node.observed(&root, Bytes::from(bundle)).await.unwrap().into_inner();
+        let ids: Vec<_> = observed.matches.iter().map(|found| found.id.as_str()).collect();
+        assert_eq!(ids, ["indicator--00000000-0000-4000-8000-000000000003"]);
+        assert_eq!(observed.matches[0].observations, [0]);
+    }
+    for junk in ["", "[]", "{}", r#"{"type":"bundle","objects":[]}"#] {
+        assert!(bench.node.observed(&root, Bytes::from(junk)).await.is_err(), "{junk}");
+    }
+}
+
+#[tokio::test]
+async fn sightings_are_counted_and_stand_where_the_object_does() {
+    let (bench, root) = filled().await;
+    let seen = SightRequest { what: "evil.example".into(), count: Some(3), ..SightRequest::default() };
+    let sighted = bench.node.sight(&root, seen).await.unwrap();
+    assert_eq!(sighted.of, ["indicator--00000000-0000-4000-8000-000000000003"]);
+    assert_eq!(sighted.receipts[0].outcome, node::Outcome::Accepted, "{:?}", sighted.receipts);
+    assert!(sighted.receipts[0].findings.is_empty(), "{:?}", sighted.receipts);
+    let again = SightRequest { what: sighted.of[0].clone(), ..SightRequest::default() };
+    bench.node.sight(&root, again).await.unwrap();
+    let answers = bench.node.look_up(&root, &["evil.example"], Detail::Sightings).await.unwrap();
+    let sightings = answers.get()[0].matches[0].sightings.unwrap();
+    assert_eq!((sightings.reports, sightings.count), (2, 4));
+    for (what, code) in [
+        ("unknown.example", "value-unknown"),
+        ("indicator--00000000-0000-4000-8000-000000000099", "value-unknown"),
+        ("marking-definition--e828b379-4e03-4974-9ac4-e53a884c97c1", "value-unfit"),
+    ] {
+        let request = SightRequest { what: what.into(), ..SightRequest::default() };
+        assert_eq!(bench.node.sight(&root, request).await.unwrap_err().code(), code, "{what}");
+    }
+    bench.user("bob", Role::Reader).await;
+    let request = SightRequest { what: "evil.example".into(), ..SightRequest::default() };
+    let refused = bench.node.sight(&bench.principal("bob").await.as_ref().clone(), request).await;
+    assert!(matches!(refused, Err(SightError::CollectionNotNamed)));
+}
