@@ -32,7 +32,7 @@ pub struct SqliteStore {
     pub(crate) readers: Readers,
     // Before the lock: closing waits for the writer, then gives the directory free.
     pub(crate) writer: Writer,
-    _lock: Option<File>,
+    lock: Option<File>,
 }
 
 impl SqliteStore {
@@ -52,10 +52,10 @@ impl SqliteStore {
             None => new_key(&connection, rng)?,
         };
         let memory = Memory::load(&connection, key)?;
-        let state = Arc::new(State::new(crate::writer::number(&connection, "last_added")?));
+        let state = Arc::new(State::load(&connection)?);
         let readers = Readers::open(&database)?;
         let writer = Writer::start(connection, memory, Arc::clone(&state), clock)?;
-        Ok(Arc::new(Self { directory: directory.to_owned(), key, state, readers, writer, _lock: Some(lock) }))
+        Ok(Arc::new(Self { directory: directory.to_owned(), key, state, readers, writer, lock: Some(lock) }))
     }
 
     /// Opens the store in `directory` for reading only, beside a process that may be writing it.
@@ -73,10 +73,15 @@ impl SqliteStore {
             Connection::open_with_flags(&database, flags).map_err(|error| cannot(&database, &error))?;
         migrate::verify_current(&connection, &path)?;
         let key = held_key(&connection)?.ok_or_else(|| damaged("the key of fingerprints is missing"))?;
-        let state = Arc::new(State::new(crate::writer::number(&connection, "last_added")?));
+        let state = Arc::new(State::load(&connection)?);
         let readers = Readers::open(&database)?;
         let writer = Writer::none();
-        Ok(Arc::new(Self { directory: directory.to_owned(), key, state, readers, writer, _lock: None }))
+        Ok(Arc::new(Self { directory: directory.to_owned(), key, state, readers, writer, lock: None }))
+    }
+
+    /// Whether this process holds the directory: then nobody else writes, and what its writer knows is how things stand.
+    pub(crate) const fn is_alone(&self) -> bool {
+        self.lock.is_some()
     }
 }
 

@@ -174,6 +174,10 @@ impl Bench {
             units.push(next);
         }
         let committed = self.commit(&mut units);
+        // Before anybody hears of the commit, so that who changed an account is never answered by the accounts of before.
+        if let Ok(epoch) = number(&self.connection, "accounts_epoch") {
+            self.state.note_accounts(epoch);
+        }
         self.state.after_commit(&committed, self.memory.last_added());
         for mut unit in units {
             unit.finish(committed.clone());

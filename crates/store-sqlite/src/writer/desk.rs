@@ -21,13 +21,28 @@ const NAMES_KEPT: usize = 4_000;
 #[derive(Debug, Default)]
 pub(crate) struct State {
     last_added: AtomicI64,
+    accounts_epoch: AtomicI64,
     read_only: Mutex<Option<String>>,
 }
 
 impl State {
-    /// The state of a store whose latest `date_added` is `last_added`.
-    pub(crate) fn new(last_added: i64) -> Self {
-        Self { last_added: AtomicI64::new(last_added), read_only: Mutex::new(None) }
+    /// The state of a store as it stands on disk.
+    pub(crate) fn load(connection: &Connection) -> Done<Self> {
+        Ok(Self {
+            last_added: AtomicI64::new(number(connection, "last_added")?),
+            accounts_epoch: AtomicI64::new(number(connection, "accounts_epoch")?),
+            read_only: Mutex::new(None),
+        })
+    }
+
+    /// How often accounts and collections have changed, as of the latest commit of this process.
+    pub(crate) fn accounts_epoch(&self) -> i64 {
+        self.accounts_epoch.load(Ordering::Acquire)
+    }
+
+    /// Takes note of how often accounts and collections have changed.
+    pub(super) fn note_accounts(&self, epoch: i64) {
+        self.accounts_epoch.fetch_max(epoch, Ordering::AcqRel);
     }
 
     /// The latest `date_added` that has been committed.
