@@ -18,7 +18,7 @@ use http::header::{
     ACCEPT, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, EXPECT, REFERRER_POLICY,
     STRICT_TRANSPORT_SECURITY, X_CONTENT_TYPE_OPTIONS,
 };
-use http::{HeaderName, HeaderValue, Method, Request, Response, StatusCode};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode};
 use http_body::Body;
 use taxii::Endpoint;
 use tower::ServiceExt;
@@ -72,11 +72,13 @@ impl Frame {
         let method = method_name(request.method());
         let takes_gzip = reply::takes_gzip(request.headers());
         let is_head = *request.method() == Method::HEAD;
-        let form = self.form(&request);
+        let uri = request.uri().clone();
+        let endpoint = Endpoint::parse(uri.path(), &self.app.options().api_root);
+        let form = form_for(endpoint.as_ref(), request.headers());
         let waits = request.headers().contains_key(EXPECT);
         let (parts, body) = request.into_parts();
         let (lent, home) = lend(body);
-        let (route, outcome) = self.dispatch(Request::from_parts(parts, lent), &trail).await;
+        let (route, outcome) = self.dispatch(endpoint, Request::from_parts(parts, lent), &trail).await;
         if outcome.is_err()
             && !waits
             && let Some(rest) = home.take()
@@ -95,17 +97,9 @@ impl Frame {
         Ok(reply)
     }
 
-    fn form<B>(&self, request: &Request<B>) -> Form {
-        let speaks = || {
-            let fields = request.headers().get_all(ACCEPT).iter().filter_map(|field| field.to_str().ok());
-            taxii::media::speaks_taxii(fields)
-        };
-        let ours = Endpoint::parse(request.uri().path(), &self.app.options().api_root).is_some();
-        if ours || speaks() { Form::Taxii } else { Form::Document }
-    }
-
     async fn dispatch<B>(
         &self,
+        endpoint: Option<Endpoint<'_>>,
         request: Request<B>,
         trail: &Arc<Trail>,
     ) -> (RouteTemplate, Result<Reply, Problem>)
@@ -119,8 +113,7 @@ impl Frame {
             let problem = Problem::new(StatusCode::URI_TOO_LONG, "target-too-long", detail);
             return (RouteTemplate::NONE, Err(problem));
         }
-        let path = request.uri().path().to_owned();
-        if let Some(endpoint) = Endpoint::parse(&path, &self.app.options().api_root) {
+        if let Some(endpoint) = endpoint {
             let route = RouteTemplate::of(endpoint.template());
             let answering = door::answer(&self.app, &endpoint, request, trail);
             return (route, unpanicked(answering).await.and_then(|outcome| outcome));
@@ -154,14 +147,14 @@ impl Frame {
     /// One line and three figures for each request. No address, no query, no content, no credential.
     fn note(
         &self,
-        (method, route): (&'static str, &RouteTemplate),
+        (method, template): (&'static str, &RouteTemplate),
         status: StatusCode,
         started: Instant,
         trail: &Trail,
     ) {
         let took = started.elapsed();
-        let (route, status) = (route.as_str(), status.as_u16());
-        self.app.metrics().answered(method, route, status, took);
+        let (route, status) = (template.as_str(), status.as_u16());
+        self.app.metrics().answered(method, template, status, took);
         let (us, user, id) = (took.as_micros(), trail.user(), trail.id.as_str());
         if status >= 500 {
             tracing::warn!(method, route, status, us, user, id, "request");
@@ -171,6 +164,12 @@ impl Frame {
             tracing::info!(method, route, status, us, user, id, "request");
         }
     }
+}
+
+/// Errors are TAXII's under its paths and for those who ask for its media type, problem documents elsewhere.
+fn form_for(endpoint: Option<&Endpoint<'_>>, headers: &HeaderMap) -> Form {
+    let fields = headers.get_all(ACCEPT).iter().filter_map(|field| field.to_str().ok());
+    if endpoint.is_some() || taxii::media::speaks_taxii(fields) { Form::Taxii } else { Form::Document }
 }
 
 /// Runs a future and makes a problem of a panic in it, so that one request's defect is no other's.

@@ -4,8 +4,8 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
+use http::HeaderValue;
 use http::header::CONTENT_TYPE;
-use http::{HeaderValue, StatusCode};
 use serde::Serialize;
 
 use crate::{App, Caller, Problem};
@@ -25,12 +25,11 @@ async fn alive() -> Json<Ready> {
     Json(Ready { status: "ok" })
 }
 
-/// The node can do its work: 200 `ok`, or 503 `read-only` while the store takes no writes. Why is for the operator's eyes.
-async fn ready(State(app): State<App>) -> Response {
+/// The node answers: `ok`, or `read-only` while the store takes no writes. Reading goes on then, so that is no reason to
+/// send readers elsewhere, and the status is 200 all the same. Why is for the operator's eyes.
+async fn ready(State(app): State<App>) -> Json<Ready> {
     let read_only = app.node().store().read_only().is_some();
-    let (status, word) =
-        if read_only { (StatusCode::SERVICE_UNAVAILABLE, "read-only") } else { (StatusCode::OK, "ok") };
-    (status, Json(Ready { status: word })).into_response()
+    Json(Ready { status: if read_only { "read-only" } else { "ok" } })
 }
 
 /// Counters and the store's figures, for administrators.

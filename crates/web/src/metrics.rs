@@ -3,8 +3,8 @@
 use std::fmt::Write;
 use std::time::Duration;
 
-use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::encoding::text::encode;
+use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue, LabelValueEncoder};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
@@ -12,18 +12,26 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 use store::Figures;
 
+use crate::router::RouteTemplate;
+
 /// Which requests a figure counts.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Request {
     method: &'static str,
-    route: String,
+    route: RouteTemplate,
     status: u16,
 }
 
 /// Which route a time belongs to.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Route {
-    route: String,
+    route: RouteTemplate,
+}
+
+impl EncodeLabelValue for RouteTemplate {
+    fn encode(&self, encoder: &mut LabelValueEncoder<'_>) -> std::fmt::Result {
+        encoder.write_str(self.as_str())
+    }
 }
 
 /// How objects of a request ended.
@@ -63,10 +71,10 @@ impl Default for Metrics {
 
 impl Metrics {
     /// One request answered.
-    pub(crate) fn answered(&self, method: &'static str, route: &str, status: u16, took: Duration) {
-        let request = Request { method, route: route.to_owned(), status };
+    pub(crate) fn answered(&self, method: &'static str, route: &RouteTemplate, status: u16, took: Duration) {
+        let request = Request { method, route: route.clone(), status };
         self.requests.get_or_create(&request).inc();
-        self.seconds.get_or_create(&Route { route: route.to_owned() }).observe(took.as_secs_f64());
+        self.seconds.get_or_create(&Route { route: route.clone() }).observe(took.as_secs_f64());
     }
 
     /// `count` objects of a request ended as `outcome` (`accepted`, `known`, `newer`, `older`, `refused`).
@@ -126,7 +134,7 @@ mod tests {
     #[test]
     fn tells_what_was_counted() {
         let metrics = Metrics::default();
-        metrics.answered("GET", "/taxii2/", 200, Duration::from_millis(2));
+        metrics.answered("GET", &RouteTemplate::of("/taxii2/"), 200, Duration::from_millis(2));
         metrics.received("accepted", 3);
         metrics.received("refused", 0);
         let figures = Figures { objects: 7, by_type: vec![("indicator".into(), 7)], ..Figures::default() };

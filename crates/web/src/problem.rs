@@ -107,8 +107,8 @@ impl Problem {
             Fault::Caller => Self::new(caller_status, code, error.to_string()),
             Fault::Operator => {
                 tracing::error!(code, %error, "request could not be served");
-                let detail = "the node cannot do this for now: its operator has to see to the store";
-                Self::new(StatusCode::SERVICE_UNAVAILABLE, code, detail).retry_after(Duration::from_secs(30))
+                Self::new(StatusCode::SERVICE_UNAVAILABLE, code, unavailable(code))
+                    .retry_after(Duration::from_secs(30))
             }
             Fault::Ours => Self::ours(code, error),
         }
@@ -158,11 +158,6 @@ impl Problem {
     #[must_use]
     pub fn headers(&self) -> &[(HeaderName, HeaderValue)] {
         &self.headers
-    }
-
-    /// Title and sentence, for a page.
-    pub(crate) fn words(&self) -> (&'static str, &str) {
-        (self.title(), &self.detail)
     }
 
     fn title(&self) -> &'static str {
@@ -248,6 +243,15 @@ impl From<AuthError> for Problem {
             AuthError::Store(error) => error.into(),
         }
     }
+}
+
+/// What a caller is told of the operator's troubles.
+fn unavailable(code: &str) -> &'static str {
+    if code == "store-read-only" {
+        return "the node takes no writes for now, because its disk is full or failing: nothing of this request was \
+                stored, reading goes on, and writing does again when there is room";
+    }
+    "the node cannot do this for now: its operator has to see to the store"
 }
 
 fn unauthorized(code: &'static str, detail: String) -> Problem {

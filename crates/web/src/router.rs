@@ -14,10 +14,10 @@ use http::StatusCode;
 use crate::{App, Problem, api, health, pages};
 
 /// The template of the route that answered: what logs and metrics show instead of an address.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct RouteTemplate(Template);
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 enum Template {
     Fixed(&'static str),
     Matched(Arc<str>),
@@ -43,7 +43,7 @@ impl RouteTemplate {
 pub(crate) fn assemble(app: App) -> Router {
     Router::new()
         .merge(api::routes())
-        .merge(pages::routes(&app))
+        .merge(pages::routes())
         .merge(health::routes())
         .route_layer(from_fn(name_route))
         .fallback(nothing_here)
