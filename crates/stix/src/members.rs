@@ -13,8 +13,9 @@ type Member<'a> = (Cow<'a, str>, Json<'a>);
 #[derive(Clone, Debug, Default)]
 pub struct Members<'a> {
     list: Vec<Member<'a>>,
-    /// Positions in order of keys; empty where there are few members or the list was changed.
-    index: Box<[u32]>,
+    /// Positions in order of keys; absent where there are few members or the list was changed. Boxed twice, so that the
+    /// many small objects stay small.
+    index: Option<Box<Box<[u32]>>>,
 }
 
 impl PartialEq for Members<'_> {
@@ -26,7 +27,7 @@ impl PartialEq for Members<'_> {
 impl<'a> Members<'a> {
     /// Members whose keys the caller knows to be unique.
     pub(crate) fn from_unique(list: Vec<Member<'a>>) -> Self {
-        Self { list, index: Box::default() }
+        Self { list, index: None }
     }
 
     /// Members as they were read; tells a key that stands there twice.
@@ -48,19 +49,19 @@ impl<'a> Members<'a> {
         });
         match twice.and_then(|at| list.get(at)) {
             Some((key, _)) => Err(key.clone()),
-            None => Ok(Self { list, index }),
+            None => Ok(Self { list, index: Some(Box::new(index)) }),
         }
     }
 
     /// The value of `key`.
     #[must_use]
     pub fn get(&self, key: &str) -> Option<&Json<'a>> {
-        if self.index.is_empty() {
+        let Some(index) = &self.index else {
             return self.list.iter().find(|(name, _)| name == key).map(|(_, value)| value);
-        }
+        };
         let name = |at: u32| self.list.get(at as usize).map_or("", |(name, _)| name.as_ref());
-        let place = self.index.binary_search_by(|at| name(*at).cmp(key)).ok()?;
-        let at = *self.index.get(place)?;
+        let place = index.binary_search_by(|at| name(*at).cmp(key)).ok()?;
+        let at = *index.get(place)?;
         self.list.get(at as usize).map(|(_, value)| value)
     }
 
@@ -97,7 +98,7 @@ impl<'a> Members<'a> {
 
     /// The members to be changed; the caller keeps their keys unique.
     pub(crate) fn list_mut(&mut self) -> &mut Vec<Member<'a>> {
-        self.index = Box::default();
+        self.index = None;
         &mut self.list
     }
 

@@ -39,18 +39,28 @@ impl<'p> Place<'p> {
 
     /// The path as in STIX selectors, e.g. `external_references.[0].url`.
     pub(crate) fn path(&self) -> String {
-        let mut steps = Vec::new();
-        let mut place = Some(self);
-        while let Some(here) = place {
-            match here.step {
-                Step::Root => {}
-                Step::Key(key) => steps.push(cut(key)),
-                Step::Index(index) => steps.push(Cow::Owned(format!("[{index}]"))),
-            }
-            place = here.up;
+        let mut out = String::new();
+        self.write(&mut out);
+        out
+    }
+
+    /// As deep as the document is, which is bounded.
+    fn write(&self, out: &mut String) {
+        if let Some(up) = self.up {
+            up.write(out);
         }
-        steps.reverse();
-        steps.join(".")
+        if !out.is_empty() && !matches!(self.step, Step::Root) {
+            out.push('.');
+        }
+        match self.step {
+            Step::Root => {}
+            Step::Key(key) => out.push_str(&cut(key)),
+            Step::Index(index) => {
+                out.push('[');
+                out.push_str(&index.to_string());
+                out.push(']');
+            }
+        }
     }
 }
 

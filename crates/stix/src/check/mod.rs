@@ -218,7 +218,7 @@ impl<'s> Checker<'_, 's> {
             let message = format!("property name {} is not 3 to 250 characters a-z, 0-9 and _", quoted(key));
             self.add(Severity::Error, code::PROPERTY_NAME, place, message);
         } else if self.schema.is_some() && !self.extended {
-            let message = format!("{key} is a custom property; new content should use an extension");
+            let message = "a custom property; new content should use an extension";
             self.add(Severity::Warning, code::CUSTOM_PROPERTY, place, message);
         }
         self.free_reference(key, value, place);
