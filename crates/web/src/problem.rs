@@ -160,6 +160,11 @@ impl Problem {
         &self.headers
     }
 
+    /// Title and sentence, for a page.
+    pub(crate) fn words(&self) -> (&'static str, &str) {
+        (self.title(), &self.detail)
+    }
+
     fn title(&self) -> &'static str {
         self.status.canonical_reason().unwrap_or("error")
     }

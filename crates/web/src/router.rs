@@ -43,7 +43,7 @@ impl RouteTemplate {
 pub(crate) fn assemble(app: App) -> Router {
     Router::new()
         .merge(api::routes())
-        .merge(pages::routes())
+        .merge(pages::routes(&app))
         .merge(health::routes())
         .route_layer(from_fn(name_route))
         .fallback(nothing_here)
