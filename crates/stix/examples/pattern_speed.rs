@@ -3,6 +3,8 @@
 //! `cargo run --release -p stix --example pattern_speed -- PATH` where PATH is a file with one pattern a line, plain or as
 //! JSON with the members `pattern` and `spec`; patterns that cannot be read are left out.
 
+#![expect(clippy::print_stdout, reason = "a measurement says what it measured")]
+
 use std::hint::black_box;
 use std::time::Instant;
 
