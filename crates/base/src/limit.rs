@@ -22,6 +22,10 @@ pub const LIKE_STEPS_MAX: usize = 50_000_000;
 pub const PATH_VALUES_MAX: usize = 1_000_000;
 /// Steps that the search for a binding of a pattern may take before it is given up as undecided.
 pub const MATCH_STEPS_MAX: usize = 20_000_000;
+/// Observations that may meet the conditions of one pattern, each counted for every condition that it meets.
+pub const MATCH_CANDIDATES_MAX: usize = 1_000_000;
+/// Single demands that one binding may have, repetitions not counted.
+pub const MATCH_SLOTS_MAX: usize = 4_096;
 /// FOLLOWEDBY and WITHIN that one binding may have, counting each repetition.
 pub const MATCH_VARIABLES_MAX: usize = 64;
 /// Objects in one page unless the client asks for fewer.

@@ -40,6 +40,27 @@ impl Leaf {
         Self { root, types, searches }
     }
 
+    /// Moves what one leaf asks into another, which is then met by what meets either; the one is never met again.
+    pub(super) fn merge(leaves: &mut [Self], from: usize, into: usize) {
+        let Some(emptied) = leaves.get_mut(from) else { return };
+        let moved = std::mem::replace(
+            emptied,
+            Self { root: Node::Any(Vec::new()), types: Vec::new(), searches: false },
+        );
+        let Some(kept) = leaves.get_mut(into) else { return };
+        match &mut kept.root {
+            Node::Any(all) => all.push(moved.root),
+            other => {
+                let first = std::mem::replace(other, Node::Any(Vec::new()));
+                *other = Node::Any(vec![first, moved.root]);
+            }
+        }
+        kept.types.extend(moved.types);
+        kept.types.sort_unstable();
+        kept.types.dedup();
+        kept.searches |= moved.searches;
+    }
+
     /// Gives back the memory of searches.
     pub(super) fn cool(&self) {
         if self.searches {
@@ -59,8 +80,8 @@ impl Leaf {
         firsts.min()
     }
 
-    /// All observations that hold such an object, in order.
-    pub(super) fn all(&self, among: &Observations<'_>, doubt: &mut Doubt) -> Vec<usize> {
+    /// All observations that hold such an object, in order; `None` when there are more than `most`.
+    pub(super) fn all(&self, among: &Observations<'_>, most: usize, doubt: &mut Doubt) -> Option<Vec<usize>> {
         let mut found = Vec::new();
         for object_type in &self.types {
             for root in among.of_type(object_type) {
@@ -68,12 +89,16 @@ impl Leaf {
                     found.push(root.observation);
                 }
             }
+            if found.len() > most {
+                doubt.0 = true;
+                return None;
+            }
         }
         if self.types.len() > 1 {
             found.sort_unstable();
             found.dedup();
         }
-        found
+        Some(found)
     }
 
     fn holds(&self, object_type: &str, root: Root<'_>, among: &Observations<'_>, doubt: &mut Doubt) -> bool {

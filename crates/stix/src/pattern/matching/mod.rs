@@ -43,6 +43,7 @@ mod search;
 
 use std::borrow::Cow;
 
+use base::limit::MATCH_CANDIDATES_MAX;
 use unicode_normalization::{IsNormalized, UnicodeNormalization, is_nfc_quick};
 
 use crate::pattern::ast::Pattern;
@@ -102,14 +103,23 @@ impl Prepared {
     }
 
     fn binding(&self, over: &Observations<'_>, doubt: &mut Doubt) -> Option<Vec<usize>> {
-        if let (Plan::Slot(slot), [leaf]) = (&self.plan, self.leaves.as_slice())
-            && slot.times == 1
-            && slot.choices.iter().all(|choice| choice.span == moment::ALWAYS)
+        if let Plan::Slot(slot) = &self.plan
+            && let ([choice], 1) = (slot.choices.as_slice(), slot.times)
+            && choice.span == moment::ALWAYS
         {
-            return leaf.first(over, doubt).map(|found| vec![found]);
+            return self.leaves.get(choice.leaf)?.first(over, doubt).map(|found| vec![found]);
         }
-        let candidates: Vec<Vec<usize>> = self.leaves.iter().map(|leaf| leaf.all(over, doubt)).collect();
-        let mut search = Search::new(over.observed(), &candidates);
+        if self.plan.least() > over.total() {
+            return None;
+        }
+        let mut left = MATCH_CANDIDATES_MAX;
+        let mut candidates = Vec::with_capacity(self.leaves.len());
+        for leaf in &self.leaves {
+            let found = leaf.all(over, left, doubt)?;
+            left = left.saturating_sub(found.len());
+            candidates.push(found);
+        }
+        let mut search = Search::new(over, &candidates);
         let found = search.run(&self.plan);
         doubt.0 |= search.exhausted;
         found

@@ -117,6 +117,11 @@ impl<'j> Observations<'j> {
         self.observed.is_empty()
     }
 
+    /// How many observations all of them stand for.
+    pub(super) fn total(&self) -> u64 {
+        self.observed.iter().fold(0, |sum, one| u64::saturating_add(sum, one.count))
+    }
+
     pub(super) fn observed(&self) -> &[Observed<'j>] {
         &self.observed
     }

@@ -62,7 +62,10 @@ impl Plan {
             Expression::And(all) => {
                 Self::all(all.iter().map(|one| Self::inside(one, span, leaves)).collect())
             }
-            Expression::Or(all) => Self::any(all.iter().map(|one| Self::inside(one, span, leaves)).collect()),
+            Expression::Or(all) => {
+                let parts = all.iter().map(|one| Self::inside(one, span, leaves)).collect();
+                Self::any(parts, leaves)
+            }
             Expression::FollowedBy(all) => {
                 Self::sequence(all.iter().map(|one| Self::inside(one, span, leaves)).collect())
             }
@@ -99,9 +102,9 @@ impl Plan {
         Self::Sequence(flat.collect())
     }
 
-    /// One of the parts; single observations among them become one slot.
-    fn any(parts: Vec<Self>) -> Self {
-        let mut choices = Vec::new();
+    /// One of the parts; single observations among them become one slot, and those of the same span one condition.
+    fn any(parts: Vec<Self>, leaves: &mut [Leaf]) -> Self {
+        let mut choices: Vec<Choice> = Vec::new();
         let mut others = Vec::new();
         for part in parts {
             match part {
@@ -110,6 +113,14 @@ impl Plan {
                 other => others.push(other),
             }
         }
+        choices.sort_by_key(|choice| choice.span);
+        choices.dedup_by(|later, earlier| {
+            let same = later.span == earlier.span;
+            if same {
+                Leaf::merge(leaves, later.leaf, earlier.leaf);
+            }
+            same
+        });
         if !choices.is_empty() {
             others.insert(0, Self::Slot(Slot { choices, times: 1 }));
         }

@@ -19,11 +19,13 @@
 //! than single observations. All of it draws on one budget, [`base::limit::MATCH_STEPS_MAX`]; when that is used up the
 //! answer is "undecided", which is not a match.
 
-use base::limit::{MATCH_STEPS_MAX, MATCH_VARIABLES_MAX, PATTERN_DEPTH_MAX};
+use std::rc::Rc;
+
+use base::limit::{MATCH_SLOTS_MAX, MATCH_STEPS_MAX, MATCH_VARIABLES_MAX, PATTERN_DEPTH_MAX};
 
 use crate::pattern::matching::flow::{self, Demand, NoFlow};
 use crate::pattern::matching::moment::{ALWAYS, Moment};
-use crate::pattern::matching::observation::Observed;
+use crate::pattern::matching::observation::{Observations, Observed};
 use crate::pattern::matching::plan::{Plan, Slot};
 
 /// The observations that meet each condition, and the budget.
@@ -51,7 +53,7 @@ struct Draft {
 /// A slot with the observations that may serve it.
 #[derive(Clone)]
 struct Demanded {
-    entries: Vec<Entry>,
+    entries: Rc<[Entry]>,
     times: u64,
 }
 
@@ -99,6 +101,8 @@ struct Task<'p> {
 enum Work<'p> {
     /// A part.
     Part(&'p Plan),
+    /// All of these parts.
+    Parts(&'p [Plan]),
     /// Further copies of a part; the first variable of the next is not before the one given.
     Copies(&'p Plan, usize),
     /// Each time any of these parts.
@@ -111,17 +115,14 @@ struct Fail;
 
 impl<'s, 'j> Search<'s, 'j> {
     /// Prepares a search; `candidates` are, for each condition, the observations that meet it.
-    pub(super) fn new(observed: &'s [Observed<'j>], candidates: &'s [Vec<usize>]) -> Self {
+    pub(super) fn new(over: &'s Observations<'j>, candidates: &'s [Vec<usize>]) -> Self {
+        let (observed, total) = (over.observed(), over.total());
         let counts: Vec<u64> = observed.iter().map(|one| one.count).collect();
-        let total = counts.iter().fold(0, |sum, count| u64::saturating_add(sum, *count));
         Self { observed, counts, total, candidates, steps: MATCH_STEPS_MAX, branches: 0, exhausted: false }
     }
 
     /// Indexes of observations that satisfy the plan, in order, if there are any.
     pub(super) fn run(&mut self, plan: &Plan) -> Option<Vec<usize>> {
-        if plan.least() > self.total {
-            return None;
-        }
         let task = Task { times: 1, work: Work::Part(plan), bounds: Vec::new() };
         self.draft(vec![task], Draft::default()).ok()
     }
@@ -145,9 +146,12 @@ impl<'s, 'j> Search<'s, 'j> {
             let Task { times, work, bounds } = task;
             match work {
                 Work::Part(Plan::Slot(slot)) => self.draft_slot(slot, times, &bounds, &mut draft)?,
-                Work::Part(Plan::All(parts)) => {
-                    let part = |part| Task { times, work: Work::Part(part), bounds: bounds.clone() };
-                    tasks.extend(parts.iter().rev().map(part));
+                Work::Part(Plan::All(parts)) => tasks.push(Task { times, work: Work::Parts(parts), bounds }),
+                Work::Parts(parts) => {
+                    if let Some((first, rest)) = parts.split_first() {
+                        tasks.push(Task { times, work: Work::Parts(rest), bounds: bounds.clone() });
+                        tasks.push(Task { times, work: Work::Part(first), bounds });
+                    }
                 }
                 Work::Part(Plan::Repeat(inner_times, inner)) => {
                     let times = times.saturating_mul(*inner_times);
@@ -241,9 +245,7 @@ impl<'s, 'j> Search<'s, 'j> {
         tasks: &[Task<'p>],
         draft: &Draft,
     ) -> Result<Vec<usize>, Fail> {
-        let copied =
-            draft.slots.iter().map(|slot| slot.entries.len()).fold(tasks.len(), usize::saturating_add);
-        self.pay(copied)?;
+        self.pay(tasks.len().saturating_add(draft.slots.len()).saturating_add(draft.variables.len()))?;
         let mut tasks = tasks.to_vec();
         for (times, work) in works.iter().filter(|(times, _)| *times > 0) {
             tasks.push(Task { times: *times, work: *work, bounds: task.bounds.clone() });
@@ -353,6 +355,9 @@ impl<'s, 'j> Search<'s, 'j> {
             entries.dedup();
         }
         let at = draft.slots.len();
+        if at >= MATCH_SLOTS_MAX {
+            return Err(self.give_up());
+        }
         for bound in bounds {
             let (Bound::Before(variable) | Bound::After(variable) | Bound::Inside(variable)) = *bound;
             let Some(variable) = draft.variables.get_mut(variable) else { continue };
@@ -363,7 +368,7 @@ impl<'s, 'j> Search<'s, 'j> {
                 variable.after.push(at);
             }
         }
-        let demanded = Demanded { entries, times: slot.times.saturating_mul(times) };
+        let demanded = Demanded { entries: entries.into(), times: slot.times.saturating_mul(times) };
         self.suffices(&demanded, ALWAYS)?;
         draft.slots.push(demanded);
         Ok(())
@@ -374,7 +379,7 @@ impl<'s, 'j> Search<'s, 'j> {
         let mut sum = 0_u64;
         let mut last = None;
         let mut looked = 0;
-        for entry in &slot.entries {
+        for entry in slot.entries.iter() {
             if sum >= slot.times {
                 break;
             }
