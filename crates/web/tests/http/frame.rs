@@ -1,0 +1,150 @@
+//! What every answer carries, health and figures, compression, and stopping in peace.
+
+use std::time::Duration;
+
+use handling::{Role, Scope};
+use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use web::Options;
+
+use crate::client::{TAXII, gzip, parse};
+use crate::house::{House, envelope, id, indicator};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_answer_is_named_and_hardened() {
+    let house = House::new().await;
+    for target in ["/healthz", "/nowhere", "/taxii2/", "/api1/", "/metrics", "/api/v1/nowhere"] {
+        let answer = house.ask("GET", target).header("X-Request-Id", "abc-1.2_3").send().await;
+        assert_eq!(answer.header("x-request-id"), Some("abc-1.2_3"));
+        assert_eq!(answer.header("x-content-type-options"), Some("nosniff"));
+        assert_eq!(answer.header("referrer-policy"), Some("no-referrer"));
+        assert_eq!(answer.header("cache-control"), Some("no-store"));
+        assert!(answer.header("content-security-policy").unwrap().contains("default-src 'none'"));
+        assert!(answer.header("strict-transport-security").is_none(), "only over TLS");
+    }
+    let long = "x".repeat(65);
+    for bad in ["", "a b", "<script>", &long] {
+        let id = house.ask("GET", "/healthz").header("X-Request-Id", bad).send().await;
+        let id = id.header("x-request-id").unwrap().to_owned();
+        assert!(id.len() == 16 && id != bad, "{id}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn strangers_may_ask_for_health_and_nothing_else() {
+    let house = House::new().await;
+    let ann = house.person("ann", Role::Analyst).await;
+    assert_eq!(house.ask("GET", "/healthz").send().await.json(), json!({ "status": "ok" }));
+    assert_eq!(house.ask("GET", "/readyz").send().await.json()["status"], "ok");
+    assert_eq!(house.ask("GET", "/metrics").send().await.status, 401);
+    let refused = ann.get("/metrics").await;
+    assert_eq!(refused.taxii_error(403), "role-missing");
+    let problem = ann.ask("GET", "/metrics").without("Accept").send().await;
+    assert_eq!(problem.header("content-type"), Some("application/problem+json"));
+    assert_eq!(problem.json()["code"], "role-missing");
+    house.collection("c1", &[(&ann, "rw")]).await;
+    ann.post("c1", &[indicator(1, 0), json!({})]).await;
+    let root = house.token("root", &Scope::ALL).await;
+    let figures = root.get("/metrics").await;
+    let text = String::from_utf8(figures.body.clone()).unwrap();
+    for line in [
+        "cresset_objects_received_total{outcome=\"accepted\"} 1",
+        "cresset_objects_received_total{outcome=\"refused\"} 1",
+        "cresset_objects 1",
+        "cresset_read_only 0",
+    ] {
+        assert!(text.lines().any(|found| found == line), "{line}\n{text}");
+    }
+    assert!(text.contains("route=\"/{api-root}/collections/{id}/objects/\""), "{text}");
+    assert!(!text.contains("c1"), "no address in figures");
+    let reading = house.token("root", &[Scope::Read]).await;
+    assert_eq!(reading.get("/metrics").await.taxii_error(403), "scope-missing");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn errors_outside_taxii_are_problem_documents_unless_taxii_is_asked_for() {
+    let house = House::new().await;
+    let nowhere = house.ask("GET", "/nowhere").send().await;
+    assert_eq!((nowhere.status, nowhere.header("content-type")), (404, Some("application/problem+json")));
+    assert_eq!(nowhere.json()["status"], 404);
+    assert_eq!(nowhere.json()["request_id"].as_str(), nowhere.header("x-request-id"));
+    house.ask("GET", "/api2/").header("Accept", TAXII).send().await.taxii_error(404);
+    let method = house.ask("POST", "/healthz").send().await;
+    assert_eq!((method.status, method.header("content-type")), (405, Some("application/problem+json")));
+    assert!(method.header("allow").unwrap().contains("GET"));
+    let long = house.ask("GET", &format!("/taxii2/?{}", "x".repeat(40_000))).send().await;
+    assert_eq!(long.taxii_error(414), "target-too-long");
+    let long = house.ask("GET", &format!("/{}", "x".repeat(40_000))).send().await;
+    assert_eq!((long.status, long.json()["code"].as_str()), (414, Some("target-too-long")));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn large_answers_are_compressed_for_those_who_take_it() {
+    let house = House::new().await;
+    let ann = house.person("ann", Role::Analyst).await;
+    house.collection("c1", &[(&ann, "rw")]).await;
+    let objects: Vec<Value> = (0..100).map(|number| indicator(number, 0)).collect();
+    let zipped = gzip(&envelope(&objects));
+    let posted = ann.posting("c1", zipped).header("Content-Encoding", "gzip").send().await;
+    assert_eq!(posted.json()["success_count"], 100);
+    let page = "/api1/collections/c1/objects/";
+    let plain = ann.get(page).await;
+    let small = ann.ask("GET", page).header("Accept-Encoding", "gzip").send().await;
+    assert_eq!(small.header("content-encoding"), Some("gzip"));
+    assert_eq!(small.header("vary"), Some("accept-encoding"));
+    assert_eq!(small.body, plain.body);
+    let refused = ann.ask("GET", page).header("Accept-Encoding", "gzip;q=0, identity").send().await;
+    assert_eq!(refused.header("content-encoding"), None);
+    let one = format!("{page}{}/", id("indicator", 1));
+    let one = ann.ask("GET", &one).header("Accept-Encoding", "gzip").send().await;
+    assert_eq!((one.status, one.header("content-encoding")), (200, None));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_running_request_gets_its_answer_when_the_node_stops() {
+    let mut house = House::new().await;
+    let ann = house.person("ann", Role::Analyst).await;
+    house.collection("c1", &[(&ann, "rw")]).await;
+    let mut idle = TcpStream::connect(house.address).await.unwrap();
+    idle.write_all(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
+    let mut some = [0; 16];
+    idle.read_exact(&mut some).await.unwrap();
+    let request = ann.posting("c1", envelope(&[indicator(1, 0)])).bytes();
+    let (head, tail) = request.split_at(request.len() - 5);
+    let mut stream = TcpStream::connect(house.address).await.unwrap();
+    stream.write_all(head).await.unwrap();
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    let stopping = tokio::spawn(async move { house.stop().await });
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    stream.write_all(tail).await.unwrap();
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).await.unwrap();
+    assert_eq!(parse(&answer, "POST").status, 202);
+    stopping.await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn slow_heads_are_given_up() {
+    let options = Options { head_timeout: Duration::from_millis(200), ..Options::default() };
+    let house = House::with(options).await;
+    let mut stream = TcpStream::connect(house.address).await.unwrap();
+    stream.write_all(b"GET /healthz HTTP/1.1\r\nHost").await.unwrap();
+    let mut answer = Vec::new();
+    let read = tokio::time::timeout(Duration::from_secs(5), stream.read_to_end(&mut answer)).await;
+    assert!(read.is_ok(), "the connection is closed");
+    assert!(!String::from_utf8_lossy(&answer).contains(" 200 "));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn connections_are_kept_alive_and_requests_may_be_pipelined() {
+    let house = House::new().await;
+    let ann = house.person("ann", Role::Analyst).await;
+    let mut stream = TcpStream::connect(house.address).await.unwrap();
+    let one = format!("GET /taxii2/ HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {}\r\n\r\n", ann.token);
+    let last = one.replace("Host: x", "Host: x\r\nConnection: close");
+    stream.write_all(format!("{one}{one}{last}").as_bytes()).await.unwrap();
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).await.unwrap();
+    assert_eq!(String::from_utf8(answer).unwrap().matches("HTTP/1.1 200 OK").count(), 3);
+}

@@ -1,0 +1,12 @@
+//! The door over a real listener and a real store: what a client sees, byte for byte.
+
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on fails")]
+
+mod client;
+mod frame;
+mod hostile;
+mod house;
+mod pages;
+mod secure;
+mod statuses;
+mod versions;

@@ -1,0 +1,111 @@
+//! Versions of objects: which one is asked for, and what deleting takes away.
+
+use handling::Role;
+use serde_json::{Value, json};
+
+use crate::house::{House, Person, id, indicator, modified};
+
+async fn names(person: &Person, target: &str) -> Vec<String> {
+    let answer = person.get(target).await;
+    answer.objects().iter().map(|object| object["modified"].as_str().unwrap().to_owned()).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn versions_are_picked_by_modified_and_not_by_arrival() {
+    let house = House::new().await;
+    let ann = house.person("ann", Role::Analyst).await;
+    house.collection("c1", &[(&ann, "rw")]).await;
+    for version in [2, 1, 3] {
+        ann.post("c1", &[indicator(1, version)]).await;
+    }
+    let object = format!("/api1/collections/c1/objects/{}/", id("indicator", 1));
+    let objects = format!("/api1/collections/c1/objects/?match[id]={}", id("indicator", 1));
+    for (query, versions) in [
+        ("", vec![3]),
+        ("match[version]=last", vec![3]),
+        ("match[version]=first", vec![1]),
+        ("match[version]=all", vec![2, 1, 3]),
+        ("match[version]=first,last", vec![1, 3]),
+        ("match[version]=2024-01-01T00:02:00Z", vec![2]),
+        ("match[version]=2024-01-01T00:02:00.000000Z,first", vec![2, 1]),
+        ("match[version]=all&match[spec_version]=2.1", vec![2, 1, 3]),
+        ("match[version]=all&match[spec_version]=2.0", vec![]),
+        ("match[version]=2020-01-01T00:00:00Z,last", vec![3]),
+    ] {
+        let wanted: Vec<String> = versions.into_iter().map(modified).collect();
+        assert_eq!(names(&ann, &format!("{object}?{query}")).await, wanted, "{query}");
+        assert_eq!(names(&ann, &format!("{objects}&{query}")).await, wanted, "{query}");
+    }
+    let manifest = ann.get("/api1/collections/c1/manifest/?match[version]=all").await.objects();
+    let lines: Vec<Value> = manifest.iter().map(|line| line["version"].clone()).collect();
+    assert_eq!(lines, [json!(modified(2)), json!(modified(1)), json!(modified(3))]);
+    let listed = ann.get(&format!("{object}versions/")).await.json();
+    assert_eq!(listed["versions"].as_array().unwrap().len(), 3);
+    ann.get(&format!("{object}?match[version]=2020-01-01T00:00:00Z")).await.taxii_error(404);
+    ann.get(&format!("/api1/collections/c1/objects/{}/", id("indicator", 9))).await.taxii_error(404);
+    ann.get(&format!("/api1/collections/c1/objects/{}/versions/", id("indicator", 9))).await.taxii_error(404);
+    ann.get("/api1/collections/c1/objects/nonsense/").await.taxii_error(404);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn deleting_takes_one_version_or_all() {
+    let house = House::new().await;
+    let ann = house.person("ann", Role::Analyst).await;
+    house.collection("c1", &[(&ann, "rw")]).await;
+    ann.post("c1", &[indicator(1, 1), indicator(1, 2), indicator(1, 3), indicator(2, 1)]).await;
+    let object = format!("/api1/collections/c1/objects/{}/", id("indicator", 1));
+    let second = format!("{object}?match[version]={}", modified(2));
+    let gone = ann.ask("DELETE", &second).send().await;
+    assert_eq!((gone.status, gone.body.len()), (200, 0));
+    assert_eq!(gone.header("content-type"), Some(crate::client::TAXII));
+    ann.get(&second).await.taxii_error(404);
+    ann.ask("DELETE", &second).send().await.taxii_error(404);
+    assert_eq!(names(&ann, &format!("{object}?match[version]=all")).await, [modified(1), modified(3)]);
+    ann.ask("DELETE", &format!("{object}?match[version]=all,last")).send().await.taxii_error(400);
+    assert_eq!(ann.ask("DELETE", &object).send().await.status, 200);
+    ann.get(&object).await.taxii_error(404);
+    ann.get(&format!("{object}versions/")).await.taxii_error(404);
+    ann.ask("DELETE", &object).send().await.taxii_error(404);
+    let left = ann.pages("/api1/collections/c1/objects/?match[version]=all").await;
+    assert_eq!(left, [[id("indicator", 2)]]);
+    assert_eq!(ann.get("/api1/collections/c1/manifest/").await.objects().len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_duplicate_keeps_its_date_and_what_comes_again_gets_a_new_one() {
+    let house = House::new().await;
+    let ann = house.person("ann", Role::Analyst).await;
+    house.collection("c1", &[(&ann, "rw")]).await;
+    let last = async || {
+        let answer = ann.get("/api1/collections/c1/objects/").await;
+        answer.header("x-taxii-date-added-last").unwrap().to_owned()
+    };
+    ann.post("c1", &[indicator(1, 0)]).await;
+    let first = last().await;
+    let again = ann.post("c1", &[indicator(1, 0)]).await;
+    assert_eq!((&again["success_count"], &again["failure_count"]), (&json!(1), &json!(0)));
+    assert_eq!(last().await, first);
+    let object = format!("/api1/collections/c1/objects/{}/", id("indicator", 1));
+    assert_eq!(ann.ask("DELETE", &object).send().await.status, 200);
+    ann.post("c1", &[indicator(1, 0)]).await;
+    assert!(last().await > first);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn observables_and_marking_definitions_have_versions_too() {
+    let house = House::new().await;
+    let ann = house.person("ann", Role::Analyst).await;
+    house.collection("c1", &[(&ann, "rw")]).await;
+    let address = json!({ "type": "ipv4-addr", "id": "ipv4-addr--ff26c055-6336-5bc5-b98d-13d6226742dd", "value": "198.51.100.3" });
+    let marking = json!({
+        "type": "marking-definition", "spec_version": "2.1", "id": id("marking-definition", 3),
+        "created": "2024-02-02T00:00:00.000Z", "definition_type": "statement", "definition": { "statement": "s" },
+    });
+    let status = ann.post("c1", &[address, marking]).await;
+    assert_eq!(status["success_count"], 2, "{status}");
+    let lines = ann.get("/api1/collections/c1/manifest/").await.objects();
+    assert_eq!(lines[0]["version"], lines[0]["date_added"]);
+    assert_eq!(lines[1]["version"], "2024-02-02T00:00:00.000Z");
+    let target = format!("/api1/collections/c1/objects/{}/", id("marking-definition", 3));
+    assert_eq!(ann.get(&format!("{target}?match[version]=2024-02-02T00:00:00Z")).await.objects().len(), 1);
+}
