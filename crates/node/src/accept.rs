@@ -5,7 +5,7 @@
 
 use base::Micros;
 use bytes::Bytes;
-use handling::{Principal, Refusal, Rule, UserNo, Writer, may_write};
+use handling::{Principal, Refusal, Rule, UserNo, Viewer, Writer, may_read, may_write};
 use store::{
     Batch, CollectionRow, Entry, Fault, Landed, LandedAs, PerObject, StatusRow, StatusState, StoreError,
 };
@@ -219,7 +219,7 @@ impl Node {
             match one {
                 Ok(derived) => {
                     receipts.push(receipt_of(&derived));
-                    entries.push(place.mark(derived.entry));
+                    entries.push(derived.entry);
                 }
                 Err(rejected) => {
                     failures.extend(status.as_ref().map(|_| failure(&rejected, now)));
@@ -230,6 +230,8 @@ impl Node {
         if entries.is_empty() && status.is_none() {
             return Ok(Accepted { status: None, receipts });
         }
+        self.0.markings.correct(self.store(), place.viewer.as_ref(), &mut entries).await?;
+        entries.iter_mut().for_each(|entry| place.mark(entry));
         let batch = Batch {
             writer: place.writer.clone(),
             at: now,
@@ -251,6 +253,8 @@ impl Node {
 pub(crate) struct Place {
     pub(crate) writer: Writer,
     pub(crate) bar: Bar,
+    /// Over the same collection, where the writer may also read.
+    pub(crate) viewer: Option<Viewer>,
     tlp: Option<TlpLevel>,
     only_for: Vec<UserNo>,
 }
@@ -270,7 +274,8 @@ impl Place {
         });
         let only_for = named.collect::<Result<Vec<_>, _>>()?;
         let bar = if row.strict || options.strict { Bar::Strict } else { Bar::Store };
-        Ok(Self { writer, bar, tlp: options.tlp, only_for })
+        let viewer = may_read(who, row.no).ok();
+        Ok(Self { writer, bar, viewer, tlp: options.tlp, only_for })
     }
 
     /// The handling the request asks for.
@@ -279,7 +284,7 @@ impl Place {
     }
 
     /// Puts handling on an entry: the stricter of its own marking and the request's; TLP:RED for persons only.
-    fn mark(&self, mut entry: Entry) -> Entry {
+    fn mark(&self, entry: &mut Entry) {
         entry.facts.tlp = entry.facts.tlp.max(self.tlp.map(TlpLevel::number));
         let red = entry.facts.tlp >= Some(TlpLevel::Red.number());
         if red || !self.only_for.is_empty() {
@@ -289,7 +294,6 @@ impl Place {
             persons.dedup();
             entry.only_for = Some(persons);
         }
-        entry
     }
 }
 

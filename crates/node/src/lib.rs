@@ -23,6 +23,7 @@ mod initialise;
 mod jobs;
 mod lockout;
 mod look_up;
+mod markings;
 mod newest;
 mod observed;
 mod passwords;
@@ -56,6 +57,7 @@ pub use upkeep::{Depth, Repair, State, Status, UpkeepError};
 
 use directory::Directories;
 use lockout::Lockout;
+use markings::Markings;
 use observed::Patterns;
 use passwords::Hasher;
 use rate::Rates;
@@ -102,6 +104,7 @@ struct Inner {
     lockout: Lockout,
     rates: Rates,
     patterns: Arc<Patterns>,
+    markings: Markings,
 }
 
 impl Node {
@@ -127,6 +130,7 @@ impl Node {
             lockout: Lockout::default(),
             rates,
             patterns: Arc::default(),
+            markings: Markings::default(),
         }))
     }
 

@@ -94,6 +94,37 @@ async fn red_is_for_the_poster_and_those_named() {
 }
 
 #[tokio::test]
+async fn what_bears_a_look_alike_of_tlp_is_for_the_poster_alone() {
+    let (bench, _) = Bench::new().await;
+    bench.user("ann", Role::Analyst).await;
+    let (root, ann) = (bench.operator().await, bench.principal("ann").await);
+    let id = "marking-definition--00000000-0000-4000-8000-0000000000aa";
+    let marking = format!(
+        r#"{{"type":"marking-definition","spec_version":"2.1","id":"{id}","created":"2022-10-01T00:00:00.000Z","name":"TLP:CLEAR","extensions":{{"extension-definition--60a3c5c5-0d10-413e-aab3-9e08dde9e88d":{{"extension_type":"property-extension","tlp_2_0":"clear"}}}}}}"#
+    );
+    let refs = format!(r#","object_marking_refs":["{id}"]"#);
+    let first = indicator(1, "[url:value = 'http://1.example/']", &refs);
+    bench.accept(&root, "inbox", &[first, marking]).await;
+    bench.accept(&root, "inbox", &[indicator(2, "[url:value = 'http://2.example/']", &refs)]).await;
+    let all = PageRequest { limit: 10, ..Default::default() };
+    let page = bench.node.page(&ann, "inbox", &all).await.unwrap().into_inner();
+    let text = String::from_utf8(page.objects.to_vec()).unwrap();
+    assert!(page.count == 1 && text.starts_with(r#"{"type":"marking-definition""#), "{text}");
+    assert_eq!(bench.node.page(&root, "inbox", &all).await.unwrap().get().count, 3);
+}
+
+#[tokio::test]
+async fn the_definition_of_red_is_for_everybody() {
+    let (bench, _) = Bench::new().await;
+    bench.user("ann", Role::Analyst).await;
+    let (root, ann) = (bench.operator().await, bench.principal("ann").await);
+    let red = r#"{"type":"marking-definition","spec_version":"2.1","id":"marking-definition--e828b379-4e03-4974-9ac4-e53a884c97c1","created":"2022-10-01T00:00:00.000Z","name":"TLP:RED","extensions":{"extension-definition--60a3c5c5-0d10-413e-aab3-9e08dde9e88d":{"extension_type":"property-extension","tlp_2_0":"red"}}}"#;
+    bench.accept(&root, "inbox", &[red.into()]).await;
+    let all = PageRequest { limit: 10, ..Default::default() };
+    assert_eq!(bench.node.page(&ann, "inbox", &all).await.unwrap().get().count, 1);
+}
+
+#[tokio::test]
 async fn who_may_not_write_is_told_so_or_nothing() {
     let (bench, _) = Bench::new().await;
     let reader = bench.user("bob", Role::Reader).await;
