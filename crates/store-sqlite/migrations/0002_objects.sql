@@ -1,5 +1,5 @@
 -- Objects, their versions, where each version stands, and what they can be found by.
--- Everything after table holding derives from version.bytes and can be made again.
+-- Everything after table holding derives from body.bytes and can be made again.
 
 -- Words that repeat: object types and names of references.
 CREATE TABLE name (
@@ -33,8 +33,13 @@ CREATE TABLE version (
   content_digest BLOB NOT NULL,
   label          TEXT NOT NULL,
   findings       TEXT,
-  derived        BLOB NOT NULL,
-  bytes          BLOB NOT NULL
+  derived        BLOB NOT NULL
+);
+
+-- The exact bytes of each version: the truth. Apart, so that what is known of objects stays close together.
+CREATE TABLE body (
+  version INTEGER NOT NULL PRIMARY KEY,
+  bytes   BLOB NOT NULL
 );
 
 -- A version in a collection. added is unique over the node and rises in commit order.

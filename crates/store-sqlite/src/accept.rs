@@ -136,7 +136,7 @@ impl Place {
     fn judge_observable(self, desk: &Desk<'_>, arrival: &Arrival<'_>) -> Done<Judged> {
         let mut select = desk.sql().prepare_cached(
             "SELECT h.added, v.content_digest = ?4 FROM holding h JOIN version v ON v.no = h.version \
-             WHERE h.object = ?1 AND h.collection = ?2 AND (h.restricted = 0 OR EXISTS (SELECT 1 FROM person p \
+             WHERE h.object = ?1 AND +h.collection = ?2 AND (h.restricted = 0 OR EXISTS (SELECT 1 FROM person p \
              WHERE p.account = ?3 AND p.collection = ?2 AND p.added = h.added)) ORDER BY 2 DESC, 1 LIMIT 1",
         )?;
         let digest = &arrival.entry.facts.content_digest;
@@ -158,7 +158,7 @@ impl Place {
         let mut select = desk.sql().prepare_cached(&format!(
             "SELECT h.place, h.added, v.content_digest, v.revoked, v.created_key, v.creator \
              FROM holding h JOIN version v ON v.no = h.version \
-             WHERE h.object = ?1 AND h.collection = ?2 AND {which} \
+             WHERE h.object = ?1 AND +h.collection = ?2 AND {which} \
              AND (h.restricted = 0 OR EXISTS (SELECT 1 FROM person p \
              WHERE p.account = ?3 AND p.collection = ?2 AND p.added = h.added)) \
              ORDER BY h.place DESC, h.added LIMIT 1"
@@ -232,7 +232,7 @@ impl Place {
         let take = |flag: &str, stays: &str| -> Done<bool> {
             let held: Option<(i64, bool)> = sql
                 .prepare_cached(&format!(
-                    "SELECT added, {stays} FROM holding WHERE object = ?1 AND collection = ?2 AND {flag} = 1"
+                    "SELECT added, {stays} FROM holding WHERE object = ?1 AND +collection = ?2 AND {flag} = 1"
                 ))?
                 .query_row((object, self.collection, place), |row| Ok((row.get(0)?, row.get(1)?)))
                 .optional()?;
@@ -323,8 +323,8 @@ fn insert_version(desk: &Desk<'_>, arrival: &Arrival<'_>, version: i64, derived:
     desk.sql()
         .prepare_cached(
             "INSERT INTO version (no, object, kind, spec, modified, created_key, creator, revoked, expires, \
-             confidence, tlp, digest, content_digest, label, findings, derived, bytes) \
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)",
+             confidence, tlp, digest, content_digest, label, findings, derived) \
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)",
         )?
         .execute(rusqlite::params![
             version,
@@ -343,8 +343,10 @@ fn insert_version(desk: &Desk<'_>, arrival: &Arrival<'_>, version: i64, derived:
             facts.label,
             facts.findings,
             derived.pack(),
-            &arrival.entry.bytes[..],
         ])?;
+    desk.sql()
+        .prepare_cached("INSERT INTO body (version, bytes) VALUES (?1, ?2)")?
+        .execute((version, &arrival.entry.bytes[..]))?;
     Ok(())
 }
 
@@ -374,9 +376,6 @@ pub(crate) fn index_version(desk: &mut Desk<'_>, entry: &Entry, version: i64, de
         )?
         .execute((version, target, sighting.count, sighting.last_seen.map(|at| at.0)))?;
     }
-    if !entry.text.0.is_empty() {
-        sql.prepare_cached("INSERT INTO text (rowid, words) VALUES (?1, ?2)")?
-            .execute((version, &entry.text.0))?;
-    }
+    desk.keep_text(version, &entry.text.0);
     Ok(())
 }

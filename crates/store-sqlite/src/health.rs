@@ -79,12 +79,13 @@ fn count(connection: &Connection, name: &'static str, sql: &str, good: &str) -> 
 
 /// Reads every object and compares it with its digest.
 pub(crate) fn digests(connection: &Connection) -> Done<Check> {
-    let mut statement = connection.prepare("SELECT no, digest, bytes FROM version")?;
+    let mut statement = connection
+        .prepare("SELECT v.no, v.digest, b.bytes FROM version v LEFT JOIN body b ON b.version = v.no")?;
     let mut rows = statement.query([])?;
     let (mut read, mut wrong) = (0_u64, Vec::new());
     while let Some(row) = rows.next()? {
         let digest: [u8; 32] = row.get(1)?;
-        let bytes = row.get_ref(2)?.as_blob().map_err(rusqlite::Error::from)?;
+        let bytes = row.get_ref(2)?.as_blob_or_null().map_err(rusqlite::Error::from)?.unwrap_or_default();
         if digest[..] != Sha256::digest(bytes)[..] {
             wrong.push(row.get::<_, i64>(0)?);
         }

@@ -30,6 +30,7 @@ mod search;
 mod sight;
 mod status;
 mod store;
+mod text;
 mod writer;
 
 pub use open::SqliteStore;

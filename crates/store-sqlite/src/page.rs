@@ -235,7 +235,7 @@ fn is_key(key: &str) -> bool {
 fn concatenated(connection: &Connection, lines: &[Line]) -> Done<Bytes> {
     let size: i64 = lines.iter().map(|line| line.size.saturating_add(1)).sum();
     let mut buffer = BytesMut::with_capacity(usize::try_from(size).unwrap_or_default());
-    each_version(connection, lines, "bytes", |_, row| {
+    each_version(connection, lines, ("body", "version", "v.bytes"), |_, row| {
         if !buffer.is_empty() {
             buffer.put_u8(b',');
         }
@@ -252,7 +252,7 @@ fn rows(connection: &Connection, lines: &[Line]) -> Done<Vec<ManifestRow>> {
     let mut rows = Vec::with_capacity(lines.len());
     let columns = "(SELECT n.name FROM name n WHERE n.no = v.kind), \
                    (SELECT o.uuid FROM object o WHERE o.no = v.object), v.modified, v.spec";
-    each_version(connection, lines, columns, |line, row| {
+    each_version(connection, lines, ("version", "no", columns), |line, row| {
         let kind = row.get_ref(1)?.as_str().map_err(|_| damaged("a type has no name"))?;
         let uuid = row.get_ref(2)?.as_blob().map_err(|_| damaged("an object has no identifier"))?;
         rows.push(ManifestRow {
@@ -271,14 +271,14 @@ pub(crate) fn version_text(modified: Option<String>, added: i64) -> String {
     modified.unwrap_or_else(|| Timestamp::from_micros(Micros(added)).as_str().to_owned())
 }
 
-/// Hands out the rows of `version` that `lines` name, in their order.
+/// Hands out the rows of a table by version that `lines` name, in their order.
 ///
 /// Versions mostly stand in the table in the order in which they were added: a walk over the table then beats looking up
 /// each. Where they do not, each is looked up.
 fn each_version(
     connection: &Connection,
     lines: &[Line],
-    columns: &str,
+    (table, no, columns): (&str, &str, &str),
     mut give: impl FnMut(&Line, &rusqlite::Row<'_>) -> Done<()>,
 ) -> Done<()> {
     let mut rest = lines;
@@ -290,7 +290,7 @@ fn each_version(
         let span = last.version.saturating_sub(first.version);
         if span <= i64::try_from(run.len() * 2).unwrap_or(i64::MAX) {
             let mut walk = connection.prepare_cached(&format!(
-                "SELECT v.no, {columns} FROM version v WHERE v.no BETWEEN ?1 AND ?2"
+                "SELECT v.{no}, {columns} FROM {table} v WHERE v.{no} BETWEEN ?1 AND ?2"
             ))?;
             let mut rows = walk.query((first.version, last.version))?;
             for line in run {
@@ -304,7 +304,7 @@ fn each_version(
             }
         } else {
             let mut look = connection
-                .prepare_cached(&format!("SELECT v.no, {columns} FROM version v WHERE v.no = ?1"))?;
+                .prepare_cached(&format!("SELECT v.{no}, {columns} FROM {table} v WHERE v.{no} = ?1"))?;
             for line in run {
                 let mut rows = look.query([line.version])?;
                 give(line, rows.next()?.ok_or_else(|| damaged("a version is missing"))?)?;

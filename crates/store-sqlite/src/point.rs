@@ -32,7 +32,8 @@ pub(crate) fn object(
     let collections = collections.collect();
     let revoked = if version.is_some() { latest_revoked(connection, &sight, object)? } else { None };
     let mut select = connection.prepare_cached(
-        "SELECT modified, bytes, revoked, expires, findings, tlp FROM version WHERE no = ?1",
+        "SELECT v.modified, b.bytes, v.revoked, v.expires, v.findings, v.tlp FROM version v \
+         JOIN body b ON b.version = v.no WHERE v.no = ?1",
     )?;
     let stored = select.query_row([row], |row| {
         Ok(StoredObject {

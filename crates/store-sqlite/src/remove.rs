@@ -41,7 +41,7 @@ pub(crate) fn delete(sql: &Connection, writer: &Writer, id: &str, filter: &Filte
 
 fn held(sql: &Connection, object: i64, collection: i64, person: i64) -> Done<Vec<Held>> {
     let mut select = sql.prepare_cached(
-        "SELECT h.added, h.version, ltrim(h.place, '~'), h.spec FROM holding h WHERE h.object = ?1 AND h.collection = ?2 \
+        "SELECT h.added, h.version, ltrim(h.place, '~'), h.spec FROM holding h WHERE h.object = ?1 AND +h.collection = ?2 \
          AND (h.restricted = 0 OR EXISTS (SELECT 1 FROM person p \
          WHERE p.account = ?3 AND p.collection = ?2 AND p.added = h.added)) ORDER BY h.place, h.added",
     )?;
@@ -77,6 +77,7 @@ pub(crate) fn take_out(sql: &Connection, collection: i64, added: i64, version: i
         .optional()?;
     if elsewhere.is_none() {
         unindex(sql, version)?;
+        sql.prepare_cached("DELETE FROM body WHERE version = ?1")?.execute([version])?;
         sql.prepare_cached("DELETE FROM version WHERE no = ?1")?.execute([version])?;
     }
     Ok(())
@@ -118,7 +119,7 @@ pub(crate) fn mark_ends(sql: &Connection, object: i64, collection: i64) -> Done<
     for (flag, order) in ENDS {
         let added: Option<i64> = sql
             .prepare_cached(&format!(
-                "SELECT m.added FROM holding m WHERE m.object = ?1 AND m.collection = ?2 AND m.restricted = 0 \
+                "SELECT m.added FROM holding m WHERE m.object = ?1 AND +m.collection = ?2 AND m.restricted = 0 \
                  ORDER BY {order}, m.added LIMIT 1"
             ))?
             .query_row((object, collection), |row| row.get(0))

@@ -80,7 +80,7 @@ impl Sight {
             return format!("{h}.{flag} = 1");
         }
         format!(
-            "NOT EXISTS (SELECT 1 FROM holding n WHERE n.object = {h}.object AND n.collection = {h}.collection \
+            "NOT EXISTS (SELECT 1 FROM holding n WHERE n.object = {h}.object AND +n.collection = {h}.collection \
              AND ({of_n} {beyond} {of_h} OR (n.place = {h}.place AND n.added < {h}.added)) AND {})",
             self.sees("n")
         )

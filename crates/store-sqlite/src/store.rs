@@ -21,6 +21,24 @@ use crate::{accept, backup, edges, figures, health, look_up, page, point, rebuil
 
 type Answer<T> = Result<T, StoreError>;
 
+/// Versions whose text is written in one unit while a search waits for it.
+const TEXT_STEP: usize = 2_000;
+
+impl SqliteStore {
+    /// Has the writer catch up with the text of everything committed until now. Where nothing can be written, the search
+    /// finds what was written before.
+    async fn bring_text_up_to_date(&self, request: &SearchRequest) -> Answer<()> {
+        let wanted = self.state.reach().version;
+        while !request.words.is_empty() && self.state.reach().text < wanted {
+            match self.writer.write(1, |desk| desk.catch_up_text(TEXT_STEP)).await {
+                Err(StoreError::ReadOnly { .. }) => break,
+                answer => answer?,
+            }
+        }
+        Ok(())
+    }
+}
+
 #[async_trait]
 impl Accounts for SqliteStore {
     async fn add_user(&self, user: NewUser) -> Answer<UserRow> {
@@ -183,6 +201,7 @@ impl Objects for SqliteStore {
     }
 
     async fn search(&self, viewer: &Viewer, request: &SearchRequest) -> Answer<Found> {
+        self.bring_text_up_to_date(request).await?;
         self.readers.read(|connection| search::search(connection, viewer, &self.key, request)).await
     }
 

@@ -20,7 +20,7 @@ use rusqlite::Connection;
 use store::StoreError;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
-pub(crate) use desk::{Desk, Memory, State, name_no, number, object_no};
+pub(crate) use desk::{Desk, Memory, State, name_no, number, object_no, set_number};
 
 use crate::error::{Done, Fail};
 
@@ -139,6 +139,25 @@ impl Drop for Writer {
     }
 }
 
+/// A unit of the writer's own.
+struct Own<F>(Option<F>);
+
+impl<F: FnOnce(&mut Desk<'_>) -> Done<()> + Send> Unit for Own<F> {
+    fn weight(&self) -> usize {
+        1
+    }
+
+    fn run(&mut self, desk: &mut Desk<'_>) -> bool {
+        let result = self.0.take().map_or(Ok(()), |deed| deed(desk)).map_err(StoreError::from);
+        if let Err(error) = &result {
+            tracing::warn!(%error, "upkeep failed and will be tried again");
+        }
+        result.is_ok()
+    }
+
+    fn finish(&mut self, _committed: Result<(), StoreError>) {}
+}
+
 /// Everything the thread owns.
 struct Bench {
     connection: Connection,
@@ -151,7 +170,8 @@ impl Bench {
     fn work(mut self, from: &Receiver<Box<dyn Unit>>) {
         let mut idle = idle::Idle::default();
         loop {
-            match from.recv_timeout(REST) {
+            let rest = if idle.has_work(&self) { Duration::ZERO } else { REST };
+            match from.recv_timeout(rest) {
                 Ok(first) => {
                     self.group(first, from);
                     idle.worked();
@@ -178,10 +198,20 @@ impl Bench {
         if let Ok(epoch) = number(&self.connection, "accounts_epoch") {
             self.state.note_accounts(epoch);
         }
-        self.state.after_commit(&committed, self.memory.last_added());
+        self.state.after_commit(&committed, &self.memory);
         for mut unit in units {
             unit.finish(committed.clone());
         }
+    }
+
+    /// Has a unit of the writer's own done.
+    fn own(
+        &mut self,
+        deed: impl FnOnce(&mut Desk<'_>) -> Done<()> + Send + 'static,
+    ) -> Result<(), StoreError> {
+        let committed = self.commit(&mut [Box::new(Own(Some(deed)))]);
+        self.state.after_commit(&committed, &self.memory);
+        committed
     }
 
     fn commit(&mut self, units: &mut [Box<dyn Unit>]) -> Result<(), StoreError> {
@@ -192,6 +222,7 @@ impl Bench {
                 let _ = self.connection.execute_batch("ROLLBACK");
             }
             self.memory.forget();
+            self.memory.reload(&self.connection);
         }
         result
     }
@@ -211,6 +242,7 @@ impl Bench {
                 }
                 connection.prepare_cached("ROLLBACK TO unit")?.execute([])?;
                 self.memory.forget();
+                self.memory.reload(connection);
             }
             connection.prepare_cached("RELEASE unit")?.execute([])?;
         }

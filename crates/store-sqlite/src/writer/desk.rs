@@ -11,6 +11,7 @@ use store::StoreError;
 
 use crate::error::Done;
 use crate::ids::Parts;
+use crate::text::{Pending, catch_up};
 
 /// Object numbers remembered between units; then the memory starts anew.
 const OBJECTS_KEPT: usize = 20_000;
@@ -22,15 +23,19 @@ const NAMES_KEPT: usize = 4_000;
 pub(crate) struct State {
     last_added: AtomicI64,
     accounts_epoch: AtomicI64,
+    last_version: AtomicI64,
+    text_done: AtomicI64,
     read_only: Mutex<Option<String>>,
 }
 
 impl State {
-    /// The state of a store as it stands on disk.
+    /// The state of a store as it stands.
     pub(crate) fn load(connection: &Connection) -> Done<Self> {
         Ok(Self {
             last_added: AtomicI64::new(number(connection, "last_added")?),
+            last_version: AtomicI64::new(number(connection, "version")?),
             accounts_epoch: AtomicI64::new(number(connection, "accounts_epoch")?),
+            text_done: AtomicI64::new(number(connection, "text_done")?),
             read_only: Mutex::new(None),
         })
     }
@@ -45,6 +50,14 @@ impl State {
         self.accounts_epoch.fetch_max(epoch, Ordering::AcqRel);
     }
 
+    /// How far versions and their text reach.
+    pub(crate) fn reach(&self) -> Reach {
+        Reach {
+            version: self.last_version.load(Ordering::Acquire),
+            text: self.text_done.load(Ordering::Acquire),
+        }
+    }
+
     /// The latest `date_added` that has been committed.
     pub(crate) fn last_added(&self) -> Micros {
         Micros(self.last_added.load(Ordering::Acquire))
@@ -56,11 +69,13 @@ impl State {
     }
 
     /// Takes note of how a commit ended.
-    pub(super) fn after_commit(&self, committed: &Result<(), StoreError>, last_added: i64) {
+    pub(super) fn after_commit(&self, committed: &Result<(), StoreError>, memory: &Memory) {
         let mut read_only = self.read_only.lock().unwrap_or_else(PoisonError::into_inner);
         match committed {
             Ok(()) => {
-                self.last_added.fetch_max(last_added, Ordering::AcqRel);
+                self.last_added.fetch_max(memory.last_added, Ordering::AcqRel);
+                self.last_version.store(memory.last_version, Ordering::Release);
+                self.text_done.store(memory.text_done, Ordering::Release);
                 if read_only.take().is_some() {
                     tracing::info!("the store takes writes again");
                 }
@@ -76,6 +91,15 @@ impl State {
     }
 }
 
+/// How far the versions reach, and how far their text.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Reach {
+    /// The last version.
+    pub(crate) version: i64,
+    /// The last version whose words are written.
+    pub(crate) text: i64,
+}
+
 /// Numbers given once, and what was looked up before. Numbers are saved in the transaction that uses them; they may skip
 /// when a transaction fails, and never come twice.
 #[derive(Debug)]
@@ -85,6 +109,8 @@ pub(crate) struct Memory {
     last_object: i64,
     last_version: i64,
     saved: (i64, i64, i64),
+    text_done: i64,
+    pending_text: Pending,
     names: HashMap<String, i64>,
     objects: HashMap<(i64, Vec<u8>), i64>,
 }
@@ -101,14 +127,16 @@ impl Memory {
             last_object,
             last_version,
             saved: (last_added, last_object, last_version),
+            text_done: number(connection, "text_done")?,
+            pending_text: Pending::default(),
             names: HashMap::new(),
             objects: HashMap::new(),
         })
     }
 
-    /// The latest `date_added` given out.
-    pub(super) const fn last_added(&self) -> i64 {
-        self.last_added
+    /// How far versions and their text reach.
+    pub(super) const fn reach(&self) -> Reach {
+        Reach { version: self.last_version, text: self.text_done }
     }
 
     /// Forgets what a rolled-back transaction may have put in; numbers stay given.
@@ -116,6 +144,13 @@ impl Memory {
         self.names.clear();
         self.objects.clear();
         self.saved = (-1, -1, -1);
+    }
+
+    /// Reads again how far the text reaches, after a transaction was rolled back.
+    pub(super) fn reload(&mut self, connection: &Connection) {
+        if let Ok(done) = number(connection, "text_done") {
+            self.text_done = done;
+        }
     }
 
     /// Saves the numbers into the transaction.
@@ -164,6 +199,18 @@ impl<'a> Desk<'a> {
     pub(crate) fn next_version(&mut self) -> i64 {
         self.memory.last_version += 1;
         self.memory.last_version
+    }
+
+    /// Keeps the words of a version until they are written.
+    pub(crate) fn keep_text(&mut self, version: i64, words: &str) {
+        self.memory.pending_text.keep(version, words);
+    }
+
+    /// Writes the words of the next `most` versions.
+    pub(crate) fn catch_up_text(&mut self, most: usize) -> Done<()> {
+        let memory = &mut *self.memory;
+        memory.text_done = catch_up(self.connection, &mut memory.pending_text, most, memory.last_version)?;
+        Ok(())
     }
 
     /// The next number of a rarely used sequence.

@@ -1,4 +1,4 @@
-//! What the writer does while nothing waits: checkpoints, and trying whether a full disk has space again.
+//! What the writer does while nothing waits: text, checkpoints, and trying whether a full disk has space again.
 
 use std::time::{Duration, Instant};
 
@@ -9,6 +9,12 @@ use crate::error::Done;
 
 /// How long nothing must have waited before the write-ahead log is folded back.
 const CHECKPOINT_AFTER: Duration = Duration::from_millis(500);
+/// How long nothing must have waited before text is written.
+const TEXT_AFTER: Duration = Duration::from_millis(40);
+/// Versions whose text is written before the writer looks whether something waits.
+const TEXT_STEP: usize = 256;
+/// How long text is written at closing; what remains is written after opening.
+const TEXT_AT_CLOSE: Duration = Duration::from_secs(2);
 /// How often a store that takes no writes is tried.
 const TRY_EVERY: Duration = Duration::from_secs(1);
 
@@ -18,12 +24,14 @@ pub(super) struct Idle {
     since: Instant,
     tried: Instant,
     checkpoint_due: bool,
+    /// Writing text got nowhere: it is not tried without rest.
+    stuck: bool,
 }
 
 impl Default for Idle {
     fn default() -> Self {
         let now = Instant::now();
-        Self { since: now, tried: now, checkpoint_due: true }
+        Self { since: now, tried: now, checkpoint_due: true, stuck: false }
     }
 }
 
@@ -34,12 +42,28 @@ impl Idle {
         self.checkpoint_due = true;
     }
 
+    /// Whether there is upkeep that should not wait long.
+    pub(super) fn has_work(&self, bench: &Bench) -> bool {
+        !self.stuck
+            && self.since.elapsed() >= TEXT_AFTER
+            && text_waits(bench)
+            && bench.state.read_only().is_none()
+    }
+
     /// Nothing waits.
     pub(super) fn rest(&mut self, bench: &mut Bench) {
-        if bench.state.read_only().is_some() && self.tried.elapsed() >= TRY_EVERY {
-            self.tried = Instant::now();
-            let tried = bench.commit(&mut []);
-            bench.state.after_commit(&tried, bench.memory.last_added());
+        if bench.state.read_only().is_some() {
+            if self.tried.elapsed() >= TRY_EVERY {
+                self.tried = Instant::now();
+                let tried = bench.commit(&mut []);
+                bench.state.after_commit(&tried, &bench.memory);
+            }
+            return;
+        }
+        if self.since.elapsed() >= TEXT_AFTER && text_waits(bench) {
+            self.checkpoint_due = true;
+            self.stuck = !write_text(bench);
+            return;
         }
         if self.checkpoint_due && self.since.elapsed() >= CHECKPOINT_AFTER {
             self.checkpoint_due = false;
@@ -49,8 +73,21 @@ impl Idle {
 
     /// The store is being closed.
     pub(super) fn last(&mut self, bench: &mut Bench) {
+        let start = Instant::now();
+        while text_waits(bench) && start.elapsed() < TEXT_AT_CLOSE && write_text(bench) {}
         tell(checkpoint(bench));
     }
+}
+
+fn text_waits(bench: &Bench) -> bool {
+    let reach = bench.memory.reach();
+    reach.text < reach.version
+}
+
+/// Writes the next step of text; whether it got anywhere.
+fn write_text(bench: &mut Bench) -> bool {
+    let before = bench.memory.reach().text;
+    bench.own(|desk| desk.catch_up_text(TEXT_STEP)).is_ok() && bench.memory.reach().text > before
 }
 
 fn tell(result: Done<()>) {
