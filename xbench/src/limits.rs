@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 
 use crate::http::{Request, closed_loop};
+use crate::library;
 use crate::load;
 use crate::server::Server;
 
@@ -74,12 +75,7 @@ fn sync_rate(path: &Path, bytes: &[u8], duration: Duration) -> Result<f64> {
 
 fn split_rate(objects: &[String], duration: Duration) -> Result<f64> {
     let bundle = format!("{{\"objects\":[{}]}}", objects.join(","));
-    let start = Instant::now();
-    let mut split = 0;
-    while start.elapsed() < duration {
-        split += load::split_count(&bundle)?;
-    }
-    Ok(split as f64 / start.elapsed().as_secs_f64())
+    library::per_second(duration, || load::split_count(&bundle))
 }
 
 fn nginx() -> Option<PathBuf> {
