@@ -18,8 +18,10 @@ const HELP: &str = "\
 usage: cargo xtask COMMAND
 
   check                 the house rules: layers, crate map, names, sizes, headers
-  test [--quick]        everything: format, lints, check, tests, outside tests, fuzz smoke
-                        (--quick leaves out the outside tests and the fuzz smoke)
+  test [--quick] [--only STEP]
+                        everything: format, lints, check, tests, outside tests, fuzz smoke
+                        (--quick leaves out the last two; steps: format, rules, lints, tests,
+                        doc-tests, outside, fuzz)
   bench [--against] [--quick] [--only taxii|library|large|against]
                         measures the release binary and writes docs/PERFORMANCE.md
                         (--against measures medallion and OpenTAXII in the same run;

@@ -18,15 +18,6 @@ use tally::Tally;
 /// Seconds each fuzz target runs.
 const FUZZ_SECONDS: &str = "10";
 
-/// How much is run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Extent {
-    /// All of it.
-    Everything,
-    /// What needs neither Python nor nightly.
-    Quick,
-}
-
 /// What came of one step.
 struct Report {
     name: &'static str,
@@ -37,25 +28,34 @@ struct Report {
 
 type Step = (&'static str, fn(&Path) -> Result<(bool, Tally)>);
 
+/// Every step, in order: what is quick to fail first.
+const STEPS: [Step; 7] = [
+    ("format", format),
+    ("rules", house_rules),
+    ("lints", lints),
+    ("tests", tests),
+    ("doc-tests", doc_tests),
+    ("outside", outside_tests),
+    ("fuzz", fuzz_smoke),
+];
+
+/// Steps that `--quick` leaves out: they need Python, a built binary and nightly.
+const SLOW: [&str; 2] = ["outside", "fuzz"];
+
 /// Runs the steps, prints one line for each and the closing line.
 pub(crate) fn command(root: &Path, arguments: &[String]) -> Result<ExitCode> {
-    let extent = match arguments {
-        [] => Extent::Everything,
-        [one] if one == "--quick" => Extent::Quick,
-        _ => bail!("test takes no arguments but --quick"),
+    let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let wanted: Vec<Step> = match words.as_slice() {
+        [] => STEPS.to_vec(),
+        ["--quick"] => STEPS.into_iter().filter(|(name, _)| !SLOW.contains(name)).collect(),
+        ["--only", name] => STEPS.into_iter().filter(|(known, _)| known == name).collect(),
+        _ => Vec::new(),
     };
-    let mut steps: Vec<Step> = vec![
-        ("format", format),
-        ("house rules", house_rules),
-        ("lints", lints),
-        ("tests", tests),
-        ("doc tests", doc_tests),
-    ];
-    if extent == Extent::Everything {
-        steps.push(("outside tests", outside_tests));
-        steps.push(("fuzz smoke", fuzz_smoke));
+    if wanted.is_empty() {
+        let names: Vec<&str> = STEPS.iter().map(|(name, _)| *name).collect();
+        bail!("test takes --quick, or --only and one of {}", names.join(", "));
     }
-    let reports: Vec<Report> = steps.into_iter().map(|(name, step)| report(name, step, root)).collect();
+    let reports: Vec<Report> = wanted.into_iter().map(|(name, step)| report(name, step, root)).collect();
     Ok(close(&reports))
 }
 
@@ -153,7 +153,7 @@ fn fuzz_smoke(root: &Path) -> Result<(bool, Tally)> {
         command
     };
     let listed = tee(&mut fuzz(&["list"]))?;
-    let built = tee(&mut fuzz(&["build", "--dev"]))?;
+    let built = tee(&mut fuzz(&["build", "--dev", "--sanitizer", "none"]))?;
     if !listed.success || !built.success {
         bail!("the fuzz targets do not build");
     }
@@ -171,7 +171,7 @@ fn fuzz_smoke(root: &Path) -> Result<(bool, Tally)> {
             "-print_final_stats=1",
             "-verbosity=0",
         ];
-        let mut arguments = vec!["run", "--dev", target, &corpus, &seeds, "--"];
+        let mut arguments = vec!["run", "--dev", "--sanitizer", "none", target, &corpus, &seeds, "--"];
         arguments.extend(limits);
         if tee(&mut fuzz(&arguments))?.success {
             tally.passed += 1;
