@@ -22,6 +22,7 @@ class Node:
         self.process = None
         self.url = None
         self.passwords = {}
+        self.ids = {}
         self.admin = self.token = self.recovery_key = None
 
     # -- the command line ------------------------------------------------------------------------------------------
@@ -65,7 +66,9 @@ class Node:
 
     def add_collection(self, name, *grants):
         options = [word for grant in grants for word in ("--grant", grant)]
-        return self.ask("collection", "add", name, "--title", name.capitalize(), *options)
+        made = self.ask("collection", "add", name, "--title", name.capitalize(), *options)
+        self.ids[name] = made["id"]
+        return made
 
     # -- the process -----------------------------------------------------------------------------------------------
 

@@ -93,7 +93,7 @@ def test_a_status_can_be_asked_for_later(node, client, alpha):
 
 def test_rights_are_enforced(node):
     def collection(user, name):
-        url = f"{node.url}/api1/collections/{name}/"
+        url = f"{node.url}/api1/collections/{node.ids[name]}/"
         return taxii.Collection(url, user=user, password=node.passwords[user])
 
     with pytest.raises(Exception, match="403|not authorized|does not allow"):
@@ -126,7 +126,7 @@ def test_cytaxii2_walks_the_same_road(node):
 
 
 def test_stix2_source_and_sink(node):
-    url = f"{node.url}/api1/collections/alpha/"
+    url = f"{node.url}/api1/collections/{node.ids['alpha']}/"
     collection = taxii.Collection(url, user="writer", password=node.passwords["writer"])
     store = stix2.TAXIICollectionStore(collection)
     made = stix2.Indicator(
