@@ -193,6 +193,11 @@ fn sort_of(letter: char) -> Sort {
     }
 }
 
+/// Whether a letter is of a script written without spaces.
+pub(crate) fn is_dense(letter: char) -> bool {
+    sort_of(letter) == Sort::Dense
+}
+
 const fn is_joiner(letter: char) -> bool {
     matches!(letter, '-' | '.' | '_')
 }
