@@ -21,7 +21,8 @@ pub fn refang(text: &str) -> Cow<'_, str> {
 
 /// Whether anything but wrapping could have to be undone.
 fn has_marks(text: &str) -> bool {
-    text.bytes().any(|byte| matches!(byte, b'[' | b'(' | b'{' | b'\\' | b']')) || with_scheme(text) != text
+    text.bytes().any(|byte| matches!(byte, b'[' | b'(' | b'{' | b'\\' | b']'))
+        || (text.bytes().take(SCHEME_CHARS_MAX).any(|byte| byte == b':') && with_scheme(text) != text)
 }
 
 const OPENING: [char; 3] = ['[', '(', '{'];
@@ -149,13 +150,16 @@ fn half_bracketed<'a>(out: &str, text: &'a str) -> Option<(&'static str, &'a str
     Some((".", rest))
 }
 
+/// Longest masked scheme with its colon.
+const SCHEME_CHARS_MAX: usize = 6;
+
 /// `hxxp`, `h**p`, `hXXps`, `fxp` and the like at the beginning become the scheme they stand for, `:\\` becomes `://`.
 fn with_scheme(text: &str) -> String {
     let written = |rest: &str, scheme: &str| {
         let rest = rest.strip_prefix("://").or_else(|| rest.strip_prefix(":\\\\"))?;
         Some(format!("{scheme}://{rest}"))
     };
-    let end = text.bytes().take(6).position(|byte| byte == b':').unwrap_or(0);
+    let end = text.bytes().take(SCHEME_CHARS_MAX).position(|byte| byte == b':').unwrap_or(0);
     let (name, rest) = text.split_at_checked(end).unwrap_or(("", text));
     let fixed = match name.to_ascii_lowercase().as_bytes() {
         [b'h', a, b, b'p'] if is_masked(*a, *b) => written(rest, "http"),

@@ -65,13 +65,22 @@ impl Cutter {
         if self.words.len() >= OBJECT_WORDS_BYTES_MAX {
             return;
         }
-        self.folded.clear();
-        fold_words(&mut self.folded, text);
         let words = &mut self.words;
-        each_piece(&self.folded, |piece| {
+        let start = words.len();
+        let mut keep = |piece: Piece<'_>| {
             store(words, &piece);
             words.len() < OBJECT_WORDS_BYTES_MAX
-        });
+        };
+        if text.is_ascii() {
+            each_piece(text, &mut keep);
+            if let Some(added) = words.get_mut(start..) {
+                added.make_ascii_lowercase();
+            }
+            return;
+        }
+        self.folded.clear();
+        fold_words(&mut self.folded, text);
+        each_piece(&self.folded, &mut keep);
     }
 
     pub(crate) fn into_words(mut self) -> String {
@@ -93,6 +102,7 @@ fn store(out: &mut String, piece: &Piece<'_>) {
         out.push(' ');
     };
     match piece {
+        Piece::Chain(chain) if chain.length == 1 => put(cut(chain.text)),
         Piece::Chain(chain) => {
             chain.words().for_each(&mut put);
             if chain.has_digit {
@@ -202,15 +212,63 @@ const fn is_joiner(letter: char) -> bool {
     matches!(letter, '-' | '.' | '_')
 }
 
-/// Finds the pieces of a folded text in order, until `each` has had enough.
-fn each_piece<'a>(text: &'a str, mut each: impl FnMut(Piece<'a>) -> bool) {
+/// What a byte is for the cutting, where it alone says so.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Byte {
+    Word,
+    Gap,
+    /// Part of a letter beyond ASCII.
+    Wide,
+}
+
+const BYTES: [Byte; 256] = {
+    let mut bytes = [Byte::Gap; 256];
+    let mut at: u8 = 0;
+    loop {
+        if at.is_ascii_alphanumeric() {
+            bytes[at as usize] = Byte::Word;
+        } else if !at.is_ascii() {
+            bytes[at as usize] = Byte::Wide;
+        }
+        if at == u8::MAX {
+            break bytes;
+        }
+        at += 1;
+    }
+};
+
+fn class(byte: u8) -> Byte {
+    BYTES[usize::from(byte)]
+}
+
+/// The text from the first letter on that is no gap.
+fn past_gap(text: &str) -> Option<(&str, Sort)> {
     let mut rest = text;
     loop {
-        let Some((at, first)) = rest.char_indices().find(|(_, letter)| sort_of(*letter) != Sort::Gap) else {
-            return;
-        };
-        let from = rest.get(at..).unwrap_or_default();
-        let (piece, length) = if sort_of(first) == Sort::Dense {
+        let at = rest.bytes().position(|byte| class(byte) != Byte::Gap)?;
+        rest = rest.get(at..)?;
+        let first = rest.chars().next()?;
+        match sort_of(first) {
+            Sort::Gap => rest = rest.get(first.len_utf8()..)?,
+            sort => return Some((rest, sort)),
+        }
+    }
+}
+
+/// Length of the word that a text begins with.
+fn word_length(text: &str) -> usize {
+    let length = text.bytes().position(|byte| class(byte) != Byte::Word).unwrap_or(text.len());
+    match text.as_bytes().get(length).map(|byte| class(*byte)) {
+        Some(Byte::Wide) => text.find(|letter| sort_of(letter) != Sort::Word).unwrap_or(text.len()),
+        _ => length,
+    }
+}
+
+/// Finds the pieces of a text in order, until `each` has had enough.
+fn each_piece<'a>(text: &'a str, mut each: impl FnMut(Piece<'a>) -> bool) {
+    let mut rest = text;
+    while let Some((from, sort)) = past_gap(rest) {
+        let (piece, length) = if sort == Sort::Dense {
             let length = from.find(|letter| sort_of(letter) != Sort::Dense).unwrap_or(from.len());
             (Piece::Letters(from.get(..length).unwrap_or_default()), length)
         } else {
@@ -227,28 +285,19 @@ fn each_piece<'a>(text: &'a str, mut each: impl FnMut(Piece<'a>) -> bool) {
 
 /// The chain that a text begins with.
 fn chain_at(text: &str) -> Chain<'_> {
-    let (mut length, mut end, mut digit) = (0_usize, 0_usize, false);
-    loop {
-        let rest = text.get(end..).unwrap_or_default();
-        let skipped = usize::from(length > 0);
-        let word = rest.get(skipped..).unwrap_or_default();
-        let bytes = word.bytes().take_while(u8::is_ascii_alphanumeric).count();
-        let bytes = match word.as_bytes().get(bytes) {
-            Some(0x80..) => word.find(|letter| sort_of(letter) != Sort::Word).unwrap_or(word.len()),
-            _ => bytes,
-        };
-        if bytes == 0 {
+    let mut end = word_length(text);
+    let mut length = 1_usize;
+    while length < CHAIN_WORDS_MAX {
+        let Some(next) = text.get(end..).and_then(|rest| rest.strip_prefix(is_joiner)) else { break };
+        let word = word_length(next);
+        if word == 0 {
             break;
         }
-        let word = word.get(..bytes).unwrap_or_default();
-        digit |= word.bytes().any(|byte| byte.is_ascii_digit());
-        end = end.saturating_add(skipped).saturating_add(bytes);
+        end = end.saturating_add(1).saturating_add(word);
         length = length.saturating_add(1);
-        if length == CHAIN_WORDS_MAX || !text.get(end..).unwrap_or_default().starts_with(['-', '.', '_']) {
-            break;
-        }
     }
-    Chain { text: text.get(..end).unwrap_or_default(), length, has_digit: digit && length > 1 }
+    let text = text.get(..end).unwrap_or_default();
+    Chain { text, length, has_digit: length > 1 && text.bytes().any(|byte| byte.is_ascii_digit()) }
 }
 
 #[cfg(test)]
