@@ -166,16 +166,22 @@ fn pairs(run: &str) -> impl Iterator<Item = &str> {
     starts.zip(ends).filter_map(|(start, end)| run.get(start..end))
 }
 
+/// Folds a text for cutting. Spaces part it first: nothing composes across one, and most parts are ASCII.
 fn fold_words(out: &mut String, text: &str) {
-    if text.is_ascii() {
-        out.push_str(text);
-        out.make_ascii_lowercase();
-        return;
-    }
     let seen = |letter: &char| !matches!(letter, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{2060}'..='\u{2064}' | '\u{feff}');
     let hyphen =
         |letter: char| if matches!(letter, '\u{2010}' | '\u{2011}' | '\u{2212}') { '-' } else { letter };
-    out.extend(folded(text.chars().filter(seen)).map(hyphen));
+    for part in text.split_inclusive(' ') {
+        if part.is_ascii() {
+            let start = out.len();
+            out.push_str(part);
+            if let Some(added) = out.get_mut(start..) {
+                added.make_ascii_lowercase();
+            }
+        } else {
+            out.extend(folded(part.chars().filter(seen)).map(hyphen));
+        }
+    }
 }
 
 /// What a letter is for the cutting.
