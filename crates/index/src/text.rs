@@ -2,7 +2,7 @@
 //!
 //! # Shape
 //! Words are separated by one space and hold ASCII letters in lower case, digits, `_`, and letters beyond ASCII; so a store's
-//! tokenizer must split at ASCII punctuation other than `_` and at nothing else (FTS5: `ascii` with `tokenchars '_'`).
+//! tokenizer must part them at spaces and at nothing else.
 //! * Letters are folded as names are (NFKC, lower case, `ё` = `е`); soft hyphens and zero-width marks vanish.
 //! * Chinese, Japanese and Korean runs become overlapping pairs of letters; stored text has each single letter besides, so that a
 //!   question of one letter is a word like any other.
