@@ -106,12 +106,16 @@ fn read_lines(input: &mut impl Read, pieces: &SyncSender<Vec<u8>>, closed: &Atom
 const TOO_LONG: &str = "(line too long)\n";
 
 fn work(answer: Answer, pieces: &Mutex<Receiver<Vec<u8>>>, closed: &AtomicBool) -> io::Result<()> {
-    let mut out = Vec::new();
+    let (mut out, mut failed) = (Vec::new(), Ok(()));
     loop {
         let piece = pieces.lock().expect("invariant: no holder panics").recv();
         let Ok(piece) = piece else {
-            return Ok(());
+            return failed;
         };
+        if closed.load(Ordering::Relaxed) {
+            // Nobody reads the answers any more; taking the piece keeps the reader from waiting for ever.
+            continue;
+        }
         out.clear();
         for line in piece.split(|byte| *byte == b'\n') {
             if !line.trim_ascii().is_empty() {
@@ -121,7 +125,7 @@ fn work(answer: Answer, pieces: &Mutex<Receiver<Vec<u8>>>, closed: &AtomicBool) 
         let mut stdout = io::stdout().lock();
         if let Err(error) = stdout.write_all(&out).and_then(|()| stdout.flush()) {
             closed.store(true, Ordering::Relaxed);
-            return Err(error);
+            failed = Err(error);
         }
     }
 }
