@@ -18,7 +18,7 @@ use crate::args::Common;
 use crate::exit::{Exit, Failure};
 use crate::out::Out;
 use stage::Stage;
-use teller::Teller;
+use teller::{After, Teller};
 
 /// What scripts read to go on where the story ends.
 const RECORD: &str = "demo.json";
@@ -46,7 +46,8 @@ pub(crate) async fn run(common: &Common, args: DemoArgs, out: &mut Out) -> Resul
     let mut stage = Stage::set(&args.dir, args.port_base).await?;
     record(&args.dir, &stage)?;
     let told = story::tell(&mut stage, &mut teller).await?;
-    teller.end(&stage, told)?;
+    let after = if args.once { After::Leave } else { After::Stay };
+    teller.end(&stage, told, after)?;
     if !told {
         stage.strike().await;
         return Ok(Exit::No);

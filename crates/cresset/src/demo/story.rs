@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use super::stage::{INQUIRY, Stage, WARDS};
 use super::teller::{Step, Teller};
+use crate::commands::import::with_code;
 use crate::exit::Failure;
 use crate::reach::question;
 
@@ -40,7 +41,7 @@ pub(crate) async fn tell(stage: &mut Stage, teller: &mut Teller<'_>) -> Result<b
         "An address and a host that nobody has reported, but whose neighbourhood is known" => looks_up_nearby;
         "Colleagues search in their own languages" => searches;
         "What hangs together with the ransomware" => follows_relations;
-        "The hospital saw it too, and says so" => sights;
+        "The CERT's own sensors saw it too" => sights;
         "What is out of date or was withdrawn is said to be so" => tells_standing;
         "An object that is none is refused, with the reason" => refuses;
         "What is not granted does not exist" => withholds;
@@ -217,7 +218,7 @@ async fn sights(stage: &mut Stage) -> Told {
     ensure(after == before + 4, &format!("sightings went from {before} to {after}"))?;
     Ok((
         format!("cresset sight {value} --count 4"),
-        "The sighting is an object of its own, signed with the CERT's name; whoever looks the domain up sees the count."
+        "The sighting is an object of its own, in the CERT's name; whoever looks the domain up sees the count."
             .to_owned(),
         vec![format!("seen {before} times before, {after} times now")],
     ))
@@ -259,7 +260,10 @@ async fn refuses(stage: &mut Stage) -> Told {
         "cresset import, two objects, one of them broken".to_owned(),
         "The broken one was refused with the place and the reason; the good one beside it was taken."
             .to_owned(),
-        vec![format!("refused: {reason} [{code}]"), format!("accepted: {}", words(&accepted["id"]))],
+        vec![
+            format!("refused: {}", with_code(reason, code)),
+            format!("accepted: {}", words(&accepted["id"])),
+        ],
     ))
 }
 
@@ -344,12 +348,17 @@ fn sightings(answers: &[Value]) -> Result<i64, Failure> {
 fn line(hit: &Value) -> String {
     let standing = match (hit["revoked"] == true, hit["expired"] == true) {
         (true, _) => ", REVOKED".to_owned(),
-        (false, true) => format!(", EXPIRED since {}", words(&hit["valid_until"])),
+        (false, true) => format!(", EXPIRED since {}", day(words(&hit["valid_until"]))),
         (false, false) => String::new(),
     };
     let confidence =
         hit["confidence"].as_u64().map(|sure| format!(", confidence {sure}")).unwrap_or_default();
     format!("{} \"{}\"{confidence}{standing}", words(&hit["type"]), words(&hit["label"]))
+}
+
+/// The day of a moment.
+fn day(moment: &str) -> &str {
+    moment.split('T').next().unwrap_or_default()
 }
 
 fn words(value: &Value) -> &str {

@@ -19,6 +19,15 @@ pub(crate) struct Step {
     pub(crate) evidence: Vec<String>,
 }
 
+/// What comes after the story.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum After {
+    /// The node goes on running.
+    Stay,
+    /// The node ends with the story.
+    Leave,
+}
+
 /// Tells steps as they are played.
 pub(crate) struct Teller<'o> {
     out: &'o mut Out,
@@ -82,13 +91,17 @@ impl<'o> Teller<'o> {
     }
 
     /// Says where to go on.
-    pub(crate) fn end(&mut self, stage: &Stage, told: bool) -> Result<(), Failure> {
+    pub(crate) fn end(&mut self, stage: &Stage, told: bool, after: After) -> Result<(), Failure> {
         if self.out.is_json() {
             self.out.json(&json!({"told": told, "nodes": [stage.record()]}))?;
             return self.out.flush();
         }
         if !told {
             self.line("The story broke off: the step above did not go as told.")?;
+            return self.out.flush();
+        }
+        if after == After::Leave {
+            self.line("Everything went as told; the node has been stopped and can be started again with `cresset serve`.")?;
             return self.out.flush();
         }
         for line in stage.farewell() {

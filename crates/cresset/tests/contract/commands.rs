@@ -1,0 +1,149 @@
+//! Commands on a directory and on a running node: the same answers both ways.
+
+use serde_json::{Value, json};
+
+use crate::scene::{ONE, Running, Scene, TWO, bundle, indicator, run, run_with};
+
+#[test]
+fn init_prints_its_secrets_once_in_the_agreed_shape() {
+    let scene = Scene::new();
+    for path in
+        ["/member/id", "/member/name", "/admin/user", "/admin/password", "/admin/token", "/recovery_key"]
+    {
+        assert!(scene.init.pointer(path).is_some_and(Value::is_string), "{path}");
+    }
+    scene.here(&["init", "--name", "again"]).exits(1);
+}
+
+#[test]
+fn usage_is_2_and_what_cannot_be_opened_is_4() {
+    run(&["no-such-command"]).exits(2);
+    run(&["get"]).exits(2);
+    run(&["user", "add", "x", "--role", "king"]).exits(2);
+    run(&["lookup", "x", "--url", "http://127.0.0.1:1"]).exits(2);
+    run(&["lookup", "x", "--url", "http://127.0.0.1:1", "--token", "t"]).exits(4);
+    run(&["node", "state", "--data", "/nonexistent/dir"]).exits(4);
+    let scene = Scene::new();
+    scene.here(&["import", "/nonexistent/file"]).exits(4);
+    scene.here(&["lookup", "--file", "/nonexistent/file"]).exits(4);
+}
+
+#[test]
+fn a_url_is_never_the_directory_of_this_machine() {
+    for command in [&["init", "--name", "x"][..], &["backup", "/tmp/x"], &["serve"]] {
+        run(&[command, &["--url", "http://127.0.0.1:1", "--token", "t"]].concat()).exits(2);
+    }
+}
+
+/// The story of one node, by whichever way it is asked.
+fn lifecycle(ask: &dyn Fn(&[&str], &[u8]) -> crate::scene::Ended, scene: &Scene) {
+    let added =
+        ask(&["user", "add", "ann", "--role", "analyst", "--password-stdin"], b"correct horse battery\n");
+    assert_eq!(added.exits(0).json()["roles"], json!(["analyst"]));
+    ask(&["user", "add", "ann", "--role", "analyst"], b"").exits(1);
+    ask(&["user", "add", "short", "--role", "reader", "--password-stdin"], b"short\n").exits(1);
+    let token = ask(&["token", "create", "--user", "ann", "--scope", "read", "--expires", "30d"], b"")
+        .exits(0)
+        .json();
+    assert_eq!(token["scopes"], json!(["read"]));
+    assert!(token["id"].is_string() && token["token"].is_string() && token["expires"].is_string());
+    let added =
+        ask(&["collection", "add", "feed", "--title", "Feed", "--grant", "user:ann=r"], b"").exits(0).json();
+    assert_eq!((&added["alias"], &added["title"]), (&json!("feed"), &json!("Feed")));
+    ask(&["collection", "grant", "feed", "user:ann=none", "role:analyst=rw"], b"").exits(0);
+    ask(&["collection", "grant", "feed", "user:nobody=r"], b"").exits(1);
+
+    let one = indicator(ONE, "[ipv4-addr:value = '198.51.100.7']");
+    let file = scene.file("two.json", bundle(&[one.clone(), json!({"type": "indicator", "id": "junk"})]));
+    let receipts = ask(&["import", &file, "--collection", "feed"], b"").exits(1).lines();
+    assert_eq!(receipts.len(), 3);
+    assert_eq!((&receipts[0]["outcome"], &receipts[1]["outcome"]), (&json!("accepted"), &json!("refused")));
+    assert!(receipts[1]["reason"].is_string());
+    assert_eq!(receipts[2]["summary"]["accepted"], 1);
+    let again = ask(&["import", "-", "--collection", "feed"], one.to_string().as_bytes()).exits(0).lines();
+    assert_eq!(again[0]["outcome"], "known");
+    ask(&["import", &file, "--collection", "no-such"], b"").exits(1);
+
+    let id = format!("indicator--{ONE}");
+    let got = ask(&["get", &id], b"").exits(0).json();
+    assert_eq!((&got["id"], &got["object"]), (&json!(id), &one));
+    ask(&["get", &format!("indicator--{TWO}")], b"").exits(1);
+    assert_eq!(ask(&["history", &id], b"").exits(0).json().as_array().unwrap().len(), 1);
+
+    let known = ask(&["lookup", "198.51.100[.]7", "198.51.100.8"], b"").exits(0).lines();
+    assert_eq!((&known[0]["value"], &known[0]["known"]), (&json!("198.51.100[.]7"), &json!(true)));
+    assert_eq!(known[0]["matches"][0]["id"], json!(id));
+    assert_eq!(known[1], json!({"value": "198.51.100.8", "known": false, "matches": []}));
+    ask(&["lookup", "198.51.100.8"], b"").exits(1);
+    assert_eq!(ask(&["lookup"], b"198.51.100.7\n\n198.51.100.9\n").exits(0).lines().len(), 2);
+
+    let found = ask(&["search", "команда"], b"").exits(0).json();
+    assert_eq!(found["items"][0]["id"], json!(id));
+    assert_eq!(ask(&["search", "nothing-like-this"], b"").exits(0).json()["items"], json!([]));
+    ask(&["sight", "198.51.100.7", "--count", "3", "--collection", "feed"], b"").exits(0);
+    assert!(!ask(&["edges", &id, "--direction", "in"], b"").exits(0).json().as_array().unwrap().is_empty());
+
+    let exported = ask(&["export", "--collection", "feed", "--type", "indicator"], b"").exits(0).json();
+    assert_eq!(exported["objects"], json!([one]));
+    let state = ask(&["node", "state"], b"").exits(0).json();
+    assert_eq!(state["status"], "ok");
+    // The indicator, its sighting, and the member whose sighting it is.
+    assert_eq!(state["objects"], 3);
+    assert_eq!(ask(&["rebuild", "--check"], b"").exits(0).json()["equal"], true);
+    assert_eq!(ask(&["doctor", "--deep"], b"").exits(0).json()["ok"], true);
+
+    assert_eq!(ask(&["delete", &id, "--collection", "feed"], b"").exits(0).json()["versions"], 1);
+    ask(&["get", &id], b"").exits(1);
+    ask(&["token", "revoke", token["id"].as_str().unwrap()], b"").exits(0);
+    let tokens = ask(&["token", "list", "--user", "ann"], b"").exits(0).json();
+    assert!(tokens[0]["revoked"].is_string());
+    ask(&["user", "disable", "ann"], b"").exits(0);
+    let users = ask(&["user", "list"], b"").exits(0).json();
+    let ann = users.as_array().unwrap().iter().find(|user| user["name"] == "ann").unwrap();
+    assert_eq!(ann["disabled"], true);
+    ask(&["collection", "remove", "feed"], b"").exits(0);
+}
+
+#[test]
+fn a_stopped_node_does_it_all() {
+    let scene = Scene::new();
+    lifecycle(&|args, input| scene.here_with(args, input), &scene);
+}
+
+#[test]
+fn a_running_node_does_it_all() {
+    let scene = Scene::new();
+    let token = scene.init["admin"]["token"].as_str().unwrap().to_owned();
+    let running: Running = scene.serve();
+    lifecycle(&|args, input| running.there_as(&token, args, input), &scene);
+}
+
+#[test]
+fn a_wrong_token_is_refused_with_a_sentence() {
+    let scene = Scene::new();
+    let running = scene.serve();
+    let refused = running.there_as("cresset_wrong", &["user", "list"], b"").exits(1);
+    assert!(refused.stderr.starts_with("error: "), "{}", refused.stderr);
+    assert_eq!(refused.stdout, "");
+}
+
+#[test]
+fn codes_are_explained() {
+    let told = run(&["explain", "required-property", "--json"]).exits(0).json();
+    assert_eq!(told["code"], "required-property");
+    run(&["explain", "no-such-code"]).exits(1);
+    assert!(run(&["explain", "--json"]).exits(0).json().as_array().unwrap().len() > 50);
+}
+
+#[test]
+fn files_are_judged() {
+    let scene = Scene::new();
+    let good = scene.file("good.json", bundle(&[indicator(ONE, "[ipv4-addr:value = '198.51.100.7']")]));
+    let bad = scene.file("bad.json", bundle(&[json!({"type": "indicator"})]));
+    assert_eq!(run(&["validate", &good, "--json"]).exits(0).json()["valid"], true);
+    let judged = run(&["validate", &good, &bad, "--json"]).exits(1).lines();
+    assert_eq!(judged[1]["valid"], false);
+    assert!(judged[1]["errors"][0]["code"].is_string());
+    assert!(run(&["validate", &bad]).exits(1).stdout.contains("not valid"));
+    assert_eq!(run_with(&["validate", "-", "--json"], &[], b"\xff{").exits(1).json()["valid"], false);
+}

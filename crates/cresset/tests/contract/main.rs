@@ -1,0 +1,11 @@
+//! The outside contract, checked on the built binary: names, JSON shapes, exit codes, junk.
+
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test ends where something is not as it should be")]
+
+mod api;
+mod commands;
+mod copies;
+mod exchange;
+mod running;
+mod scene;
+mod stix_verbs;

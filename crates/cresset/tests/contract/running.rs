@@ -1,0 +1,71 @@
+//! `serve`: the line, the lock, the end, and test controls.
+
+use crate::scene::{ONE, Running, Scene, bundle, indicator};
+
+#[test]
+fn the_line_comes_when_it_answers_and_sigterm_ends_it_with_0() {
+    let scene = Scene::new();
+    let running = scene.serve();
+    let url = running.url();
+    assert!(url.starts_with("http://127.0.0.1:"));
+    assert_eq!(running.line["taxii"], format!("{url}/taxii2/"));
+    assert_eq!(running.line["pid"], running.child.id());
+    running.there(&["node", "state"]).exits(0);
+    assert_eq!(running.terminate(), 0);
+}
+
+#[test]
+fn a_held_directory_is_read_and_not_written() {
+    let scene = Scene::new();
+    let running = scene.serve();
+    let refused = scene.here(&["user", "add", "x", "--role", "reader"]).exits(4);
+    assert!(refused.stderr.contains("--url"), "{}", refused.stderr);
+    assert!(Running::start(&scene.data(), &[], &[]).line.is_null());
+    scene.here(&["user", "list"]).exits(0);
+    scene.here(&["node", "state"]).exits(0);
+    assert_eq!(running.terminate(), 0);
+    scene.here(&["user", "add", "x", "--role", "reader"]).exits(0);
+}
+
+#[test]
+fn what_was_acknowledged_survives_a_sudden_death() {
+    let scene = Scene::new();
+    let mut running = scene.serve();
+    let file = scene.file("one.json", bundle(&[indicator(ONE, "[ipv4-addr:value = '198.51.100.7']")]));
+    running.there(&["import", &file]).exits(0);
+    running.child.kill().unwrap();
+    running.child.wait().unwrap();
+    scene.here(&["lookup", "198.51.100.7"]).exits(0);
+    assert_eq!(scene.here(&["doctor", "--deep"]).exits(0).json()["ok"], true);
+}
+
+#[test]
+fn the_clock_moves_only_for_a_node_under_test() {
+    let scene = Scene::new();
+    let shifted = [("CRESSET_CLOCK_OFFSET", "+3d")];
+    assert!(Running::start(&scene.data(), &[], &shifted).line.is_null());
+    let token = scene.init["admin"]["token"].as_str().unwrap();
+    let running = Running::start(&scene.data(), &["--allow-test-controls"], &shifted).with_token(token);
+    running.there(&["user", "add", "later", "--role", "reader"]).exits(0);
+    let users = running.there(&["user", "list"]).exits(0).json();
+    let created = |name: &str| {
+        let user = users.as_array().unwrap().iter().find(|user| user["name"] == name).unwrap();
+        user["created"].as_str().unwrap().to_owned()
+    };
+    assert!(created("later")[..10] > created("admin")[..10]);
+}
+
+#[test]
+fn a_node_that_was_never_made_is_not_served() {
+    let room = tempfile::tempdir().unwrap();
+    assert!(Running::start(room.path(), &[], &[]).line.is_null());
+}
+
+#[test]
+fn the_configuration_file_is_read_and_its_mistakes_are_told() {
+    let scene = Scene::new();
+    std::fs::write(scene.data().join("cresset.toml"), "title = \"From the file\"\n").unwrap();
+    assert_eq!(Running::start(&scene.data(), &[], &[]).terminate(), 0);
+    std::fs::write(scene.data().join("cresset.toml"), "titel = \"x\"\n").unwrap();
+    assert!(Running::start(&scene.data(), &[], &[]).line.is_null());
+}

@@ -1,0 +1,99 @@
+//! `cresset stix`: JSONL in, JSONL out.
+
+use std::io::{BufRead, BufReader, Write};
+use std::process::{Command, Stdio};
+
+use serde_json::{Value, json};
+
+use crate::scene::{Ended, run_with};
+
+fn ask(verb: &str, lines: &[Value]) -> Vec<Value> {
+    let input: String = lines.iter().map(|line| format!("{line}\n")).collect();
+    let mut answers = run_with(&["stix", verb], &[], input.as_bytes()).exits(0).lines();
+    answers.sort_by_key(|answer| answer["id"].as_u64());
+    answers
+}
+
+#[test]
+fn every_line_has_one_answer_with_its_id() {
+    let lines: Vec<Value> =
+        (0..5_000).map(|at| json!({"id": at, "pattern": format!("[file:size = {at}]")})).collect();
+    let answers = ask("pattern", &lines);
+    assert_eq!(answers.len(), lines.len());
+    assert!(answers.iter().enumerate().all(|(at, answer)| answer["id"] == at && answer["valid"] == true));
+}
+
+#[test]
+fn junk_lines_get_an_error_and_end_nothing() {
+    let input =
+        b"junk\n{\"id\":1}\n[]\n\xff\xfe\n{\"id\":2,\"pattern\":7}\n\n{\"id\":3,\"pattern\":\"[a:b=1]\"}";
+    for verb in ["validate", "pattern", "match", "id", "latest", "markings"] {
+        let answers = run_with(&["stix", verb], &[], input).exits(0).lines();
+        assert_eq!(answers.len(), 6, "{verb}");
+        let errors = answers.iter().filter(|answer| answer["valid"] == false);
+        assert!(errors.count() >= 5, "{verb}");
+    }
+}
+
+#[test]
+fn an_answer_comes_before_the_next_line() {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_cresset"))
+        .args(["stix", "pattern"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    let mut stdout = BufReader::new(child.stdout.take().unwrap());
+    for at in 0..3 {
+        writeln!(stdin, "{}", json!({"id": at, "pattern": "["})).unwrap();
+        stdin.flush().unwrap();
+        let mut line = String::new();
+        stdout.read_line(&mut line).unwrap();
+        assert_eq!(serde_json::from_str::<Value>(&line).unwrap()["id"], at);
+    }
+    drop(stdin);
+    assert!(child.wait().unwrap().success());
+}
+
+#[test]
+fn a_reader_that_has_seen_enough_is_no_failure() {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_cresset"))
+        .args(["stix", "pattern"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop(child.stdout.take());
+    let mut stdin = child.stdin.take().unwrap();
+    let line = format!("{}\n", json!({"id": 1, "pattern": "[file:size = 1]"}));
+    for _ in 0..200_000 {
+        if stdin.write_all(line.as_bytes()).is_err() {
+            break;
+        }
+    }
+    drop(stdin);
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(0));
+    assert_eq!(String::from_utf8(output.stderr).unwrap(), "");
+}
+
+/// Cases labelled from the text of the specification stand beside the workspace on the machines that check them.
+#[test]
+fn labelled_cases_are_answered_as_labelled() {
+    let cases = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/cases/stix/patterns.jsonl");
+    let Ok(text) = std::fs::read_to_string(cases) else {
+        eprintln!("SKIPPED: {cases} is not there");
+        return;
+    };
+    let ended: Ended = run_with(&["stix", "pattern"], &[], text.as_bytes()).exits(0);
+    let answers: std::collections::HashMap<String, Value> =
+        ended.lines().into_iter().map(|answer| (answer["id"].to_string(), answer)).collect();
+    for case in text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap()) {
+        if case["spec"].is_null() {
+            continue;
+        }
+        assert_eq!(answers[&case["id"].to_string()]["valid"], case["spec"], "{case}");
+    }
+}
