@@ -95,6 +95,10 @@ async fn measure(bundle: &[u8], objects: usize, directory: &Path) {
     );
     println!("  {:.0} objects per second of processor", per_second(done, worked));
 
+    let (start, before) = (Instant::now(), cpu());
+    let request = SearchRequest { words: vec!["zzz".into()], limit: 50, ..SearchRequest::default() };
+    store.search(&view, &request).await.unwrap();
+    println!("text caught up in {:?} ({:?} of processor)", start.elapsed(), cpu() - before);
     pages(&store, &view, c).await;
     points(&store, &view, &ids).await;
     look_ups(&store, &view, &terms).await;
@@ -124,6 +128,8 @@ async fn measure(bundle: &[u8], objects: usize, directory: &Path) {
     let store = SqliteStore::open(directory, Arc::new(SystemClock::default()), &SystemRng).unwrap();
     store.object(&view, &ids[0], None).await.unwrap();
     println!("open and first answer: {:?}", start.elapsed());
+    drop(samples);
+    println!("resident {}", resident());
 }
 
 async fn pages(store: &SqliteStore, view: &handling::Viewer, c: CollectionNo) {
@@ -172,15 +178,17 @@ async fn look_ups(store: &SqliteStore, view: &handling::Viewer, terms: &[index::
         let asked: Vec<index::Fingerprint> =
             terms.iter().map(|term| index::Fingerprint(term.0 ^ change << 64)).collect();
         let (start, before, mut found) = (Instant::now(), cpu(), 0);
-        for thousand in asked.chunks(1000) {
-            found +=
-                store.look_up(view, thousand).await.unwrap().iter().filter(|rows| !rows.is_empty()).count();
+        for _ in 0..10 {
+            for thousand in asked.chunks(1000) {
+                let answers = store.look_up(view, thousand).await.unwrap();
+                found += answers.iter().filter(|rows| !rows.is_empty()).count();
+            }
         }
         println!(
             "look-up of {what}: {:.0} values/s, {:.0} per second of processor ({found} of {} found)",
-            per_second(asked.len(), start.elapsed()),
-            per_second(asked.len(), cpu() - before),
-            asked.len()
+            per_second(asked.len() * 10, start.elapsed()),
+            per_second(asked.len() * 10, cpu() - before),
+            asked.len() * 10
         );
     }
 }

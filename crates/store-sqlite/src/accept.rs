@@ -12,7 +12,7 @@ use store::{Batch, Conflict, Entry, Facts, Landed, LandedAs};
 use crate::derived::Derived;
 use crate::error::{Done, found};
 use crate::status;
-use crate::writer::Desk;
+use crate::writer::{Desk, number};
 
 /// Stores a batch inside the transaction.
 pub(crate) fn add(desk: &mut Desk<'_>, batch: &Batch) -> Done<Vec<Landed>> {
@@ -288,11 +288,32 @@ pub(crate) const fn spec_text(spec: i64) -> &'static str {
     if spec == 20 { "2.0" } else { "2.1" }
 }
 
+/// Writes again everything that derives from a version's bytes, after what was there has been taken away.
+pub(crate) fn write_again(desk: &mut Desk<'_>, entry: &Entry, version: i64) -> Done<()> {
+    let known = desk.object(entry.facts.id.as_str())?;
+    let creator = entry.facts.creator.as_deref().map(|id| desk.object(id)).transpose()?.map(|known| known.no);
+    let arrival = Arrival { entry, object: known.no, kind: known.kind, new: known.new, creator };
+    let derived = derive(desk, &arrival)?;
+    desk.sql().prepare_cached("DELETE FROM version WHERE no = ?1")?.execute([version])?;
+    insert_version(desk, &arrival, version, &derived)?;
+    index_version(desk, entry, version, &derived)?;
+    if version <= number(desk.sql(), "text_done")? && !entry.text.0.is_empty() {
+        desk.sql()
+            .prepare_cached("INSERT INTO text (rowid, words) VALUES (?1, ?2)")?
+            .execute((version, &entry.text.0))?;
+    }
+    Ok(())
+}
+
 fn store_version(desk: &mut Desk<'_>, arrival: &Arrival<'_>) -> Done<i64> {
     let version = desk.next_version();
     let derived = derive(desk, arrival)?;
     insert_version(desk, arrival, version, &derived)?;
+    desk.sql()
+        .prepare_cached("INSERT INTO body (version, bytes) VALUES (?1, ?2)")?
+        .execute((version, &arrival.entry.bytes[..]))?;
     index_version(desk, arrival.entry, version, &derived)?;
+    desk.keep_text(version, &arrival.entry.text.0);
     Ok(version)
 }
 
@@ -344,14 +365,11 @@ fn insert_version(desk: &Desk<'_>, arrival: &Arrival<'_>, version: i64, derived:
             facts.findings,
             derived.pack(),
         ])?;
-    desk.sql()
-        .prepare_cached("INSERT INTO body (version, bytes) VALUES (?1, ?2)")?
-        .execute((version, &arrival.entry.bytes[..]))?;
     Ok(())
 }
 
 /// Writes everything a version can be found by.
-pub(crate) fn index_version(desk: &mut Desk<'_>, entry: &Entry, version: i64, derived: &Derived) -> Done<()> {
+fn index_version(desk: &mut Desk<'_>, entry: &Entry, version: i64, derived: &Derived) -> Done<()> {
     let sql = desk.sql();
     for fingerprint in &derived.fingerprints {
         sql.prepare_cached("INSERT INTO posting (fingerprint, version) VALUES (?1, ?2)")?
@@ -376,6 +394,5 @@ pub(crate) fn index_version(desk: &mut Desk<'_>, entry: &Entry, version: i64, de
         )?
         .execute((version, target, sighting.count, sighting.last_seen.map(|at| at.0)))?;
     }
-    desk.keep_text(version, &entry.text.0);
     Ok(())
 }

@@ -16,6 +16,8 @@ mod derived;
 mod edges;
 mod error;
 mod figures;
+#[cfg(test)]
+mod full_tests;
 mod health;
 mod ids;
 mod look_up;
@@ -25,6 +27,8 @@ mod page;
 mod point;
 mod readers;
 mod rebuild;
+#[cfg(test)]
+mod rebuild_tests;
 mod remove;
 mod search;
 mod sight;

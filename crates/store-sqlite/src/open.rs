@@ -11,7 +11,7 @@ use store::StoreError;
 
 use crate::error::{Done, Fail, damaged};
 use crate::migrate;
-use crate::readers::{Readers, STATEMENTS_MAX};
+use crate::readers::{Readers, keep_plans};
 use crate::writer::{Memory, State, Writer};
 
 /// Name of the database in the directory.
@@ -116,7 +116,7 @@ fn open_writing(database: &Path) -> Result<Connection, StoreError> {
 
 fn settings(connection: &Connection) -> rusqlite::Result<()> {
     connection.busy_timeout(std::time::Duration::from_secs(5))?;
-    connection.set_prepared_statement_cache_capacity(STATEMENTS_MAX);
+    keep_plans(connection)?;
     connection.pragma_update(None, "page_size", 8192)?;
     connection.pragma_update_and_check(None, "journal_mode", "wal", |_| Ok(()))?;
     connection.pragma_update(None, "synchronous", "full")?;
@@ -126,7 +126,8 @@ fn settings(connection: &Connection) -> rusqlite::Result<()> {
     connection.pragma_update(None, "trusted_schema", false)
 }
 
-fn held_key(connection: &Connection) -> Done<Option<FingerprintKey>> {
+/// The key of fingerprints, where the store has one already.
+pub(crate) fn held_key(connection: &Connection) -> Done<Option<FingerprintKey>> {
     let held: Option<String> = connection
         .query_row("SELECT value FROM setting WHERE name = 'fingerprint_key'", [], |row| row.get(0))
         .optional()?;

@@ -6,7 +6,7 @@ use store::{Deleted, Filter, StoreError, VersionPick};
 
 use crate::accept::spec_no;
 use crate::derived::Derived;
-use crate::error::{Done, damaged};
+use crate::error::Done;
 use crate::writer::object_no;
 
 /// A version in the collection.
@@ -88,8 +88,13 @@ pub(crate) fn unindex(sql: &Connection, version: i64) -> Done<()> {
     let packed: Vec<u8> = sql
         .prepare_cached("SELECT derived FROM version WHERE no = ?1")?
         .query_row([version], |row| row.get(0))?;
-    let derived =
-        Derived::unpack(&packed).ok_or_else(|| damaged("a version's index entries are unreadable"))?;
+    let Some(derived) = Derived::unpack(&packed) else {
+        // What is damaged cannot tell where to look: every entry is looked at.
+        for table in ["posting", "address", "edge"] {
+            sql.prepare_cached(&format!("DELETE FROM {table} WHERE version = ?1"))?.execute([version])?;
+        }
+        return unindex_by_version(sql, version);
+    };
     for fingerprint in &derived.fingerprints {
         sql.prepare_cached("DELETE FROM posting WHERE fingerprint = ?1 AND version = ?2")?
             .execute((fingerprint, version))?;
@@ -104,6 +109,10 @@ pub(crate) fn unindex(sql: &Connection, version: i64) -> Done<()> {
         )?
         .execute((source, name, version, target))?;
     }
+    unindex_by_version(sql, version)
+}
+
+fn unindex_by_version(sql: &Connection, version: i64) -> Done<()> {
     for table in ["pattern", "sighting"] {
         sql.prepare_cached(&format!("DELETE FROM {table} WHERE version = ?1"))?.execute([version])?;
     }

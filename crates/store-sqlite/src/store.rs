@@ -261,10 +261,25 @@ impl Upkeep for SqliteStore {
     }
 
     async fn rebuild(&self, repair: bool) -> Answer<Vec<String>> {
-        if repair {
-            return self.writer.write(1, |desk| rebuild::marks(desk.sql(), true)).await;
+        let mut differing = if repair {
+            self.writer.write(1, |desk| rebuild::marks(desk.sql(), true)).await?
+        } else {
+            self.readers.read_apart(|connection| rebuild::marks(connection, false)).await?
+        };
+        let mut after = 0;
+        loop {
+            let step = if repair {
+                self.writer.write(1, move |desk| rebuild::repair(desk, after)).await?
+            } else {
+                self.readers.read(|connection| rebuild::compare(connection, after)).await?
+            };
+            let room = rebuild::TOLD_MAX.saturating_sub(differing.len());
+            differing.extend(step.differing.into_iter().take(room));
+            match step.reached {
+                Some(reached) => after = reached,
+                None => return Ok(differing),
+            }
         }
-        self.readers.read_apart(|connection| rebuild::marks(connection, false)).await
     }
 
     async fn state_hash(&self) -> Answer<[u8; 32]> {

@@ -45,6 +45,8 @@ trait Unit: Send {
     fn weight(&self) -> usize;
     /// Does the work inside the transaction; `false` = roll back.
     fn run(&mut self, desk: &mut Desk<'_>) -> bool;
+    /// Why the work failed, once it did.
+    fn failure(&self) -> Option<&StoreError>;
     /// Answers: with the outcome when `committed` is `Ok`, else with the error of the commit.
     fn finish(&mut self, committed: Result<(), StoreError>);
 }
@@ -70,6 +72,10 @@ impl<T: Send, F: FnOnce(&mut Desk<'_>) -> Done<T> + Send> Unit for Task<T, F> {
         let ok = outcome.is_ok();
         self.outcome = Some(outcome);
         ok
+    }
+
+    fn failure(&self) -> Option<&StoreError> {
+        self.outcome.as_ref()?.as_ref().err()
     }
 
     fn finish(&mut self, committed: Result<(), StoreError>) {
@@ -140,7 +146,10 @@ impl Drop for Writer {
 }
 
 /// A unit of the writer's own.
-struct Own<F>(Option<F>);
+struct Own<F> {
+    deed: Option<F>,
+    failure: Option<StoreError>,
+}
 
 impl<F: FnOnce(&mut Desk<'_>) -> Done<()> + Send> Unit for Own<F> {
     fn weight(&self) -> usize {
@@ -148,11 +157,12 @@ impl<F: FnOnce(&mut Desk<'_>) -> Done<()> + Send> Unit for Own<F> {
     }
 
     fn run(&mut self, desk: &mut Desk<'_>) -> bool {
-        let result = self.0.take().map_or(Ok(()), |deed| deed(desk)).map_err(StoreError::from);
-        if let Err(error) = &result {
-            tracing::warn!(%error, "upkeep failed and will be tried again");
-        }
-        result.is_ok()
+        self.failure = self.deed.take().and_then(|deed| deed(desk).map_err(StoreError::from).err());
+        self.failure.is_none()
+    }
+
+    fn failure(&self) -> Option<&StoreError> {
+        self.failure.as_ref()
     }
 
     fn finish(&mut self, _committed: Result<(), StoreError>) {}
@@ -198,7 +208,7 @@ impl Bench {
         if let Ok(epoch) = number(&self.connection, "accounts_epoch") {
             self.state.note_accounts(epoch);
         }
-        self.state.after_commit(&committed, &self.memory);
+        self.note(&committed, &units);
         for mut unit in units {
             unit.finish(committed.clone());
         }
@@ -209,9 +219,19 @@ impl Bench {
         &mut self,
         deed: impl FnOnce(&mut Desk<'_>) -> Done<()> + Send + 'static,
     ) -> Result<(), StoreError> {
-        let committed = self.commit(&mut [Box::new(Own(Some(deed)))]);
-        self.state.after_commit(&committed, &self.memory);
-        committed
+        let mut units: [Box<dyn Unit>; 1] = [Box::new(Own { deed: Some(deed), failure: None })];
+        let committed = self.commit(&mut units);
+        self.note(&committed, &units);
+        committed.and_then(|()| units[0].failure().map_or(Ok(()), |error| Err(error.clone())))
+    }
+
+    /// Lets readers know how a commit ended; a unit that found no space counts as much as a commit that found none.
+    fn note(&self, committed: &Result<(), StoreError>, units: &[Box<dyn Unit>]) {
+        let full = |error: &&StoreError| matches!(error, StoreError::ReadOnly { .. });
+        match units.iter().find_map(|unit| unit.failure().filter(full)) {
+            Some(error) if committed.is_ok() => self.state.after_commit(&Err(error.clone()), &self.memory),
+            _ => self.state.after_commit(committed, &self.memory),
+        }
     }
 
     fn commit(&mut self, units: &mut [Box<dyn Unit>]) -> Result<(), StoreError> {

@@ -153,6 +153,7 @@ macro_rules! each_case {
         $case!(seeing::the_latest_is_the_viewers_latest);
         $case!(upkeep::figures_count_once);
         $case!(upkeep::a_healthy_store_says_so);
+        $case!(upkeep::what_is_derived_again_is_the_same);
         $case!(upkeep::state_hashes_agree);
         $case!(upkeep::settings_and_jobs_are_kept);
     };

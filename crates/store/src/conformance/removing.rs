@@ -75,7 +75,6 @@ pub async fn nothing_is_found_of_what_is_gone(site: Site) {
         let (sightings, count, _) = store.sightings(&view, &id("indicator", 1)).await.unwrap();
         assert_eq!((sightings, count), (left as u64, 3 * left as i64));
         assert_eq!(store.figures(None).await.unwrap().objects, 2 * left as u64);
-        assert_eq!(store.rebuild(false).await.unwrap(), Vec::<String>::new());
         assert!(store.check(true).await.unwrap().iter().all(|check| check.ok));
     }
 }

@@ -39,8 +39,54 @@ pub async fn a_healthy_store_says_so(site: Site) {
         assert!(checks.len() >= 4);
     }
     assert_eq!(store.read_only(), None);
+}
+
+/// What was derived when objects came is what is derived from their bytes.
+pub async fn what_is_derived_again_is_the_same(site: Site) {
+    let store = site.open();
+    let c = collections(&*store, 2).await;
+    let texts = real_objects();
+    for collection in &c {
+        let entries = texts.iter().map(|text| examined(text)).collect();
+        let batch = crate::Batch { writer: writer(1, *collection), at: START, entries, status: None };
+        store.add(batch).await.unwrap();
+    }
+    let hash = store.state_hash().await.unwrap();
     assert_eq!(store.rebuild(false).await.unwrap(), Vec::<String>::new());
     assert_eq!(store.rebuild(true).await.unwrap(), Vec::<String>::new());
+    assert_eq!(store.state_hash().await.unwrap(), hash);
+    let words =
+        crate::SearchRequest { words: vec!["beacon".into()], limit: 9, ..crate::SearchRequest::default() };
+    assert_eq!(store.search(&viewer(1, &c), &words).await.unwrap().rows.len(), 1);
+    assert_eq!(store.rebuild(false).await.unwrap(), Vec::<String>::new(), "after the text was written");
+}
+
+fn real_objects() -> [String; 4] {
+    let times = r#""created":"2024-01-01T00:00:00.000Z","modified":"2024-01-02T00:00:00.000Z""#;
+    let (indicator, malware) = (id("indicator", 1), id("malware", 2));
+    [
+        format!(
+            r#"{{"type":"indicator","spec_version":"2.1","id":"{indicator}",{times},"name":"Beacon","pattern":"[ipv4-addr:value = '192.0.2.1']","pattern_type":"stix","valid_from":"2024-01-01T00:00:00Z","valid_until":"2034-01-01T00:00:00Z","confidence":70,"created_by_ref":"{}"}}"#,
+            id("identity", 3)
+        ),
+        format!(
+            r#"{{"type":"malware","spec_version":"2.1","id":"{malware}",{times},"name":"M","is_family":false}}"#
+        ),
+        format!(
+            r#"{{"type":"relationship","spec_version":"2.1","id":"{}",{times},"relationship_type":"indicates","source_ref":"{indicator}","target_ref":"{malware}"}}"#,
+            id("relationship", 4)
+        ),
+        format!(
+            r#"{{"type":"sighting","spec_version":"2.1","id":"{}",{times},"sighting_of_ref":"{indicator}","count":3}}"#,
+            id("sighting", 5)
+        ),
+    ]
+}
+
+fn examined(text: &str) -> crate::Entry {
+    let bytes = bytes::Bytes::copy_from_slice(text.as_bytes());
+    let valid = stix::examine(&bytes, stix::Profile::Store).unwrap_or_else(|refused| panic!("{refused:?}"));
+    crate::Entry::from_valid(&valid, bytes.clone())
 }
 
 /// The state hash depends on what is held, not on order, dates or places.

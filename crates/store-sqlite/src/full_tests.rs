@@ -1,0 +1,55 @@
+//! A full disk: nothing is acknowledged, reads go on, and writing goes on by itself when there is space again.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use base::{SeededRng, SystemClock};
+use store::conformance::sample::{Sample, add, batch, collections, viewer};
+use store::{Filter, Objects, PageRequest, StoreError, Upkeep, VersionPick};
+
+use crate::SqliteStore;
+
+/// A store that may grow no further takes nothing in, says why, goes on reading, and recovers.
+#[tokio::test]
+async fn a_full_disk_is_told_and_recovers() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let store = SqliteStore::open(directory.path(), Arc::new(SystemClock::default()), &SeededRng::new(1))
+        .expect("a store");
+    let c = collections(&*store, 1).await;
+    add(&*store, c[0], &[Sample::indicator(1, 0)]).await;
+    let pages: i64 = store
+        .readers
+        .read(|sql| Ok(sql.query_row("PRAGMA page_count", [], |row| row.get(0))?))
+        .await
+        .expect("a count");
+    let limit = async |pages: i64| {
+        let deed = move |desk: &mut crate::writer::Desk<'_>| {
+            desk.sql().query_row(&format!("PRAGMA max_page_count = {pages}"), [], |_| Ok(()))?;
+            Ok(())
+        };
+        store.writer.write(1, deed).await.expect("a limit");
+    };
+    limit(pages + 8).await;
+    let big = "x".repeat(200_000);
+    let refused = store.add(batch(c[0], &[Sample::indicator(2, 0).written(&big)])).await;
+    assert!(matches!(refused, Err(StoreError::ReadOnly { .. })), "{refused:?}");
+    assert!(store.read_only().is_some_and(|reason| reason.contains("full")), "{:?}", store.read_only());
+    let all = Filter { versions: vec![VersionPick::All], ..Filter::default() };
+    let request = PageRequest { limit: 9, filter: all, ..PageRequest::default() };
+    let page = store.page(&viewer(1, &c), c[0], &request).await.expect("reads go on");
+    assert_eq!(page.count, 1, "nothing is there in part");
+    assert!(
+        store.check(false).await.expect("a check").iter().any(|check| check.name == "writing" && !check.ok)
+    );
+    limit(1_000_000).await;
+    for _ in 0..100 {
+        if store.read_only().is_none() {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    assert_eq!(store.read_only(), None);
+    add(&*store, c[0], &[Sample::indicator(2, 0).written(&big)]).await;
+    let page = store.page(&viewer(1, &c), c[0], &request).await.expect("a page");
+    assert_eq!(page.count, 2);
+}
