@@ -6,9 +6,10 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 use flate2::Compression;
 use flate2::write::GzEncoder;
-use http::header::{ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_LENGTH, VARY};
-use http::{HeaderMap, HeaderValue, Response};
+use http::header::{ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, VARY};
+use http::{HeaderMap, HeaderValue, Response, StatusCode};
 use http_body::{Body, Frame, SizeHint};
+use http_body_util::BodyExt;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// An answer as it goes to the connection.
@@ -105,31 +106,52 @@ pub(crate) fn takes_gzip(headers: &HeaderMap) -> bool {
     any.unwrap_or(false)
 }
 
-/// Compresses a body of pieces for a client that takes it, when it is large enough and a place is free; under load it goes
-/// out as it is, which costs less.
+/// Compresses a body for a client that takes it, when it is large enough and a place is free; under load it goes out as it
+/// is, which costs less.
 pub(crate) async fn compress(reply: Reply, places: &Semaphore) -> Reply {
     let (mut head, body) = reply.into_parts();
     let large = body.size().is_some_and(|size| size >= GZIP_BYTES_MIN);
-    if !large || head.headers.contains_key(CONTENT_ENCODING) {
+    if !large || head.headers.contains_key(CONTENT_ENCODING) || !is_text(&head.headers) {
         return Response::from_parts(head, body);
     }
     head.headers.append(VARY, HeaderValue::from_static("accept-encoding"));
-    let ReplyBody::Pieces { pieces, _place } = body else { return Response::from_parts(head, body) };
-    let Ok(turn) = places.try_acquire() else {
-        return Response::from_parts(head, ReplyBody::Pieces { pieces, _place });
+    let Ok(turn) = places.try_acquire() else { return Response::from_parts(head, body) };
+    let (pieces, place) = match body {
+        ReplyBody::Pieces { pieces, _place } => (pieces, _place),
+        ReplyBody::Router(body) => match body.collect().await {
+            Ok(whole) => ([whole.to_bytes(), Bytes::new(), Bytes::new()], None),
+            Err(_) => return broken(),
+        },
     };
     let shared = pieces.clone();
     let done = tokio::task::spawn_blocking(move || gzip(&shared)).await;
     drop(turn);
     let Ok(Ok(compressed)) = done else {
-        return Response::from_parts(head, ReplyBody::Pieces { pieces, _place });
+        return Response::from_parts(head, ReplyBody::Pieces { pieces, _place: place });
     };
     head.headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
     if head.headers.contains_key(CONTENT_LENGTH) {
         head.headers.insert(CONTENT_LENGTH, HeaderValue::from(compressed.len()));
     }
     let pieces = [Bytes::from(compressed), Bytes::new(), Bytes::new()];
-    Response::from_parts(head, ReplyBody::Pieces { pieces, _place })
+    Response::from_parts(head, ReplyBody::Pieces { pieces, _place: place })
+}
+
+/// What is left to say when an answer broke off before its first byte was sent.
+fn broken() -> Reply {
+    let mut reply = Response::new(ReplyBody::empty());
+    *reply.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
+    reply
+}
+
+/// Whether an answer is of a kind that compresses.
+fn is_text(headers: &HeaderMap) -> bool {
+    let kind = headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+    let name = kind.split(';').next().unwrap_or_default().trim();
+    name.starts_with("text/")
+        || name.ends_with("json")
+        || name.ends_with("ndjson")
+        || name.ends_with("javascript")
 }
 
 fn gzip(pieces: &[Bytes]) -> std::io::Result<Vec<u8>> {

@@ -96,6 +96,10 @@ async fn large_answers_are_compressed_for_those_who_take_it() {
     assert_eq!(small.body, plain.body);
     let refused = ann.ask("GET", page).header("Accept-Encoding", "gzip;q=0, identity").send().await;
     assert_eq!(refused.header("content-encoding"), None);
+    let api = house.ask("GET", "/openapi.json").send().await;
+    let zipped = house.ask("GET", "/openapi.json").header("Accept-Encoding", "gzip").send().await;
+    assert_eq!(zipped.header("content-encoding"), Some("gzip"));
+    assert_eq!(zipped.body, api.body);
     let one = format!("{page}{}/", id("indicator", 1));
     let one = ann.ask("GET", &one).header("Accept-Encoding", "gzip").send().await;
     assert_eq!((one.status, one.header("content-encoding")), (200, None));
