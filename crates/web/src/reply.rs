@@ -15,8 +15,10 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 /// An answer as it goes to the connection.
 pub(crate) type Reply = Response<ReplyBody>;
 
-/// Smallest body that is compressed, in bytes: below this the saving is less than a packet or two.
-const GZIP_BYTES_MIN: usize = 8 * 1024;
+/// Smallest body that is compressed, in bytes: below this nothing is saved, for it fits a packet anyway.
+const GZIP_BYTES_MIN: usize = 1_024;
+/// Bodies up to this size are compressed in place; a trip to the blocking pool would cost more.
+const INLINE_BYTES_MAX: usize = 16 * 1024;
 
 /// The body of an answer.
 pub(crate) enum ReplyBody {
@@ -123,10 +125,15 @@ pub(crate) async fn compress(reply: Reply, places: &Semaphore) -> Reply {
             Err(_) => return broken(),
         },
     };
-    let shared = pieces.clone();
-    let done = tokio::task::spawn_blocking(move || gzip(&shared)).await;
+    let size: usize = pieces.iter().map(Bytes::len).sum();
+    let done = if size <= INLINE_BYTES_MAX {
+        gzip(&pieces)
+    } else {
+        let shared = pieces.clone();
+        tokio::task::spawn_blocking(move || gzip(&shared)).await.unwrap_or_else(|error| Err(error.into()))
+    };
     drop(turn);
-    let Ok(Ok(compressed)) = done else {
+    let Ok(compressed) = done else {
         return Response::from_parts(head, ReplyBody::Pieces { pieces, _place: place });
     };
     head.headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
