@@ -85,7 +85,7 @@ pub enum PasswordCost {
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { rate_per_second: 20_000, password_cost: PasswordCost::Standard, session_hours: 12 }
+        Self { rate_per_second: 50_000, password_cost: PasswordCost::Standard, session_hours: 12 }
     }
 }
 

@@ -162,20 +162,55 @@ async fn what_is_not_read_is_refused_by_name_and_leaves_nothing() {
     assert_eq!(bench.node.page(&root, "inbox", &all).await.unwrap().get().count, 0);
 }
 
+/// A file of the real data, unpacked; `None` where it is not here.
+fn real(name: &str) -> Option<Vec<u8>> {
+    let file = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data").join(name);
+    if !file.exists() {
+        eprintln!("SKIPPED: {} is not here", file.display());
+        return None;
+    }
+    Some(std::process::Command::new("gzip").arg("-dc").arg(file).output().unwrap().stdout)
+}
+
 #[tokio::test]
-async fn real_files_are_taken_whole() {
-    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data/stix2-reports");
-    let Ok(files) = std::fs::read_dir(&folder) else {
-        eprintln!("SKIPPED: {} is not here", folder.display());
-        return;
-    };
-    for file in files.flatten() {
+async fn real_reports_are_taken_whole_and_twice_is_known() {
+    for name in
+        ["AstarothMalware", "GandCrab", "IcedID_Malware", "qakbotmalware", "realtek-sdk-cve-2021-35394"]
+    {
+        let Some(bytes) = real(&format!("stix2-reports/{name}.json.gz")) else { return };
         let (bench, _) = Bench::new().await;
-        let unpacked = std::process::Command::new("gzip").arg("-dc").arg(file.path()).output().unwrap();
         let (summary, receipts) =
-            import(&bench, unpacked.stdout, Format::Auto, Options::default()).await.unwrap();
+            import(&bench, bytes.clone(), Format::Auto, Options::default()).await.unwrap();
         let refused: Vec<_> =
             receipts.iter().filter(|receipt| receipt.outcome == Outcome::Refused).take(3).collect();
-        assert!(summary.total > 10 && refused.is_empty(), "{:?}: {summary:?} {refused:#?}", file.path());
+        assert!(summary.total > 10 && refused.is_empty(), "{name}: {summary:?} {refused:#?}");
+        let (again, _) = import(&bench, bytes, Format::Auto, Options::default()).await.unwrap();
+        assert_eq!((again.total, again.known), (summary.total, summary.total), "{name}");
     }
+}
+
+#[tokio::test]
+async fn real_attack_comes_out_as_it_went_in() {
+    let Some(bytes) = real("attack/ics-attack-18.1.json.gz") else { return };
+    let (bench, _) = Bench::new().await;
+    let bytes = Bytes::from(bytes);
+    let (summary, _) = import(&bench, bytes.clone(), Format::Auto, Options::default()).await.unwrap();
+    assert_eq!((summary.total, summary.refused), (summary.accepted, 0));
+    let root = bench.operator().await;
+    let mut sent: Vec<_> = stix::split(&bytes).unwrap().objects;
+    sent.sort_unstable();
+    let mut request = PageRequest { limit: 500, ..Default::default() };
+    let mut pages = Vec::new();
+    loop {
+        let page = bench.node.page(&root, "inbox", &request).await.unwrap().into_inner();
+        pages.push(format!("[{}]", String::from_utf8(page.objects.to_vec()).unwrap()));
+        request.next = page.page.next;
+        if request.next.is_none() {
+            break;
+        }
+    }
+    let mut got: Vec<_> =
+        pages.iter().flat_map(|page| stix::split(page.as_bytes()).unwrap().objects).collect();
+    got.sort_unstable();
+    assert!(got == sent, "{} sent, {} got", sent.len(), got.len());
 }
