@@ -371,6 +371,7 @@ fn insert_version(desk: &Desk<'_>, arrival: &Arrival<'_>, version: i64, derived:
 /// Writes everything a version can be found by.
 fn index_version(desk: &mut Desk<'_>, entry: &Entry, version: i64, derived: &Derived) -> Done<()> {
     let sql = desk.sql();
+    desk.note_fingerprints(&derived.fingerprints, &entry.terms);
     for fingerprint in &derived.fingerprints {
         sql.prepare_cached("INSERT INTO posting (fingerprint, version) VALUES (?1, ?2)")?
             .execute((fingerprint, version))?;

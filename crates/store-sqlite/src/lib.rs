@@ -25,6 +25,7 @@ mod migrate;
 mod open;
 mod page;
 mod point;
+mod present;
 mod readers;
 mod rebuild;
 #[cfg(test)]

@@ -11,6 +11,7 @@ use store::StoreError;
 
 use crate::error::{Done, Fail, damaged};
 use crate::migrate;
+use crate::present::Present;
 use crate::readers::{Readers, keep_plans};
 use crate::writer::{Memory, State, Writer};
 
@@ -29,6 +30,7 @@ pub struct SqliteStore {
     pub(crate) directory: PathBuf,
     pub(crate) key: FingerprintKey,
     pub(crate) state: Arc<State>,
+    pub(crate) present: Arc<Present>,
     pub(crate) readers: Readers,
     // Before the lock: closing waits for the writer, then gives the directory free.
     pub(crate) writer: Writer,
@@ -51,11 +53,14 @@ impl SqliteStore {
             Some(key) => key,
             None => new_key(&connection, rng)?,
         };
-        let memory = Memory::load(&connection, key)?;
+        let present = Arc::new(Present::default());
+        let memory = Memory::load(&connection, key, Arc::clone(&present))?;
         let state = Arc::new(State::load(&connection)?);
         let readers = Readers::open(&database)?;
         let writer = Writer::start(connection, memory, Arc::clone(&state), clock)?;
-        Ok(Arc::new(Self { directory: directory.to_owned(), key, state, readers, writer, lock: Some(lock) }))
+        Present::fill(&present, &database);
+        let directory = directory.to_owned();
+        Ok(Arc::new(Self { directory, key, state, present, readers, writer, lock: Some(lock) }))
     }
 
     /// Opens the store in `directory` for reading only, beside a process that may be writing it.
@@ -76,7 +81,10 @@ impl SqliteStore {
         let state = Arc::new(State::load(&connection)?);
         let readers = Readers::open(&database)?;
         let writer = Writer::none();
-        Ok(Arc::new(Self { directory: directory.to_owned(), key, state, readers, writer, lock: None }))
+        // never filled: another process may be writing, and would not tell
+        let present = Arc::default();
+        let directory = directory.to_owned();
+        Ok(Arc::new(Self { directory, key, state, present, readers, writer, lock: None }))
     }
 
     /// Whether this process holds the directory: then nobody else writes, and what its writer knows is how things stand.

@@ -95,7 +95,8 @@ fn in_one_moment<T>(connection: &Connection, deed: impl FnOnce(&Connection) -> D
     result
 }
 
-fn open(path: &Path) -> Done<Connection> {
+/// A connection that reads.
+pub(crate) fn open(path: &Path) -> Done<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags).map_err(|error| StoreError::CannotOpen {
         path: path.display().to_string(),

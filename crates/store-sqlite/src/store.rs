@@ -5,7 +5,7 @@ use std::path::Path;
 use async_trait::async_trait;
 use base::Micros;
 use handling::{Access, CollectionNo, Grantee, Role, UserNo, Viewer, Writer};
-use index::{Fingerprint, FingerprintKey};
+use index::{Fingerprint, FingerprintKey, PrefixLengths};
 use rusqlite::OptionalExtension;
 use store::{
     Accounts, BackupReport, Batch, Check, CollectionRow, Deleted, Direction, EdgeRow, Figures, Filter, Found,
@@ -193,7 +193,21 @@ impl Objects for SqliteStore {
     }
 
     async fn look_up(&self, viewer: &Viewer, terms: &[Fingerprint]) -> Answer<Vec<Vec<LookupRow>>> {
-        self.readers.read(|connection| look_up::look_up(connection, viewer, terms)).await
+        let Some(places) = self.present.sift(terms) else {
+            return self.readers.read(|connection| look_up::look_up(connection, viewer, terms)).await;
+        };
+        let mut answers = vec![Vec::new(); terms.len()];
+        if places.is_empty() {
+            return Ok(answers);
+        }
+        let asked: Vec<Fingerprint> = places.iter().filter_map(|at| terms.get(*at).copied()).collect();
+        let found = self.readers.read(|connection| look_up::look_up(connection, viewer, &asked)).await?;
+        for (at, rows) in places.into_iter().zip(found) {
+            if let Some(answer) = answers.get_mut(at) {
+                *answer = rows;
+            }
+        }
+        Ok(answers)
     }
 
     async fn in_range(&self, viewer: &Viewer, low: [u8; 16], high: [u8; 16]) -> Answer<Vec<LookupRow>> {
@@ -236,6 +250,10 @@ impl Objects for SqliteStore {
 impl Upkeep for SqliteStore {
     fn fingerprint_key(&self) -> FingerprintKey {
         self.key
+    }
+
+    fn prefix_lengths(&self) -> PrefixLengths {
+        self.present.lengths()
     }
 
     fn last_added(&self) -> Micros {

@@ -2,15 +2,16 @@
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use base::{Clock, Micros};
-use index::FingerprintKey;
+use index::{FingerprintKey, Term};
 use rusqlite::{Connection, OptionalExtension};
 use store::StoreError;
 
 use crate::error::Done;
 use crate::ids::Parts;
+use crate::present::Present;
 use crate::text::{Pending, catch_up};
 
 /// Object numbers remembered between units; then the memory starts anew.
@@ -105,6 +106,7 @@ pub(crate) struct Reach {
 #[derive(Debug)]
 pub(crate) struct Memory {
     key: FingerprintKey,
+    present: Arc<Present>,
     last_added: i64,
     last_object: i64,
     last_version: i64,
@@ -117,12 +119,13 @@ pub(crate) struct Memory {
 
 impl Memory {
     /// Reads where the numbers stand.
-    pub(crate) fn load(connection: &Connection, key: FingerprintKey) -> Done<Self> {
+    pub(crate) fn load(connection: &Connection, key: FingerprintKey, present: Arc<Present>) -> Done<Self> {
         let last_added = number(connection, "last_added")?;
         let last_object = number(connection, "object")?;
         let last_version = number(connection, "version")?;
         Ok(Self {
             key,
+            present,
             last_added,
             last_object,
             last_version,
@@ -199,6 +202,11 @@ impl<'a> Desk<'a> {
     pub(crate) fn next_version(&mut self) -> i64 {
         self.memory.last_version += 1;
         self.memory.last_version
+    }
+
+    /// Takes note of the fingerprints that a version will be found by.
+    pub(crate) fn note_fingerprints(&self, fingerprints: &[[u8; 16]], terms: &[Term]) {
+        self.memory.present.note(fingerprints, terms);
     }
 
     /// Keeps the words of a version until they are written.
