@@ -129,4 +129,20 @@ mod tests {
         assert_eq!((both.listen.as_deref(), both.title.as_deref()), (Some("127.0.0.1:2"), Some("File")));
         assert!(toml::from_str::<Config>("lissten = 'x'").is_err());
     }
+
+    #[test]
+    fn every_key_is_documented_and_every_documented_key_is_one() {
+        let document = include_str!("../../../docs/CONFIGURATION.md");
+        let table = document.split("## Every command").next().unwrap();
+        let rows = table.lines().filter_map(|line| line.strip_prefix("| `"));
+        let documented: Vec<&str> = rows.filter_map(|row| row.split('`').next()).collect();
+        for key in &documented {
+            let value = if *key == "rate_per_second" { "1".to_owned() } else { format!("{key:?}") };
+            assert!(toml::from_str::<Config>(&format!("{key} = {value}")).is_ok(), "{key}");
+        }
+        let unknown = toml::from_str::<Config>("x = 1").unwrap_err().to_string();
+        let known = unknown.split("expected one of").nth(1).unwrap();
+        assert_eq!(known.matches('`').count() / 2, documented.len());
+        assert!(documented.iter().all(|key| known.contains(&format!("`{key}`"))));
+    }
 }

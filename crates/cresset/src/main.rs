@@ -30,6 +30,9 @@ fn main() -> ExitCode {
             return Exit::Unreachable.into();
         }
     };
+    if !matches!(arguments.command, Command::Serve(_)) {
+        log_errors();
+    }
     let mut out = Out::new(arguments.common.style());
     let outcome = runtime.block_on(run(arguments, &mut out));
     let outcome = outcome.and_then(|exit| out.flush().map(|()| exit));
@@ -44,6 +47,17 @@ fn main() -> ExitCode {
             failure.exit.into()
         }
     }
+}
+
+/// What goes wrong inside is told to whoever runs a command on a directory: nobody else keeps a log of it.
+fn log_errors() {
+    let subscriber = tracing_subscriber::fmt()
+        .with_max_level(tracing::Level::ERROR)
+        .with_writer(std::io::stderr)
+        .with_target(false)
+        .without_time();
+    // Only one subscriber can be set, and this is the first.
+    let _ = subscriber.try_init();
 }
 
 async fn run(arguments: Arguments, out: &mut Out) -> Result<Exit, Failure> {

@@ -125,8 +125,7 @@ impl Reach {
         };
         failure.code = problem.code;
         if status == 401 {
-            failure =
-                failure.hint("give a token with --token or CRESSET_TOKEN, or --user with --password-stdin");
+            failure = failure.hint("give a token that is valid there with --token or CRESSET_TOKEN");
         }
         debug_assert_ne!(failure.exit, Exit::Done);
         failure

@@ -152,6 +152,11 @@ async fn make_node(data: &Path) -> Result<(String, (String, String)), Failure> {
     Ok((made.admin.user, secrets))
 }
 
+/// Whether the environment speaks to this program: what it says is not meant for the demonstration.
+fn is_ours(name: &std::ffi::OsStr) -> bool {
+    name.to_str().is_some_and(|name| name.starts_with("CRESSET_"))
+}
+
 /// Starts the node as a process and waits for the line in which it says where it answers.
 fn start(data: &Path, port: u16) -> Result<(Child, Url), Failure> {
     let program = std::env::current_exe().map_err(Failure::unreachable)?;
@@ -159,8 +164,8 @@ fn start(data: &Path, port: u16) -> Result<(Child, Url), Failure> {
         .args(["serve", "--json", "--until-stdin-ends", "--log", "error"])
         .args(["--listen", &format!("127.0.0.1:{port}"), "--data"])
         .arg(data)
-        .env_remove("CRESSET_URL")
-        .env_remove("CRESSET_TOKEN")
+        .env_clear()
+        .envs(std::env::vars_os().filter(|(name, _)| !is_ours(name)))
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()
