@@ -77,13 +77,12 @@ pub(crate) fn subject(cell: &str, sort: Option<Sort>, name: Option<&str>) -> Opt
 }
 
 /// The values in a text, each once, in order of appearance.
-pub(crate) fn in_text(text: &str) -> impl Iterator<Item = Draft> + Send + '_ {
+pub(crate) fn in_text(text: &str) -> impl Iterator<Item = Draft> + Send + 'static {
     let mut seen = HashSet::new();
-    let pieces =
-        text.split_whitespace().map(|piece| piece.trim_matches(['"', '\'', ',', ';', '<', '>', '(', ')']));
-    let pieces = pieces.map(|piece| piece.trim_end_matches(['.', ':', '!', '?']));
-    let found = pieces.filter_map(|piece| subject(piece, None, None));
-    found.filter(move |subject| seen.insert(subject.clone())).map(Draft::about)
+    let found = index::find_values(text).into_iter();
+    let terms = found.map(|found| Term { kind: found.kind, value: found.value });
+    let subjects = terms.filter_map(|term| subject_of(&term, None));
+    subjects.filter(move |subject| seen.insert(subject.clone())).map(Draft::about)
 }
 
 /// What an object about this term is about; `None` for terms that are no observable values.
