@@ -11,6 +11,8 @@ use store::{Batch, Conflict, Entry, Facts, Landed, LandedAs};
 
 use crate::derived::Derived;
 use crate::error::{Done, found};
+use crate::ids::Parts;
+use crate::postings::{Change, Posted};
 use crate::status;
 use crate::writer::{Desk, number};
 
@@ -76,13 +78,21 @@ impl Place {
             Judged::Store(how @ LandedAs::Refused(_)) => return Ok(Landed { how, added: None }),
             Judged::Store(how) => how,
         };
+        let before = if arrival.new { Vec::new() } else { versions_of(desk, arrival.object)? };
         let shared = if arrival.new { None } else { self.same_bytes(desk, &arrival)? };
-        let version = match shared {
-            Some(version) => version,
-            None => store_version(desk, &arrival)?,
+        let (version, derived) = match shared {
+            Some(version) => (version, None),
+            None => store_version(desk, &arrival).map(|(version, derived)| (version, Some(derived)))?,
         };
         let added = desk.next_added();
         self.hold(desk, &arrival, version, added)?;
+        for version in &before {
+            share(desk, *version)?;
+        }
+        if let Some(derived) = derived {
+            let alone = before.is_empty() && entry.only_for.is_none();
+            post(desk, &arrival, (version, &derived), (alone.then_some(self.collection), added));
+        }
         Ok(Landed { how, added: Some(Micros(added)) })
     }
 
@@ -297,6 +307,7 @@ pub(crate) fn write_again(desk: &mut Desk<'_>, entry: &Entry, version: i64) -> D
     desk.sql().prepare_cached("DELETE FROM version WHERE no = ?1")?.execute([version])?;
     insert_version(desk, &arrival, version, &derived)?;
     index_version(desk, entry, version, &derived)?;
+    post(desk, &arrival, (version, &derived), (None, 0));
     if version <= number(desk.sql(), "text_done")? && !entry.text.0.is_empty() {
         desk.sql()
             .prepare_cached("INSERT INTO text (rowid, words) VALUES (?1, ?2)")?
@@ -305,7 +316,51 @@ pub(crate) fn write_again(desk: &mut Desk<'_>, entry: &Entry, version: i64) -> D
     Ok(())
 }
 
-fn store_version(desk: &mut Desk<'_>, arrival: &Arrival<'_>) -> Done<i64> {
+/// The first two versions held of an object, wherever they are.
+fn versions_of(desk: &Desk<'_>, object: i64) -> Done<Vec<i64>> {
+    let mut select = desk.sql().prepare_cached("SELECT version FROM holding WHERE object = ?1 LIMIT 2")?;
+    Ok(select.query_map([object], |row| row.get(0))?.collect::<rusqlite::Result<_>>()?)
+}
+
+/// Has look-ups ask the database about a version from now on.
+fn share(desk: &mut Desk<'_>, version: i64) -> Done<()> {
+    let packed: Vec<u8> = desk
+        .sql()
+        .prepare_cached("SELECT derived FROM version WHERE no = ?1")?
+        .query_row([version], |row| row.get(0))?;
+    if let Some(derived) = Derived::unpack(&packed) {
+        desk.post(Change::Shared { version, fingerprints: derived.asked() });
+    }
+    Ok(())
+}
+
+/// Posts a version for look-ups; `only_in` is the collection that alone decides who may see it.
+fn post(
+    desk: &mut Desk<'_>,
+    arrival: &Arrival<'_>,
+    (version, derived): (i64, &Derived),
+    (only_in, added): (Option<i64>, i64),
+) {
+    if derived.fingerprints.is_empty() {
+        return;
+    }
+    let facts = &arrival.entry.facts;
+    let parts = Parts::of(facts.id.as_str());
+    desk.post(Change::Held(Box::new(Posted {
+        version,
+        fingerprints: derived.asked(),
+        only_in,
+        kind: parts.kind.to_owned(),
+        uuid: parts.uuid,
+        revoked: facts.revoked,
+        expires: facts.expires.map(|at| at.0),
+        confidence: facts.confidence,
+        added,
+        lengths: derived.lengths(),
+    })));
+}
+
+fn store_version(desk: &mut Desk<'_>, arrival: &Arrival<'_>) -> Done<(i64, Derived)> {
     let version = desk.next_version();
     let derived = derive(desk, arrival)?;
     insert_version(desk, arrival, version, &derived)?;
@@ -314,7 +369,7 @@ fn store_version(desk: &mut Desk<'_>, arrival: &Arrival<'_>) -> Done<i64> {
         .execute((version, &arrival.entry.bytes[..]))?;
     index_version(desk, arrival.entry, version, &derived)?;
     desk.keep_text(version, &arrival.entry.text.0);
-    Ok(version)
+    Ok((version, derived))
 }
 
 fn derive(desk: &mut Desk<'_>, arrival: &Arrival<'_>) -> Done<Derived> {
@@ -371,7 +426,6 @@ fn insert_version(desk: &Desk<'_>, arrival: &Arrival<'_>, version: i64, derived:
 /// Writes everything a version can be found by.
 fn index_version(desk: &mut Desk<'_>, entry: &Entry, version: i64, derived: &Derived) -> Done<()> {
     let sql = desk.sql();
-    desk.note_fingerprints(&derived.fingerprints, &entry.terms);
     for fingerprint in &derived.fingerprints {
         sql.prepare_cached("INSERT INTO posting (fingerprint, version) VALUES (?1, ?2)")?
             .execute((fingerprint, version))?;

@@ -21,11 +21,13 @@ mod full_tests;
 mod health;
 mod ids;
 mod look_up;
+#[cfg(test)]
+mod look_up_tests;
 mod migrate;
 mod open;
 mod page;
 mod point;
-mod present;
+mod postings;
 mod readers;
 mod rebuild;
 #[cfg(test)]

@@ -6,11 +6,12 @@
 use base::{Micros, limit};
 use handling::Viewer;
 use index::Fingerprint;
-use rusqlite::{Connection, Row, ToSql};
+use rusqlite::{Connection, OptionalExtension, Row, ToSql};
 use store::{LookupRow, PatternRow};
 
 use crate::error::Done;
 use crate::ids;
+use crate::postings::Draft;
 use crate::sight::Sight;
 use crate::writer::object_no;
 
@@ -38,33 +39,50 @@ pub(crate) fn row(row: &Row<'_>) -> Done<LookupRow> {
     })
 }
 
-/// For each fingerprint in order, the matches the viewer may see, newest first.
+/// For each fingerprint in order, the matches the viewer may see, newest first. `drafts` is what the postings in memory
+/// know of the answers.
 pub(crate) fn look_up(
     connection: &Connection,
     viewer: &Viewer,
     terms: &[Fingerprint],
+    drafts: Vec<Draft>,
 ) -> Done<Vec<Vec<LookupRow>>> {
     let Some(sight) = Sight::of(connection, viewer)? else {
         return Ok(vec![Vec::new(); terms.len()]);
     };
-    let mut select = connection.prepare_cached(&format!(
-        "SELECT {} FROM posting q JOIN version v ON v.no = q.version WHERE q.fingerprint = ?2 AND {} \
-         ORDER BY q.version DESC LIMIT ?3",
-        row_columns(&sight),
-        sight.latest("v")
-    ))?;
+    let mut label = connection.prepare_cached("SELECT label FROM version WHERE no = ?1")?;
     let mut answers = Vec::with_capacity(terms.len());
-    for term in terms {
-        let own: [&dyn ToSql; 2] = [&term.to_bytes(), &(limit::LOOKUP_MATCHES_MAX as i64)];
-        sight.bind(&mut select, &own)?;
-        let mut found = Vec::new();
-        let mut rows = select.raw_query();
-        while let Some(next) = rows.next()? {
-            found.push(row(next)?);
+    for (term, draft) in terms.iter().zip(drafts) {
+        let Draft::Rows(rows) = draft else {
+            answers.push(ask(connection, &sight, *term)?);
+            continue;
+        };
+        let mut found = Vec::with_capacity(rows.len());
+        for (version, row) in rows {
+            let held = label.query_row([version], |row| row.get(0)).optional()?;
+            // A version that has gone in between is not there.
+            found.extend(held.map(|label| LookupRow { label, ..row }));
         }
         answers.push(found);
     }
     Ok(answers)
+}
+
+fn ask(connection: &Connection, sight: &Sight, term: Fingerprint) -> Done<Vec<LookupRow>> {
+    let mut select = connection.prepare_cached(&format!(
+        "SELECT {} FROM posting q CROSS JOIN version v ON v.no = q.version WHERE q.fingerprint = ?2 AND {} \
+         ORDER BY q.version DESC LIMIT ?3",
+        row_columns(sight),
+        sight.latest("v")
+    ))?;
+    let own: [&dyn ToSql; 2] = [&term.to_bytes(), &(limit::LOOKUP_MATCHES_MAX as i64)];
+    sight.bind(&mut select, &own)?;
+    let mut found = Vec::new();
+    let mut rows = select.raw_query();
+    while let Some(next) = rows.next()? {
+        found.push(row(next)?);
+    }
+    Ok(found)
 }
 
 /// Addresses and ranges that lie wholly between two addresses, in the order of addresses.

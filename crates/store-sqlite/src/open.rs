@@ -11,7 +11,7 @@ use store::StoreError;
 
 use crate::error::{Done, Fail, damaged};
 use crate::migrate;
-use crate::present::Present;
+use crate::postings::Postings;
 use crate::readers::{Readers, keep_plans};
 use crate::writer::{Memory, State, Writer};
 
@@ -30,8 +30,8 @@ pub struct SqliteStore {
     pub(crate) directory: PathBuf,
     pub(crate) key: FingerprintKey,
     pub(crate) state: Arc<State>,
-    pub(crate) present: Arc<Present>,
     pub(crate) readers: Readers,
+    pub(crate) postings: Arc<Postings>,
     // Before the lock: closing waits for the writer, then gives the directory free.
     pub(crate) writer: Writer,
     lock: Option<File>,
@@ -53,14 +53,21 @@ impl SqliteStore {
             Some(key) => key,
             None => new_key(&connection, rng)?,
         };
-        let present = Arc::new(Present::default());
-        let memory = Memory::load(&connection, key, Arc::clone(&present))?;
+        let memory = Memory::load(&connection, key)?;
         let state = Arc::new(State::load(&connection)?);
         let readers = Readers::open(&database)?;
-        let writer = Writer::start(connection, memory, Arc::clone(&state), clock)?;
-        Present::fill(&present, &database);
-        let directory = directory.to_owned();
-        Ok(Arc::new(Self { directory, key, state, present, readers, writer, lock: Some(lock) }))
+        let postings = Postings::loading();
+        let writer = Writer::start(connection, memory, (Arc::clone(&state), Arc::clone(&postings)), clock)?;
+        postings.load_from(&database);
+        Ok(Arc::new(Self {
+            directory: directory.to_owned(),
+            key,
+            state,
+            readers,
+            postings,
+            writer,
+            lock: Some(lock),
+        }))
     }
 
     /// Opens the store in `directory` for reading only, beside a process that may be writing it.
@@ -80,16 +87,27 @@ impl SqliteStore {
         let key = held_key(&connection)?.ok_or_else(|| damaged("the key of fingerprints is missing"))?;
         let state = Arc::new(State::load(&connection)?);
         let readers = Readers::open(&database)?;
-        let writer = Writer::none();
-        // never filled: another process may be writing, and would not tell
-        let present = Arc::default();
-        let directory = directory.to_owned();
-        Ok(Arc::new(Self { directory, key, state, present, readers, writer, lock: None }))
+        let (writer, postings) = (Writer::none(), Postings::off());
+        Ok(Arc::new(Self {
+            directory: directory.to_owned(),
+            key,
+            state,
+            readers,
+            postings,
+            writer,
+            lock: None,
+        }))
     }
 
     /// Whether this process holds the directory: then nobody else writes, and what its writer knows is how things stand.
     pub(crate) const fn is_alone(&self) -> bool {
         self.lock.is_some()
+    }
+}
+
+impl Drop for SqliteStore {
+    fn drop(&mut self) {
+        self.postings.close();
     }
 }
 

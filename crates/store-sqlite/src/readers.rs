@@ -95,7 +95,7 @@ fn in_one_moment<T>(connection: &Connection, deed: impl FnOnce(&Connection) -> D
     result
 }
 
-/// A connection that reads.
+/// A connection for reading.
 pub(crate) fn open(path: &Path) -> Done<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags).map_err(|error| StoreError::CannotOpen {

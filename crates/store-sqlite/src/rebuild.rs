@@ -59,7 +59,7 @@ pub(crate) fn repair(desk: &mut Desk<'_>, after: i64) -> Done<Step> {
         let bytes: Vec<u8> =
             desk.sql().query_row("SELECT bytes FROM body WHERE version = ?1", [no], |row| row.get(0))?;
         let entry = entry(bytes)?;
-        unindex(desk.sql(), *no)?;
+        unindex(desk, *no)?;
         accept::write_again(desk, &entry, *no)?;
     }
     Ok(step)

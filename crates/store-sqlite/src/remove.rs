@@ -7,7 +7,8 @@ use store::{Deleted, Filter, StoreError, VersionPick};
 use crate::accept::spec_no;
 use crate::derived::Derived;
 use crate::error::Done;
-use crate::writer::object_no;
+use crate::postings::Change;
+use crate::writer::{Desk, object_no};
 
 /// A version in the collection.
 struct Held {
@@ -18,8 +19,9 @@ struct Held {
 }
 
 /// Removes an object, or the versions that `filter` picks, as far as the writer may know of them.
-pub(crate) fn delete(sql: &Connection, writer: &Writer, id: &str, filter: &Filter) -> Done<Deleted> {
+pub(crate) fn delete(desk: &mut Desk<'_>, writer: &Writer, id: &str, filter: &Filter) -> Done<Deleted> {
     let none = || StoreError::NotFound { what: "object" };
+    let sql = desk.sql();
     let collection = writer.collection().0;
     let object = object_no(sql, id)?.ok_or_else(none)?;
     let held = held(sql, object, collection, writer.user().0)?;
@@ -33,7 +35,7 @@ pub(crate) fn delete(sql: &Connection, writer: &Writer, id: &str, filter: &Filte
         return Err(none().into());
     }
     for version in &picked {
-        take_out(sql, collection, version.added, version.version)?;
+        take_out(desk, collection, version.added, version.version)?;
     }
     mark_ends(sql, object, collection)?;
     Ok(Deleted { versions: picked.len() as u64 })
@@ -66,7 +68,8 @@ fn picks(filter: &Filter, held: &Held, (first, last): (bool, bool)) -> bool {
 }
 
 /// Removes one holding, and its version when nothing else holds it.
-pub(crate) fn take_out(sql: &Connection, collection: i64, added: i64, version: i64) -> Done<()> {
+fn take_out(desk: &mut Desk<'_>, collection: i64, added: i64, version: i64) -> Done<()> {
+    let sql = desk.sql();
     let object: i64 = sql
         .prepare_cached("DELETE FROM holding WHERE collection = ?1 AND added = ?2 RETURNING object")?
         .query_row((collection, added), |row| row.get(0))?;
@@ -76,7 +79,7 @@ pub(crate) fn take_out(sql: &Connection, collection: i64, added: i64, version: i
         .query_row((object, version), |row| row.get(0))
         .optional()?;
     if elsewhere.is_none() {
-        unindex(sql, version)?;
+        unindex(desk, version)?;
         sql.prepare_cached("DELETE FROM body WHERE version = ?1")?.execute([version])?;
         sql.prepare_cached("DELETE FROM version WHERE no = ?1")?.execute([version])?;
     }
@@ -84,7 +87,8 @@ pub(crate) fn take_out(sql: &Connection, collection: i64, added: i64, version: i
 }
 
 /// Takes away everything that a version can be found by.
-pub(crate) fn unindex(sql: &Connection, version: i64) -> Done<()> {
+pub(crate) fn unindex(desk: &mut Desk<'_>, version: i64) -> Done<()> {
+    let sql = desk.sql();
     let packed: Vec<u8> = sql
         .prepare_cached("SELECT derived FROM version WHERE no = ?1")?
         .query_row([version], |row| row.get(0))?;
@@ -95,6 +99,7 @@ pub(crate) fn unindex(sql: &Connection, version: i64) -> Done<()> {
         }
         return unindex_by_version(sql, version);
     };
+    desk.post(Change::Gone { version, fingerprints: derived.asked() });
     for fingerprint in &derived.fingerprints {
         sql.prepare_cached("DELETE FROM posting WHERE fingerprint = ?1 AND version = ?2")?
             .execute((fingerprint, version))?;
@@ -144,7 +149,8 @@ pub(crate) fn mark_ends(sql: &Connection, object: i64, collection: i64) -> Done<
 }
 
 /// Removes a collection with everything that stands only in it.
-pub(crate) fn remove_collection(sql: &Connection, collection: i64) -> Done<()> {
+pub(crate) fn remove_collection(desk: &mut Desk<'_>, collection: i64) -> Done<()> {
+    let sql = desk.sql();
     let mut select =
         sql.prepare("SELECT added, version FROM holding WHERE collection = ?1 ORDER BY added LIMIT 10000")?;
     loop {
@@ -155,7 +161,7 @@ pub(crate) fn remove_collection(sql: &Connection, collection: i64) -> Done<()> {
             break;
         }
         for (added, version) in some {
-            take_out(sql, collection, added, version)?;
+            take_out(desk, collection, added, version)?;
         }
     }
     sql.execute("DELETE FROM access WHERE collection = ?1", [collection])?;

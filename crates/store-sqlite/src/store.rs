@@ -16,6 +16,7 @@ use store::{
 
 use crate::accounts::{self, Change};
 use crate::open::{DATABASE, SqliteStore};
+use crate::postings::Draft;
 use crate::readers::apart;
 use crate::{accept, backup, edges, figures, health, look_up, page, point, rebuild, remove, search, status};
 
@@ -116,7 +117,7 @@ impl Accounts for SqliteStore {
 
     async fn remove_collection(&self, no: CollectionNo) -> Answer<()> {
         let deed = move |desk: &mut crate::writer::Desk<'_>| {
-            remove::remove_collection(desk.sql(), no.0)?;
+            remove::remove_collection(desk, no.0)?;
             accounts::touch(desk)
         };
         self.writer.write(1, deed).await
@@ -146,7 +147,7 @@ impl Objects for SqliteStore {
 
     async fn delete(&self, writer: &Writer, id: &str, filter: &Filter) -> Answer<Deleted> {
         let (writer, id, filter) = (writer.clone(), id.to_owned(), filter.clone());
-        self.writer.write(1, move |desk| remove::delete(desk.sql(), &writer, &id, &filter)).await
+        self.writer.write(1, move |desk| remove::delete(desk, &writer, &id, &filter)).await
     }
 
     async fn page(
@@ -193,21 +194,11 @@ impl Objects for SqliteStore {
     }
 
     async fn look_up(&self, viewer: &Viewer, terms: &[Fingerprint]) -> Answer<Vec<Vec<LookupRow>>> {
-        let Some(places) = self.present.sift(terms) else {
-            return self.readers.read(|connection| look_up::look_up(connection, viewer, terms)).await;
-        };
-        let mut answers = vec![Vec::new(); terms.len()];
-        if places.is_empty() {
-            return Ok(answers);
+        let drafts = self.postings.drafts(viewer, terms).unwrap_or_else(|| vec![Draft::Ask; terms.len()]);
+        if drafts.iter().all(|draft| matches!(draft, Draft::Rows(rows) if rows.is_empty())) {
+            return Ok(vec![Vec::new(); terms.len()]);
         }
-        let asked: Vec<Fingerprint> = places.iter().filter_map(|at| terms.get(*at).copied()).collect();
-        let found = self.readers.read(|connection| look_up::look_up(connection, viewer, &asked)).await?;
-        for (at, rows) in places.into_iter().zip(found) {
-            if let Some(answer) = answers.get_mut(at) {
-                *answer = rows;
-            }
-        }
-        Ok(answers)
+        self.readers.read(|connection| look_up::look_up(connection, viewer, terms, drafts)).await
     }
 
     async fn in_range(&self, viewer: &Viewer, low: [u8; 16], high: [u8; 16]) -> Answer<Vec<LookupRow>> {
@@ -253,7 +244,7 @@ impl Upkeep for SqliteStore {
     }
 
     fn prefix_lengths(&self) -> PrefixLengths {
-        self.present.lengths()
+        self.postings.lengths()
     }
 
     fn last_added(&self) -> Micros {

@@ -23,6 +23,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 pub(crate) use desk::{Desk, Memory, State, name_no, number, object_no, set_number};
 
 use crate::error::{Done, Fail};
+use crate::postings::Postings;
 
 /// Units that may wait before those who ask wait with them.
 const QUEUE_MAX: usize = 64;
@@ -96,12 +97,12 @@ impl Writer {
     pub(crate) fn start(
         connection: Connection,
         memory: Memory,
-        state: Arc<State>,
+        (state, postings): (Arc<State>, Arc<Postings>),
         clock: Arc<dyn Clock>,
     ) -> Result<Self, StoreError> {
         let (to, from) = channel();
         let thread = std::thread::Builder::new().name("store-writer".into()).spawn(move || {
-            Bench { connection, memory, state, clock }.work(&from);
+            Bench { connection, memory, state, postings, clock }.work(&from);
         });
         let thread =
             thread.map_err(|error| StoreError::Backend(format!("cannot start the writer: {error}")))?;
@@ -173,6 +174,7 @@ struct Bench {
     connection: Connection,
     memory: Memory,
     state: Arc<State>,
+    postings: Arc<Postings>,
     clock: Arc<dyn Clock>,
 }
 
@@ -243,6 +245,10 @@ impl Bench {
             }
             self.memory.forget();
             self.memory.reload(&self.connection);
+            self.memory.drop_changes(0);
+        }
+        if self.memory.changes() > 0 {
+            self.postings.change(self.memory.take_changes());
         }
         result
     }
@@ -252,6 +258,7 @@ impl Bench {
         connection.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
         for unit in units {
             connection.prepare_cached("SAVEPOINT unit")?.execute([])?;
+            let changes = self.memory.changes();
             let mut desk = Desk::new(connection, &mut self.memory, &*self.clock);
             if !unit.run(&mut desk) {
                 if connection.is_autocommit() {
@@ -263,6 +270,7 @@ impl Bench {
                 connection.prepare_cached("ROLLBACK TO unit")?.execute([])?;
                 self.memory.forget();
                 self.memory.reload(connection);
+                self.memory.drop_changes(changes);
             }
             connection.prepare_cached("RELEASE unit")?.execute([])?;
         }

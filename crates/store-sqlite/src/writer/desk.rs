@@ -2,16 +2,16 @@
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 
 use base::{Clock, Micros};
-use index::{FingerprintKey, Term};
+use index::FingerprintKey;
 use rusqlite::{Connection, OptionalExtension};
 use store::StoreError;
 
 use crate::error::Done;
 use crate::ids::Parts;
-use crate::present::Present;
+use crate::postings::Change;
 use crate::text::{Pending, catch_up};
 
 /// Object numbers remembered between units; then the memory starts anew.
@@ -106,32 +106,32 @@ pub(crate) struct Reach {
 #[derive(Debug)]
 pub(crate) struct Memory {
     key: FingerprintKey,
-    present: Arc<Present>,
     last_added: i64,
     last_object: i64,
     last_version: i64,
     saved: (i64, i64, i64),
     text_done: i64,
     pending_text: Pending,
+    changes: Vec<Change>,
     names: HashMap<String, i64>,
     objects: HashMap<(i64, Vec<u8>), i64>,
 }
 
 impl Memory {
     /// Reads where the numbers stand.
-    pub(crate) fn load(connection: &Connection, key: FingerprintKey, present: Arc<Present>) -> Done<Self> {
+    pub(crate) fn load(connection: &Connection, key: FingerprintKey) -> Done<Self> {
         let last_added = number(connection, "last_added")?;
         let last_object = number(connection, "object")?;
         let last_version = number(connection, "version")?;
         Ok(Self {
             key,
-            present,
             last_added,
             last_object,
             last_version,
             saved: (last_added, last_object, last_version),
             text_done: number(connection, "text_done")?,
             pending_text: Pending::default(),
+            changes: Vec::new(),
             names: HashMap::new(),
             objects: HashMap::new(),
         })
@@ -147,6 +147,21 @@ impl Memory {
         self.names.clear();
         self.objects.clear();
         self.saved = (-1, -1, -1);
+    }
+
+    /// How many changes of postings there are.
+    pub(super) fn changes(&self) -> usize {
+        self.changes.len()
+    }
+
+    /// Drops changes of postings that were rolled back.
+    pub(super) fn drop_changes(&mut self, from: usize) {
+        self.changes.truncate(from);
+    }
+
+    /// Hands out the changes of postings of a commit.
+    pub(super) fn take_changes(&mut self) -> std::vec::Drain<'_, Change> {
+        self.changes.drain(..)
     }
 
     /// Reads again how far the text reaches, after a transaction was rolled back.
@@ -204,9 +219,9 @@ impl<'a> Desk<'a> {
         self.memory.last_version
     }
 
-    /// Takes note of the fingerprints that a version will be found by.
-    pub(crate) fn note_fingerprints(&self, fingerprints: &[[u8; 16]], terms: &[Term]) {
-        self.memory.present.note(fingerprints, terms);
+    /// Has the postings in memory changed with the commit.
+    pub(crate) fn post(&mut self, change: Change) {
+        self.memory.changes.push(change);
     }
 
     /// Keeps the words of a version until they are written.
