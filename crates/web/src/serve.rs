@@ -33,6 +33,8 @@ const HANDSHAKE_MAX: Duration = Duration::from_secs(10);
 const WRITE_STALL_MAX: Duration = Duration::from_secs(60);
 /// Largest head of a request and read buffer, in bytes.
 const BUFFER_BYTES_MAX: usize = 256 * 1024;
+/// Open files kept free for the store and the rest of the process.
+const FILES_KEPT: usize = 160;
 /// Pause after an accept that failed for want of something (file descriptors), so that the loop does not spin.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
@@ -93,7 +95,9 @@ impl Server {
     pub async fn run(self, shutdown: impl Future<Output = ()>) {
         let drain_timeout = self.frame.app().options().drain_timeout;
         let graceful = GracefulShutdown::new();
-        let places = Arc::new(Semaphore::new(self.frame.app().options().connections_max));
+        let wanted = self.frame.app().options().connections_max;
+        let limits = std::fs::read_to_string("/proc/self/limits").unwrap_or_default();
+        let places = Arc::new(Semaphore::new(connections_possible(wanted, &limits)));
         let mut shutdown = std::pin::pin!(shutdown);
         loop {
             let accepted = tokio::select! {
@@ -137,6 +141,19 @@ pub async fn serve(
 ) -> Result<(), ServeError> {
     Server::bind(address, node, options).await?.run(shutdown).await;
     Ok(())
+}
+
+/// As many connections as wanted, or as the operating system's limit on open files leaves room for, so that a flood of
+/// connections never takes the store its files.
+fn connections_possible(wanted: usize, limits: &str) -> usize {
+    let line = limits.lines().find_map(|line| line.strip_prefix("Max open files"));
+    let files =
+        line.and_then(|rest| rest.split_whitespace().next()).and_then(|soft| soft.parse::<usize>().ok());
+    let room = files.map_or(wanted, |files| files.saturating_sub(FILES_KEPT).max(1));
+    if room < wanted {
+        tracing::warn!(wanted, room, "fewer connections than configured: the limit on open files is low");
+    }
+    wanted.min(room).min(Semaphore::MAX_PERMITS)
 }
 
 async fn accept(
@@ -258,5 +275,23 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Patient<S> {
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         let poll = Pin::new(&mut self.stream).poll_shutdown(context);
         self.bounded(context, poll)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn connections_leave_files_for_the_store() {
+        let limits = |soft: &str| {
+            format!("Limit  Soft  Hard  Units\nMax open files            {soft}  524288  files\n")
+        };
+        assert_eq!(connections_possible(1_024, &limits("1024")), 864);
+        assert_eq!(connections_possible(1_024, &limits("65536")), 1_024);
+        assert_eq!(connections_possible(1_024, &limits("unlimited")), 1_024);
+        assert_eq!(connections_possible(1_024, &limits("100")), 1);
+        assert_eq!(connections_possible(1_024, ""), 1_024);
+        assert_eq!(connections_possible(usize::MAX, ""), Semaphore::MAX_PERMITS);
     }
 }
