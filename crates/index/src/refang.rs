@@ -161,13 +161,23 @@ fn with_scheme(text: &str) -> String {
     };
     let end = text.bytes().take(SCHEME_CHARS_MAX).position(|byte| byte == b':').unwrap_or(0);
     let (name, rest) = text.split_at_checked(end).unwrap_or(("", text));
-    let fixed = match name.to_ascii_lowercase().as_bytes() {
-        [b'h', a, b, b'p'] if is_masked(*a, *b) => written(rest, "http"),
-        [b'h', a, b, b'p', b's'] if is_masked(*a, *b) => written(rest, "https"),
-        b"fxp" | b"ftp" => written(rest, "ftp"),
-        _ => None,
-    };
+    let fixed = meant_scheme(name).and_then(|scheme| written(rest, scheme));
     fixed.unwrap_or_else(|| text.to_owned())
+}
+
+/// The scheme that a name stands for, masked or not.
+fn meant_scheme(name: &str) -> Option<&'static str> {
+    match name.to_ascii_lowercase().as_bytes() {
+        [b'h', a, b, b'p'] if is_masked(*a, *b) => Some("http"),
+        [b'h', a, b, b'p', b's'] if is_masked(*a, *b) => Some("https"),
+        b"fxp" | b"ftp" => Some("ftp"),
+        _ => None,
+    }
+}
+
+/// Whether a name stands for another scheme than it says.
+pub(crate) fn is_masked_scheme(name: &str) -> bool {
+    name.len() < SCHEME_CHARS_MAX && meant_scheme(name).is_some_and(|meant| !meant.eq_ignore_ascii_case(name))
 }
 
 const fn is_masked(a: u8, b: u8) -> bool {

@@ -14,6 +14,7 @@ use std::ops::Range;
 
 use crate::address::{read_address, write_address};
 use crate::domain::write_domain;
+use crate::refang::is_masked_scheme;
 
 /// What a URL's host is, with its place in the normal form.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,14 +45,16 @@ struct Parts<'a> {
     query: Option<&'a str>,
 }
 
-/// Splits off a scheme: letters, digits, `+`, `-`, `.` before `://`.
+/// Splits off a scheme: letters, digits, `+`, `-`, `.` before `://`. `hxxp` and the like are no schemes, so that such a text is
+/// refanged.
 pub(crate) fn scheme_of(text: &str) -> Option<(&str, &str)> {
     let end = text.bytes().take(SCHEME_CHARS_MAX).position(|byte| byte == b':')?;
     let (scheme, rest) = text.split_at_checked(end)?;
     let rest = rest.strip_prefix("://")?;
     let first = scheme.bytes().next()?;
     let fits = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'-' | b'.');
-    (first.is_ascii_alphabetic() && scheme.bytes().all(fits)).then_some((scheme, rest))
+    let is_scheme = first.is_ascii_alphabetic() && scheme.bytes().all(fits) && !is_masked_scheme(scheme);
+    is_scheme.then_some((scheme, rest))
 }
 
 /// Appends the normal form of `rest`, which begins at the authority; on `None` nothing was appended.

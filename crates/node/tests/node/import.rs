@@ -77,6 +77,20 @@ async fn a_changed_line_is_a_newer_version_with_the_same_created() {
 }
 
 #[tokio::test]
+async fn a_long_list_is_committed_in_parts_and_known_afterwards() {
+    let (bench, _) = Bench::new().await;
+    let mut list = String::from("domain\n");
+    for at in 0..2_345 {
+        list.push_str(&format!("host{at}.example\n"));
+    }
+    let (first, _) = auto(&bench, &list).await;
+    assert_eq!((first.total, first.accepted), (2_345, 2_345));
+    bench.clock.advance(Micros::SECOND);
+    let (again, _) = auto(&bench, &list).await;
+    assert_eq!((again.total, again.known), (2_345, 2_345));
+}
+
+#[tokio::test]
 async fn columns_that_say_nothing_of_values_are_refused() {
     let (bench, _) = Bench::new().await;
     let (summary, receipts) =

@@ -48,6 +48,24 @@ async fn values_are_answered_with_what_is_known_and_how() {
 }
 
 #[tokio::test]
+async fn spellings_of_a_value_find_the_same() {
+    let (bench, root) = filled().await;
+    for spelling in [
+        "http://evil.example/a",
+        "hxxp://evil.example/a",
+        "hXXp://evil[.]example/a",
+        "HTTP://EVIL.example:80/a",
+        " http://evil(dot)example/a ",
+        "evil.example/a",
+    ] {
+        let answers = bench.node.look_up(&root, &[spelling], Detail::Brief).await.unwrap();
+        let matches = &answers.get()[0].matches;
+        let hows: Vec<_> = matches.iter().map(|found| found.how).collect();
+        assert_eq!(hows, [How::Exact, How::Host], "{spelling}");
+    }
+}
+
+#[tokio::test]
 async fn what_is_withheld_is_unknown() {
     let (bench, root) = filled().await;
     let ann = bench.user("ann", Role::Analyst).await;
