@@ -27,7 +27,7 @@ fn sorts(path: &str) -> Option<BTreeMap<&'static str, usize>> {
     let json = Json::parse(&text).expect("a JSON document");
     let mut counts = BTreeMap::new();
     for value in json.get("list").and_then(Json::as_list).expect("a list").iter().filter_map(Json::as_str) {
-        let term = value_term(value).unwrap_or_else(|| panic!("{value} has a term"));
+        let term = value_term(value).expect(value);
         let found = probes(value).iter().any(|probe| probe.term == term && probe.how == How::Exact);
         assert!(found, "{value} is found");
         let again = value_term(&term.value).expect("a term");
