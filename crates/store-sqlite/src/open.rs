@@ -10,6 +10,7 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension};
 use store::StoreError;
 
 use crate::error::{Done, Fail, damaged};
+use crate::figures::Counted;
 use crate::migrate;
 use crate::postings::Postings;
 use crate::readers::{Readers, keep_plans};
@@ -32,6 +33,7 @@ pub struct SqliteStore {
     pub(crate) state: Arc<State>,
     pub(crate) readers: Readers,
     pub(crate) postings: Arc<Postings>,
+    pub(crate) counted: Counted,
     // Before the lock: closing waits for the writer, then gives the directory free.
     pub(crate) writer: Writer,
     lock: Option<File>,
@@ -65,6 +67,7 @@ impl SqliteStore {
             state,
             readers,
             postings,
+            counted: Counted::default(),
             writer,
             lock: Some(lock),
         }))
@@ -94,6 +97,7 @@ impl SqliteStore {
             state,
             readers,
             postings,
+            counted: Counted::default(),
             writer,
             lock: None,
         }))

@@ -1,6 +1,7 @@
 //! The port's three traits, each deed handed to the module that does it.
 
 use std::path::Path;
+use std::time::Instant;
 
 use async_trait::async_trait;
 use base::Micros;
@@ -256,7 +257,29 @@ impl Upkeep for SqliteStore {
     }
 
     async fn figures(&self, viewer: Option<&Viewer>) -> Answer<Figures> {
-        self.readers.read(|connection| figures::figures(connection, viewer, &self.directory)).await
+        let commits = self.state.commits();
+        let (kept, long) = self.counted.again(viewer, commits);
+        let mut figures = match kept {
+            Some(figures) => figures,
+            None => {
+                let start = Instant::now();
+                let owned = viewer.cloned();
+                let figures = if long {
+                    self.readers.read_apart(move |sql| figures::figures(sql, owned.as_ref())).await?
+                } else {
+                    self.readers.read(|sql| figures::figures(sql, viewer)).await?
+                };
+                // A store opened for reading does not hear of commits.
+                if self.is_alone() {
+                    self.counted.keep(viewer, &figures, (commits, start));
+                }
+                figures
+            }
+        };
+        if viewer.is_none() {
+            figures.disk_bytes = figures::disk_bytes(&self.directory);
+        }
+        Ok(figures)
     }
 
     async fn check(&self, deep: bool) -> Answer<Vec<Check>> {

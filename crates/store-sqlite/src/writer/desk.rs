@@ -1,7 +1,7 @@
 //! What a unit of work has before it: the transaction, the clock, and numbers that are given once.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use base::{Clock, Micros};
@@ -26,6 +26,7 @@ pub(crate) struct State {
     accounts_epoch: AtomicI64,
     last_version: AtomicI64,
     text_done: AtomicI64,
+    commits: AtomicU64,
     read_only: Mutex<Option<String>>,
 }
 
@@ -37,8 +38,14 @@ impl State {
             last_version: AtomicI64::new(number(connection, "version")?),
             accounts_epoch: AtomicI64::new(number(connection, "accounts_epoch")?),
             text_done: AtomicI64::new(number(connection, "text_done")?),
+            commits: AtomicU64::new(0),
             read_only: Mutex::new(None),
         })
+    }
+
+    /// How many commits this process has made.
+    pub(crate) fn commits(&self) -> u64 {
+        self.commits.load(Ordering::Acquire)
     }
 
     /// How often accounts and collections have changed, as of the latest commit of this process.
@@ -74,6 +81,7 @@ impl State {
         let mut read_only = self.read_only.lock().unwrap_or_else(PoisonError::into_inner);
         match committed {
             Ok(()) => {
+                self.commits.fetch_add(1, Ordering::AcqRel);
                 self.last_added.fetch_max(memory.last_added, Ordering::AcqRel);
                 self.last_version.store(memory.last_version, Ordering::Release);
                 self.text_done.store(memory.text_done, Ordering::Release);
