@@ -34,6 +34,8 @@ pub const PAGE_DEFAULT: usize = 1_000;
 pub const PAGE_MAX: usize = 5_000;
 /// Bytes of objects in one page at most; a larger single object still fills a page of its own (16 MiB).
 pub const PAGE_BYTES_MAX: usize = 16 * 1024 * 1024;
+/// How long a status resource is kept, in seconds (30 days).
+pub const STATUS_KEPT_SECONDS: i64 = 30 * 86_400;
 /// Values in one look-up request.
 pub const LOOKUP_VALUES_MAX: usize = 10_000;
 /// Longest look-up value or search text, in bytes.

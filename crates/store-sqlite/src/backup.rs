@@ -46,7 +46,7 @@ pub(crate) fn backup(database: &Path, file: &Path) -> Done<BackupReport> {
     let part = beside(file);
     let result = copy(database, &part).and_then(|()| {
         let report = verify(&part)?;
-        std::fs::rename(&part, file).map_err(|error| refused(file, error.to_string()))?;
+        put(&part, file)?;
         Ok(report)
     });
     if result.is_err() {
@@ -54,6 +54,20 @@ pub(crate) fn backup(database: &Path, file: &Path) -> Done<BackupReport> {
         let _ = std::fs::remove_file(&part);
     }
     result
+}
+
+/// Gives a finished file its name, durably.
+fn put(part: &Path, file: &Path) -> Result<(), StoreError> {
+    let named = std::fs::File::open(part)
+        .and_then(|part| part.sync_all())
+        .and_then(|()| std::fs::rename(part, file))
+        .and_then(|()| {
+            std::fs::File::open(
+                file.parent().filter(|parent| *parent != Path::new("")).unwrap_or(Path::new(".")),
+            )?
+            .sync_all()
+        });
+    named.map_err(|error| refused(file, error.to_string()))
 }
 
 fn beside(file: &Path) -> PathBuf {
@@ -79,8 +93,6 @@ fn copy(from: &Path, to: &Path) -> Done<()> {
     }
     target.pragma_update_and_check(None, "journal_mode", "delete", |_| Ok(()))?;
     target.close().map_err(|(_, error)| error)?;
-    let file = std::fs::File::open(to).map_err(|error| refused(to, error.to_string()))?;
-    file.sync_all().map_err(|error| StoreError::ReadOnly { reason: error.to_string() })?;
     Ok(())
 }
 
@@ -130,10 +142,7 @@ fn restore(file: &Path, directory: &Path) -> Done<BackupReport> {
         if report != told {
             return Err(StoreError::Damaged("the copy differs from the backup".into()).into());
         }
-        std::fs::File::open(&part)
-            .and_then(|file| file.sync_all())
-            .map_err(|error| refused(&part, error.to_string()))?;
-        std::fs::rename(&part, &database).map_err(|error| refused(&database, error.to_string()))?;
+        put(&part, &database)?;
         Ok(report)
     });
     if result.is_err() {

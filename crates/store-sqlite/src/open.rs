@@ -3,6 +3,7 @@
 use std::fs::{File, OpenOptions, TryLockError};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use base::{Clock, Rng};
 use index::FingerprintKey;
@@ -20,6 +21,8 @@ use crate::writer::{Memory, State, Writer};
 pub(crate) const DATABASE: &str = "cresset.db";
 /// Name of the lock in the directory.
 const LOCK: &str = "cresset.lock";
+/// How long the writing connection waits for others, who should be none.
+pub(crate) const BUSY: Duration = Duration::from_secs(5);
 /// Page cache of the writing connection, in KiB.
 const WRITER_CACHE_KIB: i64 = 32 * 1024;
 /// Pages in the write-ahead log before a commit folds them back.
@@ -145,7 +148,7 @@ fn open_writing(database: &Path) -> Result<Connection, StoreError> {
 }
 
 fn settings(connection: &Connection) -> rusqlite::Result<()> {
-    connection.busy_timeout(std::time::Duration::from_secs(5))?;
+    connection.busy_timeout(BUSY)?;
     keep_plans(connection)?;
     connection.pragma_update(None, "page_size", 8192)?;
     connection.pragma_update_and_check(None, "journal_mode", "wal", |_| Ok(()))?;

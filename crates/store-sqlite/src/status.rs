@@ -4,7 +4,7 @@
 //! The results are packed as one value: for each object its state (one byte), then id, version and message, each with its
 //! length in four bytes; a missing message has the length `u32::MAX`.
 
-use base::Micros;
+use base::{Micros, limit};
 use handling::UserNo;
 use rusqlite::Connection;
 use stix::Timestamp;
@@ -33,11 +33,17 @@ pub(crate) fn results(before: &[PerObject], entries: &[Entry], landed: &[Landed]
     before.iter().cloned().chain(own).collect()
 }
 
-/// Writes a status resource.
+/// Writes a status resource, and drops some that nobody will ask for any more.
 pub(crate) fn write(connection: &Connection, batch: &Batch, id: &str, objects: &[PerObject]) -> Done<()> {
     connection
         .prepare_cached("INSERT INTO status (id, account, requested, objects) VALUES (?1, ?2, ?3, ?4)")?
         .execute((id, batch.writer.user().0, batch.at.0, pack(objects)))?;
+    let too_old = batch.at.plus(-limit::STATUS_KEPT_SECONDS.saturating_mul(Micros::SECOND));
+    connection
+        .prepare_cached(
+            "DELETE FROM status WHERE id IN (SELECT id FROM status WHERE requested < ?1 ORDER BY requested LIMIT 10)",
+        )?
+        .execute([too_old.0])?;
     Ok(())
 }
 

@@ -192,7 +192,8 @@ pub trait Objects: Send + Sync {
     /// Stores a batch: bytes, terms, edges, text, `date_added` and status in one durable commit. When this returns `Ok`,
     /// everything survives a crash; when it returns an error, nothing was stored. Answers in the batch's order.
     async fn add(&self, batch: Batch) -> Result<Vec<Landed>, StoreError>;
-    /// Removes an object, or the versions a filter picks, from one collection. `NotFound` when there is none.
+    /// Removes an object, or the versions a filter picks, from one collection. `NotFound` when there is none. Without
+    /// versions in the filter all go: a deletion that names none removes the object.
     async fn delete(&self, writer: &Writer, id: &str, filter: &Filter) -> Result<Deleted, StoreError>;
 
     /// A page of objects of one collection, in order of `date_added`, as stored bytes.

@@ -7,9 +7,12 @@ use store::StoreError;
 
 use super::Bench;
 use crate::error::Done;
+use crate::open::BUSY;
 
 /// How long nothing must have waited before the write-ahead log is folded back.
 const CHECKPOINT_AFTER: Duration = Duration::from_millis(500);
+/// How long a checkpoint waits for readers: as long as it does, nothing is written.
+const CHECKPOINT_WAIT: Duration = Duration::from_millis(10);
 /// How long nothing must have waited before text is written.
 const TEXT_AFTER: Duration = Duration::from_millis(40);
 /// Versions whose text is written before the writer looks whether something waits.
@@ -71,8 +74,8 @@ impl Idle {
             return;
         }
         if self.checkpoint_due && self.since.elapsed() >= CHECKPOINT_AFTER {
-            self.checkpoint_due = false;
-            tell(checkpoint(bench));
+            self.checkpoint_due = !folded(bench);
+            self.since = Instant::now();
         }
     }
 
@@ -80,7 +83,7 @@ impl Idle {
     pub(super) fn last(&mut self, bench: &mut Bench) {
         let start = Instant::now();
         while text_waits(bench) && start.elapsed() < TEXT_AT_CLOSE && write_text(bench) {}
-        tell(checkpoint(bench));
+        folded(bench);
     }
 }
 
@@ -113,14 +116,17 @@ fn end_trial(sql: &Connection) -> Done<()> {
     Ok(())
 }
 
-fn tell(result: Done<()>) {
-    if let Err(error) = result {
-        tracing::warn!(error = %StoreError::from(error), "upkeep failed and will be tried again");
-    }
+fn folded(bench: &Bench) -> bool {
+    checkpoint(bench).unwrap_or_else(|fail| {
+        tracing::warn!(error = %StoreError::from(fail), "the log could not be folded back and will be tried again");
+        false
+    })
 }
 
-/// Folds the log back into the database and empties it, unless readers still need it.
-fn checkpoint(bench: &Bench) -> Done<()> {
-    bench.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
-    Ok(())
+/// Folds the log back into the database and empties it; whether it could, for readers may still need it.
+fn checkpoint(bench: &Bench) -> Done<bool> {
+    bench.connection.busy_timeout(CHECKPOINT_WAIT)?;
+    let busy = bench.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get::<_, bool>(0));
+    bench.connection.busy_timeout(BUSY)?;
+    Ok(!busy?)
 }

@@ -216,6 +216,13 @@ pub async fn statuses_are_private(site: Site) {
     assert_eq!(status.objects[2].version, day(3));
     assert_eq!(status.objects[3].version, "2026-01-01T00:00:00.000001Z");
     assert!(store.status(UserNo(5), "s1").await.is_err());
+    for (id, days, kept) in [("s3", 30, true), ("s4", 31, false)] {
+        let mut later = batch_by(4, c[0], &samples[..1]);
+        later.at = status.requested.plus(days * 86_400 * Micros::SECOND);
+        later.status = Some((id.into(), Vec::new()));
+        store.add(later).await.unwrap();
+        assert_eq!(store.status(UserNo(4), "s1").await.is_ok(), kept, "after {days} days");
+    }
     assert!(store.status(UserNo(4), "s2").await.is_err());
 }
 
