@@ -5,6 +5,7 @@ use axum::extract::{Path, Query, State};
 use axum::response::Response;
 use handling::Principal;
 use http::StatusCode;
+use node::CollectionView;
 use serde::Deserialize;
 use stix::Json;
 use store::{Direction, EdgeRow, StoredObject, VersionRow};
@@ -94,6 +95,7 @@ pub(crate) async fn show(
     let outward = side(&app, who, &id, (Direction::Outward, question.out)).await?;
     let inward = side(&app, who, &id, (Direction::Inward, question.r#in)).await?;
     let sightings = app.node().sightings_of(who, &id).await?.into_inner();
+    let titles = Titles(app.node().collections(who).await?);
     let json = Json::parse(&stored.bytes).unwrap_or(Json::Null);
     let page = Page {
         frame: Frame::of(&app, &reader, "").await,
@@ -105,11 +107,11 @@ pub(crate) async fn show(
             .as_deref()
             .map_or_else(Vec::new, |text| serde_json::from_str(text).unwrap_or_default()),
         properties: lines(&json),
-        collections: names(&app, who, &stored.collections).await?,
+        collections: stored.collections.iter().map(|id| (encode(id), titles.of(id))).collect(),
         added: moment(stored.added),
         sightings: (sightings.reports > 0).then(|| seen(&sightings)),
         edges: vec![outward, inward],
-        history: history.into_iter().rev().map(|row| version(row, &stored)).collect(),
+        history: history.into_iter().rev().map(|row| version(row, &stored, &titles)).collect(),
         bytes: String::from_utf8_lossy(&stored.bytes).into_owned(),
     };
     Ok(html(StatusCode::OK, &page))
@@ -134,13 +136,14 @@ fn tags(app: &App, stored: &StoredObject) -> Vec<Tag> {
     tags
 }
 
-async fn names(app: &App, who: &Principal, ids: &[String]) -> Result<Vec<(String, String)>, Problem> {
-    let views = app.node().collections(who).await?;
-    let title = |id: &String| {
-        let view = views.iter().find(|view| view.id == *id);
-        (encode(id), view.map_or_else(|| id.clone(), |view| view.title.clone()))
-    };
-    Ok(ids.iter().map(title).collect())
+/// The collections of a reader, to say their titles.
+struct Titles(Vec<CollectionView>);
+
+impl Titles {
+    fn of(&self, id: &str) -> String {
+        let view = self.0.iter().find(|view| view.id == id);
+        view.map_or_else(|| id.to_owned(), |view| view.title.clone())
+    }
 }
 
 async fn side(
@@ -169,13 +172,13 @@ fn edge(row: EdgeRow) -> Edge {
     }
 }
 
-fn version(row: VersionRow, stored: &StoredObject) -> Version {
+fn version(row: VersionRow, stored: &StoredObject, titles: &Titles) -> Version {
     let digest: String = row.digest.iter().map(|byte| format!("{byte:02x}")).collect();
     Version {
         href: format!("{}?version={}", object(&stored.id), encode(&row.version)),
         shown: row.version == stored.version,
         version: row.version,
-        collection: row.collection,
+        collection: titles.of(&row.collection),
         added: moment(row.added),
         digest: digest.chars().take(DIGEST_DIGITS).collect(),
         revoked: row.revoked,
