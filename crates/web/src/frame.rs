@@ -79,7 +79,8 @@ impl Frame {
         let (parts, body) = request.into_parts();
         let (lent, home) = lend(body);
         let (route, outcome) = self.dispatch(endpoint, Request::from_parts(parts, lent), &trail).await;
-        if outcome.is_err()
+        let refused = outcome.as_ref().err().map(Problem::status);
+        if refused.is_some_and(|status| status != StatusCode::REQUEST_TIMEOUT)
             && !waits
             && let Some(rest) = home.take()
         {
@@ -155,7 +156,8 @@ impl Frame {
         let took = started.elapsed();
         let (route, status) = (template.as_str(), status.as_u16());
         self.app.metrics().answered(method, template, status, took);
-        let (us, user, id) = (took.as_micros(), trail.user(), trail.id.as_str());
+        let us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
+        let (user, id) = (trail.user(), trail.id.as_str());
         if status >= 500 {
             tracing::warn!(method, route, status, us, user, id, "request");
         } else if method == "GET" || method == "HEAD" {
