@@ -1,7 +1,8 @@
 //! Measures the store alone: durable ingest, pages, point reads, look-up, search, opening again, and memory.
 //!
 //! `cargo run --release -p store-sqlite --example measure -- BUNDLE.json [OBJECTS [DIRECTORY]]`: takes the objects of a STIX
-//! bundle, round after round with new identifiers, until there are so many. No part of the product and no test.
+//! bundle, round after round with new identifiers, until there are so many. With 0 objects it only reads what DIRECTORY holds,
+//! which tells the memory of a store without that of this tool. No part of the product and no test.
 
 #![expect(
     clippy::print_stdout,
@@ -15,16 +16,10 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use base::{Micros, Rng, SystemClock, SystemRng};
+use bytes::Bytes;
 use handling::{Access, CollectionNo, Principal, Role, Scope, UserNo};
-use index::{Term, TermKind};
 use serde_json::Value;
-use sha2::{Digest, Sha256};
-use stix::ObjectId;
-use stix::timestamp::key_of;
-use store::{
-    Accounts, Batch, Edge, Entry, Facts, Filter, NewCollection, Objects, PageRequest, SearchRequest, Text,
-    Upkeep,
-};
+use store::{Accounts, Batch, Entry, Filter, NewCollection, Objects, PageRequest, SearchRequest, Upkeep};
 use store_sqlite::SqliteStore;
 
 const BATCH: usize = 1_000;
@@ -36,7 +31,11 @@ fn main() {
     let temporary = tempfile::tempdir().unwrap();
     let directory = arguments.get(2).map_or(temporary.path(), Path::new);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    runtime.block_on(measure(&bundle, objects, directory));
+    if objects == 0 {
+        runtime.block_on(read(directory));
+    } else {
+        runtime.block_on(measure(&bundle, objects, directory));
+    }
 }
 
 async fn measure(bundle: &[u8], objects: usize, directory: &Path) {
@@ -54,14 +53,7 @@ async fn measure(bundle: &[u8], objects: usize, directory: &Path) {
         at: Micros(0),
     };
     let c = store.add_collection(new, Vec::new()).await.unwrap().no;
-    let all = Access { read: true, write: true };
-    let who = Principal {
-        user: UserNo(1),
-        name: "a".into(),
-        roles: [Role::Analyst].into(),
-        scopes: Scope::ALL.into(),
-        access: BTreeMap::from([(c, all)]),
-    };
+    let who = principal(c);
     let view = handling::viewer(&who);
 
     let mut worked = Duration::ZERO;
@@ -130,6 +122,33 @@ async fn measure(bundle: &[u8], objects: usize, directory: &Path) {
     println!("open and first answer: {:?}", start.elapsed());
     drop(samples);
     println!("resident {}", resident());
+}
+
+/// Opens a store that was filled before, and reads all of it.
+async fn read(directory: &Path) {
+    let start = Instant::now();
+    let store = SqliteStore::open(directory, Arc::new(SystemClock::default()), &SystemRng).unwrap();
+    let c = store.collections().await.unwrap()[0].no;
+    let view = handling::viewer(&principal(c));
+    let request = PageRequest { limit: 1000, ..PageRequest::default() };
+    let manifest = store.manifest(&view, c, &request).await.unwrap();
+    println!("open and first answer: {:?}; resident {}", start.elapsed(), resident());
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    println!("after loading the postings: resident {}", resident());
+    pages(&store, &view, c).await;
+    points(&store, &view, &manifest.rows.into_iter().map(|row| row.id).collect::<Vec<_>>()).await;
+    println!("resident {}", resident());
+}
+
+fn principal(c: CollectionNo) -> Principal {
+    let all = Access { read: true, write: true };
+    Principal {
+        user: UserNo(1),
+        name: "a".into(),
+        roles: [Role::Analyst].into(),
+        scopes: Scope::ALL.into(),
+        access: BTreeMap::from([(c, all)]),
+    }
 }
 
 async fn pages(store: &SqliteStore, view: &handling::Viewer, c: CollectionNo) {
@@ -239,82 +258,25 @@ fn resident() -> String {
     format!("{} {}", line("VmRSS"), line("RssFile")).replace(['\t', '\n'], " ")
 }
 
+/// The entry of a sample, from the second round on under an identifier of its own.
 fn entry(sample: &Value, round: usize) -> Entry {
-    let text = |name: &str| sample[name].as_str();
-    let mut uuid = [0; 16];
-    SystemRng.fill(&mut uuid);
-    let id = if round == 0 {
-        text("id").unwrap().to_owned()
-    } else {
+    let mut object = sample.clone();
+    if round > 0 {
+        let mut uuid = [0; 16];
+        SystemRng.fill(&mut uuid);
         let digits = hex::encode(uuid);
-        format!(
+        let id = format!(
             "{}--{}-{}-4{}-8{}-{}",
-            text("type").unwrap(),
+            sample["type"].as_str().unwrap(),
             &digits[..8],
             &digits[8..12],
             &digits[13..16],
             &digits[17..20],
             &digits[20..32]
-        )
-    };
-    let mut object = sample.clone();
-    object["id"] = id.clone().into();
-    let bytes = serde_json::to_vec(&object).unwrap();
-    let digest: [u8; 32] = Sha256::digest(&bytes).into();
-    let modified = text("modified").or(text("created"));
-    let facts = Facts {
-        id: ObjectId::parse(&id).unwrap(),
-        spec_version: "2.1",
-        created: text("created").map(Into::into),
-        modified: modified.map(Into::into),
-        created_key: text("created").map(|at| key_of(at).to_owned()),
-        modified_key: modified.map(|at| key_of(at).to_owned()),
-        creator: text("created_by_ref").map(Into::into),
-        revoked: false,
-        expires: None,
-        confidence: None,
-        digest,
-        content_digest: digest,
-        label: text("name").unwrap_or(&id).to_owned(),
-        findings: None,
-        tlp: None,
-    };
-    let mut terms: Vec<Term> = text("name")
-        .map(|name| Term { kind: TermKind::Name, value: format!("{}{round}", name.to_lowercase()) })
-        .into_iter()
-        .collect();
-    let outside = sample["external_references"].as_array().into_iter().flatten();
-    terms.extend(outside.filter_map(|reference| {
-        Some(Term {
-            kind: TermKind::Reference,
-            value: format!("{}{round}", reference["external_id"].as_str()?),
-        })
-    }));
-    let mut edges: Vec<Edge> = text("created_by_ref")
-        .into_iter()
-        .chain(sample["object_marking_refs"].as_array().into_iter().flatten().filter_map(Value::as_str))
-        .map(|target| Edge { name: "ref".into(), source: None, target: target.into() })
-        .collect();
-    if let (Some(source), Some(target), Some(name)) =
-        (text("source_ref"), text("target_ref"), text("relationship_type"))
-    {
-        edges.push(Edge { name: name.into(), source: Some(source.into()), target: target.into() });
+        );
+        object["id"] = id.into();
     }
-    let words: String = [text("name"), text("description")]
-        .into_iter()
-        .flatten()
-        .flat_map(|part| part.split(|c: char| !c.is_alphanumeric()))
-        .filter(|word| !word.is_empty())
-        .flat_map(|word| [word.to_lowercase(), " ".into()])
-        .collect();
-    Entry {
-        facts,
-        bytes: bytes.into(),
-        terms,
-        edges,
-        text: Text(words),
-        pattern: None,
-        sighting: None,
-        only_for: None,
-    }
+    let bytes = Bytes::from(serde_json::to_vec(&object).unwrap());
+    let valid = stix::examine(&bytes, stix::Profile::Store).unwrap();
+    Entry::from_valid(&valid, bytes.clone())
 }
