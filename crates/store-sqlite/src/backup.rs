@@ -9,7 +9,7 @@ use sha2::{Digest, Sha256};
 use store::{BackupReport, StoreError};
 
 use crate::error::Done;
-use crate::open::{DATABASE, SqliteStore, lock};
+use crate::open::{DATABASE, SqliteStore, lock, make_private};
 use crate::{health, migrate};
 
 /// Pages copied before others get their turn.
@@ -128,7 +128,7 @@ fn digest_of(file: &Path) -> std::io::Result<(u64, [u8; 32])> {
 }
 
 fn restore(file: &Path, directory: &Path) -> Done<BackupReport> {
-    std::fs::create_dir_all(directory).map_err(|error| refused(directory, error.to_string()))?;
+    make_private(directory)?;
     let _lock = lock(directory)?;
     let database = directory.join(DATABASE);
     if database.exists() {

@@ -1,4 +1,5 @@
-//! A full disk: nothing is acknowledged, reads go on, and writing goes on by itself when there is space again.
+//! What befalls the writer: a full disk, and a unit that panics. Nothing is acknowledged that is not there, reads go on, and
+//! writing goes on by itself.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -52,4 +53,19 @@ async fn a_full_disk_is_told_and_recovers() {
     add(&*store, c[0], &[Sample::indicator(2, 0).written(&big)]).await;
     let page = store.page(&viewer(1, &c), c[0], &request).await.expect("a page");
     assert_eq!(page.count, 2);
+}
+
+#[tokio::test]
+async fn a_panic_ends_its_unit_only() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let store = SqliteStore::open(directory.path(), Arc::new(SystemClock::default()), &SeededRng::new(1))
+        .expect("a store");
+    let c = collections(&*store, 1).await;
+    let deed = |desk: &mut crate::writer::Desk<'_>| -> crate::error::Done<()> {
+        desk.sql().execute("DELETE FROM collection", [])?;
+        panic!("on purpose")
+    };
+    let answer = store.writer.write(1, deed).await;
+    assert!(matches!(answer, Err(StoreError::Backend(_))), "{answer:?}");
+    add(&*store, c[0], &[Sample::indicator(1, 0)]).await;
 }

@@ -3,6 +3,8 @@
 //! What is found is always the version that the viewer knows as the object's latest: a value that a newer version dropped
 //! is not found any more.
 
+use std::collections::HashSet;
+
 use base::{Micros, limit};
 use handling::Viewer;
 use index::Fingerprint;
@@ -104,12 +106,11 @@ pub(crate) fn in_range(
     let own: [&dyn ToSql; 3] = [&low, &high, &(limit::PAGE_MAX as i64)];
     sight.bind(&mut select, &own)?;
     let mut rows = select.raw_query();
-    let mut found: Vec<LookupRow> = Vec::new();
+    let (mut found, mut told) = (Vec::new(), HashSet::new());
     while let Some(next) = rows.next()? {
-        let next = row(next)?;
         // An object with two addresses in the range is one answer.
-        if !found.iter().rev().take(64).any(|held| held.id == next.id) {
-            found.push(next);
+        if told.insert(next.get::<_, i64>(0)?) {
+            found.push(row(next)?);
         }
     }
     Ok(found)

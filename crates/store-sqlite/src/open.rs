@@ -49,7 +49,7 @@ impl SqliteStore {
     /// `Busy` while another process has it open so; `CannotOpen` when it is not a store, is newer than this program, or
     /// the directory cannot be used. Nothing has been changed then.
     pub fn open(directory: &Path, clock: Arc<dyn Clock>, rng: &dyn Rng) -> Result<Arc<Self>, StoreError> {
-        std::fs::create_dir_all(directory).map_err(|error| cannot(directory, &error))?;
+        make_private(directory)?;
         let lock = lock(directory)?;
         let database = directory.join(DATABASE);
         let connection = open_writing(&database)?;
@@ -120,6 +120,15 @@ impl Drop for SqliteStore {
 
 fn cannot(path: &Path, error: &dyn std::fmt::Display) -> StoreError {
     StoreError::CannotOpen { path: path.display().to_string(), reason: error.to_string() }
+}
+
+/// Makes the directory where there is none, for its owner alone.
+pub(crate) fn make_private(directory: &Path) -> Result<(), StoreError> {
+    let mut builder = std::fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(directory).map_err(|error| cannot(directory, &error))
 }
 
 /// Takes the directory for this process; the operating system gives it back when the process ends, however it ends.

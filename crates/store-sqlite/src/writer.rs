@@ -10,6 +10,7 @@
 mod desk;
 mod idle;
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -69,7 +70,11 @@ impl<T: Send, F: FnOnce(&mut Desk<'_>) -> Done<T> + Send> Unit for Task<T, F> {
         let Some(deed) = self.deed.take() else {
             return false;
         };
-        let outcome = deed(desk).map_err(StoreError::from);
+        // A panic ends the unit, not the writer: the savepoint is rolled back and what was remembered is forgotten.
+        let outcome = catch_unwind(AssertUnwindSafe(|| deed(desk))).map_or_else(
+            |_| Err(StoreError::Backend("a unit of work panicked; please report it".into())),
+            |outcome| outcome.map_err(StoreError::from),
+        );
         let ok = outcome.is_ok();
         self.outcome = Some(outcome);
         ok
