@@ -9,12 +9,16 @@ use base::limit::{BODY_BYTES_MAX, CONNECTIONS_MAX, PAGES_PER_USER_MAX};
 use handling::UserNo;
 use node::Node;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::timeout;
 
+use crate::Problem;
 use crate::body::Places;
 use crate::metrics::Metrics;
 
 /// Users whose places are remembered at the same time.
 const USERS_MAX: usize = 4_096;
+/// How long a page waits for those before it.
+const PAGE_WAIT_MAX: Duration = Duration::from_secs(20);
 /// Answers compressed at the same time; further ones go out as they are.
 const GZIP_PLACES: usize = 2;
 
@@ -123,7 +127,10 @@ impl App {
     }
 
     /// A place for one large answer to `user`: waits while the user has as many under way as one may have.
-    pub(crate) async fn page_place(&self, user: UserNo) -> Option<OwnedSemaphorePermit> {
+    ///
+    /// # Errors
+    /// 429 when none of them ends in time: somebody asks with this account and does not read the answers.
+    pub(crate) async fn page_place(&self, user: UserNo) -> Result<OwnedSemaphorePermit, Problem> {
         let places = {
             let mut pages = self.0.pages.lock().unwrap_or_else(PoisonError::into_inner);
             if pages.len() > USERS_MAX {
@@ -131,7 +138,16 @@ impl App {
             }
             Arc::clone(pages.entry(user).or_insert_with(|| Arc::new(Semaphore::new(PAGES_PER_USER_MAX))))
         };
-        places.acquire_owned().await.ok()
+        match timeout(PAGE_WAIT_MAX, places.acquire_owned()).await {
+            Ok(Ok(place)) => Ok(place),
+            _ => Err(Problem::too_many(
+                "pages-under-way",
+                format!(
+                    "{PAGES_PER_USER_MAX} pages are under way to this account and not read: read them first"
+                ),
+                PAGE_WAIT_MAX,
+            )),
+        }
     }
 }
 

@@ -22,11 +22,11 @@ const INLINE_BYTES_MAX: usize = 64 * 1024;
 
 pub(super) async fn page(asked: &Asked<'_>, collection: &str) -> Result<Reply, Problem> {
     let request = convert::request(asked.query()?);
-    let place = asked.app.page_place(asked.caller.user).await;
+    let place = asked.app.page_place(asked.caller.user).await?;
     let page = asked.app.node().page(&asked.caller, collection, &request).await?;
     let dates = Dates::of(&page.get().page, &request);
     let pieces = taxii::page::envelope(convert::objects(page));
-    Ok(dates.put(ok(ReplyBody::Pieces { pieces, _place: place })))
+    Ok(dates.put(ok(ReplyBody::Pieces { pieces, _place: Some(place) })))
 }
 
 pub(super) async fn object(asked: &Asked<'_>, collection: &str, id: &str) -> Result<Reply, Problem> {
@@ -56,11 +56,11 @@ fn only_exact(request: &PageRequest) -> bool {
 
 pub(super) async fn manifest(asked: &Asked<'_>, collection: &str) -> Result<Reply, Problem> {
     let request = convert::request(asked.query()?);
-    let place = asked.app.page_place(asked.caller.user).await;
+    let place = asked.app.page_place(asked.caller.user).await?;
     let manifest = asked.app.node().manifest(&asked.caller, collection, &request).await?;
     let dates = Dates::of(&manifest.get().page, &request);
     let body = taxii::page::manifest(convert::records(manifest));
-    Ok(dates.put(ok(ReplyBody::Pieces { pieces: [body, Bytes::new(), Bytes::new()], _place: place })))
+    Ok(dates.put(ok(ReplyBody::Pieces { pieces: [body, Bytes::new(), Bytes::new()], _place: Some(place) })))
 }
 
 /// Lists every version whatever `match[version]` says: the endpoint does not define that field (section 5.8).

@@ -152,3 +152,32 @@ async fn connections_are_kept_alive_and_requests_may_be_pipelined() {
     stream.read_to_end(&mut answer).await.unwrap();
     assert_eq!(String::from_utf8(answer).unwrap().matches("HTTP/1.1 200 OK").count(), 3);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pages_that_nobody_reads_hold_up_only_their_own_user() {
+    let house = House::new().await;
+    let ann = house.person("ann", Role::Analyst).await;
+    let bob = house.person("bob", Role::Analyst).await;
+    house.collection("c1", &[(&ann, "rw"), (&bob, "r")]).await;
+    let mut large = indicator(1, 0);
+    large["description"] = json!("x".repeat(7 << 20));
+    ann.post("c1", &[large]).await;
+    let ask = ann.ask("GET", "/api1/collections/c1/objects/").bytes();
+    let mut unread = Vec::new();
+    for _ in 0..base::limit::PAGES_PER_USER_MAX {
+        let mut stream = TcpStream::connect(house.address).await.unwrap();
+        stream.write_all(&ask).await.unwrap();
+        unread.push(stream);
+    }
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    let waiting = tokio::spawn({
+        let ann = ann.clone();
+        async move { ann.get("/api1/collections/c1/objects/").await }
+    });
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    assert!(!waiting.is_finished(), "one more page waits");
+    assert_eq!(bob.get("/api1/collections/c1/objects/").await.status, 200);
+    assert_eq!(ann.get("/api1/collections/").await.status, 200);
+    drop(unread);
+    assert_eq!(waiting.await.unwrap().status, 200);
+}
