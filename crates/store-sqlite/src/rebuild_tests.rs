@@ -112,3 +112,27 @@ async fn readers_stand_beside_a_writer() {
         "it sees what is committed"
     );
 }
+
+/// The files as a power cut right after the commit would leave them: what was in memory only is derived again.
+#[tokio::test]
+async fn text_survives_a_power_cut() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let (live, image) = (directory.path().join("live"), directory.path().join("image"));
+    let store = with_objects(&live).await;
+    let files = (live.clone(), image.clone());
+    let deed = move |_: &mut crate::writer::Desk<'_>| {
+        std::fs::create_dir(&files.1).expect("a directory");
+        for name in ["cresset.db", "cresset.db-wal"] {
+            std::fs::copy(files.0.join(name), files.1.join(name)).expect("copied");
+        }
+        Ok(())
+    };
+    store.writer.write(1, deed).await.expect("an image");
+    let after = open(&image).expect("it opens");
+    let c = [handling::CollectionNo(1)];
+    let words =
+        store::SearchRequest { words: vec!["beacon".into()], limit: 9, ..store::SearchRequest::default() };
+    assert_eq!(after.search(&viewer(1, &c), &words).await.expect("a search").rows.len(), 5);
+    assert!(after.rebuild(false).await.expect("compared").is_empty());
+    assert_eq!(after.last_added(), store.last_added());
+}
