@@ -9,12 +9,10 @@ use stix::Timestamp;
 use stix::version::{Verdict, VersionFacts, compare};
 use store::{Batch, Conflict, Entry, Facts, Landed, LandedAs};
 
-use crate::derived::Derived;
 use crate::error::{Done, found};
-use crate::ids::Parts;
-use crate::postings::{Change, Posted};
 use crate::status;
-use crate::writer::{Desk, number};
+use crate::version_rows::{Arrival, post, share, spec_no, store_version, versions_of};
+use crate::writer::Desk;
 
 /// Stores a batch inside the transaction.
 pub(crate) fn add(desk: &mut Desk<'_>, batch: &Batch) -> Done<Vec<Landed>> {
@@ -45,16 +43,6 @@ struct Place {
     poster: i64,
 }
 
-/// An object on its way in.
-struct Arrival<'a> {
-    entry: &'a Entry,
-    object: i64,
-    kind: i64,
-    /// Whether its identifier was unknown until now: then nothing is held that it could meet.
-    new: bool,
-    creator: Option<i64>,
-}
-
 /// A version held already, as far as the rules need it.
 struct Held {
     place: String,
@@ -67,10 +55,7 @@ struct Held {
 
 impl Place {
     fn land(self, desk: &mut Desk<'_>, entry: &Entry) -> Done<Landed> {
-        let known = desk.object(entry.facts.id.as_str())?;
-        let creator =
-            entry.facts.creator.as_deref().map(|id| desk.object(id)).transpose()?.map(|known| known.no);
-        let arrival = Arrival { entry, object: known.no, kind: known.kind, new: known.new, creator };
+        let arrival = Arrival::of(desk, entry)?;
         let judged =
             if arrival.new { Judged::Store(LandedAs::Accepted) } else { self.judge(desk, &arrival)? };
         let how = match judged {
@@ -286,168 +271,4 @@ fn refused(code: &'static str, reason: &str) -> Judged {
 /// The version key of an object whose version is its `date_added`.
 pub(crate) fn key_of_added(added: i64) -> String {
     Timestamp::from_micros(Micros(added)).sort_key().to_owned()
-}
-
-/// A specification version as stored.
-pub(crate) fn spec_no(spec: &str) -> i64 {
-    if spec == "2.0" { 20 } else { 21 }
-}
-
-/// A specification version as told.
-pub(crate) const fn spec_text(spec: i64) -> &'static str {
-    if spec == 20 { "2.0" } else { "2.1" }
-}
-
-/// Writes again everything that derives from a version's bytes, after what was there has been taken away.
-pub(crate) fn write_again(desk: &mut Desk<'_>, entry: &Entry, version: i64) -> Done<()> {
-    let known = desk.object(entry.facts.id.as_str())?;
-    let creator = entry.facts.creator.as_deref().map(|id| desk.object(id)).transpose()?.map(|known| known.no);
-    let arrival = Arrival { entry, object: known.no, kind: known.kind, new: known.new, creator };
-    let derived = derive(desk, &arrival)?;
-    desk.sql().prepare_cached("DELETE FROM version WHERE no = ?1")?.execute([version])?;
-    insert_version(desk, &arrival, version, &derived)?;
-    index_version(desk, entry, version, &derived)?;
-    post(desk, &arrival, (version, &derived), (None, 0));
-    if version <= number(desk.sql(), "text_done")? && !entry.text.0.is_empty() {
-        desk.sql()
-            .prepare_cached("INSERT INTO text (rowid, words) VALUES (?1, ?2)")?
-            .execute((version, &entry.text.0))?;
-    }
-    Ok(())
-}
-
-/// The first two versions held of an object, wherever they are.
-fn versions_of(desk: &Desk<'_>, object: i64) -> Done<Vec<i64>> {
-    let mut select = desk.sql().prepare_cached("SELECT version FROM holding WHERE object = ?1 LIMIT 2")?;
-    Ok(select.query_map([object], |row| row.get(0))?.collect::<rusqlite::Result<_>>()?)
-}
-
-/// Has look-ups ask the database about a version from now on.
-fn share(desk: &mut Desk<'_>, version: i64) -> Done<()> {
-    let packed: Vec<u8> = desk
-        .sql()
-        .prepare_cached("SELECT derived FROM version WHERE no = ?1")?
-        .query_row([version], |row| row.get(0))?;
-    if let Some(derived) = Derived::unpack(&packed) {
-        desk.post(Change::Shared { version, fingerprints: derived.asked() });
-    }
-    Ok(())
-}
-
-/// Posts a version for look-ups; `only_in` is the collection that alone decides who may see it.
-fn post(
-    desk: &mut Desk<'_>,
-    arrival: &Arrival<'_>,
-    (version, derived): (i64, &Derived),
-    (only_in, added): (Option<i64>, i64),
-) {
-    if derived.fingerprints.is_empty() {
-        return;
-    }
-    let facts = &arrival.entry.facts;
-    let parts = Parts::of(facts.id.as_str());
-    desk.post(Change::Held(Box::new(Posted {
-        version,
-        fingerprints: derived.asked(),
-        only_in,
-        kind: parts.kind.to_owned(),
-        uuid: parts.uuid,
-        revoked: facts.revoked,
-        expires: facts.expires.map(|at| at.0),
-        confidence: facts.confidence,
-        added,
-        lengths: derived.lengths(),
-    })));
-}
-
-fn store_version(desk: &mut Desk<'_>, arrival: &Arrival<'_>) -> Done<(i64, Derived)> {
-    let version = desk.next_version();
-    let derived = derive(desk, arrival)?;
-    insert_version(desk, arrival, version, &derived)?;
-    desk.sql()
-        .prepare_cached("INSERT INTO body (version, bytes) VALUES (?1, ?2)")?
-        .execute((version, &arrival.entry.bytes[..]))?;
-    index_version(desk, arrival.entry, version, &derived)?;
-    desk.keep_text(version, &arrival.entry.text.0);
-    Ok((version, derived))
-}
-
-fn derive(desk: &mut Desk<'_>, arrival: &Arrival<'_>) -> Done<Derived> {
-    let mut derived = Derived {
-        fingerprints: arrival
-            .entry
-            .terms
-            .iter()
-            .map(|term| term.fingerprint(desk.key()).to_bytes())
-            .collect(),
-        addresses: arrival.entry.terms.iter().filter_map(crate::address::ends).collect(),
-        edges: Vec::with_capacity(arrival.entry.edges.len()),
-    };
-    for edge in &arrival.entry.edges {
-        let source = match &edge.source {
-            Some(id) => desk.object(id)?.no,
-            None => arrival.object,
-        };
-        derived.edges.push((source, desk.name(&edge.name)?, desk.object(&edge.target)?.no));
-    }
-    derived.tidy();
-    Ok(derived)
-}
-
-fn insert_version(desk: &Desk<'_>, arrival: &Arrival<'_>, version: i64, derived: &Derived) -> Done<()> {
-    let facts = &arrival.entry.facts;
-    desk.sql()
-        .prepare_cached(
-            "INSERT INTO version (no, object, kind, spec, modified, created_key, creator, revoked, expires, \
-             confidence, tlp, digest, content_digest, label, findings, derived) \
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)",
-        )?
-        .execute(rusqlite::params![
-            version,
-            arrival.object,
-            arrival.kind,
-            spec_no(facts.spec_version),
-            facts.modified,
-            facts.created_key,
-            arrival.creator,
-            facts.revoked,
-            facts.expires.map(|at| at.0),
-            facts.confidence,
-            facts.tlp,
-            facts.digest,
-            facts.content_digest,
-            facts.label,
-            facts.findings,
-            derived.pack(),
-        ])?;
-    Ok(())
-}
-
-/// Writes everything a version can be found by.
-fn index_version(desk: &mut Desk<'_>, entry: &Entry, version: i64, derived: &Derived) -> Done<()> {
-    let sql = desk.sql();
-    for fingerprint in &derived.fingerprints {
-        sql.prepare_cached("INSERT INTO posting (fingerprint, version) VALUES (?1, ?2)")?
-            .execute((fingerprint, version))?;
-    }
-    for (low, high) in &derived.addresses {
-        sql.prepare_cached("INSERT INTO address (low, high, version) VALUES (?1, ?2, ?3)")?
-            .execute((low, high, version))?;
-    }
-    for (source, name, target) in &derived.edges {
-        sql.prepare_cached("INSERT INTO edge (source, name, version, target) VALUES (?1, ?2, ?3, ?4)")?
-            .execute((source, name, version, target))?;
-    }
-    if let Some(pattern) = &entry.pattern {
-        sql.prepare_cached("INSERT INTO pattern (version, pattern) VALUES (?1, ?2)")?
-            .execute((version, pattern))?;
-    }
-    if let Some(sighting) = &entry.sighting {
-        let target = desk.object(&sighting.of)?.no;
-        sql.prepare_cached(
-            "INSERT INTO sighting (version, target, count, last_seen) VALUES (?1, ?2, ?3, ?4)",
-        )?
-        .execute((version, target, sighting.count, sighting.last_seen.map(|at| at.0)))?;
-    }
-    Ok(())
 }

@@ -38,6 +38,7 @@ mod sight;
 mod status;
 mod store;
 mod text;
+mod version_rows;
 mod writer;
 
 pub use open::SqliteStore;

@@ -13,11 +13,11 @@ use rusqlite::{Connection, ToSql};
 use stix::Timestamp;
 use store::{Filter, Manifest, ManifestRow, ObjectPage, Page, PageRequest, StoreError, VersionPick};
 
-use crate::accept::{spec_no, spec_text};
 use crate::cursor::Question;
 use crate::error::{Done, damaged};
 use crate::ids;
 use crate::sight::{End, Sight};
+use crate::version_rows::{spec_no, spec_text};
 use crate::writer::{name_no, object_no};
 
 /// A question for a page: whose, where, what.

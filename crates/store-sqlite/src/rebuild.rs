@@ -6,11 +6,11 @@
 use rusqlite::{Connection, ToSql};
 use store::{Entry, Facts};
 
-use crate::accept;
 use crate::derived::Derived;
 use crate::error::{Done, damaged};
 use crate::remove::{ENDS, mark_ends, unindex};
 use crate::text::entry;
+use crate::version_rows;
 use crate::writer::{Desk, object_no};
 
 /// Versions looked at in one step.
@@ -60,7 +60,7 @@ pub(crate) fn repair(desk: &mut Desk<'_>, after: i64) -> Done<Step> {
             desk.sql().query_row("SELECT bytes FROM body WHERE version = ?1", [no], |row| row.get(0))?;
         let entry = entry(bytes)?;
         unindex(desk, *no)?;
-        accept::write_again(desk, &entry, *no)?;
+        version_rows::write_again(desk, &entry, *no)?;
     }
     Ok(step)
 }
@@ -105,7 +105,7 @@ fn same_facts(sql: &Connection, no: i64, facts: &Facts) -> Done<bool> {
         None => None,
     };
     let object = object_no(sql, facts.id.as_str())?;
-    let (expires, spec) = (facts.expires.map(|at| at.0), accept::spec_no(facts.spec_version));
+    let (expires, spec) = (facts.expires.map(|at| at.0), version_rows::spec_no(facts.spec_version));
     let values: [(&str, &dyn ToSql); 13] = [
         ("object", &object),
         ("spec", &spec),

@@ -4,10 +4,10 @@ use handling::Writer;
 use rusqlite::{Connection, OptionalExtension};
 use store::{Deleted, Filter, StoreError, VersionPick};
 
-use crate::accept::spec_no;
 use crate::derived::Derived;
 use crate::error::Done;
 use crate::postings::Change;
+use crate::version_rows::spec_no;
 use crate::writer::{Desk, object_no};
 
 /// A version in the collection.
