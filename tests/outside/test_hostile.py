@@ -158,7 +158,6 @@ def with_field(name, raw_value):
         with_field(b"x_deep", b'{"a":' * DEEP + b"1" + b"}" * DEEP),
         with_field(b"x_big", b"1" + b"0" * 5000),
         with_field(b"x_big", b"1e999999999"),
-        with_field(b"x_big", b"9007199254740993"),
         with_field(b"x_big", b"-" + b"9" * 400),
         with_field(b"x_surrogate", b'"\\ud800"'),
         with_field(b"x_surrogate", b'"\\udc00\\ud800"'),
@@ -188,10 +187,10 @@ def test_an_escaped_nul_is_kept_or_refused_but_never_breaks(node):
     [
         {"id": "indicator"}, {"id": ""}, {"id": 5}, {"id": "indicator--"}, {"id": "indicator--xyz"}, {"id": "malware--" + "0" * 36},
         {"id": indicator(1)["id"] + "\n"}, {"id": indicator(1)["id"].upper()}, {"id": "../../etc/passwd"}, {"id": "a" * 100_000},
-        {"type": ""}, {"type": "Indicator"}, {"type": "a" * 300}, {"type": None}, {"spec_version": "9.9"}, {"spec_version": 2.1},
+        {"type": ""}, {"type": "Indicator"}, {"type": "a" * 300}, {"type": None}, {"spec_version": 2.1},
         {"created": "10000-01-01T00:00:00.000Z"}, {"created": "2024-02-30T00:00:00.000Z"},
         {"created": "2024-01-01T00:00:00.000+00:00"}, {"created": "2024-01-01"}, {"created": 0}, {"created": "2024-01-01T00:00:00.000Z\n"},
-        {"modified": "2024-01-01T24:00:00.000Z"}, {"modified": "2020-01-01T00:00:00.000Z"}, {"modified": "x" * 100_000}, {"modified": ["x"]},
+        {"modified": "2024-01-01T24:00:00.000Z"}, {"modified": "x" * 100_000}, {"modified": ["x"]},
         {"created_by_ref": "indicator--" + "0" * 36}, {"created_by_ref": 7}, {"object_marking_refs": "x"}, {"object_marking_refs": [5]},
         {"labels": [""] * 3 + [None]}, {"revoked": "yes"}, {"confidence": 10**30}, {"granular_markings": [{"selectors": ["a.b.c"]}]},
     ],
@@ -199,6 +198,21 @@ def test_an_escaped_nul_is_kept_or_refused_but_never_breaks(node):
 def test_objects_that_are_none(node, change):
     response = node.post("alpha", [{**indicator(801), **change}])
     told(response)
+
+
+@pytest.mark.parametrize(
+    "change", [{"x_big": 9007199254740993}, {"spec_version": "9.9"}, {"modified": "2020-01-01T00:00:00.000Z"}, {"name": "n" * 300}]
+)  # fmt: skip
+def test_what_is_against_the_text_and_still_an_object(node, change):
+    """Storing is lossless about what does not make an object one: kept byte for byte, and said to be invalid."""
+    made = {**indicator(802), **change}
+    assert node.post("alpha", [made]).json()["success_count"] == 1
+    back = node.session().get(node.objects_url("alpha") + made["id"] + "/", timeout=10)
+    assert json.dumps(made) in back.text
+    question = json.dumps({"id": 1, "input": json.dumps(made), "strict": True})
+    answer = json.loads(node.run("stix", "validate", stdin=question.encode() + b"\n").stdout)
+    assert not answer["valid"] and answer["errors"][0]["message"] and answer["errors"][0]["code"]
+    node.session().delete(node.objects_url("alpha") + made["id"] + "/", timeout=10)
 
 
 @pytest.mark.parametrize(
