@@ -8,6 +8,10 @@ from conftest import data
 from node import Node
 
 
+# Labels that the text does not bear out: see docs/CONFORMANCE.md, and the same list in crates/stix/tests/labelled.rs.
+DISPUTED = {"obj-05952"}
+
+
 def cases(name):
     with open(data("cases/stix") / name, encoding="utf-8") as lines:
         return [json.loads(line) for line in lines]
@@ -29,7 +33,7 @@ def disagreements(labelled, answers, of):
     return [
         (one["id"], one.get("note") or one.get("tags"), one["spec"], of(answers.get(one["id"], {})))
         for one in labelled
-        if one["spec"] is not None and of(answers.get(one["id"], {})) != one["spec"]
+        if one["spec"] is not None and one["id"] not in DISPUTED and of(answers.get(one["id"], {})) != one["spec"]
     ]
 
 
@@ -66,7 +70,7 @@ def test_ids_of_observables(stix):
 
 
 def test_versions(stix):
-    labelled = [one for one in cases("versions.jsonl") if one["spec"] is not None]
+    labelled = [one for one in cases("versions.jsonl") if one["spec"] and one["spec"]["latest"] is not None]
     answers = stix("latest", labelled)
     assert [(one["id"], one["note"]) for one in labelled if answers[one["id"]].get("latest") != one["spec"]["latest"]] == []
 
