@@ -113,12 +113,16 @@ pub(crate) fn progress(total: Option<u64>, what: &'static str) -> indicatif::Pro
     }
     let (bar, template) = match total {
         Some(total) => {
-            (indicatif::ProgressBar::new(total), "{msg} [{bar:32}] {human_pos}/{human_len} {per_sec} {eta}")
+            (indicatif::ProgressBar::new(total), "{msg} [{bar:32}] {human_pos}/{human_len} {rate} {eta}")
         }
-        None => (indicatif::ProgressBar::new_spinner(), "{spinner} {msg} {human_pos} {per_sec} {elapsed}"),
+        None => (indicatif::ProgressBar::new_spinner(), "{spinner} {msg} {human_pos} {rate} {elapsed}"),
     };
     let style = indicatif::ProgressStyle::with_template(template)
-        .unwrap_or_else(|_| indicatif::ProgressStyle::default_bar());
+        .unwrap_or_else(|_| indicatif::ProgressStyle::default_bar())
+        .with_key("rate", |state: &indicatif::ProgressState, out: &mut dyn std::fmt::Write| {
+            // A bar that cannot be drawn in full is drawn without this part.
+            let _ = write!(out, "{:.0}/s", state.per_sec());
+        });
     bar.with_style(style).with_message(what)
 }
 

@@ -74,7 +74,7 @@ pub(crate) async fn run(common: &Common, args: LookupArgs, out: &mut Out) -> Res
     let words = !out.is_json() && io::stdout().is_terminal();
     let mut values = Values::of(&args)?;
     let reach = Arc::new(Reach::open(common, Access::Read).await?);
-    let bar = progress(values.total, "looked up");
+    let bar = if words { indicatif::ProgressBar::hidden() } else { progress(values.total, "looked up") };
     let mut under_way: VecDeque<JoinHandle<Result<Bytes, Failure>>> = VecDeque::new();
     let mut known = 0;
     loop {
