@@ -55,7 +55,10 @@ struct Held {
 
 impl Place {
     fn land(self, desk: &mut Desk<'_>, entry: &Entry) -> Done<Landed> {
-        let arrival = Arrival::of(desk, entry)?;
+        let mut arrival = Arrival::of(desk, entry)?;
+        let before = if arrival.new { Vec::new() } else { versions_of(desk, arrival.object)? };
+        // Known by references to it only: nothing is held that it could meet.
+        arrival.new = before.is_empty();
         let judged =
             if arrival.new { Judged::Store(LandedAs::Accepted) } else { self.judge(desk, &arrival)? };
         let how = match judged {
@@ -63,7 +66,6 @@ impl Place {
             Judged::Store(how @ LandedAs::Refused(_)) => return Ok(Landed { how, added: None }),
             Judged::Store(how) => how,
         };
-        let before = if arrival.new { Vec::new() } else { versions_of(desk, arrival.object)? };
         let shared = if arrival.new { None } else { self.same_bytes(desk, &arrival)? };
         let (version, derived) = match shared {
             Some(version) => (version, None),

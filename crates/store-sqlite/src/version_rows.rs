@@ -18,7 +18,7 @@ pub(crate) struct Arrival<'a> {
     pub(crate) object: i64,
     /// Its type, by number.
     pub(crate) kind: i64,
-    /// Whether its identifier was unknown until now: then nothing is held that it could meet.
+    /// Whether nothing is held of it anywhere. At first only: whether its identifier was unknown until now.
     pub(crate) new: bool,
     /// Its creator, by number.
     pub(crate) creator: Option<i64>,
