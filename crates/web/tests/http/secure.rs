@@ -1,7 +1,7 @@
-//! TLS with the operator's certificate. The key in `fixtures/tls` is for `localhost` in tests and protects nothing.
+//! TLS with the operator's certificate: here one made for the run, for `localhost`.
 
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::path::PathBuf;
+use std::sync::{Arc, LazyLock};
 
 use rustls::pki_types::ServerName;
 use rustls::{ClientConfig, ProtocolVersion, RootCertStore};
@@ -13,8 +13,16 @@ use web::{Options, ServeError, Server, TlsFiles};
 use crate::client::parse;
 use crate::house::House;
 
+/// A certificate for `localhost` and its key, signed by itself, in a directory that goes with the test run.
 fn fixture(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/tls").join(name)
+    static MADE: LazyLock<tempfile::TempDir> = LazyLock::new(|| {
+        let directory = tempfile::tempdir().unwrap();
+        let made = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
+        std::fs::write(directory.path().join("localhost.pem"), made.cert.pem()).unwrap();
+        std::fs::write(directory.path().join("localhost.key.pem"), made.signing_key.serialize_pem()).unwrap();
+        directory
+    });
+    MADE.path().join(name)
 }
 
 fn files() -> TlsFiles {
