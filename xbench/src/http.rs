@@ -8,7 +8,10 @@ use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
-use rustix::event::{PollFd, PollFlags, poll};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+
+/// How long a closed loop waits for any answer before it counts what came until then, in seconds.
+const PATIENCE_S: i64 = 20;
 
 /// How much room a read is offered.
 const READ_BYTES: usize = 256 * 1024;
@@ -249,7 +252,8 @@ pub(crate) fn closed_loop<'r>(
     }
     let mut latencies_us: Vec<u64> = Vec::new();
     while start.elapsed() < duration {
-        for at in ready(&lanes)? {
+        let Some(ready) = ready(&lanes)? else { break };
+        for at in ready {
             if !lanes[at].read()? {
                 continue;
             }
@@ -267,15 +271,18 @@ pub(crate) fn closed_loop<'r>(
     Ok(Loop { requests, took, p50_us: percentile(&latencies_us, 50), p99_us: percentile(&latencies_us, 99) })
 }
 
-/// The lanes that can be read without waiting; waits until there is one.
-fn ready(lanes: &[Connection]) -> Result<Vec<usize>> {
+/// The lanes that can be read without waiting; waits until there is one, but not for ever: some peers take minutes.
+fn ready(lanes: &[Connection]) -> Result<Option<Vec<usize>>> {
     if lanes.len() == 1 {
-        return Ok(vec![0]);
+        return Ok(Some(vec![0]));
     }
     let mut fds: Vec<PollFd<'_>> =
         lanes.iter().map(|lane| PollFd::new(&lane.stream, PollFlags::IN)).collect();
-    poll(&mut fds, None).context("cannot wait for the connections")?;
-    Ok(fds.iter().enumerate().filter(|(_, fd)| !fd.revents().is_empty()).map(|(at, _)| at).collect())
+    let patience = Timespec { tv_sec: PATIENCE_S, tv_nsec: 0 };
+    if poll(&mut fds, Some(&patience)).context("cannot wait for the connections")? == 0 {
+        return Ok(None);
+    }
+    Ok(Some(fds.iter().enumerate().filter(|(_, fd)| !fd.revents().is_empty()).map(|(at, _)| at).collect()))
 }
 
 /// The value below which `percent` of the sorted values lie.
