@@ -159,7 +159,10 @@ pub(crate) fn table(measured: &[Measured]) -> String {
                 (Ok(rate), Some(ours)) if at > 0 => format!("{} ({}x)", number(*rate), number(ours / rate)),
                 (Ok(rate), _) => number(*rate),
                 (Err(error), _) => {
-                    format!("failed: {}", error.to_string().chars().take(60).collect::<String>())
+                    format!(
+                        "failed: {}",
+                        error.to_string().replace('\n', " ").chars().take(60).collect::<String>()
+                    )
                 }
             };
             text.push_str(&format!(" {cell} |"));
