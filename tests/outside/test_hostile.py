@@ -147,7 +147,8 @@ def test_what_is_no_envelope(node, body):
 
 def with_field(name, raw_value):
     """An indicator with one raw JSON value more, which Python's writer would refuse to make."""
-    text = json.dumps(indicator(800))
+    number = 800_000 + sum(name + raw_value[:60])  # an object of its own: what is kept must not make others conflict
+    text = json.dumps(indicator(number))
     return b'{"objects":[' + text[:-1].encode() + b',"' + name + b'":' + raw_value + b"}]}"
 
 
@@ -161,14 +162,11 @@ def with_field(name, raw_value):
         with_field(b"x_big", b"-" + b"9" * 400),
         with_field(b"x_surrogate", b'"\\ud800"'),
         with_field(b"x_surrogate", b'"\\udc00\\ud800"'),
-        with_field(b"x_null", b"null"),
         with_field(b"x_bytes", b'"\xff\xfe"'),
         with_field(b"x_bytes", b'"\xc0\x80"'),
         with_field(b"x_bytes", b'"\xed\xa0\x80"'),
         with_field(b"x_control", b'"a\0b"'),
         with_field(b"type", b'"malware"'),
-        with_field(b"x_empty", b"[]"),
-        with_field(b"x_empty", b"{}"),
     ],
 )  # fmt: skip
 def test_values_that_no_object_may_hold(node, body):
@@ -187,21 +185,25 @@ def test_an_escaped_nul_is_kept_or_refused_but_never_breaks(node):
     [
         {"id": "indicator"}, {"id": ""}, {"id": 5}, {"id": "indicator--"}, {"id": "indicator--xyz"}, {"id": "malware--" + "0" * 36},
         {"id": indicator(1)["id"] + "\n"}, {"id": indicator(1)["id"].upper()}, {"id": "../../etc/passwd"}, {"id": "a" * 100_000},
-        {"type": ""}, {"type": "Indicator"}, {"type": "a" * 300}, {"type": None}, {"spec_version": 2.1},
+        {"type": ""}, {"type": "Indicator"}, {"type": "a" * 300}, {"type": None},
         {"created": "10000-01-01T00:00:00.000Z"}, {"created": "2024-02-30T00:00:00.000Z"},
         {"created": "2024-01-01T00:00:00.000+00:00"}, {"created": "2024-01-01"}, {"created": 0}, {"created": "2024-01-01T00:00:00.000Z\n"},
         {"modified": "2024-01-01T24:00:00.000Z"}, {"modified": "x" * 100_000}, {"modified": ["x"]},
         {"created_by_ref": "indicator--" + "0" * 36}, {"created_by_ref": 7}, {"object_marking_refs": "x"}, {"object_marking_refs": [5]},
-        {"labels": [""] * 3 + [None]}, {"revoked": "yes"}, {"confidence": 10**30}, {"granular_markings": [{"selectors": ["a.b.c"]}]},
     ],
 )  # fmt: skip
 def test_objects_that_are_none(node, change):
-    response = node.post("alpha", [{**indicator(801), **change}])
-    told(response)
+    number = 810_000 + sum(json.dumps(change)[:60].encode())  # an object of its own, as above
+    told(node.post("alpha", [{**indicator(number), **change}]))
 
 
 @pytest.mark.parametrize(
-    "change", [{"x_big": 9007199254740993}, {"spec_version": "9.9"}, {"modified": "2020-01-01T00:00:00.000Z"}, {"name": "n" * 300}]
+    "change",
+    [
+        {"x_big": 9007199254740993}, {"x_null": None}, {"x_empty": []}, {"x_empty": {}}, {"spec_version": "9.9"}, {"spec_version": 2.1},
+        {"modified": "2020-01-01T00:00:00.000Z"}, {"name": "n" * 300}, {"labels": [""] * 3 + [None]}, {"revoked": "yes"},
+        {"confidence": 10**30}, {"granular_markings": [{"selectors": ["a.b.c"]}]},
+    ],
 )  # fmt: skip
 def test_what_is_against_the_text_and_still_an_object(node, change):
     """Storing is lossless about what does not make an object one: kept byte for byte, and said to be invalid."""

@@ -43,6 +43,9 @@ impl<'s> Checker<'_, 's> {
             Value::Open(terms) => self.open(terms, value, place),
             Value::Closed(terms) => self.closed(terms, value, place),
             Value::Reference(target) => self.reference(*target, value, place),
+            Value::List(Value::Reference(_)) if value.as_list().is_none() => {
+                self.vital_kind("a list of identifiers", value, place);
+            }
             Value::List(item) => self.list(item, value, place),
             Value::Struct(shape) => self.structure(shape, value, place),
             Value::Dictionary(item) => self.dictionary(item, value, place),
