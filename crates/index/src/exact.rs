@@ -9,8 +9,8 @@
 use base::limit::QUERY_BYTES_MAX;
 
 use crate::fold::fold_into;
-use crate::refang::refang;
-use crate::value::{Shape, read};
+use crate::settle::{Form, Reading, settle};
+use crate::value::Shape;
 use crate::{Term, TermKind};
 
 /// Longest reference, in bytes of its folded form.
@@ -20,45 +20,49 @@ const REFERENCE_BYTES_MAX: usize = 64;
 #[must_use]
 pub fn value_term(value: &str) -> Option<Term> {
     let text = asked(value)?;
-    let mut canonical = String::new();
-    let mut shape = read(text, &mut canonical);
-    if shape == Shape::Text {
-        shape = read(&refang(text), &mut canonical);
-    }
-    match kind_of(&shape) {
-        Some(kind) => Some(Term { kind, value: canonical }),
-        None => other_text(text),
-    }
+    let mut reading = Reading::default();
+    let shape = settle(text, &mut reading).shape?;
+    Some(settled_term(&shape, reading))
 }
 
 /// The term of a value that is compared as text: mutex, registry key, file name, account.
 #[must_use]
 pub fn other_term(value: &str) -> Option<Term> {
     let text = asked(value)?;
-    formal(text).or_else(|| other_text(text))
+    let mut reading = Reading::default();
+    let settled = settle(text, &mut reading);
+    if settled.written == Form::Formal {
+        return Some(settled_term(&settled.shape?, reading));
+    }
+    let (mut folded, mut value) = (String::new(), String::new());
+    fold_into(&mut folded, text);
+    write_other(&mut value, &folded);
+    (!value.is_empty()).then_some(Term { kind: TermKind::Other, value })
 }
 
 /// The term of a name or alias.
 #[must_use]
 pub fn name_term(value: &str) -> Option<Term> {
     let text = asked(value)?;
-    formal(text).or_else(|| {
-        let mut folded = String::new();
-        fold_into(&mut folded, text);
-        (!folded.is_empty()).then_some(Term { kind: TermKind::Name, value: folded })
-    })
+    let mut reading = Reading::default();
+    let settled = settle(text, &mut reading);
+    if settled.written == Form::Formal {
+        return Some(settled_term(&settled.shape?, reading));
+    }
+    let mut folded = String::new();
+    fold_into(&mut folded, text);
+    (!folded.is_empty()).then_some(Term { kind: TermKind::Name, value: folded })
 }
 
 /// The term of an identifier given by an authority; one with spaces or over 64 bytes is a name.
 #[must_use]
 pub fn reference_term(value: &str) -> Option<Term> {
     let text = asked(value)?;
-    let mut canonical = String::new();
-    if read(text, &mut canonical) == Shape::Text {
-        let mut folded = String::new();
+    if settle(text, &mut Reading::default()).written == Form::Text {
+        let (mut folded, mut value) = (String::new(), String::new());
         fold_into(&mut folded, text);
-        if write_reference(&mut canonical, &folded).is_some() {
-            return Some(Term { kind: TermKind::Reference, value: canonical });
+        if write_reference(&mut value, &folded).is_some() {
+            return Some(Term { kind: TermKind::Reference, value });
         }
     }
     name_term(text)
@@ -69,16 +73,12 @@ fn asked(value: &str) -> Option<&str> {
     (!text.is_empty() && value.len() <= QUERY_BYTES_MAX).then_some(text)
 }
 
-/// The term of a text whose form says what it is, domains excepted.
-fn formal(text: &str) -> Option<Term> {
-    let mut canonical = String::new();
-    let shape = read(text, &mut canonical);
-    let kind = kind_of(&shape).filter(|kind| *kind != TermKind::Domain)?;
-    Some(Term { kind, value: canonical })
+fn settled_term(shape: &Shape, reading: Reading) -> Term {
+    Term { kind: kind_of(shape), value: reading.canonical }
 }
 
-const fn kind_of(shape: &Shape) -> Option<TermKind> {
-    Some(match shape {
+const fn kind_of(shape: &Shape) -> TermKind {
+    match shape {
         Shape::Address(_) => TermKind::Address,
         Shape::Range(_) => TermKind::Range,
         Shape::Domain => TermKind::Domain,
@@ -86,16 +86,8 @@ const fn kind_of(shape: &Shape) -> Option<TermKind> {
         Shape::Hash => TermKind::Hash,
         Shape::Email(_) => TermKind::Email,
         Shape::Reference => TermKind::Reference,
-        Shape::Mac => TermKind::Other,
-        Shape::Text => return None,
-    })
-}
-
-fn other_text(text: &str) -> Option<Term> {
-    let (mut folded, mut value) = (String::new(), String::new());
-    fold_into(&mut folded, text);
-    write_other(&mut value, &folded);
-    (!value.is_empty()).then_some(Term { kind: TermKind::Other, value })
+        Shape::Mac | Shape::Text => TermKind::Other,
+    }
 }
 
 /// Appends a folded text as an other value: registry hives in full.

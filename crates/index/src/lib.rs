@@ -15,6 +15,7 @@ mod object;
 mod probe;
 mod record;
 mod refang;
+mod settle;
 mod table;
 mod term;
 mod text;

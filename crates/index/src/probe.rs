@@ -1,6 +1,6 @@
 //! From a value that someone looks up to the terms to ask for, and from a value that stands in an object to its term.
 //!
-//! Both go through [`crate::value::read`], so the exact term of a value is always among its probes:
+//! Both go through [`crate::settle::settle`], so the exact term of a value is always among its probes:
 //!
 //! | the value is | asked for exactly | asked for besides |
 //! |---|---|---|
@@ -13,7 +13,7 @@
 //! | a hash, CVE or AS number, MAC address | itself | |
 //! | anything else | the text as name, as other value and, without space, as reference | |
 //!
-//! A value that has the form of nothing is refanged and read again; text terms are asked of what was written. Without a list
+//! A value that has the form of nothing is refanged and read again; names and references are asked of what was written. Without a list
 //! of public suffixes `co.uk` is asked for as a parent like any other; only the bare top-level domain never is.
 //!
 //! Total on every text; values over [`QUERY_BYTES_MAX`] bytes are neither indexed nor found.
@@ -26,9 +26,9 @@ use crate::address::{Network, bits, cleared, write_address, write_network};
 use crate::domain::parents;
 use crate::exact::{write_other, write_reference};
 use crate::fold::fold_into;
-use crate::refang::refang;
+use crate::settle::{Form, Reading, settle};
 use crate::url::{Host, Scheme, write_url};
-use crate::value::{Shape, read};
+use crate::value::Shape;
 use crate::{PrefixLengths, Term, TermKind};
 
 /// How a term relates to the value that was looked up.
@@ -69,7 +69,7 @@ pub struct Probe {
 /// Memory for reading values, kept from one to the next so that most need none of their own.
 #[derive(Clone, Debug, Default)]
 pub struct Scratch {
-    canonical: String,
+    reading: Reading,
     text: String,
     other: String,
 }
@@ -111,37 +111,35 @@ pub fn probe_with(
     if text.is_empty() || value.len() > QUERY_BYTES_MAX {
         return;
     }
-    let mut shape = read(text, &mut scratch.canonical);
-    let as_text = matches!(shape, Shape::Text | Shape::Domain);
-    let as_reference = shape == Shape::Text;
-    if shape == Shape::Text {
-        let meant = refang(text);
-        if meant != text {
-            shape = read(&meant, &mut scratch.canonical);
-        }
+    let settled = settle(text, &mut scratch.reading);
+    if let Some(shape) = &settled.shape {
+        tell(shape, lengths, scratch, &mut each);
     }
-    tell(&shape, lengths, scratch, &mut each);
-    if as_text {
+    scratch.other.clear();
+    if settled.written != Form::Formal {
         tell_text(text, scratch, &mut each);
     }
-    if as_reference {
+    if settled.shape == Some(Shape::Text) && scratch.reading.canonical != scratch.other {
+        each(TermKind::Other, &scratch.reading.canonical, How::Exact);
+    }
+    if settled.written == Form::Text {
         tell_reference(scratch, &mut each);
     }
 }
 
-/// The terms of what has been read into `scratch.canonical`.
+/// The terms of what has been read into `scratch.reading`.
 fn tell(
     shape: &Shape,
     lengths: &PrefixLengths,
     scratch: &mut Scratch,
     each: &mut impl FnMut(TermKind, &str, How),
 ) {
-    let canonical = scratch.canonical.as_str();
+    let canonical = scratch.reading.canonical.as_str();
     match shape {
         Shape::Text => {}
+        Shape::Mac => each(TermKind::Other, canonical, How::Exact),
         Shape::Hash => each(TermKind::Hash, canonical, How::Exact),
         Shape::Reference => each(TermKind::Reference, canonical, How::Exact),
-        Shape::Mac => each(TermKind::Other, canonical, How::Exact),
         Shape::Address(address) => {
             each(TermKind::Address, canonical, How::Exact);
             tell_ranges(*address, bits(*address), lengths, (&mut scratch.other, each));
@@ -215,7 +213,7 @@ fn tell_ranges(
     }
 }
 
-/// The text as name and as other value; leaves its folded form in `scratch.text`.
+/// The text as name and as other value; leaves its folded form in `scratch.text` and the other value in `scratch.other`.
 fn tell_text(text: &str, scratch: &mut Scratch, each: &mut impl FnMut(TermKind, &str, How)) {
     scratch.text.clear();
     fold_into(&mut scratch.text, text);

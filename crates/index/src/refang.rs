@@ -1,15 +1,33 @@
 //! Undoing what people do to addresses so that nobody clicks them: `hxxp`, `[.]`, `(dot)`, `[at]`, `[:]//`, and the quotes and
 //! full stops that come along when a value is cut out of a sentence.
 //!
-//! One pass over the text, linear whatever it holds. Made for one value; words like `dot` count only inside brackets.
+//! Passes over the text, each linear whatever it holds, until one changes nothing. Made for one value; words like `dot` count only inside brackets.
 //!
 //! Invariant: doing it twice is doing it once.
 
 use std::borrow::Cow;
 
+/// Passes over one text. What people and tools do is undone in two; a text made to need more than these stays as it is.
+const PASSES_MAX: usize = 8;
+
 /// The value as it was before it was made harmless; borrowed when there was nothing to undo.
 #[must_use]
 pub fn refang(text: &str) -> Cow<'_, str> {
+    let mut undone = Cow::Borrowed(text);
+    for _ in 0..PASSES_MAX {
+        let next = match &undone {
+            Cow::Borrowed(text) => pass(text),
+            Cow::Owned(text) => Cow::Owned(pass(text).into_owned()),
+        };
+        if next == undone {
+            return undone;
+        }
+        undone = next;
+    }
+    Cow::Borrowed(text)
+}
+
+fn pass(text: &str) -> Cow<'_, str> {
     let bare = unwrapped(text);
     if !has_marks(bare) {
         return Cow::Borrowed(bare);
@@ -218,6 +236,7 @@ mod tests {
             ("plain text (with brackets) [1]", "plain text (with brackets) [1]"),
             ("", ""),
             ("((", ""),
+            (".0[.0.]", ".0.0"),
         ] {
             assert_eq!(refang(given), meant, "{given}");
         }
