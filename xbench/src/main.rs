@@ -124,10 +124,14 @@ fn plan() -> Result<Plan> {
 }
 
 /// Two tables: a thousand objects, which every peer survives, and all of ATT&CK, which only the durable ones do.
+///
+/// OpenTAXII answers 500 to an object without `modified` (marking definitions, observables), so nobody is given those here.
 fn against(plan: &Plan, attack: &load::Load) -> Result<String> {
-    let thousand = attack.objects.get(..load::ENVELOPE_OBJECTS).context("fewer than a thousand objects")?;
+    let taken: Vec<String> =
+        attack.objects.iter().filter(|object| load::string_of(object, "modified").is_ok()).cloned().collect();
+    let thousand = taken.get(..load::ENVELOPE_OBJECTS).context("fewer than a thousand objects")?;
     let mut text = String::new();
-    for (title, objects) in [("1,000 objects", thousand), ("all objects", &attack.objects[..])] {
+    for (title, objects) in [("1,000 objects", thousand), ("all versioned objects", &taken[..])] {
         let mut measured = vec![ours(plan, objects)?];
         if objects.len() == thousand.len() {
             measured.push(against::peer(plan, against::MEDALLION, objects)?);

@@ -7,6 +7,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
+use rustix::process::{Pid, Signal};
 use serde_json::Value;
 
 /// A TAXII server, ours or a peer.
@@ -20,11 +21,23 @@ pub(crate) struct Server {
 }
 
 impl Drop for Server {
+    /// Asks it to end, so that a server of several processes ends them all, and kills it only if it does not.
     fn drop(&mut self) {
+        let _ = rustix::process::kill_process(Pid::from_child(&self.child), Signal::TERM);
+        let asked = Instant::now();
+        while asked.elapsed() < END_WAIT {
+            if !matches!(self.child.try_wait(), Ok(None)) {
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        }
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
 }
+
+/// How long a server may take to end when asked.
+const END_WAIT: Duration = Duration::from_secs(5);
 
 impl Server {
     pub(crate) fn new(child: Child, address: SocketAddr, collection: &str, authorization: String) -> Self {
