@@ -91,6 +91,7 @@ codes! {
     DOMAIN = "domain-name", "A domain name conforms to RFC 1034 and RFC 5890 (section 6.4).";
     URL = "url", "A URL conforms to RFC 3986 (section 6.15).";
     EMAIL = "email-address", "An e-mail address is an addr-spec of RFC 5322, without display name (section 6.5).";
+    ENCODED_WORD = "encoded-word", "A header field of a message holds an encoded word (RFC 2047); fields are written down decoded (section 6.6).";
     CPE = "cpe", "A CPE is in the formatted-string form of version 2.3 (section 6.14).";
     CHARACTER_SET = "character-set", "The name of a character set as IANA registers it (section 3.9.1).";
     RELATIONSHIP_TYPE = "relationship-type", "A relationship type has only a-z, 0-9 and hyphens (section 5.1).";
@@ -104,6 +105,8 @@ codes! {
     BUNDLE_OBJECTS = "bundle-objects", "objects is a list of at least one STIX object (section 8).";
     BUNDLE_SPEC_VERSION = "bundle-spec-version", "The bundle says it holds STIX 2.0; its objects are upgraded when they are imported.";
     VERSION_REPEATED = "version-repeated", "The same version of an object stands in the bundle twice.";
+    VERSION_AFTER_REVOCATION = "version-after-revocation", "A version of an object is later than a revoked one; a revocation is permanent (section 3.6).";
+    VERSION_CREATED = "version-created", "Two versions of an object say different things of its creation: created never changes, and only its creator makes versions (section 3.6).";
     VERSION_CONFLICT = "version-conflict", "Two versions of an object have the same modified time and different content (section 3.6).";
 }
 

@@ -1,6 +1,7 @@
 //! The verdict of the specification on a text: one object or a bundle.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 
 use crate::canonical::content_digest;
 use crate::check;
@@ -56,10 +57,24 @@ fn bundle(members: &Members<'_>, report: &mut Report) {
         return report.add(Severity::Error, code::BUNDLE_OBJECTS, &place, message);
     };
     let mut versions: HashMap<(&str, &str), &Json<'_>> = HashMap::new();
+    let mut lines: HashMap<&str, Line<'_>> = HashMap::new();
     for (at, object) in objects.iter().enumerate() {
         let here = place.index(at);
         let head = check::object(object, &here, report);
         let Some(id) = head.id else { continue };
+        if let (Some(created), Some(modified)) = (head.created, head.modified) {
+            let arrival = Arrival {
+                at,
+                created: timestamp::key_of(created),
+                modified: timestamp::key_of(modified),
+                creator: head.created_by_ref,
+                revoked: head.revoked,
+            };
+            match lines.entry(id) {
+                Entry::Vacant(entry) => drop(entry.insert(Line::of(arrival))),
+                Entry::Occupied(mut entry) => entry.get_mut().extend(&arrival, &place, report),
+            }
+        }
         let version = head.modified.or(head.created).map_or("", timestamp::key_of);
         match versions.insert((id, version), object) {
             None => {}
@@ -72,6 +87,68 @@ fn bundle(members: &Members<'_>, report: &mut Report) {
                     format!("{} stands in the bundle with the same version and other content", quoted(id));
                 report.add(Severity::Error, code::VERSION_CONFLICT, &here, message);
             }
+        }
+    }
+}
+
+/// One version of an object, as the rules between versions see it.
+struct Arrival<'s> {
+    at: usize,
+    created: &'s str,
+    modified: &'s str,
+    creator: Option<&'s str>,
+    revoked: bool,
+}
+
+/// The versions of one object in a bundle so far: its first, its latest, and where a revocation ends them.
+struct Line<'s> {
+    created: &'s str,
+    creator: Option<&'s str>,
+    latest: (&'s str, usize),
+    revocation: Option<&'s str>,
+}
+
+impl<'s> Line<'s> {
+    fn of(first: Arrival<'s>) -> Self {
+        Self {
+            created: first.created,
+            creator: first.creator,
+            latest: (first.modified, first.at),
+            revocation: first.revoked.then_some(first.modified),
+        }
+    }
+
+    /// Takes one more version, and reports what section 3.6 says must not be, in whatever order they stand.
+    fn extend(&mut self, next: &Arrival<'s>, objects: &Place<'_>, report: &mut Report) {
+        if next.created != self.created {
+            let message = "another version of this object in the bundle has another created";
+            report.add(
+                Severity::Error,
+                code::VERSION_CREATED,
+                &objects.index(next.at).key("created"),
+                message,
+            );
+        }
+        if let (Some(one), Some(other)) = (self.creator, next.creator)
+            && one != other
+        {
+            let message = "another version of this object in the bundle has another created_by_ref";
+            let place = objects.index(next.at);
+            report.add(Severity::Error, code::VERSION_CREATED, &place.key("created_by_ref"), message);
+        }
+        self.creator = self.creator.or(next.creator);
+        if next.revoked {
+            self.revocation = Some(self.revocation.map_or(next.modified, |known| known.min(next.modified)));
+        }
+        self.latest = self.latest.max((next.modified, next.at));
+        if let Some(end) = self.revocation
+            && self.latest.0 > end
+            && (next.revoked || next.modified > end)
+        {
+            let at = if next.modified > end { next.at } else { self.latest.1 };
+            let message =
+                "an earlier version of this object in the bundle is revoked, so there is none after it";
+            report.add(Severity::Error, code::VERSION_AFTER_REVOCATION, &objects.index(at), message);
         }
     }
 }
@@ -150,6 +227,32 @@ mod tests {
         );
         let twice = validate(bundle_of(&format!("[{ONE},{ONE}]")).as_bytes(), false);
         assert_eq!((twice.valid, twice.warnings[0].code), (true, "version-repeated"));
+    }
+
+    #[test]
+    fn nothing_follows_a_revocation_and_creation_never_changes() {
+        let of = |day: u8, more: &str| {
+            ONE.replace(r#""modified":"2024-01-01"#, &format!(r#""modified":"2024-01-0{day}"#))
+                .replace(r#","name""#, &format!(r#"{more},"name""#))
+        };
+        let revoked = r#","revoked":true"#;
+        let judged = |objects: [String; 2]| errors(&bundle_of(&format!("[{}]", objects.join(","))));
+        assert_eq!(judged([of(1, ""), of(2, revoked)]), []);
+        assert_eq!(judged([of(2, revoked), of(1, "")]), []);
+        let after = |at: usize| [("version-after-revocation", format!("objects.[{at}]"))];
+        assert_eq!(judged([of(1, revoked), of(2, "")]), after(1));
+        assert_eq!(judged([of(2, ""), of(1, revoked)]), after(0));
+        assert_eq!(judged([of(1, revoked), of(2, revoked)]), after(1));
+        let moved = of(3, "").replace(r#""created":"2024-01-01"#, r#""created":"2024-01-02"#);
+        assert_eq!(judged([of(1, ""), moved]), [("version-created", "objects.[1].created".into())]);
+        let by = |last: char| {
+            format!(r#","created_by_ref":"identity--8e2e2d2b-17d4-4cbf-938f-98ee46b3cd3{last}""#)
+        };
+        assert_eq!(judged([of(1, ""), of(2, &by('a'))]), []);
+        assert_eq!(
+            judged([of(1, &by('a')), of(2, &by('b'))]),
+            [("version-created", "objects.[1].created_by_ref".into())]
+        );
     }
 
     #[test]

@@ -120,15 +120,15 @@ impl<'s> Checker<'_, 's> {
         }
         match self.introduced_as() {
             Some("new-sdo" | "new-sro") => {
-                for (name, missing) in [
-                    ("created", head.created.is_none()),
-                    ("modified", head.modified.is_none()),
-                    ("spec_version", head.edition == Edition::V20),
-                ] {
-                    if missing && self.root.get(name).is_none() {
+                for name in ["created", "modified", "spec_version"] {
+                    if self.root.get(name).is_none() {
                         let message = format!("{name} is required of an object that an extension introduces");
                         self.add(Severity::Error, code::REQUIRED, &place.key(name), message);
                     }
+                }
+                if self.root.get("defanged").is_some() {
+                    let message = "defanged is not applicable to an object that is no observable";
+                    self.add(Severity::Error, code::NOT_APPLICABLE, &place.key("defanged"), message);
                 }
             }
             Some(_) => {}
@@ -225,9 +225,15 @@ impl<'s> Checker<'_, 's> {
         self.free(value, place);
     }
 
+    /// A property of a nested structure that its table does not have; section 3.1 says how it may be named even so.
     fn unknown(&mut self, key: &str, value: &'s Json<'s>, place: &Place<'_>) {
-        let message = format!("{} is not a property of this structure", quoted(key));
-        self.add(Severity::Warning, code::UNKNOWN_PROPERTY, place, message);
+        if name::is_property(key) {
+            let message = format!("{} is not a property of this structure", quoted(key));
+            self.add(Severity::Warning, code::UNKNOWN_PROPERTY, place, message);
+        } else {
+            let message = format!("property name {} is not 3 to 250 characters a-z, 0-9 and _", quoted(key));
+            self.add(Severity::Error, code::PROPERTY_NAME, place, message);
+        }
         self.free(value, place);
     }
 

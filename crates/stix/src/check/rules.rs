@@ -9,6 +9,7 @@ use crate::marking;
 use crate::quote::quoted;
 use crate::report::Place;
 use crate::schema::{Kind, kind_of, relationship};
+use crate::syntax::mail;
 
 /// An external reference with a URL should carry hashes (section 2.5).
 pub(crate) fn reference_hashes(checker: &mut Checker<'_, '_>, members: &Members<'_>, place: &Place<'_>) {
@@ -68,12 +69,18 @@ fn external_ids(
     let references = members.get("external_references").and_then(Json::as_list).unwrap_or_default();
     let list = place.key("external_references");
     for (at, reference) in references.iter().enumerate() {
-        let named = reference.get("source_name").and_then(Json::as_str) == Some(source);
+        let Some(named) = reference.get("source_name").and_then(Json::as_str) else { continue };
         let Some(text) = reference.get("external_id").and_then(Json::as_str) else { continue };
-        if named && !fits(text) {
-            let item = list.index(at);
+        let item = list.index(at);
+        if named == source && !fits(text) {
             let message = format!("{} is not an identifier of {source}", quoted(text));
             checker.add(Severity::Error, code::EXTERNAL_ID, &item.key("external_id"), message);
+        }
+        if named != source && fits(text) {
+            let message = format!("{} is given under another source_name than {source}", quoted(text));
+            let other_case = named.eq_ignore_ascii_case(source);
+            let severity = if other_case { Severity::Error } else { Severity::Warning };
+            checker.add(severity, code::EXTERNAL_ID, &item.key("source_name"), message);
         }
     }
 }
@@ -144,6 +151,24 @@ pub(crate) fn multipart(checker: &mut Checker<'_, '_>, members: &Members<'_>, pl
     if members.get(forbidden).is_some() {
         let message = format!("{forbidden} does not go with this value of is_multipart");
         checker.add(Severity::Error, code::CONDITIONAL, &place.key(forbidden), message);
+    }
+}
+
+/// Header fields are decoded before they are written down (section 6.6).
+pub(crate) fn decoded_headers(checker: &mut Checker<'_, '_>, members: &Members<'_>, place: &Place<'_>) {
+    const WORDS: &str = "holds an encoded word of RFC 2047, which must be decoded";
+    if members.get("subject").and_then(Json::as_str).is_some_and(mail::has_encoded_word) {
+        checker.add(Severity::Error, code::ENCODED_WORD, &place.key("subject"), WORDS);
+    }
+    let Some(fields) = members.get("additional_header_fields").and_then(Json::as_object) else { return };
+    let dictionary = place.key("additional_header_fields");
+    for (name, lines) in fields.iter() {
+        let field = dictionary.key(name);
+        for (at, line) in lines.as_list().unwrap_or_default().iter().enumerate() {
+            if line.as_str().is_some_and(mail::has_encoded_word) {
+                checker.add(Severity::Error, code::ENCODED_WORD, &field.index(at), WORDS);
+            }
+        }
     }
 }
 

@@ -225,11 +225,15 @@ impl<'s> Checker<'_, 's> {
         }
     }
 
-    /// Inside a container references are keys; markings stay identifiers.
+    /// Inside a container references to observables are keys of it; those to other objects, like markings, stay
+    /// identifiers.
     fn local_reference(&mut self, target: Target, text: &str, local: &Members<'_>, place: &Place<'_>) {
+        let outside = || {
+            id::check(text).is_ok() && !matches!(kind_of(id::type_of(text)), Kind::Observable | Kind::Custom)
+        };
         let type_name = match local.get(text) {
             Some(object) => object.get("type").and_then(Json::as_str).unwrap_or_default(),
-            None if id::check(text).is_ok() => id::type_of(text),
+            None if outside() => id::type_of(text),
             None => {
                 let message = format!("{} is no key of the container", quoted(text));
                 return self.add(Severity::Error, code::REFERENCE_LOCAL, place, message);

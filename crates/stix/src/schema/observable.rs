@@ -136,7 +136,7 @@ static EMAIL_MESSAGE: Schema = sco(
         optional("body_multipart", Value::List(&Value::Struct(&MIME_PART))),
         optional("raw_email_ref", ARTIFACT),
     ],
-    &[Rule::Own(rules::multipart)],
+    &[Rule::Own(rules::multipart), Rule::Own(rules::decoded_headers)],
 );
 
 static MIME_PART: Shape = Shape {

@@ -9,6 +9,7 @@ pub(crate) mod domain;
 pub(crate) mod email;
 pub(crate) mod hash;
 pub(crate) mod language;
+pub(crate) mod mail;
 pub(crate) mod name;
 pub(crate) mod octets;
 pub(crate) mod url;
