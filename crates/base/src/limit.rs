@@ -78,3 +78,11 @@ pub const WORD_BYTES_MAX: usize = 128;
 pub const QUERY_WORDS_MAX: usize = 64;
 /// Longest label of an object, in characters.
 pub const LABEL_CHARS_MAX: usize = 200;
+/// Largest payload of one signed statement, in bytes (1 MiB).
+pub const SIGNED_PAYLOAD_BYTES_MAX: usize = 1024 * 1024;
+/// Largest signed statement as text, in bytes (2 MiB).
+pub const SIGNED_TEXT_BYTES_MAX: usize = 2 * 1024 * 1024;
+/// Longest payload type of a signed statement, in bytes.
+pub const PAYLOAD_TYPE_BYTES_MAX: usize = 255;
+/// Signatures on one statement.
+pub const SIGNATURES_MAX: usize = 256;
