@@ -86,3 +86,15 @@ pub const SIGNED_TEXT_BYTES_MAX: usize = 2 * 1024 * 1024;
 pub const PAYLOAD_TYPE_BYTES_MAX: usize = 255;
 /// Signatures on one statement.
 pub const SIGNATURES_MAX: usize = 256;
+/// Largest signed note, in bytes (256 KiB).
+pub const NOTE_BYTES_MAX: usize = 256 * 1024;
+/// Signatures on one note.
+pub const NOTE_SIGNATURES_MAX: usize = 128;
+/// Largest header of an act, in bytes (8 KiB).
+pub const ACT_BYTES_MAX: usize = 8 * 1024;
+/// Largest payload that a proof file carries, in bytes: the largest object.
+pub const PROOF_PAYLOAD_BYTES_MAX: usize = OBJECT_BYTES_MAX;
+/// Largest proof file, in bytes (16 MiB): a payload twice in base64, and everything else.
+pub const PROOF_FILE_BYTES_MAX: usize = 16 * 1024 * 1024;
+/// Largest file of evidence, in bytes (1 MiB).
+pub const EVIDENCE_BYTES_MAX: usize = 1024 * 1024;

@@ -207,8 +207,12 @@ impl Signed {
         if text.len() > SIGNED_TEXT_BYTES_MAX {
             return Err(EnvelopeError::TooLarge(text.len()));
         }
-        let form: Form =
-            serde_json::from_slice(text).map_err(|error| EnvelopeError::Form(error.to_string()))?;
+        // The reader of forms would also take a list of values in the order of the members.
+        if text.trim_ascii_start().first() != Some(&b'{') {
+            return Err(EnvelopeError::Form { line: 1, column: 0 });
+        }
+        let form: Form = serde_json::from_slice(text)
+            .map_err(|error| EnvelopeError::Form { line: error.line(), column: error.column() })?;
         form.read()
     }
 

@@ -60,6 +60,13 @@ fn members_not_known_are_passed_over() {
 }
 
 #[test]
+fn depth_costs_no_stack() {
+    let (_, signed) = sample();
+    let deep = format!(r#"{{"x":{}{},"#, "[".repeat(100_000), "]".repeat(100_000));
+    assert_eq!(Signed::parse(signed.to_json().replacen('{', &deep, 1).as_bytes()), Ok(signed));
+}
+
+#[test]
 fn another_type_payload_or_key_does_not_verify() {
     let (by, signed) = sample();
     let public = by.public_key();
@@ -139,8 +146,6 @@ fn what_is_no_envelope_is_refused() {
     assert!(matches!(Signed::parse(b"{}"), Err(EnvelopeError::TypeUnfit(_))));
     let twice = good.replacen('{', r#"{"payload":"AA==","#, 1);
     assert!(matches!(Signed::parse(twice.as_bytes()), Err(EnvelopeError::Form { .. })));
-    let deep = good.replacen('{', &format!(r#"{{"x":{}{},"#, "[".repeat(200), "]".repeat(200)), 1);
-    assert!(matches!(Signed::parse(deep.as_bytes()), Err(EnvelopeError::Form { .. })));
     let later = good.replace("\"ed25519:", "\"slh-dsa:");
     let unknown = KeyTextError::UnknownSuite("\"slh-dsa\"".into());
     assert_eq!(Signed::parse(later.as_bytes()), Err(EnvelopeError::Signature(unknown)));

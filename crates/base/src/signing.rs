@@ -178,7 +178,7 @@ impl PublicKey {
 
     /// Its bytes, as its suite writes them: 32 for Ed25519.
     #[must_use]
-    pub const fn as_bytes(&self) -> &[u8; 32] {
+    pub fn as_bytes(&self) -> &[u8; 32] {
         self.0.as_bytes()
     }
 

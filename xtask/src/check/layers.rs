@@ -21,6 +21,7 @@ pub(crate) enum Layer {
 const LAYERS: &[(&str, Layer)] = &[
     ("base", Layer::Number(0)),
     ("stix", Layer::Number(1)),
+    ("ledger", Layer::Number(1)),
     ("index", Layer::Number(2)),
     ("handling", Layer::Number(3)),
     ("store", Layer::Number(4)),
