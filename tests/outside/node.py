@@ -65,8 +65,10 @@ class Node:
         self.passwords[name] = password
 
     def add_collection(self, name, *grants):
+        """Adds a collection: in the directory, or to the running node when there is one."""
         options = [word for grant in grants for word in ("--grant", grant)]
-        made = self.ask("collection", "add", name, "--title", name.capitalize(), *options)
+        remote = self.process is not None
+        made = self.ask("collection", "add", name, "--title", name.capitalize(), *options, remote=remote)
         self.ids[name] = made["id"]
         return made
 

@@ -7,20 +7,21 @@ if (form) {
   let running = null;
   const ask = async () => {
     running?.abort();
-    running = new AbortController();
+    const mine = (running = new AbortController());
     const address = new URL(form.action);
     for (const [name, value] of new FormData(form)) if (value) address.searchParams.set(name, value);
     history.replaceState(null, "", address);
     address.searchParams.set("part", "results");
     place.setAttribute("aria-busy", "true");
     try {
-      const answer = await fetch(address, { signal: running.signal, headers: { accept: "text/html" } });
-      if (answer.ok) place.innerHTML = await answer.text();
-      else if (answer.status === 401) location.reload();
+      const answer = await fetch(address, { signal: mine.signal, headers: { accept: "text/html" } });
+      // a session that ended is answered with the way to the sign-in page, which has no place among results
+      if (answer.redirected) location.reload();
+      else if (answer.ok) place.innerHTML = await answer.text();
     } catch (problem) {
       if (problem.name !== "AbortError") form.submit();
     } finally {
-      place.removeAttribute("aria-busy");
+      if (running === mine) place.removeAttribute("aria-busy");
     }
   };
   field.addEventListener("input", () => {

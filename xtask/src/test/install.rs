@@ -1,4 +1,4 @@
-//! What the tests need and this machine may lack: a Python environment with pinned packages, and cargo-fuzz.
+//! What the tests need and this machine may lack: a Python environment with pinned packages, a browser, and cargo-fuzz.
 //!
 //! Each install says what it does and through which package manager. Nothing is installed twice; everything of Python
 //! goes into a virtual environment under the target directory.
@@ -9,6 +9,9 @@ use std::process::Command;
 use anyhow::{Context, Result, bail};
 
 use crate::run::{answers, tee};
+
+/// Names under which machines have a Chromium; `tests/outside/test_pages.py` looks for the same.
+const BROWSERS: [&str; 4] = ["chromium", "chromium-browser", "google-chrome-stable", "google-chrome"];
 
 /// The directory cargo builds into.
 pub(crate) fn target_dir(root: &Path) -> PathBuf {
@@ -54,6 +57,16 @@ fn create(venv: &Path) -> Result<()> {
     }
     apt(&["python3", "python3-venv", "python3-pip"])?;
     if make() { Ok(()) } else { bail!("cannot make a Python environment in {}", venv.display()) }
+}
+
+/// A Chromium for the tests of the pages. Where none can be had those tests skip themselves, and this says so.
+pub(crate) fn browser() {
+    if BROWSERS.iter().any(|name| answers(name, &["--version"])) {
+        return;
+    }
+    if let Err(error) = apt(&["chromium"]) {
+        println!("no browser, so the tests of the pages will be SKIPPED: {error:#}");
+    }
 }
 
 /// Installs Debian packages, as root or through sudo.

@@ -124,12 +124,13 @@ fn doc_tests(root: &Path) -> Result<(bool, Tally)> {
     counted(&mut cargo(root, &["test", "--workspace", "--doc", "--no-fail-fast", "--quiet"]))
 }
 
-/// Python's clients and oracles against the running binary.
+/// Python's clients and oracles, and a browser, against the running binary.
 fn outside_tests(root: &Path) -> Result<(bool, Tally)> {
     if !tee(&mut cargo(root, &["build", "--package", "cresset"]))?.success {
         bail!("the binary does not build, so nothing outside can drive it");
     }
     let python = install::python(root, "tests/outside/requirements.txt", "venv")?;
+    install::browser();
     let mut pytest = Command::new(python);
     pytest.args(["-m", "pytest", "-q", "-rs", "-p", "no:cacheprovider", "tests/outside"]);
     pytest.env("CRESSET_BINARY", install::target_dir(root).join("debug/cresset"));

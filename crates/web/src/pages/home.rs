@@ -20,6 +20,8 @@ struct Page {
     frame: Frame,
     figures: Vec<(&'static str, String)>,
     types: Vec<Kind>,
+    /// How many objects of how many types have no line of their own.
+    rest: Option<(String, usize)>,
     most: u64,
     newest: Vec<Row>,
 }
@@ -34,6 +36,9 @@ struct Kind {
 pub(crate) async fn show(State(app): State<App>, reader: Reader) -> Result<Response, Problem> {
     let figures = app.node().figures(&reader.who).await?.into_inner();
     let newest = app.node().newest(&reader.who, NEWEST).await?;
+    let others = figures.by_type.get(TYPES..).unwrap_or_default();
+    let rest = others.iter().map(|(_, number)| number).sum();
+    let rest = (!others.is_empty()).then(|| (count(rest), others.len()));
     let types: Vec<Kind> = figures
         .by_type
         .into_iter()
@@ -49,6 +54,7 @@ pub(crate) async fn show(State(app): State<App>, reader: Reader) -> Result<Respo
         ],
         most: types.first().map_or(1, |kind| kind.count.max(1)),
         types,
+        rest,
         newest: newest.get().iter().map(Row::of).collect(),
     };
     Ok(html(StatusCode::OK, &page))
