@@ -60,7 +60,7 @@ pub(crate) struct Shape {
 }
 
 /// One property of a type or structure.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct Prop {
     /// Its name.
     pub(crate) name: &'static str,
@@ -88,7 +88,7 @@ pub(crate) enum Need {
 }
 
 /// What a value must be.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) enum Value {
     /// Examined with the head of the object: type, id and `spec_version`.
     Head,
