@@ -7,6 +7,35 @@ use store::{Check, StoreError};
 use crate::error::Done;
 use crate::migrate;
 
+/// What must hold between the tables.
+struct Consistency {
+    name: &'static str,
+    /// How many rows are wrong.
+    wrong: &'static str,
+    /// What is said when none is.
+    good: &'static str,
+}
+
+const RULES: [Consistency; 3] = [
+    Consistency {
+        name: "holdings",
+        wrong: "SELECT count(*) FROM holding h WHERE NOT EXISTS (SELECT 1 FROM version v WHERE v.no = h.version AND \
+                v.object = h.object)",
+        good: "every holding has its version",
+    },
+    Consistency {
+        name: "versions",
+        wrong: "SELECT count(*) FROM version v WHERE NOT EXISTS (SELECT 1 FROM holding h WHERE h.object = v.object AND \
+                h.version = v.no)",
+        good: "every version is held by a collection",
+    },
+    Consistency {
+        name: "order",
+        wrong: "SELECT count(*) FROM holding WHERE added > (SELECT value FROM number WHERE name = 'last_added')",
+        good: "no object was added after the last date given out",
+    },
+];
+
 /// Checks everything, line by line.
 pub(crate) fn check(
     connection: &Connection,
@@ -15,26 +44,9 @@ pub(crate) fn check(
     deep: bool,
 ) -> Done<Vec<Check>> {
     let mut checks = vec![schema(connection, path), writing(read_only), integrity(connection)?];
-    checks.push(count(
-        connection,
-        "holdings",
-        "SELECT count(*) FROM holding h WHERE NOT EXISTS (SELECT 1 FROM version v WHERE v.no = h.version AND \
-         v.object = h.object)",
-        "every holding has its version",
-    )?);
-    checks.push(count(
-        connection,
-        "versions",
-        "SELECT count(*) FROM version v WHERE NOT EXISTS (SELECT 1 FROM holding h WHERE h.object = v.object AND \
-         h.version = v.no)",
-        "every version is held by a collection",
-    )?);
-    checks.push(count(
-        connection,
-        "order",
-        "SELECT count(*) FROM holding WHERE added > (SELECT value FROM number WHERE name = 'last_added')",
-        "no object was added after the last date given out",
-    )?);
+    for rule in &RULES {
+        checks.push(count(connection, rule)?);
+    }
     if deep {
         checks.push(digests(connection)?);
     }
@@ -70,11 +82,11 @@ fn integrity(connection: &Connection) -> Done<Check> {
     Ok(Check { name: "database", ok, detail })
 }
 
-fn count(connection: &Connection, name: &'static str, sql: &str, good: &str) -> Done<Check> {
-    let wrong: i64 = connection.query_row(sql, [], |row| row.get(0))?;
+fn count(connection: &Connection, rule: &Consistency) -> Done<Check> {
+    let wrong: i64 = connection.query_row(rule.wrong, [], |row| row.get(0))?;
     let detail =
-        if wrong == 0 { good.to_owned() } else { format!("{wrong} are wrong; run `cresset rebuild`") };
-    Ok(Check { name, ok: wrong == 0, detail })
+        if wrong == 0 { rule.good.to_owned() } else { format!("{wrong} are wrong; run `cresset rebuild`") };
+    Ok(Check { name: rule.name, ok: wrong == 0, detail })
 }
 
 /// Reads every object and compares it with its digest.
