@@ -8,6 +8,7 @@ use dial::{ApiClient, ApiRequest, DialError, Verb};
 use http_body_util::BodyExt;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use stix::quote::quoted;
 use tower::ServiceExt;
 use url::Url;
 
@@ -64,7 +65,7 @@ impl Reach {
         if (200..300).contains(&status) {
             return Ok(body);
         }
-        Err(self.refusal(status, &body))
+        Err(self.refusal(&request, status, &body))
     }
 
     /// Puts a question whose answer may be longer than memory, and writes it out as it comes.
@@ -87,7 +88,7 @@ impl Reach {
         match broken {
             Some(failure) => Err(failure),
             None if (200..300).contains(&status) => Ok(()),
-            None => Err(self.refusal(status, &body)),
+            None => Err(self.refusal(&request, status, &body)),
         }
     }
 
@@ -108,27 +109,65 @@ impl Reach {
         }
     }
 
-    fn refusal(&self, status: u16, body: &Bytes) -> Failure {
+    fn refusal(&self, request: &ApiRequest, status: u16, body: &Bytes) -> Failure {
         let problem: Problem = serde_json::from_slice(body).unwrap_or_default();
         let said = match (problem.detail.is_empty(), problem.title.is_empty()) {
             (false, _) => problem.detail,
             (true, false) => problem.title,
             (true, true) => format!("{} answered {status} without a reason", self.place()),
         };
-        let said = match problem.path {
-            Some(path) => format!("{path}: {said}"),
-            None => said,
+        let absent = ABSENT.iter().find(|absent| problem.code.as_deref() == Some(absent.code));
+        let said = match (problem.path, absent.and_then(|absent| absent.asked(request))) {
+            (Some(path), _) => format!("{path}: {said}"),
+            (None, Some(name)) => format!("{said}: {}", quoted(name)),
+            (None, None) => said,
         };
         let mut failure = match status {
             429 | 500.. => Failure::unreachable(said),
             _ => Failure::no(said),
         };
         failure.code = problem.code;
+        failure.hint = absent.map(|absent| absent.hint.to_owned());
         if status == 401 {
             failure = failure.hint("give a token that is valid there with --token or CRESSET_TOKEN");
         }
         debug_assert_ne!(failure.exit, Exit::Done);
         failure
+    }
+}
+
+/// What a node says is not there without saying which: its address named it.
+struct Absent {
+    code: &'static str,
+    /// The step of the address, or the field of the query, that stands before the name.
+    before: &'static str,
+    hint: &'static str,
+}
+
+const ABSENT: [Absent; 4] = [
+    Absent {
+        code: "collection-unknown",
+        before: "collections",
+        hint: "`cresset collection list` shows those you may use",
+    },
+    Absent { code: "user-unknown", before: "users", hint: "`cresset user list` shows everybody" },
+    Absent { code: "token-unknown", before: "tokens", hint: "`cresset token list` shows them" },
+    Absent {
+        code: "not-found",
+        before: "objects",
+        hint: "it is not here, or not for you: `cresset search` finds what is",
+    },
+];
+
+impl Absent {
+    /// The name that was asked for.
+    fn asked<'a>(&self, request: &'a ApiRequest) -> Option<&'a str> {
+        let in_path = request.path.iter().skip_while(|step| *step != self.before).nth(1);
+        let in_query = || {
+            let field = self.before.trim_end_matches('s');
+            request.query.iter().find(|(name, _)| *name == field).map(|(_, value)| value)
+        };
+        in_path.or_else(in_query).map(String::as_str)
     }
 }
 
@@ -255,5 +294,33 @@ impl Reach {
                 return Ok(items);
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_absent_is_named_as_it_was_asked_for() {
+        let reach = Reach(Way::Local {
+            router: axum::Router::new(),
+            base: Url::parse("http://directory.invalid/").unwrap(),
+        });
+        let said = |request: &ApiRequest, code: &str| {
+            let body = format!(r#"{{"detail":"no such thing","code":"{code}"}}"#);
+            reach.refusal(request, 404, &Bytes::from(body)).to_string()
+        };
+        let object = question::delete(["collections", "wards", "objects", "x\u{1b}"]);
+        assert!(
+            said(&object, "collection-unknown").starts_with("no such thing: \"wards\" [collection-unknown]")
+        );
+        assert!(said(&object, "not-found").starts_with("no such thing: \"x\\u{1b}\" [not-found]"));
+        assert!(said(&question::get(["users", "ann"]), "user-unknown").contains("`cresset user list`"));
+        let mut export = question::get(["export"]);
+        assert!(said(&export, "collection-unknown").starts_with("no such thing [collection-unknown]"));
+        export.query.push(("collection", "wards".to_owned()));
+        assert!(said(&export, "collection-unknown").starts_with("no such thing: \"wards\" "));
+        assert_eq!(said(&export, "role-missing"), "no such thing [role-missing]");
     }
 }

@@ -63,6 +63,6 @@ impl Refusal {
 
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} [{}]", self.reason, self.rule.code())
+        f.write_str(&self.reason)
     }
 }

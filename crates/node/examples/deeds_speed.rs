@@ -89,7 +89,7 @@ async fn main() {
     }
 
     let times = 100_000;
-    let after = Some(node.store().last_added());
+    let after = Some(node.clock().now());
     let poll = PageRequest { added_after: after, limit: 1_000, ..PageRequest::default() };
     for (what, credential) in [
         ("polls for nothing new, by token", Credential::Token(secrets.token.clone())),

@@ -6,6 +6,7 @@
 use base::Micros;
 use bytes::Bytes;
 use handling::{Principal, Refusal, Rule, UserNo, Viewer, Writer, may_read, may_write};
+use stix::{Timestamp, TlpLevel};
 use store::{
     Batch, CollectionRow, Entry, Fault, Landed, LandedAs, PerObject, StatusRow, StatusState, StoreError,
 };
@@ -15,80 +16,9 @@ use crate::blocking::offload;
 use crate::derive::{self, Bar, Derived, Rejected};
 use crate::directory::Directory;
 use crate::receipts::{Outcome, Receipt};
-use crate::upkeep::micros_text;
 
 /// Requests smaller than this are examined where they are, without a trip to the blocking pool, in bytes.
 const INLINE_BYTES_MAX: usize = 16 * 1024;
-
-/// A Traffic Light Protocol level, least restrictive first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum TlpLevel {
-    /// TLP:CLEAR (TLP:WHITE of version 1).
-    Clear,
-    /// TLP:GREEN.
-    Green,
-    /// TLP:AMBER.
-    Amber,
-    /// TLP:AMBER+STRICT.
-    AmberStrict,
-    /// TLP:RED.
-    Red,
-}
-
-impl TlpLevel {
-    /// Every level.
-    pub const ALL: [Self; 5] = [Self::Clear, Self::Green, Self::Amber, Self::AmberStrict, Self::Red];
-
-    /// The number stored with an object.
-    #[must_use]
-    pub const fn number(self) -> u8 {
-        match self {
-            Self::Clear => 0,
-            Self::Green => 1,
-            Self::Amber => 2,
-            Self::AmberStrict => 3,
-            Self::Red => 4,
-        }
-    }
-
-    /// The level with this number.
-    #[must_use]
-    pub fn from_number(number: u8) -> Option<Self> {
-        Self::ALL.into_iter().find(|level| level.number() == number)
-    }
-
-    /// The name in commands, pages and the API.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Clear => "clear",
-            Self::Green => "green",
-            Self::Amber => "amber",
-            Self::AmberStrict => "amber+strict",
-            Self::Red => "red",
-        }
-    }
-}
-
-/// Not the name of a TLP level.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("a TLP level is one of clear, green, amber, amber+strict, red")]
-pub struct UnknownLevel;
-
-impl std::str::FromStr for TlpLevel {
-    type Err = UnknownLevel;
-
-    fn from_str(text: &str) -> Result<Self, UnknownLevel> {
-        let lower = text.to_ascii_lowercase();
-        let name = lower.strip_prefix("tlp:").unwrap_or(&lower);
-        let name = match name {
-            "white" => "clear",
-            "amber-strict" | "amber_strict" => "amber+strict",
-            other => other,
-        };
-        Self::ALL.into_iter().find(|level| level.name() == name).ok_or(UnknownLevel)
-    }
-}
 
 /// How objects are to be taken.
 #[derive(Clone, Debug, Default)]
@@ -158,7 +88,7 @@ impl AcceptError {
             Self::Refused(refusal) => refusal.rule.code(),
             Self::NotFound => "collection-unknown",
             Self::UserUnknown(_) => "user-unknown",
-            Self::Store(error) => crate::explain::store_code(error),
+            Self::Store(error) => error.code(),
         }
     }
 
@@ -330,40 +260,15 @@ fn tell(receipt: &mut Receipt, landed: Landed) {
         }
     };
     if receipt.version.is_none() {
-        receipt.version = landed.added.map(micros_text);
+        receipt.version = landed.added.map(Timestamp::text_of);
     }
 }
 
 fn failure(rejected: &Rejected, now: Micros) -> PerObject {
     PerObject {
         id: rejected.id.clone().unwrap_or_default(),
-        version: rejected.version.clone().unwrap_or_else(|| micros_text(now)),
+        version: rejected.version.clone().unwrap_or_else(|| Timestamp::text_of(now)),
         message: Some(rejected.reason()),
         state: StatusState::Failure,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn levels_are_read_in_every_usual_spelling() {
-        for (text, level) in [
-            ("TLP:RED", TlpLevel::Red),
-            ("amber+strict", TlpLevel::AmberStrict),
-            ("Amber-Strict", TlpLevel::AmberStrict),
-            ("white", TlpLevel::Clear),
-            ("green", TlpLevel::Green),
-        ] {
-            assert_eq!(text.parse(), Ok(level), "{text}");
-        }
-        for bad in ["", "tlp", "purple", "red "] {
-            assert_eq!(bad.parse::<TlpLevel>(), Err(UnknownLevel), "{bad}");
-        }
-        for level in TlpLevel::ALL {
-            assert_eq!(TlpLevel::from_number(level.number()), Some(level));
-        }
-        assert_eq!(TlpLevel::from_number(5), None);
     }
 }

@@ -7,13 +7,13 @@ use base::limit::NAME_CHARS_MAX;
 use base::{Micros, Redacted};
 use handling::{Principal, Refusal, Role, Rule, Scope, UserNo, may_administer};
 use serde::Serialize;
+use stix::Timestamp;
 use store::{Fault, NewToken, StoreError, TokenRow, UserRow};
 
 use crate::Node;
 use crate::credentials::{TOKEN_PREFIX, digest_of};
 use crate::directory::Directory;
 use crate::passwords::Hasher;
-use crate::upkeep::micros_text;
 
 /// The setting that names the first administrator while they hold the analyst role provisionally.
 pub(crate) const PROVISIONAL_ANALYST: &str = "provisional-analyst";
@@ -144,7 +144,7 @@ impl AccountError {
             Self::ExpiresInThePast => "expires-in-the-past",
             Self::LastAdmin => "last-admin",
             Self::Crowded => "too-many-requests",
-            Self::Store(error) => crate::explain::store_code(error),
+            Self::Store(error) => error.code(),
         }
     }
 
@@ -393,7 +393,7 @@ fn user_view(row: &UserRow) -> UserView {
         roles: row.roles.iter().map(|role| role.name()).collect(),
         disabled: row.disabled,
         has_password: row.password_hash.is_some(),
-        created: micros_text(row.created),
+        created: Timestamp::text_of(row.created),
     }
 }
 
@@ -402,8 +402,8 @@ fn token_view(directory: &Directory, row: &TokenRow) -> TokenView {
         id: row.id.clone(),
         user: directory.user(row.user).map(|user| user.name.clone()).unwrap_or_default(),
         scopes: row.scopes.iter().map(|scope| scope.name()).collect(),
-        created: micros_text(row.created),
-        expires: row.expires.map(micros_text),
-        revoked: row.revoked.map(micros_text),
+        created: Timestamp::text_of(row.created),
+        expires: row.expires.map(Timestamp::text_of),
+        revoked: row.revoked.map(Timestamp::text_of),
     }
 }

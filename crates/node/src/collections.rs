@@ -145,7 +145,7 @@ impl CollectionError {
             Self::TitleUnfit => "title-unfit",
             Self::GranteeForm => "grantee-form",
             Self::UserUnknown(_) => "user-unknown",
-            Self::Store(error) => crate::explain::store_code(error),
+            Self::Store(error) => error.code(),
         }
     }
 
@@ -185,7 +185,8 @@ impl Node {
         }
         let (id, alias) = self.addresses(new.id, new.alias)?;
         let directory = self.directory().await?;
-        for name in [Some(id.as_str()), alias.as_deref()].into_iter().flatten() {
+        // the alias first: where the id was derived from it, it is the name that was given
+        for name in [alias.as_deref(), Some(id.as_str())].into_iter().flatten() {
             if directory.collection(name).is_some() {
                 return Err(CollectionError::NameTaken(name.to_owned()));
             }

@@ -77,7 +77,7 @@ impl AuthError {
             Self::Disabled => "account-disabled",
             Self::Expired => "token-expired",
             Self::TooMany { .. } => "too-many-requests",
-            Self::Store(error) => crate::explain::store_code(error),
+            Self::Store(error) => error.code(),
         }
     }
 

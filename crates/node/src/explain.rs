@@ -3,7 +3,6 @@
 //! Codes of findings are `stix`'s, codes of refusals are `handling`'s; the rest is listed here.
 
 use handling::Rule;
-use store::StoreError;
 
 /// What `code` means; `None` for a code this program never gives.
 #[must_use]
@@ -22,20 +21,6 @@ pub fn all_codes() -> Vec<(&'static str, &'static str)> {
     all.sort_unstable();
     all.dedup_by_key(|(code, _)| *code);
     all
-}
-
-/// The code of an error of the store.
-pub(crate) const fn store_code(error: &StoreError) -> &'static str {
-    match error {
-        StoreError::NotFound { .. } => "not-found",
-        StoreError::Exists { .. } => "name-taken",
-        StoreError::BadCursor => "bad-cursor",
-        StoreError::ReadOnly { .. } => "store-read-only",
-        StoreError::Busy { .. } => "store-busy",
-        StoreError::CannotOpen { .. } => "store-cannot-open",
-        StoreError::Damaged(_) => "store-damaged",
-        StoreError::Backend(_) => "store-failed",
-    }
 }
 
 const fn rule_text(rule: Rule) -> &'static str {

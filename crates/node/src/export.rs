@@ -7,12 +7,12 @@ use base::limit::PAGE_DEFAULT;
 use bytes::Bytes;
 use handling::{Cleared, CollectionNo, Principal, Viewer, viewer};
 use sha2::{Digest, Sha256};
+use stix::Timestamp;
 use store::{Filter, PageRequest};
 
 use crate::blocking::offload;
 use crate::derive::{Bar, derive};
 use crate::import::listed;
-use crate::upkeep::micros_text;
 use crate::{Node, ReadError};
 
 /// What an export looks like.
@@ -198,7 +198,7 @@ fn csv_lines(objects: &[Bytes]) -> Bytes {
     for entry in objects.iter().filter_map(|object| derive(object, Bar::Store).ok()).map(|one| one.entry) {
         let facts = &entry.facts;
         let confidence = facts.confidence.map(|confidence| confidence.to_string());
-        let expires = facts.expires.map(micros_text);
+        let expires = facts.expires.map(Timestamp::text_of);
         let revoked = if facts.revoked { "revoked" } else { "" };
         let label = inert(&facts.label);
         for term in &entry.terms {

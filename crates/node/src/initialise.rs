@@ -88,7 +88,7 @@ impl InitError {
             Self::NameUnfit => "name-unfit",
             Self::Account(error) => error.code(),
             Self::Collection(error) => error.code(),
-            Self::Store(error) => crate::explain::store_code(error),
+            Self::Store(error) => error.code(),
         }
     }
 

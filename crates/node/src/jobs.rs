@@ -33,7 +33,7 @@ impl JobError {
             Self::Refused(refusal) => refusal.rule.code(),
             Self::NameUnfit => "name-unfit",
             Self::TooLong => "job-state-too-long",
-            Self::Store(error) => crate::explain::store_code(error),
+            Self::Store(error) => error.code(),
         }
     }
 

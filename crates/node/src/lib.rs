@@ -38,7 +38,7 @@ mod verified;
 
 use std::sync::Arc;
 
-pub use accept::{AcceptError, AcceptRequest, Accepted, KeepStatus, Options, TlpLevel, UnknownLevel};
+pub use accept::{AcceptError, AcceptRequest, Accepted, KeepStatus, Options};
 pub use accounts::{AccountError, IssuedToken, NewUser, Standing, TokenRequest, TokenView, UserView};
 pub use collections::{CollectionError, CollectionView, GrantView, GranteeName, NewCollection};
 pub use credentials::{AuthError, Credential, Session, SessionSecret};
@@ -140,9 +140,8 @@ impl Node {
         self.0.clock.as_ref()
     }
 
-    /// The store, for wiring and metrics; reading objects through it needs a [`handling::Viewer`] all the same.
-    #[must_use]
-    pub fn store(&self) -> &dyn store::Store {
+    /// The store, for the deeds: no door reaches it.
+    pub(crate) fn store(&self) -> &dyn store::Store {
         self.0.store.as_ref()
     }
 

@@ -11,10 +11,10 @@ use handling::{Cleared, Principal, viewer};
 use index::{Fingerprint, FingerprintKey, PrefixLengths, Scratch, TermKind};
 use serde::ser::SerializeStruct;
 use serde::{Serialize, Serializer};
+use stix::Timestamp;
 use store::{Fault, LookupRow, StoreError};
 
 use crate::Node;
-use crate::upkeep::micros_text;
 
 /// How a value and what an object says belong together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -124,9 +124,9 @@ impl Serialize for LookUpMatch {
         out.serialize_field("how", self.how.name())?;
         out.serialize_field("revoked", &self.revoked)?;
         out.serialize_field("expired", &self.expired)?;
-        out.serialize_field("valid_until", &self.valid_until.map(micros_text))?;
+        out.serialize_field("valid_until", &self.valid_until.map(Timestamp::text_of))?;
         out.serialize_field("confidence", &self.confidence)?;
-        out.serialize_field("added", &micros_text(self.added))?;
+        out.serialize_field("added", &Timestamp::text_of(self.added))?;
         match &self.sightings {
             Some(sightings) => out.serialize_field("sightings", sightings)?,
             None => out.skip_field("sightings")?,
@@ -140,7 +140,7 @@ impl Serialize for Sightings {
         let mut out = serializer.serialize_struct("Sightings", 3)?;
         out.serialize_field("reports", &self.reports)?;
         out.serialize_field("count", &self.count)?;
-        out.serialize_field("last_seen", &self.last_seen.map(micros_text))?;
+        out.serialize_field("last_seen", &self.last_seen.map(Timestamp::text_of))?;
         out.end()
     }
 }
@@ -180,7 +180,7 @@ impl LookUpError {
         match self {
             Self::TooManyValues(_) => "too-many-values",
             Self::TooLong(_) => "query-too-long",
-            Self::Store(error) => crate::explain::store_code(error),
+            Self::Store(error) => error.code(),
         }
     }
 

@@ -42,7 +42,7 @@ impl Markings {
                 if is_look_alike(id, entry.facts.tlp) {
                     look_alikes.insert(id.to_owned());
                 }
-                entry.facts.tlp = marks_of(entry).filter_map(tlp_of_id).max().map(number);
+                entry.facts.tlp = marks_of(entry).filter_map(tlp_of_id).max().map(TlpLevel::number);
             }
         }
         let foreign: HashSet<&str> =
@@ -59,7 +59,7 @@ impl Markings {
         }
         for entry in entries.iter_mut() {
             if marks_of(entry).any(|id| look_alikes.contains(id)) {
-                entry.facts.tlp = Some(number(TlpLevel::Red));
+                entry.facts.tlp = Some(TlpLevel::Red.number());
             }
         }
         Ok(())
@@ -76,7 +76,7 @@ impl Markings {
             Err(error) => return Err(error),
         };
         let level = stix::Json::parse(&object.bytes).ok().and_then(|json| tlp_of(&json));
-        let look_alike = is_look_alike(id, level.map(number));
+        let look_alike = is_look_alike(id, level.map(TlpLevel::number));
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if known.len() >= REMEMBERED_MAX {
             known.clear();
@@ -88,21 +88,10 @@ impl Markings {
 
 /// `stix` takes a definition that resembles TLP for TLP:RED; only the published TLP:RED is that by right.
 fn is_look_alike(id: &str, defines: Option<u8>) -> bool {
-    defines == Some(number(TlpLevel::Red)) && tlp_of_id(id) != Some(TlpLevel::Red)
+    defines == Some(TlpLevel::Red.number()) && tlp_of_id(id) != Some(TlpLevel::Red)
 }
 
 fn marks_of(entry: &Entry) -> impl Iterator<Item = &str> {
     let marks = entry.edges.iter().filter(|edge| edge.name == MARKING_REFS);
     marks.map(|edge| edge.target.as_str())
-}
-
-/// As [`store::Facts::tlp`] numbers the levels.
-const fn number(level: TlpLevel) -> u8 {
-    match level {
-        TlpLevel::Clear => 0,
-        TlpLevel::Green => 1,
-        TlpLevel::Amber => 2,
-        TlpLevel::AmberStrict => 3,
-        TlpLevel::Red => 4,
-    }
 }

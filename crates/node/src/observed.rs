@@ -59,7 +59,7 @@ impl ObservedError {
     pub const fn code(&self) -> &'static str {
         match self {
             Self::Unfit(_) => "observations-unfit",
-            Self::Store(error) => crate::explain::store_code(error),
+            Self::Store(error) => error.code(),
         }
     }
 

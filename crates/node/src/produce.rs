@@ -8,22 +8,10 @@ use base::Micros;
 use bytes::Bytes;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
-use stix::Timestamp;
+use stix::{Timestamp, TlpLevel};
 use store::{Store, StoreError};
 
-use crate::TlpLevel;
 use crate::initialise::{MEMBER_CREATED, Member};
-
-/// The published TLP 2.0 marking definition of a level.
-pub(crate) const fn marking_id(level: TlpLevel) -> &'static str {
-    match level {
-        TlpLevel::Clear => stix::TlpLevel::Clear.id(),
-        TlpLevel::Green => stix::TlpLevel::Green.id(),
-        TlpLevel::Amber => stix::TlpLevel::Amber.id(),
-        TlpLevel::AmberStrict => stix::TlpLevel::AmberStrict.id(),
-        TlpLevel::Red => stix::TlpLevel::Red.id(),
-    }
-}
 
 /// The member as the author of objects.
 #[derive(Clone, Debug)]
@@ -183,7 +171,7 @@ impl Draft {
             labels: &self.labels,
             confidence: self.confidence,
             external_references: cve.map(|cve| [Reference { source_name: "cve", external_id: cve }]),
-            object_marking_refs: self.tlp.map(|level| [marking_id(level)]),
+            object_marking_refs: self.tlp.map(|level| [level.id()]),
             name,
             description: self.description.as_deref(),
             indicator_types: indicator.then_some(["unknown"]),
@@ -232,7 +220,7 @@ impl Sighting<'_> {
             created_by_ref: &author.member.id,
             created: at.as_str(),
             modified: at.as_str(),
-            object_marking_refs: self.tlp.map(|level| [marking_id(level)]),
+            object_marking_refs: self.tlp.map(|level| [level.id()]),
             last_seen: last_seen.as_str(),
             count: self.count,
             sighting_of_ref: self.of,

@@ -18,6 +18,9 @@ pub enum ReadError {
     /// Not for this principal.
     #[error(transparent)]
     Refused(Refusal),
+    /// No such collection, or not one this principal may know of.
+    #[error("no such collection")]
+    CollectionUnknown,
     /// Not there, or not for this principal to know of: the two answer alike.
     #[error("no such {0}")]
     NotFound(&'static str),
@@ -35,9 +38,10 @@ impl ReadError {
     pub const fn code(&self) -> &'static str {
         match self {
             Self::Refused(refusal) => refusal.rule.code(),
+            Self::CollectionUnknown => "collection-unknown",
             Self::NotFound(_) => "not-found",
             Self::BadCursor => "bad-cursor",
-            Self::Store(error) => crate::explain::store_code(error),
+            Self::Store(error) => error.code(),
         }
     }
 
@@ -54,6 +58,7 @@ impl ReadError {
 impl From<StoreError> for ReadError {
     fn from(error: StoreError) -> Self {
         match error {
+            StoreError::NotFound { what: "collection" } => Self::CollectionUnknown,
             StoreError::NotFound { what } => Self::NotFound(what),
             StoreError::BadCursor => Self::BadCursor,
             other => Self::Store(other),
@@ -64,7 +69,7 @@ impl From<StoreError> for ReadError {
 impl From<Refusal> for ReadError {
     fn from(refusal: Refusal) -> Self {
         match refusal.rule {
-            Rule::CollectionUnknown => Self::NotFound("collection"),
+            Rule::CollectionUnknown => Self::CollectionUnknown,
             _ => Self::Refused(refusal),
         }
     }
@@ -245,7 +250,7 @@ impl Node {
 }
 
 fn known(directory: &Directory, collection: &str) -> Result<handling::CollectionNo, ReadError> {
-    Ok(directory.collection(collection).ok_or(ReadError::NotFound("collection"))?.no)
+    Ok(directory.collection(collection).ok_or(ReadError::CollectionUnknown)?.no)
 }
 
 fn bounded(request: &PageRequest) -> PageRequest {

@@ -60,20 +60,12 @@ pub struct Receipt {
 fn findings<S: Serializer>(findings: &[Finding], serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_seq(findings.iter().map(|finding| {
         BTreeMap::from([
-            ("severity", severity_name(finding.severity)),
+            ("severity", finding.severity.name()),
             ("code", finding.code),
             ("path", finding.path.as_str()),
             ("message", finding.message.as_ref()),
         ])
     }))
-}
-
-const fn severity_name(severity: stix::Severity) -> &'static str {
-    match severity {
-        stix::Severity::Warning => "warning",
-        stix::Severity::Error => "error",
-        stix::Severity::Fatal => "fatal",
-    }
 }
 
 /// How many ended which way.

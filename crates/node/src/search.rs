@@ -56,7 +56,7 @@ impl SearchError {
             Self::Empty => "search-empty",
             Self::TooLong => "query-too-long",
             Self::BadCursor => "bad-cursor",
-            Self::Store(error) => crate::explain::store_code(error),
+            Self::Store(error) => error.code(),
         }
     }
 

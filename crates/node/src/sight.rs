@@ -2,13 +2,13 @@
 
 use base::Micros;
 use handling::{Principal, viewer};
-use stix::Kind;
+use stix::{Kind, TlpLevel};
 use store::{Fault, StoreError, StoredObject};
 
 use crate::look_up::{Detail, How, LookUpError};
 use crate::produce::{Author, Sighting};
 use crate::receipts::Receipt;
-use crate::{AcceptError, AcceptRequest, KeepStatus, Node, Options, TlpLevel};
+use crate::{AcceptError, AcceptRequest, KeepStatus, Node, Options};
 
 /// What was seen.
 #[derive(Clone, Debug, Default)]
@@ -65,7 +65,7 @@ impl SightError {
             Self::CollectionNotNamed => "collection-not-named",
             Self::NotInitialised => "not-initialised",
             Self::Accept(error) => error.code(),
-            Self::Store(error) => crate::explain::store_code(error),
+            Self::Store(error) => error.code(),
         }
     }
 

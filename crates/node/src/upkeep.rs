@@ -2,7 +2,6 @@
 
 use std::path::Path;
 
-use base::Micros;
 use handling::{Cleared, Principal, Refusal, may_administer, viewer};
 use serde::Serialize;
 use store::{BackupReport, Check, Fault, Figures, StoreError};
@@ -50,7 +49,7 @@ impl UpkeepError {
     pub const fn code(&self) -> &'static str {
         match self {
             Self::Refused(refusal) => refusal.rule.code(),
-            Self::Store(error) => crate::explain::store_code(error),
+            Self::Store(error) => error.code(),
         }
     }
 
@@ -75,12 +74,12 @@ impl Node {
         Ok(view.clear(figures))
     }
 
-    /// How much there is in all. For administrators, auditors and `/metrics`: numbers, no content.
+    /// How much there is in all, for `/metrics`: numbers, no content.
     ///
     /// # Errors
     /// Not for this principal, or the store failed.
     pub async fn figures_of_all(&self, who: &Principal) -> Result<Cleared<Figures>, UpkeepError> {
-        let cleared = handling::may_audit(who).or_else(|_| may_administer(who))?;
+        let cleared = may_administer(who)?;
         let figures = self.0.store.figures(None).await?;
         Ok(cleared.map(|_| figures))
     }
@@ -112,8 +111,7 @@ impl Node {
     /// Not for this principal, or the store cannot be read at all.
     pub async fn doctor(&self, who: &Principal, depth: Depth) -> Result<Vec<Check>, UpkeepError> {
         may_administer(who)?;
-        let mut checks = vec![self.check_writes()];
-        checks.push(self.check_member().await?);
+        let mut checks = vec![self.check_member().await?];
         checks.extend(self.0.store.check(depth == Depth::Deep).await?);
         Ok(checks)
     }
@@ -134,17 +132,6 @@ impl Node {
     pub async fn rebuild(&self, who: &Principal, repair: Repair) -> Result<Vec<String>, UpkeepError> {
         may_administer(who)?;
         Ok(self.0.store.rebuild(repair == Repair::Write).await?)
-    }
-
-    fn check_writes(&self) -> Check {
-        match self.0.store.read_only() {
-            None => Check { name: "writes", ok: true, detail: "the store takes writes".into() },
-            Some(reason) => Check {
-                name: "writes",
-                ok: false,
-                detail: format!("the store takes no writes: {reason}; make room or repair the disk"),
-            },
-        }
     }
 
     async fn check_member(&self) -> Result<Check, StoreError> {
@@ -175,9 +162,4 @@ pub enum Repair {
     Compare,
     /// Write what should be there.
     Write,
-}
-
-/// A moment as answers show it (RFC 3339, microseconds).
-pub(crate) fn micros_text(at: Micros) -> String {
-    stix::Timestamp::from_micros(at).as_str().to_owned()
 }

@@ -14,6 +14,18 @@ pub enum Severity {
     Fatal,
 }
 
+impl Severity {
+    /// The name in receipts and in findings that are kept with an object.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Warning => "warning",
+            Self::Error => "error",
+            Self::Fatal => "fatal",
+        }
+    }
+}
+
 /// One finding about an object.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finding {

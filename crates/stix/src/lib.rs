@@ -33,7 +33,7 @@ pub use examine::{Profile, Rejected, Valid, examine};
 pub use finding::{Finding, Severity};
 pub use id::ObjectId;
 pub use json::{Json, JsonError};
-pub use marking::TlpLevel;
+pub use marking::{TlpLevel, UnknownLevel};
 pub use schema::{Kind, kind_of};
 pub use split::{Form, Split, split};
 pub use timestamp::Timestamp;

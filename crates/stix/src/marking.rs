@@ -5,6 +5,7 @@
 
 use std::borrow::Cow;
 use std::collections::HashSet;
+use std::str::FromStr;
 
 use crate::json::{Json, Members};
 use crate::quote::quoted;
@@ -140,8 +141,58 @@ impl TlpLevel {
         }
     }
 
+    /// As people and programs name it to this node and as the TLP 2.0 extension writes it, e.g. `amber+strict`.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Clear => "clear",
+            Self::Green => "green",
+            Self::Amber => "amber",
+            Self::AmberStrict => "amber+strict",
+            Self::Red => "red",
+        }
+    }
+
+    /// The number it is stored as: stricter is larger.
+    #[must_use]
+    pub const fn number(self) -> u8 {
+        match self {
+            Self::Clear => 0,
+            Self::Green => 1,
+            Self::Amber => 2,
+            Self::AmberStrict => 3,
+            Self::Red => 4,
+        }
+    }
+
+    /// The level that is stored as this number.
+    #[must_use]
+    pub fn from_number(number: u8) -> Option<Self> {
+        Self::ALL.into_iter().find(|level| level.number() == number)
+    }
+
     /// Every level, from the most open to the strictest.
     pub const ALL: [Self; 5] = [Self::Clear, Self::Green, Self::Amber, Self::AmberStrict, Self::Red];
+}
+
+/// Not the name of a TLP level.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a TLP level is one of clear, green, amber, amber+strict, red")]
+pub struct UnknownLevel;
+
+impl FromStr for TlpLevel {
+    type Err = UnknownLevel;
+
+    /// Reads every usual spelling: any case, with and without `TLP:`, TLP 1's `WHITE`, a hyphen or underscore for the plus.
+    fn from_str(text: &str) -> Result<Self, UnknownLevel> {
+        let lower = text.to_ascii_lowercase();
+        let name = match lower.strip_prefix("tlp:").unwrap_or(&lower) {
+            "white" => "clear",
+            "amber-strict" | "amber_strict" => "amber+strict",
+            other => other,
+        };
+        Self::ALL.into_iter().find(|level| level.name() == name).ok_or(UnknownLevel)
+    }
 }
 
 /// Key of the extension by which TLP 2.0 markings are made.
@@ -176,8 +227,8 @@ const fn one(id: &'static str, level: TlpLevel, word: &'static str, name: &'stat
     Published { id, level, edition: TlpEdition::One, word, name }
 }
 
-const fn two(level: TlpLevel, word: &'static str) -> Published {
-    Published { id: level.id(), level, edition: TlpEdition::Two, word, name: level.label() }
+const fn two(level: TlpLevel) -> Published {
+    Published { id: level.id(), level, edition: TlpEdition::Two, word: level.name(), name: level.label() }
 }
 
 static PUBLISHED: [Published; 9] = [
@@ -185,11 +236,11 @@ static PUBLISHED: [Published; 9] = [
     one("marking-definition--34098fce-860f-48ae-8e50-ebd3cc5e41da", TlpLevel::Green, "green", "TLP:GREEN"),
     one("marking-definition--f88d31f6-486f-44da-b317-01333bde0b82", TlpLevel::Amber, "amber", "TLP:AMBER"),
     one("marking-definition--5e57c739-391a-4eb3-b6be-7d15ca92d5ed", TlpLevel::Red, "red", "TLP:RED"),
-    two(TlpLevel::Clear, "clear"),
-    two(TlpLevel::Green, "green"),
-    two(TlpLevel::Amber, "amber"),
-    two(TlpLevel::AmberStrict, "amber+strict"),
-    two(TlpLevel::Red, "red"),
+    two(TlpLevel::Clear),
+    two(TlpLevel::Green),
+    two(TlpLevel::Amber),
+    two(TlpLevel::AmberStrict),
+    two(TlpLevel::Red),
 ];
 
 /// The level of a published marking, of TLP 1 or 2.0, by its identifier.
@@ -324,6 +375,33 @@ mod tests {
 
     fn level(json: &str) -> Option<TlpLevel> {
         tlp_of(&Json::parse(json.as_bytes()).unwrap())
+    }
+
+    #[test]
+    fn levels_are_read_in_every_usual_spelling() {
+        for (text, level) in [
+            ("TLP:RED", TlpLevel::Red),
+            ("amber+strict", TlpLevel::AmberStrict),
+            ("Amber-Strict", TlpLevel::AmberStrict),
+            ("white", TlpLevel::Clear),
+            ("green", TlpLevel::Green),
+        ] {
+            assert_eq!(text.parse(), Ok(level), "{text}");
+        }
+        for bad in ["", "tlp", "purple", "red "] {
+            assert_eq!(bad.parse::<TlpLevel>(), Err(UnknownLevel), "{bad}");
+        }
+    }
+
+    #[test]
+    fn numbers_rise_with_strictness_and_lead_back_to_their_level() {
+        for pair in TlpLevel::ALL.windows(2) {
+            assert!(pair[0] < pair[1] && pair[0].number() < pair[1].number());
+        }
+        for level in TlpLevel::ALL {
+            assert_eq!(TlpLevel::from_number(level.number()), Some(level));
+        }
+        assert_eq!(TlpLevel::from_number(5), None);
     }
 
     #[test]

@@ -55,6 +55,12 @@ impl Timestamp {
         Self { text: text.into() }
     }
 
+    /// The text of [`Self::from_micros`]: how this node tells its own moments, TAXII's among them.
+    #[must_use]
+    pub fn text_of(at: Micros) -> String {
+        Self::from_micros(at).text.into()
+    }
+
     /// The text as the producer wrote it.
     #[must_use]
     pub fn as_str(&self) -> &str {

@@ -268,7 +268,7 @@ fn rows(connection: &Connection, lines: &[Line]) -> Done<Vec<ManifestRow>> {
 
 /// A version as TAXII tells it.
 pub(crate) fn version_text(modified: Option<String>, added: i64) -> String {
-    modified.unwrap_or_else(|| Timestamp::from_micros(Micros(added)).as_str().to_owned())
+    modified.unwrap_or_else(|| Timestamp::text_of(Micros(added)))
 }
 
 /// Hands out the rows of a table by version that `lines` name, in their order.

@@ -19,7 +19,7 @@ pub(crate) fn results(before: &[PerObject], entries: &[Entry], landed: &[Landed]
     let own = entries.iter().zip(landed).map(|(entry, landed)| {
         let version = match (&entry.facts.modified, landed.added) {
             (Some(modified), _) => modified.clone(),
-            (None, Some(added)) => Timestamp::from_micros(added).as_str().to_owned(),
+            (None, Some(added)) => Timestamp::text_of(added),
             (None, None) => String::new(),
         };
         let (state, message) = match &landed.how {

@@ -25,7 +25,7 @@ impl Entry {
                 confidence: indexed.confidence,
                 expires: indexed.expires,
                 label: indexed.label,
-                tlp: indexed.tlp.map(rank),
+                tlp: indexed.tlp.map(TlpLevel::number),
                 ..facts_of(valid)
             },
             bytes,
@@ -75,17 +75,6 @@ fn edge(reference: index::Reference) -> Edge {
     Edge { name: reference.name, source: reference.source, target: reference.target }
 }
 
-/// As [`Facts::tlp`] numbers the levels.
-const fn rank(level: TlpLevel) -> u8 {
-    match level {
-        TlpLevel::Clear => 0,
-        TlpLevel::Green => 1,
-        TlpLevel::Amber => 2,
-        TlpLevel::AmberStrict => 3,
-        TlpLevel::Red => 4,
-    }
-}
-
 /// Findings as a JSON list of objects with `severity`, `code`, `path` and `message`; `None` when there are none.
 ///
 /// Warnings are left out: an object with findings is never acted on, and a missing description is no reason for that.
@@ -97,7 +86,7 @@ fn findings_of(findings: &[Finding]) -> Option<String> {
     let rows = kept.into_iter().map(|finding| {
         let mut row = Members::default();
         for (key, value) in [
-            ("severity", severity_name(finding.severity)),
+            ("severity", finding.severity.name()),
             ("code", finding.code),
             ("path", &finding.path),
             ("message", &finding.message),
@@ -107,14 +96,6 @@ fn findings_of(findings: &[Finding]) -> Option<String> {
         Json::Object(row)
     });
     Some(Json::List(rows.collect()).to_string())
-}
-
-const fn severity_name(severity: Severity) -> &'static str {
-    match severity {
-        Severity::Warning => "warning",
-        Severity::Error => "error",
-        Severity::Fatal => "fatal",
-    }
 }
 
 #[cfg(test)]

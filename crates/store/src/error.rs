@@ -60,6 +60,21 @@ pub enum StoreError {
 }
 
 impl StoreError {
+    /// Stable code; the program's `explain` command tells what each means.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::NotFound { .. } => "not-found",
+            Self::Exists { .. } => "name-taken",
+            Self::BadCursor => "bad-cursor",
+            Self::ReadOnly { .. } => "store-read-only",
+            Self::Busy { .. } => "store-busy",
+            Self::CannotOpen { .. } => "store-cannot-open",
+            Self::Damaged(_) => "store-damaged",
+            Self::Backend(_) => "store-failed",
+        }
+    }
+
     /// Whose fault it is.
     #[must_use]
     pub const fn fault(&self) -> Fault {

@@ -68,7 +68,7 @@ pub fn manifest(page: Cleared<Records>) -> Bytes {
         out.extend_from_slice(b"{\"id\":");
         put_string(out, &record.id);
         out.extend_from_slice(b",\"date_added\":\"");
-        out.extend_from_slice(timestamp(record.added).as_bytes());
+        out.extend_from_slice(Timestamp::text_of(record.added).as_bytes());
         out.extend_from_slice(b"\",\"version\":");
         put_string(out, &record.version);
         out.extend_from_slice(b",\"media_type\":\"application/stix+json;version=");
@@ -81,12 +81,6 @@ pub fn manifest(page: Cleared<Records>) -> Bytes {
 #[must_use]
 pub fn versions(page: Cleared<Records>) -> Bytes {
     list(page, "versions", |out, record| put_string(out, &record.version))
-}
-
-/// A moment in TAXII's form: exactly six digits after the second.
-#[must_use]
-pub fn timestamp(at: Micros) -> String {
-    Timestamp::from_micros(at).as_str().to_owned()
 }
 
 fn list(page: Cleared<Records>, name: &str, put: impl Fn(&mut Vec<u8>, &Record)) -> Bytes {

@@ -6,14 +6,15 @@ use axum::routing::get;
 use axum::{Json, Router};
 use http::HeaderValue;
 use http::header::CONTENT_TYPE;
+use node::Status;
 use serde::Serialize;
 
 use crate::{App, Caller, Problem};
 
-/// The answer of `/readyz`.
+/// The answer of `/healthz` and `/readyz`.
 #[derive(Serialize)]
 struct Ready {
-    status: &'static str,
+    status: Status,
 }
 
 pub(crate) fn routes() -> Router<App> {
@@ -22,23 +23,19 @@ pub(crate) fn routes() -> Router<App> {
 
 /// The process answers.
 async fn alive() -> Json<Ready> {
-    Json(Ready { status: "ok" })
+    Json(Ready { status: Status::Ok })
 }
 
 /// The node answers: `ok`, or `read-only` while the store takes no writes. Reading goes on then, so that is no reason to
 /// send readers elsewhere, and the status is 200 all the same. Why is for the operator's eyes.
 async fn ready(State(app): State<App>) -> Json<Ready> {
-    let read_only = app.node().store().read_only().is_some();
-    Json(Ready { status: if read_only { "read-only" } else { "ok" } })
+    Json(Ready { status: app.node().status().0 })
 }
 
 /// Counters and the store's figures, for administrators.
 async fn metrics(State(app): State<App>, Caller(principal): Caller) -> Result<Response, Problem> {
-    handling::may_administer(&principal)
-        .map_err(|refusal| Problem::forbidden(refusal.rule.code(), refusal.reason))?;
-    let figures = app.node().store().figures(None).await?;
-    let read_only = app.node().store().read_only().is_some();
-    let text = app.metrics().to_text(&figures, read_only);
+    let figures = app.node().figures_of_all(&principal).await?;
+    let text = app.metrics().to_text(figures.get(), app.node().status().0);
     let kind = HeaderValue::from_static("application/openmetrics-text; version=1.0.0; charset=utf-8");
     Ok(([(CONTENT_TYPE, kind)], text).into_response())
 }

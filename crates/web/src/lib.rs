@@ -15,6 +15,7 @@ mod body;
 mod caller;
 mod codes;
 mod door;
+mod faults;
 mod frame;
 mod health;
 mod lent;

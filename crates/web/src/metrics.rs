@@ -1,8 +1,10 @@
 //! Figures about the door itself, in the text form that Prometheus reads. Routes are named by template, never by address.
 
+use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::time::Duration;
 
+use node::Status;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue, LabelValueEncoder};
 use prometheus_client::metrics::counter::Counter;
@@ -94,7 +96,7 @@ impl Metrics {
 
     /// Everything in Prometheus' text form, the store's own figures included.
     #[must_use]
-    pub fn to_text(&self, figures: &Figures, read_only: bool) -> String {
+    pub fn to_text(&self, figures: &Figures, status: Status) -> String {
         let mut out = String::new();
         if encode(&mut out, &self.registry).is_err() {
             out.clear();
@@ -106,7 +108,7 @@ impl Metrics {
             ("versions", "Versions of objects held", figures.versions),
             ("collections", "Collections", figures.collections),
             ("disk_bytes", "Bytes of the store on disk", figures.disk_bytes),
-            ("read_only", "1 while the store takes no writes", u64::from(read_only)),
+            ("read_only", "1 while the store takes no writes", u64::from(status == Status::ReadOnly)),
         ] {
             let line = format!(
                 "# HELP cresset_{name} {help}.\n# TYPE cresset_{name} gauge\ncresset_{name} {value}\n"
@@ -116,15 +118,25 @@ impl Metrics {
         if !figures.by_type.is_empty() {
             out.push_str("# HELP cresset_objects_by_type Objects held, by type.\n# TYPE cresset_objects_by_type gauge\n");
         }
-        for (name, count) in &figures.by_type {
-            let plain = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
-            let name = if plain { name.as_str() } else { "other" };
+        for (name, count) in by_label(&figures.by_type) {
             writeln!(out, "cresset_objects_by_type{{type=\"{name}\"}} {count}")
                 .expect("invariant: a string takes what is written to it");
         }
         out.push_str("# EOF\n");
         out
     }
+}
+
+/// Types as labels: names with other characters than types have are counted together, since no label may stand twice.
+fn by_label(by_type: &[(String, u64)]) -> BTreeMap<&str, u64> {
+    let mut labels = BTreeMap::new();
+    for (name, count) in by_type {
+        let plain = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+        let label = if plain { name.as_str() } else { "other" };
+        let sum: &mut u64 = labels.entry(label).or_default();
+        *sum = sum.saturating_add(*count);
+    }
+    labels
 }
 
 #[cfg(test)]
@@ -137,13 +149,16 @@ mod tests {
         metrics.answered("GET", &RouteTemplate::of("/taxii2/"), 200, Duration::from_millis(2));
         metrics.received("accepted", 3);
         metrics.received("refused", 0);
-        let figures = Figures { objects: 7, by_type: vec![("indicator".into(), 7)], ..Figures::default() };
-        let text = metrics.to_text(&figures, true);
+        let by_type =
+            [("indicator", 4), ("x_\"1", 1), ("x 2", 2)].map(|(name, count)| (name.to_owned(), count));
+        let figures = Figures { objects: 7, by_type: by_type.to_vec(), ..Figures::default() };
+        let text = metrics.to_text(&figures, Status::ReadOnly);
         for line in [
             "cresset_http_requests_total{method=\"GET\",route=\"/taxii2/\",status=\"200\"} 1",
             "cresset_objects_received_total{outcome=\"accepted\"} 3",
             "cresset_objects 7",
-            "cresset_objects_by_type{type=\"indicator\"} 7",
+            "cresset_objects_by_type{type=\"indicator\"} 4",
+            "cresset_objects_by_type{type=\"other\"} 3",
             "cresset_read_only 1",
         ] {
             assert!(text.lines().any(|found| found == line), "{line}\n{text}");

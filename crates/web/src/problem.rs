@@ -66,6 +66,12 @@ impl Problem {
         Self::new(StatusCode::NOT_FOUND, "not-found", detail)
     }
 
+    /// There is no such collection, or no grant lets this caller know of it.
+    #[must_use]
+    pub fn collection_unknown() -> Self {
+        Self::new(StatusCode::NOT_FOUND, "collection-unknown", "no such collection")
+    }
+
     /// The caller may know of it but not do this.
     #[must_use]
     pub fn forbidden(code: &'static str, detail: impl Into<String>) -> Self {
@@ -221,17 +227,12 @@ impl IntoResponse for Problem {
 
 impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Self {
-        let (status, code) = match &error {
-            StoreError::NotFound { .. } => (StatusCode::NOT_FOUND, "not-found"),
-            StoreError::Exists { .. } => (StatusCode::CONFLICT, "name-taken"),
-            StoreError::BadCursor => (StatusCode::BAD_REQUEST, "bad-cursor"),
-            StoreError::ReadOnly { .. } => (StatusCode::SERVICE_UNAVAILABLE, "store-read-only"),
-            StoreError::Busy { .. } => (StatusCode::SERVICE_UNAVAILABLE, "store-busy"),
-            StoreError::CannotOpen { .. } => (StatusCode::SERVICE_UNAVAILABLE, "store-cannot-open"),
-            StoreError::Damaged(_) => (StatusCode::SERVICE_UNAVAILABLE, "store-damaged"),
-            StoreError::Backend(_) => (StatusCode::INTERNAL_SERVER_ERROR, "store-failed"),
+        let callers = match &error {
+            StoreError::NotFound { .. } => StatusCode::NOT_FOUND,
+            StoreError::Exists { .. } => StatusCode::CONFLICT,
+            _ => StatusCode::BAD_REQUEST,
         };
-        Self::of_fault(error.fault(), status, code, &error)
+        Self::of_fault(error.fault(), callers, error.code(), &error)
     }
 }
 

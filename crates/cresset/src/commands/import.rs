@@ -14,6 +14,7 @@ use flate2::read::MultiGzDecoder;
 use serde::Deserialize;
 use serde_json::json;
 use serde_json::value::RawValue;
+use stix::TlpLevel;
 
 use crate::args::{Common, names};
 use crate::directory::Access;
@@ -46,7 +47,7 @@ pub(crate) struct ImportArgs {
     format: String,
     /// Mark every object with this TLP level: clear, green, amber, amber+strict, red.
     #[arg(long, value_name = "COLOUR", value_parser = level)]
-    tlp: Option<node::TlpLevel>,
+    tlp: Option<TlpLevel>,
     /// For TLP:RED, the persons who may see it besides you: `user:NAME`, several separated by commas.
     #[arg(long, value_delimiter = ',', value_name = "user:NAME")]
     to: Vec<String>,
@@ -55,8 +56,8 @@ pub(crate) struct ImportArgs {
     strict: bool,
 }
 
-fn level(text: &str) -> Result<node::TlpLevel, String> {
-    text.parse().map_err(|error: node::UnknownLevel| error.to_string())
+fn level(text: &str) -> Result<TlpLevel, String> {
+    text.parse().map_err(|error: stix::UnknownLevel| error.to_string())
 }
 
 #[derive(Deserialize)]
@@ -145,7 +146,11 @@ pub(crate) async fn run(common: &Common, args: ImportArgs, out: &mut Out) -> Res
     if out.is_json() {
         out.json(&json!({"summary": counts.json()}))?;
     }
-    say(format_args!("imported into {}: {}", shown(&args.collection), counts.words()));
+    if counts.total() == 0 {
+        say("nothing to import: no object was found, and no value that one could be made of");
+    } else {
+        say(format_args!("imported into {}: {}", shown(&args.collection), counts.words()));
+    }
     Ok(if counts.refused > 0 { Exit::No } else { Exit::Done })
 }
 

@@ -56,5 +56,11 @@ fn failure(error: &InitError) -> Failure {
         store::Fault::Caller => Failure::no(error),
         store::Fault::Operator | store::Fault::Ours => Failure::unreachable(error),
     };
-    failure.code(error.code())
+    let failure = failure.code(error.code());
+    match error {
+        InitError::Already(_) => {
+            failure.hint("start it with `cresset serve`, or name another directory with --data")
+        }
+        _ => failure,
+    }
 }

@@ -150,6 +150,10 @@ pub(crate) async fn edges(common: &Common, args: EdgesArgs, out: &mut Out) -> Re
         Some([arrow.to_owned(), shown(&edge.name), shown(&edge.other), label])
     });
     let rows: Vec<[String; 4]> = rows.collect();
+    if rows.is_empty() {
+        say(format_args!("nothing that you may read is related to {}", shown(&args.id)));
+        return Ok(Exit::Done);
+    }
     out.table(["", "RELATION", "OBJECT", "LABEL"], &rows)?;
     Ok(Exit::Done)
 }

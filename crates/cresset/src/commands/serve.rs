@@ -1,7 +1,7 @@
 //! `cresset serve`: runs the node until it is told to stop.
 
 use std::future::Future;
-use std::io::IsTerminal;
+use std::io::{ErrorKind, IsTerminal};
 use std::path::PathBuf;
 
 use base::SystemClock;
@@ -10,7 +10,7 @@ use node::Settings;
 use serde_json::json;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
-use web::{Options, Server, TlsFiles};
+use web::{Options, ServeError, Server, TlsFiles};
 
 use crate::args::Common;
 use crate::config::{self, Config};
@@ -101,11 +101,24 @@ pub(crate) async fn run(common: &Common, args: ServeArgs, out: &mut Out) -> Resu
     // Before the first request can come: a signal from now on is a wish to stop, not a sudden death.
     let stop = told_to_stop(args.until_stdin_ends)?;
     let listen = config.listen.as_deref().unwrap_or(LISTEN);
-    let server = Server::bind(listen, node, options).await.map_err(Failure::unreachable)?;
+    let server = Server::bind(listen, node, options).await.map_err(|error| cannot_serve(&error))?;
     announce(&server, out)?;
     server.run(stop).await;
     tracing::info!("stopped");
     Ok(Exit::Done)
+}
+
+fn cannot_serve(error: &ServeError) -> Failure {
+    let failure = Failure::unreachable(error);
+    let ServeError::Listen { source, .. } = error else { return failure };
+    match source.kind() {
+        ErrorKind::AddrInUse => {
+            failure.hint("another program listens there: stop it, or choose another port with --listen")
+        }
+        ErrorKind::InvalidInput => failure.hint("--listen takes ADDRESS:PORT, like 127.0.0.1:8400"),
+        ErrorKind::PermissionDenied => failure.hint("ports below 1024 take a privilege: choose a higher one"),
+        _ => failure,
+    }
 }
 
 fn options(config: &Config, member: String, allow_test_controls: bool) -> Result<Options, Failure> {

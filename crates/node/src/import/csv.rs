@@ -6,9 +6,8 @@
 use std::str::FromStr;
 
 use base::Micros;
-use stix::Timestamp;
+use stix::{Timestamp, TlpLevel};
 
-use crate::TlpLevel;
 use crate::produce::Draft;
 
 use super::values::{self, Sort};

@@ -67,7 +67,7 @@ pub(crate) fn objects(
 }
 
 fn object(author: &Author, draft: &Draft, held: &HashMap<String, (Held, Bytes)>, now: Micros) -> Bytes {
-    let text = |at| Timestamp::from_micros(at).as_str().to_owned();
+    let text = |at| Timestamp::text_of(at);
     let Some((held, bytes)) = held.get(&draft.id(author)) else {
         return draft.object(
             author,

@@ -118,7 +118,7 @@ impl ImportError {
             Self::Unreadable(_) => "format-unknown",
             Self::NotInitialised => "not-initialised",
             Self::Accept(error) => error.code(),
-            Self::Store(error) => crate::explain::store_code(error),
+            Self::Store(error) => error.code(),
         }
     }
 

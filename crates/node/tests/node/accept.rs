@@ -1,7 +1,8 @@
 //! Objects going in.
 
-use node::{AcceptError, Outcome, Summary, TlpLevel};
+use node::{AcceptError, Outcome, Summary};
 use proptest::prelude::*;
+use stix::TlpLevel;
 use store::{PageRequest, StatusState};
 
 use super::*;

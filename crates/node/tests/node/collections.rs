@@ -50,7 +50,7 @@ async fn grants_open_and_close() {
     let bob = bench.principal("bob").await;
     assert!(matches!(bench.node.collection(&bob, "intel").await, Err(CollectionError::NotFound)));
     let page = bench.node.page(&bob, "intel", &PageRequest::default()).await;
-    assert!(matches!(page, Err(ReadError::NotFound("collection"))));
+    assert!(matches!(page, Err(ReadError::CollectionUnknown)));
     let nobody = bench.node.grant(&root, "intel", "user:nobody".parse().unwrap(), RW).await;
     assert!(matches!(nobody, Err(CollectionError::UserUnknown(_))));
 }

@@ -1,6 +1,7 @@
 //! Files going in.
 
-use node::{Format, ImportError, ImportRequest, Outcome, Receipt, Summary, TlpLevel};
+use node::{Format, ImportError, ImportRequest, Outcome, Receipt, Summary};
+use stix::TlpLevel;
 use store::{Filter, PageRequest};
 
 use super::*;

@@ -63,7 +63,7 @@ async fn absent_and_withheld_answer_alike() {
         ));
         assert!(matches!(
             bench.node.object_in(&ann, "own", id, &limit(1)).await,
-            Err(ReadError::NotFound("collection"))
+            Err(ReadError::CollectionUnknown)
         ));
         let edges = bench.node.edges(&ann, id, Direction::Inward, (10, None)).await.unwrap();
         assert!(edges.get().0.is_empty());
@@ -125,7 +125,7 @@ async fn an_export_holds_each_object_once() {
     assert!(csv.starts_with("value,kind,id,") && csv.contains("http://9.example/,url,indicator--"), "{csv}");
     let ann = bench.user("ann", Role::Analyst).await;
     let hidden = ExportRequest { collection: Some("own".into()), ..ExportRequest::default() };
-    assert!(matches!(bench.node.export(&ann, hidden).await, Err(ReadError::NotFound("collection"))));
+    assert!(matches!(bench.node.export(&ann, hidden).await, Err(ReadError::CollectionUnknown)));
 }
 
 #[tokio::test]

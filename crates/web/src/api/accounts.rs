@@ -7,6 +7,7 @@ use handling::{Role, Scope};
 use http::StatusCode;
 use node::{NewUser, Standing, TokenRequest, TokenView, UserView};
 use serde::{Deserialize, Serialize};
+use stix::Timestamp;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -248,7 +249,7 @@ async fn make_token(
         id: made.id,
         token: made.token.expose().clone(),
         scopes: made.scopes.iter().map(|scope| scope.name()).collect(),
-        expires: made.expires.map(super::moment_text),
+        expires: made.expires.map(Timestamp::text_of),
     };
     Ok((StatusCode::CREATED, Json(made)))
 }

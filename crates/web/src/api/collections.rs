@@ -6,6 +6,7 @@ use handling::Access;
 use http::StatusCode;
 use node::{CollectionView, GrantView, GranteeName, NewCollection};
 use serde::{Deserialize, Serialize};
+use stix::Timestamp;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -45,7 +46,7 @@ impl From<CollectionView> for Collection {
             strict: view.strict,
             can_read: view.can_read,
             can_write: view.can_write,
-            last_added: view.last_added.map(super::moment_text),
+            last_added: view.last_added.map(Timestamp::text_of),
         }
     }
 }

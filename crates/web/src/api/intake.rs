@@ -3,8 +3,9 @@
 use axum::Json;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
-use node::{Format, ImportRequest, Options, Outcome, Receipt, Summary, TlpLevel};
+use node::{Format, ImportRequest, Options, Outcome, Receipt, Summary};
 use serde::Serialize;
+use stix::TlpLevel;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;

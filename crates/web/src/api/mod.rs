@@ -8,7 +8,6 @@
 
 mod accounts;
 mod collections;
-mod faults;
 mod intake;
 mod list;
 mod look_up;
@@ -25,7 +24,6 @@ use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Extension, Router};
-use base::Micros;
 use bytes::Bytes;
 use handling::Principal;
 use http::HeaderValue;
@@ -117,14 +115,9 @@ async fn write_problem_out(request: Request, next: Next) -> Response {
     }
 }
 
-/// A moment as answers show it (RFC 3339, microseconds).
-fn moment_text(at: Micros) -> String {
-    stix::Timestamp::from_micros(at).as_str().to_owned()
-}
-
 /// A stored TLP level's name.
 fn tlp_name(level: u8) -> Option<&'static str> {
-    node::TlpLevel::ALL.get(usize::from(level)).map(|level| level.name())
+    stix::TlpLevel::from_number(level).map(stix::TlpLevel::name)
 }
 
 #[cfg(test)]

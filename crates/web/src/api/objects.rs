@@ -12,6 +12,7 @@ use http::header::CONTENT_TYPE;
 use node::{ExportFormat, ExportRequest};
 use serde::Serialize;
 use serde_json::value::RawValue;
+use stix::Timestamp;
 use store::{Direction, EdgeRow, Filter, PageRequest, StoredObject, VersionPick, VersionRow};
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
@@ -20,7 +21,7 @@ use utoipa_axum::routes;
 use super::list::List;
 use super::params::Params;
 use super::pour::Poured;
-use super::{moment_text, tlp_name};
+use super::tlp_name;
 use crate::{App, Caller, Problem};
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
@@ -84,7 +85,7 @@ impl From<VersionRow> for Version {
         Self {
             version: row.version,
             collection: row.collection,
-            added: moment_text(row.added),
+            added: Timestamp::text_of(row.added),
             revoked: row.revoked,
             sha256: row.digest.iter().map(|byte| format!("{byte:02x}")).collect(),
             key,
@@ -170,11 +171,11 @@ fn object_of(app: &App, found: StoredObject) -> Result<Object, Problem> {
         r#type: stix::id::type_of(&found.id).to_owned(),
         id: found.id,
         version: found.version,
-        added: moment_text(found.added),
+        added: Timestamp::text_of(found.added),
         collections: found.collections,
         revoked: found.revoked,
         expired: found.expires.is_some_and(|expires| expires <= now),
-        valid_until: found.expires.map(moment_text),
+        valid_until: found.expires.map(Timestamp::text_of),
         handling: Handling { tlp: found.tlp.and_then(tlp_name) },
         findings: raw(found.findings.unwrap_or_else(|| "[]".to_owned()))?,
         object: raw(text)?,
@@ -249,8 +250,8 @@ async fn objects(
     let page = app.node().page(&who, &collection, &request).await?.into_inner();
     let tail = serde_json::json!({
         "next": page.page.next,
-        "first_added": page.page.first_added.map(moment_text),
-        "last_added": page.page.last_added.map(moment_text),
+        "first_added": page.page.first_added.map(Timestamp::text_of),
+        "last_added": page.page.last_added.map(Timestamp::text_of),
     });
     let mut body = Vec::with_capacity(page.objects.len().saturating_add(256));
     body.extend_from_slice(b"{\"objects\":[");

@@ -3,7 +3,7 @@
 use handling::Cleared;
 use stix::Timestamp;
 use store::{Filter, Manifest, ObjectPage, PageRequest, StatusRow, StatusState, VersionPick};
-use taxii::page::{Objects, Record, Records, timestamp};
+use taxii::page::{Objects, Record, Records};
 use taxii::{Query, Status, StatusDetails, Version};
 
 /// What a status calls an object that came without an identifier.
@@ -63,5 +63,5 @@ pub(super) fn status(row: StatusRow) -> Status {
         let id = if object.id.is_empty() { NO_ID.to_owned() } else { object.id };
         list.push(StatusDetails { id, version: object.version, message: object.message });
     }
-    Status::of(row.id, timestamp(row.requested), successes, failures, pendings)
+    Status::of(row.id, Timestamp::text_of(row.requested), successes, failures, pendings)
 }

@@ -18,7 +18,6 @@ use http::header::{ACCEPT, ACCEPT_RANGES, ALLOW, CONTENT_TYPE};
 use http::request::Parts;
 use http::{HeaderValue, Method, Request, Response, StatusCode};
 use http_body::Body;
-use node::ReadError;
 use taxii::media::{Offer, accepts};
 use taxii::{Endpoint, Query};
 
@@ -113,18 +112,4 @@ fn ok(body: impl Into<ReplyBody>) -> Reply {
     reply.headers_mut().insert(CONTENT_TYPE, TAXII_JSON);
     reply.headers_mut().insert(ACCEPT_RANGES, HeaderValue::from_static("none"));
     reply
-}
-
-impl From<ReadError> for Problem {
-    fn from(error: ReadError) -> Self {
-        let code = error.code();
-        match error {
-            ReadError::Refused(refusal) => Self::forbidden(code, refusal.reason),
-            ReadError::NotFound(what) => Self::not_found(format!("no such {what}")),
-            ReadError::BadCursor => {
-                Self::bad_request(code, "the value of next does not belong to this question")
-            }
-            ReadError::Store(error) => error.into(),
-        }
-    }
 }

@@ -5,9 +5,9 @@ use bytes::Bytes;
 use http::header::CONTENT_TYPE;
 use http::{HeaderName, HeaderValue, StatusCode};
 use http_body::Body;
-use node::{AcceptError, AcceptRequest, KeepStatus, Outcome, Receipt};
+use node::{AcceptRequest, KeepStatus, Outcome, Receipt};
+use stix::Timestamp;
 use store::{Page, PageRequest, VersionPick};
-use taxii::page::timestamp;
 use taxii::resource::to_json;
 use taxii::{Endpoint, Envelope, EnvelopeError};
 
@@ -32,10 +32,7 @@ pub(super) async fn page(asked: &Asked<'_>, collection: &str) -> Result<Reply, P
 pub(super) async fn object(asked: &Asked<'_>, collection: &str, id: &str) -> Result<Reply, Problem> {
     let request = convert::request(asked.query()?);
     let only_exact = only_exact(&request);
-    let page = match asked.app.node().object_in(&asked.caller, collection, id, &request).await {
-        Ok(page) => page,
-        Err(error) => return Err(error.into()),
-    };
+    let page = asked.app.node().object_in(&asked.caller, collection, id, &request).await?;
     if page.get().count == 0 && only_exact {
         return Err(Problem::not_found("the collection holds no such version of this object"));
     }
@@ -163,7 +160,7 @@ fn may_not(knows: bool, code: &'static str, deed: &str) -> Problem {
             format!("this collection may not be {deed} with this account or token"),
         );
     }
-    Problem::not_found("no such collection")
+    Problem::collection_unknown()
 }
 
 /// The two fields that tell when the first and last object of a page were added.
@@ -184,22 +181,10 @@ impl Dates {
 
     fn put(&self, mut reply: Reply) -> Reply {
         for (name, at) in [(FIRST_ADDED, self.first), (LAST_ADDED, self.last)] {
-            if let Ok(value) = HeaderValue::try_from(timestamp(at)) {
+            if let Ok(value) = HeaderValue::try_from(Timestamp::text_of(at)) {
                 reply.headers_mut().insert(name, value);
             }
         }
         reply
-    }
-}
-
-impl From<AcceptError> for Problem {
-    fn from(error: AcceptError) -> Self {
-        let code = error.code();
-        match error {
-            AcceptError::Refused(refusal) => Self::forbidden(code, refusal.reason),
-            AcceptError::NotFound => Self::not_found("no such collection"),
-            AcceptError::UserUnknown(_) => Self::bad_request(code, error.to_string()),
-            AcceptError::Store(error) => error.into(),
-        }
     }
 }

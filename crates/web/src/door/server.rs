@@ -1,7 +1,7 @@
 //! What the server says of itself, its collections and the fate of requests: TAXII 2.1, sections 4, 5.1 and 5.2.
 
 use http::header::HOST;
-use node::{CollectionError, CollectionView};
+use node::CollectionView;
 use taxii::resource::to_json;
 use taxii::{ApiRoot, Collection, Collections, Discovery};
 
@@ -63,7 +63,7 @@ pub(super) async fn collections(asked: &Asked<'_>) -> Result<Reply, Problem> {
 pub(super) async fn collection(asked: &Asked<'_>, id: &str) -> Result<Reply, Problem> {
     let view = asked.app.node().collection(&asked.caller, id).await?;
     if !view.can_read && !view.can_write {
-        return Err(Problem::not_found("no such collection"));
+        return Err(Problem::collection_unknown());
     }
     Ok(ok(to_json(&described(view))))
 }
@@ -77,18 +77,5 @@ fn described(view: CollectionView) -> Collection {
         can_read: view.can_read,
         can_write: view.can_write,
         media_types: vec![taxii::STIX_MEDIA_TYPE.to_owned()],
-    }
-}
-
-impl From<CollectionError> for Problem {
-    fn from(error: CollectionError) -> Self {
-        let code = error.code();
-        match error {
-            CollectionError::Refused(refusal) => Self::forbidden(code, refusal.reason),
-            CollectionError::NotFound => Self::not_found("no such collection"),
-            CollectionError::NameTaken(_) => Self::new(http::StatusCode::CONFLICT, code, error.to_string()),
-            CollectionError::Store(error) => error.into(),
-            other => Self::bad_request(code, other.to_string()),
-        }
     }
 }

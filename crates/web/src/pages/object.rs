@@ -7,7 +7,7 @@ use handling::Principal;
 use http::StatusCode;
 use node::CollectionView;
 use serde::Deserialize;
-use stix::Json;
+use stix::{Json, TlpLevel};
 use store::{Direction, EdgeRow, StoredObject, VersionRow};
 
 use super::form::encode;
@@ -132,7 +132,7 @@ fn label(json: &Json<'_>, id: &str) -> String {
 fn tags(app: &App, stored: &StoredObject) -> Vec<Tag> {
     let now = app.node().clock().now();
     let mut tags = state(stored.revoked, stored.expires.is_some_and(|expires| expires <= now));
-    tags.extend(stored.tlp.map(tlp));
+    tags.extend(stored.tlp.and_then(TlpLevel::from_number).map(tlp));
     tags
 }
 

@@ -2,6 +2,7 @@
 
 use base::Micros;
 use node::LookUpMatch;
+use stix::TlpLevel;
 
 use super::form::encode;
 
@@ -62,16 +63,16 @@ pub(crate) fn state(revoked: bool, expired: bool) -> Vec<Tag> {
     tags
 }
 
-/// The mark of a TLP level as `store::Facts::tlp` numbers them.
-pub(crate) fn tlp(level: u8) -> Tag {
-    let (class, text) = match level {
-        0 => ("tlp tlp-clear", "TLP:CLEAR"),
-        1 => ("tlp tlp-green", "TLP:GREEN"),
-        2 => ("tlp tlp-amber", "TLP:AMBER"),
-        3 => ("tlp tlp-amber-strict", "TLP:AMBER+STRICT"),
-        _ => ("tlp tlp-red", "TLP:RED"),
+/// The mark of a TLP level.
+pub(crate) fn tlp(level: TlpLevel) -> Tag {
+    let class = match level {
+        TlpLevel::Clear => "tlp tlp-clear",
+        TlpLevel::Green => "tlp tlp-green",
+        TlpLevel::Amber => "tlp tlp-amber",
+        TlpLevel::AmberStrict => "tlp tlp-amber-strict",
+        TlpLevel::Red => "tlp tlp-red",
     };
-    Tag::new(class, text)
+    Tag::new(class, level.label())
 }
 
 /// The address of an object's page.

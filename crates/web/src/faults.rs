@@ -1,14 +1,14 @@
-//! From the errors of deeds to problems: which status each gets where it is the caller's fault.
+//! From the errors of deeds to problems, for every door: which status each gets where it is the caller's fault.
 
 use http::StatusCode;
 use node::{
-    AcceptError, AccountError, ImportError, JobError, LookUpError, ObservedError, SearchError, SightError,
-    UpkeepError,
+    AcceptError, AccountError, CollectionError, ImportError, JobError, LookUpError, ObservedError, ReadError,
+    SearchError, SightError, UpkeepError,
 };
 
 use crate::Problem;
 
-/// A table from error to status where the caller is at fault; everything else is the frame's table.
+/// A table from error to status where the caller is at fault; everything else is the table in `problem`.
 macro_rules! statuses {
     ($($error:ident { $($pattern:pat => $status:ident,)* })*) => {
         $(impl From<$error> for Problem {
@@ -21,12 +21,23 @@ macro_rules! statuses {
 }
 
 statuses! {
+    AcceptError {
+        AcceptError::Refused(_) => FORBIDDEN,
+        AcceptError::NotFound => NOT_FOUND,
+        _ => BAD_REQUEST,
+    }
     AccountError {
         AccountError::Refused(_) => FORBIDDEN,
         AccountError::UserUnknown | AccountError::TokenUnknown => NOT_FOUND,
         AccountError::NameTaken(_) | AccountError::LastAdmin => CONFLICT,
         AccountError::Crowded => TOO_MANY_REQUESTS,
         _ => UNPROCESSABLE_ENTITY,
+    }
+    CollectionError {
+        CollectionError::Refused(_) => FORBIDDEN,
+        CollectionError::NotFound => NOT_FOUND,
+        CollectionError::NameTaken(_) => CONFLICT,
+        _ => BAD_REQUEST,
     }
     ImportError {
         ImportError::Accept(AcceptError::Refused(_)) => FORBIDDEN,
@@ -40,6 +51,11 @@ statuses! {
     LookUpError {
         LookUpError::TooManyValues(_) => PAYLOAD_TOO_LARGE,
         _ => UNPROCESSABLE_ENTITY,
+    }
+    ReadError {
+        ReadError::Refused(_) => FORBIDDEN,
+        ReadError::CollectionUnknown | ReadError::NotFound(_) => NOT_FOUND,
+        _ => BAD_REQUEST,
     }
     SearchError {
         _ => BAD_REQUEST,
