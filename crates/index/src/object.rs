@@ -57,7 +57,7 @@ pub struct Indexed {
     pub expires: Option<Micros>,
     /// `confidence`, 0 to 100.
     pub confidence: Option<u8>,
-    /// The strictest published TLP marking of the object or any part of it.
+    /// The strictest published TLP marking that the object or any part of it bears.
     pub tlp: Option<TlpLevel>,
 }
 

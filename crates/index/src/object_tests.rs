@@ -224,6 +224,8 @@ fn sightings_confidence_expiry_and_markings_are_told() {
         ),
     );
     assert_eq!(partly.tlp, Some(TlpLevel::Red));
+    let defining = indexed("marking-definition", r#""definition_type":"tlp","definition":{"tlp":"red"}"#);
+    assert_eq!(defining.tlp, None, "a definition does not bear what it defines");
 }
 
 #[test]

@@ -4,15 +4,13 @@
 //! could be meant to open what TLP closes. `stix` recognises the definition; here the objects that point to one are found,
 //! whether it came in the same request or stands in the collection already. An object that came before its look-alike keeps
 //! the level it had.
-//!
-//! A definition itself is not restricted by the level it defines: that everybody may read what TLP:RED means is its point.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Mutex, PoisonError};
 
 use handling::Viewer;
-use stix::TlpLevel;
-use stix::marking::{tlp_of, tlp_of_id};
+use stix::marking::{tlp_defined_by, tlp_of_id};
+use stix::{Json, TlpLevel};
 use store::{Entry, Store, StoreError};
 
 /// Marking definitions remembered as harmless or not.
@@ -35,14 +33,13 @@ impl Markings {
     ) -> Result<(), StoreError> {
         let mut look_alikes = HashSet::new();
         let mut defined = HashSet::new();
-        for entry in entries.iter_mut() {
+        for entry in entries.iter() {
             let id = entry.facts.id.as_str();
             if entry.facts.id.type_name() == "marking-definition" {
                 defined.insert(id.to_owned());
-                if is_look_alike(id, entry.facts.tlp) {
+                if is_look_alike(id, &entry.bytes) {
                     look_alikes.insert(id.to_owned());
                 }
-                entry.facts.tlp = marks_of(entry).filter_map(tlp_of_id).max().map(TlpLevel::number);
             }
         }
         let foreign: HashSet<&str> =
@@ -75,8 +72,7 @@ impl Markings {
             Err(StoreError::NotFound { .. }) => return Ok(false),
             Err(error) => return Err(error),
         };
-        let level = stix::Json::parse(&object.bytes).ok().and_then(|json| tlp_of(&json));
-        let look_alike = is_look_alike(id, level.map(TlpLevel::number));
+        let look_alike = is_look_alike(id, &object.bytes);
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if known.len() >= REMEMBERED_MAX {
             known.clear();
@@ -87,8 +83,9 @@ impl Markings {
 }
 
 /// `stix` takes a definition that resembles TLP for TLP:RED; only the published TLP:RED is that by right.
-fn is_look_alike(id: &str, defines: Option<u8>) -> bool {
-    defines == Some(TlpLevel::Red.number()) && tlp_of_id(id) != Some(TlpLevel::Red)
+fn is_look_alike(id: &str, definition: &[u8]) -> bool {
+    let defines = Json::parse(definition).ok().and_then(|json| tlp_defined_by(&json));
+    defines == Some(TlpLevel::Red) && tlp_of_id(id) != Some(TlpLevel::Red)
 }
 
 fn marks_of(entry: &Entry) -> impl Iterator<Item = &str> {

@@ -249,23 +249,29 @@ pub fn tlp_of_id(id: &str) -> Option<TlpLevel> {
     PUBLISHED.iter().find(|marking| marking.id == id).map(|marking| marking.level)
 }
 
-/// The TLP level of an object: of a marking definition what it defines, of any other object the strictest of its
-/// object-level markings that are published TLP markings. `None` where TLP is not spoken of.
-///
-/// A marking definition that resembles TLP without being a published one, or that contradicts the published one whose
-/// identifier it bears, is [`TlpLevel::Red`].
+/// The TLP level of an object: the strictest of its object-level markings that are published TLP markings. `None` where it
+/// bears none. A marking definition does not bear the level that it defines: everybody may read what TLP:RED means.
 #[must_use]
 pub fn tlp_of(object: &Json<'_>) -> Option<TlpLevel> {
-    let members = object.as_object()?;
-    if members.get("type").and_then(Json::as_str) == Some("marking-definition") {
-        return match likeness(members) {
-            Likeness::None => None,
-            Likeness::Published(level) | Likeness::Incomplete(level) => Some(level),
-            Likeness::Named | Likeness::LookAlike => Some(TlpLevel::Red),
-        };
-    }
-    let markings = members.get("object_marking_refs").and_then(Json::as_list).unwrap_or_default();
+    let markings = object.get("object_marking_refs").and_then(Json::as_list).unwrap_or_default();
     markings.iter().filter_map(Json::as_str).filter_map(tlp_of_id).max()
+}
+
+/// The TLP level that a marking definition defines; `None` where it has nothing to do with TLP, or is no such definition.
+///
+/// One that resembles TLP without being a published one, or that contradicts the published one whose identifier it bears,
+/// defines [`TlpLevel::Red`].
+#[must_use]
+pub fn tlp_defined_by(definition: &Json<'_>) -> Option<TlpLevel> {
+    let members = definition.as_object()?;
+    if members.get("type").and_then(Json::as_str) != Some("marking-definition") {
+        return None;
+    }
+    match likeness(members) {
+        Likeness::None => None,
+        Likeness::Published(level) | Likeness::Incomplete(level) => Some(level),
+        Likeness::Named | Likeness::LookAlike => Some(TlpLevel::Red),
+    }
 }
 
 /// How a marking definition stands to the published TLP markings.
@@ -374,7 +380,7 @@ mod tests {
     }
 
     fn level(json: &str) -> Option<TlpLevel> {
-        tlp_of(&Json::parse(json.as_bytes()).unwrap())
+        tlp_defined_by(&Json::parse(json.as_bytes()).unwrap())
     }
 
     #[test]
@@ -437,7 +443,10 @@ mod tests {
             TlpLevel::Amber.id(),
             TlpLevel::Green.id()
         );
-        assert_eq!(level(&json), Some(TlpLevel::Amber));
-        assert_eq!(level(r#"{"type":"tool"}"#), None);
+        let borne = |json: &str| tlp_of(&Json::parse(json.as_bytes()).unwrap());
+        assert_eq!(borne(&json), Some(TlpLevel::Amber));
+        assert_eq!(borne(&json.replace("tool", "marking-definition")), Some(TlpLevel::Amber));
+        assert_eq!(borne(r#"{"type":"tool"}"#), None);
+        assert_eq!(level(&json), None, "a tool defines no level");
     }
 }

@@ -95,7 +95,7 @@ proptest! {
         let read = Json::parse(text.as_bytes()).expect("JSON");
         prop_assert_eq!(&serde_json::from_str::<Value>(&read.to_string()).expect("JSON"), &value);
         let _ = validate(text.as_bytes(), true);
-        let _ = (sco_id::deterministic(&read), marking::tlp_of(&read));
+        let _ = (sco_id::deterministic(&read), marking::tlp_of(&read), marking::tlp_defined_by(&read));
         for bytes in upgrade::from_2_0(text.as_bytes()).into_iter().flatten() {
             prop_assert!(examine(&bytes, Profile::Store).is_ok());
         }

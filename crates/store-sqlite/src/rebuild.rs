@@ -1,7 +1,8 @@
 //! Deriving again what derives, and comparing it with what is stored.
 //!
 //! The bytes are the truth: everything that a version is found by is derived from them anew and compared. What differs is
-//! told and, where asked, written. Versions are taken in steps, so that other writers have their turn between.
+//! told and, where asked, written. Handling stands beside the bytes and is never loosened here: a stored level that is
+//! stricter than the object's own markings stays. Versions are taken in steps, so that other writers have their turn between.
 
 use rusqlite::{Connection, ToSql};
 use store::{Entry, Facts};
@@ -56,9 +57,13 @@ pub(crate) fn compare(sql: &Connection, after: i64) -> Done<Step> {
 pub(crate) fn repair(desk: &mut Desk<'_>, after: i64) -> Done<Step> {
     let step = compare(desk.sql(), after)?;
     for no in &step.versions {
-        let bytes: Vec<u8> =
-            desk.sql().query_row("SELECT bytes FROM body WHERE version = ?1", [no], |row| row.get(0))?;
-        let entry = entry(bytes)?;
+        let (bytes, tlp): (Vec<u8>, Option<u8>) = desk.sql().query_row(
+            "SELECT b.bytes, v.tlp FROM version v JOIN body b ON b.version = v.no WHERE v.no = ?1",
+            [no],
+            |row| Ok((row.get(0)?, row.get(1)?)),
+        )?;
+        let mut entry = entry(bytes)?;
+        entry.facts.tlp = entry.facts.tlp.max(tlp);
         unindex(desk, *no)?;
         version_rows::write_again(desk, &entry, *no)?;
     }
@@ -106,7 +111,7 @@ fn same_facts(sql: &Connection, no: i64, facts: &Facts) -> Done<bool> {
     };
     let object = object_no(sql, facts.id.as_str())?;
     let (expires, spec) = (facts.expires.map(|at| at.0), version_rows::spec_no(facts.spec_version));
-    let values: [(&str, &dyn ToSql); 13] = [
+    let values: [(&str, &dyn ToSql); 12] = [
         ("object", &object),
         ("spec", &spec),
         ("modified", &facts.modified),
@@ -115,18 +120,20 @@ fn same_facts(sql: &Connection, no: i64, facts: &Facts) -> Done<bool> {
         ("revoked", &facts.revoked),
         ("expires", &expires),
         ("confidence", &facts.confidence),
-        ("tlp", &facts.tlp),
         ("digest", &facts.digest),
         ("content_digest", &facts.content_digest),
         ("label", &facts.label),
         ("findings", &facts.findings),
     ];
-    let conditions: Vec<String> =
+    let mut conditions: Vec<String> =
         values.iter().enumerate().map(|(at, (column, _))| format!("{column} IS ?{}", at + 2)).collect();
+    // stricter handling than the bytes ask for was asked for beside them
+    conditions.push(format!("coalesce(tlp, -1) >= coalesce(?{}, -1)", values.len() + 2));
     let query = format!("SELECT count(*) FROM version WHERE no = ?1 AND {}", conditions.join(" AND "));
     let mut select = sql.prepare_cached(&query)?;
     let mut parameters: Vec<&dyn ToSql> = vec![&no];
     parameters.extend(values.iter().map(|(_, value)| *value));
+    parameters.push(&facts.tlp);
     Ok(select.query_row(&parameters[..], |row| row.get::<_, i64>(0))? == 1)
 }
 

@@ -22,12 +22,37 @@ fn indicator(number: u64) -> Entry {
     crate::text::entry(text.into_bytes()).expect("an object")
 }
 
+fn marked_green() -> Entry {
+    let text = format!(
+        r#"{{"type":"tool","spec_version":"2.1","id":"{}","created":"2024-01-01T00:00:00.000Z","modified":"2024-01-01T00:00:00.000Z","name":"t","object_marking_refs":["marking-definition--bab4a63c-aed9-4cf5-a766-dfca5abac2bb"]}}"#,
+        id("tool", 1)
+    );
+    crate::text::entry(text.into_bytes()).expect("an object")
+}
+
 async fn with_objects(directory: &Path) -> Arc<SqliteStore> {
     let store = open(directory).expect("a store");
     let c = collections(&*store, 1).await;
-    let entries = (1..=5).map(indicator).collect();
+    let mut entries: Vec<Entry> = (1..=5).map(indicator).collect();
+    entries.push(marked_green());
     store.add(Batch { writer: writer(1, c[0]), at: START, entries, status: None }).await.expect("added");
     store
+}
+
+#[tokio::test]
+async fn handling_that_stands_beside_the_bytes_is_no_damage_and_outlives_a_repair() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let store = with_objects(directory.path()).await;
+    let run = async |sql: &'static str| {
+        let deed = move |desk: &mut crate::writer::Desk<'_>| Ok(desk.sql().execute(sql, [])?);
+        store.writer.write(1, deed).await.expect("written")
+    };
+    run("UPDATE version SET tlp = 3").await;
+    assert!(store.rebuild(false).await.expect("compared").is_empty());
+    run("UPDATE version SET label = 'other'").await;
+    assert_eq!(store.rebuild(true).await.expect("repaired").len(), 6);
+    assert!(store.rebuild(false).await.expect("compared").is_empty());
+    assert_eq!(run("UPDATE version SET tlp = tlp WHERE tlp = 3").await, 6, "a repair loosened handling");
 }
 
 #[tokio::test]
@@ -44,6 +69,7 @@ async fn damage_is_found_and_repaired() {
         "DELETE FROM pattern WHERE version = 1",
         "UPDATE version SET label = 'other' WHERE no = 4",
         "UPDATE version SET derived = x'00' WHERE no = 5",
+        "UPDATE version SET tlp = NULL WHERE no = 6",
         "UPDATE holding SET is_last = 0",
     ] {
         let deed = move |desk: &mut crate::writer::Desk<'_>| Ok(desk.sql().execute(damage, [])?);
@@ -64,7 +90,7 @@ async fn backups_are_verified() {
     let (live, file) = (directory.path().join("live"), directory.path().join("backup"));
     let store = with_objects(&live).await;
     let report = store.backup(&file).await.expect("a backup");
-    assert_eq!((report.objects, report.sequence), (5, store.last_added().0));
+    assert_eq!((report.objects, report.sequence), (6, store.last_added().0));
     assert_eq!(report.bytes, std::fs::metadata(&file).expect("a file").len());
     assert!(store.backup(&file).await.is_err(), "nothing is overwritten");
     assert!(matches!(open(&live), Err(StoreError::Busy { .. })));

@@ -55,7 +55,7 @@ fn lifecycle(ask: &dyn Fn(&[&str], &[u8]) -> crate::scene::Ended, scene: &Scene)
 
     let one = indicator(ONE, "[ipv4-addr:value = '198.51.100.7']");
     let file = scene.file("two.json", bundle(&[one.clone(), json!({"type": "indicator", "id": "junk"})]));
-    let receipts = ask(&["import", &file, "--collection", "feed"], b"").exits(1).lines();
+    let receipts = ask(&["import", &file, "--collection", "feed", "--tlp", "amber"], b"").exits(1).lines();
     assert_eq!(receipts.len(), 3);
     assert_eq!((&receipts[0]["outcome"], &receipts[1]["outcome"]), (&json!("accepted"), &json!("refused")));
     assert!(receipts[1]["reason"].is_string());
@@ -90,6 +90,8 @@ fn lifecycle(ask: &dyn Fn(&[&str], &[u8]) -> crate::scene::Ended, scene: &Scene)
     // The indicator, its sighting, and the member whose sighting it is.
     assert_eq!(state["objects"], 3);
     assert_eq!(ask(&["rebuild", "--check"], b"").exits(0).json()["equal"], true);
+    ask(&["rebuild"], b"").exits(0);
+    assert_eq!(ask(&["get", &id], b"").exits(0).json()["handling"]["tlp"], "amber");
     assert_eq!(ask(&["doctor", "--deep"], b"").exits(0).json()["ok"], true);
 
     assert_eq!(ask(&["delete", &id, "--collection", "feed"], b"").exits(0).json()["versions"], 1);

@@ -59,7 +59,9 @@ fn the_demonstration_goes_as_told_and_leaves_its_record() {
     let node = &record["nodes"][0];
     assert!(["slug", "url", "data"].iter().all(|name| node[name].is_string()), "{node}");
     assert!(["user", "password", "token"].iter().all(|name| node["admin"][name].is_string()), "{node}");
-    run(&["node", "state", "--json", "--data", node["data"].as_str().unwrap()]).exits(0);
+    let data = node["data"].as_str().unwrap();
+    run(&["node", "state", "--json", "--data", data]).exits(0);
+    assert_eq!(run(&["rebuild", "--check", "--json", "--data", data]).exits(0).json()["equal"], true);
     demo().exits(0);
     std::fs::write(dir.join("holiday.jpg"), "x").unwrap();
     demo().exits(4);
