@@ -116,9 +116,10 @@ impl Stage {
         if let Some(analyst) = &self.analyst {
             lines.push("    or ask it from another terminal:".to_owned());
             lines.push(format!("        export CRESSET_URL={url} CRESSET_TOKEN={}", analyst.token));
-            lines.push(
-                "        cresset lookup 'hxxps://portal-login[.]ashwick[.]example/invoice/7731'".to_owned(),
-            );
+            lines.push(format!(
+                "        {} lookup 'hxxps://portal-login[.]ashwick[.]example/invoice/7731'",
+                this_program()
+            ));
         }
         lines.push("Ctrl-C ends it.".to_owned());
         lines
@@ -184,4 +185,11 @@ fn start(data: &Path, port: u16) -> Result<(Child, Url), Failure> {
                 .hint("is the port taken? choose another with --port-base"))
         }
     }
+}
+
+/// This program as a shell in this directory finds it: `cargo run` puts it nowhere on the path.
+fn this_program() -> String {
+    let Ok(program) = std::env::current_exe() else { return "cresset".to_owned() };
+    let here = std::env::current_dir().unwrap_or_default();
+    program.strip_prefix(here).unwrap_or(&program).display().to_string()
 }
