@@ -87,8 +87,8 @@ enum State {
 #[derive(Debug, Default)]
 struct Loaded {
     table: Table,
-    /// The version of each object number in the table.
-    versions: Vec<i64>,
+    /// The version of each object number in the table, in four bytes each; a store with more versions asks the database.
+    versions: Vec<u32>,
     free: Vec<u32>,
     lengths: PrefixLengths,
 }
@@ -190,7 +190,7 @@ impl Loaded {
         let mut rows = Vec::new();
         for (object, facts) in self.table.find(term) {
             let id = self.table.id(&facts);
-            let (Some(id), Some(version), true) =
+            let (Some(id), Some(&version), true) =
                 (id, self.versions.get(object.0 as usize), facts.audience != ASK)
             else {
                 return Draft::Ask;
@@ -206,7 +206,7 @@ impl Loaded {
                 confidence: facts.confidence,
                 added: facts.added,
             };
-            rows.push((*version, row));
+            rows.push((i64::from(version), row));
             if rows.len() >= limit::LOOKUP_MATCHES_MAX {
                 // The database knows which of many are the newest.
                 return Draft::Ask;
@@ -260,11 +260,18 @@ impl Loaded {
 
     /// The number of a version in the table.
     fn number(&self, version: i64, fingerprints: &[Fingerprint]) -> Option<ObjectNo> {
+        let version = u32::try_from(version).ok()?;
         let is_it = |number: &ObjectNo| self.versions.get(number.0 as usize) == Some(&version);
         self.table.find(*fingerprints.first()?).map(|(number, _)| number).find(is_it)
     }
 
+    /// Where a version stands while they are in order, which they are while being loaded.
+    fn position(&self, version: i64) -> Option<usize> {
+        self.versions.binary_search(&u32::try_from(version).ok()?).ok()
+    }
+
     fn new_number(&mut self, version: i64) -> Option<ObjectNo> {
+        let version = u32::try_from(version).ok()?;
         if let Some(number) = self.free.pop() {
             *self.versions.get_mut(number as usize)? = version;
             return Some(ObjectNo(number));
@@ -358,7 +365,7 @@ fn load_terms(connection: &Connection, closing: &AtomicBool, loaded: &mut Loaded
         go_on(closing, read)?;
         read += 1;
         let version: i64 = row.get(1)?;
-        let Ok(number) = loaded.versions.binary_search(&version) else {
+        let Some(number) = loaded.position(version) else {
             continue;
         };
         let number = u32::try_from(number).map_err(|_| damaged("too many versions"))?;

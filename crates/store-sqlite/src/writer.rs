@@ -261,8 +261,12 @@ impl Bench {
     fn transaction(&mut self, units: &mut [Box<dyn Unit>]) -> Done<()> {
         let connection = &self.connection;
         connection.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
+        // A unit that is alone needs no savepoint, whose journal would copy every page it touches: its failure ends the transaction.
+        let alone = units.len() == 1;
         for unit in units {
-            connection.prepare_cached("SAVEPOINT unit")?.execute([])?;
+            if !alone {
+                connection.prepare_cached("SAVEPOINT unit")?.execute([])?;
+            }
             let changes = self.memory.changes();
             let mut desk = Desk::new(connection, &mut self.memory, &*self.clock);
             if !unit.run(&mut desk) {
@@ -272,12 +276,18 @@ impl Bench {
                         reason: "the disk is full or failed while writing".into(),
                     }));
                 }
-                connection.prepare_cached("ROLLBACK TO unit")?.execute([])?;
+                let back = if alone { "ROLLBACK" } else { "ROLLBACK TO unit" };
+                connection.prepare_cached(back)?.execute([])?;
                 self.memory.forget();
                 self.memory.reload(connection);
                 self.memory.drop_changes(changes);
+                if alone {
+                    return Ok(());
+                }
             }
-            connection.prepare_cached("RELEASE unit")?.execute([])?;
+            if !alone {
+                connection.prepare_cached("RELEASE unit")?.execute([])?;
+            }
         }
         self.memory.save(connection)?;
         connection.prepare_cached("COMMIT")?.execute([])?;

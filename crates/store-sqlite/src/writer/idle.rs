@@ -1,4 +1,5 @@
-//! What the writer does while nothing waits: text, checkpoints, and trying whether a full disk has space again.
+//! What the writer does while nothing waits: text, checkpoints, giving its page cache back, and trying whether a full disk has
+//! space again.
 
 use std::time::{Duration, Instant};
 
@@ -75,6 +76,9 @@ impl Idle {
         }
         if self.checkpoint_due && self.since.elapsed() >= CHECKPOINT_AFTER {
             self.checkpoint_due = !folded(bench);
+            if !self.checkpoint_due {
+                give_back(bench);
+            }
             self.since = Instant::now();
         }
     }
@@ -114,6 +118,13 @@ fn try_writing(sql: &Connection) -> Done<()> {
 fn end_trial(sql: &Connection) -> Done<()> {
     sql.execute("DELETE FROM setting WHERE name = 'trial'", [])?;
     Ok(())
+}
+
+/// Gives the memory of the page cache back: a node at rest needs none, and the next write reads what it needs.
+fn give_back(bench: &Bench) {
+    if let Err(error) = bench.connection.execute_batch("PRAGMA shrink_memory") {
+        tracing::warn!(%error, "the writer's page cache stays in memory");
+    }
 }
 
 fn folded(bench: &Bench) -> bool {
