@@ -173,15 +173,16 @@ impl Place {
         Ok(held.optional()?)
     }
 
-    /// The stored version with exactly these bytes, whichever collection holds it.
+    /// The stored version with exactly these bytes and this handling, whichever collection holds it.
     fn same_bytes(self, desk: &Desk<'_>, arrival: &Arrival<'_>) -> Done<Option<i64>> {
         let facts = &arrival.entry.facts;
         let which = if facts.modified_key.is_some() { "h.place IN (?3, '~' || ?3)" } else { "?3 IS NULL" };
         let mut select = desk.sql().prepare_cached(&format!(
             "SELECT v.no FROM holding h JOIN version v ON v.no = h.version \
-             WHERE h.object = ?1 AND v.digest = ?2 AND {which} LIMIT 1"
+             WHERE h.object = ?1 AND v.digest = ?2 AND v.tlp IS ?4 AND {which} LIMIT 1"
         ))?;
-        let held = select.query_row((arrival.object, &facts.digest, &facts.modified_key), |row| row.get(0));
+        let wanted = (arrival.object, &facts.digest, &facts.modified_key, facts.tlp);
+        let held = select.query_row(wanted, |row| row.get(0));
         Ok(held.optional()?)
     }
 

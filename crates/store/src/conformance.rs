@@ -117,6 +117,7 @@ macro_rules! each_case {
         $case!(adding::dates_never_go_back);
         $case!(adding::a_large_batch_has_as_many_dates);
         $case!(adding::the_same_again_is_known);
+        $case!(adding::handling_is_each_copys_own);
         $case!(adding::versions_take_their_places);
         $case!(adding::conflicts_are_refused);
         $case!(adding::late_revocations_take_over);

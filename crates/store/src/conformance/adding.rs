@@ -80,6 +80,28 @@ pub async fn the_same_again_is_known(site: Site) {
     assert!(twice[0].added > Some(dates[0]));
 }
 
+/// The same bytes in two collections have in each the handling that they were given there.
+pub async fn handling_is_each_copys_own(site: Site) {
+    let store = site.open();
+    let c = collections(&*store, 2).await;
+    let plain = Sample::indicator(1, 0);
+    let amber = plain.clone().with(|facts| facts.tlp = Some(2));
+    for first in [&plain, &amber] {
+        let second = if first.entry().facts.tlp.is_none() { &amber } else { &plain };
+        add(&*store, c[0], std::slice::from_ref(first)).await;
+        add(&*store, c[1], std::slice::from_ref(second)).await;
+        for (collection, sample) in [(c[0], first), (c[1], second)] {
+            let view = viewer(1, &[collection]);
+            let object = store.object(&view, &id("indicator", 1), None).await.unwrap();
+            assert_eq!(object.tlp, sample.entry().facts.tlp);
+            let writer = super::sample::writer(1, collection);
+            let all = Filter { versions: vec![VersionPick::All], ..Filter::default() };
+            store.delete(&writer, &id("indicator", 1), &all).await.unwrap();
+            assert!(store.object(&view, &id("indicator", 1), None).await.is_err());
+        }
+    }
+}
+
 /// Newer and older versions are kept; the latest by `modified` is the latest whatever came last.
 pub async fn versions_take_their_places(site: Site) {
     let store = site.open();
