@@ -268,7 +268,7 @@ fn failure(rejected: &Rejected, now: Micros) -> PerObject {
     PerObject {
         id: rejected.id.clone().unwrap_or_default(),
         version: rejected.version.clone().unwrap_or_else(|| Timestamp::text_of(now)),
-        message: Some(rejected.reason()),
+        message: Some(rejected.message()),
         state: StatusState::Failure,
     }
 }

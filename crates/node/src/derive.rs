@@ -44,8 +44,8 @@ impl Rejected {
         self.findings.iter().find(|finding| finding.severity == worst)
     }
 
-    /// Why, in one sentence with its code.
-    pub(crate) fn reason(&self) -> String {
+    /// Why, in one sentence with its code: TAXII's statuses have no other place for that.
+    pub(crate) fn message(&self) -> String {
         self.worst().map(ToString::to_string).unwrap_or_default()
     }
 
@@ -53,7 +53,7 @@ impl Rejected {
         Receipt {
             outcome: Outcome::Refused,
             code: self.worst().map(|finding| finding.code),
-            reason: Some(self.reason()),
+            reason: Some(self.worst().map(Finding::sentence).unwrap_or_default()),
             id: self.id,
             version: self.version,
             findings: self.findings,

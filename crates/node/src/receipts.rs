@@ -50,7 +50,7 @@ pub struct Receipt {
     pub outcome: Outcome,
     /// Stable code of the reason.
     pub code: Option<&'static str>,
-    /// Why it was refused.
+    /// Why it was refused, without the code.
     pub reason: Option<String>,
     /// What the examination found, also in an object that was kept.
     #[serde(serialize_with = "findings", skip_serializing_if = "Vec::is_empty")]

@@ -39,9 +39,17 @@ pub struct Finding {
     pub message: Cow<'static, str>,
 }
 
+impl Finding {
+    /// Where and what, for answers that have a place of their own for the code.
+    #[must_use]
+    pub fn sentence(&self) -> String {
+        let place = if self.path.is_empty() { "object" } else { &self.path };
+        format!("{place}: {}", self.message)
+    }
+}
+
 impl fmt::Display for Finding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let place = if self.path.is_empty() { "object" } else { &self.path };
-        write!(f, "{place}: {} [{}]", self.message, self.code)
+        write!(f, "{} [{}]", self.sentence(), self.code)
     }
 }

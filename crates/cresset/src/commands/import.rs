@@ -178,17 +178,11 @@ fn write(answer: &Bytes, bar: &indicatif::ProgressBar, out: &mut Out) -> Result<
             let id = receipt.id.as_deref().unwrap_or("an object without id");
             let reason = receipt.reason.as_deref().unwrap_or("no reason given");
             let code = receipt.code.as_deref().unwrap_or("refused");
-            let line = format!("refused {}: {}", shown(id), shown(&with_code(reason, code)));
+            let line = format!("refused {}: {} [{}]", shown(id), shown(reason), shown(code));
             bar.suspend(|| out.line(line.as_bytes()))?;
         }
     }
     Ok(answer.summary)
-}
-
-/// A reason with its code, which it may bear already.
-pub(crate) fn with_code(reason: &str, code: &str) -> String {
-    let mark = format!("[{code}]");
-    if reason.ends_with(&mark) { reason.to_owned() } else { format!("{reason} {mark}") }
 }
 
 /// A part of a file that is sent at once.

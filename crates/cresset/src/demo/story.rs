@@ -8,7 +8,6 @@ use serde_json::{Value, json};
 
 use super::stage::{INQUIRY, Stage, WARDS};
 use super::teller::{Step, Teller};
-use crate::commands::import::with_code;
 use crate::exit::Failure;
 use crate::reach::question;
 
@@ -260,10 +259,7 @@ async fn refuses(stage: &mut Stage) -> Told {
         "cresset import, two objects, one of them broken".to_owned(),
         "The broken one was refused with the place and the reason; the good one beside it was taken."
             .to_owned(),
-        vec![
-            format!("refused: {}", with_code(reason, code)),
-            format!("accepted: {}", words(&accepted["id"])),
-        ],
+        vec![format!("refused: {reason} [{code}]"), format!("accepted: {}", words(&accepted["id"]))],
     ))
 }
 

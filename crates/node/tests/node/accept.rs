@@ -29,6 +29,9 @@ async fn one_bad_object_does_not_hide_the_rest() {
     use Outcome::{Accepted, Known, Newer, Refused};
     assert_eq!(outcomes(&accepted), [Accepted, Refused, Refused, Known, Newer, Refused, Refused]);
     assert!(accepted.receipts.iter().all(|receipt| (receipt.outcome == Refused) == receipt.code.is_some()));
+    let reasons: Vec<&str> =
+        accepted.receipts.iter().filter_map(|receipt| receipt.reason.as_deref()).collect();
+    assert!(reasons.len() == 4 && reasons.iter().all(|reason| !reason.ends_with(']')), "{reasons:?}");
     assert_eq!(accepted.receipts[5].code, Some("version-conflict"));
     assert_eq!(accepted.receipts[6].code, Some("object-size"));
     assert_eq!(accepted.receipts[0].version.as_deref(), Some("2025-01-01T00:00:00.000Z"));
@@ -52,6 +55,8 @@ async fn a_status_counts_every_object() {
     let states: Vec<_> = status.objects.iter().map(|object| object.state).collect();
     assert_eq!(states.iter().filter(|state| **state == StatusState::Success).count(), 1);
     assert_eq!(states.iter().filter(|state| **state == StatusState::Failure).count(), 1);
+    let failure = status.objects.iter().find_map(|object| object.message.as_deref()).unwrap();
+    assert!(failure.ends_with("[id-form]"), "a status has no other place for the code: {failure}");
     assert_eq!(bench.node.status_of(&root, &status.id).await.unwrap().get(), &status);
     let ann = bench.user("ann", Role::Analyst).await;
     assert!(bench.node.status_of(&ann, &status.id).await.is_err());
