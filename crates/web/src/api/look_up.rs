@@ -60,7 +60,7 @@ pub(crate) struct Answer {
     value: String,
     /// Whether there is any match.
     known: bool,
-    /// Closest first, then newest first.
+    /// Closest first, then newest first; at most 100.
     matches: Vec<Match>,
 }
 

@@ -23,8 +23,10 @@ pub(crate) struct Question {
     part: Option<String>,
 }
 
+/// What was found for a question; the page and its part show the same.
 #[derive(Default)]
 struct Results {
+    q: String,
     problem: Option<String>,
     known: Vec<Row>,
     rows: Vec<Row>,
@@ -35,21 +37,13 @@ struct Results {
 #[template(path = "search.html")]
 struct Page {
     frame: Frame,
-    q: String,
-    problem: Option<String>,
-    known: Vec<Row>,
-    rows: Vec<Row>,
-    next: Option<String>,
+    found: Results,
 }
 
 #[derive(Template)]
 #[template(path = "results.html")]
 struct Part {
-    q: String,
-    problem: Option<String>,
-    known: Vec<Row>,
-    rows: Vec<Row>,
-    next: Option<String>,
+    found: Results,
 }
 
 /// The page, or with `part=results` only its list, for the script.
@@ -58,19 +52,19 @@ pub(crate) async fn show(
     reader: Reader,
     Query(question): Query<Question>,
 ) -> Result<Response, Problem> {
-    let Results { problem, known, rows, next } = find(&app, &reader, &question).await?;
-    let q = question.q;
+    let found = find(&app, &reader, &question).await?;
     if question.part.as_deref() == Some("results") {
-        return Ok(html(StatusCode::OK, &Part { q, problem, known, rows, next }));
+        return Ok(html(StatusCode::OK, &Part { found }));
     }
     let frame = Frame::of(&app, &reader, "/search").await;
-    Ok(html(StatusCode::OK, &Page { frame, q, problem, known, rows, next }))
+    Ok(html(StatusCode::OK, &Page { frame, found }))
 }
 
 async fn find(app: &App, reader: &Reader, question: &Question) -> Result<Results, Problem> {
+    let mut results = Results { q: question.q.clone(), ..Results::default() };
     let text = question.q.trim();
     if text.is_empty() {
-        return Ok(Results::default());
+        return Ok(results);
     }
     let query = SearchQuery {
         text: text.to_owned(),
@@ -79,7 +73,6 @@ async fn find(app: &App, reader: &Reader, question: &Question) -> Result<Results
         limit: ROWS,
         next: question.next.clone(),
     };
-    let mut results = Results::default();
     match app.node().search(&reader.who, query).await {
         Ok(found) => {
             results.rows = found.get().rows.iter().map(Row::of).collect();
