@@ -124,6 +124,12 @@ pub(crate) enum Command {
     Lookup(commands::lookup::LookupArgs),
     /// Ask which indicators' patterns match what was observed (a STIX bundle).
     Observed(commands::observed::ObservedArgs),
+    /// Say whether an object reaches somebody, and why or why not.
+    Why(commands::passing::WhyArgs),
+    /// Say whether an object in a file would reach somebody if it were brought in. Stores nothing.
+    Simulate(commands::passing::SimulateArgs),
+    /// Put an object under stricter handling.
+    Narrow(commands::passing::NarrowArgs),
     /// Say that an object or value has been seen.
     Sight(commands::sight::SightArgs),
     /// Check files against the specification and say what is wrong with them.

@@ -2,6 +2,11 @@
 
 use std::collections::BTreeSet;
 
+use base::Micros;
+
+use crate::demand::{Demand, demands};
+use crate::judge::{Action, Consent, Kind, Peers, Recipient, Situation, Verdict, allows, judge};
+use crate::rules::{CircleId, MemberId, Rules};
 use crate::{Access, CollectionNo, Principal, Refusal, Role, Rule, Scope, UserNo};
 
 /// A value that a decision has released to the one who asked. Doors and tongues render nothing else.
@@ -25,15 +30,61 @@ impl<T> Cleared<T> {
     }
 }
 
+/// When and where a view is taken: everything that decisions about this node's own people depend on besides who they are.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Standing {
+    /// The moment the view is taken at.
+    pub now: Micros,
+    /// The member of this node, once it is in a community.
+    pub home: Option<MemberId>,
+    /// The circles that this member is in, as far as they are resolved.
+    pub circles: BTreeSet<CircleId>,
+}
+
+impl Standing {
+    /// At a moment, on a node that stands alone.
+    #[must_use]
+    pub fn at(now: Micros) -> Self {
+        Self { now, ..Self::default() }
+    }
+
+    fn situation(&self) -> Situation<'_> {
+        Situation { now: self.now, home: self.home, peers: self, consent: Consent::None }
+    }
+}
+
+/// Of members and circles a standing knows what concerns its own member.
+impl Peers for Standing {
+    fn kind(&self, _: &MemberId) -> Option<Kind> {
+        None
+    }
+
+    fn circle(&self, circle: &CircleId) -> Option<BTreeSet<MemberId>> {
+        self.circles.contains(circle).then(|| self.home.into_iter().collect())
+    }
+
+    fn circles_of(&self, member: &MemberId) -> BTreeSet<CircleId> {
+        if self.home == Some(*member) { self.circles.clone() } else { BTreeSet::new() }
+    }
+}
+
 /// The proof that someone may read certain collections; every read of the store takes one and answers only within it.
+///
+/// A view is taken for one action, [`Action::See`] unless [`Viewer::to`] says otherwise, and at one moment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Viewer {
     user: UserNo,
     collections: BTreeSet<CollectionNo>,
+    action: Action,
+    standing: Standing,
 }
 
 impl Viewer {
-    /// Whose eyes these are: decides about objects that are for named persons (TLP:RED).
+    fn new(user: UserNo, collections: BTreeSet<CollectionNo>, standing: &Standing) -> Self {
+        Self { user, collections, action: Action::See, standing: standing.clone() }
+    }
+
+    /// Whose eyes these are: decides about objects that are for named persons.
     #[must_use]
     pub const fn user(&self) -> UserNo {
         self.user
@@ -45,13 +96,49 @@ impl Viewer {
         &self.collections
     }
 
-    /// The decision for one object: is it in a readable collection and, when for named persons, is this one of them?
-    ///
-    /// The store's predicate must agree with this function; the conformance suite compares them.
+    /// What the view is for.
     #[must_use]
-    pub fn sees(&self, in_collections: &[CollectionNo], only_for: Option<&[UserNo]>) -> bool {
+    pub const fn action(&self) -> Action {
+        self.action
+    }
+
+    /// When and where it is taken.
+    #[must_use]
+    pub const fn standing(&self) -> &Standing {
+        &self.standing
+    }
+
+    /// The same eyes for another action. Every action asks at least what seeing asks.
+    #[must_use]
+    pub fn to(mut self, action: Action) -> Self {
+        self.action = action;
+        self
+    }
+
+    /// What an object's rules must meet to be in this view; the store renders this list into its queries.
+    #[must_use]
+    pub fn demands(&self) -> Vec<Demand> {
+        demands(&self.recipient(), self.action, &self.standing.situation())
+    }
+
+    /// The decision for one object: is it in a readable collection, and do its rules (`None` = none) let these eyes have it?
+    ///
+    /// The store's predicate must agree with this function; its tests compare them.
+    #[must_use]
+    pub fn sees(&self, in_collections: &[CollectionNo], rules: Option<&Rules>) -> bool {
         in_collections.iter().any(|no| self.collections.contains(no))
-            && only_for.is_none_or(|persons| persons.contains(&self.user))
+            && rules.is_none_or(|rules| allows(&self.demands(), rules))
+    }
+
+    /// The decision about rules alone, with its reasons.
+    #[must_use]
+    pub fn judge(&self, rules: &Rules) -> Verdict {
+        judge(&self.recipient(), self.action, rules, &self.standing.situation())
+    }
+
+    const fn recipient(&self) -> Recipient {
+        // Who may read no collection has no viewer that sees any.
+        Recipient::Person { user: self.user, reads: true }
     }
 
     /// Releases what a store answered to this viewer.
@@ -63,21 +150,28 @@ impl Viewer {
 /// The proof that someone may add to and delete from one collection.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Writer {
-    user: UserNo,
     collection: CollectionNo,
+    eyes: Viewer,
 }
 
 impl Writer {
     /// Who writes.
     #[must_use]
     pub const fn user(&self) -> UserNo {
-        self.user
+        self.eyes.user
     }
 
     /// Where.
     #[must_use]
     pub const fn collection(&self) -> CollectionNo {
         self.collection
+    }
+
+    /// What the writer may know of in this collection: what comes in is judged against that and nothing else. Not a right
+    /// to read: the answer to a writer without it tells verdicts, never content.
+    #[must_use]
+    pub const fn eyes(&self) -> &Viewer {
+        &self.eyes
     }
 }
 
@@ -100,9 +194,9 @@ fn writes(principal: &Principal) -> bool {
 
 /// The view over everything `principal` may read; may be empty.
 #[must_use]
-pub fn viewer(principal: &Principal) -> Viewer {
+pub fn viewer(principal: &Principal, standing: &Standing) -> Viewer {
     let readable = principal.access.keys().copied().filter(|no| access(principal, *no).read);
-    Viewer { user: principal.user, collections: readable.collect() }
+    Viewer::new(principal.user, readable.collect(), standing)
 }
 
 /// The view over one collection.
@@ -110,10 +204,14 @@ pub fn viewer(principal: &Principal) -> Viewer {
 /// # Errors
 /// `CollectionUnknown` when nothing at all is granted (answer as if it did not exist), `CollectionNotReadable` when only
 /// writing is.
-pub fn may_read(principal: &Principal, collection: CollectionNo) -> Result<Viewer, Refusal> {
+pub fn may_read(
+    principal: &Principal,
+    collection: CollectionNo,
+    standing: &Standing,
+) -> Result<Viewer, Refusal> {
     known(principal, collection)?;
     if access(principal, collection).read {
-        return Ok(Viewer { user: principal.user, collections: BTreeSet::from([collection]) });
+        return Ok(Viewer::new(principal.user, BTreeSet::from([collection]), standing));
     }
     Err(Refusal::new(
         Rule::CollectionNotReadable,
@@ -125,10 +223,15 @@ pub fn may_read(principal: &Principal, collection: CollectionNo) -> Result<Viewe
 ///
 /// # Errors
 /// `CollectionUnknown` when nothing at all is granted, `CollectionNotWritable` when only reading is.
-pub fn may_write(principal: &Principal, collection: CollectionNo) -> Result<Writer, Refusal> {
+pub fn may_write(
+    principal: &Principal,
+    collection: CollectionNo,
+    standing: &Standing,
+) -> Result<Writer, Refusal> {
     known(principal, collection)?;
     if access(principal, collection).write {
-        return Ok(Writer { user: principal.user, collection });
+        let eyes = Viewer::new(principal.user, BTreeSet::from([collection]), standing);
+        return Ok(Writer { collection, eyes });
     }
     Err(Refusal::new(
         Rule::CollectionNotWritable,
@@ -203,46 +306,65 @@ mod tests {
     #[test]
     fn grants_narrow_roles_and_never_widen_them() {
         let reader = principal(&[Role::Reader], &Scope::ALL, RW);
-        assert!(may_read(&reader, CollectionNo(1)).is_ok());
-        assert_eq!(may_write(&reader, CollectionNo(1)).unwrap_err().rule, Rule::CollectionNotWritable);
+        assert!(may_read(&reader, CollectionNo(1), &Standing::default()).is_ok());
+        assert_eq!(
+            may_write(&reader, CollectionNo(1), &Standing::default()).unwrap_err().rule,
+            Rule::CollectionNotWritable
+        );
         let analyst = principal(&[Role::Analyst], &Scope::ALL, RW);
-        assert!(may_write(&analyst, CollectionNo(1)).is_ok());
+        assert!(may_write(&analyst, CollectionNo(1), &Standing::default()).is_ok());
     }
 
     #[test]
     fn without_any_grant_a_collection_does_not_exist() {
         let analyst = principal(&[Role::Analyst], &Scope::ALL, RW);
-        assert_eq!(may_read(&analyst, CollectionNo(2)).unwrap_err().rule, Rule::CollectionUnknown);
-        assert_eq!(may_write(&analyst, CollectionNo(2)).unwrap_err().rule, Rule::CollectionUnknown);
+        assert_eq!(
+            may_read(&analyst, CollectionNo(2), &Standing::default()).unwrap_err().rule,
+            Rule::CollectionUnknown
+        );
+        assert_eq!(
+            may_write(&analyst, CollectionNo(2), &Standing::default()).unwrap_err().rule,
+            Rule::CollectionUnknown
+        );
     }
 
     #[test]
     fn half_a_grant_is_known_but_refused() {
         let analyst = principal(&[Role::Analyst], &Scope::ALL, Access { read: false, write: true });
-        assert_eq!(may_read(&analyst, CollectionNo(1)).unwrap_err().rule, Rule::CollectionNotReadable);
-        assert!(viewer(&analyst).collections().is_empty());
+        assert_eq!(
+            may_read(&analyst, CollectionNo(1), &Standing::default()).unwrap_err().rule,
+            Rule::CollectionNotReadable
+        );
+        assert!(viewer(&analyst, &Standing::default()).collections().is_empty());
     }
 
     #[test]
     fn a_token_narrows_its_user() {
         let reading = principal(&[Role::Analyst, Role::Admin], &[Scope::Read], RW);
-        assert!(may_write(&reading, CollectionNo(1)).is_err());
+        assert!(may_write(&reading, CollectionNo(1), &Standing::default()).is_err());
         assert_eq!(may_administer(&reading).unwrap_err().rule, Rule::ScopeMissing);
     }
 
     #[test]
     fn auditors_and_contacts_read_no_content() {
         for role in [Role::Auditor, Role::Contact] {
-            assert!(may_read(&principal(&[role], &Scope::ALL, RW), CollectionNo(1)).is_err());
+            assert!(
+                may_read(&principal(&[role], &Scope::ALL, RW), CollectionNo(1), &Standing::default())
+                    .is_err()
+            );
         }
     }
 
     #[test]
     fn red_is_for_the_named() {
-        let view = viewer(&principal(&[Role::Reader], &Scope::ALL, RW));
+        let view = viewer(&principal(&[Role::Reader], &Scope::ALL, RW), &Standing::default());
+        let red = |person| {
+            let named = [crate::Person::Here(UserNo(person))];
+            Rules::marked(Some(stix::TlpLevel::Red), crate::Originator::Here).naming(named)
+        };
         assert!(view.sees(&[CollectionNo(1)], None));
-        assert!(view.sees(&[CollectionNo(1)], Some(&[UserNo(7)])));
-        assert!(!view.sees(&[CollectionNo(1)], Some(&[UserNo(8)])));
+        assert!(view.sees(&[CollectionNo(1)], Some(&red(7))));
+        assert!(!view.sees(&[CollectionNo(1)], Some(&red(8))));
         assert!(!view.sees(&[CollectionNo(2)], None));
     }
 }

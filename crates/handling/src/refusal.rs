@@ -15,19 +15,52 @@ pub enum Rule {
     RoleMissing,
     /// The credential's scopes do not include what this needs.
     ScopeMissing,
+    /// What is kept for a time only is for nobody after it.
+    Retention,
+    /// Until its embargo is over, it is for the named only.
+    Embargo,
     /// TLP:RED is for named persons.
     TlpRedPersons,
+    /// It is addressed to others.
+    Audience,
+    /// TLP:GREEN is for the community.
+    TlpCommunity,
+    /// TLP:AMBER+STRICT is for the organisation, not for its clients.
+    TlpStrictClients,
+    /// Its originator decides who else gets it.
+    OriginatorControl,
+    /// It may not be used for this.
+    Purpose,
+    /// PAP keeps machines from acting on it.
+    PapAutomation,
+    /// It bears a marking that is not known here yet.
+    MarkingUnresolved,
+    /// The circle is empty or cannot be resolved.
+    CircleUnresolved,
+    /// Not a refusal: no rule speaks against it.
+    HandlingAllows,
 }
 
 impl Rule {
     /// Every rule.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 17] = [
         Self::CollectionUnknown,
         Self::CollectionNotReadable,
         Self::CollectionNotWritable,
         Self::RoleMissing,
         Self::ScopeMissing,
+        Self::Retention,
+        Self::Embargo,
         Self::TlpRedPersons,
+        Self::Audience,
+        Self::TlpCommunity,
+        Self::TlpStrictClients,
+        Self::OriginatorControl,
+        Self::Purpose,
+        Self::PapAutomation,
+        Self::MarkingUnresolved,
+        Self::CircleUnresolved,
+        Self::HandlingAllows,
     ];
 
     /// Stable kebab-case code.
@@ -39,7 +72,18 @@ impl Rule {
             Self::CollectionNotWritable => "collection-not-writable",
             Self::RoleMissing => "role-missing",
             Self::ScopeMissing => "scope-missing",
+            Self::Retention => "retention",
+            Self::Embargo => "embargo",
             Self::TlpRedPersons => "tlp-red-persons",
+            Self::Audience => "audience",
+            Self::TlpCommunity => "tlp-community",
+            Self::TlpStrictClients => "tlp-strict-clients",
+            Self::OriginatorControl => "originator-control",
+            Self::Purpose => "purpose",
+            Self::PapAutomation => "pap-automation",
+            Self::MarkingUnresolved => "marking-unresolved",
+            Self::CircleUnresolved => "circle-unresolved",
+            Self::HandlingAllows => "handling-allows",
         }
     }
 }

@@ -1,36 +1,26 @@
 //! Objects come in: each is examined, gets its handling, and all good ones land in one durable commit.
 //!
-//! One bad object never hides the rest: every object of the request gets its receipt, in the order given. Which objects
-//! are people's only (TLP:RED) is decided here, before anything is stored.
+//! One bad object never hides the rest: every object of the request gets its receipt, in the order given. Under which
+//! rules each object stands is decided before anything is stored; see `handle`.
 
 use base::Micros;
 use bytes::Bytes;
-use handling::{Principal, Refusal, Rule, UserNo, Viewer, Writer, may_read, may_write};
+use handling::{Principal, Refusal, Rule, Rules, Viewer, Writer, may_read, may_write};
 use stix::{Timestamp, TlpLevel};
 use store::{
     Batch, CollectionRow, Entry, Fault, Landed, LandedAs, PerObject, StatusRow, StatusState, StoreError,
 };
 
-use crate::Node;
 use crate::blocking::offload;
 use crate::derive::{self, Bar, Derived, Rejected};
 use crate::directory::Directory;
+use crate::produce::Author;
 use crate::receipts::{Outcome, Receipt};
+use crate::redact::redacted;
+use crate::{Node, Options, Passing};
 
 /// Requests smaller than this are examined where they are, without a trip to the blocking pool, in bytes.
 const INLINE_BYTES_MAX: usize = 16 * 1024;
-
-/// How objects are to be taken.
-#[derive(Clone, Debug, Default)]
-pub struct Options {
-    /// Handling that is kept beside the objects, whose bytes stay as they are. An object's own stricter marking holds.
-    pub tlp: Option<TlpLevel>,
-    /// Users for whom the objects are besides the poster, and nobody else; TLP:RED objects are for the poster alone
-    /// unless others are named here. Empty = whoever may read the collection (unless TLP:RED).
-    pub only_for: Vec<String>,
-    /// Refuse objects with any error finding, as a strict collection does.
-    pub strict: bool,
-}
 
 /// Objects to be taken into a collection.
 #[derive(Clone, Debug)]
@@ -75,6 +65,12 @@ pub enum AcceptError {
     /// A named user does not exist.
     #[error("no such user: {0:?}")]
     UserUnknown(String),
+    /// Nobody is known by this name.
+    #[error("no such member or circle: {0:?}")]
+    AddresseeUnknown(String),
+    /// It would be for nobody from the first moment on.
+    #[error("the moment until which it is to be kept has passed")]
+    RetainPast,
     /// The store failed or takes no writes.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -88,6 +84,8 @@ impl AcceptError {
             Self::Refused(refusal) => refusal.rule.code(),
             Self::NotFound => "collection-unknown",
             Self::UserUnknown(_) => "user-unknown",
+            Self::AddresseeUnknown(_) => "addressee-unknown",
+            Self::RetainPast => "expires-in-the-past",
             Self::Store(error) => error.code(),
         }
     }
@@ -125,7 +123,7 @@ impl Node {
     /// from each object (terms, references, text), together no more than about four times the bytes.
     pub async fn accept(&self, who: &Principal, request: AcceptRequest<'_>) -> Result<Accepted, AcceptError> {
         let directory = self.directory().await?;
-        let place = Place::find(who, &directory, request.collection, &request.options)?;
+        let place = self.place(who, &directory, request.collection, &request.options)?;
         let status = match request.status {
             KeepStatus::Yes => Some(self.new_uuid().to_string()),
             KeepStatus::No => None,
@@ -160,8 +158,7 @@ impl Node {
         if entries.is_empty() && status.is_none() {
             return Ok(Accepted { status: None, receipts });
         }
-        self.0.markings.correct(self.store(), place.viewer.as_ref(), &mut entries).await?;
-        entries.iter_mut().for_each(|entry| place.mark(entry));
+        let views = self.put_under_rules(place, &mut entries).await?;
         let batch = Batch {
             writer: place.writer.clone(),
             at: now,
@@ -169,6 +166,10 @@ impl Node {
             status: status.clone().map(|id| (id, failures)),
         };
         let landed = self.0.store.add(batch).await?;
+        if !views.is_empty() {
+            let batch = Batch { writer: place.writer.clone(), at: now, entries: views, status: None };
+            self.0.store.add(batch).await?;
+        }
         let pending = receipts.iter_mut().filter(|receipt| receipt.outcome != Outcome::Refused);
         pending.zip(landed).for_each(|(receipt, landed)| tell(receipt, landed));
         let status = match status {
@@ -185,45 +186,63 @@ pub(crate) struct Place {
     pub(crate) bar: Bar,
     /// Over the same collection, where the writer may also read.
     pub(crate) viewer: Option<Viewer>,
-    tlp: Option<TlpLevel>,
-    only_for: Vec<UserNo>,
+    /// The handling that the request asks for.
+    pub(crate) passing: Passing,
+    /// Rules that hold besides.
+    pub(crate) within: Option<Rules>,
 }
 
 impl Place {
-    pub(crate) fn find(
+    /// The level the request asks for.
+    pub(crate) const fn tlp(&self) -> Option<TlpLevel> {
+        self.passing.tlp
+    }
+}
+
+impl Node {
+    pub(crate) fn place(
+        &self,
         who: &Principal,
         directory: &Directory,
         collection: &str,
         options: &Options,
-    ) -> Result<Self, AcceptError> {
+    ) -> Result<Place, AcceptError> {
         let row: &CollectionRow = directory.collection(collection).ok_or(AcceptError::NotFound)?;
-        let writer = may_write(who, row.no)?;
-        let named = options.only_for.iter().map(|name| match directory.user_named(name) {
-            Some(user) => Ok(user.no),
-            None => Err(AcceptError::UserUnknown(name.clone())),
-        });
-        let only_for = named.collect::<Result<Vec<_>, _>>()?;
+        let standing = self.standing();
+        let writer = may_write(who, row.no, &standing)?;
+        let passing = self.passing(directory, options)?;
         let bar = if row.strict || options.strict { Bar::Strict } else { Bar::Store };
-        let viewer = may_read(who, row.no).ok();
-        Ok(Self { writer, bar, viewer, tlp: options.tlp, only_for })
+        let viewer = may_read(who, row.no, &standing).ok();
+        Ok(Place { writer, bar, viewer, passing, within: None })
     }
 
-    /// The handling the request asks for.
-    pub(crate) const fn tlp(&self) -> Option<TlpLevel> {
-        self.tlp
-    }
-
-    /// Puts handling on an entry: the stricter of its own marking and the request's; TLP:RED for persons only.
-    fn mark(&self, entry: &mut Entry) {
-        entry.facts.tlp = entry.facts.tlp.max(self.tlp.map(TlpLevel::number));
-        let red = entry.facts.tlp >= Some(TlpLevel::Red.number());
-        if red || !self.only_for.is_empty() {
-            let mut persons = self.only_for.clone();
-            persons.push(self.writer.user());
-            persons.sort_unstable();
-            persons.dedup();
-            entry.only_for = Some(persons);
+    /// Gives entries the rules that their markings and the request ask for. Answers with the redacted views to be stored
+    /// beside them.
+    pub(crate) async fn put_under_rules(
+        &self,
+        place: &Place,
+        entries: &mut [Entry],
+    ) -> Result<Vec<Entry>, StoreError> {
+        let asked = self.0.markings.read(self.store(), place.writer.eyes(), entries).await?;
+        let author = if asked.iter().any(|asked| asked.rest.is_some()) {
+            Author::of(self.store(), self.member().await?).await?
+        } else {
+            None
+        };
+        let mut views = Vec::new();
+        for (entry, asked) in entries.iter_mut().zip(asked) {
+            crate::handle::mark(entry, &asked, place);
+            if let (Some(rest), Some(author)) = (&asked.rest, &author)
+                && let Some(bytes) = redacted(&entry.bytes, &rest.withheld, author)
+                && let Ok(derived) = derive::derive(&bytes, Bar::Store)
+                && derived.entry.facts.findings.is_none()
+            {
+                let mut view = derived.entry;
+                crate::handle::mark(&mut view, &rest.asked, place);
+                views.push(view);
+            }
         }
+        Ok(views)
     }
 }
 

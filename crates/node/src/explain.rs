@@ -40,6 +40,37 @@ const fn rule_text(rule: Rule) -> &'static str {
         Rule::ScopeMissing => {
             "Your token's scopes do not include this. Make a token with the scope, or sign in with your password."
         }
+        Rule::Retention => {
+            "The object was to be kept until a moment that has passed; since then it is for nobody. Its originator can give it out anew."
+        }
+        Rule::Embargo => {
+            "Until the object's embargo is over, only the persons named with it may see it, and nobody passes it on, exports it or acts on it by machine."
+        }
+        Rule::Audience => {
+            "The object is addressed to somebody else: its originator named members, circles or persons, and the recipient is none of them. A circle that is empty or cannot be resolved is nobody."
+        }
+        Rule::TlpCommunity => {
+            "TLP:GREEN and stricter levels stay in the community; whoever is no member gets what is TLP:CLEAR."
+        }
+        Rule::TlpStrictClients => {
+            "TLP:AMBER+STRICT is for the organisation itself, not for those it serves; TLP:AMBER also for its clients."
+        }
+        Rule::OriginatorControl => {
+            "Only its originator changes the object, and, where it is under originator control, gives it to anybody else; with the originator's consent others may pass it on."
+        }
+        Rule::Purpose => {
+            "The object's rules limit what it may be used for (awareness, defence, sharing), and this is something else."
+        }
+        Rule::PapAutomation => {
+            "At PAP:AMBER and PAP:RED nothing may be done that the adversary could notice, so machines do not act on the object by themselves."
+        }
+        Rule::MarkingUnresolved => {
+            "The object bears a marking whose definition has not arrived. Until it is known, the object does not leave this node and no machine acts on it."
+        }
+        Rule::CircleUnresolved => {
+            "The circle has no members, or this node cannot know them; it is answered like nobody."
+        }
+        Rule::HandlingAllows => "No rule of the object's handling speaks against it.",
         Rule::TlpRedPersons => {
             "The object is TLP:RED: for the person who put it here and those named with it, for nobody else, whatever the collection's grants."
         }
@@ -63,6 +94,10 @@ static CODES: &[(&str, &str)] = &[
         "More requests came than this user may make, or more sign-ins than the node checks at once. Wait as long as the answer says.",
     ),
     ("user-unknown", "There is no user of this name, or none that you may manage."),
+    (
+        "addressee-unknown",
+        "No member or circle is known by this name; give its key id (64 hexadecimal digits), or check the name.",
+    ),
     ("token-unknown", "There is no token with this id, or none that you may manage."),
     ("name-taken", "Something else has this name already."),
     ("name-unfit", "The name is empty, too long, or has characters that cannot stand in it."),

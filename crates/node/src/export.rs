@@ -5,7 +5,7 @@ use std::collections::HashSet;
 
 use base::limit::PAGE_DEFAULT;
 use bytes::Bytes;
-use handling::{Cleared, CollectionNo, Principal, Viewer, viewer};
+use handling::{Action, Cleared, CollectionNo, Principal, Viewer};
 use sha2::{Digest, Sha256};
 use stix::Timestamp;
 use store::{Filter, PageRequest};
@@ -88,10 +88,10 @@ impl Node {
         let (view, waiting) = match &request.collection {
             Some(collection) => {
                 let (view, no) = self.view_of(who, collection).await?;
-                (view, vec![no])
+                (view.to(Action::Export), vec![no])
             }
             None => {
-                let view = viewer(who);
+                let view = self.eyes(who).to(Action::Export);
                 let all = view.collections().iter().rev().copied().collect();
                 (view, all)
             }

@@ -18,6 +18,7 @@ mod derive;
 mod directory;
 mod explain;
 mod export;
+mod handle;
 mod import;
 mod initialise;
 mod jobs;
@@ -31,19 +32,22 @@ mod produce;
 mod rate;
 mod read;
 mod receipts;
+mod redact;
 mod search;
 mod sight;
 mod upkeep;
 mod verified;
+mod why;
 
-use std::sync::Arc;
+use std::sync::{Arc, RwLock};
 
-pub use accept::{AcceptError, AcceptRequest, Accepted, KeepStatus, Options};
+pub use accept::{AcceptError, AcceptRequest, Accepted, KeepStatus};
 pub use accounts::{AccountError, IssuedToken, NewUser, Standing, TokenRequest, TokenView, UserView};
 pub use collections::{CollectionError, CollectionView, GrantView, GranteeName, NewCollection};
 pub use credentials::{AuthError, Credential, Session, SessionSecret};
 pub use explain::{all_codes, explain};
 pub use export::{Export, ExportFormat, ExportRequest, UnknownExportFormat};
+pub use handle::{Community, HandlingView, Options};
 pub use import::{Format, ImportError, ImportRequest, Receipts, UnknownFormat};
 pub use initialise::{AdminSecrets, InitError, InitRequest, Initialised, Member};
 pub use jobs::JobError;
@@ -54,8 +58,10 @@ pub use receipts::{Outcome, Receipt, Summary};
 pub use search::{SearchError, SearchPage, SearchQuery};
 pub use sight::{SightError, SightRequest, Sighted};
 pub use upkeep::{Depth, Repair, State, Status, UpkeepError};
+pub use why::{Judged, SimulateRequest, WhyError};
 
 use directory::Directories;
+use handle::{Membership, Passing};
 use lockout::Lockout;
 use markings::Markings;
 use observed::Patterns;
@@ -105,6 +111,7 @@ struct Inner {
     rates: Rates,
     patterns: Arc<Patterns>,
     markings: Markings,
+    community: RwLock<Option<Membership>>,
 }
 
 impl Node {
@@ -131,6 +138,7 @@ impl Node {
             rates,
             patterns: Arc::default(),
             markings: Markings::default(),
+            community: RwLock::default(),
         }))
     }
 

@@ -7,7 +7,7 @@ use std::collections::{HashMap, HashSet};
 
 use base::Micros;
 use base::limit::{LOOKUP_MATCHES_MAX, LOOKUP_VALUES_MAX, QUERY_BYTES_MAX};
-use handling::{Cleared, Principal, viewer};
+use handling::{Cleared, Principal};
 use index::{Fingerprint, FingerprintKey, PrefixLengths, Scratch, TermKind};
 use serde::ser::SerializeStruct;
 use serde::{Serialize, Serializer};
@@ -214,7 +214,7 @@ impl Node {
         if let Some(at) = values.iter().position(|value| value.len() > QUERY_BYTES_MAX) {
             return Err(LookUpError::TooLong(at));
         }
-        let (view, now) = (viewer(who), self.now());
+        let (view, now) = (self.eyes(who), self.now());
         let store = self.store();
         let questions = Questions::about(values, &store.fingerprint_key(), &store.prefix_lengths());
         let mut found = store.look_up(&view, &questions.terms).await?.into_iter();

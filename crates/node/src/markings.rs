@@ -1,94 +1,183 @@
-//! Markings that only look like TLP: what bears one is handled as the strictest.
+//! What the markings of incoming objects ask for, beyond the published TLP markings that `stix` reads by itself.
 //!
 //! A marking definition with TLP's name under an identifier of its own, or with a published identifier and another level,
-//! could be meant to open what TLP closes. `stix` recognises the definition; here the objects that point to one are found,
-//! whether it came in the same request or stands in the collection already. An object that came before its look-alike keeps
-//! the level it had.
+//! could be meant to open what TLP closes. `handling` says what a definition asks ([`handling::mark_of`]); here the objects that
+//! point to one are found, whether it came in the same request or stands in the collection already. An object that came before
+//! the definition keeps the level it had: but as long as a definition is awaited, the object neither leaves the node nor
+//! do machines act on it.
+//!
+//! A definition itself is not restricted by the level it defines: that everybody may read what TLP:RED means is its point.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap};
 use std::sync::{Mutex, PoisonError};
 
-use handling::Viewer;
-use stix::marking::{tlp_defined_by, tlp_of_id};
-use stix::{Json, TlpLevel};
+use handling::{Mark, Pap, UserNo, Viewer, mark_of, pap_no};
+use stix::TlpLevel;
+use stix::marking::tlp_of_id;
 use store::{Entry, Store, StoreError};
 
-/// Marking definitions remembered as harmless or not.
+/// Marking definitions remembered.
 const REMEMBERED_MAX: usize = 4_096;
 
 /// The property that points from an object to its markings.
 const MARKING_REFS: &str = "object_marking_refs";
 
-/// Marking definitions seen in the store, by id: whether they are look-alikes. Definitions have no versions.
-#[derive(Default)]
-pub(crate) struct Markings(Mutex<HashMap<String, bool>>);
+/// What an object's markings ask for together.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Asked {
+    /// At least this level; `None` = TLP is not spoken of.
+    pub(crate) level: Option<TlpLevel>,
+    /// At least this PAP level.
+    pub(crate) pap: Pap,
+    /// Whether a definition is awaited.
+    pub(crate) awaited: bool,
+    /// Where granular markings ask for a stricter level than the whole bears: what the rest asks for, without those parts.
+    pub(crate) rest: Option<Box<Rest>>,
+}
 
-impl Markings {
-    /// Corrects the levels of entries: see the module's header.
-    pub(crate) async fn correct(
-        &self,
-        store: &dyn Store,
-        viewer: Option<&Viewer>,
-        entries: &mut [Entry],
-    ) -> Result<(), StoreError> {
-        let mut look_alikes = HashSet::new();
-        let mut defined = HashSet::new();
-        for entry in entries.iter() {
-            let id = entry.facts.id.as_str();
-            if entry.facts.id.type_name() == "marking-definition" {
-                defined.insert(id.to_owned());
-                if is_look_alike(id, &entry.bytes) {
-                    look_alikes.insert(id.to_owned());
-                }
-            }
+/// An object without its stricter parts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Rest {
+    /// What the rest asks for.
+    pub(crate) asked: Asked,
+    /// Selectors of the parts that are left out.
+    pub(crate) withheld: Vec<String>,
+}
+
+impl Asked {
+    /// Takes in what the marking `id` asks for.
+    fn meet(&mut self, id: &str, known: &HashMap<String, Option<Mark>>) {
+        if let Some(level) = tlp_of_id(id) {
+            self.take(Mark::Level(level));
         }
-        let foreign: HashSet<&str> =
-            entries.iter().flat_map(marks_of).filter(|id| tlp_of_id(id).is_none()).collect();
-        for id in foreign.into_iter().filter(|id| !defined.contains(*id)) {
-            if let Some(viewer) = viewer
-                && self.stored(store, viewer, id).await?
-            {
-                look_alikes.insert(id.to_owned());
-            }
+        match known.get(id) {
+            Some(Some(mark)) => self.take(*mark),
+            Some(None) => self.awaited = true,
+            None => (),
         }
-        if look_alikes.is_empty() {
-            return Ok(());
-        }
-        for entry in entries.iter_mut() {
-            if marks_of(entry).any(|id| look_alikes.contains(id)) {
-                entry.facts.tlp = Some(TlpLevel::Red.number());
-            }
-        }
-        Ok(())
     }
 
-    /// Whether the definition that is stored under this id is a look-alike; unknown ones are not.
-    async fn stored(&self, store: &dyn Store, viewer: &Viewer, id: &str) -> Result<bool, StoreError> {
-        if let Some(known) = self.0.lock().unwrap_or_else(PoisonError::into_inner).get(id) {
-            return Ok(*known);
+    /// The whole is as strict as its strictest part; the rest is what it is without those that are stricter.
+    fn with_parts(self, parts: &[Part], known: &HashMap<String, Option<Mark>>) -> Self {
+        let usual = self.level.unwrap_or(TlpLevel::AmberStrict);
+        let (mut whole, mut withheld) = (self.clone(), Vec::new());
+        for part in parts {
+            let mut own = Self::default();
+            own.meet(&part.marking, known);
+            if own.level.is_some_and(|level| level > usual) {
+                withheld.extend(part.selectors.iter().cloned());
+            }
+            whole.meet(&part.marking, known);
         }
-        let object = match store.object(viewer, id, None).await {
+        if !withheld.is_empty() {
+            whole.rest = Some(Box::new(Rest { asked: self, withheld }));
+        }
+        whole
+    }
+
+    fn take(&mut self, mark: Mark) {
+        match mark {
+            Mark::Nothing => (),
+            Mark::Level(level) => self.level = self.level.max(Some(level)),
+            Mark::Pap(pap) => self.pap = if pap_no(pap) > pap_no(self.pap) { pap } else { self.pap },
+            Mark::Unknown => self.level = Some(TlpLevel::Red),
+        }
+    }
+}
+
+/// Marking definitions seen in the store, by id and by who saw them. Definitions have no versions.
+#[derive(Default)]
+pub(crate) struct Markings(Mutex<HashMap<(UserNo, String), Mark>>);
+
+impl Markings {
+    /// What the markings of each entry ask for, in order, as far as the one who brings them may know.
+    pub(crate) async fn read(
+        &self,
+        store: &dyn Store,
+        eyes: &Viewer,
+        entries: &[Entry],
+    ) -> Result<Vec<Asked>, StoreError> {
+        let mut known: HashMap<String, Option<Mark>> = HashMap::new();
+        for entry in entries.iter().filter(|entry| is_definition(entry)) {
+            let mark = stix::Json::parse(&entry.bytes).map_or(Mark::Unknown, |json| mark_of(&json));
+            known.insert(entry.facts.id.as_str().to_owned(), Some(mark));
+        }
+        let parts: Vec<Vec<Part>> = entries.iter().map(parts_of).collect();
+        let of_parts = parts.iter().flatten().map(|part| part.marking.as_str());
+        let foreign = entries.iter().flat_map(marks_of).chain(of_parts).filter(|id| tlp_of_id(id).is_none());
+        let foreign: BTreeSet<&str> = foreign.filter(|id| !known.contains_key(*id)).collect();
+        for id in foreign {
+            let mark = self.stored(store, eyes, id).await?;
+            known.insert(id.to_owned(), mark);
+        }
+        let read = entries.iter().zip(&parts).map(|(entry, parts)| {
+            let mut asked = Asked::default();
+            for id in marks_of(entry) {
+                asked.meet(id, &known);
+            }
+            let mut asked = asked.with_parts(parts, &known);
+            // What a definition defines is not what it is under; of others the store may know a stricter level.
+            if !is_definition(entry) {
+                asked.level = asked.level.max(entry.facts.tlp.map(level_of));
+            }
+            asked
+        });
+        Ok(read.collect())
+    }
+
+    /// What the definition that is stored under this id asks for; `None` = there is none that these eyes may know of.
+    async fn stored(&self, store: &dyn Store, eyes: &Viewer, id: &str) -> Result<Option<Mark>, StoreError> {
+        let key = (eyes.user(), id.to_owned());
+        if let Some(known) = self.0.lock().unwrap_or_else(PoisonError::into_inner).get(&key) {
+            return Ok(Some(*known));
+        }
+        let object = match store.object(eyes, id, None).await {
             Ok(object) => object,
-            Err(StoreError::NotFound { .. }) => return Ok(false),
+            Err(StoreError::NotFound { .. }) => return Ok(None),
             Err(error) => return Err(error),
         };
-        let look_alike = is_look_alike(id, &object.bytes);
+        let mark = stix::Json::parse(&object.bytes).map_or(Mark::Unknown, |json| mark_of(&json));
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if known.len() >= REMEMBERED_MAX {
             known.clear();
         }
-        known.insert(id.to_owned(), look_alike);
-        Ok(look_alike)
+        known.insert(key, mark);
+        Ok(Some(mark))
     }
 }
 
-/// `stix` takes a definition that resembles TLP for TLP:RED; only the published TLP:RED is that by right.
-fn is_look_alike(id: &str, definition: &[u8]) -> bool {
-    let defines = Json::parse(definition).ok().and_then(|json| tlp_defined_by(&json));
-    defines == Some(TlpLevel::Red) && tlp_of_id(id) != Some(TlpLevel::Red)
+/// A part of an object under a marking of its own.
+struct Part {
+    marking: String,
+    selectors: Vec<String>,
+}
+
+/// The parts of an object that granular markings speak of. Language markings are none.
+fn parts_of(entry: &Entry) -> Vec<Part> {
+    if memchr::memmem::find(&entry.bytes, b"\"granular_markings\"").is_none() {
+        return Vec::new();
+    }
+    let Ok(json) = stix::Json::parse(&entry.bytes) else { return Vec::new() };
+    let parts = json.get("granular_markings").and_then(stix::Json::as_list).unwrap_or_default();
+    let read = parts.iter().filter_map(|part| {
+        let marking = part.get("marking_ref").and_then(stix::Json::as_str)?.to_owned();
+        let selectors = part.get("selectors").and_then(stix::Json::as_list).unwrap_or_default();
+        let selectors = selectors.iter().filter_map(stix::Json::as_str).map(str::to_owned).collect();
+        Some(Part { marking, selectors })
+    });
+    read.collect()
+}
+
+fn is_definition(entry: &Entry) -> bool {
+    entry.facts.id.type_name() == "marking-definition"
 }
 
 fn marks_of(entry: &Entry) -> impl Iterator<Item = &str> {
     let marks = entry.edges.iter().filter(|edge| edge.name == MARKING_REFS);
     marks.map(|edge| edge.target.as_str())
+}
+
+/// As [`store::Facts::tlp`] numbers the levels; a number that is none of them is the strictest.
+pub(crate) fn level_of(number: u8) -> TlpLevel {
+    TlpLevel::from_number(number).unwrap_or(TlpLevel::Red)
 }

@@ -1,6 +1,6 @@
 //! What came last, and how often an object was sighted: the small questions of pages.
 
-use handling::{Cleared, Principal, viewer};
+use handling::{Cleared, Principal};
 use store::{SearchRequest, StoreError};
 
 use crate::Node;
@@ -16,7 +16,7 @@ impl Node {
         who: &Principal,
         limit: usize,
     ) -> Result<Cleared<Vec<LookUpMatch>>, StoreError> {
-        let (view, now) = (viewer(who), self.now());
+        let (view, now) = (self.eyes(who), self.now());
         let request = SearchRequest { limit, ..SearchRequest::default() };
         let found = self.0.store.search(&view, &request).await?;
         let rows = found.rows.into_iter().map(|row| LookUpMatch::of(row, How::Exact, now)).collect();
@@ -28,7 +28,7 @@ impl Node {
     /// # Errors
     /// The store failed.
     pub async fn sightings_of(&self, who: &Principal, id: &str) -> Result<Cleared<Sightings>, StoreError> {
-        let view = viewer(who);
+        let view = self.eyes(who);
         let (reports, count, last_seen) = self.0.store.sightings(&view, id).await?;
         Ok(view.clear(Sightings { reports, count, last_seen }))
     }

@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
-use handling::{Cleared, Principal, viewer};
+use handling::{Cleared, Principal};
 use stix::Json;
 use stix::pattern::matching::{Observations, Outcome, Prepared};
 use store::{Fault, PatternRow, StoreError};
@@ -82,7 +82,7 @@ impl Node {
     /// # Limits
     /// Time grows with patterns times observations; each pattern is bounded by `base::limit::MATCH_STEPS_MAX`.
     pub async fn observed(&self, who: &Principal, bundle: Bytes) -> Result<Cleared<Observed>, ObservedError> {
-        let (view, now) = (viewer(who), self.now());
+        let (view, now) = (self.eyes(who), self.now());
         let mut observed = Observed::default();
         let mut after = i64::MIN;
         loop {

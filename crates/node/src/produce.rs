@@ -53,7 +53,7 @@ impl Author {
     }
 
     /// The id of the object of `kind` that this member makes about `subject`.
-    fn id(&self, kind: &str, subject: &str) -> String {
+    pub(crate) fn id(&self, kind: &str, subject: &str) -> String {
         let mut hash = Sha256::new_with_prefix("cresset object\0");
         for part in [&self.member.id, kind, subject] {
             hash.update(u64::try_from(part.len()).unwrap_or(u64::MAX).to_be_bytes());

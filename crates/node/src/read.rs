@@ -3,7 +3,7 @@
 //! Every answer leaves as [`Cleared`] by the viewer it was asked for. A poll that finds nothing new is answered from memory.
 
 use base::limit::PAGE_MAX;
-use handling::{Cleared, Principal, Refusal, Rule, Viewer, may_read, may_write, viewer};
+use handling::{Cleared, Principal, Refusal, Rule, Viewer, may_read, may_write};
 use store::{
     Deleted, Direction, EdgeRow, Fault, Filter, Manifest, ObjectPage, PageRequest, StatusRow, StoreError,
     StoredObject, VersionPick, VersionRow,
@@ -11,6 +11,7 @@ use store::{
 
 use crate::Node;
 use crate::directory::Directory;
+use crate::handle::met;
 
 /// Why something was not read or deleted. Nothing has been changed.
 #[derive(Debug, thiserror::Error)]
@@ -164,8 +165,11 @@ impl Node {
         id: &str,
         version: Option<&str>,
     ) -> Result<Cleared<StoredObject>, ReadError> {
-        let view = viewer(who);
-        let object = self.0.store.object(&view, id, version).await?;
+        let view = self.eyes(who);
+        let mut object = self.0.store.object(&view, id, version).await?;
+        if object.places.iter().any(|place| place.rules.is_some()) {
+            object.tlp = Some(met(object.tlp, &object.places).level().number());
+        }
         Ok(view.clear(object))
     }
 
@@ -174,7 +178,7 @@ impl Node {
     /// # Errors
     /// See [`ReadError`]; `NotFound` when there is none.
     pub async fn history(&self, who: &Principal, id: &str) -> Result<Cleared<Vec<VersionRow>>, ReadError> {
-        let view = viewer(who);
+        let view = self.eyes(who);
         let rows = self.0.store.history(&view, id).await?;
         if rows.is_empty() {
             return Err(ReadError::NotFound("object"));
@@ -193,7 +197,7 @@ impl Node {
         direction: Direction,
         (limit, next): (usize, Option<String>),
     ) -> Result<Cleared<(Vec<EdgeRow>, Option<String>)>, ReadError> {
-        let view = viewer(who);
+        let view = self.eyes(who);
         let limit = limit.clamp(1, PAGE_MAX);
         let edges = self.0.store.edges(&view, id, direction, (limit, next)).await?;
         Ok(view.clear(edges))
@@ -204,7 +208,7 @@ impl Node {
     /// # Errors
     /// See [`ReadError`]; `NotFound` unless this principal posted it.
     pub async fn status_of(&self, who: &Principal, id: &str) -> Result<Cleared<StatusRow>, ReadError> {
-        let view = viewer(who);
+        let view = self.eyes(who);
         let status = self.0.store.status(view.user(), id).await?;
         Ok(view.clear(status))
     }
@@ -224,8 +228,8 @@ impl Node {
     ) -> Result<Deleted, ReadError> {
         let directory = self.directory().await?;
         let no = known(&directory, collection)?;
-        let writer = may_write(who, no)?;
-        may_read(who, no)?;
+        let writer = may_write(who, no, &self.standing())?;
+        may_read(who, no, &self.standing())?;
         let mut filter = filter.clone();
         if filter.versions.is_empty() {
             filter.versions.push(VersionPick::All);
@@ -241,7 +245,7 @@ impl Node {
     ) -> Result<(Viewer, handling::CollectionNo), ReadError> {
         let directory = self.directory().await?;
         let no = known(&directory, collection)?;
-        Ok((may_read(who, no)?, no))
+        Ok((may_read(who, no, &self.standing())?, no))
     }
 
     fn nothing_since(&self, request: &PageRequest) -> bool {

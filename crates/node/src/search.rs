@@ -1,7 +1,7 @@
 //! Full-text search over what a principal may read, newest first.
 
 use base::limit::{PAGE_MAX, QUERY_BYTES_MAX};
-use handling::{Cleared, Principal, viewer};
+use handling::{Action, Cleared, Principal};
 use store::{Fault, SearchRequest, StoreError};
 
 use crate::Node;
@@ -96,7 +96,7 @@ impl Node {
         if words.is_empty() {
             return Err(SearchError::Empty);
         }
-        let (view, now) = (viewer(who), self.now());
+        let (view, now) = (self.eyes(who).to(Action::Search), self.now());
         let request = SearchRequest {
             words,
             open_ended: query.open_ended,

@@ -1,14 +1,16 @@
 //! "We saw this": a sighting of an object or of a value that is known here.
 
 use base::Micros;
-use handling::{Principal, viewer};
+use handling::Principal;
 use stix::{Kind, TlpLevel};
 use store::{Fault, StoreError, StoredObject};
 
+use crate::accept::derive_all;
+use crate::handle::met;
 use crate::look_up::{Detail, How, LookUpError};
 use crate::produce::{Author, Sighting};
 use crate::receipts::Receipt;
-use crate::{AcceptError, AcceptRequest, KeepStatus, Node, Options};
+use crate::{AcceptError, Node, Options};
 
 /// What was seen.
 #[derive(Clone, Debug, Default)]
@@ -108,21 +110,25 @@ impl Node {
             };
             sighting.object(&author)
         });
-        let objects = std::iter::once(author.identity()).chain(made).collect();
-        let accept = AcceptRequest {
-            collection: &collection,
-            objects,
-            options: Options::default(),
-            status: KeepStatus::No,
-        };
-        let mut receipts = self.accept(who, accept).await?.receipts;
-        receipts.remove(0);
+        let made: Vec<_> = made.collect();
+        let within = seen.iter().map(|object| met(object.tlp, &object.places).of_derived());
+        let within = within.reduce(|one, other| one.meet(&other));
+        let directory = self.directory().await.map_err(SightError::Store)?;
+        let mut place = self.place(who, &directory, &collection, &Options::default())?;
+        // Who may not know of the object must not learn from the member's identity that something came in.
+        let hidden = within.as_ref().is_some_and(|rules| !rules.open_here(self.standing().home));
+        let identity = (!hidden).then(|| author.identity());
+        let extra = usize::from(identity.is_some());
+        place.within = within;
+        let derived = derive_all(identity.into_iter().chain(made).collect(), place.bar).await;
+        let mut receipts = self.commit(&place, derived, None).await?.receipts;
+        receipts.drain(..extra.min(receipts.len()));
         Ok(Sighted { of: seen.into_iter().map(|object| object.id).collect(), receipts })
     }
 
     /// What was seen: the object of that id, or the objects that are about exactly this value.
     async fn sighted_objects(&self, who: &Principal, what: &str) -> Result<Vec<StoredObject>, SightError> {
-        let view = viewer(who);
+        let view = self.eyes(who);
         let ids = if stix::id::check(what).is_ok() {
             vec![what.to_owned()]
         } else {
@@ -156,7 +162,7 @@ impl Node {
         let directory = self.directory().await?;
         let mut holding = objects.iter().flat_map(|object| &object.collections);
         let found = holding
-            .find(|id| directory.collection(id).is_some_and(|row| handling::may_write(who, row.no).is_ok()));
+            .find(|id| directory.collection(id).is_some_and(|row| handling::access(who, row.no).write));
         found.cloned().ok_or(SightError::CollectionNotNamed)
     }
 }

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use handling::{Cleared, Principal, Refusal, may_administer, viewer};
+use handling::{Action, Cleared, Principal, Refusal, may_administer};
 use serde::Serialize;
 use store::{BackupReport, Check, Fault, Figures, StoreError};
 
@@ -69,7 +69,7 @@ impl Node {
     /// # Errors
     /// The store failed.
     pub async fn figures(&self, who: &Principal) -> Result<Cleared<Figures>, UpkeepError> {
-        let view = viewer(who);
+        let view = self.eyes(who).to(Action::Count);
         let figures = self.0.store.figures(Some(&view)).await?;
         Ok(view.clear(figures))
     }

@@ -54,7 +54,7 @@ async fn measure(bundle: &[u8], objects: usize, directory: &Path) {
     };
     let c = store.add_collection(new, Vec::new()).await.unwrap().no;
     let who = principal(c);
-    let view = handling::viewer(&who);
+    let view = handling::viewer(&who, &handling::Standing::default());
 
     let mut worked = Duration::ZERO;
     let (mut took, mut bytes, mut done, mut worst) = (Duration::ZERO, 0, 0, Duration::ZERO);
@@ -70,7 +70,7 @@ async fn measure(bundle: &[u8], objects: usize, directory: &Path) {
             terms.extend(entry.terms.first().map(|term| term.fingerprint(&store.fingerprint_key())));
             entries.push(entry);
         }
-        let writer = handling::may_write(&who, c).unwrap();
+        let writer = handling::may_write(&who, c, &handling::Standing::default()).unwrap();
         let (start, before) = (Instant::now(), cpu());
         store.add(Batch { writer, at: Micros(0), entries, status: None }).await.unwrap();
         let now = start.elapsed();
@@ -129,7 +129,7 @@ async fn read(directory: &Path) {
     let start = Instant::now();
     let store = SqliteStore::open(directory, Arc::new(SystemClock::default()), &SystemRng).unwrap();
     let c = store.collections().await.unwrap()[0].no;
-    let view = handling::viewer(&principal(c));
+    let view = handling::viewer(&principal(c), &handling::Standing::default());
     let request = PageRequest { limit: 1000, ..PageRequest::default() };
     let manifest = store.manifest(&view, c, &request).await.unwrap();
     println!("open and first answer: {:?}; resident {}", start.elapsed(), resident());

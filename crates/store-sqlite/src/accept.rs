@@ -1,15 +1,18 @@
 //! Adding: the version rules inside the transaction, and everything that is stored for an object.
 //!
 //! An object is judged against what its poster may know of in the same collection: the open versions, and restricted ones
-//! that name the poster. So the answer to a poster tells nothing of what is withheld from them.
+//! whose rules let the poster see them. So the answer to a poster tells nothing of what is withheld from them.
 
 use base::Micros;
+use handling::MemberId;
 use rusqlite::OptionalExtension;
 use stix::Timestamp;
 use stix::version::{Verdict, VersionFacts, compare};
 use store::{Batch, Conflict, Entry, Facts, Landed, LandedAs};
 
-use crate::error::{Done, found};
+use crate::error::{Done, damaged, found};
+use crate::rules_rows::{self, Under};
+use crate::sight::Sight;
 use crate::status;
 use crate::version_rows::{Arrival, post, share, spec_no, store_version, versions_of};
 use crate::writer::Desk;
@@ -19,12 +22,14 @@ pub(crate) fn add(desk: &mut Desk<'_>, batch: &Batch) -> Done<Vec<Landed>> {
     let collection = batch.writer.collection().0;
     let mut known = desk.sql().prepare_cached("SELECT 1 FROM collection WHERE no = ?1")?;
     found(known.query_row([collection], |_| Ok(())), "collection")?;
-    let place = Place { collection, poster: batch.writer.user().0 };
+    let sight = Sight::of_one(desk.sql(), batch.writer.eyes(), batch.writer.collection())?
+        .ok_or_else(|| damaged("a writer has no eyes on the collection"))?;
+    let home = batch.writer.eyes().standing().home;
+    let mut place = Place { collection, sight, home, fresh: None };
     let landed = batch.entries.iter().map(|entry| place.land(desk, entry)).collect::<Done<Vec<_>>>()?;
-    let fresh = landed.iter().filter(|landed| is_new(&landed.how)).filter_map(|landed| landed.added).max();
-    if let Some(last) = fresh {
+    if let Some(last) = place.fresh {
         let mut update = desk.sql().prepare_cached("UPDATE collection SET last_added = ?2 WHERE no = ?1")?;
-        update.execute((collection, last.0))?;
+        update.execute((collection, last))?;
     }
     if let Some((id, before)) = &batch.status {
         status::write(desk.sql(), batch, id, &status::results(before, &batch.entries, &landed))?;
@@ -32,15 +37,13 @@ pub(crate) fn add(desk: &mut Desk<'_>, batch: &Batch) -> Done<Vec<Landed>> {
     Ok(landed)
 }
 
-const fn is_new(how: &LandedAs) -> bool {
-    matches!(how, LandedAs::Accepted | LandedAs::Newer | LandedAs::Older)
-}
-
-/// Where a batch goes, and whose it is.
-#[derive(Clone, Copy)]
+/// Where a batch goes, and what its poster may know of there.
 struct Place {
     collection: i64,
-    poster: i64,
+    sight: Sight,
+    home: Option<MemberId>,
+    /// When the last open version came in: all readers are told, so a restricted one does not count.
+    fresh: Option<i64>,
 }
 
 /// A version held already, as far as the rules need it.
@@ -54,7 +57,7 @@ struct Held {
 }
 
 impl Place {
-    fn land(self, desk: &mut Desk<'_>, entry: &Entry) -> Done<Landed> {
+    fn land(&mut self, desk: &mut Desk<'_>, entry: &Entry) -> Done<Landed> {
         let mut arrival = Arrival::of(desk, entry)?;
         let before = if arrival.new { Vec::new() } else { versions_of(desk, arrival.object)? };
         // Known by references to it only: nothing is held that it could meet.
@@ -66,25 +69,27 @@ impl Place {
             Judged::Store(how @ LandedAs::Refused(_)) => return Ok(Landed { how, added: None }),
             Judged::Store(how) => how,
         };
-        let shared = if arrival.new { None } else { self.same_bytes(desk, &arrival)? };
-        let (version, derived) = match shared {
-            Some(version) => (version, None),
-            None => store_version(desk, &arrival).map(|(version, derived)| (version, Some(derived)))?,
-        };
+        // A version of its own for every place: if places shared one, its number would tell when the first of them got it.
+        let (version, derived) = store_version(desk, &arrival)?;
         let added = desk.next_added();
-        self.hold(desk, &arrival, version, added)?;
+        let under = match &entry.rules {
+            None => Under::NONE,
+            Some(rules) => rules_rows::keep(desk, rules, self.home)?,
+        };
+        self.hold(desk, &arrival, (version, added), under)?;
+        if !under.restricted {
+            self.fresh = Some(added);
+        }
         for version in &before {
             share(desk, *version)?;
         }
-        if let Some(derived) = derived {
-            let alone = before.is_empty() && entry.only_for.is_none();
-            post(desk, &arrival, (version, &derived), (alone.then_some(self.collection), added));
-        }
+        let alone = before.is_empty() && !under.restricted;
+        post(desk, &arrival, (version, &derived), (alone.then_some(self.collection), added));
         Ok(Landed { how, added: Some(Micros(added)) })
     }
 
     /// The rules of versions, in one collection, as the poster may know them.
-    fn judge(self, desk: &Desk<'_>, arrival: &Arrival<'_>) -> Done<Judged> {
+    fn judge(&self, desk: &Desk<'_>, arrival: &Arrival<'_>) -> Done<Judged> {
         let facts = &arrival.entry.facts;
         let Some(key) = &facts.modified_key else {
             return self.judge_observable(desk, arrival);
@@ -130,18 +135,19 @@ impl Place {
     }
 
     /// An observable's version is its `date_added`: the same content is known, other content is a newer version.
-    fn judge_observable(self, desk: &Desk<'_>, arrival: &Arrival<'_>) -> Done<Judged> {
-        let mut select = desk.sql().prepare_cached(
-            "SELECT h.added, v.content_digest = ?4 FROM holding h JOIN version v ON v.no = h.version \
-             WHERE h.object = ?1 AND +h.collection = ?2 AND (h.restricted = 0 OR EXISTS (SELECT 1 FROM person p \
-             WHERE p.account = ?3 AND p.collection = ?2 AND p.added = h.added)) ORDER BY 2 DESC, 1 LIMIT 1",
-        )?;
+    fn judge_observable(&self, desk: &Desk<'_>, arrival: &Arrival<'_>) -> Done<Judged> {
+        let mut select = desk.sql().prepare_cached(&format!(
+            "SELECT h.added, v.content_digest = ?3 FROM holding h JOIN version v ON v.no = h.version \
+             WHERE h.object = ?2 AND {} ORDER BY 2 DESC, 1 LIMIT 1",
+            self.sight.sees("h")
+        ))?;
         let digest = &arrival.entry.facts.content_digest;
-        let held: Option<(i64, bool)> = select
-            .query_row((arrival.object, self.collection, self.poster, digest), |row| {
-                Ok((row.get(0)?, row.get(1)?))
-            })
-            .optional()?;
+        self.sight.bind(&mut select, &[&arrival.object, digest])?;
+        let mut rows = select.raw_query();
+        let held: Option<(i64, bool)> = match rows.next()? {
+            Some(row) => Some((row.get(0)?, row.get(1)?)),
+            None => None,
+        };
         Ok(match held {
             None => Judged::Store(LandedAs::Accepted),
             Some((added, true)) => Judged::Known(added),
@@ -150,57 +156,54 @@ impl Place {
     }
 
     /// The version with `key`, or else the latest one, among those the poster may know of.
-    fn held(self, desk: &Desk<'_>, object: i64, key: Option<&str>) -> Done<Option<Held>> {
-        let which = if key.is_some() { "h.place IN (?4, '~' || ?4)" } else { "?4 IS NULL" };
+    fn held(&self, desk: &Desk<'_>, object: i64, key: Option<&str>) -> Done<Option<Held>> {
+        let which = if key.is_some() { "h.place IN (?3, '~' || ?3)" } else { "?3 IS NULL" };
         let mut select = desk.sql().prepare_cached(&format!(
             "SELECT h.place, h.added, v.content_digest, v.revoked, v.created_key, v.creator \
              FROM holding h JOIN version v ON v.no = h.version \
-             WHERE h.object = ?1 AND +h.collection = ?2 AND {which} \
-             AND (h.restricted = 0 OR EXISTS (SELECT 1 FROM person p \
-             WHERE p.account = ?3 AND p.collection = ?2 AND p.added = h.added)) \
-             ORDER BY h.place DESC, h.added LIMIT 1"
+             WHERE h.object = ?2 AND {which} AND {} ORDER BY h.place DESC, h.added LIMIT 1",
+            self.sight.sees("h")
         ))?;
-        let held = select.query_row((object, self.collection, self.poster, key), |row| {
-            Ok(Held {
-                place: row.get(0)?,
-                added: row.get(1)?,
-                content: row.get(2)?,
-                revoked: row.get(3)?,
-                created_key: row.get(4)?,
-                creator: row.get(5)?,
-            })
-        });
-        Ok(held.optional()?)
-    }
-
-    /// The stored version with exactly these bytes and this handling, whichever collection holds it.
-    fn same_bytes(self, desk: &Desk<'_>, arrival: &Arrival<'_>) -> Done<Option<i64>> {
-        let facts = &arrival.entry.facts;
-        let which = if facts.modified_key.is_some() { "h.place IN (?3, '~' || ?3)" } else { "?3 IS NULL" };
-        let mut select = desk.sql().prepare_cached(&format!(
-            "SELECT v.no FROM holding h JOIN version v ON v.no = h.version \
-             WHERE h.object = ?1 AND v.digest = ?2 AND v.tlp IS ?4 AND {which} LIMIT 1"
-        ))?;
-        let wanted = (arrival.object, &facts.digest, &facts.modified_key, facts.tlp);
-        let held = select.query_row(wanted, |row| row.get(0));
-        Ok(held.optional()?)
+        self.sight.bind(&mut select, &[&object, &key])?;
+        let mut rows = select.raw_query();
+        let Some(row) = rows.next()? else { return Ok(None) };
+        Ok(Some(Held {
+            place: row.get(0)?,
+            added: row.get(1)?,
+            content: row.get(2)?,
+            revoked: row.get(3)?,
+            created_key: row.get(4)?,
+            creator: row.get(5)?,
+        }))
     }
 
     /// Puts a version into the collection.
-    fn hold(self, desk: &Desk<'_>, arrival: &Arrival<'_>, version: i64, added: i64) -> Done<()> {
+    fn hold(
+        &self,
+        desk: &Desk<'_>,
+        arrival: &Arrival<'_>,
+        (version, added): (i64, i64),
+        under: Under,
+    ) -> Done<()> {
         let facts = &arrival.entry.facts;
         let place = place(facts, added);
-        let restricted = arrival.entry.only_for.is_some();
-        let (is_last, is_first) = match (restricted, arrival.new) {
+        let (is_last, is_first) = match (under.restricted, arrival.new) {
             (true, _) => (false, false),
             (false, true) => (true, true),
             (false, false) => self.displace(desk, arrival.object, &place)?,
         };
         let sql = desk.sql();
+        if !arrival.new {
+            sql.prepare_cached(
+                "UPDATE holding SET lone = 0 WHERE object = ?1 AND +collection = ?2 AND lone = 1",
+            )?
+            .execute((arrival.object, self.collection))?;
+        }
         let size = i64::try_from(arrival.entry.bytes.len()).unwrap_or(i64::MAX);
         sql.prepare_cached(
             "INSERT INTO holding (collection, added, object, kind, version, place, spec, size, is_last, \
-             is_first, restricted) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+             is_first, restricted, rules, lone) \
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
         )?
         .execute(rusqlite::params![
             self.collection,
@@ -213,19 +216,15 @@ impl Place {
             size,
             is_last,
             is_first,
-            restricted,
+            under.restricted,
+            under.no,
+            arrival.new,
         ])?;
-        for person in arrival.entry.only_for.iter().flatten() {
-            sql.prepare_cached(
-                "INSERT OR IGNORE INTO person (account, collection, added) VALUES (?1, ?2, ?3)",
-            )?
-            .execute((person.0, self.collection, added))?;
-        }
         Ok(())
     }
 
     /// Whether an open version at `place` becomes last and first; those it displaces lose the mark.
-    fn displace(self, desk: &Desk<'_>, object: i64, place: &str) -> Done<(bool, bool)> {
+    fn displace(&self, desk: &Desk<'_>, object: i64, place: &str) -> Done<(bool, bool)> {
         let sql = desk.sql();
         let take = |flag: &str, stays: &str| -> Done<bool> {
             let held: Option<(i64, bool)> = sql

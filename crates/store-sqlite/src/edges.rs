@@ -1,15 +1,16 @@
-//! Edges of an object: by name, then newest first.
+//! Edges of an object: by name, then newest first, then by the identifier of the other end.
 
 use base::limit;
 use handling::Viewer;
 use index::FingerprintKey;
 use rusqlite::{Connection, OptionalExtension, ToSql};
+use sha2::{Digest, Sha256};
 use store::{Direction, EdgeRow};
 
 use crate::cursor::Question;
 use crate::error::{Done, damaged};
 use crate::ids;
-use crate::sight::Sight;
+use crate::sight::{Exact, Sight};
 use crate::writer::object_no;
 
 /// Which columns a direction reads.
@@ -58,23 +59,60 @@ pub(crate) fn edges(connection: &Connection, ask: &Ask<'_>) -> Done<(Vec<EdgeRow
     let way = Way::of(ask.direction);
     let limit = ask.limit.clamp(1, limit::PAGE_MAX);
     let mut names = names(connection, &way, object)?;
-    if let Some([name, ..]) = start {
-        let at = names.iter().position(|(_, no)| *no == name).unwrap_or(names.len());
+    let mut from = From { version: i64::MAX, given: 0 };
+    if let Some([name, added, given]) = start {
+        let at = names.iter().position(|(spelt, _)| tag(spelt) == name).unwrap_or(names.len());
         names.drain(..at);
+        from = match sight.version_at(connection, added)? {
+            (version, Exact::Yes) => From { version, given },
+            (version, Exact::No) => From { version, given: 0 },
+        };
     }
-    let mut found: Vec<([i64; 3], EdgeRow)> = Vec::new();
+    let mut found: Vec<(Place, EdgeRow)> = Vec::new();
     for (name, no) in &names {
-        let from = start.filter(|place| place[0] == *no).map_or((i64::MAX, -1), |place| (place[1], place[2]));
         let walk = Walk { connection, sight: &sight, way: &way, object };
         walk.named(&mut found, (name, *no), from, limit + 1)?;
+        from = From { version: i64::MAX, given: 0 };
         if found.len() > limit {
             break;
         }
     }
     let more = found.len() > limit;
     found.truncate(limit);
-    let next = found.last().filter(|_| more).map(|(place, _)| question.cursor(ask.key, place));
+    let next = match found.last().filter(|_| more) {
+        None => None,
+        Some((place, _)) => {
+            let added = sight.added_of(connection, place.version)?;
+            Some(question.cursor(ask.key, &[place.name, added, place.given]))
+        }
+    };
     Ok((found.into_iter().map(|(_, row)| row).collect(), next))
+}
+
+/// Where an edge stands: nothing in it but the version depends on what else the node holds, and the version is told by its
+/// date.
+struct Place {
+    /// The name's tag.
+    name: i64,
+    version: i64,
+    /// Edges of this name and version up to this one.
+    given: i64,
+}
+
+/// From where on edges of a name are read.
+#[derive(Clone, Copy)]
+struct From {
+    version: i64,
+    /// Edges of this version that have been given out.
+    given: i64,
+}
+
+/// A name as a number that any node gives it.
+fn tag(name: &str) -> i64 {
+    let digest = Sha256::digest(name.as_bytes());
+    let mut bytes = [0; 8];
+    bytes.iter_mut().zip(digest).for_each(|(byte, digit)| *byte = digit);
+    i64::from_be_bytes(bytes)
 }
 
 /// The names of an object's edges in their order, jumping from name to name in the index.
@@ -102,35 +140,42 @@ struct Walk<'a> {
 }
 
 impl Walk<'_> {
-    /// The edges of one name, newest first, after a place.
+    /// The edges of one name, newest first and by the other end's identifier, after a place.
     fn named(
         &self,
-        found: &mut Vec<([i64; 3], EdgeRow)>,
+        found: &mut Vec<(Place, EdgeRow)>,
         (name, no): (&str, i64),
-        (version, other_no): (i64, i64),
+        from: From,
         most: usize,
     ) -> Done<()> {
         let Way { own, other } = self.way;
         let mut select = self.connection.prepare_cached(&format!(
             "SELECT e.version, e.{other}, v.object, e.source FROM edge e CROSS JOIN version v ON v.no = e.version \
-             WHERE e.{own} = ?2 AND e.name = ?3 AND (e.version < ?4 OR (e.version = ?4 AND e.{other} > ?5)) \
-             AND e.version <= ?4 AND {} ORDER BY e.version DESC, e.{other} LIMIT ?6",
+             CROSS JOIN object o ON o.no = e.{other} WHERE e.{own} = ?2 AND e.name = ?3 AND e.version <= ?4 AND {} \
+             ORDER BY e.version DESC, o.uuid, (SELECT n.name FROM name n WHERE n.no = o.kind) LIMIT ?5",
             self.sight.latest("v")
         ))?;
         let most = i64::try_from(most.saturating_sub(found.len())).unwrap_or(i64::MAX);
-        let own: [&dyn ToSql; 5] = [&self.object, &no, &version, &other_no, &most];
+        let most = most.saturating_add(from.given);
+        let own: [&dyn ToSql; 4] = [&self.object, &no, &from.version, &most];
         self.sight.bind(&mut select, &own)?;
         let mut rows = select.raw_query();
+        let mut place = Place { name: tag(name), version: i64::MAX, given: 0 };
         while let Some(row) = rows.next()? {
             let (version, other, by, source): (i64, i64, i64, i64) =
                 (row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?);
+            let given = if place.version == version { place.given + 1 } else { 1 };
+            place = Place { version, given, ..place };
+            if version == from.version && given <= from.given {
+                continue;
+            }
             let edge = EdgeRow {
                 name: name.to_owned(),
                 other: self.id(other)?,
                 other_label: self.label(other)?,
                 through: if by == source { None } else { Some(self.id(by)?) },
             };
-            found.push(([no, version, other], edge));
+            found.push((Place { ..place }, edge));
         }
         Ok(())
     }

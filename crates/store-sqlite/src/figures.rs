@@ -8,7 +8,8 @@ use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use handling::{CollectionNo, UserNo, Viewer};
+use base::Micros;
+use handling::{Action, CollectionNo, Standing, UserNo, Viewer};
 use rusqlite::Connection;
 use store::Figures;
 
@@ -23,8 +24,8 @@ const TOLD_FOR: u32 = 20;
 /// Answers kept.
 const KEPT_MAX: usize = 64;
 
-/// Whose figures: collections and person; `None` = of the whole node.
-type Whose = Option<(Vec<CollectionNo>, UserNo)>;
+/// Whose figures: collections, person, for what, in which community; `None` = of the whole node.
+type Whose = Option<(Vec<CollectionNo>, UserNo, Action, Standing)>;
 
 /// Answers told before.
 #[derive(Debug, Default)]
@@ -63,7 +64,19 @@ impl Counted {
 }
 
 fn whose(viewer: Option<&Viewer>) -> Whose {
-    viewer.map(|viewer| (viewer.collections().iter().copied().collect(), viewer.user()))
+    viewer.map(|viewer| {
+        let standing = Standing { now: Micros(0), ..viewer.standing().clone() };
+        (viewer.collections().iter().copied().collect(), viewer.user(), viewer.action(), standing)
+    })
+}
+
+/// Figures, and whether they hold until the next commit: not where embargoes and retention run out by themselves.
+pub(crate) fn counted(connection: &Connection, viewer: Option<&Viewer>) -> Done<(Figures, bool)> {
+    let mut timed = connection.prepare_cached(
+        "SELECT EXISTS (SELECT 1 FROM rules INDEXED BY rules_timed WHERE embargo IS NOT NULL OR keep IS NOT NULL)",
+    )?;
+    let timed: bool = viewer.is_some() && timed.query_row([], |row| row.get(0))?;
+    Ok((figures(connection, viewer)?, !timed))
 }
 
 /// Figures of what a viewer may know of, or of everything.
@@ -77,7 +90,7 @@ pub(crate) fn figures(connection: &Connection, viewer: Option<&Viewer>) -> Done<
     };
     let sees = sight.as_ref().map_or_else(|| "1".to_owned(), |sight| sight.sees("h"));
     let mut select = connection.prepare_cached(&format!(
-        "SELECT (SELECT n.name FROM name n WHERE n.no = h.kind), count(DISTINCT h.object), count(DISTINCT h.version) \
+        "SELECT (SELECT n.name FROM name n WHERE n.no = h.kind), count(DISTINCT h.object), count(DISTINCT h.object || ' ' || h.place) \
          FROM holding h WHERE {sees} GROUP BY h.kind"
     ))?;
     if let Some(sight) = &sight {

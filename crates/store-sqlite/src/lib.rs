@@ -33,6 +33,7 @@ mod rebuild;
 #[cfg(test)]
 mod rebuild_tests;
 mod remove;
+mod rules_rows;
 mod search;
 mod sight;
 mod status;

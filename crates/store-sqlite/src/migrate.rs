@@ -22,6 +22,7 @@ struct Migration {
 const MIGRATIONS: &[Migration] = &[
     Migration { number: 1, name: "ground", sql: include_str!("../migrations/0001_ground.sql") },
     Migration { number: 2, name: "objects", sql: include_str!("../migrations/0002_objects.sql") },
+    Migration { number: 3, name: "handling", sql: include_str!("../migrations/0003_handling.sql") },
 ];
 
 /// Brings the database up to this program, after checking what made it so far.
@@ -141,6 +142,75 @@ mod tests {
         migrate(&connection, "db").unwrap();
         migrate(&connection, "db").unwrap();
         verify_current(&connection, "db").unwrap();
+    }
+
+    /// A database as the first two migrations left it.
+    fn before_handling() -> Connection {
+        let connection = Connection::open_in_memory().unwrap();
+        connection.pragma_update(None, "application_id", APPLICATION_ID).unwrap();
+        connection
+            .execute_batch("CREATE TABLE migration (number INTEGER NOT NULL PRIMARY KEY, name TEXT NOT NULL, digest TEXT NOT NULL)")
+            .unwrap();
+        for migration in &MIGRATIONS[..2] {
+            connection.execute_batch(migration.sql).unwrap();
+            connection
+                .execute(
+                    "INSERT INTO migration VALUES (?1, ?2, ?3)",
+                    (migration.number, migration.name, digest(migration)),
+                )
+                .unwrap();
+        }
+        connection
+    }
+
+    #[test]
+    fn what_was_for_named_persons_is_so_by_rules() {
+        use handling::{Addressee, Audience, Originator, Person, Rules, UserNo};
+        let connection = before_handling();
+        for (no, tlp) in [(1, Some(4)), (2, None), (3, Some(2)), (4, Some(4)), (5, Some(0))] {
+            connection
+                .execute(
+                    "INSERT INTO version (no, object, kind, spec, revoked, tlp, digest, content_digest, label, derived) \
+                     VALUES (?1, ?1, 1, 21, 0, ?2, x'', x'', '', x'')",
+                    (no, tlp),
+                )
+                .unwrap();
+            connection
+                .execute(
+                    "INSERT INTO holding (collection, added, object, kind, version, place, spec, size, is_last, is_first, \
+                     restricted) VALUES (1, ?1, ?1, 1, ?1, '', 21, 1, 0, 0, ?2)",
+                    (no, no != 5),
+                )
+                .unwrap();
+        }
+        for (account, added) in [(10, 1), (9, 1), (7, 2), (9, 4), (10, 4)] {
+            connection.execute("INSERT INTO person VALUES (?1, 1, ?2)", (account, added)).unwrap();
+        }
+        migrate(&connection, "db").unwrap();
+        let under = |no: i64| -> Option<Rules> {
+            let number = connection
+                .query_row("SELECT rules FROM holding WHERE added = ?1", [no], |row| row.get(0))
+                .unwrap();
+            crate::rules_rows::read(&connection, number).unwrap()
+        };
+        let to = |level, persons: &[i64]| {
+            let persons = || persons.iter().map(|no| Person::Here(UserNo(*no)));
+            let audience = Audience::only(persons().map(Addressee::Person));
+            let rules = Rules::marked(level, Originator::Here).to(audience);
+            if rules.named().is_some() { rules.naming(persons()) } else { rules }
+        };
+        assert_eq!(under(1), Some(to(Some(stix::TlpLevel::Red), &[9, 10])));
+        assert_eq!(under(2), Some(to(None, &[7])));
+        assert_eq!(under(3), Some(to(Some(stix::TlpLevel::Amber), &[])));
+        assert_eq!((under(4), under(5)), (under(1), None));
+        // Written again by the program, every row would be the same.
+        let columns = "SELECT group_concat(a.clause || a.addressee), (SELECT group_concat(n.person) FROM named n \
+                       WHERE n.rules = ?1) FROM addressee a WHERE a.rules = ?1";
+        let number: i64 =
+            connection.query_row("SELECT rules FROM holding WHERE added = 1", [], |row| row.get(0)).unwrap();
+        let rows: (String, String) =
+            connection.query_row(columns, [number], |row| Ok((row.get(0)?, row.get(1)?))).unwrap();
+        assert_eq!(rows, ("0here:10,0here:9".into(), "here:10,here:9".into()));
     }
 
     #[test]

@@ -2,13 +2,14 @@
 
 use base::Micros;
 use bytes::Bytes;
-use handling::Viewer;
+use handling::{CollectionNo, Viewer};
 use rusqlite::{Connection, ToSql};
 use stix::timestamp::key_of;
-use store::{StoreError, StoredObject, VersionRow};
+use store::{Ruled, StoreError, StoredObject, VersionRow};
 
 use crate::error::{Done, found};
 use crate::page::version_text;
+use crate::rules_rows;
 use crate::sight::Sight;
 use crate::writer::object_no;
 
@@ -27,9 +28,13 @@ pub(crate) fn object(
         return Err(none().into());
     };
     // The latest version's text may stand in several collections: this is one object, told once.
-    let collections =
-        held.iter().filter(|(version, _)| version == row).map(|(_, held)| held.collection.clone());
-    let collections = collections.collect();
+    let same = || held.iter().filter(|(_, held)| held.digest == first.digest).map(|(_, held)| held);
+    let collections = same().map(|held| held.id.clone()).collect();
+    let ruled = |held: &Holding| -> Done<Ruled> {
+        let rules = rules_rows::read(connection, held.rules)?;
+        Ok(Ruled { collection: CollectionNo(held.collection), rules })
+    };
+    let places = same().map(ruled).collect::<Done<Vec<_>>>()?;
     let revoked = if version.is_some() { latest_revoked(connection, &sight, object)? } else { None };
     let mut select = connection.prepare_cached(
         "SELECT v.modified, b.bytes, v.revoked, v.expires, v.findings, v.tlp FROM version v \
@@ -46,6 +51,7 @@ pub(crate) fn object(
             expires: row.get::<_, Option<i64>>(3)?.map(Micros),
             findings: row.get(4)?,
             tlp: row.get(5)?,
+            places,
         })
     });
     found(stored, "object")
@@ -53,7 +59,10 @@ pub(crate) fn object(
 
 struct Holding {
     added: i64,
-    collection: String,
+    id: String,
+    collection: i64,
+    rules: i64,
+    digest: [u8; 32],
 }
 
 /// The holdings of the latest version, or of the one with `key`, oldest first, each with its row in `version`.
@@ -66,7 +75,8 @@ fn holdings(
     let which = if key.is_some() { "h.place IN (?3, '~' || ?3)" } else { "?3 IS NULL" };
     let sees = sight.sees("h");
     let mut select = connection.prepare_cached(&format!(
-        "SELECT h.place, h.version, h.added, c.id FROM holding h JOIN collection c ON c.no = h.collection \
+        "SELECT h.place, h.version, h.added, c.id, c.no, h.rules, v.digest FROM holding h \
+         JOIN version v ON v.no = h.version JOIN collection c ON c.no = h.collection \
          WHERE h.object = ?2 AND {which} AND {sees} ORDER BY h.place DESC, h.added"
     ))?;
     let own: [&dyn ToSql; 2] = [&object, &key];
@@ -79,7 +89,9 @@ fn holdings(
         if latest.get_or_insert_with(|| key.to_owned()) != key {
             break;
         }
-        held.push((row.get(1)?, Holding { added: row.get(2)?, collection: row.get(3)? }));
+        let (added, id) = (row.get(2)?, row.get(3)?);
+        let (collection, rules, digest) = (row.get(4)?, row.get(5)?, row.get(6)?);
+        held.push((row.get(1)?, Holding { added, id, collection, rules, digest }));
     }
     Ok(held)
 }

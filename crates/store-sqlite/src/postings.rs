@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use base::{Micros, limit};
-use handling::{CollectionNo, Viewer};
+use handling::{Action, CollectionNo, Viewer};
 use index::{Audience, Fingerprint, ObjectFacts, ObjectNo, PrefixLengths, Table, Term, TermKind};
 use rusqlite::Connection;
 use store::LookupRow;
@@ -170,6 +170,9 @@ impl Postings {
 
     /// What is known of the answers; `None` where nothing is.
     pub(crate) fn drafts(&self, viewer: &Viewer, terms: &[Fingerprint]) -> Option<Vec<Draft>> {
+        if !matches!(viewer.action(), Action::See | Action::Search) {
+            return None;
+        }
         match &*self.state.read().unwrap_or_else(PoisonError::into_inner) {
             State::Ready(loaded) => Some(terms.iter().map(|term| loaded.draft(viewer, *term)).collect()),
             _ => None,

@@ -1,13 +1,16 @@
-//! Removing versions from a collection, and with the last holding of a version everything that derives from it.
+//! Removing versions from a collection, and with the last holding of a version everything that derives from it; putting
+//! versions under stricter rules.
 
-use handling::Writer;
+use handling::{Rules, Writer};
 use rusqlite::{Connection, OptionalExtension};
 use store::{Deleted, Filter, StoreError, VersionPick};
 
 use crate::derived::Derived;
 use crate::error::Done;
 use crate::postings::Change;
-use crate::version_rows::spec_no;
+use crate::rules_rows;
+use crate::sight::Sight;
+use crate::version_rows::{share, spec_no};
 use crate::writer::{Desk, object_no};
 
 /// A version in the collection.
@@ -16,6 +19,7 @@ struct Held {
     version: i64,
     key: String,
     spec: i64,
+    rules: i64,
 }
 
 /// Removes an object, or the versions that `filter` picks, as far as the writer may know of them.
@@ -24,7 +28,7 @@ pub(crate) fn delete(desk: &mut Desk<'_>, writer: &Writer, id: &str, filter: &Fi
     let sql = desk.sql();
     let collection = writer.collection().0;
     let object = object_no(sql, id)?.ok_or_else(none)?;
-    let held = held(sql, object, collection, writer.user().0)?;
+    let held = held(sql, object, writer)?;
     let picked: Vec<&Held> = held
         .iter()
         .enumerate()
@@ -41,16 +45,59 @@ pub(crate) fn delete(desk: &mut Desk<'_>, writer: &Writer, id: &str, filter: &Fi
     Ok(Deleted { versions: picked.len() as u64 })
 }
 
-fn held(sql: &Connection, object: i64, collection: i64, person: i64) -> Done<Vec<Held>> {
-    let mut select = sql.prepare_cached(
-        "SELECT h.added, h.version, ltrim(h.place, '~'), h.spec FROM holding h WHERE h.object = ?1 AND +h.collection = ?2 \
-         AND (h.restricted = 0 OR EXISTS (SELECT 1 FROM person p \
-         WHERE p.account = ?3 AND p.collection = ?2 AND p.added = h.added)) ORDER BY h.place, h.added",
-    )?;
-    let rows = select.query_map((object, collection, person), |row| {
-        Ok(Held { added: row.get(0)?, version: row.get(1)?, key: row.get(2)?, spec: row.get(3)? })
-    })?;
-    Ok(rows.collect::<rusqlite::Result<_>>()?)
+/// The versions that the writer may know of, oldest first.
+fn held(sql: &Connection, object: i64, writer: &Writer) -> Done<Vec<Held>> {
+    let Some(sight) = Sight::of_one(sql, writer.eyes(), writer.collection())? else {
+        return Ok(Vec::new());
+    };
+    let mut select = sql.prepare_cached(&format!(
+        "SELECT h.added, h.version, ltrim(h.place, '~'), h.spec, h.rules FROM holding h WHERE h.object = ?2 AND {} \
+         ORDER BY h.place, h.added",
+        sight.sees("h")
+    ))?;
+    sight.bind(&mut select, &[&object])?;
+    let mut rows = select.raw_query();
+    let mut held = Vec::new();
+    while let Some(row) = rows.next()? {
+        held.push(Held {
+            added: row.get(0)?,
+            version: row.get(1)?,
+            key: row.get(2)?,
+            spec: row.get(3)?,
+            rules: row.get(4)?,
+        });
+    }
+    Ok(held)
+}
+
+/// Puts an object's versions, as far as the writer may know of them, under their rules and `rules` too.
+pub(crate) fn narrow(desk: &mut Desk<'_>, writer: &Writer, id: &str, rules: &Rules) -> Done<u64> {
+    let none = || StoreError::NotFound { what: "object" };
+    let sql = desk.sql();
+    let (collection, home) = (writer.collection().0, writer.eyes().standing().home);
+    let object = object_no(sql, id)?.ok_or_else(none)?;
+    let held = held(sql, object, writer)?;
+    if held.is_empty() {
+        return Err(none().into());
+    }
+    for version in &held {
+        let before = match rules_rows::read(sql, version.rules)? {
+            Some(rules) => rules,
+            None => rules_rows::of_level(sql, version.version)?,
+        };
+        let under = rules_rows::keep(desk, &before.meet(rules), home)?;
+        sql.prepare_cached(
+            "UPDATE holding SET rules = ?3, restricted = ?4, is_last = is_last AND NOT ?4, \
+             is_first = is_first AND NOT ?4 WHERE collection = ?1 AND added = ?2",
+        )?
+        .execute((collection, version.added, under.no, under.restricted))?;
+        if under.no != version.rules {
+            rules_rows::release(sql, version.rules)?;
+        }
+        share(desk, version.version)?;
+    }
+    mark_ends(sql, object, collection)?;
+    Ok(held.len() as u64)
 }
 
 /// Without versions in the filter, all are picked: a deletion that names none removes the object.
@@ -70,10 +117,10 @@ fn picks(filter: &Filter, held: &Held, (first, last): (bool, bool)) -> bool {
 /// Removes one holding, and its version when nothing else holds it.
 fn take_out(desk: &mut Desk<'_>, collection: i64, added: i64, version: i64) -> Done<()> {
     let sql = desk.sql();
-    let object: i64 = sql
-        .prepare_cached("DELETE FROM holding WHERE collection = ?1 AND added = ?2 RETURNING object")?
-        .query_row((collection, added), |row| row.get(0))?;
-    sql.prepare_cached("DELETE FROM person WHERE added = ?1")?.execute([added])?;
+    let (object, rules): (i64, i64) = sql
+        .prepare_cached("DELETE FROM holding WHERE collection = ?1 AND added = ?2 RETURNING object, rules")?
+        .query_row((collection, added), |row| Ok((row.get(0)?, row.get(1)?)))?;
+    rules_rows::release(sql, rules)?;
     let elsewhere: Option<i64> = sql
         .prepare_cached("SELECT 1 FROM holding WHERE object = ?1 AND version = ?2 LIMIT 1")?
         .query_row((object, version), |row| row.get(0))

@@ -9,7 +9,7 @@ use store::{Found, LookupRow, SearchRequest};
 use crate::cursor::Question;
 use crate::error::Done;
 use crate::look_up::{row, row_columns};
-use crate::sight::Sight;
+use crate::sight::{Exact, Sight};
 use crate::writer::name_no;
 
 /// Objects whose latest version holds all words; without words, all objects.
@@ -20,12 +20,19 @@ pub(crate) fn search(
     request: &SearchRequest,
 ) -> Done<Found> {
     let question = Question::of(&("search", &request.words, request.open_ended, &request.types));
-    let before = match &request.next {
-        Some(next) => question.place::<1>(key, next)?[0],
-        None => i64::MAX,
+    let place = match &request.next {
+        Some(next) => Some(question.place::<1>(key, next)?[0]),
+        None => None,
     };
     let Some(sight) = Sight::of(connection, viewer)? else {
         return Ok(Found::default());
+    };
+    let before = match place {
+        None => i64::MAX,
+        Some(added) => match sight.version_at(connection, added)? {
+            (version, Exact::Yes) => version,
+            (version, Exact::No) => version.saturating_add(1),
+        },
     };
     let Some(kinds) = kinds(connection, &request.types)? else {
         return Ok(Found::default());
@@ -46,15 +53,15 @@ pub(crate) fn search(
     let most = request.limit.clamp(1, limit::PAGE_MAX);
     let own: [&dyn ToSql; 3] = [&words, &before, &i64::try_from(most + 1).unwrap_or(i64::MAX)];
     sight.bind(&mut select, &own)?;
-    let mut found: Vec<(i64, LookupRow)> = Vec::new();
+    let mut found: Vec<LookupRow> = Vec::new();
     let mut rows = select.raw_query();
     while let Some(next) = rows.next()? {
-        found.push((next.get(0)?, row(next)?));
+        found.push(row(next)?);
     }
     let more = found.len() > most;
     found.truncate(most);
-    let next = found.last().filter(|_| more).map(|(no, _)| question.cursor(key, &[*no]));
-    Ok(Found { rows: found.into_iter().map(|(_, row)| row).collect(), next })
+    let next = found.last().filter(|_| more).map(|row| question.cursor(key, &[row.added.0]));
+    Ok(Found { rows: found, next })
 }
 
 /// The words in the index's own language: each quoted, all of them required.

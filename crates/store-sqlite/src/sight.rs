@@ -1,16 +1,19 @@
 //! The predicate under every read: which holdings a viewer may know of.
 //!
-//! The SQL made here must say exactly what [`handling::Viewer::sees`] says; the conformance suite compares the two.
+//! The decision is [`handling::Viewer::demands`], a list; here the same list is rendered as a condition over the table of
+//! rules, so that no second place decides. The tests compare the two over generated rules, viewers and actions.
 //! A restricted holding stands beside the open ones and leaves no trace in what others are told: `is_last` and `is_first`
 //! are kept over open holdings only, and a viewer who has restricted holdings of their own gets them counted in here.
 //!
-//! Parameters: `?1` is the viewer, `?2` to `?9` belong to the query, collections start at `?10`.
+//! Parameters: `?1` is the viewer, `?2` to `?8` belong to the query, `?9` is the moment, collections start at `?10`.
 
-use handling::{CollectionNo, Viewer};
+use handling::{Action, Addressee, CollectionNo, Demand, Originator, Person, Test, Viewer, pap_no};
 use rusqlite::{CachedStatement, Connection, ToSql};
 
 use crate::error::Done;
 
+/// The parameter of the moment.
+const NOW: usize = 9;
 /// Where the collections' parameters start.
 const COLLECTIONS_FROM: usize = 10;
 
@@ -18,9 +21,23 @@ const COLLECTIONS_FROM: usize = 10;
 #[derive(Debug)]
 pub(crate) struct Sight {
     user: i64,
+    now: i64,
     collections: Vec<i64>,
-    /// Whether some restricted holding is for this viewer.
+    /// The condition on rules `r`.
+    admits: String,
+    /// Which holdings are seen whatever their rules.
+    open: Open,
+    /// Whether some rules that are not open let this viewer see what is under them.
     named: bool,
+}
+
+/// Which holdings need no look at their rules.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Open {
+    /// Those that are not restricted; the marks of last and first versions hold for them.
+    Unrestricted,
+    /// Those without rules of their own.
+    Unruled,
 }
 
 impl Sight {
@@ -46,27 +63,39 @@ impl Sight {
             return Ok(None);
         };
         collections.resize(collections.len().next_power_of_two(), last);
-        let user = viewer.user().0;
-        let named = connection
-            .prepare_cached("SELECT EXISTS (SELECT 1 FROM person WHERE account = ?1)")?
-            .query_row([user], |row| row.get(0))?;
-        Ok(Some(Self { user, collections, named }))
+        let (user, now) = (viewer.user().0, viewer.standing().now.0);
+        let admits = all_of(&viewer.demands(), viewer);
+        let open = if reads_only(viewer.action()) { Open::Unrestricted } else { Open::Unruled };
+        let mut sight = Self { user, now, collections, admits, open, named: false };
+        let which = if open == Open::Unrestricted { "r.open = 0 AND " } else { "" };
+        let mut any = connection.prepare_cached(&format!(
+            "SELECT EXISTS (SELECT 1 FROM rules r WHERE {which}{} AND ?1 = ?1 AND ?{NOW} = ?{NOW})",
+            sight.admits
+        ))?;
+        sight.bind(&mut any, &[])?;
+        let mut rows = any.raw_query();
+        sight.named = rows.next()?.is_some_and(|row| row.get(0).unwrap_or(true));
+        Ok(Some(sight))
     }
 
     /// The predicate over the table alias `h` of `holding`. The plus sign keeps SQLite from walking a whole collection
-    /// where the query names an object.
+    /// where the query names an object. The list of rules is made once for a statement, and only when a holding needs it.
     pub(crate) fn sees(&self, h: &str) -> String {
         let mut list = String::with_capacity(self.collections.len() * 5);
         for at in 0..self.collections.len() {
             let comma = if at == 0 { "" } else { "," };
             list.push_str(&format!("{comma}?{}", COLLECTIONS_FROM + at));
         }
+        let open = match self.open {
+            Open::Unrestricted => format!("{h}.restricted = 0"),
+            Open::Unruled => format!("{h}.rules = 0"),
+        };
         if !self.named {
-            return format!("+{h}.collection IN ({list}) AND {h}.restricted = 0");
+            return format!("+{h}.collection IN ({list}) AND {open}");
         }
         format!(
-            "+{h}.collection IN ({list}) AND ({h}.restricted = 0 OR EXISTS (SELECT 1 FROM person p \
-             WHERE p.account = ?1 AND p.collection = {h}.collection AND p.added = {h}.added))"
+            "+{h}.collection IN ({list}) AND ({open} OR +{h}.rules IN (SELECT r.no FROM rules r WHERE {}))",
+            self.admits
         )
     }
 
@@ -76,12 +105,13 @@ impl Sight {
             End::Last => ("is_last", ["n.place".to_owned(), format!("{h}.place")], ">"),
             End::First => ("is_first", [key_of_place("n"), key_of_place(h)], "<"),
         };
-        if !self.named {
+        if !self.named && self.open == Open::Unrestricted {
             return format!("{h}.{flag} = 1");
         }
         format!(
-            "NOT EXISTS (SELECT 1 FROM holding n WHERE n.object = {h}.object AND +n.collection = {h}.collection \
-             AND ({of_n} {beyond} {of_h} OR (n.place = {h}.place AND n.added < {h}.added)) AND {})",
+            "({h}.lone = 1 OR NOT EXISTS (SELECT 1 FROM holding n WHERE n.object = {h}.object \
+             AND +n.collection = {h}.collection \
+             AND ({of_n} {beyond} {of_h} OR (n.place = {h}.place AND n.added < {h}.added)) AND {}))",
             self.sees("n")
         )
     }
@@ -95,15 +125,60 @@ impl Sight {
         )
     }
 
-    /// Binds viewer and collections, and `own` from `?2` on.
+    /// The version that was added at `added`, as far as this viewer may know of it; otherwise the last one before.
+    ///
+    /// Cursors name a place by its date, which depends on nothing that is withheld; numbers of versions do.
+    pub(crate) fn version_at(&self, connection: &Connection, added: i64) -> Done<(i64, Exact)> {
+        let mut distinct = self.collections.clone();
+        distinct.dedup();
+        for (which, exact) in [("h.added = ?2", Exact::Yes), ("h.added < ?2", Exact::No)] {
+            let mut select = connection.prepare_cached(&format!(
+                "SELECT h.version FROM holding h WHERE h.collection = ?3 AND {which} AND {} \
+                 ORDER BY h.added DESC LIMIT 1",
+                self.sees("h")
+            ))?;
+            let mut last: Option<i64> = None;
+            for collection in &distinct {
+                self.bind(&mut select, &[&added, collection])?;
+                let mut rows = select.raw_query();
+                if let Some(row) = rows.next()? {
+                    last = last.max(Some(row.get(0)?));
+                }
+            }
+            if let Some(version) = last {
+                return Ok((version, exact));
+            }
+        }
+        Ok((0, Exact::No))
+    }
+
+    /// When the viewer's first holding of a version was added.
+    pub(crate) fn added_of(&self, connection: &Connection, version: i64) -> Done<i64> {
+        let mut select = connection.prepare_cached(&format!(
+            "SELECT min(h.added) FROM holding h WHERE h.object = (SELECT v.object FROM version v WHERE v.no = ?2) \
+             AND h.version = ?2 AND {}",
+            self.sees("h")
+        ))?;
+        self.bind(&mut select, &[&version])?;
+        let mut rows = select.raw_query();
+        Ok(match rows.next()? {
+            Some(row) => row.get::<_, Option<i64>>(0)?.unwrap_or(i64::MIN),
+            None => i64::MIN,
+        })
+    }
+
+    /// Binds viewer, moment and collections, and `own` from `?2` on.
     pub(crate) fn bind(&self, statement: &mut CachedStatement<'_>, own: &[&dyn ToSql]) -> Done<()> {
-        debug_assert!(own.len() + 2 <= COLLECTIONS_FROM, "invariant: eight parameters of its own");
+        debug_assert!(own.len() + 2 <= NOW, "invariant: at most seven parameters of its own");
         let used = statement.parameter_count();
         if used >= 1 {
             statement.raw_bind_parameter(1, self.user)?;
         }
         for (at, value) in own.iter().enumerate() {
             statement.raw_bind_parameter(at + 2, value)?;
+        }
+        if used >= NOW {
+            statement.raw_bind_parameter(NOW, self.now)?;
         }
         for (at, collection) in self.collections.iter().enumerate() {
             if COLLECTIONS_FROM + at <= used {
@@ -119,6 +194,15 @@ pub(crate) fn key_of_place(h: &str) -> String {
     format!("ltrim({h}.place, '~')")
 }
 
+/// Whether a place is still there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Exact {
+    /// It is.
+    Yes,
+    /// It is gone, and this is the one before.
+    No,
+}
+
 /// One of the two ends of an object's versions.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum End {
@@ -126,4 +210,79 @@ pub(crate) enum End {
     Last,
     /// The earliest.
     First,
+}
+
+/// What only reads, and therefore passes whatever is open to every reader.
+const fn reads_only(action: Action) -> bool {
+    matches!(action, Action::See | Action::Search | Action::Count | Action::Export)
+}
+
+/// The demands as a condition over rules `r`.
+fn all_of(demands: &[Demand], viewer: &Viewer) -> String {
+    let all: Vec<String> = demands.iter().map(|demand| any_of(&demand.any, viewer)).collect();
+    if all.is_empty() { "1".to_owned() } else { all.join(" AND ") }
+}
+
+fn any_of(tests: &[Test], viewer: &Viewer) -> String {
+    let any: Vec<String> = tests.iter().map(|test| condition(test, viewer)).collect();
+    if any.is_empty() { "0".to_owned() } else { format!("({})", any.join(" OR ")) }
+}
+
+/// One test over the columns that [`crate::rules_rows`] writes.
+fn condition(test: &Test, viewer: &Viewer) -> String {
+    match test {
+        Test::LevelAtMost(level) => format!("r.level <= {}", level.number()),
+        Test::PapAtMost(pap) => format!("r.pap <= {}", pap_no(*pap)),
+        Test::Names(person) => format!(
+            "EXISTS (SELECT 1 FROM named n WHERE n.rules = r.no AND n.person = {})",
+            person_text(person, viewer)
+        ),
+        Test::NamesSomeoneOf(member) => format!(
+            "EXISTS (SELECT 1 FROM named n WHERE n.rules = r.no AND n.person >= 'there:{member}/' \
+             AND n.person < 'there:{member}0')"
+        ),
+        Test::Addressed { keys, own } => {
+            let keys: Vec<String> = keys.iter().map(|key| key_text(key, viewer)).collect();
+            format!(
+                "NOT EXISTS (SELECT 1 FROM addressee c WHERE c.rules = r.no AND NOT EXISTS \
+                 (SELECT 1 FROM addressee a WHERE a.rules = r.no AND a.clause = c.clause AND \
+                 (a.addressee IN ({}) OR (a.addressee = 'originator' AND {}))))",
+                keys.join(","),
+                originators(own)
+            )
+        }
+        Test::OriginatorIs(own) => originators(own),
+        Test::Free => "r.controlled = 0".to_owned(),
+        Test::EmbargoOver(_) => format!("(r.embargo IS NULL OR r.embargo <= ?{NOW})"),
+        Test::KeptAt(_) => format!("(r.keep IS NULL OR r.keep > ?{NOW})"),
+        Test::For(purpose) => format!("r.purposes & {} <> 0", handling::Purposes::of([*purpose]).bits()),
+        Test::MarkingsKnown => "r.awaited = 0".to_owned(),
+        Test::Always => "1".to_owned(),
+    }
+}
+
+fn originators(own: &[Originator]) -> String {
+    let own: Vec<String> = own.iter().map(|one| literal(&one.to_string())).collect();
+    format!("r.originator IN ({})", own.join(","))
+}
+
+fn key_text(key: &Addressee, viewer: &Viewer) -> String {
+    match key {
+        Addressee::Person(person) => person_text(person, viewer),
+        other => literal(&other.to_string()),
+    }
+}
+
+/// The viewer is a parameter, so that one statement serves everybody.
+fn person_text(person: &Person, viewer: &Viewer) -> String {
+    if *person == Person::Here(viewer.user()) {
+        "'here:' || ?1".to_owned()
+    } else {
+        literal(&person.to_string())
+    }
+}
+
+/// Text as SQL writes it. What comes here is made of letters, digits and `:/`; the doubling keeps it so whatever comes.
+fn literal(text: &str) -> String {
+    format!("'{}'", text.replace('\'', "''"))
 }

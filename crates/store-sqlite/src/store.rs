@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use async_trait::async_trait;
 use base::Micros;
-use handling::{Access, CollectionNo, Grantee, Role, UserNo, Viewer, Writer};
+use handling::{Access, CollectionNo, Grantee, Role, Rules, UserNo, Viewer, Writer};
 use index::{Fingerprint, FingerprintKey, PrefixLengths};
 use rusqlite::OptionalExtension;
 use store::{
@@ -151,6 +151,11 @@ impl Objects for SqliteStore {
         self.writer.write(1, move |desk| remove::delete(desk, &writer, &id, &filter)).await
     }
 
+    async fn narrow(&self, writer: &Writer, id: &str, rules: &Rules) -> Answer<u64> {
+        let (writer, id, rules) = (writer.clone(), id.to_owned(), rules.clone());
+        self.writer.write(1, move |desk| remove::narrow(desk, &writer, &id, &rules)).await
+    }
+
     async fn page(
         &self,
         viewer: &Viewer,
@@ -264,13 +269,13 @@ impl Upkeep for SqliteStore {
             None => {
                 let start = Instant::now();
                 let owned = viewer.cloned();
-                let figures = if long {
-                    self.readers.read_apart(move |sql| figures::figures(sql, owned.as_ref())).await?
+                let (figures, lasting) = if long {
+                    self.readers.read_apart(move |sql| figures::counted(sql, owned.as_ref())).await?
                 } else {
-                    self.readers.read(|sql| figures::figures(sql, viewer)).await?
+                    self.readers.read(|sql| figures::counted(sql, viewer)).await?
                 };
                 // A store opened for reading does not hear of commits.
-                if self.is_alone() {
+                if self.is_alone() && lasting {
                     self.counted.keep(viewer, &figures, (commits, start));
                 }
                 figures

@@ -1,7 +1,7 @@
 //! From an examined object to the entry that is stored: the one place where an [`Entry`] is derived.
 //!
 //! Used when an object is accepted and when a store is rebuilt, so both give the same. Everything comes from the object's own
-//! bytes; who may see it is for the caller to say ([`Entry::only_for`]).
+//! bytes; who may see it is for the caller to say ([`Entry::rules`]).
 
 use bytes::Bytes;
 use stix::json::Members;
@@ -38,7 +38,7 @@ impl Entry {
                 count: seen.count,
                 last_seen: seen.last_seen,
             }),
-            only_for: None,
+            rules: None,
         }
     }
 }
@@ -144,7 +144,7 @@ mod tests {
         );
         assert!(entry.text.0.starts_with("bad address ") && entry.text.0.contains("198_51_100_7"));
         assert_eq!(entry.pattern.as_deref(), Some("[ipv4-addr:value = '198.51.100.7']"));
-        assert_eq!((entry.sighting, entry.only_for), (None, None));
+        assert_eq!((entry.sighting, entry.rules), (None, None));
     }
 
     #[test]

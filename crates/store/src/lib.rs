@@ -26,7 +26,7 @@ pub use objects::{
 };
 pub use query::{
     Direction, EdgeRow, Filter, Found, LookupRow, Manifest, ManifestRow, ObjectPage, Page, PageRequest,
-    PatternRow, SearchRequest, StoredObject, VersionPick, VersionRow,
+    PatternRow, Ruled, SearchRequest, StoredObject, VersionPick, VersionRow,
 };
 pub use upkeep::{BackupReport, Check, Figures, Job, Upkeep};
 

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use base::Micros;
 use bytes::Bytes;
-use handling::{CollectionNo, UserNo, Viewer, Writer};
+use handling::{CollectionNo, Rules, UserNo, Viewer, Writer};
 use index::Term;
 use stix::ObjectId;
 
@@ -91,8 +91,9 @@ pub struct Entry {
     pub pattern: Option<String>,
     /// When this is a sighting.
     pub sighting: Option<Sighting>,
-    /// For named persons only (TLP:RED): these and none other; `None` = for all who read the collection.
-    pub only_for: Option<Vec<UserNo>>,
+    /// The rules it is under in this collection; `None` = those of its TLP level (never TLP:RED), which ask nothing of the
+    /// readers of this node.
+    pub rules: Option<Rules>,
 }
 
 /// A version conflict: the same id and `modified` with other content. The first stays; the second is refused.
@@ -195,6 +196,9 @@ pub trait Objects: Send + Sync {
     /// Removes an object, or the versions a filter picks, from one collection. `NotFound` when there is none. Without
     /// versions in the filter all go: a deletion that names none removes the object.
     async fn delete(&self, writer: &Writer, id: &str, filter: &Filter) -> Result<Deleted, StoreError>;
+    /// Puts an object, in all its versions in one collection that the writer may know of, under its rules and `rules` too
+    /// ([`Rules::meet`]); answers with how many versions there are. `NotFound` when there is none.
+    async fn narrow(&self, writer: &Writer, id: &str, rules: &Rules) -> Result<u64, StoreError>;
 
     /// A page of objects of one collection, in order of `date_added`, as stored bytes.
     async fn page(

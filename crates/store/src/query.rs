@@ -2,6 +2,7 @@
 
 use base::Micros;
 use bytes::Bytes;
+use handling::{CollectionNo, Rules};
 
 /// Which versions a filter picks. The parts combine as OR; `all` includes every other.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -107,6 +108,17 @@ pub struct StoredObject {
     pub findings: Option<String>,
     /// As in [`crate::Facts::tlp`].
     pub tlp: Option<u8>,
+    /// Where the viewer may see it, and under which rules there.
+    pub places: Vec<Ruled>,
+}
+
+/// A collection that holds an object, and the rules the object is under there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ruled {
+    /// The collection.
+    pub collection: CollectionNo,
+    /// The rules; `None` = those of the object's TLP level.
+    pub rules: Option<Rules>,
 }
 
 /// One version in an object's history.

@@ -131,7 +131,7 @@ mod tests {
             scopes: BTreeSet::new(),
             access: BTreeMap::new(),
         };
-        viewer(&nobody).clear(value)
+        viewer(&nobody, &handling::Standing::default()).clear(value)
     }
 
     fn text(parts: &[Bytes]) -> String {

@@ -3,7 +3,7 @@
 use http::StatusCode;
 use node::{
     AcceptError, AccountError, CollectionError, ImportError, JobError, LookUpError, ObservedError, ReadError,
-    SearchError, SightError, UpkeepError,
+    SearchError, SightError, UpkeepError, WhyError,
 };
 
 use crate::Problem;
@@ -67,6 +67,13 @@ statuses! {
         SightError::Unknown => NOT_FOUND,
         SightError::Accept(AcceptError::Refused(_)) => FORBIDDEN,
         SightError::Accept(AcceptError::NotFound) => NOT_FOUND,
+        _ => UNPROCESSABLE_ENTITY,
+    }
+    WhyError {
+        WhyError::Read(ReadError::Refused(_)) => FORBIDDEN,
+        WhyError::Read(ReadError::NotFound(_) | ReadError::CollectionUnknown) => NOT_FOUND,
+        WhyError::Accept(AcceptError::Refused(_)) => FORBIDDEN,
+        WhyError::Accept(AcceptError::NotFound) => NOT_FOUND,
         _ => UNPROCESSABLE_ENTITY,
     }
     UpkeepError {

@@ -14,9 +14,9 @@ use flate2::read::MultiGzDecoder;
 use serde::Deserialize;
 use serde_json::json;
 use serde_json::value::RawValue;
-use stix::TlpLevel;
 
 use crate::args::{Common, names};
+use crate::commands::passing::HandlingArgs;
 use crate::directory::Access;
 use crate::exit::{Exit, Failure};
 use crate::out::{Out, progress, say, shown};
@@ -45,19 +45,11 @@ pub(crate) struct ImportArgs {
     /// What the files are.
     #[arg(long, default_value = "auto", value_parser = names(["auto", "stix", "stix20", "csv", "text", "misp", "csaf"]))]
     format: String,
-    /// Mark every object with this TLP level: clear, green, amber, amber+strict, red.
-    #[arg(long, value_name = "COLOUR", value_parser = level)]
-    tlp: Option<TlpLevel>,
-    /// For TLP:RED, the persons who may see it besides you: `user:NAME`, several separated by commas.
-    #[arg(long, value_delimiter = ',', value_name = "user:NAME")]
-    to: Vec<String>,
+    #[command(flatten)]
+    handling: HandlingArgs,
     /// Refuse objects with any error finding, whatever the collection says.
     #[arg(long)]
     strict: bool,
-}
-
-fn level(text: &str) -> Result<TlpLevel, String> {
-    text.parse().map_err(|error: stix::UnknownLevel| error.to_string())
 }
 
 #[derive(Deserialize)]
@@ -158,8 +150,7 @@ fn piece_request(args: &ImportArgs, bytes: Bytes) -> dial::ApiRequest {
     let path = ["collections", &args.collection, "import"];
     let mut request = question::post_bytes(path, bytes, "application/octet-stream");
     request.query.push(("format", args.format.clone()));
-    request.query.extend(args.tlp.map(|level| ("tlp", level.name().to_owned())));
-    request.query.extend(args.to.iter().map(|name| ("to", name.clone())));
+    args.handling.put(&mut request);
     if args.strict {
         request.query.push(("strict", "true".to_owned()));
     }

@@ -10,6 +10,7 @@ pub(crate) mod init;
 pub(crate) mod lookup;
 pub(crate) mod object;
 pub(crate) mod observed;
+pub(crate) mod passing;
 pub(crate) mod pull;
 pub(crate) mod push;
 pub(crate) mod restore;

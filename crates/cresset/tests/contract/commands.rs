@@ -120,6 +120,82 @@ fn a_running_node_does_it_all() {
     lifecycle(&|args, input| running.there_as(&token, args, input), &scene);
 }
 
+/// Handling by whichever way the node is asked: stated, shown, explained, foretold, narrowed.
+fn handled(ask: &dyn Fn(&[&str], &[u8]) -> crate::scene::Ended, scene: &Scene) {
+    for name in ["ann", "bob"] {
+        ask(&["user", "add", name, "--role", "reader", "--password-stdin"], b"correct horse battery\n")
+            .exits(0);
+    }
+    let (one, member) = (indicator(ONE, "[ipv4-addr:value = '198.51.100.7']"), "ab".repeat(32));
+    let (file, id) = (scene.file("one.json", one.to_string().into_bytes()), format!("indicator--{ONE}"));
+    let to = format!("user:ann,{member}");
+    let options = [
+        "--tlp",
+        "amber",
+        "--pap",
+        "amber",
+        "--to",
+        &to,
+        "--originator-control",
+        "--embargo-until",
+        "2020-01-01T00:00:00Z",
+        "--retain-until",
+        "2099-01-01T00:00:00Z",
+        "--purpose",
+        "awareness,sharing",
+    ];
+    let simulate = |whom: &str| {
+        let arguments = [&["simulate", "--object", &file, "--for", whom][..], &options].concat();
+        ask(&arguments, b"")
+    };
+    assert_eq!(simulate("user:ann").exits(0).json()["decision"], "allow");
+    assert_eq!(simulate("anyone").exits(1).json()["rule"], "audience");
+    ask(&["get", &id], b"").exits(1);
+    ask(&[&["import", &file][..], &options].concat(), b"").exits(0);
+    let got = ask(&["get", &id], b"").exits(0).json();
+    let handling = &got["handling"];
+    assert_eq!((&handling["tlp"], &handling["pap"]), (&json!("amber"), &json!("amber")));
+    assert_eq!(handling["originator_control"], true);
+    assert_eq!(handling["retain_until"], "2099-01-01T00:00:00.000000Z");
+    assert_eq!(handling["purposes"], json!(["awareness", "sharing"]));
+    let addressed = handling["to"][0].as_array().unwrap();
+    for one in ["originator", &format!("member:{member}"), "user:ann"] {
+        assert!(addressed.contains(&json!(one)), "{addressed:?}");
+    }
+    for (whom, code, rule) in [
+        ("user:bob", 0, "handling-allows"),
+        (&*member, 1, "tlp-community"),
+        ("automation", 1, "purpose"),
+        ("anyone", 1, "audience"),
+    ] {
+        let why = ask(&["why", &id, "--for", whom], b"").exits(code).json();
+        assert_eq!(why["rule"], rule, "{whom}: {why}");
+        assert!(!why["reasons"].as_array().unwrap().is_empty());
+        ask(&["explain", rule], b"").exits(0);
+    }
+    ask(&["why", &id, "--for", "nobody-known"], b"").exits(1);
+    ask(&["import", &file, "--to", "nobody-known"], b"").exits(1);
+    ask(&["import", &file, "--pap", "purple"], b"").exits(2);
+    ask(&["narrow", &id, "--tlp", "red", "--to", "user:ann"], b"").exits(0);
+    assert_eq!(ask(&["why", &id, "--for", "user:bob"], b"").exits(1).json()["rule"], "tlp-red-persons");
+    ask(&["why", &id, "--for", "user:ann"], b"").exits(0);
+    assert_eq!(ask(&["get", &id], b"").exits(0).json()["handling"]["tlp"], "red");
+}
+
+#[test]
+fn handling_is_stated_explained_and_narrowed_here() {
+    let scene = Scene::new();
+    handled(&|args, input| scene.here_with(args, input), &scene);
+}
+
+#[test]
+fn handling_is_stated_explained_and_narrowed_there() {
+    let scene = Scene::new();
+    let token = scene.init["admin"]["token"].as_str().unwrap().to_owned();
+    let running: Running = scene.serve();
+    handled(&|args, input| running.there_as(&token, args, input), &scene);
+}
+
 #[test]
 fn a_wrong_token_is_refused_with_a_sentence() {
     let scene = Scene::new();

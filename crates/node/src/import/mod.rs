@@ -161,7 +161,7 @@ impl Node {
         receipts: Receipts<'_>,
     ) -> Result<Summary, ImportError> {
         let directory = self.directory().await?;
-        let place = Place::find(who, &directory, request.collection, &request.options)?;
+        let place = self.place(who, &directory, request.collection, &request.options)?;
         let (bytes, format) = (request.bytes, request.format);
         let (document, bytes) = offload(move || (sniff::recognise(&bytes, format), bytes)).await;
         let mut summary = Summary::default();
@@ -260,6 +260,14 @@ impl Node {
                 return Ok(held);
             }
         }
+    }
+}
+
+/// The objects of a STIX 2.1 file; otherwise why it is none.
+pub(crate) fn objects_in(bytes: Bytes) -> Result<Vec<Bytes>, String> {
+    match sniff::recognise(&bytes, Format::Stix).map_err(|error| error.to_string())? {
+        Document::Stix { objects, .. } => Ok(objects),
+        _ => Err("it is no STIX 2.1".to_owned()),
     }
 }
 

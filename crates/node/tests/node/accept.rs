@@ -87,14 +87,14 @@ async fn red_is_for_the_poster_and_those_named() {
         (bench.principal("ann").await, bench.principal("bob").await, bench.principal("eve").await);
     let own_marking = indicator(1, "[url:value = 'http://red.example/']", RED);
     bench.accept(&ann, "inbox", &[own_marking]).await;
-    let options = Options { tlp: Some(TlpLevel::Red), only_for: vec!["bob".into()], strict: false };
+    let options = Options { tlp: Some(TlpLevel::Red), to: vec!["user:bob".into()], ..Options::default() };
     let objects = vec![Bytes::from(indicator(2, "[url:value = 'http://red2.example/']", ""))];
     let request = AcceptRequest { collection: "inbox", objects, options, status: KeepStatus::No };
     bench.node.accept(&ann, request.clone()).await.unwrap();
     let all = PageRequest { limit: 10, ..Default::default() };
     let count = async |who: &Principal| bench.node.page(who, "inbox", &all).await.unwrap().get().count;
     assert_eq!((count(&ann).await, count(&bob).await, count(&eve).await), (2, 1, 0));
-    let unknown = Options { only_for: vec!["nobody".into()], ..Options::default() };
+    let unknown = Options { to: vec!["user:nobody".into()], ..Options::default() };
     let request = AcceptRequest { options: unknown, ..request };
     assert!(matches!(bench.node.accept(&ann, request).await, Err(AcceptError::UserUnknown(_))));
 }

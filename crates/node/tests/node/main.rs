@@ -5,8 +5,10 @@
 mod accept;
 mod accounts;
 mod collections;
+
 mod import;
 mod read;
+mod rules;
 mod seek;
 
 use std::sync::Arc;

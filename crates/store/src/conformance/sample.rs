@@ -3,7 +3,10 @@
 use std::collections::BTreeMap;
 
 use base::Micros;
-use handling::{Access, CollectionNo, Principal, Role, Scope, UserNo, Viewer, Writer};
+use handling::{
+    Access, Addressee, Audience, CollectionNo, Originator, Person, Principal, Role, Rules, Scope, Standing,
+    UserNo, Viewer, Writer,
+};
 use index::{Term, TermKind};
 use sha2::{Digest, Sha256};
 use stix::ObjectId;
@@ -56,13 +59,19 @@ fn principal(user: i64, collections: &[CollectionNo]) -> Principal {
 /// A viewer of these collections.
 #[must_use]
 pub fn viewer(user: i64, collections: &[CollectionNo]) -> Viewer {
-    handling::viewer(&principal(user, collections))
+    viewer_at(user, collections, &Standing::at(START))
+}
+
+/// A viewer of these collections, at a moment and in a community.
+#[must_use]
+pub fn viewer_at(user: i64, collections: &[CollectionNo], standing: &Standing) -> Viewer {
+    handling::viewer(&principal(user, collections), standing)
 }
 
 /// A writer to one collection.
 #[must_use]
 pub fn writer(user: i64, collection: CollectionNo) -> Writer {
-    handling::may_write(&principal(user, &[collection]), collection).unwrap()
+    handling::may_write(&principal(user, &[collection]), collection, &Standing::at(START)).unwrap()
 }
 
 /// The identifier of the sample with a number.
@@ -123,7 +132,7 @@ impl Sample {
             text: Text::default(),
             pattern: None,
             sighting: None,
-            only_for: None,
+            rules: None,
         };
         Self(entry).saying("")
     }
@@ -192,7 +201,16 @@ impl Sample {
     /// For named persons only.
     #[must_use]
     pub fn only_for(mut self, persons: &[i64]) -> Self {
-        self.0.only_for = Some(persons.iter().map(|no| UserNo(*no)).collect());
+        let persons = persons.iter().map(|no| Person::Here(UserNo(*no)));
+        let audience = Audience::only(persons.map(Addressee::Person));
+        self.0.rules = Some(Rules::marked(None, Originator::Here).to(audience));
+        self
+    }
+
+    /// Under rules.
+    #[must_use]
+    pub fn under(mut self, rules: Option<Rules>) -> Self {
+        self.0.rules = rules;
         self
     }
 

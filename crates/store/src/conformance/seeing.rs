@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use base::{Micros, Rng, SeededRng};
-use handling::{CollectionNo, UserNo, Viewer};
+use handling::{CollectionNo, Rules, Viewer};
 use index::TermKind;
 
 use super::Site;
@@ -17,8 +17,8 @@ const OBJECTS: u64 = 60;
 /// One object as it stands: where, and for whom.
 struct Placed {
     id: String,
-    /// Collections, each with the persons it is for there.
-    places: Vec<(CollectionNo, Option<Vec<UserNo>>)>,
+    /// Collections, each with the rules it is under there.
+    places: Vec<(CollectionNo, Option<Rules>)>,
 }
 
 fn dice(rng: &SeededRng, sides: u64) -> u64 {
@@ -48,9 +48,9 @@ async fn scatter(store: &dyn Store, c: &[CollectionNo]) -> Vec<Placed> {
             let persons: Vec<i64> = (1..=USERS).filter(|_| dice(&rng, 2) == 0).collect();
             let named = dice(&rng, 2) == 0;
             let sample = if named { searchable(number).only_for(&persons) } else { searchable(number) };
+            let rules = sample.entry().rules;
             store.add(batch_by(9, *collection, &[sample])).await.unwrap();
-            let persons = persons.into_iter().map(UserNo).collect();
-            places.push((*collection, named.then_some(persons)));
+            places.push((*collection, rules));
         }
         placed.push(Placed { id: id("indicator", number), places });
     }
@@ -119,10 +119,7 @@ pub async fn the_predicate_is_the_decision(site: Site) {
                 c.iter().enumerate().filter(|(at, _)| mask >> at & 1 == 1).map(|(_, no)| *no).collect();
             let view = viewer(user, &mine);
             let sees = |object: &&Placed| {
-                object
-                    .places
-                    .iter()
-                    .any(|(collection, persons)| view.sees(&[*collection], persons.as_deref()))
+                object.places.iter().any(|(collection, rules)| view.sees(&[*collection], rules.as_ref()))
             };
             let wanted: BTreeSet<String> =
                 placed.iter().filter(sees).map(|object| object.id.clone()).collect();

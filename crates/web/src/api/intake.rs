@@ -5,12 +5,12 @@ use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
 use node::{Format, ImportRequest, Options, Outcome, Receipt, Summary};
 use serde::Serialize;
-use stix::TlpLevel;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::params::Params;
+use super::passing::{Passing, passing};
 use crate::{App, Caller, Problem, RawBody};
 
 /// What an import did.
@@ -82,9 +82,7 @@ pub(crate) fn routes() -> OpenApiRouter<App> {
 #[utoipa::path(post, path = "/api/v1/collections/{collection}/import", tag = "objects",
     params(("collection" = String, Path),
         ("format" = Option<String>, Query, description = "auto (default), stix, stix20, csv, text"),
-        ("tlp" = Option<String>, Query, description = "mark every object: clear, green, amber, amber+strict, red"),
-        ("to" = Option<Vec<String>>, Query, description = "for red, the persons who may see it: user:NAME"),
-        ("strict" = Option<bool>, Query)),
+        Passing, ("strict" = Option<bool>, Query)),
     request_body(content = Vec<u8>, content_type = "application/octet-stream"),
     responses((status = 200, body = Imported)))]
 async fn import(
@@ -96,11 +94,8 @@ async fn import(
 ) -> Result<Response, Problem> {
     let format: Format =
         params.parsed("format", "one of auto, stix, stix20, csv, text, misp, csaf")?.unwrap_or_default();
-    let options = Options {
-        tlp: params.parsed::<TlpLevel>("tlp", "one of clear, green, amber, amber+strict, red")?,
-        only_for: params.many("to").iter().map(|name| person(name)).collect::<Result<_, _>>()?,
-        strict: params.parsed("strict", "true or false")?.unwrap_or(false),
-    };
+    let strict = params.parsed("strict", "true or false")?.unwrap_or(false);
+    let options = Options { strict, ..passing(&mut params)? };
     params.end()?;
     let mut receipts: Vec<Receipt> = Vec::new();
     let request = ImportRequest { collection: &collection, bytes: body.bytes.clone(), format, options };
@@ -120,16 +115,6 @@ async fn import(
             }
             let said = format!("{stored} objects were stored before this; send the file again to go on");
             Err(problem.and(&said))
-        }
-    }
-}
-
-fn person(name: &str) -> Result<String, Problem> {
-    match name.strip_prefix("user:") {
-        Some(user) if !user.is_empty() => Ok(user.to_owned()),
-        _ => {
-            let detail = "persons are named as user:NAME";
-            Err(Problem::bad_request("grantee-form", detail).at("to"))
         }
     }
 }

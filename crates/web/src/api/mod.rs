@@ -13,6 +13,7 @@ mod list;
 mod look_up;
 mod objects;
 mod params;
+mod passing;
 mod pour;
 mod upkeep;
 
@@ -94,6 +95,7 @@ fn described() -> OpenApiRouter<App> {
         .merge(accounts::routes())
         .merge(collections::routes())
         .merge(objects::routes())
+        .merge(passing::routes())
         .merge(intake::routes())
         .merge(look_up::routes())
         .merge(upkeep::routes())
@@ -113,11 +115,6 @@ async fn write_problem_out(request: Request, next: Next) -> Response {
             (problem.status(), [(CONTENT_TYPE, PROBLEM_JSON)], problem.to_document(None)).into_response()
         }
     }
-}
-
-/// A stored TLP level's name.
-fn tlp_name(level: u8) -> Option<&'static str> {
-    stix::TlpLevel::from_number(level).map(stix::TlpLevel::name)
 }
 
 #[cfg(test)]

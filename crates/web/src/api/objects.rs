@@ -9,7 +9,7 @@ use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use http::HeaderValue;
 use http::header::CONTENT_TYPE;
-use node::{ExportFormat, ExportRequest};
+use node::{ExportFormat, ExportRequest, HandlingView};
 use serde::Serialize;
 use serde_json::value::RawValue;
 use stix::Timestamp;
@@ -20,8 +20,8 @@ use utoipa_axum::routes;
 
 use super::list::List;
 use super::params::Params;
+use super::passing::Handling;
 use super::pour::Poured;
-use super::tlp_name;
 use crate::{App, Caller, Problem};
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
@@ -46,20 +46,14 @@ pub(crate) struct Object {
     /// From when on it says nothing any more (RFC 3339).
     valid_until: Option<String>,
     /// How it may be passed on.
-    handling: Handling,
+    #[schema(value_type = Handling)]
+    handling: HandlingView,
     /// What the examination found in it.
     #[schema(value_type = Vec<Object>)]
     findings: Box<RawValue>,
     /// The object: its exact bytes.
     #[schema(value_type = Object)]
     object: Box<RawValue>,
-}
-
-/// How an object may be passed on.
-#[derive(Serialize, ToSchema)]
-pub(crate) struct Handling {
-    /// TLP level of the object as a whole; null = unmarked.
-    tlp: Option<&'static str>,
 }
 
 /// One version in an object's history.
@@ -157,10 +151,11 @@ async fn object(
     let version = params.one("version")?;
     params.end()?;
     let found = app.node().object(&who, &id, version.as_deref()).await?.into_inner();
-    object_of(&app, found).map(Json)
+    let handling = app.node().handling_of(found.tlp, &found.places).await?;
+    object_of(&app, found, handling).map(Json)
 }
 
-fn object_of(app: &App, found: StoredObject) -> Result<Object, Problem> {
+fn object_of(app: &App, found: StoredObject, handling: HandlingView) -> Result<Object, Problem> {
     let now = app.node().clock().now();
     let raw = |text: String| {
         RawValue::from_string(text).map_err(|error| Problem::ours("stored-object-unreadable", &error))
@@ -176,7 +171,7 @@ fn object_of(app: &App, found: StoredObject) -> Result<Object, Problem> {
         revoked: found.revoked,
         expired: found.expires.is_some_and(|expires| expires <= now),
         valid_until: found.expires.map(Timestamp::text_of),
-        handling: Handling { tlp: found.tlp.and_then(tlp_name) },
+        handling,
         findings: raw(found.findings.unwrap_or_else(|| "[]".to_owned()))?,
         object: raw(text)?,
     })
@@ -316,7 +311,7 @@ fn filter(params: &mut Params) -> Result<Filter, Problem> {
     })
 }
 
-fn read_moment(name: &'static str, text: &str) -> Result<stix::Timestamp, Problem> {
+pub(crate) fn read_moment(name: &'static str, text: &str) -> Result<stix::Timestamp, Problem> {
     stix::Timestamp::parse(text)
         .map_err(|error| Problem::bad_request("query-malformed", error.to_string()).at(name))
 }

@@ -23,6 +23,10 @@ impl Answer {
         self.head.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
     }
 
+    pub(crate) fn head(&self) -> &[(String, String)] {
+        &self.head
+    }
+
     pub(crate) fn headers(&self, name: &str) -> Vec<&str> {
         self.head.iter().filter(|(key, _)| key == name).map(|(_, value)| value.as_str()).collect()
     }

@@ -46,9 +46,13 @@ impl House {
     }
 
     pub(crate) async fn with(options: Options) -> Self {
+        Self::with_rng(options, Arc::new(SeededRng::new(1))).await
+    }
+
+    pub(crate) async fn with_rng(options: Options, rng: Arc<dyn Rng>) -> Self {
         let directory = Arc::new(TempDir::new().unwrap());
         let clock = Arc::new(FixedClock::at(START));
-        let node = open(directory.path(), &clock, 1);
+        let node = open(directory.path(), &clock, rng);
         node.initialise(InitRequest { member_name: "CERT A".into(), admin_name: "root".into() })
             .await
             .unwrap();
@@ -71,7 +75,7 @@ impl House {
         self.stop().await;
         let Self { clock, directory, options, node, .. } = self;
         drop(node);
-        let node = open(directory.path(), &clock, 2);
+        let node = open(directory.path(), &clock, Arc::new(SeededRng::new(2)));
         Self::serve(node, clock, directory, options).await
     }
 
@@ -193,8 +197,7 @@ pub(crate) fn modified(version: usize) -> String {
     format!("2024-01-01T00:{version:02}:00.000Z")
 }
 
-fn open(directory: &Path, clock: &Arc<FixedClock>, seed: u64) -> Node {
-    let rng: Arc<dyn Rng> = Arc::new(SeededRng::new(seed));
+fn open(directory: &Path, clock: &Arc<FixedClock>, rng: Arc<dyn Rng>) -> Node {
     let clock: Arc<dyn Clock> = Arc::clone(clock) as Arc<dyn Clock>;
     let store = SqliteStore::open(directory, Arc::clone(&clock), rng.as_ref()).unwrap();
     let settings = Settings { password_cost: PasswordCost::Least, rate_per_second: 0, ..Settings::default() };

@@ -6,6 +6,7 @@ mod client;
 mod frame;
 mod hostile;
 mod house;
+mod interference;
 mod pages;
 mod secure;
 mod statuses;

@@ -1,0 +1,175 @@
+//! `cresset why`, `simulate`, `narrow`, and the options by which a command states how objects may be passed on.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use dial::{ApiRequest, Verb};
+use serde_json::{Value, json};
+
+use crate::args::Common;
+use crate::commands::import::{INBOX, read_input};
+use crate::directory::Access;
+use crate::exit::{Exit, Failure};
+use crate::out::{Out, say, shown};
+use crate::reach::{Reach, question};
+
+/// How objects may be passed on.
+#[derive(Clone, Debug, Default, Args)]
+pub(crate) struct HandlingArgs {
+    /// TLP level: clear, green, amber, amber+strict, red. An object's own stricter marking holds.
+    #[arg(long, value_name = "COLOUR", value_parser = level)]
+    tlp: Option<::stix::TlpLevel>,
+    /// PAP level: clear, green, amber, red.
+    #[arg(long, value_name = "COLOUR", value_parser = pap)]
+    pap: Option<handling::Pap>,
+    /// For these besides you, and nobody else: members, circles, `user:NAME`; several separated by commas.
+    #[arg(long, value_delimiter = ',', value_name = "MEMBER|CIRCLE|user:NAME")]
+    to: Vec<String>,
+    /// You are asked before it goes on to anybody else.
+    #[arg(long)]
+    originator_control: bool,
+    /// Until then only the persons named may see it (RFC 3339).
+    #[arg(long, value_name = "TIME")]
+    embargo_until: Option<String>,
+    /// From then on it is for nobody (RFC 3339).
+    #[arg(long, value_name = "TIME")]
+    retain_until: Option<String>,
+    /// Only for these purposes: awareness, defence, sharing; several separated by commas.
+    #[arg(long, value_delimiter = ',', value_name = "PURPOSE")]
+    purpose: Vec<String>,
+}
+
+impl HandlingArgs {
+    /// Writes the options into a question.
+    pub(crate) fn put(&self, request: &mut ApiRequest) {
+        let query = &mut request.query;
+        query.extend(self.tlp.map(|level| ("tlp", level.name().to_owned())));
+        query.extend(self.pap.map(|level| ("pap", level.name().to_owned())));
+        query.extend(self.to.iter().map(|name| ("to", name.clone())));
+        if self.originator_control {
+            query.push(("originator_control", "true".to_owned()));
+        }
+        query.extend(self.embargo_until.iter().map(|at| ("embargo_until", at.clone())));
+        query.extend(self.retain_until.iter().map(|at| ("retain_until", at.clone())));
+        query.extend(self.purpose.iter().map(|name| ("purpose", name.clone())));
+    }
+}
+
+fn level(text: &str) -> Result<::stix::TlpLevel, String> {
+    text.parse().map_err(|error: ::stix::UnknownLevel| error.to_string())
+}
+
+fn pap(text: &str) -> Result<handling::Pap, String> {
+    text.parse().map_err(|error: handling::UnknownPap| error.to_string())
+}
+
+fn action(text: &str) -> Result<handling::Action, String> {
+    text.parse().map_err(|error: handling::UnknownAction| error.to_string())
+}
+
+/// Whom and what a question of handling is about.
+#[derive(Debug, Args)]
+struct About {
+    /// `user:NAME`, a member or a circle, `client:MEMBER`, `automation`, or `anyone`.
+    #[arg(long = "for", value_name = "RECIPIENT")]
+    recipient: String,
+    /// see, search, count, export, pass-on or act. Without it: people see, members are given, automation acts.
+    #[arg(long, value_parser = action)]
+    action: Option<handling::Action>,
+}
+
+impl About {
+    fn put(&self, request: &mut ApiRequest) {
+        request.query.push(("for", self.recipient.clone()));
+        request.query.extend(self.action.map(|action| ("action", action.name().to_owned())));
+    }
+}
+
+/// A stored object and whom it might reach.
+#[derive(Debug, Args)]
+pub(crate) struct WhyArgs {
+    /// The object's id.
+    id: String,
+    #[command(flatten)]
+    about: About,
+}
+
+/// An object that is not stored and whom it might reach.
+#[derive(Debug, Args)]
+pub(crate) struct SimulateArgs {
+    /// The file with the object; `-` reads standard input.
+    #[arg(long, value_name = "FILE")]
+    object: PathBuf,
+    #[command(flatten)]
+    about: About,
+    /// The collection it would go to, by id or alias.
+    #[arg(long, default_value = INBOX)]
+    collection: String,
+    #[command(flatten)]
+    handling: HandlingArgs,
+}
+
+/// An object to be put under stricter rules.
+#[derive(Debug, Args)]
+pub(crate) struct NarrowArgs {
+    /// The object's id.
+    id: String,
+    #[command(flatten)]
+    handling: HandlingArgs,
+}
+
+/// Says whether an object reaches somebody: exits 1 when it does not.
+pub(crate) async fn why(common: &Common, args: WhyArgs, out: &mut Out) -> Result<Exit, Failure> {
+    let reach = Reach::open(common, Access::Read).await?;
+    let mut request = question::get(["objects", &args.id, "why"]);
+    args.about.put(&mut request);
+    let judged: Value = reach.answer(request).await?;
+    tell(&judged, &args.about.recipient, out)
+}
+
+/// Says whether objects that are not stored would reach somebody: exits 1 when one would not.
+pub(crate) async fn simulate(common: &Common, args: SimulateArgs, out: &mut Out) -> Result<Exit, Failure> {
+    let reach = Reach::open(common, Access::Read).await?;
+    let bytes = read_input(&args.object)?;
+    let path = ["collections", &args.collection, "simulate"];
+    let mut request = question::post_bytes(path, bytes, "application/octet-stream");
+    args.about.put(&mut request);
+    args.handling.put(&mut request);
+    let answer: Value = reach.answer(request).await?;
+    let mut exit = Exit::Done;
+    for judged in answer["judged"].as_array().into_iter().flatten() {
+        if tell(judged, &args.about.recipient, out)? != Exit::Done {
+            exit = Exit::No;
+        }
+    }
+    Ok(exit)
+}
+
+fn tell(judged: &Value, recipient: &str, out: &mut Out) -> Result<Exit, Failure> {
+    let allowed = judged["decision"] == "allow";
+    if out.is_json() {
+        out.json(judged)?;
+    } else {
+        let word = |name: &str| shown(judged[name].as_str().unwrap_or_default());
+        let verb = if allowed { "reaches" } else { "does not reach" };
+        out.line(format!("{} {verb} {} [{}]", word("id"), shown(recipient), word("rule")).as_bytes())?;
+        for reason in judged["reasons"].as_array().into_iter().flatten() {
+            out.line(format!("  {}", shown(reason.as_str().unwrap_or_default())).as_bytes())?;
+        }
+    }
+    Ok(if allowed { Exit::Done } else { Exit::No })
+}
+
+/// Puts an object under stricter rules.
+pub(crate) async fn narrow(common: &Common, args: NarrowArgs, out: &mut Out) -> Result<Exit, Failure> {
+    let reach = Reach::open(common, Access::Write).await?;
+    let mut request = question::send(Verb::Post, ["objects", &args.id, "narrow"], &json!({}));
+    args.handling.put(&mut request);
+    let answer: Value = reach.answer(request).await?;
+    let versions = answer["versions"].as_u64().unwrap_or_default();
+    if out.is_json() {
+        out.json(&json!({"id": args.id, "versions": versions}))?;
+    }
+    say(format_args!("put {versions} version(s) of {} under stricter rules", shown(&args.id)));
+    Ok(Exit::Done)
+}

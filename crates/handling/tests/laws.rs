@@ -1,0 +1,347 @@
+//! The laws of handling, over generated rules, recipients, actions and situations.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use base::Micros;
+use handling::{
+    Action, Addressee, Audience, CircleId, Consent, Kind, MemberId, Originator, Pap, Peers, Person, Purposes,
+    Recipient, Rule, Rules, Situation, UserNo, judge,
+};
+use proptest::prelude::*;
+use stix::TlpLevel;
+
+const fn member(no: u8) -> MemberId {
+    MemberId([no; 32])
+}
+
+const fn circle(no: u8) -> CircleId {
+    CircleId([no; 32])
+}
+
+/// Members 1 to 3 are known; each circle has members; circle 3 is empty, circle 4 cannot be resolved.
+#[derive(Clone, Debug)]
+struct World(BTreeMap<CircleId, BTreeSet<MemberId>>);
+
+impl Peers for World {
+    fn kind(&self, member: &MemberId) -> Option<Kind> {
+        (1..=3).contains(&member.0[0]).then_some(Kind::Cert)
+    }
+
+    fn circle(&self, circle: &CircleId) -> Option<BTreeSet<MemberId>> {
+        self.0.get(circle).cloned()
+    }
+
+    fn circles_of(&self, member: &MemberId) -> BTreeSet<CircleId> {
+        self.0.iter().filter(|(_, members)| members.contains(member)).map(|(circle, _)| *circle).collect()
+    }
+}
+
+fn world() -> impl Strategy<Value = World> {
+    let members = || prop::collection::btree_set((1_u8..=4).prop_map(member), 1..=3);
+    (members(), members()).prop_map(|(one, two)| {
+        World(BTreeMap::from([(circle(1), one), (circle(2), two), (circle(3), BTreeSet::new())]))
+    })
+}
+
+fn level() -> impl Strategy<Value = TlpLevel> {
+    prop::sample::select(TlpLevel::ALL.to_vec())
+}
+
+fn person() -> impl Strategy<Value = Person> {
+    prop_oneof![
+        (1_i64..=3).prop_map(|no| Person::Here(UserNo(no))),
+        (1_u8..=3, "[a-z=,| /]{1,3}").prop_map(|(no, name)| Person::There(member(no), name)),
+    ]
+}
+
+fn addressee() -> impl Strategy<Value = Addressee> {
+    prop_oneof![
+        Just(Addressee::Originator),
+        (1_u8..=4).prop_map(|no| Addressee::Member(member(no))),
+        (1_u8..=4).prop_map(|no| Addressee::Circle(circle(no))),
+        person().prop_map(Addressee::Person),
+    ]
+}
+
+fn originator() -> impl Strategy<Value = Originator> {
+    prop_oneof![
+        2 => Just(Originator::Here),
+        2 => (1_u8..=4).prop_map(|no| Originator::Member(member(no))),
+        1 => Just(Originator::Nobody),
+    ]
+}
+
+fn moment() -> impl Strategy<Value = Option<Micros>> {
+    prop::option::weighted(0.4, (0_i64..=4).prop_map(Micros))
+}
+
+/// Rules as they are stated once.
+fn stated() -> impl Strategy<Value = Rules> {
+    let whom = (
+        prop::option::of(prop::collection::vec(addressee(), 0..4)),
+        prop::option::of(prop::collection::vec(person(), 0..3)),
+        originator(),
+    );
+    let rest = (any::<(bool, bool)>(), moment(), moment(), 0_u8..8, prop::sample::select(Pap::ALL.to_vec()));
+    (prop::option::of(level()), whom, rest).prop_map(|(level, (to, named, originator), rest)| {
+        let ((controlled, awaiting), embargo, retain, purposes, pap) = rest;
+        let mut rules = Rules::marked(level, originator).pap_at_least(pap);
+        rules = to.map_or(rules.clone(), |to| rules.to(Audience::only(to)));
+        rules = named.map_or(rules.clone(), |named| rules.naming(named));
+        rules = embargo.map_or(rules.clone(), |until| rules.embargoed(until));
+        rules = retain.map_or(rules.clone(), |until| rules.retained(until));
+        if purposes != 0 {
+            rules = rules.limited_to(Purposes::from_bits(purposes));
+        }
+        rules = if controlled { rules.controlled() } else { rules };
+        if awaiting { rules.awaiting_marking() } else { rules }
+    })
+}
+
+/// Rules of any kind: stated, met, closed.
+fn rules() -> impl Strategy<Value = Rules> {
+    prop_oneof![
+        8 => stated(),
+        4 => (stated(), stated()).prop_map(|(one, two)| one.meet(&two)),
+        1 => Just(Rules::closed()),
+    ]
+}
+
+fn recipient() -> impl Strategy<Value = Recipient> {
+    prop_oneof![
+        4 => (1_i64..=3, any::<bool>()).prop_map(|(no, reads)| Recipient::Person { user: UserNo(no), reads }),
+        4 => (1_u8..=4).prop_map(|no| Recipient::Member(member(no))),
+        1 => (1_u8..=4).prop_map(|no| Recipient::Client { of: member(no) }),
+        2 => (1_u8..=4).prop_map(|no| Recipient::Circle(circle(no))),
+        1 => Just(Recipient::Automation),
+        1 => Just(Recipient::Stranger),
+    ]
+}
+
+const fn reader(user: i64) -> Recipient {
+    Recipient::Person { user: UserNo(user), reads: true }
+}
+
+fn action() -> impl Strategy<Value = Action> {
+    prop::sample::select(Action::ALL.to_vec())
+}
+
+#[derive(Clone, Debug)]
+struct Scene {
+    world: World,
+    now: Micros,
+    home: Option<MemberId>,
+    consent: Consent,
+}
+
+impl Scene {
+    fn situation(&self) -> Situation<'_> {
+        Situation { now: self.now, home: self.home, peers: &self.world, consent: self.consent }
+    }
+
+    fn allows(&self, recipient: &Recipient, action: Action, rules: &Rules) -> bool {
+        judge(recipient, action, rules, &self.situation()).is_allowed()
+    }
+}
+
+fn scene() -> impl Strategy<Value = Scene> {
+    let consent = prop_oneof![Just(Consent::None), Just(Consent::Given)];
+    (world(), 0_i64..=4, prop::option::of((1_u8..=3).prop_map(member)), consent)
+        .prop_map(|(world, now, home, consent)| Scene { world, now: Micros(now), home, consent })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 2_000, ..ProptestConfig::default() })]
+
+    #[test]
+    fn meeting_is_a_semilattice(one in rules(), two in rules(), three in rules()) {
+        prop_assert_eq!(one.meet(&two), two.meet(&one));
+        prop_assert_eq!(one.meet(&two).meet(&three), one.meet(&two.meet(&three)));
+        prop_assert_eq!(one.meet(&one), one.clone());
+        prop_assert_eq!(one.meet(&Rules::closed()), Rules::closed());
+        prop_assert!(one.meet(&two).within(&one));
+    }
+
+    #[test]
+    fn more_restrictive_rules_never_allow_more(
+        one in rules(), two in rules(), who in recipient(), what in action(), scene in scene(),
+    ) {
+        if scene.allows(&who, what, &one.meet(&two)) {
+            prop_assert!(scene.allows(&who, what, &one));
+            prop_assert!(scene.allows(&who, what, &two));
+        }
+    }
+
+    #[test]
+    fn every_single_restriction_only_takes_away(
+        rules in rules(), other in level(), who in recipient(), what in action(), scene in scene(), at in 0_i64..=4,
+    ) {
+        let narrower = [
+            rules.clone().at_least(other),
+            rules.clone().pap_at_least(Pap::Red),
+            rules.clone().controlled(),
+            rules.clone().awaiting_marking(),
+            rules.clone().embargoed(Micros(at)),
+            rules.clone().retained(Micros(at)),
+            rules.clone().limited_to(Purposes::from_bits(at.try_into().unwrap_or(0))),
+        ];
+        for narrow in narrower {
+            prop_assert!(narrow.within(&rules));
+            if scene.allows(&who, what, &narrow) {
+                prop_assert!(scene.allows(&who, what, &rules), "{} | {}", narrow, rules);
+            }
+        }
+    }
+
+    #[test]
+    fn whatever_may_be_done_may_be_seen(rules in rules(), who in recipient(), what in action(), scene in scene()) {
+        // Consent lets something go to another organisation; seeing there is covered by the same consent.
+        let whole = rules.purposes() == Purposes::ANY;
+        if whole && scene.allows(&who, what, &rules) {
+            prop_assert!(scene.allows(&who, Action::See, &rules));
+        }
+    }
+
+    #[test]
+    fn finding_and_counting_are_seeing(rules in rules(), who in recipient(), mut scene in scene()) {
+        scene.consent = Consent::None;
+        let sees = scene.allows(&who, Action::See, &rules);
+        prop_assert_eq!(scene.allows(&who, Action::Search, &rules), sees);
+        prop_assert_eq!(scene.allows(&who, Action::Count, &rules), sees);
+    }
+
+    #[test]
+    fn what_is_closed_is_closed(who in recipient(), what in action(), scene in scene()) {
+        prop_assert!(!scene.allows(&who, what, &Rules::closed()));
+    }
+
+    #[test]
+    fn an_embargo_that_is_over_asks_nothing(rules in stated(), who in recipient(), what in action(), scene in scene()) {
+        let before = rules.clone().embargoed(scene.now);
+        if rules.embargo().is_none_or(|until| until <= scene.now) {
+            prop_assert_eq!(scene.allows(&who, what, &before), scene.allows(&who, what, &rules));
+        }
+        let running = rules.embargoed(scene.now.plus(1));
+        let looks = matches!(what, Action::See | Action::Search | Action::Count);
+        if !matches!(who, Recipient::Person { .. }) || !looks {
+            prop_assert!(!scene.allows(&who, what, &running));
+        }
+    }
+
+    #[test]
+    fn the_end_of_retention_closes(rules in rules(), who in recipient(), what in action(), scene in scene()) {
+        prop_assert!(!scene.allows(&who, what, &rules.clone().retained(scene.now)));
+        let verdict = judge(&who, what, &rules.retained(scene.now), &scene.situation());
+        prop_assert!(!verdict.reasons.is_empty());
+    }
+
+    #[test]
+    fn red_is_for_named_persons(rules in rules(), what in action(), scene in scene(), user in 1_i64..=3) {
+        let red = rules.at_least(TlpLevel::Red);
+        let person = Person::Here(UserNo(user));
+        if scene.allows(&reader(user), what, &red) {
+            prop_assert!(red.named().is_some_and(|named| named.contains(&person)));
+        }
+        for who in [Recipient::Automation, Recipient::Stranger, Recipient::Client { of: member(1) }] {
+            prop_assert!(!scene.allows(&who, what, &red));
+        }
+    }
+
+    #[test]
+    fn a_circle_is_what_all_its_members_are(rules in rules(), what in action(), scene in scene(), no in 1_u8..=4) {
+        let members = scene.world.circle(&circle(no)).unwrap_or_default();
+        let all = !members.is_empty() && members.iter().all(|one| scene.allows(&Recipient::Member(*one), what, &rules));
+        prop_assert_eq!(scene.allows(&Recipient::Circle(circle(no)), what, &rules), all);
+    }
+
+    #[test]
+    fn unresolved_and_empty_circles_are_nobody(level in level(), what in action(), mut scene in scene(), no in 3_u8..=4) {
+        scene.consent = Consent::None;
+        let rules = Rules::marked(Some(level), Originator::Nobody).to(Audience::only([Addressee::Circle(circle(no))]));
+        for who in [Recipient::Member(member(1)), Recipient::Automation, Recipient::Circle(circle(no)),
+            reader(1)] {
+            prop_assert!(!scene.allows(&who, what, &rules));
+        }
+    }
+
+    #[test]
+    fn without_a_reading_role_nothing_is_read(rules in rules(), what in action(), scene in scene(), user in 1_i64..=3) {
+        let verdict = judge(&Recipient::Person { user: UserNo(user), reads: false }, what, &rules, &scene.situation());
+        prop_assert!(!verdict.is_allowed());
+        prop_assert_eq!(verdict.rule, Rule::RoleMissing);
+    }
+
+    #[test]
+    fn what_is_open_here_is_open_to_every_reader(rules in rules(), mut scene in scene(), user in 1_i64..=3) {
+        scene.consent = Consent::None;
+        if rules.open_here(scene.home) {
+            for what in [Action::See, Action::Search, Action::Count, Action::Export] {
+                prop_assert!(scene.allows(&reader(user), what, &rules));
+            }
+        }
+    }
+
+    #[test]
+    fn the_line_of_text_is_the_rules(rules in rules(), torn in "[ -~]{0,40}") {
+        let text = rules.to_string();
+        prop_assert_eq!(text.parse::<Rules>(), Ok(rules));
+        if let Ok(read) = torn.parse::<Rules>() {
+            prop_assert_eq!(read.to_string(), torn);
+        }
+    }
+}
+
+fn scene_of_a_and_b() -> Scene {
+    let world = World(BTreeMap::from([(circle(1), BTreeSet::from([member(1), member(2)]))]));
+    Scene { world, now: Micros(0), home: Some(member(1)), consent: Consent::None }
+}
+
+#[test]
+fn each_level_is_strictly_inside_the_one_before() {
+    let scene = scene_of_a_and_b();
+    let to = |level| {
+        let rules = Rules::marked(Some(level), Originator::Here);
+        let named = [Person::Here(UserNo(1))];
+        rules.to(Audience::only([Addressee::Originator, Addressee::Member(member(2))])).naming(named)
+    };
+    let everybody = |level| {
+        let rules = to(level);
+        let open = rules.clone().to(Audience::EVERYBODY);
+        if level < TlpLevel::Amber { open } else { rules }
+    };
+    let reached = |level| {
+        let rules = everybody(level);
+        let mut whom = vec![reader(1), Recipient::Automation];
+        whom.extend([Recipient::Member(member(2)), Recipient::Member(member(3))]);
+        whom.extend([Recipient::Client { of: member(2) }, Recipient::Stranger]);
+        whom.iter().map(|who| scene.allows(who, Action::PassOn, &rules)).collect::<Vec<_>>()
+    };
+    assert_eq!(reached(TlpLevel::Clear), [true, true, true, true, true, true]);
+    assert_eq!(reached(TlpLevel::Green), [true, true, true, true, true, false]);
+    assert_eq!(reached(TlpLevel::Amber), [true, true, true, false, true, false]);
+    assert_eq!(reached(TlpLevel::AmberStrict), [true, true, true, false, false, false]);
+    assert_eq!(reached(TlpLevel::Red), [true, false, false, false, false, false]);
+}
+
+#[test]
+fn onward_sharing_takes_the_originators_word() {
+    let mut scene = scene_of_a_and_b();
+    scene.home = Some(member(2));
+    let rules = Rules::marked(Some(TlpLevel::Green), Originator::Member(member(1))).controlled();
+    let verdict = judge(&Recipient::Member(member(3)), Action::PassOn, &rules, &scene.situation());
+    assert_eq!(verdict.rule, Rule::OriginatorControl);
+    scene.consent = Consent::Given;
+    assert!(scene.allows(&Recipient::Member(member(3)), Action::PassOn, &rules));
+    let late = rules.embargoed(Micros(1));
+    assert!(!scene.allows(&Recipient::Member(member(3)), Action::PassOn, &late), "consent lifts no embargo");
+}
+
+#[test]
+fn pap_keeps_machines_off() {
+    let scene = scene_of_a_and_b();
+    for (pap, allowed) in [(Pap::Clear, true), (Pap::Green, true), (Pap::Amber, false), (Pap::Red, false)] {
+        let rules = Rules::marked(Some(TlpLevel::Green), Originator::Here).pap_at_least(pap);
+        assert_eq!(scene.allows(&Recipient::Automation, Action::ActAutomatically, &rules), allowed);
+        assert!(scene.allows(&Recipient::Automation, Action::See, &rules));
+    }
+}

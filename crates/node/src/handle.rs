@@ -1,0 +1,314 @@
+//! The rules objects come under: what their markings ask, what the request asks, and how rules are shown.
+//!
+//! Whoever brings something states its rules ([`Options`]); an object's own stricter marking holds. The one who brings it is
+//! always among those it is for. Members and circles are known through [`Community`], which the wiring gives once there is one;
+//! until then nobody is known by name, and what is addressed to keys waits for them.
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, PoisonError};
+
+use base::Micros;
+use handling::{
+    Addressee, Alone, Audience, CircleId, Consent, Control, MemberId, Originator, Pap, Peers, Person,
+    Principal, Purposes, Recipient, Rules, Situation, Standing, UserNo, Viewer, viewer,
+};
+use serde::Serialize;
+use stix::{Timestamp, TlpLevel as Level};
+use store::{Entry, Ruled};
+
+use crate::accept::Place;
+use crate::directory::Directory;
+use crate::markings::{Asked, level_of};
+use crate::{AcceptError, Node};
+
+/// Members and circles, as the node's community knows them.
+pub trait Community: Peers {
+    /// Who is known by a name (a slug): a member or a circle.
+    fn named(&self, name: &str) -> Option<Addressee>;
+}
+
+/// This node's place in a community.
+#[derive(Clone)]
+pub(crate) struct Membership {
+    home: MemberId,
+    community: Arc<dyn Community>,
+}
+
+/// How objects are to be taken: handling that is kept beside them, whose bytes stay as they are.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// TLP level. An object's own stricter marking holds.
+    pub tlp: Option<Level>,
+    /// PAP level, likewise.
+    pub pap: Option<Pap>,
+    /// For whom the objects are besides the one who brings them, and nobody else: `user:NAME`, a member or a circle by name
+    /// or key id, `member:ID`, `circle:ID`. Empty = whoever may read the collection, and for TLP:RED nobody else.
+    pub to: Vec<String>,
+    /// Whether the originator is asked before they go on.
+    pub control: Control,
+    /// Until then only for the persons named.
+    pub embargo_until: Option<Micros>,
+    /// From then on for nobody.
+    pub retain_until: Option<Micros>,
+    /// What they may be used for; `None` = anything.
+    pub purposes: Option<Purposes>,
+    /// Refuse objects with any error finding, as a strict collection does.
+    pub strict: bool,
+}
+
+/// What a request asks for, with everybody in it known.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Passing {
+    pub(crate) tlp: Option<Level>,
+    pap: Pap,
+    to: BTreeSet<Addressee>,
+    control: Control,
+    embargo: Option<Micros>,
+    retain: Option<Micros>,
+    purposes: Option<Purposes>,
+}
+
+impl Passing {
+    /// The rules for something that `by` brings and whose markings ask at least `level`.
+    pub(crate) fn rules(&self, level: Option<Level>, by: UserNo) -> Rules {
+        let by = Person::Here(by);
+        let mut rules = Rules::marked(level.max(self.tlp), Originator::Here);
+        let persons = self.to.iter().filter_map(|one| match one {
+            Addressee::Person(person) => Some(person.clone()),
+            _ => None,
+        });
+        let named: BTreeSet<Person> = persons.chain([by.clone()]).collect();
+        if !self.to.is_empty() {
+            let mut audience = self.to.clone();
+            if audience.iter().any(|one| !matches!(one, Addressee::Person(_))) {
+                audience.insert(Addressee::Originator);
+            }
+            audience.insert(Addressee::Person(by));
+            rules = rules.to(Audience::only(audience));
+        }
+        if let Some(until) = self.embargo {
+            rules = rules.embargoed(until);
+        }
+        if rules.named().is_some() {
+            rules = rules.naming(named);
+        }
+        if let Some(until) = self.retain {
+            rules = rules.retained(until);
+        }
+        if let Some(purposes) = self.purposes {
+            rules = rules.limited_to(purposes);
+        }
+        if self.control == Control::Originator {
+            rules = rules.controlled();
+        }
+        rules.pap_at_least(self.pap)
+    }
+}
+
+/// Puts rules on an entry: those of its markings and of the request, and whatever else holds at the place.
+pub(crate) fn mark(entry: &mut Entry, asked: &Asked, place: &Place) {
+    let mut rules = place.passing.rules(asked.level, place.writer.user()).pap_at_least(asked.pap);
+    if asked.awaited {
+        rules = rules.awaiting_marking();
+    }
+    if let Some(within) = &place.within {
+        rules = rules.meet(within);
+    }
+    let level = asked.level.max(place.passing.tlp);
+    entry.facts.tlp = level.map(Level::number);
+    let plain = rules == Rules::marked(level, Originator::Here) && rules.level() < Level::Red;
+    entry.rules = (!plain).then_some(rules);
+}
+
+/// The rules of a place that an object stands in.
+pub(crate) fn rules_of(tlp: Option<u8>, place: &Ruled) -> Rules {
+    place.rules.clone().unwrap_or_else(|| Rules::marked(tlp.map(level_of), Originator::Here))
+}
+
+/// The rules of an object that stands in several places: all of them.
+pub(crate) fn met(tlp: Option<u8>, places: &[Ruled]) -> Rules {
+    let all = places.iter().map(|place| rules_of(tlp, place));
+    all.reduce(|one, other| one.meet(&other)).unwrap_or_else(Rules::closed)
+}
+
+/// Rules as they are shown.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct HandlingView {
+    /// TLP level; null = unmarked, which is handled as amber+strict.
+    pub tlp: Option<&'static str>,
+    /// PAP level.
+    pub pap: &'static str,
+    /// To whom it is addressed: in every list there must be somebody the reader is. Empty = everybody.
+    pub to: Vec<Vec<String>>,
+    /// Where only named persons may see it: who they are. Null = it is not for named persons only.
+    pub named: Option<Vec<String>>,
+    /// Whose word it is: `here`, a member, or `nobody` where sources of several speak.
+    pub originator: String,
+    /// Whether the originator is asked before it goes on.
+    pub originator_control: bool,
+    /// Until then it is for the persons named only (RFC 3339).
+    pub embargo_until: Option<String>,
+    /// From then on it is for nobody (RFC 3339).
+    pub retain_until: Option<String>,
+    /// What it may be used for.
+    pub purposes: Vec<&'static str>,
+    /// Whether a marking is not known here yet: until it is, nothing leaves the node and no machine acts on it.
+    pub marking_awaited: bool,
+}
+
+impl HandlingView {
+    fn of(tlp: Option<u8>, places: &[Ruled], directory: &Directory) -> Self {
+        let rules = met(tlp, places);
+        let unmarked = tlp.is_none() && places.iter().all(|place| place.rules.is_none());
+        let purposes = handling::Purpose::ALL.into_iter().filter(|purpose| rules.purposes().hold(*purpose));
+        Self {
+            tlp: (!unmarked).then(|| rules.level().name()),
+            pap: rules.pap().name(),
+            to: rules
+                .audience()
+                .clauses()
+                .map(|clause| clause.iter().map(|one| shown(one, directory)).collect())
+                .collect(),
+            named: rules.named().map(|named| named.iter().map(|one| person_shown(one, directory)).collect()),
+            originator: rules.originator().to_string(),
+            originator_control: rules.control() == Control::Originator,
+            embargo_until: rules.embargo().map(Timestamp::text_of),
+            retain_until: rules.retain().map(Timestamp::text_of),
+            purposes: purposes.map(handling::Purpose::name).collect(),
+            marking_awaited: rules.markings() == handling::Markings::Awaited,
+        }
+    }
+}
+
+fn shown(addressee: &Addressee, directory: &Directory) -> String {
+    match addressee {
+        Addressee::Person(person) => person_shown(person, directory),
+        other => other.to_string(),
+    }
+}
+
+fn person_shown(person: &Person, directory: &Directory) -> String {
+    match person {
+        Person::Here(no) => match directory.user(*no) {
+            Some(user) => format!("user:{}", user.name),
+            None => "user:".to_owned(),
+        },
+        Person::There(member, name) => format!("user:{name}@{member}"),
+    }
+}
+
+impl Node {
+    /// Tells the node that its member is `home` in a community that `community` knows. From now on decisions go by it.
+    pub fn join(&self, home: MemberId, community: Arc<dyn Community>) {
+        let mut present = self.0.community.write().unwrap_or_else(PoisonError::into_inner);
+        *present = Some(Membership { home, community });
+    }
+
+    fn membership(&self) -> Option<Membership> {
+        self.0.community.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// What decisions about this node's own people depend on, as of now.
+    pub(crate) fn standing(&self) -> Standing {
+        let mut standing = Standing::at(self.now());
+        if let Some(Membership { home, community }) = self.membership() {
+            standing.circles = community.circles_of(&home);
+            standing.home = Some(home);
+        }
+        standing
+    }
+
+    /// The view of a principal over everything, as of now.
+    pub(crate) fn eyes(&self, who: &Principal) -> Viewer {
+        viewer(who, &self.standing())
+    }
+
+    /// Decides with what this node knows of members and circles, as of now.
+    pub(crate) fn decide<T>(&self, with: impl FnOnce(&Situation<'_>) -> T) -> T {
+        let membership = self.membership();
+        let peers: &dyn Peers = match &membership {
+            Some(membership) => membership.community.as_ref(),
+            None => &Alone,
+        };
+        let home = membership.as_ref().map(|membership| membership.home);
+        with(&Situation { now: self.now(), home, peers, consent: Consent::None })
+    }
+
+    /// What a request asks for, with everybody in it looked up.
+    pub(crate) fn passing(&self, directory: &Directory, options: &Options) -> Result<Passing, AcceptError> {
+        if options.retain_until.is_some_and(|until| until <= self.now()) {
+            return Err(AcceptError::RetainPast);
+        }
+        let to = options.to.iter().map(|name| self.addressee(directory, name));
+        Ok(Passing {
+            tlp: options.tlp,
+            pap: options.pap.unwrap_or_default(),
+            to: to.collect::<Result<_, _>>()?,
+            control: options.control,
+            embargo: options.embargo_until,
+            retain: options.retain_until,
+            purposes: options.purposes,
+        })
+    }
+
+    /// Who is meant by a name.
+    fn addressee(&self, directory: &Directory, name: &str) -> Result<Addressee, AcceptError> {
+        if let Some(user) = name.strip_prefix("user:") {
+            if let Some((user, member)) = user.rsplit_once('@')
+                && let Ok(member) = member.parse()
+            {
+                return Ok(Addressee::Person(Person::There(member, user.to_owned())));
+            }
+            let found =
+                directory.user_named(user).ok_or_else(|| AcceptError::UserUnknown(user.to_owned()))?;
+            return Ok(Addressee::Person(Person::Here(found.no)));
+        }
+        let unknown = || AcceptError::AddresseeUnknown(name.to_owned());
+        if let Some(id) = name.strip_prefix("member:") {
+            return id.parse().map(Addressee::Member).map_err(|_| unknown());
+        }
+        if let Some(id) = name.strip_prefix("circle:") {
+            return id.parse().map(Addressee::Circle).map_err(|_| unknown());
+        }
+        let membership = self.membership();
+        if let Ok(circle) = name.parse::<CircleId>() {
+            let known = membership.is_some_and(|known| known.community.circle(&circle).is_some());
+            return Ok(if known { Addressee::Circle(circle) } else { Addressee::Member(MemberId(circle.0)) });
+        }
+        membership.and_then(|known| known.community.named(name)).ok_or_else(unknown)
+    }
+
+    /// Whom a question is about: as addressees, and besides `automation`, `anyone`, and `client:MEMBER`.
+    pub(crate) fn recipient(&self, directory: &Directory, name: &str) -> Result<Recipient, AcceptError> {
+        match name {
+            "automation" => return Ok(Recipient::Automation),
+            "anyone" => return Ok(Recipient::Stranger),
+            _ => (),
+        }
+        if let Some(member) = name.strip_prefix("client:") {
+            return match self.addressee(directory, member)? {
+                Addressee::Member(of) => Ok(Recipient::Client { of }),
+                _ => Err(AcceptError::AddresseeUnknown(member.to_owned())),
+            };
+        }
+        match self.addressee(directory, name)? {
+            Addressee::Member(member) => Ok(Recipient::Member(member)),
+            Addressee::Circle(circle) => Ok(Recipient::Circle(circle)),
+            Addressee::Person(Person::Here(user)) => Ok(Recipient::Person { user, reads: true }),
+            _ => Err(AcceptError::AddresseeUnknown(name.to_owned())),
+        }
+    }
+
+    /// The rules of a stored object as they are shown.
+    ///
+    /// # Errors
+    /// The store failed.
+    pub async fn handling_of(
+        &self,
+        tlp: Option<u8>,
+        places: &[Ruled],
+    ) -> Result<HandlingView, store::StoreError> {
+        let directory = self.directory().await?;
+        Ok(HandlingView::of(tlp, places, &directory))
+    }
+}

@@ -1,0 +1,244 @@
+//! Would it reach them, and why not: asked of a stored object (`why`) or of one that is not stored (`simulate`).
+//!
+//! Both ask the decision that every read is under, with the rules an object has or would get, so they cannot say
+//! anything else than what happens. They speak of what the one who asks may know: an object that is not theirs to see is not
+//! there.
+
+use bytes::Bytes;
+use handling::{
+    Action, Cleared, Decision, Principal, Recipient, Refusal, Rule, Rules, Scope, Verdict, judge, viewer,
+};
+use serde::Serialize;
+use store::{Fault, Ruled, StoreError};
+
+use crate::accept::derive_all;
+use crate::directory::Directory;
+use crate::handle::{met, rules_of};
+use crate::import::objects_in;
+use crate::receipts::Receipt;
+use crate::{AcceptError, Node, Options, ReadError};
+
+/// A decision as it is told.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Judged {
+    /// The object, as far as it has an id.
+    pub id: Option<String>,
+    /// `allow` or `refuse`.
+    pub decision: &'static str,
+    /// The rule that decided; `cresset explain` tells more about it.
+    pub rule: &'static str,
+    /// On what an allowance rests, or everything that speaks against it.
+    pub reasons: Vec<String>,
+}
+
+impl Judged {
+    fn of(id: Option<String>, verdict: Verdict) -> Self {
+        let decision = match verdict.decision {
+            Decision::Allow => "allow",
+            Decision::Refuse => "refuse",
+        };
+        Self { id, decision, rule: verdict.rule.code(), reasons: verdict.reasons }
+    }
+}
+
+/// Why a question was not answered.
+#[derive(Debug, thiserror::Error)]
+pub enum WhyError {
+    /// The object is not there, or not for the one who asks.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    /// Whoever is meant is not known, or the objects could not be put there.
+    #[error(transparent)]
+    Accept(#[from] AcceptError),
+    /// The file is no STIX 2.1.
+    #[error("cannot read the file: {0}")]
+    Unreadable(String),
+}
+
+impl WhyError {
+    /// Stable code.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::Read(error) => error.code(),
+            Self::Accept(error) => error.code(),
+            Self::Unreadable(_) => "format-unknown",
+        }
+    }
+
+    /// Whose fault it is.
+    #[must_use]
+    pub const fn fault(&self) -> Fault {
+        match self {
+            Self::Read(error) => error.fault(),
+            Self::Accept(error) => error.fault(),
+            Self::Unreadable(_) => Fault::Caller,
+        }
+    }
+}
+
+impl From<StoreError> for WhyError {
+    fn from(error: StoreError) -> Self {
+        Self::Read(error.into())
+    }
+}
+
+/// An object that is not stored, and where it would go.
+#[derive(Clone, Debug)]
+pub struct SimulateRequest<'a> {
+    /// Id, alias or readable name of the collection.
+    pub collection: &'a str,
+    /// The file: an object, a list of objects, or a bundle.
+    pub bytes: Bytes,
+    /// How the objects would be taken.
+    pub options: Options,
+    /// Whom it would reach.
+    pub recipient: &'a str,
+    /// What they would do; `None` = what comes first: people see, members are given.
+    pub action: Option<Action>,
+}
+
+impl Node {
+    /// Whether `recipient` (`user:NAME`, a member, a circle, `client:MEMBER`, `automation`, `anyone`) may do something with
+    /// an object, and why or why not.
+    ///
+    /// # Errors
+    /// See [`WhyError`]; `NotFound` when the one who asks may not see the object.
+    pub async fn why(
+        &self,
+        who: &Principal,
+        id: &str,
+        recipient: &str,
+        action: Option<Action>,
+    ) -> Result<Cleared<Judged>, WhyError> {
+        let view = self.eyes(who);
+        let object = self.store().object(&view, id, None).await?;
+        let directory = self.directory().await?;
+        let recipient = self.recipient(&directory, recipient)?;
+        let verdict = self.verdict(&directory, &recipient, action, (object.tlp, &object.places));
+        Ok(view.clear(Judged::of(Some(object.id), verdict)))
+    }
+
+    /// The same of objects that are not stored; nothing is.
+    ///
+    /// # Errors
+    /// See [`WhyError`]; what is no object at all has no rules, and its receipt says why.
+    pub async fn simulate(
+        &self,
+        who: &Principal,
+        request: SimulateRequest<'_>,
+    ) -> Result<Cleared<Vec<Judged>>, WhyError> {
+        let directory = self.directory().await?;
+        let place = self.place(who, &directory, request.collection, &request.options)?;
+        let recipient = self.recipient(&directory, request.recipient)?;
+        let objects = objects_in(request.bytes).map_err(WhyError::Unreadable)?;
+        let derived = derive_all(objects, place.bar).await;
+        let (mut entries, mut judged) = (Vec::new(), Vec::new());
+        for one in derived {
+            match one {
+                Ok(derived) => entries.push(derived.entry),
+                Err(rejected) => judged.push(unfit(rejected.into_receipt())),
+            }
+        }
+        self.put_under_rules(&place, &mut entries).await?;
+        for entry in entries {
+            let ruled = Ruled { collection: place.writer.collection(), rules: entry.rules };
+            let about = (entry.facts.tlp, std::slice::from_ref(&ruled));
+            let verdict = self.verdict(&directory, &recipient, request.action, about);
+            judged.push(Judged::of(Some(entry.facts.id.as_str().to_owned()), verdict));
+        }
+        Ok(place.writer.eyes().clear(judged))
+    }
+
+    /// Decides about an object that stands in `places`. A user is asked about place by place, as reads do: one is enough.
+    fn verdict(
+        &self,
+        directory: &Directory,
+        recipient: &Recipient,
+        action: Option<Action>,
+        (tlp, places): (Option<u8>, &[Ruled]),
+    ) -> Verdict {
+        let Recipient::Person { user, .. } = recipient else {
+            let rules = met(tlp, places);
+            let action = action.unwrap_or(match recipient {
+                Recipient::Automation => Action::ActAutomatically,
+                _ => Action::PassOn,
+            });
+            return self.decide(|situation| judge(recipient, action, &rules, situation));
+        };
+        let principal = directory.principal(*user, &Scope::ALL.into());
+        let Some(principal) = principal else {
+            return closed(Rule::RoleMissing, "this account is disabled");
+        };
+        let view = viewer(&principal, &self.standing()).to(action.unwrap_or(Action::See));
+        let readable = places.iter().filter(|place| view.collections().contains(&place.collection));
+        let rules: Vec<Rules> = readable.map(|place| rules_of(tlp, place)).collect();
+        let mut verdicts = rules.iter().map(|rules| view.judge(rules));
+        let Some(first) = verdicts.next() else {
+            return closed(
+                Rule::CollectionNotReadable,
+                "no collection that holds it is readable by this user",
+            );
+        };
+        verdicts.fold(first, |best, other| if best.is_allowed() { best } else { other })
+    }
+
+    /// Puts an object, wherever it stands and this principal may write, under stricter rules: those it has, and those that
+    /// `options` ask for. Answers with the number of versions.
+    ///
+    /// # Errors
+    /// See [`WhyError`]. `originator-control` when it is another originator's: only who said it changes it.
+    pub async fn narrow(&self, who: &Principal, id: &str, options: Options) -> Result<u64, WhyError> {
+        let directory = self.directory().await?;
+        let standing = self.standing();
+        let object = self.store().object(&self.eyes(who), id, None).await?;
+        let passing = self.passing(&directory, &options)?;
+        let own = object.places.iter().all(|place| {
+            let rules = rules_of(object.tlp, place);
+            match rules.originator() {
+                handling::Originator::Here => true,
+                handling::Originator::Member(member) => standing.home == Some(*member),
+                handling::Originator::Nobody => false,
+            }
+        });
+        if !own {
+            let refusal =
+                Refusal::new(Rule::OriginatorControl, "only its originator changes how it is handled");
+            return Err(ReadError::Refused(refusal).into());
+        }
+        let writable = object.places.iter().filter(|place| handling::access(who, place.collection).write);
+        let mut versions = 0_u64;
+        for place in writable {
+            let writer = handling::may_write(who, place.collection, &standing).map_err(ReadError::from)?;
+            let held = rules_of(object.tlp, place);
+            // What the narrowing leaves open stays as it is.
+            let mut rules = passing.rules(Some(held.level()), writer.user());
+            if options.to.is_empty() {
+                rules = rules.to(held.audience().clone());
+                if let (Some(_), Some(named)) = (rules.named(), held.named()) {
+                    rules = rules.naming(named.clone());
+                }
+            }
+            versions = versions.saturating_add(self.store().narrow(&writer, id, &rules).await?);
+        }
+        if versions == 0 {
+            let refusal =
+                Refusal::new(Rule::CollectionNotWritable, "it stands in no collection that you may write to");
+            return Err(ReadError::Refused(refusal).into());
+        }
+        Ok(versions)
+    }
+}
+
+fn closed(rule: Rule, reason: &str) -> Verdict {
+    Verdict { decision: Decision::Refuse, rule, reasons: vec![reason.to_owned()] }
+}
+
+fn unfit(receipt: Receipt) -> Judged {
+    Judged {
+        id: receipt.id,
+        decision: "refuse",
+        rule: receipt.code.unwrap_or("format-unknown"),
+        reasons: receipt.reason.into_iter().collect(),
+    }
+}

@@ -1,0 +1,330 @@
+//! Handling through the node: what is stated is kept, shown, explained and enforced, by one decision.
+
+use std::sync::Arc;
+
+use base::{Micros, Rng, SeededRng};
+use bytes::Bytes;
+use handling::{Access, Action, Principal, Role};
+use node::{AcceptError, AcceptRequest, KeepStatus, Node, Options, SimulateRequest, WhyError};
+use stix::TlpLevel;
+
+use crate::{Bench, R, RW, START};
+
+fn indicator(number: u64, more: &str) -> String {
+    format!(
+        r#"{{"type":"indicator","spec_version":"2.1","id":"{}","created":"2024-01-01T00:00:00.000Z","modified":"2024-01-01T00:00:00.000Z","name":"n","pattern":"[url:value = 'http://{number}.example/']","pattern_type":"stix","valid_from":"2024-01-01T00:00:00Z"{more}}}"#,
+        id(number)
+    )
+}
+
+fn id(number: u64) -> String {
+    format!("indicator--00000000-0000-4000-8000-{number:012x}")
+}
+
+async fn bring(node: &Node, who: &Principal, number: u64, options: Options) {
+    let objects = vec![Bytes::from(indicator(number, ""))];
+    let request = AcceptRequest { collection: "inbox", objects, options, status: KeepStatus::No };
+    let accepted = node.accept(who, request).await.unwrap();
+    assert_eq!(accepted.receipts[0].reason, None);
+}
+
+async fn sees(node: &Node, who: &Principal, number: u64) -> bool {
+    node.object(who, &id(number), None).await.is_ok()
+}
+
+fn dice(rng: &SeededRng, sides: usize) -> usize {
+    let mut bytes = [0; 8];
+    rng.fill(&mut bytes);
+    usize::try_from(u64::from_le_bytes(bytes) % sides as u64).unwrap()
+}
+
+/// Options by the dice.
+fn options(rng: &SeededRng) -> Options {
+    let moment = || (dice(rng, 3) == 0).then(|| START.plus(Micros::SECOND * (1 + dice(rng, 3) as i64)));
+    let to = ["user:ann", "user:bob", "member:", "circle:"].iter().filter(|_| dice(rng, 4) == 0);
+    let to =
+        to.map(
+            |name| {
+                if name.ends_with(':') { format!("{name}{}", "ab".repeat(32)) } else { (*name).to_owned() }
+            },
+        );
+    Options {
+        tlp: TlpLevel::ALL.get(dice(rng, 7)).copied(),
+        pap: handling::Pap::ALL.get(dice(rng, 6)).copied(),
+        to: to.collect(),
+        control: if dice(rng, 4) == 0 { handling::Control::Originator } else { handling::Control::Free },
+        embargo_until: moment(),
+        retain_until: moment(),
+        purposes: (dice(rng, 4) == 0).then(|| handling::Purposes::from_bits(dice(rng, 8) as u8)),
+        strict: false,
+    }
+}
+
+/// For generated handling, people and moments: what `simulate` foretells, `why` says, and the reads do are one.
+#[tokio::test]
+async fn simulating_explaining_and_enforcing_are_one() {
+    let (bench, _) = Bench::new().await;
+    let mut people: Vec<(&str, Arc<Principal>)> = Vec::new();
+    for (name, role) in
+        [("ann", Role::Analyst), ("bob", Role::Reader), ("eve", Role::Reader), ("aud", Role::Auditor)]
+    {
+        bench.user(name, role).await;
+    }
+    bench.collection("other", vec![("user:ann", RW), ("user:eve", R)]).await;
+    for name in ["ann", "bob", "eve", "aud"] {
+        people.push((name, bench.principal(name).await));
+    }
+    let ann = Arc::clone(&people[0].1);
+    let rng = SeededRng::new(20_261_122);
+    for number in 0..120 {
+        bench.clock.set(START);
+        let (options, collection) = (options(&rng), ["inbox", "other"][dice(&rng, 2)]);
+        let bytes = Bytes::from(indicator(number, ""));
+        let mut foretold = Vec::new();
+        for (name, _) in &people {
+            for action in [Action::See, Action::Search, Action::Export] {
+                let recipient = format!("user:{name}");
+                let request = SimulateRequest {
+                    collection,
+                    bytes: bytes.clone(),
+                    options: options.clone(),
+                    recipient: &recipient,
+                    action: Some(action),
+                };
+                let judged = bench.node.simulate(&ann, request).await.unwrap().into_inner().remove(0);
+                foretold.push((judged.decision, judged.rule));
+            }
+        }
+        assert!(!sees(&bench.node, &ann, number).await, "simulating stores nothing");
+        let request = AcceptRequest {
+            collection,
+            objects: vec![bytes],
+            options: options.clone(),
+            status: KeepStatus::No,
+        };
+        bench.node.accept(&ann, request).await.unwrap();
+        for later in 0..4 {
+            bench.clock.set(START.plus(Micros::SECOND * later));
+            let asked = sees(&bench.node, &ann, number).await;
+            for (at, (name, who)) in people.iter().enumerate() {
+                let really = sees(&bench.node, who, number).await;
+                let recipient = format!("user:{name}");
+                match bench.node.why(&ann, &id(number), &recipient, None).await {
+                    Ok(judged) => {
+                        assert_eq!(judged.get().decision == "allow", really, "{name} {options:?} {later}");
+                        if later == 0 {
+                            assert_eq!(
+                                (judged.get().decision, judged.get().rule),
+                                foretold[at * 3],
+                                "{options:?}"
+                            );
+                        }
+                    }
+                    Err(error) => assert!(!asked && error.code() == "not-found"),
+                }
+                if later == 0 {
+                    assert_eq!(foretold[at * 3].0 == "allow", really, "{name} {options:?}");
+                    assert_eq!(
+                        foretold[at * 3 + 2].0 == "allow",
+                        exports(&bench.node, who, number).await,
+                        "{options:?}"
+                    );
+                }
+            }
+        }
+    }
+}
+
+async fn exports(node: &Node, who: &Principal, number: u64) -> bool {
+    let mut export = node.export(who, node::ExportRequest::default()).await.unwrap();
+    let mut all = Vec::new();
+    while let Some(chunk) = export.next().await.unwrap() {
+        all.extend_from_slice(chunk.get());
+    }
+    String::from_utf8(all).unwrap().contains(&id(number))
+}
+
+#[tokio::test]
+async fn an_embargo_opens_and_retention_closes() {
+    let (bench, _) = Bench::new().await;
+    bench.user("bob", Role::Reader).await;
+    let (root, bob) = (bench.operator().await, bench.principal("bob").await);
+    let until = |seconds: i64| Some(START.plus(seconds * Micros::SECOND));
+    let options = Options { embargo_until: until(10), retain_until: until(20), ..Options::default() };
+    bring(&bench.node, &root, 1, options).await;
+    for (at, root_sees, bob_sees) in [(0, true, false), (10, true, true), (20, false, false)] {
+        bench.clock.set(START.plus(at * Micros::SECOND));
+        assert_eq!(
+            (sees(&bench.node, &root, 1).await, sees(&bench.node, &bob, 1).await),
+            (root_sees, bob_sees)
+        );
+        let figures = bench.node.figures(&bob).await.unwrap().into_inner();
+        assert_eq!(figures.objects, u64::from(bob_sees), "at {at}");
+    }
+    let past = Options { retain_until: until(20), ..Options::default() };
+    let request =
+        AcceptRequest { collection: "inbox", objects: vec![], options: past, status: KeepStatus::No };
+    assert!(matches!(bench.node.accept(&root, request).await, Err(AcceptError::RetainPast)));
+}
+
+#[tokio::test]
+async fn narrowing_takes_effect_at_once_and_only_narrows() {
+    let (bench, _) = Bench::new().await;
+    for (name, role) in [("ann", Role::Analyst), ("bob", Role::Reader)] {
+        bench.user(name, role).await;
+    }
+    let (root, ann, bob) =
+        (bench.operator().await, bench.principal("ann").await, bench.principal("bob").await);
+    bring(&bench.node, &root, 1, Options { tlp: Some(TlpLevel::Green), ..Options::default() }).await;
+    let red = Options { tlp: Some(TlpLevel::Red), to: vec!["user:bob".into()], ..Options::default() };
+    assert!(sees(&bench.node, &ann, 1).await);
+    assert_eq!(bench.node.narrow(&root, &id(1), red).await.unwrap(), 1);
+    assert!(!sees(&bench.node, &ann, 1).await);
+    assert!(sees(&bench.node, &root, 1).await && sees(&bench.node, &bob, 1).await);
+    let wide = Options { tlp: Some(TlpLevel::Clear), to: vec!["user:ann".into()], ..Options::default() };
+    bench.node.narrow(&root, &id(1), wide.clone()).await.unwrap();
+    assert!(!sees(&bench.node, &ann, 1).await && !sees(&bench.node, &bob, 1).await);
+    let refused = bench.node.narrow(&ann, &id(1), wide.clone()).await;
+    assert_eq!(refused.unwrap_err().code(), "not-found");
+    bring(&bench.node, &root, 2, Options::default()).await;
+    let refused = bench.node.narrow(&bob, &id(2), wide).await;
+    assert_eq!(refused.unwrap_err().code(), "collection-not-writable");
+}
+
+#[tokio::test]
+async fn a_sighting_of_the_hidden_is_hidden() {
+    let (bench, _) = Bench::new().await;
+    bench.user("bob", Role::Reader).await;
+    let (root, bob) = (bench.operator().await, bench.principal("bob").await);
+    bring(&bench.node, &root, 1, Options { tlp: Some(TlpLevel::Red), ..Options::default() }).await;
+    let request = node::SightRequest { what: id(1), ..node::SightRequest::default() };
+    let sighted = bench.node.sight(&root, request).await.unwrap();
+    assert_eq!(sighted.receipts.len(), 1);
+    assert_eq!(bench.node.figures(&bob).await.unwrap().get().objects, 0);
+    assert_eq!(bench.node.sightings_of(&root, &id(1)).await.unwrap().get().reports, 1);
+    assert_eq!(bench.node.sightings_of(&bob, &id(1)).await.unwrap().get().reports, 0);
+}
+
+#[tokio::test]
+async fn unknown_addressees_are_refused() {
+    let (bench, _) = Bench::new().await;
+    let root = bench.operator().await;
+    bring(&bench.node, &root, 1, Options::default()).await;
+    for name in ["cert-b", "member:zz", "circle:", "user:nobody", "client:cert-b", "00"] {
+        let why = bench.node.why(&root, &id(1), name, None).await;
+        assert!(matches!(why, Err(WhyError::Accept(_))), "{name}");
+        let options = Options { to: vec![name.into()], ..Options::default() };
+        let objects = vec![Bytes::from(indicator(2, ""))];
+        let request = AcceptRequest { collection: "inbox", objects, options, status: KeepStatus::No };
+        assert!(bench.node.accept(&root, request).await.is_err(), "{name}");
+    }
+    let stranger = bench.node.why(&root, &id(1), "anyone", None).await.unwrap().into_inner();
+    assert_eq!((stranger.decision, stranger.rule), ("refuse", "audience"));
+}
+
+#[tokio::test]
+async fn national_markings_pap_and_unknown_markings_restrict() {
+    let (bench, _) = Bench::new().await;
+    bench.user("bob", Role::Reader).await;
+    let (root, bob) = (bench.operator().await, bench.principal("bob").await);
+    let marking = |number: u64, rest: &str| {
+        format!(
+            r#"{{"type":"marking-definition","spec_version":"2.1","id":"marking-definition--00000000-0000-4000-8000-{number:012x}","created":"2024-01-01T00:00:00.000Z",{rest}}}"#
+        )
+    };
+    let statement =
+        |text: &str| format!(r#""definition_type":"statement","definition":{{"statement":"{text}"}}"#);
+    let definitions = [
+        marking(1, &statement("ДСП")),
+        marking(2, &statement("绝密")),
+        marking(3, &statement("PAP:RED")),
+        marking(4, &statement("Copyright")),
+        marking(
+            5,
+            r#""extensions":{"extension-definition--60a3c5c5-0d10-413e-aab3-9e08dde9e88e":{"extension_type":"property-extension","x":"y"}}"#,
+        ),
+    ];
+    let objects: Vec<Bytes> = (1..=6_u64)
+        .map(|number| {
+            let refs = format!(
+                r#","object_marking_refs":["marking-definition--00000000-0000-4000-8000-{number:012x}"]"#
+            );
+            indicator(number, &refs).into()
+        })
+        .chain(definitions.into_iter().map(Bytes::from))
+        .collect();
+    let request =
+        AcceptRequest { collection: "inbox", objects, options: Options::default(), status: KeepStatus::No };
+    bench.node.accept(&root, request).await.unwrap();
+    let mut told = Vec::new();
+    for number in 1..=6 {
+        let found = bench.node.object(&root, &id(number), None).await.unwrap().into_inner();
+        let view = bench.node.handling_of(found.tlp, &found.places).await.unwrap();
+        let automation = bench.node.why(&root, &id(number), "automation", None).await.unwrap();
+        told.push((view.tlp, view.pap, automation.get().rule, sees(&bench.node, &bob, number).await));
+    }
+    assert_eq!(
+        told,
+        [
+            (Some("amber+strict"), "clear", "handling-allows", true),
+            (Some("red"), "clear", "tlp-red-persons", false),
+            (Some("amber+strict"), "red", "pap-automation", true),
+            (None, "clear", "handling-allows", true),
+            (Some("red"), "clear", "tlp-red-persons", false),
+            (Some("amber+strict"), "clear", "marking-unresolved", true),
+        ]
+    );
+}
+
+/// A grant of nothing is nothing, whatever the rules say.
+#[tokio::test]
+async fn rules_never_open_a_collection() {
+    let (bench, _) = Bench::new().await;
+    bench.collection("closed", vec![("role:analyst", Access::NONE)]).await;
+    bench.user("bob", Role::Reader).await;
+    let root = bench.operator().await;
+    let options = Options { to: vec!["user:bob".into()], tlp: Some(TlpLevel::Clear), ..Options::default() };
+    let objects = vec![Bytes::from(indicator(1, ""))];
+    let request = AcceptRequest { collection: "closed", objects, options, status: KeepStatus::No };
+    bench.node.accept(&root, request).await.unwrap();
+    let why = bench.node.why(&root, &id(1), "user:bob", None).await.unwrap().into_inner();
+    assert_eq!((why.decision, why.rule), ("refuse", "collection-not-readable"));
+    assert!(!sees(&bench.node, &bench.principal("bob").await.clone(), 1).await);
+}
+
+#[tokio::test]
+async fn parts_under_a_stricter_marking_are_left_out_of_a_view() {
+    let (bench, _) = Bench::new().await;
+    bench.user("bob", Role::Reader).await;
+    let (root, bob) = (bench.operator().await, bench.principal("bob").await);
+    let (green, red) = (stix::TlpLevel::Green.id(), stix::TlpLevel::Red.id());
+    let object = |description: &str| {
+        let more = format!(
+            r#","description":"{description}","object_marking_refs":["{green}"],"granular_markings":[{{"marking_ref":"{red}","selectors":["description"]}}]"#
+        );
+        indicator(1, &more)
+    };
+    let objects = vec![Bytes::from(object("secret"))];
+    let request =
+        AcceptRequest { collection: "inbox", objects, options: Options::default(), status: KeepStatus::Yes };
+    let accepted = bench.node.accept(&root, request).await.unwrap();
+    assert_eq!((accepted.receipts.len(), accepted.status.unwrap().objects.len()), (1, 1));
+    assert!(sees(&bench.node, &root, 1).await && !sees(&bench.node, &bob, 1).await);
+    let all = store::PageRequest { limit: 10, ..Default::default() };
+    let page = bench.node.page(&bob, "inbox", &all).await.unwrap().into_inner();
+    let view = String::from_utf8(page.objects.to_vec()).unwrap();
+    assert_eq!(page.count, 1);
+    assert!(
+        !view.contains("secret") && view.contains(&id(1)) && view.contains("http://1.example/"),
+        "{view}"
+    );
+    assert_eq!(bench.node.page(&root, "inbox", &all).await.unwrap().get().count, 2);
+    // A required part cannot be left out: then there is no view.
+    let more = format!(r#","granular_markings":[{{"marking_ref":"{red}","selectors":["pattern"]}}]"#);
+    let objects = vec![Bytes::from(indicator(2, &more))];
+    let request =
+        AcceptRequest { collection: "inbox", objects, options: Options::default(), status: KeepStatus::No };
+    bench.node.accept(&root, request).await.unwrap();
+    assert_eq!(bench.node.page(&bob, "inbox", &all).await.unwrap().get().count, 1);
+    assert!(sees(&bench.node, &root, 2).await);
+}
