@@ -141,6 +141,11 @@ pub(crate) enum Command {
     Pull(commands::pull::PullArgs),
     /// Send a collection to any TAXII 2.1 server. Resumes where it stopped.
     Push(commands::push::PushArgs),
+    /// The member's ledger: its head, proofs, and whether one head continues another.
+    #[command(subcommand)]
+    Ledger(commands::ledger::LedgerCommand),
+    /// Check a proof or evidence without asking anyone.
+    Verify(commands::verify::VerifyArgs),
     /// Write an encrypted copy of the node while it runs.
     Backup(commands::backup::BackupArgs),
     /// Check an encrypted copy and make a node of it.

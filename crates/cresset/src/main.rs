@@ -86,6 +86,8 @@ async fn run(arguments: Arguments, out: &mut Out) -> Result<Exit, Failure> {
         Command::Stix(command) => commands::stix::run(&command),
         Command::Pull(args) => commands::pull::run(common, args, out).await,
         Command::Push(args) => commands::push::run(common, args, out).await,
+        Command::Ledger(command) => commands::ledger::run(common, command, out).await,
+        Command::Verify(args) => commands::verify::run(&args, out),
         Command::Backup(args) => commands::backup::run(common, args, out).await,
         Command::Restore(args) => commands::restore::run(common, args, out).await,
         Command::Rebuild(args) => commands::upkeep::rebuild(common, args, out).await,

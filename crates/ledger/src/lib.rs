@@ -14,6 +14,7 @@ pub mod checkpoint;
 pub mod commitment;
 pub mod evidence;
 pub mod frontier;
+pub mod growing;
 mod hash;
 pub mod head;
 #[cfg(test)]

@@ -159,6 +159,7 @@ impl Node {
             return Ok(Accepted { status: None, receipts });
         }
         let views = self.put_under_rules(place, &mut entries).await?;
+        self.keep_ledger().await?;
         let batch = Batch {
             writer: place.writer.clone(),
             at: now,

@@ -169,6 +169,10 @@ static CODES: &[(&str, &str)] = &[
         "observations-unfit",
         "What was sent is not a STIX bundle with observed-data objects and their observables.",
     ),
+    (
+        "not-in-ledger",
+        "No leaf of the ledger says how this version came in: it was stored before the ledger was kept, or its salt was erased.",
+    ),
     ("not-initialised", "The node has no member yet: run `cresset init`."),
     (
         "collection-not-named",

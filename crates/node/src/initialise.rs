@@ -139,6 +139,7 @@ impl Node {
         let member = Member { id: format!("identity--{}", self.new_uuid()), name };
         store.set_setting(MEMBER_ID, &member.id).await?;
         store.set_setting(MEMBER_CREATED, &self.now().0.to_string()).await?;
+        self.take_up_ledger().await?;
         store.set_setting(MEMBER_NAME, &member.name).await?;
         Ok(Initialised { member, admin })
     }

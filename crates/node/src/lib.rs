@@ -27,6 +27,7 @@ mod look_up;
 mod markings;
 mod newest;
 mod observed;
+mod own_ledger;
 mod passwords;
 mod produce;
 mod rate;
@@ -53,6 +54,7 @@ pub use initialise::{AdminSecrets, InitError, InitRequest, Initialised, Member};
 pub use jobs::JobError;
 pub use look_up::{Detail, How, LookUpAnswer, LookUpError, LookUpMatch, Sightings};
 pub use observed::{Observed, ObservedError, ObservedMatch};
+pub use own_ledger::ProveError;
 pub use read::ReadError;
 pub use receipts::{Outcome, Receipt, Summary};
 pub use search::{SearchError, SearchPage, SearchQuery};
@@ -65,6 +67,7 @@ use handle::{Membership, Passing};
 use lockout::Lockout;
 use markings::Markings;
 use observed::Patterns;
+use own_ledger::OwnLedger;
 use passwords::Hasher;
 use rate::Rates;
 use verified::Verified;
@@ -112,6 +115,7 @@ struct Inner {
     patterns: Arc<Patterns>,
     markings: Markings,
     community: RwLock<Option<Membership>>,
+    own_ledger: OwnLedger,
 }
 
 impl Node {
@@ -139,6 +143,7 @@ impl Node {
             patterns: Arc::default(),
             markings: Markings::default(),
             community: RwLock::default(),
+            own_ledger: OwnLedger::default(),
         }))
     }
 

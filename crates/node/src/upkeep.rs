@@ -30,6 +30,8 @@ pub struct State {
     pub state_hash: String,
     /// Objects held.
     pub objects: u64,
+    /// Leaves of the member's ledger.
+    pub leaves: u64,
 }
 
 /// Why upkeep was not done.
@@ -102,7 +104,8 @@ impl Node {
         let (status, reason) = self.status();
         let state_hash = hex::encode(self.0.store.state_hash().await?);
         let objects = self.0.store.figures(None).await?.objects;
-        Ok(State { status, reason, state_hash, objects })
+        let leaves = self.0.store.leaf_count().await?;
+        Ok(State { status, reason, state_hash, objects, leaves })
     }
 
     /// Examines the store and says line by line what is in order; `deep` also reads every object.

@@ -10,6 +10,7 @@ use stix::Timestamp;
 use stix::version::{Verdict, VersionFacts, compare};
 use store::{Batch, Conflict, Entry, Facts, Landed, LandedAs};
 
+use crate::book;
 use crate::error::{Done, damaged, found};
 use crate::rules_rows::{self, Under};
 use crate::sight::Sight;
@@ -27,6 +28,7 @@ pub(crate) fn add(desk: &mut Desk<'_>, batch: &Batch) -> Done<Vec<Landed>> {
     let home = batch.writer.eyes().standing().home;
     let mut place = Place { collection, sight, home, fresh: None };
     let landed = batch.entries.iter().map(|entry| place.land(desk, entry)).collect::<Done<Vec<_>>>()?;
+    book::record(desk, batch, &landed)?;
     if let Some(last) = place.fresh {
         let mut update = desk.sql().prepare_cached("UPDATE collection SET last_added = ?2 WHERE no = ?1")?;
         update.execute((collection, last))?;

@@ -5,7 +5,7 @@ use sha2::{Digest, Sha256};
 use store::{Check, StoreError};
 
 use crate::error::Done;
-use crate::migrate;
+use crate::{leaves, migrate};
 
 /// What must hold between the tables.
 struct Consistency {
@@ -47,6 +47,7 @@ pub(crate) fn check(
     for rule in &RULES {
         checks.push(count(connection, rule)?);
     }
+    checks.push(leaves::check(connection, deep)?);
     if deep {
         checks.push(digests(connection)?);
     }

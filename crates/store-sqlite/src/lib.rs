@@ -11,6 +11,9 @@ mod accept;
 mod accounts;
 mod address;
 mod backup;
+mod book;
+#[cfg(test)]
+mod book_tests;
 mod cursor;
 mod derived;
 mod edges;
@@ -20,6 +23,7 @@ mod figures;
 mod full_tests;
 mod health;
 mod ids;
+mod leaves;
 mod look_up;
 #[cfg(test)]
 mod look_up_tests;

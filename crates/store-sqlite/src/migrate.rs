@@ -23,6 +23,7 @@ const MIGRATIONS: &[Migration] = &[
     Migration { number: 1, name: "ground", sql: include_str!("../migrations/0001_ground.sql") },
     Migration { number: 2, name: "objects", sql: include_str!("../migrations/0002_objects.sql") },
     Migration { number: 3, name: "handling", sql: include_str!("../migrations/0003_handling.sql") },
+    Migration { number: 4, name: "ledger", sql: include_str!("../migrations/0004_ledger.sql") },
 ];
 
 /// Brings the database up to this program, after checking what made it so far.

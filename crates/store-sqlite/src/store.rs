@@ -7,19 +7,24 @@ use async_trait::async_trait;
 use base::Micros;
 use handling::{Access, CollectionNo, Grantee, Role, Rules, UserNo, Viewer, Writer};
 use index::{Fingerprint, FingerprintKey, PrefixLengths};
+use ledger::TreeHash;
+use ledger::tile::{Tile, TilePath};
 use rusqlite::OptionalExtension;
 use store::{
     Accounts, BackupReport, Batch, Check, CollectionRow, Deleted, Direction, EdgeRow, Figures, Filter, Found,
-    GrantRow, Job, Landed, LookupRow, Manifest, NewCollection, NewSession, NewToken, NewUser, ObjectPage,
-    Objects, PageRequest, PatternRow, SearchRequest, SessionRow, StatusRow, StoreError, StoredObject,
-    TokenRow, Upkeep, UserRow, VersionRow,
+    GrantRow, Job, Landed, LeafRow, Leaves, LedgerAuthor, LookupRow, Manifest, NewCollection, NewSession,
+    NewToken, NewUser, ObjectPage, Objects, PageRequest, PatternRow, ProvenLeaf, SearchRequest, SessionRow,
+    StatusRow, StoreError, StoredObject, TokenRow, Upkeep, UserRow, VersionRow,
 };
 
 use crate::accounts::{self, Change};
+use crate::book::{self, Book};
 use crate::open::{DATABASE, SqliteStore};
 use crate::postings::Draft;
 use crate::readers::apart;
-use crate::{accept, backup, edges, figures, health, look_up, page, point, rebuild, remove, search, status};
+use crate::{
+    accept, backup, edges, figures, health, leaves, look_up, page, point, rebuild, remove, search, status,
+};
 
 type Answer<T> = Result<T, StoreError>;
 
@@ -240,6 +245,42 @@ impl Objects for SqliteStore {
 
     async fn sightings(&self, viewer: &Viewer, id: &str) -> Answer<(u64, i64, Option<Micros>)> {
         self.readers.read(|connection| look_up::sightings(connection, viewer, id)).await
+    }
+}
+
+#[async_trait]
+impl Leaves for SqliteStore {
+    async fn keep_ledger(&self, author: LedgerAuthor) -> Answer<()> {
+        let deed = move |desk: &mut crate::writer::Desk<'_>| {
+            let book = Book::open(desk.sql(), author)?;
+            desk.keep(book);
+            Ok(())
+        };
+        self.writer.write(1, deed).await
+    }
+
+    async fn leaf_count(&self) -> Answer<u64> {
+        self.readers.read(book::leaf_count).await
+    }
+
+    async fn ledger_head(&self) -> Answer<Option<String>> {
+        self.readers.read(book::head).await
+    }
+
+    async fn ledger_tile(&self, path: TilePath) -> Answer<Option<Tile>> {
+        self.readers.read(|connection| leaves::tile(connection, path)).await
+    }
+
+    async fn leaves_about(&self, object: &str, after: Option<u64>, limit: usize) -> Answer<Vec<LeafRow>> {
+        self.readers.read(|connection| leaves::about(connection, object, after, limit)).await
+    }
+
+    async fn proven_leaf(&self, sequence: u64) -> Answer<ProvenLeaf> {
+        self.readers.read(|connection| leaves::proven(connection, sequence)).await
+    }
+
+    async fn ledger_consistency(&self, old: u64, new: u64) -> Answer<Vec<TreeHash>> {
+        self.readers.read(|connection| leaves::continues(connection, old, new)).await
     }
 }
 

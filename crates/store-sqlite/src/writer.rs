@@ -252,6 +252,9 @@ impl Bench {
             self.memory.reload(&self.connection);
             self.memory.drop_changes(0);
         }
+        if let Some(book) = self.memory.book() {
+            if result.is_ok() { book.committed() } else { book.lost() }
+        }
         if self.memory.changes() > 0 {
             self.postings.change(self.memory.take_changes());
         }
@@ -268,6 +271,7 @@ impl Bench {
                 connection.prepare_cached("SAVEPOINT unit")?.execute([])?;
             }
             let changes = self.memory.changes();
+            let mark = self.memory.book().map(|book| book.mark());
             let mut desk = Desk::new(connection, &mut self.memory, &*self.clock);
             if !unit.run(&mut desk) {
                 if connection.is_autocommit() {
@@ -281,6 +285,9 @@ impl Bench {
                 self.memory.forget();
                 self.memory.reload(connection);
                 self.memory.drop_changes(changes);
+                if let (Some(book), Some(mark)) = (self.memory.book(), &mark) {
+                    book.go_back(mark);
+                }
                 if alone {
                     return Ok(());
                 }
@@ -290,6 +297,9 @@ impl Bench {
             }
         }
         self.memory.save(connection)?;
+        if let Some(book) = self.memory.book() {
+            book.write(connection)?;
+        }
         connection.prepare_cached("COMMIT")?.execute([])?;
         Ok(())
     }

@@ -17,6 +17,7 @@ use crate::Store;
 pub mod accounts;
 pub mod adding;
 pub mod finding;
+pub mod leaves;
 pub mod paging;
 pub mod removing;
 pub mod sample;
@@ -134,6 +135,10 @@ macro_rules! each_case {
         $case!(finding::edges_go_both_ways);
         $case!(finding::current_patterns_are_listed);
         $case!(finding::sightings_are_counted);
+        $case!(leaves::every_object_leaves_a_leaf);
+        $case!(leaves::heads_only_grow);
+        $case!(leaves::what_fails_leaves_no_leaf);
+        $case!(leaves::tiles_hold_the_leaves);
         $case!(paging::pages_are_the_stored_bytes);
         $case!(paging::cursors_go_on);
         $case!(paging::limits_hold);

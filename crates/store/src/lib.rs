@@ -11,6 +11,7 @@ mod accounts;
 pub mod conformance;
 mod derive;
 mod error;
+mod leaves;
 mod objects;
 mod query;
 mod upkeep;
@@ -20,6 +21,7 @@ pub use accounts::{
     UserRow,
 };
 pub use error::{Fault, StoreError};
+pub use leaves::{LeafRow, Leaves, LedgerAuthor, ProvenLeaf};
 pub use objects::{
     Batch, Conflict, Deleted, Edge, Entry, Facts, Landed, LandedAs, Objects, PerObject, Sighting, StatusRow,
     StatusState, Text,
@@ -31,6 +33,6 @@ pub use query::{
 pub use upkeep::{BackupReport, Check, Figures, Job, Upkeep};
 
 /// Everything a backend does.
-pub trait Store: Accounts + Objects + Upkeep {}
+pub trait Store: Accounts + Leaves + Objects + Upkeep {}
 
-impl<T: Accounts + Objects + Upkeep> Store for T {}
+impl<T: Accounts + Leaves + Objects + Upkeep> Store for T {}

@@ -2,8 +2,8 @@
 
 use http::StatusCode;
 use node::{
-    AcceptError, AccountError, CollectionError, ImportError, JobError, LookUpError, ObservedError, ReadError,
-    SearchError, SightError, UpkeepError, WhyError,
+    AcceptError, AccountError, CollectionError, ImportError, JobError, LookUpError, ObservedError, ProveError,
+    ReadError, SearchError, SightError, UpkeepError, WhyError,
 };
 
 use crate::Problem;
@@ -51,6 +51,10 @@ statuses! {
     LookUpError {
         LookUpError::TooManyValues(_) => PAYLOAD_TOO_LARGE,
         _ => UNPROCESSABLE_ENTITY,
+    }
+    ProveError {
+        ProveError::Read(ReadError::Refused(_)) => FORBIDDEN,
+        _ => NOT_FOUND,
     }
     ReadError {
         ReadError::Refused(_) => FORBIDDEN,

@@ -18,6 +18,7 @@ mod door;
 mod faults;
 mod frame;
 mod health;
+mod ledger_door;
 mod lent;
 mod metrics;
 mod pages;

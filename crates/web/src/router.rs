@@ -11,7 +11,7 @@ use axum::middleware::{Next, from_fn};
 use axum::response::Response;
 use http::StatusCode;
 
-use crate::{App, Problem, api, health, pages};
+use crate::{App, Problem, api, health, ledger_door, pages};
 
 /// The template of the route that answered: what logs and metrics show instead of an address.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -45,6 +45,7 @@ pub(crate) fn assemble(app: App) -> Router {
         .merge(api::routes())
         .merge(pages::routes(&app))
         .merge(health::routes())
+        .merge(ledger_door::routes())
         .route_layer(from_fn(name_route))
         .fallback(nothing_here)
         .with_state(app)

@@ -97,6 +97,7 @@ pub(crate) async fn run(common: &Common, args: ServeArgs, out: &mut Out) -> Resu
         Failure::unreachable(format_args!("the node in {} has not been initialised", common.data.display()))
             .hint("run `cresset init --name NAME`")
     })?;
+    node.keep_ledger().await.map_err(|error| directory::failure(&error))?;
     let options = options(&config, member.name, args.allow_test_controls)?;
     // Before the first request can come: a signal from now on is a wish to stop, not a sudden death.
     let stop = told_to_stop(args.until_stdin_ends)?;

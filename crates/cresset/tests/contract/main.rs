@@ -6,6 +6,7 @@ mod api;
 mod commands;
 mod copies;
 mod exchange;
+mod ledger;
 mod running;
 mod scene;
 mod stix_verbs;

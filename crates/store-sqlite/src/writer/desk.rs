@@ -9,6 +9,7 @@ use index::FingerprintKey;
 use rusqlite::{Connection, OptionalExtension};
 use store::StoreError;
 
+use crate::book::Book;
 use crate::error::Done;
 use crate::ids::Parts;
 use crate::postings::Change;
@@ -123,6 +124,7 @@ pub(crate) struct Memory {
     changes: Vec<Change>,
     names: HashMap<String, i64>,
     objects: HashMap<(i64, Vec<u8>), i64>,
+    book: Option<Book>,
 }
 
 impl Memory {
@@ -142,6 +144,7 @@ impl Memory {
             changes: Vec::new(),
             names: HashMap::new(),
             objects: HashMap::new(),
+            book: None,
         })
     }
 
@@ -179,6 +182,11 @@ impl Memory {
         }
     }
 
+    /// The ledger, once it is kept.
+    pub(super) const fn book(&mut self) -> Option<&mut Book> {
+        self.book.as_mut()
+    }
+
     /// Saves the numbers into the transaction.
     pub(super) fn save(&mut self, connection: &Connection) -> Done<()> {
         let now = (self.last_added, self.last_object, self.last_version);
@@ -213,6 +221,16 @@ impl<'a> Desk<'a> {
     /// The key of fingerprints.
     pub(crate) const fn key(&self) -> &FingerprintKey {
         &self.memory.key
+    }
+
+    /// The ledger, once it is kept.
+    pub(crate) const fn book(&mut self) -> Option<&mut Book> {
+        self.memory.book()
+    }
+
+    /// Has the ledger kept from now on.
+    pub(crate) fn keep(&mut self, book: Book) {
+        self.memory.book = Some(book);
     }
 
     /// The next `date_added`: now, or one microsecond after the last one given out, whichever is later.

@@ -9,6 +9,7 @@
 mod accounts;
 mod collections;
 mod intake;
+mod ledger;
 mod list;
 mod look_up;
 mod objects;
@@ -99,6 +100,7 @@ fn described() -> OpenApiRouter<App> {
         .merge(intake::routes())
         .merge(look_up::routes())
         .merge(upkeep::routes())
+        .merge(ledger::routes())
 }
 
 async fn description() -> Response {

@@ -136,8 +136,8 @@ async fn status(State(app): State<App>, Caller(_): Caller) -> Result<Json<Status
 /// Status, digest and size; for administrators
 #[utoipa::path(get, path = "/api/v1/state", tag = "node", responses((status = 200, body = NodeState)))]
 async fn state(State(app): State<App>, Caller(who): Caller) -> Result<Json<NodeState>, Problem> {
-    let node::State { status, reason, state_hash, objects } = app.node().state(&who).await?;
-    Ok(Json(NodeState { status, reason, state_hash, objects, leaves: 0 }))
+    let node::State { status, reason, state_hash, objects, leaves } = app.node().state(&who).await?;
+    Ok(Json(NodeState { status, reason, state_hash, objects, leaves }))
 }
 
 /// How much there is, as far as the caller may know

@@ -1,0 +1,146 @@
+//! `cresset ledger`: the signed head, the proof of an object, and whether one head continues another.
+
+use std::path::{Path, PathBuf};
+
+use clap::{Args, Subcommand};
+use ledger::TreeHash;
+use ledger::checkpoint::SignedCheckpoint;
+use ledger::proof::verify_consistency;
+use serde::Deserialize;
+use serde_json::json;
+
+use crate::args::Common;
+use crate::directory::Access;
+use crate::exit::{Exit, Failure};
+use crate::out::{Out, say};
+use crate::reach::{Reach, question};
+
+/// What to do with the ledger.
+#[derive(Debug, Subcommand)]
+pub(crate) enum LedgerCommand {
+    /// Print the head signed last: a C2SP checkpoint.
+    Checkpoint,
+    /// Check that the head in one file continues the head in another. Exits 3 when it does not.
+    Consistency(ConsistencyArgs),
+    /// Write the file that proves how an object came in here; `cresset verify` checks it anywhere.
+    Proof(ProofArgs),
+}
+
+/// Two heads.
+#[derive(Debug, Args)]
+pub(crate) struct ConsistencyArgs {
+    /// The earlier head, a file.
+    old: PathBuf,
+    /// The later head, a file.
+    new: PathBuf,
+}
+
+/// An object to be proven.
+#[derive(Debug, Args)]
+pub(crate) struct ProofArgs {
+    /// The object's id.
+    id: String,
+    /// The version, as its `modified` is written. Without it: the latest.
+    #[arg(long)]
+    version: Option<String>,
+    /// Where the proof goes; `-` = standard output.
+    #[arg(long)]
+    out: PathBuf,
+}
+
+/// What the API says of two heads.
+#[derive(Deserialize)]
+struct Continuation {
+    hashes: Vec<String>,
+}
+
+/// Runs the command.
+pub(crate) async fn run(common: &Common, command: LedgerCommand, out: &mut Out) -> Result<Exit, Failure> {
+    match command {
+        LedgerCommand::Checkpoint => checkpoint(common, out).await,
+        LedgerCommand::Consistency(args) => consistency(common, &args, out).await,
+        LedgerCommand::Proof(args) => proof(common, args, out).await,
+    }
+}
+
+async fn checkpoint(common: &Common, out: &mut Out) -> Result<Exit, Failure> {
+    let reach = Reach::open(common, Access::Read).await?;
+    let note = reach.ask(question::get(["ledger", "checkpoint"])).await?;
+    if !out.is_json() {
+        out.raw(&note)?;
+        return Ok(Exit::Done);
+    }
+    let head = read(&note, "the node's head")?;
+    out.json(&json!({
+        "origin": head.checkpoint().origin.to_string(),
+        "size": head.head().size,
+        "root": head.head().root.to_string(),
+        "note": head.to_string(),
+    }))?;
+    Ok(Exit::Done)
+}
+
+async fn consistency(common: &Common, args: &ConsistencyArgs, out: &mut Out) -> Result<Exit, Failure> {
+    let (old, new) = (read_file(&args.old)?, read_file(&args.new)?);
+    if old.checkpoint().origin != new.checkpoint().origin {
+        return Err(Failure::unverified("the two heads are of different ledgers"));
+    }
+    let (old, new) = (old.head(), new.head());
+    let hashes = if old.size < new.size && old.size > 0 {
+        hashes(common, old.size, new.size).await?
+    } else {
+        Vec::new()
+    };
+    if let Err(error) = verify_consistency(old, new, &hashes) {
+        return Err(Failure::unverified(format_args!(
+            "the head of {} leaves does not continue that of {}: {error}",
+            new.size, old.size
+        ))
+        .hint("if both are signed by the same ledger, keep them: they are evidence that it has forked"));
+    }
+    if out.is_json() {
+        let hashes: Vec<String> = hashes.iter().map(TreeHash::to_string).collect();
+        out.json(&json!({"consistent": true, "old": old.size, "new": new.size, "proof": hashes}))?;
+    } else {
+        out.line(format!("the head of {} leaves continues that of {}", new.size, old.size).as_bytes())?;
+    }
+    Ok(Exit::Done)
+}
+
+/// The proof, from the node that has the ledger's tiles.
+async fn hashes(common: &Common, old: u64, new: u64) -> Result<Vec<TreeHash>, Failure> {
+    let reach = Reach::open(common, Access::Read).await?;
+    let mut request = question::get(["ledger", "consistency"]);
+    request.query.push(("old", old.to_string()));
+    request.query.push(("new", new.to_string()));
+    let answer: Continuation = reach.answer(request).await?;
+    let hashes = answer.hashes.iter().map(|text| text.parse::<TreeHash>());
+    hashes.collect::<Result<_, _>>().map_err(Failure::unreachable)
+}
+
+async fn proof(common: &Common, args: ProofArgs, out: &mut Out) -> Result<Exit, Failure> {
+    let reach = Reach::open(common, Access::Read).await?;
+    let mut request = question::get(["ledger", "proofs", &args.id]);
+    request.query.extend(args.version.map(|version| ("version", version)));
+    let file = reach.ask(request).await?;
+    if args.out == Path::new("-") {
+        out.raw(&file)?;
+        return Ok(Exit::Done);
+    }
+    std::fs::write(&args.out, &file).map_err(|error| Failure::file("write", &args.out, &error))?;
+    if out.is_json() {
+        out.json(&json!({"id": args.id, "file": args.out, "bytes": file.len()}))?;
+    } else {
+        say(format_args!("check it anywhere with: cresset verify {}", args.out.display()));
+    }
+    Ok(Exit::Done)
+}
+
+fn read_file(path: &Path) -> Result<SignedCheckpoint, Failure> {
+    let bytes = std::fs::read(path).map_err(|error| Failure::file("read", path, &error))?;
+    read(&bytes, &path.display().to_string())
+}
+
+fn read(bytes: &[u8], what: &str) -> Result<SignedCheckpoint, Failure> {
+    SignedCheckpoint::parse(bytes).map_err(|error| Failure::unverified(format_args!("{what}: {error}")))
+}

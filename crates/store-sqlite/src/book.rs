@@ -1,0 +1,184 @@
+//! The ledger at the writer's desk: leaves in the transaction of what they tell, tiles and a signed head at its end.
+//!
+//! What is in memory here never runs ahead of what is stored: a unit that fails takes its leaves back, and so does a commit
+//! that fails. A head is signed inside the transaction that stores it, so that none is shown which could be lost.
+
+use base::Micros;
+use base::signing::PublicKey;
+use ledger::act::{ActKind, ActObject, Header};
+use ledger::checkpoint::{Origin, SignedCheckpoint};
+use ledger::commitment::Salt;
+use ledger::growing::{Growing, Mark};
+use ledger::head::HeadKeeper;
+use ledger::note::{KeyKind, NoteKey};
+use ledger::tile::{Tile, TileKind, TilePath};
+use rusqlite::{Connection, OptionalExtension};
+use store::{Batch, Entry, Landed, LandedAs, LedgerAuthor, StoreError};
+
+use crate::error::{Done, Fail, damaged};
+use crate::writer::Desk;
+
+/// The ledger of the member whose node this is.
+#[derive(Debug)]
+pub(crate) struct Book {
+    author: LedgerAuthor,
+    keeper: HeadKeeper,
+    growing: Growing,
+    /// How it stood at the last commit.
+    settled: (Mark, HeadKeeper),
+}
+
+impl Book {
+    /// Takes up the ledger as it is stored, after comparing the head signed last with the leaves.
+    pub(crate) fn open(connection: &Connection, author: LedgerAuthor) -> Done<Self> {
+        let origin = Origin::of_member(&author.member);
+        let size = leaf_count(connection)?;
+        let growing = Growing::resume(size, |path| tile(connection, path));
+        let growing = growing.map_err(|error| match error {
+            ledger::growing::ResumeError::Tile(fail) => fail,
+            missing @ ledger::growing::ResumeError::Missing(_) => damaged(&missing.to_string()),
+        })?;
+        let keeper = match head(connection)? {
+            None if size == 0 => HeadKeeper::new(origin, &*author.signer),
+            None => return Err(damaged("the ledger has leaves and no head")),
+            Some(note) => {
+                let stored = SignedCheckpoint::parse(note.as_bytes());
+                let stored = stored.map_err(|error| damaged(&format!("the head of the ledger: {error}")))?;
+                let named = |key: &PublicKey| NoteKey::new(origin.key_name().clone(), KeyKind::Ed25519, *key);
+                let earlier: Vec<NoteKey> = author.earlier.iter().map(named).collect();
+                let keeper = HeadKeeper::resume(origin.clone(), &*author.signer, &stored, &earlier);
+                keeper.map_err(|error| damaged(&format!("the head of the ledger: {error}")))?
+            }
+        };
+        if keeper.signed().is_some_and(|signed| signed != growing.head()) {
+            return Err(damaged("the head of the ledger is not that of its leaves"));
+        }
+        let settled = (growing.mark(), keeper.clone());
+        Ok(Self { author, keeper, growing, settled })
+    }
+
+    /// How the ledger stands, to go back to when a unit fails.
+    pub(crate) fn mark(&self) -> Mark {
+        self.growing.mark()
+    }
+
+    /// Takes back what a failed unit added.
+    pub(crate) fn go_back(&mut self, mark: &Mark) {
+        self.growing.go_back(mark);
+    }
+
+    /// Writes what changed into the transaction: tiles, and the head that covers every leaf.
+    pub(crate) fn write(&mut self, connection: &Connection) -> Done<()> {
+        let next = self.growing.head();
+        let signed = self.keeper.signed();
+        if signed.is_some_and(|signed| signed.size == next.size) {
+            return Ok(());
+        }
+        let mut put =
+            connection.prepare_cached("INSERT OR REPLACE INTO tile (no, hashes) VALUES (?1, ?2)")?;
+        for (path, tile) in self.growing.changed() {
+            put.execute((tile_no(path)?, tile.to_bytes()))?;
+        }
+        let proof = self.growing.continues(signed.map_or(0, |signed| signed.size));
+        let proof = proof.map_err(|error| ours(&error))?;
+        let note = self.keeper.sign(next, &proof, &*self.author.signer).map_err(|error| ours(&error))?;
+        let size = i64::try_from(next.size).map_err(|error| ours(&error))?;
+        connection
+            .prepare_cached("INSERT OR REPLACE INTO head (one, size, note) VALUES (1, ?1, ?2)")?
+            .execute((size, note.to_string()))?;
+        Ok(())
+    }
+
+    /// The transaction is durable.
+    pub(crate) fn committed(&mut self) {
+        self.growing.settle();
+        self.settled = (self.growing.mark(), self.keeper.clone());
+    }
+
+    /// The transaction is lost.
+    pub(crate) fn lost(&mut self) {
+        let (mark, keeper) = &self.settled;
+        self.growing.go_back(mark);
+        self.keeper = keeper.clone();
+    }
+
+    /// Adds the act that an object came in.
+    fn received(&mut self, connection: &Connection, entry: &Entry, (object, at): (i64, Micros)) -> Done<()> {
+        let salt = Salt::generate(&*self.author.rng);
+        let commitment = salt.commit(&entry.bytes);
+        let facts = &entry.facts;
+        let header = Header {
+            suite: self.author.signer.public_key().suite(),
+            kind: ActKind::Received,
+            author: self.author.member,
+            sequence: self.growing.size(),
+            at,
+            community: self.author.community.clone(),
+            object: Some(ActObject {
+                id: facts.id.as_str().to_owned(),
+                version: facts.modified.clone(),
+                digest: commitment,
+            }),
+            handling: entry.rules.as_ref().map(|rules| salt.commit(rules.to_string().as_bytes())),
+            payload: Some(commitment),
+            addressees: None,
+        };
+        let act = header.seal().map_err(|error| ours(&error))?;
+        let sequence = i64::try_from(self.growing.append(act.leaf())).map_err(|error| ours(&error))?;
+        connection
+            .prepare_cached("INSERT INTO leaf (sequence, object, header, salt) VALUES (?1, ?2, ?3, ?4)")?
+            .execute((sequence, object, act.bytes(), salt.as_bytes().as_slice()))?;
+        Ok(())
+    }
+}
+
+fn ours(error: &dyn std::fmt::Display) -> Fail {
+    StoreError::Backend(format!("cannot write the ledger: {error}")).into()
+}
+
+/// Writes the acts of a batch that landed.
+pub(crate) fn record(desk: &mut Desk<'_>, batch: &Batch, landed: &[Landed]) -> Done<()> {
+    for (entry, landed) in batch.entries.iter().zip(landed) {
+        if matches!(landed.how, LandedAs::Known | LandedAs::Refused(_)) {
+            continue;
+        }
+        let object = desk.object(entry.facts.id.as_str())?.no;
+        let connection = desk.sql();
+        if let Some(book) = desk.book() {
+            book.received(connection, entry, (object, batch.at))?;
+        }
+    }
+    Ok(())
+}
+
+/// Leaves that are stored.
+pub(crate) fn leaf_count(connection: &Connection) -> Done<u64> {
+    let mut select = connection.prepare_cached("SELECT coalesce(max(sequence) + 1, 0) FROM leaf")?;
+    let count: i64 = select.query_row([], |row| row.get(0))?;
+    u64::try_from(count).map_err(|_| damaged("the ledger has leaves of negative number"))
+}
+
+/// The head signed last.
+pub(crate) fn head(connection: &Connection) -> Done<Option<String>> {
+    let mut select = connection.prepare_cached("SELECT note FROM head WHERE one = 1")?;
+    Ok(select.query_row([], |row| row.get(0)).optional()?)
+}
+
+/// A stored tile, as wide as it is.
+pub(crate) fn tile(connection: &Connection, path: TilePath) -> Done<Option<Tile>> {
+    let mut select = connection.prepare_cached("SELECT hashes FROM tile WHERE no = ?1")?;
+    let bytes: Option<Vec<u8>> = select.query_row([tile_no(path)?], |row| row.get(0)).optional()?;
+    let tile = bytes.map(|bytes| Tile::from_bytes(&bytes)).transpose();
+    tile.map_err(|error| damaged(&format!("tile {path} of the ledger: {error}")))
+}
+
+/// The number a tile of hashes is stored under.
+fn tile_no(path: TilePath) -> Done<i64> {
+    let TileKind::Hashes(level) = path.kind else {
+        return Err(StoreError::NotFound { what: "tile" }.into());
+    };
+    let level = i64::from(level).checked_mul(1 << 56);
+    let no = i64::try_from(path.index).ok().filter(|index| *index < 1 << 56);
+    let no = level.zip(no).and_then(|(level, index)| level.checked_add(index));
+    no.ok_or_else(|| StoreError::NotFound { what: "tile" }.into())
+}

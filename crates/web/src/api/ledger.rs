@@ -1,0 +1,68 @@
+//! The ledger over the JSON API: the head, the proof of an object, and whether one head continues another.
+
+use axum::Json;
+use axum::extract::{Path, State};
+use axum::response::{IntoResponse, Response};
+use http::HeaderValue;
+use http::header::CONTENT_TYPE;
+use serde::Serialize;
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::params::Params;
+use crate::{App, Caller, Problem};
+
+const TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
+
+/// The proof that one head continues another.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Continuation {
+    /// Hashes in standard base64, in the order of RFC 6962, section 2.1.2.
+    hashes: Vec<String>,
+}
+
+pub(crate) fn routes() -> OpenApiRouter<App> {
+    OpenApiRouter::new().routes(routes!(checkpoint)).routes(routes!(continuation)).routes(routes!(proof))
+}
+
+/// The head of the ledger: a C2SP signed note
+#[utoipa::path(get, path = "/api/v1/ledger/checkpoint", tag = "node",
+    responses((status = 200, description = "a signed note", content_type = "text/plain")))]
+async fn checkpoint(State(app): State<App>, Caller(_): Caller) -> Result<Response, Problem> {
+    let note = app.node().checkpoint().await?;
+    let note = note.ok_or_else(|| Problem::not_found("this node keeps no ledger yet"))?;
+    Ok(([(CONTENT_TYPE, TEXT)], note).into_response())
+}
+
+/// The proof that the ledger of one size continues that of a smaller one
+#[utoipa::path(get, path = "/api/v1/ledger/consistency", tag = "node",
+    params(("old" = u64, Query), ("new" = u64, Query)), responses((status = 200, body = Continuation)))]
+async fn continuation(
+    State(app): State<App>,
+    Caller(_): Caller,
+    mut params: Params,
+) -> Result<Json<Continuation>, Problem> {
+    let missing = |name: &'static str| Problem::bad_request("query-malformed", "a number of leaves").at(name);
+    let old = params.parsed("old", "a number of leaves")?.ok_or_else(|| missing("old"))?;
+    let new = params.parsed("new", "a number of leaves")?.ok_or_else(|| missing("new"))?;
+    params.end()?;
+    let hashes = app.node().ledger_consistency(old, new).await?;
+    Ok(Json(Continuation { hashes: hashes.iter().map(ToString::to_string).collect() }))
+}
+
+/// The proof of how an object came in here: a C2SP proof file that anyone can verify offline
+#[utoipa::path(get, path = "/api/v1/ledger/proofs/{id}", tag = "node",
+    params(("id" = String, Path), ("version" = Option<String>, Query)),
+    responses((status = 200, description = "a proof file", content_type = "text/plain")))]
+async fn proof(
+    State(app): State<App>,
+    Caller(who): Caller,
+    Path(id): Path<String>,
+    mut params: Params,
+) -> Result<Response, Problem> {
+    let version = params.one("version")?;
+    params.end()?;
+    let file = app.node().prove(&who, &id, version.as_deref()).await?;
+    Ok(([(CONTENT_TYPE, TEXT)], file.to_text()).into_response())
+}
