@@ -2,7 +2,7 @@
 //!
 //! `cargo run --release -p store-sqlite --example measure -- BUNDLE.json [OBJECTS [DIRECTORY]]`: takes the objects of a STIX
 //! bundle, round after round with new identifiers, until there are so many. With 0 objects it only reads what DIRECTORY holds,
-//! which tells the memory of a store without that of this tool. No part of the product and no test.
+//! which tells the memory of a store without that of this tool. With WITHOUT_LEDGER in the environment no leaves are written. No part of the product and no test.
 
 #![expect(
     clippy::print_stdout,
@@ -15,11 +15,15 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use base::signing::{Signer, SigningKey};
 use base::{Micros, Rng, SystemClock, SystemRng};
 use bytes::Bytes;
 use handling::{Access, CollectionNo, Principal, Role, Scope, UserNo};
 use serde_json::Value;
-use store::{Accounts, Batch, Entry, Filter, NewCollection, Objects, PageRequest, SearchRequest, Upkeep};
+use store::{
+    Accounts, Batch, Entry, Filter, Leaves, LedgerAuthor, NewCollection, Objects, PageRequest, SearchRequest,
+    Upkeep,
+};
 use store_sqlite::SqliteStore;
 
 const BATCH: usize = 1_000;
@@ -52,6 +56,17 @@ async fn measure(bundle: &[u8], objects: usize, directory: &Path) {
         strict: false,
         at: Micros(0),
     };
+    if std::env::var_os("WITHOUT_LEDGER").is_none() {
+        let key = SigningKey::generate(&SystemRng);
+        let author = LedgerAuthor {
+            member: key.public_key().id(),
+            community: String::new(),
+            signer: Arc::new(key),
+            earlier: Vec::new(),
+            rng: Arc::new(SystemRng),
+        };
+        store.keep_ledger(author).await.unwrap();
+    }
     let c = store.add_collection(new, Vec::new()).await.unwrap().no;
     let who = principal(c);
     let view = handling::viewer(&who, &handling::Standing::default());
