@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use base::Redacted;
-use base::signing::{Signer, SigningKey};
+use base::signing::{PublicKey, Signer, SigningKey};
 use handling::Principal;
 use ledger::act::Act;
 use ledger::checkpoint::SignedCheckpoint;
@@ -20,8 +20,8 @@ use zeroize::Zeroizing;
 
 use crate::{Node, ReadError};
 
-/// The setting that holds the seed of the member's signing key, hexadecimal.
-const MEMBER_KEY: &str = "member-key";
+/// The setting that holds the seeds of the member's signing keys, oldest first, in hexadecimal, one a line.
+const SIGNING_SEEDS: &str = "signing-seeds";
 /// Acts about one object that are read at once.
 const ACTS_AT_ONCE: usize = 500;
 
@@ -101,15 +101,17 @@ impl Node {
         if own.open.load(Ordering::Acquire) {
             return Ok(());
         }
-        let key = match self.member_key().await? {
-            Some(key) => key,
-            None => self.new_member_key().await?,
-        };
+        let mut keys = self.ledger_keys().await?;
+        if keys.is_empty() {
+            keys.push(self.first_ledger_key().await?);
+        }
+        let publics: Vec<PublicKey> = keys.iter().map(Signer::public_key).collect();
+        let (Some(first), Some(current)) = (publics.first(), keys.pop()) else { return Ok(()) };
         let author = LedgerAuthor {
-            member: key.public_key().id(),
+            member: first.id(),
             community: String::new(),
-            signer: Arc::new(key),
-            earlier: Vec::new(),
+            signer: Arc::new(current),
+            earlier: publics,
             rng: Arc::clone(&self.0.rng),
         };
         self.0.store.keep_ledger(author).await?;
@@ -117,24 +119,16 @@ impl Node {
         Ok(())
     }
 
-    /// The member's signing key; `None` before the ledger was first kept.
-    ///
-    /// # Errors
-    /// The store failed, or what is stored is no key.
-    pub async fn member_key(&self) -> Result<Option<SigningKey>, StoreError> {
-        let Some(text) = self.0.store.setting(MEMBER_KEY).await?.map(Redacted::new) else {
-            return Ok(None);
-        };
-        let mut seed = Zeroizing::new([0; 32]);
-        hex::decode_to_slice(text.expose(), seed.as_mut_slice())
-            .map_err(|_| StoreError::Damaged("the member's key is unreadable".into()))?;
-        Ok(Some(SigningKey::from_seed(&seed)))
+    /// The member's signing keys, oldest first: the first names the member, the last signs.
+    async fn ledger_keys(&self) -> Result<Vec<SigningKey>, StoreError> {
+        let kept = Redacted::new(self.0.store.setting(SIGNING_SEEDS).await?.unwrap_or_default());
+        kept.expose().lines().map(read_seed).collect()
     }
 
-    async fn new_member_key(&self) -> Result<SigningKey, StoreError> {
+    async fn first_ledger_key(&self) -> Result<SigningKey, StoreError> {
         let key = SigningKey::generate(self.rng());
-        let seed = Zeroizing::new(hex::encode(key.seed().expose().as_slice()));
-        self.0.store.set_setting(MEMBER_KEY, &seed).await?;
+        let line = Zeroizing::new(format!("{}\n", hex::encode(key.seed().expose().as_slice())));
+        self.0.store.set_setting(SIGNING_SEEDS, &line).await?;
         Ok(key)
     }
 
@@ -173,7 +167,7 @@ impl Node {
         version: Option<&str>,
     ) -> Result<ProofFile, ProveError> {
         let object = self.object(who, id, version).await?.into_inner();
-        let key = self.member_key().await?.ok_or(ProveError::NotInLedger)?;
+        let key = self.ledger_keys().await?.pop().ok_or(ProveError::NotInLedger)?;
         let row = self.act_of(&object).await?.ok_or(ProveError::NotInLedger)?;
         let proven = self.0.store.proven_leaf(row.sequence).await?;
         let unfit = |error: &dyn std::fmt::Display| ProveError::Unfit(error.to_string());
@@ -198,6 +192,13 @@ impl Node {
             found = rows.into_iter().rfind(|row| commits_to(row, &object.bytes)).or(found);
         }
     }
+}
+
+fn read_seed(line: &str) -> Result<SigningKey, StoreError> {
+    let mut seed = Zeroizing::new([0; 32]);
+    hex::decode_to_slice(line, seed.as_mut_slice())
+        .map_err(|_| StoreError::Damaged("a key of the member cannot be read".into()))?;
+    Ok(SigningKey::from_seed(&seed))
 }
 
 fn commits_to(row: &LeafRow, bytes: &[u8]) -> bool {

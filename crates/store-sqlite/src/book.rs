@@ -5,7 +5,7 @@
 
 use base::Micros;
 use base::signing::PublicKey;
-use ledger::act::{ActKind, ActObject, Header};
+use ledger::act::{Act, ActKind, ActObject, Header};
 use ledger::checkpoint::{Origin, SignedCheckpoint};
 use ledger::commitment::Salt;
 use ledger::growing::{Growing, Mark};
@@ -124,6 +124,21 @@ impl Book {
             addressees: None,
         };
         let act = header.seal().map_err(|error| ours(&error))?;
+        self.place(connection, &act, (Some(object), &salt))
+    }
+
+    /// Adds an act of the member at the place it was made for: the next one; with its object, by number, and the salt of
+    /// what it commits to.
+    pub(crate) fn place(
+        &mut self,
+        connection: &Connection,
+        act: &Act,
+        (object, salt): (Option<i64>, &Salt),
+    ) -> Done<()> {
+        let header = act.header();
+        if header.author != self.author.member || header.sequence != self.growing.size() {
+            return Err(ours(&"an act that is another member's or was made for another place"));
+        }
         let sequence = i64::try_from(self.growing.append(act.leaf())).map_err(|error| ours(&error))?;
         connection
             .prepare_cached("INSERT INTO leaf (sequence, object, header, salt) VALUES (?1, ?2, ?3, ?4)")?
