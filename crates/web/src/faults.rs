@@ -2,8 +2,8 @@
 
 use http::StatusCode;
 use node::{
-    AcceptError, AccountError, CollectionError, ImportError, JobError, LookUpError, ObservedError, ProveError,
-    ReadError, SearchError, SightError, UpkeepError, WhyError,
+    AcceptError, AccountError, CollectionError, ImportError, JobError, LookUpError, ObservedError,
+    ProveError, ReadError, SearchError, SightError, UpkeepError, WhyError,
 };
 
 use crate::Problem;

@@ -1,6 +1,6 @@
 //! Measures the ledger alone: leaves and heads a second, proofs made and verified.
 //!
-//! `cargo run --release -p ledger --example measure [-- LEAVES]`. Each proof is read from its text, and has a payload of 1 KiB and
+//! `cargo run --release -p ledger --example proofs [-- LEAVES]`. Each proof is read from its text, and has a payload of 1 KiB and
 //! the cosignatures of two witnesses. No part of the product and no test.
 
 #![expect(
