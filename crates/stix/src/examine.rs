@@ -78,7 +78,8 @@ impl Rejected {
 /// Refused as `profile` says, with all findings.
 ///
 /// # Limits
-/// [`OBJECT_BYTES_MAX`], [`base::limit::JSON_DEPTH_MAX`] and [`base::limit::FINDINGS_MAX`].
+/// [`OBJECT_BYTES_MAX`], [`base::limit::JSON_DEPTH_MAX`], [`base::limit::FINDINGS_MAX`] and
+/// [`base::limit::FINDINGS_BYTES_MIN`].
 pub fn examine(bytes: &[u8], profile: Profile) -> Result<Valid<'_>, Rejected> {
     if bytes.len() > OBJECT_BYTES_MAX {
         let message = format!("the object has {} bytes, more than {OBJECT_BYTES_MAX}", bytes.len());
@@ -88,7 +89,7 @@ pub fn examine(bytes: &[u8], profile: Profile) -> Result<Valid<'_>, Rejected> {
     let mut report = Report::default();
     let head = check::object(&json, &Place::ROOT, &mut report);
     let worst = report.worst();
-    let findings = report.into_findings();
+    let findings = report.into_findings_of(bytes.len());
     let id = head.id.map(ObjectId::parse);
     let Some(Ok(id)) = id.filter(|_| !profile.refuses(worst)) else {
         return Err(refused(head, findings));
@@ -298,6 +299,31 @@ mod tests {
             let rejected = examine(broken.as_bytes(), Profile::Store).expect_err(code);
             assert!(rejected.findings.iter().any(|finding| finding.code == code), "{code}: {rejected:?}");
         }
+    }
+
+    #[test]
+    fn findings_take_no_more_memory_than_the_object() {
+        let labels = |count: usize| {
+            let head = TOOL.strip_suffix('}').unwrap();
+            format!("{head},\"labels\":[{}]}}", ["1"; 200][..count].join(","))
+        };
+        let few = examine(labels(5).as_bytes(), Profile::Store).unwrap().findings().to_vec();
+        assert_eq!(few.len(), 5);
+        let text = labels(199);
+        let many = examine(text.as_bytes(), Profile::Store).unwrap().findings().to_vec();
+        let size = |findings: &[Finding]| {
+            let text = |finding: &Finding| finding.path.len() + finding.message.len();
+            findings.iter().map(|finding| text(finding) + size_of::<Finding>()).sum::<usize>()
+        };
+        assert!(many.len() > 10 && many.len() < 60, "{}", many.len());
+        assert!(size(&many) <= text.len() + base::limit::FINDINGS_BYTES_MIN + 2 * size_of::<Finding>());
+        assert_eq!(many.last().unwrap().code, "findings-cut");
+        let late = text.replace("]}", "],\"object_marking_refs\":[\"x\"]}");
+        let refused = examine(late.as_bytes(), Profile::Store).expect_err("no reference");
+        assert!(
+            refused.findings.iter().any(|finding| finding.code == "reference-form"),
+            "refused for the last of many reasons: that one is told: {refused:?}"
+        );
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use base::limit::FINDINGS_MAX;
+use base::limit::{FINDINGS_BYTES_MIN, FINDINGS_MAX};
 
 use crate::code;
 use crate::finding::{Finding, Severity};
@@ -92,6 +92,26 @@ impl Report {
     /// The heaviest finding so far.
     pub(crate) fn worst(&self) -> Option<Severity> {
         self.worst
+    }
+
+    /// As [`Report::into_findings`], of an object of so many bytes: what is found in many small objects together must not take
+    /// many times their own memory.
+    pub(crate) fn into_findings_of(mut self, object_bytes: usize) -> Vec<Finding> {
+        let mut room = object_bytes.saturating_add(FINDINGS_BYTES_MIN);
+        let fits = self.findings.iter().take_while(|finding| {
+            let text = finding.path.len().saturating_add(finding.message.len());
+            room = room.saturating_sub(text.saturating_add(size_of::<Finding>()));
+            room > 0
+        });
+        let fits = fits.count();
+        // The heaviest is what a refusal is told by.
+        let worst = self.findings.iter().position(|finding| Some(finding.severity) == self.worst);
+        if let Some(worst) = worst.filter(|worst| *worst >= fits) {
+            self.findings.swap(worst, fits.saturating_sub(1));
+        }
+        self.cut |= fits < self.findings.len();
+        self.findings.truncate(fits);
+        self.into_findings()
     }
 
     /// The findings; one more says so when some were left out.

@@ -7,6 +7,7 @@ use std::borrow::Cow;
 use std::cell::Cell;
 use std::fmt;
 
+use base::limit::ENVELOPE_OBJECTS_MAX;
 use serde::de::{self, DeserializeSeed, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
@@ -42,13 +43,17 @@ pub struct Split<'a> {
     pub is_2_0: bool,
 }
 
+/// Objects of one document that are kept: one more than any use takes, so that each can tell that there are too many.
+const OBJECTS_KEPT: usize = ENVELOPE_OBJECTS_MAX + 1;
+
 /// Takes a bundle, an envelope, a list or a single object apart.
 ///
 /// # Errors
 /// The text as a whole is not JSON, or a member stands twice at its top.
 ///
 /// # Limits
-/// One pass over the text; memory for one slice an object.
+/// One pass over the text; memory for one slice an object, and for [`ENVELOPE_OBJECTS_MAX`] objects and one more at most: a document with as
+/// many as that has too many for anyone.
 pub fn split(text: &[u8]) -> Result<Split<'_>, JsonError> {
     let whole = std::str::from_utf8(text).map_err(|error| JsonError {
         code: code::JSON_UTF8,
@@ -183,7 +188,9 @@ impl<'de> Visitor<'de> for TopSeed<'_> {
     fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Top<'de>, A::Error> {
         let mut items = Vec::new();
         while let Some(item) = list.next_element::<&RawValue>()? {
-            items.push(item);
+            if items.len() < OBJECTS_KEPT {
+                items.push(item);
+            }
         }
         Ok(Top::List(items))
     }
@@ -245,7 +252,9 @@ impl<'de> Visitor<'de> for ObjectsSeed {
     fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Objects<'de>, A::Error> {
         let mut items = Vec::new();
         while let Some(item) = list.next_element::<&RawValue>()? {
-            items.push(item);
+            if items.len() < OBJECTS_KEPT {
+                items.push(item);
+            }
         }
         Ok(Objects::List(items))
     }
