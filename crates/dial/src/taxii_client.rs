@@ -13,12 +13,17 @@ use url::Url;
 
 use crate::dialler::{Answer, DialError, Dialler, Question, Repeat, Verb};
 use crate::egress::Login;
-use crate::taxii_page::{Envelope, PageError, PagePosition, PulledPage};
+use crate::taxii_page::{Envelope, PageError, PagePosition, PulledPage, said};
 
 /// TAXII 2.1's media type.
 const MEDIA: &str = "application/taxii+json;version=2.1";
 /// What is asked for where a server rejects the exact media type.
 const MEDIA_LOOSE: &str = "application/taxii+json, application/json;q=0.5";
+
+/// API roots of one server that are looked at.
+const ROOTS_MAX: usize = 100;
+/// Collections of one API root that are looked at.
+const COLLECTIONS_MAX: usize = 10_000;
 
 /// What stands at an address of a TAXII server.
 #[derive(Clone, Debug)]
@@ -27,8 +32,10 @@ pub enum Place {
     Discovery {
         /// The server's title.
         title: String,
-        /// Addresses of the API roots.
+        /// Addresses of the API roots on the same server.
         roots: Vec<Url>,
+        /// Addresses of API roots on other servers: whether the login is meant for them is for the operator to say.
+        elsewhere: Vec<Url>,
     },
     /// An API root.
     ApiRoot(ApiRoot),
@@ -185,7 +192,8 @@ impl TaxiiClient {
         let found: AnyResource = read(&answer)?;
         if let Some(listed) = found.api_roots {
             let roots = root_addresses(&answer.url, found.default.as_deref(), &listed);
-            return Ok(Place::Discovery { title: found.title.unwrap_or_default(), roots });
+            let (roots, elsewhere) = roots.into_iter().partition(|root| same_server(&answer.url, root));
+            return Ok(Place::Discovery { title: found.title.unwrap_or_default(), roots, elsewhere });
         }
         if found.versions.is_some() || found.max_content_length.is_some() {
             return Ok(Place::ApiRoot(ApiRoot {
@@ -218,6 +226,9 @@ impl TaxiiClient {
         loop {
             let list: CollectionList = read(&self.get(&page).await?)?;
             let before = found.len();
+            if before > COLLECTIONS_MAX {
+                return Err(not_taxii(root, &format!("it lists more than {COLLECTIONS_MAX} collections")));
+            }
             found.extend(list.collections.into_iter().filter_map(|one| one.into_collection(&address)));
             match list.next {
                 Some(next) if list.more && found.len() > before => {
@@ -341,7 +352,7 @@ impl AnyResource {
 /// The default first, then the others; relative addresses are resolved, though the standard asks for absolute ones in the default.
 fn root_addresses(discovery: &Url, default: Option<&str>, listed: &[String]) -> Vec<Url> {
     let mut roots: Vec<Url> = Vec::new();
-    for text in default.into_iter().chain(listed.iter().map(String::as_str)) {
+    for text in default.into_iter().chain(listed.iter().map(String::as_str)).take(ROOTS_MAX) {
         if let Ok(root) = discovery.join(text).map(|root| with_slash(&root))
             && !roots.contains(&root)
         {
@@ -349,6 +360,12 @@ fn root_addresses(discovery: &Url, default: Option<&str>, listed: &[String]) -> 
         }
     }
     roots
+}
+
+/// Whether an address stands on the server that named it, and is no less protected on the way.
+fn same_server(named_by: &Url, url: &Url) -> bool {
+    let upgrade = named_by.scheme() == "http" && url.scheme() == "https";
+    named_by.origin() == url.origin() || (upgrade && named_by.host() == url.host())
 }
 
 fn posted(answer: &Answer, near: &Url) -> Result<Posted, TaxiiError> {
@@ -368,7 +385,7 @@ fn posted(answer: &Answer, near: &Url) -> Result<Posted, TaxiiError> {
 fn read<T: DeserializeOwned>(answer: &Answer) -> Result<T, TaxiiError> {
     serde_json::from_slice(&answer.body).map_err(|error| {
         let media = answer.header("content-type").unwrap_or("no media type");
-        not_taxii(&answer.url, &format!("the answer ({}) cannot be read: {error}", quoted(media)))
+        not_taxii(&answer.url, &format!("the answer ({}) cannot be read: {}", quoted(media), said(&error)))
     })
 }
 
@@ -424,6 +441,25 @@ mod tests {
             texts,
             ["https://taxii.example/api1/", "https://taxii.example/api2/", "https://other.example/api1/"]
         );
+    }
+
+    #[test]
+    fn a_login_goes_only_to_the_server_it_was_given_for() {
+        let discovery = url("https://taxii.example/taxii2/");
+        for same in ["https://taxii.example/api1/", "https://taxii.example:443/"] {
+            assert!(same_server(&discovery, &url(same)), "{same}");
+        }
+        for other in [
+            "https://other.example/api1/",
+            "http://taxii.example/api1/",
+            "https://taxii.example:8443/api1/",
+            "https://taxii.example.evil.example/",
+            "http://127.0.0.1/",
+            "http://169.254.169.254/latest/",
+        ] {
+            assert!(!same_server(&discovery, &url(other)), "{other}");
+        }
+        assert!(same_server(&url("http://localhost:1/taxii2/"), &url("https://localhost/api1/")));
     }
 
     #[test]

@@ -3,9 +3,14 @@
 //! Forgiving towards what servers are known to send: `next` as a number, `more` left out, an empty body, a page that
 //! says there is more and does not say where. Not forgiving towards a page that is no JSON: what cannot be read is not skipped.
 
+use std::fmt;
+
+use base::limit::ENVELOPE_OBJECTS_MAX;
 use bytes::Bytes;
-use serde::Deserialize;
+use serde::de::{self, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
+use stix::quote::quoted;
 
 /// Where a pull stands. Written down after every page, it resumes where it stopped.
 #[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, Deserialize)]
@@ -50,7 +55,38 @@ struct Parts<'a> {
     #[serde(default)]
     next: Option<serde_json::Value>,
     #[serde(default, borrow)]
-    objects: Option<Vec<&'a RawValue>>,
+    objects: Option<Listed<'a>>,
+}
+
+/// The objects of a page, of which there are no more than anybody posts at once: a page of many empty values would take many
+/// times its own memory.
+struct Listed<'a>(Vec<&'a RawValue>);
+
+impl<'de: 'a, 'a> Deserialize<'de> for Listed<'a> {
+    fn deserialize<D: Deserializer<'de>>(reader: D) -> Result<Self, D::Error> {
+        reader.deserialize_seq(ListedVisitor)
+    }
+}
+
+struct ListedVisitor;
+
+impl<'de> Visitor<'de> for ListedVisitor {
+    type Value = Listed<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a list of objects")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Self::Value, A::Error> {
+        let mut objects = Vec::new();
+        while let Some(object) = list.next_element::<&RawValue>()? {
+            if objects.len() >= ENVELOPE_OBJECTS_MAX {
+                return Err(de::Error::custom(format!("it holds more than {ENVELOPE_OBJECTS_MAX} objects")));
+            }
+            objects.push(object);
+        }
+        Ok(Listed(objects))
+    }
 }
 
 /// A page that cannot be read or cannot be followed.
@@ -64,6 +100,9 @@ pub enum PageError {
         "the server says there is more but gives neither a cursor nor a later X-TAXII-Date-Added-Last: its pages cannot be followed"
     )]
     NoWayOn,
+    /// The server gives back the cursor it was asked with, together with objects: its pages never end.
+    #[error("the server gives the same cursor again: its pages do not end")]
+    SameCursor,
 }
 
 impl Envelope {
@@ -79,8 +118,8 @@ impl Envelope {
             return Err(PageError::NotAnEnvelope("it is not a JSON object".to_owned()));
         }
         let parts: Parts<'_> =
-            serde_json::from_slice(body).map_err(|error| PageError::NotAnEnvelope(error.to_string()))?;
-        let objects = parts.objects.unwrap_or_default();
+            serde_json::from_slice(body).map_err(|error| PageError::NotAnEnvelope(said(&error)))?;
+        let objects = parts.objects.map(|listed| listed.0).unwrap_or_default();
         Ok(Self {
             more: parts.more,
             next: parts.next.and_then(cursor_text),
@@ -97,10 +136,12 @@ impl Envelope {
         let start = seen.clone().or_else(|| position.added_after.clone());
         let later = PagePosition { added_after: start, next: None, seen: None };
         let more = self.more.unwrap_or(self.next.is_some());
-        let stuck = self.objects.is_empty() && self.next == position.next;
+        let same = self.next == position.next;
+        let stuck = self.objects.is_empty() && same;
         let onward = match (more, self.next) {
             (false, _) => None,
             (true, Some(_)) if stuck => None,
+            (true, Some(_)) if same => return Err(PageError::SameCursor),
             (true, Some(next)) => {
                 Some(PagePosition { added_after: position.added_after.clone(), next: Some(next), seen })
             }
@@ -110,6 +151,12 @@ impl Envelope {
         };
         Ok(PulledPage { objects: self.objects, onward, later })
     }
+}
+
+/// What is wrong with a server's JSON, without more of the server's own words than a message holds.
+pub(crate) fn said(error: &serde_json::Error) -> String {
+    let text = error.to_string();
+    if text.len() <= 200 { text } else { quoted(&text).to_string() }
 }
 
 fn cursor_text(next: serde_json::Value) -> Option<String> {
@@ -161,6 +208,15 @@ mod tests {
         for bad in ["<html>", "[]", r#"{"objects":{}}"#, r#"{"objects":[{}"#] {
             assert!(Envelope::read(&Bytes::copy_from_slice(bad.as_bytes())).is_err(), "{bad}");
         }
+        let again = page(r#"{"more":true,"next":"c1","objects":[{}]}"#);
+        assert_eq!(again.turn(&from("t0", Some("c1")), None).unwrap_err(), PageError::SameCursor);
+        let many = |count: usize| format!("{{\"objects\":[{}1]}}", "1,".repeat(count - 1));
+        assert_eq!(page(&many(ENVELOPE_OBJECTS_MAX)).objects.len(), ENVELOPE_OBJECTS_MAX);
+        let more = Bytes::from(many(ENVELOPE_OBJECTS_MAX + 1));
+        assert!(matches!(Envelope::read(&more), Err(PageError::NotAnEnvelope(_))));
+        let long = Bytes::from(format!("{{\"objects\":\"{}\"}}", "x\\u001b".repeat(100_000)));
+        let refused = Envelope::read(&long).unwrap_err().to_string();
+        assert!(refused.len() < 1_000 && !refused.contains('\u{1b}'), "{refused}");
         let stuck = page(r#"{"more":true,"objects":[{}]}"#).turn(&from("t0", None), Some("t0"));
         assert_eq!(stuck.unwrap_err(), PageError::NoWayOn);
     }

@@ -14,7 +14,7 @@ use url::Url;
 use super::user::password_from_stdin;
 use crate::args::Common;
 use crate::exit::Failure;
-use crate::out::shown;
+use crate::out::{say, shown};
 use crate::reach::{Reach, dial_failure, question};
 
 /// A TAXII server and how to identify oneself to it.
@@ -68,10 +68,12 @@ impl Distant {
         name: Option<&str>,
         need: Need,
     ) -> Result<(RemoteCollection, Option<usize>), Failure> {
+        let mut others = Vec::new();
         let roots = match client.place(&self.place).await.map_err(|error| failure(&error))? {
             Place::Collection(collection) => return Ok((collection, None)),
             Place::ApiRoot(root) => vec![root],
-            Place::Discovery { roots, .. } => {
+            Place::Discovery { roots, elsewhere, .. } => {
+                others = elsewhere;
                 let mut found = Vec::new();
                 for url in roots {
                     // A root that this login may not see is no reason to give up on the others.
@@ -86,6 +88,12 @@ impl Distant {
         for root in roots {
             let listed = client.collections(&root.url).await.map_err(|error| failure(&error))?;
             candidates.extend(listed.into_iter().map(|one| (one, root.max_content_length)));
+        }
+        for root in &others {
+            say(format_args!(
+                "the server names an API root on another one, which is not asked: to ask it, give {} itself",
+                shown(root.as_str())
+            ));
         }
         choose(candidates, name, need)
     }

@@ -58,6 +58,9 @@ pub(crate) async fn run(common: &Common, args: PullArgs, out: &mut Out) -> Resul
     Ok(if counts.refused > 0 { Exit::No } else { Exit::Done })
 }
 
+/// How often in one pull a server may have forgotten its cursor: one that forgets them all would be asked for ever.
+const FORGOTTEN_MAX: u32 = 3;
+
 /// A pull's memory is its own for each source and each collection here.
 fn job_name(source: &Url, collection: &str) -> String {
     use sha2::{Digest, Sha256};
@@ -79,9 +82,13 @@ impl Pull {
         let bar = progress(None, "pulled");
         let mut position = start;
         let (mut pages, mut counts) = (0, Counts::default());
+        let mut forgotten = 0;
         loop {
             let page = match self.client.page(&self.source, &position, self.limit).await {
-                Err(error) if error.is_stale_cursor() && position.next.is_some() => {
+                Err(error)
+                    if error.is_stale_cursor() && position.next.is_some() && forgotten < FORGOTTEN_MAX =>
+                {
+                    forgotten += 1;
                     // The server has forgotten its cursor: its dates still hold.
                     position = PagePosition { added_after: position.added_after, ..PagePosition::default() };
                     continue;
