@@ -40,6 +40,10 @@ pub const STATUS_KEPT_SECONDS: i64 = 30 * 86_400;
 pub const LOOKUP_VALUES_MAX: usize = 10_000;
 /// Longest look-up value or search text, in bytes.
 pub const QUERY_BYTES_MAX: usize = 64 * 1024;
+/// Rows a look-up may find for all its values together; one answer holds no more.
+pub const LOOKUP_ROWS_MAX: usize = 100_000;
+/// Steps of the store's own machine that one read may take before it is given up as too costly: some seconds.
+pub const READ_STEPS_MAX: u64 = 200_000_000;
 /// Matches listed for one looked-up value.
 pub const LOOKUP_MATCHES_MAX: usize = 100;
 /// Longest name of a user, a collection or a token, in characters.
@@ -50,6 +54,12 @@ pub const PASSWORD_CHARS_MIN: usize = 10;
 pub const PASSWORD_BYTES_MAX: usize = 1_024;
 /// Objects in one TAXII envelope that is posted.
 pub const ENVELOPE_OBJECTS_MAX: usize = 100_000;
+/// Values a file of text or CSV may hold, and objects one of any other kind: an import answers with a receipt for each.
+pub const IMPORT_OBJECTS_MAX: usize = ENVELOPE_OBJECTS_MAX;
+/// Memory that the findings of one object may take besides as many bytes as the object has; later ones are only counted in.
+pub const FINDINGS_BYTES_MIN: usize = 2 * 1024;
+/// Seconds that one request may spend on matching patterns.
+pub const OBSERVED_SECONDS_MAX: u64 = 20;
 /// Findings listed for one object or bundle; later ones are only counted in.
 pub const FINDINGS_MAX: usize = 200;
 /// Request body read without waiting for a place, in bytes (256 KiB).
@@ -66,6 +76,12 @@ pub const CONNECTIONS_MAX: usize = 1_024;
 pub const TARGET_BYTES_MAX: usize = 32 * 1024;
 /// Pages of objects being answered to one user at the same time; further ones wait.
 pub const PAGES_PER_USER_MAX: usize = 8;
+/// Sessions of one user; a further one ends the oldest.
+pub const SESSIONS_PER_USER_MAX: usize = 100;
+/// Tokens of one user that are neither revoked nor expired.
+pub const TOKENS_PER_USER_MAX: usize = 1_000;
+/// Long jobs whose memory is kept for one user.
+pub const JOBS_PER_USER_MAX: u64 = 1_000;
 /// Longest memory of a long job, in bytes.
 pub const JOB_STATE_BYTES_MAX: usize = 16 * 1024;
 /// Terms one object is found by; further ones are not indexed.

@@ -28,6 +28,8 @@ pub(crate) struct Config {
     pub(crate) tls_key: Option<PathBuf>,
     /// The address that others reach this node at.
     pub(crate) public_url: Option<String>,
+    /// Address of the proxy whose `X-Forwarded-For` is believed.
+    pub(crate) trusted_proxy: Option<String>,
     /// Name shown by discovery and pages.
     pub(crate) title: Option<String>,
     /// Whom to ask, as discovery tells it.
@@ -61,6 +63,7 @@ impl Config {
             tls_cert: self.tls_cert.or(file.tls_cert),
             tls_key: self.tls_key.or(file.tls_key),
             public_url: self.public_url.or(file.public_url),
+            trusted_proxy: self.trusted_proxy.or(file.trusted_proxy),
             title: self.title.or(file.title),
             contact: self.contact.or(file.contact),
             rate_per_second: self.rate_per_second.or(file.rate_per_second),

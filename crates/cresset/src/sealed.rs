@@ -114,8 +114,12 @@ pub(crate) fn open(key: &str, file: impl Read, mut out: impl Write) -> Result<La
     loop {
         let count = reader.read(&mut piece).map_err(broken)?;
         let Some(read) = piece.get(..count).filter(|read| !read.is_empty()) else { break };
-        out.write_all(read)?;
         bytes = bytes.saturating_add(u64::try_from(count).unwrap_or(u64::MAX));
+        if bytes > label.bytes {
+            // Whoever sealed it must not fill the disk here with what is refused anyway.
+            return Err(SealError::Damaged(format!("it holds more than the {} bytes it says", label.bytes)));
+        }
+        out.write_all(read)?;
     }
     out.flush()?;
     if bytes != label.bytes {
@@ -166,6 +170,16 @@ mod tests {
         let (other, _) = new_key();
         assert!(matches!(open(other.expose(), &*file, io::sink()), Err(SealError::WrongKey)));
         assert!(matches!(open("hunter2", &*file, io::sink()), Err(SealError::NotAKey)));
+    }
+
+    #[test]
+    fn no_more_is_written_than_the_label_says() {
+        let (secret, public) = new_key();
+        let report = store::BackupReport { bytes: 100_000, digest: [7; 32], objects: 3, sequence: 9 };
+        let (mut file, mut out) = (Vec::new(), Vec::new());
+        seal(&public, &Label::of("M".into(), &report), &*vec![42; 1_000_000], &mut file).unwrap();
+        assert!(matches!(open(secret.expose(), &*file, &mut out), Err(SealError::Damaged(_))));
+        assert!(out.len() <= 100_000, "{}", out.len());
     }
 
     #[test]

@@ -10,6 +10,7 @@ use stix::{Timestamp, TlpLevel};
 use store::{
     Batch, CollectionRow, Entry, Fault, Landed, LandedAs, PerObject, StatusRow, StatusState, StoreError,
 };
+use tokio::sync::SemaphorePermit;
 
 use crate::blocking::offload;
 use crate::derive::{self, Bar, Derived, Rejected};
@@ -128,8 +129,36 @@ impl Node {
             KeepStatus::Yes => Some(self.new_uuid().to_string()),
             KeepStatus::No => None,
         };
-        let derived = derive_all(request.objects, place.bar).await;
+        let derived = self.derive_all(request.objects, place.bar).await;
         self.commit(&place, derived, status).await
+    }
+
+    /// Whether this principal may add to a collection at all: asked before a large request is read.
+    ///
+    /// # Errors
+    /// See [`AcceptError`].
+    pub async fn may_accept(&self, who: &Principal, collection: &str) -> Result<(), AcceptError> {
+        let directory = self.directory().await?;
+        let row = directory.collection(collection).ok_or(AcceptError::NotFound)?;
+        may_write(who, row.no, &self.standing())?;
+        Ok(())
+    }
+
+    /// Examines every object and derives what the store needs; off the serving threads, and as much at a time as there are
+    /// processors, when it is much: the tree of one object takes many times its bytes.
+    pub(crate) async fn derive_all(&self, objects: Vec<Bytes>, bar: Bar) -> Vec<Result<Derived, Rejected>> {
+        let bytes = objects.iter().map(Bytes::len).sum::<usize>();
+        let all = move || objects.iter().map(|bytes| derive::derive(bytes, bar)).collect();
+        if bytes <= INLINE_BYTES_MAX {
+            return all();
+        }
+        let _place = self.examining().await;
+        offload(all).await
+    }
+
+    /// A place for work that builds large trees.
+    pub(crate) async fn examining(&self) -> SemaphorePermit<'_> {
+        self.0.examining.acquire().await.expect("invariant: the semaphore is never closed")
     }
 
     /// Stores what was derived, in one commit, and writes the receipts.
@@ -245,13 +274,6 @@ impl Node {
         }
         Ok(views)
     }
-}
-
-/// Examines every object and derives what the store needs, off the serving threads when it is much.
-pub(crate) async fn derive_all(objects: Vec<Bytes>, bar: Bar) -> Vec<Result<Derived, Rejected>> {
-    let bytes = objects.iter().map(Bytes::len).sum::<usize>();
-    let all = move || objects.iter().map(|bytes| derive::derive(bytes, bar)).collect();
-    if bytes <= INLINE_BYTES_MAX { all() } else { offload(all).await }
 }
 
 fn receipt_of(derived: &Derived) -> Receipt {

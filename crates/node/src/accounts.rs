@@ -3,7 +3,7 @@
 //! Administrators manage everybody; others manage their own tokens and password. A token never gives more than its maker
 //! may hand out: its scopes narrow its user's roles. Users are disabled, not deleted: what they did stays theirs.
 
-use base::limit::NAME_CHARS_MAX;
+use base::limit::{NAME_CHARS_MAX, TOKENS_PER_USER_MAX};
 use base::{Micros, Redacted};
 use handling::{Principal, Refusal, Role, Rule, Scope, UserNo, may_administer};
 use serde::Serialize;
@@ -118,6 +118,9 @@ pub enum AccountError {
     /// The token would end before it begins.
     #[error("the token would have expired already")]
     ExpiresInThePast,
+    /// More tokens than one user may have.
+    #[error("a user has at most {TOKENS_PER_USER_MAX} tokens: revoke some first")]
+    TooManyTokens,
     /// The last administrator can neither be disabled nor lose the role.
     #[error("this is the last administrator: make another one first")]
     LastAdmin,
@@ -142,6 +145,7 @@ impl AccountError {
             Self::RolesMissing => "roles-missing",
             Self::PasswordUnfit => "password-unfit",
             Self::ExpiresInThePast => "expires-in-the-past",
+            Self::TooManyTokens => "tokens-max",
             Self::LastAdmin => "last-admin",
             Self::Crowded => "too-many-requests",
             Self::Store(error) => error.code(),
@@ -244,6 +248,35 @@ impl Node {
         Ok(())
     }
 
+    /// Replaces the roles of a user and disables or enables them: both, or neither.
+    ///
+    /// # Errors
+    /// See [`AccountError`]; nothing was changed, unless the store failed between the two.
+    pub async fn change_user(
+        &self,
+        who: &Principal,
+        user: &str,
+        roles: Option<Vec<Role>>,
+        standing: Option<Standing>,
+    ) -> Result<(), AccountError> {
+        may_administer(who)?;
+        let roles = roles.map(distinct).transpose()?;
+        let directory = self.directory().await?;
+        let row = directory.user_named(user).ok_or(AccountError::UserUnknown)?;
+        let demoted = roles.as_ref().is_some_and(|roles| !roles.contains(&Role::Admin));
+        let loses = row.roles.contains(&Role::Admin) && (demoted || standing == Some(Standing::Disabled));
+        if loses && !directory.has_admin_besides(row.no) {
+            return Err(AccountError::LastAdmin);
+        }
+        if let Some(roles) = roles {
+            self.set_roles(who, user, roles).await?;
+        }
+        if let Some(standing) = standing {
+            self.set_disabled(who, user, standing).await?;
+        }
+        Ok(())
+    }
+
     /// Disables a user (no credential of theirs is let in any more), or enables them again.
     ///
     /// # Errors
@@ -266,6 +299,9 @@ impl Node {
 
     /// Makes a token. Users make their own, administrators anybody's; nobody hands out a scope their own credential lacks.
     ///
+    /// As with a password, it takes a credential of every scope or an administrator's: whoever got hold of a token that
+    /// may do little, or not for long, must not make of it another that outlives it.
+    ///
     /// # Errors
     /// See [`AccountError`]; nothing was changed.
     pub async fn issue_token(
@@ -275,6 +311,10 @@ impl Node {
     ) -> Result<IssuedToken, AccountError> {
         let directory = self.directory().await?;
         let user = own_or_administered(who, &directory, &request.user)?;
+        if !Scope::ALL.iter().all(|scope| who.can(*scope)) && may_administer(who).is_err() {
+            let reason = "this needs a password, or a token of every scope";
+            return Err(Refusal::new(Rule::ScopeMissing, reason).into());
+        }
         let mut scopes = request.scopes;
         if scopes.is_empty() {
             scopes.push(Scope::Read);
@@ -288,6 +328,12 @@ impl Node {
         let now = self.now();
         if request.expires.is_some_and(|expires| expires <= now) {
             return Err(AccountError::ExpiresInThePast);
+        }
+        let held = self.0.store.tokens(Some(user.no)).await?;
+        let alive =
+            |row: &&TokenRow| row.revoked.is_none() && row.expires.is_none_or(|expires| expires > now);
+        if held.iter().filter(alive).count() >= TOKENS_PER_USER_MAX {
+            return Err(AccountError::TooManyTokens);
         }
         let secret = format!("{TOKEN_PREFIX}{}", self.secret());
         let token = NewToken {

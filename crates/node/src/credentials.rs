@@ -14,6 +14,7 @@ use store::{Fault, NewSession, StoreError, UserRow};
 
 use crate::Node;
 use crate::directory::{Directory, folded};
+use crate::verified::Mac;
 
 /// What begins every API token, so that scanners of published code recognise one.
 pub(crate) const TOKEN_PREFIX: &str = "cresset_";
@@ -132,8 +133,16 @@ impl Node {
             Credential::Token(token) => self.by_token(&token).await?,
             Credential::Session(cookie) => self.session(&cookie).await?.principal,
         };
-        self.0.rates.count(principal.user).map_err(|retry_after_s| AuthError::TooMany { retry_after_s })?;
+        self.count_request(&principal)?;
         Ok(principal)
+    }
+
+    /// Counts a request of a user who was let in by [`Node::session`], as [`Node::authenticate`] does by itself.
+    ///
+    /// # Errors
+    /// `TooMany` when this user asks faster than users may.
+    pub fn count_request(&self, who: &Principal) -> Result<(), AuthError> {
+        self.0.rates.count(who.user).map_err(|retry_after_s| AuthError::TooMany { retry_after_s })
     }
 
     /// Starts a browser session.
@@ -147,6 +156,7 @@ impl Node {
         peer: &str,
     ) -> Result<SessionSecret, AuthError> {
         let principal = self.by_password(user, password, peer).await?;
+        self.count_request(&principal)?;
         let (cookie, csrf) = (self.secret(), self.secret());
         let now = self.now();
         let life_us = i64::from(self.0.settings.session_hours).saturating_mul(3_600 * Micros::SECOND);
@@ -209,18 +219,29 @@ impl Node {
         if name.is_empty() {
             return Err(AuthError::Missing);
         }
-        let (directory, now) = (self.directory().await?, self.now());
+        let directory = self.directory().await?;
         let mac = self.0.verified.mac(&folded(name), password.expose());
-        if let Some((no, epoch)) = self.0.verified.get(&mac, now) {
-            if directory.user(no).is_some_and(|user| user.epoch == epoch) {
-                let principal = directory.principal(no, &BTreeSet::from(Scope::ALL));
-                return principal.ok_or(AuthError::Disabled);
-            }
-            self.0.verified.forget(&mac);
+        if let Some(user) = self.verified_before(&directory, &mac) {
+            return directory.principal(user.no, &BTreeSet::from(Scope::ALL)).ok_or(AuthError::Disabled);
         }
-        let user = self.check_password(&directory, (name, password), peer).await?;
+        let _turn = self.0.lockout.turn(name, peer).await;
+        // Whoever had the turn before may have shown the same.
+        let user = match self.verified_before(&directory, &mac) {
+            Some(user) => user,
+            None => self.check_password(&directory, (name, password), peer).await?,
+        };
         self.0.verified.put(mac, user.no, user.epoch, self.now());
         directory.principal(user.no, &BTreeSet::from(Scope::ALL)).ok_or(AuthError::Disabled)
+    }
+
+    /// Whose name and password these are, when they were verified a moment ago and nothing has changed since.
+    fn verified_before<'a>(&self, directory: &'a Directory, mac: &Mac) -> Option<&'a UserRow> {
+        let (no, epoch) = self.0.verified.get(mac, self.now())?;
+        let user = directory.user(no).filter(|user| user.epoch == epoch);
+        if user.is_none() {
+            self.0.verified.forget(mac);
+        }
+        user
     }
 
     async fn check_password<'a>(

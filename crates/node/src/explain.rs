@@ -109,6 +109,11 @@ static CODES: &[(&str, &str)] = &[
         "last-admin",
         "The last administrator can neither be disabled nor lose the role: the node could not be managed any more.",
     ),
+    (
+        "tokens-max",
+        "A user has at most 1,000 tokens that are neither revoked nor expired. Revoke some that are not used.",
+    ),
+    ("jobs-max", "The node keeps the memory of at most 1,000 pulls and pushes for one user."),
     ("grantee-form", "A grant speaks to `user:NAME` or to `role:ROLE`."),
     (
         "initialised-already",
@@ -157,6 +162,10 @@ static CODES: &[(&str, &str)] = &[
         "format-unknown",
         "The file is in none of the formats that are read: STIX 2.1 or 2.0, CSV, plain text (UTF-8).",
     ),
+    (
+        "import-objects-max",
+        "One import takes at most 100,000 objects or values, so that it can answer with a receipt for each. Send the file in parts.",
+    ),
     ("value-unknown", "Nothing you may read is about this value, so there is nothing to sight."),
     (
         "value-unfit",
@@ -164,6 +173,10 @@ static CODES: &[(&str, &str)] = &[
     ),
     ("too-many-values", "One request looks up at most 10,000 values. Send the rest in another one."),
     ("query-too-long", "A looked-up value or search text has at most 64 KiB."),
+    (
+        "query-too-costly",
+        "Answering would take more work than one question may cost, for example because very many objects have to be looked at. Ask for fewer values at once, a smaller range, rarer words or one collection.",
+    ),
     ("search-empty", "The search text holds no word that could be searched for."),
     (
         "observations-unfit",

@@ -2,7 +2,7 @@
 //!
 //! Each user has their own; nobody reads another's.
 
-use base::limit::{JOB_STATE_BYTES_MAX, NAME_CHARS_MAX};
+use base::limit::{JOB_STATE_BYTES_MAX, JOBS_PER_USER_MAX, NAME_CHARS_MAX};
 use handling::{Principal, Refusal, Scope};
 use store::{Fault, Job, StoreError};
 
@@ -20,6 +20,9 @@ pub enum JobError {
     /// More than a job may remember.
     #[error("a job remembers at most {JOB_STATE_BYTES_MAX} bytes")]
     TooLong,
+    /// More jobs than one user may have.
+    #[error("a user has the memory of at most {JOBS_PER_USER_MAX} jobs")]
+    TooMany,
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -33,6 +36,7 @@ impl JobError {
             Self::Refused(refusal) => refusal.rule.code(),
             Self::NameUnfit => "name-unfit",
             Self::TooLong => "job-state-too-long",
+            Self::TooMany => "jobs-max",
             Self::Store(error) => error.code(),
         }
     }
@@ -66,8 +70,11 @@ impl Node {
         if state.len() > JOB_STATE_BYTES_MAX {
             return Err(JobError::TooLong);
         }
-        let job = Job { name: own(who, name)?, state, at: self.now() };
-        Ok(self.store().put_job(job).await?)
+        let (name, all) = (own(who, name)?, format!("{}:", who.user.0));
+        if self.store().job(&name).await?.is_none() && self.store().jobs(&all).await? >= JOBS_PER_USER_MAX {
+            return Err(JobError::TooMany);
+        }
+        Ok(self.store().put_job(Job { name, state, at: self.now() }).await?)
     }
 }
 

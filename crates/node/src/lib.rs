@@ -70,6 +70,7 @@ use observed::Patterns;
 use own_ledger::OwnLedger;
 use passwords::Hasher;
 use rate::Rates;
+use tokio::sync::Semaphore;
 use verified::Verified;
 
 /// What an operator may set. The defaults are those of a running node.
@@ -116,6 +117,7 @@ struct Inner {
     markings: Markings,
     community: RwLock<Option<Membership>>,
     own_ledger: OwnLedger,
+    examining: Semaphore,
 }
 
 impl Node {
@@ -129,6 +131,7 @@ impl Node {
     ) -> Self {
         let hasher = Hasher::new(settings.password_cost, Arc::clone(&rng));
         let verified = Verified::new(rng.as_ref());
+        let processors = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         let rates = Rates::new(settings.rate_per_second, Arc::clone(&clock));
         Self(Arc::new(Inner {
             store,
@@ -144,6 +147,7 @@ impl Node {
             markings: Markings::default(),
             community: RwLock::default(),
             own_ledger: OwnLedger::default(),
+            examining: Semaphore::new(processors),
         }))
     }
 

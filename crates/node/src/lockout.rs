@@ -1,13 +1,19 @@
 //! Wrong passwords make the next attempt wait, longer each time.
 //!
-//! Counted by user name (which need not exist) and by where the attempts come from. Only attempts that would cost a
-//! password hash are held back: a credential verified before, a token or a session passes, so that strangers guessing at
-//! a name do not shut its owner's running clients out. Memory is bounded; when full, what failed longest ago is forgotten.
+//! Counted by user name (which need not exist) and by where the attempts come from: an address, or the /64 network of one of
+//! IPv6, which is what one customer has at least. Only attempts that would cost a password hash are held back: a credential
+//! verified before, a token or a session passes, so that strangers guessing at a name do not shut its owner's running clients
+//! out. Attempts for one name, and from one place, take turns, so that each knows how the one before it ended: many at once
+//! are no way around the count. Memory is bounded; when full, what failed longest ago is forgotten. The counts live as long
+//! as the process: `docs/decisions/0014-lock-outs-end-with-the-process.md`.
 
 use std::collections::HashMap;
+use std::hash::{BuildHasher, RandomState};
+use std::net::{IpAddr, Ipv6Addr};
 use std::sync::{Mutex, PoisonError};
 
 use base::Micros;
+use tokio::sync::MutexGuard;
 
 /// Wrong passwords for one name before waiting begins.
 const NAME_FREE: u32 = 5;
@@ -58,14 +64,51 @@ impl Count {
     }
 }
 
+/// How many turns there are for names, and as many for places. Different names may share one; that costs a moment.
+const TURNS: usize = 256;
+
 /// The counts of wrong passwords.
-#[derive(Default)]
-pub(crate) struct Lockout(Mutex<HashMap<Key, Count>>);
+pub(crate) struct Lockout {
+    counts: Mutex<HashMap<Key, Count>>,
+    names: [tokio::sync::Mutex<()>; TURNS],
+    places: [tokio::sync::Mutex<()>; TURNS],
+    hasher: RandomState,
+}
+
+/// The right to try one password for one name from one place; the next one waits until this is dropped.
+pub(crate) struct Turn<'a> {
+    _name: MutexGuard<'a, ()>,
+    _place: MutexGuard<'a, ()>,
+}
+
+impl Default for Lockout {
+    fn default() -> Self {
+        let turns = || std::array::from_fn(|_| tokio::sync::Mutex::new(()));
+        Self { counts: Mutex::default(), names: turns(), places: turns(), hasher: RandomState::new() }
+    }
+}
 
 impl Lockout {
+    /// Waits until no other attempt for this name or from this place is being checked.
+    pub(crate) async fn turn(&self, name: &str, peer: &str) -> Turn<'_> {
+        let [name, place] = keys(name, peer);
+        // Always in this order, so that two cannot wait for each other, and whoever asks much from one place only waits there.
+        let place = self.one_of(&self.places, &place).lock().await;
+        Turn { _name: self.one_of(&self.names, &name).lock().await, _place: place }
+    }
+
+    fn one_of<'a>(
+        &self,
+        turns: &'a [tokio::sync::Mutex<()>; TURNS],
+        key: &Key,
+    ) -> &'a tokio::sync::Mutex<()> {
+        let at = self.hasher.hash_one(key).to_le_bytes()[0];
+        turns.get(usize::from(at)).expect("invariant: as many turns as a byte has values")
+    }
+
     /// Whether an attempt may be made now; the error tells for how many seconds it may not.
     pub(crate) fn may_try(&self, name: &str, peer: &str, now: Micros) -> Result<(), u64> {
-        let counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
         let wait = keys(name, peer)
             .iter()
             .filter_map(|key| counts.get(key).map(|count| count.wait_s(key.free(), now)))
@@ -76,7 +119,7 @@ impl Lockout {
 
     /// Notes a wrong password.
     pub(crate) fn wrong(&self, name: &str, peer: &str, now: Micros) {
-        let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
         for key in keys(name, peer) {
             make_room(&mut counts, &key, now);
             let count = counts.entry(key).or_insert(Count { wrong: 0, last: now });
@@ -89,13 +132,25 @@ impl Lockout {
 
     /// Notes a right password: the name's count begins anew, the place's does not (others may be guessing from there).
     pub(crate) fn right(&self, name: &str) {
-        let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
         counts.remove(&Key::Name(cut(name)));
     }
 }
 
 fn keys(name: &str, peer: &str) -> [Key; 2] {
-    [Key::Name(cut(name)), Key::Peer(cut(peer))]
+    [Key::Name(cut(name)), Key::Peer(place_of(peer))]
+}
+
+/// Where an attempt comes from, as it is told apart: an IPv4 address, the first half of one of IPv6, or the text itself.
+fn place_of(peer: &str) -> String {
+    match peer.parse::<IpAddr>().map(|address| address.to_canonical()) {
+        Ok(IpAddr::V4(address)) => address.to_string(),
+        Ok(IpAddr::V6(address)) => {
+            let network = address.to_bits() & !u128::from(u64::MAX);
+            format!("{}/64", Ipv6Addr::from_bits(network))
+        }
+        Err(_) => cut(peer),
+    }
 }
 
 fn cut(text: &str) -> String {
@@ -150,12 +205,39 @@ mod tests {
     }
 
     #[test]
+    fn a_network_of_ipv6_is_one_place_and_so_is_an_address_however_it_is_written() {
+        let lockout = Lockout::default();
+        for at in 0..100 {
+            lockout.wrong(&format!("name{at}"), &format!("2001:db8:0:1::{at:x}"), START);
+        }
+        assert!(lockout.may_try("new", "2001:db8:0:1:ffff::1", START).is_err());
+        assert_eq!(lockout.may_try("new", "2001:db8:0:2::1", START), Ok(()));
+        for at in 0..100 {
+            lockout.wrong(&format!("name{at}"), "::ffff:192.0.2.1", START);
+        }
+        assert!(lockout.may_try("new", "192.0.2.1", START).is_err());
+        assert_eq!(lockout.may_try("new", "192.0.2.2", START), Ok(()));
+    }
+
+    #[tokio::test]
+    async fn attempts_for_a_name_and_from_a_place_take_turns() {
+        let lockout = Lockout::default();
+        let first = lockout.turn("ann", "10.0.0.1").await;
+        let soon = std::time::Duration::from_millis(20);
+        for (name, place) in [("ANN", "10.0.0.2"), ("bob", "10.0.0.1")] {
+            assert!(tokio::time::timeout(soon, lockout.turn(name, place)).await.is_err(), "{name} {place}");
+        }
+        drop(first);
+        lockout.turn("ann", "10.0.0.1").await;
+    }
+
+    #[test]
     fn memory_is_bounded() {
         let lockout = Lockout::default();
         for at in 0..3 * i64::try_from(KEYS_MAX).unwrap() {
             lockout.wrong(&format!("name{at}"), "peer", START.plus(at));
         }
-        assert!(lockout.0.lock().unwrap().len() <= KEYS_MAX);
+        assert!(lockout.counts.lock().unwrap().len() <= KEYS_MAX);
     }
 
     #[test]

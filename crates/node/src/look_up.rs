@@ -6,8 +6,8 @@
 use std::collections::{HashMap, HashSet};
 
 use base::Micros;
-use base::limit::{LOOKUP_MATCHES_MAX, LOOKUP_VALUES_MAX, QUERY_BYTES_MAX};
-use handling::{Cleared, Principal};
+use base::limit::{LOOKUP_MATCHES_MAX, LOOKUP_ROWS_MAX, LOOKUP_VALUES_MAX, QUERY_BYTES_MAX};
+use handling::{Cleared, Principal, Viewer};
 use index::{Fingerprint, FingerprintKey, PrefixLengths, Scratch, TermKind};
 use serde::ser::SerializeStruct;
 use serde::{Serialize, Serializer};
@@ -201,7 +201,7 @@ impl Node {
     /// See [`LookUpError`].
     ///
     /// # Limits
-    /// At most [`LOOKUP_VALUES_MAX`] values of [`QUERY_BYTES_MAX`] bytes each.
+    /// At most [`LOOKUP_VALUES_MAX`] values of [`QUERY_BYTES_MAX`] bytes each, and [`LOOKUP_ROWS_MAX`] matches in all.
     pub async fn look_up<'v>(
         &self,
         who: &Principal,
@@ -219,26 +219,54 @@ impl Node {
         let questions = Questions::about(values, &store.fingerprint_key(), &store.prefix_lengths());
         let mut found = store.look_up(&view, &questions.terms).await?.into_iter();
         let mut hows = questions.hows.into_iter();
+        let inside = store.in_ranges(&view, &questions.ranges).await?;
         let mut answers = Vec::with_capacity(values.len());
+        let mut room = LOOKUP_ROWS_MAX;
         for (value, asked) in values.iter().zip(questions.asked) {
             let mut matches = Vec::new();
             for (rows, how) in found.by_ref().take(asked).zip(hows.by_ref()) {
                 matches.extend(rows.into_iter().map(|row| LookUpMatch::of(row, how, now)));
             }
-            if let Some((low, high)) = questions.ranges.get(value).copied() {
-                let inside = store.in_range(&view, low, high).await?;
-                matches.extend(inside.into_iter().map(|row| LookUpMatch::of(row, How::Inside, now)));
+            if let Some(rows) = questions.range_of.get(value).and_then(|at| inside.get(*at)) {
+                matches.extend(rows.iter().map(|row| LookUpMatch::of(row.clone(), How::Inside, now)));
             }
             let matches = closest(matches);
+            room = room.checked_sub(matches.len()).ok_or(StoreError::TooCostly)?;
             answers.push(LookUpAnswer { value, known: !matches.is_empty(), matches });
         }
         if detail == Detail::Sightings {
-            for found in answers.iter_mut().flat_map(|answer| &mut answer.matches) {
-                let (reports, count, last_seen) = store.sightings(&view, &found.id).await?;
-                found.sightings = Some(Sightings { reports, count, last_seen });
-            }
+            self.count_sightings(&view, &mut answers).await?;
         }
         Ok(view.clear(answers))
+    }
+}
+
+impl Node {
+    /// Says of each match how often it was sighted; each object is counted once, however often it was found.
+    async fn count_sightings(
+        &self,
+        view: &Viewer,
+        answers: &mut [LookUpAnswer<'_>],
+    ) -> Result<(), LookUpError> {
+        let mut ids: Vec<String> =
+            answers.iter().flat_map(|answer| &answer.matches).map(|found| found.id.clone()).collect();
+        ids.sort_unstable();
+        ids.dedup();
+        let asked: Vec<&str> = ids.iter().map(String::as_str).collect();
+        let sighted = self.store().sightings(view, &asked).await?;
+        let counts: HashMap<&str, Sightings> =
+            asked.iter().copied().zip(sighted.into_iter().map(Sightings::of)).collect();
+        for found in answers.iter_mut().flat_map(|answer| &mut answer.matches) {
+            found.sightings = counts.get(found.id.as_str()).copied();
+        }
+        Ok(())
+    }
+}
+
+impl Sightings {
+    /// What the store tells of one object.
+    pub(crate) const fn of((reports, count, last_seen): (u64, i64, Option<Micros>)) -> Self {
+        Self { reports, count, last_seen }
     }
 }
 
@@ -250,8 +278,10 @@ struct Questions<'v> {
     hows: Vec<How>,
     /// How many terms each value has.
     asked: Vec<usize>,
-    /// Values that are ranges: what lies inside is asked for too.
-    ranges: HashMap<&'v str, ([u8; 16], [u8; 16])>,
+    /// Ranges among the values, each once: what lies inside is asked for too.
+    ranges: Vec<([u8; 16], [u8; 16])>,
+    /// Where among them a value stands.
+    range_of: HashMap<&'v str, usize>,
 }
 
 impl<'v> Questions<'v> {
@@ -259,7 +289,7 @@ impl<'v> Questions<'v> {
         let mut terms = Vec::with_capacity(values.len().saturating_mul(3));
         let mut hows = Vec::with_capacity(values.len().saturating_mul(3));
         let mut asked = Vec::with_capacity(values.len());
-        let mut ranges = HashMap::new();
+        let (mut ranges, mut range_of) = (Vec::new(), HashMap::new());
         let mut scratch = Scratch::default();
         for value in values {
             let before = terms.len();
@@ -269,12 +299,16 @@ impl<'v> Questions<'v> {
                 terms.push(Fingerprint::of(key, kind, canonical));
                 hows.push(how.into());
             });
-            if is_range {
-                ranges.extend(index::asked_range(value).map(|ends| (*value, ends)));
+            if is_range
+                && !range_of.contains_key(value)
+                && let Some(ends) = index::asked_range(value)
+            {
+                range_of.insert(*value, ranges.len());
+                ranges.push(ends);
             }
             asked.push(terms.len().saturating_sub(before));
         }
-        Self { terms, hows, asked, ranges }
+        Self { terms, hows, asked, ranges, range_of }
     }
 }
 

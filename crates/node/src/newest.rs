@@ -29,7 +29,7 @@ impl Node {
     /// The store failed.
     pub async fn sightings_of(&self, who: &Principal, id: &str) -> Result<Cleared<Sightings>, StoreError> {
         let view = self.eyes(who);
-        let (reports, count, last_seen) = self.0.store.sightings(&view, id).await?;
-        Ok(view.clear(Sightings { reports, count, last_seen }))
+        let sighted = self.0.store.sightings(&view, &[id]).await?.first().copied().unwrap_or_default();
+        Ok(view.clear(Sightings::of(sighted)))
     }
 }

@@ -4,13 +4,17 @@
 //! in the store, which never changes its pattern; their number and size are bounded.
 
 use std::collections::HashMap;
+use std::num::NonZero;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
+use base::limit::OBSERVED_SECONDS_MAX;
 use bytes::Bytes;
 use handling::{Cleared, Principal};
 use stix::Json;
 use stix::pattern::matching::{Observations, Outcome, Prepared};
 use store::{Fault, PatternRow, StoreError};
+use tokio::sync::Semaphore;
 
 use crate::Node;
 use crate::blocking::offload;
@@ -48,6 +52,11 @@ pub enum ObservedError {
     /// Not a bundle of observed data.
     #[error("cannot read the observations: {0}")]
     Unfit(String),
+    /// Matching takes longer than one request may.
+    #[error(
+        "matching these observations takes longer than {OBSERVED_SECONDS_MAX} s: send fewer of them at once"
+    )]
+    TooCostly,
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -59,6 +68,7 @@ impl ObservedError {
     pub const fn code(&self) -> &'static str {
         match self {
             Self::Unfit(_) => "observations-unfit",
+            Self::TooCostly => "query-too-costly",
             Self::Store(error) => error.code(),
         }
     }
@@ -67,7 +77,7 @@ impl ObservedError {
     #[must_use]
     pub const fn fault(&self) -> Fault {
         match self {
-            Self::Unfit(_) => Fault::Caller,
+            Self::Unfit(_) | Self::TooCostly => Fault::Caller,
             Self::Store(error) => error.fault(),
         }
     }
@@ -80,16 +90,20 @@ impl Node {
     /// See [`ObservedError`].
     ///
     /// # Limits
-    /// Time grows with patterns times observations; each pattern is bounded by `base::limit::MATCH_STEPS_MAX`.
+    /// Time grows with patterns times observations; each pattern is bounded by `base::limit::MATCH_STEPS_MAX`, all together by
+    /// [`OBSERVED_SECONDS_MAX`]. Half the processors match at a time; further requests wait.
     pub async fn observed(&self, who: &Principal, bundle: Bytes) -> Result<Cleared<Observed>, ObservedError> {
         let (view, now) = (self.eyes(who), self.now());
         let mut observed = Observed::default();
+        let mut time = Duration::from_secs(OBSERVED_SECONDS_MAX);
+        let _turn = self.0.patterns.turns.acquire().await.expect("invariant: the semaphore is never closed");
         let mut after = i64::MIN;
         loop {
             let rows = self.store().patterns(&view, now, after, PATTERNS_AT_ONCE).await?;
             let last = rows.last().map(|row| row.row);
             let (kept, bundle) = (Arc::clone(&self.0.patterns), bundle.clone());
-            let part = offload(move || run(&kept, &bundle, rows)).await?;
+            let (part, took) = offload(move || run(&kept, &bundle, rows, time)).await?;
+            time = time.saturating_sub(took);
             observed.matches.extend(part.matches);
             observed.tried = observed.tried.saturating_add(part.tried);
             observed.undecided = observed.undecided.saturating_add(part.undecided);
@@ -102,8 +116,18 @@ impl Node {
 }
 
 /// Compiled patterns by their row.
-#[derive(Default)]
-pub(crate) struct Patterns(Mutex<Kept>);
+pub(crate) struct Patterns {
+    kept: Mutex<Kept>,
+    /// For requests that match.
+    turns: Semaphore,
+}
+
+impl Default for Patterns {
+    fn default() -> Self {
+        let processors = std::thread::available_parallelism().map_or(1, NonZero::get);
+        Self { kept: Mutex::default(), turns: Semaphore::new(processors.div_ceil(2)) }
+    }
+}
 
 #[derive(Default)]
 struct Kept {
@@ -117,7 +141,7 @@ impl Patterns {
     /// The compiled pattern of a row; `None` when it does not parse (any more), which a store's check would have told.
     fn of(&self, row: &PatternRow) -> Option<Arc<Prepared>> {
         let kept = |patterns: &Self| {
-            let kept = patterns.0.lock().unwrap_or_else(PoisonError::into_inner);
+            let kept = patterns.kept.lock().unwrap_or_else(PoisonError::into_inner);
             kept.prepared.get(&row.row).cloned()
         };
         if let Some(found) = kept(self) {
@@ -131,7 +155,7 @@ impl Patterns {
     /// Keeps a pattern while there is room. A scan longer than the room would throw everything out before it is used
     /// again, so newcomers are turned away; when as many were as there is room for, all begins anew.
     fn keep(&self, row: &PatternRow, prepared: &Arc<Prepared>) {
-        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         let bytes = kept.bytes.saturating_add(row.pattern.len());
         if kept.prepared.len() < KEPT_MAX && bytes <= KEPT_BYTES_MAX {
             kept.bytes = bytes;
@@ -145,7 +169,13 @@ impl Patterns {
     }
 }
 
-fn run(patterns: &Patterns, bundle: &[u8], rows: Vec<PatternRow>) -> Result<Observed, ObservedError> {
+fn run(
+    patterns: &Patterns,
+    bundle: &[u8],
+    rows: Vec<PatternRow>,
+    time: Duration,
+) -> Result<(Observed, Duration), ObservedError> {
+    let start = Instant::now();
     let bundle = Json::parse(bundle).map_err(|error| ObservedError::Unfit(error.to_string()))?;
     let observations = Observations::from_bundle(&bundle);
     if observations.is_empty() {
@@ -153,6 +183,9 @@ fn run(patterns: &Patterns, bundle: &[u8], rows: Vec<PatternRow>) -> Result<Obse
     }
     let mut observed = Observed::default();
     for row in rows {
+        if start.elapsed() >= time {
+            return Err(ObservedError::TooCostly);
+        }
         let Some(prepared) = patterns.of(&row) else { continue };
         observed.tried = observed.tried.saturating_add(1);
         match prepared.run(&observations) {
@@ -163,5 +196,5 @@ fn run(patterns: &Patterns, bundle: &[u8], rows: Vec<PatternRow>) -> Result<Obse
             Outcome::Undecided => observed.undecided = observed.undecided.saturating_add(1),
         }
     }
-    Ok(observed)
+    Ok((observed, start.elapsed()))
 }

@@ -5,7 +5,6 @@ use handling::Principal;
 use stix::{Kind, TlpLevel};
 use store::{Fault, StoreError, StoredObject};
 
-use crate::accept::derive_all;
 use crate::handle::met;
 use crate::look_up::{Detail, How, LookUpError};
 use crate::produce::{Author, Sighting};
@@ -120,7 +119,7 @@ impl Node {
         let identity = (!hidden).then(|| author.identity());
         let extra = usize::from(identity.is_some());
         place.within = within;
-        let derived = derive_all(identity.into_iter().chain(made).collect(), place.bar).await;
+        let derived = self.derive_all(identity.into_iter().chain(made).collect(), place.bar).await;
         let mut receipts = self.commit(&place, derived, None).await?.receipts;
         receipts.drain(..extra.min(receipts.len()));
         Ok(Sighted { of: seen.into_iter().map(|object| object.id).collect(), receipts })

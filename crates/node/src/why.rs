@@ -11,7 +11,6 @@ use handling::{
 use serde::Serialize;
 use store::{Fault, Ruled, StoreError};
 
-use crate::accept::derive_all;
 use crate::directory::Directory;
 use crate::handle::{met, rules_of};
 use crate::import::objects_in;
@@ -132,7 +131,7 @@ impl Node {
         let place = self.place(who, &directory, request.collection, &request.options)?;
         let recipient = self.recipient(&directory, request.recipient)?;
         let objects = objects_in(request.bytes).map_err(WhyError::Unreadable)?;
-        let derived = derive_all(objects, place.bar).await;
+        let derived = self.derive_all(objects, place.bar).await;
         let (mut entries, mut judged) = (Vec::new(), Vec::new());
         for one in derived {
             match one {

@@ -1,6 +1,6 @@
 //! People, tokens, sessions, collections and grants as rows.
 
-use base::Micros;
+use base::{Micros, limit};
 use handling::{Access, CollectionNo, Grantee, Role, Scope, UserNo};
 use rusqlite::{Connection, OptionalExtension, Row};
 use store::{
@@ -214,6 +214,11 @@ pub(crate) fn add_session(desk: &Desk<'_>, session: &NewSession) -> Done<()> {
     desk.sql().execute(
         "INSERT INTO session (digest, account, csrf, created, expires) VALUES (?1, ?2, ?3, ?4, ?5)",
         (&session.digest, session.user.0, &session.csrf, session.at.0, session.expires.0),
+    )?;
+    desk.sql().execute(
+        "DELETE FROM session WHERE digest IN (SELECT digest FROM session WHERE account = ?1 \
+         ORDER BY digest = ?3 DESC, created DESC LIMIT -1 OFFSET ?2)",
+        (session.user.0, limit::SESSIONS_PER_USER_MAX as i64, &session.digest),
     )?;
     touch(desk)
 }

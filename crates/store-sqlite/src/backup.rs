@@ -9,7 +9,7 @@ use sha2::{Digest, Sha256};
 use store::{BackupReport, StoreError};
 
 use crate::error::Done;
-use crate::open::{DATABASE, SqliteStore, lock, make_private};
+use crate::open::{DATABASE, SqliteStore, lock, make_private, make_private_file, set_private};
 use crate::{health, migrate};
 
 /// Pages copied before others get their turn.
@@ -84,6 +84,7 @@ fn copy(from: &Path, to: &Path) -> Done<()> {
     // A read transaction holds the moment: without it every commit of the writer would start the copy anew.
     source.execute_batch("BEGIN")?;
     source.query_row("SELECT count(*) FROM migration", [], |_| Ok(()))?;
+    make_private_file(to)?;
     let mut target = Connection::open(to).map_err(|error| refused(to, error.to_string()))?;
     {
         let copying = Backup::new(&source, &mut target)?;
@@ -136,8 +137,10 @@ fn restore(file: &Path, directory: &Path) -> Done<BackupReport> {
     }
     let told = verify(file)?;
     let part = beside(&database);
-    let copied = std::fs::copy(file, &part).map_err(|error| refused(&part, error.to_string()));
-    let result = copied.map_err(Into::into).and_then(|_| {
+    let copied = std::fs::copy(file, &part)
+        .and_then(|_| set_private(&part))
+        .map_err(|error| refused(&part, error.to_string()));
+    let result = copied.map_err(Into::into).and_then(|()| {
         let report = verify(&part)?;
         if report != told {
             return Err(StoreError::Damaged("the copy differs from the backup".into()).into());

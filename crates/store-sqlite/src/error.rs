@@ -36,6 +36,7 @@ pub(crate) fn told(error: &rusqlite::Error) -> StoreError {
         ErrorCode::SystemIoFailure | ErrorCode::ReadOnly | ErrorCode::PermissionDenied => {
             StoreError::ReadOnly { reason: error.to_string() }
         }
+        ErrorCode::OperationInterrupted => StoreError::TooCostly,
         ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase => StoreError::Damaged(error.to_string()),
         _ => StoreError::Backend(error.to_string()),
     }

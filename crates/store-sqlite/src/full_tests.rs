@@ -69,3 +69,39 @@ async fn a_panic_ends_its_unit_only() {
     assert!(matches!(answer, Err(StoreError::Backend(_))), "{answer:?}");
     add(&*store, c[0], &[Sample::indicator(1, 0)]).await;
 }
+
+/// Whoever else may enter the directory reads nothing in it: neither database nor log, before and after a restore.
+#[cfg(unix)]
+#[tokio::test]
+async fn the_files_are_their_owners_alone() {
+    use std::os::unix::fs::PermissionsExt;
+
+    let directory = tempfile::tempdir().expect("a directory");
+    let (first, second) = (directory.path().join("a"), directory.path().join("b"));
+    for made in [&first, &second] {
+        std::fs::create_dir(made).expect("a directory");
+        std::fs::set_permissions(made, std::fs::Permissions::from_mode(0o755)).expect("a mode");
+    }
+    let modes = |of: &std::path::Path| {
+        let files: Vec<_> = std::fs::read_dir(of).expect("files").map(|file| file.expect("a file")).collect();
+        assert!(files.len() > 1, "{files:?}");
+        for file in files {
+            let mode = file.metadata().expect("a mode").permissions().mode();
+            assert_eq!(mode & 0o077, 0, "{} {mode:o}", file.path().display());
+        }
+    };
+    let open = |at: &std::path::Path| {
+        SqliteStore::open(at, Arc::new(SystemClock::default()), &SeededRng::new(1)).expect("a store")
+    };
+    let store = open(&first);
+    let c = collections(&*store, 1).await;
+    add(&*store, c[0], &[Sample::indicator(1, 0)]).await;
+    modes(&first);
+    let copy = first.join("copy");
+    store.backup(&copy).await.expect("a backup");
+    modes(&first);
+    std::fs::set_permissions(&copy, std::fs::Permissions::from_mode(0o644)).expect("a mode");
+    SqliteStore::restore(&copy, &second).expect("a restored store");
+    let _restored = open(&second);
+    modes(&second);
+}

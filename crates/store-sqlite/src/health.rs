@@ -55,8 +55,19 @@ pub(crate) fn check(
 }
 
 fn schema(connection: &Connection, path: &str) -> Check {
-    match migrate::verify_current(connection, path) {
-        Ok(()) => Check { name: "schema", ok: true, detail: "made by this program's migrations".into() },
+    let differing = migrate::verify_current(connection, path).and_then(|()| migrate::differing(connection));
+    match differing {
+        Ok(differing) if differing.is_empty() => Check {
+            name: "schema",
+            ok: true,
+            detail: "made by this program's migrations, and nothing else".into(),
+        },
+        Ok(differing) => {
+            let names = stix::quote::quoted(&differing.join(", ")).to_string();
+            let detail =
+                format!("{names} differ from what this program's migrations make: restore a good backup");
+            Check { name: "schema", ok: false, detail }
+        }
         Err(fail) => Check { name: "schema", ok: false, detail: StoreError::from(fail).to_string() },
     }
 }

@@ -9,7 +9,7 @@ use base::{Micros, limit};
 use handling::Viewer;
 use index::Fingerprint;
 use rusqlite::{Connection, OptionalExtension, Row, ToSql};
-use store::{LookupRow, PatternRow};
+use store::{LookupRow, PatternRow, StoreError};
 
 use crate::error::Done;
 use crate::ids;
@@ -54,11 +54,15 @@ pub(crate) fn look_up(
     };
     let mut label = connection.prepare_cached("SELECT label FROM version WHERE no = ?1")?;
     let mut answers = Vec::with_capacity(terms.len());
+    let mut room = limit::LOOKUP_ROWS_MAX;
     for (term, draft) in terms.iter().zip(drafts) {
         let Draft::Rows(rows) = draft else {
-            answers.push(ask(connection, &sight, *term)?);
+            let found = ask(connection, &sight, *term)?;
+            room = room.checked_sub(found.len()).ok_or(StoreError::TooCostly)?;
+            answers.push(found);
             continue;
         };
+        room = room.checked_sub(rows.len()).ok_or(StoreError::TooCostly)?;
         let mut found = Vec::with_capacity(rows.len());
         for (version, row) in rows {
             let held = label.query_row([version], |row| row.get(0)).optional()?;
@@ -87,27 +91,46 @@ fn ask(connection: &Connection, sight: &Sight, term: Fingerprint) -> Done<Vec<Lo
     Ok(found)
 }
 
-/// Addresses and ranges that lie wholly between two addresses, in the order of addresses.
-pub(crate) fn in_range(
+/// Addresses and ranges that lie wholly between two addresses, in the order of addresses, for each such range.
+pub(crate) fn in_ranges(
     connection: &Connection,
     viewer: &Viewer,
-    low: [u8; 16],
-    high: [u8; 16],
-) -> Done<Vec<LookupRow>> {
+    ranges: &[([u8; 16], [u8; 16])],
+) -> Done<Vec<Vec<LookupRow>>> {
     let Some(sight) = Sight::of(connection, viewer)? else {
-        return Ok(Vec::new());
+        return Ok(vec![Vec::new(); ranges.len()]);
     };
+    let mut answers = Vec::with_capacity(ranges.len());
+    let mut room = limit::LOOKUP_ROWS_MAX;
+    for range in ranges {
+        let found = in_range(connection, &sight, *range)?;
+        room = room.checked_sub(found.len()).ok_or(StoreError::TooCostly)?;
+        answers.push(found);
+    }
+    Ok(answers)
+}
+
+/// Rows looked at for one range: an object may have several addresses in it.
+const ROWS_IN_RANGE: i64 = 10 * limit::LOOKUP_MATCHES_MAX as i64;
+
+fn in_range(
+    connection: &Connection,
+    sight: &Sight,
+    (low, high): ([u8; 16], [u8; 16]),
+) -> Done<Vec<LookupRow>> {
     let mut select = connection.prepare_cached(&format!(
         "SELECT {} FROM address q JOIN version v ON v.no = q.version \
          WHERE q.low BETWEEN ?2 AND ?3 AND q.high <= ?3 AND {} ORDER BY q.low, q.high, q.version DESC LIMIT ?4",
-        row_columns(&sight),
+        row_columns(sight),
         sight.latest("v")
     ))?;
-    let own: [&dyn ToSql; 3] = [&low, &high, &(limit::PAGE_MAX as i64)];
+    let own: [&dyn ToSql; 3] = [&low, &high, &ROWS_IN_RANGE];
     sight.bind(&mut select, &own)?;
     let mut rows = select.raw_query();
     let (mut found, mut told) = (Vec::new(), HashSet::new());
-    while let Some(next) = rows.next()? {
+    while found.len() < limit::LOOKUP_MATCHES_MAX
+        && let Some(next) = rows.next()?
+    {
         // An object with two addresses in the range is one answer.
         if told.insert(next.get::<_, i64>(0)?) {
             found.push(row(next)?);
@@ -146,13 +169,19 @@ pub(crate) fn patterns(
     Ok(found)
 }
 
-/// Sightings of an object: how many, the sum of their counts, and when last.
-pub(crate) fn sightings(
-    connection: &Connection,
-    viewer: &Viewer,
-    id: &str,
-) -> Done<(u64, i64, Option<Micros>)> {
-    let (Some(sight), Some(object)) = (Sight::of(connection, viewer)?, object_no(connection, id)?) else {
+/// Sightings of each object: how many, the sum of their counts, and when last.
+pub(crate) fn sightings(connection: &Connection, viewer: &Viewer, ids: &[&str]) -> Done<Vec<Sighted>> {
+    let Some(sight) = Sight::of(connection, viewer)? else {
+        return Ok(vec![(0, 0, None); ids.len()]);
+    };
+    ids.iter().map(|id| sightings_of(connection, &sight, id)).collect()
+}
+
+/// How many, the sum of their counts, and when last.
+type Sighted = (u64, i64, Option<Micros>);
+
+fn sightings_of(connection: &Connection, sight: &Sight, id: &str) -> Done<Sighted> {
+    let Some(object) = object_no(connection, id)? else {
         return Ok((0, 0, None));
     };
     let mut select = connection.prepare_cached(&format!(

@@ -3,6 +3,8 @@
 //! The database holds number and SHA-256 of each file that made it. At opening both must agree with the program's: a
 //! database of a newer program is refused, and so is one made by files that were changed afterwards.
 
+use std::collections::BTreeSet;
+
 use rusqlite::{Connection, OptionalExtension};
 use sha2::{Digest, Sha256};
 use store::StoreError;
@@ -124,6 +126,23 @@ pub(crate) fn verify_current(connection: &Connection, path: &str) -> Done<()> {
     Ok(())
 }
 
+/// What the database has besides what the migrations make, or lacks of it: a trigger that somebody put into a copy would run
+/// here with everything we write.
+pub(crate) fn differing(connection: &Connection) -> Done<Vec<String>> {
+    let fresh = Connection::open_in_memory()?;
+    migrate(&fresh, "memory")?;
+    let (made, held) = (schema(&fresh)?, schema(connection)?);
+    Ok(made.symmetric_difference(&held).map(|(name, _)| name.clone()).collect())
+}
+
+/// Names and texts of everything in the schema; SQLite's own statistics come and go.
+fn schema(connection: &Connection) -> Done<BTreeSet<(String, Option<String>)>> {
+    let mut select = connection
+        .prepare("SELECT name, sql FROM sqlite_schema WHERE name NOT LIKE 'sqlite\\_stat%' ESCAPE '\\'")?;
+    let rows = select.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    Ok(rows.collect::<rusqlite::Result<_>>()?)
+}
+
 fn digest(migration: &Migration) -> String {
     hex::encode(Sha256::digest(migration.sql.as_bytes()))
 }
@@ -212,6 +231,18 @@ mod tests {
         let rows: (String, String) =
             connection.query_row(columns, [number], |row| Ok((row.get(0)?, row.get(1)?))).unwrap();
         assert_eq!(rows, ("0here:10,0here:9".into(), "here:10,here:9".into()));
+    }
+
+    #[test]
+    fn what_no_migration_made_is_told() {
+        let connection = Connection::open_in_memory().unwrap();
+        migrate(&connection, "db").unwrap();
+        connection.execute_batch("ANALYZE").unwrap();
+        assert_eq!(differing(&connection).unwrap(), Vec::<String>::new());
+        let trigger = "CREATE TRIGGER thief AFTER INSERT ON session BEGIN DELETE FROM access; END";
+        connection.execute_batch(trigger).unwrap();
+        connection.execute_batch("DROP INDEX session_account").unwrap();
+        assert_eq!(differing(&connection).unwrap(), ["session_account", "thief"]);
     }
 
     #[test]

@@ -136,7 +136,7 @@ pub(crate) fn make_private(directory: &Path) -> Result<(), StoreError> {
 /// Takes the directory for this process; the operating system gives it back when the process ends, however it ends.
 pub(crate) fn lock(directory: &Path) -> Result<File, StoreError> {
     let path = directory.join(LOCK);
-    let file = OpenOptions::new().create(true).truncate(false).write(true).open(&path);
+    let file = private().truncate(false).open(&path);
     let file = file.map_err(|error| cannot(&path, &error))?;
     match file.try_lock() {
         Ok(()) => Ok(file),
@@ -145,7 +145,38 @@ pub(crate) fn lock(directory: &Path) -> Result<File, StoreError> {
     }
 }
 
+/// How files of a store are made: for their owner alone, whoever may enter the directory.
+fn private() -> OpenOptions {
+    let mut options = OpenOptions::new();
+    options.create(true).write(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options
+}
+
+/// Makes an empty file where there is none: SQLite gives the files beside the database the database's own mode. One that is
+/// there stays as its operator made it, who is told when others may read it.
+pub(crate) fn make_private_file(path: &Path) -> Result<(), StoreError> {
+    let file = private().truncate(false).open(path).map_err(|error| cannot(path, &error))?;
+    #[cfg(unix)]
+    if let Ok(data) = file.metadata()
+        && std::os::unix::fs::PermissionsExt::mode(&data.permissions()) & 0o077 != 0
+    {
+        tracing::warn!(path = %path.display(), "other users of this machine may read the store: chmod 600");
+    }
+    drop(file);
+    Ok(())
+}
+
+/// Gives a file that was copied the mode of one that was made here.
+pub(crate) fn set_private(path: &Path) -> std::io::Result<()> {
+    #[cfg(unix)]
+    std::fs::set_permissions(path, std::os::unix::fs::PermissionsExt::from_mode(0o600))?;
+    Ok(())
+}
+
 fn open_writing(database: &Path) -> Result<Connection, StoreError> {
+    make_private_file(database)?;
     let flags =
         OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection =

@@ -4,6 +4,8 @@
 //! SQLite's pages into one buffer of the right size. A page ends at its limit of objects, or of bytes
 //! (`base::limit::PAGE_BYTES_MAX`), whichever comes first; one object always fits.
 
+use std::collections::BTreeSet;
+
 use base::{Micros, limit};
 use bytes::{BufMut, Bytes, BytesMut};
 use handling::{CollectionNo, Viewer};
@@ -74,6 +76,14 @@ pub(crate) fn versions(connection: &Connection, ask: &Ask<'_>, id: &str) -> Done
     manifest(connection, &Ask { request: &request, ..*ask })
 }
 
+/// Whether a page with this filter is found without looking at much that it does not show: one object, or everything in
+/// order.
+pub(crate) fn is_short(filter: &Filter) -> bool {
+    let Filter { ids, types, versions, spec_versions } = filter;
+    let no_exact = !versions.iter().any(|pick| matches!(pick, VersionPick::Exact(_)));
+    ids.len() == 1 || (ids.is_empty() && types.is_empty() && spec_versions.is_empty() && no_exact)
+}
+
 impl Ask<'_> {
     fn question(&self, list: &str) -> Question {
         Question::of(&(list, self.collection, self.request.added_after, &self.request.filter))
@@ -130,7 +140,7 @@ impl Finder<'_> {
         if kinds.as_deref() == Some(&[]) || objects.as_deref() == Some(&[]) {
             return Ok(Vec::new());
         }
-        let picks = self.picks(filter);
+        let picks = Picks::of(&self.sight, filter);
         let mut lines = Vec::new();
         match (&objects, &kinds) {
             (Some(objects), kinds) => {
@@ -150,9 +160,7 @@ impl Finder<'_> {
                 self.collect(&mut lines, &lead, &picks, None)?;
             }
         }
-        lines.sort_unstable();
-        lines.dedup();
-        lines.truncate(self.most);
+        self.cut(&mut lines);
         Ok(lines)
     }
 
@@ -174,40 +182,16 @@ impl Finder<'_> {
         Ok(Some(numbers))
     }
 
-    /// The filter's versions and specification versions as a condition. Dates stand in the statement as literals of
-    /// digits, which is what a checked [`Timestamp::sort_key`] is made of; anything else matches nothing.
-    fn picks(&self, filter: &Filter) -> String {
-        let mut any: Vec<String> = Vec::new();
-        for pick in &filter.versions {
-            any.push(match pick {
-                VersionPick::All => "1".into(),
-                VersionPick::Last => self.sight.ends("h", End::Last),
-                VersionPick::First => self.sight.ends("h", End::First),
-                VersionPick::Exact(key) if is_key(key) => format!("h.place IN ('{key}', '~{key}')"),
-                VersionPick::Exact(_) => "0".into(),
-            });
-        }
-        if any.is_empty() {
-            any.push(self.sight.ends("h", End::Last));
-        }
-        let mut condition = format!("({})", any.join(" OR "));
-        if !filter.spec_versions.is_empty() {
-            let known = filter.spec_versions.iter().filter(|spec| matches!(spec.as_str(), "2.0" | "2.1"));
-            let numbers: Vec<String> = known.map(|spec| spec_no(spec).to_string()).collect();
-            condition.push_str(&format!(" AND h.spec IN ({})", numbers.join(",")));
-        }
-        condition
-    }
-
-    fn collect(&self, lines: &mut Vec<Line>, lead: &Lead, picks: &str, kinds: Option<&[i64]>) -> Done<()> {
+    fn collect(&self, lines: &mut Vec<Line>, lead: &Lead, picks: &Picks, kinds: Option<&[i64]>) -> Done<()> {
         let sees = self.sight.sees("h");
         let Lead { from, only, of } = lead;
+        let Picks { condition, places } = picks;
         let mut statement = self.connection.prepare_cached(&format!(
             "SELECT h.added, h.version, h.size, h.kind FROM holding h {from} \
-             WHERE h.collection = ?2 AND h.added > ?3 AND {only} AND {sees} AND {picks} ORDER BY h.added LIMIT ?4"
+             WHERE h.collection = ?2 AND h.added > ?3 AND {only} AND {sees} AND {condition} ORDER BY h.added LIMIT ?4"
         ))?;
         let most = i64::try_from(self.most).unwrap_or(i64::MAX);
-        let own: [&dyn ToSql; 4] = [&self.collection.0, &self.after, &most, of];
+        let own: [&dyn ToSql; 5] = [&self.collection.0, &self.after, &most, of, places];
         self.sight.bind(&mut statement, &own)?;
         let mut found = statement.raw_query();
         while let Some(row) = found.next()? {
@@ -216,8 +200,67 @@ impl Finder<'_> {
                 lines.push(Line { added: row.get(0)?, version: row.get(1)?, size: row.get(2)? });
             }
         }
+        if lines.len() > self.most.saturating_mul(LINES_OVER) {
+            self.cut(lines);
+        }
         Ok(())
     }
+
+    /// What is left of lines found by several leads: the first in order, each once.
+    fn cut(&self, lines: &mut Vec<Line>) {
+        lines.sort_unstable();
+        lines.dedup();
+        lines.truncate(self.most);
+    }
+}
+
+/// How many pages of lines are gathered by several leads before they are cut.
+const LINES_OVER: usize = 4;
+
+/// The filter's versions and specification versions as a condition, of which there are few, so that its statement is
+/// prepared once; the moments asked for are bound to `?6` as one JSON list.
+struct Picks {
+    condition: String,
+    places: Option<String>,
+}
+
+impl Picks {
+    fn of(sight: &Sight, filter: &Filter) -> Self {
+        let has = |pick: &VersionPick| filter.versions.contains(pick);
+        let mut any: Vec<String> = Vec::new();
+        let mut places = Vec::new();
+        for pick in &filter.versions {
+            if let VersionPick::Exact(key) = pick {
+                places.extend([key.clone(), format!("~{key}")]);
+            }
+        }
+        if has(&VersionPick::All) {
+            any.push("1".into());
+        }
+        if has(&VersionPick::Last) || filter.versions.is_empty() {
+            any.push(sight.ends("h", End::Last));
+        }
+        if has(&VersionPick::First) {
+            any.push(sight.ends("h", End::First));
+        }
+        let places = (!places.is_empty()).then(|| {
+            any.push("h.place IN (SELECT value FROM json_each(?6))".into());
+            json_list(&places)
+        });
+        let mut condition = format!("({})", any.join(" OR "));
+        if !filter.spec_versions.is_empty() {
+            let known: BTreeSet<&str> = filter.spec_versions.iter().map(String::as_str).collect();
+            let known = known.into_iter().filter(|spec| matches!(*spec, "2.0" | "2.1"));
+            let numbers: Vec<String> = known.map(|spec| spec_no(spec).to_string()).collect();
+            condition.push_str(&format!(" AND h.spec IN ({})", numbers.join(",")));
+        }
+        Self { condition, places }
+    }
+}
+
+/// Texts as a JSON list.
+fn json_list(texts: &[String]) -> String {
+    stix::Json::List(texts.iter().map(|text| stix::Json::String(text.into())).collect()).to_string()
 }
 
 /// By which index a list is walked.
@@ -225,10 +268,6 @@ struct Lead {
     from: &'static str,
     only: &'static str,
     of: i64,
-}
-
-fn is_key(key: &str) -> bool {
-    !key.is_empty() && key.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'-' | b':' | b'.' | b'T'))
 }
 
 /// The objects' bytes with commas between.

@@ -22,6 +22,11 @@ const ASK: Audience = Audience(0);
 /// Rows loaded before it is looked whether the store is being closed.
 const STEP: usize = 4_096;
 
+/// Postings that one look-up looks at before it leaves the rest to the database, which knows when to give up.
+const LOOKS_MAX: usize = 4_000_000;
+/// How many looks a row that is kept counts for: so many rows are [`limit::LOOKUP_ROWS_MAX`].
+const COST_OF_ROW: usize = LOOKS_MAX / limit::LOOKUP_ROWS_MAX;
+
 /// A change that a commit makes.
 #[derive(Debug)]
 pub(crate) enum Change {
@@ -174,7 +179,13 @@ impl Postings {
             return None;
         }
         match &*self.state.read().unwrap_or_else(PoisonError::into_inner) {
-            State::Ready(loaded) => Some(terms.iter().map(|term| loaded.draft(viewer, *term)).collect()),
+            State::Ready(loaded) => {
+                let mut spent = 0;
+                let draft = |term: &Fingerprint| {
+                    if spent > LOOKS_MAX { Draft::Ask } else { loaded.draft(viewer, *term, &mut spent) }
+                };
+                Some(terms.iter().map(draft).collect())
+            }
             _ => None,
         }
     }
@@ -189,9 +200,10 @@ enum Seen {
 }
 
 impl Loaded {
-    fn draft(&self, viewer: &Viewer, term: Fingerprint) -> Draft {
+    fn draft(&self, viewer: &Viewer, term: Fingerprint, spent: &mut usize) -> Draft {
         let mut rows = Vec::new();
         for (object, facts) in self.table.find(term) {
+            *spent += 1;
             let id = self.table.id(&facts);
             let (Some(id), Some(&version), true) =
                 (id, self.versions.get(object.0 as usize), facts.audience != ASK)
@@ -209,6 +221,7 @@ impl Loaded {
                 confidence: facts.confidence,
                 added: facts.added,
             };
+            *spent += COST_OF_ROW;
             rows.push((i64::from(version), row));
             if rows.len() >= limit::LOOKUP_MATCHES_MAX {
                 // The database knows which of many are the newest.
@@ -457,7 +470,7 @@ mod tests {
     }
 
     fn rows(loaded: &Loaded) -> Option<Vec<i64>> {
-        match loaded.draft(&viewer(), Fingerprint(7)) {
+        match loaded.draft(&viewer(), Fingerprint(7), &mut 0) {
             Draft::Rows(rows) => Some(rows.into_iter().map(|(version, _)| version).collect()),
             Draft::Ask => None,
         }

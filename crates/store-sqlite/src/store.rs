@@ -168,7 +168,10 @@ impl Objects for SqliteStore {
         request: &PageRequest,
     ) -> Answer<ObjectPage> {
         let ask = page::Ask { viewer, collection, request, key: &self.key };
-        self.readers.read(|connection| page::objects(connection, &ask)).await
+        if page::is_short(&request.filter) {
+            return self.readers.read(|connection| page::objects(connection, &ask)).await;
+        }
+        self.readers.search(|connection| page::objects(connection, &ask)).await
     }
 
     async fn manifest(
@@ -178,7 +181,10 @@ impl Objects for SqliteStore {
         request: &PageRequest,
     ) -> Answer<Manifest> {
         let ask = page::Ask { viewer, collection, request, key: &self.key };
-        self.readers.read(|connection| page::manifest(connection, &ask)).await
+        if page::is_short(&request.filter) {
+            return self.readers.read(|connection| page::manifest(connection, &ask)).await;
+        }
+        self.readers.search(|connection| page::manifest(connection, &ask)).await
     }
 
     async fn versions(
@@ -189,7 +195,7 @@ impl Objects for SqliteStore {
         request: &PageRequest,
     ) -> Answer<Manifest> {
         let ask = page::Ask { viewer, collection, request, key: &self.key };
-        self.readers.read(|connection| page::versions(connection, &ask, id)).await
+        self.readers.search(|connection| page::versions(connection, &ask, id)).await
     }
 
     async fn object(&self, viewer: &Viewer, id: &str, version: Option<&str>) -> Answer<StoredObject> {
@@ -197,7 +203,7 @@ impl Objects for SqliteStore {
     }
 
     async fn history(&self, viewer: &Viewer, id: &str) -> Answer<Vec<VersionRow>> {
-        self.readers.read(|connection| point::history(connection, viewer, id)).await
+        self.readers.search(|connection| point::history(connection, viewer, id)).await
     }
 
     async fn status(&self, user: UserNo, id: &str) -> Answer<StatusRow> {
@@ -209,16 +215,20 @@ impl Objects for SqliteStore {
         if drafts.iter().all(|draft| matches!(draft, Draft::Rows(rows) if rows.is_empty())) {
             return Ok(vec![Vec::new(); terms.len()]);
         }
-        self.readers.read(|connection| look_up::look_up(connection, viewer, terms, drafts)).await
+        self.readers.search(|connection| look_up::look_up(connection, viewer, terms, drafts)).await
     }
 
-    async fn in_range(&self, viewer: &Viewer, low: [u8; 16], high: [u8; 16]) -> Answer<Vec<LookupRow>> {
-        self.readers.read(|connection| look_up::in_range(connection, viewer, low, high)).await
+    async fn in_ranges(
+        &self,
+        viewer: &Viewer,
+        ranges: &[([u8; 16], [u8; 16])],
+    ) -> Answer<Vec<Vec<LookupRow>>> {
+        self.readers.search(|connection| look_up::in_ranges(connection, viewer, ranges)).await
     }
 
     async fn search(&self, viewer: &Viewer, request: &SearchRequest) -> Answer<Found> {
         self.bring_text_up_to_date(request).await?;
-        self.readers.read(|connection| search::search(connection, viewer, &self.key, request)).await
+        self.readers.search(|connection| search::search(connection, viewer, &self.key, request)).await
     }
 
     async fn edges(
@@ -230,7 +240,7 @@ impl Objects for SqliteStore {
     ) -> Answer<(Vec<EdgeRow>, Option<String>)> {
         let (limit, next) = page;
         let ask = edges::Ask { viewer, id, direction, limit, next, key: &self.key };
-        self.readers.read(|connection| edges::edges(connection, &ask)).await
+        self.readers.search(|connection| edges::edges(connection, &ask)).await
     }
 
     async fn patterns(
@@ -240,11 +250,11 @@ impl Objects for SqliteStore {
         after: i64,
         limit: usize,
     ) -> Answer<Vec<PatternRow>> {
-        self.readers.read(|connection| look_up::patterns(connection, viewer, now, (after, limit))).await
+        self.readers.search(|connection| look_up::patterns(connection, viewer, now, (after, limit))).await
     }
 
-    async fn sightings(&self, viewer: &Viewer, id: &str) -> Answer<(u64, i64, Option<Micros>)> {
-        self.readers.read(|connection| look_up::sightings(connection, viewer, id)).await
+    async fn sightings(&self, viewer: &Viewer, ids: &[&str]) -> Answer<Vec<(u64, i64, Option<Micros>)>> {
+        self.readers.search(|connection| look_up::sightings(connection, viewer, ids)).await
     }
 }
 
@@ -313,7 +323,12 @@ impl Upkeep for SqliteStore {
                 let (figures, lasting) = if long {
                     self.readers.read_apart(move |sql| figures::counted(sql, owned.as_ref())).await?
                 } else {
-                    self.readers.read(|sql| figures::counted(sql, viewer)).await?
+                    match self.readers.search(|sql| figures::counted(sql, viewer)).await {
+                        Err(StoreError::TooCostly) => {
+                            self.readers.read_apart(move |sql| figures::counted(sql, owned.as_ref())).await?
+                        }
+                        figures => figures?,
+                    }
                 };
                 // A store opened for reading does not hear of commits.
                 if self.is_alone() && lasting {
@@ -349,7 +364,7 @@ impl Upkeep for SqliteStore {
             let step = if repair {
                 self.writer.write(1, move |desk| rebuild::repair(desk, after)).await?
             } else {
-                self.readers.read(|connection| rebuild::compare(connection, after)).await?
+                self.readers.search(|connection| rebuild::compare(connection, after)).await?
             };
             let room = rebuild::TOLD_MAX.saturating_sub(differing.len());
             differing.extend(step.differing.into_iter().take(room));
@@ -393,6 +408,16 @@ impl Upkeep for SqliteStore {
             Ok(job.optional()?)
         };
         self.readers.read(deed).await
+    }
+
+    async fn jobs(&self, prefix: &str) -> Answer<u64> {
+        let deed = |connection: &rusqlite::Connection| {
+            let mut select = connection
+                .prepare_cached("SELECT count(*) FROM job WHERE name >= ?1 AND substr(name, 1, ?2) = ?1")?;
+            let length = i64::try_from(prefix.chars().count()).unwrap_or(i64::MAX);
+            Ok(select.query_row((prefix, length), |row| row.get(0))?)
+        };
+        self.readers.search(deed).await
     }
 
     async fn put_job(&self, job: Job) -> Answer<()> {

@@ -130,6 +130,7 @@ macro_rules! each_case {
         $case!(finding::terms_are_found);
         $case!(finding::terms_follow_versions);
         $case!(finding::ranges_hold_addresses);
+        $case!(finding::look_ups_are_bounded);
         $case!(finding::text_is_searched);
         $case!(finding::results_are_paged);
         $case!(finding::edges_go_both_ways);

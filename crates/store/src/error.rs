@@ -31,6 +31,11 @@ pub enum StoreError {
     /// A cursor this store did not make, or made for another question.
     #[error("the cursor does not belong to this question: start again without it")]
     BadCursor,
+    /// Answering would take the store more work than one question may cost.
+    #[error(
+        "answering this takes more work than one question may cost: ask for less at once, or more precisely"
+    )]
+    TooCostly,
     /// The store is full or may not write: reads go on, writes wait for the operator.
     #[error("the store is read-only for now: {reason}")]
     ReadOnly {
@@ -67,6 +72,7 @@ impl StoreError {
             Self::NotFound { .. } => "not-found",
             Self::Exists { .. } => "name-taken",
             Self::BadCursor => "bad-cursor",
+            Self::TooCostly => "query-too-costly",
             Self::ReadOnly { .. } => "store-read-only",
             Self::Busy { .. } => "store-busy",
             Self::CannotOpen { .. } => "store-cannot-open",
@@ -79,7 +85,7 @@ impl StoreError {
     #[must_use]
     pub const fn fault(&self) -> Fault {
         match self {
-            Self::NotFound { .. } | Self::Exists { .. } | Self::BadCursor => Fault::Caller,
+            Self::NotFound { .. } | Self::Exists { .. } | Self::BadCursor | Self::TooCostly => Fault::Caller,
             Self::ReadOnly { .. } | Self::Busy { .. } | Self::CannotOpen { .. } | Self::Damaged(_) => {
                 Fault::Operator
             }

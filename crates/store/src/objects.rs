@@ -235,18 +235,19 @@ pub trait Objects: Send + Sync {
     async fn status(&self, user: UserNo, id: &str) -> Result<StatusRow, StoreError>;
 
     /// Objects found by exact terms: for each given fingerprint in order, the matches the viewer may see (newest first).
+    /// `TooCostly` when all together find more than [`base::limit::LOOKUP_ROWS_MAX`].
     async fn look_up(
         &self,
         viewer: &Viewer,
         terms: &[index::Fingerprint],
     ) -> Result<Vec<Vec<LookupRow>>, StoreError>;
-    /// Address indicators and observables inside a range: inclusive ends, IPv4 mapped into IPv6 space (16 bytes).
-    async fn in_range(
+    /// Address indicators and observables inside ranges (inclusive ends, IPv4 mapped into IPv6 space, 16 bytes): for each
+    /// range in order, the matches the viewer may see. `TooCostly` as in [`Objects::look_up`].
+    async fn in_ranges(
         &self,
         viewer: &Viewer,
-        low: [u8; 16],
-        high: [u8; 16],
-    ) -> Result<Vec<LookupRow>, StoreError>;
+        ranges: &[([u8; 16], [u8; 16])],
+    ) -> Result<Vec<Vec<LookupRow>>, StoreError>;
     /// Full-text search over the latest versions, newest first.
     async fn search(&self, viewer: &Viewer, request: &SearchRequest) -> Result<Found, StoreError>;
     /// Edges of an object in one direction: relationships and plain references, by name, then newest first, paged by cursor.
@@ -265,6 +266,11 @@ pub trait Objects: Send + Sync {
         after: i64,
         limit: usize,
     ) -> Result<Vec<PatternRow>, StoreError>;
-    /// How often an object was sighted, as far as the viewer may know: (sightings, sum of counts, last seen).
-    async fn sightings(&self, viewer: &Viewer, id: &str) -> Result<(u64, i64, Option<Micros>), StoreError>;
+    /// How often objects were sighted, as far as the viewer may know: for each id in order (sightings, sum of counts, last
+    /// seen).
+    async fn sightings(
+        &self,
+        viewer: &Viewer,
+        ids: &[&str],
+    ) -> Result<Vec<(u64, i64, Option<Micros>)>, StoreError>;
 }

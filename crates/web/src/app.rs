@@ -1,10 +1,12 @@
 //! What every handler may ask for: the node, the operator's options, and the door's own counters and places.
 
 use std::collections::HashMap;
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use axum::response::Response;
 use base::limit::{BODY_BYTES_MAX, CONNECTIONS_MAX, PAGES_PER_USER_MAX};
 use handling::UserNo;
 use node::Node;
@@ -29,6 +31,9 @@ pub struct Options {
     pub tls: Option<TlsFiles>,
     /// The address that others reach this node at, without a slash at the end; `None` = taken from each request's `Host`.
     pub public_url: Option<String>,
+    /// The address of a proxy whose last word in `X-Forwarded-For` is believed; `None` = nobody's is. Lock-outs go by where
+    /// requests come from: behind a proxy that is not named here, everybody comes from one place.
+    pub trusted_proxy: Option<IpAddr>,
     /// Name shown by discovery and pages.
     pub title: String,
     /// Whom to ask, as discovery tells it.
@@ -61,6 +66,7 @@ impl Default for Options {
         Self {
             tls: None,
             public_url: None,
+            trusted_proxy: None,
             title: "Cresset".to_owned(),
             contact: None,
             api_root: "api1".to_owned(),
@@ -130,7 +136,7 @@ impl App {
     ///
     /// # Errors
     /// 429 when none of them ends in time: somebody asks with this account and does not read the answers.
-    pub(crate) async fn page_place(&self, user: UserNo) -> Result<OwnedSemaphorePermit, Problem> {
+    pub(crate) async fn page_place(&self, user: UserNo) -> Result<PagePlace, Problem> {
         let places = {
             let mut pages = self.0.pages.lock().unwrap_or_else(PoisonError::into_inner);
             if pages.len() > USERS_MAX {
@@ -139,7 +145,7 @@ impl App {
             Arc::clone(pages.entry(user).or_insert_with(|| Arc::new(Semaphore::new(PAGES_PER_USER_MAX))))
         };
         match timeout(PAGE_WAIT_MAX, places.acquire_owned()).await {
-            Ok(Ok(place)) => Ok(place),
+            Ok(Ok(place)) => Ok(PagePlace(Arc::new(place))),
             _ => Err(Problem::too_many(
                 "pages-under-way",
                 format!(
@@ -148,6 +154,18 @@ impl App {
                 PAGE_WAIT_MAX,
             )),
         }
+    }
+}
+
+/// A place for one large answer: held until the answer has been sent.
+#[derive(Clone, Debug)]
+pub(crate) struct PagePlace(#[expect(dead_code, reason = "held, not read")] Arc<OwnedSemaphorePermit>);
+
+impl PagePlace {
+    /// Ties the place to an answer of the router.
+    pub(crate) fn held(self, mut answer: Response) -> Response {
+        answer.extensions_mut().insert(self);
+        answer
     }
 }
 

@@ -2,11 +2,13 @@
 //!
 //! The limit holds for the body after decoding, whether it came with a length, in chunks or compressed. Small bodies are
 //! read at once; a body that turns out larger takes one of a few places first, so that many large bodies at the same time
-//! wait instead of filling the memory. A compressed body is decoded off the serving threads and cut at the limit, so a
+//! wait instead of filling the memory, and nobody takes them all: one user has half of them at most, so that who sends
+//! slowly on purpose only keeps themselves waiting. A compressed body is decoded off the serving threads and cut at the limit, so a
 //! bomb costs at most the limit.
 
+use std::collections::HashMap;
 use std::io::Write;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use axum::extract::{FromRequest, Request};
@@ -18,10 +20,10 @@ use http::{HeaderMap, HeaderValue, StatusCode};
 use http_body::Body;
 use http_body_util::BodyExt;
 use serde::de::DeserializeOwned;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{AcquireError, OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, timeout, timeout_at};
 
-use crate::{App, Problem};
+use crate::{App, Problem, Trail};
 
 /// Longest silence of a client in the middle of a body.
 const SILENCE_MAX: Duration = Duration::from_secs(20);
@@ -34,20 +36,39 @@ const INLINE_GZIP_BYTES_MAX: usize = 1_024;
 /// How long a larger body waits for its place.
 const PLACE_WAIT_MAX: Duration = Duration::from_secs(30);
 
-/// Places for bodies that are not small, over all requests.
+/// Places for bodies that are not small, over all requests, and how many of them one user may have.
 #[derive(Debug)]
 pub(crate) struct Places {
+    all: Kinds,
+    of_users: Mutex<HashMap<i64, Kinds>>,
+    wait: Duration,
+}
+
+/// Places of both kinds.
+#[derive(Clone, Debug)]
+struct Kinds {
     medium: Arc<Semaphore>,
     large: Arc<Semaphore>,
 }
 
-/// A place for one body, given back when the body's work is done.
-type Place = Option<OwnedSemaphorePermit>;
+impl Kinds {
+    fn new(medium: usize, large: usize) -> Self {
+        Self { medium: Arc::new(Semaphore::new(medium)), large: Arc::new(Semaphore::new(large)) }
+    }
+
+    /// Whether somebody holds a place, or waits for one, of those made with `medium` and `large`.
+    fn in_use(&self, medium: usize, large: usize) -> bool {
+        self.medium.available_permits() < medium || self.large.available_permits() < large
+    }
+}
+
+/// A place for one body, the user's own and the one over all, given back when the body's work is done.
+type Place = Option<[OwnedSemaphorePermit; 2]>;
 
 impl Default for Places {
     fn default() -> Self {
-        let of = |places| Arc::new(Semaphore::new(places));
-        Self { medium: of(BODY_MEDIUM_PLACES), large: of(BODY_LARGE_PLACES) }
+        let all = Kinds::new(BODY_MEDIUM_PLACES, BODY_LARGE_PLACES);
+        Self { all, of_users: Mutex::default(), wait: PLACE_WAIT_MAX }
     }
 }
 
@@ -57,15 +78,17 @@ const BODY_MEDIUM_PLACES: usize = 16;
 const BODY_LARGE_PLACES: usize = 2;
 
 impl Places {
-    /// Takes a place for a body of `size` bytes; the larger place is asked for while the smaller is held, never the other
-    /// way round.
-    async fn take(&self, size: usize) -> Result<Place, Problem> {
-        let places = match size {
-            size if size <= BODY_SMALL_MAX => return Ok(None),
-            size if size <= BODY_MEDIUM_MAX => &self.medium,
-            _ => &self.large,
-        };
-        match timeout(PLACE_WAIT_MAX, Arc::clone(places).acquire_owned()).await {
+    /// Takes a place for a body of `size` bytes of `user`; the larger place is asked for while the smaller is held, and the one
+    /// over all while the user's own is, never the other way round.
+    async fn take(&self, user: i64, size: usize) -> Result<Place, Problem> {
+        if size <= BODY_SMALL_MAX {
+            return Ok(None);
+        }
+        let kind =
+            |kinds: &Kinds| Arc::clone(if size <= BODY_MEDIUM_MAX { &kinds.medium } else { &kinds.large });
+        let (own, all) = (kind(&self.of(user)), kind(&self.all));
+        let both = async { Ok::<_, AcquireError>([own.acquire_owned().await?, all.acquire_owned().await?]) };
+        match timeout(self.wait, both).await {
             Ok(Ok(place)) => Ok(Some(place)),
             _ => Err(Problem::too_many(
                 "body-places-taken",
@@ -74,7 +97,19 @@ impl Places {
             )),
         }
     }
+
+    fn of(&self, user: i64) -> Kinds {
+        let (medium, large) = (BODY_MEDIUM_PLACES / 2, BODY_LARGE_PLACES / 2);
+        let mut users = self.of_users.lock().unwrap_or_else(PoisonError::into_inner);
+        if users.len() > USERS_MAX {
+            users.retain(|_, kinds| kinds.in_use(medium, large));
+        }
+        users.entry(user).or_insert_with(|| Kinds::new(medium, large)).clone()
+    }
 }
+
+/// Users whose places are remembered at the same time.
+const USERS_MAX: usize = 4_096;
 
 /// How the bytes on the wire are to be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -96,22 +131,22 @@ pub(crate) async fn read<B>(
     app: &App,
     headers: &HeaderMap,
     mut body: B,
-    bytes_max: usize,
+    (user, bytes_max): (i64, usize),
 ) -> Result<RawBody, Problem>
 where
     B: Body<Data = Bytes> + Unpin,
 {
-    let (raw, coding) = collect(app.places(), headers, &mut body, bytes_max).await?;
+    let (raw, coding) = collect(app.places(), headers, &mut body, (user, bytes_max)).await?;
     if coding == Coding::Plain {
         return Ok(raw);
     }
     if raw.bytes.len() <= INLINE_GZIP_BYTES_MAX {
         return Ok(RawBody { bytes: decode(&raw.bytes, bytes_max)?, _place: raw._place });
     }
-    let place = app.places().take(BODY_MEDIUM_MAX.min(bytes_max)).await?;
+    let place = app.places().take(user, BODY_MEDIUM_MAX.min(bytes_max)).await?;
     match decode_aside(raw.bytes.clone(), BODY_MEDIUM_MAX.min(bytes_max)).await {
         Err(problem) if problem.status() == StatusCode::PAYLOAD_TOO_LARGE && bytes_max > BODY_MEDIUM_MAX => {
-            let place = app.places().take(bytes_max).await?;
+            let place = app.places().take(user, bytes_max).await?;
             Ok(RawBody { bytes: decode_aside(raw.bytes, bytes_max).await?, _place: place })
         }
         decoded => Ok(RawBody { bytes: decoded?, _place: place }),
@@ -127,7 +162,7 @@ async fn collect<B>(
     places: &Places,
     headers: &HeaderMap,
     body: &mut B,
-    bytes_max: usize,
+    (user, bytes_max): (i64, usize),
 ) -> Result<(RawBody, Coding), Problem>
 where
     B: Body<Data = Bytes> + Unpin,
@@ -138,7 +173,7 @@ where
         return Err(too_large(bytes_max));
     }
     let deadline = Instant::now() + Duration::from_secs(BODY_SECONDS_MAX);
-    let mut place = places.take(announced).await?;
+    let mut place = places.take(user, announced).await?;
     let mut room = announced.max(BODY_SMALL_MAX);
     let mut bytes = BytesMut::new();
     while let Some(piece) = frame(body, deadline).await? {
@@ -147,7 +182,7 @@ where
             return Err(too_large(bytes_max));
         }
         if size > room {
-            place = places.take(size).await?.or(place);
+            place = places.take(user, size).await?.or(place);
             room = if size <= BODY_MEDIUM_MAX { BODY_MEDIUM_MAX } else { bytes_max };
         }
         if bytes.is_empty() {
@@ -278,12 +313,27 @@ pub struct RawBody {
     _place: Place,
 }
 
-impl FromRequest<App> for RawBody {
+impl RawBody {
+    /// The body of a request to the router, of at most `bytes_max` bytes.
+    ///
+    /// # Errors
+    /// As [`read`].
+    pub(crate) async fn of(request: Request, app: &App, bytes_max: usize) -> Result<Self, Problem> {
+        let (parts, body) = request.into_parts();
+        let user = parts.extensions.get::<Arc<Trail>>().map_or(0, |trail| trail.user());
+        read(app, &parts.headers, body, (user, bytes_max.min(app.options().body_bytes_max))).await
+    }
+}
+
+/// A whole request body of at most [`BODY_MEDIUM_MAX`] bytes, of whatever type.
+#[derive(Debug)]
+pub struct MediumBody(pub RawBody);
+
+impl FromRequest<App> for MediumBody {
     type Rejection = Problem;
 
     async fn from_request(request: Request, app: &App) -> Result<Self, Problem> {
-        let (parts, body) = request.into_parts();
-        read(app, &parts.headers, body, app.options().body_bytes_max).await
+        RawBody::of(request, app, BODY_MEDIUM_MAX).await.map(Self)
     }
 }
 
@@ -295,13 +345,11 @@ impl<T: DeserializeOwned> FromRequest<App> for JsonBody<T> {
     type Rejection = Problem;
 
     async fn from_request(request: Request, app: &App) -> Result<Self, Problem> {
-        let (parts, body) = request.into_parts();
-        if !is_json(&parts.headers) {
+        if !is_json(request.headers()) {
             let detail = "this address takes a body of type application/json";
             return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "body-type", detail));
         }
-        let limit = app.options().body_bytes_max.min(BODY_MEDIUM_MAX);
-        let raw = read(app, &parts.headers, body, limit).await?;
+        let raw = RawBody::of(request, app, BODY_MEDIUM_MAX).await?;
         serde_json::from_slice(&raw.bytes).map(Self).map_err(|error| {
             let problem = Problem::bad_request(
                 "body-json",
@@ -352,6 +400,25 @@ mod tests {
         assert!(bomb.len() < 1 << 15, "{}", bomb.len());
         assert_eq!(decode(&bomb, 1 << 20).unwrap().len(), 1 << 20);
         assert_eq!(decode(&bomb, (1 << 20) - 1).unwrap_err().status(), StatusCode::PAYLOAD_TOO_LARGE);
+    }
+
+    #[tokio::test]
+    async fn one_user_leaves_places_to_the_others() {
+        let places = Places { wait: Duration::from_millis(10), ..Places::default() };
+        let held = places.take(1, BODY_LARGE_MAX).await.unwrap();
+        assert!(held.is_some());
+        assert_eq!(places.take(1, BODY_LARGE_MAX).await.unwrap_err().code(), "body-places-taken");
+        let other = places.take(2, BODY_LARGE_MAX).await.unwrap();
+        assert_eq!(places.take(3, BODY_LARGE_MAX).await.unwrap_err().code(), "body-places-taken");
+        drop((held, other));
+        assert!(places.take(1, BODY_LARGE_MAX).await.is_ok());
+        let mut medium = Vec::new();
+        for _ in 0..BODY_MEDIUM_PLACES / 2 {
+            medium.push(places.take(1, BODY_MEDIUM_MAX).await.unwrap());
+        }
+        assert!(places.take(1, BODY_MEDIUM_MAX).await.is_err());
+        assert!(places.take(2, BODY_MEDIUM_MAX).await.is_ok());
+        assert!(places.take(1, BODY_SMALL_MAX).await.unwrap().is_none());
     }
 
     #[test]

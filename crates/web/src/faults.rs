@@ -29,7 +29,7 @@ statuses! {
     AccountError {
         AccountError::Refused(_) => FORBIDDEN,
         AccountError::UserUnknown | AccountError::TokenUnknown => NOT_FOUND,
-        AccountError::NameTaken(_) | AccountError::LastAdmin => CONFLICT,
+        AccountError::NameTaken(_) | AccountError::LastAdmin | AccountError::TooManyTokens => CONFLICT,
         AccountError::Crowded => TOO_MANY_REQUESTS,
         _ => UNPROCESSABLE_ENTITY,
     }
@@ -42,6 +42,7 @@ statuses! {
     ImportError {
         ImportError::Accept(AcceptError::Refused(_)) => FORBIDDEN,
         ImportError::Accept(AcceptError::NotFound) => NOT_FOUND,
+        ImportError::TooMany => PAYLOAD_TOO_LARGE,
         _ => UNPROCESSABLE_ENTITY,
     }
     JobError {

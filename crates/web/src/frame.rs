@@ -23,6 +23,7 @@ use http_body::Body;
 use taxii::Endpoint;
 use tower::ServiceExt;
 
+use crate::app::PagePlace;
 use crate::caller::Trail;
 use crate::lent::lend;
 use crate::reply::{self, Reply, ReplyBody};
@@ -31,6 +32,8 @@ use crate::{App, Problem, body, door};
 
 /// The field that carries a request's id, both ways.
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+/// The field in which proxies say where a request came from.
+const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 /// The content type of every TAXII answer.
 pub(crate) const TAXII_JSON: HeaderValue = HeaderValue::from_static(taxii::MEDIA_TYPE);
 /// Longest request id taken over from a client, in bytes.
@@ -68,6 +71,7 @@ impl Frame {
         B::Error: Into<axum::BoxError>,
     {
         let started = Instant::now();
+        let peer = origin(self.app.options().trusted_proxy, request.headers(), peer);
         let trail = Arc::new(Trail::new(self.ids.of(request.headers().get(X_REQUEST_ID)), peer));
         let method = method_name(request.method());
         let takes_gzip = reply::takes_gzip(request.headers());
@@ -168,6 +172,17 @@ impl Frame {
     }
 }
 
+/// Where a request comes from: the other end of its connection, or, where that is the trusted proxy, who it says it is from.
+fn origin(trusted: Option<IpAddr>, headers: &HeaderMap, peer: IpAddr) -> IpAddr {
+    if trusted.map(|proxy| proxy.to_canonical()) != Some(peer.to_canonical()) {
+        return peer;
+    }
+    // What stands before the last word came from the client itself.
+    let field = headers.get_all(X_FORWARDED_FOR).iter().next_back().and_then(|field| field.to_str().ok());
+    let last = field.and_then(|field| field.rsplit(',').next()).map(str::trim);
+    last.and_then(|address| address.parse().ok()).unwrap_or(peer)
+}
+
 /// Errors are TAXII's under its paths and for those who ask for its media type, problem documents elsewhere.
 fn form_for(endpoint: Option<&Endpoint<'_>>, headers: &HeaderMap) -> Form {
     let fields = headers.get_all(ACCEPT).iter().filter_map(|field| field.to_str().ok());
@@ -205,7 +220,8 @@ fn from_router(response: axum::response::Response) -> (RouteTemplate, Result<Rep
         }
         return (route, Err(problem));
     }
-    (route, Ok(Response::from_parts(parts, ReplyBody::Router(body))))
+    let place = parts.extensions.remove::<PagePlace>();
+    (route, Ok(Response::from_parts(parts, ReplyBody::Router { body, _place: place })))
 }
 
 fn refused(status: StatusCode) -> &'static str {
@@ -262,5 +278,32 @@ impl RequestIds {
         }
         let count = self.count.fetch_add(1, Ordering::Relaxed);
         format!("{:016x}", self.start.wrapping_add(count.wrapping_mul(0x9E37_79B9_7F4A_7C15)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_trusted_proxy_is_believed_and_only_its_last_word() {
+        let address = |text: &str| text.parse::<IpAddr>().unwrap();
+        let (proxy, other) = (address("192.0.2.1"), address("192.0.2.9"));
+        let said = |fields: &[&'static str]| {
+            let mut headers = HeaderMap::new();
+            for field in fields {
+                headers.append(X_FORWARDED_FOR, HeaderValue::from_static(field));
+            }
+            headers
+        };
+        let spoofed = said(&["10.0.0.1, 198.51.100.7"]);
+        assert_eq!(origin(None, &spoofed, proxy), proxy);
+        assert_eq!(origin(Some(proxy), &spoofed, other), other);
+        assert_eq!(origin(Some(proxy), &spoofed, proxy), address("198.51.100.7"));
+        assert_eq!(origin(Some(proxy), &spoofed, address("::ffff:192.0.2.1")), address("198.51.100.7"));
+        assert_eq!(origin(Some(proxy), &said(&["10.0.0.1", "2001:db8::1"]), proxy), address("2001:db8::1"));
+        for bad in [&[][..], &[""], &["10.0.0.1, unknown"], &["10.0.0.1,"], &["10.0.0.1", "x"]] {
+            assert_eq!(origin(Some(proxy), &said(bad), proxy), proxy, "{bad:?}");
+        }
     }
 }

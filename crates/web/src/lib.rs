@@ -29,7 +29,7 @@ mod serve;
 mod tls;
 
 pub use app::{App, Options, TlsFiles};
-pub use body::{JsonBody, RawBody};
+pub use body::{JsonBody, MediumBody, RawBody};
 pub use caller::{CSRF_HEADER, Caller, SESSION_COOKIE, Trail, Visitor};
 pub use codes::codes;
 pub use metrics::Metrics;

@@ -17,6 +17,8 @@ use store::{Fault, StoreError};
 
 /// The media type of problem documents.
 pub const PROBLEM_JSON: HeaderValue = HeaderValue::from_static("application/problem+json");
+/// Longest sentence, in bytes.
+const DETAIL_BYTES_MAX: usize = 1_024;
 /// How to sign in, in the order of preference.
 const CHALLENGES: [HeaderValue; 2] = [
     HeaderValue::from_static("Basic realm=\"cresset\", charset=\"UTF-8\""),
@@ -51,7 +53,7 @@ impl Problem {
     /// A problem of a status, with a stable code and one sentence.
     #[must_use]
     pub fn new(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Self {
-        Self { status, code, detail: detail.into(), path: None, headers: Vec::new() }
+        Self { status, code, detail: cut(detail.into()), path: None, headers: Vec::new() }
     }
 
     /// The request is malformed.
@@ -230,6 +232,7 @@ impl From<StoreError> for Problem {
         let callers = match &error {
             StoreError::NotFound { .. } => StatusCode::NOT_FOUND,
             StoreError::Exists { .. } => StatusCode::CONFLICT,
+            StoreError::TooCostly => StatusCode::UNPROCESSABLE_ENTITY,
             _ => StatusCode::BAD_REQUEST,
         };
         Self::of_fault(error.fault(), callers, error.code(), &error)
@@ -260,6 +263,17 @@ fn unavailable(code: &str) -> &'static str {
     "the node cannot do this for now: its operator has to see to the store"
 }
 
+/// A sentence that may quote what was sent, with the middle left out where it is longer than anybody reads.
+fn cut(detail: String) -> String {
+    if detail.len() <= DETAIL_BYTES_MAX {
+        return detail;
+    }
+    let half = DETAIL_BYTES_MAX / 2;
+    let head = detail.get(..detail.floor_char_boundary(half)).unwrap_or_default();
+    let tail = detail.get(detail.ceil_char_boundary(detail.len().saturating_sub(half))..).unwrap_or_default();
+    format!("{head} … {tail}")
+}
+
 fn unauthorized(code: &'static str, detail: String) -> Problem {
     let [basic, bearer] = CHALLENGES;
     Problem::new(StatusCode::UNAUTHORIZED, code, detail)
@@ -283,6 +297,15 @@ mod tests {
         assert_eq!(message["http_status"], "400");
         assert_eq!(message["error_code"], "query-malformed");
         assert_eq!(message["title"], "Bad Request");
+    }
+
+    #[test]
+    fn what_was_sent_is_not_sent_back_whole() {
+        let short = "é".repeat(DETAIL_BYTES_MAX / 2);
+        assert_eq!(Problem::bad_request("x", short.clone()).detail, short);
+        let long = Problem::bad_request("x", format!("begins {} ends", "é".repeat(1 << 20)));
+        assert!(long.detail.len() <= DETAIL_BYTES_MAX + 8, "{}", long.detail.len());
+        assert!(long.detail.starts_with("begins é") && long.detail.ends_with("é ends"));
     }
 
     #[test]

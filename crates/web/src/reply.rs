@@ -10,11 +10,15 @@ use http::header::{ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TY
 use http::{HeaderMap, HeaderValue, Response, StatusCode};
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::BodyExt;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::Semaphore;
+
+use crate::app::PagePlace;
 
 /// An answer as it goes to the connection.
 pub(crate) type Reply = Response<ReplyBody>;
 
+/// An answer about one object up to this size is made without a place for large answers.
+pub(crate) const PLACELESS_BYTES_MAX: usize = 256 * 1024;
 /// Smallest body that is compressed, in bytes: below this nothing is saved, for it fits a packet anyway.
 const GZIP_BYTES_MIN: usize = 1_024;
 /// Bodies up to this size are compressed in place; a trip to the blocking pool would cost more.
@@ -23,9 +27,9 @@ const INLINE_BYTES_MAX: usize = 16 * 1024;
 /// The body of an answer.
 pub(crate) enum ReplyBody {
     /// Pieces in order; sent with one write where the socket takes them. The place is held until they are.
-    Pieces { pieces: [Bytes; 3], _place: Option<OwnedSemaphorePermit> },
+    Pieces { pieces: [Bytes; 3], _place: Option<PagePlace> },
     /// Made by a handler of the router.
-    Router(axum::body::Body),
+    Router { body: axum::body::Body, _place: Option<PagePlace> },
 }
 
 impl ReplyBody {
@@ -36,7 +40,7 @@ impl ReplyBody {
     fn size(&self) -> Option<usize> {
         match self {
             Self::Pieces { pieces, .. } => Some(pieces.iter().map(Bytes::len).sum()),
-            Self::Router(body) => body.size_hint().exact().and_then(|size| usize::try_from(size).ok()),
+            Self::Router { body, .. } => body.size_hint().exact().and_then(|size| usize::try_from(size).ok()),
         }
     }
 }
@@ -66,14 +70,14 @@ impl Body for ReplyBody {
                 let piece = pieces.iter_mut().find(|piece| !piece.is_empty());
                 Poll::Ready(piece.map(|piece| Ok(Frame::data(std::mem::take(piece)))))
             }
-            Self::Router(body) => Pin::new(body).poll_frame(context),
+            Self::Router { body, .. } => Pin::new(body).poll_frame(context),
         }
     }
 
     fn is_end_stream(&self) -> bool {
         match self {
             Self::Pieces { pieces, .. } => pieces.iter().all(Bytes::is_empty),
-            Self::Router(body) => body.is_end_stream(),
+            Self::Router { body, .. } => body.is_end_stream(),
         }
     }
 
@@ -82,7 +86,7 @@ impl Body for ReplyBody {
             Self::Pieces { .. } => {
                 SizeHint::with_exact(u64::try_from(self.size().unwrap_or(0)).unwrap_or(u64::MAX))
             }
-            Self::Router(body) => body.size_hint(),
+            Self::Router { body, .. } => body.size_hint(),
         }
     }
 }
@@ -120,8 +124,8 @@ pub(crate) async fn compress(reply: Reply, places: &Semaphore) -> Reply {
     let Ok(turn) = places.try_acquire() else { return Response::from_parts(head, body) };
     let (pieces, place) = match body {
         ReplyBody::Pieces { pieces, _place } => (pieces, _place),
-        ReplyBody::Router(body) => match body.collect().await {
-            Ok(whole) => ([whole.to_bytes(), Bytes::new(), Bytes::new()], None),
+        ReplyBody::Router { body, _place } => match body.collect().await {
+            Ok(whole) => ([whole.to_bytes(), Bytes::new(), Bytes::new()], _place),
             Err(_) => return broken(),
         },
     };

@@ -1,14 +1,16 @@
 //! Listening: accepts connections, bounds their number and their patience, and ends them in peace.
 //!
 //! Slow clients cannot hold the node up: the head of a request, a TLS handshake, each body and each write have a time
-//! limit, and connections beyond the cap wait in the kernel's queue. When told to stop, no new connection is accepted,
+//! limit, and connections beyond the cap wait in the kernel's queue. One address (one /64 network of IPv6) has half of them at
+//! most; further ones are closed at once, so that a flood from one place leaves room for the others. When told to stop, no new connection is accepted,
 //! idle ones are closed, and running requests get their answer.
 
+use std::collections::HashMap;
 use std::future::Future;
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -97,7 +99,11 @@ impl Server {
         let graceful = GracefulShutdown::new();
         let wanted = self.frame.app().options().connections_max;
         let limits = std::fs::read_to_string("/proc/self/limits").unwrap_or_default();
-        let places = Arc::new(Semaphore::new(connections_possible(wanted, &limits)));
+        let possible = connections_possible(wanted, &limits);
+        let places = Arc::new(Semaphore::new(possible));
+        // Through the trusted proxy everybody comes, and holding floods back is its task.
+        let unbounded = self.frame.app().options().trusted_proxy.map(place_of);
+        let guests = Arc::new(Guests { counts: Mutex::default(), most: possible.div_ceil(2), unbounded });
         let mut shutdown = std::pin::pin!(shutdown);
         loop {
             let accepted = tokio::select! {
@@ -106,12 +112,17 @@ impl Server {
             };
             match accepted {
                 Ok((stream, peer, place)) => {
+                    let Some(guest) = guests.welcome(peer.ip()) else {
+                        tracing::debug!("a connection too many from one place was closed");
+                        continue;
+                    };
                     let connection = Connection {
                         frame: Arc::clone(&self.frame),
                         tls: self.tls.clone(),
                         watcher: graceful.watcher(),
                         peer: peer.ip(),
                         _place: place,
+                        _guest: guest,
                     };
                     tokio::spawn(connection.serve(stream));
                 }
@@ -173,6 +184,56 @@ struct Connection {
     watcher: Watcher,
     peer: IpAddr,
     _place: OwnedSemaphorePermit,
+    _guest: Guest,
+}
+
+/// Who is connected, and how often.
+struct Guests {
+    counts: Mutex<HashMap<IpAddr, usize>>,
+    /// Connections one place may have.
+    most: usize,
+    /// A place that may have as many as there are.
+    unbounded: Option<IpAddr>,
+}
+
+/// One connection of a place; dropping it makes room for another.
+struct Guest {
+    guests: Arc<Guests>,
+    place: IpAddr,
+}
+
+impl Guests {
+    /// Counts a connection; `None` when its place has as many as it may have.
+    fn welcome(self: &Arc<Self>, peer: IpAddr) -> Option<Guest> {
+        let place = place_of(peer);
+        let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = counts.entry(place).or_insert(0);
+        if *count >= self.most && self.unbounded != Some(place) {
+            return None;
+        }
+        *count += 1;
+        Some(Guest { guests: Arc::clone(self), place })
+    }
+}
+
+impl Drop for Guest {
+    fn drop(&mut self) {
+        let mut counts = self.guests.counts.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(count) = counts.get_mut(&self.place) {
+            *count = count.saturating_sub(1);
+            if *count == 0 {
+                counts.remove(&self.place);
+            }
+        }
+    }
+}
+
+/// What one customer of a network has at least: an IPv4 address, or the first half of one of IPv6.
+fn place_of(peer: IpAddr) -> IpAddr {
+    match peer.to_canonical() {
+        IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() & !u128::from(u64::MAX)).into(),
+        address => address,
+    }
 }
 
 impl Connection {
@@ -281,6 +342,29 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Patient<S> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn one_place_has_its_share_of_connections_and_gets_it_back() {
+        let guests = Arc::new(Guests {
+            counts: Mutex::default(),
+            most: 2,
+            unbounded: Some("192.0.2.7".parse().unwrap()),
+        });
+        let from = |address: &str| guests.welcome(address.parse().unwrap());
+        let first = from("192.0.2.1").unwrap();
+        let _second = from("::ffff:192.0.2.1").unwrap();
+        assert!(from("192.0.2.1").is_none());
+        let _other = from("192.0.2.2").unwrap();
+        let _network = [from("2001:db8::1").unwrap(), from("2001:db8::2:0:0:1").unwrap()];
+        assert!(from("2001:db8:0:0:ffff::").is_none());
+        assert!(from("2001:db8:0:1::1").is_some());
+        drop(first);
+        assert!(from("192.0.2.1").is_some());
+        let through_proxy: Vec<_> = (0..9).map(|_| from("192.0.2.7")).collect();
+        assert!(through_proxy.iter().all(Option::is_some));
+        drop(through_proxy);
+        assert_eq!(guests.counts.lock().unwrap().len(), 3);
+    }
 
     #[test]
     fn connections_leave_files_for_the_store() {

@@ -3,6 +3,7 @@
 //! A long bundle is sent in pieces, so that neither side holds more than a piece of it and progress can be shown; each piece
 //! is durable before its receipts are printed.
 
+use std::fmt;
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
@@ -11,7 +12,8 @@ use base::limit::BODY_BYTES_MAX;
 use bytes::Bytes;
 use clap::Args;
 use flate2::read::MultiGzDecoder;
-use serde::Deserialize;
+use serde::de::{self, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 use serde_json::json;
 use serde_json::value::RawValue;
 
@@ -28,6 +30,8 @@ pub(crate) const INBOX: &str = "inbox";
 const WHOLE_BYTES_MAX: usize = 8 * 1024 * 1024;
 /// Objects in one piece of a longer bundle.
 const PIECE_OBJECTS: usize = 5_000;
+/// Fewest bytes an object has on average, with its type and its id.
+const OBJECT_BYTES_MIN: usize = 40;
 /// Bytes after which a piece is full, whatever its number of objects.
 const PIECE_BYTES: usize = 16 * 1024 * 1024;
 /// Largest file, after decompression: what a machine of the smallest kind can hold in memory.
@@ -190,7 +194,39 @@ struct Bundle<'a> {
     #[serde(default)]
     spec_version: Option<&'a str>,
     #[serde(borrow)]
-    objects: Vec<&'a RawValue>,
+    objects: Listed<'a>,
+}
+
+/// The objects of a bundle, unless there are more than could be objects: a list of nothing much would take many times its own
+/// memory.
+struct Listed<'a>(Vec<&'a RawValue>);
+
+impl<'de: 'a, 'a> Deserialize<'de> for Listed<'a> {
+    fn deserialize<D: Deserializer<'de>>(reader: D) -> Result<Self, D::Error> {
+        reader.deserialize_seq(ListedVisitor)
+    }
+}
+
+struct ListedVisitor;
+
+impl<'de> Visitor<'de> for ListedVisitor {
+    type Value = Listed<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a list of objects")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Self::Value, A::Error> {
+        let (mut objects, mut bytes) = (Vec::new(), 0_usize);
+        while let Some(object) = list.next_element::<&RawValue>()? {
+            bytes = bytes.saturating_add(object.get().len());
+            if objects.len() > PIECE_OBJECTS && bytes / objects.len() < OBJECT_BYTES_MIN {
+                return Err(de::Error::custom("these are too small to be objects"));
+            }
+            objects.push(object);
+        }
+        Ok(Listed(objects))
+    }
 }
 
 /// A long bundle in pieces that are bundles; anything else whole, for the node to judge.
@@ -201,7 +237,7 @@ fn pieces_of(bytes: Bytes, format: &str) -> Vec<Piece> {
         return vec![Piece { bytes, objects: 0 }];
     };
     let mut pieces = Vec::new();
-    let mut rest = bundle.objects.as_slice();
+    let mut rest = bundle.objects.0.as_slice();
     while !rest.is_empty() {
         let mut size = 0;
         let fits = rest.iter().take(PIECE_OBJECTS).take_while(|object| {
@@ -277,7 +313,7 @@ mod tests {
         for piece in &pieces {
             let bundle: Bundle<'_> = serde_json::from_slice(&piece.bytes).unwrap();
             assert_eq!(bundle.spec_version, Some("2.0"));
-            seen.extend(bundle.objects.iter().map(|raw| raw.get().to_owned()));
+            seen.extend(bundle.objects.0.iter().map(|raw| raw.get().to_owned()));
         }
         assert_eq!(seen, objects);
     }
@@ -286,6 +322,8 @@ mod tests {
     fn short_or_strange_files_go_whole() {
         let short = Bytes::from_static(b"{\"type\":\"bundle\",\"objects\":[]}");
         assert_eq!(pieces_of(short.clone(), "auto")[0].bytes, short);
+        let tiny = format!("{{\"type\":\"bundle\",\"objects\":[{}1]}}", "1,".repeat(WHOLE_BYTES_MAX / 2));
+        assert_eq!(pieces_of(Bytes::from(tiny), "auto").len(), 1, "for the node to judge");
         let junk = Bytes::from(vec![b'x'; WHOLE_BYTES_MAX + 1]);
         assert_eq!(pieces_of(junk, "auto").len(), 1);
     }

@@ -75,25 +75,40 @@ pub(crate) async fn run(common: &Common, args: LookupArgs, out: &mut Out) -> Res
     let mut values = Values::of(&args)?;
     let reach = Arc::new(Reach::open(common, Access::Read).await?);
     let bar = if words { indicatif::ProgressBar::hidden() } else { progress(values.total, "looked up") };
-    let mut under_way: VecDeque<JoinHandle<Result<Bytes, Failure>>> = VecDeque::new();
+    let mut under_way: VecDeque<JoinHandle<Result<Vec<Bytes>, Failure>>> = VecDeque::new();
     let mut known = 0;
     loop {
         let batch = if under_way.len() < UNDER_WAY_MAX { values.batch()? } else { Vec::new() };
         if batch.is_empty() {
             let Some(first) = under_way.pop_front() else { break };
-            let answer = first.await.map_err(Failure::unreachable)??;
-            let (count, hits) = write(&answer, words, out)?;
-            known += hits;
-            bar.inc(count);
+            for answer in first.await.map_err(Failure::unreachable)?? {
+                let (count, hits) = write(&answer, words, out)?;
+                known += hits;
+                bar.inc(count);
+            }
             continue;
         }
         let reach = Arc::clone(&reach);
-        under_way.push_back(tokio::spawn(async move {
-            reach.ask(question::send(Verb::Post, ["lookup"], &json!({"values": batch}))).await
-        }));
+        under_way.push_back(tokio::spawn(async move { ask(&reach, &batch).await }));
     }
     bar.finish_and_clear();
     Ok(if known > 0 { Exit::Done } else { Exit::No })
+}
+
+/// Asks for a batch; one that is too much for one question is asked in halves. Answers come in the order of the values.
+async fn ask(reach: &Reach, batch: &[String]) -> Result<Vec<Bytes>, Failure> {
+    let mut answers = Vec::new();
+    let mut waiting = vec![batch];
+    while let Some(part) = waiting.pop() {
+        match reach.ask(question::send(Verb::Post, ["lookup"], &json!({"values": part}))).await {
+            Err(failure) if part.len() > 1 && failure.code.as_deref() == Some("query-too-costly") => {
+                let (first, second) = part.split_at(part.len() / 2);
+                waiting.extend([second, first]);
+            }
+            answer => answers.push(answer?),
+        }
+    }
+    Ok(answers)
 }
 
 fn write(answer: &Bytes, words: bool, out: &mut Out) -> Result<(u64, u64), Failure> {

@@ -2,6 +2,7 @@
 
 use std::future::Future;
 use std::io::{ErrorKind, IsTerminal};
+use std::net::IpAddr;
 use std::path::PathBuf;
 
 use base::SystemClock;
@@ -39,6 +40,9 @@ pub(crate) struct ServeArgs {
     /// The address that others reach this node at, when a proxy stands before it.
     #[arg(long, env = "CRESSET_PUBLIC_URL", value_name = "URL")]
     public_url: Option<String>,
+    /// The IP address of that proxy, as its connections come from it: who it says a request is from is believed.
+    #[arg(long, env = "CRESSET_TRUSTED_PROXY", value_name = "ADDRESS")]
+    trusted_proxy: Option<String>,
     /// Name shown by discovery and pages.  [default: the member's name]
     #[arg(long, env = "CRESSET_TITLE")]
     title: Option<String>,
@@ -70,6 +74,7 @@ impl ServeArgs {
             tls_cert: self.tls_cert.clone(),
             tls_key: self.tls_key.clone(),
             public_url: self.public_url.clone(),
+            trusted_proxy: self.trusted_proxy.clone(),
             title: self.title.clone(),
             contact: self.contact.clone(),
             rate_per_second: self.rate_per_second,
@@ -130,8 +135,12 @@ fn options(config: &Config, member: String, allow_test_controls: bool) -> Result
         (None, None) => None,
         _ => return Err(Failure::usage("a certificate needs its key, and a key its certificate")),
     };
+    let trusted_proxy = config.trusted_proxy.as_deref().map(str::parse::<IpAddr>).transpose();
+    let trusted_proxy =
+        trusted_proxy.map_err(|_| Failure::usage("the trusted proxy is named by an IP address"))?;
     Ok(Options {
         tls,
+        trusted_proxy,
         public_url: config.public_url.as_ref().map(|url| url.trim_end_matches('/').to_owned()),
         title: config.title.clone().unwrap_or(member),
         contact: config.contact.clone(),

@@ -9,12 +9,12 @@ mod old;
 mod sniff;
 mod values;
 
-use base::limit::PAGE_MAX;
+use base::limit::{IMPORT_OBJECTS_MAX, PAGE_MAX};
 use bytes::Bytes;
 use handling::Principal;
 use store::{Fault, Filter, PageRequest, StoreError};
 
-use crate::accept::{Place, derive_all};
+use crate::accept::Place;
 use crate::blocking::offload;
 use crate::derive::Bar;
 use crate::produce::{Author, Draft};
@@ -98,6 +98,9 @@ pub enum ImportError {
     /// Not in any format that is read.
     #[error("cannot read the file: {0}")]
     Unreadable(String),
+    /// More objects or values than one import takes. Nothing of it was stored.
+    #[error("the file holds more than {IMPORT_OBJECTS_MAX} objects or values: send it in parts")]
+    TooMany,
     /// The node has no member whose objects they could be.
     #[error("the node has no member yet: run `cresset init`")]
     NotInitialised,
@@ -116,6 +119,7 @@ impl ImportError {
         match self {
             Self::NotSupportedYet(_) => "format-not-supported-yet",
             Self::Unreadable(_) => "format-unknown",
+            Self::TooMany => "import-objects-max",
             Self::NotInitialised => "not-initialised",
             Self::Accept(error) => error.code(),
             Self::Store(error) => error.code(),
@@ -126,7 +130,7 @@ impl ImportError {
     #[must_use]
     pub const fn fault(&self) -> Fault {
         match self {
-            Self::NotSupportedYet(_) | Self::Unreadable(_) => Fault::Caller,
+            Self::NotSupportedYet(_) | Self::Unreadable(_) | Self::TooMany => Fault::Caller,
             Self::NotInitialised => Fault::Operator,
             Self::Accept(error) => error.fault(),
             Self::Store(error) => error.fault(),
@@ -141,6 +145,8 @@ pub type Receipts<'a> = &'a mut (dyn FnMut(Vec<Receipt>) + Send);
 const COMMIT_OBJECTS_MAX: usize = 5_000;
 /// Bytes after which a commit is closed, so that memory beside the file stays bounded.
 const COMMIT_BYTES: usize = 16 * 1024 * 1024;
+/// Values that are counted before an import of text or CSV begins: one more than it may hold.
+const ONE_TOO_MANY: usize = IMPORT_OBJECTS_MAX + 1;
 /// Lines of a list, or values of a text, that are looked for here before a commit.
 const DRAFTS_AT_ONCE: usize = 1_000;
 
@@ -173,8 +179,12 @@ impl Node {
             Document::Stix { objects, version } => {
                 self.import_stix(&place, objects, version, &mut tell).await?;
             }
-            Document::Csv => self.import_drafts(&place, csv::drafts(utf8(&bytes)?), &mut tell).await?,
+            Document::Csv => {
+                must_be_bounded(&bytes, |text| csv::drafts(text).take(ONE_TOO_MANY).count()).await?;
+                self.import_drafts(&place, csv::drafts(utf8(&bytes)?), &mut tell).await?;
+            }
             Document::Text => {
+                must_be_bounded(&bytes, |text| values::in_text(text).take(ONE_TOO_MANY).count()).await?;
                 let found = values::in_text(utf8(&bytes)?).map(Ok);
                 self.import_drafts(&place, Box::new(found), &mut tell).await?;
             }
@@ -195,8 +205,11 @@ impl Node {
             rest = later;
             let (part, bar) = (part.to_vec(), place.bar);
             let derived = match version {
-                StixVersion::Current => derive_all(part, bar).await,
-                StixVersion::Old => offload(move || old::derive(&part, bar)).await,
+                StixVersion::Current => self.derive_all(part, bar).await,
+                StixVersion::Old => {
+                    let _place = self.examining().await;
+                    offload(move || old::derive(&part, bar)).await
+                }
             };
             tell(self.commit(place, derived, None).await?.receipts);
         }
@@ -269,6 +282,13 @@ pub(crate) fn objects_in(bytes: Bytes) -> Result<Vec<Bytes>, String> {
         Document::Stix { objects, .. } => Ok(objects),
         _ => Err("it is no STIX 2.1".to_owned()),
     }
+}
+
+/// Refuses a list or a text that holds more values than one import takes, before the first of them is stored.
+async fn must_be_bounded(bytes: &Bytes, count: fn(&str) -> usize) -> Result<(), ImportError> {
+    let bytes = bytes.clone();
+    let values = offload(move || utf8(&bytes).map(count)).await?;
+    if values > IMPORT_OBJECTS_MAX { Err(ImportError::TooMany) } else { Ok(()) }
 }
 
 fn utf8(bytes: &[u8]) -> Result<&str, ImportError> {

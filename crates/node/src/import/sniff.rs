@@ -5,6 +5,7 @@
 
 use std::borrow::Cow;
 
+use base::limit::IMPORT_OBJECTS_MAX;
 use bytes::Bytes;
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -81,13 +82,16 @@ struct Top<'a> {
 fn stix_document(bytes: &Bytes, version: Option<StixVersion>) -> Result<Document, ImportError> {
     let text = bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes);
     let values = serde_json::Deserializer::from_slice(text).into_iter::<&RawValue>();
-    let values = values.collect::<Result<Vec<_>, _>>();
+    let values = values.take(IMPORT_OBJECTS_MAX.saturating_add(1)).collect::<Result<Vec<_>, _>>();
     let values = values.map_err(|error| ImportError::Unreadable(error.to_string()))?;
     let (raw, says_old) = match values.as_slice() {
         [] => return Err(ImportError::Unreadable("it is empty".into())),
         [one] => one_document(one.get())?,
         several => (several.iter().map(|raw| raw.get().as_bytes()).collect(), false),
     };
+    if raw.len() > IMPORT_OBJECTS_MAX {
+        return Err(ImportError::TooMany);
+    }
     let version = version.unwrap_or_else(|| {
         if says_old || all_without_version(&raw) { StixVersion::Old } else { StixVersion::Current }
     });

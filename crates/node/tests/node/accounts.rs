@@ -103,6 +103,36 @@ async fn sessions_end_by_themselves_and_by_hand() {
     assert!(bench.node.session(&second.cookie).await.is_err());
 }
 
+/// Guesses sent all at once are counted like guesses sent one after another; right passwords all pass.
+#[tokio::test(flavor = "multi_thread")]
+async fn many_guesses_at_once_are_no_way_around_the_count() {
+    let (bench, _) = Bench::new().await;
+    bench.user("ann", Role::Reader).await;
+    bench.user("bob", Role::Reader).await;
+    let at_once = async |name: &'static str, password_of: fn(u32) -> String, place: fn(u32) -> String| {
+        let tries: Vec<_> = (0..60)
+            .map(|at| {
+                let (node, given) = (bench.node.clone(), password(name, &password_of(at)));
+                tokio::spawn(async move { node.authenticate(given, &place(at)).await })
+            })
+            .collect();
+        let mut wrong = 0;
+        let mut right = 0;
+        for one in tries {
+            match one.await.unwrap() {
+                Ok(_) => right += 1,
+                Err(AuthError::Wrong) => wrong += 1,
+                Err(AuthError::Locked { .. } | AuthError::TooMany { .. }) => {}
+                Err(other) => panic!("{other}"),
+            }
+        }
+        (right, wrong)
+    };
+    let elsewhere = |at| format!("10.0.0.{at}");
+    assert_eq!(at_once("bob", |_| "password of bob".into(), elsewhere).await, (60, 0));
+    assert_eq!(at_once("ann", |at| format!("guess {at}"), elsewhere).await, (0, 5));
+}
+
 #[tokio::test]
 async fn tokens_narrow_expire_and_are_revoked() {
     let (bench, _) = Bench::new().await;
@@ -114,6 +144,9 @@ async fn tokens_narrow_expire_and_are_revoked() {
     assert!(reading.can(Scope::Read) && !reading.can(Scope::Write));
     let more = TokenRequest { user: "ann".into(), scopes: vec![Scope::Write], expires: None };
     assert_eq!(bench.node.issue_token(&reading, more).await.unwrap_err().code(), "scope-missing");
+    let longer = TokenRequest { user: "ann".into(), scopes: vec![Scope::Read], expires: None };
+    let refused = bench.node.issue_token(&reading, longer).await.unwrap_err();
+    assert_eq!(refused.code(), "scope-missing", "a token makes none that outlives it");
     bench.clock.advance(Micros::SECOND);
     assert!(matches!(bench.node.authenticate(token(&issued.token), "peer").await, Err(AuthError::Expired)));
     let past = TokenRequest { user: "ann".into(), scopes: vec![], expires: Some(START) };
@@ -124,6 +157,28 @@ async fn tokens_narrow_expire_and_are_revoked() {
     bench.node.revoke_token(&ann, &lasting.id).await.unwrap();
     assert!(matches!(bench.node.authenticate(token(&lasting.token), "peer").await, Err(AuthError::Wrong)));
     assert_eq!(bench.node.tokens(&ann, None).await.unwrap().len(), 2);
+}
+
+#[tokio::test]
+async fn tokens_and_jobs_of_one_user_are_bounded() {
+    let (bench, _) = Bench::new().await;
+    let ann = bench.user("ann", Role::Reader).await;
+    let request = || TokenRequest { user: "ann".into(), scopes: vec![Scope::Read], expires: None };
+    let mut last = String::new();
+    for _ in 0..base::limit::TOKENS_PER_USER_MAX {
+        last = bench.node.issue_token(&ann, request()).await.unwrap().id;
+    }
+    assert_eq!(bench.node.issue_token(&ann, request()).await.unwrap_err().code(), "tokens-max");
+    bench.node.revoke_token(&ann, &last).await.unwrap();
+    bench.node.issue_token(&ann, request()).await.unwrap();
+    let bob = bench.user("bob", Role::Reader).await;
+    for at in 0..base::limit::JOBS_PER_USER_MAX {
+        bench.node.put_job(&ann, &format!("job {at}"), "{}".into()).await.unwrap();
+    }
+    let refused = bench.node.put_job(&ann, "one more", "{}".into()).await.unwrap_err();
+    assert_eq!(refused.code(), "jobs-max");
+    bench.node.put_job(&ann, "job 0", "{\"a\":1}".into()).await.unwrap();
+    bench.node.put_job(&bob, "one more", "{}".into()).await.unwrap();
 }
 
 #[tokio::test]

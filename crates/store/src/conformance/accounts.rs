@@ -119,6 +119,16 @@ pub async fn sessions_end(site: Site) {
     assert!(not_found(store.session(&[2; 32], START).await));
     store.set_password(ann.no, "new".into()).await.unwrap();
     assert!(not_found(store.session(&[3; 32], START).await));
+    let most = u8::try_from(base::limit::SESSIONS_PER_USER_MAX).unwrap();
+    for digest in 100..=100 + most {
+        open(digest).await.unwrap();
+        store.session(&[digest; 32], START).await.expect("the newest is there");
+    }
+    let mut held = 0;
+    for digest in 100..=100 + most {
+        held += u8::from(store.session(&[digest; 32], START).await.is_ok());
+    }
+    assert_eq!(held, most, "one of one too many has gone");
     open(5).await.unwrap();
     store.set_disabled(ann.no, true).await.unwrap();
     assert!(not_found(store.session(&[5; 32], START).await));

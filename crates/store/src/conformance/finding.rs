@@ -8,7 +8,7 @@ use index::{Fingerprint, TermKind};
 
 use super::Site;
 use super::sample::{START, Sample, add, collections, day, id, viewer};
-use crate::{Direction, SearchRequest, Store};
+use crate::{Direction, SearchRequest, Store, StoreError};
 
 fn of(store: &dyn Store, kind: TermKind, value: &str) -> Fingerprint {
     Fingerprint::of(&store.fingerprint_key(), kind, value)
@@ -46,6 +46,29 @@ pub async fn terms_are_found(site: Site) {
     drop(store);
     let store = site.open();
     assert_eq!(store.look_up(&viewer(1, &c), &asked).await.unwrap(), answers, "after a restart");
+}
+
+/// All values of a look-up together find so many rows and no more, however few they are.
+pub async fn look_ups_are_bounded(site: Site) {
+    let store = site.open();
+    let c = collections(&*store, 1).await;
+    let most = base::limit::LOOKUP_MATCHES_MAX;
+    let samples: Vec<_> = (0..most)
+        .map(|number| Sample::indicator(number as u64 + 1, 1).term(TermKind::Address, "192.0.2.1"))
+        .collect();
+    add(&*store, c[0], &samples).await;
+    let view = viewer(1, &c);
+    let times = base::limit::LOOKUP_ROWS_MAX / most;
+    let term = of(&*store, TermKind::Address, "192.0.2.1");
+    let whole = (octets("::"), octets("::ffff:255.255.255.255"));
+    let found = store.look_up(&view, &vec![term; times]).await.unwrap();
+    assert!(found.iter().all(|rows| rows.len() == most));
+    let refused = store.look_up(&view, &vec![term; times + 1]).await;
+    assert!(matches!(refused, Err(StoreError::TooCostly)), "one row more");
+    let found = store.in_ranges(&view, &vec![whole; times]).await.unwrap();
+    assert!(found.iter().all(|rows| rows.len() == most));
+    let refused = store.in_ranges(&view, &vec![whole; times + 1]).await;
+    assert!(matches!(refused, Err(StoreError::TooCostly)));
 }
 
 /// Look-up follows versions: what a newer version dropped is gone, and comes back when that version is removed.
@@ -98,7 +121,7 @@ pub async fn ranges_hold_addresses(site: Site) {
         ("::", "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff", vec![4, 1, 3, 2, 5]),
         ("2001:db8::2", "2001:db8::1", vec![]),
     ] {
-        let rows = store.in_range(&view, octets(low), octets(high)).await.unwrap();
+        let rows = store.in_ranges(&view, &[(octets(low), octets(high))]).await.unwrap().remove(0);
         let found: Vec<String> = rows.into_iter().map(|row| row.id).collect();
         let wanted: Vec<String> = wanted.into_iter().map(|number| id("indicator", number)).collect();
         assert_eq!(found, wanted, "{low} to {high}");
@@ -264,7 +287,7 @@ pub async fn sightings_are_counted(site: Site) {
     add(&*store, c[0], &[sighting(1, 2, 5, Some(START.plus(-9)))]).await;
     add(&*store, c[1], &[sighting(3, 1, 10, Some(START.plus(9))), sighting(2, 1, 1, None)]).await;
     let view = |mine| viewer(1, mine);
-    assert_eq!(store.sightings(&view(&c[..1]), &of).await.unwrap(), (2, 6, Some(START.plus(-9))));
-    assert_eq!(store.sightings(&view(&c[..]), &of).await.unwrap(), (3, 16, Some(START.plus(9))));
-    assert_eq!(store.sightings(&view(&c[..]), &id("tool", 1)).await.unwrap(), (0, 0, None));
+    assert_eq!(store.sightings(&view(&c[..1]), &[&of]).await.unwrap()[0], (2, 6, Some(START.plus(-9))));
+    assert_eq!(store.sightings(&view(&c[..]), &[&of]).await.unwrap()[0], (3, 16, Some(START.plus(9))));
+    assert_eq!(store.sightings(&view(&c[..]), &[&id("tool", 1)]).await.unwrap()[0], (0, 0, None));
 }

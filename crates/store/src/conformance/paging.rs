@@ -2,6 +2,7 @@
 
 use base::{Micros, limit};
 use handling::Viewer;
+use stix::Timestamp;
 
 use super::Site;
 use super::sample::{START, Sample, add, collections, day, id, viewer, writer};
@@ -191,6 +192,12 @@ pub async fn filters_pick(site: Site) {
     assert_eq!(count(versions(&[exact(5), VersionPick::Last])).await, 7);
     assert_eq!(count(versions(&[exact(5), exact(2)])).await, 4);
     assert_eq!(count(versions(&[VersionPick::Exact("' OR 1=1 --".into())])).await, 0);
+    let many = |numbers: std::ops::Range<i64>| {
+        let at = |number| Timestamp::from_micros(START.plus(number * Micros::SECOND)).sort_key().to_owned();
+        numbers.map(|number| VersionPick::Exact(at(number))).collect::<Vec<_>>()
+    };
+    assert_eq!(count(versions(&many(0..4_000))).await, 0, "as many moments as an address can hold");
+    assert_eq!(count(versions(&[many(0..4_000), vec![exact(5), exact(2)]].concat())).await, 4);
     let first = told(&*store, &view, &filtered(versions(&[VersionPick::First]))).await;
     assert!(first.contains(&(id("indicator", 1), day(2))));
     let of_types = |types: &[&str]| types.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();

@@ -65,14 +65,14 @@ pub async fn nothing_is_found_of_what_is_gone(site: Site) {
         }
         let fingerprint = sample.entry().terms[0].fingerprint(&store.fingerprint_key());
         assert_eq!(store.look_up(&view, &[fingerprint]).await.unwrap()[0].len(), left);
-        assert_eq!(store.in_range(&view, [0; 16], [255; 16]).await.unwrap().len(), left);
+        assert_eq!(store.in_ranges(&view, &[([0; 16], [255; 16])]).await.unwrap()[0].len(), left);
         let words = SearchRequest { words: vec!["word".into()], limit: 9, ..SearchRequest::default() };
         assert_eq!(store.search(&view, &words).await.unwrap().rows.len(), left);
         let inward = store.edges(&view, &id("identity", 1), Direction::Inward, (9, None)).await.unwrap();
         assert_eq!(inward.0.len(), left);
         let patterns = store.patterns(&view, super::sample::START, 0, 9).await.unwrap();
         assert_eq!(patterns.len(), left);
-        let (sightings, count, _) = store.sightings(&view, &id("indicator", 1)).await.unwrap();
+        let (sightings, count, _) = store.sightings(&view, &[&id("indicator", 1)]).await.unwrap()[0];
         assert_eq!((sightings, count), (left as u64, 3 * left as i64));
         assert_eq!(store.figures(None).await.unwrap().objects, 2 * left as u64);
         assert!(store.check(true).await.unwrap().iter().all(|check| check.ok));

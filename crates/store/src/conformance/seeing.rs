@@ -90,7 +90,7 @@ async fn learned(
     }
     let fingerprint = searchable(0).entry().terms[0].fingerprint(&store.fingerprint_key());
     let found = store.look_up(view, &[fingerprint]).await.unwrap().remove(0);
-    let ranged = store.in_range(view, [0; 16], [255; 16]).await.unwrap();
+    let ranged = store.in_ranges(view, &[([0; 16], [255; 16])]).await.unwrap().remove(0);
     let words = SearchRequest { words: vec!["word".into()], limit: 1000, ..SearchRequest::default() };
     let searched = store.search(view, &words).await.unwrap().rows;
     let edges = store.edges(view, &id("identity", 1), Direction::Inward, (1000, None)).await.unwrap().0;
@@ -165,7 +165,7 @@ async fn told(store: &dyn Store, view: &Viewer, ids: &[String]) -> String {
         if let Ok(object) = store.object(view, id, None).await {
             told.push_str(&format!("{:?} {} {:?}\n", object.bytes, object.revoked, object.collections));
         }
-        let (sightings, count, _) = store.sightings(view, id).await.unwrap();
+        let (sightings, count, _) = store.sightings(view, &[id]).await.unwrap()[0];
         told.push_str(&format!("{sightings} {count}\n"));
         for direction in [Direction::Inward, Direction::Outward] {
             told.push_str(&format!("{:?}\n", store.edges(view, id, direction, (99, None)).await.unwrap()));
@@ -186,6 +186,8 @@ pub async fn the_withheld_leaves_no_trace(site: Site) {
     ];
     add(&*store, c[0], &open).await;
     let before = told(&*store, &viewer(2, &c), &ids).await;
+    let last_added = store.collections().await.unwrap()[0].last_added;
+    assert!(last_added.is_some());
     let hidden = [
         Sample::indicator(1, 9).with(|facts| facts.revoked = true),
         Sample::indicator(1, 3).saying("older"),
@@ -195,10 +197,11 @@ pub async fn the_withheld_leaves_no_trace(site: Site) {
     ];
     add(&*store, c[0], &hidden.map(|sample| sample.only_for(&[1]))).await;
     assert_eq!(told(&*store, &viewer(2, &c), &ids).await, before);
+    assert_eq!(store.collections().await.unwrap()[0].last_added, last_added, "nor in what collections tell");
     let named = viewer(1, &c);
     assert_ne!(told(&*store, &named, &ids).await, before);
     assert_eq!(store.object(&named, &ids[1], None).await.unwrap().version, day(8));
-    let (sightings, count, _) = store.sightings(&named, &ids[0]).await.unwrap();
+    let (sightings, count, _) = store.sightings(&named, &[&ids[0]]).await.unwrap()[0];
     assert_eq!((sightings, count), (1, 7));
 }
 

@@ -119,6 +119,12 @@ pub async fn settings_and_jobs_are_kept(site: Site) {
     assert_eq!(store.job("pull x").await.unwrap(), None);
     store.put_job(job("{}", START)).await.unwrap();
     store.put_job(job("{\"next\":1}", Micros(5))).await.unwrap();
+    for name in ["pull", "pull é", "pull é1", "pull%"] {
+        store.put_job(Job { name: name.into(), ..job("{}", START) }).await.unwrap();
+    }
+    for (prefix, count) in [("", 5), ("pull", 5), ("pull ", 3), ("pull é", 2), ("pull%", 1), ("x", 0)] {
+        assert_eq!(store.jobs(prefix).await.unwrap(), count, "{prefix:?}");
+    }
     let key = store.fingerprint_key();
     drop(store);
     let store = site.open();

@@ -190,13 +190,10 @@ async fn change_user(
     Path(name): Path<String>,
     JsonBody(change): JsonBody<UserChange>,
 ) -> Result<Json<User>, Problem> {
-    if let Some(roles) = &change.roles {
-        app.node().set_roles(&who, &name, roles_of(roles)?).await?;
-    }
-    if let Some(disabled) = change.disabled {
-        let standing = if disabled { Standing::Disabled } else { Standing::Enabled };
-        app.node().set_disabled(&who, &name, standing).await?;
-    }
+    let roles = change.roles.as_deref().map(roles_of).transpose()?;
+    let standing =
+        change.disabled.map(|disabled| if disabled { Standing::Disabled } else { Standing::Enabled });
+    app.node().change_user(&who, &name, roles, standing).await?;
     let users = app.node().users(&who).await?;
     let user = users.into_iter().find(|user| user.name.to_lowercase() == name.to_lowercase());
     user.map(|user| Json(user.into())).ok_or_else(|| node::AccountError::UserUnknown.into())

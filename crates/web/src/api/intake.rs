@@ -1,7 +1,7 @@
 //! Files coming in over the JSON API: one receipt per object.
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::{Path, Request, State};
 use axum::response::{IntoResponse, Response};
 use node::{Format, ImportRequest, Options, Outcome, Receipt, Summary};
 use serde::Serialize;
@@ -90,13 +90,16 @@ async fn import(
     Caller(who): Caller,
     Path(collection): Path<String>,
     mut params: Params,
-    body: RawBody,
+    request: Request,
 ) -> Result<Response, Problem> {
     let format: Format =
         params.parsed("format", "one of auto, stix, stix20, csv, text, misp, csaf")?.unwrap_or_default();
     let strict = params.parsed("strict", "true or false")?.unwrap_or(false);
     let options = Options { strict, ..passing(&mut params)? };
     params.end()?;
+    // Whoever may not put anything here need not send it first.
+    app.node().may_accept(&who, &collection).await?;
+    let body = RawBody::of(request, &app, app.options().body_bytes_max).await?;
     let mut receipts: Vec<Receipt> = Vec::new();
     let request = ImportRequest { collection: &collection, bytes: body.bytes.clone(), format, options };
     let outcome = app.node().import(&who, request, &mut |some| receipts.extend(some)).await;

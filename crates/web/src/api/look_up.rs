@@ -7,10 +7,9 @@ use std::borrow::Cow;
 use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use base::limit::{BODY_MEDIUM_MAX, LOOKUP_VALUES_MAX};
 use http::header::CONTENT_TYPE;
 use http::{HeaderValue, StatusCode};
-use node::{Detail, LookUpAnswer, LookUpMatch, ObservedMatch, Receipt, SearchQuery, SightRequest};
+use node::{Detail, LookUpAnswer, ObservedMatch, Receipt, SearchQuery, SightRequest};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
@@ -19,7 +18,7 @@ use utoipa_axum::routes;
 use super::intake::ObjectReceipt;
 use super::list::List;
 use super::params::Params;
-use crate::{App, Caller, JsonBody, Problem, RawBody};
+use crate::{App, Caller, JsonBody, MediumBody, Problem};
 
 /// Bytes of an answer that says "not known", besides the value: what a look-up mostly answers.
 const UNKNOWN_BYTES: usize = 48;
@@ -168,18 +167,19 @@ pub(crate) fn routes() -> OpenApiRouter<App> {
 /// Do we know any of these?
 #[utoipa::path(post, path = "/api/v1/lookup", tag = "look-up", request_body = Values,
     responses((status = 200, body = Answers), (status = 413, description = "more than 10,000 values")))]
-async fn look_up(State(app): State<App>, Caller(who): Caller, body: RawBody) -> Result<Response, Problem> {
-    if body.bytes.len() > BODY_MEDIUM_MAX {
-        let detail = format!("a look-up has at most {BODY_MEDIUM_MAX} bytes and {LOOKUP_VALUES_MAX} values");
-        return Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "body-too-large", detail));
-    }
+async fn look_up(
+    State(app): State<App>,
+    Caller(who): Caller,
+    MediumBody(body): MediumBody,
+) -> Result<Response, Problem> {
+    let place = app.page_place(who.user).await?;
     let asked: Values<'_> = serde_json::from_slice(&body.bytes)
         .map_err(|error| Problem::bad_request("body-json", format!("this is not a look-up: {error}")))?;
     let values: Vec<&str> = asked.values.iter().map(|value| value.0.as_ref()).collect();
     let detail = if asked.sightings { Detail::Sightings } else { Detail::Brief };
     let answers = app.node().look_up(&who, &values, detail).await?.into_inner();
     let json = HeaderValue::from_static("application/json");
-    Ok(([(CONTENT_TYPE, json)], write(&answers, body.bytes.len())).into_response())
+    Ok(place.held(([(CONTENT_TYPE, json)], write(&answers, body.bytes.len())).into_response()))
 }
 
 /// Writes the answers; most of them say "not known" and are written without a serialiser's detours.
@@ -215,7 +215,7 @@ async fn search(
     State(app): State<App>,
     Caller(who): Caller,
     mut params: Params,
-) -> Result<Json<List<LookUpMatch>>, Problem> {
+) -> Result<Response, Problem> {
     let query = SearchQuery {
         text: params.required("q")?,
         open_ended: params.parsed("open_ended", "true or false")?.unwrap_or(false),
@@ -224,8 +224,9 @@ async fn search(
         next: params.one("next")?,
     };
     params.end()?;
+    let place = app.page_place(who.user).await?;
     let page = app.node().search(&who, query).await?.into_inner();
-    Ok(Json(List { items: page.rows, next: page.next }))
+    Ok(place.held(Json(List { items: page.rows, next: page.next }).into_response()))
 }
 
 /// Which indicators' patterns match what was observed?
@@ -235,7 +236,7 @@ async fn search(
 async fn observed(
     State(app): State<App>,
     Caller(who): Caller,
-    body: RawBody,
+    MediumBody(body): MediumBody,
 ) -> Result<Json<Observed>, Problem> {
     let found = app.node().observed(&who, body.bytes.clone()).await?.into_inner();
     Ok(Json(Observed { items: found.matches, tried: found.tried, next: None }))

@@ -22,6 +22,7 @@ use super::list::List;
 use super::params::Params;
 use super::passing::Handling;
 use super::pour::Poured;
+use crate::reply::PLACELESS_BYTES_MAX;
 use crate::{App, Caller, Problem};
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
@@ -147,12 +148,23 @@ async fn object(
     Caller(who): Caller,
     Path(id): Path<String>,
     mut params: Params,
-) -> Result<Json<Object>, Problem> {
+) -> Result<Response, Problem> {
     let version = params.one("version")?;
     params.end()?;
-    let found = app.node().object(&who, &id, version.as_deref()).await?.into_inner();
+    let ask = async || app.node().object(&who, &id, version.as_deref()).await;
+    let mut found = ask().await?.into_inner();
+    let mut place = None;
+    if found.bytes.len() > PLACELESS_BYTES_MAX {
+        drop(found);
+        place = Some(app.page_place(who.user).await?);
+        found = ask().await?.into_inner();
+    }
     let handling = app.node().handling_of(found.tlp, &found.places).await?;
-    object_of(&app, found, handling).map(Json)
+    let answer = Json(object_of(&app, found, handling)?).into_response();
+    Ok(match place {
+        Some(place) => place.held(answer),
+        None => answer,
+    })
 }
 
 fn object_of(app: &App, found: StoredObject, handling: HandlingView) -> Result<Object, Problem> {
@@ -186,10 +198,11 @@ async fn history(
     Caller(who): Caller,
     Path(id): Path<String>,
     params: Params,
-) -> Result<Json<List<Version>>, Problem> {
+) -> Result<Response, Problem> {
+    let place = app.page_place(who.user).await?;
     let rows = app.node().history(&who, &id).await?.into_inner();
     let rows: Vec<Version> = rows.into_iter().map(Version::from).collect();
-    List::page(rows, |row| &row.key, params).map(Json)
+    List::page(rows, |row| &row.key, params).map(|list| place.held(Json(list).into_response()))
 }
 
 /// Relationships and references of an object in one direction
@@ -202,7 +215,7 @@ async fn edges(
     Caller(who): Caller,
     Path(id): Path<String>,
     mut params: Params,
-) -> Result<Json<List<Edge>>, Problem> {
+) -> Result<Response, Problem> {
     let direction = match params.one("direction")?.as_deref() {
         None | Some("out") => Direction::Outward,
         Some("in") => Direction::Inward,
@@ -212,8 +225,10 @@ async fn edges(
     };
     let page = (params.limit()?, params.one("next")?);
     params.end()?;
+    let place = app.page_place(who.user).await?;
     let (rows, next) = app.node().edges(&who, &id, direction, page).await?.into_inner();
-    Ok(Json(List { items: rows.into_iter().map(Edge::from).collect(), next }))
+    let items: Vec<Edge> = rows.into_iter().map(Edge::from).collect();
+    Ok(place.held(Json(List { items, next }).into_response()))
 }
 
 /// A page of a collection's objects in the order in which they were added
@@ -242,6 +257,7 @@ async fn objects(
         next: params.one("next")?,
     };
     params.end()?;
+    let place = app.page_place(who.user).await?;
     let page = app.node().page(&who, &collection, &request).await?.into_inner();
     let tail = serde_json::json!({
         "next": page.page.next,
@@ -253,7 +269,7 @@ async fn objects(
     body.extend_from_slice(&page.objects);
     body.extend_from_slice(b"],");
     body.extend(tail.to_string().bytes().skip(1));
-    Ok(([(CONTENT_TYPE, JSON)], Bytes::from(body)).into_response())
+    Ok(place.held(([(CONTENT_TYPE, JSON)], Bytes::from(body)).into_response()))
 }
 
 /// Take an object, or some versions of it, out of a collection
@@ -287,13 +303,14 @@ async fn export(
     let request =
         ExportRequest { collection: params.one("collection")?, filter: filter(&mut params)?, format };
     params.end()?;
+    let place = app.page_place(who.user).await?;
     let export = app.node().export(&who, request).await?;
     let body = Poured::start(export).await?;
     let kind = match format {
         ExportFormat::Stix => HeaderValue::from_static("application/stix+json;version=2.1"),
         ExportFormat::Csv => HeaderValue::from_static("text/csv; charset=utf-8"),
     };
-    Ok(([(CONTENT_TYPE, kind)], Body::new(body)).into_response())
+    Ok(place.held(([(CONTENT_TYPE, kind)], Body::new(body)).into_response()))
 }
 
 fn filter(params: &mut Params) -> Result<Filter, Problem> {

@@ -11,7 +11,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::params::Params;
-use crate::{App, Caller, Problem, RawBody};
+use crate::{App, Caller, MediumBody, Problem};
 
 /// The handling that a request asks for.
 #[derive(IntoParams)]
@@ -156,7 +156,7 @@ async fn simulate(
     Caller(who): Caller,
     Path(collection): Path<String>,
     mut params: Params,
-    body: RawBody,
+    MediumBody(body): MediumBody,
 ) -> Result<Json<Simulated>, Problem> {
     let (recipient, action) = about(&mut params)?;
     let options = passing(&mut params)?;

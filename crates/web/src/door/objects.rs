@@ -12,7 +12,7 @@ use taxii::resource::to_json;
 use taxii::{Endpoint, Envelope, EnvelopeError};
 
 use super::{Asked, convert, ok};
-use crate::reply::{Reply, ReplyBody};
+use crate::reply::{PLACELESS_BYTES_MAX, Reply, ReplyBody};
 use crate::{Problem, body};
 
 const FIRST_ADDED: HeaderName = HeaderName::from_static("x-taxii-date-added-first");
@@ -32,13 +32,20 @@ pub(super) async fn page(asked: &Asked<'_>, collection: &str) -> Result<Reply, P
 pub(super) async fn object(asked: &Asked<'_>, collection: &str, id: &str) -> Result<Reply, Problem> {
     let request = convert::request(asked.query()?);
     let only_exact = only_exact(&request);
-    let page = asked.app.node().object_in(&asked.caller, collection, id, &request).await?;
+    let ask = async || asked.app.node().object_in(&asked.caller, collection, id, &request).await;
+    let mut page = ask().await?;
+    let mut place = None;
+    if page.get().objects.len() > PLACELESS_BYTES_MAX {
+        drop(page);
+        place = Some(asked.app.page_place(asked.caller.user).await?);
+        page = ask().await?;
+    }
     if page.get().count == 0 && only_exact {
         return Err(Problem::not_found("the collection holds no such version of this object"));
     }
     let dates = Dates::of(&page.get().page, &request);
     let pieces = taxii::page::envelope(convert::objects(page));
-    Ok(dates.put(ok(ReplyBody::Pieces { pieces, _place: None })))
+    Ok(dates.put(ok(ReplyBody::Pieces { pieces, _place: place })))
 }
 
 /// Whether nothing but versions by their moment is asked for: then an empty answer means that there are none such.
@@ -82,7 +89,8 @@ where
         return Err(may_not(view.can_read, "collection-not-writable", "written"));
     }
     is_taxii_body(asked)?;
-    let raw = body::read(asked.app, &asked.parts.headers, body, asked.app.options().body_bytes_max).await?;
+    let most = (asked.caller.user.0, asked.app.options().body_bytes_max);
+    let raw = body::read(asked.app, &asked.parts.headers, body, most).await?;
     let objects = taken_apart(raw.bytes.clone()).await?;
     let request =
         AcceptRequest { collection, objects, options: node::Options::default(), status: KeepStatus::Yes };

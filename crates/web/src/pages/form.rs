@@ -1,15 +1,17 @@
 //! Forms: reading what a browser posts, and writing addresses.
 
 use axum::extract::{Form, FromRequest, Request};
+use base::limit::BODY_SMALL_MAX;
+use http::header::CONTENT_TYPE;
 use serde::de::DeserializeOwned;
 
 use super::frame::Reader;
-use crate::{App, Problem};
+use crate::{App, Problem, RawBody};
 
-/// The fields of a posted form, at most two megabytes (axum's limit for forms).
-pub(crate) struct Fields<T>(pub(crate) T);
+/// The fields of a posted form of at most `BYTES_MAX` bytes: strangers may post one too, to sign in.
+pub(crate) struct Fields<T, const BYTES_MAX: usize = BODY_SMALL_MAX>(pub(crate) T);
 
-impl<T: DeserializeOwned> FromRequest<App> for Fields<T> {
+impl<T: DeserializeOwned, const BYTES_MAX: usize> FromRequest<App> for Fields<T, BYTES_MAX> {
     type Rejection = Problem;
 
     async fn from_request(request: Request, app: &App) -> Result<Self, Problem> {
@@ -17,7 +19,14 @@ impl<T: DeserializeOwned> FromRequest<App> for Fields<T> {
         if site.is_some_and(|site| !matches!(site, "same-origin" | "none")) {
             return Err(Problem::forbidden("form-from-elsewhere", "this form was sent from another site"));
         }
-        match Form::<T>::from_request(request, app).await {
+        let mut head = Request::new(());
+        *head.method_mut() = request.method().clone();
+        if let Some(kind) = request.headers().get(CONTENT_TYPE) {
+            head.headers_mut().insert(CONTENT_TYPE, kind.clone());
+        }
+        let raw = RawBody::of(request, app, BYTES_MAX).await?;
+        let whole = head.map(|()| axum::body::Body::from(raw.bytes.clone()));
+        match Form::<T>::from_request(whole, app).await {
             Ok(Form(fields)) => Ok(Self(fields)),
             Err(error) => Err(Problem::new(error.status(), "form-malformed", error.body_text())),
         }

@@ -11,7 +11,7 @@ use http::request::Parts;
 use http::{HeaderValue, StatusCode};
 
 use super::go_to;
-use crate::{App, Visitor};
+use crate::{App, Problem, Visitor};
 
 /// Only our own style, script and pictures; no frames; forms go nowhere else.
 const POLICY: HeaderValue = HeaderValue::from_static(
@@ -96,6 +96,8 @@ impl FromRequestParts<App> for Reader {
             let to = super::form::encode(here);
             return Err(go_to(&format!("/sign-in?to={to}")));
         };
+        let counted = app.node().count_request(&session.principal);
+        counted.map_err(|error| Problem::from(error).into_response())?;
         Ok(Self { who: session.principal, csrf: session.csrf })
     }
 }

@@ -34,6 +34,9 @@ pub(crate) async fn ask(State(app): State<App>, reader: Reader) -> Response {
     html(StatusCode::OK, &page(&app, &reader, String::new()).await)
 }
 
+/// Largest form with values, in bytes.
+const FORM_BYTES_MAX: usize = 2 * 1024 * 1024;
+
 #[derive(Deserialize)]
 pub(crate) struct Question {
     values: String,
@@ -44,9 +47,10 @@ pub(crate) struct Question {
 pub(crate) async fn answer(
     State(app): State<App>,
     reader: Reader,
-    Fields(question): Fields<Question>,
+    Fields(question): Fields<Question, FORM_BYTES_MAX>,
 ) -> Result<Response, Problem> {
     same_session(&reader, &question.csrf)?;
+    let place = app.page_place(reader.who.user).await?;
     let values: Vec<&str> =
         question.values.lines().map(str::trim).filter(|value| !value.is_empty()).collect();
     let mut page = page(&app, &reader, question.values.clone()).await;
@@ -62,7 +66,7 @@ pub(crate) async fn answer(
                     matches: answer.matches.iter().map(Row::of).collect(),
                 })
                 .collect();
-            Ok(html(StatusCode::OK, &page))
+            Ok(place.held(html(StatusCode::OK, &page)))
         }
         Err(LookUpError::Store(error)) => Err(error.into()),
         Err(error) => {
