@@ -114,3 +114,59 @@ pub const PROOF_PAYLOAD_BYTES_MAX: usize = OBJECT_BYTES_MAX;
 pub const PROOF_FILE_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// Largest file of evidence, in bytes (1 MiB).
 pub const EVIDENCE_BYTES_MAX: usize = 1024 * 1024;
+/// Members of one community, former ones included.
+pub const COMMUNITY_MEMBERS_MAX: usize = 128;
+/// Largest entry of a community's registry as text, in bytes (256 KiB).
+pub const REGISTRY_ENTRY_BYTES_MAX: usize = 256 * 1024;
+/// Entries of one registry.
+pub const REGISTRY_ENTRIES_MAX: usize = 10_000;
+/// Largest registry snapshot, in bytes (64 MiB).
+pub const SNAPSHOT_BYTES_MAX: usize = 64 * 1024 * 1024;
+/// Largest anchor file, in bytes (512 KiB).
+pub const ANCHOR_BYTES_MAX: usize = 512 * 1024;
+/// Largest evidence of a fork in the registry, in bytes (512 KiB and its frame).
+pub const FORK_BYTES_MAX: usize = 2 * REGISTRY_ENTRY_BYTES_MAX + 1_024;
+/// Largest signed circle as text, in bytes (64 KiB).
+pub const CIRCLE_BYTES_MAX: usize = 64 * 1024;
+/// Requests and proposals that wait for a decision at one node.
+pub const PENDING_SUBJECTS_MAX: usize = 64;
+/// Circles one node knows.
+pub const CIRCLES_MAX: usize = 1_000;
+/// Entries in one message between nodes, in bytes (600 KiB).
+pub const EXCHANGE_ENTRIES_BYTES_MAX: usize = 600 * 1024;
+/// What waits for a decision in one message between nodes, in bytes (300 KiB).
+pub const EXCHANGE_PENDING_BYTES_MAX: usize = 300 * 1024;
+/// Attempts at one place of a registry.
+pub const ROUNDS_MAX: u64 = 16;
+/// Votes of earlier rounds that one entry carries along.
+pub const STALLED_VOTES_MAX: usize = 64;
+/// Longest kind of a registry entry, in characters.
+pub const ENTRY_KIND_CHARS_MAX: usize = 64;
+/// Longest reason of a proposal, in characters.
+pub const REASON_CHARS_MAX: usize = 1_000;
+/// Longest slug of a member, in characters.
+pub const SLUG_CHARS_MAX: usize = 40;
+/// Longest language tag, in bytes.
+pub const LANGUAGE_TAG_BYTES_MAX: usize = 35;
+/// Languages one name is given in.
+pub const NAME_LANGUAGES_MAX: usize = 32;
+/// Longest endpoint, in bytes.
+pub const ENDPOINT_BYTES_MAX: usize = 2_048;
+/// Endpoints of one member, and members named in an anchor.
+pub const ENDPOINTS_MAX: usize = 16;
+/// Node certificates of one member.
+pub const NODES_MAX: usize = 16;
+/// Roles, and suites, of one member.
+pub const ROLES_MAX: usize = 16;
+/// Recovery keys of one member.
+pub const RECOVERY_KEYS_MAX: usize = 8;
+/// How long after the quorum has noted it a recovery of a key takes effect, in seconds (7 days).
+pub const RECOVERY_DELAY_SECONDS: i64 = 7 * 86_400;
+/// How long a notice of withdrawal runs, in seconds (90 days).
+pub const WITHDRAWAL_NOTICE_SECONDS: i64 = 90 * 86_400;
+/// How long a join request or proposal can be decided, in seconds (30 days).
+pub const REQUEST_SECONDS_MAX: i64 = 30 * 86_400;
+/// How far ahead of this node's clock another's word may be dated, in seconds (25 hours).
+pub const APPROVAL_AHEAD_SECONDS_MAX: i64 = 25 * 3_600;
+/// Longest validity of a node certificate, in seconds (400 days).
+pub const CERTIFICATE_SECONDS_MAX: i64 = 400 * 86_400;

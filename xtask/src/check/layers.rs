@@ -22,6 +22,7 @@ const LAYERS: &[(&str, Layer)] = &[
     ("base", Layer::Number(0)),
     ("stix", Layer::Number(1)),
     ("ledger", Layer::Number(1)),
+    ("community", Layer::Number(1)),
     ("index", Layer::Number(2)),
     ("handling", Layer::Number(3)),
     ("store", Layer::Number(4)),
