@@ -30,6 +30,7 @@ mod look_up_tests;
 mod migrate;
 mod open;
 mod page;
+mod papers;
 mod point;
 mod postings;
 mod readers;

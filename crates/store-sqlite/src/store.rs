@@ -13,7 +13,7 @@ use rusqlite::OptionalExtension;
 use store::{
     Accounts, BackupReport, Batch, Check, CollectionRow, Deleted, Direction, EdgeRow, Figures, Filter, Found,
     GrantRow, Job, Landed, LeafRow, Leaves, LedgerAuthor, LookupRow, Manifest, NewCollection, NewSession,
-    NewToken, NewUser, ObjectPage, Objects, PageRequest, PatternRow, ProvenLeaf, SearchRequest, SessionRow,
+    NewToken, NewUser, ObjectPage, Objects, PageRequest, Paper, PaperKind, PaperWork, Papers, PatternRow, ProvenLeaf, SearchRequest, SessionRow,
     StatusRow, StoreError, StoredObject, TokenRow, Upkeep, UserRow, VersionRow,
 };
 
@@ -23,7 +23,8 @@ use crate::open::{DATABASE, SqliteStore};
 use crate::postings::Draft;
 use crate::readers::apart;
 use crate::{
-    accept, backup, edges, figures, health, leaves, look_up, page, point, rebuild, remove, search, status,
+    accept, backup, edges, figures, health, leaves, look_up, page, papers, point, rebuild, remove, search,
+    status,
 };
 
 type Answer<T> = Result<T, StoreError>;
@@ -291,6 +292,17 @@ impl Leaves for SqliteStore {
 
     async fn ledger_consistency(&self, old: u64, new: u64) -> Answer<Vec<TreeHash>> {
         self.readers.read(|connection| leaves::continues(connection, old, new)).await
+    }
+}
+
+#[async_trait]
+impl Papers for SqliteStore {
+    async fn papers(&self, kind: PaperKind) -> Answer<Vec<Paper>> {
+        self.readers.read(|connection| papers::papers(connection, kind)).await
+    }
+
+    async fn file_papers(&self, work: PaperWork) -> Answer<()> {
+        self.writer.write(1, move |desk| papers::file_papers(desk, &work)).await
     }
 }
 

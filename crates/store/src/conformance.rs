@@ -19,6 +19,7 @@ pub mod adding;
 pub mod finding;
 pub mod leaves;
 pub mod paging;
+pub mod papers;
 pub mod removing;
 pub mod sample;
 pub mod seeing;
@@ -150,6 +151,8 @@ macro_rules! each_case {
         $case!(paging::filtered_lists_are_paged);
         $case!(paging::versions_are_paged);
         $case!(paging::a_moving_collection_is_paged_whole);
+        $case!(papers::papers_are_kept_word_for_word);
+        $case!(papers::papers_are_replaced_and_removed);
         $case!(removing::versions_go_one_by_one_or_all);
         $case!(removing::nothing_is_found_of_what_is_gone);
         $case!(removing::collections_go_whole);

@@ -13,6 +13,7 @@ mod derive;
 mod error;
 mod leaves;
 mod objects;
+mod papers;
 mod query;
 mod upkeep;
 
@@ -26,6 +27,7 @@ pub use objects::{
     Batch, Conflict, Deleted, Edge, Entry, Facts, Landed, LandedAs, Objects, PerObject, Sighting, StatusRow,
     StatusState, Text,
 };
+pub use papers::{Paper, PaperKind, PaperWork, Papers};
 pub use query::{
     Direction, EdgeRow, Filter, Found, LookupRow, Manifest, ManifestRow, ObjectPage, Page, PageRequest,
     PatternRow, Ruled, SearchRequest, StoredObject, VersionPick, VersionRow,
@@ -33,6 +35,6 @@ pub use query::{
 pub use upkeep::{BackupReport, Check, Figures, Job, Upkeep};
 
 /// Everything a backend does.
-pub trait Store: Accounts + Leaves + Objects + Upkeep {}
+pub trait Store: Accounts + Leaves + Objects + Papers + Upkeep {}
 
-impl<T: Accounts + Leaves + Objects + Upkeep> Store for T {}
+impl<T: Accounts + Leaves + Objects + Papers + Upkeep> Store for T {}
