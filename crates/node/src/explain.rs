@@ -9,14 +9,20 @@ use handling::Rule;
 pub fn explain(code: &str) -> Option<&'static str> {
     let of_rule = Rule::ALL.into_iter().find(|rule| rule.code() == code).map(rule_text);
     let own = || CODES.iter().find(|(known, _)| *known == code).map(|(_, text)| *text);
+    let of_community = || {
+        let found = community::Rule::ALL.iter().find(|rule| rule.code() == code);
+        found.map(|rule| rule.explanation())
+    };
     let of_finding = || stix::codes().iter().find(|(known, _)| *known == code).map(|(_, text)| *text);
-    of_rule.or_else(own).or_else(of_finding)
+    of_rule.or_else(own).or_else(of_community).or_else(of_finding)
 }
 
 /// Every code this program gives, in alphabetical order, with its explanation.
 #[must_use]
 pub fn all_codes() -> Vec<(&'static str, &'static str)> {
     let rules = Rule::ALL.into_iter().map(|rule| (rule.code(), rule_text(rule)));
+    let of_community = community::Rule::ALL.iter().map(|rule| (rule.code(), rule.explanation()));
+    let rules = rules.chain(of_community);
     let mut all: Vec<_> = rules.chain(CODES.iter().copied()).chain(stix::codes().iter().copied()).collect();
     all.sort_unstable();
     all.dedup_by_key(|(code, _)| *code);
@@ -185,6 +191,48 @@ static CODES: &[(&str, &str)] = &[
     (
         "not-in-ledger",
         "No leaf of the ledger says how this version came in: it was stored before the ledger was kept, or its salt was erased.",
+    ),
+    (
+        "community-none",
+        "This node belongs to no community yet. Found one with `cresset community create`, or join one with its anchor file.",
+    ),
+    ("community-already", "A node belongs to one community, and this one does, or has asked to be let in."),
+    (
+        "community-pending",
+        "This member has asked to be let in; as soon as enough members approve, the node takes part.",
+    ),
+    (
+        "nothing-pending",
+        "No request or proposal waits for a decision under this name; `cresset community pending` lists them.",
+    ),
+    (
+        "pending-ambiguous",
+        "Several requests or proposals are about this member: name the one that is meant by its subject, as `cresset community pending` shows it.",
+    ),
+    (
+        "pending-crowded",
+        "At most 64 requests and proposals wait for a decision at a time; they expire after 30 days.",
+    ),
+    (
+        "member-without-vote",
+        "Observers, partners and suspended members have no vote in the community's decisions.",
+    ),
+    ("circle-unknown", "This member keeps no circle of this name; others' circles are theirs to change."),
+    (
+        "circle-exists",
+        "This member keeps a circle of this name already; change that one, or choose another name.",
+    ),
+    (
+        "exchange-stranger",
+        "A message about the registry comes from a member that takes part, signed with its key, or brings the sender's own request to join.",
+    ),
+    (
+        "exchange-misdirected",
+        "A message between nodes names the one it is for, and an answer the question it answers.",
+    ),
+    (
+        "exchange-clock-apart",
+        "The sender's clock and this node's are more than a day apart; one of them is wrong. Nothing was taken over.",
     ),
     ("not-initialised", "The node has no member yet: run `cresset init`."),
     (

@@ -135,6 +135,7 @@ impl Node {
             ..NewCollection::default()
         };
         self.add_collection(&operator(UserNo(0), BTreeMap::new()), inbox).await?;
+        self.signing_keys().await?;
         let store = self.store();
         let member = Member { id: format!("identity--{}", self.new_uuid()), name };
         store.set_setting(MEMBER_ID, &member.id).await?;

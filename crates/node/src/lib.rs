@@ -6,13 +6,14 @@
 //! each error's `code()` and `fault()`.
 //!
 //! Architecture Invariant: a backend is reached through `dyn store::Store` alone; time through [`base::Clock`], randomness
-//! through [`base::Rng`]. Of the async runtime only its blocking pool and its semaphore are used: hashing a password and
-//! examining a large envelope must not hold up a thread that serves others.
+//! through [`base::Rng`]. Of the async runtime only its blocking pool, its semaphore and its notice of a change are used:
+//! hashing a password and examining a large envelope must not hold up a thread that serves others.
 
 mod accept;
 mod accounts;
 mod blocking;
 mod collections;
+mod community;
 mod credentials;
 mod derive;
 mod directory;
@@ -22,6 +23,7 @@ mod handle;
 mod import;
 mod initialise;
 mod jobs;
+mod keys;
 mod lockout;
 mod look_up;
 mod markings;
@@ -42,6 +44,10 @@ mod why;
 
 use std::sync::{Arc, RwLock};
 
+pub use self::community::{
+    CircleView, CommunityError, CommunityView, EXCHANGE_TYPE, FoundRequest, Have, JoinAsk, MemberView,
+    NewCircle, Peer, PendingView, Said, Taken,
+};
 pub use accept::{AcceptError, AcceptRequest, Accepted, KeepStatus};
 pub use accounts::{AccountError, IssuedToken, NewUser, Standing, TokenRequest, TokenView, UserView};
 pub use collections::{CollectionError, CollectionView, GrantView, GranteeName, NewCollection};
@@ -118,6 +124,7 @@ struct Inner {
     community: RwLock<Option<Membership>>,
     own_ledger: OwnLedger,
     examining: Semaphore,
+    chamber: community::Chamber,
 }
 
 impl Node {
@@ -148,6 +155,7 @@ impl Node {
             community: RwLock::default(),
             own_ledger: OwnLedger::default(),
             examining: Semaphore::new(processors),
+            chamber: community::Chamber::default(),
         }))
     }
 
@@ -172,6 +180,10 @@ impl Node {
 
     pub(crate) fn now(&self) -> base::Micros {
         self.0.clock.now()
+    }
+
+    pub(crate) fn chamber(&self) -> &community::Chamber {
+        &self.0.chamber
     }
 
     pub(crate) fn rng(&self) -> &dyn base::Rng {

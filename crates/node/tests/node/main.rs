@@ -5,7 +5,7 @@
 mod accept;
 mod accounts;
 mod collections;
-
+mod community;
 mod import;
 mod read;
 mod rules;
@@ -36,9 +36,13 @@ struct Bench {
 
 impl Bench {
     fn empty() -> Self {
+        Self::of_seed(7)
+    }
+
+    fn of_seed(seed: u64) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let clock = Arc::new(FixedClock::at(START));
-        let rng = Arc::new(SeededRng::new(7));
+        let rng = Arc::new(SeededRng::new(seed));
         let store = SqliteStore::open(directory.path(), clock.clone(), rng.as_ref()).unwrap();
         let settings = Settings { password_cost: PasswordCost::Least, ..Settings::default() };
         let node = Node::open(store, clock.clone(), rng, settings);
@@ -46,7 +50,11 @@ impl Bench {
     }
 
     async fn new() -> (Self, Initialised) {
-        let bench = Self::empty();
+        Self::seeded(7).await
+    }
+
+    async fn seeded(seed: u64) -> (Self, Initialised) {
+        let bench = Self::of_seed(seed);
         let request = InitRequest { member_name: "CERT A".into(), admin_name: "root".into() };
         let initialised = bench.node.initialise(request).await.unwrap();
         (bench, initialised)

@@ -1,0 +1,92 @@
+//! Why a deed about the community was not done.
+
+use community::{Refused, Rule};
+use handling::Refusal;
+use store::{Fault, StoreError};
+
+/// Why a deed about the community was not done. Nothing has been changed.
+#[derive(Debug, thiserror::Error)]
+pub enum CommunityError {
+    /// Not for this principal.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    /// This node belongs to no community.
+    #[error("this node belongs to no community: found one or join one")]
+    None,
+    /// It belongs to one, or has asked to, already.
+    #[error("this node belongs to a community already, or has asked to: a node belongs to one")]
+    Already,
+    /// The member has asked and has not been let in yet.
+    #[error("this member has asked to join and has not been let in yet")]
+    Pending,
+    /// Nothing waits for a decision under this name.
+    #[error("nothing waits for a decision under this name")]
+    NothingPending,
+    /// More than one thing waits for a decision under this name.
+    #[error("more than one thing waits for a decision under this name: name it by its subject")]
+    Ambiguous,
+    /// As much waits for a decision as may.
+    #[error("too much waits for a decision already: decide or refuse something first")]
+    Crowded,
+    /// This member has no vote.
+    #[error("this member has no vote here")]
+    NoVote,
+    /// The member has no circle of this name.
+    #[error("there is no circle of this name")]
+    CircleUnknown,
+    /// There is a circle of this name already.
+    #[error("this member has a circle of this name already")]
+    CircleExists,
+    /// Not from a member, nor from one who asks to become one.
+    #[error("this does not come from a member of the community")]
+    Stranger,
+    /// A message that was made for somebody else, or as an answer to something else.
+    #[error("this message is for somebody else, or answers another one")]
+    Misdirected,
+    /// A message whose moment is more than a day away from this node's clock.
+    #[error("the message's moment is more than a day away from this node's clock")]
+    ClockApart,
+    /// A rule of the community.
+    #[error("{0}")]
+    Rule(#[from] Rule),
+    /// An entry of the registry that a rule refuses.
+    #[error(transparent)]
+    Entry(#[from] Refused),
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl CommunityError {
+    /// Stable code.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::Refused(refusal) => refusal.rule.code(),
+            Self::None => "community-none",
+            Self::Already => "community-already",
+            Self::Pending => "community-pending",
+            Self::NothingPending => "nothing-pending",
+            Self::Ambiguous => "pending-ambiguous",
+            Self::Crowded => "pending-crowded",
+            Self::NoVote => "member-without-vote",
+            Self::CircleUnknown => "circle-unknown",
+            Self::CircleExists => "circle-exists",
+            Self::Stranger => "exchange-stranger",
+            Self::Misdirected => "exchange-misdirected",
+            Self::ClockApart => "exchange-clock-apart",
+            Self::Rule(rule) => rule.code(),
+            Self::Entry(refused) => refused.rule.code(),
+            Self::Store(error) => error.code(),
+        }
+    }
+
+    /// Whose fault it is.
+    #[must_use]
+    pub const fn fault(&self) -> Fault {
+        match self {
+            Self::Store(error) => error.fault(),
+            _ => Fault::Caller,
+        }
+    }
+}

@@ -1,0 +1,445 @@
+//! How a community's papers travel: one signed question, one signed answer, each with what the other side lacks.
+//!
+//! Everything inside is signed by whoever made it, so a message may come over any road and may come twice; the signature
+//! around it says who asks, because the registry is for members. One who asks to join may hand in that request and is told
+//! nothing. What a message brings is taken whole where it is entries, one by one where it is anything else.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use base::Micros;
+use base::limit::{APPROVAL_AHEAD_SECONDS_MAX, EXCHANGE_ENTRIES_BYTES_MAX, EXCHANGE_PENDING_BYTES_MAX};
+use base::signed::Signed;
+use base::signing::{PublicKey, SigningKey};
+use community::{
+    Chain, Circle, CircleId, CommunityId, Entry, EntryHash, JoinRequest, MemberId, Point, Rule, Subject, What,
+};
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+use store::PaperKind;
+
+use super::deeds::current;
+use super::{CommunityError, Table};
+use crate::Node;
+
+/// The type of a signed message between nodes about their registry.
+pub const EXCHANGE_TYPE: &str = "application/vnd.cresset.registry-exchange+json";
+/// How often it is written down that a member was heard of.
+const HEARD_EVERY: i64 = 60 * Micros::SECOND;
+
+/// A member to exchange papers with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Peer {
+    /// The member.
+    pub member: MemberId,
+    /// Where it answers.
+    pub endpoint: String,
+}
+
+/// How far the chains have come that one side has.
+pub type Have = BTreeMap<Chain, Point>;
+
+/// A message between two nodes.
+#[derive(Serialize, Deserialize)]
+struct Message {
+    community: CommunityId,
+    from: MemberId,
+    to: MemberId,
+    at_us: i64,
+    /// The question that this answers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    answers: Option<EntryHash>,
+    #[serde(default)]
+    have: Have,
+    #[serde(default)]
+    entries: Vec<Box<RawValue>>,
+    #[serde(default)]
+    subjects: Vec<Signed>,
+    #[serde(default)]
+    approvals: Vec<Signed>,
+    #[serde(default)]
+    votes: Vec<Box<RawValue>>,
+    /// Circles of the sender that are for the recipient.
+    #[serde(default)]
+    circles: Vec<Signed>,
+    /// Versions that the sender holds of the recipient's circles.
+    #[serde(default)]
+    holds: BTreeMap<CircleId, u64>,
+}
+
+/// What a finished question leaves to do.
+#[derive(Clone, Debug)]
+pub struct Taken {
+    /// How far the other side has come.
+    pub have: Have,
+    /// Whether either side still lacks something.
+    pub more: bool,
+}
+
+impl Node {
+    /// Whom to exchange papers with: every member that takes part, or the anchor's doors while waiting to be let in.
+    ///
+    /// # Errors
+    /// The store failed.
+    pub async fn exchange_peers(&self) -> Result<Vec<Peer>, CommunityError> {
+        let Some(table) = self.community_table().await? else { return Ok(Vec::new()) };
+        let now = self.now();
+        if !table.is_member() {
+            let doors = table.anchor.as_ref().map(community::Anchor::doors).unwrap_or_default();
+            let peer =
+                |door: &community::Door| Peer { member: door.member, endpoint: door.endpoint.to_string() };
+            return Ok(doors.iter().map(peer).collect());
+        }
+        let peers = table.registry.members().filter(|member| member.id() != table.me);
+        let peers = peers.filter(|member| member.status(now).takes_part()).filter_map(|member| {
+            let endpoint = member.own().endpoints.first()?.to_string();
+            Some(Peer { member: member.id(), endpoint })
+        });
+        Ok(peers.collect())
+    }
+
+    /// A question to a member: what this node has, what waits, and the entries the other lacks by its last answer.
+    ///
+    /// # Errors
+    /// See [`CommunityError`].
+    pub async fn exchange_question(
+        &self,
+        to: MemberId,
+        theirs: Option<&Have>,
+    ) -> Result<Vec<u8>, CommunityError> {
+        let table = self.community_table().await?.ok_or(CommunityError::None)?;
+        let keys = self.signing_keys().await?;
+        let mut message = message(&table, to, theirs, self.now());
+        if !table.is_member() {
+            // A stranger shows nothing but its request.
+            message.approvals.clear();
+            message.votes.clear();
+        }
+        seal(&table, &keys, &message, self.now())
+    }
+
+    /// Answers another node's question, after taking what it brings.
+    ///
+    /// # Errors
+    /// See [`CommunityError`]; nothing was changed.
+    pub async fn exchange_answer(&self, question: &[u8]) -> Result<Vec<u8>, CommunityError> {
+        let signed = Signed::parse(question).map_err(|_| Rule::EnvelopeForm)?;
+        let asked = open(&signed)?;
+        let _one = self.one_at_a_time().await?;
+        let mut table = (*self.community_table().await?.ok_or(CommunityError::None)?).clone();
+        let (keys, now) = (self.signing_keys().await?, self.now());
+        directed(&table, &asked, now)?;
+        let reply = if let Some(request) = stranger(&table, &signed, &asked)? {
+            table.take_subject(request, now)?;
+            Message { answers: Some(answered(&signed)), ..empty(&table, asked.from, now) }
+        } else {
+            take(&mut table, &signed, &asked, (&keys, now), None)?;
+            let reply = message(&table, asked.from, Some(&asked.have), now);
+            Message { answers: Some(answered(&signed)), ..reply }
+        };
+        let table = self.settle(table).await?;
+        seal(&table, &keys, &reply, now)
+    }
+
+    /// Takes a member's answer to a question of this node.
+    ///
+    /// # Errors
+    /// See [`CommunityError`]; nothing was changed.
+    pub async fn exchange_take(
+        &self,
+        from: MemberId,
+        question: &[u8],
+        answer: &[u8],
+    ) -> Result<Taken, CommunityError> {
+        let signed = Signed::parse(answer).map_err(|_| Rule::EnvelopeForm)?;
+        let question = Signed::parse(question).map_err(|_| Rule::EnvelopeForm)?;
+        let told = open(&signed)?;
+        if told.from != from || told.answers != Some(answered(&question)) {
+            return Err(CommunityError::Misdirected);
+        }
+        let _one = self.one_at_a_time().await?;
+        let mut table = (*self.community_table().await?.ok_or(CommunityError::None)?).clone();
+        let (keys, now) = (self.signing_keys().await?, self.now());
+        directed(&table, &told, now)?;
+        let door = table
+            .anchor
+            .as_ref()
+            .and_then(|anchor| anchor.doors().iter().find(|door| door.member == from).map(|door| door.key));
+        let news = take(&mut table, &signed, &told, (&keys, now), door)?;
+        let lacking = table.is_member() && !lacking(&table, &told.have).is_empty() && !told.have.is_empty();
+        self.settle(table).await?;
+        Ok(Taken { have: told.have, more: lacking || (news && !told.entries.is_empty()) })
+    }
+}
+
+/// Reads a message. Who it is from is not verified.
+fn open(signed: &Signed) -> Result<Message, CommunityError> {
+    if signed.payload_type() != EXCHANGE_TYPE {
+        return Err(Rule::PayloadType.into());
+    }
+    Ok(serde_json::from_slice(signed.unverified_payload()).map_err(|_| Rule::PayloadForm)?)
+}
+
+fn answered(question: &Signed) -> EntryHash {
+    EntryHash::of(question.unverified_payload())
+}
+
+/// Whether a message is for this node, of this community, and of our time.
+fn directed(table: &Table, message: &Message, now: Micros) -> Result<(), CommunityError> {
+    if message.community != table.registry.id() || message.to != table.me || message.from == table.me {
+        return Err(CommunityError::Misdirected);
+    }
+    let apart = now.0.abs_diff(message.at_us);
+    let most = APPROVAL_AHEAD_SECONDS_MAX.saturating_mul(Micros::SECOND).unsigned_abs();
+    if apart > most { Err(CommunityError::ClockApart) } else { Ok(()) }
+}
+
+/// The request of one who is no member and asks to become one, or to come back; `None` for a member.
+fn stranger(table: &Table, signed: &Signed, asked: &Message) -> Result<Option<Subject>, CommunityError> {
+    let now = Micros(asked.at_us);
+    if table.registry.member(asked.from).is_some_and(|member| member.status(now).takes_part()) {
+        return Ok(None);
+    }
+    let mut requests = asked.subjects.iter().filter_map(|subject| {
+        let request = JoinRequest::open(subject).ok()?;
+        (request.member() == asked.from).then_some((subject, request))
+    });
+    let Some((subject, request)) = requests.next_back() else { return Err(CommunityError::Stranger) };
+    let known = table.registry.member(asked.from).map(|member| member.key(now));
+    if known.is_some_and(|key| key != request.statement.key) {
+        return Err(CommunityError::Stranger);
+    }
+    by_alone(signed, &request.statement.key)?;
+    Ok(Some(Subject::open(subject, |_| None)?))
+}
+
+fn by_alone(signed: &Signed, key: &PublicKey) -> Result<(), CommunityError> {
+    if signed.signatures().len() != 1 {
+        return Err(CommunityError::Stranger);
+    }
+    signed.verify_with(EXCHANGE_TYPE, key).map(|_| ()).map_err(|_| CommunityError::Stranger)
+}
+
+/// Takes what a member's message brings; whether anything was new.
+fn take(
+    table: &mut Table,
+    signed: &Signed,
+    message: &Message,
+    (keys, now): (&[SigningKey], Micros),
+    door: Option<PublicKey>,
+) -> Result<bool, CommunityError> {
+    let entries = message.entries.iter().map(|raw| Entry::parse(raw.get().as_bytes()));
+    let entries: Vec<Entry> = entries.collect::<Result<_, _>>()?;
+    // Nothing is replayed for one who shows no key of the member it says it is, known or about to be.
+    let known = table.key_of(message.from, now).or(door);
+    let changed = entries.iter().any(|entry| entry.content().chain == Chain::Own(message.from));
+    if known.is_some_and(|key| !changed && by_alone(signed, &key).is_err()) {
+        return Err(CommunityError::Stranger);
+    }
+    let mut news = table.take_entries(entries, now)?;
+    // Judged by the registry with what just came: the sender may have changed its key.
+    let key = match table.registry.member(message.from) {
+        Some(member) if member.status(now).takes_part() => Some(member.key(now)),
+        Some(_) => None,
+        None => door,
+    };
+    by_alone(signed, &key.ok_or(CommunityError::Stranger)?)?;
+    if table.is_member()
+        && let Some(anchor) = &table.anchor
+    {
+        anchor.holds(&table.registry)?;
+    }
+    for subject in &message.subjects {
+        let opened = Subject::open(subject, |id| table.key_of(id, now));
+        news |= told(opened.map_err(CommunityError::from).and_then(|one| table.take_subject(one, now)));
+    }
+    for approval in &message.approvals {
+        news |= told(table.take_approval(approval, now));
+    }
+    for vote in &message.votes {
+        news |= Entry::parse(vote.get().as_bytes()).is_ok_and(|vote| table.take_vote(&vote, now));
+    }
+    for circle in &message.circles {
+        news |= told(table.take_circle(circle, message.from, now));
+    }
+    table.delivered(message.from, &message.holds);
+    let late = table.heard.get(&message.from).is_none_or(|at| now.0.saturating_sub(at.0) >= HEARD_EVERY);
+    if late {
+        table.heard.insert(message.from, now);
+        table.put(PaperKind::Heard, message.from.to_string(), String::new(), now);
+    }
+    if table.is_member() {
+        table.advance(keys, now)?;
+    }
+    Ok(news)
+}
+
+/// One paper that is refused does not keep the others out.
+fn told(outcome: Result<bool, CommunityError>) -> bool {
+    outcome.unwrap_or_else(|refused| {
+        tracing::debug!(code = refused.code(), "a paper of the community was refused");
+        false
+    })
+}
+
+fn empty(table: &Table, to: MemberId, now: Micros) -> Message {
+    Message {
+        community: table.registry.id(),
+        from: table.me,
+        to,
+        at_us: now.0,
+        answers: None,
+        have: Have::new(),
+        entries: Vec::new(),
+        subjects: Vec::new(),
+        approvals: Vec::new(),
+        votes: Vec::new(),
+        circles: Vec::new(),
+        holds: BTreeMap::new(),
+    }
+}
+
+/// What this node has, what waits, and what the other lacks.
+fn message(table: &Table, to: MemberId, theirs: Option<&Have>, now: Micros) -> Message {
+    let mut message = empty(table, to, now);
+    message.have = have(table);
+    let mut room = EXCHANGE_ENTRIES_BYTES_MAX;
+    for entry in theirs.map(|theirs| lacking(table, theirs)).unwrap_or_default() {
+        let Some(raw) = fit(&mut room, entry.to_json()) else { break };
+        message.entries.push(raw);
+    }
+    let mut room = EXCHANGE_PENDING_BYTES_MAX;
+    let mut within = |signed: &Signed| fit(&mut room, signed.to_json()).map(|_| signed.clone());
+    message.subjects = table
+        .subjects
+        .values()
+        // A stranger's own request is what it shows; members pass on everybody's.
+        .filter(|one| {
+            table.is_member() || matches!(one.what(), What::Join(request) if request.member() == table.me)
+        })
+        .map_while(|subject| within(subject.signed()))
+        .collect();
+    message.approvals = table.approvals.values().map_while(|(_, signed)| within(signed)).collect();
+    message.circles = table
+        .parcels
+        .iter()
+        .filter(|((_, of), _)| *of == to)
+        .map_while(|(_, (_, signed))| within(signed))
+        .collect();
+    message.votes = table.votes.values().map_while(|vote| fit(&mut room, vote.to_json())).collect();
+    let of_theirs = table.circles.values().filter(|(circle, _)| circle.owner == to);
+    message.holds = of_theirs.map(|(circle, _)| (circle.id(), circle.version)).collect();
+    message
+}
+
+/// A piece of JSON, when there is room for it.
+fn fit(room: &mut usize, text: String) -> Option<Box<RawValue>> {
+    *room = room.checked_sub(text.len())?;
+    RawValue::from_string(text).ok()
+}
+
+fn have(table: &Table) -> Have {
+    let own = table.registry.members().map(|member| (Chain::Own(member.id()), member.head()));
+    let moved = own.filter(|(_, head)| head.epoch > 0);
+    moved.chain([(Chain::Community, table.registry.head())]).collect()
+}
+
+/// The entries that one who has come as far as `theirs` lacks, each after those it follows.
+fn lacking<'t>(table: &'t Table, theirs: &Have) -> Vec<&'t Entry> {
+    let lacks = |entry: &&Entry| {
+        let content = entry.content();
+        match theirs.get(&content.chain) {
+            None => content.previous.is_some(),
+            Some(point) => {
+                content.epoch > point.epoch || (content.epoch == point.epoch && entry.hash() != point.hash)
+            }
+        }
+    };
+    in_order(table).into_iter().filter(lacks).collect()
+}
+
+fn in_order(table: &Table) -> Vec<&Entry> {
+    let mut decisions: Vec<&Entry> = Vec::new();
+    let mut own: BTreeMap<MemberId, Vec<&Entry>> = BTreeMap::new();
+    for entry in table.entries.values() {
+        match entry.content().chain {
+            Chain::Community => decisions.push(entry),
+            Chain::Own(member) => own.entry(member).or_default().push(entry),
+        }
+    }
+    decisions.sort_by_key(|entry| entry.content().epoch);
+    for steps in own.values_mut() {
+        steps.sort_by_key(|entry| entry.content().epoch);
+    }
+    let mut done: BTreeSet<EntryHash> = BTreeSet::new();
+    let mut ordered = Vec::new();
+    for decision in decisions {
+        for (member, point) in &decision.content().heads {
+            let steps = own.get(member).map(Vec::as_slice).unwrap_or_default();
+            for step in steps.iter().filter(|step| step.content().epoch <= point.epoch) {
+                if done.insert(step.hash()) {
+                    ordered.push(*step);
+                }
+            }
+        }
+        ordered.push(decision);
+    }
+    ordered.extend(own.into_values().flatten().filter(|step| !done.contains(&step.hash())));
+    ordered
+}
+
+fn seal(
+    table: &Table,
+    keys: &[SigningKey],
+    message: &Message,
+    now: Micros,
+) -> Result<Vec<u8>, CommunityError> {
+    let payload = serde_json::to_vec(message).map_err(|_| Rule::PayloadForm)?;
+    let key = if table.is_member() {
+        current(table, keys, now)?
+    } else {
+        keys.first().ok_or(Rule::SignatureMissing)?
+    };
+    let signed = Signed::sign(EXCHANGE_TYPE, payload, key).map_err(|_| Rule::TooLarge)?;
+    Ok(signed.to_json().into_bytes())
+}
+
+impl Table {
+    /// Takes a circle that its owner has sent; whether it was new.
+    pub(super) fn take_circle(
+        &mut self,
+        signed: &Signed,
+        from: MemberId,
+        now: Micros,
+    ) -> Result<bool, CommunityError> {
+        let key = self.key_of(from, now).ok_or(Rule::MemberUnknown)?;
+        let circle = Circle::open(signed, &key, self.me)?;
+        if circle.owner != from || circle.community != self.registry.id() {
+            return Err(Rule::CircleUnfit.into());
+        }
+        if let Some((held, _)) = self.circles.get(&circle.id())
+            && circle.replaces(held)? == community::Newer::Same
+        {
+            return Ok(false);
+        }
+        self.put(PaperKind::Circle, circle.id().to_string(), signed.to_json(), now);
+        self.circles.insert(circle.id(), (circle, signed.clone()));
+        self.tell();
+        Ok(true)
+    }
+
+    /// Lets go of parcels that their addressee holds.
+    fn delivered(&mut self, to: MemberId, holds: &BTreeMap<CircleId, u64>) {
+        let done: Vec<CircleId> = self
+            .parcels
+            .iter()
+            .filter(|((id, of), (circle, _))| {
+                *of == to && holds.get(id).is_some_and(|version| *version >= circle.version)
+            })
+            .map(|((id, _), _)| *id)
+            .collect();
+        for id in done {
+            self.parcels.remove(&(id, to));
+            self.remove(PaperKind::Parcel, format!("{id}:{to}"));
+        }
+    }
+}

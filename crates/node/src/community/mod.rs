@@ -1,0 +1,100 @@
+//! The community that this node's member belongs to: founding, joining, deciding, and what is shown of it.
+//!
+//! Rules are `community`'s; here is who of this node's users may ask for what, and that everything which was signed is
+//! written down before anybody else sees it. How papers travel is in [`exchange`], circles are in [`circles`].
+//!
+//! Invariant: one change at a time; a vote and the note that it was given are one commit.
+
+mod circles;
+mod deeds;
+mod error;
+mod exchange;
+mod show;
+mod table;
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use store::StoreError;
+use tokio::sync::{Notify, Semaphore, SemaphorePermit};
+
+pub use circles::{CircleView, NewCircle};
+pub use deeds::{FoundRequest, JoinAsk, Said};
+pub use error::CommunityError;
+pub use exchange::{EXCHANGE_TYPE, Have, Peer, Taken};
+pub use show::{CommunityView, MemberView, PendingView};
+pub(crate) use table::Table;
+
+use crate::Node;
+
+/// What a node keeps in memory of its community.
+#[derive(Debug)]
+pub(crate) struct Chamber {
+    /// The table as of the last commit; the outer `None` = not read yet.
+    table: Mutex<Option<Option<Arc<Table>>>>,
+    one: Semaphore,
+    changed: Notify,
+}
+
+impl Default for Chamber {
+    fn default() -> Self {
+        Self { table: Mutex::default(), one: Semaphore::new(1), changed: Notify::new() }
+    }
+}
+
+impl Chamber {
+    fn held(&self) -> Option<Option<Arc<Table>>> {
+        self.table.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn hold(&self, table: Option<Arc<Table>>) {
+        *self.table.lock().unwrap_or_else(PoisonError::into_inner) = Some(table);
+    }
+}
+
+impl Node {
+    /// What this node has of its community; `None` while it belongs to none.
+    pub(crate) async fn community_table(&self) -> Result<Option<Arc<Table>>, StoreError> {
+        if let Some(held) = self.chamber().held() {
+            return Ok(held);
+        }
+        let table = Table::load(self.store(), self.first_member_id().await?).await?.map(Arc::new);
+        self.chamber().hold(table.clone());
+        Ok(table)
+    }
+
+    async fn first_member_id(&self) -> Result<Option<community::MemberId>, StoreError> {
+        use base::signing::Signer;
+        // A node that was opened for reading and has no key yet belongs to no community either.
+        match self.signing_keys().await {
+            Ok(keys) => Ok(keys.first().map(|key| community::MemberId(key.public_key().id()))),
+            Err(StoreError::ReadOnly { .. }) => Ok(None),
+            Err(other) => Err(other),
+        }
+    }
+
+    /// Waits until something about the community has changed that others should hear of.
+    pub async fn community_changed(&self) {
+        self.chamber().changed.notified().await;
+    }
+
+    async fn one_at_a_time(&self) -> Result<SemaphorePermit<'_>, StoreError> {
+        let closed = |_| StoreError::Backend("the community's table is closed".into());
+        self.chamber().one.acquire().await.map_err(closed)
+    }
+
+    /// Writes down what has changed and makes it what everybody here sees.
+    async fn settle(&self, mut table: Table) -> Result<Arc<Table>, CommunityError> {
+        let work = table.take_work();
+        let quiet = work.put.is_empty() && work.remove.is_empty();
+        if !quiet {
+            self.store().file_papers(work).await?;
+        }
+        let tell = table.take_news();
+        let table = Arc::new(table);
+        self.chamber().hold(Some(Arc::clone(&table)));
+        if tell {
+            self.chamber().changed.notify_one();
+        }
+        Ok(table)
+    }
+}

@@ -1,0 +1,200 @@
+//! Two and more nodes of one community, with messages carried by hand.
+
+use base::Micros;
+use base::signed::Signed;
+use base::signing::SigningKey;
+use community::{History, MemberId, QuorumRule, Word};
+use handling::{Principal, Role};
+use node::{CommunityError, EXCHANGE_TYPE, FoundRequest, JoinAsk, NewCircle, Node};
+
+use crate::{Bench, START};
+
+const DAY: i64 = 86_400 * Micros::SECOND;
+
+/// A node with its operator.
+struct Seat {
+    bench: Bench,
+    who: Principal,
+}
+
+impl Seat {
+    async fn new(seed: u64) -> Self {
+        let (bench, _) = Bench::seeded(seed).await;
+        let who = bench.operator().await;
+        Self { bench, who }
+    }
+
+    fn node(&self) -> &Node {
+        &self.bench.node
+    }
+
+    async fn id(&self) -> MemberId {
+        self.node().community(&self.who).await.unwrap().me.parse().unwrap()
+    }
+
+    async fn hash(&self) -> String {
+        self.node().community(&self.who).await.unwrap().state_hash
+    }
+}
+
+fn ask(slug: &str) -> JoinAsk {
+    JoinAsk {
+        name: slug.into(),
+        slug: slug.into(),
+        kind: "cert".into(),
+        endpoint: format!("http://{slug}.invalid"),
+    }
+}
+
+/// Carries questions and answers between two nodes until neither lacks anything.
+async fn meet(one: &Seat, other: &Seat) -> Result<(), CommunityError> {
+    let to = other.id().await;
+    let mut theirs = None;
+    for _ in 0..20 {
+        let question = one.node().exchange_question(to, theirs.as_ref()).await?;
+        let answer = other.node().exchange_answer(&question).await?;
+        let taken = one.node().exchange_take(to, &question, &answer).await?;
+        if !taken.more {
+            return Ok(());
+        }
+        theirs = Some(taken.have);
+    }
+    panic!("two nodes go on for ever");
+}
+
+/// Two nodes in one community, and a third that has not joined.
+async fn pair() -> (Seat, Seat, Seat) {
+    let (a, b, c) = (Seat::new(1).await, Seat::new(2).await, Seat::new(3).await);
+    let request = FoundRequest { name: "Region".into(), quorum: QuorumRule::AllButOne, member: ask("a") };
+    a.node().found_community(&a.who, request).await.unwrap();
+    join(&a, &b, "b").await;
+    a.node().say(&a.who, "b", Word::Approve).await.unwrap();
+    meet(&a, &b).await.unwrap();
+    assert_eq!(a.hash().await, b.hash().await);
+    (a, b, c)
+}
+
+async fn join(a: &Seat, newcomer: &Seat, slug: &str) {
+    let anchor = a.node().community_anchor(&a.who).await.unwrap();
+    newcomer.node().join_community(&newcomer.who, &anchor, &ask(slug)).await.unwrap();
+    meet(newcomer, a).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_newcomer_is_told_nothing_until_it_is_let_in() {
+    let (a, b, c) = pair().await;
+    join(&a, &c, "c").await;
+    let shown = c.node().community(&c.who).await.unwrap();
+    assert_eq!((shown.status, shown.members.len(), shown.epoch), ("pending", 1, 0), "the founding alone");
+    let pending = a.node().pending(&a.who).await.unwrap();
+    assert_eq!((pending[0].slug.as_deref(), pending[0].needed), (Some("c"), 2));
+    a.node().say(&a.who, "c", Word::Approve).await.unwrap();
+    meet(&a, &b).await.unwrap();
+    b.node().say(&b.who, "c", Word::Approve).await.unwrap();
+    meet(&b, &a).await.unwrap();
+    meet(&c, &a).await.unwrap();
+    let hashes = [a.hash().await, b.hash().await, c.hash().await];
+    assert!(hashes.iter().all(|hash| *hash == hashes[0]));
+    assert!(a.node().pending(&a.who).await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn messages_from_strangers_for_others_and_of_other_times_are_refused() {
+    let (a, b, c) = pair().await;
+    let to = a.id().await;
+    let question = b.node().exchange_question(to, None).await.unwrap();
+    let before = a.hash().await;
+
+    // Twice does no more than once.
+    let first = a.node().exchange_answer(&question).await.unwrap();
+    let second = a.node().exchange_answer(&question).await.unwrap();
+    assert_eq!(first, second);
+    // For somebody else, or answering something else.
+    assert!(matches!(b.node().exchange_answer(&question).await, Err(CommunityError::Misdirected)));
+    assert!(matches!(c.node().exchange_answer(&question).await, Err(CommunityError::None)));
+    let other = b.node().exchange_question(to, Some(&node::Have::new())).await.unwrap();
+    let taken = b.node().exchange_take(to, &other, &first).await;
+    assert!(matches!(taken, Err(CommunityError::Misdirected)));
+    // Signed by another key, by two, by nobody, or as another kind of statement.
+    let payload = Signed::parse(&question).unwrap().unverified_payload().to_vec();
+    let thief = SigningKey::from_seed(&[9; 32]);
+    let forged = Signed::sign(EXCHANGE_TYPE, payload.clone(), &thief).unwrap();
+    let mut both = Signed::parse(&question).unwrap();
+    both.add(&thief).unwrap();
+    let bare = Signed::unsigned(EXCHANGE_TYPE, payload.clone()).unwrap();
+    for bad in [forged, both, bare] {
+        let refused = a.node().exchange_answer(bad.to_json().as_bytes()).await.unwrap_err();
+        assert_eq!(refused.code(), "exchange-stranger");
+    }
+    let otherwise = Signed::sign("application/json", payload, &thief).unwrap();
+    let refused = a.node().exchange_answer(otherwise.to_json().as_bytes()).await.unwrap_err();
+    assert_eq!(refused.code(), "registry-payload-type");
+    // More than a day ago, or ahead.
+    a.bench.clock.set(START.plus(2 * DAY));
+    assert!(matches!(a.node().exchange_answer(&question).await, Err(CommunityError::ClockApart)));
+    a.bench.clock.set(START.plus(DAY));
+    assert!(a.node().exchange_answer(&question).await.is_ok(), "a day is borne");
+    assert_eq!(a.hash().await, before);
+}
+
+#[tokio::test]
+async fn a_circle_goes_to_its_members_and_to_nobody_else() {
+    let (a, b, c) = pair().await;
+    join(&a, &c, "c").await;
+    for (one, other) in [(&a, &b), (&b, &a)] {
+        one.node().say(&one.who, "c", Word::Approve).await.unwrap();
+        meet(one, other).await.unwrap();
+    }
+    meet(&c, &a).await.unwrap();
+    let new = NewCircle { name: "banks".into(), members: vec!["b".into()], sector: None };
+    let made = a.node().create_circle(&a.who, new).await.unwrap();
+    assert_eq!(
+        (made.undelivered.clone(), made.members.clone()),
+        (vec!["b".to_owned()], vec!["a".to_owned(), "b".into()])
+    );
+    let to_c = a.node().exchange_question(c.id().await, None).await.unwrap();
+    let payload = String::from_utf8(Signed::parse(&to_c).unwrap().unverified_payload().to_vec()).unwrap();
+    assert!(payload.contains("\"circles\":[]"), "{payload}");
+    meet(&a, &b).await.unwrap();
+    meet(&a, &b).await.unwrap();
+    assert!(a.node().circles(&a.who).await.unwrap()[0].undelivered.is_empty());
+    assert_eq!(b.node().circles(&b.who).await.unwrap()[0].id, made.id);
+    let names = ["c".to_owned()];
+    let refused = b.node().add_to_circle(&b.who, "banks", &names, History::All).await.unwrap_err();
+    assert_eq!(refused.code(), "circle-unknown", "only its owner changes it");
+    let auditor = b.bench.user("eye", Role::Auditor).await;
+    assert_eq!(b.node().circles(&auditor).await.unwrap_err().code(), "role-missing");
+    a.node().remove_from_circle(&a.who, "banks", &["b".to_owned()]).await.unwrap();
+    meet(&a, &b).await.unwrap();
+    assert!(b.node().circles(&b.who).await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn only_administrators_act_and_a_node_belongs_to_one_community() {
+    let (a, b, c) = pair().await;
+    let reader = a.bench.user("ann", Role::Analyst).await;
+    assert!(a.node().community(&reader).await.is_ok());
+    assert_eq!(a.node().withdraw(&reader).await.unwrap_err().code(), "role-missing");
+    assert_eq!(a.node().say(&reader, "b", Word::Approve).await.unwrap_err().code(), "role-missing");
+    assert_eq!(c.node().community(&c.who).await.unwrap_err().code(), "community-none");
+    let anchor = a.node().community_anchor(&a.who).await.unwrap();
+    let again = b.node().join_community(&b.who, &anchor, &ask("b")).await;
+    assert_eq!(again.unwrap_err().code(), "community-already");
+    let taken = c.node().join_community(&c.who, &anchor, &ask("a")).await;
+    assert_eq!(taken.unwrap_err().code(), "slug-taken", "the founder's slug stands in the anchor");
+    assert_eq!(a.node().say(&a.who, "nobody", Word::Approve).await.unwrap_err().code(), "nothing-pending");
+}
+
+#[tokio::test]
+async fn a_rotated_key_is_taken_up_by_the_others() {
+    let (a, b, _) = pair().await;
+    let before = b.node().member_key().await.unwrap();
+    b.node().rotate_key(&b.who).await.unwrap();
+    assert_ne!(b.node().member_key().await.unwrap(), before);
+    meet(&b, &a).await.unwrap();
+    meet(&a, &b).await.unwrap();
+    assert_eq!(a.hash().await, b.hash().await);
+    let shown = a.node().community(&a.who).await.unwrap();
+    let key = b.node().member_key().await.unwrap().to_string();
+    assert_eq!(shown.members.iter().find(|one| one.slug == "b").unwrap().key, key);
+}
