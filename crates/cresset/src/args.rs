@@ -106,6 +106,12 @@ pub(crate) enum Command {
     /// Collections and who may read and write them.
     #[command(subcommand)]
     Collection(commands::collection::CollectionCommand),
+    /// The community of members: founding, joining, deciding, leaving.
+    #[command(subcommand)]
+    Community(commands::community::CommunityCommand),
+    /// Named groups of members.
+    #[command(subcommand)]
+    Circle(commands::circle::CircleCommand),
     /// Bring files in: STIX 2.1 and 2.0, CSV, free text. One receipt per object.
     Import(commands::import::ImportArgs),
     /// Write objects out.

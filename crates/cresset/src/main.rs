@@ -9,6 +9,7 @@ mod config;
 mod demo;
 mod directory;
 mod exit;
+mod gossip;
 mod out;
 mod reach;
 mod sealed;
@@ -69,6 +70,8 @@ async fn run(arguments: Arguments, out: &mut Out) -> Result<Exit, Failure> {
         Command::User(command) => commands::user::run(common, command, out).await,
         Command::Token(command) => commands::token::run(common, command, out).await,
         Command::Collection(command) => commands::collection::run(common, command, out).await,
+        Command::Community(command) => commands::community::run(common, command, out).await,
+        Command::Circle(command) => commands::circle::run(common, command, out).await,
         Command::Import(args) => commands::import::run(common, args, out).await,
         Command::Export(args) => commands::export::run(common, args, out).await,
         Command::Get(args) => commands::object::get(common, args, out).await,

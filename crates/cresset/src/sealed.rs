@@ -10,7 +10,9 @@ use age::secrecy::ExposeSecret;
 use age::x25519::{Identity, Recipient};
 use age::{DecryptError, Decryptor, Encryptor};
 use base::Redacted;
+use base::signing::SigningKey;
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 
 /// What the first line says the file is.
 const FORMAT: &str = "cresset-backup-1";
@@ -73,6 +75,14 @@ pub(crate) fn new_key() -> (Redacted<String>, String) {
     let identity = Identity::generate();
     let public = identity.to_public().to_string();
     (Redacted::new(identity.to_string().expose_secret().to_owned()), public)
+}
+
+/// The key that may replace the member's key, derived from the recovery key: one secret to keep serves for both.
+pub(crate) fn member_recovery(key: &Redacted<String>) -> SigningKey {
+    let mut digest = Sha256::new();
+    digest.update("cresset member recovery key\0");
+    digest.update(key.expose());
+    SigningKey::from_seed(&digest.finalize().into())
 }
 
 /// Encrypts a store's backup for the holder of the recovery key.

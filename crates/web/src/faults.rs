@@ -2,8 +2,8 @@
 
 use http::StatusCode;
 use node::{
-    AcceptError, AccountError, CollectionError, ImportError, JobError, LookUpError, ObservedError,
-    ProveError, ReadError, SearchError, SightError, UpkeepError, WhyError,
+    AcceptError, AccountError, CollectionError, CommunityError, ImportError, JobError, LookUpError,
+    ObservedError, ProveError, ReadError, SearchError, SightError, UpkeepError, WhyError,
 };
 
 use crate::Problem;
@@ -38,6 +38,14 @@ statuses! {
         CollectionError::NotFound => NOT_FOUND,
         CollectionError::NameTaken(_) => CONFLICT,
         _ => BAD_REQUEST,
+    }
+    CommunityError {
+        CommunityError::Refused(_) | CommunityError::Stranger | CommunityError::Misdirected => FORBIDDEN,
+        CommunityError::None | CommunityError::NothingPending | CommunityError::CircleUnknown => NOT_FOUND,
+        CommunityError::Rule(community::Rule::MemberUnknown) => NOT_FOUND,
+        CommunityError::Already | CommunityError::Pending | CommunityError::Ambiguous => CONFLICT,
+        CommunityError::CircleExists | CommunityError::Crowded | CommunityError::NoVote => CONFLICT,
+        _ => UNPROCESSABLE_ENTITY,
     }
     ImportError {
         ImportError::Accept(AcceptError::Refused(_)) => FORBIDDEN,

@@ -16,6 +16,7 @@ mod caller;
 mod codes;
 mod door;
 mod faults;
+mod federation;
 mod frame;
 mod health;
 mod ledger_door;

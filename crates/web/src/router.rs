@@ -11,7 +11,7 @@ use axum::middleware::{Next, from_fn};
 use axum::response::Response;
 use http::StatusCode;
 
-use crate::{App, Problem, api, health, ledger_door, pages};
+use crate::{App, Problem, api, federation, health, ledger_door, pages};
 
 /// The template of the route that answered: what logs and metrics show instead of an address.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -43,6 +43,7 @@ impl RouteTemplate {
 pub(crate) fn assemble(app: App) -> Router {
     Router::new()
         .merge(api::routes())
+        .merge(federation::routes())
         .merge(pages::routes(&app))
         .merge(health::routes())
         .merge(ledger_door::routes())

@@ -27,6 +27,10 @@ pub(crate) async fn run(common: &Common, args: InitArgs, out: &mut Out) -> Resul
     let (recovery_key, recovery_recipient) = sealed::new_key();
     let node = directory::create(&common.data, base::SystemClock::default())?;
     node.seal_backups_for(&recovery_recipient).await.map_err(|error| failure(&error))?;
+    let recovers = sealed::member_recovery(&recovery_key);
+    node.recover_with(&base::signing::Signer::public_key(&recovers))
+        .await
+        .map_err(|error| directory::failure(&error))?;
     let request = InitRequest { member_name: args.name, admin_name: args.admin };
     let made = node.initialise(request).await.map_err(|error| failure(&error))?;
     let (admin, key) = (&made.admin, recovery_key.expose());

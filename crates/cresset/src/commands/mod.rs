@@ -1,7 +1,9 @@
 //! The commands, one file each: what they take, what they ask, how they answer.
 
 pub(crate) mod backup;
+pub(crate) mod circle;
 pub(crate) mod collection;
+pub(crate) mod community;
 pub(crate) mod distant;
 pub(crate) mod explain;
 pub(crate) mod export;

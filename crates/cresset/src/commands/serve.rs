@@ -107,9 +107,13 @@ pub(crate) async fn run(common: &Common, args: ServeArgs, out: &mut Out) -> Resu
     // Before the first request can come: a signal from now on is a wish to stop, not a sudden death.
     let stop = told_to_stop(args.until_stdin_ends)?;
     let listen = config.listen.as_deref().unwrap_or(LISTEN);
-    let server = Server::bind(listen, node, options).await.map_err(|error| cannot_serve(&error))?;
+    let dialler = dial::Dialler::new(common.egress()?, std::sync::Arc::new(base::SystemRng));
+    let dialler = dialler.map_err(Failure::unreachable)?;
+    let server = Server::bind(listen, node.clone(), options).await.map_err(|error| cannot_serve(&error))?;
+    let gossip = tokio::spawn(crate::gossip::run(node, dialler));
     announce(&server, out)?;
     server.run(stop).await;
+    gossip.abort();
     tracing::info!("stopped");
     Ok(Exit::Done)
 }

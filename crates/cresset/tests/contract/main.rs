@@ -4,6 +4,7 @@
 
 mod api;
 mod commands;
+mod community;
 mod copies;
 mod exchange;
 mod ledger;

@@ -8,6 +8,7 @@
 
 mod accounts;
 mod collections;
+mod community;
 mod intake;
 mod ledger;
 mod list;
@@ -51,6 +52,7 @@ use crate::{App, Options, Problem, Trail};
         (name = "objects", description = "Objects, files in, files out"),
         (name = "look-up", description = "Values, words, patterns, sightings"),
         (name = "collections", description = "Collections and grants"),
+        (name = "community", description = "Members, decisions, the registry, circles"),
         (name = "accounts", description = "People and tokens"),
         (name = "node", description = "How the node stands"),
     )
@@ -95,6 +97,7 @@ fn described() -> OpenApiRouter<App> {
     OpenApiRouter::with_openapi(frame)
         .merge(accounts::routes())
         .merge(collections::routes())
+        .merge(community::routes())
         .merge(objects::routes())
         .merge(passing::routes())
         .merge(intake::routes())

@@ -1,0 +1,252 @@
+//! `cresset community`: founding and joining a community, deciding with the others, leaving, and what there is to show.
+
+use std::path::PathBuf;
+
+use bytes::Bytes;
+use clap::{Args, Subcommand};
+use community::MemberKind;
+use dial::Verb;
+use serde_json::{Value, json};
+
+use crate::args::{Common, names};
+use crate::directory::Access;
+use crate::exit::{Exit, Failure};
+use crate::out::{Out, say, shown};
+use crate::reach::{Reach, question};
+
+/// What is done with the community.
+#[derive(Debug, Subcommand)]
+pub(crate) enum CommunityCommand {
+    /// Found a community of which this node's member is the first.
+    Create(CreateArgs),
+    /// Write the anchor file that a newcomer needs.
+    Anchor {
+        /// Where to.
+        #[arg(long, value_name = "FILE")]
+        out: PathBuf,
+    },
+    /// Ask to be let into a community.
+    Join(JoinArgs),
+    /// Show what waits for a decision.
+    Pending,
+    /// Approve what waits for a decision.
+    Approve {
+        /// The member it is about, by slug or id, or the subject as `pending` shows it.
+        member: String,
+    },
+    /// Refuse what waits for a decision.
+    Refuse {
+        /// The member it is about, by slug or id, or the subject as `pending` shows it.
+        member: String,
+    },
+    /// Propose to put a member aside, and approve it.
+    Suspend {
+        /// The member, by slug or id.
+        member: String,
+        /// Why, for the others.
+        #[arg(long, default_value = "")]
+        reason: String,
+    },
+    /// Propose to take a suspended member back, and approve it.
+    Reinstate {
+        /// The member, by slug or id.
+        member: String,
+    },
+    /// Give notice: this member leaves in 90 days.
+    Withdraw,
+    /// Replace this member's key by a new one.
+    RotateKey,
+    /// Show the community: its members and the digest of its registry.
+    Show,
+    /// Write the registry as a snapshot file, as `verify --registry` takes it.
+    Registry {
+        /// Where to.
+        #[arg(long, value_name = "FILE")]
+        out: PathBuf,
+    },
+}
+
+/// What this node's member is in the community.
+#[derive(Debug, Args)]
+pub(crate) struct MemberArgs {
+    /// Name of the member.
+    #[arg(long)]
+    member_name: String,
+    /// What people type for it: lower-case letters, digits, hyphens.
+    #[arg(long)]
+    slug: String,
+    /// What it is. Observers and partners have no vote.
+    #[arg(long, default_value = "cert", value_parser = names(MemberKind::ALL.map(MemberKind::name)))]
+    kind: String,
+    /// Where its node answers to the others.
+    #[arg(long, value_name = "URL")]
+    endpoint: String,
+}
+
+impl MemberArgs {
+    fn body(&self) -> Value {
+        json!({"name": self.member_name, "slug": self.slug, "kind": self.kind, "endpoint": self.endpoint})
+    }
+}
+
+/// A community to be founded.
+#[derive(Debug, Args)]
+pub(crate) struct CreateArgs {
+    /// Name of the community.
+    #[arg(long)]
+    name: String,
+    /// Approvals that a decision takes, raised to more than half of the voters.  [default: all up to three, all but one beyond]
+    #[arg(long, value_name = "K")]
+    approvals: Option<usize>,
+    #[command(flatten)]
+    member: MemberArgs,
+}
+
+/// A community to be joined.
+#[derive(Debug, Args)]
+pub(crate) struct JoinArgs {
+    /// The anchor file.
+    #[arg(value_name = "ANCHOR")]
+    anchor: PathBuf,
+    #[command(flatten)]
+    member: MemberArgs,
+}
+
+/// Runs the command.
+pub(crate) async fn run(common: &Common, command: CommunityCommand, out: &mut Out) -> Result<Exit, Failure> {
+    match command {
+        CommunityCommand::Create(args) => create(common, &args, out).await,
+        CommunityCommand::Anchor { out: path } => write_file(common, ("anchor", &path), out).await,
+        CommunityCommand::Registry { out: path } => write_file(common, ("registry", &path), out).await,
+        CommunityCommand::Join(args) => join(common, &args, out).await,
+        CommunityCommand::Pending => pending(common, out).await,
+        CommunityCommand::Approve { member } => {
+            deed(common, "words", json!({"about": member, "word": "approve"}), out).await
+        }
+        CommunityCommand::Refuse { member } => {
+            deed(common, "words", json!({"about": member, "word": "refuse"}), out).await
+        }
+        CommunityCommand::Suspend { member, reason } => {
+            let body = json!({"member": member, "deed": "suspend", "reason": reason});
+            deed(common, "proposals", body, out).await
+        }
+        CommunityCommand::Reinstate { member } => {
+            deed(common, "proposals", json!({"member": member, "deed": "reinstate"}), out).await
+        }
+        CommunityCommand::Withdraw => deed(common, "withdrawal", json!({}), out).await,
+        CommunityCommand::RotateKey => deed(common, "key", json!({}), out).await,
+        CommunityCommand::Show => show(common, out).await,
+    }
+}
+
+async fn create(common: &Common, args: &CreateArgs, out: &mut Out) -> Result<Exit, Failure> {
+    let body = json!({"name": args.name, "approvals": args.approvals, "member": args.member.body()});
+    let reach = Reach::open(common, Access::Write).await?;
+    let answer = reach.ask(question::send(Verb::Post, ["community"], &body)).await?;
+    if out.is_json() {
+        out.line(&answer)?;
+    }
+    say(format_args!(
+        "founded {}; `cresset community anchor --out FILE` writes what newcomers need",
+        shown(&args.name)
+    ));
+    Ok(Exit::Done)
+}
+
+async fn join(common: &Common, args: &JoinArgs, out: &mut Out) -> Result<Exit, Failure> {
+    let anchor = std::fs::read(&args.anchor).map_err(|error| Failure::file("read", &args.anchor, &error))?;
+    let anchor = String::from_utf8(anchor)
+        .map_err(|_| Failure::no("the anchor file is not text").code("anchor-form"))?;
+    let reach = Reach::open(common, Access::Write).await?;
+    let body = json!({"anchor": anchor, "member": args.member.body()});
+    let answer = reach.ask(question::send(Verb::Post, ["community", "join"], &body)).await?;
+    if out.is_json() {
+        out.line(&answer)?;
+    }
+    say("asked to be let in: members approve with `cresset community approve`, while this node runs");
+    Ok(Exit::Done)
+}
+
+async fn deed(common: &Common, what: &str, body: Value, out: &mut Out) -> Result<Exit, Failure> {
+    let reach = Reach::open(common, Access::Write).await?;
+    let answer = reach.ask(question::send(Verb::Post, ["community", what], &body)).await?;
+    if out.is_json() {
+        out.line(&answer)?;
+        return Ok(Exit::Done);
+    }
+    let answer: Value = serde_json::from_slice(&answer).map_err(Failure::unreachable)?;
+    let line = match answer["status"].as_str() {
+        Some("done") => "done",
+        _ => "noted; it waits for others to approve",
+    };
+    out.line(line.as_bytes())?;
+    Ok(Exit::Done)
+}
+
+async fn write_file(common: &Common, (what, path): (&str, &PathBuf), out: &mut Out) -> Result<Exit, Failure> {
+    let reach = Reach::open(common, Access::Read).await?;
+    let text: Bytes = reach.ask(question::get(["community", what])).await?;
+    std::fs::write(path, &text).map_err(|error| Failure::file("write", path, &error))?;
+    if out.is_json() {
+        out.json(&json!({"file": path, "bytes": text.len()}))?;
+    }
+    say(format_args!("wrote the {what} to {}", path.display()));
+    Ok(Exit::Done)
+}
+
+async fn pending(common: &Common, out: &mut Out) -> Result<Exit, Failure> {
+    let reach = Reach::open(common, Access::Read).await?;
+    let found: Vec<Value> = reach.all(question::get(["community", "pending"])).await?;
+    if out.is_json() {
+        out.json(&found)?;
+        return Ok(Exit::Done);
+    }
+    let rows: Vec<[String; 5]> = found
+        .iter()
+        .map(|one| {
+            let word = |name: &str| shown(one[name].as_str().unwrap_or_default());
+            let votes = format!("{} of {}", one["approvals"], one["needed"]);
+            [word("asks"), word("slug"), word("name"), votes, word("subject")]
+        })
+        .collect();
+    out.table(["ASKS", "MEMBER", "NAME", "APPROVALS", "SUBJECT"], &rows)?;
+    Ok(Exit::Done)
+}
+
+async fn show(common: &Common, out: &mut Out) -> Result<Exit, Failure> {
+    let reach = Reach::open(common, Access::Read).await?;
+    let answer = reach.ask(question::get(["community"])).await?;
+    if out.is_json() {
+        out.line(&answer)?;
+        return Ok(Exit::Done);
+    }
+    let view: Value = serde_json::from_slice(&answer).map_err(Failure::unreachable)?;
+    let word = |value: &Value| shown(value.as_str().unwrap_or_default());
+    out.line(format!("community  {} ({})", word(&view["name"]), word(&view["community"])).as_bytes())?;
+    out.line(format!("this node  {}", word(&view["status"])).as_bytes())?;
+    out.line(format!("epoch      {}", view["epoch"]).as_bytes())?;
+    out.line(format!("state      {}", word(&view["state_hash"])).as_bytes())?;
+    out.line(
+        format!("decisions  take {} of {} members with a vote", view["approvals"], view["voters"]).as_bytes(),
+    )?;
+    for (name, lines) in [("unknown", &view["unknown"]), ("disputed", &view["disputes"])] {
+        for line in lines.as_array().into_iter().flatten() {
+            out.line(format!("{name:<10} {}", word(line)).as_bytes())?;
+        }
+    }
+    let rows: Vec<[String; 5]> = view["members"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .map(|member| {
+            let heard = match member["heard_s_ago"].as_i64() {
+                Some(seconds) => format!("{seconds} s ago"),
+                None => "-".to_owned(),
+            };
+            let cell = |name: &str| word(&member[name]);
+            [cell("slug"), cell("kind"), cell("status"), heard, cell("endpoint")]
+        })
+        .collect();
+    out.table(["MEMBER", "KIND", "STATUS", "HEARD OF", "ENDPOINT"], &rows)?;
+    Ok(Exit::Done)
+}

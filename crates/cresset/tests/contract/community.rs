@@ -1,0 +1,271 @@
+//! Communities between real nodes: joining from an anchor file, decisions by the quorum, circles, keys, strangers.
+
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+use crate::scene::{Running, Scene};
+
+/// A node that runs for the whole test.
+struct Town {
+    scene: Scene,
+    node: Running,
+}
+
+impl Town {
+    fn new() -> Self {
+        let scene = Scene::new();
+        let node = scene.serve();
+        Self { scene, node }
+    }
+
+    #[track_caller]
+    fn ok(&self, args: &[&str]) -> Value {
+        self.node.there(args).exits(0).json()
+    }
+
+    fn show(&self) -> Value {
+        self.ok(&["community", "show"])
+    }
+
+    #[track_caller]
+    fn create(&self, slug: &str, more: &[&str]) -> String {
+        let url = self.node.url();
+        let args = ["community", "create", "--name", "Region", "--member-name", "CERT A", "--slug", slug];
+        self.ok(&[&args[..], &["--endpoint", &url], more].concat());
+        let anchor = self.scene.path("anchor.json").to_str().unwrap().to_owned();
+        self.ok(&["community", "anchor", "--out", &anchor]);
+        anchor
+    }
+
+    #[track_caller]
+    fn join(&self, anchor: &str, slug: &str, kind: &str) -> String {
+        let url = self.node.url();
+        let said = self.ok(&[
+            "community",
+            "join",
+            anchor,
+            "--slug",
+            slug,
+            "--member-name",
+            slug,
+            "--kind",
+            kind,
+            "--endpoint",
+            &url,
+        ]);
+        assert_eq!(said["status"], "pending");
+        said["member"].as_str().unwrap().to_owned()
+    }
+
+    /// Approves what is about `slug`, as soon as it has arrived here.
+    #[track_caller]
+    fn approve(&self, slug: &str) {
+        until(&format!("{slug} is pending"), || {
+            self.ok(&["community", "pending"]).as_array().unwrap().iter().any(|one| one["slug"] == slug)
+        });
+        self.ok(&["community", "approve", slug]);
+    }
+
+    fn has(&self, slug: &str, status: &str) -> bool {
+        let shown = self.show();
+        shown["members"].as_array().unwrap().iter().any(|one| one["slug"] == slug && one["status"] == status)
+    }
+}
+
+/// Waits for something that other nodes bring about.
+#[track_caller]
+fn until(what: &str, mut so: impl FnMut() -> bool) {
+    let start = Instant::now();
+    while !so() {
+        assert!(start.elapsed() < Duration::from_secs(60), "in vain: {what}");
+        std::thread::sleep(Duration::from_millis(100));
+    }
+}
+
+#[track_caller]
+fn agree(towns: &[&Town], members: usize) {
+    until(&format!("{} nodes agree on {members} members", towns.len()), || {
+        let shown: Vec<Value> = towns.iter().map(|town| town.show()).collect();
+        shown.iter().all(|one| {
+            one["state_hash"] == shown[0]["state_hash"]
+                && one["epoch"] == shown[0]["epoch"]
+                && one["members"].as_array().unwrap().len() == members
+        })
+    });
+}
+
+/// Sends bytes to a node's federation endpoint; the status.
+fn send(town: &Town, body: &[u8]) -> u16 {
+    let url = town.node.url();
+    let mut stream = TcpStream::connect(url.strip_prefix("http://").unwrap()).unwrap();
+    let head = format!(
+        "POST /federation/v1/registry HTTP/1.1\r\nHost: x\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
+        body.len()
+    );
+    stream.write_all(head.as_bytes()).unwrap();
+    stream.write_all(body).unwrap();
+    let mut answer = String::new();
+    let _ = stream.read_to_string(&mut answer);
+    answer.split(' ').nth(1).unwrap().parse().unwrap()
+}
+
+#[test]
+fn four_nodes_found_join_decide_and_keep_circles() {
+    let (a, b, c, s) = (Town::new(), Town::new(), Town::new(), Town::new());
+    a.node.there(&["community", "show"]).exits(1);
+    let anchor = a.create("cert-a", &[]);
+    a.node
+        .there(&[
+            "community",
+            "create",
+            "--name",
+            "N",
+            "--member-name",
+            "M",
+            "--slug",
+            "m",
+            "--endpoint",
+            "http://x",
+        ])
+        .exits(1);
+
+    // One approval while there is one member; two while there are two.
+    let id = b.join(&anchor, "cert-b", "cert");
+    a.approve("cert-b");
+    agree(&[&a, &b], 2);
+    s.join(&anchor, "desk", "secretariat");
+    a.approve("desk");
+    b.approve("desk");
+    agree(&[&a, &b, &s], 3);
+
+    // Three of three, and the secretariat with one other is not enough.
+    c.join(&anchor, "sector-c", "sector");
+    s.approve("sector-c");
+    a.approve("sector-c");
+    until("both words are known everywhere", || {
+        b.ok(&["community", "pending"]).as_array().unwrap().iter().any(|one| one["approvals"] == 2)
+    });
+    assert!(!a.has("sector-c", "active") && c.show()["status"] == "pending");
+    b.approve("sector-c");
+    agree(&[&a, &b, &c, &s], 4);
+    assert_eq!(c.show()["status"], "member");
+
+    // Nobody is put aside by the secretariat and an accomplice.
+    let before = a.show()["state_hash"].clone();
+    assert_eq!(s.ok(&["community", "suspend", "cert-b", "--reason", "silent"])["status"], "pending");
+    a.approve("cert-b");
+    until("both words are known", || {
+        c.ok(&["community", "pending"]).as_array().unwrap().iter().any(|one| one["approvals"] == 2)
+    });
+    assert_eq!((a.show()["state_hash"].clone(), b.has("cert-b", "active")), (before, true));
+    b.ok(&["community", "refuse", "cert-b"]);
+
+    keys_change_and_a_member_leaves((&a, &b, &c, &s), &id);
+    circles_are_for_their_members(&a, &b, &c, &s);
+    strangers_learn_nothing(&a);
+
+    // The file that offline verification takes replays to the same state.
+    let file = b.scene.path("registry.jsonl").to_str().unwrap().to_owned();
+    b.ok(&["community", "registry", "--out", &file]);
+    let snapshot = community::Snapshot::parse(&std::fs::read(&file).unwrap()).unwrap();
+    let mut hash = String::new();
+    for byte in snapshot.registry().state_hash() {
+        hash.push_str(&format!("{byte:02x}"));
+    }
+    assert_eq!(b.show()["state_hash"], hash);
+
+    // It is all still there after a restart.
+    assert_eq!(b.node.terminate(), 0);
+    let again = b.scene.serve();
+    assert_eq!(again.there(&["community", "show"]).exits(0).json()["state_hash"], hash);
+}
+
+fn keys_change_and_a_member_leaves((a, b, c, s): (&Town, &Town, &Town, &Town), id: &str) {
+    let key = |town: &Town| {
+        let shown = town.show();
+        let found = shown["members"].as_array().unwrap().iter().find(|one| one["id"] == id).unwrap().clone();
+        found["key"].as_str().unwrap().to_owned()
+    };
+    let before = key(a);
+    b.ok(&["community", "rotate-key"]);
+    agree(&[a, b, c, s], 4);
+    assert_ne!(key(c), before);
+    c.ok(&["community", "withdraw"]);
+    agree(&[a, b, c, s], 4);
+    assert!(s.has("sector-c", "leaving") && a.has("cert-b", "active"));
+    c.node.there(&["community", "withdraw"]).exits(1);
+}
+
+fn circles_are_for_their_members(a: &Town, b: &Town, c: &Town, s: &Town) {
+    let made = a.ok(&["circle", "create", "banks", "--members", "cert-b", "--sector", "finance"]);
+    assert_eq!((&made["version"], made["members"].as_array().unwrap().len()), (&1.into(), 2));
+    let listed = |town: &Town| town.ok(&["circle", "list"]).as_array().unwrap().clone();
+    until("the circle has reached its member", || listed(b).len() == 1);
+    assert_eq!(listed(b)[0]["id"], made["id"]);
+    a.ok(&["circle", "add", "banks", "sector-c", "--history", "all"]);
+    until("the new member has it", || listed(c).len() == 1 && listed(b)[0]["version"] == 2);
+    a.ok(&["circle", "remove", "banks", "cert-b"]);
+    until("who was taken out knows it no more", || listed(b).is_empty());
+    until("the others have the new version", || listed(c)[0]["version"] == 3);
+    assert_eq!(listed(c)[0]["members"], serde_json::json!(["cert-a", "sector-c"]));
+    assert!(listed(s).is_empty(), "the secretariat never heard of it");
+    b.node.there(&["circle", "add", "banks", "cert-b"]).exits(1);
+    a.node.there(&["circle", "create", "banks", "--members", "cert-b"]).exits(1);
+    a.node.there(&["circle", "create", "other", "--members", "nobody"]).exits(1);
+}
+
+fn strangers_learn_nothing(a: &Town) {
+    let before = a.show();
+    let junk: [(&[u8], &[u16]); 4] = [
+        (b"", &[422]),
+        (b"{}", &[422]),
+        (b"{\"payload\":\"e30=\",\"payloadType\":\"application/vnd.cresset.registry-exchange+json\",\"signatures\":[]}", &[422]),
+        (&[b'x'; 3 * 1024 * 1024], &[413]),
+    ];
+    for (body, statuses) in junk {
+        let status = send(a, body);
+        assert!(statuses.contains(&status), "{status} for {:?}", body.get(..40).unwrap_or(body));
+    }
+    let stranger = Town::new();
+    stranger
+        .node
+        .there(&[
+            "community",
+            "join",
+            "/nonexistent",
+            "--slug",
+            "x",
+            "--member-name",
+            "X",
+            "--endpoint",
+            "http://x",
+        ])
+        .exits(4);
+    assert_eq!(a.show()["state_hash"], before["state_hash"]);
+}
+
+#[test]
+fn a_community_with_a_fixed_quorum_and_decisions_that_come_together() {
+    let (a, b, c, d) = (Town::new(), Town::new(), Town::new(), Town::new());
+    let anchor = a.create("cert-a", &["--approvals", "2"]);
+    b.join(&anchor, "cert-b", "cert");
+    a.approve("cert-b");
+    agree(&[&a, &b], 2);
+    // Two ask at once, and both members approve both, each in another order.
+    c.join(&anchor, "cert-c", "cert");
+    d.join(&anchor, "watcher", "observer");
+    a.approve("cert-c");
+    b.approve("watcher");
+    a.approve("watcher");
+    b.approve("cert-c");
+    agree(&[&a, &b, &c, &d], 4);
+    let shown = d.show();
+    assert_eq!((&shown["voters"], &shown["approvals"]), (&3.into(), &2.into()));
+    c.node.there(&["community", "suspend", "watcher"]).exits(0);
+    d.node.there(&["community", "approve", "watcher"]).exits(1);
+    b.approve("watcher");
+    until("two of three are enough", || a.has("watcher", "suspended"));
+}
