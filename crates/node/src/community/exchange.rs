@@ -303,7 +303,12 @@ fn message(table: &Table, to: MemberId, theirs: Option<&Have>, now: Micros) -> M
     let mut message = empty(table, to, now);
     message.have = have(table);
     let mut room = EXCHANGE_ENTRIES_BYTES_MAX;
-    for entry in theirs.map(|theirs| lacking(table, theirs)).unwrap_or_default() {
+    let lacked = match theirs {
+        Some(theirs) => lacking(table, theirs),
+        // Steps of one's own that no decision has noted go along: the other may not know the key that signs this.
+        None => unnoted(table),
+    };
+    for entry in lacked {
         let Some(raw) = fit(&mut room, entry.to_json()) else { break };
         message.entries.push(raw);
     }
@@ -355,6 +360,18 @@ fn lacking<'t>(table: &'t Table, theirs: &Have) -> Vec<&'t Entry> {
         }
     };
     in_order(table).into_iter().filter(lacks).collect()
+}
+
+/// The steps of this member's own chain that no decision has noted yet.
+fn unnoted(table: &Table) -> Vec<&Entry> {
+    let Some(me) = table.registry.member(table.me) else { return Vec::new() };
+    let own = |entry: &&Entry| {
+        let content = entry.content();
+        content.chain == Chain::Own(table.me) && content.epoch > me.noted()
+    };
+    let mut steps: Vec<&Entry> = table.entries.values().filter(own).collect();
+    steps.sort_by_key(|entry| entry.content().epoch);
+    steps
 }
 
 fn in_order(table: &Table) -> Vec<&Entry> {

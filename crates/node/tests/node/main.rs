@@ -1,6 +1,6 @@
 //! The use cases over a real store, with a clock and a random stream that the tests hold in their hands.
 
-#![expect(clippy::unwrap_used, reason = "a test that fails says where")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test that fails says where")]
 
 mod accept;
 mod accounts;
