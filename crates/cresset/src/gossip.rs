@@ -10,59 +10,100 @@ use bytes::Bytes;
 use community::MemberId;
 use dial::{Dialler, Login, Question, Repeat, Verb};
 use node::{Node, Peer};
-use tokio::time::{Instant, sleep, timeout};
+use tokio::task::{Id, JoinSet};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
 use url::Url;
 
 /// How often every member is asked when nothing changes.
 const EVERY: Duration = Duration::from_secs(10);
+/// Pause before a member that could not be reached is asked again; doubles each time.
+const PAUSE_FIRST: Duration = Duration::from_secs(1);
 /// Longest pause before a member that could not be reached is asked again.
 const PAUSE_MAX: Duration = Duration::from_secs(60);
-/// Longest time one member's exchange may take in a round; then the others go on.
+/// Longest time one member's exchange may take.
 const PEER_TIME_MAX: Duration = Duration::from_secs(20);
 /// Most questions to one member in a round.
 const QUESTIONS_MAX: usize = 50;
 /// Changes that come together are told together.
 const GATHER: Duration = Duration::from_millis(20);
 
-/// How a member is doing.
+/// How things stand with one member.
 #[derive(Clone, Copy, Debug)]
-struct Trouble {
+struct Standing {
+    /// When it is asked next.
+    due: Instant,
+    /// How long it is left alone when it cannot be reached.
     pause: Duration,
-    until: Instant,
+    /// Whether an exchange with it is under way.
+    busy: bool,
+    /// Whether something has changed since that exchange began.
+    changed: bool,
 }
 
-/// Exchanges papers until the future is dropped.
+impl Standing {
+    fn new() -> Self {
+        Self { due: Instant::now(), pause: PAUSE_FIRST, busy: false, changed: false }
+    }
+
+    /// Notes how an exchange ended, and when the next one is due.
+    fn ended(&mut self, met: bool) {
+        let now = Instant::now();
+        self.busy = false;
+        if met {
+            self.pause = PAUSE_FIRST;
+            self.due = if self.changed { now } else { now + EVERY };
+        } else {
+            self.due = now + self.pause;
+            self.pause = (self.pause * 2).min(PAUSE_MAX);
+        }
+        self.changed = false;
+    }
+
+    /// Notes that there is something to tell. Who could not be reached is left alone for its pause all the same.
+    fn news(&mut self) {
+        self.changed = true;
+        if !self.busy && self.pause == PAUSE_FIRST {
+            self.due = Instant::now();
+        }
+    }
+}
+
+/// Exchanges papers until the future is dropped. Members are met side by side: a slow one keeps nobody waiting.
 pub(crate) async fn run(node: Node, dialler: Dialler) {
-    let mut troubles: HashMap<MemberId, Trouble> = HashMap::new();
+    let mut standings: HashMap<MemberId, Standing> = HashMap::new();
+    let mut under_way: JoinSet<bool> = JoinSet::new();
+    let mut whose: HashMap<Id, MemberId> = HashMap::new();
     loop {
         let peers = node.exchange_peers().await.unwrap_or_default();
-        let due = peers
-            .into_iter()
-            .filter(|peer| troubles.get(&peer.member).is_none_or(|trouble| trouble.until <= Instant::now()));
-        let rounds: Vec<_> = due
-            .map(|peer| {
-                let (node, dialler) = (node.clone(), dialler.clone());
-                tokio::spawn(async move {
-                    let met = timeout(PEER_TIME_MAX, meet(&node, &dialler, &peer)).await.unwrap_or(false);
-                    (peer.member, met)
-                })
-            })
-            .collect();
-        for round in rounds {
-            let Ok((member, met)) = round.await else { continue };
-            if met {
-                troubles.remove(&member);
-            } else {
-                let pause = troubles.get(&member).map_or(Duration::from_secs(1), |before| before.pause * 2);
-                let pause = pause.min(PAUSE_MAX);
-                troubles.insert(member, Trouble { pause, until: Instant::now() + pause });
+        standings.retain(|member, standing| standing.busy || peers.iter().any(|peer| peer.member == *member));
+        for peer in peers {
+            let standing = standings.entry(peer.member).or_insert_with(Standing::new);
+            if standing.busy || standing.due > Instant::now() {
+                continue;
             }
+            (standing.busy, standing.changed) = (true, false);
+            let (node, dialler) = (node.clone(), dialler.clone());
+            let member = peer.member;
+            let task = under_way.spawn(async move {
+                timeout(PEER_TIME_MAX, meet(&node, &dialler, &peer)).await.unwrap_or(false)
+            });
+            whose.insert(task.id(), member);
         }
-        let next = troubles.values().map(|trouble| trouble.until).min();
-        let rest = next.map_or(EVERY, |next| next.saturating_duration_since(Instant::now()).min(EVERY));
+        let next = standings.values().filter(|standing| !standing.busy).map(|standing| standing.due).min();
+        let next = next.unwrap_or_else(|| Instant::now() + EVERY);
         tokio::select! {
-            () = node.community_changed() => sleep(GATHER).await,
-            () = sleep(rest) => {}
+            () = node.community_changed() => {
+                sleep(GATHER).await;
+                standings.values_mut().for_each(Standing::news);
+            }
+            Some(ended) = under_way.join_next_with_id() => {
+                let (id, met) = ended.unwrap_or_else(|failed| (failed.id(), false));
+                let member = whose.remove(&id);
+                if let Some(standing) = member.and_then(|member| standings.get_mut(&member)) {
+                    standing.ended(met);
+                }
+            }
+            () = sleep_until(next) => {}
         }
     }
 }
@@ -108,4 +149,37 @@ async fn meet(node: &Node, dialler: &Dialler, peer: &Peer) -> bool {
         }
     }
     true
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_cannot_be_reached_is_left_alone_longer_each_time() {
+        let mut standing = Standing::new();
+        let start = Instant::now();
+        let mut pauses = Vec::new();
+        for _ in 0..9 {
+            standing.ended(false);
+            pauses.push((standing.due - start).as_secs());
+        }
+        assert_eq!(pauses, [1, 2, 4, 8, 16, 32, 60, 60, 60]);
+        standing.news();
+        assert!(standing.due > Instant::now(), "news does not shorten the pause");
+        standing.ended(true);
+        assert!(standing.due - start >= EVERY && standing.pause == PAUSE_FIRST);
+    }
+
+    #[test]
+    fn what_changes_during_an_exchange_is_told_after_it() {
+        let mut standing = Standing { busy: true, ..Standing::new() };
+        standing.news();
+        standing.ended(true);
+        assert!(standing.due <= Instant::now());
+        standing.ended(true);
+        assert!(standing.due > Instant::now());
+        standing.news();
+        assert!(standing.due <= Instant::now());
+    }
 }

@@ -32,12 +32,12 @@ static CODES: &[(&str, &str)] = &[
     ),
     ("body-type", "The body's Content-Type is none that this address takes."),
     (
-        "csrf-token-missing",
-        "A browser session writes only with the session's own token in X-CSRF-Token, so that no other site can act for its user.",
-    ),
-    (
         "circle-change",
         "A change of a circle names members to be taken in, or members to be taken out, at least one.",
+    ),
+    (
+        "csrf-token-missing",
+        "A browser session writes only with the session's own token in X-CSRF-Token, so that no other site can act for its user.",
     ),
     ("envelope-empty", "The TAXII envelope holds no objects; a list in TAXII has at least one value."),
     ("envelope-json", "The body is not a JSON document: wrong syntax, not UTF-8, or cut off."),
