@@ -1,10 +1,12 @@
 //! `cresset community`: founding and joining a community, deciding with the others, leaving, and what there is to show.
 
-use std::path::PathBuf;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 
+use base::Redacted;
 use bytes::Bytes;
 use clap::{Args, Subcommand};
-use community::MemberKind;
+use community::{Entry, MemberKind};
 use dial::Verb;
 use serde_json::{Value, json};
 
@@ -13,6 +15,7 @@ use crate::directory::Access;
 use crate::exit::{Exit, Failure};
 use crate::out::{Out, say, shown};
 use crate::reach::{Reach, question};
+use crate::sealed;
 
 /// What is done with the community.
 #[derive(Debug, Subcommand)]
@@ -56,6 +59,14 @@ pub(crate) enum CommunityCommand {
     Withdraw,
     /// Replace this member's key by a new one.
     RotateKey,
+    /// Have this member's key replaced by the word of its recovery key, seven days after the others have noted it.
+    Recover {
+        /// The recovery key that `init` printed.
+        #[arg(long, value_name = "FILE")]
+        recovery_key_file: PathBuf,
+    },
+    /// Take a recovery of this member's key back.
+    CancelRecovery,
     /// Show the community: its members and the digest of its registry.
     Show,
     /// Write the registry as a snapshot file, as `verify --registry` takes it.
@@ -69,9 +80,12 @@ pub(crate) enum CommunityCommand {
 /// What this node's member is in the community.
 #[derive(Debug, Args)]
 pub(crate) struct MemberArgs {
-    /// Name of the member.
+    /// Name of the member in English.
     #[arg(long)]
     member_name: String,
+    /// Its name in another language; may be given several times.
+    #[arg(long = "member-name-in", value_name = "LANGUAGE=NAME", value_parser = in_language)]
+    names: Vec<(String, String)>,
     /// What people type for it: lower-case letters, digits, hyphens.
     #[arg(long)]
     slug: String,
@@ -85,8 +99,14 @@ pub(crate) struct MemberArgs {
 
 impl MemberArgs {
     fn body(&self) -> Value {
-        json!({"name": self.member_name, "slug": self.slug, "kind": self.kind, "endpoint": self.endpoint})
+        let names: BTreeMap<&String, &String> = self.names.iter().map(|(tag, name)| (tag, name)).collect();
+        json!({"name": self.member_name, "names": names, "slug": self.slug, "kind": self.kind, "endpoint": self.endpoint})
     }
+}
+
+fn in_language(text: &str) -> Result<(String, String), String> {
+    let parted = text.split_once('=').map(|(tag, name)| (tag.to_owned(), name.to_owned()));
+    parted.ok_or_else(|| "this is not of the form LANGUAGE=NAME, as in ru=ИМЯ".to_owned())
 }
 
 /// A community to be founded.
@@ -135,6 +155,11 @@ pub(crate) async fn run(common: &Common, command: CommunityCommand, out: &mut Ou
         }
         CommunityCommand::Withdraw => deed(common, "withdrawal", json!({}), out).await,
         CommunityCommand::RotateKey => deed(common, "key", json!({}), out).await,
+        CommunityCommand::Recover { recovery_key_file } => recover(common, &recovery_key_file, out).await,
+        CommunityCommand::CancelRecovery => {
+            let reach = Reach::open(common, Access::Write).await?;
+            tell(&reach.ask(question::delete(["community", "recovery"])).await?, out)
+        }
         CommunityCommand::Show => show(common, out).await,
     }
 }
@@ -169,12 +194,34 @@ async fn join(common: &Common, args: &JoinArgs, out: &mut Out) -> Result<Exit, F
 
 async fn deed(common: &Common, what: &str, body: Value, out: &mut Out) -> Result<Exit, Failure> {
     let reach = Reach::open(common, Access::Write).await?;
-    let answer = reach.ask(question::send(Verb::Post, ["community", what], &body)).await?;
+    tell(&reach.ask(question::send(Verb::Post, ["community", what], &body)).await?, out)
+}
+
+/// Signs a recovery with the recovery key here, so that the node never sees that key.
+async fn recover(common: &Common, key: &Path, out: &mut Out) -> Result<Exit, Failure> {
+    let text = std::fs::read_to_string(key).map_err(|error| Failure::file("read", key, &error))?;
+    let line = text.lines().map(str::trim).find(|line| !line.is_empty() && !line.starts_with('#'));
+    let key = sealed::member_recovery(&Redacted::new(line.unwrap_or_default().to_owned()));
+    let reach = Reach::open(common, Access::Write).await?;
+    let draft: Value =
+        reach.answer(question::send(Verb::Post, ["community", "recovery", "draft"], &json!({}))).await?;
+    let draft = draft["entry"].as_str().unwrap_or_default();
+    let mut entry = Entry::parse(draft.as_bytes()).map_err(|rule| Failure::no(rule).code(rule.code()))?;
+    entry.sign(&key).map_err(|rule| Failure::no(rule).code(rule.code()))?;
+    let body = json!({"entry": entry.to_json()});
+    let answer = reach.ask(question::send(Verb::Post, ["community", "recovery"], &body)).await?;
+    say(
+        "the others see it as soon as this node reaches them; the key counts seven days after they have noted it",
+    );
+    tell(&answer, out)
+}
+
+fn tell(answer: &[u8], out: &mut Out) -> Result<Exit, Failure> {
     if out.is_json() {
-        out.line(&answer)?;
+        out.line(answer)?;
         return Ok(Exit::Done);
     }
-    let answer: Value = serde_json::from_slice(&answer).map_err(Failure::unreachable)?;
+    let answer: Value = serde_json::from_slice(answer).map_err(Failure::unreachable)?;
     let line = match answer["status"].as_str() {
         Some("done") => "done",
         _ => "noted; it waits for others to approve",

@@ -33,7 +33,18 @@ impl Town {
     #[track_caller]
     fn create(&self, slug: &str, more: &[&str]) -> String {
         let url = self.node.url();
-        let args = ["community", "create", "--name", "Region", "--member-name", "CERT A", "--slug", slug];
+        let args = [
+            "community",
+            "create",
+            "--name",
+            "Region",
+            "--member-name",
+            "CERT A",
+            "--member-name-in",
+            "ru=ЦЕРТ А",
+            "--slug",
+            slug,
+        ];
         self.ok(&[&args[..], &["--endpoint", &url], more].concat());
         let anchor = self.scene.path("anchor.json").to_str().unwrap().to_owned();
         self.ok(&["community", "anchor", "--out", &anchor]);
@@ -136,6 +147,7 @@ fn four_nodes_found_join_decide_and_keep_circles() {
     let id = b.join(&anchor, "cert-b", "cert");
     a.approve("cert-b");
     agree(&[&a, &b], 2);
+    assert!(b.show()["members"].as_array().unwrap().iter().any(|one| one["names"]["ru"] == "ЦЕРТ А"));
     s.join(&anchor, "desk", "secretariat");
     a.approve("desk");
     b.approve("desk");

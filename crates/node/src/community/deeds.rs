@@ -1,12 +1,13 @@
 //! What people of a member do about its community: found, join, approve, refuse, suspend, withdraw, rotate the key.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use base::Micros;
 use base::signing::{Signer, SigningKey};
 use community::{
-    Anchor, Approval, Body, Chain, Deed, Founded, JoinRequest, MemberId, MemberKind, Names, NewKey, Proposal,
-    QuorumRule, Rule, Slug, Snapshot, Statement, Subject, SubjectHash, Word, founding, own_entry,
+    Anchor, Approval, Body, Chain, Deed, Entry, Founded, JoinRequest, MemberId, MemberKind, Names, NewKey,
+    Proposal, QuorumRule, Rule, Slug, Snapshot, Statement, Subject, SubjectHash, Word, founding, own_entry,
 };
 use handling::{Principal, may_administer};
 use store::PaperKind;
@@ -28,8 +29,10 @@ pub struct FoundRequest {
 /// What this node's member says of itself when it founds or joins.
 #[derive(Clone, Debug)]
 pub struct JoinAsk {
-    /// Its name.
+    /// Its name in English.
     pub name: String,
+    /// Its names in other languages, by language tag.
+    pub names: BTreeMap<String, String>,
     /// What people type for it.
     pub slug: String,
     /// What it is.
@@ -205,11 +208,55 @@ impl Node {
     /// See [`CommunityError`].
     pub async fn rotate_key(&self, who: &Principal) -> Result<Said, CommunityError> {
         may_administer(who)?;
-        self.member_table().await?;
-        let new = self.new_signing_key().await?;
+        let table = self.member_table().await?;
+        let new = self.spare_key(&table).await?;
         self.change(|table, keys, now| {
             let body = Body::KeyRotated(NewKey { key: new.public_key() });
             own(table, &[current(table, keys, now)?, &new], &body, now)
+        })
+        .await
+    }
+
+    /// A recovery of the member's key to be signed with its recovery key, which never comes here: the new key is this node's.
+    ///
+    /// # Errors
+    /// See [`CommunityError`].
+    pub async fn recovery_draft(&self, who: &Principal) -> Result<String, CommunityError> {
+        may_administer(who)?;
+        let table = self.member_table().await?;
+        let new = self.spare_key(&table).await?;
+        let body = Body::KeyRecovered(NewKey { key: new.public_key() });
+        let mut entry = own_entry(&table.registry, table.me, &body, self.now())?;
+        entry.sign(&new)?;
+        Ok(entry.to_json())
+    }
+
+    /// Takes a recovery that has been signed with the recovery key. It takes effect seven days after the quorum has noted it.
+    ///
+    /// # Errors
+    /// See [`CommunityError`].
+    pub async fn recover_key(&self, who: &Principal, signed: &str) -> Result<Said, CommunityError> {
+        may_administer(who)?;
+        let entry = Entry::parse(signed.trim_end().as_bytes())?;
+        self.change(|table, _, now| {
+            let content = entry.content();
+            if content.chain != Chain::Own(table.me) || !matches!(Body::of(content)?, Body::KeyRecovered(_)) {
+                return Err(Rule::RecoveryNone.into());
+            }
+            table.take_entries(vec![entry], now)?;
+            Ok(Said { member: Some(table.me), subject: None, decided: false })
+        })
+        .await
+    }
+
+    /// Takes a recovery of the member's key back, with the key that it would replace.
+    ///
+    /// # Errors
+    /// See [`CommunityError`].
+    pub async fn cancel_recovery(&self, who: &Principal) -> Result<Said, CommunityError> {
+        may_administer(who)?;
+        self.change(|table, keys, now| {
+            own(table, &[current(table, keys, now)?], &Body::RecoveryCancelled, now)
         })
         .await
     }
@@ -243,8 +290,19 @@ impl Node {
         let mut said = deed(&mut table, &keys, now)?;
         table.advance(&keys, now)?;
         let table = self.settle(table).await?;
-        said.decided = said.subject.is_none_or(|subject| !table.subjects.contains_key(&subject));
+        if let Some(subject) = said.subject {
+            said.decided = !table.subjects.contains_key(&subject);
+        }
         Ok(said)
+    }
+
+    /// A key that the registry has never heard of: one that was made before and not used, else a new one.
+    async fn spare_key(&self, table: &Table) -> Result<SigningKey, CommunityError> {
+        let unused = |key: &SigningKey| table.registry.holder(key.public_key().id()).is_none();
+        match self.signing_keys().await?.into_iter().find(unused) {
+            Some(key) => Ok(key),
+            None => Ok(self.new_signing_key().await?),
+        }
     }
 
     async fn first_key(&self) -> Result<SigningKey, CommunityError> {
@@ -256,7 +314,9 @@ impl Node {
     async fn statement(&self, key: &SigningKey, ask: &JoinAsk) -> Result<Statement, CommunityError> {
         let slug: Slug = ask.slug.parse()?;
         let kind: MemberKind = ask.kind.parse()?;
-        let mut statement = Statement::new(key.public_key(), Names::english(&ask.name)?, slug, kind);
+        let mut names = ask.names.clone();
+        names.insert("en".to_owned(), ask.name.clone());
+        let mut statement = Statement::new(key.public_key(), Names::new(names)?, slug, kind);
         statement.endpoints = vec![ask.endpoint.parse()?];
         statement.recovery = self.recovery_keys().await?;
         Ok(statement)

@@ -1,5 +1,7 @@
 //! What is shown of a community: its members, what waits for a decision, and how fresh it all is.
 
+use std::collections::BTreeMap;
+
 use base::Micros;
 use community::{Chain, Registry, Status, Subject, What};
 use handling::{Principal, Scope, may_use};
@@ -44,8 +46,10 @@ pub struct MemberView {
     pub id: String,
     /// What people type for it.
     pub slug: String,
-    /// Its name.
+    /// Its name in English, or in the first language it has one in.
     pub name: String,
+    /// Its names by language tag.
+    pub names: BTreeMap<String, String>,
     /// What it is.
     pub kind: &'static str,
     /// How it stands.
@@ -130,6 +134,7 @@ fn view(table: &Table, now: Micros) -> CommunityView {
                 id: member.id().to_string(),
                 slug: member.slug().to_string(),
                 name: member.own().names.name("en").to_owned(),
+                names: member.own().names.all().clone(),
                 kind: member.kind().name(),
                 status: status.name(),
                 leaves_us: if let Status::Leaving { until } = status { Some(until.0) } else { None },

@@ -2,7 +2,7 @@
 
 use base::Micros;
 use base::signed::Signed;
-use base::signing::SigningKey;
+use base::signing::{Signer, SigningKey};
 use community::{History, MemberId, QuorumRule, Word};
 use handling::{Principal, Role};
 use node::{CommunityError, EXCHANGE_TYPE, FoundRequest, JoinAsk, NewCircle, Node};
@@ -40,6 +40,7 @@ impl Seat {
 fn ask(slug: &str) -> JoinAsk {
     JoinAsk {
         name: slug.into(),
+        names: std::collections::BTreeMap::default(),
         slug: slug.into(),
         kind: "cert".into(),
         endpoint: format!("http://{slug}.invalid"),
@@ -197,4 +198,43 @@ async fn a_rotated_key_is_taken_up_by_the_others() {
     let shown = a.node().community(&a.who).await.unwrap();
     let key = b.node().member_key().await.unwrap().to_string();
     assert_eq!(shown.members.iter().find(|one| one.slug == "b").unwrap().key, key);
+}
+
+#[tokio::test]
+async fn a_recovery_takes_effect_seven_days_after_the_others_have_noted_it() {
+    let (a, b) = (Seat::new(1).await, Seat::new(2).await);
+    let recovery = SigningKey::from_seed(&[42; 32]);
+    b.node().recover_with(&recovery.public_key()).await.unwrap();
+    let request = FoundRequest { name: "Region".into(), quorum: QuorumRule::AllButOne, member: ask("a") };
+    a.node().found_community(&a.who, request).await.unwrap();
+    join(&a, &b, "b").await;
+    a.node().say(&a.who, "b", Word::Approve).await.unwrap();
+    meet(&a, &b).await.unwrap();
+
+    let before = b.node().member_key().await.unwrap();
+    let draft = b.node().recovery_draft(&b.who).await.unwrap();
+    assert_eq!(b.node().recovery_draft(&b.who).await.unwrap(), draft, "no key is made in vain");
+    let bare = b.node().recover_key(&b.who, &draft).await.unwrap_err();
+    assert_eq!(bare.code(), "registry-signature-missing");
+    let mut entry = community::Entry::parse(draft.as_bytes()).unwrap();
+    entry.sign(&recovery).unwrap();
+    b.node().recover_key(&b.who, &entry.to_json()).await.unwrap();
+    for _ in 0..3 {
+        meet(&b, &a).await.unwrap();
+        meet(&a, &b).await.unwrap();
+    }
+    let due = |view: node::CommunityView| {
+        view.members.iter().find(|member| member.slug == "b").unwrap().key_recovered_us
+    };
+    let noted = due(a.node().community(&a.who).await.unwrap());
+    assert_eq!(noted, Some(START.plus(7 * DAY).0), "both have noted it by themselves");
+    assert_eq!(b.node().member_key().await.unwrap(), before);
+    for seat in [&a, &b] {
+        seat.bench.clock.set(START.plus(7 * DAY));
+    }
+    assert_ne!(b.node().member_key().await.unwrap(), before);
+    let refused = b.node().cancel_recovery(&b.who).await.unwrap_err();
+    assert_eq!(refused.code(), "recovery-none", "it has taken effect");
+    meet(&b, &a).await.unwrap();
+    assert_eq!(a.hash().await, b.hash().await);
 }

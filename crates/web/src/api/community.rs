@@ -1,5 +1,7 @@
 //! The community over the JSON API: founding, joining, deciding, the registry, circles.
 
+use std::collections::BTreeMap;
+
 use axum::Json;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
@@ -35,8 +37,11 @@ pub(crate) struct Circle(CircleView);
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct OwnWord {
-    /// Name of the member.
+    /// Name of the member in English.
     name: String,
+    /// Its names in other languages, by language tag.
+    #[serde(default)]
+    names: BTreeMap<String, String>,
     /// What people type for it.
     slug: String,
     /// cert, sector, secretariat, observer or partner.
@@ -47,8 +52,8 @@ pub(crate) struct OwnWord {
 
 impl From<OwnWord> for JoinAsk {
     fn from(member: OwnWord) -> Self {
-        let OwnWord { name, slug, kind, endpoint } = member;
-        Self { name, slug, kind, endpoint }
+        let OwnWord { name, names, slug, kind, endpoint } = member;
+        Self { name, names, slug, kind, endpoint }
     }
 }
 
@@ -169,6 +174,8 @@ pub(crate) fn routes() -> OpenApiRouter<App> {
         .routes(routes!(propose))
         .routes(routes!(withdraw))
         .routes(routes!(rotate_key))
+        .routes(routes!(recovery_draft))
+        .routes(routes!(recover, cancel_recovery))
         .routes(routes!(registry))
         .routes(routes!(circles, create_circle))
         .routes(routes!(change_circle))
@@ -264,6 +271,39 @@ async fn withdraw(State(app): State<App>, Caller(who): Caller) -> Result<Json<Ou
 #[utoipa::path(post, path = "/api/v1/community/key", tag = "community", responses((status = 200, body = Outcome)))]
 async fn rotate_key(State(app): State<App>, Caller(who): Caller) -> Result<Json<Outcome>, Problem> {
     Ok(Json(app.node().rotate_key(&who).await?.into()))
+}
+
+/// A recovery of the member's key, to be signed with its recovery key
+#[derive(Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RecoveryDraft {
+    /// The entry, signed with the new key so far.
+    entry: String,
+}
+
+/// A recovery of the member's key to be signed with its recovery key; for administrators
+#[utoipa::path(post, path = "/api/v1/community/recovery/draft", tag = "community",
+    responses((status = 200, body = RecoveryDraft)))]
+async fn recovery_draft(State(app): State<App>, Caller(who): Caller) -> Result<Json<RecoveryDraft>, Problem> {
+    Ok(Json(RecoveryDraft { entry: app.node().recovery_draft(&who).await? }))
+}
+
+/// Hand in a recovery signed with the recovery key; for administrators
+#[utoipa::path(post, path = "/api/v1/community/recovery", tag = "community", request_body = RecoveryDraft,
+    responses((status = 202, body = Outcome)))]
+async fn recover(
+    State(app): State<App>,
+    Caller(who): Caller,
+    JsonBody(signed): JsonBody<RecoveryDraft>,
+) -> Result<(StatusCode, Json<Outcome>), Problem> {
+    let said = app.node().recover_key(&who, &signed.entry).await?;
+    Ok((StatusCode::ACCEPTED, Json(said.into())))
+}
+
+/// Take a recovery of the member's key back; for administrators
+#[utoipa::path(delete, path = "/api/v1/community/recovery", tag = "community", responses((status = 200, body = Outcome)))]
+async fn cancel_recovery(State(app): State<App>, Caller(who): Caller) -> Result<Json<Outcome>, Problem> {
+    Ok(Json(app.node().cancel_recovery(&who).await?.into()))
 }
 
 /// The registry as a snapshot file
