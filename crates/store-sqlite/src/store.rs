@@ -13,8 +13,9 @@ use rusqlite::OptionalExtension;
 use store::{
     Accounts, BackupReport, Batch, Check, CollectionRow, Deleted, Direction, EdgeRow, Figures, Filter, Found,
     GrantRow, Job, Landed, LeafRow, Leaves, LedgerAuthor, LookupRow, Manifest, NewCollection, NewSession,
-    NewToken, NewUser, ObjectPage, Objects, PageRequest, Paper, PaperKind, PaperWork, Papers, PatternRow, ProvenLeaf, SearchRequest, SessionRow,
-    StatusRow, StoreError, StoredObject, TokenRow, Upkeep, UserRow, VersionRow,
+    NewToken, NewUser, ObjectPage, Objects, PageRequest, Paper, PaperKind, PaperWork, Papers, PatternRow,
+    ProvenLeaf, SearchRequest, SessionRow, StatusRow, StoreError, StoredObject, TokenRow, Upkeep, UserRow,
+    VersionRow,
 };
 
 use crate::accounts::{self, Change};
