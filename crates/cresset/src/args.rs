@@ -1,5 +1,6 @@
 //! The command line: every command by name, and the options that all of them take.
 
+use std::env::VarError;
 use std::path::PathBuf;
 
 use base::Redacted;
@@ -7,9 +8,14 @@ use clap::{Args, Parser, Subcommand};
 use dial::{Egress, Login, PlainHttp};
 use url::Url;
 
+use stix::quote::quoted;
+
 use crate::commands;
 use crate::exit::Failure;
 use crate::out::Style;
+
+/// Names the running node for commands that can act on one.
+const URL_VARIABLE: &str = "CRESSET_URL";
 
 /// A self-hosted node for collective cyber defence between equals.
 ///
@@ -34,9 +40,10 @@ pub(crate) struct Common {
     /// The node's directory.
     #[arg(long, global = true, env = "CRESSET_DATA", default_value = "./cresset-data", value_name = "DIR")]
     pub(crate) data: PathBuf,
-    /// Act on the running node at this address instead of a directory.
-    #[arg(long, global = true, env = "CRESSET_URL", value_name = "URL")]
-    pub(crate) url: Option<Url>,
+    /// Act on the running node at this address instead of a directory. Commands that can do so take the environment's
+    /// CRESSET_URL without it; the others pass over that.
+    #[arg(long, global = true, value_name = "URL")]
+    url: Option<Url>,
     /// Token for --url.
     #[arg(long, global = true, env = "CRESSET_TOKEN", hide_env_values = true, value_name = "TOKEN")]
     token: Option<String>,
@@ -52,6 +59,24 @@ impl Common {
     /// How answers are written.
     pub(crate) fn style(&self) -> Style {
         if self.json { Style::Json } else { Style::Words }
+    }
+
+    /// The running node that the command line names, or else the environment; an empty variable names none.
+    pub(crate) fn node_url(&self) -> Result<Option<Url>, Failure> {
+        if let Some(url) = &self.url {
+            return Ok(Some(url.clone()));
+        }
+        match std::env::var(URL_VARIABLE) {
+            Ok(text) if !text.is_empty() => text.parse().map(Some).map_err(|error| {
+                Failure::usage(format_args!(
+                    "{URL_VARIABLE} holds {}, which is no address: {error}",
+                    quoted(&text)
+                ))
+                .hint("an address looks like https://node.example:8400")
+            }),
+            Err(VarError::NotUnicode(_)) => Err(Failure::usage(format_args!("{URL_VARIABLE} is not UTF-8"))),
+            _ => Ok(None),
+        }
     }
 
     /// Who this is to the node at `--url`.
@@ -76,14 +101,15 @@ impl Common {
         Ok(policy)
     }
 
-    /// Refuses `--url` for a command that acts on files of this machine.
+    /// Refuses `--url` for a command that acts on files of this machine. The environment's address is passed over: it is
+    /// there for the commands that follow.
     pub(crate) fn only_here(&self, command: &str) -> Result<(), Failure> {
         match &self.url {
             None => Ok(()),
             Some(_) => Err(Failure::usage(format_args!(
                 "`{command}` acts on a directory of this machine, not on --url"
             ))
-            .hint("leave out --url and unset CRESSET_URL")),
+            .hint("leave out --url")),
         }
     }
 }

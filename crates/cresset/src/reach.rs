@@ -37,14 +37,14 @@ struct Problem {
 }
 
 impl Reach {
-    /// The node that the command line names: a running one with `--url`, otherwise the directory.
+    /// The node that the command line names: a running one with `--url` or CRESSET_URL, otherwise the directory.
     pub(crate) async fn open(common: &Common, access: Access) -> Result<Self, Failure> {
-        if let Some(url) = &common.url {
+        if let Some(url) = common.node_url()? {
             let login = common.login()?;
             let dialler = dial::Dialler::new(common.egress()?, std::sync::Arc::new(base::SystemRng));
             let dialler = dialler.map_err(Failure::unreachable)?;
             let place = url.origin().ascii_serialization();
-            let client = ApiClient::new(dialler, url.clone(), login);
+            let client = ApiClient::new(dialler, url, login);
             return Ok(Self(Way::Remote { client, place }));
         }
         let node = directory::open(&common.data, access, base::SystemClock::default())?;

@@ -202,8 +202,8 @@ pub fn viewer(principal: &Principal, standing: &Standing) -> Viewer {
 /// The view over one collection.
 ///
 /// # Errors
-/// `CollectionUnknown` when nothing at all is granted (answer as if it did not exist), `CollectionNotReadable` when only
-/// writing is.
+/// `CollectionUnknown` when the grants, roles and scopes leave nothing at all (answer as if it did not exist),
+/// `CollectionNotReadable` when they leave writing only.
 pub fn may_read(
     principal: &Principal,
     collection: CollectionNo,
@@ -222,7 +222,8 @@ pub fn may_read(
 /// The right to add to and delete from one collection.
 ///
 /// # Errors
-/// `CollectionUnknown` when nothing at all is granted, `CollectionNotWritable` when only reading is.
+/// `CollectionUnknown` when grants, roles and scopes leave nothing at all, `CollectionNotWritable` when they leave reading
+/// only.
 pub fn may_write(
     principal: &Principal,
     collection: CollectionNo,
@@ -240,7 +241,8 @@ pub fn may_write(
 }
 
 fn known(principal: &Principal, collection: CollectionNo) -> Result<(), Refusal> {
-    if principal.access.get(&collection).is_some_and(|access| access.read || access.write) {
+    let access = access(principal, collection);
+    if access.read || access.write {
         return Ok(());
     }
     Err(Refusal::new(Rule::CollectionUnknown, "no such collection"))
@@ -341,18 +343,27 @@ mod tests {
     #[test]
     fn a_token_narrows_its_user() {
         let reading = principal(&[Role::Analyst, Role::Admin], &[Scope::Read], RW);
-        assert!(may_write(&reading, CollectionNo(1), &Standing::default()).is_err());
+        let refusal = may_write(&reading, CollectionNo(1), &Standing::default()).unwrap_err();
+        assert_eq!(refusal.rule, Rule::CollectionNotWritable);
         assert_eq!(may_administer(&reading).unwrap_err().rule, Rule::ScopeMissing);
     }
 
     #[test]
-    fn auditors_and_contacts_read_no_content() {
+    fn who_may_do_nothing_with_a_collection_does_not_learn_of_it() {
         for role in [Role::Auditor, Role::Contact] {
-            assert!(
-                may_read(&principal(&[role], &Scope::ALL, RW), CollectionNo(1), &Standing::default())
-                    .is_err()
-            );
+            let nobody = principal(&[role], &Scope::ALL, RW);
+            let refusal = may_read(&nobody, CollectionNo(1), &Standing::default()).unwrap_err();
+            assert_eq!(refusal.rule, Rule::CollectionUnknown);
         }
+        let operating = principal(&[Role::Analyst, Role::Admin], &[Scope::Admin], RW);
+        let standing = Standing::default();
+        let refusal = may_read(&operating, CollectionNo(1), &standing).unwrap_err();
+        assert_eq!(refusal.rule, Rule::CollectionUnknown);
+        let refusal = may_write(&operating, CollectionNo(1), &standing).unwrap_err();
+        assert_eq!(refusal.rule, Rule::CollectionUnknown);
+        let reader = principal(&[Role::Reader], &Scope::ALL, Access { read: false, write: true });
+        let refusal = may_write(&reader, CollectionNo(1), &standing).unwrap_err();
+        assert_eq!(refusal.rule, Rule::CollectionUnknown);
     }
 
     #[test]

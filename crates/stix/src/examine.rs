@@ -83,9 +83,9 @@ impl Rejected {
 pub fn examine(bytes: &[u8], profile: Profile) -> Result<Valid<'_>, Rejected> {
     if bytes.len() > OBJECT_BYTES_MAX {
         let message = format!("the object has {} bytes, more than {OBJECT_BYTES_MAX}", bytes.len());
-        return Err(refused(Head::default(), vec![fatal(code::OBJECT_SIZE, message)]));
+        return Err(unread(bytes, fatal(code::OBJECT_SIZE, message)));
     }
-    let json = Json::parse(bytes).map_err(|error| refused(Head::default(), vec![Finding::from(error)]))?;
+    let json = Json::parse(bytes).map_err(|error| unread(bytes, Finding::from(error)))?;
     let mut report = Report::default();
     let head = check::object(&json, &Place::ROOT, &mut report);
     let worst = report.worst();
@@ -98,6 +98,30 @@ pub fn examine(bytes: &[u8], profile: Profile) -> Result<Valid<'_>, Rejected> {
     let (created, modified) = (time(head.created), time(head.modified));
     let (edition, revoked) = (head.edition, head.revoked);
     Ok(Valid { bytes, json, id, edition, created, modified, revoked, findings })
+}
+
+/// What a text that was not read says of itself at its top: enough to name it in a refusal.
+#[derive(Default, serde::Deserialize)]
+#[serde(default)]
+struct Named {
+    id: Option<String>,
+    created: Option<String>,
+    modified: Option<String>,
+}
+
+/// Refuses a text that is too long, or is no JSON in the sense of RFC 7493, under the name that it gives itself; under
+/// none where even that cannot be read, or is given twice.
+fn unread(bytes: &[u8], finding: Finding) -> Rejected {
+    let named: Named = serde_json::from_slice(bytes).unwrap_or_default();
+    let good = |text: &Option<String>| text.clone().filter(|text| Timestamp::parse(text).is_ok());
+    let (created, modified) = (good(&named.created), good(&named.modified));
+    let head = Head {
+        id: named.id.as_deref(),
+        created: created.as_deref(),
+        modified: modified.as_deref(),
+        ..Head::default()
+    };
+    refused(head, vec![finding])
 }
 
 fn refused(head: Head<'_>, findings: Vec<Finding>) -> Rejected {
@@ -277,6 +301,23 @@ mod tests {
         assert!(examine(broken.as_bytes(), Profile::Specification).is_err());
         let kept = examine(broken.as_bytes(), Profile::Store).unwrap();
         assert_eq!((kept.findings()[0].code, kept.findings()[0].path.as_str()), ("empty-list", "aliases"));
+    }
+
+    #[test]
+    fn an_unread_object_is_named_as_far_as_it_names_itself() {
+        let id = "tool--8e2e2d2b-17d4-4cbf-938f-98ee46b3cd3f";
+        let name = |text: &str| {
+            let rejected = examine(text.as_bytes(), Profile::Store).expect_err("refused");
+            (rejected.id, rejected.version)
+        };
+        let known = (Some(id.to_owned()), Some("2024-01-02T00:00:00.000Z".to_owned()));
+        assert_eq!(name(&TOOL.replace("\"t\"", "\"\\ud800\"")), known);
+        assert_eq!(name(&TOOL.replace("\"name\"", "\"x_a\":1,\"x_a\":2,\"name\"")), known);
+        let long = TOOL.replace("\"t\"", &format!("\"{}\"", "t".repeat(OBJECT_BYTES_MAX)));
+        assert_eq!(name(&long), known);
+        assert_eq!(name(&TOOL.replace("\"name\"", &format!("\"id\":\"{id}\",\"name\""))), (None, None));
+        assert_eq!(name(&TOOL[1..]), (None, None));
+        assert_eq!(name("{\"id\":5,\"x\":\"\\ud800\"}"), (None, None));
     }
 
     #[test]

@@ -35,6 +35,23 @@ fn a_url_is_never_the_directory_of_this_machine() {
     }
 }
 
+#[test]
+fn commands_of_this_machine_pass_over_the_address_in_the_environment() {
+    let scene = Scene::new();
+    let (copy, fresh) = (scene.path("copy"), scene.path("fresh"));
+    let (copy, fresh) = (copy.to_str().unwrap(), fresh.to_str().unwrap());
+    let data = scene.data().to_str().unwrap().to_owned();
+    for address in ["http://127.0.0.1:1", "no address", ""] {
+        let _ = std::fs::remove_file(copy);
+        let here = |args: &[&str]| run_with(args, &[("CRESSET_URL", address)], b"");
+        here(&["backup", copy, "--data", &data]).exits(0);
+        here(&["init", "--name", "x", "--data", &format!("{fresh}-{}", address.len())]).exits(0);
+        here(&["stix", "pattern"]).exits(0);
+        let asked = here(&["node", "state", "--data", &data]).code;
+        assert_eq!(asked, if address.is_empty() { 0 } else { 2 }, "{address:?}");
+    }
+}
+
 /// The story of one node, by whichever way it is asked.
 fn lifecycle(ask: &dyn Fn(&[&str], &[u8]) -> crate::scene::Ended, scene: &Scene) {
     let added =
