@@ -137,12 +137,11 @@ fn against(plan: &Plan, attack: &load::Load) -> Result<String> {
             measured.push(against::peer(plan, against::MEDALLION, objects)?);
         }
         measured.push(against::peer(plan, against::OPENTAXII, objects)?);
-        text.push_str(&format!(
-            "{}, {title} ({}):\n\n{}\n",
-            attack.name,
-            objects.len(),
-            against::table(&measured)
-        ));
+        let table =
+            format!("{}, {title} ({}):\n\n{}\n", attack.name, objects.len(), against::table(&measured));
+        // At once, for the slowest peer takes many minutes and may be broken off.
+        eprintln!("{table}");
+        text.push_str(&table);
     }
     Ok(text)
 }

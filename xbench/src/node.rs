@@ -114,6 +114,7 @@ pub(crate) fn large(plan: &Plan) -> Result<Vec<Figure>> {
     let (first_rate, last_rate) =
         (rates.first().copied().unwrap_or(0.0), rates.last().copied().unwrap_or(0.0));
     let grown = anonymous.saturating_sub(anonymous_idle) as f64 / plan.large as f64;
+    let further = last.saturating_sub(first) as f64 / plan.large.saturating_sub(STEP).max(1) as f64;
     figures.extend([
         Figure::new("resident memory after 100,000 objects", mb(first), "MB", Target::AtMost(150.0))
             .detail(format!("idle {} MB", number(mb(idle)))),
@@ -121,7 +122,9 @@ pub(crate) fn large(plan: &Plan) -> Result<Vec<Figure>> {
             .detail(format!("at most {} MB while ingesting", number(mb(peak)))),
         Figure::new("memory of the process an indicator", grown, "bytes", Target::AtMost(100.0))
             .detail(format!(
-                "anonymous memory at rest with {count} objects, less that of an empty node; each has two terms"
+                "at rest with {count} objects of two terms, less an empty node, caches of fixed size included; each further \
+                 one takes {}",
+                number(further)
             )),
         Figure::new(format!("ingest of the last 100,000 of {count}"), last_rate, "objects/s", Target::None)
             .detail(format!("the first 100,000: {}/s", number(first_rate))),
