@@ -5,7 +5,7 @@
 //! verified before, a token or a session passes, so that strangers guessing at a name do not shut its owner's running clients
 //! out. Attempts for one name, and from one place, take turns, so that each knows how the one before it ended: many at once
 //! are no way around the count. Memory is bounded; when full, what failed longest ago is forgotten. The counts live as long
-//! as the process: `docs/decisions/0014-lock-outs-end-with-the-process.md`.
+//! as the process: `docs/decisions/0019-lock-outs-end-with-the-process.md`.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
