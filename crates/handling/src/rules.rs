@@ -349,6 +349,13 @@ impl Rules {
         self
     }
 
+    /// The markings that were awaited are known now; what they ask has to be put on besides.
+    #[must_use]
+    pub fn settled(mut self) -> Self {
+        self.markings = Markings::Known;
+        self
+    }
+
     /// The rules of what this node's member makes out of something under these rules (a sighting, a part of it): the same,
     /// by this member, with the first originator still among those it is for.
     #[must_use]

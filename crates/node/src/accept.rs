@@ -18,7 +18,7 @@ use crate::directory::Directory;
 use crate::produce::Author;
 use crate::receipts::{Outcome, Receipt};
 use crate::redact::redacted;
-use crate::{Node, Options, Passing};
+use crate::{Node, Options, Passing, settle};
 
 /// Requests smaller than this are examined where they are, without a trip to the blocking pool, in bytes.
 const INLINE_BYTES_MAX: usize = 16 * 1024;
@@ -195,10 +195,16 @@ impl Node {
             entries,
             status: status.clone().map(|id| (id, failures)),
         };
+        let definitions = settle::definitions(&batch.entries, &place.writer);
         let landed = self.0.store.add(batch).await?;
         if !views.is_empty() {
             let batch = Batch { writer: place.writer.clone(), at: now, entries: views, status: None };
             self.0.store.add(batch).await?;
+        }
+        for (at, definition) in definitions {
+            if landed.get(at).is_some_and(|landed| landed.how == LandedAs::Accepted) {
+                self.settle(&place.writer, &definition).await?;
+            }
         }
         let pending = receipts.iter_mut().filter(|receipt| receipt.outcome != Outcome::Refused);
         pending.zip(landed).for_each(|(receipt, landed)| tell(receipt, landed));

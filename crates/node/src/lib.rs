@@ -37,6 +37,7 @@ mod read;
 mod receipts;
 mod redact;
 mod search;
+mod settle;
 mod sight;
 mod upkeep;
 mod verified;

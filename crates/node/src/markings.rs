@@ -2,9 +2,9 @@
 //!
 //! A marking definition with TLP's name under an identifier of its own, or with a published identifier and another level,
 //! could be meant to open what TLP closes. `handling` says what a definition asks ([`handling::mark_of`]); here the objects that
-//! point to one are found, whether it came in the same request or stands in the collection already. An object that came before
-//! the definition keeps the level it had: but as long as a definition is awaited, the object neither leaves the node nor
-//! do machines act on it.
+//! point to one are found, whether it came in the same request or stands in the collection already. As long as a
+//! definition is awaited, the object neither leaves the node nor do machines act on it; when it comes, what it asks is put on
+//! (`settle`). Where that is TLP:RED the object stays as it is: a stranger's definition must not take it from its readers.
 //!
 //! A definition itself is not restricted by the level it defines: that everybody may read what TLP:RED means is its point.
 
@@ -20,7 +20,7 @@ use store::{Entry, Store, StoreError};
 const REMEMBERED_MAX: usize = 4_096;
 
 /// The property that points from an object to its markings.
-const MARKING_REFS: &str = "object_marking_refs";
+pub(crate) const MARKING_REFS: &str = "object_marking_refs";
 
 /// What an object's markings ask for together.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -168,7 +168,7 @@ fn parts_of(entry: &Entry) -> Vec<Part> {
     read.collect()
 }
 
-fn is_definition(entry: &Entry) -> bool {
+pub(crate) fn is_definition(entry: &Entry) -> bool {
     entry.facts.id.type_name() == "marking-definition"
 }
 

@@ -5,7 +5,7 @@ use sha2::{Digest, Sha256};
 use store::{Check, StoreError};
 
 use crate::error::Done;
-use crate::{leaves, migrate};
+use crate::{leaves, migrate, rules_rows};
 
 /// What must hold between the tables.
 struct Consistency {
@@ -14,25 +14,42 @@ struct Consistency {
     wrong: &'static str,
     /// What is said when none is.
     good: &'static str,
+    /// What to do otherwise.
+    cure: &'static str,
 }
 
-const RULES: [Consistency; 3] = [
+/// What derives can be derived again.
+const REBUILD: &str = "run `cresset rebuild`";
+/// What does not derive is only in a backup.
+const RESTORE: &str = "restore the last backup";
+
+const RULES: [Consistency; 4] = [
     Consistency {
         name: "holdings",
         wrong: "SELECT count(*) FROM holding h WHERE NOT EXISTS (SELECT 1 FROM version v WHERE v.no = h.version AND \
                 v.object = h.object)",
         good: "every holding has its version",
+        cure: REBUILD,
     },
     Consistency {
         name: "versions",
         wrong: "SELECT count(*) FROM version v WHERE NOT EXISTS (SELECT 1 FROM holding h WHERE h.object = v.object AND \
                 h.version = v.no)",
         good: "every version is held by a collection",
+        cure: REBUILD,
     },
     Consistency {
         name: "order",
         wrong: "SELECT count(*) FROM holding WHERE added > (SELECT value FROM number WHERE name = 'last_added')",
         good: "no object was added after the last date given out",
+        cure: REBUILD,
+    },
+    Consistency {
+        name: "handling",
+        wrong: "SELECT count(*) FROM holding h LEFT JOIN rules r ON r.no = h.rules WHERE CASE WHEN h.rules = 0 \
+                THEN h.restricted <> 0 ELSE r.no IS NULL OR h.restricted = r.open END",
+        good: "every object is under rules that are there",
+        cure: RESTORE,
     },
 ];
 
@@ -50,6 +67,7 @@ pub(crate) fn check(
     checks.push(leaves::check(connection, deep)?);
     if deep {
         checks.push(digests(connection)?);
+        checks.push(rules(connection)?);
     }
     Ok(checks)
 }
@@ -96,8 +114,7 @@ fn integrity(connection: &Connection) -> Done<Check> {
 
 fn count(connection: &Connection, rule: &Consistency) -> Done<Check> {
     let wrong: i64 = connection.query_row(rule.wrong, [], |row| row.get(0))?;
-    let detail =
-        if wrong == 0 { rule.good.to_owned() } else { format!("{wrong} are wrong; run `cresset rebuild`") };
+    let detail = if wrong == 0 { rule.good.to_owned() } else { format!("{wrong} are wrong; {}", rule.cure) };
     Ok(Check { name: rule.name, ok: wrong == 0, detail })
 }
 
@@ -128,19 +145,37 @@ pub(crate) fn digests(connection: &Connection) -> Done<Check> {
     Ok(Check { name: "objects", ok: wrong.is_empty(), detail })
 }
 
-/// Digest over what is held: SHA-256 over the sorted, distinct digests of all versions, each with its TLP.
+/// Compares what queries go by with the rules that it was written from.
+fn rules(connection: &Connection) -> Done<Check> {
+    let (read, wrong) = rules_rows::compare(connection)?;
+    let detail = if wrong == 0 {
+        format!("{read} sets of rules read, what queries go by agrees with each")
+    } else {
+        format!("{wrong} of {read} sets of rules are not what queries go by; {RESTORE}")
+    };
+    Ok(Check { name: "rules", ok: wrong == 0, detail })
+}
+
+/// Digest over what is held: SHA-256 over the sorted, distinct digests of all versions, each with its handling: TLP, PAP,
+/// originator control, embargo, retention and purposes. To whom something is addressed stays out: people have numbers
+/// here that mean nothing elsewhere.
 ///
 /// Collections, dates and numbers are this node's own and stay out, so two nodes that hold the same objects have the same
 /// digest, in whatever order those came. The sorting is done by the database in bounded memory.
 pub(crate) fn state_hash(connection: &Connection) -> Done<[u8; 32]> {
-    let mut statement =
-        connection.prepare("SELECT DISTINCT digest, coalesce(tlp, 255) FROM version ORDER BY 1, 2")?;
+    let mut statement = connection.prepare(
+        "SELECT DISTINCT v.digest, coalesce(r.level, v.tlp, 255) || ' ' || coalesce(r.pap, 0) || ' ' \
+         || coalesce(r.controlled, 0) || ' ' || coalesce(r.embargo, '-') || ' ' || coalesce(r.keep, '-') || ' ' \
+         || coalesce(r.purposes, 7) FROM holding h JOIN version v ON v.no = h.version LEFT JOIN rules r ON r.no = h.rules \
+         ORDER BY 1, 2",
+    )?;
     let mut rows = statement.query([])?;
     let mut hash = Sha256::new();
-    hash.update(b"cresset state 1\0");
+    hash.update(b"cresset state 2\0");
     while let Some(row) = rows.next()? {
         hash.update(row.get_ref(0)?.as_blob().map_err(rusqlite::Error::from)?);
-        hash.update([row.get::<_, u8>(1)?]);
+        hash.update(row.get_ref(1)?.as_str().map_err(rusqlite::Error::from)?);
+        hash.update([0]);
     }
     Ok(hash.finalize().into())
 }

@@ -1,9 +1,9 @@
 //! Removing versions from a collection, and with the last holding of a version everything that derives from it; putting
 //! versions under stricter rules.
 
-use handling::{Rules, Writer};
+use handling::{Markings, MemberId, Rules, Writer};
 use rusqlite::{Connection, OptionalExtension};
-use store::{Deleted, Filter, StoreError, VersionPick};
+use store::{Deleted, Filter, Settled, StoreError, VersionPick};
 
 use crate::derived::Derived;
 use crate::error::Done;
@@ -85,19 +85,51 @@ pub(crate) fn narrow(desk: &mut Desk<'_>, writer: &Writer, id: &str, rules: &Rul
             Some(rules) => rules,
             None => rules_rows::of_level(sql, version.version)?,
         };
-        let under = rules_rows::keep(desk, &before.meet(rules), home)?;
-        sql.prepare_cached(
+        put_under(desk, collection, version, &before.meet(rules), home)?;
+    }
+    mark_ends(sql, object, collection)?;
+    Ok(held.len() as u64)
+}
+
+/// Says what the markings ask that objects awaited.
+pub(crate) fn settle(desk: &mut Desk<'_>, writer: &Writer, settled: &[Settled]) -> Done<u64> {
+    let sql = desk.sql();
+    let (collection, home) = (writer.collection().0, writer.eyes().standing().home);
+    let mut changed = 0;
+    for one in settled {
+        let Some(object) = object_no(sql, &one.id)? else { continue };
+        for version in held(sql, object, writer)? {
+            let Some(rules) = rules_rows::read(sql, version.rules)? else { continue };
+            if rules.markings() == Markings::Awaited {
+                let mut known = rules.settled().pap_at_least(one.pap);
+                known = one.level.map_or(known.clone(), |level| known.at_least(level));
+                put_under(desk, collection, &version, &known, home)?;
+                changed += 1;
+            }
+        }
+        mark_ends(sql, object, collection)?;
+    }
+    Ok(changed)
+}
+
+fn put_under(
+    desk: &mut Desk<'_>,
+    collection: i64,
+    version: &Held,
+    rules: &Rules,
+    home: Option<MemberId>,
+) -> Done<()> {
+    let under = rules_rows::keep(desk, rules, home)?;
+    desk.sql()
+        .prepare_cached(
             "UPDATE holding SET rules = ?3, restricted = ?4, is_last = is_last AND NOT ?4, \
              is_first = is_first AND NOT ?4 WHERE collection = ?1 AND added = ?2",
         )?
         .execute((collection, version.added, under.no, under.restricted))?;
-        if under.no != version.rules {
-            rules_rows::release(sql, version.rules)?;
-        }
-        share(desk, version.version)?;
+    if under.no != version.rules {
+        rules_rows::release(desk.sql(), version.rules)?;
     }
-    mark_ends(sql, object, collection)?;
-    Ok(held.len() as u64)
+    share(desk, version.version)
 }
 
 /// Without versions in the filter, all are picked: a deletion that names none removes the object.

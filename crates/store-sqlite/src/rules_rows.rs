@@ -1,5 +1,7 @@
 //! The rows of handling rules: each set of rules is kept once, as its line of text, with columns for queries beside it.
 
+use std::collections::BTreeSet;
+
 use handling::{Control, Markings, MemberId, Originator, Rules, pap_no};
 use rusqlite::{Connection, OptionalExtension};
 use stix::TlpLevel;
@@ -34,6 +36,7 @@ pub(crate) fn keep(desk: &Desk<'_>, rules: &Rules, home: Option<MemberId>) -> Do
     }
     let restricted = !rules.open_here(home);
     let no = desk.next_number("rules")?;
+    let columns = Columns::of(rules);
     desk.sql()
         .prepare_cached(
             "INSERT INTO rules (no, form, open, level, pap, originator, controlled, embargo, keep, purposes, \
@@ -43,30 +46,111 @@ pub(crate) fn keep(desk: &Desk<'_>, rules: &Rules, home: Option<MemberId>) -> Do
             no,
             form,
             !restricted,
-            rules.level().number(),
-            pap_no(rules.pap()),
-            rules.originator().to_string(),
-            rules.control() == Control::Originator,
-            rules.embargo().map(|at| at.0),
-            rules.retain().map(|at| at.0),
-            rules.purposes().bits(),
-            rules.markings() == Markings::Awaited,
+            columns.level,
+            columns.pap,
+            columns.originator,
+            columns.controlled,
+            columns.embargo,
+            columns.keep,
+            columns.purposes,
+            columns.awaited,
         ])?;
     let mut insert =
         desk.sql().prepare_cached("INSERT INTO addressee (rules, clause, addressee) VALUES (?1, ?2, ?3)")?;
-    for (clause, addressees) in (0_i64..).zip(rules.audience().clauses()) {
-        if addressees.is_empty() {
-            insert.execute((no, clause, ""))?;
-        }
-        for addressee in addressees {
-            insert.execute((no, clause, addressee.to_string()))?;
-        }
+    for (clause, addressee) in columns.addressees {
+        insert.execute((no, clause, addressee))?;
     }
     let mut insert = desk.sql().prepare_cached("INSERT INTO named (rules, person) VALUES (?1, ?2)")?;
-    for person in rules.named().into_iter().flatten() {
-        insert.execute((no, person.to_string()))?;
+    for person in columns.named {
+        insert.execute((no, person))?;
     }
     Ok(Under { no, restricted })
+}
+
+/// What queries go by.
+#[derive(Debug, PartialEq, Eq)]
+struct Columns {
+    level: u8,
+    pap: u8,
+    originator: String,
+    controlled: bool,
+    embargo: Option<i64>,
+    keep: Option<i64>,
+    purposes: u8,
+    awaited: bool,
+    /// By clause; an empty clause has the addressee ''.
+    addressees: BTreeSet<(i64, String)>,
+    named: BTreeSet<String>,
+}
+
+impl Columns {
+    fn of(rules: &Rules) -> Self {
+        let mut addressees = BTreeSet::new();
+        for (clause, held) in (0_i64..).zip(rules.audience().clauses()) {
+            if held.is_empty() {
+                addressees.insert((clause, String::new()));
+            }
+            addressees.extend(held.iter().map(|addressee| (clause, addressee.to_string())));
+        }
+        Self {
+            level: rules.level().number(),
+            pap: pap_no(rules.pap()),
+            originator: rules.originator().to_string(),
+            controlled: rules.control() == Control::Originator,
+            embargo: rules.embargo().map(|at| at.0),
+            keep: rules.retain().map(|at| at.0),
+            purposes: rules.purposes().bits(),
+            awaited: rules.markings() == Markings::Awaited,
+            addressees,
+            named: rules.named().into_iter().flatten().map(ToString::to_string).collect(),
+        }
+    }
+
+    fn stored(sql: &Connection, no: i64) -> Done<Self> {
+        let mut select = sql.prepare_cached(
+            "SELECT level, pap, originator, controlled, embargo, keep, purposes, awaited FROM rules WHERE no = ?1",
+        )?;
+        let mut columns = select.query_row([no], |row| {
+            Ok(Self {
+                level: row.get(0)?,
+                pap: row.get(1)?,
+                originator: row.get(2)?,
+                controlled: row.get(3)?,
+                embargo: row.get(4)?,
+                keep: row.get(5)?,
+                purposes: row.get(6)?,
+                awaited: row.get(7)?,
+                addressees: BTreeSet::new(),
+                named: BTreeSet::new(),
+            })
+        })?;
+        let mut select = sql.prepare_cached("SELECT clause, addressee FROM addressee WHERE rules = ?1")?;
+        for row in select.query_map([no], |row| Ok((row.get(0)?, row.get(1)?)))? {
+            columns.addressees.insert(row?);
+        }
+        let mut select = sql.prepare_cached("SELECT person FROM named WHERE rules = ?1")?;
+        for row in select.query_map([no], |row| row.get(0))? {
+            columns.named.insert(row?);
+        }
+        Ok(columns)
+    }
+}
+
+/// How many sets of rules there are, and for how many the columns say something else than the line of text.
+pub(crate) fn compare(sql: &Connection) -> Done<(u64, u64)> {
+    let mut select = sql.prepare("SELECT no, form FROM rules")?;
+    let mut rows = select.query([])?;
+    let (mut read, mut wrong) = (0, 0);
+    while let Some(row) = rows.next()? {
+        let (no, form): (i64, String) = (row.get(0)?, row.get(1)?);
+        let agree = match form.parse::<Rules>() {
+            Ok(rules) => Columns::of(&rules) == Columns::stored(sql, no)?,
+            Err(_) => false,
+        };
+        read += 1;
+        wrong += u64::from(!agree);
+    }
+    Ok((read, wrong))
 }
 
 /// The rules with a number; `None` for 0.

@@ -14,7 +14,7 @@ use store::{
     Accounts, BackupReport, Batch, Check, CollectionRow, Deleted, Direction, EdgeRow, Figures, Filter, Found,
     GrantRow, Job, Landed, LeafRow, Leaves, LedgerAuthor, LookupRow, Manifest, NewCollection, NewSession,
     NewToken, NewUser, ObjectPage, Objects, PageRequest, Paper, PaperKind, PaperWork, Papers, PatternRow,
-    ProvenLeaf, SearchRequest, SessionRow, StatusRow, StoreError, StoredObject, TokenRow, Upkeep, UserRow,
+    ProvenLeaf, SearchRequest, SessionRow, Settled, StatusRow, StoreError, StoredObject, TokenRow, Upkeep, UserRow,
     VersionRow,
 };
 
@@ -161,6 +161,11 @@ impl Objects for SqliteStore {
     async fn narrow(&self, writer: &Writer, id: &str, rules: &Rules) -> Answer<u64> {
         let (writer, id, rules) = (writer.clone(), id.to_owned(), rules.clone());
         self.writer.write(1, move |desk| remove::narrow(desk, &writer, &id, &rules)).await
+    }
+
+    async fn settle(&self, writer: &Writer, settled: Vec<Settled>) -> Answer<u64> {
+        let writer = writer.clone();
+        self.writer.write(settled.len(), move |desk| remove::settle(desk, &writer, &settled)).await
     }
 
     async fn page(

@@ -161,6 +161,7 @@ macro_rules! each_case {
         $case!(seeing::foreign_collections_do_not_exist);
         $case!(seeing::the_withheld_leaves_no_trace);
         $case!(seeing::the_latest_is_the_viewers_latest);
+        $case!(seeing::narrowing_is_coming_so);
         $case!(upkeep::figures_count_once);
         $case!(upkeep::a_healthy_store_says_so);
         $case!(upkeep::what_is_derived_again_is_the_same);

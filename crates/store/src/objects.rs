@@ -3,9 +3,9 @@
 use async_trait::async_trait;
 use base::Micros;
 use bytes::Bytes;
-use handling::{CollectionNo, Rules, UserNo, Viewer, Writer};
+use handling::{CollectionNo, Pap, Rules, UserNo, Viewer, Writer};
 use index::Term;
-use stix::ObjectId;
+use stix::{ObjectId, TlpLevel};
 
 use crate::{
     Direction, EdgeRow, Filter, Found, LookupRow, Manifest, ObjectPage, PageRequest, PatternRow,
@@ -180,6 +180,17 @@ pub struct StatusRow {
     pub objects: Vec<PerObject>,
 }
 
+/// What the markings of an object ask, now that all of them are known.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settled {
+    /// The object.
+    pub id: String,
+    /// At least this TLP level.
+    pub level: Option<TlpLevel>,
+    /// At least this PAP level.
+    pub pap: Pap,
+}
+
 /// What a deletion took away.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Deleted {
@@ -199,6 +210,10 @@ pub trait Objects: Send + Sync {
     /// Puts an object, in all its versions in one collection that the writer may know of, under its rules and `rules` too
     /// ([`Rules::meet`]); answers with how many versions there are. `NotFound` when there is none.
     async fn narrow(&self, writer: &Writer, id: &str, rules: &Rules) -> Result<u64, StoreError>;
+
+    /// Says of objects in one collection, as far as the writer may know of them, that the markings they awaited are known and
+    /// what these ask; objects that await none stay as they are. Answers with how many versions changed.
+    async fn settle(&self, writer: &Writer, settled: Vec<Settled>) -> Result<u64, StoreError>;
 
     /// A page of objects of one collection, in order of `date_added`, as stored bytes.
     async fn page(

@@ -236,8 +236,12 @@ fn pieces_of(bytes: Bytes, format: &str) -> Vec<Piece> {
     let Some(bundle) = bundle.filter(|bundle| bundle.kind == "bundle") else {
         return vec![Piece { bytes, objects: 0 }];
     };
+    // What marks others goes first, so that no piece awaits a marking of a later one.
+    let (mut objects, others): (Vec<_>, Vec<_>) =
+        bundle.objects.0.into_iter().partition(|object| is_definition(object.get()));
+    objects.extend(others);
     let mut pieces = Vec::new();
-    let mut rest = bundle.objects.0.as_slice();
+    let mut rest = objects.as_slice();
     while !rest.is_empty() {
         let mut size = 0;
         let fits = rest.iter().take(PIECE_OBJECTS).take_while(|object| {
@@ -250,6 +254,16 @@ fn pieces_of(bytes: Bytes, format: &str) -> Vec<Piece> {
         rest = later;
     }
     pieces
+}
+
+fn is_definition(object: &str) -> bool {
+    #[derive(Deserialize)]
+    struct Typed<'a> {
+        #[serde(rename = "type")]
+        kind: &'a str,
+    }
+    object.contains("\"marking-definition\"")
+        && serde_json::from_str::<Typed<'_>>(object).is_ok_and(|typed| typed.kind == "marking-definition")
 }
 
 fn bundle_of(spec_version: Option<&str>, objects: &[&RawValue]) -> Bytes {

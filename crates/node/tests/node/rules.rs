@@ -328,3 +328,37 @@ async fn parts_under_a_stricter_marking_are_left_out_of_a_view() {
     assert_eq!(bench.node.page(&bob, "inbox", &all).await.unwrap().get().count, 1);
     assert!(sees(&bench.node, &root, 2).await);
 }
+
+#[tokio::test]
+async fn a_definition_that_comes_late_settles_what_awaited_it() {
+    let (bench, _) = Bench::new().await;
+    let root = bench.operator().await;
+    let definition = |number: u64, text: &str| {
+        format!(
+            r#"{{"type":"marking-definition","spec_version":"2.1","id":"marking-definition--00000000-0000-4000-8000-{number:012x}","created":"2024-01-01T00:00:00.000Z","definition_type":"statement","definition":{{"statement":"{text}"}}}}"#
+        )
+    };
+    let bearing = |number: u64| {
+        let refs = format!(
+            r#","object_marking_refs":["marking-definition--00000000-0000-4000-8000-{number:012x}"]"#
+        );
+        indicator(number, &refs)
+    };
+    let accept = async |objects: Vec<String>| {
+        let objects = objects.into_iter().map(Bytes::from).collect();
+        let options = Options::default();
+        let request = AcceptRequest { collection: "inbox", objects, options, status: KeepStatus::No };
+        bench.node.accept(&root, request).await.unwrap();
+    };
+    accept((1..=3).map(bearing).collect()).await;
+    let rule =
+        async |number: u64| bench.node.why(&root, &id(number), "automation", None).await.unwrap().get().rule;
+    for number in 1..=3 {
+        assert_eq!(rule(number).await, "marking-unresolved");
+    }
+    accept(vec![definition(1, "Copyright"), definition(2, "PAP:RED"), definition(3, "secret")]).await;
+    assert_eq!((rule(1).await, rule(2).await), ("handling-allows", "pap-automation"));
+    assert_eq!(rule(3).await, "marking-unresolved", "a stranger's definition takes nothing away");
+    let held = bench.node.object(&root, &id(3), None).await.unwrap().into_inner();
+    assert!(bench.node.handling_of(held.tlp, &held.places).await.unwrap().marking_awaited);
+}

@@ -233,3 +233,32 @@ pub async fn the_latest_is_the_viewers_latest(site: Site) {
     let places: Vec<(String, Micros)> = history.into_iter().map(|row| (row.collection, row.added)).collect();
     assert_eq!(places, [("c0".to_owned(), dates[0][0]), ("c1".to_owned(), dates[1][0])]);
 }
+
+/// An object that is narrowed is as if it had come so; versions beside it take their places.
+pub async fn narrowing_is_coming_so(site: Site) {
+    let store = site.open();
+    let c = collections(&*store, 1).await;
+    let ids = [id("indicator", 1), id("indicator", 2)];
+    let nothing = told(&*store, &viewer(2, &c), &ids).await;
+    add(&*store, c[0], &[searchable(1)]).await;
+    let rules = searchable(1).only_for(&[1]).entry().rules.unwrap();
+    let writer = super::sample::writer(1, c[0]);
+    let open = store.state_hash().await.unwrap();
+    assert_eq!(store.narrow(&writer, &ids[0], &rules).await.unwrap(), 1);
+    assert_eq!(told(&*store, &viewer(2, &c), &ids).await, nothing);
+    assert_ne!(store.state_hash().await.unwrap(), open);
+    let held = store.object(&viewer(1, &c), &ids[0], None).await.unwrap();
+    let both = Rules::marked(None, handling::Originator::Here).meet(&rules);
+    assert_eq!(held.places[0].rules.as_ref(), Some(&both));
+    for (user, found) in [(1, 1), (2, 0)] {
+        let asked = searchable(1).entry().terms[0].fingerprint(&store.fingerprint_key());
+        assert_eq!(store.look_up(&viewer(user, &c), &[asked]).await.unwrap()[0].len(), found);
+    }
+    add(&*store, c[0], &[Sample::indicator(2, 1), Sample::indicator(2, 2)]).await;
+    store.narrow(&writer, &ids[1], &rules).await.unwrap();
+    add(&*store, c[0], &[Sample::indicator(3, 1)]).await;
+    let other = super::sample::writer(2, c[0]);
+    assert!(store.narrow(&other, &ids[1], &rules).await.is_err(), "who may not see it cannot narrow it");
+    assert!(store.check(true).await.unwrap().iter().all(|check| check.ok));
+    assert!(store.rebuild(false).await.unwrap().is_empty());
+}
