@@ -203,7 +203,7 @@ impl Node {
         }
         for (at, definition) in definitions {
             if landed.get(at).is_some_and(|landed| landed.how == LandedAs::Accepted) {
-                self.settle(&place.writer, &definition).await?;
+                self.settle_marked(&place.writer, &definition).await?;
             }
         }
         let pending = receipts.iter_mut().filter(|receipt| receipt.outcome != Outcome::Refused);

@@ -26,7 +26,7 @@ impl Node {
     ///
     /// # Limits
     /// Reads every object that bears the marking once, a page at a time; one commit a page.
-    pub(crate) async fn settle(&self, writer: &Writer, definition: &str) -> Result<(), StoreError> {
+    pub(crate) async fn settle_marked(&self, writer: &Writer, definition: &str) -> Result<(), StoreError> {
         let (store, eyes) = (self.store(), writer.eyes());
         let mut next = None;
         loop {

@@ -14,8 +14,8 @@ use store::{
     Accounts, BackupReport, Batch, Check, CollectionRow, Deleted, Direction, EdgeRow, Figures, Filter, Found,
     GrantRow, Job, Landed, LeafRow, Leaves, LedgerAuthor, LookupRow, Manifest, NewCollection, NewSession,
     NewToken, NewUser, ObjectPage, Objects, PageRequest, Paper, PaperKind, PaperWork, Papers, PatternRow,
-    ProvenLeaf, SearchRequest, SessionRow, Settled, StatusRow, StoreError, StoredObject, TokenRow, Upkeep, UserRow,
-    VersionRow,
+    ProvenLeaf, SearchRequest, SessionRow, Settled, StatusRow, StoreError, StoredObject, TokenRow, Upkeep,
+    UserRow, VersionRow,
 };
 
 use crate::accounts::{self, Change};
