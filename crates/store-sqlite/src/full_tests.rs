@@ -70,6 +70,27 @@ async fn a_panic_ends_its_unit_only() {
     add(&*store, c[0], &[Sample::indicator(1, 0)]).await;
 }
 
+/// Readers follow `last_added`: what they were told once never comes again, not even when the unit that was given it failed alone.
+#[tokio::test]
+async fn numbers_given_to_a_unit_that_failed_are_not_given_again() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let open = || {
+        SqliteStore::open(directory.path(), Arc::new(SystemClock::default()), &SeededRng::new(1))
+            .expect("a store")
+    };
+    let store = open();
+    let before = store.last_added();
+    let deed = |desk: &mut crate::writer::Desk<'_>| -> crate::error::Done<()> {
+        desk.next_added();
+        Err(crate::error::damaged("on purpose"))
+    };
+    assert!(store.writer.write(1, deed).await.is_err());
+    let told = store.last_added();
+    assert!(told > before, "{told:?}");
+    drop(store);
+    assert!(open().last_added() >= told, "{told:?}");
+}
+
 /// Whoever else may enter the directory reads nothing in it: neither database nor log, before and after a restore.
 #[cfg(unix)]
 #[tokio::test]

@@ -1,7 +1,7 @@
 //! The one thread that writes.
 //!
-//! Units of work arrive over a channel. The thread takes what waits (up to a bound), runs each unit in a savepoint of one
-//! transaction, commits it durably, and only then answers. A unit that fails is rolled back alone; its neighbours stay.
+//! Units of work arrive over a channel. The thread takes what waits (up to a bound), runs each unit in one transaction, in a
+//! savepoint where there are several, commits it durably, and only then answers. A unit that fails is rolled back alone; its neighbours stay.
 //! When nothing waits it does upkeep: full text, checkpoints, old statuses, and a try whether a full disk has space again.
 //!
 //! Invariants: an answer `Ok` is sent only after the commit that holds the unit has been flushed to disk; `date_added`
@@ -264,7 +264,8 @@ impl Bench {
     fn transaction(&mut self, units: &mut [Box<dyn Unit>]) -> Done<()> {
         let connection = &self.connection;
         connection.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
-        // A unit that is alone needs no savepoint, whose journal would copy every page it touches: its failure ends the transaction.
+        // A unit that is alone needs no savepoint, whose journal would copy every page it touches: when it fails, the transaction begins
+        // anew, to save the numbers that were given.
         let alone = units.len() == 1;
         for unit in units {
             if !alone {
@@ -280,16 +281,17 @@ impl Bench {
                         reason: "the disk is full or failed while writing".into(),
                     }));
                 }
-                let back = if alone { "ROLLBACK" } else { "ROLLBACK TO unit" };
-                connection.prepare_cached(back)?.execute([])?;
+                if alone {
+                    connection.prepare_cached("ROLLBACK")?.execute([])?;
+                    connection.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
+                } else {
+                    connection.prepare_cached("ROLLBACK TO unit")?.execute([])?;
+                }
                 self.memory.forget();
                 self.memory.reload(connection);
                 self.memory.drop_changes(changes);
                 if let (Some(book), Some(mark)) = (self.memory.book(), &mark) {
                     book.go_back(mark);
-                }
-                if alone {
-                    return Ok(());
                 }
             }
             if !alone {
