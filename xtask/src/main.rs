@@ -22,6 +22,9 @@ usage: cargo xtask COMMAND
                         everything: format, lints, check, tests, outside tests, fuzz smoke
                         (--quick leaves out the last two; steps: format, rules, lints, tests,
                         doc-tests, outside, fuzz)
+  sim [--seeds N] [--from SEED] [--ticks N]
+                        random stories of many members (100 unless told otherwise); one line a
+                        seed that breaks an invariant
   bench [--against] [--quick] [--only taxii|library|large|against]
                         measures the release binary and writes docs/PERFORMANCE.md
                         (--against measures medallion and OpenTAXII in the same run;
@@ -38,6 +41,14 @@ fn main() -> ExitCode {
     }
 }
 
+/// Runs the simulator, optimised: it is the same for every seed, so the build pays.
+fn sim(root: &std::path::Path, arguments: &[String]) -> Result<ExitCode> {
+    let mut command = std::process::Command::new("cargo");
+    command.current_dir(root).args(["run", "--release", "--quiet", "-p", "sim", "--"]).args(arguments);
+    let status = command.status()?;
+    Ok(if status.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
 fn dispatch(arguments: &[String]) -> Result<ExitCode> {
     let (command, rest) = match arguments.split_first() {
         Some((command, rest)) => (command.as_str(), rest),
@@ -47,6 +58,7 @@ fn dispatch(arguments: &[String]) -> Result<ExitCode> {
     match command {
         "check" => check::command(&root),
         "test" => test::command(&root, rest),
+        "sim" => sim(&root, rest),
         "bench" => bench::command(&root, rest),
         "help" | "--help" | "-h" => {
             println!("{HELP}");

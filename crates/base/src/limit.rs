@@ -170,3 +170,39 @@ pub const REQUEST_SECONDS_MAX: i64 = 30 * 86_400;
 pub const APPROVAL_AHEAD_SECONDS_MAX: i64 = 25 * 3_600;
 /// Longest validity of a node certificate, in seconds (400 days).
 pub const CERTIFICATE_SECONDS_MAX: i64 = 400 * 86_400;
+/// Largest sealed envelope, in bytes (9 MiB): the largest object with its act, its proof and what permits it.
+pub const ENVELOPE_BYTES_MAX: usize = 9 * 1024 * 1024;
+/// Fields of one envelope, unknown ones too.
+pub const ENVELOPE_FIELDS_MAX: usize = 64;
+/// Tokens of consent in one envelope.
+pub const ENVELOPE_CONSENTS_MAX: usize = 16;
+/// Longest line of handling rules that travels with an object, in bytes.
+pub const RULES_BYTES_MAX: usize = 16 * 1024;
+/// Largest document of an act (reason, receipt, token), in bytes (512 KiB).
+pub const DOCUMENT_BYTES_MAX: usize = 512 * 1024;
+/// Envelopes in one batch between peers.
+pub const BATCH_ENVELOPES_MAX: usize = 512;
+/// Bytes of one batch between peers (20 MiB): more than two of the largest envelopes.
+pub const BATCH_BYTES_MAX: usize = 20 * 1024 * 1024;
+/// Envelopes of one lane that may be on their way to a peer without having been acknowledged.
+pub const WINDOW_ENVELOPES_MAX: u64 = 2_048;
+/// Refusals told in one acknowledgement.
+pub const ACK_REFUSALS_MAX: usize = BATCH_ENVELOPES_MAX;
+/// Largest greeting between peers, in bytes (256 KiB).
+pub const HELLO_BYTES_MAX: usize = 256 * 1024;
+/// Ledgers whose heads are told in one exchange.
+pub const HEADS_MAX: usize = 1_024;
+/// Leaves that travel with one head (2 MiB of hashes); who is further behind fetches tiles.
+pub const HEAD_LEAVES_MAX: usize = 65_536;
+/// Entries of the registry in one page.
+pub const REGISTRY_PAGE_MAX: usize = 1_000;
+/// Sealed envelopes that a relay keeps for one route.
+pub const RELAY_ENVELOPES_MAX: usize = 10_000;
+/// How long an act may wait for the head that covers it before it is told as overdue, in seconds (a day).
+pub const PROOF_GRACE_SECONDS: i64 = 86_400;
+/// Difference of clocks that is told to the operator, in seconds (an hour).
+pub const CLOCK_SKEW_SECONDS: i64 = 3_600;
+/// Largest courier file, in bytes (100 MiB).
+pub const COURIER_BYTES_MAX: usize = BODY_BYTES_MAX;
+/// Envelopes in one courier file.
+pub const COURIER_ENVELOPES_MAX: usize = 100_000;

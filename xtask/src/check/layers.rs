@@ -25,6 +25,7 @@ const LAYERS: &[(&str, Layer)] = &[
     ("community", Layer::Number(1)),
     ("index", Layer::Number(2)),
     ("handling", Layer::Number(3)),
+    ("federation", Layer::Number(3)),
     ("store", Layer::Number(4)),
     ("taxii", Layer::Number(4)),
     ("node", Layer::Number(5)),
@@ -32,6 +33,7 @@ const LAYERS: &[(&str, Layer)] = &[
     ("dial", Layer::Number(6)),
     ("store-sqlite", Layer::Number(6)),
     ("cresset", Layer::Number(7)),
+    ("sim", Layer::Dev),
     ("xtask", Layer::Dev),
     ("xbench", Layer::Dev),
 ];

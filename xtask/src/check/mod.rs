@@ -5,6 +5,7 @@
 
 mod layers;
 mod map;
+mod threats;
 mod tidy;
 
 use std::fmt;
@@ -39,6 +40,7 @@ pub(crate) fn findings(root: &Path) -> Result<Vec<Finding>> {
     let workspace = Workspace::read(root)?;
     let mut findings = layers::check(&workspace)?;
     findings.extend(map::check(&workspace)?);
+    findings.extend(threats::check(&workspace)?);
     findings.extend(tidy::check(&workspace)?);
     findings.sort();
     Ok(findings)

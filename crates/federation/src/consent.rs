@@ -1,0 +1,146 @@
+//! Consent: the originator's signed word that one holder may give one object to one recipient, until a moment.
+//!
+//! Who sends checks it, and who receives checks it again; without it both refuse. It is bound to the commitment of one
+//! version, so that it is of no use for another.
+
+use base::Micros;
+use base::signed::Signed;
+use base::signing::{KeyId, PublicKey, Signer};
+use ledger::commitment::Commitment;
+use serde::{Deserialize, Serialize};
+
+use crate::rows::{ConsentRow, ObjectName};
+use crate::{Refused, Rule};
+
+/// What a signed token says it is.
+pub const CONSENT_TYPE: &str = "application/vnd.cresset.consent.v1+json";
+
+/// A token of consent.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Consent {
+    /// Who consents.
+    pub originator: KeyId,
+    /// STIX id of the object.
+    pub object: String,
+    /// What the releasing act commits to.
+    pub digest: Commitment,
+    /// Who may pass it on.
+    pub from: KeyId,
+    /// To whom.
+    pub to: KeyId,
+    /// Until when, in microseconds since 1970; at that moment it has run out.
+    pub until_us: i64,
+}
+
+/// What a token must be for.
+#[derive(Clone, Debug)]
+pub(crate) struct Passing<'a> {
+    pub(crate) name: &'a ObjectName,
+    pub(crate) digest: Commitment,
+    pub(crate) from: KeyId,
+    pub(crate) to: KeyId,
+    pub(crate) now: Micros,
+}
+
+impl Consent {
+    /// The token, signed.
+    ///
+    /// # Errors
+    /// `PayloadForm` when it is too large.
+    pub fn sign(&self, signer: &dyn Signer) -> Result<Signed, Rule> {
+        let payload = serde_json::to_vec(self).expect("invariant: strings and numbers are always JSON");
+        Signed::sign(CONSENT_TYPE, payload, signer).map_err(|_| Rule::PayloadForm)
+    }
+
+    /// Reads a token that one of the originator's keys signed.
+    ///
+    /// # Errors
+    /// `ConsentInvalid`.
+    pub fn open(signed: &Signed, keys: &[PublicKey]) -> Result<Self, Rule> {
+        let payload = keys.iter().find_map(|key| signed.verify_with(CONSENT_TYPE, key).ok());
+        let payload = payload.ok_or(Rule::ConsentInvalid)?;
+        serde_json::from_slice(payload).map_err(|_| Rule::ConsentInvalid)
+    }
+
+    /// The row it is kept as.
+    #[must_use]
+    pub fn row(&self, signed: &Signed) -> ConsentRow {
+        ConsentRow {
+            id: Commitment::digest(signed.unverified_payload()).0,
+            name: ObjectName { author: self.originator, id: self.object.clone() },
+            digest: self.digest,
+            from: self.from,
+            to: self.to,
+            until: Micros(self.until_us),
+            signed: signed.to_json(),
+        }
+    }
+}
+
+/// Whether one of `tokens` permits this passing on.
+///
+/// # Errors
+/// `ConsentMissing` when there is none, `ConsentExpired` when one would but for its date, `ConsentInvalid` when none is for
+/// this object, sender and recipient, or by the originator.
+pub(crate) fn permits(tokens: &[Signed], keys: &[PublicKey], passing: &Passing<'_>) -> Result<(), Refused> {
+    if tokens.is_empty() {
+        return Err(Rule::ConsentMissing.into());
+    }
+    let mut worst = Rule::ConsentInvalid;
+    for token in tokens.iter().filter_map(|signed| Consent::open(signed, keys).ok()) {
+        let fits = token.originator == passing.name.author
+            && token.object == passing.name.id
+            && token.digest == passing.digest
+            && token.from == passing.from
+            && token.to == passing.to;
+        if fits && passing.now < Micros(token.until_us) {
+            return Ok(());
+        }
+        if fits {
+            worst = Rule::ConsentExpired;
+        }
+    }
+    Err(worst.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use base::SeededRng;
+    use base::signing::SigningKey;
+
+    use super::*;
+
+    #[test]
+    fn a_token_is_for_one_passing_on_until_its_moment() {
+        let rng = SeededRng::new(1);
+        let (signer, other) = (SigningKey::generate(&rng), SigningKey::generate(&rng));
+        let originator = signer.public_key().id();
+        let keys = [signer.public_key()];
+        let (b, c, d) = ([2; 32], [3; 32], [4; 32]);
+        let (b, c, d) = (KeyId::from_bytes(b), KeyId::from_bytes(c), KeyId::from_bytes(d));
+        let digest = Commitment::digest(b"object");
+        let token = Consent { originator, object: "x--1".to_owned(), digest, from: b, to: c, until_us: 100 };
+        let signed = token.sign(&signer).unwrap();
+        let name = ObjectName { author: originator, id: "x--1".to_owned() };
+        let passing = Passing { name: &name, digest, from: b, to: c, now: Micros(99) };
+        let ask = |tokens: &[Signed], passing: &Passing<'_>| {
+            permits(tokens, &keys, passing).map_err(|refused| refused.rule)
+        };
+        assert_eq!(ask(std::slice::from_ref(&signed), &passing), Ok(()));
+        assert_eq!(ask(&[], &passing), Err(Rule::ConsentMissing));
+        let late = Passing { now: Micros(100), ..passing.clone() };
+        assert_eq!(ask(std::slice::from_ref(&signed), &late), Err(Rule::ConsentExpired));
+        let another = ObjectName { author: originator, id: "x--2".to_owned() };
+        let wrong = [
+            Passing { to: d, ..passing.clone() },
+            Passing { from: d, ..passing.clone() },
+            Passing { digest: Commitment::digest(b"other"), ..passing.clone() },
+            Passing { name: &another, ..passing.clone() },
+        ];
+        for passing in wrong {
+            assert_eq!(ask(std::slice::from_ref(&signed), &passing), Err(Rule::ConsentInvalid));
+        }
+        let forged = token.sign(&other).unwrap();
+        assert_eq!(ask(&[forged], &passing), Err(Rule::ConsentInvalid));
+    }
+}

@@ -1,0 +1,180 @@
+//! Courier files: the same envelopes across an air gap, and acknowledgements on the way back.
+//!
+//! # Shape
+//! Sealed to the recipient, a frame (`CRC1`) of 1 the signed manifest (JSON), 2 a batch of envelopes as between peers, 3 the
+//! sender's acknowledgement of what it last read (signed JSON). The manifest says which places of which lane are inside and binds
+//! the batch by its digest, so a missing or exchanged envelope shows before anything is taken.
+//!
+//! A file that comes twice changes nothing; one that comes too early is refused with the place that is missing.
+
+use base::limit::{COURIER_BYTES_MAX, COURIER_ENVELOPES_MAX, ENVELOPE_FIELDS_MAX};
+use base::signed::Signed;
+use base::signing::KeyId;
+use ledger::commitment::Commitment;
+use serde::{Deserialize, Serialize};
+
+use crate::Exchange;
+use crate::envelope::statement;
+use crate::frame::{self, Magic, Writer};
+use crate::outbox::Bounds;
+use crate::port::{Read, Rows, Standing, StoreFailed};
+use crate::relay::route_period;
+use crate::rows::Lane;
+use crate::seal::{SealError, Sealed};
+use crate::wire::{Ack, batch_to, courier_batch_from};
+
+const MAGIC: Magic = *b"CRC1";
+/// What a signed manifest says it is.
+const MANIFEST_TYPE: &str = "application/vnd.cresset.courier.v1+json";
+
+/// What is in a courier file.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Manifest {
+    /// Who sends it.
+    pub from: KeyId,
+    /// To whom.
+    pub to: KeyId,
+    /// First and last place in each lane, FLASH first; `None` = nothing of it.
+    pub places: [Option<(u64, u64)>; 2],
+    /// Digest of the batch.
+    pub batch: Commitment,
+    /// When it was made, by the sender's clock, in microseconds since 1970.
+    pub at_us: i64,
+}
+
+/// What a courier file brings.
+#[derive(Clone, Debug)]
+pub struct Parcel {
+    /// What is in it.
+    pub manifest: Manifest,
+    /// The envelopes, to be received one after the other.
+    pub envelopes: Vec<Sealed>,
+    /// What the sender had read of this node, to be taken as an acknowledgement.
+    pub ack: Option<Signed>,
+}
+
+/// Why a courier file is not taken. Nothing of it was.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum CourierError {
+    /// Larger than [`COURIER_BYTES_MAX`].
+    #[error("the courier file has {0} bytes, more than {COURIER_BYTES_MAX}")]
+    TooLarge(usize),
+    /// Not sealed to this node, or changed.
+    #[error("cannot open the courier file: {0}")]
+    Seal(#[from] SealError),
+    /// Opened, but not a courier file.
+    #[error("this is not a courier file: its {0} is not as it must be")]
+    Form(&'static str),
+    /// Not signed by an active member.
+    #[error("the courier file is not signed by an active member")]
+    Stranger,
+    /// For another member.
+    #[error("the courier file is for another member")]
+    OtherRecipient,
+    /// Envelopes are missing from it or others were put in.
+    #[error("the courier file is not complete: its envelopes are not those of its manifest")]
+    Incomplete,
+    /// A file before this one has not come.
+    #[error("a courier file is missing: lane {lane} goes on at {expected}, and this file begins at {first}")]
+    Gap {
+        /// 0 FLASH, 1 routine.
+        lane: u8,
+        /// The place that comes next here.
+        expected: u64,
+        /// The first place in the file.
+        first: u64,
+    },
+    /// Replies were too large to be signed.
+    #[error("the store did not answer: {0}")]
+    Store(#[from] StoreFailed),
+}
+
+impl Exchange<'_> {
+    /// Everything that waits for a peer, and what this node has read of it, as one courier file; `None` for a peer without a
+    /// sealing key.
+    ///
+    /// # Errors
+    /// The store did not answer.
+    ///
+    /// # Limits
+    /// [`COURIER_ENVELOPES_MAX`] envelopes and [`COURIER_BYTES_MAX`] bytes; the rest waits for the next file.
+    pub fn courier_out(&self, rows: &dyn Rows, peer: &KeyId) -> Read<Option<Vec<u8>>> {
+        let Some(key) = self.directory.sealing(peer) else { return Ok(None) };
+        let bounds = Bounds {
+            envelopes: COURIER_ENVELOPES_MAX,
+            bytes: COURIER_BYTES_MAX.saturating_sub(1024 * 1024),
+            window: u64::MAX,
+        };
+        let (envelopes, places) = self.lines(rows, peer, &bounds)?;
+        let batch = batch_to(&envelopes);
+        let manifest = Manifest {
+            from: self.me.member,
+            to: *peer,
+            places,
+            batch: Commitment::digest(&batch),
+            at_us: self.now.0,
+        };
+        let payload = serde_json::to_vec(&manifest).expect("invariant: strings and numbers are always JSON");
+        let signed = Signed::sign(MANIFEST_TYPE, payload, self.me.signer.as_ref())
+            .expect("invariant: a manifest is small");
+        let known = rows.peer(peer)?;
+        let ack = Ack {
+            from: self.me.member,
+            to: *peer,
+            cursors: Lane::QUEUES.map(|lane| known.queue(lane).cursor),
+            refused: Vec::new(),
+            given_back: false,
+        };
+        let mut writer = Writer::new(MAGIC);
+        writer.field(1, signed.to_json().as_bytes()).field(2, &batch);
+        writer.field(3, ack.sign(self.me.signer.as_ref()).to_json().as_bytes());
+        let period = route_period(self.now);
+        let route = self.me.sealing.route(&key, self.me.member, *peer, period);
+        let sealed = route.and_then(|route| Sealed::seal_file(self.rng, &key, route, writer.bytes()));
+        Ok(sealed.ok().map(|sealed| sealed.as_bytes().to_vec()))
+    }
+
+    /// Opens a courier file and checks that it is whole and comes next. Its envelopes are then received like any others.
+    ///
+    /// # Errors
+    /// See [`CourierError`].
+    pub fn courier_in(&self, rows: &dyn Rows, file: Vec<u8>) -> Result<Parcel, CourierError> {
+        if file.len() > COURIER_BYTES_MAX {
+            return Err(CourierError::TooLarge(file.len()));
+        }
+        let plain = self.me.sealing.open(&Sealed::parse_file(file)?)?;
+        let fields =
+            frame::read(MAGIC, &plain, ENVELOPE_FIELDS_MAX).map_err(|_| CourierError::Form("frame"))?;
+        let part = |tag, name| frame::single(&fields, tag).ok_or(CourierError::Form(name));
+        let manifest = self.manifest(part(1, "manifest")?)?;
+        let batch = part(2, "batch")?;
+        if Commitment::digest(batch) != manifest.batch {
+            return Err(CourierError::Incomplete);
+        }
+        let known = rows.peer(&manifest.from)?;
+        for (lane, places) in Lane::QUEUES.into_iter().zip(manifest.places) {
+            let expected = known.queue(lane).cursor.saturating_add(1);
+            if let Some((first, _)) = places.filter(|(first, _)| *first > expected) {
+                return Err(CourierError::Gap { lane: lane.number(), expected, first });
+            }
+        }
+        let ack = frame::single(&fields, 3).map(statement).transpose();
+        Ok(Parcel {
+            manifest,
+            envelopes: courier_batch_from(batch).map_err(|_| CourierError::Form("batch"))?,
+            ack: ack.map_err(|_| CourierError::Form("acknowledgement"))?,
+        })
+    }
+
+    fn manifest(&self, json: &[u8]) -> Result<Manifest, CourierError> {
+        let signed = statement(json).map_err(|_| CourierError::Form("manifest"))?;
+        let manifest: Manifest = serde_json::from_slice(signed.unverified_payload())
+            .map_err(|_| CourierError::Form("manifest"))?;
+        let active = self.directory.standing(&manifest.from) == Standing::Active;
+        let keys = self.directory.keys(&manifest.from);
+        if !active || !keys.iter().any(|key| signed.verify_with(MANIFEST_TYPE, key).is_ok()) {
+            return Err(CourierError::Stranger);
+        }
+        if manifest.to == self.me.member { Ok(manifest) } else { Err(CourierError::OtherRecipient) }
+    }
+}

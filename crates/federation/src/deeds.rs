@@ -1,0 +1,304 @@
+//! What this member does towards others: release, sight, narrow, recall, erase, consent, pass on.
+//!
+//! Each deed reads the rows and gives the effects of one transaction: the act's leaf, the change here, and a line in the
+//! outbox of everybody concerned. Nothing is sent here.
+//!
+//! Invariants: nothing is queued for a recipient whom handling refuses; what was not sent, and by which rule, is an act too.
+
+use std::collections::BTreeSet;
+
+use base::Micros;
+use base::signing::KeyId;
+use ledger::act::ActKind;
+use serde::{Deserialize, Serialize};
+
+use crate::change::{self, ChangeOf};
+use crate::consent::{Consent, Passing, permits};
+use crate::content::{Change, Content, ObjectHead, write_document};
+use crate::draft::{DeedError, Draft, Made, NewAct};
+use crate::envelope::statement;
+use crate::port::{Consented, Deed, Question, Rows};
+use crate::rows::{Effect, HolderRow, Lane, ObjectName, ReceiptRow, ReceiptState, VersionRow};
+use crate::{Exchange, Refused, Rule};
+
+/// An object to be given to others.
+#[derive(Clone, Debug)]
+pub struct Release<'a> {
+    /// Its exact bytes.
+    pub object: &'a [u8],
+    /// The line of handling rules.
+    pub rules: &'a str,
+    /// To whom; who has it already and is not named gets nothing new.
+    pub addressees: &'a BTreeSet<KeyId>,
+    /// In which lane.
+    pub lane: Lane,
+    /// `Released`, or `Sighted` for a sighting.
+    pub kind: ActKind,
+}
+
+/// What became of a release.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Released {
+    /// The place of the act in the ledger.
+    pub sequence: u64,
+    /// Who does not get it, and by which handling rule.
+    pub withheld: Vec<(KeyId, String)>,
+    /// What is to be applied.
+    pub effects: Vec<Effect>,
+}
+
+/// A change to an own object.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Alteration<'a> {
+    /// These rules as well, from now on.
+    Narrow(&'a str),
+    /// It is called back; the originator may release it anew.
+    Recall,
+    /// It is destroyed everywhere, for good.
+    Erase,
+}
+
+impl Alteration<'_> {
+    fn kind(&self) -> ActKind {
+        match self {
+            Self::Narrow(_) => ActKind::MarkingChanged,
+            Self::Recall => ActKind::Recalled,
+            Self::Erase => ActKind::Erased,
+        }
+    }
+}
+
+/// Whom a consent lets give what to whom.
+#[derive(Clone, Debug)]
+pub struct Grant<'a> {
+    /// STIX id of the own object.
+    pub object: &'a str,
+    /// The version.
+    pub version: &'a str,
+    /// Who may pass it on.
+    pub from: KeyId,
+    /// To whom.
+    pub to: KeyId,
+    /// Until when.
+    pub until: Micros,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Withheld {
+    from: Vec<(KeyId, String)>,
+}
+
+impl Exchange<'_> {
+    /// Releases an object.
+    ///
+    /// # Errors
+    /// `Tombstoned` for an erased object, `PayloadForm` for bytes that are no object, and those of [`DeedError`].
+    pub fn release(&self, rows: &dyn Rows, release: &Release<'_>) -> Result<Released, DeedError> {
+        let mut draft = Draft::begin(self, rows)?;
+        let head = ObjectHead::read(release.object)?;
+        let version = head.version().unwrap_or_default();
+        let name = ObjectName { author: self.me.member, id: head.id.clone() };
+        if rows.fate(&name)?.erased.is_some() {
+            return Err(Rule::Tombstoned.into());
+        }
+        let (allowed, withheld) = self.sift(release);
+        let content = Content { rules: release.rules, object: release.object, document: &[] };
+        let object = Some((head.id.as_str(), head.version()));
+        let made =
+            draft.append(&NewAct { kind: release.kind.clone(), object, content, addressees: &allowed })?;
+        for held in rows.versions(&name)?.into_iter().filter(|held| held.version == version) {
+            draft.push(Effect::DropPayload { author: self.me.member, sequence: held.sequence });
+        }
+        draft.push(Effect::Version(VersionRow {
+            name: name.clone(),
+            version: version.to_owned(),
+            sequence: made.sequence,
+            kind: release.kind.clone(),
+            digest: made.digest,
+            rules: release.rules.to_owned(),
+            by: None,
+        }));
+        for member in allowed.iter().filter(|member| **member != self.me.member) {
+            draft.push(self.holder(&name, *member, "released"));
+            address(&mut draft, *member, release.lane, (self.me.member, made.sequence))?;
+        }
+        if !withheld.is_empty() {
+            self.withhold(&mut draft, object, &withheld)?;
+        }
+        Ok(Released { sequence: made.sequence, withheld, effects: draft.finish() })
+    }
+
+    /// Parts the addressees into those who get it and those who do not.
+    fn sift(&self, release: &Release<'_>) -> (BTreeSet<KeyId>, Vec<(KeyId, String)>) {
+        let (mut allowed, mut withheld) = (BTreeSet::new(), Vec::new());
+        for member in release.addressees {
+            let question = Question {
+                deed: Deed::Send,
+                originator: self.me.member,
+                recipient: *member,
+                rules: release.rules,
+                object: release.object,
+                consent: Consented::No,
+                now: self.now,
+            };
+            match self.judge.decide(&question) {
+                Ok(()) => {
+                    allowed.insert(*member);
+                }
+                Err(rule) => withheld.push((*member, rule)),
+            }
+        }
+        (allowed, withheld)
+    }
+
+    fn withhold(
+        &self,
+        draft: &mut Draft<'_>,
+        object: Option<(&str, Option<&str>)>,
+        withheld: &[(KeyId, String)],
+    ) -> Result<Made, DeedError> {
+        let document = write_document(&Withheld { from: withheld.to_vec() });
+        let content = Content { document: &document, ..Content::default() };
+        draft.append(&NewAct { kind: ActKind::Withheld, object, content, addressees: &BTreeSet::new() })
+    }
+
+    /// Narrows, recalls or erases an own object, here and at everybody who has it.
+    ///
+    /// # Errors
+    /// `NoObject` when it was never released here, `Tombstoned` when it is erased already, and those of [`DeedError`].
+    pub fn alter(
+        &self,
+        rows: &dyn Rows,
+        object: &str,
+        alteration: &Alteration<'_>,
+        reason: &str,
+    ) -> Result<(u64, Vec<Effect>), DeedError> {
+        let mut draft = Draft::begin(self, rows)?;
+        let name = ObjectName { author: self.me.member, id: object.to_owned() };
+        let holders: BTreeSet<KeyId> = rows.holders(&name)?.into_iter().map(|row| row.member).collect();
+        let fate = rows.fate(&name)?;
+        if rows.versions(&name)?.is_empty() && fate.is_none() && holders.is_empty() {
+            return Err(DeedError::NoObject(base::quoted(object).to_string()));
+        }
+        if fate.erased.is_some() {
+            return Err(Rule::Tombstoned.into());
+        }
+        let kind = alteration.kind();
+        let rules = match alteration {
+            Alteration::Narrow(rules) => *rules,
+            Alteration::Recall | Alteration::Erase => "",
+        };
+        let document = write_document(&Change { originator: self.me.member, reason: reason.to_owned() });
+        let content = Content { rules, object: &[], document: &document };
+        let made = draft.append(&NewAct {
+            kind: kind.clone(),
+            object: Some((object, None)),
+            content,
+            addressees: &holders,
+        })?;
+        let change = ChangeOf { kind: &kind, name: &name, sequence: made.sequence, rules };
+        draft.extend(change::apply(self, rows, &change)?);
+        for member in holders {
+            address(&mut draft, member, Lane::Flash, (self.me.member, made.sequence))?;
+        }
+        Ok((made.sequence, draft.finish()))
+    }
+
+    /// Consents to one holder giving one version of an own object to one recipient.
+    ///
+    /// # Errors
+    /// `NoObject`, and those of [`DeedError`].
+    pub fn consent(&self, rows: &dyn Rows, grant: &Grant<'_>) -> Result<(u64, Vec<Effect>), DeedError> {
+        let mut draft = Draft::begin(self, rows)?;
+        let name = ObjectName { author: self.me.member, id: grant.object.to_owned() };
+        let held = rows.versions(&name)?.into_iter().find(|held| held.version == grant.version);
+        let held = held.ok_or_else(|| DeedError::NoObject(base::quoted(grant.object).to_string()))?;
+        let token = Consent {
+            originator: self.me.member,
+            object: grant.object.to_owned(),
+            digest: held.digest,
+            from: grant.from,
+            to: grant.to,
+            until_us: grant.until.0,
+        };
+        let signed = token.sign(self.me.signer.as_ref())?;
+        let document = signed.to_json();
+        let content = Content { document: document.as_bytes(), ..Content::default() };
+        let made = draft.append(&NewAct {
+            kind: ActKind::Consented,
+            object: None,
+            content,
+            addressees: &BTreeSet::from([grant.from]),
+        })?;
+        draft.push(Effect::Consent(token.row(&signed)));
+        draft.push(self.holder(&name, grant.to, "consent"));
+        address(&mut draft, grant.from, Lane::Routine, (self.me.member, made.sequence))?;
+        Ok((made.sequence, draft.finish()))
+    }
+
+    /// Passes on an object of another member, with that member's consent.
+    ///
+    /// # Errors
+    /// `NoObject`, `ConsentMissing`, `ConsentExpired`, `Handling`, and those of [`DeedError`].
+    pub fn pass_on(
+        &self,
+        rows: &dyn Rows,
+        name: &ObjectName,
+        version: &str,
+        to: KeyId,
+    ) -> Result<Vec<Effect>, DeedError> {
+        let mut draft = Draft::begin(self, rows)?;
+        let held = rows.versions(name)?.into_iter().find(|held| held.version == version);
+        let held = held.ok_or_else(|| DeedError::NoObject(base::quoted(&name.id).to_string()))?;
+        self.may_pass_on(rows, &held, to)?;
+        // What the originator has narrowed since goes along, and first.
+        for (sequence, _) in rows.fate(name)?.narrowed.into_iter().filter(|(at, _)| *at > held.sequence) {
+            draft.enqueue(to, Lane::Flash, (name.author, sequence))?;
+        }
+        draft.enqueue(to, Lane::Routine, (name.author, held.sequence))?;
+        Ok(draft.finish())
+    }
+
+    /// Whether consent and handling let `to` have a version that is held here, at this moment.
+    pub(crate) fn may_pass_on(
+        &self,
+        rows: &dyn Rows,
+        held: &VersionRow,
+        to: KeyId,
+    ) -> Result<Vec<base::signed::Signed>, DeedError> {
+        let name = &held.name;
+        let tokens =
+            rows.consents(name)?.into_iter().filter(|row| row.to == to && row.from == self.me.member);
+        let tokens: Result<Vec<_>, Rule> = tokens.map(|row| statement(row.signed.as_bytes())).collect();
+        let tokens = tokens?;
+        let passing = Passing { name, digest: held.digest, from: self.me.member, to, now: self.now };
+        permits(&tokens, &self.directory.keys(&name.author), &passing)?;
+        let payload = rows.payload(&name.author, held.sequence)?;
+        let payload = payload.ok_or_else(|| DeedError::NoObject(base::quoted(&name.id).to_string()))?;
+        let content = Content::parse(&payload.bytes)?;
+        let question = Question {
+            deed: Deed::Send,
+            originator: name.author,
+            recipient: to,
+            rules: &held.rules,
+            object: content.object,
+            consent: Consented::Yes,
+            now: self.now,
+        };
+        self.judge
+            .decide(&question)
+            .map_err(|rule| Refused { rule: Rule::Handling, handling: Some(rule) })?;
+        Ok(tokens)
+    }
+
+    fn holder(&self, name: &ObjectName, member: KeyId, ground: &str) -> Effect {
+        Effect::Holder(HolderRow { name: name.clone(), member, ground: ground.to_owned(), since: self.now })
+    }
+}
+
+/// Queues an own act for a member and awaits its receipt.
+fn address(draft: &mut Draft<'_>, member: KeyId, lane: Lane, act: (KeyId, u64)) -> Result<(), DeedError> {
+    draft.enqueue(member, lane, act)?;
+    draft.push(Effect::Receipt(ReceiptRow { sequence: act.1, member, state: ReceiptState::Pending }));
+    Ok(())
+}

@@ -1,0 +1,204 @@
+//! The greeting: who speaks, in which versions, how far each has read, and which heads it knows.
+//!
+//! Every exchange begins with one from either side. It sets cursors in both directions, so a peer that restored a backup gets
+//! again what it has lost; it tells the version that both speak, and a peer below the minimum that it is.
+//! Fields that a reader does not know are passed over; a clock that is off is reported and nothing else.
+
+use std::collections::BTreeMap;
+
+use base::Micros;
+use base::limit::{HEADS_MAX, HELLO_BYTES_MAX};
+use base::signed::Signed;
+use base::signing::KeyId;
+use serde::{Deserialize, Serialize};
+
+use crate::Exchange;
+use crate::port::{Read, Rows};
+use crate::rows::{Effect, Lane};
+
+/// What a signed greeting says it is.
+pub const HELLO_TYPE: &str = "application/vnd.cresset.hello.v1+json";
+
+/// The versions of the protocol that somebody speaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Versions {
+    /// The oldest.
+    pub min: u32,
+    /// The newest.
+    pub max: u32,
+}
+
+/// What two ranges of versions come to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Compatibility {
+    /// Both speak this one.
+    Speak(u32),
+    /// The peer is too old: it must speak at least this one.
+    PeerTooOld(u32),
+    /// This node is too old for the peer, which demands at least this one.
+    SelfTooOld(u32),
+}
+
+impl Versions {
+    /// What this build speaks.
+    pub const OURS: Self = Self { min: 1, max: 1 };
+
+    /// The newest version both speak.
+    #[must_use]
+    pub const fn with(self, peer: Self) -> Compatibility {
+        let newest = if self.max < peer.max { self.max } else { peer.max };
+        if newest < self.min {
+            Compatibility::PeerTooOld(self.min)
+        } else if newest < peer.min {
+            Compatibility::SelfTooOld(peer.min)
+        } else {
+            Compatibility::Speak(newest)
+        }
+    }
+}
+
+/// A greeting.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Hello {
+    /// Who speaks.
+    pub from: KeyId,
+    /// To whom.
+    pub to: KeyId,
+    /// In which versions.
+    pub versions: Versions,
+    /// Epoch of the registry it knows.
+    pub epoch: u64,
+    /// How far it has read what the other sent, FLASH first.
+    pub cursors: [u64; 2],
+    /// Leaves of each ledger it knows the head of, its own too.
+    #[serde(default)]
+    pub heads: BTreeMap<KeyId, u64>,
+    /// Set while it takes back what it lost: the place from which on it lacks own acts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recovering_from: Option<u64>,
+    /// Its clock, in microseconds since 1970.
+    pub at_us: i64,
+    /// What a later version says besides.
+    #[serde(flatten)]
+    pub unknown: BTreeMap<String, serde_json::Value>,
+}
+
+/// Why a greeting does not count.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum HelloError {
+    /// Too large, or not one.
+    #[error("this is not a greeting")]
+    Form,
+    /// For another member.
+    #[error("the greeting is for another member")]
+    OtherRecipient,
+    /// Not by an active member, or not signed by it.
+    #[error("the greeting is not signed by an active member")]
+    Stranger,
+}
+
+/// What a greeting comes to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Greeted {
+    /// The greeting.
+    pub hello: Hello,
+    /// The version to speak, or who is too old.
+    pub compatibility: Compatibility,
+    /// Whether the peer's clock differs so much that the operator is told.
+    pub skewed: bool,
+    /// What is to be applied.
+    pub effects: Vec<Effect>,
+}
+
+impl Exchange<'_> {
+    /// The greeting for a peer, signed.
+    ///
+    /// # Errors
+    /// The store did not answer.
+    pub fn hello(&self, rows: &dyn Rows, to: KeyId, versions: Versions) -> Read<Signed> {
+        let peer = rows.peer(&to)?;
+        let own = rows.own()?;
+        let mut heads = BTreeMap::new();
+        for member in rows.mirrored()?.into_iter().take(HEADS_MAX.saturating_sub(1)) {
+            if let Some(mirror) = rows.mirror(&member)? {
+                heads.insert(member, mirror.size);
+            }
+        }
+        heads.insert(self.me.member, own.next);
+        let hello = Hello {
+            from: self.me.member,
+            to,
+            versions,
+            epoch: self.directory.epoch(),
+            cursors: Lane::QUEUES.map(|lane| peer.queue(lane).cursor),
+            heads,
+            recovering_from: own.recovery.map(|recovery| recovery.from),
+            at_us: self.now.0,
+            unknown: BTreeMap::new(),
+        };
+        let payload = serde_json::to_vec(&hello).expect("invariant: strings and numbers are always JSON");
+        Ok(Signed::sign(HELLO_TYPE, payload, self.me.signer.as_ref()).expect("invariant: heads are bounded"))
+    }
+
+    /// Takes a peer's greeting: its cursors count in place of what it acknowledged before.
+    ///
+    /// # Errors
+    /// The greeting does not count: see [`HelloError`]. The store's failure stands inside.
+    pub fn greet(
+        &self,
+        rows: &dyn Rows,
+        signed: &Signed,
+        versions: Versions,
+    ) -> Result<Read<Greeted>, HelloError> {
+        let payload = signed.unverified_payload();
+        if payload.len() > HELLO_BYTES_MAX {
+            return Err(HelloError::Form);
+        }
+        let hello: Hello = serde_json::from_slice(payload).map_err(|_| HelloError::Form)?;
+        if hello.heads.len() > HEADS_MAX {
+            return Err(HelloError::Form);
+        }
+        let active = self.directory.standing(&hello.from) == crate::Standing::Active;
+        let keys = self.directory.keys(&hello.from);
+        if !active || !keys.iter().any(|key| signed.verify_with(HELLO_TYPE, key).is_ok()) {
+            return Err(HelloError::Stranger);
+        }
+        if hello.to != self.me.member {
+            return Err(HelloError::OtherRecipient);
+        }
+        Ok(self.greeted(rows, hello, versions))
+    }
+
+    fn greeted(&self, rows: &dyn Rows, hello: Hello, versions: Versions) -> Read<Greeted> {
+        let compatibility = versions.with(hello.versions);
+        let mut peer = rows.peer(&hello.from)?;
+        for (lane, cursor) in Lane::QUEUES.into_iter().zip(hello.cursors) {
+            if let Some(queue) = peer.queue_mut(lane) {
+                queue.acked = cursor.min(queue.last);
+            }
+        }
+        peer.version = if let Compatibility::Speak(version) = compatibility { Some(version) } else { None };
+        peer.seen = Some(self.now);
+        peer.skew_us = hello.at_us.saturating_sub(self.now.0);
+        let skewed = crate::is_skewed(Micros(hello.at_us), self.now);
+        let effects = vec![Effect::Peer(hello.from, peer)];
+        Ok(Greeted { hello, compatibility, skewed, effects })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn neighbouring_versions_speak_and_those_below_are_told() {
+        let (old, now, next) =
+            (Versions { min: 1, max: 2 }, Versions { min: 2, max: 3 }, Versions { min: 3, max: 4 });
+        assert_eq!(now.with(now), Compatibility::Speak(3));
+        assert_eq!(now.with(old), Compatibility::Speak(2));
+        assert_eq!(old.with(now), Compatibility::Speak(2));
+        assert_eq!(now.with(next), Compatibility::Speak(3));
+        assert_eq!(next.with(old), Compatibility::PeerTooOld(3));
+        assert_eq!(old.with(next), Compatibility::SelfTooOld(3));
+    }
+}

@@ -1,0 +1,60 @@
+//! Exchange between members: what is said, what is refused, and what both change, without sockets and without a database.
+//!
+//! An act of one member travels as an [`Envelope`] sealed to its recipient. [`Exchange`] holds the steps: deeds of this
+//! member ([`Release`], [`Alteration`], [`Grant`]) fill outboxes; [`Exchange::outgoing`] empties them; [`Exchange::receive`] judges
+//! what comes in; greetings, heads, recovery and courier files are steps like these. A step reads [`Rows`] and gives
+//! [`Effect`]s, which the store applies in the same transaction; there is no other state.
+//!
+//! Who is a member is asked of a [`Directory`], what handling says of a [`Judge`]. `node` answers both for real, `sim` runs
+//! many members from one seed.
+//!
+//! Architecture Invariant: nothing here reads a clock, a socket or a database, and no refusal changes anything but the log of
+//! refusals and the cursor behind which it stands.
+
+mod change;
+mod consent;
+mod content;
+mod courier;
+mod deeds;
+mod draft;
+mod envelope;
+mod exchange;
+mod frame;
+mod heads;
+mod hello;
+mod inbox;
+mod memory;
+mod outbox;
+mod port;
+mod recover;
+mod refusal;
+mod relay;
+mod rows;
+mod seal;
+mod state;
+mod wire;
+
+pub use consent::{CONSENT_TYPE, Consent};
+pub use content::{Change, Content, Outcome, Receipt, ReceiptLine, is_skewed};
+pub use courier::{CourierError, Manifest, Parcel};
+pub use deeds::{Alteration, Grant, Release, Released};
+pub use draft::DeedError;
+pub use envelope::{Envelope, Inclusion};
+pub use exchange::Exchange;
+pub use frame::FrameError;
+pub use heads::{HeadOutcome, Kept};
+pub use hello::{Compatibility, Greeted, HELLO_TYPE, Hello, HelloError, Versions};
+pub use inbox::{Received, Taken};
+pub use memory::MemoryRows;
+pub use port::{Consented, Deed, Directory, Judge, Me, Question, Read, Rows, Standing, StoreFailed};
+pub use refusal::{Refused, Rule};
+pub use relay::{RelayFull, RelayShelf, route_period};
+pub use rows::{
+    ActRow, ConsentRow, Covered, Effect, FateRow, HolderRow, Lane, MirrorRow, ObjectName, OutboxRow, OwnRow,
+    PayloadRow, PeerRow, Queue, ReceiptRow, ReceiptState, Recovery, RefusalRow, VersionRow,
+};
+pub use seal::{ROUTE_BYTES, Route, SealError, Sealed, SealingSecret};
+pub use state::state_hash;
+pub use wire::{
+    ACK_TYPE, Ack, AckRefusal, Cosigned, HeadUpdate, RegistryPage, WireError, batch_from, batch_to,
+};

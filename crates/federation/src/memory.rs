@@ -1,0 +1,280 @@
+//! The rows in plain maps: for tests and for the simulator, and as the shortest description of what a store must do.
+//!
+//! No durability and no transactions of its own: whoever uses it copies it first and keeps the copy when the step succeeded.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use base::signing::KeyId;
+use ledger::TreeHash;
+use ledger::frontier::Frontier;
+use ledger::tile::{TILE_WIDTH, Tile, TileKind, TilePath};
+
+use crate::port::{Read, Rows, StoreFailed};
+use crate::rows::{
+    ActRow, ConsentRow, Covered, Effect, FateRow, HolderRow, Lane, MirrorRow, ObjectName, OutboxRow, OwnRow,
+    PayloadRow, PeerRow, ReceiptRow, RefusalRow, VersionRow,
+};
+
+/// Every table of exchange.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct MemoryRows {
+    me: Option<KeyId>,
+    own: OwnRow,
+    peers: BTreeMap<KeyId, PeerRow>,
+    outbox: BTreeMap<(KeyId, Lane, u64), OutboxRow>,
+    acts: BTreeMap<(KeyId, u64), ActRow>,
+    awaited: BTreeSet<(KeyId, u64)>,
+    payloads: BTreeMap<(KeyId, u64), PayloadRow>,
+    versions: BTreeMap<ObjectName, BTreeMap<String, VersionRow>>,
+    fates: BTreeMap<ObjectName, FateRow>,
+    holders: BTreeMap<(ObjectName, KeyId), HolderRow>,
+    receipts: BTreeMap<(u64, KeyId), ReceiptRow>,
+    consents: BTreeMap<[u8; 32], ConsentRow>,
+    mirrors: BTreeMap<KeyId, MirrorRow>,
+    leaves: BTreeMap<KeyId, Vec<TreeHash>>,
+    refusals: Vec<RefusalRow>,
+    refused_there: Vec<RefusalRow>,
+    evidence: BTreeMap<KeyId, Vec<String>>,
+}
+
+impl MemoryRows {
+    /// The rows of a member that has done nothing yet.
+    #[must_use]
+    pub fn of(me: KeyId) -> Self {
+        Self { me: Some(me), ..Self::default() }
+    }
+
+    /// Applies one effect.
+    pub fn apply(&mut self, effect: Effect) {
+        match effect {
+            Effect::Leaf { sequence, leaf } => self.add_leaf(sequence, leaf),
+            Effect::OwnHead(note) => self.own.head = Some(note),
+            Effect::Recovery(recovery) => self.own.recovery = recovery,
+            Effect::Act(row) => self.add_act(row),
+            Effect::Covered { author, sequence } => {
+                self.awaited.remove(&(author, sequence));
+                if let Some(act) = self.acts.get_mut(&(author, sequence)) {
+                    act.covered = Covered::Yes;
+                }
+            }
+            Effect::Payload(row) => {
+                self.payloads.insert((row.author, row.sequence), row);
+            }
+            Effect::DropPayload { author, sequence } => {
+                self.payloads.remove(&(author, sequence));
+            }
+            Effect::Version(row) => {
+                self.versions.entry(row.name.clone()).or_default().insert(row.version.clone(), row);
+            }
+            Effect::DropVersion { name, version } => self.drop_version(&name, &version),
+            Effect::Fate(row) => {
+                self.fates.insert(row.name.clone(), row);
+            }
+            Effect::Holder(row) => {
+                self.holders.insert((row.name.clone(), row.member), row);
+            }
+            Effect::Receipt(row) => {
+                self.receipts.insert((row.sequence, row.member), row);
+            }
+            Effect::Consent(row) => {
+                self.consents.insert(row.id, row);
+            }
+            Effect::Outbox(row) => {
+                self.outbox.insert((row.peer, row.lane, row.place), row);
+            }
+            Effect::Peer(member, row) => {
+                self.peers.insert(member, row);
+            }
+            Effect::Mirror { row, leaves } => {
+                self.leaves.entry(row.member).or_default().extend(leaves);
+                self.mirrors.insert(row.member, row);
+            }
+            Effect::Refusal(row) => self.refusals.push(row),
+            Effect::RefusedThere(row) => self.refused_there.push(row),
+            Effect::Evidence { origin, text } => self.evidence.entry(origin).or_default().push(text),
+        }
+    }
+
+    /// Applies all effects of a step.
+    pub fn apply_all(&mut self, effects: impl IntoIterator<Item = Effect>) {
+        effects.into_iter().for_each(|effect| self.apply(effect));
+    }
+
+    fn add_leaf(&mut self, sequence: u64, leaf: TreeHash) {
+        assert_eq!(sequence, self.own.next, "invariant: a leaf is added at the next place");
+        let me = self.me.expect("invariant: only a member has a ledger");
+        self.leaves.entry(me).or_default().push(leaf);
+        self.own.next = self.own.next.saturating_add(1);
+    }
+
+    fn add_act(&mut self, row: ActRow) {
+        if row.covered != Covered::Yes {
+            self.awaited.insert((row.author, row.sequence));
+        }
+        self.acts.insert((row.author, row.sequence), row);
+    }
+
+    fn drop_version(&mut self, name: &ObjectName, version: &str) {
+        if let Some(versions) = self.versions.get_mut(name) {
+            versions.remove(version);
+            if versions.is_empty() {
+                self.versions.remove(name);
+            }
+        }
+    }
+
+    /// Every payload kept.
+    pub fn payloads(&self) -> impl Iterator<Item = &PayloadRow> {
+        self.payloads.values()
+    }
+
+    /// Every act kept.
+    pub fn acts(&self) -> impl Iterator<Item = &ActRow> {
+        self.acts.values()
+    }
+
+    /// Every line of every outbox.
+    pub fn lines(&self) -> impl Iterator<Item = &OutboxRow> {
+        self.outbox.values()
+    }
+
+    /// Every answer to own acts.
+    pub fn all_receipts(&self) -> impl Iterator<Item = &ReceiptRow> {
+        self.receipts.values()
+    }
+
+    /// What was refused here.
+    #[must_use]
+    pub fn refusals(&self) -> &[RefusalRow] {
+        &self.refusals
+    }
+
+    /// What peers refused of ours.
+    #[must_use]
+    pub fn refused_there(&self) -> &[RefusalRow] {
+        &self.refused_there
+    }
+
+    /// Evidence by whom it is against.
+    #[must_use]
+    pub const fn evidence(&self) -> &BTreeMap<KeyId, Vec<String>> {
+        &self.evidence
+    }
+
+    /// Without the logs: what a refusal must leave as it is.
+    #[must_use]
+    pub fn without_logs(&self) -> Self {
+        let mut bare = self.clone();
+        bare.refusals.clear();
+        bare.refused_there.clear();
+        bare.evidence.clear();
+        bare.peers.clear();
+        bare
+    }
+}
+
+impl Rows for MemoryRows {
+    fn own(&self) -> Read<OwnRow> {
+        Ok(self.own.clone())
+    }
+
+    fn peer(&self, member: &KeyId) -> Read<PeerRow> {
+        Ok(self.peers.get(member).cloned().unwrap_or_default())
+    }
+
+    fn outbox(&self, peer: &KeyId, lane: Lane, place: u64) -> Read<Option<OutboxRow>> {
+        Ok(self.outbox.get(&(*peer, lane, place)).cloned())
+    }
+
+    fn act(&self, author: &KeyId, sequence: u64) -> Read<Option<ActRow>> {
+        Ok(self.acts.get(&(*author, sequence)).cloned())
+    }
+
+    fn acts_from(&self, author: &KeyId, from: u64, limit: usize) -> Read<Vec<ActRow>> {
+        let range = self.acts.range((*author, from)..=(*author, u64::MAX));
+        Ok(range.map(|(_, act)| act.clone()).take(limit).collect())
+    }
+
+    fn awaited(&self, author: &KeyId) -> Read<Vec<u64>> {
+        let range = self.awaited.range((*author, 0)..=(*author, u64::MAX));
+        Ok(range.map(|(_, sequence)| *sequence).collect())
+    }
+
+    fn payload(&self, author: &KeyId, sequence: u64) -> Read<Option<PayloadRow>> {
+        Ok(self.payloads.get(&(*author, sequence)).cloned())
+    }
+
+    fn versions(&self, name: &ObjectName) -> Read<Vec<VersionRow>> {
+        Ok(self.versions.get(name).into_iter().flat_map(|held| held.values().cloned()).collect())
+    }
+
+    fn fate(&self, name: &ObjectName) -> Read<FateRow> {
+        Ok(self.fates.get(name).cloned().unwrap_or_else(|| FateRow::none(name.clone())))
+    }
+
+    fn holders(&self, name: &ObjectName) -> Read<Vec<HolderRow>> {
+        Ok(self.holders.values().filter(|row| row.name == *name).cloned().collect())
+    }
+
+    fn passed_on(&self, name: &ObjectName) -> Read<BTreeSet<KeyId>> {
+        let own = self.me == Some(name.author);
+        let lines = self.outbox.values().filter(|line| !own && line.author == name.author);
+        let about = |line: &&OutboxRow| {
+            let act = self.acts.get(&(line.author, line.sequence));
+            act.is_some_and(|act| act.object.as_ref() == Some(name))
+        };
+        Ok(lines.filter(about).map(|line| line.peer).collect())
+    }
+
+    fn receipts(&self, sequence: u64) -> Read<Vec<ReceiptRow>> {
+        let rows = self.receipts.values().filter(|row| row.sequence == sequence);
+        Ok(rows.cloned().collect())
+    }
+
+    fn consents(&self, name: &ObjectName) -> Read<Vec<ConsentRow>> {
+        Ok(self.consents.values().filter(|row| row.name == *name).cloned().collect())
+    }
+
+    fn mirror(&self, member: &KeyId) -> Read<Option<MirrorRow>> {
+        Ok(self.mirrors.get(member).cloned())
+    }
+
+    fn mirrored(&self) -> Read<Vec<KeyId>> {
+        Ok(self.mirrors.keys().copied().collect())
+    }
+
+    fn leaves(&self, member: &KeyId, from: u64, to: u64) -> Read<Vec<TreeHash>> {
+        let leaves = self.leaves.get(member).map_or(&[][..], Vec::as_slice);
+        let at = |place: u64| usize::try_from(place).map_err(|error| StoreFailed(error.to_string()));
+        let found = leaves.get(at(from)?..at(to)?);
+        found.map(<[TreeHash]>::to_vec).ok_or_else(|| StoreFailed(format!("no leaves {from} to {to}")))
+    }
+
+    fn tile(&self, member: &KeyId, path: TilePath) -> Read<Tile> {
+        let TileKind::Hashes(level) = path.kind else {
+            return Err(StoreFailed("entries are not kept".to_owned()));
+        };
+        let missing = || StoreFailed(format!("no tile {path}"));
+        let width = u64::from(TILE_WIDTH);
+        let span = width.checked_pow(u32::from(level)).ok_or_else(missing)?;
+        let first = path.index.checked_mul(width).and_then(|at| at.checked_mul(span)).ok_or_else(missing)?;
+        let mut hashes = Vec::new();
+        for at in 0..u64::from(path.width) {
+            let from = first.saturating_add(at.saturating_mul(span));
+            let mut edge = Frontier::new();
+            for leaf in self.leaves(member, from, from.saturating_add(span))? {
+                edge.append(leaf, |_| {});
+            }
+            hashes.push(edge.root());
+        }
+        Tile::new(hashes).map_err(|error| StoreFailed(error.to_string()))
+    }
+
+    fn all_versions(&self) -> Read<Vec<VersionRow>> {
+        Ok(self.versions.values().flat_map(|held| held.values().cloned()).collect())
+    }
+
+    fn all_fates(&self) -> Read<Vec<FateRow>> {
+        Ok(self.fates.values().cloned().collect())
+    }
+}

@@ -1,0 +1,254 @@
+//! What goes to a peer next: FLASH first, from the first place it has not acknowledged, as much as the window lets.
+//!
+//! Nothing is remembered of what was sent: the same places are sent again until the peer says it has taken them, and the peer
+//! takes each once. An envelope is made when it is sent, so handling, consent and recall are asked at that moment, and what may
+//! not go any more goes empty.
+
+use base::limit::{BATCH_BYTES_MAX, BATCH_ENVELOPES_MAX, ENVELOPE_BYTES_MAX, WINDOW_ENVELOPES_MAX};
+use base::signed::Signed;
+use base::signing::KeyId;
+use ledger::act::ActKind;
+use ledger::checkpoint::SignedCheckpoint;
+use ledger::proof::inclusion;
+
+use crate::Exchange;
+use crate::content::Content;
+use crate::draft::DeedError;
+use crate::envelope::{Envelope, Inclusion, statement};
+use crate::port::{Consented, Deed, Question, Read, Rows, StoreFailed, TilesOf};
+use crate::relay::route_period;
+use crate::rows::{
+    ActRow, Effect, Lane, ObjectName, OutboxRow, PayloadRow, ReceiptRow, ReceiptState, RefusalRow,
+};
+use crate::seal::Sealed;
+use crate::wire::{Ack, WireError};
+
+/// How much goes at once.
+pub(crate) struct Bounds {
+    pub(crate) envelopes: usize,
+    pub(crate) bytes: usize,
+    pub(crate) window: u64,
+}
+
+/// The payload where it may go, and the consents it needs.
+type Goods = (Option<PayloadRow>, Vec<Signed>);
+
+/// First and last place in each lane.
+type Places = [Option<(u64, u64)>; 2];
+
+impl Exchange<'_> {
+    /// The next sealed envelopes for a peer, FLASH first.
+    ///
+    /// # Errors
+    /// The store did not answer. A peer without a sealing key gets nothing.
+    ///
+    /// # Limits
+    /// [`BATCH_ENVELOPES_MAX`] envelopes, [`BATCH_BYTES_MAX`] bytes, and [`WINDOW_ENVELOPES_MAX`] places beyond what the peer
+    /// has acknowledged.
+    pub fn outgoing(&self, rows: &dyn Rows, peer: &KeyId) -> Read<Vec<Sealed>> {
+        let bounds = Bounds {
+            envelopes: BATCH_ENVELOPES_MAX,
+            bytes: BATCH_BYTES_MAX.saturating_sub(16),
+            window: WINDOW_ENVELOPES_MAX,
+        };
+        Ok(self.lines(rows, peer, &bounds)?.0)
+    }
+
+    /// The next lines within bounds, and which places of each lane they are.
+    pub(crate) fn lines(
+        &self,
+        rows: &dyn Rows,
+        peer: &KeyId,
+        bounds: &Bounds,
+    ) -> Read<(Vec<Sealed>, Places)> {
+        let known = rows.peer(peer)?;
+        let (mut batch, mut places) = (Vec::new(), [None; 2]);
+        let mut bytes = 0usize;
+        for (lane, range) in Lane::QUEUES.into_iter().zip(&mut places) {
+            let queue = known.queue(lane);
+            let last = queue.last.min(queue.acked.saturating_add(bounds.window));
+            for place in queue.acked.saturating_add(1)..=last {
+                if batch.len() >= bounds.envelopes {
+                    return Ok((batch, places));
+                }
+                let Some(sealed) = self.line(rows, peer, lane, place)? else { break };
+                bytes = bytes.saturating_add(sealed.as_bytes().len()).saturating_add(6);
+                if bytes > bounds.bytes {
+                    return Ok((batch, places));
+                }
+                let first = range.map_or(place, |(first, _): (u64, u64)| first);
+                *range = Some((first, place));
+                batch.push(sealed);
+            }
+        }
+        Ok((batch, places))
+    }
+
+    /// One line, sealed. A line that a restore has lost goes as an empty envelope of the last own act.
+    fn line(&self, rows: &dyn Rows, peer: &KeyId, lane: Lane, place: u64) -> Read<Option<Sealed>> {
+        let row = match rows.outbox(peer, lane, place)? {
+            Some(row) => row,
+            None => match self.last_own(rows)? {
+                Some(sequence) => OutboxRow { peer: *peer, lane, place, author: self.me.member, sequence },
+                None => return Ok(None),
+            },
+        };
+        let Some(act) = rows.act(&row.author, row.sequence)? else { return Ok(None) };
+        let lost = rows.outbox(peer, lane, place)?.is_none();
+        let goods = if lost { (None, Vec::new()) } else { self.may_go(rows, peer, &act)? };
+        let envelope = self.envelope(rows, &row, &act, goods)?;
+        self.seal(peer, &envelope)
+    }
+
+    fn last_own(&self, rows: &dyn Rows) -> Read<Option<u64>> {
+        let mut at = rows.own()?.next;
+        while let Some(sequence) = at.checked_sub(1) {
+            if rows.act(&self.me.member, sequence)?.is_some() {
+                return Ok(Some(sequence));
+            }
+            at = sequence;
+        }
+        Ok(None)
+    }
+
+    pub(crate) fn envelope(
+        &self,
+        rows: &dyn Rows,
+        row: &OutboxRow,
+        act: &ActRow,
+        goods: Goods,
+    ) -> Read<Envelope> {
+        let (payload, consents) = goods;
+        let signed = statement(act.signed.as_bytes());
+        Ok(Envelope {
+            from: self.me.member,
+            to: row.peer,
+            lane: row.lane,
+            place: row.place,
+            epoch: self.directory.epoch(),
+            act: signed.map_err(|_| StoreFailed("a stored act cannot be read".to_owned()))?,
+            payload: payload.map(|row| (row.salt, row.bytes)),
+            proof: self.proof_of(rows, &act.author, act.sequence)?,
+            consents,
+            unknown: Vec::new(),
+        })
+    }
+
+    /// That an act is in its author's ledger, under the last head known here; `None` when no head covers it yet.
+    pub(crate) fn proof_of(&self, rows: &dyn Rows, author: &KeyId, sequence: u64) -> Read<Option<Inclusion>> {
+        let note = if *author == self.me.member {
+            rows.own()?.head
+        } else {
+            rows.mirror(author)?.map(|row| row.note)
+        };
+        let Some(note) = note else { return Ok(None) };
+        let checkpoint = stored_note(&note)?;
+        let size = checkpoint.head().size;
+        if sequence >= size {
+            return Ok(None);
+        }
+        let hashes = inclusion(&TilesOf { rows, member: *author }, sequence, size)
+            .map_err(|error| StoreFailed(error.to_string()))?;
+        Ok(Some(Inclusion { hashes, checkpoint }))
+    }
+
+    pub(crate) fn seal(&self, peer: &KeyId, envelope: &Envelope) -> Read<Option<Sealed>> {
+        let Some(key) = self.directory.sealing(peer) else { return Ok(None) };
+        let period = route_period(self.now);
+        let Ok(route) = self.me.sealing.route(&key, self.me.member, *peer, period) else { return Ok(None) };
+        let plain = envelope.sign(self.me.signer.as_ref());
+        if plain.len().saturating_add(128) > ENVELOPE_BYTES_MAX {
+            return Err(StoreFailed("a stored act is larger than an envelope takes".to_owned()));
+        }
+        Ok(Sealed::seal(self.rng, &key, route, &plain).ok())
+    }
+
+    /// The payload, and the consents it needs, when it may still go to a peer.
+    fn may_go(&self, rows: &dyn Rows, peer: &KeyId, act: &ActRow) -> Read<Goods> {
+        let Some(payload) = rows.payload(&act.author, act.sequence)? else { return Ok((None, Vec::new())) };
+        let Some(name) = &act.object else { return Ok((Some(payload), Vec::new())) };
+        if !brings_object(&act.kind) {
+            return Ok((Some(payload), Vec::new()));
+        }
+        let held = rows.versions(name)?.into_iter().find(|held| held.sequence == act.sequence);
+        let Some(held) = held.filter(|held| !voided(rows, name, held.sequence)) else {
+            return Ok((None, Vec::new()));
+        };
+        if act.author != self.me.member {
+            return match self.may_pass_on(rows, &held, *peer) {
+                Ok(tokens) => Ok((Some(payload), tokens)),
+                Err(DeedError::Store(failed)) => Err(failed),
+                Err(_) => Ok((None, Vec::new())),
+            };
+        }
+        let Ok(content) = Content::parse(&payload.bytes) else { return Ok((None, Vec::new())) };
+        let question = Question {
+            deed: Deed::Send,
+            originator: act.author,
+            recipient: *peer,
+            rules: &held.rules,
+            object: content.object,
+            consent: Consented::No,
+            now: self.now,
+        };
+        let allowed = self.judge.decide(&question).is_ok();
+        Ok((allowed.then_some(payload), Vec::new()))
+    }
+
+    /// Takes a peer's word on how far it has read. A word that says less than an earlier one changes nothing.
+    ///
+    /// # Errors
+    /// The message does not count: see [`WireError`]. The store's failure stands inside.
+    pub fn take_ack(&self, rows: &dyn Rows, signed: &Signed) -> Result<Read<(Ack, Vec<Effect>)>, WireError> {
+        let ack = Ack::open(signed, &self.me.member, |member| self.directory.keys(member))?;
+        Ok(self.acknowledged(rows, ack))
+    }
+
+    fn acknowledged(&self, rows: &dyn Rows, ack: Ack) -> Read<(Ack, Vec<Effect>)> {
+        let mut effects = Vec::new();
+        let mut peer = rows.peer(&ack.from)?;
+        for (lane, cursor) in Lane::QUEUES.into_iter().zip(ack.cursors) {
+            if let Some(queue) = peer.queue_mut(lane) {
+                queue.acked = queue.acked.max(cursor.min(queue.last));
+            }
+        }
+        for refused in &ack.refused {
+            let Some(lane) = Lane::from_number(refused.lane) else { continue };
+            let rule: String = refused.rule.chars().take(128).collect();
+            if let Some(line) = rows.outbox(&ack.from, lane, refused.place)?
+                && line.author == self.me.member
+            {
+                let open = rows
+                    .receipts(line.sequence)?
+                    .into_iter()
+                    .any(|receipt| receipt.member == ack.from && receipt.state == ReceiptState::Pending);
+                let state = ReceiptState::Refused(rule.clone());
+                let row = ReceiptRow { sequence: line.sequence, member: ack.from, state };
+                effects.extend(open.then_some(Effect::Receipt(row)));
+            }
+            effects.push(Effect::RefusedThere(RefusalRow {
+                peer: Some(ack.from),
+                at_place: Some((lane, refused.place)),
+                rule,
+                at: self.now,
+            }));
+        }
+        if peer != rows.peer(&ack.from)? {
+            effects.push(Effect::Peer(ack.from, peer));
+        }
+        Ok((ack, effects))
+    }
+}
+
+/// Kinds whose payload is an object that handling decides about; a kind that is not known is one.
+pub(crate) const fn brings_object(kind: &ActKind) -> bool {
+    matches!(kind, ActKind::Released | ActKind::Sighted | ActKind::Other(_))
+}
+
+fn voided(rows: &dyn Rows, name: &ObjectName, sequence: u64) -> bool {
+    rows.fate(name).map_or(true, |fate| fate.voids(sequence))
+}
+
+pub(crate) fn stored_note(note: &str) -> Read<SignedCheckpoint> {
+    SignedCheckpoint::parse(note.as_bytes()).map_err(|error| StoreFailed(format!("a stored head: {error}")))
+}

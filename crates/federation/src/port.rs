@@ -1,0 +1,173 @@
+//! What exchange asks of its surroundings: who is a member, what handling says, and a look at what is stored.
+//!
+//! Three narrow traits instead of the registry, the judgement and the database themselves, so that the machines run over
+//! plain maps as well and a test can put a faulty one in. Every answer is an argument of the step that asked: nothing here
+//! waits, writes or remembers.
+
+use std::collections::BTreeSet;
+
+use base::Micros;
+use base::signing::{KeyId, PublicKey, Signer};
+use ledger::TreeHash;
+use ledger::tile::{Tile, TilePath};
+
+use crate::rows::{
+    ActRow, ConsentRow, FateRow, HolderRow, MirrorRow, ObjectName, OutboxRow, OwnRow, PayloadRow, PeerRow,
+    ReceiptRow, VersionRow,
+};
+use crate::seal::SealingSecret;
+
+/// How a member stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// It takes part.
+    Active,
+    /// It is or was a member and does not take part: not yet at that epoch, suspended, withdrawn.
+    Inactive,
+    /// Nobody knows it.
+    Unknown,
+}
+
+/// Members, keys and epochs, as the registry on this node has them.
+pub trait Directory: Send + Sync {
+    /// Epoch of the last decision known here.
+    fn epoch(&self) -> u64;
+    /// How a member stood right after the decision of `epoch`.
+    fn standing_at(&self, member: &KeyId, epoch: u64) -> Standing;
+    /// How a member stands now.
+    fn standing(&self, member: &KeyId) -> Standing;
+    /// Every key that may have signed for a member, past ones too; empty for a stranger.
+    fn keys(&self, member: &KeyId) -> Vec<PublicKey>;
+    /// What envelopes to a member are sealed for.
+    fn sealing(&self, member: &KeyId) -> Option<[u8; 32]>;
+    /// Members that take part, this one too.
+    fn active(&self) -> BTreeSet<KeyId>;
+    /// The member whose identity object has this STIX id, where a member claims it.
+    fn identity_owner(&self, identity: &str) -> Option<KeyId>;
+}
+
+/// What is to be done with an object.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Deed {
+    /// Give it to the recipient.
+    Send,
+    /// Keep it, being the recipient.
+    Keep,
+}
+
+/// Whether a verified token of the originator lets this recipient have it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Consented {
+    /// Yes.
+    Yes,
+    /// There is none.
+    No,
+}
+
+/// What handling is asked.
+#[derive(Clone, Copy, Debug)]
+pub struct Question<'a> {
+    /// What is to be done.
+    pub deed: Deed,
+    /// Whose word the rules are.
+    pub originator: KeyId,
+    /// Who would have it.
+    pub recipient: KeyId,
+    /// The line of rules that stands now.
+    pub rules: &'a str,
+    /// The object as it was sent; its own markings count as well.
+    pub object: &'a [u8],
+    /// Whether the originator consented.
+    pub consent: Consented,
+    /// The present moment.
+    pub now: Micros,
+}
+
+/// Handling, as exchange needs it. Total: rules that cannot be read are the most restrictive ones.
+pub trait Judge: Send + Sync {
+    /// Whether it is allowed.
+    ///
+    /// # Errors
+    /// The code of the handling rule that refuses.
+    fn decide(&self, question: &Question<'_>) -> Result<(), String>;
+
+    /// Rules that allow nothing that either refuses. Associative, commutative and idempotent, so that narrowings may come in
+    /// any order.
+    fn meet(&self, one: &str, other: &str) -> String;
+}
+
+/// The store did not answer. The step is given up and its transaction rolled back.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("cannot read the state of the exchange: {0}")]
+pub struct StoreFailed(pub String);
+
+/// Every read answers this.
+pub type Read<T> = Result<T, StoreFailed>;
+
+/// One consistent view of the rows, inside the transaction that will apply the effects.
+pub trait Rows {
+    /// The own ledger.
+    fn own(&self) -> Read<OwnRow>;
+    /// What is known of a peer; the default where nothing is.
+    fn peer(&self, member: &KeyId) -> Read<PeerRow>;
+    /// One line of a peer's outbox.
+    fn outbox(&self, peer: &KeyId, lane: crate::Lane, place: u64) -> Read<Option<OutboxRow>>;
+    /// An act by author and place in the author's ledger.
+    fn act(&self, author: &KeyId, sequence: u64) -> Read<Option<ActRow>>;
+    /// Acts of an author from a place on, by place, at most `limit`.
+    fn acts_from(&self, author: &KeyId, from: u64, limit: usize) -> Read<Vec<ActRow>>;
+    /// Acts of an author that no head covers yet.
+    fn awaited(&self, author: &KeyId) -> Read<Vec<u64>>;
+    /// The payload of an act.
+    fn payload(&self, author: &KeyId, sequence: u64) -> Read<Option<PayloadRow>>;
+    /// The versions held of an object.
+    fn versions(&self, name: &ObjectName) -> Read<Vec<VersionRow>>;
+    /// What has become of an object; the default where nothing has.
+    fn fate(&self, name: &ObjectName) -> Read<FateRow>;
+    /// Who has an own object, or was to have it.
+    fn holders(&self, name: &ObjectName) -> Read<Vec<HolderRow>>;
+    /// To whom this node passed on an object of another member.
+    fn passed_on(&self, name: &ObjectName) -> Read<BTreeSet<KeyId>>;
+    /// What was answered to an own act.
+    fn receipts(&self, sequence: u64) -> Read<Vec<ReceiptRow>>;
+    /// Tokens of consent for an object.
+    fn consents(&self, name: &ObjectName) -> Read<Vec<ConsentRow>>;
+    /// The last head of another member's ledger that this node took and cosigned.
+    fn mirror(&self, member: &KeyId) -> Read<Option<MirrorRow>>;
+    /// Members whose ledgers are mirrored.
+    fn mirrored(&self) -> Read<Vec<KeyId>>;
+    /// Leaves of a ledger, own or mirrored.
+    fn leaves(&self, member: &KeyId, from: u64, to: u64) -> Read<Vec<TreeHash>>;
+    /// A tile of hashes of a ledger, own or mirrored.
+    fn tile(&self, member: &KeyId, path: TilePath) -> Read<Tile>;
+    /// Every version held, for the state hash.
+    fn all_versions(&self) -> Read<Vec<VersionRow>>;
+    /// Every fate, for the state hash.
+    fn all_fates(&self) -> Read<Vec<FateRow>>;
+}
+
+/// The tiles of one ledger, for the proofs of `ledger`.
+pub(crate) struct TilesOf<'a> {
+    pub(crate) rows: &'a dyn Rows,
+    pub(crate) member: KeyId,
+}
+
+impl ledger::tile::Tiles for TilesOf<'_> {
+    type Error = StoreFailed;
+
+    fn tile(&self, path: TilePath) -> Read<Tile> {
+        self.rows.tile(&self.member, path)
+    }
+}
+
+/// Who this node is.
+pub struct Me {
+    /// The member.
+    pub member: KeyId,
+    /// Its community.
+    pub community: String,
+    /// Its long-term key, or whoever signs with it.
+    pub signer: Box<dyn Signer>,
+    /// What envelopes to it are opened with.
+    pub sealing: SealingSecret,
+}

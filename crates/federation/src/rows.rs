@@ -1,0 +1,391 @@
+//! The state of exchange as plain rows, and the effects that change them.
+//!
+//! A step reads rows ([`crate::Rows`]) and gives a list of [`Effect`]s; the store applies all of them in the transaction that
+//! the step read in, or none. There is no other state: whoever has the rows has the machine.
+
+use std::collections::BTreeSet;
+
+use base::Micros;
+use base::signing::KeyId;
+use ledger::TreeHash;
+use ledger::act::ActKind;
+use ledger::commitment::{Commitment, Salt};
+
+/// Which queue to a peer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Lane {
+    /// Overtakes everything else.
+    Flash,
+    /// The rest.
+    Routine,
+    /// What a member is given back of its own after a restore. Has no queue and no cursor.
+    Back,
+}
+
+impl Lane {
+    /// The lanes with a queue, the urgent one first.
+    pub const QUEUES: [Self; 2] = [Self::Flash, Self::Routine];
+
+    pub(crate) const fn number(self) -> u8 {
+        match self {
+            Self::Flash => 0,
+            Self::Routine => 1,
+            Self::Back => 2,
+        }
+    }
+
+    pub(crate) const fn from_number(number: u8) -> Option<Self> {
+        match number {
+            0 => Some(Self::Flash),
+            1 => Some(Self::Routine),
+            2 => Some(Self::Back),
+            _ => None,
+        }
+    }
+}
+
+/// An object, by who speaks for it and its STIX id: two members' words on one id are never merged.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ObjectName {
+    /// The originator.
+    pub author: KeyId,
+    /// STIX id.
+    pub id: String,
+}
+
+/// The own ledger. One row.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct OwnRow {
+    /// Leaves: the place of the next act.
+    pub next: u64,
+    /// The head signed last, as the text of its note with all cosignatures.
+    pub head: Option<String>,
+    /// Set by a restore from a backup, until everything lost has been given back.
+    pub recovery: Option<Recovery>,
+}
+
+/// How far taking back has come.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Recovery {
+    /// Leaves in the backup: everything from here on is asked for.
+    pub from: u64,
+    /// Members that have given back everything they had.
+    pub answered: BTreeSet<KeyId>,
+}
+
+/// One queue to a peer, from both ends.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Queue {
+    /// The last place given to something for the peer; places begin at 1.
+    pub last: u64,
+    /// Up to which place the peer has taken it.
+    pub acked: u64,
+    /// Up to which place this node has taken what the peer sent.
+    pub cursor: u64,
+}
+
+/// What is known of a peer. Key: member.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PeerRow {
+    /// The queues, FLASH first.
+    pub queues: [Queue; 2],
+    /// Version that was agreed on; `None` before the first greeting, and where none could be.
+    pub version: Option<u32>,
+    /// When it was last heard of, by this node's clock.
+    pub seen: Option<Micros>,
+    /// Its clock minus this node's at that time, in microseconds.
+    pub skew_us: i64,
+}
+
+impl PeerRow {
+    /// A queue.
+    ///
+    /// # Panics
+    /// Never: [`Lane::Back`] has none and answers the default.
+    #[must_use]
+    pub fn queue(&self, lane: Lane) -> Queue {
+        self.queues.get(usize::from(lane.number())).copied().unwrap_or_default()
+    }
+
+    pub(crate) fn queue_mut(&mut self, lane: Lane) -> Option<&mut Queue> {
+        self.queues.get_mut(usize::from(lane.number()))
+    }
+}
+
+/// A line of a peer's outbox. Key: peer, lane, place. Kept after it was acknowledged, for a peer that restores a backup.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OutboxRow {
+    /// To whom.
+    pub peer: KeyId,
+    /// In which lane.
+    pub lane: Lane,
+    /// Its place there, from 1.
+    pub place: u64,
+    /// Whose act.
+    pub author: KeyId,
+    /// Which.
+    pub sequence: u64,
+}
+
+/// Whether a head of the author covers an act.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Covered {
+    /// One does, and it is this leaf.
+    Yes,
+    /// None yet, since this moment.
+    Awaited(Micros),
+}
+
+/// An act. Key: author, sequence.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ActRow {
+    /// Whose.
+    pub author: KeyId,
+    /// Its place in the author's ledger.
+    pub sequence: u64,
+    /// Its leaf.
+    pub leaf: TreeHash,
+    /// What was done.
+    pub kind: ActKind,
+    /// About which object.
+    pub object: Option<ObjectName>,
+    /// The signed act, as the JSON it came as.
+    pub signed: String,
+    /// Whether a head covers it.
+    pub covered: Covered,
+}
+
+/// A payload. Key: author, sequence. The store keeps it under a key of its own (`ledger::vault`), so that dropping it destroys it.
+#[derive(Clone, PartialEq, Eq)]
+pub struct PayloadRow {
+    /// Whose act.
+    pub author: KeyId,
+    /// Which.
+    pub sequence: u64,
+    /// The salt of its commitments.
+    pub salt: Salt,
+    /// The payload as it came.
+    pub bytes: Vec<u8>,
+}
+
+impl std::fmt::Debug for PayloadRow {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "PayloadRow({}, {}, {} bytes)", self.author, self.sequence, self.bytes.len())
+    }
+}
+
+/// A version held of an object. Key: name, version.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct VersionRow {
+    /// The object.
+    pub name: ObjectName,
+    /// Its version as written; empty for objects without.
+    pub version: String,
+    /// The act that brought it.
+    pub sequence: u64,
+    /// `released`, `sighted` or a kind of a later version.
+    pub kind: ActKind,
+    /// What the act commits to.
+    pub digest: Commitment,
+    /// The rules it is under, narrowings included.
+    pub rules: String,
+    /// The member whose consent-bound copy this is, where it did not come from its author.
+    pub by: Option<KeyId>,
+}
+
+/// What has become of an object: narrowed, called back, erased. Key: name. Kept for ever; refuses resurrection.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FateRow {
+    /// The object.
+    pub name: ObjectName,
+    /// The last act that called it back: everything the author sent before is void.
+    pub recalled: Option<u64>,
+    /// The act that erased it: everything is void, also what comes after.
+    pub erased: Option<u64>,
+    /// Narrowings by place in the author's ledger, with their rules; each applies to what was sent before it.
+    pub narrowed: Vec<(u64, String)>,
+}
+
+impl FateRow {
+    /// Nothing has become of it.
+    #[must_use]
+    pub const fn none(name: ObjectName) -> Self {
+        Self { name, recalled: None, erased: None, narrowed: Vec::new() }
+    }
+
+    /// Whether what the author sent with the act at `sequence` is void.
+    #[must_use]
+    pub fn voids(&self, sequence: u64) -> bool {
+        self.erased.is_some() || self.recalled.is_some_and(|recalled| sequence < recalled)
+    }
+
+    /// Whether anything has become of it.
+    #[must_use]
+    pub fn is_none(&self) -> bool {
+        self.recalled.is_none() && self.erased.is_none() && self.narrowed.is_empty()
+    }
+}
+
+/// Who has an own object, or was to have it. Key: name, member.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HolderRow {
+    /// The object.
+    pub name: ObjectName,
+    /// The member.
+    pub member: KeyId,
+    /// Why it may: `released` or `consent`.
+    pub ground: String,
+    /// Since when.
+    pub since: Micros,
+}
+
+/// What became of an own act at one addressee. Key: sequence, member.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReceiptRow {
+    /// The own act.
+    pub sequence: u64,
+    /// The addressee.
+    pub member: KeyId,
+    /// What it answered.
+    pub state: ReceiptState,
+}
+
+/// See [`ReceiptRow`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ReceiptState {
+    /// No answer yet.
+    Pending,
+    /// Refused by the addressee, under this code.
+    Refused(String),
+    /// Done; the place of the receipt in the addressee's ledger.
+    Done {
+        /// Sequence of the `received` act that says so.
+        receipt: u64,
+        /// What it says: see [`crate::Outcome`].
+        outcome: String,
+    },
+}
+
+/// A token of consent. Key: its digest.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConsentRow {
+    /// SHA-256 of the token's payload.
+    pub id: [u8; 32],
+    /// The object.
+    pub name: ObjectName,
+    /// Digest of the version.
+    pub digest: Commitment,
+    /// Who may pass it on.
+    pub from: KeyId,
+    /// To whom.
+    pub to: KeyId,
+    /// Until when.
+    pub until: Micros,
+    /// The signed token as JSON.
+    pub signed: String,
+}
+
+/// What this node took of another member's ledger. Key: member. The leaves stand in their own table.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MirrorRow {
+    /// Whose ledger.
+    pub member: KeyId,
+    /// The head as the text of its note, with this node's cosignature.
+    pub note: String,
+    /// Its leaves.
+    pub size: u64,
+}
+
+/// A refusal, in the log. Key: a number the store gives.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RefusalRow {
+    /// Who sent it; `None` when that is not known.
+    pub peer: Option<KeyId>,
+    /// Lane and place, where they are known.
+    pub at_place: Option<(Lane, u64)>,
+    /// The code.
+    pub rule: String,
+    /// When.
+    pub at: Micros,
+}
+
+/// One change of the rows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Effect {
+    /// A leaf is added to the own ledger, at the place named (which is always the next).
+    Leaf {
+        /// Its place.
+        sequence: u64,
+        /// The leaf.
+        leaf: TreeHash,
+    },
+    /// The own ledger's row but for `next`, which follows the leaves.
+    OwnHead(String),
+    /// How far taking back has come; `None` when it is over.
+    Recovery(Option<Recovery>),
+    /// An act is kept.
+    Act(ActRow),
+    /// A head covers an act.
+    Covered {
+        /// Whose act.
+        author: KeyId,
+        /// Which.
+        sequence: u64,
+    },
+    /// A payload is kept.
+    Payload(PayloadRow),
+    /// A payload is destroyed.
+    DropPayload {
+        /// Whose act.
+        author: KeyId,
+        /// Which.
+        sequence: u64,
+    },
+    /// A version is held, or held under other rules.
+    Version(VersionRow),
+    /// A version is no longer held.
+    DropVersion {
+        /// The object.
+        name: ObjectName,
+        /// The version.
+        version: String,
+    },
+    /// What has become of an object.
+    Fate(FateRow),
+    /// A holder of an own object.
+    Holder(HolderRow),
+    /// An answer to an own act.
+    Receipt(ReceiptRow),
+    /// A token of consent.
+    Consent(ConsentRow),
+    /// A line for a peer.
+    Outbox(OutboxRow),
+    /// What is known of a peer.
+    Peer(KeyId, PeerRow),
+    /// A mirrored ledger grew to a new head.
+    Mirror {
+        /// The head.
+        row: MirrorRow,
+        /// The leaves it has more.
+        leaves: Vec<TreeHash>,
+    },
+    /// Something was refused.
+    Refusal(RefusalRow),
+    /// A peer refused something of ours.
+    RefusedThere(RefusalRow),
+    /// A member keeps two ledgers, or signed two acts for one place; the text proves it to anyone.
+    Evidence {
+        /// Who.
+        origin: KeyId,
+        /// The file.
+        text: String,
+    },
+}
+
+impl Effect {
+    /// Whether it changes anything but the log of refusals and how far a lane has been read.
+    #[must_use]
+    pub const fn is_more_than_refusal(&self) -> bool {
+        !matches!(self, Self::Refusal(_) | Self::RefusedThere(_) | Self::Peer(..) | Self::Evidence { .. })
+    }
+}

@@ -1,0 +1,64 @@
+//! One digest of everything two equally entitled nodes hold alike: objects with their rules, recalls and erasures.
+//!
+//! A node's own receipts, cursors and logs are not part of it. A recall counts only while nothing newer of the object is
+//! held, because a member that was let in later never heard of it.
+
+use base::signing::KeyId;
+use sha2::{Digest, Sha256};
+
+use crate::port::{Read, Rows};
+use crate::rows::{FateRow, VersionRow};
+
+/// What the digest begins with.
+const DOMAIN: &[u8] = b"cresset exchange state 1\0";
+
+/// The state hash of these rows.
+///
+/// # Errors
+/// The store did not answer.
+///
+/// # Limits
+/// Linear in what is held.
+pub fn state_hash(rows: &dyn Rows) -> Read<[u8; 32]> {
+    let mut versions = rows.all_versions()?;
+    versions.sort_by(|a, b| (&a.name, &a.version).cmp(&(&b.name, &b.version)));
+    let mut fates = rows.all_fates()?;
+    fates.retain(|fate| counts(fate, &versions));
+    fates.sort_by(|a, b| a.name.cmp(&b.name));
+    let mut digest = Sha256::new();
+    digest.update(DOMAIN);
+    for version in &versions {
+        add(
+            &mut digest,
+            b"version",
+            &version.name.author,
+            &[&version.name.id, &version.version, &version.rules],
+        );
+        digest.update(version.sequence.to_be_bytes());
+        digest.update(version.digest.0);
+    }
+    for fate in &fates {
+        let (word, at) = match (fate.erased, fate.recalled) {
+            (Some(at), _) => ("erased", at),
+            (None, Some(at)) => ("recalled", at),
+            (None, None) => continue,
+        };
+        add(&mut digest, b"fate", &fate.name.author, &[&fate.name.id, word]);
+        digest.update(at.to_be_bytes());
+    }
+    Ok(digest.finalize().into())
+}
+
+fn counts(fate: &FateRow, versions: &[VersionRow]) -> bool {
+    let void = fate.erased.is_some() || fate.recalled.is_some();
+    void && !versions.iter().any(|version| version.name == fate.name)
+}
+
+fn add(digest: &mut Sha256, word: &[u8], author: &KeyId, texts: &[&str]) {
+    digest.update(word);
+    digest.update(author.as_bytes());
+    for text in texts {
+        digest.update(u64::try_from(text.len()).unwrap_or(u64::MAX).to_be_bytes());
+        digest.update(text);
+    }
+}

@@ -1,0 +1,300 @@
+//! A random story from a seed: deeds, bad weather, crashes, restores and tricks; then fair weather, and the verdict.
+
+use std::collections::BTreeSet;
+
+use base::Micros;
+use base::signing::KeyId;
+use federation::{Alteration, Lane, ObjectName, Rows};
+
+use crate::hostile::Trick;
+use crate::surroundings::{Fault, rules_for};
+use crate::verdict::{bytes_out_of_place, is_exposed, unsettled};
+use crate::world::{Weather, World};
+
+/// What became of a story.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Report {
+    /// Invariants that do not hold.
+    pub broken: Vec<String>,
+    /// Objects released.
+    pub released: usize,
+    /// Changes, consents and passings on.
+    pub changed: usize,
+    /// Crashes that ended a transaction.
+    pub crashes: usize,
+    /// Restores from a backup.
+    pub restores: usize,
+    /// Tricks the hostile member could play.
+    pub tricks: usize,
+    /// Envelopes refused.
+    pub refused: usize,
+    /// Digest of the whole end state: the same seed gives the same.
+    pub fingerprint: String,
+}
+
+/// A story in the making.
+struct Story {
+    world: World,
+    report: Report,
+    hostile: KeyId,
+    relay: KeyId,
+    honest: Vec<KeyId>,
+    /// Objects by author, and to whom each was released.
+    objects: Vec<(KeyId, String, BTreeSet<KeyId>)>,
+    /// Objects that were consented to, which are not released anew.
+    consented: BTreeSet<(KeyId, String)>,
+    passing: Vec<(KeyId, ObjectName, KeyId)>,
+    recovering: Option<KeyId>,
+    equivocated: bool,
+}
+
+/// Members of a story: a secretariat that relays, four more, and the hostile one.
+const MEMBERS: usize = 6;
+/// Rounds of everybody greeting everybody after which a story must have come to rest.
+const ROUNDS: usize = 30;
+
+/// Lets the story of `seed` happen for so many ticks, with a check switched off or none.
+#[must_use]
+pub fn run(seed: u64, ticks: u64, fault: Fault) -> Report {
+    let world = World::new(seed, MEMBERS, fault);
+    let order = world.order.clone();
+    let mut story = Story {
+        world,
+        report: Report::default(),
+        hostile: order[MEMBERS - 1],
+        relay: order[0],
+        honest: order[..MEMBERS - 1].to_vec(),
+        objects: Vec::new(),
+        consented: BTreeSet::new(),
+        passing: Vec::new(),
+        recovering: None,
+        equivocated: false,
+    };
+    story.skew_clocks();
+    for _ in 0..ticks {
+        story.tick();
+        if !story.report.broken.is_empty() {
+            break;
+        }
+    }
+    story.end()
+}
+
+impl Story {
+    fn pick(&self) -> KeyId {
+        self.honest[self.world.draw(self.honest.len())]
+    }
+
+    fn skew_clocks(&mut self) {
+        for member in self.honest.clone() {
+            let hours = i64::try_from(self.world.draw(49)).expect("small") - 24;
+            self.world.node(&member).skew_us = hours * 3_600 * Micros::SECOND;
+        }
+    }
+
+    fn tick(&mut self) {
+        match self.world.draw(20) {
+            0..=4 => self.release(),
+            5 => self.release_again(),
+            6 => self.alter(),
+            7 => self.consent(),
+            8..=9 => self.cut(),
+            10..=11 => self.crash(),
+            12 => self.back_up(),
+            13 => self.restore(),
+            14..=16 => self.trick(),
+            17 => self.relay(),
+            _ => {}
+        }
+        self.pass_on();
+        let everybody = self.world.order.clone();
+        for from in everybody.clone() {
+            let to = everybody[self.world.draw(everybody.len())];
+            self.world.greet(from, to, Weather::Rough);
+        }
+        self.world.pass(Weather::Rough);
+        self.settle_recovery();
+        let broken = bytes_out_of_place(&self.world, Some(self.hostile));
+        self.report.broken.extend(broken);
+    }
+
+    fn release(&mut self) {
+        let author = self.pick();
+        let mut to: BTreeSet<KeyId> =
+            self.world.order.clone().into_iter().filter(|_| self.world.draw(2) == 0).collect();
+        to.remove(&author);
+        let lane = if self.world.draw(4) == 0 { Lane::Flash } else { Lane::Routine };
+        if let Some((id, _)) = self.world.release(author, None, &to, lane) {
+            self.report.released += 1;
+            self.objects.push((author, id, to));
+        }
+    }
+
+    /// A new version, to whoever has the object and perhaps one more.
+    fn release_again(&mut self) {
+        let Some(at) = self.some_object() else { return };
+        let (author, id, mut to) = self.objects[at].clone();
+        if self.consented.contains(&(author, id.clone())) {
+            return;
+        }
+        let name = ObjectName { author, id: id.clone() };
+        let holders = self.world.node(&author).rows.holders(&name).expect("maps answer");
+        to.extend(holders.into_iter().map(|row| row.member));
+        to.insert(self.pick());
+        to.remove(&author);
+        if self.world.release(author, Some(&id), &to, Lane::Routine).is_some() {
+            self.report.released += 1;
+            self.objects[at].2 = to;
+        }
+    }
+
+    fn some_object(&self) -> Option<usize> {
+        if self.objects.is_empty() { None } else { Some(self.world.draw(self.objects.len())) }
+    }
+
+    fn alter(&mut self) {
+        let Some(at) = self.some_object() else { return };
+        let (author, id, to) = self.objects[at].clone();
+        let kept: BTreeSet<KeyId> = to.into_iter().filter(|_| self.world.draw(2) == 0).collect();
+        let rules = rules_for(&kept);
+        let alteration = match self.world.draw(3) {
+            0 => Alteration::Narrow(&rules),
+            1 => Alteration::Recall,
+            _ => Alteration::Erase,
+        };
+        if self.world.alter(author, &id, &alteration).is_some() {
+            self.report.changed += 1;
+        }
+    }
+
+    fn consent(&mut self) {
+        let Some(at) = self.some_object() else { return };
+        let (author, id, to) = self.objects[at].clone();
+        let honest = |member: &&KeyId| self.honest.contains(member);
+        let Some(from) = to.iter().find(honest).copied() else { return };
+        let Some(third) =
+            self.honest.iter().find(|member| !to.contains(member) && **member != author).copied()
+        else {
+            return;
+        };
+        if self.world.consent(author, &id, from, third).is_some() {
+            self.report.changed += 1;
+            self.consented.insert((author, id.clone()));
+            self.passing.push((from, ObjectName { author, id }, third));
+        }
+    }
+
+    /// Holders pass on what they may, as soon as they have both the object and the consent.
+    fn pass_on(&mut self) {
+        for (holder, name, to) in std::mem::take(&mut self.passing) {
+            if !self.world.pass_on(holder, &name, to) {
+                self.passing.push((holder, name, to));
+            }
+        }
+    }
+
+    fn cut(&mut self) {
+        if self.world.draw(3) == 0 {
+            self.world.cut.clear();
+            return;
+        }
+        let pair = (self.pick(), self.pick());
+        self.world.cut.insert(pair);
+    }
+
+    fn crash(&mut self) {
+        let (member, writes) = (self.pick(), self.world.draw(40));
+        self.world.node(&member).crash_after = Some(writes);
+    }
+
+    fn back_up(&mut self) {
+        let member = self.pick();
+        if self.recovering != Some(member) {
+            let rows = self.world.node(&member).rows.clone();
+            self.world.node(&member).backup = Some(rows);
+        }
+    }
+
+    /// One at a time: what two have lost at once may be lost.
+    fn restore(&mut self) {
+        let member = self.pick();
+        if self.recovering.is_some() || self.world.node(&member).backup.is_none() {
+            return;
+        }
+        self.world.with(&member, |node, around| node.restore(around));
+        self.report.restores += 1;
+        self.recovering = Some(member);
+    }
+
+    fn settle_recovery(&mut self) {
+        let Some(member) = self.recovering else { return };
+        let own = self.world.node(&member).rows.own().expect("maps answer");
+        if own.recovery.is_none() {
+            self.recovering = None;
+        }
+    }
+
+    fn trick(&mut self) {
+        let trick = Trick::ALL[self.world.draw(Trick::ALL.len())];
+        let victim = self.pick();
+        if self.world.play(trick, self.hostile, victim, Weather::Rough) {
+            self.report.tricks += 1;
+            self.equivocated |= trick == Trick::TwoHeads;
+        }
+    }
+
+    fn relay(&mut self) {
+        let (from, to) = (self.pick(), self.pick());
+        self.world.by_relay(from, to, self.relay, Weather::Rough);
+        for member in self.honest.clone() {
+            self.world.fetch(member, self.relay, Weather::Rough);
+        }
+    }
+
+    fn end(mut self) -> Report {
+        self.world.cut.clear();
+        for member in self.honest.clone() {
+            self.world.node(&member).crash_after = None;
+        }
+        // What was promised is passed on once everybody has heard of it.
+        let mut rested = self.world.settle(ROUNDS);
+        self.pass_on();
+        rested &= self.world.settle(ROUNDS);
+        if !rested {
+            self.report.broken.push("I4: the nodes do not come to rest".to_owned());
+        }
+        self.report.broken.extend(unsettled(&self.world, Some(self.hostile)));
+        for member in &self.honest {
+            let node = &self.world.nodes[member];
+            self.report.crashes += node.crashes;
+            self.report.refused += node.rows.refusals().len();
+        }
+        if self.equivocated
+            && both_heads_arrived(&self.world, self.hostile)
+            && !is_exposed(&self.world, self.hostile)
+        {
+            self.report.broken.push("I5: a split view was not exposed".to_owned());
+        }
+        let hashes: Vec<String> = self
+            .world
+            .nodes
+            .values()
+            .map(|node| hex::encode(federation::state_hash(&node.rows).expect("maps answer")))
+            .collect();
+        self.report.fingerprint = hashes.join(" ");
+        self.report
+    }
+}
+
+/// Whether two honest members mirror ledgers of the hostile one that do not agree.
+fn both_heads_arrived(world: &World, hostile: KeyId) -> bool {
+    let first =
+        |node: &crate::Node| node.rows.leaves(&hostile, 0, 1).ok().and_then(|leaves| leaves.first().copied());
+    let leaves: BTreeSet<_> = world
+        .nodes
+        .iter()
+        .filter(|(member, _)| **member != hostile)
+        .filter_map(|(_, node)| first(node))
+        .collect();
+    leaves.len() > 1
+}

@@ -1,0 +1,424 @@
+//! The world: nodes, the network between them, the clock, and what everybody was entitled to.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use base::signed::Signed;
+use base::signing::{KeyId, Signer, SigningKey};
+use base::{Micros, Rng, SeededRng};
+use federation::{
+    Alteration, CourierError, Effect, Grant, Lane, Me, ObjectName, Received, Release, Released, Rows, Sealed,
+    SealingSecret, Versions, batch_to,
+};
+use ledger::act::ActKind;
+
+use crate::node::{Answer, Message, Node, Surroundings};
+use crate::surroundings::{Fault, House, rules_for};
+
+/// A message on its way.
+#[derive(Clone, Debug)]
+struct Flight {
+    due: u64,
+    from: KeyId,
+    to: KeyId,
+    message: Message,
+}
+
+/// What the network does to messages.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Weather {
+    /// Loses, repeats, delays and reorders.
+    Rough,
+    /// Delivers everything at once.
+    Fair,
+}
+
+/// Everything there is.
+pub struct World {
+    /// The nodes, by member. The first to be made is the secretariat, which relays.
+    pub nodes: BTreeMap<KeyId, Node>,
+    /// The members in the order they were made.
+    pub order: Vec<KeyId>,
+    /// The registry.
+    pub house: House,
+    /// Pairs that do not reach each other.
+    pub cut: BTreeSet<(KeyId, KeyId)>,
+    /// Who may ever have had an object, by the number in it.
+    pub entitled: BTreeMap<u64, BTreeSet<KeyId>>,
+    /// What was passed on, by the object, the act that brought it, and to whom.
+    pub passed: BTreeSet<(ObjectName, u64, KeyId)>,
+    /// Every batch that ever went over the network, for whoever replays.
+    pub overheard: Vec<(KeyId, Vec<u8>)>,
+    rng: SeededRng,
+    flights: Vec<Flight>,
+    tick: u64,
+    objects: u64,
+}
+
+/// Length of a tick (a minute).
+const TICK_US: i64 = 60 * Micros::SECOND;
+
+impl World {
+    /// `members` members that know each other, from a seed.
+    #[must_use]
+    pub fn new(seed: u64, members: usize, fault: Fault) -> Self {
+        let rng = SeededRng::new(seed);
+        let mut house = House { members: BTreeMap::new(), inactive: BTreeSet::new(), epoch: 1, fault };
+        let (mut nodes, mut order) = (BTreeMap::new(), Vec::new());
+        for _ in 0..members {
+            let (signer, sealing) = (SigningKey::generate(&rng), SealingSecret::generate(&rng));
+            let member = signer.public_key().id();
+            house.members.insert(member, (signer.public_key(), sealing.public()));
+            let me = Me { member, community: "sim".to_owned(), signer: Box::new(signer), sealing };
+            nodes.insert(member, Node::new(me, fault));
+            order.push(member);
+        }
+        Self {
+            nodes,
+            order,
+            house,
+            cut: BTreeSet::new(),
+            entitled: BTreeMap::new(),
+            passed: BTreeSet::new(),
+            overheard: Vec::new(),
+            rng,
+            flights: Vec::new(),
+            tick: 0,
+            objects: 0,
+        }
+    }
+
+    /// A number below `below`.
+    pub fn draw(&self, below: usize) -> usize {
+        let mut bytes = [0; 8];
+        self.rng.fill(&mut bytes);
+        let below = u64::try_from(below.max(1)).expect("small");
+        usize::try_from(u64::from_le_bytes(bytes) % below).expect("small")
+    }
+
+    /// Randomness.
+    #[must_use]
+    pub fn rng(&self) -> &SeededRng {
+        &self.rng
+    }
+
+    /// The world's time.
+    #[must_use]
+    pub fn now(&self) -> Micros {
+        let ticks = i64::try_from(self.tick).expect("small");
+        Micros(1_800_000_000 * Micros::SECOND).plus(ticks * TICK_US)
+    }
+
+    /// A member's node.
+    pub fn node(&mut self, member: &KeyId) -> &mut Node {
+        self.nodes.get_mut(member).expect("every member has a node")
+    }
+
+    /// Does something with a node, and everything it needs from outside.
+    pub(crate) fn with<T>(
+        &mut self,
+        member: &KeyId,
+        deed: impl FnOnce(&mut Node, &Surroundings<'_>) -> T,
+    ) -> T {
+        let now = self.now();
+        let node = self.nodes.get_mut(member).expect("every member has a node");
+        deed(node, &Surroundings { house: &self.house, rng: &self.rng, now })
+    }
+
+    /// Puts a message on its way.
+    pub fn send(&mut self, from: KeyId, to: KeyId, message: Message, weather: Weather) {
+        if from == to || self.cut.contains(&(from, to)) || self.cut.contains(&(to, from)) {
+            return;
+        }
+        if let Message::Batch(bytes) | Message::Delivery(_, bytes) = &message {
+            self.overheard.push((to, bytes.clone()));
+        }
+        let rough = weather == Weather::Rough;
+        if rough && self.draw(10) == 0 {
+            return;
+        }
+        let copies = if rough && self.draw(8) == 0 { 2 } else { 1 };
+        for _ in 0..copies {
+            let delay = if rough { u64::try_from(self.draw(4)).expect("small") } else { 0 };
+            self.flights.push(Flight { due: self.tick + delay, from, to, message: message.clone() });
+        }
+    }
+
+    /// Lets a tick pass: delivers what is due, in any order, and what that leads to.
+    pub fn pass(&mut self, weather: Weather) {
+        self.tick += 1;
+        let mut rounds = 0;
+        loop {
+            let (mut due, later): (Vec<Flight>, Vec<Flight>) =
+                std::mem::take(&mut self.flights).into_iter().partition(|flight| flight.due <= self.tick);
+            self.flights = later;
+            if due.is_empty() || rounds > 40 {
+                self.flights.extend(due);
+                return;
+            }
+            rounds += 1;
+            while !due.is_empty() {
+                let at = if weather == Weather::Rough { self.draw(due.len()) } else { 0 };
+                let flight = due.remove(at);
+                let said =
+                    self.with(&flight.to, |node, around| node.hear(around, flight.from, flight.message));
+                for (to, message) in said {
+                    self.send(flight.to, to, message, weather);
+                }
+            }
+        }
+    }
+
+    /// One node greets another.
+    pub fn greet(&mut self, from: KeyId, to: KeyId, weather: Weather) {
+        let hello = self.with(&from, |node, around| {
+            node.transact(around, |exchange, write| {
+                exchange.hello(&write.rows, to, Versions::OURS).expect("maps answer")
+            })
+        });
+        if let Some(hello) = hello {
+            self.send(from, to, Message::Hello(hello.to_json(), Answer::Wanted), weather);
+        }
+    }
+
+    /// Everybody greets everybody, in fair weather, until nothing changes any more. Answers whether that came about.
+    pub fn settle(&mut self, rounds: usize) -> bool {
+        let mut last = String::new();
+        for _ in 0..rounds {
+            for from in self.order.clone() {
+                for to in self.order.clone() {
+                    self.greet(from, to, Weather::Fair);
+                }
+                self.pass(Weather::Fair);
+            }
+            let now = self.fingerprint();
+            if now == last {
+                return true;
+            }
+            last = now;
+        }
+        false
+    }
+
+    fn fingerprint(&self) -> String {
+        let one = |node: &Node| {
+            let hash = federation::state_hash(&node.rows).expect("maps answer");
+            let own = node.rows.own().expect("maps answer");
+            let queues: Vec<_> =
+                self.order.iter().map(|peer| node.rows.peer(peer).expect("maps answer").queues).collect();
+            let open = node.rows.all_receipts().filter(|row| row.state == federation::ReceiptState::Pending);
+            format!(
+                "{} {} {} {} {queues:?};",
+                hex::encode(hash),
+                own.next,
+                own.recovery.is_some(),
+                open.count()
+            )
+        };
+        self.nodes.values().map(one).collect()
+    }
+
+    /// Sends what waits for a peer by way of the relay instead.
+    pub fn by_relay(&mut self, from: KeyId, to: KeyId, relay: KeyId, weather: Weather) {
+        let batch = self.with(&from, |node, around| {
+            node.transact(around, |exchange, write| exchange.outgoing(&write.rows, &to).expect("maps answer"))
+        });
+        let batch = batch.unwrap_or_default();
+        if !batch.is_empty() {
+            self.send(from, relay, Message::Keep(batch_to(&batch)), weather);
+        }
+    }
+
+    /// Asks the relay what waits.
+    pub fn fetch(&mut self, from: KeyId, relay: KeyId, weather: Weather) {
+        let routes =
+            self.with(&from, |node, around| node.transact(around, |exchange, _| exchange.my_routes()));
+        self.send(from, relay, Message::Fetch(routes.unwrap_or_default()), weather);
+    }
+
+    /// The bytes of a new object, or of a new version of one.
+    pub fn object(&mut self, author: &KeyId, id: Option<&str>) -> (u64, String, Vec<u8>) {
+        self.objects += 1;
+        let number = self.objects;
+        let id = id.map_or_else(|| format!("indicator--{number:08}"), str::to_owned);
+        let text = format!(
+            "{{\"id\":\"{id}\",\"created_by_ref\":\"identity--{author}\",\"modified\":\"v{number}\",\"number\":{number}}}"
+        );
+        (number, id, text.into_bytes())
+    }
+
+    /// A member releases an object to others; `None` when it crashed or was refused.
+    pub fn release(
+        &mut self,
+        author: KeyId,
+        id: Option<&str>,
+        to: &BTreeSet<KeyId>,
+        lane: Lane,
+    ) -> Option<(String, Released)> {
+        let (number, id, object) = self.object(&author, id);
+        let rules = rules_for(to);
+        let kind = if self.draw(4) == 0 { ActKind::Sighted } else { ActKind::Released };
+        let mut entitled = to.clone();
+        entitled.insert(author);
+        self.entitled.insert(number, entitled);
+        let released = self.with(&author, |node, around| {
+            node.transact(around, |exchange, write| {
+                let release = Release { object: &object, rules: &rules, addressees: to, lane, kind };
+                let released = exchange.release(&write.rows, &release).ok()?;
+                write.apply(released.effects.clone());
+                Some(released)
+            })
+        });
+        Some((id, released.flatten()?))
+    }
+
+    /// A member changes an object of its own.
+    pub fn alter(&mut self, author: KeyId, id: &str, alteration: &Alteration<'_>) -> Option<u64> {
+        let done = self.with(&author, |node, around| {
+            node.transact(around, |exchange, write| {
+                let (sequence, effects) = exchange.alter(&write.rows, id, alteration, "sim").ok()?;
+                write.apply(effects);
+                Some(sequence)
+            })
+        });
+        done.flatten()
+    }
+
+    /// A member consents, and the other passes on as soon as it can.
+    pub fn consent(&mut self, author: KeyId, id: &str, from: KeyId, to: KeyId) -> Option<u64> {
+        let name = ObjectName { author, id: id.to_owned() };
+        let until = self.now().plus(400 * 86_400 * Micros::SECOND);
+        let done = self.with(&author, |node, around| {
+            node.transact(around, |exchange, write| {
+                let held = write.rows.versions(&name).expect("maps answer").pop()?;
+                let number = number_in(&write.rows, &author, held.sequence)?;
+                let grant = Grant { object: id, version: &held.version, from, to, until };
+                let (_, effects) = exchange.consent(&write.rows, &grant).ok()?;
+                write.apply(effects);
+                Some(number)
+            })
+        });
+        let number = done.flatten()?;
+        self.entitled.entry(number).or_default().insert(to);
+        Some(number)
+    }
+
+    /// A holder passes on what it may.
+    pub fn pass_on(&mut self, holder: KeyId, name: &ObjectName, to: KeyId) -> bool {
+        let done = self.with(&holder, |node, around| {
+            node.transact(around, |exchange, write| {
+                let held = write.rows.versions(name).expect("maps answer").pop()?;
+                let effects = exchange.pass_on(&write.rows, name, &held.version, to).ok()?;
+                write.apply(effects);
+                Some(held.sequence)
+            })
+        });
+        let Some(sequence) = done.flatten() else { return false };
+        self.passed.insert((name.clone(), sequence, to));
+        true
+    }
+}
+
+/// The number in the object that an act brought.
+pub(crate) fn number_in(rows: &federation::MemoryRows, author: &KeyId, sequence: u64) -> Option<u64> {
+    number_of(&rows.payload(author, sequence).ok()??.bytes)
+}
+
+pub(crate) fn number_of(payload: &[u8]) -> Option<u64> {
+    let content = federation::Content::parse(payload).ok()?;
+    let object: serde_json::Value = serde_json::from_slice(content.object).ok()?;
+    object.get("number")?.as_u64()
+}
+
+/// One step at a time, for tests that look closely.
+impl World {
+    /// What a member would send another now.
+    pub fn outgoing(&mut self, from: &KeyId, to: &KeyId) -> Vec<Sealed> {
+        let batch = self.with(from, |node, around| {
+            node.transact(around, |exchange, write| exchange.outgoing(&write.rows, to).expect("maps answer"))
+        });
+        batch.unwrap_or_default()
+    }
+
+    /// A member takes one envelope, without closing a batch.
+    pub fn receive(&mut self, member: &KeyId, sealed: &Sealed) -> Received {
+        let received = self.with(member, |node, around| {
+            node.transact(around, |exchange, write| {
+                let received = exchange.receive(&write.rows, sealed).expect("maps answer");
+                write.apply(received.effects.clone());
+                received
+            })
+        });
+        received.expect("nothing crashes here")
+    }
+
+    /// A courier file of everything that waits for a peer.
+    pub fn courier_out(&mut self, from: &KeyId, to: &KeyId) -> Option<Vec<u8>> {
+        let file = self.with(from, |node, around| {
+            node.transact(around, |exchange, write| {
+                exchange.courier_out(&write.rows, to).expect("maps answer")
+            })
+        });
+        file.flatten()
+    }
+
+    /// A member takes a courier file and answers with its acknowledgement.
+    ///
+    /// # Errors
+    /// The file is not taken.
+    pub fn courier_in(&mut self, member: &KeyId, file: Vec<u8>) -> Result<Signed, CourierError> {
+        let taken = self.with(member, |node, around| {
+            node.transact(around, |exchange, write| {
+                let parcel = exchange.courier_in(&write.rows, file)?;
+                if let Some(ack) = &parcel.ack
+                    && let Ok(Ok((_, effects))) = exchange.take_ack(&write.rows, ack)
+                {
+                    write.apply(effects);
+                }
+                let mut batch = Vec::new();
+                for sealed in &parcel.envelopes {
+                    let received = exchange.receive(&write.rows, sealed)?;
+                    write.apply(received.effects.clone());
+                    batch.push(received);
+                }
+                let (ack, effects) = exchange
+                    .close(&write.rows, parcel.manifest.from, &batch)
+                    .expect("nothing speaks against it");
+                write.apply(effects);
+                Ok(ack.sign(exchange.me.signer.as_ref()))
+            })
+        });
+        taken.expect("nothing crashes here")
+    }
+
+    /// A member takes an acknowledgement.
+    pub fn take_ack(&mut self, member: &KeyId, ack: &Signed) {
+        self.with(member, |node, around| {
+            node.transact(around, |exchange, write| {
+                let (_, effects) = exchange.take_ack(&write.rows, ack).expect("counts").expect("maps answer");
+                write.apply(effects);
+            })
+        });
+    }
+
+    /// A member believes that a peer has everything, as when a courier file is under way.
+    pub fn pretend_acknowledged(&mut self, member: &KeyId, peer: &KeyId) {
+        let mut row = self.nodes[member].rows.peer(peer).expect("maps answer");
+        for queue in &mut row.queues {
+            queue.acked = queue.last;
+        }
+        self.node(member).rows.apply(Effect::Peer(*peer, row));
+    }
+
+    /// A member goes back to its backup.
+    pub fn restore(&mut self, member: &KeyId) {
+        self.with(member, |node, around| node.restore(around));
+    }
+
+    /// Acts that a member has waited for too long to see in a ledger.
+    pub fn overdue(&mut self, member: &KeyId) -> Vec<(KeyId, u64)> {
+        let overdue = self.with(member, |node, around| {
+            node.transact(around, |exchange, write| exchange.overdue(&write.rows).expect("maps answer"))
+        });
+        overdue.unwrap_or_default()
+    }
+}

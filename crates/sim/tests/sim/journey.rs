@@ -1,0 +1,274 @@
+//! The journeys of exchange in fair weather: release, recall, narrowing, erasure, consent, recovery, courier, lanes.
+
+use std::collections::BTreeSet;
+
+use base::signing::KeyId;
+use federation::{Alteration, CourierError, Lane, ObjectName, ReceiptState, Rows, Taken, state_hash};
+use sim::verdict::unsettled;
+use sim::world::Weather;
+use sim::{Fault, World, rules_for};
+
+fn three() -> (World, KeyId, KeyId, KeyId) {
+    let world = World::new(11, 3, Fault::None);
+    let (a, b, c) = (world.order[0], world.order[1], world.order[2]);
+    (world, a, b, c)
+}
+
+fn held(world: &World, member: &KeyId) -> usize {
+    world.nodes[member].rows.all_versions().expect("maps answer").len()
+}
+
+fn receipts(world: &World, member: &KeyId, sequence: u64) -> Vec<(KeyId, String)> {
+    let rows = world.nodes[member].rows.receipts(sequence).expect("maps answer");
+    let word = |state| match state {
+        ReceiptState::Pending => "pending".to_owned(),
+        ReceiptState::Refused(rule) => rule,
+        ReceiptState::Done { outcome, .. } => outcome,
+    };
+    rows.into_iter().map(|row| (row.member, word(row.state))).collect()
+}
+
+#[test]
+fn only_those_addressed_get_it_and_the_author_gets_a_receipt() {
+    let (mut world, a, b, c) = three();
+    let (_, released) = world.release(a, None, &BTreeSet::from([b]), Lane::Routine).unwrap();
+    assert_eq!(receipts(&world, &a, released.sequence), [(b, "pending".to_owned())]);
+    assert!(world.settle(10));
+    assert_eq!((held(&world, &a), held(&world, &b), held(&world, &c)), (1, 1, 0));
+    assert_eq!(receipts(&world, &a, released.sequence), [(b, "kept".to_owned())]);
+    let hash = |member: &KeyId| state_hash(&world.nodes[member].rows).unwrap();
+    assert_eq!(hash(&a), hash(&b));
+    assert_ne!(hash(&a), hash(&c));
+    assert_eq!(unsettled(&world, None), Vec::<String>::new());
+    let head = world.nodes[&a].rows.own().unwrap().head.unwrap();
+    assert_eq!(
+        head.lines().filter(|line| line.starts_with('\u{2014}')).count(),
+        3,
+        "signed and cosigned twice"
+    );
+}
+
+#[test]
+fn a_recall_reaches_every_holder_and_waits_for_the_unreachable() {
+    let (mut world, a, b, c) = three();
+    let (id, _) = world.release(a, None, &BTreeSet::from([b, c]), Lane::Routine).unwrap();
+    assert!(world.settle(10));
+    world.cut.insert((a, c));
+    world.cut.insert((b, c));
+    let sequence = world.alter(a, &id, &Alteration::Recall).unwrap();
+    assert!(world.settle(10));
+    assert_eq!((held(&world, &b), held(&world, &c)), (0, 1));
+    let mut expected = [(b, "done".to_owned()), (c, "pending".to_owned())];
+    expected.sort();
+    assert_eq!(receipts(&world, &a, sequence), expected);
+    world.cut.clear();
+    assert!(world.settle(10));
+    assert_eq!(held(&world, &c), 0);
+    assert!(receipts(&world, &a, sequence).iter().all(|(_, word)| word == "done"));
+    assert_eq!(unsettled(&world, None), Vec::<String>::new());
+}
+
+#[test]
+fn a_recall_overtakes_its_object_and_voids_it() {
+    let (mut world, a, b, _) = three();
+    world.cut.insert((a, b));
+    let (id, released) = world.release(a, None, &BTreeSet::from([b]), Lane::Routine).unwrap();
+    world.alter(a, &id, &Alteration::Recall).unwrap();
+    world.cut.clear();
+    assert!(world.settle(10));
+    assert_eq!(held(&world, &b), 0);
+    assert_eq!(receipts(&world, &a, released.sequence), [(b, "empty".to_owned())]);
+    assert_eq!(world.nodes[&b].rows.payloads().filter(|row| row.author == a).count(), 1, "the recall alone");
+}
+
+#[test]
+fn narrowing_takes_it_from_who_is_no_longer_entitled() {
+    let (mut world, a, b, c) = three();
+    let (id, _) = world.release(a, None, &BTreeSet::from([b, c]), Lane::Routine).unwrap();
+    assert!(world.settle(10));
+    let rules = rules_for(&BTreeSet::from([b]));
+    let sequence = world.alter(a, &id, &Alteration::Narrow(&rules)).unwrap();
+    assert!(world.settle(10));
+    assert_eq!((held(&world, &b), held(&world, &c)), (1, 0));
+    assert!(receipts(&world, &a, sequence).iter().all(|(_, word)| word == "done"));
+    assert_eq!(unsettled(&world, None), Vec::<String>::new());
+}
+
+#[test]
+fn erased_content_stays_erased_also_after_an_old_backup() {
+    let (mut world, a, b, _) = three();
+    let (id, _) = world.release(a, None, &BTreeSet::from([b]), Lane::Routine).unwrap();
+    assert!(world.settle(10));
+    let backup = world.nodes[&b].rows.clone();
+    world.node(&b).backup = Some(backup);
+    world.alter(a, &id, &Alteration::Erase).unwrap();
+    assert!(world.settle(10));
+    assert_eq!(held(&world, &b), 0);
+    world.restore(&b);
+    assert!(world.nodes[&b].rows.own().unwrap().recovery.is_some(), "it serves nothing yet");
+    assert!(world.settle(20));
+    assert!(world.nodes[&b].rows.own().unwrap().recovery.is_none());
+    assert_eq!(held(&world, &b), 0);
+    assert!(
+        world.release(a, Some(&id), &BTreeSet::from([b]), Lane::Routine).is_none(),
+        "nor is it released again"
+    );
+    assert_eq!(unsettled(&world, None), Vec::<String>::new());
+}
+
+#[test]
+fn an_author_takes_back_its_ledger_after_an_old_backup() {
+    let (mut world, a, b, c) = three();
+    let backup = world.nodes[&a].rows.clone();
+    world.node(&a).backup = Some(backup);
+    let (id, _) = world.release(a, None, &BTreeSet::from([b, c]), Lane::Routine).unwrap();
+    assert!(world.settle(10));
+    let before = world.nodes[&a].rows.own().unwrap();
+    world.restore(&a);
+    assert_eq!(world.nodes[&a].rows.own().unwrap().next, 0);
+    assert!(
+        world.release(a, None, &BTreeSet::from([b]), Lane::Routine).is_none(),
+        "no act before it is whole"
+    );
+    assert!(world.settle(20));
+    let own = world.nodes[&a].rows.own().unwrap();
+    assert!(own.recovery.is_none() && own.next >= before.next, "never a smaller ledger");
+    let name = ObjectName { author: a, id: id.clone() };
+    assert_eq!(world.nodes[&a].rows.holders(&name).unwrap().len(), 2, "it knows again who has it");
+    world.alter(a, &id, &Alteration::Recall).unwrap();
+    world.release(a, None, &BTreeSet::from([b, c]), Lane::Flash).unwrap();
+    assert!(world.settle(20));
+    assert_eq!((held(&world, &b), held(&world, &c)), (1, 1));
+    assert_eq!(unsettled(&world, None), Vec::<String>::new());
+}
+
+#[test]
+fn consent_carries_an_object_on_and_a_recall_after_it() {
+    let (mut world, a, b, c) = three();
+    let (id, _) = world.release(a, None, &BTreeSet::from([b]), Lane::Routine).unwrap();
+    assert!(world.settle(10));
+    let name = ObjectName { author: a, id: id.clone() };
+    assert!(!world.pass_on(b, &name, c), "not without consent");
+    world.consent(a, &id, b, c).unwrap();
+    assert!(world.settle(10));
+    assert!(world.pass_on(b, &name, c));
+    assert!(world.settle(10));
+    assert_eq!(held(&world, &c), 1);
+    assert_eq!(world.nodes[&c].rows.all_versions().unwrap()[0].by, Some(b));
+    world.cut.insert((a, c));
+    world.alter(a, &id, &Alteration::Recall).unwrap();
+    assert!(world.settle(10));
+    assert_eq!(held(&world, &c), 0, "the recall went along the chain");
+    world.cut.clear();
+    assert!(world.settle(10));
+    assert_eq!(unsettled(&world, None), Vec::<String>::new());
+}
+
+#[test]
+fn a_narrowed_object_is_passed_on_narrowed() {
+    let mut world = World::new(11, 4, Fault::None);
+    let (a, b, c, d) = (world.order[0], world.order[1], world.order[2], world.order[3]);
+    let (id, _) = world.release(a, None, &BTreeSet::from([b, d]), Lane::Routine).unwrap();
+    assert!(world.settle(10));
+    let rules = rules_for(&BTreeSet::from([b]));
+    world.alter(a, &id, &Alteration::Narrow(&rules)).unwrap();
+    world.consent(a, &id, b, c).unwrap();
+    assert!(world.settle(10));
+    let name = ObjectName { author: a, id };
+    assert!(world.pass_on(b, &name, c));
+    assert!(world.settle(10));
+    assert_eq!(world.nodes[&c].rows.versions(&name).unwrap()[0].rules, rules);
+    assert_eq!(unsettled(&world, None), Vec::<String>::new());
+}
+
+#[test]
+fn flash_overtakes_everything_that_waits() {
+    let (mut world, a, b, _) = three();
+    world.cut.insert((a, b));
+    for _ in 0..30 {
+        world.release(a, None, &BTreeSet::from([b]), Lane::Routine).unwrap();
+    }
+    let (_, flash) = world.release(a, None, &BTreeSet::from([b]), Lane::Flash).unwrap();
+    let first = world.outgoing(&a, &b).remove(0);
+    let opened = world.receive(&b, &first);
+    assert_eq!(opened.at_place, Some((Lane::Flash, 1)));
+    let Taken::Done { line: Some(line), .. } = opened.taken else { panic!("is taken") };
+    assert_eq!(line.sequence, flash.sequence);
+}
+
+#[test]
+fn a_gap_is_refused_and_passes_when_it_is_filled() {
+    let (mut world, a, b, _) = three();
+    world.cut.insert((a, b));
+    for _ in 0..3 {
+        world.release(a, None, &BTreeSet::from([b]), Lane::Routine).unwrap();
+    }
+    let batch = world.outgoing(&a, &b);
+    let early = world.receive(&b, &batch[2]);
+    let Taken::Refused(refused) = early.taken else { panic!("is refused") };
+    assert!(refused.rule.passes() && early.effects.is_empty());
+    for sealed in &batch {
+        assert!(matches!(world.receive(&b, sealed).taken, Taken::Done { .. }));
+    }
+    assert_eq!(world.receive(&b, &batch[0]).taken, Taken::Known);
+}
+
+#[test]
+fn a_sender_with_a_later_registry_is_waited_for() {
+    let (mut world, a, b, _) = three();
+    world.release(a, None, &BTreeSet::from([b]), Lane::Routine).unwrap();
+    world.house.epoch = 5;
+    let batch = world.outgoing(&a, &b);
+    world.house.epoch = 4;
+    let Taken::Refused(refused) = world.receive(&b, &batch[0]).taken else { panic!("is refused") };
+    assert_eq!(refused.to_string(), "registry-behind");
+    world.house.epoch = 5;
+    assert!(matches!(world.receive(&b, &batch[0]).taken, Taken::Done { .. }));
+}
+
+#[test]
+fn courier_files_detect_gaps_changes_and_repeats() {
+    let (mut world, a, b, c) = three();
+    world.cut.insert((a, b));
+    world.release(a, None, &BTreeSet::from([b]), Lane::Routine).unwrap();
+    let first = world.courier_out(&a, &b).unwrap();
+    assert!(world.courier_in(&c, first.clone()).is_err(), "sealed to b");
+    for at in [20, 60, first.len() - 1] {
+        let mut changed = first.clone();
+        changed[at] ^= 1;
+        assert!(matches!(world.courier_in(&b, changed), Err(CourierError::Seal(_))));
+    }
+    let ack = world.courier_in(&b, first.clone()).unwrap();
+    assert_eq!(held(&world, &b), 1);
+    let rows = world.nodes[&b].rows.all_versions().unwrap();
+    world.courier_in(&b, first).unwrap();
+    assert_eq!(world.nodes[&b].rows.all_versions().unwrap(), rows, "a second time changes nothing");
+    world.take_ack(&a, &ack);
+    world.release(a, None, &BTreeSet::from([b]), Lane::Routine).unwrap();
+    let second = world.courier_out(&a, &b).unwrap();
+    world.pretend_acknowledged(&a, &b);
+    world.release(a, None, &BTreeSet::from([b]), Lane::Routine).unwrap();
+    let third = world.courier_out(&a, &b).unwrap();
+    let gap = world.courier_in(&b, third.clone()).unwrap_err();
+    assert_eq!(gap, CourierError::Gap { lane: 1, expected: 2, first: 3 });
+    world.courier_in(&b, second).unwrap();
+    world.courier_in(&b, third).unwrap();
+    assert_eq!(held(&world, &b), 3);
+    let back = world.courier_out(&b, &a).unwrap();
+    world.courier_in(&a, back).unwrap();
+    let open = world.nodes[&a].rows.all_receipts().filter(|row| row.state == ReceiptState::Pending);
+    assert_eq!(open.count(), 0, "receipts came back by file");
+}
+
+#[test]
+fn clocks_a_day_off_are_told_and_harm_nothing() {
+    let (mut world, a, b, c) = three();
+    world.node(&b).skew_us = 86_400_000_000;
+    world.node(&c).skew_us = -86_400_000_000;
+    world.release(a, None, &BTreeSet::from([b, c]), Lane::Routine).unwrap();
+    assert!(world.settle(10));
+    assert_eq!(unsettled(&world, None), Vec::<String>::new());
+    let skew = world.nodes[&a].rows.peer(&b).unwrap().skew_us;
+    assert!(federation::is_skewed(base::Micros(skew), base::Micros(0)));
+    world.greet(a, b, Weather::Fair);
+}
