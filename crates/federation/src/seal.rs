@@ -1,7 +1,7 @@
 //! Sealing: bytes that one recipient opens and no relay reads.
 //!
-//! HPKE (RFC 9180) in its base mode: DHKEM(X25519, HKDF-SHA256), HKDF-SHA256, ChaCha20-Poly1305, one message a key. Who sent
-//! it is said inside, by signature. A relay finds the recipient by a route that only the two ends can compute, and learns
+//! HPKE (RFC 9180) in its base mode: DHKEM(X25519, HKDF-SHA256), HKDF-SHA256, ChaCha20-Poly1305, one message a key; all of it
+//! is the crate `hpke`. Who sent it is said inside, by signature. A relay finds the recipient by a route that only the two ends can compute, and learns
 //! length and route, nothing else.
 //!
 //! Invariant: a fresh key for every message; no nonce is ever used twice under one key.
@@ -11,9 +11,13 @@ use std::fmt;
 use base::limit::{COURIER_BYTES_MAX, ENVELOPE_BYTES_MAX};
 use base::signing::KeyId;
 use base::{Redacted, Rng};
-use chacha20poly1305::aead::{Aead, Payload};
-use chacha20poly1305::{ChaCha20Poly1305, KeyInit, Nonce};
-use hkdf::Hkdf;
+use hpke::aead::ChaCha20Poly1305;
+use hpke::kdf::HkdfSha256;
+use hpke::kem::X25519HkdfSha256;
+use hpke::rand_core::{CryptoRng, RngCore};
+use hpke::{
+    Deserializable, HpkeError, Kem, OpModeR, OpModeS, Serializable, single_shot_open, single_shot_seal,
+};
 use sha2::{Digest, Sha256};
 use x25519_dalek::{PublicKey, StaticSecret};
 use zeroize::Zeroizing;
@@ -26,9 +30,10 @@ const HEAD_BYTES: usize = 1 + ROUTE_BYTES + 32;
 pub const ROUTE_BYTES: usize = 16;
 /// What the key schedule is bound to.
 const INFO: &[u8] = b"cresset envelope v1";
-const KEM_SUITE: &[u8] = b"KEM\x00\x20";
-const HPKE_SUITE: &[u8] = b"HPKE\x00\x20\x00\x01\x00\x03";
-const VERSION: &[u8] = b"HPKE-v1";
+
+type OpeningKey = <X25519HkdfSha256 as Kem>::PrivateKey;
+type RecipientKey = <X25519HkdfSha256 as Kem>::PublicKey;
+type FreshKey = <X25519HkdfSha256 as Kem>::EncappedKey;
 
 /// Why something sealed does not open.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -49,7 +54,10 @@ pub enum SealError {
 
 /// The secret half of a sealing key. It does not print, and its memory is wiped when it is dropped.
 #[derive(Clone)]
-pub struct SealingSecret(StaticSecret);
+pub struct SealingSecret {
+    exchange: StaticSecret,
+    opening: OpeningKey,
+}
 
 impl SealingSecret {
     /// A new key.
@@ -57,25 +65,29 @@ impl SealingSecret {
     pub fn generate(rng: &dyn Rng) -> Self {
         let mut bytes = Zeroizing::new([0; 32]);
         rng.fill(bytes.as_mut_slice());
-        Self(StaticSecret::from(*bytes))
+        Self::from_bytes(&bytes)
     }
 
     /// A key read back from where secrets are stored.
+    ///
+    /// # Panics
+    /// Never: 32 bytes are always a key.
     #[must_use]
     pub fn from_bytes(bytes: &[u8; 32]) -> Self {
-        Self(StaticSecret::from(*bytes))
+        let opening = OpeningKey::from_bytes(bytes).expect("invariant: 32 bytes are always a key");
+        Self { exchange: StaticSecret::from(*bytes), opening }
     }
 
     /// Its bytes, to be stored where secrets are.
     #[must_use]
     pub fn expose(&self) -> Redacted<Zeroizing<[u8; 32]>> {
-        Redacted::new(Zeroizing::new(self.0.to_bytes()))
+        Redacted::new(Zeroizing::new(self.exchange.to_bytes()))
     }
 
     /// The public half.
     #[must_use]
     pub fn public(&self) -> [u8; 32] {
-        PublicKey::from(&self.0).to_bytes()
+        PublicKey::from(&self.exchange).to_bytes()
     }
 
     /// The route from `from` to `to` in a period, which only the holders of the two sealing keys can tell from noise.
@@ -83,7 +95,7 @@ impl SealingSecret {
     /// # Errors
     /// `Unsound`.
     pub fn route(&self, theirs: &[u8; 32], from: KeyId, to: KeyId, period: u64) -> Result<Route, SealError> {
-        let shared = self.0.diffie_hellman(&PublicKey::from(*theirs));
+        let shared = self.exchange.diffie_hellman(&PublicKey::from(*theirs));
         if !shared.was_contributory() {
             return Err(SealError::Unsound);
         }
@@ -104,16 +116,8 @@ impl SealingSecret {
     /// # Errors
     /// See [`SealError`].
     pub fn open(&self, sealed: &Sealed) -> Result<Vec<u8>, SealError> {
-        let (route, encapsulated, ciphertext) = parts(&sealed.0)?;
-        let theirs = PublicKey::from(encapsulated);
-        let shared = self.0.diffie_hellman(&theirs);
-        if !shared.was_contributory() {
-            return Err(SealError::Unsound);
-        }
-        let shared = kem_secret(shared.as_bytes(), &encapsulated, &self.public());
-        let (key, nonce) = schedule(&shared, INFO);
-        let payload = Payload { msg: ciphertext, aad: &route };
-        cipher(&key).decrypt(Nonce::from_slice(&nonce), payload).map_err(|_| SealError::Closed)
+        let (route, fresh, ciphertext) = parts(&sealed.0)?;
+        open_with(&self.opening, INFO, &route, (&fresh, ciphertext))
     }
 }
 
@@ -140,9 +144,7 @@ impl Sealed {
     /// # Errors
     /// `Unsound`, and `Form` when it would be larger than [`ENVELOPE_BYTES_MAX`].
     pub fn seal(rng: &dyn Rng, recipient: &[u8; 32], route: Route, plain: &[u8]) -> Result<Self, SealError> {
-        let mut seed = Zeroizing::new([0; 32]);
-        rng.fill(seed.as_mut_slice());
-        Self::parse(seal_with(&StaticSecret::from(*seed), recipient, route, plain)?)
+        Self::parse(sealed(rng, recipient, route, plain)?)
     }
 
     /// Seals a courier file, which may be larger than an envelope.
@@ -152,9 +154,7 @@ impl Sealed {
         route: Route,
         plain: &[u8],
     ) -> Result<Self, SealError> {
-        let mut seed = Zeroizing::new([0; 32]);
-        rng.fill(seed.as_mut_slice());
-        Self::parse_file(seal_with(&StaticSecret::from(*seed), recipient, route, plain)?)
+        Self::parse_file(sealed(rng, recipient, route, plain)?)
     }
 
     pub(crate) fn parse_file(bytes: Vec<u8>) -> Result<Self, SealError> {
@@ -197,28 +197,80 @@ impl fmt::Debug for Sealed {
     }
 }
 
-fn seal_with(
-    fresh: &StaticSecret,
-    recipient: &[u8; 32],
-    route: Route,
-    plain: &[u8],
-) -> Result<Vec<u8>, SealError> {
-    let encapsulated = PublicKey::from(fresh).to_bytes();
-    let shared = fresh.diffie_hellman(&PublicKey::from(*recipient));
-    if !shared.was_contributory() {
-        return Err(SealError::Unsound);
-    }
-    let shared = kem_secret(shared.as_bytes(), &encapsulated, recipient);
-    let (key, nonce) = schedule(&shared, INFO);
-    let payload = Payload { msg: plain, aad: &route.0 };
-    let ciphertext = cipher(&key).encrypt(Nonce::from_slice(&nonce), payload).map_err(|_| SealError::Form)?;
+fn sealed(rng: &dyn Rng, recipient: &[u8; 32], route: Route, plain: &[u8]) -> Result<Vec<u8>, SealError> {
+    let (fresh, ciphertext) = seal_with(rng, recipient, (INFO, &route.0), plain)?;
     let mut bytes = Vec::with_capacity(ciphertext.len().saturating_add(HEAD_BYTES));
     bytes.push(SUITE);
     bytes.extend_from_slice(&route.0);
-    bytes.extend_from_slice(&encapsulated);
+    bytes.extend_from_slice(&fresh);
     bytes.extend_from_slice(&ciphertext);
     Ok(bytes)
 }
+
+/// RFC 9180, section 6.1, in base mode: the fresh public key and the ciphertext with its tag. `bound` is what the key schedule
+/// and the message are bound to (`info` and `aad` there).
+fn seal_with(
+    rng: &dyn Rng,
+    recipient: &[u8; 32],
+    bound: (&[u8], &[u8]),
+    plain: &[u8],
+) -> Result<([u8; 32], Vec<u8>), SealError> {
+    let (info, aad) = bound;
+    let recipient = RecipientKey::from_bytes(recipient).map_err(|_| SealError::Unsound)?;
+    let (fresh, ciphertext) = single_shot_seal::<ChaCha20Poly1305, HkdfSha256, X25519HkdfSha256, _>(
+        &OpModeS::Base,
+        &recipient,
+        info,
+        plain,
+        aad,
+        &mut Drawn(rng),
+    )
+    .map_err(|error| if error == HpkeError::EncapError { SealError::Unsound } else { SealError::Form })?;
+    Ok((fresh.to_bytes().into(), ciphertext))
+}
+
+/// The other direction of [`seal_with`]; `sealed` is what that gives.
+fn open_with(
+    key: &OpeningKey,
+    info: &[u8],
+    aad: &[u8],
+    sealed: (&[u8; 32], &[u8]),
+) -> Result<Vec<u8>, SealError> {
+    let (fresh, ciphertext) = sealed;
+    let fresh = FreshKey::from_bytes(fresh).map_err(|_| SealError::Unsound)?;
+    single_shot_open::<ChaCha20Poly1305, HkdfSha256, X25519HkdfSha256>(
+        &OpModeR::Base,
+        key,
+        &fresh,
+        info,
+        ciphertext,
+        aad,
+    )
+    .map_err(|error| if error == HpkeError::DecapError { SealError::Unsound } else { SealError::Closed })
+}
+
+/// Our randomness as the library asks for it, so that a seed repeats what was sealed.
+struct Drawn<'a>(&'a dyn Rng);
+
+impl RngCore for Drawn<'_> {
+    fn next_u32(&mut self) -> u32 {
+        let mut bytes = [0; 4];
+        self.0.fill(&mut bytes);
+        u32::from_le_bytes(bytes)
+    }
+
+    fn next_u64(&mut self) -> u64 {
+        let mut bytes = [0; 8];
+        self.0.fill(&mut bytes);
+        u64::from_le_bytes(bytes)
+    }
+
+    fn fill_bytes(&mut self, out: &mut [u8]) {
+        self.0.fill(out);
+    }
+}
+
+impl CryptoRng for Drawn<'_> {}
 
 type Parts<'a> = ([u8; ROUTE_BYTES], [u8; 32], &'a [u8]);
 
@@ -228,51 +280,8 @@ fn parts(bytes: &[u8]) -> Result<Parts<'_>, SealError> {
         return Err(SealError::UnknownSuite(*suite));
     }
     let (route, rest) = rest.split_first_chunk::<ROUTE_BYTES>().ok_or(SealError::Form)?;
-    let (encapsulated, ciphertext) = rest.split_first_chunk::<32>().ok_or(SealError::Form)?;
-    Ok((*route, *encapsulated, ciphertext))
-}
-
-fn cipher(key: &[u8; 32]) -> ChaCha20Poly1305 {
-    ChaCha20Poly1305::new(key.into())
-}
-
-/// RFC 9180, section 4.1: ExtractAndExpand over the exchanged secret and both public keys.
-fn kem_secret(exchanged: &[u8], encapsulated: &[u8; 32], recipient: &[u8; 32]) -> Zeroizing<[u8; 32]> {
-    let prk = extract(KEM_SUITE, &[], b"eae_prk", exchanged);
-    let mut context = encapsulated.to_vec();
-    context.extend_from_slice(recipient);
-    let mut secret = Zeroizing::new([0; 32]);
-    expand(KEM_SUITE, &prk, b"shared_secret", &context, secret.as_mut_slice());
-    secret
-}
-
-/// RFC 9180, section 5.1, base mode: the key and the nonce of the first message.
-fn schedule(shared: &[u8; 32], info: &[u8]) -> (Zeroizing<[u8; 32]>, [u8; 12]) {
-    let psk_id = extract(HPKE_SUITE, &[], b"psk_id_hash", &[]);
-    let info = extract(HPKE_SUITE, &[], b"info_hash", info);
-    let mut context = vec![0];
-    context.extend_from_slice(psk_id.as_slice());
-    context.extend_from_slice(info.as_slice());
-    let secret = extract(HPKE_SUITE, shared, b"secret", &[]);
-    let (mut key, mut nonce) = (Zeroizing::new([0; 32]), [0; 12]);
-    expand(HPKE_SUITE, &secret, b"key", &context, key.as_mut_slice());
-    expand(HPKE_SUITE, &secret, b"base_nonce", &context, &mut nonce);
-    (key, nonce)
-}
-
-/// LabeledExtract of RFC 9180, section 4.
-fn extract(suite: &[u8], salt: &[u8], label: &[u8], ikm: &[u8]) -> Zeroizing<[u8; 32]> {
-    let labeled = Zeroizing::new([VERSION, suite, label, ikm].concat());
-    let (prk, _) = Hkdf::<Sha256>::extract(Some(salt), &labeled);
-    Zeroizing::new(prk.into())
-}
-
-/// LabeledExpand of RFC 9180, section 4.
-fn expand(suite: &[u8], prk: &[u8; 32], label: &[u8], info: &[u8], out: &mut [u8]) {
-    let length = u16::try_from(out.len()).expect("invariant: keys are short").to_be_bytes();
-    let labeled = [&length[..], VERSION, suite, label, info].concat();
-    let hkdf = Hkdf::<Sha256>::from_prk(prk).expect("invariant: a digest is long enough");
-    hkdf.expand(&labeled, out).expect("invariant: keys are short");
+    let (fresh, ciphertext) = rest.split_first_chunk::<32>().ok_or(SealError::Form)?;
+    Ok((*route, *fresh, ciphertext))
 }
 
 #[cfg(test)]

@@ -4,38 +4,46 @@ use base::SeededRng;
 
 use super::*;
 
-fn unhex<const N: usize>(text: &str) -> [u8; N] {
-    let mut bytes = [0; N];
+/// Gives these bytes, once.
+struct Fixed([u8; 32]);
+
+impl Rng for Fixed {
+    fn fill(&self, out: &mut [u8]) {
+        out.copy_from_slice(&self.0);
+    }
+}
+
+fn unhex(text: &str) -> [u8; 32] {
+    let mut bytes = [0; 32];
     hex::decode_to_slice(text, &mut bytes).unwrap();
     bytes
 }
 
 #[test]
 fn the_published_vector() {
-    // RFC 9180, appendix A.2.1: DHKEM(X25519, HKDF-SHA256), HKDF-SHA256, ChaCha20Poly1305, base mode, sequence number 0.
-    let fresh =
-        StaticSecret::from(unhex::<32>("f4ec9b33b792c372c1d2c2063507b684ef925b8c75a42dbcbf57d63ccd381600"));
-    let recipient =
-        StaticSecret::from(unhex::<32>("8057991eef8f1f1af18f4a9491d16a1ce333f695d4db8e38da75975c4478e0fb"));
-    let encapsulated = PublicKey::from(&fresh).to_bytes();
-    assert_eq!(hex::encode(encapsulated), "1afa08d3dec047a643885163f1180476fa7ddb54c6a8029ea33f95796bf2ac4a");
-    let public = PublicKey::from(&recipient).to_bytes();
-    let exchanged = fresh.diffie_hellman(&PublicKey::from(public));
-    let shared = kem_secret(exchanged.as_bytes(), &encapsulated, &public);
-    assert_eq!(hex::encode(*shared), "0bbe78490412b4bbea4812666f7916932b828bba79942424abb65244930d69a7");
-    let (key, nonce) = schedule(&shared, &unhex::<20>("4f6465206f6e2061204772656369616e2055726e"));
-    assert_eq!(hex::encode(*key), "ad2744de8e17f4ebba575b3f5f5a8fa1f69c2a07f6e7500bc60ca6e3e3ec1c91");
-    assert_eq!(hex::encode(nonce), "5c4d98150661b848853b547f");
-    let sealed = cipher(&key)
-        .encrypt(
-            Nonce::from_slice(&nonce),
-            Payload { msg: b"Beauty is truth, truth beauty", aad: b"Count-0" },
-        )
-        .unwrap();
+    // RFC 9180, appendix A.2.1 and A.2.1.1: DHKEM(X25519, HKDF-SHA256), HKDF-SHA256, ChaCha20Poly1305, base mode, sequence number 0.
+    let (info, aad, plain) = (b"Ode on a Grecian Urn", b"Count-0", b"Beauty is truth, truth beauty");
+    let entropy = Fixed(unhex("909a9b35d3dc4713a5e72a4da274b55d3d3821a37e5d099e74a647db583a904b"));
+    let recipient = unhex("4310ee97d88cc1f088a5576c77ab0cf5c3ac797f3d95139c6c84b5429c59662a");
+    let (fresh, ciphertext) = seal_with(&entropy, &recipient, (info, aad), plain).unwrap();
+    assert_eq!(hex::encode(fresh), "1afa08d3dec047a643885163f1180476fa7ddb54c6a8029ea33f95796bf2ac4a");
     assert_eq!(
-        hex::encode(sealed),
+        hex::encode(&ciphertext),
         "1c5250d8034ec2b784ba2cfd69dbdb8af406cfe3ff938e131f0def8c8b60b4db21993c62ce81883d2dd1b51a28"
     );
+    let secret =
+        SealingSecret::from_bytes(&unhex("8057991eef8f1f1af18f4a9491d16a1ce333f695d4db8e38da75975c4478e0fb"));
+    assert_eq!(secret.public(), recipient);
+    assert_eq!(open_with(&secret.opening, info, aad, (&fresh, &ciphertext)).unwrap(), plain);
+    assert_eq!(open_with(&secret.opening, INFO, aad, (&fresh, &ciphertext)), Err(SealError::Closed));
+}
+
+#[test]
+fn a_seed_repeats_what_was_sealed() {
+    let key = SealingSecret::generate(&SeededRng::new(7)).public();
+    let seal = |seed| Sealed::seal(&SeededRng::new(seed), &key, Route([0; ROUTE_BYTES]), b"x").unwrap();
+    assert_eq!(seal(1), seal(1));
+    assert_ne!(seal(1), seal(2));
 }
 
 #[test]
