@@ -184,6 +184,8 @@ impl Node {
     /// # Errors
     /// The store failed.
     pub async fn local_operator(&self) -> Result<Principal, StoreError> {
+        // Members and circles are known before the first decision.
+        self.community_table().await?;
         let directory = self.directory().await?;
         let admins = directory.users().filter(|user| user.roles.contains(&Role::Admin));
         let user = admins.map(|user| user.no).min().unwrap_or(UserNo(0));

@@ -9,6 +9,7 @@ mod circles;
 mod deeds;
 mod error;
 mod exchange;
+mod peers;
 mod show;
 mod table;
 
@@ -59,6 +60,9 @@ impl Node {
         }
         let table = Table::load(self.store(), self.first_member_id().await?).await?.map(Arc::new);
         self.chamber().hold(table.clone());
+        if let Some(table) = &table {
+            self.decide_by(table);
+        }
         Ok(table)
     }
 
@@ -92,6 +96,7 @@ impl Node {
         let tell = table.take_news();
         let table = Arc::new(table);
         self.chamber().hold(Some(Arc::clone(&table)));
+        self.decide_by(&table);
         if tell {
             self.chamber().changed.notify_one();
         }
