@@ -29,6 +29,8 @@ pub enum Test {
         keys: BTreeSet<Addressee>,
         /// Which originators' own people the recipient belongs to.
         own: Vec<Originator>,
+        /// The member that is asked for as a whole: what is for one of its people has to reach it.
+        whose: Option<MemberId>,
     },
     /// The originator is one of these.
     OriginatorIs(Vec<Originator>),
@@ -57,9 +59,13 @@ impl Test {
             Self::NamesSomeoneOf(member) => rules.named().is_some_and(|named| {
                 named.iter().any(|person| matches!(person, Person::There(of, _) if of == member))
             }),
-            Self::Addressed { keys, own } => {
+            Self::Addressed { keys, own, whose } => {
                 let theirs = own.contains(rules.originator());
-                rules.audience().holds(|one| keys.contains(one) || (theirs && *one == Addressee::Originator))
+                rules.audience().holds(|one| match one {
+                    Addressee::Originator => theirs,
+                    Addressee::Person(Person::There(of, _)) if Some(*of) == *whose => true,
+                    other => keys.contains(other),
+                })
             }
             Self::OriginatorIs(own) => own.contains(rules.originator()),
             Self::Free => rules.control() == Control::Free,
@@ -117,7 +123,7 @@ pub fn demands(recipient: &Recipient, action: Action, situation: &Situation<'_>)
         }
         Recipient::Automation => machine(&here, action, situation, level(TlpLevel::AmberStrict)),
         Recipient::Member(member) => {
-            let who = Who::member(*member, situation);
+            let who = Who { whose: Some(*member), ..Who::member(*member, situation) };
             let mut demands = who.demands(action, situation);
             let named = Test::NamesSomeoneOf(*member);
             let acts = action == Action::ActAutomatically;
@@ -169,6 +175,8 @@ fn machine(who: &Who, action: Action, situation: &Situation<'_>, reach: Test) ->
 struct Who {
     keys: BTreeSet<Addressee>,
     own: Vec<Originator>,
+    /// The member whose people are all meant.
+    whose: Option<MemberId>,
     /// Whether the recipient belongs to another organisation, which the originator's consent can let in.
     foreign: bool,
 }
@@ -176,7 +184,8 @@ struct Who {
 impl Who {
     /// The people and machines of this node.
     fn here(situation: &Situation<'_>) -> Self {
-        let mut who = Self { keys: BTreeSet::new(), own: vec![Originator::Here], foreign: false };
+        let mut who =
+            Self { keys: BTreeSet::new(), own: vec![Originator::Here], whose: None, foreign: false };
         if let Some(home) = situation.home {
             who.joins(home, situation.peers);
         }
@@ -187,13 +196,13 @@ impl Who {
         if situation.home == Some(member) {
             return Self::here(situation);
         }
-        let mut who = Self { keys: BTreeSet::new(), own: Vec::new(), foreign: true };
+        let mut who = Self { keys: BTreeSet::new(), own: Vec::new(), whose: None, foreign: true };
         who.joins(member, situation.peers);
         who
     }
 
     const fn nobody() -> Self {
-        Self { keys: BTreeSet::new(), own: Vec::new(), foreign: true }
+        Self { keys: BTreeSet::new(), own: Vec::new(), whose: None, foreign: true }
     }
 
     fn joins(&mut self, member: MemberId, peers: &dyn Peers) {
@@ -208,7 +217,7 @@ impl Who {
             && situation.consent == Consent::Given
             && matches!(action, Action::PassOn | Action::See);
         let consent = |test: Test| with(test, consented, &Test::Always);
-        let addressed = Test::Addressed { keys: self.keys.clone(), own: self.own.clone() };
+        let addressed = Test::Addressed { keys: self.keys.clone(), own: self.own.clone(), whose: self.whose };
         let mut demands = vec![
             Demand::new(Rule::Retention, [Test::KeptAt(situation.now)]),
             Demand::new(Rule::Audience, consent(addressed)),

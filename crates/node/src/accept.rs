@@ -67,8 +67,19 @@ pub enum AcceptError {
     #[error("no such user: {0:?}")]
     UserUnknown(String),
     /// Nobody is known by this name.
-    #[error("no such member or circle: {0:?}")]
-    AddresseeUnknown(String),
+    #[error("{}", nobody(name, community.as_deref()))]
+    AddresseeUnknown {
+        /// The name.
+        name: String,
+        /// The community that was searched; `None` where the node is in none.
+        community: Option<String>,
+    },
+    /// More than one could be meant.
+    #[error(
+        "{} is the name of more than one: say member:SLUG, circle:OWNER/NAME, or give an id",
+        base::quoted(.0)
+    )]
+    AddresseeAmbiguous(String),
     /// It would be for nobody from the first moment on.
     #[error("the moment until which it is to be kept has passed")]
     RetainPast,
@@ -85,7 +96,8 @@ impl AcceptError {
             Self::Refused(refusal) => refusal.rule.code(),
             Self::NotFound => "collection-unknown",
             Self::UserUnknown(_) => "user-unknown",
-            Self::AddresseeUnknown(_) => "addressee-unknown",
+            Self::AddresseeUnknown { .. } => "addressee-unknown",
+            Self::AddresseeAmbiguous(_) => "addressee-ambiguous",
             Self::RetainPast => "expires-in-the-past",
             Self::Store(error) => error.code(),
         }
@@ -98,6 +110,20 @@ impl AcceptError {
             Self::Store(error) => error.fault(),
             _ => Fault::Caller,
         }
+    }
+}
+
+fn nobody(name: &str, community: Option<&str>) -> String {
+    let name = base::quoted(name);
+    match community {
+        Some(community) => format!(
+            "no member or circle that this node knows in the community {} is called {name}: see `cresset community show` \
+             and `cresset circle list`",
+            base::quoted(community)
+        ),
+        None => format!(
+            "nobody is known as {name}, for this node is in no community: give a key id (64 hexadecimal digits), or user:NAME"
+        ),
     }
 }
 
@@ -246,7 +272,7 @@ impl Node {
         let row: &CollectionRow = directory.collection(collection).ok_or(AcceptError::NotFound)?;
         let standing = self.standing();
         let writer = may_write(who, row.no, &standing)?;
-        let passing = self.passing(directory, options)?;
+        let passing = self.passing(who, directory, options)?;
         let bar = if row.strict || options.strict { Bar::Strict } else { Bar::Store };
         let viewer = may_read(who, row.no, &standing).ok();
         Ok(Place { writer, bar, viewer, passing, within: None })

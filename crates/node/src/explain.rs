@@ -102,7 +102,11 @@ static CODES: &[(&str, &str)] = &[
     ("user-unknown", "There is no user of this name, or none that you may manage."),
     (
         "addressee-unknown",
-        "No member or circle is known by this name; give its key id (64 hexadecimal digits), or check the name.",
+        "No member or circle is known by this name. `cresset community show` and `cresset circle list` tell which there are; a circle that is not known here is named by its id (`circle:ID`), and is nobody until it is known.",
+    ),
+    (
+        "addressee-ambiguous",
+        "More than one member or circle could be meant by this name, and none is guessed at: say `member:SLUG`, `circle:OWNER/NAME`, or give the id.",
     ),
     ("token-unknown", "There is no token with this id, or none that you may manage."),
     ("name-taken", "Something else has this name already."),

@@ -1,16 +1,16 @@
 //! The rules objects come under: what their markings ask, what the request asks, and how rules are shown.
 //!
 //! Whoever brings something states its rules ([`Options`]); an object's own stricter marking holds. The one who brings it is
-//! always among those it is for. Members and circles are known through [`Community`], which the wiring gives once there is one;
-//! until then nobody is known by name, and what is addressed to keys waits for them.
+//! always among those it is for. Who is meant by a name is for [`crate::address`]; members and circles are known through a
+//! [`Community`] once there is one. Until then nobody is known by name, and what is addressed to keys waits for them.
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, PoisonError};
 
 use base::Micros;
 use handling::{
-    Addressee, Alone, Audience, CircleId, Consent, Control, MemberId, Originator, Pap, Peers, Person,
-    Principal, Purposes, Recipient, Rules, Situation, Standing, UserNo, Viewer, viewer,
+    Addressee, Alone, Audience, Consent, Control, MemberId, Originator, Pap, Peers, Person, Principal,
+    Purposes, Rules, Situation, Standing, UserNo, Viewer, viewer,
 };
 use serde::Serialize;
 use stix::{Timestamp, TlpLevel as Level};
@@ -19,13 +19,7 @@ use store::{Entry, Ruled};
 use crate::accept::Place;
 use crate::directory::Directory;
 use crate::markings::{Asked, level_of};
-use crate::{AcceptError, Node};
-
-/// Members and circles, as the node's community knows them.
-pub trait Community: Peers {
-    /// Who is known by a name (a slug): a member or a circle.
-    fn named(&self, name: &str) -> Option<Addressee>;
-}
+use crate::{AcceptError, Community, Node};
 
 /// This node's place in a community.
 #[derive(Clone)]
@@ -41,8 +35,8 @@ pub struct Options {
     pub tlp: Option<Level>,
     /// PAP level, likewise.
     pub pap: Option<Pap>,
-    /// For whom the objects are besides the one who brings them, and nobody else: `user:NAME`, a member or a circle by name
-    /// or key id, `member:ID`, `circle:ID`. Empty = whoever may read the collection, and for TLP:RED nobody else.
+    /// For whom the objects are besides the one who brings them, and nobody else: `user:NAME`, `user:NAME@MEMBER`, a member
+    /// by slug or key id, a circle by `NAME`, `OWNER/NAME` or id, `member:...`, `circle:...`. Empty = whoever may read the collection, and for TLP:RED nobody else.
     pub to: Vec<String>,
     /// Whether the originator is asked before they go on.
     pub control: Control,
@@ -69,6 +63,11 @@ pub(crate) struct Passing {
 }
 
 impl Passing {
+    /// Whether anything is asked for a circle.
+    pub(crate) fn names_a_circle(&self) -> bool {
+        self.to.iter().any(|one| matches!(one, Addressee::Circle(_)))
+    }
+
     /// The rules for something that `by` brings and whose markings ask at least `level`.
     pub(crate) fn rules(&self, level: Option<Level>, by: UserNo) -> Rules {
         let by = Person::Here(by);
@@ -157,20 +156,20 @@ pub struct HandlingView {
 }
 
 impl HandlingView {
-    fn of(tlp: Option<u8>, places: &[Ruled], directory: &Directory) -> Self {
+    fn of(tlp: Option<u8>, places: &[Ruled], names: &Names<'_>) -> Self {
         let rules = met(tlp, places);
         let unmarked = tlp.is_none() && places.iter().all(|place| place.rules.is_none());
         let purposes = handling::Purpose::ALL.into_iter().filter(|purpose| rules.purposes().hold(*purpose));
+        let clauses = rules.audience().clauses();
         Self {
             tlp: (!unmarked).then(|| rules.level().name()),
             pap: rules.pap().name(),
-            to: rules
-                .audience()
-                .clauses()
-                .map(|clause| clause.iter().map(|one| shown(one, directory)).collect())
-                .collect(),
-            named: rules.named().map(|named| named.iter().map(|one| person_shown(one, directory)).collect()),
-            originator: rules.originator().to_string(),
+            to: clauses.map(|clause| clause.iter().map(|one| names.addressee(one)).collect()).collect(),
+            named: rules.named().map(|named| named.iter().map(|one| names.person(one)).collect()),
+            originator: match rules.originator() {
+                Originator::Member(member) => format!("member:{}", names.member(member)),
+                other => other.to_string(),
+            },
             originator_control: rules.control() == Control::Originator,
             embargo_until: rules.embargo().map(Timestamp::text_of),
             retain_until: rules.retain().map(Timestamp::text_of),
@@ -180,20 +179,38 @@ impl HandlingView {
     }
 }
 
-fn shown(addressee: &Addressee, directory: &Directory) -> String {
-    match addressee {
-        Addressee::Person(person) => person_shown(person, directory),
-        other => other.to_string(),
-    }
+/// What people, members and circles are called, in the form in which they can be named again; ids where no name is known.
+struct Names<'a> {
+    directory: &'a Directory,
+    community: Option<Arc<dyn Community>>,
 }
 
-fn person_shown(person: &Person, directory: &Directory) -> String {
-    match person {
-        Person::Here(no) => match directory.user(*no) {
-            Some(user) => format!("user:{}", user.name),
-            None => "user:".to_owned(),
-        },
-        Person::There(member, name) => format!("user:{name}@{member}"),
+impl Names<'_> {
+    fn addressee(&self, addressee: &Addressee) -> String {
+        match addressee {
+            Addressee::Originator => addressee.to_string(),
+            Addressee::Member(member) => format!("member:{}", self.member(member)),
+            Addressee::Circle(circle) => {
+                let named = self.community.as_ref().and_then(|community| community.circle_name(circle));
+                format!("circle:{}", named.unwrap_or_else(|| circle.to_string()))
+            }
+            Addressee::Person(person) => self.person(person),
+        }
+    }
+
+    fn member(&self, member: &MemberId) -> String {
+        let slug = self.community.as_ref().and_then(|community| community.slug(member));
+        slug.unwrap_or_else(|| member.to_string())
+    }
+
+    fn person(&self, person: &Person) -> String {
+        match person {
+            Person::Here(no) => match self.directory.user(*no) {
+                Some(user) => format!("user:{}", user.name),
+                None => "user:".to_owned(),
+            },
+            Person::There(member, name) => format!("user:{name}@{}", self.member(member)),
+        }
     }
 }
 
@@ -202,6 +219,10 @@ impl Node {
     pub fn join(&self, home: MemberId, community: Arc<dyn Community>) {
         let mut present = self.0.community.write().unwrap_or_else(PoisonError::into_inner);
         *present = Some(Membership { home, community });
+    }
+
+    pub(crate) fn community_known(&self) -> Option<Arc<dyn Community>> {
+        self.membership().map(|membership| membership.community)
     }
 
     fn membership(&self) -> Option<Membership> {
@@ -223,23 +244,28 @@ impl Node {
         viewer(who, &self.standing())
     }
 
-    /// Decides with what this node knows of members and circles, as of now.
-    pub(crate) fn decide<T>(&self, with: impl FnOnce(&Situation<'_>) -> T) -> T {
+    /// Decides about what was shared at a moment, with what this node knows of members and circles as of now.
+    pub(crate) fn decide<T>(&self, shared: Micros, with: impl FnOnce(&Situation<'_>) -> T) -> T {
         let membership = self.membership();
-        let peers: &dyn Peers = match &membership {
-            Some(membership) => membership.community.as_ref(),
-            None => &Alone,
-        };
         let home = membership.as_ref().map(|membership| membership.home);
-        with(&Situation { now: self.now(), home, peers, consent: Consent::None })
+        let peers: Box<dyn Peers> = match &membership {
+            Some(membership) => membership.community.when_shared(shared),
+            None => Box::new(Alone),
+        };
+        with(&Situation { now: self.now(), home, peers: peers.as_ref(), consent: Consent::None })
     }
 
     /// What a request asks for, with everybody in it looked up.
-    pub(crate) fn passing(&self, directory: &Directory, options: &Options) -> Result<Passing, AcceptError> {
+    pub(crate) fn passing(
+        &self,
+        who: &Principal,
+        directory: &Directory,
+        options: &Options,
+    ) -> Result<Passing, AcceptError> {
         if options.retain_until.is_some_and(|until| until <= self.now()) {
             return Err(AcceptError::RetainPast);
         }
-        let to = options.to.iter().map(|name| self.addressee(directory, name));
+        let to = options.to.iter().map(|name| self.addressee(who, directory, name));
         Ok(Passing {
             tlp: options.tlp,
             pap: options.pap.unwrap_or_default(),
@@ -249,54 +275,6 @@ impl Node {
             retain: options.retain_until,
             purposes: options.purposes,
         })
-    }
-
-    /// Who is meant by a name.
-    fn addressee(&self, directory: &Directory, name: &str) -> Result<Addressee, AcceptError> {
-        if let Some(user) = name.strip_prefix("user:") {
-            if let Some((user, member)) = user.rsplit_once('@')
-                && let Ok(member) = member.parse()
-            {
-                return Ok(Addressee::Person(Person::There(member, user.to_owned())));
-            }
-            let found =
-                directory.user_named(user).ok_or_else(|| AcceptError::UserUnknown(user.to_owned()))?;
-            return Ok(Addressee::Person(Person::Here(found.no)));
-        }
-        let unknown = || AcceptError::AddresseeUnknown(name.to_owned());
-        if let Some(id) = name.strip_prefix("member:") {
-            return id.parse().map(Addressee::Member).map_err(|_| unknown());
-        }
-        if let Some(id) = name.strip_prefix("circle:") {
-            return id.parse().map(Addressee::Circle).map_err(|_| unknown());
-        }
-        let membership = self.membership();
-        if let Ok(circle) = name.parse::<CircleId>() {
-            let known = membership.is_some_and(|known| known.community.circle(&circle).is_some());
-            return Ok(if known { Addressee::Circle(circle) } else { Addressee::Member(MemberId(circle.0)) });
-        }
-        membership.and_then(|known| known.community.named(name)).ok_or_else(unknown)
-    }
-
-    /// Whom a question is about: as addressees, and besides `automation`, `anyone`, and `client:MEMBER`.
-    pub(crate) fn recipient(&self, directory: &Directory, name: &str) -> Result<Recipient, AcceptError> {
-        match name {
-            "automation" => return Ok(Recipient::Automation),
-            "anyone" => return Ok(Recipient::Stranger),
-            _ => (),
-        }
-        if let Some(member) = name.strip_prefix("client:") {
-            return match self.addressee(directory, member)? {
-                Addressee::Member(of) => Ok(Recipient::Client { of }),
-                _ => Err(AcceptError::AddresseeUnknown(member.to_owned())),
-            };
-        }
-        match self.addressee(directory, name)? {
-            Addressee::Member(member) => Ok(Recipient::Member(member)),
-            Addressee::Circle(circle) => Ok(Recipient::Circle(circle)),
-            Addressee::Person(Person::Here(user)) => Ok(Recipient::Person { user, reads: true }),
-            _ => Err(AcceptError::AddresseeUnknown(name.to_owned())),
-        }
     }
 
     /// The rules of a stored object as they are shown.
@@ -309,6 +287,7 @@ impl Node {
         places: &[Ruled],
     ) -> Result<HandlingView, store::StoreError> {
         let directory = self.directory().await?;
-        Ok(HandlingView::of(tlp, places, &directory))
+        let names = Names { directory: &directory, community: self.community_known() };
+        Ok(HandlingView::of(tlp, places, &names))
     }
 }

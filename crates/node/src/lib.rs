@@ -11,6 +11,7 @@
 
 mod accept;
 mod accounts;
+mod address;
 mod blocking;
 mod collections;
 mod community;
@@ -51,11 +52,12 @@ pub use self::community::{
 };
 pub use accept::{AcceptError, AcceptRequest, Accepted, KeepStatus};
 pub use accounts::{AccountError, IssuedToken, NewUser, Standing, TokenRequest, TokenView, UserView};
+pub use address::Community;
 pub use collections::{CollectionError, CollectionView, GrantView, GranteeName, NewCollection};
 pub use credentials::{AuthError, Credential, Session, SessionSecret};
 pub use explain::{all_codes, explain};
 pub use export::{Export, ExportFormat, ExportRequest, UnknownExportFormat};
-pub use handle::{Community, HandlingView, Options};
+pub use handle::{HandlingView, Options};
 pub use import::{Format, ImportError, ImportRequest, Receipts, UnknownFormat};
 pub use initialise::{AdminSecrets, InitError, InitRequest, Initialised, Member};
 pub use jobs::JobError;

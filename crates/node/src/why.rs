@@ -11,6 +11,7 @@ use handling::{
 use serde::Serialize;
 use store::{Fault, Ruled, StoreError};
 
+use crate::community::may_know_circles;
 use crate::directory::Directory;
 use crate::handle::{met, rules_of};
 use crate::import::objects_in;
@@ -97,6 +98,21 @@ pub struct SimulateRequest<'a> {
     pub action: Option<Action>,
 }
 
+/// What a decision is about.
+#[derive(Clone, Copy)]
+struct About<'a> {
+    tlp: Option<u8>,
+    places: &'a [Ruled],
+    /// When it was shared: who comes to a circle later gets it only where the circle's owner says so.
+    shared: base::Micros,
+}
+
+impl<'a> About<'a> {
+    fn of(object: &'a store::StoredObject) -> Self {
+        Self { tlp: object.tlp, places: &object.places, shared: object.added }
+    }
+}
+
 impl Node {
     /// Whether `recipient` (`user:NAME`, a member, a circle, `client:MEMBER`, `automation`, `anyone`) may do something with
     /// an object, and why or why not.
@@ -113,8 +129,8 @@ impl Node {
         let view = self.eyes(who);
         let object = self.store().object(&view, id, None).await?;
         let directory = self.directory().await?;
-        let recipient = self.recipient(&directory, recipient)?;
-        let verdict = self.verdict(&directory, &recipient, action, (object.tlp, &object.places));
+        let recipient = self.recipient(who, &directory, recipient)?;
+        let verdict = self.verdict(&directory, &recipient, action, About::of(&object));
         Ok(view.clear(Judged::of(Some(object.id), verdict)))
     }
 
@@ -129,7 +145,11 @@ impl Node {
     ) -> Result<Cleared<Vec<Judged>>, WhyError> {
         let directory = self.directory().await?;
         let place = self.place(who, &directory, request.collection, &request.options)?;
-        let recipient = self.recipient(&directory, request.recipient)?;
+        let recipient = self.recipient(who, &directory, request.recipient)?;
+        // A foretold answer about a circle tells who is in it.
+        if place.passing.names_a_circle() || matches!(recipient, Recipient::Circle(_)) {
+            may_know_circles(who).map_err(AcceptError::from)?;
+        }
         let objects = objects_in(request.bytes).map_err(WhyError::Unreadable)?;
         let derived = self.derive_all(objects, place.bar).await;
         let (mut entries, mut judged) = (Vec::new(), Vec::new());
@@ -142,7 +162,8 @@ impl Node {
         self.put_under_rules(&place, &mut entries).await?;
         for entry in entries {
             let ruled = Ruled { collection: place.writer.collection(), rules: entry.rules };
-            let about = (entry.facts.tlp, std::slice::from_ref(&ruled));
+            let about =
+                About { tlp: entry.facts.tlp, places: std::slice::from_ref(&ruled), shared: self.now() };
             let verdict = self.verdict(&directory, &recipient, request.action, about);
             judged.push(Judged::of(Some(entry.facts.id.as_str().to_owned()), verdict));
         }
@@ -155,7 +176,7 @@ impl Node {
         directory: &Directory,
         recipient: &Recipient,
         action: Option<Action>,
-        (tlp, places): (Option<u8>, &[Ruled]),
+        About { tlp, places, shared }: About<'_>,
     ) -> Verdict {
         let Recipient::Person { user, .. } = recipient else {
             let rules = met(tlp, places);
@@ -163,7 +184,7 @@ impl Node {
                 Recipient::Automation => Action::ActAutomatically,
                 _ => Action::PassOn,
             });
-            return self.decide(|situation| judge(recipient, action, &rules, situation));
+            return self.decide(shared, |situation| judge(recipient, action, &rules, situation));
         };
         let principal = directory.principal(*user, &Scope::ALL.into());
         let Some(principal) = principal else {
@@ -191,7 +212,7 @@ impl Node {
         let directory = self.directory().await?;
         let standing = self.standing();
         let object = self.store().object(&self.eyes(who), id, None).await?;
-        let passing = self.passing(&directory, &options)?;
+        let passing = self.passing(who, &directory, &options)?;
         let own = object.places.iter().all(|place| {
             let rules = rules_of(object.tlp, place);
             match rules.originator() {

@@ -241,12 +241,15 @@ fn condition(test: &Test, viewer: &Viewer) -> String {
             "EXISTS (SELECT 1 FROM named n WHERE n.rules = r.no AND n.person >= 'there:{member}/' \
              AND n.person < 'there:{member}0')"
         ),
-        Test::Addressed { keys, own } => {
+        Test::Addressed { keys, own, whose } => {
             let keys: Vec<String> = keys.iter().map(|key| key_text(key, viewer)).collect();
+            let people = whose.map_or_else(String::new, |member| {
+                format!(" OR (a.addressee >= 'there:{member}/' AND a.addressee < 'there:{member}0')")
+            });
             format!(
                 "NOT EXISTS (SELECT 1 FROM addressee c WHERE c.rules = r.no AND NOT EXISTS \
                  (SELECT 1 FROM addressee a WHERE a.rules = r.no AND a.clause = c.clause AND \
-                 (a.addressee IN ({}) OR (a.addressee = 'originator' AND {}))))",
+                 (a.addressee IN ({}) OR (a.addressee = 'originator' AND {}){people})))",
                 keys.join(","),
                 originators(own)
             )

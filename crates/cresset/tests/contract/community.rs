@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use crate::scene::{Running, Scene};
+use crate::scene::{ONE, Running, Scene, TWO, bundle, indicator};
 
 /// A node that runs for the whole test.
 struct Town {
@@ -280,4 +280,50 @@ fn a_community_with_a_fixed_quorum_and_decisions_that_come_together() {
     d.node.there(&["community", "approve", "watcher"]).exits(1);
     b.approve("watcher");
     until("two of three are enough", || a.has("watcher", "suspended"));
+}
+
+#[test]
+fn handling_goes_by_the_members_and_circles_of_the_community() {
+    let (a, b) = (Town::new(), Town::new());
+    let anchor = a.create("cert-a", &[]);
+    let id = b.join(&anchor, "cert-b", "cert");
+    a.approve("cert-b");
+    agree(&[&a, &b], 2);
+    a.ok(&["circle", "create", "banks", "--members", "cert-b"]);
+    let object = format!("indicator--{ONE}");
+    let file = a.scene.file("one.json", bundle(&[indicator(ONE, "[url:value = 'http://a.example/']")]));
+    let import = |to: &str| a.node.there(&["import", &file, "--tlp", "amber", "--to", to]);
+    for unknown in ["cert-x", "member:cert-x", "cert-a,sector-y"] {
+        let refused = import(unknown).exits(1);
+        assert!(refused.stderr.contains("Region"), "says where: {}", refused.stderr);
+    }
+    import(&format!("cert-b,banks,{id},user:admin")).exits(0);
+    let shown = a.ok(&["get", &object])["handling"]["to"][0].clone();
+    let shown: Vec<&str> = shown.as_array().unwrap().iter().filter_map(Value::as_str).collect();
+    for name in ["originator", "member:cert-b", "circle:cert-a/banks", "user:admin"] {
+        assert!(shown.contains(&name), "{name} in {shown:?}");
+    }
+    let why = |whom: &str, code: i32| a.node.there(&["why", &object, "--for", whom]).exits(code).json();
+    for (whom, code) in [("cert-b", 0), ("banks", 0), ("client:cert-b", 0), ("user:admin", 0), ("anyone", 1)]
+    {
+        let judged = why(whom, code);
+        assert_eq!(judged["decision"], if code == 0 { "allow" } else { "refuse" }, "{whom}");
+    }
+    let two = a.scene.file("two.json", indicator(TWO, "[url:value = 'http://b.example/']").to_string());
+    let foretold = |level: &str, to: &str, whom: &str, code: i32| {
+        let args = ["simulate", "--object", &two, "--tlp", level, "--to", to, "--for", whom];
+        a.node.there(&args).exits(code);
+    };
+    foretold("amber", "banks", "cert-b", 0);
+    foretold("amber+strict", "banks", "client:cert-b", 1);
+    foretold("red", "cert-b", "cert-b", 1);
+    foretold("red", "user:eve@cert-b", "cert-b", 0);
+    // Who is taken out of the circle is entitled to nothing more from that moment on.
+    a.ok(&["narrow", &object, "--to", "banks"]);
+    assert_eq!(why("cert-b", 0)["rule"], "handling-allows");
+    a.ok(&["circle", "remove", "banks", "cert-b"]);
+    assert_eq!(why("cert-b", 1)["rule"], "audience");
+    b.ok(&["community", "rotate-key"]);
+    agree(&[&a, &b], 2);
+    foretold("amber", "cert-b", &id, 0);
 }

@@ -115,13 +115,7 @@ impl Node {
     /// # Errors
     /// See [`CommunityError`].
     pub async fn circles(&self, who: &Principal) -> Result<Vec<CircleView>, CommunityError> {
-        may_use(who, Scope::Read)?;
-        let reads = [Role::Reader, Role::Analyst, Role::Approver, Role::Admin];
-        if !reads.into_iter().any(|role| who.is(role)) {
-            return Err(
-                Refusal::new(handling::Rule::RoleMissing, "circles are for those who read content").into()
-            );
-        }
+        may_know_circles(who)?;
         let table = self.member_table().await?;
         let held = table.circles.values().filter(|(circle, _)| circle.has(table.me));
         let mut views: Vec<CircleView> = held.map(|(circle, _)| view(&table, circle)).collect();
@@ -143,6 +137,19 @@ impl Node {
         let table = self.settle(table).await?;
         Ok(view(&table, &circle))
     }
+}
+
+/// Whether circles, and who is in them, are for this principal at all.
+///
+/// # Errors
+/// `ScopeMissing`, `RoleMissing`.
+pub(crate) fn may_know_circles(who: &Principal) -> Result<(), Refusal> {
+    may_use(who, Scope::Read)?;
+    let reads = [Role::Reader, Role::Analyst, Role::Approver, Role::Admin];
+    if reads.into_iter().any(|role| who.is(role)) {
+        return Ok(());
+    }
+    Err(Refusal::new(handling::Rule::RoleMissing, "circles are for those who read content"))
 }
 
 /// The members of these names, all of which take part.

@@ -6,25 +6,28 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use base::Clock;
 use base::signing::KeyId;
+use base::{Clock, Micros};
 use community::{Circle, CircleId, MemberId, MemberKind};
-use handling::{Addressee, Kind, Peers};
+use handling::{Kind, Peers};
 
 use super::Table;
 use crate::Node;
 
 /// The table as of one change, with the clock that says who takes part now.
+#[derive(Clone)]
 struct Known {
     table: Arc<Table>,
     clock: Arc<dyn Clock>,
+    /// When what is decided about was shared; `None` = it is being shared now.
+    shared: Option<Micros>,
 }
 
 impl Node {
     /// Has decisions go by the table from now on.
     pub(super) fn decide_by(&self, table: &Arc<Table>) {
         if table.is_member() {
-            let known = Known { table: Arc::clone(table), clock: Arc::clone(&self.0.clock) };
+            let known = Known { table: Arc::clone(table), clock: Arc::clone(&self.0.clock), shared: None };
             self.join(theirs(table.me), Arc::new(known));
         }
     }
@@ -44,6 +47,16 @@ impl Known {
         known.is_some_and(|known| known.status(self.clock.now()).takes_part())
     }
 
+    /// Who gets what is shared with a circle: those who take part.
+    fn seated(&self, circle: &Circle) -> impl Iterator<Item = MemberId> {
+        let all = match self.shared {
+            Some(shared) => circle.audience(shared),
+            None => circle.members(),
+        };
+        all.into_iter().filter(|member| self.takes_part(*member))
+    }
+
+    /// The circles that this member is in; who is in one is known to nobody else.
     fn circles(&self) -> impl Iterator<Item = (&CircleId, &Circle)> {
         self.table
             .circles
@@ -67,29 +80,52 @@ impl Peers for Known {
 
     fn circle(&self, circle: &handling::CircleId) -> Option<BTreeSet<handling::MemberId>> {
         let (_, circle) = self.circles().find(|(id, _)| id.as_bytes() == &circle.0)?;
-        Some(circle.members().into_iter().filter(|member| self.takes_part(*member)).map(theirs).collect())
+        Some(self.seated(circle).map(theirs).collect())
     }
 
     fn circles_of(&self, member: &handling::MemberId) -> BTreeSet<handling::CircleId> {
         let member = ours(*member);
-        let of = self.circles().filter(|(_, circle)| circle.has(member) && self.takes_part(member));
+        let of = self.circles().filter(|(_, circle)| self.seated(circle).any(|seated| seated == member));
         of.map(|(id, _)| handling::CircleId(*id.as_bytes())).collect()
     }
 }
 
 impl crate::Community for Known {
-    /// A member by slug or id; else a circle of this member's by name; else a circle by id, or by a name that only one has.
-    fn named(&self, name: &str) -> Option<Addressee> {
-        if let Some(member) = self.table.registry.named(name) {
-            return Some(Addressee::Member(theirs(member.id())));
-        }
-        let circle = |id: &CircleId| Addressee::Circle(handling::CircleId(*id.as_bytes()));
+    fn title(&self) -> String {
+        self.table.registry.names().name("en").to_owned()
+    }
+
+    fn member_named(&self, name: &str) -> Option<handling::MemberId> {
+        let registry = &self.table.registry;
+        let by_key = || registry.holder(name.parse::<MemberId>().ok()?.0);
+        registry.named(name).or_else(by_key).map(|member| theirs(member.id()))
+    }
+
+    fn circles_named(&self, name: &str) -> Vec<handling::CircleId> {
+        let id = |id: &CircleId| handling::CircleId(*id.as_bytes());
         let own = CircleId::of(self.table.me, name);
-        let mut by_name = self.circles().filter(|(id, circle)| circle.name == name || id.to_string() == name);
-        match (by_name.next(), by_name.next()) {
-            _ if self.table.circles.contains_key(&own) => Some(circle(&own)),
-            (Some((id, _)), None) => Some(circle(id)),
-            _ => None,
+        if self.circles().any(|(known, _)| *known == own) {
+            return vec![id(&own)];
         }
+        let owned = name.split_once('/');
+        let owned = owned.and_then(|(owner, name)| Some((self.table.registry.named(owner)?.id(), name)));
+        let owned = owned.map(|(owner, name)| CircleId::of(owner, name));
+        let meant = |known: &CircleId, circle: &Circle| {
+            circle.name == name || Some(*known) == owned || known.to_string() == name
+        };
+        self.circles().filter(|(known, circle)| meant(known, circle)).map(|(known, _)| id(known)).collect()
+    }
+
+    fn slug(&self, member: &handling::MemberId) -> Option<String> {
+        Some(self.table.registry.member(ours(*member))?.slug().to_string())
+    }
+
+    fn when_shared(&self, at: Micros) -> Box<dyn Peers> {
+        Box::new(Self { shared: Some(at), ..self.clone() })
+    }
+
+    fn circle_name(&self, circle: &handling::CircleId) -> Option<String> {
+        let (_, circle) = self.circles().find(|(id, _)| id.as_bytes() == &circle.0)?;
+        Some(format!("{}/{}", self.slug(&theirs(circle.owner))?, circle.name))
     }
 }

@@ -9,26 +9,26 @@ use node::{CommunityError, EXCHANGE_TYPE, FoundRequest, JoinAsk, NewCircle, Node
 
 use crate::{Bench, START};
 
-const DAY: i64 = 86_400 * Micros::SECOND;
+pub(crate) const DAY: i64 = 86_400 * Micros::SECOND;
 
 /// A node with its operator.
-struct Seat {
-    bench: Bench,
-    who: Principal,
+pub(crate) struct Seat {
+    pub(crate) bench: Bench,
+    pub(crate) who: Principal,
 }
 
 impl Seat {
-    async fn new(seed: u64) -> Self {
+    pub(crate) async fn new(seed: u64) -> Self {
         let (bench, _) = Bench::seeded(seed).await;
         let who = bench.operator().await;
         Self { bench, who }
     }
 
-    fn node(&self) -> &Node {
+    pub(crate) fn node(&self) -> &Node {
         &self.bench.node
     }
 
-    async fn id(&self) -> MemberId {
+    pub(crate) async fn id(&self) -> MemberId {
         self.node().community(&self.who).await.unwrap().me.parse().unwrap()
     }
 
@@ -37,7 +37,7 @@ impl Seat {
     }
 }
 
-fn ask(slug: &str) -> JoinAsk {
+pub(crate) fn ask(slug: &str) -> JoinAsk {
     JoinAsk {
         name: slug.into(),
         names: std::collections::BTreeMap::default(),
@@ -48,7 +48,7 @@ fn ask(slug: &str) -> JoinAsk {
 }
 
 /// Carries questions and answers between two nodes until neither lacks anything.
-async fn meet(one: &Seat, other: &Seat) -> Result<(), CommunityError> {
+pub(crate) async fn meet(one: &Seat, other: &Seat) -> Result<(), CommunityError> {
     let to = other.id().await;
     let mut theirs = None;
     for _ in 0..20 {
@@ -75,7 +75,7 @@ async fn pair() -> (Seat, Seat, Seat) {
     (a, b, c)
 }
 
-async fn join(a: &Seat, newcomer: &Seat, slug: &str) {
+pub(crate) async fn join(a: &Seat, newcomer: &Seat, slug: &str) {
     let anchor = a.node().community_anchor(&a.who).await.unwrap();
     newcomer.node().join_community(&newcomer.who, &anchor, &ask(slug)).await.unwrap();
     meet(newcomer, a).await.unwrap();

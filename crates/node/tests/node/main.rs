@@ -7,6 +7,7 @@ mod accounts;
 mod collections;
 mod community;
 mod import;
+mod peers;
 mod read;
 mod rules;
 mod seek;
@@ -31,6 +32,7 @@ const R: Access = Access { read: true, write: false };
 struct Bench {
     node: Node,
     clock: Arc<FixedClock>,
+    store: Arc<SqliteStore>,
     _directory: tempfile::TempDir,
 }
 
@@ -45,8 +47,8 @@ impl Bench {
         let rng = Arc::new(SeededRng::new(seed));
         let store = SqliteStore::open(directory.path(), clock.clone(), rng.as_ref()).unwrap();
         let settings = Settings { password_cost: PasswordCost::Least, ..Settings::default() };
-        let node = Node::open(store, clock.clone(), rng, settings);
-        Self { node, clock, _directory: directory }
+        let node = Node::open(store.clone(), clock.clone(), rng, settings);
+        Self { node, clock, store, _directory: directory }
     }
 
     async fn new() -> (Self, Initialised) {
