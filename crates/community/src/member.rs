@@ -187,6 +187,18 @@ impl Member {
         &self.keys
     }
 
+    /// Every key that has counted for this member up to a moment, oldest first: not one that a recovery only asked for.
+    #[must_use]
+    pub fn keys_in_force(&self, now: Micros) -> Vec<PublicKey> {
+        let mut counted: Vec<PublicKey> = Vec::new();
+        for key in self.steps.iter().map(|step| step.state.key).chain([self.key(now)]) {
+            if !counted.contains(&key) {
+                counted.push(key);
+            }
+        }
+        counted
+    }
+
     /// Whether a key is or was one of this member's.
     #[must_use]
     pub fn has_had(&self, key: KeyId) -> bool {

@@ -1,14 +1,12 @@
 //! The member's own ledger: its key, its head and tiles for everyone, and proofs for those who may know of the object.
 //!
-//! The ledger is opened before the first commit of this process, which compares the head signed last with what is stored;
-//! from then on the store writes a leaf with every object that comes in. A proof shows the object itself, so it is made only
+//! The ledger is opened before the first commit of this process, which compares the head signed last with what is stored,
+//! and again when the registry names another key for this member; from then on the store writes a leaf with every object that comes in. A proof shows the object itself, so it is made only
 //! for who may read the object, and only of the act by which just this version came in.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
-use base::Redacted;
-use base::signing::{PublicKey, Signer, SigningKey};
+use base::signing::{KeyId, PublicKey, Signer};
 use handling::Principal;
 use ledger::act::Act;
 use ledger::checkpoint::SignedCheckpoint;
@@ -16,25 +14,42 @@ use ledger::proof_file::ProofFile;
 use ledger::tile::{Tile, TilePath};
 use store::{Fault, LeafRow, LedgerAuthor, StoreError, StoredObject};
 use tokio::sync::Semaphore;
-use zeroize::Zeroizing;
 
+use crate::community::Table;
 use crate::{Node, ReadError};
 
-/// The setting that holds the seeds of the member's signing keys, oldest first, in hexadecimal, one a line.
-const SIGNING_SEEDS: &str = "signing-seeds";
 /// Acts about one object that are read at once.
 const ACTS_AT_ONCE: usize = 500;
 
-/// Whether this process has opened the ledger.
+/// In whose name the ledger is to be written.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Pen {
+    /// The key that the registry names for this member; `None` = this node is no member of a community.
+    key: Option<KeyId>,
+    /// The community; empty while there is none.
+    community: String,
+}
+
+/// How this process has opened the ledger.
 #[derive(Debug)]
 pub(crate) struct OwnLedger {
-    open: AtomicBool,
+    open: Mutex<Option<Pen>>,
     turn: Semaphore,
+}
+
+impl OwnLedger {
+    fn is_open_for(&self, pen: &Pen) -> bool {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner).as_ref() == Some(pen)
+    }
+
+    fn opened_for(&self, pen: Pen) {
+        *self.open.lock().unwrap_or_else(PoisonError::into_inner) = Some(pen);
+    }
 }
 
 impl Default for OwnLedger {
     fn default() -> Self {
-        Self { open: AtomicBool::new(false), turn: Semaphore::new(1) }
+        Self { open: Mutex::default(), turn: Semaphore::new(1) }
     }
 }
 
@@ -81,13 +96,17 @@ impl From<StoreError> for ProveError {
 }
 
 impl Node {
-    /// Opens the member's ledger, once: every object that comes in from now on leaves a leaf. Makes the member's key where
-    /// there is none yet. Does nothing before the node has a member.
+    /// Opens the member's ledger: every object that comes in from now on leaves a leaf. Makes the member's key where there is
+    /// none yet. Opens it anew when the registry names another key for this member, by which heads are signed from then on,
+    /// and when the member comes into a community. Does nothing else once it is open, nor before the node has a member.
     ///
     /// # Errors
     /// The store failed, or the stored head is not that of the stored leaves (`Damaged`): then nothing is written.
     pub async fn keep_ledger(&self) -> Result<(), StoreError> {
-        if self.0.own_ledger.open.load(Ordering::Acquire) || self.member().await?.is_none() {
+        if self.0.own_ledger.is_open_for(&self.pen(&self.community_table().await?)) {
+            return Ok(());
+        }
+        if self.member().await?.is_none() {
             return Ok(());
         }
         self.take_up_ledger().await
@@ -98,38 +117,36 @@ impl Node {
         let own = &self.0.own_ledger;
         let turn = own.turn.acquire().await;
         let _turn = turn.map_err(|_| StoreError::Backend("the node is closing".into()))?;
-        if own.open.load(Ordering::Acquire) {
+        let table = self.community_table().await?;
+        let pen = self.pen(&table);
+        if own.is_open_for(&pen) {
             return Ok(());
         }
-        let mut keys = self.ledger_keys().await?;
-        if keys.is_empty() {
-            keys.push(self.first_ledger_key().await?);
-        }
-        let publics: Vec<PublicKey> = keys.iter().map(Signer::public_key).collect();
-        let (Some(first), Some(current)) = (publics.first(), keys.pop()) else { return Ok(()) };
+        let keys = self.signing_keys().await?;
+        let Some(first) = keys.first().map(Signer::public_key) else { return Ok(()) };
+        let current = self.member_signer().await?;
+        let mut earlier: Vec<PublicKey> = keys.iter().map(Signer::public_key).collect();
+        let known = table.as_ref().and_then(|table| table.registry.member(table.me));
+        earlier.extend(known.map(community::Member::keys).unwrap_or_default());
         let author = LedgerAuthor {
             member: first.id(),
-            community: String::new(),
+            community: pen.community.clone(),
             signer: Arc::new(current),
-            earlier: publics,
+            earlier,
             rng: Arc::clone(&self.0.rng),
         };
         self.0.store.keep_ledger(author).await?;
-        own.open.store(true, Ordering::Release);
+        own.opened_for(pen);
         Ok(())
     }
 
-    /// The member's signing keys, oldest first: the first names the member, the last signs.
-    async fn ledger_keys(&self) -> Result<Vec<SigningKey>, StoreError> {
-        let kept = Redacted::new(self.0.store.setting(SIGNING_SEEDS).await?.unwrap_or_default());
-        kept.expose().lines().map(read_seed).collect()
-    }
-
-    async fn first_ledger_key(&self) -> Result<SigningKey, StoreError> {
-        let key = SigningKey::generate(self.rng());
-        let line = Zeroizing::new(format!("{}\n", hex::encode(key.seed().expose().as_slice())));
-        self.0.store.set_setting(SIGNING_SEEDS, &line).await?;
-        Ok(key)
+    fn pen(&self, table: &Option<Arc<Table>>) -> Pen {
+        let member = table.as_ref().filter(|table| table.is_member());
+        let pen = member.map(|table| Pen {
+            key: table.own_key(self.now()).map(|key| key.id()),
+            community: table.registry.id().to_string(),
+        });
+        pen.unwrap_or_default()
     }
 
     /// The head of the ledger as a signed note, for everyone; `None` before the ledger was first kept.
@@ -167,8 +184,8 @@ impl Node {
         version: Option<&str>,
     ) -> Result<ProofFile, ProveError> {
         let object = self.object(who, id, version).await?.into_inner();
-        let key = self.ledger_keys().await?.pop().ok_or(ProveError::NotInLedger)?;
         let row = self.act_of(&object).await?.ok_or(ProveError::NotInLedger)?;
+        let key = self.member_signer().await?;
         let proven = self.0.store.proven_leaf(row.sequence).await?;
         let unfit = |error: &dyn std::fmt::Display| ProveError::Unfit(error.to_string());
         let act = Act::parse(&proven.leaf.header).map_err(|error| unfit(&error))?;
@@ -192,13 +209,6 @@ impl Node {
             found = rows.into_iter().rfind(|row| commits_to(row, &object.bytes)).or(found);
         }
     }
-}
-
-fn read_seed(line: &str) -> Result<SigningKey, StoreError> {
-    let mut seed = Zeroizing::new([0; 32]);
-    hex::decode_to_slice(line, seed.as_mut_slice())
-        .map_err(|_| StoreError::Damaged("a key of the member cannot be read".into()))?;
-    Ok(SigningKey::from_seed(&seed))
 }
 
 fn commits_to(row: &LeafRow, bytes: &[u8]) -> bool {

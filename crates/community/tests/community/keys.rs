@@ -21,6 +21,7 @@ fn a_member_rotates_its_key_and_keeps_its_id() {
     let known = town.registry.member(member(2)).unwrap();
     assert_eq!((known.id(), known.key(START)), (member(2), key(50).public_key()));
     assert!(known.has_had(key(2).public_key().id()));
+    assert_eq!(known.keys_in_force(START), [key(2).public_key(), key(50).public_key()]);
     // The next decision notes the rotation and is signed with the new key.
     town.grow(7, community::MemberKind::Cert);
     assert_eq!(town.registry.member(member(2)).unwrap().noted(), 1);
@@ -72,6 +73,9 @@ fn recovery_waits_until_the_quorum_has_seen_it_for_seven_days() {
     assert_eq!(known.recovered_from(), Some(START.plus(10 * DAY)));
     assert_eq!(known.key(START.plus(10 * DAY - 1)), key(2).public_key());
     assert_eq!(known.key(START.plus(10 * DAY)), key(60).public_key());
+    // What was only asked for signs nothing; what has taken effect does.
+    assert_eq!(known.keys_in_force(START.plus(10 * DAY - 1)), [key(2).public_key()]);
+    assert_eq!(known.keys_in_force(START.plus(10 * DAY)), [key(2).public_key(), key(60).public_key()]);
 
     town.now = START.plus(10 * DAY - 1);
     let early = town.own(member(2), &Body::Withdrawn, &[&new]);
@@ -98,6 +102,8 @@ fn the_members_own_key_cancels_a_recovery() {
     town.take(cancel).unwrap();
     let known = town.registry.member(member(2)).unwrap();
     assert_eq!((known.recovered_from(), known.key(START.plus(99 * DAY))), (None, key(2).public_key()));
+    assert!(known.has_had(key(60).public_key().id()), "nobody else takes it");
+    assert_eq!(known.keys_in_force(START.plus(99 * DAY)), [key(2).public_key()]);
 }
 
 #[test]

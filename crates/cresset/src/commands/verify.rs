@@ -1,13 +1,17 @@
 //! `cresset verify`: whether a file proves what it says, without asking anyone.
 //!
-//! Exits 0 when it does, 3 when it does not, with the first thing that does not hold, and 4 when there is no such file.
+//! With `--registry` the key is compared with those of the member, which a snapshot of its community's registry tells;
+//! without, a member counts as the key it is called by. Exits 0 when it does, 3 when it does not, with the first thing that does not hold, and 4 when there is no such file.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
+use base::signing::{KeyId, PublicKey};
+use base::{Clock, Micros, SystemClock};
 use clap::Args;
+use community::{MemberId, Snapshot};
 use ledger::evidence::{Evidence, SplitView};
-use ledger::proof_file::{ProofFile, Proven};
-use serde_json::json;
+use ledger::proof_file::{MemberKeys, ProofFile, ProofFileError, Proven};
+use serde_json::{Value, json};
 
 use crate::exit::{Exit, Failure};
 use crate::out::{Out, shown};
@@ -17,21 +21,80 @@ use crate::out::{Out, shown};
 pub(crate) struct VerifyArgs {
     /// A proof (`cresset ledger proof`), or evidence of a forked ledger.
     file: PathBuf,
+    /// A snapshot of a community's registry (`cresset community registry`): whose key is whose. It is replayed whole.
+    #[arg(long, value_name = "FILE")]
+    registry: Option<PathBuf>,
+}
+
+/// Who is who at a moment, by a snapshot that was replayed.
+struct Known {
+    snapshot: Snapshot,
+    now: Micros,
+}
+
+impl Known {
+    fn read(path: &Path) -> Result<Self, Failure> {
+        let bytes = std::fs::read(path).map_err(|error| Failure::file("read", path, &error))?;
+        let snapshot = Snapshot::parse(&bytes).map_err(|rule| {
+            let path = path.display();
+            Failure::unverified(format_args!("the registry in {path} does not hold: {rule}"))
+                .code(rule.code())
+        })?;
+        Ok(Self { snapshot, now: SystemClock::default().now() })
+    }
+
+    fn slug(&self, member: KeyId) -> Option<String> {
+        let member = self.snapshot.registry().member(MemberId(member))?;
+        Some(member.slug().to_string())
+    }
+
+    fn shown(&self) -> Value {
+        let registry = self.snapshot.registry();
+        json!({"community": registry.id(), "name": registry.names().name("en"), "epoch": registry.head().epoch})
+    }
+
+    /// Whether the key that forked a ledger is one of the member's whose ledger it is.
+    fn owns(&self, split: &SplitView) -> Result<(), ProofFileError> {
+        let key = *split.key.key();
+        let member = split.origin.member().unwrap_or_else(|| key.id());
+        let keys = self.keys_of(&member).ok_or(ProofFileError::UnknownMember(member))?;
+        if keys.contains(&key) { Ok(()) } else { Err(ProofFileError::ForeignKey { key: key.id(), member }) }
+    }
+}
+
+impl MemberKeys for Known {
+    fn keys_of(&self, member: &KeyId) -> Option<Vec<PublicKey>> {
+        Some(self.snapshot.registry().member(MemberId(*member))?.keys_in_force(self.now))
+    }
+
+    fn members(&self) -> Vec<KeyId> {
+        self.snapshot.registry().members().map(|member| member.id().0).collect()
+    }
 }
 
 /// Runs the command.
 pub(crate) fn run(args: &VerifyArgs, out: &mut Out) -> Result<Exit, Failure> {
     let bytes = std::fs::read(&args.file).map_err(|error| Failure::file("read", &args.file, &error))?;
+    let known = args.registry.as_deref().map(Known::read).transpose()?;
+    let known = known.as_ref();
     if bytes.trim_ascii_start().first() == Some(&b'{') {
         let evidence = Evidence::parse(&bytes).and_then(|evidence| evidence.verify());
-        return tell_fork(&evidence.map_err(Failure::unverified)?, out);
+        let split = evidence.map_err(Failure::unverified)?;
+        known.map_or(Ok(()), |known| known.owns(&split)).map_err(Failure::unverified)?;
+        return tell_fork(&split, known, out);
     }
     let proof = ProofFile::parse(&bytes).map_err(Failure::unverified)?;
-    let proven = proof.verify(None).map_err(Failure::unverified)?;
-    tell_act(&proven, out)
+    let members = known.map(|known| -> &dyn MemberKeys { known });
+    let proven = proof.verify(members).map_err(|error| match (&error, known) {
+        (ProofFileError::UnknownMember(_), None) => Failure::unverified(error).hint(
+            "a member that has changed its key is known by a snapshot of the registry: --registry FILE",
+        ),
+        _ => Failure::unverified(error),
+    })?;
+    tell_act(&proven, known, out)
 }
 
-fn tell_act(proven: &Proven, out: &mut Out) -> Result<Exit, Failure> {
+fn tell_act(proven: &Proven, known: Option<&Known>, out: &mut Out) -> Result<Exit, Failure> {
     let header = proven.act.header();
     let object = header.object.as_ref();
     let at = stix::Timestamp::from_micros(header.at);
@@ -47,13 +110,16 @@ fn tell_act(proven: &Proven, out: &mut Out) -> Result<Exit, Failure> {
             "sequence": header.sequence,
             "head": {"size": proven.head.size, "root": proven.head.root.to_string()},
             "cosignatures": proven.cosignatures.len(),
-            "registry": "none",
+            "slug": known.and_then(|known| known.slug(header.author)),
+            "registry": known.map_or_else(|| "none".into(), Known::shown),
         }))?;
         return Ok(Exit::Done);
     }
     out.line(b"valid")?;
     out.line(format!("act       {} at {} (by the member's clock)", header.kind, at.as_str()).as_bytes())?;
-    out.line(format!("member    {} (not compared with a registry)", header.author).as_bytes())?;
+    let whose = known.and_then(|known| known.slug(header.author));
+    let whose = whose.unwrap_or_else(|| "not compared with a registry".to_owned());
+    out.line(format!("member    {} ({whose})", header.author).as_bytes())?;
     if let Some(object) = object {
         out.line(
             format!("object    {} {}", shown(&object.id), shown(object.version.as_deref().unwrap_or("")))
@@ -63,10 +129,13 @@ fn tell_act(proven: &Proven, out: &mut Out) -> Result<Exit, Failure> {
     let payload = if proven.payload.is_some() { "is the one that was committed to" } else { "is not shown" };
     out.line(format!("payload   {payload}").as_bytes())?;
     out.line(format!("ledger    leaf {} of {}", header.sequence, proven.head.size).as_bytes())?;
+    if known.is_some() {
+        out.line(format!("seen by   {} other members", proven.cosignatures.len()).as_bytes())?;
+    }
     Ok(Exit::Done)
 }
 
-fn tell_fork(split: &SplitView, out: &mut Out) -> Result<Exit, Failure> {
+fn tell_fork(split: &SplitView, known: Option<&Known>, out: &mut Out) -> Result<Exit, Failure> {
     if out.is_json() {
         out.json(&json!({
             "valid": true,
@@ -75,6 +144,7 @@ fn tell_fork(split: &SplitView, out: &mut Out) -> Result<Exit, Failure> {
             "key": split.key.to_string(),
             "claimed": {"size": split.claimed.size, "root": split.claimed.root.to_string()},
             "proven": {"size": split.claimed.size, "root": split.proven.to_string()},
+            "registry": known.map_or_else(|| "none".into(), Known::shown),
             "larger": {"size": split.larger.size, "root": split.larger.root.to_string()},
         }))?;
         return Ok(Exit::Done);

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use crate::scene::{ONE, Running, Scene, TWO, bundle, indicator};
+use crate::scene::{ONE, Running, Scene, TWO, bundle, indicator, run};
 
 /// A node that runs for the whole test.
 struct Town {
@@ -326,4 +326,52 @@ fn handling_goes_by_the_members_and_circles_of_the_community() {
     b.ok(&["community", "rotate-key"]);
     agree(&[&a, &b], 2);
     foretold("amber", "cert-b", &id, 0);
+}
+
+#[test]
+fn a_proof_is_checked_against_a_registry_that_is_a_file() {
+    let (a, b) = (Town::new(), Town::new());
+    let anchor = a.create("cert-a", &[]);
+    b.join(&anchor, "cert-b", "cert");
+    a.approve("cert-b");
+    agree(&[&a, &b], 2);
+    let registry = |town: &Town, name: &str| {
+        let file = town.scene.path(name).to_str().unwrap().to_owned();
+        town.ok(&["community", "registry", "--out", &file]);
+        file
+    };
+    let proof = |uuid: &str| {
+        let file = b.scene.file("one.json", bundle(&[indicator(uuid, "[url:value = 'http://a.example/']")]));
+        b.node.there(&["import", &file]).exits(0);
+        let proof = b.scene.path(uuid).to_str().unwrap().to_owned();
+        b.node.there(&["ledger", "proof", &format!("indicator--{uuid}"), "--out", &proof]).exits(0);
+        proof
+    };
+    let (first, before) = (proof(ONE), registry(&a, "before"));
+    b.ok(&["community", "rotate-key"]);
+    agree(&[&a, &b], 2);
+    let (second, after) = (proof(TWO), registry(&a, "after"));
+    let foreign = Town::new();
+    foreign.create("cert-b", &[]);
+    let foreign = registry(&foreign, "foreign");
+    let text = std::fs::read_to_string(&after).unwrap();
+    let torn = a.scene.file("torn", text.lines().take(2).collect::<Vec<_>>().join("\n") + "\n");
+    let verify = |proof: &str, registry: &str| run(&["verify", proof, "--registry", registry, "--json"]);
+
+    for (proof, registry) in [(&first, &before), (&first, &after), (&second, &after)] {
+        let told = verify(proof, registry).exits(0).json();
+        assert_eq!((&told["slug"], &told["registry"]["name"]), (&"cert-b".into(), &"Region".into()));
+    }
+    let plain = run(&["verify", &second, "--registry", &after]).exits(0);
+    assert!(plain.stdout.contains("(cert-b)"), "{}", plain.stdout);
+    // Without a registry a member is the key it is called by, so that one which has changed its key is not known.
+    run(&["verify", &first]).exits(0);
+    assert!(run(&["verify", &second]).exits(3).stderr.contains("--registry"));
+    assert!(verify(&second, &before).exits(3).stderr.contains("is not one of member"), "an unknown key");
+    assert!(
+        verify(&first, &foreign).exits(3).stderr.contains("does not know member"),
+        "a namesake elsewhere"
+    );
+    assert!(verify(&first, &torn).exits(3).stderr.contains("registry"), "a registry that does not hold");
+    verify(&first, "/nonexistent").exits(4);
 }

@@ -98,6 +98,8 @@ impl Node {
         let table = Arc::new(table);
         self.chamber().hold(Some(Arc::clone(&table)));
         self.decide_by(&table);
+        // Heads are signed with the key that the registry names from this moment on.
+        self.keep_ledger().await?;
         if tell {
             self.chamber().changed.notify_one();
         }

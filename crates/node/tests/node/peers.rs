@@ -3,12 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use base::signing::{KeyId, PublicKey, Signer, SigningKey};
 use base::{Rng, SeededRng};
 use bytes::Bytes;
 use community::{History, QuorumRule, Word};
 use handling::{
     Access, Action, Addressee, Audience, CircleId, MemberId, Originator, Principal, Role, Rules, Scope,
 };
+use ledger::proof_file::{MemberKeys, ProofFileError};
 use node::{AcceptRequest, CircleView, FoundRequest, KeepStatus, NewCircle, Node, Options, SimulateRequest};
 use stix::TlpLevel;
 use store::{Batch, Entry, Objects};
@@ -292,6 +294,63 @@ async fn who_is_in_a_circle_is_told_to_nobody_who_may_not_know() {
         let refused = a.node().simulate(&ann, request).await.unwrap_err();
         assert_eq!(refused.code(), "scope-missing");
     }
+}
+
+/// Whose key is whose, by the registry of a member that looks on.
+struct Keys(community::Snapshot);
+
+impl MemberKeys for Keys {
+    fn keys_of(&self, member: &KeyId) -> Option<Vec<PublicKey>> {
+        Some(self.0.registry().member(community::MemberId(*member))?.keys_in_force(START))
+    }
+
+    fn members(&self) -> Vec<KeyId> {
+        self.0.registry().members().map(|member| member.id().0).collect()
+    }
+}
+
+#[tokio::test]
+async fn the_ledger_is_signed_with_the_key_that_the_registry_names() {
+    let region = Region::of(&["a", "b"]).await;
+    let (a, b) = (&region[0], &region[1]);
+    b.node().recover_with(&SigningKey::from_seed(&[42; 32]).public_key()).await.unwrap();
+    let proven = async |number: u32| {
+        let objects = vec![Bytes::from(indicator(number, "[url:value = 'http://a.example/']", ""))];
+        let (options, status) = (Options::default(), KeepStatus::No);
+        let request = AcceptRequest { collection: "inbox", objects, options, status };
+        b.node().accept(&b.who, request).await.unwrap();
+        let id = format!("indicator--00000000-0000-4000-8000-{number:012}");
+        b.node().prove(&b.who, &id, None).await.unwrap()
+    };
+    let keys = async || {
+        let snapshot = a.node().registry_snapshot(&a.who).await.unwrap();
+        Keys(community::Snapshot::parse(snapshot.as_bytes()).unwrap())
+    };
+    let first = proven(1).await;
+    // A key that waits for its recovery signs nothing.
+    b.node().recovery_draft(&b.who).await.unwrap();
+    let second = proven(2).await;
+    assert_eq!((first.key, second.key), (b.node().member_key().await.unwrap(), first.key));
+    let before = keys().await;
+    assert!(first.verify(Some(&before)).is_ok() && second.verify(Some(&before)).is_ok());
+
+    b.node().rotate_key(&b.who).await.unwrap();
+    let third = proven(3).await;
+    assert_eq!(third.key, b.node().member_key().await.unwrap());
+    assert_ne!(third.key, first.key);
+    assert!(matches!(third.verify(Some(&before)), Err(ProofFileError::ForeignKey { .. })), "not known yet");
+    region.gather().await;
+    let after = keys().await;
+    for proof in [&first, &second, &third] {
+        let proven = proof.verify(Some(&after)).unwrap();
+        assert_eq!(proven.act.header().author.to_string(), b.id().await.to_string());
+    }
+    // The head is the new key's alone; the act says in which community it was done.
+    let shown = a.node().community(&a.who).await.unwrap();
+    assert_eq!(third.verify(Some(&after)).unwrap().act.header().community, shown.community);
+    let head = third.checkpoint.to_string();
+    b.node().keep_ledger().await.unwrap();
+    assert_eq!(b.node().checkpoint().await.unwrap(), Some(head), "opening again signs nothing");
 }
 
 /// What one member's people see of what others addressed to real circles is what the decision says, and what an independent
