@@ -227,6 +227,8 @@ fn broke_off(error: axum::Error) -> Failure {
 pub(crate) fn dial_failure(error: &DialError) -> Failure {
     match error {
         DialError::Forbidden(_) => Failure::usage(error),
+        DialError::Unreachable { reason, .. } if reason.contains("certificate") => Failure::unreachable(error)
+            .hint("is it the right node? name the authority of its certificate with --ca; one that signs itself must not call itself an authority (CA:FALSE)"),
         DialError::Unreachable { .. } => {
             Failure::unreachable(error).hint("is the node running, and is the address right?")
         }

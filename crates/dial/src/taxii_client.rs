@@ -76,7 +76,9 @@ pub struct RemoteCollection {
 pub struct Posted {
     /// Objects the server has taken.
     pub success: u64,
-    /// Objects it has refused, with its reasons: (id, reason).
+    /// Objects it has refused; more than `failures` names where the server does not say which.
+    pub failure: u64,
+    /// Refused objects that it names, with its reasons: (id, reason).
     pub failures: Vec<(String, String)>,
     /// Objects it has not decided on yet.
     pub pending: u64,
@@ -161,6 +163,8 @@ struct StatusResource {
     status: Option<String>,
     #[serde(default)]
     success_count: u64,
+    #[serde(default)]
+    failure_count: u64,
     #[serde(default)]
     pending_count: u64,
     #[serde(default)]
@@ -371,7 +375,8 @@ fn same_server(named_by: &Url, url: &Url) -> bool {
 fn posted(answer: &Answer, near: &Url) -> Result<Posted, TaxiiError> {
     let status: StatusResource = read(answer)?;
     let complete = status.status.as_deref() == Some("complete");
-    let failures = status.failures.into_iter().map(|line| (line.id, line.message)).collect();
+    let failures: Vec<_> = status.failures.into_iter().map(|line| (line.id, line.message)).collect();
+    let failure = status.failure_count.max(u64::try_from(failures.len()).unwrap_or(u64::MAX));
     let pending = if complete { 0 } else { status.pending_count };
     let status_url = status.id.filter(|_| pending > 0).and_then(|id| {
         // {api-root}/collections/{id}/ -> {api-root}/status/{id}/
@@ -379,7 +384,7 @@ fn posted(answer: &Answer, near: &Url) -> Result<Posted, TaxiiError> {
         url.path_segments_mut().ok()?.pop_if_empty().push(&id).push("");
         Some(url)
     });
-    Ok(Posted { success: status.success_count, failures, pending, status_url })
+    Ok(Posted { success: status.success_count, failure, failures, pending, status_url })
 }
 
 fn read<T: DeserializeOwned>(answer: &Answer) -> Result<T, TaxiiError> {

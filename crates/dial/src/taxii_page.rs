@@ -4,6 +4,7 @@
 //! says there is more and does not say where. Not forgiving towards a page that is no JSON: what cannot be read is not skipped.
 
 use std::fmt;
+use std::hash::{DefaultHasher, Hash, Hasher};
 
 use base::limit::ENVELOPE_OBJECTS_MAX;
 use bytes::Bytes;
@@ -11,6 +12,7 @@ use serde::de::{self, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 use stix::quote::quoted;
+use stix::timestamp::Timestamp;
 
 /// Where a pull stands. Written down after every page, it resumes where it stopped.
 #[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, Deserialize)]
@@ -24,6 +26,22 @@ pub struct PagePosition {
     /// The latest moment the server has told in the present round; the next round starts after it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub seen: Option<String>,
+    /// What tells the page before from another one. Not written down: it is of use inside one round only.
+    #[serde(skip)]
+    before: Option<u64>,
+}
+
+impl PagePosition {
+    /// The same place without the server's cursor: what came last is asked for again, so that nothing of its moment is left out.
+    ///
+    /// A cursor is not gone on from after a break: there are servers that keep one cursor for a whole round and move it with every
+    /// answer, also with one that nobody received.
+    #[must_use]
+    pub fn without_cursor(self) -> Self {
+        let last = self.seen.as_deref().and_then(|seen| Timestamp::parse(seen).ok());
+        let before = last.map(|last| Timestamp::text_of(last.micros().plus(-1)));
+        Self { added_after: before.or(self.added_after), ..Self::default() }
+    }
 }
 
 /// One page of objects.
@@ -100,9 +118,9 @@ pub enum PageError {
         "the server says there is more but gives neither a cursor nor a later X-TAXII-Date-Added-Last: its pages cannot be followed"
     )]
     NoWayOn,
-    /// The server gives back the cursor it was asked with, together with objects: its pages never end.
-    #[error("the server gives the same cursor again: its pages do not end")]
-    SameCursor,
+    /// The server gives back the cursor it was asked with and the page that it gave before: its pages never end.
+    #[error("the server gives the same page with the same cursor again: its pages do not end")]
+    SamePage,
 }
 
 impl Envelope {
@@ -129,28 +147,43 @@ impl Envelope {
 
     /// Where to go on after this page, asked from `position`; `last_added` is the page's X-TAXII-Date-Added-Last.
     ///
+    /// A cursor that comes back is followed as long as the pages differ: OASIS's own server keeps one for a whole round.
+    ///
     /// # Errors
     /// The server says there is more but gives no way to it.
     pub fn turn(self, position: &PagePosition, last_added: Option<&str>) -> Result<PulledPage, PageError> {
         let seen = last_added.map(str::to_owned).or_else(|| position.seen.clone());
         let start = seen.clone().or_else(|| position.added_after.clone());
-        let later = PagePosition { added_after: start, next: None, seen: None };
+        let later = PagePosition { added_after: start, ..PagePosition::default() };
         let more = self.more.unwrap_or(self.next.is_some());
-        let same = self.next == position.next;
-        let stuck = self.objects.is_empty() && same;
+        let print = fingerprint(&self.objects);
+        let same_cursor = self.next == position.next;
+        let stuck = self.objects.is_empty() && same_cursor;
         let onward = match (more, self.next) {
             (false, _) => None,
             (true, Some(_)) if stuck => None,
-            (true, Some(_)) if same => return Err(PageError::SameCursor),
-            (true, Some(next)) => {
-                Some(PagePosition { added_after: position.added_after.clone(), next: Some(next), seen })
+            (true, Some(_)) if same_cursor && position.before == Some(print) => {
+                return Err(PageError::SamePage);
             }
+            (true, next @ Some(_)) => Some(PagePosition {
+                added_after: position.added_after.clone(),
+                next,
+                seen,
+                before: Some(print),
+            }),
             (true, None) if self.objects.is_empty() => None,
             (true, None) if later.added_after == position.added_after => return Err(PageError::NoWayOn),
             (true, None) => Some(later.clone()),
         };
         Ok(PulledPage { objects: self.objects, onward, later })
     }
+}
+
+/// Tells pages apart; no defence against a server that makes two alike on purpose, which only ends its own pull.
+fn fingerprint(objects: &[Bytes]) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    objects.hash(&mut hasher);
+    hasher.finish()
 }
 
 /// What is wrong with a server's JSON, without more of the server's own words than a message holds.
@@ -176,7 +209,11 @@ mod tests {
     }
 
     fn from(after: &str, next: Option<&str>) -> PagePosition {
-        PagePosition { added_after: Some(after.into()), next: next.map(str::to_owned), seen: None }
+        PagePosition {
+            added_after: Some(after.into()),
+            next: next.map(str::to_owned),
+            ..PagePosition::default()
+        }
     }
 
     #[test]
@@ -204,12 +241,27 @@ mod tests {
     }
 
     #[test]
+    fn goes_on_after_a_break_by_date_and_not_by_cursor() {
+        let broken = PagePosition {
+            seen: Some("2026-01-01T00:00:00.000040Z".into()),
+            ..from("2025-01-01T00:00:00Z", Some("c1"))
+        };
+        let position = broken.without_cursor();
+        assert_eq!(position, from("2026-01-01T00:00:00.000039Z", None));
+        assert_eq!(position.clone().without_cursor(), position);
+        assert_eq!(from("t0", Some("c1")).without_cursor(), from("t0", None));
+    }
+
+    #[test]
     fn refuses_what_cannot_be_read_or_followed() {
         for bad in ["<html>", "[]", r#"{"objects":{}}"#, r#"{"objects":[{}"#] {
             assert!(Envelope::read(&Bytes::copy_from_slice(bad.as_bytes())).is_err(), "{bad}");
         }
         let again = page(r#"{"more":true,"next":"c1","objects":[{}]}"#);
-        assert_eq!(again.turn(&from("t0", Some("c1")), None).unwrap_err(), PageError::SameCursor);
+        let position = again.clone().turn(&from("t0", Some("c1")), None).unwrap().onward.unwrap();
+        assert_eq!(again.turn(&position, None).unwrap_err(), PageError::SamePage);
+        let other = page(r#"{"more":true,"next":"c1","objects":[{"id":1}]}"#);
+        assert_eq!(other.turn(&position, None).unwrap().onward.unwrap().next.as_deref(), Some("c1"));
         let many = |count: usize| format!("{{\"objects\":[{}1]}}", "1,".repeat(count - 1));
         assert_eq!(page(&many(ENVELOPE_OBJECTS_MAX)).objects.len(), ENVELOPE_OBJECTS_MAX);
         let more = Bytes::from(many(ENVELOPE_OBJECTS_MAX + 1));

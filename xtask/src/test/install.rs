@@ -1,4 +1,4 @@
-//! What the tests need and this machine may lack: a Python environment with pinned packages, a browser, and cargo-fuzz.
+//! What the tests need and this machine may lack: a Python environment with pinned packages, a browser, OpenSSL, cargo-fuzz.
 //!
 //! Each install says what it does and through which package manager. Nothing is installed twice; everything of Python
 //! goes into a virtual environment under the target directory.
@@ -66,6 +66,16 @@ pub(crate) fn browser() {
     }
     if let Err(error) = apt(&["chromium"]) {
         println!("no browser, so the tests of the pages will be SKIPPED: {error:#}");
+    }
+}
+
+/// OpenSSL's command for the tests over TLS. Where it cannot be had those tests skip themselves, and this says so.
+pub(crate) fn openssl() {
+    if answers("openssl", &["version"]) {
+        return;
+    }
+    if let Err(error) = apt(&["openssl"]) {
+        println!("no openssl, so the tests over TLS will be SKIPPED: {error:#}");
     }
 }
 

@@ -131,6 +131,7 @@ fn outside_tests(root: &Path) -> Result<(bool, Tally)> {
     }
     let python = install::python(root, "tests/outside/requirements.txt", "venv")?;
     install::browser();
+    install::openssl();
     let mut pytest = Command::new(python);
     pytest.args(["-m", "pytest", "-q", "-rs", "-p", "no:cacheprovider", "tests/outside"]);
     pytest.env("CRESSET_BINARY", install::target_dir(root).join("debug/cresset"));

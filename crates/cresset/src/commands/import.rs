@@ -133,7 +133,7 @@ pub(crate) async fn run(common: &Common, args: ImportArgs, out: &mut Out) -> Res
         let bar = progress(total.filter(|total| *total > 0), "imported");
         for piece in pieces {
             let answer = reach.ask(piece_request(&args, piece.bytes)).await?;
-            let found = write(&answer, &bar, out)?;
+            let found = write(&answer, Receipts::All, (&bar, out))?;
             bar.inc(found.total());
             counts.add(found);
         }
@@ -161,15 +161,31 @@ fn piece_request(args: &ImportArgs, bytes: Bytes) -> dial::ApiRequest {
     request
 }
 
-fn write(answer: &Bytes, bar: &indicatif::ProgressBar, out: &mut Out) -> Result<Counts, Failure> {
+/// Which receipts are written as JSON. In words it is always those of refused objects.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Receipts {
+    /// One for each object.
+    All,
+    /// Those of refused objects.
+    Refused,
+}
+
+/// Writes the receipts of an import's answer, and returns its counts.
+pub(crate) fn write(
+    answer: &Bytes,
+    wanted: Receipts,
+    (bar, out): (&indicatif::ProgressBar, &mut Out),
+) -> Result<Counts, Failure> {
     let answer: Answer<'_> = serde_json::from_slice(answer).map_err(Failure::unreachable)?;
-    for receipt in &answer.receipts {
-        if out.is_json() {
-            out.line(receipt.get().as_bytes())?;
+    for raw in &answer.receipts {
+        if out.is_json() && wanted == Receipts::All {
+            out.line(raw.get().as_bytes())?;
             continue;
         }
-        let receipt: Receipt = serde_json::from_str(receipt.get()).map_err(Failure::unreachable)?;
-        if receipt.outcome == "refused" {
+        let receipt: Receipt = serde_json::from_str(raw.get()).map_err(Failure::unreachable)?;
+        if receipt.outcome == "refused" && out.is_json() {
+            out.line(raw.get().as_bytes())?;
+        } else if receipt.outcome == "refused" {
             let id = receipt.id.as_deref().unwrap_or("an object without id");
             let reason = receipt.reason.as_deref().unwrap_or("no reason given");
             let code = receipt.code.as_deref().unwrap_or("refused");

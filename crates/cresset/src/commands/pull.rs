@@ -1,17 +1,16 @@
 //! `cresset pull`: a collection of any TAXII 2.1 server comes in, page by page.
 //!
-//! After each page is durable here, where the pull stands is written down; a pull that is started again goes on there. What is
-//! known already stays as it is, so nothing is lost by fetching a page twice.
+//! After each page is durable here, where the pull stands is written down; a pull that is started again goes on there, by the
+//! date of what came last. What is known already stays as it is, so nothing is lost by fetching an object twice.
 
 use bytes::Bytes;
 use clap::Args;
 use dial::{PagePosition, TaxiiClient};
-use serde::Deserialize;
 use serde_json::json;
 use url::Url;
 
 use super::distant::{Distant, Need, failure, recall, remember};
-use super::import::Counts;
+use super::import::{Counts, Receipts, write};
 use crate::args::Common;
 use crate::directory::Access;
 use crate::exit::{Exit, Failure};
@@ -37,29 +36,22 @@ pub(crate) struct PullArgs {
     restart: bool,
 }
 
-#[derive(Deserialize)]
-struct Answer {
-    summary: Counts,
-}
-
-/// Runs the command: exits 1 when any object was refused here.
+/// Runs the command: exits 1 when any object was refused here; the receipts of those are written.
 pub(crate) async fn run(common: &Common, args: PullArgs, out: &mut Out) -> Result<Exit, Failure> {
     let client = args.distant.client(common)?;
     let reach = Reach::open(common, Access::Write).await?;
     let (source, _) = args.distant.collection(&client, args.from.as_deref(), Need::Read).await?;
     let job = job_name(&source.url, &args.collection);
-    let start = if args.restart { PagePosition::default() } else { recall(&reach, &job).await? };
+    let stopped: PagePosition =
+        if args.restart { PagePosition::default() } else { recall(&reach, &job).await? };
     let pull = Pull { client, reach, source: source.url.clone(), job, limit: args.limit as usize };
-    let (pages, counts) = pull.run(start, &args.collection).await?;
+    let (pages, counts) = pull.run(stopped.without_cursor(), &args.collection, out).await?;
     if out.is_json() {
         out.json(&json!({"source": source.url.as_str(), "pages": pages, "summary": counts.json()}))?;
     }
     say(format_args!("pulled {} into {}: {}", shown(&source.title), shown(&args.collection), counts.words()));
     Ok(if counts.refused > 0 { Exit::No } else { Exit::Done })
 }
-
-/// How often in one pull a server may have forgotten its cursor: one that forgets them all would be asked for ever.
-const FORGOTTEN_MAX: u32 = 3;
 
 /// A pull's memory is its own for each source and each collection here.
 fn job_name(source: &Url, collection: &str) -> String {
@@ -78,25 +70,31 @@ struct Pull {
 }
 
 impl Pull {
-    async fn run(&self, start: PagePosition, collection: &str) -> Result<(u64, Counts), Failure> {
+    async fn run(
+        &self,
+        start: PagePosition,
+        collection: &str,
+        out: &mut Out,
+    ) -> Result<(u64, Counts), Failure> {
         let bar = progress(None, "pulled");
         let mut position = start;
         let (mut pages, mut counts) = (0, Counts::default());
-        let mut forgotten = 0;
+        let mut gone_back_to = None;
         loop {
             let page = match self.client.page(&self.source, &position, self.limit).await {
-                Err(error)
-                    if error.is_stale_cursor() && position.next.is_some() && forgotten < FORGOTTEN_MAX =>
-                {
-                    forgotten += 1;
-                    // The server has forgotten its cursor: its dates still hold.
-                    position = PagePosition { added_after: position.added_after, ..PagePosition::default() };
+                // The server has forgotten its cursor: its dates still hold. One that forgets without end would be asked for ever.
+                Err(error) if error.is_stale_cursor() && position.next.is_some() => {
+                    position = position.without_cursor();
+                    if gone_back_to.replace(position.clone()) == Some(position.clone()) {
+                        return Err(failure(&error));
+                    }
                     continue;
                 }
                 page => page.map_err(|error| failure(&error))?,
             };
             if !page.objects.is_empty() {
-                let stored = self.store(&page.objects, collection).await?;
+                let answer = self.store(&page.objects, collection).await?;
+                let stored = write(&answer, Receipts::Refused, (&bar, out))?;
                 bar.inc(stored.total());
                 counts.add(stored);
                 pages += 1;
@@ -113,7 +111,7 @@ impl Pull {
         }
     }
 
-    async fn store(&self, objects: &[Bytes], collection: &str) -> Result<Counts, Failure> {
+    async fn store(&self, objects: &[Bytes], collection: &str) -> Result<Bytes, Failure> {
         let size: usize = objects.iter().map(|object| object.len() + 1).sum();
         let mut envelope = Vec::with_capacity(size + 16);
         envelope.extend_from_slice(b"{\"objects\":[");
@@ -122,7 +120,6 @@ impl Pull {
         let path = ["collections", collection, "import"];
         let mut request = question::post_bytes(path, Bytes::from(envelope), "application/json");
         request.query.push(("format", "stix".to_owned()));
-        let answer: Answer = self.reach.answer(request).await?;
-        Ok(answer.summary)
+        self.reach.ask(request).await
     }
 }

@@ -129,7 +129,7 @@ impl Push {
                     report(id, reason, out)?;
                 }
                 tally.success += posted.success;
-                tally.failure += u64::try_from(posted.failures.len()).unwrap_or(u64::MAX);
+                tally.failure += posted.failure;
                 tally.pending += posted.pending;
                 bar.inc(count);
             }
