@@ -12,7 +12,7 @@ from urllib.parse import parse_qs, urlsplit
 from node import TAXII
 
 COLLECTION = "0b4f9c0a-5e11-4d0c-9d58-9a0f6b0c7a11"
-OBJECTS = f"/root/collections/{COLLECTION}/objects/"
+OBJECTS = f"/odd/collections/{COLLECTION}/objects/"
 
 
 class OddServer:
@@ -77,12 +77,12 @@ class OddServer:
     def get(self, request):
         address = urlsplit(request.path)
         if address.path == "/taxii2/":
-            return self.answer(request, 200, {"title": "odd", "default": f"{self.url}/root/", "api_roots": [f"{self.url}/root/"]})
-        if address.path == "/root/":
+            return self.answer(request, 200, {"title": "odd", "default": f"{self.url}/odd/", "api_roots": [f"{self.url}/odd/"]})
+        if address.path == "/odd/":
             root = {"title": "odd", "versions": ["application/taxii+json;version=2.1"], "max_content_length": 10_000_000}
             return self.answer(request, 200, root)
         collection = {"id": COLLECTION, "title": "Odd", "can_read": True, "can_write": True}
-        if address.path == "/root/collections/":
+        if address.path == "/odd/collections/":
             return self.answer(request, 200, {"collections": [collection]})
         if address.path == OBJECTS.removesuffix("objects/"):
             return self.answer(request, 200, collection)
