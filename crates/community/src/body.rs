@@ -11,7 +11,8 @@ use serde_json::value::{RawValue, to_raw_value};
 
 use crate::entry::Content;
 use crate::{
-    Chain, Endpoint, JoinRequest, MemberId, Names, QuorumRule, Recovery, Rule, SealingKey, Statement,
+    Chain, Endpoint, IdentityId, JoinRequest, MemberId, Names, QuorumRule, Recovery, Rule, SealingKey,
+    Statement,
 };
 
 /// The first entry of a community.
@@ -94,6 +95,8 @@ pub enum Body {
     NamesChanged(Names),
     /// Another sealing key.
     SealingKeyChanged(SealingKey),
+    /// Another identity object.
+    IdentityChanged(IdentityId),
     /// Other node certificates.
     NodesChanged(Vec<Signed>),
     /// The member gives notice.
@@ -130,6 +133,7 @@ impl Body {
             Self::EndpointsChanged(_) => "endpoints-changed",
             Self::NamesChanged(_) => "names-changed",
             Self::SealingKeyChanged(_) => "sealing-key-changed",
+            Self::IdentityChanged(_) => "identity-changed",
             Self::NodesChanged(_) => "nodes-changed",
             Self::Withdrawn => "withdrawn",
             Self::Unknown(kind) => kind,
@@ -148,6 +152,7 @@ impl Body {
             Self::EndpointsChanged(value) => to_raw_value(&Listed { value }),
             Self::NamesChanged(value) => to_raw_value(&Listed { value }),
             Self::SealingKeyChanged(value) => to_raw_value(&Listed { value }),
+            Self::IdentityChanged(value) => to_raw_value(&Listed { value }),
             Self::NodesChanged(value) => to_raw_value(&Listed { value }),
             Self::Noted | Self::RecoveryCancelled | Self::Withdrawn | Self::Unknown(_) => {
                 to_raw_value(&Nothing {})
@@ -177,6 +182,7 @@ impl Body {
             (false, "endpoints-changed") => Self::EndpointsChanged(read::<Listed<_>>(content)?.value),
             (false, "names-changed") => Self::NamesChanged(read::<Listed<_>>(content)?.value),
             (false, "sealing-key-changed") => Self::SealingKeyChanged(read::<Listed<_>>(content)?.value),
+            (false, "identity-changed") => Self::IdentityChanged(read::<Listed<_>>(content)?.value),
             (false, "nodes-changed") => Self::NodesChanged(read::<Listed<_>>(content)?.value),
             (false, "withdrawn") => read::<Nothing>(content).map(|_| Self::Withdrawn)?,
             (_, unknown) => Self::Unknown(unknown.to_owned()),

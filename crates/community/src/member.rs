@@ -9,7 +9,10 @@ use base::signed::Signed;
 use base::signing::{KeyId, PublicKey};
 use serde::Serialize;
 
-use crate::{Endpoint, EntryHash, MemberId, MemberKind, Names, Point, Recovery, SealingKey, Slug, Statement};
+use crate::{
+    Endpoint, EntryHash, IdentityId, MemberId, MemberKind, Names, Point, Recovery, SealingKey, Slug,
+    Statement,
+};
 
 /// How a member stands at a moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,6 +71,9 @@ pub struct OwnState {
     pub recovery: Recovery,
     /// What payloads to it are sealed for.
     pub sealing: Option<SealingKey>,
+    /// Its identity object, by which STIX content names it as author.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub identity: Option<IdentityId>,
     /// Certificates of its nodes.
     pub nodes: Vec<Signed>,
     /// When it gave notice.
@@ -89,6 +95,7 @@ impl OwnState {
             endpoints: statement.endpoints.clone(),
             recovery: statement.recovery.clone(),
             sealing: statement.sealing,
+            identity: statement.identity.clone(),
             nodes: statement.nodes.clone(),
             notice: None,
             claim: None,
@@ -117,6 +124,8 @@ pub struct Member {
     pub(crate) roles: Vec<String>,
     pub(crate) suites: Vec<String>,
     pub(crate) suspended: bool,
+    /// Decisions that let it take part or put it aside, oldest first: the epoch, and whether it took part from then on.
+    pub(crate) turns: Vec<(u64, bool)>,
     /// Epoch of the decision that let it in, the last time.
     pub(crate) since: u64,
     pub(crate) steps: Vec<Step>,
@@ -217,6 +226,21 @@ impl Member {
         self.status_after(self.last(), now)
     }
 
+    /// How it stood right after the decision of `epoch`, which was made at `at`; `None` before it was let in.
+    pub(crate) fn status_at(&self, epoch: u64, at: Micros) -> Option<Status> {
+        let (_, takes_part) = self.turns.iter().rev().find(|(since, _)| *since <= epoch)?;
+        let noted = |step: &&Step| step.noted.is_some_and(|(noted, _)| noted <= epoch);
+        let step = self.steps.iter().rev().find(noted)?;
+        Some(status_by(step, at, !takes_part))
+    }
+
+    /// Since which decision it has claimed the identity object that it claims; `u64::MAX` while none has noted it.
+    pub(crate) fn identity_since(&self) -> u64 {
+        let claims = |step: &&Step| step.state.identity == self.own().identity;
+        let first = self.steps.iter().rev().take_while(claims).last();
+        first.and_then(|step| step.noted).map_or(u64::MAX, |(epoch, _)| epoch)
+    }
+
     pub(crate) fn last(&self) -> &Step {
         self.steps.last().expect("invariant: a member begins with its request as its first step")
     }
@@ -241,13 +265,16 @@ impl Member {
     }
 
     pub(crate) fn status_after(&self, step: &Step, at: Micros) -> Status {
-        let until = step.state.notice.map(notice_ends);
-        match until {
-            Some(until) if until <= at => Status::Withdrawn,
-            _ if self.suspended => Status::Suspended,
-            Some(until) => Status::Leaving { until },
-            None => Status::Active,
-        }
+        status_by(step, at, self.suspended)
+    }
+}
+
+fn status_by(step: &Step, at: Micros, suspended: bool) -> Status {
+    match step.state.notice.map(notice_ends) {
+        Some(until) if until <= at => Status::Withdrawn,
+        _ if suspended => Status::Suspended,
+        Some(until) => Status::Leaving { until },
+        None => Status::Active,
     }
 }
 

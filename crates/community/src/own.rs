@@ -53,6 +53,7 @@ pub(crate) fn next(
         }
         Body::NamesChanged(names) => state.names = names.clone(),
         Body::SealingKeyChanged(sealing) => state.sealing = Some(*sealing),
+        Body::IdentityChanged(identity) => state.identity = Some(identity.clone()),
         Body::NodesChanged(nodes) => {
             check_lists(&[], nodes)?;
             for node in nodes {

@@ -154,6 +154,23 @@ impl Registry {
         self.members.values().find(|member| member.has_had(key))
     }
 
+    /// How a member stood right after the decision of `epoch`; `None` where it was no member then, or there is no such
+    /// decision yet. It depends on the entries alone.
+    #[must_use]
+    pub fn status_at(&self, member: MemberId, epoch: u64) -> Option<Status> {
+        let decision = self.decisions.get(usize::try_from(epoch).ok()?)?;
+        self.member(member)?.status_at(epoch, decision.at)
+    }
+
+    /// The member whose identity object this is. Where several claim it, the one that a decision noted first, and of
+    /// those that one decision noted the one with the lowest id: who comes later takes nobody's name.
+    #[must_use]
+    pub fn identity_owner(&self, identity: &str) -> Option<&Member> {
+        let claims =
+            |member: &&Member| member.own().identity.as_ref().is_some_and(|own| own.as_str() == identity);
+        self.members.values().filter(claims).min_by_key(|member| (member.identity_since(), member.id))
+    }
+
     /// Whether what `body` says has been decided on the same asking before.
     #[must_use]
     pub fn has_decided(&self, body: &Body) -> bool {
@@ -363,11 +380,15 @@ impl Registry {
             Body::Rejoined(admitted) => self.readmit(entry, admitted)?,
             Body::Suspended(of) => {
                 let active = |status: Status| status.takes_part();
-                self.standing(of.member, content.at, active)?.suspended = true;
+                let member = self.standing(of.member, content.at, active)?;
+                member.suspended = true;
+                member.turns.push((content.epoch, false));
             }
             Body::Reinstated(of) => {
                 let suspended = |status| status == Status::Suspended;
-                self.standing(of.member, content.at, suspended)?.suspended = false;
+                let member = self.standing(of.member, content.at, suspended)?;
+                member.suspended = false;
+                member.turns.push((content.epoch, true));
             }
             Body::QuorumChanged(changed) => self.quorum = changed.quorum.check()?,
             Body::Unknown(kind) => self.unknown.push(UnknownEntry {
@@ -443,6 +464,7 @@ impl Registry {
         member.roles.clone_from(&statement.roles);
         member.suites.clone_from(&statement.suites);
         member.suspended = false;
+        member.turns.push((content.epoch, true));
         member.since = content.epoch;
         // Whatever it did between the last step that was noted and now is void: the quorum took it in as it is here.
         let kept = usize::try_from(member.noted()).unwrap_or(usize::MAX).saturating_add(1);
@@ -536,6 +558,7 @@ fn newcomer(id: MemberId, statement: &Statement, (hash, epoch, at): (EntryHash, 
         roles: statement.roles.clone(),
         suites: statement.suites.clone(),
         suspended: false,
+        turns: vec![(epoch, true)],
         since: epoch,
         steps: vec![Step { hash, at, basis: epoch, state, noted: Some((epoch, at)) }],
         keys: vec![statement.key],

@@ -123,6 +123,8 @@ rules! {
         "A request or proposal is decided once. To have the same decided again, it is asked for again.";
     SealingKeyForm, "sealing-key-form", "a sealing key is x25519: and 32 bytes in base64url",
         "A sealing key is an X25519 public key, written `x25519:` and 32 bytes as base64url without padding.";
+    IdentityForm, "identity-form", "a member's identity is identity-- and a UUID in lower case",
+        "A member names its STIX identity object by its id: `identity--` and a UUID in lower case.";
     CertificateUnfit, "certificate-unfit", "the node certificate does not hold",
         "A node certificate is signed by its member's key, names that member, and is valid for at most 400 days.";
     CircleUnfit, "circle-unfit", "the circle does not have the form of one",

@@ -15,7 +15,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::words::is_line;
 use crate::{
-    CommunityId, Endpoint, MemberId, MemberKind, Names, NodeCertificate, Rule, SealingKey, Slug, SubjectHash,
+    CommunityId, Endpoint, IdentityId, MemberId, MemberKind, Names, NodeCertificate, Rule, SealingKey, Slug,
+    SubjectHash,
 };
 
 /// The type of a signed join request.
@@ -70,6 +71,9 @@ pub struct Statement {
     /// What payloads to it are sealed for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sealing: Option<SealingKey>,
+    /// Its identity object, by which STIX content names it as author.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub identity: Option<IdentityId>,
     /// Certificates of its nodes.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub nodes: Vec<Signed>,
@@ -89,6 +93,7 @@ impl Statement {
             endpoints: Vec::new(),
             recovery: Recovery::NONE,
             sealing: None,
+            identity: None,
             nodes: Vec::new(),
         }
     }

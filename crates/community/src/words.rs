@@ -293,6 +293,47 @@ impl fmt::Debug for SealingKey {
     }
 }
 
+/// The STIX id of an identity object: `identity--` and a UUID in lower case.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct IdentityId(String);
+
+impl IdentityId {
+    /// The id as STIX writes it.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl TryFrom<String> for IdentityId {
+    type Error = Rule;
+
+    fn try_from(text: String) -> Result<Self, Rule> {
+        let uuid = text.strip_prefix("identity--").filter(|uuid| uuid.len() == 36);
+        let digit = |(at, byte): (usize, u8)| match at {
+            8 | 13 | 18 | 23 => byte == b'-',
+            _ => byte.is_ascii_digit() || matches!(byte, b'a'..=b'f'),
+        };
+        let fit = uuid.is_some_and(|uuid| uuid.bytes().enumerate().all(digit));
+        if fit { Ok(Self(text)) } else { Err(Rule::IdentityForm) }
+    }
+}
+
+impl FromStr for IdentityId {
+    type Err = Rule;
+
+    fn from_str(text: &str) -> Result<Self, Rule> {
+        Self::try_from(text.to_owned())
+    }
+}
+
+impl From<IdentityId> for String {
+    fn from(id: IdentityId) -> Self {
+        id.0
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -323,6 +364,21 @@ mod tests {
         let long = "a".repeat(SLUG_CHARS_MAX + 1);
         for bad in ["", "-a", "a-", "a--b", "A", "a b", "é", &long, &"0".repeat(64)] {
             assert_eq!(bad.parse::<Slug>(), Err(Rule::SlugUnfit), "{bad}");
+        }
+    }
+
+    #[test]
+    fn identities_are_written_in_one_way() {
+        assert!("identity--6c8e0f2e-1f0b-4b3a-9d5e-0a1b2c3d4e5f".parse::<IdentityId>().is_ok());
+        for bad in [
+            "",
+            "identity--",
+            "indicator--6c8e0f2e-1f0b-4b3a-9d5e-0a1b2c3d4e5f",
+            "identity--6C8e0f2e-1f0b-4b3a-9d5e-0a1b2c3d4e5f",
+            "identity--6c8e0f2e01f0b-4b3a-9d5e-0a1b2c3d4e5f",
+            "identity--6c8e0f2e-1f0b-4b3a-9d5e-0a1b2c3d4e5f ",
+        ] {
+            assert_eq!(bad.parse::<IdentityId>(), Err(Rule::IdentityForm), "{bad}");
         }
     }
 

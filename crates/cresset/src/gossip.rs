@@ -70,6 +70,9 @@ impl Standing {
 
 /// Exchanges papers until the future is dropped. Members are met side by side: a slow one keeps nobody waiting.
 pub(crate) async fn run(node: Node, dialler: Dialler) {
+    if let Err(error) = node.announce().await {
+        tracing::warn!(code = error.code(), %error, "cannot tell the community for which key it seals to this member");
+    }
     let mut standings: HashMap<MemberId, Standing> = HashMap::new();
     let mut under_way: JoinSet<bool> = JoinSet::new();
     let mut whose: HashMap<Id, MemberId> = HashMap::new();

@@ -374,6 +374,27 @@ impl Rules {
         Self { audience, originator: Originator::Here, ..self.clone() }
     }
 
+    /// The same rules in other words: as the people of another node are called there. A person without a word is left out,
+    /// so that the rules never open; the originator is put in its own words.
+    #[must_use]
+    pub fn reworded(
+        &self,
+        originator: impl Fn(&Originator) -> Originator,
+        person: impl Fn(&Person) -> Option<Person>,
+    ) -> Self {
+        let addressee = |one: &Addressee| match one {
+            Addressee::Person(named) => person(named).map(Addressee::Person),
+            other => Some(other.clone()),
+        };
+        let clauses = self.audience.clauses().map(|clause| clause.iter().filter_map(addressee).collect());
+        Self {
+            audience: Audience::of_clauses(clauses),
+            named: self.named.as_ref().map(|named| named.iter().filter_map(&person).collect()),
+            originator: originator(&self.originator),
+            ..self.clone()
+        }
+    }
+
     /// Both: allows nothing that one of them refuses.
     #[must_use]
     pub fn meet(&self, other: &Self) -> Self {

@@ -48,7 +48,7 @@ use std::sync::{Arc, RwLock};
 
 pub use self::community::{
     CircleView, CommunityError, CommunityView, EXCHANGE_TYPE, FoundRequest, Have, JoinAsk, MemberView,
-    NewCircle, Peer, PendingView, Said, Taken,
+    Members, NewCircle, Peer, PendingView, Said, Taken,
 };
 pub use accept::{AcceptError, AcceptRequest, Accepted, KeepStatus};
 pub use accounts::{AccountError, IssuedToken, NewUser, Standing, TokenRequest, TokenView, UserView};

@@ -107,6 +107,29 @@ fn the_members_own_key_cancels_a_recovery() {
 }
 
 #[test]
+fn an_identity_object_is_whose_claim_was_noted_first() {
+    let mut town = Town::of(3, None);
+    let identity: community::IdentityId = "identity--6c8e0f2e-1f0b-4b3a-9d5e-0a1b2c3d4e5f".parse().unwrap();
+    let claim = Body::IdentityChanged(identity.clone());
+    let owner = |town: &Town| town.registry.identity_owner(identity.as_str()).map(|member| member.id());
+    assert_eq!(owner(&town), None);
+    let entry = town.own(member(3), &claim, &[&key(3)]);
+    town.take(entry).unwrap();
+    assert_eq!(owner(&town), Some(member(3)));
+    town.grow(7, community::MemberKind::Cert);
+    for late in [1, 2] {
+        let entry = town.own(member(late), &claim, &[&key(late)]);
+        town.take(entry).unwrap();
+        assert_eq!(owner(&town), Some(member(3)), "who comes later takes nobody's name");
+    }
+    town.grow(8, community::MemberKind::Cert);
+    assert_eq!(owner(&town), Some(member(3)));
+    assert_eq!(Registry::replay(&town.entries).unwrap().state_hash(), town.registry.state_hash());
+    let stranger = town.own(member(1), &claim, &[&key(2)]);
+    assert_eq!(town.take(stranger), Err(Rule::SignatureStranger));
+}
+
+#[test]
 fn a_backdated_recovery_gains_nothing() {
     let mut town = Town::of(3, None);
     town.now = START.plus(30 * DAY);

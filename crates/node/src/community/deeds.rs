@@ -319,6 +319,8 @@ impl Node {
         let mut statement = Statement::new(key.public_key(), Names::new(names)?, slug, kind);
         statement.endpoints = vec![ask.endpoint.parse()?];
         statement.recovery = self.recovery_keys().await?;
+        let (sealing, identity) = self.shown_of_itself().await?;
+        (statement.sealing, statement.identity) = (Some(sealing), identity);
         Ok(statement)
     }
 }
@@ -378,7 +380,12 @@ fn speak(
 }
 
 /// Makes a step of this member's own chain true.
-fn own(table: &mut Table, signers: &[&SigningKey], body: &Body, now: Micros) -> Result<Said, CommunityError> {
+pub(super) fn own(
+    table: &mut Table,
+    signers: &[&SigningKey],
+    body: &Body,
+    now: Micros,
+) -> Result<Said, CommunityError> {
     let mut entry = own_entry(&table.registry, table.me, body, now)?;
     debug_assert!(
         matches!(entry.content().chain, Chain::Own(_)),

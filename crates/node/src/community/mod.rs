@@ -10,6 +10,7 @@ mod deeds;
 mod error;
 mod exchange;
 mod peers;
+mod ports;
 mod show;
 mod table;
 
@@ -23,6 +24,7 @@ pub use circles::{CircleView, NewCircle};
 pub use deeds::{FoundRequest, JoinAsk, Said};
 pub use error::CommunityError;
 pub use exchange::{EXCHANGE_TYPE, Have, Peer, Taken};
+pub use ports::Members;
 pub use show::{CommunityView, MemberView, PendingView};
 pub(crate) use table::Table;
 

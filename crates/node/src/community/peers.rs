@@ -16,9 +16,11 @@ use crate::Node;
 
 /// The table as of one change, with the clock that says who takes part now.
 #[derive(Clone)]
-struct Known {
-    table: Arc<Table>,
+pub(super) struct Known {
+    pub(super) table: Arc<Table>,
     clock: Arc<dyn Clock>,
+    /// The moment that is decided for; `None` = whenever it is asked.
+    at: Option<Micros>,
     /// When what is decided about was shared; `None` = it is being shared now.
     shared: Option<Micros>,
 }
@@ -27,13 +29,18 @@ impl Node {
     /// Has decisions go by the table from now on.
     pub(super) fn decide_by(&self, table: &Arc<Table>) {
         if table.is_member() {
-            let known = Known { table: Arc::clone(table), clock: Arc::clone(&self.0.clock), shared: None };
-            self.join(theirs(table.me), Arc::new(known));
+            self.join(theirs(table.me), Arc::new(self.known(table)));
         }
+    }
+
+    /// The community as of this table.
+    pub(super) fn known(&self, table: &Arc<Table>) -> Known {
+        let clock = Arc::clone(&self.0.clock);
+        Known { table: Arc::clone(table), clock, at: None, shared: None }
     }
 }
 
-fn theirs(member: MemberId) -> handling::MemberId {
+pub(super) fn theirs(member: MemberId) -> handling::MemberId {
     handling::MemberId(*member.0.as_bytes())
 }
 
@@ -42,9 +49,18 @@ fn ours(member: handling::MemberId) -> MemberId {
 }
 
 impl Known {
-    fn takes_part(&self, member: MemberId) -> bool {
+    /// The same at a moment.
+    pub(super) fn at(&self, moment: Micros) -> Self {
+        Self { at: Some(moment), ..self.clone() }
+    }
+
+    pub(super) fn now(&self) -> Micros {
+        self.at.unwrap_or_else(|| self.clock.now())
+    }
+
+    pub(super) fn takes_part(&self, member: MemberId) -> bool {
         let known = self.table.registry.member(member);
-        known.is_some_and(|known| known.status(self.clock.now()).takes_part())
+        known.is_some_and(|known| known.status(self.now()).takes_part())
     }
 
     /// Who gets what is shared with a circle: those who take part.

@@ -8,6 +8,7 @@ mod collections;
 mod community;
 mod import;
 mod peers;
+mod ports;
 mod read;
 mod rules;
 mod seek;

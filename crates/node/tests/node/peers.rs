@@ -21,10 +21,10 @@ use crate::{RW, START, indicator};
 const ID: &str = "indicator--00000000-0000-4000-8000-000000000001";
 
 /// Members of one community that know everything of each other.
-struct Region(Vec<Seat>);
+pub(crate) struct Region(pub(crate) Vec<Seat>);
 
 impl Region {
-    async fn of(slugs: &[&str]) -> Self {
+    pub(crate) async fn of(slugs: &[&str]) -> Self {
         let founder = Seat::new(1).await;
         let request =
             FoundRequest { name: "Region".into(), quorum: QuorumRule::AllButOne, member: ask(slugs[0]) };
@@ -40,7 +40,7 @@ impl Region {
     }
 
     /// Everybody approves what is about a member, until everybody knows that it is decided.
-    async fn decide(&self, slug: &str) {
+    pub(crate) async fn decide(&self, slug: &str) {
         for _ in 0..3 {
             self.gather().await;
             for seat in &self.0 {
@@ -51,7 +51,7 @@ impl Region {
         self.gather().await;
     }
 
-    async fn gather(&self) {
+    pub(crate) async fn gather(&self) {
         for _ in 0..2 {
             for seat in &self.0[1..] {
                 let _ = meet(seat, &self.0[0]).await;
@@ -59,7 +59,7 @@ impl Region {
         }
     }
 
-    async fn circle(&self, name: &str, members: &[&str]) -> CircleView {
+    pub(crate) async fn circle(&self, name: &str, members: &[&str]) -> CircleView {
         let members = members.iter().map(|name| (*name).to_owned()).collect();
         let new = NewCircle { name: name.into(), members, sector: None };
         let made = self.0[0].node().create_circle(&self.0[0].who, new).await.unwrap();

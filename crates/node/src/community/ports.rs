@@ -1,0 +1,223 @@
+//! What exchange between members asks of this node: the registry as a directory, handling as a judge, and the words in which
+//! rules travel.
+//!
+//! On the way, nobody is called by a number of this node: its member and its people stand there by key and name. The
+//! answers are those of one change of the registry; whoever takes a step asks for them anew.
+
+use std::collections::BTreeSet;
+
+use base::signing::{KeyId, PublicKey};
+use community::{Body, IdentityId, MemberId, SealingKey, Status};
+use federation::{Consented, Deed, Directory, Judge, Question, SealingSecret, Standing};
+use handling::{Action, Consent, Originator, Person, Recipient, Rules, Situation, judge};
+use stix::marking::{tlp_of, tlp_of_id};
+use store::StoreError;
+use zeroize::Zeroizing;
+
+use super::CommunityError;
+use super::deeds::{current, own};
+use super::peers::{Known, theirs};
+use crate::Node;
+
+/// The setting that holds what envelopes to this member are opened with, in hexadecimal.
+const SEALING_SECRET: &str = "sealing-secret";
+
+/// The members of this node's community as of one change, and handling among them.
+#[derive(Clone)]
+pub struct Members(Known);
+
+impl Node {
+    /// The members of this node's community and handling among them, as of now; `None` while its member is in none.
+    ///
+    /// # Errors
+    /// The store failed.
+    pub async fn members(&self) -> Result<Option<Members>, StoreError> {
+        let table = self.community_table().await?;
+        Ok(table.filter(|table| table.is_member()).map(|table| Members(self.known(&table))))
+    }
+
+    /// What envelopes to this member are opened with; made now where there is none yet.
+    ///
+    /// # Errors
+    /// The store failed.
+    pub async fn sealing_secret(&self) -> Result<SealingSecret, StoreError> {
+        if let Some(kept) = self.store().setting(SEALING_SECRET).await?.map(Zeroizing::new) {
+            let mut bytes = Zeroizing::new([0; 32]);
+            hex::decode_to_slice(kept.as_bytes(), bytes.as_mut_slice())
+                .map_err(|_| StoreError::Damaged("the sealing key of the member cannot be read".into()))?;
+            return Ok(SealingSecret::from_bytes(&bytes));
+        }
+        let secret = SealingSecret::generate(self.rng());
+        let kept = Zeroizing::new(hex::encode(secret.expose().expose().as_slice()));
+        self.store().set_setting(SEALING_SECRET, &kept).await?;
+        Ok(secret)
+    }
+
+    /// Tells the community for which key payloads to this member are sealed and what its identity object is, where the
+    /// registry does not say so yet. Does nothing while the member takes no part.
+    ///
+    /// # Errors
+    /// See [`CommunityError`].
+    pub async fn announce(&self) -> Result<(), CommunityError> {
+        let Some(Members(known)) = self.members().await? else { return Ok(()) };
+        let me = known.table.me;
+        let told = known.table.registry.member(me).map(community::Member::own);
+        let Some(told) = told.filter(|_| known.takes_part(me)) else { return Ok(()) };
+        let (sealing, identity) = self.shown_of_itself().await?;
+        let sealing = (told.sealing != Some(sealing)).then_some(Body::SealingKeyChanged(sealing));
+        let identity = identity.filter(|_| told.identity.is_none()).map(Body::IdentityChanged);
+        for body in [sealing, identity].into_iter().flatten() {
+            self.change(|table, keys, now| own(table, &[current(table, keys, now)?], &body, now)).await?;
+        }
+        Ok(())
+    }
+
+    /// The sealing key and the identity object that this member shows others.
+    pub(super) async fn shown_of_itself(&self) -> Result<(SealingKey, Option<IdentityId>), CommunityError> {
+        let sealing = SealingKey::from_bytes(self.sealing_secret().await?.public())?;
+        let identity = self.member().await?.and_then(|member| member.id.parse().ok());
+        Ok((sealing, identity))
+    }
+
+    /// Rules as others are told them: this member and its people by key and name. Whoever is no user any more is left out.
+    /// `None` while the member is in no community.
+    ///
+    /// # Errors
+    /// The store failed.
+    pub async fn rules_abroad(&self, rules: &Rules) -> Result<Option<Rules>, StoreError> {
+        let Some(Members(known)) = self.members().await? else { return Ok(None) };
+        let (me, directory) = (theirs(known.table.me), self.directory().await?);
+        let originator = |held: &Originator| match held {
+            Originator::Here => Originator::Member(me),
+            other => other.clone(),
+        };
+        let person = |held: &Person| match held {
+            Person::Here(no) => directory.user(*no).map(|user| Person::There(me, user.name.clone())),
+            other @ Person::There(..) => Some(other.clone()),
+        };
+        Ok(Some(rules.reworded(originator, person)))
+    }
+
+    /// Rules that came from another member, as they hold here: people of this member as users. Whoever is no user here is
+    /// left out, and so is whoever is called by a number of another node. `None` while the member is in no community.
+    ///
+    /// # Errors
+    /// The store failed.
+    pub async fn rules_at_home(&self, rules: &Rules) -> Result<Option<Rules>, StoreError> {
+        let Some(Members(known)) = self.members().await? else { return Ok(None) };
+        let (me, directory) = (theirs(known.table.me), self.directory().await?);
+        let originator = |held: &Originator| match held {
+            Originator::Here => Originator::Nobody,
+            other => other.clone(),
+        };
+        let person = |held: &Person| match held {
+            Person::There(of, name) if *of == me => {
+                directory.user_named(name).map(|user| Person::Here(user.no))
+            }
+            Person::There(..) => Some(held.clone()),
+            Person::Here(_) => None,
+        };
+        Ok(Some(rules.reworded(originator, person)))
+    }
+}
+
+const fn standing(status: Status) -> Standing {
+    if status.takes_part() { Standing::Active } else { Standing::Inactive }
+}
+
+impl Members {
+    fn member(&self, id: &KeyId) -> Option<&community::Member> {
+        self.0.table.registry.member(MemberId(*id))
+    }
+
+    /// What everybody says of an object, its own markings included; the strictest there is where any of it cannot be read.
+    fn rules(question: &Question<'_>) -> Rules {
+        let said: Result<Rules, _> = question.rules.parse();
+        let (Ok(said), Ok(json)) = (said, stix::Json::parse(question.object)) else { return Rules::closed() };
+        let word = handling::MemberId(*question.originator.as_bytes());
+        let originator = |held: &Originator| match held {
+            Originator::Here => Originator::Member(word),
+            Originator::Member(by) if *by == word => held.clone(),
+            // The line names somebody else than the one whose word it is said to be.
+            Originator::Member(_) | Originator::Nobody => Originator::Nobody,
+        };
+        let person = |held: &Person| match held {
+            Person::There(..) => Some(held.clone()),
+            Person::Here(_) => None,
+        };
+        let parts = json.get("granular_markings").and_then(stix::Json::as_list).unwrap_or_default();
+        let of_part =
+            |part: &stix::Json<'_>| part.get("marking_ref").and_then(stix::Json::as_str).and_then(tlp_of_id);
+        let level = parts.iter().filter_map(of_part).max().max(tlp_of(&json));
+        let said = said.reworded(originator, person);
+        match level {
+            Some(level) => said.at_least(level),
+            None => said,
+        }
+    }
+}
+
+impl Directory for Members {
+    fn epoch(&self) -> u64 {
+        self.0.table.registry.head().epoch
+    }
+
+    fn standing_at(&self, member: &KeyId, epoch: u64) -> Standing {
+        if self.member(member).is_none() {
+            return Standing::Unknown;
+        }
+        self.0.table.registry.status_at(MemberId(*member), epoch).map_or(Standing::Inactive, standing)
+    }
+
+    fn standing(&self, member: &KeyId) -> Standing {
+        self.member(member).map_or(Standing::Unknown, |known| standing(known.status(self.0.now())))
+    }
+
+    fn keys(&self, member: &KeyId) -> Vec<PublicKey> {
+        self.member(member).map(|known| known.keys_in_force(self.0.now())).unwrap_or_default()
+    }
+
+    fn sealing(&self, member: &KeyId) -> Option<[u8; 32]> {
+        self.member(member)?.own().sealing.map(|key| *key.as_bytes())
+    }
+
+    fn active(&self) -> BTreeSet<KeyId> {
+        let active = self.0.table.registry.members().filter(|member| self.0.takes_part(member.id()));
+        active.map(|member| member.id().0).collect()
+    }
+
+    fn identity_owner(&self, identity: &str) -> Option<KeyId> {
+        Some(self.0.table.registry.identity_owner(identity)?.id().0)
+    }
+}
+
+impl Judge for Members {
+    /// To send is to pass on, by this member. To keep is to see, asked as if from outside: a member that takes no part keeps
+    /// nothing new, and the originator's consent lets it keep what was passed on.
+    fn decide(&self, question: &Question<'_>) -> Result<(), String> {
+        let known = self.0.at(question.now);
+        let (home, action) = match question.deed {
+            Deed::Send => (Some(theirs(known.table.me)), Action::PassOn),
+            Deed::Keep => (None, Action::See),
+        };
+        let consent = match question.consent {
+            Consented::Yes => Consent::Given,
+            Consented::No => Consent::None,
+        };
+        let recipient = Recipient::Member(handling::MemberId(*question.recipient.as_bytes()));
+        let situation = Situation { now: question.now, home, peers: &known, consent };
+        let verdict = judge(&recipient, action, &Self::rules(question), &situation);
+        if verdict.is_allowed() { Ok(()) } else { Err(verdict.rule.code().to_owned()) }
+    }
+
+    fn meet(&self, one: &str, other: &str) -> String {
+        let read = |line: &str| line.parse().unwrap_or_else(|_| Rules::closed());
+        read(one).meet(&read(other)).to_string()
+    }
+}
+
+impl std::fmt::Debug for Members {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Members").field("epoch", &self.epoch()).finish_non_exhaustive()
+    }
+}
