@@ -2,7 +2,7 @@
 //!
 //! # Shape
 //! Sealed to the recipient, a frame (`CRC1`) of 1 the signed manifest (JSON), 2 a batch of envelopes as between peers, 3 the
-//! sender's acknowledgement of what it last read (signed JSON). The manifest says which places of which lane are inside and binds
+//! sender's acknowledgement of what it last read (signed JSON), 4 the heads that the recipient lacked when it was last heard of. The manifest says which places of which lane are inside and binds
 //! the batch by its digest, so a missing or exchanged envelope shows before anything is taken.
 //!
 //! A file that comes twice changes nothing; one that comes too early is refused with the place that is missing.
@@ -21,7 +21,7 @@ use crate::port::{Read, Rows, Standing, StoreFailed};
 use crate::relay::route_period;
 use crate::rows::Lane;
 use crate::seal::{SealError, Sealed};
-use crate::wire::{Ack, batch_to, courier_batch_from};
+use crate::wire::{Ack, HeadUpdate, batch_to, courier_batch_from};
 
 const MAGIC: Magic = *b"CRC1";
 /// What a signed manifest says it is.
@@ -47,6 +47,8 @@ pub struct Manifest {
 pub struct Parcel {
     /// What is in it.
     pub manifest: Manifest,
+    /// Heads of ledgers, to be taken before the envelopes.
+    pub heads: Vec<HeadUpdate>,
     /// The envelopes, to be received one after the other.
     pub envelopes: Vec<Sealed>,
     /// What the sender had read of this node, to be taken as an acknowledgement.
@@ -123,11 +125,19 @@ impl Exchange<'_> {
             to: *peer,
             cursors: Lane::QUEUES.map(|lane| known.queue(lane).cursor),
             refused: Vec::new(),
+            heads: self.heads_known(rows)?,
             given_back: false,
         };
         let mut writer = Writer::new(MAGIC);
         writer.field(1, signed.to_json().as_bytes()).field(2, &batch);
         writer.field(3, ack.sign(self.me.signer.as_ref()).to_json().as_bytes());
+        let known = known.heads;
+        let mut heads = self.heads_for(rows, &known)?;
+        heads.retain(|update| update.note.head().size > update.old);
+        let heads = HeadUpdate::to_bytes(&heads);
+        if writer.bytes().len().saturating_add(heads.len()).saturating_add(1024) <= COURIER_BYTES_MAX {
+            writer.field(4, &heads);
+        }
         let period = route_period(self.now);
         let route = self.me.sealing.route(&key, self.me.member, *peer, period);
         let sealed = route.and_then(|route| Sealed::seal_file(self.rng, &key, route, writer.bytes()));
@@ -159,8 +169,10 @@ impl Exchange<'_> {
             }
         }
         let ack = frame::single(&fields, 3).map(statement).transpose();
+        let heads = frame::single(&fields, 4).map_or(Ok(Vec::new()), HeadUpdate::from_bytes);
         Ok(Parcel {
             manifest,
+            heads: heads.map_err(|_| CourierError::Form("heads"))?,
             envelopes: courier_batch_from(batch).map_err(|_| CourierError::Form("batch"))?,
             ack: ack.map_err(|_| CourierError::Form("acknowledgement"))?,
         })

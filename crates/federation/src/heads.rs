@@ -10,15 +10,16 @@ use base::signing::KeyId;
 use ledger::TreeHash;
 use ledger::checkpoint::{Origin, SignedCheckpoint};
 use ledger::evidence::Evidence;
-use ledger::frontier::Frontier;
 use ledger::head::HeadKeeper;
 use ledger::proof::{TreeHead, consistency, prefix, prefix_roots, root_at};
 use ledger::witness::{AddCheckpoint, Verdict, Witness, Witnessed};
 
 use crate::Exchange;
+use crate::grown::Grown;
 use crate::outbox::stored_note;
 use crate::port::{Read, Rows, StoreFailed, TilesOf};
 use crate::rows::{Covered, Effect, MirrorRow, RefusalRow};
+use crate::seal::Sealed;
 use crate::wire::{Cosigned, HeadUpdate};
 
 /// What became of a head that somebody told.
@@ -46,6 +47,9 @@ pub struct HeadOutcome {
     /// What is to be applied.
     pub effects: Vec<Effect>,
 }
+
+/// Lines for whose heads they are, and what is to be applied.
+pub(crate) type HeadsTaken = (Vec<(KeyId, Cosigned)>, Vec<Effect>);
 
 impl HeadOutcome {
     const fn only(kept: Kept) -> Self {
@@ -112,6 +116,34 @@ impl Exchange<'_> {
         Ok(updates)
     }
 
+    /// The heads that a peer lacks by what it last said, sealed to it: what goes before envelopes over a relay. `None` when there
+    /// is nothing to tell or no way to seal.
+    pub(crate) fn heads_sealed(&self, rows: &dyn Rows, peer: &KeyId) -> Read<Option<Sealed>> {
+        let known = rows.peer(peer)?.heads;
+        let mut updates = self.heads_for(rows, &known)?;
+        updates.retain(|update| update.note.head().size > update.old);
+        if updates.is_empty() {
+            return Ok(None);
+        }
+        self.seal_bytes(peer, &HeadUpdate::to_bytes(&updates))
+    }
+
+    /// Takes heads that came sealed. Who sealed them does not matter: each is signed by its ledger.
+    pub(crate) fn sealed_heads(&self, rows: &dyn Rows, plain: &[u8]) -> Read<Option<HeadsTaken>> {
+        let Ok(mut updates) = HeadUpdate::from_bytes(plain) else { return Ok(None) };
+        updates.sort_by_key(|update| update.origin);
+        updates.dedup_by_key(|update| update.origin);
+        let (mut lines, mut effects) = (Vec::new(), Vec::new());
+        for update in updates.iter().filter(|update| update.origin != self.me.member) {
+            let outcome = self.take_head(rows, update)?;
+            effects.extend(outcome.effects);
+            if let Kept::Cosigned(line) = outcome.kept {
+                lines.push((update.origin, *line));
+            }
+        }
+        Ok(Some((lines, effects)))
+    }
+
     fn update_of(&self, rows: &dyn Rows, member: &KeyId, asked: u64) -> Read<Option<HeadUpdate>> {
         let note = if *member == self.me.member {
             rows.own()?.head
@@ -155,26 +187,38 @@ impl Exchange<'_> {
                 Some(held) => self.not_larger(rows, update, &held),
             };
         }
-        if update.old != known.size {
+        let Some(added) = self.leaves_beyond(rows, update, known.size)? else {
             return Ok(HeadOutcome::only(Kept::OtherSize));
+        };
+        if self.leaves_fit(rows, (&update.origin, known.size, added), head)? {
+            return self.cosign(rows, update, (held, added));
         }
-        if let Some(held) = &held
-            && known.size > 0
-        {
-            let roots = prefix_roots(known.size, head.size, &update.prefix);
-            match roots {
-                Ok((_, after)) if after != head.root => return Ok(HeadOutcome::only(Kept::Unsound)),
-                Ok((before, _)) if before != known.root => {
-                    return Ok(self.forked(update, held, update.prefix.clone()));
-                }
-                Ok(_) => {}
-                Err(_) => return Ok(HeadOutcome::only(Kept::Unsound)),
-            }
-        }
-        if !self.leaves_fit(rows, update, known.size, head)? {
+        // The leaves are not the head's: then its ledger has another beginning, or these are somebody's invention.
+        let Some(held) = held.filter(|_| known.size > 0 && update.old == known.size) else {
             return Ok(HeadOutcome::only(Kept::Unsound));
+        };
+        match prefix_roots(known.size, head.size, &update.prefix) {
+            Ok((before, after)) if after == head.root && before != known.root => {
+                Ok(self.forked(update, &held, update.prefix.clone()))
+            }
+            _ => Ok(HeadOutcome::only(Kept::Unsound)),
         }
-        self.cosign(rows, update, held)
+    }
+
+    /// The leaves of an update that are not here yet; `None` when they do not begin where this node ends, nor before with the
+    /// same leaves.
+    fn leaves_beyond<'u>(
+        &self,
+        rows: &dyn Rows,
+        update: &'u HeadUpdate,
+        size: u64,
+    ) -> Read<Option<&'u [TreeHash]>> {
+        let Some(known) = size.checked_sub(update.old).and_then(|known| usize::try_from(known).ok()) else {
+            return Ok(None);
+        };
+        let Some((again, added)) = update.leaves.split_at_checked(known) else { return Ok(None) };
+        let same = known == 0 || rows.leaves(&update.origin, update.old, size)? == again;
+        Ok(same.then_some(added))
     }
 
     /// A head no larger than the one held: honest only if it is what the held one has for as many leaves.
@@ -203,33 +247,32 @@ impl Exchange<'_> {
         }
     }
 
-    fn leaves_fit(&self, rows: &dyn Rows, update: &HeadUpdate, from: u64, head: TreeHead) -> Read<bool> {
-        let added = u64::try_from(update.leaves.len()).unwrap_or(u64::MAX);
-        if from.checked_add(added) != Some(head.size) {
+    /// Whether a ledger of so many leaves, with these behind them, is the head's.
+    fn leaves_fit(&self, rows: &dyn Rows, ledger: (&KeyId, u64, &[TreeHash]), head: TreeHead) -> Read<bool> {
+        let (member, stored, added) = ledger;
+        let count = u64::try_from(added.len()).unwrap_or(u64::MAX);
+        if stored.checked_add(count) != Some(head.size) {
             return Ok(false);
         }
-        Ok(self.edge(rows, &update.origin, from, &update.leaves)?.root() == head.root)
-    }
-
-    fn edge(&self, rows: &dyn Rows, member: &KeyId, from: u64, added: &[TreeHash]) -> Read<Frontier> {
-        let mut edge = Frontier::new();
-        for leaf in rows.leaves(member, 0, from)?.iter().chain(added) {
-            edge.append(*leaf, |_| {});
-        }
-        Ok(edge)
+        let grown = Grown { rows, member: *member, stored, added };
+        Ok(root_at(&grown, head.size).map_err(|error| broken(&error))? == head.root)
     }
 
     fn cosign(
         &self,
         rows: &dyn Rows,
         update: &HeadUpdate,
-        held: Option<SignedCheckpoint>,
+        grown: (Option<SignedCheckpoint>, &[TreeHash]),
     ) -> Read<HeadOutcome> {
-        let mut proof = update.prefix.clone();
-        if update.old.is_power_of_two() && !proof.is_empty() {
-            proof.remove(0);
-        }
-        let request = AddCheckpoint { old: update.old, proof, checkpoint: update.note.clone() };
+        let (held, added) = grown;
+        let old = held.as_ref().map_or(0, |held| held.head().size);
+        let tiles = Grown { rows, member: update.origin, stored: old, added };
+        let proof = if old == 0 {
+            Vec::new()
+        } else {
+            consistency(&tiles, old, update.note.head().size).map_err(|error| broken(&error))?
+        };
+        let request = AddCheckpoint { old, proof, checkpoint: update.note.clone() };
         let name = Origin::of_member(&self.me.member).key_name().clone();
         let witness = Witness::new(name, self.me.signer.as_ref());
         let keys = self.ledger_keys(&update.origin);
@@ -244,24 +287,29 @@ impl Exchange<'_> {
         };
         let size = checkpoint.head().size;
         let row = MirrorRow { member: update.origin, note: checkpoint.to_string(), size };
-        let mut effects = vec![Effect::Mirror { row, leaves: update.leaves.clone() }];
-        effects.extend(self.settle_awaited(rows, update)?);
+        let mut effects = vec![Effect::Mirror { row, leaves: added.to_vec() }];
+        effects.extend(self.settle_awaited(rows, &update.origin, (old, added))?);
         let line = Cosigned { witness: self.me.member, size, line };
         Ok(HeadOutcome { kept: Kept::Cosigned(Box::new(line)), effects })
     }
 
     /// Acts that waited for a head: they are its leaves, or their author said two things.
-    fn settle_awaited(&self, rows: &dyn Rows, update: &HeadUpdate) -> Read<Vec<Effect>> {
+    fn settle_awaited(
+        &self,
+        rows: &dyn Rows,
+        author: &KeyId,
+        leaves: (u64, &[TreeHash]),
+    ) -> Read<Vec<Effect>> {
         let mut effects = Vec::new();
-        for sequence in rows.awaited(&update.origin)? {
-            let at = sequence.checked_sub(update.old).and_then(|at| usize::try_from(at).ok());
-            let Some(leaf) = at.and_then(|at| update.leaves.get(at)) else { continue };
-            let act = rows.act(&update.origin, sequence)?;
+        for sequence in rows.awaited(author)? {
+            let at = sequence.checked_sub(leaves.0).and_then(|at| usize::try_from(at).ok());
+            let Some(leaf) = at.and_then(|at| leaves.1.get(at)) else { continue };
+            let act = rows.act(author, sequence)?;
             if act.is_some_and(|act| act.leaf == *leaf) {
-                effects.push(Effect::Covered { author: update.origin, sequence });
+                effects.push(Effect::Covered { author: *author, sequence });
             } else {
                 effects.push(Effect::Refusal(RefusalRow {
-                    peer: Some(update.origin),
+                    peer: Some(*author),
                     at_place: None,
                     rule: crate::Rule::ProofContradicted.code().to_owned(),
                     at: self.now,
@@ -283,17 +331,15 @@ impl Exchange<'_> {
         if own.recovery.is_none() {
             return Ok(HeadOutcome::only(Kept::Regressed));
         }
-        if update.old != own.next {
+        let Some(added) = self.leaves_beyond(rows, update, own.next)? else {
             return Ok(HeadOutcome::only(Kept::OtherSize));
-        }
-        if !self.leaves_fit(rows, update, own.next, head)? {
+        };
+        if !self.leaves_fit(rows, (&self.me.member, own.next, added), head)? {
             return Ok(HeadOutcome::only(Kept::Unsound));
         }
         let places = own.next..head.size;
-        let mut effects: Vec<Effect> = places
-            .zip(&update.leaves)
-            .map(|(sequence, leaf)| Effect::Leaf { sequence, leaf: *leaf })
-            .collect();
+        let mut effects: Vec<Effect> =
+            places.zip(added).map(|(sequence, leaf)| Effect::Leaf { sequence, leaf: *leaf }).collect();
         effects.push(Effect::OwnHead(update.note.to_string()));
         Ok(HeadOutcome { kept: Kept::Known, effects })
     }

@@ -118,13 +118,7 @@ impl Exchange<'_> {
     pub fn hello(&self, rows: &dyn Rows, to: KeyId, versions: Versions) -> Read<Signed> {
         let peer = rows.peer(&to)?;
         let own = rows.own()?;
-        let mut heads = BTreeMap::new();
-        for member in rows.mirrored()?.into_iter().take(HEADS_MAX.saturating_sub(1)) {
-            if let Some(mirror) = rows.mirror(&member)? {
-                heads.insert(member, mirror.size);
-            }
-        }
-        heads.insert(self.me.member, own.next);
+        let heads = self.heads_known(rows)?;
         let hello = Hello {
             from: self.me.member,
             to,
@@ -138,6 +132,18 @@ impl Exchange<'_> {
         };
         let payload = serde_json::to_vec(&hello).expect("invariant: strings and numbers are always JSON");
         Ok(Signed::sign(HELLO_TYPE, payload, self.me.signer.as_ref()).expect("invariant: heads are bounded"))
+    }
+
+    /// Leaves of each ledger whose head is known here, the own one too.
+    pub(crate) fn heads_known(&self, rows: &dyn Rows) -> Read<BTreeMap<KeyId, u64>> {
+        let mut heads = BTreeMap::new();
+        for member in rows.mirrored()?.into_iter().take(HEADS_MAX.saturating_sub(1)) {
+            if let Some(mirror) = rows.mirror(&member)? {
+                heads.insert(member, mirror.size);
+            }
+        }
+        heads.insert(self.me.member, rows.own()?.next);
+        Ok(heads)
     }
 
     /// Takes a peer's greeting: its cursors count in place of what it acknowledged before.
@@ -181,6 +187,7 @@ impl Exchange<'_> {
         peer.seen = Some(self.now);
         peer.skew_us = hello.at_us.saturating_sub(self.now.0);
         let skewed = crate::is_skewed(Micros(hello.at_us), self.now);
+        peer.heads.clone_from(&hello.heads);
         let effects = vec![Effect::Peer(hello.from, peer)];
         Ok(Greeted { hello, compatibility, skewed, effects })
     }

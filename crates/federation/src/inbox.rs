@@ -1,7 +1,7 @@
 //! What comes in: from sealed bytes to effects, one question after the other, any "no" ending it.
 //!
 //! The questions: (1) open: sealed to this node, in a known suite; (2) sender: an active member, whose signature covers the
-//! whole envelope; (3) place: the next of its lane, or known, or a gap; (4) registry: not behind the sender's; (5) author: a
+//! whole envelope; (3) place: the next of its lane, or known, or a gap; (4) registry and ledger: not behind the sender's; (5) author: a
 //! member then and now; (6) signature and place in the ledger; (7) commitments; (8) proof, or grace until a head covers it;
 //! (9) handling and consent.
 //! Then come the effects; [`Exchange::close`] adds one receipt for each author to the same transaction.
@@ -29,7 +29,7 @@ use crate::rows::{
     Covered, Effect, Lane, ObjectName, PayloadRow, PeerRow, ReceiptRow, ReceiptState, RefusalRow, VersionRow,
 };
 use crate::seal::{SealError, Sealed};
-use crate::wire::{Ack, AckRefusal};
+use crate::wire::{Ack, AckRefusal, Cosigned};
 use crate::{Exchange, Refused, Rule};
 
 /// What became of one envelope.
@@ -46,6 +46,8 @@ pub enum Taken {
         /// The line of the receipt; `None` for receipts, which get none.
         line: Option<ReceiptLine>,
     },
+    /// It was no envelope but heads of ledgers; these lines go to whose they are.
+    Heads(Vec<(KeyId, Cosigned)>),
     /// It was refused.
     Refused(Refused),
 }
@@ -104,7 +106,14 @@ impl Exchange<'_> {
     /// # Errors
     /// The store did not answer; a refusal is no error but a [`Taken`].
     pub fn receive(&self, rows: &dyn Rows, sealed: &Sealed) -> Read<Received> {
-        let envelope = match self.open(sealed) {
+        let plain = match self.unseal(sealed) {
+            Ok(plain) => plain,
+            Err(refused) => return Ok(self.turned_away(refused)),
+        };
+        if let Some((lines, effects)) = self.sealed_heads(rows, &plain)? {
+            return Ok(Received { from: None, at_place: None, taken: Taken::Heads(lines), effects });
+        }
+        let envelope = match self.open(&plain) {
             Ok(envelope) => envelope,
             Err(refused) => return Ok(self.turned_away(refused)),
         };
@@ -123,18 +132,23 @@ impl Exchange<'_> {
         }
     }
 
-    /// Questions 1 and 2.
-    pub(crate) fn open(&self, sealed: &Sealed) -> Result<Envelope, Refused> {
+    /// Question 1.
+    fn unseal(&self, sealed: &Sealed) -> Result<Vec<u8>, Refused> {
         let plain = self.me.sealing.open(sealed).map_err(|error| match error {
             SealError::Form | SealError::Unsound => Rule::SealForm,
             SealError::UnknownSuite(_) => Rule::SealSuite,
             SealError::Closed => Rule::SealClosed,
-        })?;
+        });
+        Ok(plain?)
+    }
+
+    /// Question 2.
+    fn open(&self, plain: &[u8]) -> Result<Envelope, Refused> {
         let keys = |member: &KeyId| match self.directory.standing(member) {
             Standing::Active => self.directory.keys(member),
             _ => Vec::new(),
         };
-        let envelope = Envelope::open(&plain, keys)?;
+        let envelope = Envelope::open(plain, keys)?;
         if envelope.to != self.me.member || envelope.from == self.me.member {
             return Err(Rule::WrongRecipient.into());
         }
@@ -167,7 +181,21 @@ impl Exchange<'_> {
         if envelope.epoch > self.directory.epoch() {
             return Ok(refused(Rule::RegistryBehind));
         }
+        if self.is_ahead(rows, envelope)? {
+            return Ok(refused(Rule::HeadBehind));
+        }
         Ok(None)
+    }
+
+    /// Whether a head covers the act that this node does not mirror yet. Taking it then would leave its author without the
+    /// leaves before it, should that ever have to take back what it lost, and would believe a head that nobody compares.
+    fn is_ahead(&self, rows: &dyn Rows, envelope: &Envelope) -> Read<bool> {
+        let Some(act) = envelope.proof.as_ref().and_then(|_| Act::peek(&envelope.act).ok()) else {
+            return Ok(false);
+        };
+        let header = act.header();
+        let size = rows.mirror(&header.author)?.map_or(0, |row| row.size);
+        Ok(header.author != self.me.member && header.sequence >= size)
     }
 
     /// Questions 5 to 9. `peer` already has the cursor behind this envelope.
@@ -502,6 +530,7 @@ impl Exchange<'_> {
             to: peer,
             cursors: Lane::QUEUES.map(|lane| known.queue(lane).cursor),
             refused: refused.take(base::limit::ACK_REFUSALS_MAX).collect(),
+            heads: BTreeMap::new(),
             given_back: false,
         };
         Ok((ack, effects))

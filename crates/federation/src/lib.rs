@@ -20,6 +20,7 @@ mod draft;
 mod envelope;
 mod exchange;
 mod frame;
+mod grown;
 mod heads;
 mod hello;
 mod inbox;

@@ -54,6 +54,24 @@ impl Exchange<'_> {
         Ok(self.lines(rows, peer, &bounds)?.0)
     }
 
+    /// The same for a relay, which no greeting goes over: before the envelopes the heads that the peer lacked when it was last
+    /// heard of, since it takes no act whose leaf it does not mirror.
+    ///
+    /// # Errors
+    /// The store did not answer.
+    pub fn outgoing_by_relay(&self, rows: &dyn Rows, peer: &KeyId) -> Read<Vec<Sealed>> {
+        let bounds = Bounds {
+            envelopes: BATCH_ENVELOPES_MAX.saturating_sub(1),
+            bytes: BATCH_BYTES_MAX.saturating_sub(ENVELOPE_BYTES_MAX),
+            window: WINDOW_ENVELOPES_MAX,
+        };
+        let envelopes = self.lines(rows, peer, &bounds)?.0;
+        if envelopes.is_empty() {
+            return Ok(envelopes);
+        }
+        Ok(self.heads_sealed(rows, peer)?.into_iter().chain(envelopes).collect())
+    }
+
     /// The next lines within bounds, and which places of each lane they are.
     pub(crate) fn lines(
         &self,
@@ -153,14 +171,19 @@ impl Exchange<'_> {
     }
 
     pub(crate) fn seal(&self, peer: &KeyId, envelope: &Envelope) -> Read<Option<Sealed>> {
-        let Some(key) = self.directory.sealing(peer) else { return Ok(None) };
-        let period = route_period(self.now);
-        let Ok(route) = self.me.sealing.route(&key, self.me.member, *peer, period) else { return Ok(None) };
         let plain = envelope.sign(self.me.signer.as_ref());
         if plain.len().saturating_add(128) > ENVELOPE_BYTES_MAX {
             return Err(StoreFailed("a stored act is larger than an envelope takes".to_owned()));
         }
-        Ok(Sealed::seal(self.rng, &key, route, &plain).ok())
+        self.seal_bytes(peer, &plain)
+    }
+
+    /// Bytes sealed to a peer; `None` where it has no sealing key, and for more than an envelope takes.
+    pub(crate) fn seal_bytes(&self, peer: &KeyId, plain: &[u8]) -> Read<Option<Sealed>> {
+        let Some(key) = self.directory.sealing(peer) else { return Ok(None) };
+        let period = route_period(self.now);
+        let Ok(route) = self.me.sealing.route(&key, self.me.member, *peer, period) else { return Ok(None) };
+        Ok(Sealed::seal(self.rng, &key, route, plain).ok())
     }
 
     /// The payload, and the consents it needs, when it may still go to a peer.
@@ -211,6 +234,9 @@ impl Exchange<'_> {
             if let Some(queue) = peer.queue_mut(lane) {
                 queue.acked = queue.acked.max(cursor.min(queue.last));
             }
+        }
+        if !ack.heads.is_empty() {
+            peer.heads.clone_from(&ack.heads);
         }
         for refused in &ack.refused {
             let Some(lane) = Lane::from_number(refused.lane) else { continue };

@@ -26,6 +26,8 @@ pub enum Rule {
     Gap,
     /// The sender knows a later registry than this node.
     RegistryBehind,
+    /// The act stands under a head of its author's ledger that this node has not taken yet.
+    HeadBehind,
     /// This node is taking back what it lost, and takes nothing new until it has.
     Recovering,
     /// The author is no member.
@@ -76,7 +78,7 @@ pub enum Rule {
 
 impl Rule {
     /// Every rule.
-    pub const ALL: [Self; 32] = [
+    pub const ALL: [Self; 33] = [
         Self::SealForm,
         Self::SealSuite,
         Self::SealClosed,
@@ -86,6 +88,7 @@ impl Rule {
         Self::SenderSignature,
         Self::Gap,
         Self::RegistryBehind,
+        Self::HeadBehind,
         Self::Recovering,
         Self::AuthorUnknown,
         Self::AuthorInactive,
@@ -124,6 +127,7 @@ impl Rule {
             Self::SenderSignature => "sender-signature",
             Self::Gap => "gap",
             Self::RegistryBehind => "registry-behind",
+            Self::HeadBehind => "head-behind",
             Self::Recovering => "recovering",
             Self::AuthorUnknown => "author-unknown",
             Self::AuthorInactive => "author-inactive",
@@ -153,7 +157,7 @@ impl Rule {
     /// Whether it passes by itself: the sender is to try again, and the cursor stays.
     #[must_use]
     pub const fn passes(self) -> bool {
-        matches!(self, Self::Gap | Self::RegistryBehind | Self::Recovering)
+        matches!(self, Self::Gap | Self::RegistryBehind | Self::HeadBehind | Self::Recovering)
     }
 
     /// Whether it was refused before anybody was known to have sent it: nothing at all is kept of it but a count.

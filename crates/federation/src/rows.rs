@@ -3,7 +3,7 @@
 //! A step reads rows ([`crate::Rows`]) and gives a list of [`Effect`]s; the store applies all of them in the transaction that
 //! the step read in, or none. There is no other state: whoever has the rows has the machine.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use base::Micros;
 use base::signing::KeyId;
@@ -95,6 +95,8 @@ pub struct PeerRow {
     pub seen: Option<Micros>,
     /// Its clock minus this node's at that time, in microseconds.
     pub skew_us: i64,
+    /// Leaves of each ledger that it last said it has.
+    pub heads: BTreeMap<KeyId, u64>,
 }
 
 impl PeerRow {

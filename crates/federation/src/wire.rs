@@ -10,6 +10,8 @@
 //!
 //! What they say is not verified here; each type says by whom it must be.
 
+use std::collections::BTreeMap;
+
 use base::limit::{
     ACK_REFUSALS_MAX, BATCH_BYTES_MAX, BATCH_ENVELOPES_MAX, COURIER_ENVELOPES_MAX, HEAD_LEAVES_MAX,
     HEADS_MAX, REGISTRY_PAGE_MAX,
@@ -101,6 +103,9 @@ pub struct Ack {
     /// What was refused, since the last acknowledgement.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub refused: Vec<AckRefusal>,
+    /// In a courier file, where no greeting goes before: leaves of each ledger that it has.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub heads: BTreeMap<KeyId, u64>,
     /// Said to a member that takes back what it lost: it now has everything from here.
     #[serde(default)]
     pub given_back: bool,
@@ -147,6 +152,9 @@ impl Ack {
         }
         if ack.refused.len() > ACK_REFUSALS_MAX {
             return Err(WireError::Part("number of refusals"));
+        }
+        if ack.heads.len() > HEADS_MAX {
+            return Err(WireError::Part("number of heads"));
         }
         Ok(ack)
     }

@@ -35,6 +35,7 @@ fn an_acknowledgement_counts_only_for_whom_and_from_whom_it_is() {
     let me = KeyId::from_bytes([1; 32]);
     let line = AckRefusal { lane: 1, place: 4, rule: "handling/audience".to_owned() };
     let ack = Ack {
+        heads: std::collections::BTreeMap::from([(KeyId::from_bytes([3; 32]), 7)]),
         from: signer.public_key().id(),
         to: me,
         cursors: [3, 9],

@@ -228,6 +228,7 @@ impl Node {
 
     fn batch(&mut self, surroundings: &Surroundings<'_>, batch: &[Sealed]) -> Said {
         let said = self.transact(surroundings, |exchange, write| {
+            let mut said = Vec::new();
             let mut by_sender: BTreeMap<KeyId, Vec<Received>> = BTreeMap::new();
             for sealed in batch {
                 let received = exchange.receive(&write.rows, sealed).expect("maps answer");
@@ -236,11 +237,13 @@ impl Node {
                     assert!(!more, "a refusal changes nothing but the log");
                 }
                 write.apply(received.effects.clone());
+                if let Taken::Heads(lines) = &received.taken {
+                    said.extend(lines.iter().map(|(to, line)| (*to, Message::Cosigned(line.to_bytes()))));
+                }
                 if let Some(sender) = received.from {
                     by_sender.entry(sender).or_default().push(received);
                 }
             }
-            let mut said = Vec::new();
             for (sender, received) in by_sender {
                 let Ok((ack, effects)) = exchange.close(&write.rows, sender, &received) else { continue };
                 write.apply(effects);

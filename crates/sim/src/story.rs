@@ -221,7 +221,7 @@ impl Story {
         if self.recovering.is_some() || self.world.node(&member).backup.is_none() {
             return;
         }
-        self.world.with(&member, |node, around| node.restore(around));
+        self.world.restore(&member);
         self.report.restores += 1;
         self.recovering = Some(member);
     }

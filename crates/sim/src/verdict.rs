@@ -124,8 +124,17 @@ fn is_to_hold(world: &World, member: &KeyId, version: &VersionRow) -> bool {
     let Some(node) = world.nodes.get(&author) else { return false };
     let Some(ground) = holds_ground(&node.rows, &version.name, member) else { return false };
     if ground == "consent" {
-        // Who was to pass it on may have lost its line in a restore, or the right to have the object before it went: then
-        // it may or may not have arrived.
+        // Without a token for this very version, recipient and moment nobody may have it this way, whoever sent it.
+        let tokens = node.rows.consents(&version.name).unwrap_or_default();
+        let now = world.now();
+        let entitled = tokens
+            .iter()
+            .any(|token| token.digest == version.digest && token.to == *member && now < token.until);
+        if !entitled {
+            return false;
+        }
+        // It must be there when it once was, and when somebody has a line for it and still holds it. Only who has gone back
+        // to a backup since may lack it for good: when the one who passed it on has lost the line or the right meanwhile.
         let holds = |node: &crate::Node| {
             let held = node.rows.versions(&version.name).unwrap_or_default();
             held.iter().any(|held| held.sequence == version.sequence)
@@ -136,9 +145,10 @@ fn is_to_hold(world: &World, member: &KeyId, version: &VersionRow) -> bool {
             })
         };
         let must = |holder: &KeyId, node: &crate::Node| *holder != author && line(node) && holds(node);
-        let once = world.passed.contains(&(version.name.clone(), version.sequence, *member));
+        let key = (version.name.clone(), version.sequence, *member);
+        let restored = world.restored.contains(member);
         return world.nodes.iter().any(|(holder, node)| must(holder, node))
-            || (once && holds(&world.nodes[member]));
+            || (world.arrived.contains(&key) && (!restored || holds(&world.nodes[member])));
     }
     let Ok(Some(payload)) = node.rows.payload(&author, version.sequence) else { return false };
     let Ok(content) = Content::parse(&payload.bytes) else { return false };

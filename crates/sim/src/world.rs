@@ -44,8 +44,10 @@ pub struct World {
     pub cut: BTreeSet<(KeyId, KeyId)>,
     /// Who may ever have had an object, by the number in it.
     pub entitled: BTreeMap<u64, BTreeSet<KeyId>>,
-    /// What was passed on, by the object, the act that brought it, and to whom.
-    pub passed: BTreeSet<(ObjectName, u64, KeyId)>,
+    /// What was seen at somebody to whom it was passed on: the object, the act that brought it, and who.
+    pub arrived: BTreeSet<(ObjectName, u64, KeyId)>,
+    /// Who has gone back to a backup.
+    pub restored: BTreeSet<KeyId>,
     /// Every batch that ever went over the network, for whoever replays.
     pub overheard: Vec<(KeyId, Vec<u8>)>,
     rng: SeededRng,
@@ -78,7 +80,8 @@ impl World {
             house,
             cut: BTreeSet::new(),
             entitled: BTreeMap::new(),
-            passed: BTreeSet::new(),
+            arrived: BTreeSet::new(),
+            restored: BTreeSet::new(),
             overheard: Vec::new(),
             rng,
             flights: Vec::new(),
@@ -146,6 +149,15 @@ impl World {
     /// Lets a tick pass: delivers what is due, in any order, and what that leads to.
     pub fn pass(&mut self, weather: Weather) {
         self.tick += 1;
+        self.deliver(weather);
+        for (member, node) in &self.nodes {
+            let held = node.rows.all_versions().expect("maps answer");
+            let passed = held.into_iter().filter(|row| row.by.is_some());
+            self.arrived.extend(passed.map(|row| (row.name, row.sequence, *member)));
+        }
+    }
+
+    fn deliver(&mut self, weather: Weather) {
         let mut rounds = 0;
         loop {
             let (mut due, later): (Vec<Flight>, Vec<Flight>) =
@@ -220,7 +232,9 @@ impl World {
     /// Sends what waits for a peer by way of the relay instead.
     pub fn by_relay(&mut self, from: KeyId, to: KeyId, relay: KeyId, weather: Weather) {
         let batch = self.with(&from, |node, around| {
-            node.transact(around, |exchange, write| exchange.outgoing(&write.rows, &to).expect("maps answer"))
+            node.transact(around, |exchange, write| {
+                exchange.outgoing_by_relay(&write.rows, &to).expect("maps answer")
+            })
         });
         let batch = batch.unwrap_or_default();
         if !batch.is_empty() {
@@ -309,12 +323,10 @@ impl World {
                 let held = write.rows.versions(name).expect("maps answer").pop()?;
                 let effects = exchange.pass_on(&write.rows, name, &held.version, to).ok()?;
                 write.apply(effects);
-                Some(held.sequence)
+                Some(())
             })
         });
-        let Some(sequence) = done.flatten() else { return false };
-        self.passed.insert((name.clone(), sequence, to));
-        true
+        done.flatten().is_some()
     }
 }
 
@@ -337,6 +349,23 @@ impl World {
             node.transact(around, |exchange, write| exchange.outgoing(&write.rows, to).expect("maps answer"))
         });
         batch.unwrap_or_default()
+    }
+
+    /// A member takes the heads that another knows.
+    pub fn tell_heads(&mut self, from: &KeyId, to: &KeyId) {
+        let known = self.nodes[to].rows.mirrored().expect("maps answer").into_iter().map(|member| {
+            let mirror = self.nodes[to].rows.mirror(&member).expect("maps answer");
+            (member, mirror.map_or(0, |row| row.size))
+        });
+        let known = known.collect();
+        let updates = self.with(from, |node, around| {
+            node.transact(around, |exchange, write| {
+                exchange.heads_for(&write.rows, &known).expect("maps answer")
+            })
+        });
+        let bytes = federation::HeadUpdate::to_bytes(&updates.unwrap_or_default());
+        let from = *from;
+        self.with(to, |node, around| node.hear(around, from, Message::Heads(bytes)));
     }
 
     /// A member takes one envelope, without closing a batch.
@@ -373,6 +402,10 @@ impl World {
                     && let Ok(Ok((_, effects))) = exchange.take_ack(&write.rows, ack)
                 {
                     write.apply(effects);
+                }
+                for update in &parcel.heads {
+                    let outcome = exchange.take_head(&write.rows, update)?;
+                    write.apply(outcome.effects);
                 }
                 let mut batch = Vec::new();
                 for sealed in &parcel.envelopes {
@@ -411,6 +444,7 @@ impl World {
 
     /// A member goes back to its backup.
     pub fn restore(&mut self, member: &KeyId) {
+        self.restored.insert(*member);
         self.with(member, |node, around| node.restore(around));
     }
 

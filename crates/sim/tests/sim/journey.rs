@@ -190,6 +190,7 @@ fn flash_overtakes_everything_that_waits() {
     }
     let (_, flash) = world.release(a, None, &BTreeSet::from([b]), Lane::Flash).unwrap();
     let first = world.outgoing(&a, &b).remove(0);
+    world.tell_heads(&a, &b);
     let opened = world.receive(&b, &first);
     assert_eq!(opened.at_place, Some((Lane::Flash, 1)));
     let Taken::Done { line: Some(line), .. } = opened.taken else { panic!("is taken") };
@@ -204,6 +205,7 @@ fn a_gap_is_refused_and_passes_when_it_is_filled() {
         world.release(a, None, &BTreeSet::from([b]), Lane::Routine).unwrap();
     }
     let batch = world.outgoing(&a, &b);
+    world.tell_heads(&a, &b);
     let early = world.receive(&b, &batch[2]);
     let Taken::Refused(refused) = early.taken else { panic!("is refused") };
     assert!(refused.rule.passes() && early.effects.is_empty());
@@ -214,12 +216,27 @@ fn a_gap_is_refused_and_passes_when_it_is_filled() {
 }
 
 #[test]
+fn an_act_waits_for_the_head_that_covers_it() {
+    let (mut world, a, b, _) = three();
+    world.cut.insert((a, b));
+    world.release(a, None, &BTreeSet::from([b]), Lane::Routine).unwrap();
+    let batch = world.outgoing(&a, &b);
+    let early = world.receive(&b, &batch[0]);
+    let Taken::Refused(refused) = early.taken else { panic!("is refused") };
+    assert_eq!(refused.to_string(), "head-behind");
+    assert!(refused.rule.passes() && early.effects.is_empty());
+    world.tell_heads(&a, &b);
+    assert!(matches!(world.receive(&b, &batch[0]).taken, Taken::Done { .. }));
+}
+
+#[test]
 fn a_sender_with_a_later_registry_is_waited_for() {
     let (mut world, a, b, _) = three();
     world.release(a, None, &BTreeSet::from([b]), Lane::Routine).unwrap();
     world.house.epoch = 5;
     let batch = world.outgoing(&a, &b);
     world.house.epoch = 4;
+    world.tell_heads(&a, &b);
     let Taken::Refused(refused) = world.receive(&b, &batch[0]).taken else { panic!("is refused") };
     assert_eq!(refused.to_string(), "registry-behind");
     world.house.epoch = 5;
