@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use crate::Exchange;
 use crate::port::{Read, Rows};
 use crate::rows::{Effect, Lane};
+use crate::seal::Route;
 
 /// What a signed greeting says it is.
 pub const HELLO_TYPE: &str = "application/vnd.cresset.hello.v1+json";
@@ -76,6 +77,10 @@ pub struct Hello {
     /// Set while it takes back what it lost: the place from which on it lacks own acts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub recovering_from: Option<u64>,
+    /// Said while it takes back what it lost: what waits under these routes at a relay is its own of before, and is to be
+    /// dropped before anything is given back.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub withdraw: Vec<Route>,
     /// Its clock, in microseconds since 1970.
     pub at_us: i64,
     /// What a later version says besides.
@@ -119,7 +124,9 @@ impl Exchange<'_> {
         let peer = rows.peer(&to)?;
         let own = rows.own()?;
         let heads = self.heads_known(rows)?;
+        let withdraw = if own.recovery.is_some() { self.routes_from_me() } else { Vec::new() };
         let hello = Hello {
+            withdraw,
             from: self.me.member,
             to,
             versions,
@@ -161,7 +168,7 @@ impl Exchange<'_> {
             return Err(HelloError::Form);
         }
         let hello: Hello = serde_json::from_slice(payload).map_err(|_| HelloError::Form)?;
-        if hello.heads.len() > HEADS_MAX {
+        if hello.heads.len() > HEADS_MAX || hello.withdraw.len() > HEADS_MAX.saturating_mul(3) {
             return Err(HelloError::Form);
         }
         let active = self.directory.standing(&hello.from) == crate::Standing::Active;

@@ -5,11 +5,14 @@
 //! holds them, in [`Lane::Back`] (heads first, then acts, then the word that this was all); places in outboxes jump beyond what each peer has already read; what others had sent comes
 //! again because the greeting tells them the old cursors.
 //!
-//! It is over when every active member has answered, but for those the operator leaves out.
+//! It is over when every active member has answered, but for those the operator leaves out. Answers count from
+//! [`RECOVERY_QUIET_SECONDS`] after the restore: what the node sent before may be on its way until then, and who takes it must
+//! give it back too. What lies at relays is withdrawn by each greeting ([`crate::Hello::withdraw`]).
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use base::limit::BATCH_ENVELOPES_MAX;
+use base::Micros;
+use base::limit::{BATCH_ENVELOPES_MAX, RECOVERY_QUIET_SECONDS};
 use base::signing::KeyId;
 use ledger::act::ActKind;
 
@@ -36,7 +39,7 @@ impl Exchange<'_> {
     /// The store did not answer.
     pub fn begin_recovery(&self, rows: &dyn Rows) -> Read<Vec<Effect>> {
         let from = rows.own()?.next;
-        Ok(vec![Effect::Recovery(Some(Recovery { from, answered: BTreeSet::new() }))])
+        Ok(vec![Effect::Recovery(Some(Recovery { from, since: self.now, answered: BTreeSet::new() }))])
     }
 
     /// What this node holds of a member that takes back what it lost: its acts from a place on, sealed, and the place to go on
@@ -95,11 +98,14 @@ impl Exchange<'_> {
             return Ok(Err(Rule::ProofContradicted.into()));
         }
         let mut effects = self.addressed(rows, envelope, &act)?;
-        if rows.act(&header.author, header.sequence)?.is_some() {
+        if rows.act(&header.author, header.sequence)?.is_none() {
+            effects.push(Effect::Act(act_row(&act, envelope.act.to_json(), Covered::Yes)));
+        }
+        // Who no longer may have the content gives the act back without it; somebody else still has it.
+        let Some((salt, bytes)) = &envelope.payload else { return Ok(Ok(effects)) };
+        if rows.payload(&header.author, header.sequence)?.is_some() {
             return Ok(Ok(effects));
         }
-        effects.push(Effect::Act(act_row(&act, envelope.act.to_json(), Covered::Yes)));
-        let Some((salt, bytes)) = &envelope.payload else { return Ok(Ok(effects)) };
         if header.payload != Some(salt.commit(bytes)) {
             return Ok(Err(Rule::Commitment.into()));
         }
@@ -198,14 +204,15 @@ impl Exchange<'_> {
         Ok(effects)
     }
 
-    /// Takes the word of a peer that it has given back everything: places in its outbox jump beyond what it has read, and
+    /// Takes the word of a peer that it has given back everything (no effect while things may be on their way): places in its outbox jump beyond what it has read, and
     /// taking back is over when no active member but those in `without` is missing.
     ///
     /// # Errors
     /// The store did not answer.
     pub fn given_back(&self, rows: &dyn Rows, ack: &Ack, without: &BTreeSet<KeyId>) -> Read<Vec<Effect>> {
         let Some(mut recovery) = rows.own()?.recovery else { return Ok(Vec::new()) };
-        if !ack.given_back {
+        let quiet = RECOVERY_QUIET_SECONDS.saturating_mul(Micros::SECOND);
+        if !ack.given_back || self.now < recovery.since.plus(quiet) {
             return Ok(Vec::new());
         }
         let mut peer = rows.peer(&ack.from)?;

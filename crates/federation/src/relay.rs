@@ -72,6 +72,19 @@ impl Exchange<'_> {
         routes
     }
 
+    /// The routes under which envelopes by this member may wait at a relay, for the same periods.
+    pub(crate) fn routes_from_me(&self) -> Vec<Route> {
+        let now = route_period(self.now);
+        let periods = now.saturating_sub(1)..=now.saturating_add(1);
+        let mut routes = Vec::new();
+        for member in self.directory.active().iter().filter(|member| **member != self.me.member) {
+            let Some(key) = self.directory.sealing(member) else { continue };
+            let route = |period| self.me.sealing.route(&key, self.me.member, *member, period).ok();
+            routes.extend(periods.clone().filter_map(route));
+        }
+        routes
+    }
+
     fn routes_from(&self, member: &KeyId, now: u64) -> Vec<Route> {
         let Some(key) = self.directory.sealing(member) else { return Vec::new() };
         let periods = now.saturating_sub(1)..=now.saturating_add(1);

@@ -65,10 +65,12 @@ pub struct OwnRow {
 }
 
 /// How far taking back has come.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Recovery {
     /// Leaves in the backup: everything from here on is asked for.
     pub from: u64,
+    /// When the node came back, by its clock.
+    pub since: Micros,
     /// Members that have given back everything they had.
     pub answered: BTreeSet<KeyId>,
 }

@@ -18,6 +18,7 @@ use hpke::rand_core::{CryptoRng, RngCore};
 use hpke::{
     Deserializable, HpkeError, Kem, OpModeR, OpModeS, Serializable, single_shot_open, single_shot_seal,
 };
+use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use x25519_dalek::{PublicKey, StaticSecret};
 use zeroize::Zeroizing;
@@ -128,7 +129,7 @@ impl fmt::Debug for SealingSecret {
 }
 
 /// Where a relay puts an envelope: 16 bytes that say nothing to it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Route(pub [u8; ROUTE_BYTES]);
 
 /// Sealed bytes.

@@ -200,6 +200,7 @@ impl Node {
 
     fn hello(&mut self, surroundings: &Surroundings<'_>, from: KeyId, text: &str, answer: Answer) -> Said {
         let Ok(signed) = Signed::parse(text.as_bytes()) else { return Vec::new() };
+        let mut withdrawn = Vec::new();
         let said = self.transact(surroundings, |exchange, write| {
             let Ok(Ok(greeted)) = exchange.greet(&write.rows, &signed, Versions::OURS) else {
                 return Vec::new();
@@ -208,6 +209,7 @@ impl Node {
                 return Vec::new();
             }
             write.apply(greeted.effects);
+            withdrawn.clone_from(&greeted.hello.withdraw);
             let mut said = Vec::new();
             if answer == Answer::Wanted {
                 let hello = exchange.hello(&write.rows, from, Versions::OURS).expect("maps answer");
@@ -223,6 +225,7 @@ impl Node {
             }
             said
         });
+        self.shelf.take(&withdrawn);
         said.unwrap_or_default()
     }
 

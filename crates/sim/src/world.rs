@@ -203,12 +203,21 @@ impl World {
                 self.pass(Weather::Fair);
             }
             let now = self.fingerprint();
-            if now == last {
+            if now == last && !self.waits_quietly() {
                 return true;
             }
             last = now;
         }
         false
+    }
+
+    /// Whether somebody who came back waits for what may still be on its way.
+    fn waits_quietly(&self) -> bool {
+        let quiet = base::limit::RECOVERY_QUIET_SECONDS * Micros::SECOND;
+        self.nodes.values().any(|node| {
+            let recovery = node.rows.own().expect("maps answer").recovery;
+            recovery.is_some_and(|recovery| self.now().plus(node.skew_us) < recovery.since.plus(quiet))
+        })
     }
 
     fn fingerprint(&self) -> String {

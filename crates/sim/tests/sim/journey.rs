@@ -143,6 +143,23 @@ fn an_author_takes_back_its_ledger_after_an_old_backup() {
 }
 
 #[test]
+fn content_comes_back_from_whoever_still_may_have_it() {
+    let (mut world, a, b, c) = three();
+    let backup = world.nodes[&a].rows.clone();
+    world.node(&a).backup = Some(backup);
+    let (id, _) = world.release(a, None, &BTreeSet::from([b, c]), Lane::Routine).unwrap();
+    assert!(world.settle(10));
+    let rules = rules_for(&BTreeSet::from([c]));
+    world.alter(a, &id, &Alteration::Narrow(&rules)).unwrap();
+    assert!(world.settle(10));
+    assert_eq!((held(&world, &b), held(&world, &c)), (0, 1));
+    world.restore(&a);
+    assert!(world.settle(20));
+    assert_eq!(held(&world, &a), 1, "b answered first, without the content; c had it");
+    assert_eq!(unsettled(&world, None), Vec::<String>::new());
+}
+
+#[test]
 fn consent_carries_an_object_on_and_a_recall_after_it() {
     let (mut world, a, b, c) = three();
     let (id, _) = world.release(a, None, &BTreeSet::from([b]), Lane::Routine).unwrap();
