@@ -180,7 +180,7 @@ def test_home_has_the_figures_of_what_this_reader_may_see(screen):
     shown = dict(zip(page.locator(".bars > span:not(.number)").all_inner_texts(), page.locator(".bars > .number").all_inner_texts(),
                      strict=True))
     assert int(shown["indicator"]) == sum(one["type"] == "indicator" for one in held)
-    rest = re.search(r"and (\d+) of (\d+) other types", page.locator("main").inner_text())
+    rest = re.search(r"and (\d+) objects? of (\d+) other types?", page.locator("main").inner_text())
     assert sum(map(int, shown.values())) + int(rest[1]) == len(held), "the lines and the rest are not all there is"
     assert len(shown) + int(rest[2]) == len({one["type"] for one in held})
     newest = page.get_by_role("region", name="Newest").get_by_role("listitem")
@@ -393,6 +393,8 @@ def test_pages_fit_a_telephone_without_scrolling_sideways(screens):
         screen.go(path)
         wide = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
         assert wide <= 0, f"{path} is {wide} pixels too wide"
+        hidden = page.evaluate("[...document.querySelectorAll('.card')].filter(box => box.scrollWidth > box.clientWidth).length")
+        assert hidden == 0, f"{path} hides what an object says behind the edge of its box"
 
 
 # -- the tests themselves ----------------------------------------------------------------------------------------------

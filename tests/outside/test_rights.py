@@ -159,6 +159,17 @@ def test_a_lock_out_is_of_one_name_and_ends(fresh):
     assert right.status_code == 200, "the wait that was told is over, and the right password is refused"
 
 
+def test_the_sign_in_page_tells_the_wait_and_opens_no_window(fresh):
+    """A person's way in: a sentence and `Retry-After` when locked out, and never the challenge that makes a browser ask by itself."""
+    fresh.add_user("ann", "reader")
+    fresh.serve()
+    said = [requests.post(f"{fresh.url}/sign-in", data={"user": "ann", "password": "wrong-password-1"}, timeout=30) for _ in range(8)]
+    assert said[0].status_code == 401 and "The user name or the password is wrong." in said[0].text
+    assert said[-1].status_code == 429 and int(said[-1].headers["Retry-After"]) >= 1
+    assert f"Try again in {said[-1].headers['Retry-After']} s." in said[-1].text
+    assert not any("WWW-Authenticate" in one.headers for one in said)
+
+
 def test_a_name_that_does_not_exist_is_locked_like_one_that_does(fresh):
     """Otherwise the lock-out would tell who has an account here."""
     fresh.add_user("ann", "reader")

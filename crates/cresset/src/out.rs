@@ -87,6 +87,12 @@ fn width(text: &str) -> usize {
     text.chars().map(|letter| if matches!(letter, '\u{1100}'..='\u{115f}' | '\u{2e80}'..='\u{a4cf}' | '\u{ac00}'..='\u{d7a3}' | '\u{f900}'..='\u{faff}' | '\u{ff00}'..='\u{ff60}') { 2 } else { 1 }).sum()
 }
 
+/// A number and its noun, which takes an `s` unless there is one of it.
+pub(crate) fn counted(count: u64, noun: &str) -> String {
+    let s = if count == 1 { "" } else { "s" };
+    format!("{count} {noun}{s}")
+}
+
 /// Writes a sentence to standard error. A closed standard error is nobody's failure.
 pub(crate) fn say(sentence: impl std::fmt::Display) {
     let _ = writeln!(io::stderr(), "{sentence}");

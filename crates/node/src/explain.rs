@@ -176,7 +176,10 @@ static CODES: &[(&str, &str)] = &[
         "import-objects-max",
         "One import takes at most 100,000 objects or values, so that it can answer with a receipt for each. Send the file in parts.",
     ),
-    ("value-unknown", "Nothing you may read is about this value, so there is nothing to sight."),
+    (
+        "value-unknown",
+        "Nothing you may read is about exactly this value, so there is nothing to sight. A range around an address, or a domain above a host, is sighted by its own value or by the id of its object.",
+    ),
     (
         "value-unfit",
         "The value is not an address, range, domain, URL, hash, e-mail address or other thing that can be looked up as this type.",

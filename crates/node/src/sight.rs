@@ -37,7 +37,7 @@ pub struct Sighted {
 #[derive(Debug, thiserror::Error)]
 pub enum SightError {
     /// No such object, or nothing known about the value, as far as this principal may know.
-    #[error("nothing here is known by that id or value")]
+    #[error("no object here has that id or is about exactly that value")]
     Unknown,
     /// An object of a type that is not sighted.
     #[error("an object of type {0} is not sighted: sight an indicator or what it indicates")]

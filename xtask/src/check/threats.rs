@@ -1,6 +1,6 @@
-//! Every threat has a control, and every control a test that exists.
+//! Every threat has a control and every promise a proof, and both name tests that exist.
 //!
-//! `docs/THREATS.md` holds tables whose last column names tests as `path/to/file.rs::name`. A row without one, a file that is
+//! `docs/THREATS.md` and `docs/PROOF.md` hold tables whose last column names tests as `path/to/file.rs::name`. A row without one, a file that is
 //! not there, or a function that is not a test in it is a finding. What is deliberately not defended against stands in prose.
 
 use anyhow::{Context, Result};
@@ -8,22 +8,31 @@ use anyhow::{Context, Result};
 use crate::check::Finding;
 use crate::workspace::Workspace;
 
-const FILE: &str = "docs/THREATS.md";
+/// The files with such tables, and what stands in a row.
+const FILES: [(&str, &str); 2] = [("docs/THREATS.md", "threat"), ("docs/PROOF.md", "promise")];
 
-/// The findings about the table of threats, where there is one.
+/// The findings about the tables, where there are such files.
 pub(crate) fn check(workspace: &Workspace) -> Result<Vec<Finding>> {
-    let path = workspace.root.join(FILE);
+    let mut findings = Vec::new();
+    for (file, row) in FILES {
+        findings.extend(table(workspace, file, row)?);
+    }
+    Ok(findings)
+}
+
+fn table(workspace: &Workspace, file: &str, row: &str) -> Result<Vec<Finding>> {
+    let path = workspace.root.join(file);
     if !path.is_file() {
         return Ok(Vec::new());
     }
-    let text = std::fs::read_to_string(&path).with_context(|| format!("cannot read {FILE}"))?;
+    let text = std::fs::read_to_string(&path).with_context(|| format!("cannot read {file}"))?;
     let mut findings = Vec::new();
     for (number, line) in text.lines().enumerate() {
-        let place = format!("{FILE}:{}", number + 1);
+        let place = format!("{file}:{}", number + 1);
         let Some(cell) = last_cell(line) else { continue };
         let tests: Vec<&str> = cell.split('`').skip(1).step_by(2).collect();
         if tests.is_empty() {
-            findings.push(Finding::new(&place, "this threat names no test"));
+            findings.push(Finding::new(&place, format!("this {row} names no test")));
         }
         for test in tests {
             findings.extend(missing(workspace, test)?.map(|message| Finding::new(&place, message)));

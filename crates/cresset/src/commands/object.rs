@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::args::Common;
 use crate::directory::Access;
 use crate::exit::{Exit, Failure};
-use crate::out::{Out, say, shown};
+use crate::out::{Out, counted, say, shown};
 use crate::reach::{Reach, question};
 
 /// One object to be shown.
@@ -168,6 +168,7 @@ pub(crate) async fn delete(common: &Common, args: DeleteArgs, out: &mut Out) -> 
     if out.is_json() {
         out.json(&json!({"id": args.id, "collection": args.collection, "versions": versions}))?;
     }
-    say(format_args!("took {versions} version(s) of {} out of {}", shown(&args.id), shown(&args.collection)));
+    let took = counted(versions, "version");
+    say(format_args!("took {took} of {} out of {}", shown(&args.id), shown(&args.collection)));
     Ok(Exit::Done)
 }

@@ -9,7 +9,7 @@ use super::import::read_input;
 use crate::args::Common;
 use crate::directory::Access;
 use crate::exit::{Exit, Failure};
-use crate::out::{Out, say, shown};
+use crate::out::{Out, counted, say, shown};
 use crate::reach::{Reach, question};
 
 /// What was observed.
@@ -32,7 +32,8 @@ pub(crate) async fn run(common: &Common, args: ObservedArgs, out: &mut Out) -> R
         for indicator in &indicators {
             out.line(shown(indicator["id"].as_str().unwrap_or_default()).as_bytes())?;
         }
-        say(format_args!("{} indicator(s) match", indicators.len()));
+        let found = counted(u64::try_from(indicators.len()).unwrap_or(u64::MAX), "indicator");
+        say(format_args!("found {found} whose pattern matches"));
     }
     Ok(if indicators.is_empty() { Exit::No } else { Exit::Done })
 }

@@ -10,7 +10,7 @@ use crate::args::Common;
 use crate::commands::import::{INBOX, read_input};
 use crate::directory::Access;
 use crate::exit::{Exit, Failure};
-use crate::out::{Out, say, shown};
+use crate::out::{Out, counted, say, shown};
 use crate::reach::{Reach, question};
 
 /// How objects may be passed on.
@@ -170,6 +170,6 @@ pub(crate) async fn narrow(common: &Common, args: NarrowArgs, out: &mut Out) -> 
     if out.is_json() {
         out.json(&json!({"id": args.id, "versions": versions}))?;
     }
-    say(format_args!("put {versions} version(s) of {} under stricter rules", shown(&args.id)));
+    say(format_args!("put {} of {} under stricter rules", counted(versions, "version"), shown(&args.id)));
     Ok(Exit::Done)
 }

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::args::Common;
 use crate::directory::Access;
 use crate::exit::{Exit, Failure};
-use crate::out::{Out, say, shown};
+use crate::out::{Out, counted, say, shown};
 use crate::reach::{Reach, question};
 
 /// What has been seen.
@@ -34,6 +34,6 @@ pub(crate) async fn run(common: &Common, args: SightArgs, out: &mut Out) -> Resu
         let answer: Value = serde_json::from_slice(&answer).map_err(Failure::unreachable)?;
         out.line(shown(answer["id"].as_str().unwrap_or_default()).as_bytes())?;
     }
-    say(format_args!("noted that {} was seen {} time(s)", shown(&args.what), args.count));
+    say(format_args!("noted that {} was seen {}", shown(&args.what), counted(args.count.into(), "time")));
     Ok(Exit::Done)
 }

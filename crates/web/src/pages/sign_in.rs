@@ -4,7 +4,7 @@ use askama::Template;
 use axum::extract::{Query, State};
 use axum::response::Response;
 use base::Redacted;
-use http::header::SET_COOKIE;
+use http::header::{RETRY_AFTER, SET_COOKIE};
 use http::{HeaderValue, StatusCode};
 use serde::Deserialize;
 
@@ -62,11 +62,30 @@ pub(crate) async fn sign_in(
         }
         Err(node::AuthError::Store(error)) => Err(error.into()),
         Err(error) => {
-            let problem = Some(format!("{error}."));
+            let problem = Some(in_words(&error));
             let page = Page { frame: Frame::plain(&app).await, problem, to, user: answer.user };
-            let status = Problem::from(error).status();
-            Ok(html(status, &page))
+            let problem = Problem::from(error);
+            let mut response = html(problem.status(), &page);
+            // Not the challenges of a 401: a browser would ask for the password in a window of its own.
+            let wait = problem.headers().iter().filter(|(name, _)| name == RETRY_AFTER);
+            response.headers_mut().extend(wait.map(|(name, value)| (name.clone(), value.clone())));
+            Ok(response)
         }
+    }
+}
+
+/// Why somebody was not let in, as a sentence of a page.
+fn in_words(error: &node::AuthError) -> String {
+    match error {
+        node::AuthError::Wrong => "The user name or the password is wrong.".to_owned(),
+        node::AuthError::Locked { retry_after_s } => {
+            format!("Too many wrong passwords. Try again in {retry_after_s} s.")
+        }
+        node::AuthError::Disabled => "This account is disabled. Ask an administrator.".to_owned(),
+        node::AuthError::TooMany { retry_after_s } => {
+            format!("Too many requests. Try again in {retry_after_s} s.")
+        }
+        other => format!("{other}."),
     }
 }
 
