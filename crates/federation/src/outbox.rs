@@ -20,7 +20,7 @@ use crate::relay::route_period;
 use crate::rows::{
     ActRow, Effect, Lane, ObjectName, OutboxRow, PayloadRow, ReceiptRow, ReceiptState, RefusalRow,
 };
-use crate::seal::Sealed;
+use crate::seal::{Route, Sealed};
 use crate::wire::{Ack, WireError};
 
 /// How much goes at once.
@@ -32,6 +32,13 @@ pub(crate) struct Bounds {
 
 /// The payload where it may go, and the consents it needs.
 type Goods = (Option<PayloadRow>, Vec<Signed>);
+
+/// A peer, what is sealed for it and under which route: computed once for a batch, since it costs a key exchange.
+pub(crate) struct Towards {
+    peer: KeyId,
+    key: [u8; 32],
+    route: Route,
+}
 
 /// First and last place in each lane.
 type Places = [Option<(u64, u64)>; 2];
@@ -79,6 +86,7 @@ impl Exchange<'_> {
         peer: &KeyId,
         bounds: &Bounds,
     ) -> Read<(Vec<Sealed>, Places)> {
+        let Some(towards) = self.towards(peer) else { return Ok((Vec::new(), [None; 2])) };
         let known = rows.peer(peer)?;
         let (mut batch, mut places) = (Vec::new(), [None; 2]);
         let mut bytes = 0usize;
@@ -89,7 +97,7 @@ impl Exchange<'_> {
                 if batch.len() >= bounds.envelopes {
                     return Ok((batch, places));
                 }
-                let Some(sealed) = self.line(rows, peer, lane, place)? else { break };
+                let Some(sealed) = self.line(rows, &towards, lane, place)? else { break };
                 bytes = bytes.saturating_add(sealed.as_bytes().len()).saturating_add(6);
                 if bytes > bounds.bytes {
                     return Ok((batch, places));
@@ -103,7 +111,8 @@ impl Exchange<'_> {
     }
 
     /// One line, sealed. A line that a restore has lost goes as an empty envelope of the last own act.
-    fn line(&self, rows: &dyn Rows, peer: &KeyId, lane: Lane, place: u64) -> Read<Option<Sealed>> {
+    fn line(&self, rows: &dyn Rows, to: &Towards, lane: Lane, place: u64) -> Read<Option<Sealed>> {
+        let peer = &to.peer;
         let row = match rows.outbox(peer, lane, place)? {
             Some(row) => row,
             None => match self.last_own(rows)? {
@@ -115,7 +124,7 @@ impl Exchange<'_> {
         let lost = rows.outbox(peer, lane, place)?.is_none();
         let goods = if lost { (None, Vec::new()) } else { self.may_go(rows, peer, &act)? };
         let envelope = self.envelope(rows, &row, &act, goods)?;
-        self.seal(peer, &envelope)
+        self.seal(to, &envelope)
     }
 
     fn last_own(&self, rows: &dyn Rows) -> Read<Option<u64>> {
@@ -170,20 +179,26 @@ impl Exchange<'_> {
         Ok(Some(Inclusion { hashes, checkpoint }))
     }
 
-    pub(crate) fn seal(&self, peer: &KeyId, envelope: &Envelope) -> Read<Option<Sealed>> {
+    pub(crate) fn seal(&self, to: &Towards, envelope: &Envelope) -> Read<Option<Sealed>> {
         let plain = envelope.sign(self.me.signer.as_ref());
         if plain.len().saturating_add(128) > ENVELOPE_BYTES_MAX {
             return Err(StoreFailed("a stored act is larger than an envelope takes".to_owned()));
         }
-        self.seal_bytes(peer, &plain)
+        Ok(Sealed::seal(self.rng, &to.key, to.route, &plain).ok())
     }
 
     /// Bytes sealed to a peer; `None` where it has no sealing key, and for more than an envelope takes.
     pub(crate) fn seal_bytes(&self, peer: &KeyId, plain: &[u8]) -> Read<Option<Sealed>> {
-        let Some(key) = self.directory.sealing(peer) else { return Ok(None) };
+        let Some(to) = self.towards(peer) else { return Ok(None) };
+        Ok(Sealed::seal(self.rng, &to.key, to.route, plain).ok())
+    }
+
+    /// Key and route to a peer; `None` where it has no sound sealing key.
+    pub(crate) fn towards(&self, peer: &KeyId) -> Option<Towards> {
+        let key = self.directory.sealing(peer)?;
         let period = route_period(self.now);
-        let Ok(route) = self.me.sealing.route(&key, self.me.member, *peer, period) else { return Ok(None) };
-        Ok(Sealed::seal(self.rng, &key, route, plain).ok())
+        let route = self.me.sealing.route(&key, self.me.member, *peer, period).ok()?;
+        Some(Towards { peer: *peer, key, route })
     }
 
     /// The payload, and the consents it needs, when it may still go to a peer.

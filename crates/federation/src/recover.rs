@@ -52,6 +52,7 @@ impl Exchange<'_> {
         let full = acts.len() >= BATCH_ENVELOPES_MAX;
         let next = acts.last().map(|act| act.sequence.saturating_add(1)).filter(|_| full);
         let mut batch = Vec::new();
+        let Some(towards) = self.towards(to) else { return Ok((batch, None)) };
         for act in &acts {
             let row = OutboxRow {
                 peer: *to,
@@ -62,7 +63,7 @@ impl Exchange<'_> {
             };
             let payload = rows.payload(&act.author, act.sequence)?;
             let envelope = self.envelope(rows, &row, act, (payload, Vec::new()))?;
-            batch.extend(self.seal(to, &envelope)?);
+            batch.extend(self.seal(&towards, &envelope)?);
         }
         Ok((batch, next))
     }
