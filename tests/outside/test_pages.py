@@ -388,6 +388,12 @@ def test_pages_fit_a_telephone_without_scrolling_sideways(screens):
     """WCAG 2.2, 1.4.10: 320 CSS pixels; wide tables scroll in a box of their own."""
     screen = screens(viewport={"width": 320, "height": 640})
     page = screen.sign_in()
+    screen.go("/look-up")
+    page.get_by_role("textbox").fill("hxxps://portal-login[.]ashwick[.]example/invoice/7731\n198.51.100.77")
+    page.get_by_role("button", name="Look up").click()
+    expect(page.get_by_role("status")).to_be_visible()
+    cut = page.evaluate("[...document.querySelectorAll('.wide')].filter(box => box.scrollWidth > box.clientWidth).length")
+    assert cut == 0, "the answers of look-up run out of their box"
     for path in ["/", "/search?q=lantern", object_path(ACTOR), "/collections", f"/collections/{screen.node.ids['alpha']}",
                  "/look-up"]:
         screen.go(path)
@@ -417,6 +423,16 @@ def test_a_page_that_breaks_the_policy_would_be_noticed(browser, campaign):
     heard = " ".join(screen.complaints)
     assert "script-src" in heard and "img-src" in heard and "said something" in heard, heard
     screen.context.close()
+
+
+def test_an_address_where_nothing_is_answers_a_browser_with_a_page(screens):
+    """And a program with a problem document, as everywhere."""
+    screen = screens()
+    screen.expected.append("404")
+    assert screen.go("/no-such-page").status == 404
+    expect(screen.page.get_by_role("heading", name="Not found")).to_be_visible()
+    problem = requests.get(f"{screen.node.url}/no-such-page", headers={"Accept": "application/json"}, timeout=10)
+    assert problem.status_code == 404 and problem.json()["code"] == "not-found"
 
 
 def test_no_page_answers_a_stranger(campaign):

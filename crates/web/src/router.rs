@@ -6,10 +6,11 @@
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::{MatchedPath, Request};
+use axum::extract::{MatchedPath, Request, State};
 use axum::middleware::{Next, from_fn};
-use axum::response::Response;
-use http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use http::header::ACCEPT;
+use http::{HeaderMap, StatusCode};
 
 use crate::{App, Problem, api, federation, health, ledger_door, pages};
 
@@ -61,6 +62,11 @@ async fn name_route(matched: Option<MatchedPath>, request: Request, next: Next) 
     response
 }
 
-async fn nothing_here() -> Problem {
-    Problem::new(StatusCode::NOT_FOUND, "not-found", "there is nothing at this address")
+/// A page for a browser, a problem document for everybody else.
+async fn nothing_here(State(app): State<App>, headers: HeaderMap) -> Response {
+    let accepts = headers.get(ACCEPT).and_then(|accept| accept.to_str().ok()).unwrap_or_default();
+    if accepts.contains("text/html") {
+        return pages::nothing_here(&app).await;
+    }
+    Problem::new(StatusCode::NOT_FOUND, "not-found", "there is nothing at this address").into_response()
 }

@@ -52,6 +52,13 @@ pub(crate) fn routes(app: &App) -> Router<App> {
         .merge(assets())
 }
 
+/// The page at an address where nothing is; the same for everybody.
+pub(crate) async fn nothing_here(app: &App) -> Response {
+    let frame = Frame::plain(app).await;
+    let page = frame::ProblemPage { frame, title: "Not found", detail: "There is nothing at this address." };
+    html(StatusCode::NOT_FOUND, &page)
+}
+
 fn assets() -> Router<App> {
     Router::new()
         .route(&format!("/assets/{STYLE_NAME}"), get(|| asset("text/css; charset=utf-8", STYLE)))
