@@ -209,3 +209,6 @@ pub const COURIER_BYTES_MAX: usize = BODY_BYTES_MAX;
 pub const RECOVERY_QUIET_SECONDS: i64 = 600;
 /// Envelopes in one courier file.
 pub const COURIER_ENVELOPES_MAX: usize = 100_000;
+
+/// Refusals shown of one peer.
+pub const PEER_REFUSALS_SHOWN: usize = 20;

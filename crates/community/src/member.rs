@@ -140,6 +140,12 @@ impl Member {
         self.id
     }
 
+    /// Epoch of the decision that let it in, the last time.
+    #[must_use]
+    pub const fn admitted(&self) -> u64 {
+        self.since
+    }
+
     /// What people type for it.
     #[must_use]
     pub const fn slug(&self) -> &Slug {

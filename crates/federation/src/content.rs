@@ -91,6 +91,14 @@ impl ObjectHead {
     }
 }
 
+/// The version of an object as exchange names it: `modified` as written, else `created`, else nothing.
+///
+/// # Errors
+/// `PayloadForm` for bytes that are no object.
+pub fn object_version(object: &[u8]) -> Result<String, Rule> {
+    Ok(ObjectHead::read(object)?.version().unwrap_or_default().to_owned())
+}
+
 /// The document of `recalled`, `erased` and `marking-changed`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Change {

@@ -132,6 +132,13 @@ impl Exchange<'_> {
         }
     }
 
+    /// The line of rules in an envelope that opens, for who has to know what it speaks of before it can be judged.
+    #[must_use]
+    pub fn rules_in(&self, sealed: &Sealed) -> Option<String> {
+        let (_, bytes) = self.open(&self.unseal(sealed).ok()?).ok()?.payload?;
+        Content::parse(&bytes).ok().map(|content| content.rules.to_owned())
+    }
+
     /// Question 1.
     fn unseal(&self, sealed: &Sealed) -> Result<Vec<u8>, Refused> {
         let plain = self.me.sealing.open(sealed).map_err(|error| match error {

@@ -33,10 +33,11 @@ mod relay;
 mod rows;
 mod seal;
 mod state;
+mod turn;
 mod wire;
 
 pub use consent::{CONSENT_TYPE, Consent};
-pub use content::{Change, Content, Outcome, Receipt, ReceiptLine, is_skewed};
+pub use content::{Change, Content, Outcome, Receipt, ReceiptLine, is_skewed, object_version};
 pub use courier::{CourierError, Manifest, Parcel};
 pub use deeds::{Alteration, Grant, Release, Released};
 pub use draft::DeedError;
@@ -56,6 +57,7 @@ pub use rows::{
 };
 pub use seal::{ROUTE_BYTES, Route, SealError, Sealed, SealingSecret};
 pub use state::state_hash;
+pub use turn::{TURN_BYTES_MAX, Turn};
 pub use wire::{
     ACK_TYPE, Ack, AckRefusal, Cosigned, HeadUpdate, RegistryPage, WireError, batch_from, batch_to,
 };

@@ -395,6 +395,34 @@ impl Rules {
         }
     }
 
+    /// The rules as `me`, whose word they are, tells them to other members: itself by key. Who of its own people may see it is
+    /// its own affair and is left out, which lets nobody see more.
+    #[must_use]
+    pub fn told_by(&self, me: MemberId) -> Self {
+        let originator = |held: &Originator| match held {
+            Originator::Here => Originator::Member(me),
+            other => other.clone(),
+        };
+        self.reworded(originator, |person| match person {
+            Person::Here(_) => None,
+            Person::There(..) => Some(person.clone()),
+        })
+    }
+
+    /// The rules as `author` told them, on a node that knows them to be the author's: somebody else's word counts for nothing.
+    #[must_use]
+    pub fn heard_from(self, author: MemberId) -> Self {
+        if self.originator == Originator::Member(author) { self } else { self.meet(&Self::closed()) }
+    }
+
+    /// Addressed to these besides those it is addressed to already: the word of the originator, who alone may widen. Rules
+    /// for everybody stay so.
+    #[must_use]
+    pub fn also_to(&self, more: &BTreeSet<Addressee>) -> Self {
+        let clauses = self.audience.clauses().map(|clause| clause.union(more).cloned().collect());
+        Self { audience: Audience::of_clauses(clauses), ..self.clone() }
+    }
+
     /// Both: allows nothing that one of them refuses.
     #[must_use]
     pub fn meet(&self, other: &Self) -> Self {

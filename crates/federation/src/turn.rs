@@ -1,0 +1,142 @@
+//! One side's words in a meeting of two nodes: everything it has to say at once.
+//!
+//! Two nodes meet in turns, each turn a question and its answer of the same form, so that either side can begin and one of them
+//! need not be reachable: who asks gives what it has for the other and takes what the other has for it. A meeting ends when
+//! neither has anything more to say.
+//!
+//! # Shape
+//! A frame (`CRT1`) of: 1 a signed [`crate::Hello`], 2 a signed [`crate::Ack`], 3 heads ([`crate::HeadUpdate`]), 4 a batch of
+//! sealed envelopes, 5 lines of witnesses ([`crate::Cosigned`], may repeat). The greeting says who speaks; everything else
+//! may be absent.
+
+use base::limit::{BATCH_BYTES_MAX, HEADS_MAX, HELLO_BYTES_MAX};
+use base::signed::Signed;
+
+use crate::frame::{self, Magic, Writer};
+use crate::seal::Sealed;
+use crate::wire::{Cosigned, HeadUpdate, WireError, batch_from, batch_to};
+
+const MAGIC: Magic = *b"CRT1";
+const HELLO: u16 = 1;
+const ACK: u16 = 2;
+const HEADS: u16 = 3;
+const BATCH: u16 = 4;
+const COSIGNED: u16 = 5;
+/// Most bytes of a turn: heads and a batch, each at its own limit, and what goes with them.
+pub const TURN_BYTES_MAX: usize = 2 * BATCH_BYTES_MAX + 4 * HELLO_BYTES_MAX;
+
+/// See the module.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Turn {
+    /// Who speaks, to whom, and how far it has come.
+    pub hello: Signed,
+    /// How far it has read what the other sent.
+    pub ack: Option<Signed>,
+    /// Heads of ledgers; taken before the batch.
+    pub heads: Vec<HeadUpdate>,
+    /// Envelopes.
+    pub batch: Vec<Sealed>,
+    /// Its lines under heads of the other.
+    pub cosigned: Vec<Cosigned>,
+}
+
+impl Turn {
+    /// Nothing but a greeting.
+    #[must_use]
+    pub const fn of(hello: Signed) -> Self {
+        Self { hello, ack: None, heads: Vec::new(), batch: Vec::new(), cosigned: Vec::new() }
+    }
+
+    /// Whether it says anything that the other side should answer to.
+    #[must_use]
+    pub fn says_something(&self) -> bool {
+        self.ack.is_some() || !self.batch.is_empty() || !self.cosigned.is_empty()
+    }
+
+    /// The turn as a message.
+    #[must_use]
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let mut writer = Writer::new(MAGIC);
+        writer.field(HELLO, self.hello.to_json().as_bytes());
+        if let Some(ack) = &self.ack {
+            writer.field(ACK, ack.to_json().as_bytes());
+        }
+        if !self.heads.is_empty() {
+            writer.field(HEADS, &HeadUpdate::to_bytes(&self.heads));
+        }
+        if !self.batch.is_empty() {
+            writer.field(BATCH, &batch_to(&self.batch));
+        }
+        for line in &self.cosigned {
+            writer.field(COSIGNED, &line.to_bytes());
+        }
+        writer.finish()
+    }
+
+    /// Reads a turn. Nothing in it is verified.
+    ///
+    /// # Errors
+    /// `TooLarge`, `Frame`, `Part`, and those of its parts.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, WireError> {
+        if bytes.len() > TURN_BYTES_MAX {
+            return Err(WireError::TooLarge(bytes.len()));
+        }
+        let fields = frame::read(MAGIC, bytes, HEADS_MAX)?;
+        let given = |tag| fields.iter().any(|field| field.tag == tag);
+        let signed = |tag, name| {
+            let bytes = frame::single(&fields, tag).ok_or(WireError::Part(name))?;
+            Signed::parse(bytes).map_err(|_| WireError::Part(name))
+        };
+        let part = |tag, name| frame::single(&fields, tag).ok_or(WireError::Part(name));
+        let lines = fields.iter().filter(|field| field.tag == COSIGNED);
+        Ok(Self {
+            hello: signed(HELLO, "greeting")?,
+            ack: if given(ACK) { Some(signed(ACK, "acknowledgement")?) } else { None },
+            heads: if given(HEADS) {
+                HeadUpdate::from_bytes(part(HEADS, "list of heads")?)?
+            } else {
+                Vec::new()
+            },
+            batch: if given(BATCH) { batch_from(part(BATCH, "batch")?)? } else { Vec::new() },
+            cosigned: lines.map(|field| Cosigned::from_bytes(field.bytes)).collect::<Result<_, _>>()?,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use base::SeededRng;
+    use base::signing::SigningKey;
+
+    use super::*;
+    use crate::seal::{Route, SealingSecret};
+
+    #[test]
+    fn a_turn_is_read_back_and_what_is_cut_or_doubled_is_refused() {
+        let rng = SeededRng::new(1);
+        let key = SigningKey::generate(&rng);
+        let hello = Signed::sign("application/x", b"{}".to_vec(), &key).unwrap();
+        let ack = Signed::sign("application/y", b"{}".to_vec(), &key).unwrap();
+        let sealed =
+            Sealed::seal(&rng, &SealingSecret::generate(&rng).public(), Route([7; 16]), b"x").unwrap();
+        let bare = Turn::of(hello.clone());
+        assert!(!bare.says_something());
+        let full = Turn { ack: Some(ack), batch: vec![sealed], ..bare.clone() };
+        assert!(full.says_something());
+        for turn in [&bare, &full] {
+            let bytes = turn.to_bytes();
+            assert_eq!(Turn::from_bytes(&bytes).as_ref(), Ok(turn));
+            for end in 0..bytes.len() {
+                let cut = Turn::from_bytes(&bytes[..end]);
+                assert!(cut.as_ref() != Ok(turn), "{end}");
+            }
+        }
+        let mut twice = Writer::new(MAGIC);
+        twice.field(HELLO, hello.to_json().as_bytes()).field(HELLO, hello.to_json().as_bytes());
+        assert_eq!(Turn::from_bytes(&twice.finish()), Err(WireError::Part("greeting")));
+        assert_eq!(
+            Turn::from_bytes(&vec![0; TURN_BYTES_MAX + 1]),
+            Err(WireError::TooLarge(TURN_BYTES_MAX + 1))
+        );
+    }
+}
