@@ -8,7 +8,7 @@ use handling::MemberId;
 use rusqlite::OptionalExtension;
 use stix::Timestamp;
 use stix::version::{Verdict, VersionFacts, compare};
-use store::{Batch, Conflict, Entry, Facts, Landed, LandedAs};
+use store::{Batch, Conflict, Entry, Facts, Landed, LandedAs, LeavesBy};
 
 use crate::book;
 use crate::error::{Done, damaged, found};
@@ -18,8 +18,13 @@ use crate::status;
 use crate::version_rows::{Arrival, post, share, spec_no, store_version, versions_of};
 use crate::writer::Desk;
 
-/// Stores a batch inside the transaction.
+/// Stores a batch inside the transaction, with a leaf of the ledger for each object that lands.
 pub(crate) fn add(desk: &mut Desk<'_>, batch: &Batch) -> Done<Vec<Landed>> {
+    add_with(desk, batch, LeavesBy::Store)
+}
+
+/// Stores a batch inside the transaction.
+pub(crate) fn add_with(desk: &mut Desk<'_>, batch: &Batch, leaves: LeavesBy) -> Done<Vec<Landed>> {
     let collection = batch.writer.collection().0;
     let mut known = desk.sql().prepare_cached("SELECT 1 FROM collection WHERE no = ?1")?;
     found(known.query_row([collection], |_| Ok(())), "collection")?;
@@ -28,7 +33,9 @@ pub(crate) fn add(desk: &mut Desk<'_>, batch: &Batch) -> Done<Vec<Landed>> {
     let home = batch.writer.eyes().standing().home;
     let mut place = Place { collection, sight, home, fresh: None };
     let landed = batch.entries.iter().map(|entry| place.land(desk, entry)).collect::<Done<Vec<_>>>()?;
-    book::record(desk, batch, &landed)?;
+    if leaves == LeavesBy::Store {
+        book::record(desk, batch, &landed)?;
+    }
     if let Some(last) = place.fresh {
         let mut update = desk.sql().prepare_cached("UPDATE collection SET last_added = ?2 WHERE no = ?1")?;
         update.execute((collection, last))?;

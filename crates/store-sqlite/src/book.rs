@@ -4,7 +4,7 @@
 //! that fails. A head is signed inside the transaction that stores it, so that none is shown which could be lost.
 
 use base::Micros;
-use base::signing::PublicKey;
+use base::signing::{KeyId, PublicKey};
 use ledger::act::{Act, ActKind, ActObject, Header};
 use ledger::checkpoint::{Origin, SignedCheckpoint};
 use ledger::commitment::Salt;
@@ -55,6 +55,16 @@ impl Book {
         }
         let settled = (growing.mark(), keeper.clone());
         Ok(Self { author, keeper, growing, settled })
+    }
+
+    /// Whose ledger it is.
+    pub(crate) const fn member(&self) -> KeyId {
+        self.author.member
+    }
+
+    /// Leaves in it, those of the present transaction too.
+    pub(crate) const fn size(&self) -> u64 {
+        self.growing.size()
     }
 
     /// How the ledger stands, to go back to when a unit fails.
@@ -188,7 +198,7 @@ pub(crate) fn tile(connection: &Connection, path: TilePath) -> Done<Option<Tile>
 }
 
 /// The number a tile of hashes is stored under.
-fn tile_no(path: TilePath) -> Done<i64> {
+pub(crate) fn tile_no(path: TilePath) -> Done<i64> {
     let TileKind::Hashes(level) = path.kind else {
         return Err(StoreError::NotFound { what: "tile" }.into());
     };

@@ -18,6 +18,7 @@ mod cursor;
 mod derived;
 mod edges;
 mod error;
+mod exchange;
 mod figures;
 #[cfg(test)]
 mod full_tests;

@@ -1,9 +1,9 @@
 //! Removing versions from a collection, and with the last holding of a version everything that derives from it; putting
 //! versions under stricter rules.
 
-use handling::{Markings, MemberId, Rules, Writer};
+use handling::{Markings, MemberId, Originator, Rules, Writer};
 use rusqlite::{Connection, OptionalExtension};
-use store::{Deleted, Filter, Settled, StoreError, VersionPick};
+use store::{Deleted, Filter, Settled, StoreError, VersionPick, VersionsOf};
 
 use crate::derived::Derived;
 use crate::error::Done;
@@ -110,6 +110,59 @@ pub(crate) fn settle(desk: &mut Desk<'_>, writer: &Writer, settled: &[Settled]) 
         mark_ends(sql, object, collection)?;
     }
     Ok(changed)
+}
+
+/// A place of a version: its collection, and what stands there.
+type Standing = (i64, Held);
+
+/// Where the versions of an originator stand.
+fn places(sql: &Connection, object: i64, versions: &VersionsOf<'_>) -> Done<Vec<Standing>> {
+    let here = versions.originator == Originator::Here;
+    let mut select = sql.prepare_cached(
+        "SELECT h.collection, h.added, h.version, ltrim(h.place, '~'), h.spec, h.rules FROM holding h \
+         JOIN version v ON v.no = h.version LEFT JOIN rules r ON r.no = h.rules \
+         WHERE h.object = ?1 AND coalesce(v.modified, '') = ?2 AND coalesce(r.originator = ?3, ?4) \
+         ORDER BY h.collection, h.added",
+    )?;
+    let rows =
+        select.query_map((object, versions.version, versions.originator.to_string(), here), |row| {
+            let held = Held {
+                added: row.get(1)?,
+                version: row.get(2)?,
+                key: row.get(3)?,
+                spec: row.get(4)?,
+                rules: row.get(5)?,
+            };
+            Ok((row.get(0)?, held))
+        })?;
+    Ok(rows.collect::<rusqlite::Result<_>>()?)
+}
+
+/// Removes versions of an originator from every collection.
+pub(crate) fn take_away(desk: &mut Desk<'_>, versions: &VersionsOf<'_>) -> Done<u64> {
+    let Some(object) = object_no(desk.sql(), versions.id)? else { return Ok(0) };
+    let places = places(desk.sql(), object, versions)?;
+    for (collection, held) in &places {
+        take_out(desk, *collection, held.added, held.version)?;
+        mark_ends(desk.sql(), object, *collection)?;
+    }
+    Ok(places.len() as u64)
+}
+
+/// Puts versions of an originator under exactly these rules, in every collection.
+pub(crate) fn put_versions_under(
+    desk: &mut Desk<'_>,
+    versions: &VersionsOf<'_>,
+    rules: &Rules,
+    home: Option<MemberId>,
+) -> Done<u64> {
+    let Some(object) = object_no(desk.sql(), versions.id)? else { return Ok(0) };
+    let places = places(desk.sql(), object, versions)?;
+    for (collection, held) in &places {
+        put_under(desk, *collection, held, rules, home)?;
+        mark_ends(desk.sql(), object, *collection)?;
+    }
+    Ok(places.len() as u64)
 }
 
 fn put_under(

@@ -5,21 +5,24 @@ use std::time::Instant;
 
 use async_trait::async_trait;
 use base::Micros;
+use base::signing::KeyId;
+use federation::RefusalRow;
 use handling::{Access, CollectionNo, Grantee, Role, Rules, UserNo, Viewer, Writer};
 use index::{Fingerprint, FingerprintKey, PrefixLengths};
 use ledger::TreeHash;
 use ledger::tile::{Tile, TilePath};
 use rusqlite::OptionalExtension;
 use store::{
-    Accounts, BackupReport, Batch, Check, CollectionRow, Deleted, Direction, EdgeRow, Figures, Filter, Found,
-    GrantRow, Job, Landed, LeafRow, Leaves, LedgerAuthor, LookupRow, Manifest, NewCollection, NewSession,
-    NewToken, NewUser, ObjectPage, Objects, PageRequest, Paper, PaperKind, PaperWork, Papers, PatternRow,
-    ProvenLeaf, SearchRequest, SessionRow, Settled, StatusRow, StoreError, StoredObject, TokenRow, Upkeep,
-    UserRow, VersionRow,
+    Accounts, BackupReport, Batch, Check, CollectionRow, Deleted, Direction, EdgeRow, ExchangeLook,
+    ExchangeStep, Exchanges, Figures, Filter, Found, GrantRow, Job, Landed, LeafRow, Leaves, LedgerAuthor,
+    LookupRow, Manifest, NewCollection, NewSession, NewToken, NewUser, ObjectPage, Objects, PageRequest,
+    Paper, PaperKind, PaperWork, Papers, PatternRow, ProvenLeaf, RefusedBy, SearchRequest, SessionRow,
+    Settled, StatusRow, StoreError, StoredObject, TokenRow, Upkeep, UserRow, VersionRow,
 };
 
 use crate::accounts::{self, Change};
 use crate::book::{self, Book};
+use crate::exchange::{self, SqlDesk};
 use crate::open::{DATABASE, SqliteStore};
 use crate::postings::Draft;
 use crate::readers::apart;
@@ -298,6 +301,26 @@ impl Leaves for SqliteStore {
 
     async fn ledger_consistency(&self, old: u64, new: u64) -> Answer<Vec<TreeHash>> {
         self.readers.read(|connection| leaves::continues(connection, old, new)).await
+    }
+}
+
+#[async_trait]
+impl Exchanges for SqliteStore {
+    async fn exchange(&self, weight: usize, step: ExchangeStep) -> Answer<()> {
+        let deed = move |desk: &mut crate::writer::Desk<'_>| Ok(step(&mut SqlDesk::open(desk)?)?);
+        self.writer.write(weight, deed).await
+    }
+
+    async fn look(&self, me: KeyId, step: ExchangeLook) -> Answer<()> {
+        self.readers.search(|connection| Ok(step(&exchange::rows_of(connection, me)?)?)).await
+    }
+
+    async fn refusals(&self, peer: Option<KeyId>, limit: usize) -> Answer<Vec<(RefusedBy, RefusalRow)>> {
+        self.readers.read(|connection| exchange::refusals(connection, peer, limit)).await
+    }
+
+    async fn evidence(&self) -> Answer<Vec<(KeyId, String)>> {
+        self.readers.read(exchange::evidence).await
     }
 }
 

@@ -11,6 +11,7 @@ mod accounts;
 pub mod conformance;
 mod derive;
 mod error;
+mod exchange;
 mod leaves;
 mod objects;
 mod papers;
@@ -22,6 +23,9 @@ pub use accounts::{
     UserRow,
 };
 pub use error::{Fault, StoreError};
+pub use exchange::{
+    ExchangeDesk, ExchangeLook, ExchangeStep, Exchanges, LeavesBy, RefusedBy, VersionsOf, exchanged, looked,
+};
 pub use leaves::{LeafRow, Leaves, LedgerAuthor, ProvenLeaf};
 pub use objects::{
     Batch, Conflict, Deleted, Edge, Entry, Facts, Landed, LandedAs, Objects, PerObject, Settled, Sighting,
@@ -35,6 +39,6 @@ pub use query::{
 pub use upkeep::{BackupReport, Check, Figures, Job, Upkeep};
 
 /// Everything a backend does.
-pub trait Store: Accounts + Leaves + Objects + Papers + Upkeep {}
+pub trait Store: Accounts + Exchanges + Leaves + Objects + Papers + Upkeep {}
 
-impl<T: Accounts + Leaves + Objects + Papers + Upkeep> Store for T {}
+impl<T: Accounts + Exchanges + Leaves + Objects + Papers + Upkeep> Store for T {}

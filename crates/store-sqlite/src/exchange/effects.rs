@@ -1,0 +1,326 @@
+//! Effects of a step, written into its transaction.
+
+use std::collections::BTreeMap;
+
+use base::signed::Signed;
+use base::signing::KeyId;
+use federation::{
+    ActRow, ConsentRow, Covered, Effect, FateRow, HolderRow, MirrorRow, ObjectName, OutboxRow, PayloadRow,
+    PeerRow, ReceiptRow, ReceiptState, Recovery, RefusalRow, VersionRow,
+};
+use ledger::TreeHash;
+use ledger::act::Act;
+use ledger::commitment::Salt;
+use ledger::growing::Growing;
+use rusqlite::Connection;
+use store::{RefusedBy, StoreError};
+
+use super::rows::{lane_no, mirror_tile, stored, write_heads};
+use crate::book;
+use crate::error::{Done, Fail, damaged};
+use crate::writer::Desk;
+
+/// Refusals kept in the log: older ones go.
+const REFUSALS_KEPT: i64 = 10_000;
+/// Files of evidence kept: more than enough to prove anything of anybody.
+const EVIDENCE_KEPT: i64 = 1_000;
+
+/// Applies effects in order. Leaves of the own ledger are placed with their acts and salts, which must be among them.
+pub(super) fn apply(desk: &mut Desk<'_>, me: KeyId, effects: Vec<Effect>) -> Done<()> {
+    let mut own = Own::of(me, &effects);
+    for effect in effects {
+        match effect {
+            Effect::Leaf { sequence, leaf } => {
+                own.leaves.insert(sequence, leaf);
+            }
+            Effect::Act(row) => {
+                if row.author == me {
+                    own.place(desk, &row)?;
+                }
+                put_act(desk.sql(), &row)?;
+            }
+            other => put(desk.sql(), other)?,
+        }
+    }
+    match own.leaves.first_key_value() {
+        None => Ok(()),
+        Some((sequence, _)) => Err(contradiction(&format!("leaf {sequence} has no act"))),
+    }
+}
+
+fn contradiction(what: &str) -> Fail {
+    StoreError::Backend(format!("a step of exchange contradicts itself: {what}")).into()
+}
+
+/// Own leaves on their way into the ledger.
+struct Own {
+    leaves: BTreeMap<u64, TreeHash>,
+    salts: BTreeMap<u64, Salt>,
+}
+
+impl Own {
+    fn of(me: KeyId, effects: &[Effect]) -> Self {
+        let salts = effects.iter().filter_map(|effect| match effect {
+            Effect::Payload(row) if row.author == me => Some((row.sequence, row.salt)),
+            _ => None,
+        });
+        Self { leaves: BTreeMap::new(), salts: salts.collect() }
+    }
+
+    fn place(&mut self, desk: &mut Desk<'_>, row: &ActRow) -> Done<()> {
+        // Without a leaf it was placed before: its row is only told anew.
+        let Some(leaf) = self.leaves.remove(&row.sequence) else { return Ok(()) };
+        let signed =
+            Signed::parse(row.signed.as_bytes()).map_err(|error| contradiction(&error.to_string()))?;
+        let act = Act::peek(&signed).map_err(|error| contradiction(&error.to_string()))?;
+        if act.leaf() != leaf || act.header().sequence != row.sequence {
+            return Err(contradiction("an act is not its leaf"));
+        }
+        let object = row.object.as_ref().map(|name| desk.object(&name.id)).transpose()?.map(|known| known.no);
+        let salt = self.salts.get(&row.sequence).ok_or_else(|| contradiction("an act has no salt"))?;
+        let connection = desk.sql();
+        let book =
+            desk.book().ok_or_else(|| Fail::from(StoreError::Backend("the ledger is not kept".into())))?;
+        book.place(connection, &act, (object, salt))
+    }
+}
+
+fn put(sql: &Connection, effect: Effect) -> Done<()> {
+    match effect {
+        Effect::Leaf { .. } | Effect::Act(_) => Ok(()),
+        Effect::OwnHead(note) => run(sql, "UPDATE head SET note = ?1 WHERE one = 1", [note]),
+        Effect::Recovery(recovery) => put_recovery(sql, recovery.as_ref()),
+        Effect::Covered { author, sequence } => run(
+            sql,
+            "UPDATE act SET awaited = NULL WHERE author = ?1 AND sequence = ?2",
+            (author.as_bytes(), stored(sequence)),
+        ),
+        Effect::Payload(row) => put_payload(sql, &row),
+        Effect::DropPayload { author, sequence } => run(
+            sql,
+            "DELETE FROM payload WHERE author = ?1 AND sequence = ?2",
+            (author.as_bytes(), stored(sequence)),
+        ),
+        Effect::Version(row) => put_version(sql, &row),
+        Effect::DropVersion { name, version } => run(
+            sql,
+            "DELETE FROM held WHERE author = ?1 AND object = ?2 AND version = ?3",
+            (name.author.as_bytes(), &name.id, &version),
+        ),
+        Effect::Fate(row) => put_fate(sql, &row),
+        Effect::Holder(row) => put_holder(sql, &row),
+        Effect::Receipt(row) => put_receipt(sql, &row),
+        Effect::Consent(row) => put_consent(sql, &row),
+        Effect::Outbox(row) => put_outbox(sql, &row),
+        Effect::Peer(member, row) => put_peer(sql, member, &row),
+        Effect::Mirror { row, leaves } => put_mirror(sql, &row, &leaves),
+        Effect::Refusal(row) => put_refusal(sql, RefusedBy::Here, &row),
+        Effect::RefusedThere(row) => put_refusal(sql, RefusedBy::There, &row),
+        Effect::Evidence { origin, text } => put_evidence(sql, origin, &text),
+    }
+}
+
+fn run(sql: &Connection, statement: &str, params: impl rusqlite::Params) -> Done<()> {
+    sql.prepare_cached(statement)?.execute(params)?;
+    Ok(())
+}
+
+fn put_act(sql: &Connection, row: &ActRow) -> Done<()> {
+    let awaited = match row.covered {
+        Covered::Yes => None,
+        Covered::Awaited(since) => Some(since.0),
+    };
+    run(
+        sql,
+        "INSERT OR REPLACE INTO act (author, sequence, leaf, kind, object, signed, awaited) \
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+        (
+            row.author.as_bytes(),
+            stored(row.sequence),
+            row.leaf.0,
+            row.kind.name(),
+            row.object.as_ref().map(|name| &name.id),
+            &row.signed,
+            awaited,
+        ),
+    )
+}
+
+fn put_payload(sql: &Connection, row: &PayloadRow) -> Done<()> {
+    run(
+        sql,
+        "INSERT OR REPLACE INTO payload (author, sequence, salt, bytes) VALUES (?1, ?2, ?3, ?4)",
+        (row.author.as_bytes(), stored(row.sequence), row.salt.as_bytes(), &row.bytes),
+    )
+}
+
+fn put_recovery(sql: &Connection, recovery: Option<&Recovery>) -> Done<()> {
+    let Some(recovery) = recovery else { return run(sql, "DELETE FROM recovery", []) };
+    let answered: Vec<u8> = recovery.answered.iter().flat_map(|key| *key.as_bytes()).collect();
+    run(
+        sql,
+        "INSERT OR REPLACE INTO recovery (one, first, since, answered) VALUES (1, ?1, ?2, ?3)",
+        (stored(recovery.from), recovery.since.0, answered),
+    )
+}
+
+fn put_version(sql: &Connection, row: &VersionRow) -> Done<()> {
+    run(
+        sql,
+        "INSERT OR REPLACE INTO held (author, object, version, sequence, kind, digest, rules, passed_by) \
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+        (
+            row.name.author.as_bytes(),
+            &row.name.id,
+            &row.version,
+            stored(row.sequence),
+            row.kind.name(),
+            row.digest.0,
+            &row.rules,
+            row.by.as_ref().map(KeyId::as_bytes),
+        ),
+    )
+}
+
+fn put_fate(sql: &Connection, row: &FateRow) -> Done<()> {
+    let ObjectName { author, id } = &row.name;
+    run(
+        sql,
+        "INSERT OR REPLACE INTO fate (author, object, recalled, erased) VALUES (?1, ?2, ?3, ?4)",
+        (author.as_bytes(), id, row.recalled.map(stored), row.erased.map(stored)),
+    )?;
+    run(sql, "DELETE FROM narrowing WHERE author = ?1 AND object = ?2", (author.as_bytes(), id))?;
+    for (sequence, rules) in &row.narrowed {
+        run(
+            sql,
+            "INSERT INTO narrowing (author, object, sequence, rules) VALUES (?1, ?2, ?3, ?4)",
+            (author.as_bytes(), id, stored(*sequence), rules),
+        )?;
+    }
+    Ok(())
+}
+
+fn put_holder(sql: &Connection, row: &HolderRow) -> Done<()> {
+    run(
+        sql,
+        "INSERT OR REPLACE INTO holder (author, object, member, ground, since) VALUES (?1, ?2, ?3, ?4, ?5)",
+        (row.name.author.as_bytes(), &row.name.id, row.member.as_bytes(), &row.ground, row.since.0),
+    )
+}
+
+fn put_receipt(sql: &Connection, row: &ReceiptRow) -> Done<()> {
+    let (refused, receipt, outcome) = match &row.state {
+        ReceiptState::Pending => (None, None, None),
+        ReceiptState::Refused(code) => (Some(code), None, None),
+        ReceiptState::Done { receipt, outcome } => (None, Some(stored(*receipt)), Some(outcome)),
+    };
+    run(
+        sql,
+        "INSERT OR REPLACE INTO receipt (sequence, member, refused, receipt, outcome) VALUES (?1, ?2, ?3, ?4, ?5)",
+        (stored(row.sequence), row.member.as_bytes(), refused, receipt, outcome),
+    )
+}
+
+fn put_consent(sql: &Connection, row: &ConsentRow) -> Done<()> {
+    run(
+        sql,
+        "INSERT OR REPLACE INTO consent (id, author, object, digest, giver, recipient, until, signed) \
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+        (
+            row.id,
+            row.name.author.as_bytes(),
+            &row.name.id,
+            row.digest.0,
+            row.from.as_bytes(),
+            row.to.as_bytes(),
+            row.until.0,
+            &row.signed,
+        ),
+    )
+}
+
+fn put_outbox(sql: &Connection, row: &OutboxRow) -> Done<()> {
+    let lane = lane_no(row.lane).ok_or_else(|| contradiction("a line in a lane without a queue"))?;
+    run(
+        sql,
+        "INSERT INTO outbox (peer, lane, place, author, sequence) VALUES (?1, ?2, ?3, ?4, ?5)",
+        (row.peer.as_bytes(), lane, stored(row.place), row.author.as_bytes(), stored(row.sequence)),
+    )
+}
+
+fn put_peer(sql: &Connection, member: KeyId, row: &PeerRow) -> Done<()> {
+    let [flash, routine] = row.queues;
+    run(
+        sql,
+        "INSERT OR REPLACE INTO peer (member, flash_last, flash_acked, flash_cursor, routine_last, routine_acked, \
+         routine_cursor, version, seen, skew_us, heads) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+        (
+            member.as_bytes(),
+            stored(flash.last),
+            stored(flash.acked),
+            stored(flash.cursor),
+            stored(routine.last),
+            stored(routine.acked),
+            stored(routine.cursor),
+            row.version,
+            row.seen.map(|at| at.0),
+            row.skew_us,
+            write_heads(&row.heads),
+        ),
+    )
+}
+
+/// The leaves continue those that are stored: the step has checked it, and the size of the head is checked here once more.
+fn put_mirror(sql: &Connection, row: &MirrorRow, leaves: &[TreeHash]) -> Done<()> {
+    let before: Option<i64> = rusqlite::OptionalExtension::optional(
+        sql.prepare_cached("SELECT size FROM mirror WHERE member = ?1")?
+            .query_row([row.member.as_bytes()], |row| row.get(0)),
+    )?;
+    let size = u64::try_from(before.unwrap_or_default()).unwrap_or_default();
+    let growing = Growing::resume(size, |path| mirror_tile(sql, &row.member, path));
+    let mut growing = growing.map_err(|error| match error {
+        ledger::growing::ResumeError::Tile(fail) => fail,
+        missing @ ledger::growing::ResumeError::Missing(_) => damaged(&missing.to_string()),
+    })?;
+    for leaf in leaves {
+        growing.append(*leaf);
+    }
+    if growing.size() != row.size {
+        return Err(contradiction("a head has other leaves than were given"));
+    }
+    for (path, tile) in growing.changed() {
+        run(
+            sql,
+            "INSERT OR REPLACE INTO mirror_tile (member, no, hashes) VALUES (?1, ?2, ?3)",
+            (row.member.as_bytes(), book::tile_no(path)?, tile.to_bytes()),
+        )?;
+    }
+    run(
+        sql,
+        "INSERT OR REPLACE INTO mirror (member, size, note) VALUES (?1, ?2, ?3)",
+        (row.member.as_bytes(), stored(row.size), &row.note),
+    )
+}
+
+fn put_refusal(sql: &Connection, by: RefusedBy, row: &RefusalRow) -> Done<()> {
+    let (lane, place) =
+        row.at_place.map_or((None, None), |(lane, place)| (lane_no(lane), Some(stored(place))));
+    run(
+        sql,
+        "INSERT INTO refusal (no, there, peer, lane, place, rule, at) VALUES \
+         ((SELECT coalesce(max(no), 0) + 1 FROM refusal), ?1, ?2, ?3, ?4, ?5, ?6)",
+        (by == RefusedBy::There, row.peer.as_ref().map(KeyId::as_bytes), lane, place, &row.rule, row.at.0),
+    )?;
+    let newest: i64 =
+        sql.prepare_cached("SELECT coalesce(max(no), 0) FROM refusal")?.query_row([], |row| row.get(0))?;
+    run(sql, "DELETE FROM refusal WHERE no <= ?1", [newest.saturating_sub(REFUSALS_KEPT)])
+}
+
+fn put_evidence(sql: &Connection, origin: KeyId, text: &str) -> Done<()> {
+    run(
+        sql,
+        "INSERT INTO evidence (origin, text) SELECT ?1, ?2 WHERE (SELECT count(*) FROM evidence) < ?3 \
+         AND NOT EXISTS (SELECT 1 FROM evidence WHERE origin = ?1 AND text = ?2)",
+        (origin.as_bytes(), text, EVIDENCE_KEPT),
+    )
+}

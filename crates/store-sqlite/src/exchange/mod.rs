@@ -1,0 +1,118 @@
+//! Exchange between members: its rows, read and changed in one transaction with the objects they are about.
+//!
+//! What is to be changed is decided by `federation`; here it is only written, and an effect that contradicts what is stored
+//! gives up the whole step.
+
+mod effects;
+mod rows;
+
+use base::Micros;
+use base::signing::KeyId;
+use federation::{Effect, Lane, RefusalRow, Rows};
+use handling::{MemberId, Rules, Writer};
+use rusqlite::Connection;
+use store::{Batch, ExchangeDesk, Landed, LeavesBy, RefusedBy, StoreError, VersionsOf};
+
+use crate::error::{Done, Fail};
+use crate::writer::Desk;
+use crate::{accept, book, remove};
+
+pub(crate) use rows::SqlRows;
+
+/// The desk of a step.
+pub(crate) struct SqlDesk<'d, 'c> {
+    desk: &'d mut Desk<'c>,
+    rows: SqlRows<'c>,
+}
+
+impl<'d, 'c> SqlDesk<'d, 'c> {
+    /// A desk inside a transaction, once the ledger is kept.
+    pub(crate) fn open(desk: &'d mut Desk<'c>) -> Done<Self> {
+        let sql = desk.sql();
+        let kept = desk.book().map(|book| (book.member(), book.size()));
+        let (me, next) =
+            kept.ok_or_else(|| Fail::from(StoreError::Backend("the ledger is not kept".into())))?;
+        Ok(Self { desk, rows: SqlRows { sql, me, next } })
+    }
+
+    fn count_leaves(&mut self) {
+        if let Some(book) = self.desk.book() {
+            self.rows.next = book.size();
+        }
+    }
+}
+
+impl ExchangeDesk for SqlDesk<'_, '_> {
+    fn rows(&self) -> &dyn Rows {
+        &self.rows
+    }
+
+    fn apply(&mut self, effects: Vec<Effect>) -> Result<(), StoreError> {
+        effects::apply(self.desk, self.rows.me, effects)?;
+        self.count_leaves();
+        Ok(())
+    }
+
+    fn add(&mut self, batch: &Batch, leaves: LeavesBy) -> Result<Vec<Landed>, StoreError> {
+        let landed = accept::add_with(self.desk, batch, leaves)?;
+        self.count_leaves();
+        Ok(landed)
+    }
+
+    fn take_away(&mut self, versions: &VersionsOf<'_>) -> Result<u64, StoreError> {
+        Ok(remove::take_away(self.desk, versions)?)
+    }
+
+    fn narrow(&mut self, writer: &Writer, id: &str, rules: &Rules) -> Result<u64, StoreError> {
+        Ok(remove::narrow(self.desk, writer, id, rules)?)
+    }
+
+    fn put_under(
+        &mut self,
+        versions: &VersionsOf<'_>,
+        rules: &Rules,
+        home: Option<MemberId>,
+    ) -> Result<u64, StoreError> {
+        Ok(remove::put_versions_under(self.desk, versions, rules, home)?)
+    }
+}
+
+/// The log of refusals, newest first.
+pub(crate) fn refusals(
+    sql: &Connection,
+    peer: Option<KeyId>,
+    limit: usize,
+) -> Done<Vec<(RefusedBy, RefusalRow)>> {
+    let mut select = sql.prepare_cached(
+        "SELECT there, peer, lane, place, rule, at FROM refusal WHERE ?1 IS NULL OR peer = ?1 ORDER BY no DESC LIMIT ?2",
+    )?;
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    let rows = select.query_map((peer.as_ref().map(KeyId::as_bytes), limit), |row| {
+        let by = if row.get(0)? { RefusedBy::There } else { RefusedBy::Here };
+        let peer: Option<[u8; 32]> = row.get(1)?;
+        let lane: Option<i64> = row.get(2)?;
+        let place: Option<i64> = row.get(3)?;
+        let lane = lane.and_then(|no| Lane::QUEUES.into_iter().find(|lane| rows::lane_no(*lane) == Some(no)));
+        let place = place.and_then(|place| u64::try_from(place).ok());
+        let row = RefusalRow {
+            peer: peer.map(KeyId::from_bytes),
+            at_place: lane.zip(place),
+            rule: row.get(4)?,
+            at: Micros(row.get(5)?),
+        };
+        Ok((by, row))
+    })?;
+    Ok(rows.collect::<rusqlite::Result<_>>()?)
+}
+
+/// Evidence, oldest first.
+pub(crate) fn evidence(sql: &Connection) -> Done<Vec<(KeyId, String)>> {
+    let mut select = sql.prepare_cached("SELECT origin, text FROM evidence ORDER BY no")?;
+    let rows = select.query_map([], |row| Ok((KeyId::from_bytes(row.get(0)?), row.get(1)?)))?;
+    Ok(rows.collect::<rusqlite::Result<_>>()?)
+}
+
+/// The rows as a reader sees them.
+pub(crate) fn rows_of(sql: &Connection, me: KeyId) -> Done<SqlRows<'_>> {
+    Ok(SqlRows { sql, me, next: book::leaf_count(sql)? })
+}

@@ -1,0 +1,353 @@
+//! The rows of exchange as the steps of `federation` read them.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use base::Micros;
+use base::signing::KeyId;
+use federation::{
+    ActRow, ConsentRow, Covered, FateRow, HolderRow, Lane, MirrorRow, ObjectName, OutboxRow, OwnRow,
+    PayloadRow, PeerRow, Queue, Read, ReceiptRow, ReceiptState, Recovery, Rows, StoreFailed, VersionRow,
+};
+use ledger::TreeHash;
+use ledger::commitment::{Commitment, Salt};
+use ledger::tile::{TILE_WIDTH, Tile, TileKind, TilePath};
+use rusqlite::{Connection, OptionalExtension, Params, Row};
+
+use crate::book;
+use crate::error::{Done, damaged};
+
+/// The rows as a connection sees them.
+pub(crate) struct SqlRows<'c> {
+    pub(crate) sql: &'c Connection,
+    /// Whose node this is.
+    pub(crate) me: KeyId,
+    /// Leaves of the own ledger, those of the present transaction too.
+    pub(crate) next: u64,
+}
+
+/// A number as it is stored.
+pub(crate) fn stored(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+fn told(number: i64) -> u64 {
+    u64::try_from(number).unwrap_or_default()
+}
+
+fn key(row: &Row<'_>, at: usize) -> rusqlite::Result<KeyId> {
+    Ok(KeyId::from_bytes(row.get(at)?))
+}
+
+/// A lane as it is stored; what is given back has no queue.
+pub(crate) const fn lane_no(lane: Lane) -> Option<i64> {
+    match lane {
+        Lane::Flash => Some(0),
+        Lane::Routine => Some(1),
+        Lane::Back => None,
+    }
+}
+
+impl SqlRows<'_> {
+    fn one<T>(
+        &self,
+        query: &str,
+        params: impl Params,
+        read: impl FnOnce(&Row<'_>) -> rusqlite::Result<T>,
+    ) -> Read<Option<T>> {
+        let mut select = self.sql.prepare_cached(query).map_err(failed)?;
+        select.query_row(params, read).optional().map_err(failed)
+    }
+
+    fn all<T>(
+        &self,
+        query: &str,
+        params: impl Params,
+        read: impl FnMut(&Row<'_>) -> rusqlite::Result<T>,
+    ) -> Read<Vec<T>> {
+        let mut select = self.sql.prepare_cached(query).map_err(failed)?;
+        let rows = select.query_map(params, read).map_err(failed)?;
+        rows.collect::<rusqlite::Result<_>>().map_err(failed)
+    }
+}
+
+fn failed(error: rusqlite::Error) -> StoreFailed {
+    StoreFailed(error.to_string())
+}
+
+fn unreadable(what: &str) -> StoreFailed {
+    StoreFailed(format!("a stored {what} cannot be read"))
+}
+
+const ACT: &str = "SELECT author, sequence, leaf, kind, object, signed, awaited FROM act";
+
+/// An act; `None` inside when its kind cannot be read.
+fn act(row: &Row<'_>) -> rusqlite::Result<Option<ActRow>> {
+    let author = key(row, 0)?;
+    let Ok(kind) = row.get_ref(3)?.as_str()?.parse() else { return Ok(None) };
+    let object: Option<String> = row.get(4)?;
+    let awaited: Option<i64> = row.get(6)?;
+    Ok(Some(ActRow {
+        author,
+        sequence: told(row.get(1)?),
+        leaf: TreeHash(row.get(2)?),
+        kind,
+        object: object.map(|id| ObjectName { author, id }),
+        signed: row.get(5)?,
+        covered: awaited.map_or(Covered::Yes, |since| Covered::Awaited(Micros(since))),
+    }))
+}
+
+const HELD: &str = "SELECT author, object, version, sequence, kind, digest, rules, passed_by FROM held";
+
+fn held(row: &Row<'_>) -> rusqlite::Result<Option<VersionRow>> {
+    let Ok(kind) = row.get_ref(4)?.as_str()?.parse() else { return Ok(None) };
+    let by: Option<[u8; 32]> = row.get(7)?;
+    Ok(Some(VersionRow {
+        name: ObjectName { author: key(row, 0)?, id: row.get(1)? },
+        version: row.get(2)?,
+        sequence: told(row.get(3)?),
+        kind,
+        digest: Commitment(row.get(5)?),
+        rules: row.get(6)?,
+        by: by.map(KeyId::from_bytes),
+    }))
+}
+
+fn each<T>(rows: Vec<Option<T>>, what: &str) -> Read<Vec<T>> {
+    rows.into_iter().collect::<Option<_>>().ok_or_else(|| unreadable(what))
+}
+
+/// What became of an own act, from `refused`, `receipt` and `outcome`.
+fn receipt_state(row: &Row<'_>, from: usize) -> rusqlite::Result<ReceiptState> {
+    let refused: Option<String> = row.get(from)?;
+    let receipt: Option<i64> = row.get(from.saturating_add(1))?;
+    let outcome: Option<String> = row.get(from.saturating_add(2))?;
+    Ok(match (refused, receipt) {
+        (Some(code), _) => ReceiptState::Refused(code),
+        (None, Some(receipt)) => {
+            ReceiptState::Done { receipt: told(receipt), outcome: outcome.unwrap_or_default() }
+        }
+        (None, None) => ReceiptState::Pending,
+    })
+}
+
+impl Rows for SqlRows<'_> {
+    fn own(&self) -> Read<OwnRow> {
+        let head = book::head(self.sql).map_err(of_ours)?;
+        let recovery = self.one("SELECT first, since, answered FROM recovery", [], |row| {
+            let answered: Vec<u8> = row.get(2)?;
+            let keys = answered.as_chunks::<32>().0.iter().map(|key| KeyId::from_bytes(*key));
+            Ok(Recovery { from: told(row.get(0)?), since: Micros(row.get(1)?), answered: keys.collect() })
+        })?;
+        Ok(OwnRow { next: self.next, head, recovery })
+    }
+
+    fn peer(&self, member: &KeyId) -> Read<PeerRow> {
+        let query = "SELECT flash_last, flash_acked, flash_cursor, routine_last, routine_acked, routine_cursor, \
+                     version, seen, skew_us, heads FROM peer WHERE member = ?1";
+        let row = self.one(query, [member.as_bytes()], |row| {
+            let queue = |from: usize| -> rusqlite::Result<Queue> {
+                Ok(Queue {
+                    last: told(row.get(from)?),
+                    acked: told(row.get(from.saturating_add(1))?),
+                    cursor: told(row.get(from.saturating_add(2))?),
+                })
+            };
+            let seen: Option<i64> = row.get(7)?;
+            Ok(PeerRow {
+                queues: [queue(0)?, queue(3)?],
+                version: row.get(6)?,
+                seen: seen.map(Micros),
+                skew_us: row.get(8)?,
+                heads: read_heads(&row.get::<_, Vec<u8>>(9)?),
+            })
+        })?;
+        Ok(row.unwrap_or_default())
+    }
+
+    fn outbox(&self, peer: &KeyId, lane: Lane, place: u64) -> Read<Option<OutboxRow>> {
+        let Some(no) = lane_no(lane) else { return Ok(None) };
+        let query = "SELECT author, sequence FROM outbox WHERE peer = ?1 AND lane = ?2 AND place = ?3";
+        self.one(query, (peer.as_bytes(), no, stored(place)), |row| {
+            Ok(OutboxRow { peer: *peer, lane, place, author: key(row, 0)?, sequence: told(row.get(1)?) })
+        })
+    }
+
+    fn act(&self, author: &KeyId, sequence: u64) -> Read<Option<ActRow>> {
+        let query = format!("{ACT} WHERE author = ?1 AND sequence = ?2");
+        let found = self.one(&query, (author.as_bytes(), stored(sequence)), act)?;
+        found.map(|act| act.ok_or_else(|| unreadable("act"))).transpose()
+    }
+
+    fn acts_from(&self, author: &KeyId, from: u64, limit: usize) -> Read<Vec<ActRow>> {
+        let query = format!("{ACT} WHERE author = ?1 AND sequence >= ?2 ORDER BY sequence LIMIT ?3");
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        each(self.all(&query, (author.as_bytes(), stored(from), limit), act)?, "act")
+    }
+
+    fn awaited(&self, author: &KeyId) -> Read<Vec<u64>> {
+        let query = "SELECT sequence FROM act WHERE author = ?1 AND awaited IS NOT NULL ORDER BY sequence";
+        self.all(query, [author.as_bytes()], |row| Ok(told(row.get(0)?)))
+    }
+
+    fn payload(&self, author: &KeyId, sequence: u64) -> Read<Option<PayloadRow>> {
+        let query = "SELECT salt, bytes FROM payload WHERE author = ?1 AND sequence = ?2";
+        self.one(query, (author.as_bytes(), stored(sequence)), |row| {
+            Ok(PayloadRow {
+                author: *author,
+                sequence,
+                salt: Salt::from_bytes(row.get(0)?),
+                bytes: row.get(1)?,
+            })
+        })
+    }
+
+    fn versions(&self, name: &ObjectName) -> Read<Vec<VersionRow>> {
+        let query = format!("{HELD} WHERE author = ?1 AND object = ?2 ORDER BY version");
+        each(self.all(&query, (name.author.as_bytes(), &name.id), held)?, "version")
+    }
+
+    fn fate(&self, name: &ObjectName) -> Read<FateRow> {
+        let mut fate = FateRow::none(name.clone());
+        let of = (name.author.as_bytes(), &name.id);
+        let query = "SELECT recalled, erased FROM fate WHERE author = ?1 AND object = ?2";
+        let row = self.one(query, of, |row| Ok((row.get(0)?, row.get(1)?)))?;
+        let (recalled, erased): (Option<i64>, Option<i64>) = row.unwrap_or_default();
+        (fate.recalled, fate.erased) = (recalled.map(told), erased.map(told));
+        let query =
+            "SELECT sequence, rules FROM narrowing WHERE author = ?1 AND object = ?2 ORDER BY sequence";
+        fate.narrowed = self.all(query, of, |row| Ok((told(row.get(0)?), row.get(1)?)))?;
+        Ok(fate)
+    }
+
+    fn holders(&self, name: &ObjectName) -> Read<Vec<HolderRow>> {
+        let query =
+            "SELECT member, ground, since FROM holder WHERE author = ?1 AND object = ?2 ORDER BY member";
+        self.all(query, (name.author.as_bytes(), &name.id), |row| {
+            Ok(HolderRow {
+                name: name.clone(),
+                member: key(row, 0)?,
+                ground: row.get(1)?,
+                since: Micros(row.get(2)?),
+            })
+        })
+    }
+
+    fn passed_on(&self, name: &ObjectName) -> Read<BTreeSet<KeyId>> {
+        if name.author == self.me {
+            return Ok(BTreeSet::new());
+        }
+        let query = "SELECT DISTINCT o.peer FROM outbox o JOIN act a ON a.author = o.author AND a.sequence = o.sequence \
+                     WHERE o.author = ?1 AND a.object = ?2";
+        let peers = self.all(query, (name.author.as_bytes(), &name.id), |row| key(row, 0))?;
+        Ok(peers.into_iter().collect())
+    }
+
+    fn receipts(&self, sequence: u64) -> Read<Vec<ReceiptRow>> {
+        let query =
+            "SELECT member, refused, receipt, outcome FROM receipt WHERE sequence = ?1 ORDER BY member";
+        self.all(query, [stored(sequence)], |row| {
+            Ok(ReceiptRow { sequence, member: key(row, 0)?, state: receipt_state(row, 1)? })
+        })
+    }
+
+    fn consents(&self, name: &ObjectName) -> Read<Vec<ConsentRow>> {
+        let query = "SELECT id, digest, giver, recipient, until, signed FROM consent \
+                     WHERE author = ?1 AND object = ?2 ORDER BY id";
+        self.all(query, (name.author.as_bytes(), &name.id), |row| {
+            Ok(ConsentRow {
+                id: row.get(0)?,
+                name: name.clone(),
+                digest: Commitment(row.get(1)?),
+                from: key(row, 2)?,
+                to: key(row, 3)?,
+                until: Micros(row.get(4)?),
+                signed: row.get(5)?,
+            })
+        })
+    }
+
+    fn mirror(&self, member: &KeyId) -> Read<Option<MirrorRow>> {
+        self.one("SELECT note, size FROM mirror WHERE member = ?1", [member.as_bytes()], |row| {
+            Ok(MirrorRow { member: *member, note: row.get(0)?, size: told(row.get(1)?) })
+        })
+    }
+
+    fn mirrored(&self) -> Read<Vec<KeyId>> {
+        self.all("SELECT member FROM mirror ORDER BY member", [], |row| key(row, 0))
+    }
+
+    fn leaves(&self, member: &KeyId, from: u64, to: u64) -> Read<Vec<TreeHash>> {
+        let width = u64::from(TILE_WIDTH);
+        let mut leaves = Vec::new();
+        let mut at = from;
+        while at < to {
+            let index = at / width;
+            let first = index.saturating_mul(width);
+            let end = to.min(first.saturating_add(width));
+            let path = TilePath { kind: TileKind::Hashes(0), index, width: TILE_WIDTH };
+            let tile = self.stored_tile(member, path)?;
+            let part = usize::try_from(at.saturating_sub(first))
+                .ok()
+                .zip(usize::try_from(end.saturating_sub(first)).ok());
+            let part = part.and_then(|(from, to)| tile.hashes().get(from..to));
+            leaves.extend_from_slice(part.ok_or_else(|| StoreFailed(format!("no leaves {from} to {to}")))?);
+            at = end;
+        }
+        Ok(leaves)
+    }
+
+    fn tile(&self, member: &KeyId, path: TilePath) -> Read<Tile> {
+        let tile = self.stored_tile(member, path)?;
+        let hashes = tile.hashes().get(..usize::from(path.width)).map(<[TreeHash]>::to_vec);
+        let hashes = hashes.ok_or_else(|| StoreFailed(format!("tile {path} is too narrow")))?;
+        Tile::new(hashes).map_err(|error| StoreFailed(error.to_string()))
+    }
+
+    fn all_versions(&self) -> Read<Vec<VersionRow>> {
+        each(self.all(HELD, [], held)?, "version")
+    }
+
+    fn all_fates(&self) -> Read<Vec<FateRow>> {
+        let names = self.all("SELECT author, object FROM fate ORDER BY author, object", [], |row| {
+            Ok(ObjectName { author: key(row, 0)?, id: row.get(1)? })
+        })?;
+        names.iter().map(|name| self.fate(name)).collect()
+    }
+}
+
+impl SqlRows<'_> {
+    /// A tile as wide as it is stored.
+    fn stored_tile(&self, member: &KeyId, path: TilePath) -> Read<Tile> {
+        let tile =
+            if *member == self.me { book::tile(self.sql, path) } else { mirror_tile(self.sql, member, path) };
+        tile.map_err(of_ours)?.ok_or_else(|| StoreFailed(format!("tile {path} is missing")))
+    }
+}
+
+fn of_ours(fail: crate::error::Fail) -> StoreFailed {
+    StoreFailed(store::StoreError::from(fail).to_string())
+}
+
+/// Sizes of ledgers from how they are stored.
+fn read_heads(bytes: &[u8]) -> BTreeMap<KeyId, u64> {
+    let one = |entry: &[u8; 40]| {
+        let (key, size) = entry.split_first_chunk::<32>()?;
+        Some((KeyId::from_bytes(*key), u64::from_be_bytes(*size.first_chunk()?)))
+    };
+    bytes.as_chunks::<40>().0.iter().filter_map(one).collect()
+}
+
+/// Sizes of ledgers as they are stored.
+pub(crate) fn write_heads(heads: &BTreeMap<KeyId, u64>) -> Vec<u8> {
+    heads.iter().flat_map(|(key, size)| key.as_bytes().iter().copied().chain(size.to_be_bytes())).collect()
+}
+
+/// A tile of another member's ledger.
+pub(crate) fn mirror_tile(sql: &Connection, member: &KeyId, path: TilePath) -> Done<Option<Tile>> {
+    let mut select = sql.prepare_cached("SELECT hashes FROM mirror_tile WHERE member = ?1 AND no = ?2")?;
+    let bytes: Option<Vec<u8>> =
+        select.query_row((member.as_bytes(), book::tile_no(path)?), |row| row.get(0)).optional()?;
+    let tile = bytes.map(|bytes| Tile::from_bytes(&bytes)).transpose();
+    tile.map_err(|error| damaged(&format!("tile {path} of a mirrored ledger: {error}")))
+}

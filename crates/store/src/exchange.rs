@@ -1,0 +1,152 @@
+//! The rows of exchange between members, in one transaction with the objects they are about.
+//!
+//! What is done towards others and what comes in from them is decided by `federation` over rows; a step that decides runs
+//! inside the store's write transaction, and what it changes (rows, leaves of the ledger, objects in collections) becomes
+//! true together or not at all. Steps that only look run over one moment of the rows.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use async_trait::async_trait;
+use base::signing::KeyId;
+use federation::{Effect, RefusalRow, Rows};
+use handling::{MemberId, Originator, Rules, Writer};
+
+use crate::{Batch, Landed, StoreError};
+
+/// Who writes the leaves of objects that a step adds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LeavesBy {
+    /// The store: one for each object that lands, as whenever objects come in.
+    Store,
+    /// The step: the acts it makes say it.
+    Step,
+}
+
+/// Versions of an object by whose word they are here.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct VersionsOf<'a> {
+    /// STIX id.
+    pub id: &'a str,
+    /// The version as written; empty for objects without, which have one version.
+    pub version: &'a str,
+    /// Whose word; `Here` also takes versions under no rules but those of their TLP level.
+    pub originator: Originator,
+}
+
+/// What a step has before it.
+pub trait ExchangeDesk {
+    /// The rows as they now are, for the steps of `federation`.
+    fn rows(&self) -> &dyn Rows;
+    /// Applies effects, in order.
+    ///
+    /// # Errors
+    /// The store failed, or an effect contradicts what is stored; the whole step is given up then.
+    fn apply(&mut self, effects: Vec<Effect>) -> Result<(), StoreError>;
+    /// Adds objects, as [`crate::Objects::add`] does.
+    ///
+    /// # Errors
+    /// Those of `add`.
+    fn add(&mut self, batch: &Batch, leaves: LeavesBy) -> Result<Vec<Landed>, StoreError>;
+    /// Removes versions from every collection. Answers with how many places they stood in; none is no error.
+    ///
+    /// # Errors
+    /// The store failed.
+    fn take_away(&mut self, versions: &VersionsOf<'_>) -> Result<u64, StoreError>;
+    /// Puts an object under its rules and these too, as [`crate::Objects::narrow`] does.
+    ///
+    /// # Errors
+    /// Those of `narrow`.
+    fn narrow(&mut self, writer: &Writer, id: &str, rules: &Rules) -> Result<u64, StoreError>;
+    /// Puts versions under exactly these rules, in every collection. Answers with how many places they stand in.
+    ///
+    /// # Errors
+    /// The store failed.
+    fn put_under(
+        &mut self,
+        versions: &VersionsOf<'_>,
+        rules: &Rules,
+        home: Option<MemberId>,
+    ) -> Result<u64, StoreError>;
+}
+
+/// A step that changes something. Whatever it fails with undoes all of it.
+pub type ExchangeStep = Box<dyn FnOnce(&mut dyn ExchangeDesk) -> Result<(), StoreError> + Send>;
+/// A step that only looks.
+pub type ExchangeLook = Box<dyn FnOnce(&dyn Rows) -> Result<(), StoreError> + Send>;
+
+/// Exchange between members.
+#[async_trait]
+pub trait Exchanges: Send + Sync {
+    /// Runs a step in a durable commit; `weight` is about how many objects it handles. The ledger must be kept
+    /// ([`crate::Leaves::keep_ledger`]): an act made before that is refused as `Backend`.
+    async fn exchange(&self, weight: usize, step: ExchangeStep) -> Result<(), StoreError>;
+    /// Runs a step over one moment of the rows of `me`.
+    async fn look(&self, me: KeyId, step: ExchangeLook) -> Result<(), StoreError>;
+    /// What was refused, newest first, at most `limit`: here, or by a peer of what this node sent.
+    async fn refusals(
+        &self,
+        peer: Option<KeyId>,
+        limit: usize,
+    ) -> Result<Vec<(RefusedBy, RefusalRow)>, StoreError>;
+    /// Evidence against members, oldest first: who, and the file that proves it to anyone.
+    async fn evidence(&self) -> Result<Vec<(KeyId, String)>, StoreError>;
+}
+
+/// Which side refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RefusedBy {
+    /// This node.
+    Here,
+    /// The peer.
+    There,
+}
+
+/// Runs a step that answers something.
+///
+/// # Errors
+/// Those of the step and of the commit.
+pub async fn exchanged<T: Send + 'static>(
+    store: &dyn Exchanges,
+    weight: usize,
+    step: impl FnOnce(&mut dyn ExchangeDesk) -> Result<T, StoreError> + Send + 'static,
+) -> Result<T, StoreError> {
+    let (answer, told) = slot();
+    let step: ExchangeStep = Box::new(move |desk| {
+        let outcome = step(desk)?;
+        *answer.lock().unwrap_or_else(PoisonError::into_inner) = Some(outcome);
+        Ok(())
+    });
+    store.exchange(weight, step).await?;
+    taken(&told)
+}
+
+/// Looks and answers something.
+///
+/// # Errors
+/// Those of the look.
+pub async fn looked<T: Send + 'static>(
+    store: &dyn Exchanges,
+    me: KeyId,
+    look: impl FnOnce(&dyn Rows) -> Result<T, StoreError> + Send + 'static,
+) -> Result<T, StoreError> {
+    let (answer, told) = slot();
+    let look: ExchangeLook = Box::new(move |rows| {
+        let outcome = look(rows)?;
+        *answer.lock().unwrap_or_else(PoisonError::into_inner) = Some(outcome);
+        Ok(())
+    });
+    store.look(me, look).await?;
+    taken(&told)
+}
+
+type Slot<T> = Arc<Mutex<Option<T>>>;
+
+fn slot<T>() -> (Slot<T>, Slot<T>) {
+    let slot = Arc::new(Mutex::new(None));
+    (Arc::clone(&slot), slot)
+}
+
+fn taken<T>(slot: &Slot<T>) -> Result<T, StoreError> {
+    let outcome = slot.lock().unwrap_or_else(PoisonError::into_inner).take();
+    outcome.ok_or_else(|| StoreError::Backend("a step of exchange did not run".into()))
+}
