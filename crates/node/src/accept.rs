@@ -15,6 +15,7 @@ use tokio::sync::SemaphorePermit;
 use crate::blocking::offload;
 use crate::derive::{self, Bar, Derived, Rejected};
 use crate::directory::Directory;
+use crate::exchange::Sending;
 use crate::produce::Author;
 use crate::receipts::{Outcome, Receipt};
 use crate::redact::redacted;
@@ -222,10 +223,10 @@ impl Node {
             status: status.clone().map(|id| (id, failures)),
         };
         let definitions = settle::definitions(&batch.entries, &place.writer);
-        let landed = self.0.store.add(batch).await?;
+        let landed = self.add_and_release(batch, &place.sending).await?;
         if !views.is_empty() {
             let batch = Batch { writer: place.writer.clone(), at: now, entries: views, status: None };
-            self.0.store.add(batch).await?;
+            self.add_and_release(batch, &place.sending).await?;
         }
         for (at, definition) in definitions {
             if landed.get(at).is_some_and(|landed| landed.how == LandedAs::Accepted) {
@@ -252,6 +253,8 @@ pub(crate) struct Place {
     pub(crate) passing: Passing,
     /// Rules that hold besides.
     pub(crate) within: Option<Rules>,
+    /// Whom other members' nodes are told, and how urgently.
+    pub(crate) sending: Sending,
 }
 
 impl Place {
@@ -275,7 +278,8 @@ impl Node {
         let passing = self.passing(who, directory, options)?;
         let bar = if row.strict || options.strict { Bar::Strict } else { Bar::Store };
         let viewer = may_read(who, row.no, &standing).ok();
-        Ok(Place { writer, bar, viewer, passing, within: None })
+        let sending = Sending { lane: options.urgency.lane(), ..Sending::default() };
+        Ok(Place { writer, bar, viewer, passing, within: None, sending })
     }
 
     /// Gives entries the rules that their markings and the request ask for. Answers with the redacted views to be stored

@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, PoisonError};
 
 use base::Micros;
+use federation::Lane;
 use handling::{
     Addressee, Alone, Audience, Consent, Control, MemberId, Originator, Pap, Peers, Person, Principal,
     Purposes, Rules, Situation, Standing, UserNo, Viewer, viewer,
@@ -48,6 +49,27 @@ pub struct Options {
     pub purposes: Option<Purposes>,
     /// Refuse objects with any error finding, as a strict collection does.
     pub strict: bool,
+    /// How urgently other members are given what is for them.
+    pub urgency: Urgency,
+}
+
+/// How urgent something is for those it is for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Urgency {
+    /// In its turn.
+    #[default]
+    Routine,
+    /// Before everything that waits.
+    Flash,
+}
+
+impl Urgency {
+    pub(crate) const fn lane(self) -> Lane {
+        match self {
+            Self::Routine => Lane::Routine,
+            Self::Flash => Lane::Flash,
+        }
+    }
 }
 
 /// What a request asks for, with everybody in it known.
@@ -111,6 +133,10 @@ pub(crate) fn mark(entry: &mut Entry, asked: &Asked, place: &Place) {
         rules = rules.awaiting_marking();
     }
     if let Some(within) = &place.within {
+        // What is made of something is for those it is for, unless the request says for whom; never for more.
+        if place.passing.to.is_empty() {
+            rules = rules.to(within.audience().clone());
+        }
         rules = rules.meet(within);
     }
     let level = asked.level.max(place.passing.tlp);

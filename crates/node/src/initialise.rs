@@ -222,6 +222,16 @@ impl Node {
     }
 }
 
+/// Who puts into the collection `into` what other members give.
+pub(crate) fn members(into: handling::CollectionNo) -> Principal {
+    let access = BTreeMap::from([(into, Access { read: true, write: true })]);
+    Principal {
+        name: "other members".into(),
+        roles: BTreeSet::from([Role::Analyst]),
+        ..operator(UserNo(0), access)
+    }
+}
+
 fn operator(user: UserNo, access: BTreeMap<handling::CollectionNo, Access>) -> Principal {
     Principal {
         user,

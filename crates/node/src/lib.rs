@@ -18,6 +18,7 @@ mod community;
 mod credentials;
 mod derive;
 mod directory;
+mod exchange;
 mod explain;
 mod export;
 mod handle;
@@ -50,6 +51,10 @@ pub use self::community::{
     CircleView, CommunityError, CommunityView, EXCHANGE_TYPE, FoundRequest, Have, JoinAsk, MemberView,
     Members, NewCircle, Peer, PendingView, Said, Taken,
 };
+pub use self::exchange::{
+    ConsentView, ExchangeError, Heard, HolderView, Meeting, PeerRefusal, PeerView, Provenance, Recalled,
+    ReceiptView, ShareRequest, Shared, StateView, TURN_BYTES_MAX,
+};
 pub use accept::{AcceptError, AcceptRequest, Accepted, KeepStatus};
 pub use accounts::{AccountError, IssuedToken, NewUser, Standing, TokenRequest, TokenView, UserView};
 pub use address::Community;
@@ -57,7 +62,7 @@ pub use collections::{CollectionError, CollectionView, GrantView, GranteeName, N
 pub use credentials::{AuthError, Credential, Session, SessionSecret};
 pub use explain::{all_codes, explain};
 pub use export::{Export, ExportFormat, ExportRequest, UnknownExportFormat};
-pub use handle::{HandlingView, Options};
+pub use handle::{HandlingView, Options, Urgency};
 pub use import::{Format, ImportError, ImportRequest, Receipts, UnknownFormat};
 pub use initialise::{AdminSecrets, InitError, InitRequest, Initialised, Member};
 pub use jobs::JobError;
@@ -128,6 +133,7 @@ struct Inner {
     own_ledger: OwnLedger,
     examining: Semaphore,
     chamber: community::Chamber,
+    exchange: exchange::Desk,
 }
 
 impl Node {
@@ -159,6 +165,7 @@ impl Node {
             own_ledger: OwnLedger::default(),
             examining: Semaphore::new(processors),
             chamber: community::Chamber::default(),
+            exchange: exchange::Desk::default(),
         }))
     }
 

@@ -119,6 +119,15 @@ impl Node {
         let identity = (!hidden).then(|| author.identity());
         let extra = usize::from(identity.is_some());
         place.within = within;
+        // Whoever said it hears that it was seen.
+        let originators = seen.iter().flat_map(|object| {
+            let rules = met(object.tlp, &object.places);
+            match rules.originator() {
+                handling::Originator::Member(member) => Some(*member),
+                _ => None,
+            }
+        });
+        place.sending.also = originators.collect();
         let derived = self.derive_all(identity.into_iter().chain(made).collect(), place.bar).await;
         let mut receipts = self.commit(&place, derived, None).await?.receipts;
         receipts.drain(..extra.min(receipts.len()));

@@ -16,6 +16,8 @@ pub enum Status {
     Ok,
     /// Reads; writes wait until the operator has made room or repaired.
     ReadOnly,
+    /// Takes back from the other members what a restore has lost: reads, and makes no act of its own yet.
+    Recovering,
 }
 
 /// How the node stands, with what it holds.
@@ -102,7 +104,11 @@ impl Node {
     pub async fn state(&self, who: &Principal) -> Result<State, UpkeepError> {
         may_administer(who)?;
         let (status, reason) = self.status();
-        let state_hash = hex::encode(self.0.store.state_hash().await?);
+        let (status, state_hash) = match self.shared_state().await? {
+            Some(shared) if shared.recovering => (Status::Recovering, shared.state_hash),
+            Some(shared) => (status, shared.state_hash),
+            None => (status, hex::encode(self.0.store.state_hash().await?)),
+        };
         let objects = self.0.store.figures(None).await?.objects;
         let leaves = self.0.store.leaf_count().await?;
         Ok(State { status, reason, state_hash, objects, leaves })

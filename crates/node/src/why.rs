@@ -227,7 +227,7 @@ impl Node {
             return Err(ReadError::Refused(refusal).into());
         }
         let writable = object.places.iter().filter(|place| handling::access(who, place.collection).write);
-        let mut versions = 0_u64;
+        let mut narrowings = Vec::new();
         for place in writable {
             let writer = handling::may_write(who, place.collection, &standing).map_err(ReadError::from)?;
             let held = rules_of(object.tlp, place);
@@ -239,8 +239,9 @@ impl Node {
                     rules = rules.naming(named.clone());
                 }
             }
-            versions = versions.saturating_add(self.store().narrow(&writer, id, &rules).await?);
+            narrowings.push((writer, rules));
         }
+        let versions = self.narrow_everywhere(id, narrowings).await?;
         if versions == 0 {
             let refusal =
                 Refusal::new(Rule::CollectionNotWritable, "it stands in no collection that you may write to");

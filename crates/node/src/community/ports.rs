@@ -6,10 +6,11 @@
 
 use std::collections::BTreeSet;
 
+use base::Micros;
 use base::signing::{KeyId, PublicKey};
 use community::{Body, IdentityId, MemberId, SealingKey, Status};
-use federation::{Consented, Deed, Directory, Judge, Question, SealingSecret, Standing};
-use handling::{Action, Consent, Originator, Person, Recipient, Rules, Situation, judge};
+use federation::{Consented, Deed, Judge, Question, SealingSecret, Standing};
+use handling::{Action, Addressee, Consent, Originator, Peers, Person, Recipient, Rules, Situation, judge};
 use stix::marking::{tlp_of, tlp_of_id};
 use store::StoreError;
 use zeroize::Zeroizing;
@@ -18,6 +19,7 @@ use super::CommunityError;
 use super::deeds::{current, own};
 use super::peers::{Known, theirs};
 use crate::Node;
+use crate::directory::Directory;
 
 /// The setting that holds what envelopes to this member are opened with, in hexadecimal.
 const SEALING_SECRET: &str = "sealing-secret";
@@ -105,7 +107,28 @@ impl Node {
     /// The store failed.
     pub async fn rules_at_home(&self, rules: &Rules) -> Result<Option<Rules>, StoreError> {
         let Some(Members(known)) = self.members().await? else { return Ok(None) };
-        let (me, directory) = (theirs(known.table.me), self.directory().await?);
+        Ok(Some(Members(known).at_home(rules, &*self.directory().await?)))
+    }
+}
+
+const fn standing(status: Status) -> Standing {
+    if status.takes_part() { Standing::Active } else { Standing::Inactive }
+}
+
+impl Members {
+    /// This node's member.
+    pub(crate) fn me(&self) -> KeyId {
+        self.0.table.me.0
+    }
+
+    /// The community, as acts name it.
+    pub(crate) fn community(&self) -> String {
+        self.0.table.registry.id().to_string()
+    }
+
+    /// Rules that came from another member, as they hold here; see [`Node::rules_at_home`].
+    pub(crate) fn at_home(&self, rules: &Rules, directory: &Directory) -> Rules {
+        let me = theirs(self.0.table.me);
         let originator = |held: &Originator| match held {
             Originator::Here => Originator::Nobody,
             other => other.clone(),
@@ -117,15 +140,32 @@ impl Node {
             Person::There(..) => Some(held.clone()),
             Person::Here(_) => None,
         };
-        Ok(Some(rules.reworded(originator, person)))
+        rules.reworded(originator, person)
     }
-}
 
-const fn standing(status: Status) -> Standing {
-    if status.takes_part() { Standing::Active } else { Standing::Inactive }
-}
+    /// Whether a member may be given what is under these rules.
+    pub(crate) fn may_have(&self, member: handling::MemberId, rules: &Rules, now: Micros) -> bool {
+        let known = self.0.at(now);
+        let home = Some(theirs(known.table.me));
+        let situation = Situation { now, home, peers: &known, consent: Consent::None };
+        judge(&Recipient::Member(member), Action::PassOn, rules, &situation).is_allowed()
+    }
 
-impl Members {
+    /// Who is in a circle now; nobody where it is not known here.
+    pub(crate) fn in_circle(&self, circle: &handling::CircleId) -> BTreeSet<handling::MemberId> {
+        self.0.circle(circle).unwrap_or_default()
+    }
+
+    /// Whether every circle in a line of rules is known here.
+    pub(crate) fn knows_circles(&self, line: &str) -> bool {
+        let Ok(rules) = line.parse::<Rules>() else { return true };
+        let mut named = rules.audience().clauses().flatten();
+        named.all(|one| match one {
+            Addressee::Circle(circle) => self.0.circle(circle).is_some(),
+            _ => true,
+        })
+    }
+
     fn member(&self, id: &KeyId) -> Option<&community::Member> {
         self.0.table.registry.member(MemberId(*id))
     }
@@ -157,7 +197,7 @@ impl Members {
     }
 }
 
-impl Directory for Members {
+impl federation::Directory for Members {
     fn epoch(&self) -> u64 {
         self.0.table.registry.head().epoch
     }
@@ -218,6 +258,6 @@ impl Judge for Members {
 
 impl std::fmt::Debug for Members {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Members").field("epoch", &self.epoch()).finish_non_exhaustive()
+        f.debug_struct("Members").field("epoch", &self.0.table.registry.head().epoch).finish_non_exhaustive()
     }
 }

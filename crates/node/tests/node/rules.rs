@@ -57,6 +57,7 @@ fn options(rng: &SeededRng) -> Options {
         retain_until: moment(),
         purposes: (dice(rng, 4) == 0).then(|| handling::Purposes::from_bits(dice(rng, 8) as u8)),
         strict: false,
+        urgency: node::Urgency::Routine,
     }
 }
 

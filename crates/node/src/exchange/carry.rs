@@ -1,0 +1,176 @@
+//! Objects follow the rows: what `federation` says is held, narrowed or void is so in the collections, in the same commit.
+
+use std::sync::Arc;
+
+use base::Micros;
+use base::signing::KeyId;
+use bytes::Bytes;
+use federation::{Effect, PayloadRow, VersionRow};
+use handling::{MemberId, Originator, Rules, Writer};
+use store::{Batch, ExchangeDesk, LandedAs, LeavesBy, StoreError, VersionsOf};
+
+use crate::community::Members;
+use crate::derive::{Bar, derive};
+use crate::directory::Directory;
+use crate::markings::level_of;
+
+/// Where objects of other members go.
+pub(crate) struct Carrier {
+    pub(crate) me: KeyId,
+    /// The right to put them into the collection for what comes in.
+    pub(crate) writer: Writer,
+    pub(crate) at: Micros,
+    /// People of this node, whom rules name by their member and name.
+    pub(crate) members: Members,
+    pub(crate) directory: Arc<Directory>,
+}
+
+/// What became of effects.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Carried {
+    /// They are applied.
+    Done,
+    /// The object cannot stand beside what is here. Nothing was applied.
+    Unfit {
+        /// Why.
+        code: &'static str,
+        /// What would have been applied.
+        effects: Vec<Effect>,
+    },
+}
+
+impl Carrier {
+    /// Applies the effects of a step, and has the objects follow.
+    pub(crate) fn carry(
+        &self,
+        desk: &mut dyn ExchangeDesk,
+        effects: Vec<Effect>,
+    ) -> Result<Carried, StoreError> {
+        for effect in &effects {
+            match effect {
+                Effect::Version(row) => {
+                    if let Some(code) = self.version(desk, row, &effects)? {
+                        return Ok(Carried::Unfit { code, effects });
+                    }
+                }
+                Effect::DropVersion { name, version } => {
+                    let versions = self.versions_of(name.author, &name.id, version);
+                    desk.take_away(&versions)?;
+                }
+                _ => {}
+            }
+        }
+        desk.apply(effects)?;
+        Ok(Carried::Done)
+    }
+
+    fn versions_of<'a>(&self, author: KeyId, id: &'a str, version: &'a str) -> VersionsOf<'a> {
+        let originator = if author == self.me {
+            Originator::Here
+        } else {
+            Originator::Member(MemberId(*author.as_bytes()))
+        };
+        VersionsOf { id, version, originator }
+    }
+
+    const fn home(&self) -> Option<MemberId> {
+        Some(MemberId(*self.me.as_bytes()))
+    }
+
+    /// A version is held from now on, or under other rules.
+    fn version(
+        &self,
+        desk: &mut dyn ExchangeDesk,
+        row: &VersionRow,
+        effects: &[Effect],
+    ) -> Result<Option<&'static str>, StoreError> {
+        let versions = self.versions_of(row.name.author, &row.name.id, &row.version);
+        let rules = rules_of(self, row);
+        if row.name.author == self.me {
+            // What this member's own people may see is the deed's affair, not that of what others are told.
+            return Ok(None);
+        }
+        let brought = effects.iter().find_map(|effect| match effect {
+            Effect::Payload(payload) if is_of(payload, row) => Some(payload),
+            _ => None,
+        });
+        let Some(payload) = brought else {
+            desk.put_under(&versions, &at_least_its_level(desk, row, rules)?, self.home())?;
+            return Ok(None);
+        };
+        self.object(desk, &versions, (payload, rules))
+    }
+
+    fn object(
+        &self,
+        desk: &mut dyn ExchangeDesk,
+        versions: &VersionsOf<'_>,
+        (payload, rules): (&PayloadRow, Rules),
+    ) -> Result<Option<&'static str>, StoreError> {
+        let Some(bytes) = object_in(payload) else { return Ok(Some("payload-form")) };
+        let Ok(derived) = derive(&bytes, Bar::Store) else { return Ok(Some("object-unfit")) };
+        let mut entry = derived.entry;
+        let rules = entry.facts.tlp.map_or(rules.clone(), |tlp| rules.at_least(level_of(tlp)));
+        if stands_here(desk, versions, &bytes, self.me)? {
+            desk.put_under(versions, &rules, self.home())?;
+            return Ok(None);
+        }
+        desk.take_away(versions)?;
+        entry.facts.tlp = Some(rules.level().number());
+        entry.rules = Some(rules);
+        let batch = Batch { writer: self.writer.clone(), at: self.at, entries: vec![entry], status: None };
+        let landed = desk.add(&batch, LeavesBy::Step)?;
+        Ok(landed.into_iter().find_map(|landed| match landed.how {
+            LandedAs::Refused(conflict) => Some(conflict.code),
+            _ => None,
+        }))
+    }
+}
+
+fn is_of(payload: &PayloadRow, row: &VersionRow) -> bool {
+    payload.author == row.name.author && payload.sequence == row.sequence
+}
+
+/// The object in a payload.
+pub(crate) fn object_in(payload: &PayloadRow) -> Option<Bytes> {
+    let content = federation::Content::parse(&payload.bytes).ok()?;
+    (!content.object.is_empty()).then(|| Bytes::copy_from_slice(content.object))
+}
+
+/// The rules of a version, as they hold here: what is not its author's word, or cannot be read, lets nobody see it.
+fn rules_of(carrier: &Carrier, row: &VersionRow) -> Rules {
+    let author = MemberId(*row.name.author.as_bytes());
+    let told = row.rules.parse().map_or_else(|_| Rules::closed(), |rules: Rules| rules.heard_from(author));
+    carrier.members.at_home(&told, &carrier.directory)
+}
+
+fn at_least_its_level(desk: &dyn ExchangeDesk, row: &VersionRow, rules: Rules) -> Result<Rules, StoreError> {
+    let payload = desk
+        .rows()
+        .payload(&row.name.author, row.sequence)
+        .map_err(|failed| StoreError::Backend(failed.0))?;
+    let level = payload.as_ref().and_then(object_in).and_then(|bytes| derive(&bytes, Bar::Store).ok());
+    Ok(match level.and_then(|derived| derived.entry.facts.tlp) {
+        Some(tlp) => rules.at_least(level_of(tlp)),
+        None => rules,
+    })
+}
+
+/// Whether just these bytes are held of the version already, by the same member's word.
+fn stands_here(
+    desk: &dyn ExchangeDesk,
+    versions: &VersionsOf<'_>,
+    bytes: &Bytes,
+    me: KeyId,
+) -> Result<bool, StoreError> {
+    let author = match &versions.originator {
+        Originator::Member(member) => KeyId::from_bytes(member.0),
+        _ => me,
+    };
+    let failed = |failed: federation::StoreFailed| StoreError::Backend(failed.0);
+    let name = federation::ObjectName { author, id: versions.id.to_owned() };
+    let held = desk.rows().versions(&name).map_err(failed)?;
+    let Some(held) = held.into_iter().find(|held| held.version == versions.version) else { return Ok(false) };
+    let payload = desk.rows().payload(&author, held.sequence).map_err(failed)?;
+    Ok(payload.as_ref().and_then(object_in).as_ref() == Some(bytes))
+}

@@ -1,0 +1,387 @@
+//! What a member does towards the others: give an object, call it back, have it destroyed, and let one pass it on.
+//!
+//! Whoever may write where an own object stands may do this with it; an object of another member is only ever passed on, with
+//! that member's consent. Receipts are told as far as they have come.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use base::Micros;
+use base::signed::Signed;
+use base::signing::KeyId;
+use federation::{Alteration, Grant, Lane, ObjectName, ReceiptState, Release, object_version};
+use handling::{Addressee, MemberId, Originator, Principal, Refusal, Rule, Rules, Writer};
+use ledger::act::{Act, ActKind};
+use serde::Serialize;
+use stix::Timestamp;
+use store::{StoreError, StoredObject, VersionsOf};
+
+use super::{Court, ExchangeError};
+use crate::handle::met;
+use crate::{Node, ReadError, Urgency};
+
+/// An object to be given to members or circles.
+#[derive(Clone, Debug)]
+pub struct ShareRequest<'a> {
+    /// STIX id; its latest version is given.
+    pub object: &'a str,
+    /// Members and circles, by name or id.
+    pub to: &'a [String],
+    /// How urgently.
+    pub urgency: Urgency,
+}
+
+/// What became of sharing.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Shared {
+    /// The object.
+    pub id: String,
+    /// Members it is on its way to, by slug where known.
+    pub to: Vec<String>,
+    /// Members that do not get it, and by which rule.
+    pub withheld: Vec<(String, String)>,
+}
+
+/// What a member answered to a recall or an erasure.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct ReceiptView {
+    /// The member, by slug where known.
+    pub member: String,
+    /// `done`, `pending`, or `refused`.
+    pub status: &'static str,
+    /// When, by the member's clock (RFC 3339).
+    pub at: Option<String>,
+    /// The member's signature over its receipt.
+    pub signature: Option<String>,
+    /// The code, where it was refused.
+    pub rule: Option<String>,
+}
+
+/// A recall or an erasure, and how far it has come.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Recalled {
+    /// The object.
+    pub id: String,
+    /// Its act in this member's ledger.
+    pub leaf: u64,
+    /// One for each member that had it, or was to have it.
+    pub receipts: Vec<ReceiptView>,
+}
+
+/// A token of consent.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct ConsentView {
+    /// Its digest.
+    pub id: String,
+    /// The object.
+    pub object: String,
+    /// Who may pass it on.
+    pub from: String,
+    /// To whom.
+    pub to: String,
+    /// Until when (RFC 3339).
+    pub until: String,
+}
+
+impl Node {
+    /// Gives an object to members and circles besides those that have it. An own object that is for certain members is then
+    /// for these as well; another member's is passed on with that member's consent.
+    ///
+    /// # Errors
+    /// See [`ExchangeError`].
+    pub async fn share(&self, who: &Principal, request: ShareRequest<'_>) -> Result<Shared, ExchangeError> {
+        let court = self.sitting().await?;
+        let object = self.writable(who, request.object).await?;
+        let directory = self.directory().await?;
+        let mut more = BTreeSet::new();
+        for name in request.to {
+            more.insert(self.addressee(who, &directory, name)?);
+        }
+        let rules = met(object.tlp, &object.places);
+        match rules.originator() {
+            Originator::Member(author) if *author != court.home() => {
+                let author = KeyId::from_bytes(author.0);
+                self.pass_on(&court, &object, author, &more).await
+            }
+            _ => self.give(&court, &object, (&rules, &more), request.urgency.lane()).await,
+        }
+    }
+
+    async fn give(
+        &self,
+        court: &Arc<Court>,
+        object: &StoredObject,
+        (rules, more): (&Rules, &BTreeSet<Addressee>),
+        lane: Lane,
+    ) -> Result<Shared, ExchangeError> {
+        let wider = rules.also_to(more);
+        let told = wider.told_by(court.home());
+        let line = told.to_string();
+        let (id, version) = (object.id.clone(), version_of(object)?);
+        let bytes = object.bytes.clone();
+        let mut whom = self.members_among(court, more);
+        let home = court.home();
+        let withheld = self
+            .step(court, 1, move |exchange, desk| {
+                // Whoever has it already gets the same rules, so that all who hold it hold the same.
+                let name = ObjectName { author: exchange.me.member, id: id.clone() };
+                whom.extend(desk.rows().holders(&name)?.into_iter().map(|row| row.member));
+                let held = desk.rows().versions(&name)?;
+                let kind = held.first().map_or(ActKind::Released, |held| held.kind.clone());
+                let release = Release { object: &bytes, rules: &line, addressees: &whom, lane, kind };
+                let released = exchange.release(desk.rows(), &release)?;
+                desk.apply(released.effects)?;
+                let versions = VersionsOf { id: &id, version: &version, originator: Originator::Here };
+                desk.put_under(&versions, &wider, Some(home))?;
+                let told: BTreeSet<KeyId> = whom
+                    .into_iter()
+                    .filter(|one| released.withheld.iter().all(|(not, _)| not != one))
+                    .collect();
+                Ok((told, released.withheld))
+            })
+            .await?;
+        self.tell_peers();
+        let (told, withheld) = withheld;
+        Ok(Shared {
+            id: object.id.clone(),
+            to: told.iter().map(|member| self.slug_of(member)).collect(),
+            withheld: withheld.into_iter().map(|(member, rule)| (self.slug_of(&member), rule)).collect(),
+        })
+    }
+
+    async fn pass_on(
+        &self,
+        court: &Arc<Court>,
+        object: &StoredObject,
+        author: KeyId,
+        more: &BTreeSet<Addressee>,
+    ) -> Result<Shared, ExchangeError> {
+        let name = ObjectName { author, id: object.id.clone() };
+        let version = version_of(object)?;
+        let whom = self.members_among(court, more);
+        let given = whom.clone();
+        self.step(court, 1, move |exchange, desk| {
+            for member in given {
+                let effects = exchange.pass_on(desk.rows(), &name, &version, member)?;
+                desk.apply(effects)?;
+            }
+            Ok(())
+        })
+        .await?;
+        self.tell_peers();
+        let to = whom.iter().map(|member| self.slug_of(member)).collect();
+        Ok(Shared { id: object.id.clone(), to, withheld: Vec::new() })
+    }
+
+    /// The other members that are meant: circles are those who are in them now.
+    fn members_among(&self, court: &Court, addressees: &BTreeSet<Addressee>) -> BTreeSet<KeyId> {
+        let members = addressees.iter().flat_map(|one| match one {
+            Addressee::Member(member) => BTreeSet::from([*member]),
+            Addressee::Circle(circle) => court.circle(circle),
+            Addressee::Person(handling::Person::There(member, _)) => BTreeSet::from([*member]),
+            Addressee::Person(_) | Addressee::Originator => BTreeSet::new(),
+        });
+        members.map(|member| KeyId::from_bytes(member.0)).filter(|member| *member != court.member()).collect()
+    }
+
+    /// Calls an own object back from everybody, this node included.
+    ///
+    /// # Errors
+    /// See [`ExchangeError`]; `NoObject` when it was never given to anybody.
+    pub async fn recall(&self, who: &Principal, id: &str, reason: &str) -> Result<Recalled, ExchangeError> {
+        self.alter(who, id, (&Alteration::Recall, reason)).await
+    }
+
+    /// Has an own object destroyed everywhere, for good.
+    ///
+    /// # Errors
+    /// As [`Node::recall`].
+    pub async fn erase(&self, who: &Principal, id: &str, reason: &str) -> Result<Recalled, ExchangeError> {
+        self.alter(who, id, (&Alteration::Erase, reason)).await
+    }
+
+    async fn alter(
+        &self,
+        who: &Principal,
+        id: &str,
+        (alteration, reason): (&'static Alteration<'static>, &str),
+    ) -> Result<Recalled, ExchangeError> {
+        let court = self.sitting().await?;
+        let object = self.writable(who, id).await?;
+        self.must_be_own(&court, &object)?;
+        let carrier = self.carrier(&court).await?;
+        let (name, reason) = (id.to_owned(), reason.to_owned());
+        let leaf = self
+            .step(&court, 1, move |exchange, desk| {
+                let (sequence, effects) = exchange.alter(desk.rows(), &name, alteration, &reason)?;
+                carrier.carry(desk, effects)?;
+                Ok(sequence)
+            })
+            .await?;
+        self.tell_peers();
+        Ok(Recalled { id: id.to_owned(), leaf, receipts: self.receipts(leaf).await? })
+    }
+
+    /// Narrows an own object here and, in the same commit, at everybody who has it. Answers with how many versions there are here.
+    pub(crate) async fn narrow_everywhere(
+        &self,
+        id: &str,
+        narrowings: Vec<(Writer, Rules)>,
+    ) -> Result<u64, StoreError> {
+        let Some(court) = self.court().await? else {
+            let mut versions = 0_u64;
+            for (writer, rules) in narrowings {
+                versions = versions.saturating_add(self.store().narrow(&writer, id, &rules).await?);
+            }
+            return Ok(versions);
+        };
+        let (court, id) = (Arc::new(court), id.to_owned());
+        let home = court.home();
+        let narrowed = self.step(&court, 1, move |exchange, desk| {
+            let mut versions = 0_u64;
+            for (writer, rules) in &narrowings {
+                versions = versions.saturating_add(desk.narrow(writer, &id, rules)?);
+            }
+            let name = ObjectName { author: exchange.me.member, id: id.clone() };
+            let all = narrowings.into_iter().map(|(_, rules)| rules.told_by(home));
+            if let Some(told) = all.reduce(|one, other| one.meet(&other))
+                && !desk.rows().versions(&name)?.is_empty()
+            {
+                let line = told.to_string();
+                let (_, effects) = exchange.alter(desk.rows(), &id, &Alteration::Narrow(&line), "")?;
+                desk.apply(effects)?;
+            }
+            Ok(versions)
+        });
+        let versions = narrowed.await.map_err(|error| match error {
+            ExchangeError::Store(error) => error,
+            other => StoreError::Backend(format!("cannot tell the others of a narrowing: {other}")),
+        })?;
+        self.tell_peers();
+        Ok(versions)
+    }
+
+    /// What was answered to an act of this member.
+    ///
+    /// # Errors
+    /// See [`ExchangeError`].
+    pub async fn receipts(&self, leaf: u64) -> Result<Vec<ReceiptView>, ExchangeError> {
+        let court = self.sitting().await?;
+        let rows = store::looked(self.store(), court.member(), move |rows| {
+            let failed = |failed: federation::StoreFailed| StoreError::Backend(failed.0);
+            let mut found = Vec::new();
+            for row in rows.receipts(leaf).map_err(failed)? {
+                let said = match &row.state {
+                    ReceiptState::Done { receipt, .. } => rows.act(&row.member, *receipt).map_err(failed)?,
+                    _ => None,
+                };
+                found.push((row, said));
+            }
+            Ok(found)
+        });
+        let views = rows.await?.into_iter().map(|(row, said)| {
+            let signed = said.and_then(|act| Signed::parse(act.signed.as_bytes()).ok());
+            let at = signed.as_ref().and_then(|signed| Act::peek(signed).ok()).map(|act| act.header().at);
+            let (status, rule) = match row.state {
+                ReceiptState::Pending => ("pending", None),
+                ReceiptState::Refused(rule) => ("refused", Some(rule)),
+                ReceiptState::Done { .. } => ("done", None),
+            };
+            ReceiptView {
+                member: self.slug_of(&row.member),
+                status,
+                at: at.map(Timestamp::text_of),
+                signature: signed.as_ref().and_then(first_signature),
+                rule,
+            }
+        });
+        Ok(views.collect())
+    }
+
+    /// Waits until something has come in from a peer: a receipt perhaps.
+    pub async fn exchange_arrived(&self) {
+        self.0.exchange.arrived.notified().await;
+    }
+
+    /// Lets a member pass on an own object to another, until a moment.
+    ///
+    /// # Errors
+    /// See [`ExchangeError`].
+    pub async fn consent(
+        &self,
+        who: &Principal,
+        object: &str,
+        (from, to): (&str, &str),
+        until: Micros,
+    ) -> Result<u64, ExchangeError> {
+        let court = self.sitting().await?;
+        let found = self.writable(who, object).await?;
+        self.must_be_own(&court, &found)?;
+        let (from, to) = (self.member_called(who, from).await?, self.member_called(who, to).await?);
+        let (id, version) = (found.id.clone(), version_of(&found)?);
+        let leaf = self
+            .step(&court, 1, move |exchange, desk| {
+                let grant = Grant { object: &id, version: &version, from, to, until };
+                let (leaf, effects) = exchange.consent(desk.rows(), &grant)?;
+                desk.apply(effects)?;
+                Ok(leaf)
+            })
+            .await?;
+        self.tell_peers();
+        Ok(leaf)
+    }
+
+    /// The slug of a member by any of its names.
+    ///
+    /// # Errors
+    /// See [`ExchangeError`].
+    pub async fn peer_named(&self, who: &Principal, name: &str) -> Result<String, ExchangeError> {
+        Ok(self.slug_of(&self.member_called(who, name).await?))
+    }
+
+    async fn member_called(&self, who: &Principal, name: &str) -> Result<KeyId, ExchangeError> {
+        let directory = self.directory().await?;
+        match self.addressee(who, &directory, name)? {
+            Addressee::Member(member) => Ok(KeyId::from_bytes(member.0)),
+            _ => Err(ExchangeError::NotAPeer(base::quoted(name).to_string())),
+        }
+    }
+
+    /// An object that this principal may see, and may write where it stands.
+    async fn writable(&self, who: &Principal, id: &str) -> Result<StoredObject, ExchangeError> {
+        let object = self.store().object(&self.eyes(who), id, None).await.map_err(ReadError::from)?;
+        if object.places.iter().any(|place| handling::access(who, place.collection).write) {
+            return Ok(object);
+        }
+        let why = "it stands in no collection that you may write to";
+        Err(ReadError::Refused(Refusal::new(Rule::CollectionNotWritable, why)).into())
+    }
+
+    fn must_be_own(&self, court: &Court, object: &StoredObject) -> Result<(), ExchangeError> {
+        let rules = met(object.tlp, &object.places);
+        match rules.originator() {
+            Originator::Here => Ok(()),
+            Originator::Member(member) if *member == court.home() => Ok(()),
+            _ => {
+                let why = "only its originator changes it or calls it back";
+                Err(ReadError::Refused(Refusal::new(Rule::OriginatorControl, why)).into())
+            }
+        }
+    }
+
+    /// A member by slug, or by key id where it has none here.
+    pub(crate) fn slug_of(&self, member: &KeyId) -> String {
+        let known = self.community_known();
+        let slug = known.and_then(|community| community.slug(&MemberId(*member.as_bytes())));
+        slug.unwrap_or_else(|| member.to_string())
+    }
+}
+
+fn version_of(object: &StoredObject) -> Result<String, ExchangeError> {
+    object_version(&object.bytes).map_err(|rule| ExchangeError::Deed(rule.into()))
+}
+
+fn first_signature(signed: &Signed) -> Option<String> {
+    let document: serde_json::Value = serde_json::from_str(&signed.to_json()).ok()?;
+    Some(document.get("signatures")?.get(0)?.get("sig")?.as_str()?.to_owned())
+}

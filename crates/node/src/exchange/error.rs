@@ -1,0 +1,80 @@
+//! Why something between members was not done.
+
+use federation::{DeedError, StoreFailed};
+use store::{Fault, StoreError};
+
+use crate::{AcceptError, ReadError};
+
+/// Why a deed towards other members was not done. Nothing has changed.
+#[derive(Debug, thiserror::Error)]
+pub enum ExchangeError {
+    /// The node's member is in no community.
+    #[error(
+        "this node's member is in no community yet: see `cresset community create` and `cresset community join`"
+    )]
+    Alone,
+    /// Not there, or not for the one who asks.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    /// Whoever is meant is not known.
+    #[error(transparent)]
+    Accept(#[from] AcceptError),
+    /// A rule of the exchange speaks against it.
+    #[error("{0}")]
+    Deed(DeedError),
+    /// A message that is none, or is for somebody else.
+    #[error("cannot take what a member said: {0}")]
+    Message(String),
+    /// The named member is not one that objects can be given to.
+    #[error("{0} is no member that something can be given to")]
+    NotAPeer(String),
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl ExchangeError {
+    /// Stable code.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::Alone => "community-none",
+            Self::Read(error) => error.code(),
+            Self::Accept(error) => error.code(),
+            Self::Deed(DeedError::Refused(refused)) => refused.rule.code(),
+            Self::Deed(DeedError::NoObject(_)) => "object-unknown",
+            Self::Deed(DeedError::Store(_)) => "store-failed",
+            Self::Deed(DeedError::Act(_)) => "act-unfit",
+            Self::Message(_) => "message-unreadable",
+            Self::NotAPeer(_) => "peer-unknown",
+            Self::Store(error) => error.code(),
+        }
+    }
+
+    /// Whose fault it is.
+    #[must_use]
+    pub const fn fault(&self) -> Fault {
+        match self {
+            Self::Read(error) => error.fault(),
+            Self::Accept(error) => error.fault(),
+            Self::Store(error) => error.fault(),
+            Self::Deed(DeedError::Store(_)) => Fault::Operator,
+            _ => Fault::Caller,
+        }
+    }
+}
+
+impl From<DeedError> for ExchangeError {
+    fn from(error: DeedError) -> Self {
+        match error {
+            DeedError::Store(failed) => failed.into(),
+            other => Self::Deed(other),
+        }
+    }
+}
+
+impl From<StoreFailed> for ExchangeError {
+    fn from(failed: StoreFailed) -> Self {
+        Self::Store(StoreError::Backend(failed.0))
+    }
+}

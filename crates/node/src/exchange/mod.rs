@@ -1,0 +1,167 @@
+//! Exchange of intelligence with the other members: what this member does towards them, and what comes in from them.
+//!
+//! `federation` decides over rows, `community` says who is a member, `handling` who may have what; here they are brought
+//! together in steps, each of which runs in one transaction of the store with the objects it is about. How turns travel is
+//! for the doors.
+//!
+//! Invariant: what `federation` says is held and what readers find are one: both change in the same commit.
+
+mod carry;
+mod deeds;
+mod error;
+mod release;
+mod turns;
+mod views;
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use base::signing::KeyId;
+use base::{Micros, Rng};
+use federation::{Exchange, Me};
+use store::{ExchangeDesk, StoreError};
+use tokio::sync::Notify;
+
+pub use deeds::{ConsentView, Recalled, ReceiptView, ShareRequest, Shared};
+pub use error::ExchangeError;
+pub use federation::TURN_BYTES_MAX;
+pub(crate) use release::Sending;
+pub use turns::Heard;
+pub use views::{HolderView, PeerRefusal, PeerView, Provenance, StateView};
+
+use crate::Node;
+use crate::community::Members;
+
+/// What a node keeps in memory of its exchange.
+#[derive(Debug, Default)]
+pub(crate) struct Desk {
+    /// Told when something waits for a peer.
+    waiting: Notify,
+    /// Told when something has come in from a peer, receipts too.
+    arrived: Notify,
+    /// Members that this node is in a meeting with which it began: what is for them is told there.
+    meeting: Mutex<BTreeSet<KeyId>>,
+}
+
+impl Desk {
+    fn meets(&self, member: &KeyId) -> bool {
+        self.meeting.lock().unwrap_or_else(PoisonError::into_inner).contains(member)
+    }
+}
+
+/// What becomes of a meeting.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Meeting {
+    /// It begins.
+    Begins,
+    /// It is over, or was given up.
+    Ends,
+}
+
+/// Everything that the steps of `federation` ask, as of one moment.
+pub(crate) struct Court {
+    me: Me,
+    members: Members,
+    rng: Arc<dyn Rng>,
+    now: Micros,
+}
+
+impl Court {
+    pub(crate) fn exchange(&self) -> Exchange<'_> {
+        Exchange {
+            me: &self.me,
+            directory: &self.members,
+            judge: &self.members,
+            rng: &*self.rng,
+            now: self.now,
+        }
+    }
+
+    pub(crate) const fn member(&self) -> KeyId {
+        self.me.member
+    }
+
+    pub(crate) fn home(&self) -> handling::MemberId {
+        handling::MemberId(*self.me.member.as_bytes())
+    }
+
+    /// Who is in a circle now; nobody where it is not known here.
+    pub(crate) fn circle(&self, circle: &handling::CircleId) -> BTreeSet<handling::MemberId> {
+        self.members.in_circle(circle)
+    }
+}
+
+impl Node {
+    /// What exchange asks, as of now; `None` while this node's member is in no community.
+    pub(crate) async fn court(&self) -> Result<Option<Court>, StoreError> {
+        let Some(members) = self.members().await? else { return Ok(None) };
+        let (signer, sealing, now) = (self.member_signer().await?, self.sealing_secret().await?, self.now());
+        let me =
+            Me { member: members.me(), community: members.community(), signer: Box::new(signer), sealing };
+        Ok(Some(Court { me, members, rng: Arc::clone(&self.0.rng), now }))
+    }
+
+    /// As [`Node::court`], for deeds that make no sense alone.
+    pub(crate) async fn sitting(&self) -> Result<Arc<Court>, ExchangeError> {
+        let court = self.court().await?.ok_or(ExchangeError::Alone)?;
+        self.keep_ledger().await?;
+        Ok(Arc::new(court))
+    }
+
+    /// Runs a step of exchange in one commit.
+    pub(crate) async fn step<T: Send + 'static>(
+        &self,
+        court: &Arc<Court>,
+        weight: usize,
+        step: impl FnOnce(&Exchange<'_>, &mut dyn ExchangeDesk) -> Result<T, ExchangeError> + Send + 'static,
+    ) -> Result<T, ExchangeError> {
+        let court = Arc::clone(court);
+        let (tell, told) = std::sync::mpsc::channel();
+        let committed = store::exchanged(self.store(), weight, move |desk| {
+            step(&court.exchange(), desk).map_err(|error| match error {
+                ExchangeError::Store(error) => error,
+                other => {
+                    // The step is undone by any error of the store's; why it was given up is told beside it.
+                    let _ = tell.send(other);
+                    StoreError::Backend("a step of exchange was given up".into())
+                }
+            })
+        });
+        match committed.await {
+            Ok(answer) => Ok(answer),
+            Err(error) => Err(told.try_recv().unwrap_or(ExchangeError::Store(error))),
+        }
+    }
+
+    /// Whom to meet: every other member that takes part, once this node's member does.
+    ///
+    /// # Errors
+    /// The store failed.
+    pub async fn meeting_peers(&self) -> Result<Vec<crate::Peer>, crate::CommunityError> {
+        let table = self.community_table().await?;
+        if table.is_some_and(|table| table.is_member()) {
+            self.exchange_peers().await
+        } else {
+            Ok(Vec::new())
+        }
+    }
+
+    /// Waits until something waits for a peer that it should be given.
+    pub async fn exchange_waiting(&self) {
+        self.0.exchange.waiting.notified().await;
+    }
+
+    /// Notes that this node begins or ends a meeting with a member.
+    pub fn meeting(&self, member: community::MemberId, meeting: Meeting) {
+        let mut held = self.0.exchange.meeting.lock().unwrap_or_else(PoisonError::into_inner);
+        match meeting {
+            Meeting::Begins => held.insert(member.0),
+            Meeting::Ends => held.remove(&member.0),
+        };
+    }
+
+    /// Has the other members met as soon as can be.
+    pub fn tell_peers(&self) {
+        self.0.exchange.waiting.notify_one();
+    }
+}

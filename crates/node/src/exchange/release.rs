@@ -1,0 +1,106 @@
+//! What comes in here and is for other members too is released to them in the commit that stores it.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use base::signing::KeyId;
+use federation::{Exchange, Lane, Release};
+use handling::{MemberId, Originator, Rules};
+use ledger::act::ActKind;
+use store::{Batch, Entry, ExchangeDesk, Landed, LandedAs, LeavesBy, StoreError};
+
+use super::{Court, ExchangeError};
+use crate::Node;
+
+/// Whom to tell besides those the rules name, and how urgently.
+#[derive(Clone, Debug)]
+pub(crate) struct Sending {
+    pub(crate) lane: Lane,
+    /// Members whose objects these are about: they get them where the rules let them.
+    pub(crate) also: BTreeSet<MemberId>,
+}
+
+impl Default for Sending {
+    fn default() -> Self {
+        Self { lane: Lane::Routine, also: BTreeSet::new() }
+    }
+}
+
+impl Court {
+    /// The members that rules of this member's name, besides itself. Rules for everybody name nobody.
+    pub(crate) fn named_by(&self, rules: &Rules) -> BTreeSet<KeyId> {
+        let for_everybody = rules.audience().is_everybody() && rules.named().is_none();
+        if for_everybody { BTreeSet::new() } else { self.who_may(rules) }
+    }
+
+    /// The other members that may have what is under these rules.
+    pub(crate) fn who_may(&self, rules: &Rules) -> BTreeSet<KeyId> {
+        let others =
+            self.exchange().directory.active().into_iter().filter(|member| *member != self.me.member);
+        others.filter(|member| self.members.may_have(MemberId(*member.as_bytes()), rules, self.now)).collect()
+    }
+
+    /// Whom an entry is to be released to.
+    fn addressees(&self, entry: &Entry, sending: &Sending) -> BTreeSet<KeyId> {
+        let level = entry.facts.tlp.map(crate::markings::level_of);
+        let rules = entry.rules.clone().unwrap_or_else(|| Rules::marked(level, Originator::Here));
+        if *rules.originator() != Originator::Here {
+            return BTreeSet::new();
+        }
+        let rules = rules.told_by(self.home());
+        let mut addressees = self.named_by(&rules);
+        let also = sending.also.iter().filter(|member| self.members.may_have(**member, &rules, self.now));
+        addressees.extend(also.map(|member| KeyId::from_bytes(member.0)));
+        addressees
+    }
+}
+
+impl Node {
+    /// Stores a batch and, in the same commit, releases what in it is for other members.
+    pub(crate) async fn add_and_release(
+        &self,
+        batch: Batch,
+        sending: &Sending,
+    ) -> Result<Vec<Landed>, StoreError> {
+        let Some(court) = self.court().await? else { return self.store().add(batch).await };
+        let whom: Vec<BTreeSet<KeyId>> =
+            batch.entries.iter().map(|entry| court.addressees(entry, sending)).collect();
+        if whom.iter().all(BTreeSet::is_empty) {
+            return self.store().add(batch).await;
+        }
+        let (court, lane, weight) = (Arc::new(court), sending.lane, batch.entries.len());
+        let home = court.home();
+        let landed = self.step(&court, weight, move |exchange, desk| {
+            let landed = desk.add(&batch, LeavesBy::Store)?;
+            for ((entry, landed), whom) in batch.entries.iter().zip(&landed).zip(&whom) {
+                let stored = !matches!(landed.how, LandedAs::Known | LandedAs::Refused(_));
+                if stored && !whom.is_empty() {
+                    release(exchange, desk, entry, (whom, lane, home))?;
+                }
+            }
+            Ok(landed)
+        });
+        let landed = landed.await.map_err(|error| match error {
+            ExchangeError::Store(error) => error,
+            other => StoreError::Backend(format!("cannot release what came in: {other}")),
+        })?;
+        self.tell_peers();
+        Ok(landed)
+    }
+}
+
+fn release(
+    exchange: &Exchange<'_>,
+    desk: &mut dyn ExchangeDesk,
+    entry: &Entry,
+    (addressees, lane, home): (&BTreeSet<KeyId>, Lane, MemberId),
+) -> Result<(), ExchangeError> {
+    let level = entry.facts.tlp.map(crate::markings::level_of);
+    let rules = entry.rules.clone().unwrap_or_else(|| Rules::marked(level, Originator::Here));
+    let line = rules.told_by(home).to_string();
+    let kind = if entry.sighting.is_some() { ActKind::Sighted } else { ActKind::Released };
+    let release = Release { object: &entry.bytes, rules: &line, addressees, lane, kind };
+    let released = exchange.release(desk.rows(), &release)?;
+    desk.apply(released.effects)?;
+    Ok(())
+}

@@ -1,0 +1,262 @@
+//! What is shown of exchange: who holds an own object, how it stands with each peer, and the state all entitled nodes share.
+
+use std::collections::BTreeSet;
+
+use base::Micros;
+use base::limit::PEER_REFUSALS_SHOWN;
+use base::signed::Signed;
+use base::signing::KeyId;
+use federation::{Lane, ObjectName, ReceiptState, Rows, state_hash};
+use handling::{Originator, Principal, Refusal, Role, Rule};
+use ledger::act::Act;
+use serde::Serialize;
+use stix::Timestamp;
+use store::{RefusedBy, StoreError, StoredObject};
+
+use super::{Court, ExchangeError};
+use crate::handle::met;
+use crate::{Node, ReadError};
+
+/// A member that has an own object, or was to have it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct HolderView {
+    /// The member, by slug where known.
+    pub member: String,
+    /// Why it may: `released` or `consent`.
+    pub rule: String,
+    /// When it received it, by its own clock (RFC 3339).
+    pub received_at: Option<String>,
+    /// `valid` or `missing`.
+    pub receipt: &'static str,
+}
+
+/// Something that was refused.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct PeerRefusal {
+    /// The object, where it is known.
+    pub object: Option<String>,
+    /// The code, with handling's after a slash.
+    pub rule: String,
+    /// `here` or `there`.
+    pub by: &'static str,
+    /// When (RFC 3339).
+    pub at: String,
+}
+
+/// How it stands with a peer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct PeerView {
+    /// The member, by slug where known.
+    pub member: String,
+    /// Whether it was heard of within the last minutes.
+    pub reachable: bool,
+    /// When it was last heard of (RFC 3339).
+    pub seen: Option<String>,
+    /// The version of the protocol spoken with it.
+    pub version: Option<u32>,
+    /// Its acts that came and that no head of its ledger covers yet.
+    pub lag_in: u64,
+    /// Envelopes that wait for it.
+    pub lag_out: u64,
+    /// Leaves of its last head known here.
+    pub last_head: Option<u64>,
+    /// Places in its lanes at which something is missing.
+    pub gaps: u64,
+    /// Its clock minus this node's, in seconds.
+    pub skew_seconds: i64,
+    /// What was refused last, newest first.
+    pub refusals: Vec<PeerRefusal>,
+}
+
+/// The state that equally entitled nodes share.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct StateView {
+    /// 64 hexadecimal digits.
+    pub state_hash: String,
+    /// Versions held under the word of some member.
+    pub objects: u64,
+    /// Leaves of this member's ledger.
+    pub leaves: u64,
+    /// Whether it takes back what it lost.
+    pub recovering: bool,
+}
+
+/// Where an object came from.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Provenance {
+    /// The originator, by slug where known; null while this node's member is in no community.
+    pub origin: Option<String>,
+    /// The members it went through, the originator first, this one last.
+    pub path: Vec<String>,
+    /// `valid` or `invalid`: the originator's signature over the act that gave it; null where there was none.
+    pub signature: Option<&'static str>,
+    /// Where that act stands in the originator's ledger.
+    pub leaf: Option<u64>,
+    /// Members that have signed for having it, known to its originator alone.
+    pub holders_known: u64,
+}
+
+/// How long a peer counts as reachable after it was heard of.
+const REACHABLE: i64 = 120 * Micros::SECOND;
+
+fn failed(failed: federation::StoreFailed) -> StoreError {
+    StoreError::Backend(failed.0)
+}
+
+impl Node {
+    /// Who holds an own object.
+    ///
+    /// # Errors
+    /// See [`ExchangeError`]. An object that was called back has no holders and is shown to those who read content.
+    pub async fn holders(&self, who: &Principal, id: &str) -> Result<Vec<HolderView>, ExchangeError> {
+        let court = self.sitting().await?;
+        self.store().object(&self.eyes(who), id, None).await.map_err(ReadError::from)?;
+        let name = ObjectName { author: court.member(), id: id.to_owned() };
+        let found = store::looked(self.store(), court.member(), move |rows| holders(rows, &name)).await?;
+        let views = found.into_iter().map(|(member, rule, received)| HolderView {
+            member: self.slug_of(&member),
+            rule,
+            received_at: received.map(Timestamp::text_of),
+            receipt: if received.is_some() { "valid" } else { "missing" },
+        });
+        Ok(views.collect())
+    }
+
+    /// Where an object came from, as far as this node's member can tell: for those who may see the object.
+    ///
+    /// # Errors
+    /// The store failed.
+    pub async fn provenance(&self, object: &StoredObject) -> Result<Provenance, StoreError> {
+        let Some(court) = self.court().await? else { return Ok(Provenance::default()) };
+        let rules = met(object.tlp, &object.places);
+        let author = match rules.originator() {
+            Originator::Here => court.member(),
+            Originator::Member(member) => KeyId::from_bytes(member.0),
+            Originator::Nobody => return Ok(Provenance::default()),
+        };
+        let name = ObjectName { author, id: object.id.clone() };
+        let version = federation::object_version(&object.bytes).unwrap_or_default();
+        let (held, act, holders) = store::looked(self.store(), court.member(), move |rows| {
+            let held = rows.versions(&name).map_err(failed)?.into_iter().find(|held| held.version == version);
+            let act = match &held {
+                Some(held) => rows.act(&author, held.sequence).map_err(failed)?,
+                None => None,
+            };
+            Ok((held, act, holders(rows, &name)?))
+        })
+        .await?;
+        let keys = court.exchange().directory.keys(&author);
+        let signature = act.and_then(|act| Signed::parse(act.signed.as_bytes()).ok()).map(|signed| {
+            if keys.iter().any(|key| Act::open(&signed, key).is_ok()) { "valid" } else { "invalid" }
+        });
+        let by = held.as_ref().and_then(|held| held.by);
+        let path = [Some(author), by, Some(court.member()).filter(|me| *me != author)];
+        Ok(Provenance {
+            origin: Some(self.slug_of(&author)),
+            path: path.into_iter().flatten().map(|member| self.slug_of(&member)).collect(),
+            signature,
+            leaf: held.map(|held| held.sequence),
+            holders_known: holders.iter().filter(|(_, _, received)| received.is_some()).count() as u64,
+        })
+    }
+
+    /// How it stands with every other member that takes part.
+    ///
+    /// # Errors
+    /// See [`ExchangeError`]; refused unless the principal runs or audits the node, or reads content.
+    pub async fn peers(&self, who: &Principal) -> Result<Vec<PeerView>, ExchangeError> {
+        let court = self.sitting().await?;
+        may_know_peers(who)?;
+        let mut views = Vec::new();
+        let others: BTreeSet<KeyId> = court.exchange().directory.active();
+        for member in others.into_iter().filter(|member| *member != court.member()) {
+            views.push(self.peer_view(&court, member).await?);
+        }
+        Ok(views)
+    }
+
+    async fn peer_view(&self, court: &Court, member: KeyId) -> Result<PeerView, ExchangeError> {
+        let (peer, awaited, mirror) = store::looked(self.store(), court.member(), move |rows| {
+            let peer = rows.peer(&member).map_err(failed)?;
+            let awaited = rows.awaited(&member).map_err(failed)?;
+            Ok((peer, awaited, rows.mirror(&member).map_err(failed)?))
+        })
+        .await?;
+        let refusals = self.store().refusals(Some(member), PEER_REFUSALS_SHOWN).await?;
+        let gaps = refusals.iter().filter(|(by, row)| *by == RefusedBy::Here && row.rule == "gap").count();
+        let waiting = Lane::QUEUES.map(|lane| peer.queue(lane));
+        Ok(PeerView {
+            member: self.slug_of(&member),
+            reachable: peer.seen.is_some_and(|seen| court.now.0.saturating_sub(seen.0) < REACHABLE),
+            seen: peer.seen.map(Timestamp::text_of),
+            version: peer.version,
+            lag_in: awaited.len() as u64,
+            lag_out: waiting.iter().map(|queue| queue.last.saturating_sub(queue.acked)).sum(),
+            last_head: mirror.map(|row| row.size),
+            gaps: gaps as u64,
+            skew_seconds: peer.skew_us / Micros::SECOND,
+            refusals: refusals
+                .into_iter()
+                .map(|(by, row)| PeerRefusal {
+                    object: None,
+                    rule: row.rule,
+                    by: if by == RefusedBy::Here { "here" } else { "there" },
+                    at: Timestamp::text_of(row.at),
+                })
+                .collect(),
+        })
+    }
+
+    /// The state that equally entitled nodes share; `None` while this node's member is in no community.
+    ///
+    /// # Errors
+    /// The store failed.
+    pub async fn shared_state(&self) -> Result<Option<StateView>, StoreError> {
+        let Some(court) = self.court().await? else { return Ok(None) };
+        let view = store::looked(self.store(), court.member(), move |rows| {
+            let own = rows.own().map_err(failed)?;
+            Ok(StateView {
+                state_hash: hex::encode(state_hash(rows).map_err(failed)?),
+                objects: rows.all_versions().map_err(failed)?.len() as u64,
+                leaves: own.next,
+                recovering: own.recovery.is_some(),
+            })
+        });
+        view.await.map(Some)
+    }
+}
+
+/// How it stands with the others is for whoever runs or audits this node, and for those who read content.
+fn may_know_peers(who: &Principal) -> Result<(), ExchangeError> {
+    let allowed = [Role::Admin, Role::Auditor, Role::Analyst, Role::Reader, Role::Approver];
+    if allowed.iter().any(|role| who.roles.contains(role)) {
+        return Ok(());
+    }
+    let why = "how it stands with other members is for those who run, audit or read this node";
+    Err(ReadError::Refused(Refusal::new(Rule::RoleMissing, why)).into())
+}
+
+type Holder = (KeyId, String, Option<Micros>);
+
+/// The holders of an own object, and when each says it received it.
+fn holders(rows: &dyn Rows, name: &ObjectName) -> Result<Vec<Holder>, StoreError> {
+    let mut receipts = Vec::new();
+    for version in rows.versions(name).map_err(failed)? {
+        receipts.extend(rows.receipts(version.sequence).map_err(failed)?);
+    }
+    let mut found = Vec::new();
+    for holder in rows.holders(name).map_err(failed)? {
+        let done = receipts.iter().find_map(|row| match row.state {
+            ReceiptState::Done { receipt, .. } if row.member == holder.member => Some(receipt),
+            _ => None,
+        });
+        let said = match done {
+            Some(receipt) => rows.act(&holder.member, receipt).map_err(failed)?,
+            None => None,
+        };
+        let signed = said.and_then(|act| Signed::parse(act.signed.as_bytes()).ok());
+        let at = signed.and_then(|signed| Act::peek(&signed).ok()).map(|act| act.header().at);
+        found.push((holder.member, holder.ground, at));
+    }
+    Ok(found)
+}
