@@ -162,6 +162,20 @@ pub(crate) enum Command {
     Simulate(commands::passing::SimulateArgs),
     /// Put an object under stricter handling.
     Narrow(commands::passing::NarrowArgs),
+    /// Give an object to members and circles.
+    Share(commands::exchange::ShareArgs),
+    /// Call an object of this member back from everybody who has it.
+    Recall(commands::exchange::TakeBackArgs),
+    /// Have an object of this member destroyed everywhere, for good.
+    Erase(commands::exchange::TakeBackArgs),
+    /// Let members pass on what is this member's.
+    #[command(subcommand)]
+    Consent(commands::exchange::ConsentCommand),
+    /// Show who holds an object of this member.
+    Holders(commands::exchange::HoldersArgs),
+    /// How it stands with the other members.
+    #[command(subcommand)]
+    Peer(commands::exchange::PeerCommand),
     /// Say that an object or value has been seen.
     Sight(commands::sight::SightArgs),
     /// Check files against the specification and say what is wrong with them.

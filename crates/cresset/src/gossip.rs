@@ -15,7 +15,7 @@ use tokio::time::{Instant, sleep, sleep_until, timeout};
 use url::Url;
 
 /// How often every member is asked when nothing changes.
-const EVERY: Duration = Duration::from_secs(10);
+pub(crate) const EVERY: Duration = Duration::from_secs(10);
 /// Pause before a member that could not be reached is asked again; doubles each time.
 const PAUSE_FIRST: Duration = Duration::from_secs(1);
 /// Longest pause before a member that could not be reached is asked again.
@@ -29,24 +29,33 @@ const GATHER: Duration = Duration::from_millis(20);
 
 /// How things stand with one member.
 #[derive(Clone, Copy, Debug)]
-struct Standing {
+pub(crate) struct Standing {
     /// When it is asked next.
-    due: Instant,
+    pub(crate) due: Instant,
     /// How long it is left alone when it cannot be reached.
     pause: Duration,
     /// Whether an exchange with it is under way.
-    busy: bool,
+    pub(crate) busy: bool,
     /// Whether something has changed since that exchange began.
     changed: bool,
 }
 
 impl Standing {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self { due: Instant::now(), pause: PAUSE_FIRST, busy: false, changed: false }
     }
 
+    /// Whether an exchange is due, which then begins.
+    pub(crate) fn begins(&mut self) -> bool {
+        let begins = !self.busy && self.due <= Instant::now();
+        if begins {
+            (self.busy, self.changed) = (true, false);
+        }
+        begins
+    }
+
     /// Notes how an exchange ended, and when the next one is due.
-    fn ended(&mut self, met: bool) {
+    pub(crate) fn ended(&mut self, met: bool) {
         let now = Instant::now();
         self.busy = false;
         if met {
@@ -60,7 +69,7 @@ impl Standing {
     }
 
     /// Notes that there is something to tell. Who could not be reached is left alone for its pause all the same.
-    fn news(&mut self) {
+    pub(crate) fn news(&mut self) {
         self.changed = true;
         if !self.busy && self.pause == PAUSE_FIRST {
             self.due = Instant::now();
@@ -81,10 +90,9 @@ pub(crate) async fn run(node: Node, dialler: Dialler) {
         standings.retain(|member, standing| standing.busy || peers.iter().any(|peer| peer.member == *member));
         for peer in peers {
             let standing = standings.entry(peer.member).or_insert_with(Standing::new);
-            if standing.busy || standing.due > Instant::now() {
+            if !standing.begins() {
                 continue;
             }
-            (standing.busy, standing.changed) = (true, false);
             let (node, dialler) = (node.clone(), dialler.clone());
             let member = peer.member;
             let task = under_way.spawn(async move {

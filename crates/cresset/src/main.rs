@@ -10,6 +10,7 @@ mod demo;
 mod directory;
 mod exit;
 mod gossip;
+mod meetings;
 mod out;
 mod reach;
 mod sealed;
@@ -81,6 +82,12 @@ async fn run(arguments: Arguments, out: &mut Out) -> Result<Exit, Failure> {
         Command::Search(args) => commands::search::run(common, args, out).await,
         Command::Lookup(args) => commands::lookup::run(common, args, out).await,
         Command::Observed(args) => commands::observed::run(common, args, out).await,
+        Command::Share(args) => commands::exchange::share(common, args, out).await,
+        Command::Recall(args) => commands::exchange::recall(common, args, out).await,
+        Command::Erase(args) => commands::exchange::erase(common, args, out).await,
+        Command::Consent(command) => commands::exchange::consent(common, command, out).await,
+        Command::Holders(args) => commands::exchange::holders(common, args, out).await,
+        Command::Peer(command) => commands::exchange::peer(common, command, out).await,
         Command::Why(args) => commands::passing::why(common, args, out).await,
         Command::Simulate(args) => commands::passing::simulate(common, args, out).await,
         Command::Narrow(args) => commands::passing::narrow(common, args, out).await,

@@ -10,6 +10,7 @@ use axum::routing::post;
 use base::limit::SIGNED_TEXT_BYTES_MAX;
 use http::HeaderValue;
 use http::header::CONTENT_TYPE;
+use node::TURN_BYTES_MAX;
 
 use crate::{App, Problem, body};
 
@@ -17,9 +18,19 @@ use crate::{App, Problem, body};
 const NOBODY: i64 = 0;
 /// Where a node takes questions about the registry.
 const REGISTRY: &str = "/federation/v1/registry";
+/// Where a node takes turns of meetings.
+const EXCHANGE: &str = "/federation/v1/exchange";
 
 pub(crate) fn routes() -> Router<App> {
-    Router::new().route(REGISTRY, post(registry))
+    Router::new().route(REGISTRY, post(registry)).route(EXCHANGE, post(exchange))
+}
+
+/// Takes a turn of a meeting and answers with this node's. The same turn twice does no more than once.
+async fn exchange(State(app): State<App>, request: Request) -> Result<Response, Problem> {
+    let (parts, stream) = request.into_parts();
+    let turn = body::read(&app, &parts.headers, stream, (NOBODY, TURN_BYTES_MAX)).await?;
+    let answer = app.node().turn_answer(&turn.bytes).await?;
+    Ok(([(CONTENT_TYPE, HeaderValue::from_static("application/octet-stream"))], answer).into_response())
 }
 
 /// Takes a member's question about the registry and answers it. The same question twice does no more than once.

@@ -11,7 +11,7 @@ use std::time::Duration;
 use axum::response::{IntoResponse, Response};
 use http::header::{ALLOW, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
-use node::AuthError;
+use node::{AuthError, ExchangeError};
 use serde::Serialize;
 use store::{Fault, StoreError};
 
@@ -236,6 +236,28 @@ impl From<StoreError> for Problem {
             _ => StatusCode::BAD_REQUEST,
         };
         Self::of_fault(error.fault(), callers, error.code(), &error)
+    }
+}
+
+impl From<ExchangeError> for Problem {
+    fn from(error: ExchangeError) -> Self {
+        let callers = match &error {
+            ExchangeError::Read(_) | ExchangeError::Accept(_) | ExchangeError::Store(_) => None,
+            ExchangeError::Alone => Some(StatusCode::CONFLICT),
+            ExchangeError::Deed(_) => Some(StatusCode::UNPROCESSABLE_ENTITY),
+            ExchangeError::Message(_) | ExchangeError::NotAPeer(_) => Some(StatusCode::BAD_REQUEST),
+        };
+        match (error, callers) {
+            (ExchangeError::Read(error), _) => error.into(),
+            (ExchangeError::Accept(error), _) => error.into(),
+            (ExchangeError::Store(error), _) => error.into(),
+            (error, callers) => Self::of_fault(
+                error.fault(),
+                callers.unwrap_or(StatusCode::BAD_REQUEST),
+                error.code(),
+                &error,
+            ),
+        }
     }
 }
 

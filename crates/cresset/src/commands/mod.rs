@@ -5,6 +5,7 @@ pub(crate) mod circle;
 pub(crate) mod collection;
 pub(crate) mod community;
 pub(crate) mod distant;
+pub(crate) mod exchange;
 pub(crate) mod explain;
 pub(crate) mod export;
 pub(crate) mod import;

@@ -37,6 +37,9 @@ pub(crate) struct HandlingArgs {
     /// Only for these purposes: awareness, defence, sharing; several separated by commas.
     #[arg(long, value_delimiter = ',', value_name = "PURPOSE")]
     purpose: Vec<String>,
+    /// Other members are given it before everything that waits for them.
+    #[arg(long)]
+    flash: bool,
 }
 
 impl HandlingArgs {
@@ -51,6 +54,9 @@ impl HandlingArgs {
         }
         query.extend(self.embargo_until.iter().map(|at| ("embargo_until", at.clone())));
         query.extend(self.retain_until.iter().map(|at| ("retain_until", at.clone())));
+        if self.flash {
+            query.push(("flash", "true".to_owned()));
+        }
         query.extend(self.purpose.iter().map(|name| ("purpose", name.clone())));
     }
 }

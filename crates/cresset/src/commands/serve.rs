@@ -110,10 +110,12 @@ pub(crate) async fn run(common: &Common, args: ServeArgs, out: &mut Out) -> Resu
     let dialler = dial::Dialler::new(common.egress()?, std::sync::Arc::new(base::SystemRng));
     let dialler = dialler.map_err(Failure::unreachable)?;
     let server = Server::bind(listen, node.clone(), options).await.map_err(|error| cannot_serve(&error))?;
-    let gossip = tokio::spawn(crate::gossip::run(node, dialler));
+    let gossip = tokio::spawn(crate::gossip::run(node.clone(), dialler.clone()));
+    let meetings = tokio::spawn(crate::meetings::run(node, dialler));
     announce(&server, out)?;
     server.run(stop).await;
     gossip.abort();
+    meetings.abort();
     tracing::info!("stopped");
     Ok(Exit::Done)
 }

@@ -2,111 +2,11 @@
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
-use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use crate::scene::{ONE, Running, Scene, TWO, bundle, indicator, run};
-
-/// A node that runs for the whole test.
-struct Town {
-    scene: Scene,
-    node: Running,
-}
-
-impl Town {
-    fn new() -> Self {
-        let scene = Scene::new();
-        let node = scene.serve();
-        Self { scene, node }
-    }
-
-    #[track_caller]
-    fn ok(&self, args: &[&str]) -> Value {
-        self.node.there(args).exits(0).json()
-    }
-
-    fn show(&self) -> Value {
-        self.ok(&["community", "show"])
-    }
-
-    #[track_caller]
-    fn create(&self, slug: &str, more: &[&str]) -> String {
-        let url = self.node.url();
-        let args = [
-            "community",
-            "create",
-            "--name",
-            "Region",
-            "--member-name",
-            "CERT A",
-            "--member-name-in",
-            "ru=ЦЕРТ А",
-            "--slug",
-            slug,
-        ];
-        self.ok(&[&args[..], &["--endpoint", &url], more].concat());
-        let anchor = self.scene.path("anchor.json").to_str().unwrap().to_owned();
-        self.ok(&["community", "anchor", "--out", &anchor]);
-        anchor
-    }
-
-    #[track_caller]
-    fn join(&self, anchor: &str, slug: &str, kind: &str) -> String {
-        let url = self.node.url();
-        let said = self.ok(&[
-            "community",
-            "join",
-            anchor,
-            "--slug",
-            slug,
-            "--member-name",
-            slug,
-            "--kind",
-            kind,
-            "--endpoint",
-            &url,
-        ]);
-        assert_eq!(said["status"], "pending");
-        said["member"].as_str().unwrap().to_owned()
-    }
-
-    /// Approves what is about `slug`, as soon as it has arrived here.
-    #[track_caller]
-    fn approve(&self, slug: &str) {
-        until(&format!("{slug} is pending"), || {
-            self.ok(&["community", "pending"]).as_array().unwrap().iter().any(|one| one["slug"] == slug)
-        });
-        self.ok(&["community", "approve", slug]);
-    }
-
-    fn has(&self, slug: &str, status: &str) -> bool {
-        let shown = self.show();
-        shown["members"].as_array().unwrap().iter().any(|one| one["slug"] == slug && one["status"] == status)
-    }
-}
-
-/// Waits for something that other nodes bring about.
-#[track_caller]
-fn until(what: &str, mut so: impl FnMut() -> bool) {
-    let start = Instant::now();
-    while !so() {
-        assert!(start.elapsed() < Duration::from_secs(60), "in vain: {what}");
-        std::thread::sleep(Duration::from_millis(100));
-    }
-}
-
-#[track_caller]
-fn agree(towns: &[&Town], members: usize) {
-    until(&format!("{} nodes agree on {members} members", towns.len()), || {
-        let shown: Vec<Value> = towns.iter().map(|town| town.show()).collect();
-        shown.iter().all(|one| {
-            one["state_hash"] == shown[0]["state_hash"]
-                && one["epoch"] == shown[0]["epoch"]
-                && one["members"].as_array().unwrap().len() == members
-        })
-    });
-}
+use crate::scene::{ONE, TWO, bundle, indicator, run};
+use crate::town::{Town, agree, until};
 
 /// Sends bytes to a node's federation endpoint; the status.
 fn send(town: &Town, body: &[u8]) -> u16 {

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test ends where something is not as it should be")]
 
 mod api;
+mod between;
 mod commands;
 mod community;
 mod copies;
@@ -11,3 +12,4 @@ mod ledger;
 mod running;
 mod scene;
 mod stix_verbs;
+mod town;

@@ -9,6 +9,7 @@
 mod accounts;
 mod collections;
 mod community;
+mod exchange;
 mod intake;
 mod ledger;
 mod list;
@@ -98,6 +99,7 @@ fn described() -> OpenApiRouter<App> {
         .merge(accounts::routes())
         .merge(collections::routes())
         .merge(community::routes())
+        .merge(exchange::routes())
         .merge(objects::routes())
         .merge(passing::routes())
         .merge(intake::routes())

@@ -9,7 +9,7 @@ use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use http::HeaderValue;
 use http::header::CONTENT_TYPE;
-use node::{ExportFormat, ExportRequest, HandlingView};
+use node::{ExportFormat, ExportRequest, HandlingView, Provenance};
 use serde::Serialize;
 use serde_json::value::RawValue;
 use stix::Timestamp;
@@ -49,6 +49,10 @@ pub(crate) struct Object {
     /// How it may be passed on.
     #[schema(value_type = Handling)]
     handling: HandlingView,
+    /// Where it came from: origin, path, signature, leaf, holders_known.
+    #[serde(flatten)]
+    #[schema(value_type = Object)]
+    provenance: Provenance,
     /// What the examination found in it.
     #[schema(value_type = Vec<Object>)]
     findings: Box<RawValue>,
@@ -160,14 +164,19 @@ async fn object(
         found = ask().await?.into_inner();
     }
     let handling = app.node().handling_of(found.tlp, &found.places).await?;
-    let answer = Json(object_of(&app, found, handling)?).into_response();
+    let provenance = app.node().provenance(&found).await?;
+    let answer = Json(object_of(&app, found, (handling, provenance))?).into_response();
     Ok(match place {
         Some(place) => place.held(answer),
         None => answer,
     })
 }
 
-fn object_of(app: &App, found: StoredObject, handling: HandlingView) -> Result<Object, Problem> {
+fn object_of(
+    app: &App,
+    found: StoredObject,
+    (handling, provenance): (HandlingView, Provenance),
+) -> Result<Object, Problem> {
     let now = app.node().clock().now();
     let raw = |text: String| {
         RawValue::from_string(text).map_err(|error| Problem::ours("stored-object-unreadable", &error))
@@ -184,6 +193,7 @@ fn object_of(app: &App, found: StoredObject, handling: HandlingView) -> Result<O
         expired: found.expires.is_some_and(|expires| expires <= now),
         valid_until: found.expires.map(Timestamp::text_of),
         handling,
+        provenance,
         findings: raw(found.findings.unwrap_or_else(|| "[]".to_owned()))?,
         object: raw(text)?,
     })

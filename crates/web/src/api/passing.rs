@@ -3,7 +3,7 @@
 use axum::Json;
 use axum::extract::{Path, State};
 use handling::{Action, Control, Pap, Purpose, Purposes};
-use node::{Judged, Options, SimulateRequest};
+use node::{Judged, Options, SimulateRequest, Urgency};
 use serde::Serialize;
 use stix::TlpLevel;
 use utoipa::{IntoParams, ToSchema};
@@ -32,6 +32,8 @@ pub(crate) struct Passing {
     retain_until: Option<String>,
     /// Only for these purposes: awareness, defence, sharing.
     purpose: Option<Vec<String>>,
+    /// Whether other members are given it before everything that waits for them.
+    flash: Option<bool>,
 }
 
 /// Reads the handling that a request asks for.
@@ -42,6 +44,7 @@ pub(crate) fn passing(params: &mut Params) -> Result<Options, Problem> {
     };
     let (embargo_until, retain_until) = (moment("embargo_until")?, moment("retain_until")?);
     let controlled: Option<bool> = params.parsed("originator_control", "true or false")?;
+    let flash: Option<bool> = params.parsed("flash", "true or false")?;
     Ok(Options {
         tlp: params.parsed::<TlpLevel>("tlp", "one of clear, green, amber, amber+strict, red")?,
         pap: params.parsed::<Pap>("pap", "one of clear, green, amber, red")?,
@@ -51,6 +54,7 @@ pub(crate) fn passing(params: &mut Params) -> Result<Options, Problem> {
         retain_until,
         purposes: purposes(&params.many("purpose"))?,
         strict: false,
+        urgency: if flash == Some(true) { Urgency::Flash } else { Urgency::Routine },
     })
 }
 

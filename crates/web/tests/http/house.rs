@@ -3,12 +3,14 @@
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use base::{Clock, FixedClock, Micros, Redacted, Rng, SeededRng};
 use base64::Engine;
 use handling::{Access, Principal, Role, Scope};
 use node::{GranteeName, InitRequest, NewCollection, NewUser, Node, PasswordCost, Settings, TokenRequest};
 use serde_json::{Value, json};
+use store::StoreError;
 use store_sqlite::SqliteStore;
 use tempfile::TempDir;
 use tokio::sync::oneshot;
@@ -199,7 +201,15 @@ pub(crate) fn modified(version: usize) -> String {
 
 fn open(directory: &Path, clock: &Arc<FixedClock>, rng: Arc<dyn Rng>) -> Node {
     let clock: Arc<dyn Clock> = Arc::clone(clock) as Arc<dyn Clock>;
-    let store = SqliteStore::open(directory, Arc::clone(&clock), rng.as_ref()).unwrap();
+    // The last connection of a server that has stopped may still be closing.
+    let mut tries = 0;
+    let store = loop {
+        match SqliteStore::open(directory, Arc::clone(&clock), rng.as_ref()) {
+            Err(StoreError::Busy { .. }) if tries < 200 => std::thread::sleep(Duration::from_millis(25)),
+            opened => break opened.unwrap(),
+        }
+        tries += 1;
+    };
     let settings = Settings { password_cost: PasswordCost::Least, rate_per_second: 0, ..Settings::default() };
     Node::open(store, clock, rng, settings)
 }

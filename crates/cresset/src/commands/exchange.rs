@@ -1,0 +1,212 @@
+//! `cresset share`, `recall`, `erase`, `consent`, `holders`, `peer`: what this member does towards the others.
+
+use clap::{Args, Subcommand};
+use dial::Verb;
+use serde_json::{Value, json};
+
+use crate::args::Common;
+use crate::directory::Access;
+use crate::exit::{Exit, Failure};
+use crate::out::{Out, say, shown};
+use crate::reach::{Reach, question};
+
+/// An object to be given to members and circles.
+#[derive(Debug, Args)]
+pub(crate) struct ShareArgs {
+    /// The object's id.
+    id: String,
+    /// Members and circles, by name or id; several separated by commas.
+    #[arg(long, required = true, value_delimiter = ',', value_name = "MEMBER|CIRCLE,...")]
+    to: Vec<String>,
+    /// Before everything that waits for them.
+    #[arg(long)]
+    flash: bool,
+}
+
+/// An object of this member to be taken back.
+#[derive(Debug, Args)]
+pub(crate) struct TakeBackArgs {
+    /// The object's id.
+    id: String,
+    /// Why, for those who have it.
+    #[arg(long, default_value = "")]
+    reason: String,
+    /// How long to wait for receipts, in seconds; at most 60.
+    #[arg(long, default_value_t = 0, value_name = "SECONDS")]
+    wait: u64,
+}
+
+/// What is done with consents.
+#[derive(Debug, Subcommand)]
+pub(crate) enum ConsentCommand {
+    /// Let a member pass on an object of this member to another.
+    Grant {
+        /// The object's id.
+        id: String,
+        /// To whom it may go.
+        #[arg(long, value_name = "MEMBER")]
+        to: String,
+        /// Until when (RFC 3339).
+        #[arg(long, value_name = "TIME")]
+        until: String,
+        /// Who may pass it on.
+        #[arg(long, value_name = "MEMBER")]
+        from: String,
+    },
+}
+
+/// An object of this member.
+#[derive(Debug, Args)]
+pub(crate) struct HoldersArgs {
+    /// The object's id.
+    id: String,
+}
+
+/// What is done with peers.
+#[derive(Debug, Subcommand)]
+pub(crate) enum PeerCommand {
+    /// Show how it stands with every other member.
+    List,
+    /// Meet the other members now.
+    Sync {
+        /// The member; without it all of them.
+        member: Option<String>,
+        /// How long to wait until nothing waits for them, in seconds; at most 60.
+        #[arg(long, default_value_t = 0, value_name = "SECONDS")]
+        wait: u64,
+    },
+}
+
+/// Gives an object to members and circles: exits 1 when some do not get it.
+pub(crate) async fn share(common: &Common, args: ShareArgs, out: &mut Out) -> Result<Exit, Failure> {
+    let body = json!({"to": args.to, "flash": args.flash});
+    let answer = post(common, ["objects", &args.id, "share"], &body).await?;
+    let withheld = answer["withheld"].as_array().cloned().unwrap_or_default();
+    if out.is_json() {
+        out.json(&answer)?;
+    } else {
+        say(format_args!("{} is on its way to {}", shown(&args.id), listed(&answer["to"])));
+        for one in &withheld {
+            let word = |at: usize| shown(one[at].as_str().unwrap_or_default());
+            say(format_args!("{} does not get it [{}]", word(0), word(1)));
+        }
+    }
+    Ok(if withheld.is_empty() { Exit::Done } else { Exit::No })
+}
+
+/// Calls an object back from everybody.
+pub(crate) async fn recall(common: &Common, args: TakeBackArgs, out: &mut Out) -> Result<Exit, Failure> {
+    take_back(common, args, ("recall", "called back"), out).await
+}
+
+/// Has an object destroyed everywhere.
+pub(crate) async fn erase(common: &Common, args: TakeBackArgs, out: &mut Out) -> Result<Exit, Failure> {
+    take_back(common, args, ("erase", "erased"), out).await
+}
+
+async fn take_back(
+    common: &Common,
+    args: TakeBackArgs,
+    (deed, done): (&str, &str),
+    out: &mut Out,
+) -> Result<Exit, Failure> {
+    let body = json!({"reason": args.reason, "wait": args.wait});
+    let answer = post(common, ["objects", &args.id, deed], &body).await?;
+    if out.is_json() {
+        out.json(&answer)?;
+        return Ok(Exit::Done);
+    }
+    say(format_args!("{} is {done} here", shown(&args.id)));
+    for receipt in answer["receipts"].as_array().into_iter().flatten() {
+        let word = |name: &str| shown(receipt[name].as_str().unwrap_or_default());
+        let line = match receipt["status"].as_str() {
+            Some("done") => {
+                format!("{}: {done} at {}, signed {}", word("member"), word("at"), word("signature"))
+            }
+            Some("refused") => format!("{}: refused [{}]", word("member"), word("rule")),
+            _ => format!("{}: pending", word("member")),
+        };
+        out.line(line.as_bytes())?;
+    }
+    Ok(Exit::Done)
+}
+
+/// Runs a command about consents.
+pub(crate) async fn consent(
+    common: &Common,
+    command: ConsentCommand,
+    out: &mut Out,
+) -> Result<Exit, Failure> {
+    let ConsentCommand::Grant { id, to, until, from } = command;
+    let body = json!({"from": from, "to": to, "until": until});
+    let answer = post(common, ["objects", &id, "consent"], &body).await?;
+    if out.is_json() {
+        out.json(&answer)?;
+    } else {
+        say(format_args!(
+            "{} may pass {} on to {} until {}",
+            shown(&from),
+            shown(&id),
+            shown(&to),
+            shown(&until)
+        ));
+    }
+    Ok(Exit::Done)
+}
+
+/// Shows who holds an object.
+pub(crate) async fn holders(common: &Common, args: HoldersArgs, out: &mut Out) -> Result<Exit, Failure> {
+    let reach = Reach::open(common, Access::Read).await?;
+    let holders: Vec<Value> = reach.all(question::get(["objects", &args.id, "holders"])).await?;
+    if out.is_json() {
+        out.json(&holders)?;
+        return Ok(Exit::Done);
+    }
+    let rows: Vec<[String; 4]> = holders
+        .iter()
+        .map(|row| ["member", "rule", "received_at", "receipt"].map(|name| cell(&row[name])))
+        .collect();
+    out.table(["MEMBER", "RULE", "RECEIVED", "RECEIPT"], &rows)?;
+    Ok(Exit::Done)
+}
+
+/// Runs a command about peers.
+pub(crate) async fn peer(common: &Common, command: PeerCommand, out: &mut Out) -> Result<Exit, Failure> {
+    let (peers, waited) = match command {
+        PeerCommand::List => {
+            let reach = Reach::open(common, Access::Read).await?;
+            (reach.all(question::get(["peers"])).await?, false)
+        }
+        PeerCommand::Sync { member, wait } => {
+            let answer = post(common, ["peers", "sync"], &json!({"member": member, "wait": wait})).await?;
+            (answer.as_array().cloned().unwrap_or_default(), wait > 0)
+        }
+    };
+    let behind = peers.iter().any(|peer: &Value| peer["lag_out"].as_u64() != Some(0));
+    if out.is_json() {
+        out.json(&peers)?;
+    } else {
+        let columns = ["member", "reachable", "version", "lag_in", "lag_out", "last_head", "gaps", "seen"];
+        let rows: Vec<[String; 8]> = peers.iter().map(|row| columns.map(|name| cell(&row[name]))).collect();
+        out.table(["MEMBER", "REACHABLE", "VERSION", "IN", "OUT", "HEAD", "GAPS", "HEARD"], &rows)?;
+    }
+    Ok(if waited && behind { Exit::No } else { Exit::Done })
+}
+
+async fn post<const N: usize>(common: &Common, path: [&str; N], body: &Value) -> Result<Value, Failure> {
+    let reach = Reach::open(common, Access::Write).await?;
+    reach.answer(question::send(Verb::Post, path, body)).await
+}
+
+fn cell(value: &Value) -> String {
+    match value {
+        Value::String(text) => shown(text),
+        Value::Null => "-".to_owned(),
+        other => other.to_string(),
+    }
+}
+
+fn listed(names: &Value) -> String {
+    let names: Vec<String> = names.as_array().into_iter().flatten().map(cell).collect();
+    if names.is_empty() { "nobody".to_owned() } else { names.join(", ") }
+}

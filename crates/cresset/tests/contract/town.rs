@@ -1,0 +1,146 @@
+//! Nodes of members: founding a community, joining it, and waiting for what others bring about.
+
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+use crate::scene::{Running, Scene};
+
+/// A node that runs for the whole test.
+pub(crate) struct Town {
+    pub(crate) scene: Scene,
+    pub(crate) node: Running,
+}
+
+impl Town {
+    pub(crate) fn new() -> Self {
+        let scene = Scene::new();
+        let node = scene.serve();
+        Self { scene, node }
+    }
+
+    #[track_caller]
+    pub(crate) fn ok(&self, args: &[&str]) -> Value {
+        self.node.there(args).exits(0).json()
+    }
+
+    pub(crate) fn show(&self) -> Value {
+        self.ok(&["community", "show"])
+    }
+
+    #[track_caller]
+    pub(crate) fn create(&self, slug: &str, more: &[&str]) -> String {
+        let url = self.node.url();
+        let args = [
+            "community",
+            "create",
+            "--name",
+            "Region",
+            "--member-name",
+            "CERT A",
+            "--member-name-in",
+            "ru=ЦЕРТ А",
+            "--slug",
+            slug,
+        ];
+        self.ok(&[&args[..], &["--endpoint", &url], more].concat());
+        let anchor = self.scene.path("anchor.json").to_str().unwrap().to_owned();
+        self.ok(&["community", "anchor", "--out", &anchor]);
+        anchor
+    }
+
+    #[track_caller]
+    pub(crate) fn join(&self, anchor: &str, slug: &str, kind: &str) -> String {
+        let url = self.node.url();
+        let said = self.ok(&[
+            "community",
+            "join",
+            anchor,
+            "--slug",
+            slug,
+            "--member-name",
+            slug,
+            "--kind",
+            kind,
+            "--endpoint",
+            &url,
+        ]);
+        assert_eq!(said["status"], "pending");
+        said["member"].as_str().unwrap().to_owned()
+    }
+
+    /// Approves what is about `slug`, as soon as it has arrived here.
+    #[track_caller]
+    pub(crate) fn approve(&self, slug: &str) {
+        until(&format!("{slug} is pending"), || {
+            self.ok(&["community", "pending"]).as_array().unwrap().iter().any(|one| one["slug"] == slug)
+        });
+        self.ok(&["community", "approve", slug]);
+    }
+
+    /// Approves what is about `slug` where it is still asked.
+    #[track_caller]
+    fn approve_if_asked(&self, slug: &str) {
+        until(&format!("{slug} is pending or in"), || {
+            self.has(slug, "active")
+                || self
+                    .ok(&["community", "pending"])
+                    .as_array()
+                    .unwrap()
+                    .iter()
+                    .any(|one| one["slug"] == slug)
+        });
+        if !self.has(slug, "active") {
+            let said = self.node.there(&["community", "approve", slug]);
+            assert!(said.code == 0 || self.has(slug, "active"), "{} {}", said.stdout, said.stderr);
+        }
+    }
+
+    pub(crate) fn has(&self, slug: &str, status: &str) -> bool {
+        let shown = self.show();
+        shown["members"].as_array().unwrap().iter().any(|one| one["slug"] == slug && one["status"] == status)
+    }
+}
+
+/// Waits for something that other nodes bring about.
+#[track_caller]
+pub(crate) fn until(what: &str, mut so: impl FnMut() -> bool) {
+    let start = Instant::now();
+    while !so() {
+        assert!(start.elapsed() < Duration::from_secs(60), "in vain: {what}");
+        std::thread::sleep(Duration::from_millis(100));
+    }
+}
+
+#[track_caller]
+pub(crate) fn agree(towns: &[&Town], members: usize) {
+    until(&format!("{} nodes agree on {members} members", towns.len()), || {
+        let shown: Vec<Value> = towns.iter().map(|town| town.show()).collect();
+        shown.iter().all(|one| {
+            one["state_hash"] == shown[0]["state_hash"]
+                && one["epoch"] == shown[0]["epoch"]
+                && one["members"].as_array().unwrap().len() == members
+        })
+    });
+}
+
+/// Members of one community, in the order of their slugs.
+#[track_caller]
+pub(crate) fn community<const N: usize>(slugs: [(&str, &str); N]) -> [Town; N] {
+    let towns = slugs.map(|_| Town::new());
+    let mut anchor = String::new();
+    for (at, (slug, kind)) in slugs.into_iter().enumerate() {
+        if at == 0 {
+            anchor = towns[0].create(slug, &[]);
+            continue;
+        }
+        towns[at].join(&anchor, slug, kind);
+        for member in &towns[..at] {
+            if !member.has(slug, "active") {
+                member.approve_if_asked(slug);
+            }
+        }
+        agree(&towns.iter().take(at + 1).collect::<Vec<_>>(), at + 1);
+    }
+    towns
+}

@@ -1,0 +1,227 @@
+//! What this member does towards the others over the JSON API: share, recall, erase, consent; who holds what, and peers.
+
+use std::time::Duration;
+
+use axum::Json;
+use axum::extract::{Path, State};
+use node::{HolderView, PeerView, Recalled, ReceiptView, ShareRequest, Shared, Urgency};
+use serde::{Deserialize, Serialize};
+use stix::Timestamp;
+use tokio::time::{Instant, sleep};
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::list::List;
+use super::params::Params;
+use crate::{App, Caller, JsonBody, Problem};
+
+/// Longest that an answer waits for receipts, in seconds.
+const WAIT_MAX: u64 = 60;
+/// Between two looks whether what is waited for has come.
+const LOOK: Duration = Duration::from_millis(100);
+
+/// To whom an object is to be given.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ToShare {
+    /// Members and circles, by name or id.
+    to: Vec<String>,
+    /// Before everything that waits for them.
+    #[serde(default)]
+    flash: bool,
+}
+
+/// Why an object is taken back.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ToTakeBack {
+    /// Why, for those who have it.
+    #[serde(default)]
+    reason: String,
+    /// How long to wait for receipts, in seconds; at most 60.
+    #[serde(default)]
+    wait: u64,
+}
+
+/// Whom a consent lets give an object to whom.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ToConsent {
+    /// Who may pass it on.
+    from: String,
+    /// To whom.
+    to: String,
+    /// Until when (RFC 3339).
+    until: String,
+}
+
+/// How long to wait for peers.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ToSync {
+    /// The member to wait for; none = all.
+    member: Option<String>,
+    /// How long, in seconds; at most 60.
+    #[serde(default)]
+    wait: u64,
+}
+
+/// What became of sharing: the object, members it is on its way to, and those that do not get it with the rule.
+#[derive(Serialize, ToSchema)]
+#[schema(value_type = Object)]
+pub(crate) struct Sharing(Shared);
+
+/// What became of taking an object back: its act's place in the ledger, and a receipt of each member that had it.
+#[derive(Serialize, ToSchema)]
+#[schema(value_type = Object)]
+pub(crate) struct TakenBack(Recalled);
+
+/// A member that holds an object of this member, or was to have it: by which rule, since when, and whether it said so.
+#[derive(Serialize, ToSchema)]
+#[schema(value_type = Object)]
+pub(crate) struct Holder(HolderView);
+
+/// How it stands with a peer: reachable, version, what waits, its last head, gaps, refusals.
+#[derive(Serialize, ToSchema)]
+#[schema(value_type = Object)]
+pub(crate) struct Peer(PeerView);
+
+/// A consent.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Consented {
+    /// The object.
+    object: String,
+    /// Its act's place in the ledger.
+    leaf: u64,
+}
+
+pub(crate) fn routes() -> OpenApiRouter<App> {
+    OpenApiRouter::new()
+        .routes(routes!(share))
+        .routes(routes!(recall))
+        .routes(routes!(erase))
+        .routes(routes!(consent))
+        .routes(routes!(holders))
+        .routes(routes!(peers))
+        .routes(routes!(sync))
+}
+
+/// Give an object to members and circles
+#[utoipa::path(post, path = "/api/v1/objects/{id}/share", tag = "exchange", params(("id" = String, Path)),
+    request_body = ToShare, responses((status = 200, body = Sharing)))]
+async fn share(
+    State(app): State<App>,
+    Caller(who): Caller,
+    Path(id): Path<String>,
+    JsonBody(body): JsonBody<ToShare>,
+) -> Result<Json<Sharing>, Problem> {
+    let urgency = if body.flash { Urgency::Flash } else { Urgency::Routine };
+    let request = ShareRequest { object: &id, to: &body.to, urgency };
+    Ok(Json(Sharing(app.node().share(&who, request).await?)))
+}
+
+/// Call an object of this member back from everybody
+#[utoipa::path(post, path = "/api/v1/objects/{id}/recall", tag = "exchange", params(("id" = String, Path)),
+    request_body = ToTakeBack, responses((status = 200, body = TakenBack)))]
+async fn recall(
+    State(app): State<App>,
+    Caller(who): Caller,
+    Path(id): Path<String>,
+    JsonBody(body): JsonBody<ToTakeBack>,
+) -> Result<Json<TakenBack>, Problem> {
+    let recalled = app.node().recall(&who, &id, &body.reason).await?;
+    with_receipts(&app, recalled, body.wait).await
+}
+
+/// Have an object of this member destroyed everywhere, for good
+#[utoipa::path(post, path = "/api/v1/objects/{id}/erase", tag = "exchange", params(("id" = String, Path)),
+    request_body = ToTakeBack, responses((status = 200, body = TakenBack)))]
+async fn erase(
+    State(app): State<App>,
+    Caller(who): Caller,
+    Path(id): Path<String>,
+    JsonBody(body): JsonBody<ToTakeBack>,
+) -> Result<Json<TakenBack>, Problem> {
+    let erased = app.node().erase(&who, &id, &body.reason).await?;
+    with_receipts(&app, erased, body.wait).await
+}
+
+/// Waits for the receipts that are still to come, as long as was asked.
+async fn with_receipts(app: &App, mut done: Recalled, wait: u64) -> Result<Json<TakenBack>, Problem> {
+    let until = Instant::now() + Duration::from_secs(wait.min(WAIT_MAX));
+    let pending = |receipts: &[ReceiptView]| receipts.iter().any(|receipt| receipt.status == "pending");
+    while pending(&done.receipts) && Instant::now() < until {
+        tokio::select! {
+            () = app.node().exchange_arrived() => {}
+            () = sleep(LOOK) => {}
+        }
+        done.receipts = app.node().receipts(done.leaf).await?;
+    }
+    Ok(Json(TakenBack(done)))
+}
+
+/// Let a member pass on an object of this member to another
+#[utoipa::path(post, path = "/api/v1/objects/{id}/consent", tag = "exchange", params(("id" = String, Path)),
+    request_body = ToConsent, responses((status = 200, body = Consented)))]
+async fn consent(
+    State(app): State<App>,
+    Caller(who): Caller,
+    Path(id): Path<String>,
+    JsonBody(body): JsonBody<ToConsent>,
+) -> Result<Json<Consented>, Problem> {
+    let until: Timestamp = super::objects::read_moment("until", &body.until)?;
+    let leaf = app.node().consent(&who, &id, (&body.from, &body.to), until.micros()).await?;
+    Ok(Json(Consented { object: id, leaf }))
+}
+
+/// The members that hold an object of this member
+#[utoipa::path(get, path = "/api/v1/objects/{id}/holders", tag = "exchange", params(("id" = String, Path)),
+    responses((status = 200, body = List<Holder>)))]
+async fn holders(
+    State(app): State<App>,
+    Caller(who): Caller,
+    Path(id): Path<String>,
+    params: Params,
+) -> Result<Json<List<Holder>>, Problem> {
+    let holders = app.node().holders(&who, &id).await?.into_iter().map(Holder).collect();
+    Ok(Json(List::page(holders, |Holder(holder)| &holder.member, params)?))
+}
+
+/// How it stands with the other members
+#[utoipa::path(get, path = "/api/v1/peers", tag = "exchange", responses((status = 200, body = List<Peer>)))]
+async fn peers(
+    State(app): State<App>,
+    Caller(who): Caller,
+    params: Params,
+) -> Result<Json<List<Peer>>, Problem> {
+    let peers = app.node().peers(&who).await?.into_iter().map(Peer).collect();
+    Ok(Json(List::page(peers, |Peer(peer)| &peer.member, params)?))
+}
+
+/// Meet the other members now, and wait until nothing waits for them
+#[utoipa::path(post, path = "/api/v1/peers/sync", tag = "exchange", request_body = ToSync,
+    responses((status = 200, body = Vec<Peer>)))]
+async fn sync(
+    State(app): State<App>,
+    Caller(who): Caller,
+    JsonBody(body): JsonBody<ToSync>,
+) -> Result<Json<Vec<Peer>>, Problem> {
+    let until = Instant::now() + Duration::from_secs(body.wait.min(WAIT_MAX));
+    let member = match &body.member {
+        Some(name) => Some(app.node().peer_named(&who, name).await?),
+        None => None,
+    };
+    app.node().tell_peers();
+    loop {
+        let mut peers = app.node().peers(&who).await?;
+        peers.retain(|peer| member.as_ref().is_none_or(|member| peer.member == *member));
+        if Instant::now() >= until || peers.iter().all(|peer| peer.lag_out == 0) {
+            return Ok(Json(peers.into_iter().map(Peer).collect()));
+        }
+        tokio::select! {
+            () = app.node().exchange_arrived() => {}
+            () = sleep(LOOK) => {}
+        }
+    }
+}
