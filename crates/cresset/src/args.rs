@@ -176,6 +176,9 @@ pub(crate) enum Command {
     /// How it stands with the other members.
     #[command(subcommand)]
     Peer(commands::exchange::PeerCommand),
+    /// Files for members that no network reaches.
+    #[command(subcommand)]
+    Courier(commands::exchange::CourierCommand),
     /// Say that an object or value has been seen.
     Sight(commands::sight::SightArgs),
     /// Check files against the specification and say what is wrong with them.

@@ -87,6 +87,7 @@ async fn run(arguments: Arguments, out: &mut Out) -> Result<Exit, Failure> {
         Command::Erase(args) => commands::exchange::erase(common, args, out).await,
         Command::Consent(command) => commands::exchange::consent(common, command, out).await,
         Command::Holders(args) => commands::exchange::holders(common, args, out).await,
+        Command::Courier(command) => commands::exchange::courier(common, command, out).await,
         Command::Peer(command) => commands::exchange::peer(common, command, out).await,
         Command::Why(args) => commands::passing::why(common, args, out).await,
         Command::Simulate(args) => commands::passing::simulate(common, args, out).await,

@@ -4,6 +4,8 @@
 
 use handling::Rule;
 
+use crate::explain_exchange;
+
 /// What `code` means; `None` for a code this program never gives.
 #[must_use]
 pub fn explain(code: &str) -> Option<&'static str> {
@@ -13,8 +15,12 @@ pub fn explain(code: &str) -> Option<&'static str> {
         let found = community::Rule::ALL.iter().find(|rule| rule.code() == code);
         found.map(|rule| rule.explanation())
     };
+    let of_exchange = || {
+        let found = federation::Rule::ALL.into_iter().find(|rule| rule.code() == code);
+        found.map(explain_exchange::text)
+    };
     let of_finding = || stix::codes().iter().find(|(known, _)| *known == code).map(|(_, text)| *text);
-    of_rule.or_else(own).or_else(of_community).or_else(of_finding)
+    of_rule.or_else(own).or_else(of_community).or_else(of_exchange).or_else(of_finding)
 }
 
 /// Every code this program gives, in alphabetical order, with its explanation.
@@ -22,7 +28,9 @@ pub fn explain(code: &str) -> Option<&'static str> {
 pub fn all_codes() -> Vec<(&'static str, &'static str)> {
     let rules = Rule::ALL.into_iter().map(|rule| (rule.code(), rule_text(rule)));
     let of_community = community::Rule::ALL.iter().map(|rule| (rule.code(), rule.explanation()));
-    let rules = rules.chain(of_community);
+    let of_exchange =
+        federation::Rule::ALL.into_iter().map(|rule| (rule.code(), explain_exchange::text(rule)));
+    let rules = rules.chain(of_community).chain(of_exchange);
     let mut all: Vec<_> = rules.chain(CODES.iter().copied()).chain(stix::codes().iter().copied()).collect();
     all.sort_unstable();
     all.dedup_by_key(|(code, _)| *code);
@@ -151,6 +159,31 @@ static CODES: &[(&str, &str)] = &[
         "store-failed",
         "The store failed in an unforeseen way; nothing of the request was kept. The log tells more under the request's id.",
     ),
+    (
+        "erased",
+        "This member had the object destroyed everywhere with `cresset erase`; it does not come in again under the same id.",
+    ),
+    (
+        "peer-unknown",
+        "No member that something can be given to: name a member by its slug or id, or a circle.",
+    ),
+    (
+        "message-unreadable",
+        "What another node said is no message of this protocol, or is not signed by the member it names.",
+    ),
+    (
+        "courier-missing",
+        "A courier file of this member that comes before has not been taken yet. Bring that one first; nothing of this one was taken.",
+    ),
+    (
+        "courier-unfit",
+        "The file is no courier file for this node: it is sealed to another member, damaged, incomplete, or not signed by a member that takes part.",
+    ),
+    (
+        "courier-none",
+        "No courier file has been taken here yet, so there is nothing to acknowledge: name the member.",
+    ),
+    ("act-unfit", "The act would be larger or its time later than a reader takes; nothing was done."),
     (
         "revoked-already",
         "The object was revoked in this collection; nothing comes after a revocation (STIX 2.1, section 3.6).",

@@ -20,6 +20,7 @@ mod derive;
 mod directory;
 mod exchange;
 mod explain;
+mod explain_exchange;
 mod export;
 mod handle;
 mod import;
@@ -52,8 +53,8 @@ pub use self::community::{
     Members, NewCircle, Peer, PendingView, Said, Taken,
 };
 pub use self::exchange::{
-    ConsentView, ExchangeError, Heard, HolderView, Meeting, PeerRefusal, PeerView, Provenance, Recalled,
-    ReceiptView, ShareRequest, Shared, StateView, TURN_BYTES_MAX,
+    ConsentView, CourierRefusal, CourierReport, ExchangeError, Heard, HolderView, Meeting, PeerRefusal,
+    PeerView, Provenance, Recalled, ReceiptView, ShareRequest, Shared, StateView, TURN_BYTES_MAX,
 };
 pub use accept::{AcceptError, AcceptRequest, Accepted, KeepStatus};
 pub use accounts::{AccountError, IssuedToken, NewUser, Standing, TokenRequest, TokenView, UserView};

@@ -148,3 +148,6 @@ CREATE TABLE recovery (
   since    INTEGER NOT NULL,
   answered BLOB NOT NULL
 );
+
+-- 1 while words of something erased may still stand in the full-text index, which only marks what is deleted.
+INSERT INTO number (name, value) VALUES ('text_purge', 0);

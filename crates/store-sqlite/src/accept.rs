@@ -4,7 +4,7 @@
 //! whose rules let the poster see them. So the answer to a poster tells nothing of what is withheld from them.
 
 use base::Micros;
-use handling::MemberId;
+use handling::{MemberId, Originator};
 use rusqlite::OptionalExtension;
 use stix::Timestamp;
 use stix::version::{Verdict, VersionFacts, compare};
@@ -68,6 +68,11 @@ struct Held {
 impl Place {
     fn land(&mut self, desk: &mut Desk<'_>, entry: &Entry) -> Done<Landed> {
         let mut arrival = Arrival::of(desk, entry)?;
+        if !arrival.new && erased(desk, entry)? {
+            let reason = "this member had the object destroyed everywhere, for good";
+            let how = LandedAs::Refused(Conflict { reason: reason.to_owned(), code: "erased" });
+            return Ok(Landed { how, added: None });
+        }
         let before = if arrival.new { Vec::new() } else { versions_of(desk, arrival.object)? };
         // Known by references to it only: nothing is held that it could meet.
         arrival.new = before.is_empty();
@@ -256,6 +261,16 @@ impl Place {
         let last = take("is_last", "place >= ?3")?;
         Ok((last, take("is_first", "ltrim(place, '~') <= ltrim(?3, '~')")?))
     }
+}
+
+/// Whether this member had the object erased, by whose word it would come in again.
+fn erased(desk: &mut Desk<'_>, entry: &Entry) -> Done<bool> {
+    let own = entry.rules.as_ref().is_none_or(|rules| *rules.originator() == Originator::Here);
+    let Some(me) = desk.book().map(|book| book.member()).filter(|_| own) else { return Ok(false) };
+    let mut select = desk.sql().prepare_cached(
+        "SELECT EXISTS (SELECT 1 FROM fate WHERE author = ?1 AND object = ?2 AND erased IS NOT NULL)",
+    )?;
+    Ok(select.query_row((me.as_bytes(), entry.facts.id.as_str()), |row| row.get(0))?)
 }
 
 /// Where a version stands among the versions of its object; a revocation stands after all that it forbids.

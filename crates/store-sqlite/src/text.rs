@@ -71,6 +71,19 @@ pub(crate) fn catch_up(sql: &Connection, pending: &mut Pending, most: usize, las
     Ok(reached)
 }
 
+/// Whether words of something erased may still stand in the index.
+pub(crate) const TEXT_PURGE: &str = "text_purge";
+
+/// Writes the index anew without what was deleted, whose place is overwritten. Takes time with all that is held, and is only
+/// needed after an erasure.
+pub(crate) fn purge(sql: &Connection) -> Done<()> {
+    sql.pragma_update_and_check(None, "secure_delete", true, |_| Ok(()))?;
+    let purged = sql.execute("INSERT INTO text (text) VALUES ('optimize')", []);
+    sql.pragma_update_and_check(None, "secure_delete", false, |_| Ok(()))?;
+    purged?;
+    set_number(sql, TEXT_PURGE, 0)
+}
+
 fn derive(sql: &Connection, version: i64) -> Done<String> {
     let bytes: Vec<u8> = sql
         .prepare_cached("SELECT bytes FROM body WHERE version = ?1")?

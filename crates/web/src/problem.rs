@@ -245,7 +245,10 @@ impl From<ExchangeError> for Problem {
             ExchangeError::Read(_) | ExchangeError::Accept(_) | ExchangeError::Store(_) => None,
             ExchangeError::Alone => Some(StatusCode::CONFLICT),
             ExchangeError::Deed(_) => Some(StatusCode::UNPROCESSABLE_ENTITY),
-            ExchangeError::Message(_) | ExchangeError::NotAPeer(_) => Some(StatusCode::BAD_REQUEST),
+            ExchangeError::Message(_) | ExchangeError::NotAPeer(_) | ExchangeError::NoCourier => {
+                Some(StatusCode::BAD_REQUEST)
+            }
+            ExchangeError::Courier(_) => Some(StatusCode::UNPROCESSABLE_ENTITY),
         };
         match (error, callers) {
             (ExchangeError::Read(error), _) => error.into(),

@@ -1,10 +1,13 @@
-//! `cresset share`, `recall`, `erase`, `consent`, `holders`, `peer`: what this member does towards the others.
+//! `cresset share`, `recall`, `erase`, `consent`, `holders`, `peer`, `courier`: what this member does towards the others.
+
+use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 use dial::Verb;
 use serde_json::{Value, json};
 
 use crate::args::Common;
+use crate::commands::import::read_input;
 use crate::directory::Access;
 use crate::exit::{Exit, Failure};
 use crate::out::{Out, say, shown};
@@ -60,6 +63,31 @@ pub(crate) enum ConsentCommand {
 pub(crate) struct HoldersArgs {
     /// The object's id.
     id: String,
+}
+
+/// What is done with courier files.
+#[derive(Debug, Subcommand)]
+pub(crate) enum CourierCommand {
+    /// Write everything that waits for a member into a file that only it can open.
+    Export {
+        /// The member.
+        #[arg(long, value_name = "MEMBER")]
+        to: String,
+        /// The file; `-` writes standard output.
+        #[arg(long, value_name = "FILE")]
+        out: PathBuf,
+    },
+    /// Take a courier file: exits 1 when something in it was refused.
+    Import {
+        /// The file; `-` reads standard input.
+        file: PathBuf,
+    },
+    /// Write what acknowledges the courier file that came last, for whoever sent it.
+    Acks {
+        /// The file; `-` writes standard output.
+        #[arg(long, value_name = "FILE")]
+        out: PathBuf,
+    },
 }
 
 /// What is done with peers.
@@ -191,6 +219,58 @@ pub(crate) async fn peer(common: &Common, command: PeerCommand, out: &mut Out) -
         out.table(["MEMBER", "REACHABLE", "VERSION", "IN", "OUT", "HEAD", "GAPS", "HEARD"], &rows)?;
     }
     Ok(if waited && behind { Exit::No } else { Exit::Done })
+}
+
+/// Runs a command about courier files.
+pub(crate) async fn courier(
+    common: &Common,
+    command: CourierCommand,
+    out: &mut Out,
+) -> Result<Exit, Failure> {
+    let (to, file) = match command {
+        CourierCommand::Import { file } => return carry(common, &file, out).await,
+        CourierCommand::Export { to, out } => (Some(to), out),
+        CourierCommand::Acks { out } => (None, out),
+    };
+    // On a directory: what waits is sealed anew, and the ledger is taken up for it.
+    let reach = Reach::open(common, Access::Write).await?;
+    let mut request = question::get(["courier"]);
+    request.query.extend(to.map(|to| ("to", to)));
+    let sealed = reach.ask(request).await?;
+    if file == Path::new("-") {
+        out.raw(&sealed)?;
+        return Ok(Exit::Done);
+    }
+    std::fs::write(&file, &sealed).map_err(|error| Failure::file("write", &file, &error))?;
+    if out.is_json() {
+        out.json(&json!({"file": file, "bytes": sealed.len()}))?;
+    } else {
+        say(format_args!("wrote {} bytes to {}", sealed.len(), file.display()));
+    }
+    Ok(Exit::Done)
+}
+
+async fn carry(common: &Common, file: &Path, out: &mut Out) -> Result<Exit, Failure> {
+    let bytes = read_input(file)?;
+    let reach = Reach::open(common, Access::Write).await?;
+    let request = question::post_bytes(["courier"], bytes, "application/octet-stream");
+    let report: Value = reach.answer(request).await?;
+    let refused = report["refused"].as_array().map_or(0, Vec::len);
+    if out.is_json() {
+        out.json(&report)?;
+    } else {
+        let from = cell(&report["from"]);
+        say(format_args!(
+            "{} envelopes of {from}: {} taken, {} known before, {refused} refused",
+            report["envelopes"], report["taken"], report["known"]
+        ));
+        for one in report["refused"].as_array().into_iter().flatten() {
+            out.line(
+                format!("{} {}: {}", cell(&one["lane"]), cell(&one["place"]), cell(&one["rule"])).as_bytes(),
+            )?;
+        }
+    }
+    Ok(if refused == 0 { Exit::Done } else { Exit::No })
 }
 
 async fn post<const N: usize>(common: &Common, path: [&str; N], body: &Value) -> Result<Value, Failure> {

@@ -93,3 +93,94 @@ fn the_ransomware_story_between_four_nodes() {
     b.node.there(&["share", THREE, "--to", "desk"]).exits(1);
     assert!(has(&a, THREE));
 }
+
+/// Every file under a directory that holds these bytes.
+fn files_with(town: &Town, bytes: &[u8]) -> Vec<String> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(town.scene.data()).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_file() && std::fs::read(&path).unwrap().windows(bytes.len()).any(|part| part == bytes) {
+            found.push(path.display().to_string());
+        }
+    }
+    found
+}
+
+#[test]
+fn what_is_erased_is_in_no_file_any_more_and_proofs_hold() {
+    let [a, b] = community([("cert-a", "cert"), ("cert-b", "cert")]);
+    let mut object =
+        indicator(ONE.trim_start_matches("indicator--"), "[domain-name:value = 'zuckerwatte.example']");
+    object["name"] = json!("Zuckerwatte Jahrmarkt");
+    let file = a.scene.file("one.json", bundle(&[object]));
+    a.node.there(&["import", &file, "--tlp", "amber", "--to", "cert-b"]).exits(0);
+    std::fs::remove_file(&file).unwrap();
+    until("B has it", || has(&b, ONE));
+    until("A knows that", || a.ok(&["holders", ONE])[0]["receipt"] == "valid");
+    let known = |town: &Town| town.node.there(&["lookup", "zuckerwatte.example"]).lines()[0]["known"] == true;
+    let found = |town: &Town| town.node.there(&["search", "zuckerwatte"]).stdout.contains(ONE);
+    assert!(known(&b) && found(&b) && !files_with(&b, b"zuckerwatte").is_empty());
+    let before = a.scene.path("before.note").to_str().unwrap().to_owned();
+    std::fs::write(&before, a.ok(&["ledger", "checkpoint"])["note"].as_str().unwrap()).unwrap();
+
+    let erased = a.ok(&["erase", ONE, "--reason", "a person's data", "--wait", "30"]);
+    assert_eq!(erased["receipts"][0]["status"], "done", "{erased}");
+    for town in [&a, &b] {
+        assert!(!has(town, ONE));
+        assert!(!known(town) && !found(town));
+        town.ok(&["doctor", "--deep"]);
+    }
+    // It does not come back, not from its originator either.
+    let again = a.scene.file("again.json", addresses(&[(ONE, "203.0.113.9")]));
+    a.node.there(&["import", &again, "--tlp", "amber", "--to", "cert-b"]);
+    a.ok(&["peer", "sync", "--wait", "30"]);
+    assert!(!has(&b, ONE));
+    let after = a.scene.path("after.note").to_str().unwrap().to_owned();
+    std::fs::write(&after, a.ok(&["ledger", "checkpoint"])["note"].as_str().unwrap()).unwrap();
+    a.node.there(&["ledger", "consistency", &before, &after]).exits(0);
+
+    // The log is folded back, and the index of words written anew, when the node rests.
+    for town in [&a, &b] {
+        for marker in ["Zuckerwatte Jahrmarkt", "zuckerwatte"] {
+            until(&format!("no file holds {marker}"), || files_with(town, marker.as_bytes()).is_empty());
+        }
+    }
+}
+
+#[test]
+fn what_no_network_carries_goes_by_file() {
+    let [a, b] = community([("cert-a", "cert"), ("cert-b", "cert")]);
+    // B's node is off; what is for it goes by file to where it is started without a way out.
+    assert_eq!(b.node.terminate(), 0);
+    let (scene, file) = (b.scene, |name: &str| a.scene.path(name).to_str().unwrap().to_owned());
+    let bundled = a.scene.file("two.json", addresses(&[(ONE, "203.0.113.9"), (TWO, "203.0.113.10")]));
+    a.node.there(&["import", &bundled, "--tlp", "amber", "--to", "cert-b"]).exits(0);
+    let (first, second, back) = (file("first.crs"), file("second.crs"), file("back.crs"));
+    a.ok(&["courier", "export", "--to", "cert-b", "--out", &first]);
+    assert!(!std::fs::read(&first).unwrap().windows(9).any(|part| part == b"203.0.113"), "it is sealed");
+
+    // B takes it; a second time changes nothing; damaged, or at another member, it is refused and nothing is taken.
+    let report = scene.here(&["courier", "import", &first]).exits(0).json();
+    assert_eq!((&report["from"], &report["taken"]), (&json!("cert-a"), &json!(2)), "{report}");
+    assert_eq!(scene.here(&["get", ONE]).exits(0).json()["origin"], "cert-a");
+    let report = scene.here(&["courier", "import", &first]).exits(0).json();
+    assert_eq!((&report["taken"], &report["known"]), (&json!(0), &json!(2)));
+    let mut damaged = std::fs::read(&first).unwrap();
+    *damaged.last_mut().unwrap() ^= 1;
+    scene.here(&["courier", "import", &a.scene.file("damaged.crs", damaged)]).exits(1);
+    a.node.there(&["courier", "import", &first]).exits(1);
+    a.node.there(&["courier", "acks", "--out", &back]).exits(1);
+
+    // The acknowledgement and the receipts go back by file too.
+    scene.here(&["courier", "acks", "--out", &back]).exits(0);
+    a.ok(&["courier", "import", &back]);
+    assert_eq!(a.ok(&["holders", ONE])[0]["receipt"], "valid");
+    assert_eq!(a.ok(&["peer", "list"])[0]["lag_out"], 0);
+
+    // A recall by file; a file before it that is missing is told.
+    a.ok(&["recall", TWO]);
+    a.ok(&["courier", "export", "--to", "cert-b", "--out", &second]);
+    scene.here(&["courier", "import", &second]).exits(0);
+    scene.here(&["get", TWO]).exits(1);
+    scene.here(&["get", ONE]).exits(0);
+}

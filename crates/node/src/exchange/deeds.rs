@@ -339,7 +339,7 @@ impl Node {
         Ok(self.slug_of(&self.member_called(who, name).await?))
     }
 
-    async fn member_called(&self, who: &Principal, name: &str) -> Result<KeyId, ExchangeError> {
+    pub(super) async fn member_called(&self, who: &Principal, name: &str) -> Result<KeyId, ExchangeError> {
         let directory = self.directory().await?;
         match self.addressee(who, &directory, name)? {
             Addressee::Member(member) => Ok(KeyId::from_bytes(member.0)),

@@ -1,6 +1,6 @@
 //! Why something between members was not done.
 
-use federation::{DeedError, StoreFailed};
+use federation::{CourierError, DeedError, StoreFailed};
 use store::{Fault, StoreError};
 
 use crate::{AcceptError, ReadError};
@@ -28,6 +28,12 @@ pub enum ExchangeError {
     /// The named member is not one that objects can be given to.
     #[error("{0} is no member that something can be given to")]
     NotAPeer(String),
+    /// A courier file that is not taken.
+    #[error(transparent)]
+    Courier(CourierError),
+    /// There is no courier file to acknowledge.
+    #[error("no courier file has come yet: name the member that the file is for")]
+    NoCourier,
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -47,6 +53,9 @@ impl ExchangeError {
             Self::Deed(DeedError::Act(_)) => "act-unfit",
             Self::Message(_) => "message-unreadable",
             Self::NotAPeer(_) => "peer-unknown",
+            Self::Courier(CourierError::Gap { .. }) => "courier-missing",
+            Self::Courier(_) => "courier-unfit",
+            Self::NoCourier => "courier-none",
             Self::Store(error) => error.code(),
         }
     }

@@ -7,6 +7,7 @@
 //! Invariant: what `federation` says is held and what readers find are one: both change in the same commit.
 
 mod carry;
+mod courier;
 mod deeds;
 mod error;
 mod release;
@@ -22,6 +23,7 @@ use federation::{Exchange, Me};
 use store::{ExchangeDesk, StoreError};
 use tokio::sync::Notify;
 
+pub use courier::{CourierRefusal, CourierReport};
 pub use deeds::{ConsentView, Recalled, ReceiptView, ShareRequest, Shared};
 pub use error::ExchangeError;
 pub use federation::TURN_BYTES_MAX;

@@ -9,8 +9,8 @@ use std::sync::Arc;
 use base::signed::Signed;
 use base::signing::KeyId;
 use federation::{
-    Compatibility, Cosigned, Effect, Exchange, Hello, Kept, Received, Refused, Rule, Sealed, Taken, Turn,
-    Versions,
+    Compatibility, Cosigned, Effect, Exchange, HeadUpdate, Hello, Kept, Received, Refused, Rule, Sealed,
+    Taken, Turn, Versions,
 };
 use store::{ExchangeDesk, StoreError};
 
@@ -182,28 +182,58 @@ fn hear(
         minutes.envelopes = 0;
         return Ok(minutes);
     }
-    if let Some(ack) = &turn.ack {
+    for line in &turn.cosigned {
+        let effects = exchange.take_cosignature(desk.rows(), line)?;
+        desk.apply(effects)?;
+    }
+    let mail = Mail { heads: &turn.heads, ack: turn.ack.as_ref(), batch: &turn.batch };
+    let outcome = take_mail(court, exchange, (desk, carrier), &mail, from)?;
+    (minutes.ack, minutes.cosigned) = (outcome.ack, outcome.cosigned);
+    Ok(minutes)
+}
+
+/// What a member sent, whatever road it came by.
+pub(super) struct Mail<'a> {
+    pub(super) heads: &'a [HeadUpdate],
+    pub(super) ack: Option<&'a Signed>,
+    pub(super) batch: &'a [Sealed],
+}
+
+/// What became of it.
+pub(super) struct MailTaken {
+    pub(super) received: Vec<Received>,
+    /// The acknowledgement for who sent it; `None` where there was no envelope.
+    pub(super) ack: Option<Signed>,
+    pub(super) cosigned: Vec<Cosigned>,
+}
+
+/// Takes what a member sent: its acknowledgement, heads of ledgers, then envelopes.
+pub(super) fn take_mail(
+    court: &Court,
+    exchange: &Exchange<'_>,
+    (desk, carrier): (&mut dyn ExchangeDesk, &Carrier),
+    mail: &Mail<'_>,
+    from: KeyId,
+) -> Result<MailTaken, ExchangeError> {
+    if let Some(ack) = mail.ack {
         let (_, effects) = exchange
             .take_ack(desk.rows(), ack)
             .map_err(|error| ExchangeError::Message(error.to_string()))??;
         desk.apply(effects)?;
     }
-    for line in &turn.cosigned {
-        let effects = exchange.take_cosignature(desk.rows(), line)?;
-        desk.apply(effects)?;
-    }
-    heads(exchange, desk, turn, (from, &mut minutes.cosigned))?;
-    minutes.ack = batch(court, exchange, (desk, carrier), &turn.batch, (from, &mut minutes.cosigned))?;
-    Ok(minutes)
+    let mut taken = MailTaken { received: Vec::new(), ack: None, cosigned: Vec::new() };
+    heads(exchange, desk, mail.heads, (from, &mut taken.cosigned))?;
+    batch(court, exchange, (desk, carrier), (mail.batch, from), &mut taken)?;
+    Ok(taken)
 }
 
 fn heads(
     exchange: &Exchange<'_>,
     desk: &mut dyn ExchangeDesk,
-    turn: &Turn,
+    updates: &[HeadUpdate],
     (from, cosigned): (KeyId, &mut Vec<Cosigned>),
 ) -> Result<(), ExchangeError> {
-    for update in &turn.heads {
+    for update in updates {
         let outcome = exchange.take_head(desk.rows(), update)?;
         desk.apply(outcome.effects)?;
         match outcome.kept {
@@ -222,33 +252,33 @@ fn heads(
     Ok(())
 }
 
-/// Takes envelopes; the acknowledgement for who sent them.
+/// Takes envelopes, and makes the acknowledgement for who sent them.
 fn batch(
     court: &Court,
     exchange: &Exchange<'_>,
     (desk, carrier): (&mut dyn ExchangeDesk, &Carrier),
-    batch: &[Sealed],
-    (from, cosigned): (KeyId, &mut Vec<Cosigned>),
-) -> Result<Option<Signed>, ExchangeError> {
+    (batch, from): (&[Sealed], KeyId),
+    outcome: &mut MailTaken,
+) -> Result<(), ExchangeError> {
     if batch.is_empty() {
-        return Ok(None);
+        return Ok(());
     }
-    let mut all = Vec::with_capacity(batch.len());
     for sealed in batch {
         let received = exchange.receive(desk.rows(), sealed)?;
-        let waits = awaits_circle(court, exchange, &received, sealed);
-        if waits {
+        if awaits_circle(court, exchange, &received, sealed) {
             // Everything after it would be a gap: it comes again, in order.
             break;
         }
         if let Taken::Heads(lines) = &received.taken {
-            cosigned.extend(lines.iter().filter(|(to, _)| *to == from).map(|(_, line)| line.clone()));
+            let own = lines.iter().filter(|(to, _)| *to == from);
+            outcome.cosigned.extend(own.map(|(_, line)| line.clone()));
         }
-        all.push(take(carrier, desk, received)?);
+        outcome.received.push(take(carrier, desk, received)?);
     }
-    let (ack, effects) = exchange.close(desk.rows(), from, &all)?;
+    let (ack, effects) = exchange.close(desk.rows(), from, &outcome.received)?;
     desk.apply(effects)?;
-    Ok(Some(ack.sign(exchange.me.signer.as_ref())))
+    outcome.ack = Some(ack.sign(exchange.me.signer.as_ref()));
+    Ok(())
 }
 
 /// Whether it was refused for want of a circle's document that may still come.

@@ -18,7 +18,8 @@ use store::{RefusedBy, StoreError};
 use super::rows::{lane_no, mirror_tile, stored, write_heads};
 use crate::book;
 use crate::error::{Done, Fail, damaged};
-use crate::writer::Desk;
+use crate::text::TEXT_PURGE;
+use crate::writer::{Desk, object_no, set_number};
 
 /// Refusals kept in the log: older ones go.
 const REFUSALS_KEPT: i64 = 10_000;
@@ -38,6 +39,19 @@ pub(super) fn apply(desk: &mut Desk<'_>, me: KeyId, effects: Vec<Effect>) -> Don
                     own.place(desk, &row)?;
                 }
                 put_act(desk.sql(), &row)?;
+            }
+            Effect::DropPayload { author, sequence } => {
+                drop_payload(desk.sql(), author, sequence)?;
+                if author == me {
+                    forget_salt(desk.sql(), sequence)?;
+                }
+            }
+            Effect::Fate(row) => {
+                if row.erased.is_some() {
+                    forget_salts_of(desk.sql(), &row.name.id)?;
+                    set_number(desk.sql(), TEXT_PURGE, 1)?;
+                }
+                put_fate(desk.sql(), &row)?;
             }
             other => put(desk.sql(), other)?,
         }
@@ -87,7 +101,7 @@ impl Own {
 
 fn put(sql: &Connection, effect: Effect) -> Done<()> {
     match effect {
-        Effect::Leaf { .. } | Effect::Act(_) => Ok(()),
+        Effect::Leaf { .. } | Effect::Act(_) | Effect::DropPayload { .. } | Effect::Fate(_) => Ok(()),
         Effect::OwnHead(note) => run(sql, "UPDATE head SET note = ?1 WHERE one = 1", [note]),
         Effect::Recovery(recovery) => put_recovery(sql, recovery.as_ref()),
         Effect::Covered { author, sequence } => run(
@@ -96,18 +110,12 @@ fn put(sql: &Connection, effect: Effect) -> Done<()> {
             (author.as_bytes(), stored(sequence)),
         ),
         Effect::Payload(row) => put_payload(sql, &row),
-        Effect::DropPayload { author, sequence } => run(
-            sql,
-            "DELETE FROM payload WHERE author = ?1 AND sequence = ?2",
-            (author.as_bytes(), stored(sequence)),
-        ),
         Effect::Version(row) => put_version(sql, &row),
         Effect::DropVersion { name, version } => run(
             sql,
             "DELETE FROM held WHERE author = ?1 AND object = ?2 AND version = ?3",
             (name.author.as_bytes(), &name.id, &version),
         ),
-        Effect::Fate(row) => put_fate(sql, &row),
         Effect::Holder(row) => put_holder(sql, &row),
         Effect::Receipt(row) => put_receipt(sql, &row),
         Effect::Consent(row) => put_consent(sql, &row),
@@ -152,6 +160,21 @@ fn put_payload(sql: &Connection, row: &PayloadRow) -> Done<()> {
         "INSERT OR REPLACE INTO payload (author, sequence, salt, bytes) VALUES (?1, ?2, ?3, ?4)",
         (row.author.as_bytes(), stored(row.sequence), row.salt.as_bytes(), &row.bytes),
     )
+}
+
+fn drop_payload(sql: &Connection, author: KeyId, sequence: u64) -> Done<()> {
+    run(sql, "DELETE FROM payload WHERE author = ?1 AND sequence = ?2", (author.as_bytes(), stored(sequence)))
+}
+
+/// Without its salt nobody can find out by trying what an act committed to; its leaf and every proof of it stay.
+fn forget_salt(sql: &Connection, sequence: u64) -> Done<()> {
+    run(sql, "UPDATE leaf SET salt = NULL WHERE sequence = ?1", [stored(sequence)])
+}
+
+/// The same for every act about an object that is erased, those by which it came in here too.
+fn forget_salts_of(sql: &Connection, object: &str) -> Done<()> {
+    let Some(no) = object_no(sql, object)? else { return Ok(()) };
+    run(sql, "UPDATE leaf SET salt = NULL WHERE object = ?1", [no])
 }
 
 fn put_recovery(sql: &Connection, recovery: Option<&Recovery>) -> Done<()> {

@@ -19,7 +19,8 @@ use crate::{accept, book, remove};
 
 pub(crate) use rows::SqlRows;
 
-/// The desk of a step.
+/// The desk of a step. What a step takes away is overwritten in the file and not only given free: it may have been called back
+/// or erased.
 pub(crate) struct SqlDesk<'d, 'c> {
     desk: &'d mut Desk<'c>,
     rows: SqlRows<'c>,
@@ -32,6 +33,7 @@ impl<'d, 'c> SqlDesk<'d, 'c> {
         let kept = desk.book().map(|book| (book.member(), book.size()));
         let (me, next) =
             kept.ok_or_else(|| Fail::from(StoreError::Backend("the ledger is not kept".into())))?;
+        sql.pragma_update_and_check(None, "secure_delete", true, |_| Ok(()))?;
         Ok(Self { desk, rows: SqlRows { sql, me, next } })
     }
 
@@ -39,6 +41,13 @@ impl<'d, 'c> SqlDesk<'d, 'c> {
         if let Some(book) = self.desk.book() {
             self.rows.next = book.size();
         }
+    }
+}
+
+impl Drop for SqlDesk<'_, '_> {
+    fn drop(&mut self) {
+        // Where this fails, what others delete is overwritten as well.
+        let _ = self.rows.sql.pragma_update_and_check(None, "secure_delete", false, |_| Ok(()));
     }
 }
 

@@ -6,9 +6,10 @@ use std::time::{Duration, Instant};
 use rusqlite::Connection;
 use store::StoreError;
 
-use super::Bench;
+use super::{Bench, number};
 use crate::error::Done;
 use crate::open::BUSY;
+use crate::text::{TEXT_PURGE, purge};
 
 /// How long nothing must have waited before the write-ahead log is folded back.
 const CHECKPOINT_AFTER: Duration = Duration::from_millis(500);
@@ -75,6 +76,7 @@ impl Idle {
             return;
         }
         if self.checkpoint_due && self.since.elapsed() >= CHECKPOINT_AFTER {
+            purge_text(bench);
             self.checkpoint_due = !folded(bench);
             if !self.checkpoint_due {
                 give_back(bench);
@@ -104,6 +106,16 @@ fn write_text(bench: &mut Bench) -> bool {
         tracing::warn!(%error, "writing full text failed and will be tried again");
     }
     written.is_ok() && bench.memory.reach().text > before
+}
+
+/// Takes words of what was erased out of the full-text index for good.
+fn purge_text(bench: &mut Bench) {
+    if matches!(number(&bench.connection, TEXT_PURGE), Ok(0) | Err(_)) {
+        return;
+    }
+    if let Err(error) = bench.own(|desk| purge(desk.sql())) {
+        tracing::warn!(%error, "words of something erased are still in the full-text index; it will be tried again");
+    }
 }
 
 /// Writes something that needs room of its own, as objects do.

@@ -3,8 +3,11 @@
 use std::time::Duration;
 
 use axum::Json;
-use axum::extract::{Path, State};
-use node::{HolderView, PeerView, Recalled, ReceiptView, ShareRequest, Shared, Urgency};
+use axum::extract::{Path, Request, State};
+use axum::response::{IntoResponse, Response};
+use http::HeaderValue;
+use http::header::CONTENT_TYPE;
+use node::{CourierReport, HolderView, PeerView, Recalled, ReceiptView, ShareRequest, Shared, Urgency};
 use serde::{Deserialize, Serialize};
 use stix::Timestamp;
 use tokio::time::{Instant, sleep};
@@ -14,7 +17,7 @@ use utoipa_axum::routes;
 
 use super::list::List;
 use super::params::Params;
-use crate::{App, Caller, JsonBody, Problem};
+use crate::{App, Caller, JsonBody, Problem, RawBody};
 
 /// Longest that an answer waits for receipts, in seconds.
 const WAIT_MAX: u64 = 60;
@@ -87,6 +90,11 @@ pub(crate) struct Holder(HolderView);
 #[schema(value_type = Object)]
 pub(crate) struct Peer(PeerView);
 
+/// What a courier file brought: who sent it, envelopes, those taken, those known before, those refused.
+#[derive(Serialize, ToSchema)]
+#[schema(value_type = Object)]
+pub(crate) struct Carried(CourierReport);
+
 /// A consent.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct Consented {
@@ -105,6 +113,35 @@ pub(crate) fn routes() -> OpenApiRouter<App> {
         .routes(routes!(holders))
         .routes(routes!(peers))
         .routes(routes!(sync))
+        .routes(routes!(courier_out))
+        .routes(routes!(courier_in))
+}
+
+/// What waits for a member as one sealed file; without a member for the one whose file came last
+#[utoipa::path(get, path = "/api/v1/courier", tag = "exchange", params(("to" = Option<String>, Query)),
+    responses((status = 200, body = Vec<u8>, content_type = "application/octet-stream")))]
+async fn courier_out(
+    State(app): State<App>,
+    Caller(who): Caller,
+    mut params: Params,
+) -> Result<Response, Problem> {
+    let to = params.one("to")?;
+    params.end()?;
+    let file = app.node().courier_out(&who, to.as_deref()).await?;
+    Ok(([(CONTENT_TYPE, HeaderValue::from_static("application/octet-stream"))], file).into_response())
+}
+
+/// Take a courier file
+#[utoipa::path(post, path = "/api/v1/courier", tag = "exchange",
+    request_body(content = Vec<u8>, content_type = "application/octet-stream"),
+    responses((status = 200, body = Carried)))]
+async fn courier_in(
+    State(app): State<App>,
+    Caller(who): Caller,
+    request: Request,
+) -> Result<Json<Carried>, Problem> {
+    let body = RawBody::of(request, &app, app.options().body_bytes_max).await?;
+    Ok(Json(Carried(app.node().courier_in(&who, body.bytes.to_vec()).await?)))
 }
 
 /// Give an object to members and circles

@@ -1,0 +1,74 @@
+//! What the refusals of exchange between members mean.
+
+use federation::Rule;
+
+/// A rule of exchange in a sentence or two.
+pub(crate) const fn text(rule: Rule) -> &'static str {
+    match rule {
+        Rule::SealForm => {
+            "These are no sealed bytes, or more than an envelope holds; nobody can be told who sent them."
+        }
+        Rule::SealSuite => {
+            "The envelope is sealed in a way this version does not know. The sender is newer: upgrade this node."
+        }
+        Rule::SealClosed => {
+            "The envelope does not open with this node's sealing key: it is sealed to another, was changed on the way, or was sealed for a key that has been replaced."
+        }
+        Rule::EnvelopeForm => "What was sealed is no envelope of this protocol.",
+        Rule::WrongRecipient => {
+            "The envelope names another recipient than this node's member: somebody passed on what was not theirs to pass on."
+        }
+        Rule::SenderUnknown => "Whoever sent it is no member that takes part in this community.",
+        Rule::SenderSignature => "The sender it names did not sign the envelope.",
+        Rule::Gap => "Envelopes before this one have not come yet. The sender sends them again by itself.",
+        Rule::RegistryBehind => {
+            "The sender knows later decisions of the community than this node. They come by themselves, and then the envelope again."
+        }
+        Rule::HeadBehind => {
+            "The act is under a head of its author's ledger that this node has not taken yet. It comes by itself, and then the envelope again."
+        }
+        Rule::Recovering => {
+            "This node was restored from a backup and takes back what it lost; until it has, it takes nothing new."
+        }
+        Rule::AuthorUnknown => "The author of the act is no member of the community.",
+        Rule::AuthorInactive => {
+            "The author of the act is suspended, has left, or was not yet a member when it acted."
+        }
+        Rule::ActForm => "The act cannot be read.",
+        Rule::UnknownSuite => {
+            "The act is signed in a way this version does not know. Its author is newer: upgrade this node."
+        }
+        Rule::ActSignature => "The author did not sign the act.",
+        Rule::CommunityOther => "The act was done in another community.",
+        Rule::Equivocation => {
+            "The author has signed two acts for one place of its ledger. `cresset peer list` names it; the evidence is kept and proves it to anybody."
+        }
+        Rule::Commitment => "What was sent is not what the act commits to: it was changed.",
+        Rule::PayloadForm => "What was sent with the act cannot be read.",
+        Rule::ObjectOther => "The object is not the one the act names.",
+        Rule::HandlingOther => {
+            "The handling rules are not those the act commits to: somebody changed or stripped them."
+        }
+        Rule::OriginForged => "The object says that another member made it than the one whose word it is.",
+        Rule::Proof => "The proof that the act stands in its author's ledger does not hold.",
+        Rule::ProofContradicted => "The author's ledger has something else at the place of this act.",
+        Rule::NotOriginator => {
+            "Only the originator of an object changes it, calls it back, consents, or gives a receipt of its own."
+        }
+        Rule::Handling => {
+            "Its handling rules do not let it go to this member, or be kept by it. The rule after the slash says which; `cresset why` tells more."
+        }
+        Rule::ConsentMissing => {
+            "Another member's object goes on only with that member's consent: ask for `cresset consent grant`."
+        }
+        Rule::ConsentInvalid => {
+            "The consent is not the originator's, or is for another object, version, giver or recipient."
+        }
+        Rule::ConsentExpired => "The originator's consent has run out.",
+        Rule::Tombstoned => {
+            "The object was called back or erased; it does not come again by what was sent before."
+        }
+        Rule::ReceiptUnfounded => "The receipt speaks of acts that this member has not made.",
+        Rule::KindStays => "Acts of this kind are told to nobody.",
+    }
+}
