@@ -1,7 +1,8 @@
 //! Adding: the version rules inside the transaction, and everything that is stored for an object.
 //!
 //! An object is judged against what its poster may know of in the same collection: the open versions, and restricted ones
-//! whose rules let the poster see them. So the answer to a poster tells nothing of what is withheld from them.
+//! whose rules let the poster see them. So the answer to a poster tells nothing of what is withheld from them. What other
+//! members say is judged against what the same member said, whoever sees it: two members' words are never merged.
 
 use base::Micros;
 use handling::{MemberId, Originator};
@@ -31,7 +32,7 @@ pub(crate) fn add_with(desk: &mut Desk<'_>, batch: &Batch, leaves: LeavesBy) -> 
     let sight = Sight::of_one(desk.sql(), batch.writer.eyes(), batch.writer.collection())?
         .ok_or_else(|| damaged("a writer has no eyes on the collection"))?;
     let home = batch.writer.eyes().standing().home;
-    let mut place = Place { collection, sight, home, fresh: None };
+    let mut place = Place { collection, sight, home, beside: Beside::of(leaves), fresh: None };
     let landed = batch.entries.iter().map(|entry| place.land(desk, entry)).collect::<Done<Vec<_>>>()?;
     if leaves == LeavesBy::Store {
         book::record(desk, batch, &landed)?;
@@ -51,8 +52,32 @@ struct Place {
     collection: i64,
     sight: Sight,
     home: Option<MemberId>,
+    beside: Beside,
     /// When the last open version came in: all readers are told, so a restricted one does not count.
     fresh: Option<i64>,
+}
+
+/// Which versions a new one is judged against.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Beside {
+    /// Those that the poster may know of.
+    Seen,
+    /// Those by the word of the same originator, in the same collection.
+    SameWord,
+}
+
+impl Beside {
+    const fn of(leaves: LeavesBy) -> Self {
+        match leaves {
+            LeavesBy::Store => Self::Seen,
+            LeavesBy::Step => Self::SameWord,
+        }
+    }
+}
+
+/// Whose word an entry is.
+fn word(entry: &Entry) -> String {
+    entry.rules.as_ref().map_or(Originator::Here, |rules| rules.originator().clone()).to_string()
 }
 
 /// A version held already, as far as the rules need it.
@@ -108,8 +133,8 @@ impl Place {
         let Some(key) = &facts.modified_key else {
             return self.judge_observable(desk, arrival);
         };
-        let same = self.held(desk, arrival.object, Some(key))?;
-        let Some(held) = (if same.is_some() { same } else { self.held(desk, arrival.object, None)? }) else {
+        let same = self.held(desk, arrival, Some(key))?;
+        let Some(held) = (if same.is_some() { same } else { self.held(desk, arrival, None)? }) else {
             return Ok(Judged::Store(LandedAs::Accepted));
         };
         let creators = [held.creator, arrival.creator].map(|no| no.map(|no| no.to_string()));
@@ -153,10 +178,11 @@ impl Place {
         let mut select = desk.sql().prepare_cached(&format!(
             "SELECT h.added, v.content_digest = ?3 FROM holding h JOIN version v ON v.no = h.version \
              WHERE h.object = ?2 AND {} ORDER BY 2 DESC, 1 LIMIT 1",
-            self.sight.sees("h")
+            self.meets()
         ))?;
         let digest = &arrival.entry.facts.content_digest;
-        self.sight.bind(&mut select, &[&arrival.object, digest])?;
+        let word = word(arrival.entry);
+        self.sight.bind(&mut select, &[&arrival.object, digest, &word, &self.collection])?;
         let mut rows = select.raw_query();
         let held: Option<(i64, bool)> = match rows.next()? {
             Some(row) => Some((row.get(0)?, row.get(1)?)),
@@ -169,16 +195,30 @@ impl Place {
         })
     }
 
-    /// The version with `key`, or else the latest one, among those the poster may know of.
-    fn held(&self, desk: &Desk<'_>, object: i64, key: Option<&str>) -> Done<Option<Held>> {
+    /// Which holdings `h` a new version is judged against; ?4 is whose word it is, ?5 the collection.
+    fn meets(&self) -> String {
+        match self.beside {
+            Beside::Seen => format!("{} AND ?4 IS NOT NULL AND ?5 IS NOT NULL", self.sight.sees("h")),
+            Beside::SameWord => {
+                let here = Originator::Here;
+                format!(
+                    "+h.collection = ?5 AND coalesce((SELECT r.originator FROM rules r WHERE r.no = h.rules), '{here}') = ?4"
+                )
+            }
+        }
+    }
+
+    /// The version with `key`, or else the latest one, among those that count.
+    fn held(&self, desk: &Desk<'_>, arrival: &Arrival<'_>, key: Option<&str>) -> Done<Option<Held>> {
         let which = if key.is_some() { "h.place IN (?3, '~' || ?3)" } else { "?3 IS NULL" };
         let mut select = desk.sql().prepare_cached(&format!(
             "SELECT h.place, h.added, v.content_digest, v.revoked, v.created_key, v.creator \
              FROM holding h JOIN version v ON v.no = h.version \
              WHERE h.object = ?2 AND {which} AND {} ORDER BY h.place DESC, h.added LIMIT 1",
-            self.sight.sees("h")
+            self.meets()
         ))?;
-        self.sight.bind(&mut select, &[&object, &key])?;
+        let word = word(arrival.entry);
+        self.sight.bind(&mut select, &[&arrival.object, &key, &word, &self.collection])?;
         let mut rows = select.raw_query();
         let Some(row) = rows.next()? else { return Ok(None) };
         Ok(Some(Held {

@@ -1,5 +1,7 @@
 //! One object: the version asked for, and its history.
 
+use std::collections::BTreeSet;
+
 use base::Micros;
 use bytes::Bytes;
 use handling::{CollectionNo, Viewer};
@@ -29,7 +31,9 @@ pub(crate) fn object(
     };
     // The latest version's text may stand in several collections: this is one object, told once.
     let same = || held.iter().filter(|(_, held)| held.digest == first.digest).map(|(_, held)| held);
-    let collections = same().map(|held| held.id.clone()).collect();
+    let mut collections: Vec<String> = same().map(|held| held.id.clone()).collect();
+    let mut told = BTreeSet::new();
+    collections.retain(|id| told.insert(id.clone()));
     let ruled = |held: &Holding| -> Done<Ruled> {
         let rules = rules_rows::read(connection, held.rules)?;
         Ok(Ruled { collection: CollectionNo(held.collection), rules })

@@ -16,10 +16,13 @@ use crate::Store;
 
 pub mod accounts;
 pub mod adding;
+pub mod exchange;
 pub mod finding;
 pub mod leaves;
+mod meeting;
 pub mod paging;
 pub mod papers;
+mod reads;
 pub mod removing;
 pub mod sample;
 pub mod seeing;
@@ -128,6 +131,12 @@ macro_rules! each_case {
         $case!(adding::statuses_are_private);
         $case!(adding::the_withheld_does_not_show_in_answers);
         $case!(adding::a_poller_misses_nothing);
+        $case!(exchange::the_rows_are_those_of_the_maps);
+        $case!(exchange::long_ledgers_are_mirrored);
+        $case!(exchange::evidence_and_refusals_are_kept);
+        $case!(exchange::a_failed_step_leaves_nothing);
+        $case!(exchange::a_step_reads_its_own_leaves);
+        $case!(exchange::each_word_stands_and_goes_alone);
         $case!(finding::terms_are_found);
         $case!(finding::terms_follow_versions);
         $case!(finding::ranges_hold_addresses);

@@ -18,7 +18,8 @@ use crate::{Batch, Landed, StoreError};
 pub enum LeavesBy {
     /// The store: one for each object that lands, as whenever objects come in.
     Store,
-    /// The step: the acts it makes say it.
+    /// The step: the acts it makes say it. What it adds is what members say, and is judged against versions by the word of the
+    /// same originator alone: one member's word never stands for another's, nor in its way.
     Step,
 }
 

@@ -278,6 +278,9 @@ impl Rows for SqlRows<'_> {
     }
 
     fn leaves(&self, member: &KeyId, from: u64, to: u64) -> Read<Vec<TreeHash>> {
+        if *member == self.me && to <= self.next && from < to {
+            return self.own_leaves(from, to);
+        }
         let width = u64::from(TILE_WIDTH);
         let mut leaves = Vec::new();
         let mut at = from;
@@ -317,6 +320,17 @@ impl Rows for SqlRows<'_> {
 }
 
 impl SqlRows<'_> {
+    /// Own leaves, those of the present transaction too, which are in no tile yet.
+    fn own_leaves(&self, from: u64, to: u64) -> Read<Vec<TreeHash>> {
+        let query = "SELECT header FROM leaf WHERE sequence >= ?1 AND sequence < ?2 ORDER BY sequence";
+        let leaves = self
+            .all(query, (stored(from), stored(to)), |row| Ok(TreeHash::leaf(row.get_ref(0)?.as_blob()?)))?;
+        if u64::try_from(leaves.len()).ok() != to.checked_sub(from) {
+            return Err(StoreFailed(format!("no leaves {from} to {to}")));
+        }
+        Ok(leaves)
+    }
+
     /// A tile as wide as it is stored.
     fn stored_tile(&self, member: &KeyId, path: TilePath) -> Read<Tile> {
         let tile =
