@@ -2,7 +2,7 @@
 #![no_main]
 
 use federation::{
-    Content, Cosigned, Envelope, HeadUpdate, RegistryPage, Sealed, batch_from, batch_to,
+    Content, Cosigned, Envelope, HeadUpdate, RegistryPage, Sealed, Turn, batch_from, batch_to,
 };
 use libfuzzer_sys::fuzz_target;
 
@@ -19,6 +19,14 @@ fuzz_target!(|bytes: &[u8]| {
     }
     if let Ok(page) = RegistryPage::from_bytes(bytes) {
         assert_eq!(RegistryPage::from_bytes(&page.to_bytes()).expect("a written page is read"), page);
+    }
+    if let Ok(turn) = Turn::from_bytes(bytes) {
+        assert_eq!(Turn::from_bytes(&turn.to_bytes()).expect("a written turn is read"), turn);
+        if let Ok(Some(hello)) = Turn::greeting_at(bytes) {
+            assert_eq!(hello, turn.hello, "who speaks does not depend on how much has come");
+        }
+    } else {
+        let _ = Turn::greeting_at(bytes);
     }
     if let Ok(content) = Content::parse(bytes) {
         let written = content.to_bytes().expect("what was read is within limits");

@@ -153,16 +153,12 @@ impl Exchange<'_> {
         Ok(heads)
     }
 
-    /// Takes a peer's greeting: its cursors count in place of what it acknowledged before.
+    /// A greeting that counts: by an active member, for this one. Reads no rows, so that who is not a member costs no more than
+    /// a signature.
     ///
     /// # Errors
-    /// The greeting does not count: see [`HelloError`]. The store's failure stands inside.
-    pub fn greet(
-        &self,
-        rows: &dyn Rows,
-        signed: &Signed,
-        versions: Versions,
-    ) -> Result<Read<Greeted>, HelloError> {
+    /// See [`HelloError`].
+    pub fn greeting(&self, signed: &Signed) -> Result<Hello, HelloError> {
         let payload = signed.unverified_payload();
         if payload.len() > HELLO_BYTES_MAX {
             return Err(HelloError::Form);
@@ -179,7 +175,20 @@ impl Exchange<'_> {
         if hello.to != self.me.member {
             return Err(HelloError::OtherRecipient);
         }
-        Ok(self.greeted(rows, hello, versions))
+        Ok(hello)
+    }
+
+    /// Takes a peer's greeting: its cursors count in place of what it acknowledged before.
+    ///
+    /// # Errors
+    /// The greeting does not count: see [`HelloError`]. The store's failure stands inside.
+    pub fn greet(
+        &self,
+        rows: &dyn Rows,
+        signed: &Signed,
+        versions: Versions,
+    ) -> Result<Read<Greeted>, HelloError> {
+        Ok(self.greeted(rows, self.greeting(signed)?, versions))
     }
 
     fn greeted(&self, rows: &dyn Rows, hello: Hello, versions: Versions) -> Read<Greeted> {

@@ -57,7 +57,7 @@ pub use rows::{
 };
 pub use seal::{ROUTE_BYTES, Route, SealError, Sealed, SealingSecret};
 pub use state::state_hash;
-pub use turn::{TURN_BYTES_MAX, Turn};
+pub use turn::{GREETING_BYTES_MAX, TURN_BYTES_MAX, Turn};
 pub use wire::{
     ACK_TYPE, Ack, AckRefusal, Cosigned, HeadUpdate, RegistryPage, WireError, batch_from, batch_to,
 };

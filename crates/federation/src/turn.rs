@@ -12,7 +12,7 @@
 use base::limit::{BATCH_BYTES_MAX, HEADS_MAX, HELLO_BYTES_MAX};
 use base::signed::Signed;
 
-use crate::frame::{self, Magic, Writer};
+use crate::frame::{self, FrameError, Magic, Writer};
 use crate::seal::Sealed;
 use crate::wire::{Cosigned, HeadUpdate, WireError, batch_from, batch_to};
 
@@ -24,6 +24,9 @@ const BATCH: u16 = 4;
 const COSIGNED: u16 = 5;
 /// Most bytes of a turn: heads and a batch, each at its own limit, and what goes with them.
 pub const TURN_BYTES_MAX: usize = 2 * BATCH_BYTES_MAX + 4 * HELLO_BYTES_MAX;
+
+/// Most bytes of a signed greeting: its payload in base64 and its signatures.
+pub const GREETING_BYTES_MAX: usize = 2 * HELLO_BYTES_MAX;
 
 /// See the module.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,6 +48,27 @@ impl Turn {
     #[must_use]
     pub const fn of(hello: Signed) -> Self {
         Self { hello, ack: None, heads: Vec::new(), batch: Vec::new(), cosigned: Vec::new() }
+    }
+
+    /// The greeting of a turn of which only the beginning may have come; `None` = more of it has to come first. So a door knows
+    /// who speaks before it takes the rest.
+    ///
+    /// # Errors
+    /// `Frame` and `Part`: it begins with something else, or with a greeting larger than any.
+    pub fn greeting_at(beginning: &[u8]) -> Result<Option<Signed>, WireError> {
+        let known = beginning.len().min(MAGIC.len());
+        if beginning.get(..known) != MAGIC.get(..known) {
+            return Err(WireError::Frame(FrameError::OtherKind));
+        }
+        let Some(field) = beginning.get(MAGIC.len()..) else { return Ok(None) };
+        let Some((tag, rest)) = field.split_first_chunk::<2>() else { return Ok(None) };
+        let Some((length, rest)) = rest.split_first_chunk::<4>() else { return Ok(None) };
+        let length = usize::try_from(u32::from_be_bytes(*length)).unwrap_or(usize::MAX);
+        if u16::from_be_bytes(*tag) != HELLO || length > GREETING_BYTES_MAX {
+            return Err(WireError::Part("greeting"));
+        }
+        let Some(bytes) = rest.get(..length) else { return Ok(None) };
+        Signed::parse(bytes).map(Some).map_err(|_| WireError::Part("greeting"))
     }
 
     /// Whether it says anything that the other side should answer to.
@@ -126,14 +150,21 @@ mod tests {
         for turn in [&bare, &full] {
             let bytes = turn.to_bytes();
             assert_eq!(Turn::from_bytes(&bytes).as_ref(), Ok(turn));
+            let greeted = 10 + turn.hello.to_json().len();
             for end in 0..bytes.len() {
                 let cut = Turn::from_bytes(&bytes[..end]);
                 assert!(cut.as_ref() != Ok(turn), "{end}");
+                let expected = (end >= greeted).then(|| turn.hello.clone());
+                assert_eq!(Turn::greeting_at(&bytes[..end]), Ok(expected), "{end}");
             }
         }
         let mut twice = Writer::new(MAGIC);
         twice.field(HELLO, hello.to_json().as_bytes()).field(HELLO, hello.to_json().as_bytes());
         assert_eq!(Turn::from_bytes(&twice.finish()), Err(WireError::Part("greeting")));
+        for other in [&b"x"[..], b"CRB1", b"CRT1\0\x02", b"CRT1\0\x01\xFF\0\0\0", b"CRT1\0\x01\0\0\0\x02{}"] {
+            let begins = Turn::greeting_at(other);
+            assert!(begins.is_err() || other.len() < 10 && begins == Ok(None), "{other:?} {begins:?}");
+        }
         assert_eq!(
             Turn::from_bytes(&vec![0; TURN_BYTES_MAX + 1]),
             Err(WireError::TooLarge(TURN_BYTES_MAX + 1))

@@ -223,7 +223,18 @@ impl Node {
             status: status.clone().map(|id| (id, failures)),
         };
         let definitions = settle::definitions(&batch.entries, &place.writer);
+        let named: Vec<Known> = if place.passing.addressees().is_empty() {
+            Vec::new()
+        } else {
+            let facts = batch.entries.iter().map(|entry| &entry.facts);
+            facts.map(|facts| (facts.id.as_str().to_owned(), facts.modified.clone())).collect()
+        };
         let landed = self.add_and_release(batch, &place.sending).await?;
+        let known = named.into_iter().zip(&landed).filter(|(_, landed)| landed.how == LandedAs::Known);
+        let known: Vec<Known> = known.map(|(named, _)| named).collect();
+        if !known.is_empty() {
+            self.give_known(place, known).await?;
+        }
         if !views.is_empty() {
             let batch = Batch { writer: place.writer.clone(), at: now, entries: views, status: None };
             self.add_and_release(batch, &place.sending).await?;
@@ -242,6 +253,9 @@ impl Node {
         Ok(Accepted { status, receipts })
     }
 }
+
+/// An object that was here already: its id and version.
+pub(crate) type Known = (String, Option<String>);
 
 /// Where objects go, by what right, and under which handling.
 pub(crate) struct Place {

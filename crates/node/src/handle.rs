@@ -85,6 +85,11 @@ pub(crate) struct Passing {
 }
 
 impl Passing {
+    /// Everybody who is named.
+    pub(crate) const fn addressees(&self) -> &BTreeSet<Addressee> {
+        &self.to
+    }
+
     /// Whether anything is asked for a circle.
     pub(crate) fn names_a_circle(&self) -> bool {
         self.to.iter().any(|one| matches!(one, Addressee::Circle(_)))

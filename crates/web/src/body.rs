@@ -63,7 +63,7 @@ impl Kinds {
 }
 
 /// A place for one body, the user's own and the one over all, given back when the body's work is done.
-type Place = Option<[OwnedSemaphorePermit; 2]>;
+pub(crate) type Place = Option<[OwnedSemaphorePermit; 2]>;
 
 impl Default for Places {
     fn default() -> Self {
@@ -80,7 +80,7 @@ const BODY_LARGE_PLACES: usize = 2;
 impl Places {
     /// Takes a place for a body of `size` bytes of `user`; the larger place is asked for while the smaller is held, and the one
     /// over all while the user's own is, never the other way round.
-    async fn take(&self, user: i64, size: usize) -> Result<Place, Problem> {
+    pub(crate) async fn take(&self, user: i64, size: usize) -> Result<Place, Problem> {
         if size <= BODY_SMALL_MAX {
             return Ok(None);
         }
@@ -197,7 +197,7 @@ where
 }
 
 /// The next piece of the body; `None` at its end. Trailers are passed over.
-async fn frame<B>(body: &mut B, deadline: Instant) -> Result<Option<Bytes>, Problem>
+pub(crate) async fn frame<B>(body: &mut B, deadline: Instant) -> Result<Option<Bytes>, Problem>
 where
     B: Body<Data = Bytes> + Unpin,
 {

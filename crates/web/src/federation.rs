@@ -1,16 +1,26 @@
 //! Endpoints between nodes, under `/federation/v1/`: no login, because every message is signed by the member that sends it.
 //!
 //! The road carries bytes; whether they are from whom they say is for `node` to judge. A stranger learns nothing but the code
-//! of the refusal.
+//! of the refusal, and of a turn only the greeting is read before it is known whose it is: strangers take no room for bodies
+//! from members, and one member none from another.
+
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
 
 use axum::Router;
+use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
-use base::limit::SIGNED_TEXT_BYTES_MAX;
+use base::limit::{BODY_SECONDS_MAX, BODY_SMALL_MAX, SIGNED_TEXT_BYTES_MAX};
+use base::signing::KeyId;
+use bytes::{Bytes, BytesMut};
 use http::HeaderValue;
 use http::header::CONTENT_TYPE;
-use node::TURN_BYTES_MAX;
+use http_body::Frame;
+use node::{ExchangeError, GREETING_BYTES_MAX, TURN_BYTES_MAX};
+use tokio::time::Instant;
 
 use crate::{App, Problem, body};
 
@@ -28,9 +38,62 @@ pub(crate) fn routes() -> Router<App> {
 /// Takes a turn of a meeting and answers with this node's. The same turn twice does no more than once.
 async fn exchange(State(app): State<App>, request: Request) -> Result<Response, Problem> {
     let (parts, stream) = request.into_parts();
-    let turn = body::read(&app, &parts.headers, stream, (NOBODY, TURN_BYTES_MAX)).await?;
+    let (speaker, stream) = opened(&app, stream).await?;
+    let turn = body::read(&app, &parts.headers, stream, (speaker, TURN_BYTES_MAX)).await?;
     let answer = app.node().turn_answer(&turn.bytes).await?;
     Ok(([(CONTENT_TYPE, HeaderValue::from_static("application/octet-stream"))], answer).into_response())
+}
+
+/// Reads a turn until it is known whose it is: its speaker's number among those who send bodies, and the body from its
+/// beginning.
+async fn opened(app: &App, mut stream: Body) -> Result<(i64, Opened), Problem> {
+    let deadline = Instant::now() + Duration::from_secs(BODY_SECONDS_MAX);
+    let mut beginning = BytesMut::new();
+    let mut place = None;
+    loop {
+        if let Some(speaker) = app.node().turn_speaker(&beginning).await? {
+            let beginning = Some(beginning.freeze()).filter(|bytes| !bytes.is_empty());
+            return Ok((number(&speaker.0), Opened { beginning, rest: stream }));
+        }
+        let piece = body::frame(&mut stream, deadline).await?;
+        let piece =
+            piece.ok_or_else(|| ExchangeError::Message("the turn ends in its greeting".to_owned()))?;
+        beginning.extend_from_slice(&piece);
+        if beginning.len() > BODY_SMALL_MAX && place.is_none() {
+            place = app.places().take(NOBODY, GREETING_BYTES_MAX).await?;
+        }
+    }
+}
+
+/// A member's number among those who send bodies: below those of users, who count from 1.
+fn number(member: &KeyId) -> i64 {
+    let head = member.as_bytes().first_chunk().map_or(0, |head| i64::from_be_bytes(*head));
+    head | i64::MIN
+}
+
+/// A body of which the beginning has been read.
+struct Opened {
+    beginning: Option<Bytes>,
+    rest: Body,
+}
+
+impl http_body::Body for Opened {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
+        if let Some(beginning) = self.beginning.take() {
+            return Poll::Ready(Some(Ok(Frame::data(beginning))));
+        }
+        Pin::new(&mut self.rest).poll_frame(context)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.beginning.is_none() && self.rest.is_end_stream()
+    }
 }
 
 /// Takes a member's question about the registry and answers it. The same question twice does no more than once.

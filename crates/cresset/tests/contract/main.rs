@@ -8,6 +8,7 @@ mod commands;
 mod community;
 mod copies;
 mod exchange;
+mod faults;
 mod ledger;
 mod running;
 mod scene;

@@ -132,7 +132,14 @@ impl Scene {
     /// Starts the node.
     #[track_caller]
     pub(crate) fn serve(&self) -> Running {
-        Running::start(&self.data(), &[], &[]).with_token(self.init["admin"]["token"].as_str().unwrap())
+        self.serve_at("127.0.0.1:0")
+    }
+
+    /// Starts the node at an address.
+    #[track_caller]
+    pub(crate) fn serve_at(&self, address: &str) -> Running {
+        let running = Running::start_at(&self.data(), address, &[], &[]);
+        running.with_token(self.init["admin"]["token"].as_str().unwrap())
     }
 }
 
@@ -148,8 +155,14 @@ impl Running {
     /// Starts `serve` and reads its line.
     #[track_caller]
     pub(crate) fn start(data: &Path, more: &[&str], envs: &[(&str, &str)]) -> Self {
+        Self::start_at(data, "127.0.0.1:0", more, envs)
+    }
+
+    /// The same at an address.
+    #[track_caller]
+    fn start_at(data: &Path, address: &str, more: &[&str], envs: &[(&str, &str)]) -> Self {
         let mut child = command()
-            .args(["serve", "--listen", "127.0.0.1:0", "--json", "--log", "error", "--data"])
+            .args(["serve", "--listen", address, "--json", "--log", "error", "--data"])
             .arg(data)
             .args(more)
             .envs(envs.iter().copied())
@@ -186,6 +199,13 @@ impl Running {
     pub(crate) fn there_as(&self, token: &str, args: &[&str], input: &[u8]) -> Ended {
         let url = self.url();
         run_with(&[args, &["--json"]].concat(), &[("CRESSET_URL", &url), ("CRESSET_TOKEN", token)], input)
+    }
+
+    /// Ends it as a power cut does.
+    #[track_caller]
+    pub(crate) fn dies(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
     }
 
     /// Tells it to stop and waits for its exit code.

@@ -49,9 +49,27 @@ impl Town {
         anchor
     }
 
+    /// Ends the node as a power cut does and starts it again where it was.
+    #[track_caller]
+    pub(crate) fn dies_and_comes_back(&mut self) {
+        let address = self.address();
+        self.node.dies();
+        self.node = self.scene.serve_at(&address);
+    }
+
+    /// Where the node listens.
+    pub(crate) fn address(&self) -> String {
+        self.node.url().trim_start_matches("http://").to_owned()
+    }
+
     #[track_caller]
     pub(crate) fn join(&self, anchor: &str, slug: &str, kind: &str) -> String {
-        let url = self.node.url();
+        self.join_as(anchor, slug, kind, &self.node.url())
+    }
+
+    /// Joins, giving an address to be reached at.
+    #[track_caller]
+    pub(crate) fn join_as(&self, anchor: &str, slug: &str, kind: &str, url: &str) -> String {
         let said = self.ok(&[
             "community",
             "join",
@@ -63,7 +81,7 @@ impl Town {
             "--kind",
             kind,
             "--endpoint",
-            &url,
+            url,
         ]);
         assert_eq!(said["status"], "pending");
         said["member"].as_str().unwrap().to_owned()

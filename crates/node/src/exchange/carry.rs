@@ -7,7 +7,7 @@ use base::signing::KeyId;
 use bytes::Bytes;
 use federation::{Effect, PayloadRow, VersionRow};
 use handling::{MemberId, Originator, Rules, Writer};
-use store::{Batch, ExchangeDesk, LandedAs, LeavesBy, StoreError, VersionsOf};
+use store::{Batch, Entry, ExchangeDesk, LandedAs, LeavesBy, StoreError, VersionsOf};
 
 use crate::community::Members;
 use crate::derive::{Bar, derive};
@@ -109,15 +109,27 @@ impl Carrier {
     ) -> Result<Option<&'static str>, StoreError> {
         let Some(bytes) = object_in(payload) else { return Ok(Some("payload-form")) };
         let Ok(derived) = derive(&bytes, Bar::Store) else { return Ok(Some("object-unfit")) };
-        let mut entry = derived.entry;
-        let rules = entry.facts.tlp.map_or(rules.clone(), |tlp| rules.at_least(level_of(tlp)));
-        if stands_here(desk, versions, &bytes, self.me)? {
-            desk.put_under(versions, &rules, self.home())?;
+        let rules = derived.entry.facts.tlp.map_or(rules.clone(), |tlp| rules.at_least(level_of(tlp)));
+        let before = held_before(desk, versions, self.me)?;
+        let same = before.as_ref().is_some_and(|(held, _)| *held == bytes);
+        if same && desk.put_under(versions, &rules, self.home())? > 0 {
             return Ok(None);
         }
-        desk.take_away(versions)?;
-        entry.facts.tlp = Some(rules.level().number());
-        entry.rules = Some(rules);
+        let stood = desk.take_away(versions)? > 0;
+        let refused = self.put(desk, entry_of(derived.entry, rules))?;
+        if let (Some(_), true, Some((bytes, row))) = (refused, stood, before)
+            && let Ok(derived) = derive(&bytes, Bar::Store)
+        {
+            // What stood here before goes on standing here: a refusal changes nothing.
+            let rules = rules_of(self, &row);
+            let rules = derived.entry.facts.tlp.map_or(rules.clone(), |tlp| rules.at_least(level_of(tlp)));
+            self.put(desk, entry_of(derived.entry, rules))?;
+        }
+        Ok(refused)
+    }
+
+    /// Puts an object into the collection for what comes in; the code of the refusal where it cannot stand there.
+    fn put(&self, desk: &mut dyn ExchangeDesk, entry: Entry) -> Result<Option<&'static str>, StoreError> {
         let batch = Batch { writer: self.writer.clone(), at: self.at, entries: vec![entry], status: None };
         let landed = desk.add(&batch, LeavesBy::Step)?;
         Ok(landed.into_iter().find_map(|landed| match landed.how {
@@ -125,6 +137,12 @@ impl Carrier {
             _ => None,
         }))
     }
+}
+
+fn entry_of(mut entry: Entry, rules: Rules) -> Entry {
+    entry.facts.tlp = Some(rules.level().number());
+    entry.rules = Some(rules);
+    entry
 }
 
 fn is_of(payload: &PayloadRow, row: &VersionRow) -> bool {
@@ -156,13 +174,12 @@ fn at_least_its_level(desk: &dyn ExchangeDesk, row: &VersionRow, rules: Rules) -
     })
 }
 
-/// Whether just these bytes are held of the version already, by the same member's word.
-fn stands_here(
+/// The version as it is held until now, by the same member's word.
+fn held_before(
     desk: &dyn ExchangeDesk,
     versions: &VersionsOf<'_>,
-    bytes: &Bytes,
     me: KeyId,
-) -> Result<bool, StoreError> {
+) -> Result<Option<(Bytes, VersionRow)>, StoreError> {
     let author = match &versions.originator {
         Originator::Member(member) => KeyId::from_bytes(member.0),
         _ => me,
@@ -170,7 +187,7 @@ fn stands_here(
     let failed = |failed: federation::StoreFailed| StoreError::Backend(failed.0);
     let name = federation::ObjectName { author, id: versions.id.to_owned() };
     let held = desk.rows().versions(&name).map_err(failed)?;
-    let Some(held) = held.into_iter().find(|held| held.version == versions.version) else { return Ok(false) };
+    let Some(held) = held.into_iter().find(|held| held.version == versions.version) else { return Ok(None) };
     let payload = desk.rows().payload(&author, held.sequence).map_err(failed)?;
-    Ok(payload.as_ref().and_then(object_in).as_ref() == Some(bytes))
+    Ok(payload.as_ref().and_then(object_in).map(|bytes| (bytes, held)))
 }

@@ -11,7 +11,7 @@ use serde::Serialize;
 use store::StoreError;
 
 use super::ExchangeError;
-use super::turns::{Mail, take_mail};
+use super::turns::{Mail, gaps, take_mail};
 use crate::{Node, ReadError};
 
 /// The setting that holds who sent the courier file taken last.
@@ -106,6 +106,7 @@ impl Node {
                 Ok((from, outcome.received))
             })
             .await?;
+        self.0.exchange.note_gaps(from, gaps(&received));
         self.store().set_setting(LAST_COURIER, &from.to_string()).await?;
         self.tell_peers();
         Ok(CourierReport::of(self.slug_of(&from), &received))

@@ -9,15 +9,16 @@ use std::sync::Arc;
 use base::Micros;
 use base::signed::Signed;
 use base::signing::KeyId;
-use federation::{Alteration, Grant, Lane, ObjectName, ReceiptState, Release, object_version};
+use federation::{Alteration, Grant, Lane, ObjectName, ReceiptState};
 use handling::{Addressee, MemberId, Originator, Principal, Refusal, Rule, Rules, Writer};
-use ledger::act::{Act, ActKind};
+use ledger::act::Act;
 use serde::Serialize;
 use stix::Timestamp;
 use store::{StoreError, StoredObject, VersionsOf};
 
+use super::giving::{Gift, Given, authors, own_word, version_of};
 use super::{Court, ExchangeError};
-use crate::handle::met;
+use crate::accept::{Known, Place};
 use crate::{Node, ReadError, Urgency};
 
 /// An object to be given to members or circles.
@@ -97,77 +98,102 @@ impl Node {
         for name in request.to {
             more.insert(self.addressee(who, &directory, name)?);
         }
-        let rules = met(object.tlp, &object.places);
-        match rules.originator() {
-            Originator::Member(author) if *author != court.home() => {
-                let author = KeyId::from_bytes(author.0);
-                self.pass_on(&court, &object, author, &more).await
-            }
-            _ => self.give(&court, &object, (&rules, &more), request.urgency.lane()).await,
+        if let Some(rules) = own_word(&court, &object) {
+            let whom = self.members_among(&court, &more);
+            let gift = Gift::of(&object, rules.also_to(&more), whom)?;
+            return self.give(&court, vec![gift], request.urgency.lane()).await.map(|given| Shared {
+                id: object.id.clone(),
+                to: given.to.iter().map(|member| self.slug_of(member)).collect(),
+                withheld: given
+                    .withheld
+                    .iter()
+                    .map(|(one, rule)| (self.slug_of(one), rule.clone()))
+                    .collect(),
+            });
+        }
+        self.pass_on(&court, &object, &more).await
+    }
+
+    /// Gives own objects that are stored already to those whom a request names besides: so that bringing something again, for
+    /// somebody more, is not without effect.
+    ///
+    /// # Errors
+    /// The store failed.
+    pub(crate) async fn give_known(&self, place: &Place, known: Vec<Known>) -> Result<(), StoreError> {
+        let Some(court) = self.court().await? else { return Ok(()) };
+        let more = place.passing.addressees();
+        let whom = self.members_among(&court, more);
+        if whom.is_empty() {
+            return Ok(());
+        }
+        let mut gifts = Vec::new();
+        for (id, version) in known {
+            let object = match self.store().object(place.writer.eyes(), &id, version.as_deref()).await {
+                Ok(object) => object,
+                Err(StoreError::NotFound { .. }) => continue,
+                Err(error) => return Err(error),
+            };
+            // What stands here by another's word alone is not this member's to give.
+            let Some(rules) = own_word(&court, &object) else { continue };
+            gifts.extend(Gift::of(&object, rules.also_to(more), whom.clone()).ok());
+        }
+        if gifts.is_empty() {
+            return Ok(());
+        }
+        match self.give(&Arc::new(court), gifts, place.sending.lane).await {
+            Ok(_) => Ok(()),
+            Err(ExchangeError::Store(error)) => Err(error),
+            Err(other) => Err(StoreError::Backend(format!("cannot give what is known already: {other}"))),
         }
     }
 
-    async fn give(
-        &self,
-        court: &Arc<Court>,
-        object: &StoredObject,
-        (rules, more): (&Rules, &BTreeSet<Addressee>),
-        lane: Lane,
-    ) -> Result<Shared, ExchangeError> {
-        let wider = rules.also_to(more);
-        let told = wider.told_by(court.home());
-        let line = told.to_string();
-        let (id, version) = (object.id.clone(), version_of(object)?);
-        let bytes = object.bytes.clone();
-        let mut whom = self.members_among(court, more);
-        let home = court.home();
-        let withheld = self
-            .step(court, 1, move |exchange, desk| {
-                // Whoever has it already gets the same rules, so that all who hold it hold the same.
-                let name = ObjectName { author: exchange.me.member, id: id.clone() };
-                whom.extend(desk.rows().holders(&name)?.into_iter().map(|row| row.member));
-                let held = desk.rows().versions(&name)?;
-                let kind = held.first().map_or(ActKind::Released, |held| held.kind.clone());
-                let release = Release { object: &bytes, rules: &line, addressees: &whom, lane, kind };
-                let released = exchange.release(desk.rows(), &release)?;
-                desk.apply(released.effects)?;
-                let versions = VersionsOf { id: &id, version: &version, originator: Originator::Here };
-                desk.put_under(&versions, &wider, Some(home))?;
-                let told: BTreeSet<KeyId> = whom
-                    .into_iter()
-                    .filter(|one| released.withheld.iter().all(|(not, _)| not != one))
-                    .collect();
-                Ok((told, released.withheld))
+    /// Gives own versions to more members, in one commit.
+    async fn give(&self, court: &Arc<Court>, gifts: Vec<Gift>, lane: Lane) -> Result<Given, ExchangeError> {
+        let (home, weight) = (court.home(), gifts.len());
+        let given = self
+            .step(court, weight, move |exchange, desk| {
+                let mut all = Given::default();
+                for gift in gifts {
+                    let given = gift.give(exchange, desk, (lane, home))?;
+                    all.to.extend(given.to);
+                    all.withheld.extend(given.withheld);
+                }
+                Ok(all)
             })
             .await?;
         self.tell_peers();
-        let (told, withheld) = withheld;
-        Ok(Shared {
-            id: object.id.clone(),
-            to: told.iter().map(|member| self.slug_of(member)).collect(),
-            withheld: withheld.into_iter().map(|(member, rule)| (self.slug_of(&member), rule)).collect(),
-        })
+        Ok(given)
     }
 
+    /// Passes another member's object on, by whichever originator's word and consent it may go.
     async fn pass_on(
         &self,
         court: &Arc<Court>,
         object: &StoredObject,
-        author: KeyId,
         more: &BTreeSet<Addressee>,
     ) -> Result<Shared, ExchangeError> {
-        let name = ObjectName { author, id: object.id.clone() };
+        let authors = authors(court, object);
         let version = version_of(object)?;
         let whom = self.members_among(court, more);
-        let given = whom.clone();
-        self.step(court, 1, move |exchange, desk| {
-            for member in given {
-                let effects = exchange.pass_on(desk.rows(), &name, &version, member)?;
-                desk.apply(effects)?;
+        let why = "only its originator gives it to others";
+        let mut outcome = Err(ReadError::Refused(Refusal::new(Rule::OriginatorControl, why)).into());
+        for author in authors {
+            let (name, version, given) =
+                (ObjectName { author, id: object.id.clone() }, version.clone(), whom.clone());
+            outcome = self
+                .step(court, 1, move |exchange, desk| {
+                    for member in given {
+                        let effects = exchange.pass_on(desk.rows(), &name, &version, member)?;
+                        desk.apply(effects)?;
+                    }
+                    Ok(())
+                })
+                .await;
+            if outcome.is_ok() {
+                break;
             }
-            Ok(())
-        })
-        .await?;
+        }
+        outcome?;
         self.tell_peers();
         let to = whom.iter().map(|member| self.slug_of(member)).collect();
         Ok(Shared { id: object.id.clone(), to, withheld: Vec::new() })
@@ -210,11 +236,21 @@ impl Node {
         let object = self.writable(who, id).await?;
         self.must_be_own(&court, &object)?;
         let carrier = self.carrier(&court).await?;
+        let mut never_given = Vec::new();
+        if *alteration == Alteration::Erase {
+            // Erased is erased: also versions that nobody else ever had.
+            let history = self.store().history(&self.eyes(who), id).await.map_err(ReadError::from)?;
+            never_given.extend(history.into_iter().map(|row| row.version));
+            never_given.push(String::new());
+        }
         let (name, reason) = (id.to_owned(), reason.to_owned());
         let leaf = self
             .step(&court, 1, move |exchange, desk| {
                 let (sequence, effects) = exchange.alter(desk.rows(), &name, alteration, &reason)?;
                 carrier.carry(desk, effects)?;
+                for version in &never_given {
+                    desk.take_away(&VersionsOf { id: &name, version, originator: Originator::Here })?;
+                }
                 Ok(sequence)
             })
             .await?;
@@ -358,15 +394,11 @@ impl Node {
     }
 
     fn must_be_own(&self, court: &Court, object: &StoredObject) -> Result<(), ExchangeError> {
-        let rules = met(object.tlp, &object.places);
-        match rules.originator() {
-            Originator::Here => Ok(()),
-            Originator::Member(member) if *member == court.home() => Ok(()),
-            _ => {
-                let why = "only its originator changes it or calls it back";
-                Err(ReadError::Refused(Refusal::new(Rule::OriginatorControl, why)).into())
-            }
+        if own_word(court, object).is_some() {
+            return Ok(());
         }
+        let why = "only its originator changes it or calls it back";
+        Err(ReadError::Refused(Refusal::new(Rule::OriginatorControl, why)).into())
     }
 
     /// A member by slug, or by key id where it has none here.
@@ -375,10 +407,6 @@ impl Node {
         let slug = known.and_then(|community| community.slug(&MemberId(*member.as_bytes())));
         slug.unwrap_or_else(|| member.to_string())
     }
-}
-
-fn version_of(object: &StoredObject) -> Result<String, ExchangeError> {
-    object_version(&object.bytes).map_err(|rule| ExchangeError::Deed(rule.into()))
 }
 
 fn first_signature(signed: &Signed) -> Option<String> {

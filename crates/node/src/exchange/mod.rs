@@ -10,11 +10,12 @@ mod carry;
 mod courier;
 mod deeds;
 mod error;
+mod giving;
 mod release;
 mod turns;
 mod views;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use base::signing::KeyId;
@@ -26,7 +27,7 @@ use tokio::sync::Notify;
 pub use courier::{CourierRefusal, CourierReport};
 pub use deeds::{ConsentView, Recalled, ReceiptView, ShareRequest, Shared};
 pub use error::ExchangeError;
-pub use federation::TURN_BYTES_MAX;
+pub use federation::{GREETING_BYTES_MAX, TURN_BYTES_MAX};
 pub(crate) use release::Sending;
 pub use turns::Heard;
 pub use views::{HolderView, PeerRefusal, PeerView, Provenance, StateView};
@@ -41,13 +42,40 @@ pub(crate) struct Desk {
     waiting: Notify,
     /// Told when something has come in from a peer, receipts too.
     arrived: Notify,
-    /// Members that this node is in a meeting with which it began: what is for them is told there.
-    meeting: Mutex<BTreeSet<KeyId>>,
+    /// Members that this node is in a meeting with which it began, and when the last word of it was said: what is for them is
+    /// told there.
+    meeting: Mutex<BTreeMap<KeyId, Micros>>,
+    /// Where something was missing in a peer's lanes when it was last heard: the first place behind the gap.
+    gaps: Mutex<BTreeMap<KeyId, [Option<u64>; 2]>>,
 }
 
+/// A meeting of which nothing was heard for so long keeps nothing back from those who begin another: its other end may be
+/// unreachable from here and reach this node all the same.
+const MEETING_SILENCE: i64 = 5 * Micros::SECOND;
+
 impl Desk {
-    fn meets(&self, member: &KeyId) -> bool {
-        self.meeting.lock().unwrap_or_else(PoisonError::into_inner).contains(member)
+    fn meets(&self, member: &KeyId, now: Micros) -> bool {
+        let held = self.meeting.lock().unwrap_or_else(PoisonError::into_inner);
+        held.get(member).is_some_and(|last| now.0.saturating_sub(last.0).abs() < MEETING_SILENCE)
+    }
+
+    /// A meeting under way goes on.
+    fn goes_on(&self, member: &KeyId, now: Micros) {
+        let mut held = self.meeting.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(last) = held.get_mut(member) {
+            *last = now;
+        }
+    }
+
+    fn note_gaps(&self, member: KeyId, gaps: [Option<u64>; 2]) {
+        self.gaps.lock().unwrap_or_else(PoisonError::into_inner).insert(member, gaps);
+    }
+
+    /// Places that are missing in a lane of which everything up to `cursor` has been read.
+    fn missing(&self, member: &KeyId, lane: usize, cursor: u64) -> u64 {
+        let held = self.gaps.lock().unwrap_or_else(PoisonError::into_inner);
+        let behind = held.get(member).and_then(|gaps| gaps.get(lane).copied().flatten());
+        behind.map_or(0, |behind| behind.saturating_sub(cursor).saturating_sub(1))
     }
 }
 
@@ -157,7 +185,7 @@ impl Node {
     pub fn meeting(&self, member: community::MemberId, meeting: Meeting) {
         let mut held = self.0.exchange.meeting.lock().unwrap_or_else(PoisonError::into_inner);
         match meeting {
-            Meeting::Begins => held.insert(member.0),
+            Meeting::Begins => held.insert(member.0, self.now()),
             Meeting::Ends => held.remove(&member.0),
         };
     }

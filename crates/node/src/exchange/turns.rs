@@ -9,8 +9,8 @@ use std::sync::Arc;
 use base::signed::Signed;
 use base::signing::KeyId;
 use federation::{
-    Compatibility, Cosigned, Effect, Exchange, HeadUpdate, Hello, Kept, Received, Refused, Rule, Sealed,
-    Taken, Turn, Versions,
+    Compatibility, Cosigned, Effect, Exchange, HeadUpdate, Hello, Kept, Lane, Received, Refused, Rule,
+    Sealed, Taken, Turn, Versions,
 };
 use store::{ExchangeDesk, StoreError};
 
@@ -34,6 +34,11 @@ struct Minutes {
     ack: Option<Signed>,
     cosigned: Vec<Cosigned>,
     envelopes: usize,
+    gaps: [Option<u64>; 2],
+}
+
+fn unreadable(error: impl std::fmt::Display) -> ExchangeError {
+    ExchangeError::Message(error.to_string())
 }
 
 impl Node {
@@ -47,6 +52,18 @@ impl Node {
         Ok(turn.to_bytes())
     }
 
+    /// Who speaks in a turn of which only the beginning may have come; `None` = more of it has to come first. What is no turn, or
+    /// a stranger's, is refused before the rest is read.
+    ///
+    /// # Errors
+    /// See [`ExchangeError`].
+    pub async fn turn_speaker(&self, beginning: &[u8]) -> Result<Option<community::MemberId>, ExchangeError> {
+        let Some(hello) = Turn::greeting_at(beginning).map_err(unreadable)? else { return Ok(None) };
+        let court = self.court().await?.ok_or(ExchangeError::Alone)?;
+        let hello = court.exchange().greeting(&hello).map_err(unreadable)?;
+        Ok(Some(community::MemberId(hello.from)))
+    }
+
     /// Answers another node's turn, after taking what it brings.
     ///
     /// # Errors
@@ -56,7 +73,7 @@ impl Node {
         let minutes = self.hear(&court, bytes, None).await?;
         let from = minutes.hello.from;
         let mut turn = self.words_if(&court, from, &minutes).await?;
-        if self.0.exchange.meets(&from) {
+        if self.0.exchange.meets(&from, court.now) {
             turn.batch = Vec::new();
         }
         turn.ack = minutes.ack;
@@ -70,6 +87,7 @@ impl Node {
     /// See [`ExchangeError`]; nothing was changed.
     pub async fn turn_take(&self, from: community::MemberId, bytes: &[u8]) -> Result<Heard, ExchangeError> {
         let court = self.sitting().await?;
+        self.0.exchange.goes_on(&from.0, court.now);
         let minutes = self.hear(&court, bytes, Some(from.0)).await?;
         let envelopes = minutes.envelopes;
         let mut turn = self.words_if(&court, from.0, &minutes).await?;
@@ -124,15 +142,19 @@ impl Node {
         bytes: &[u8],
         expected: Option<KeyId>,
     ) -> Result<Minutes, ExchangeError> {
-        let turn = Turn::from_bytes(bytes).map_err(|error| ExchangeError::Message(error.to_string()))?;
+        let turn = Turn::from_bytes(bytes).map_err(unreadable)?;
+        // Before the writer is asked for anything: who is no member keeps nobody waiting.
+        let speaker = court.exchange().greeting(&turn.hello).map_err(unreadable)?.from;
+        if expected.is_some_and(|expected| expected != speaker) {
+            return Err(ExchangeError::Message("another member answers than was asked".to_owned()));
+        }
         let carrier = self.carrier(court).await?;
         let weight = turn.batch.len().max(1);
         let sitting = Arc::clone(court);
         let minutes = self
-            .step(court, weight, move |exchange, desk| {
-                hear(&sitting, exchange, (desk, &carrier), &turn, expected)
-            })
+            .step(court, weight, move |exchange, desk| hear(&sitting, exchange, (desk, &carrier), &turn))
             .await?;
+        self.0.exchange.note_gaps(minutes.hello.from, minutes.gaps);
         if minutes.envelopes > 0 || minutes.ack.is_some() {
             self.0.exchange.arrived.notify_waiters();
             // Receipts and what was passed along wait for others.
@@ -156,15 +178,9 @@ fn hear(
     exchange: &Exchange<'_>,
     (desk, carrier): (&mut dyn ExchangeDesk, &Carrier),
     turn: &Turn,
-    expected: Option<KeyId>,
 ) -> Result<Minutes, ExchangeError> {
-    let greeted = exchange
-        .greet(desk.rows(), &turn.hello, Versions::OURS)
-        .map_err(|error| ExchangeError::Message(error.to_string()))??;
+    let greeted = exchange.greet(desk.rows(), &turn.hello, Versions::OURS).map_err(unreadable)??;
     let from = greeted.hello.from;
-    if expected.is_some_and(|expected| expected != from) {
-        return Err(ExchangeError::Message("another member answers than was asked".to_owned()));
-    }
     if greeted.skewed {
         tracing::warn!(member = %from, "a member's clock differs much from this node's");
     }
@@ -176,6 +192,7 @@ fn hear(
         ack: None,
         cosigned: Vec::new(),
         envelopes: turn.batch.len(),
+        gaps: [None; 2],
     };
     if !speaks {
         tracing::warn!(member = %from, "a member speaks no version of the protocol that this node speaks");
@@ -188,6 +205,7 @@ fn hear(
     }
     let mail = Mail { heads: &turn.heads, ack: turn.ack.as_ref(), batch: &turn.batch };
     let outcome = take_mail(court, exchange, (desk, carrier), &mail, from)?;
+    minutes.gaps = gaps(&outcome.received);
     (minutes.ack, minutes.cosigned) = (outcome.ack, outcome.cosigned);
     Ok(minutes)
 }
@@ -216,9 +234,7 @@ pub(super) fn take_mail(
     from: KeyId,
 ) -> Result<MailTaken, ExchangeError> {
     if let Some(ack) = mail.ack {
-        let (_, effects) = exchange
-            .take_ack(desk.rows(), ack)
-            .map_err(|error| ExchangeError::Message(error.to_string()))??;
+        let (_, effects) = exchange.take_ack(desk.rows(), ack).map_err(unreadable)??;
         desk.apply(effects)?;
     }
     let mut taken = MailTaken { received: Vec::new(), ack: None, cosigned: Vec::new() };
@@ -250,6 +266,19 @@ fn heads(
         }
     }
     Ok(())
+}
+
+/// The first place in each lane that was refused for what is missing before it, and not for what merely waits.
+pub(super) fn gaps(all: &[Received]) -> [Option<u64>; 2] {
+    Lane::QUEUES.map(|lane| {
+        let mut in_lane = all.iter().filter_map(|received| match (received.at_place, &received.taken) {
+            (Some((at, place)), Taken::Refused(refused)) if at == lane && refused.rule.passes() => {
+                Some((place, refused.rule))
+            }
+            _ => None,
+        });
+        in_lane.next().filter(|(_, rule)| *rule == Rule::Gap).map(|(place, _)| place)
+    })
 }
 
 /// Takes envelopes, and makes the acknowledgement for who sent them.

@@ -6,6 +6,7 @@ mod accept;
 mod accounts;
 mod collections;
 mod community;
+mod exchange;
 mod import;
 mod peers;
 mod ports;

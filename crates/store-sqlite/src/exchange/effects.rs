@@ -48,7 +48,10 @@ pub(super) fn apply(desk: &mut Desk<'_>, me: KeyId, effects: Vec<Effect>) -> Don
             }
             Effect::Fate(row) => {
                 if row.erased.is_some() {
-                    forget_salts_of(desk.sql(), &row.name.id)?;
+                    // Another member's erasure leaves this one's own acts about an object of the same name provable.
+                    if row.name.author == me {
+                        forget_salts_of(desk.sql(), &row.name.id)?;
+                    }
                     set_number(desk.sql(), TEXT_PURGE, 1)?;
                 }
                 put_fate(desk.sql(), &row)?;

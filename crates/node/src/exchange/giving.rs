@@ -1,0 +1,154 @@
+//! Giving an own version to more members: who has it already, whether anything new is said, and by whose word it stands here.
+//!
+//! A version that stands here by the word of several members is each one's own to call back; what this member gives is its own
+//! word and nobody else's.
+
+use std::collections::BTreeSet;
+
+use base::Micros;
+use base::signing::KeyId;
+use bytes::Bytes;
+use federation::{
+    Consented, Deed, Exchange, HolderRow, Lane, ObjectName, Question, ReceiptState, Release, Rows,
+    object_version,
+};
+use handling::{MemberId, Originator, Rules};
+use ledger::act::{Act, ActKind};
+use store::{ExchangeDesk, StoredObject, VersionsOf};
+
+use super::{Court, ExchangeError};
+use crate::handle::rules_of;
+
+/// An own version to be given.
+pub(super) struct Gift {
+    id: String,
+    version: String,
+    bytes: Bytes,
+    /// Its rules from now on.
+    rules: Rules,
+    whom: BTreeSet<KeyId>,
+}
+
+/// What became of gifts.
+#[derive(Debug, Default)]
+pub(super) struct Given {
+    /// Who has it, or is to have it.
+    pub(super) to: BTreeSet<KeyId>,
+    /// Who does not get it, and by which rule.
+    pub(super) withheld: BTreeSet<(KeyId, String)>,
+}
+
+impl Gift {
+    pub(super) fn of(
+        object: &StoredObject,
+        rules: Rules,
+        whom: BTreeSet<KeyId>,
+    ) -> Result<Self, ExchangeError> {
+        let version = version_of(object)?;
+        Ok(Self { id: object.id.clone(), version, bytes: object.bytes.clone(), rules, whom })
+    }
+
+    pub(super) fn give(
+        mut self,
+        exchange: &Exchange<'_>,
+        desk: &mut dyn ExchangeDesk,
+        (lane, home): (Lane, MemberId),
+    ) -> Result<Given, ExchangeError> {
+        let line = self.rules.told_by(home).to_string();
+        if let Some(given) = self.nothing_new(exchange, desk.rows(), &line)? {
+            return Ok(given);
+        }
+        // Whoever has it already gets the same rules, so that all who hold it hold the same.
+        let name = ObjectName { author: exchange.me.member, id: self.id.clone() };
+        self.whom.extend(holders_now(desk.rows(), &name)?.into_iter().map(|row| row.member));
+        let held = desk.rows().versions(&name)?;
+        let kind = held.first().map_or(ActKind::Released, |held| held.kind.clone());
+        let release = Release { object: &self.bytes, rules: &line, addressees: &self.whom, lane, kind };
+        let released = exchange.release(desk.rows(), &release)?;
+        desk.apply(released.effects)?;
+        let versions = VersionsOf { id: &self.id, version: &self.version, originator: Originator::Here };
+        desk.put_under(&versions, &self.rules, Some(home))?;
+        let not: BTreeSet<KeyId> = released.withheld.iter().map(|(member, _)| *member).collect();
+        let to = self.whom.into_iter().filter(|member| !not.contains(member)).collect();
+        Ok(Given { to, withheld: released.withheld.into_iter().collect() })
+    }
+
+    /// What there is to tell when everybody meant has just this, or is refused it: then nothing is done, however often it is
+    /// asked.
+    fn nothing_new(
+        &self,
+        exchange: &Exchange<'_>,
+        rows: &dyn Rows,
+        line: &str,
+    ) -> Result<Option<Given>, ExchangeError> {
+        let name = ObjectName { author: exchange.me.member, id: self.id.clone() };
+        let held = rows.versions(&name)?.into_iter().find(|held| held.version == self.version);
+        let Some(held) = held.filter(|held| held.rules == line) else { return Ok(None) };
+        let receipts = rows.receipts(held.sequence)?;
+        let has = |member: &KeyId| {
+            let of = receipts.iter().find(|row| row.member == *member);
+            of.is_some_and(|row| !matches!(row.state, ReceiptState::Refused(_)))
+        };
+        let mut given = Given::default();
+        for member in &self.whom {
+            let question = Question {
+                deed: Deed::Send,
+                originator: exchange.me.member,
+                recipient: *member,
+                rules: line,
+                object: &self.bytes,
+                consent: Consented::No,
+                now: exchange.now,
+            };
+            match exchange.judge.decide(&question) {
+                _ if has(member) => drop(given.to.insert(*member)),
+                Ok(()) => return Ok(None),
+                Err(rule) => drop(given.withheld.insert((*member, rule))),
+            }
+        }
+        Ok(Some(given))
+    }
+}
+
+/// Who has an own object, or was to have it, since it was last called back.
+pub(super) fn holders_now(rows: &dyn Rows, name: &ObjectName) -> federation::Read<Vec<HolderRow>> {
+    let fate = rows.fate(name)?;
+    if fate.erased.is_some() {
+        return Ok(Vec::new());
+    }
+    let mut holders = rows.holders(name)?;
+    if let Some(recalled) = fate.recalled {
+        let act = rows.act(&name.author, recalled)?;
+        let signed = act.and_then(|act| base::signed::Signed::parse(act.signed.as_bytes()).ok());
+        let at =
+            signed.and_then(|signed| Act::peek(&signed).ok()).map_or(Micros(i64::MAX), |act| act.header().at);
+        holders.retain(|holder| holder.since > at);
+    }
+    Ok(holders)
+}
+
+/// The rules an object stands under here by this member's own word; `None` when it stands by others' words alone.
+pub(super) fn own_word(court: &Court, object: &StoredObject) -> Option<Rules> {
+    let own = |rules: &Rules| match rules.originator() {
+        Originator::Here => true,
+        Originator::Member(member) => *member == court.home(),
+        Originator::Nobody => false,
+    };
+    let all = object.places.iter().map(|place| rules_of(object.tlp, place));
+    all.filter(own).reduce(|one, other| one.meet(&other))
+}
+
+/// The other members by whose word an object stands here.
+pub(super) fn authors(court: &Court, object: &StoredObject) -> BTreeSet<KeyId> {
+    let all = object.places.iter().map(|place| rules_of(object.tlp, place));
+    let authors = all.filter_map(|rules| match rules.originator() {
+        Originator::Member(member) if *member != court.home() => Some(KeyId::from_bytes(member.0)),
+        _ => None,
+    });
+    authors.collect()
+}
+
+/// The version of an object as exchange names it.
+pub(super) fn version_of(object: &StoredObject) -> Result<String, ExchangeError> {
+    object_version(&object.bytes).map_err(|rule| ExchangeError::Deed(rule.into()))
+}

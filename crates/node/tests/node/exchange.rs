@@ -1,0 +1,445 @@
+//! Exchange between members in turns carried by hand: what is given again, by several, before others, and taken back.
+
+use base::Micros;
+use bytes::Bytes;
+use handling::{Principal, Role};
+use node::{
+    AcceptRequest, Accepted, Detail, ExchangeError, KeepStatus, Meeting, Options, PeerView, SearchQuery,
+    ShareRequest, Urgency,
+};
+use store::Upkeep;
+
+use crate::community::Seat;
+use crate::indicator;
+use crate::peers::Region;
+
+const ONE: &str = "indicator--00000000-0000-4000-8000-000000000001";
+
+/// Members that can seal for each other.
+async fn region(slugs: &[&str]) -> Region {
+    let region = Region::of(slugs).await;
+    for _ in 0..2 {
+        for seat in &region.0 {
+            seat.node().announce().await.unwrap();
+        }
+        region.gather().await;
+    }
+    region
+}
+
+fn to(names: &[&str]) -> Options {
+    let to = names.iter().map(|name| (*name).to_owned()).collect();
+    Options { tlp: Some(stix::TlpLevel::Amber), to, ..Options::default() }
+}
+
+async fn bring(seat: &Seat, numbers: std::ops::Range<u32>, options: Options) -> Accepted {
+    let objects = numbers.map(|number| {
+        Bytes::from(indicator(number, &format!("[url:value = 'http://{number}.example/']"), ""))
+    });
+    let request =
+        AcceptRequest { collection: "inbox", objects: objects.collect(), options, status: KeepStatus::No };
+    seat.node().accept(&seat.who, request).await.unwrap()
+}
+
+/// A meeting begun by `one`; how many turns each side said.
+async fn meet(one: &Seat, other: &Seat) -> usize {
+    let (id, mut turn) = (other.id().await, one.node().turn_first(other.id().await).await.unwrap());
+    for turns in 1..200 {
+        let answer = other.node().turn_answer(&turn).await.unwrap();
+        match one.node().turn_take(id, &answer).await.unwrap().next {
+            Some(next) => turn = next,
+            None => return turns,
+        }
+    }
+    panic!("two nodes go on for ever");
+}
+
+/// Everybody meets everybody, twice: what is given in the first round is acknowledged in the second.
+async fn round(region: &Region) {
+    for _ in 0..2 {
+        for one in 0..region.0.len() {
+            for other in 0..one {
+                meet(&region[one], &region[other]).await;
+            }
+        }
+    }
+}
+
+async fn has(seat: &Seat, id: &str) -> bool {
+    seat.node().object(&seat.who, id, None).await.is_ok()
+}
+
+async fn share(seat: &Seat, id: &str, whom: &str) -> Result<node::Shared, ExchangeError> {
+    let to = [whom.to_owned()];
+    let request = ShareRequest { object: id, to: &to, urgency: Urgency::Routine };
+    seat.node().share(&seat.who, request).await
+}
+
+async fn peer(seat: &Seat, slug: &str) -> PeerView {
+    let peers = seat.node().peers(&seat.who).await.unwrap();
+    peers.into_iter().find(|peer| peer.member == slug).unwrap()
+}
+
+async fn leaves(seat: &Seat) -> u64 {
+    seat.node().shared_state().await.unwrap().unwrap().leaves
+}
+
+/// (a) Bringing what is known again, for somebody more, gives it to them; for the same ones it changes nothing.
+#[tokio::test]
+async fn what_is_known_is_given_to_those_named_besides() {
+    let region = region(&["a", "b", "c"]).await;
+    let a = &region[0];
+    bring(a, 1..4, to(&["b"])).await;
+    round(&region).await;
+    assert!(has(&region[1], ONE).await && !has(&region[2], ONE).await);
+    let accepted = bring(a, 1..4, to(&["c"])).await;
+    assert!(accepted.receipts.iter().all(|receipt| receipt.outcome == node::Outcome::Known));
+    round(&region).await;
+    assert!(has(&region[1], ONE).await && has(&region[2], ONE).await);
+    let (before, waiting) = (leaves(a).await, peer(a, "c").await.lag_out);
+    bring(a, 1..4, to(&["b", "c"])).await;
+    bring(a, 1..4, to(&["user:root"])).await;
+    assert_eq!((leaves(a).await, peer(a, "c").await.lag_out), (before, waiting));
+    let state = async |at: usize| region[at].node().shared_state().await.unwrap().unwrap().state_hash;
+    assert_eq!(state(1).await, state(2).await);
+    // What stands at B by A's word is not B's to give.
+    bring(&region[1], 1..2, to(&["c"])).await;
+    assert_eq!(peer(&region[1], "c").await.lag_out, 0);
+}
+
+/// (b) Two members give the same bytes: each one's word stands, and goes, by itself.
+#[tokio::test]
+async fn each_member_takes_back_its_own_word_only() {
+    for first in [0, 2] {
+        let region = region(&["a", "b", "c"]).await;
+        let (one, b, other) = (&region[first], &region[1], &region[2 - first]);
+        bring(one, 1..2, to(&["b"])).await;
+        round(&region).await;
+        bring(other, 1..2, to(&["b"])).await;
+        round(&region).await;
+        assert!(has(b, ONE).await);
+        let found = b.node().object(&b.who, ONE, None).await.unwrap().into_inner();
+        assert_eq!((found.places.len(), found.collections.len()), (2, 1));
+        let shown =
+            b.node().look_up(&b.who, &["http://1.example/"], Detail::Brief).await.unwrap().into_inner();
+        assert_eq!(shown[0].matches.len(), 1, "told once");
+        // By whosesoever word, it is nobody's but theirs to give on.
+        assert!(share(b, ONE, "c").await.is_err());
+        assert!(matches!(b.node().recall(&b.who, ONE, "").await, Err(ExchangeError::Read(_))));
+        let taken = one.node().recall(&one.who, ONE, "wrong").await.unwrap();
+        assert_eq!(taken.receipts.len(), 1);
+        round(&region).await;
+        assert_eq!(one.node().receipts(taken.leaf).await.unwrap()[0].status, "done");
+        assert!(!has(one, ONE).await && has(b, ONE).await && has(other, ONE).await, "{first} first");
+        let found = b.node().object(&b.who, ONE, None).await.unwrap().into_inner();
+        assert_eq!(found.places.len(), 1);
+        other.node().recall(&other.who, ONE, "wrong too").await.unwrap();
+        round(&region).await;
+        assert!(!has(b, ONE).await);
+        let gone =
+            b.node().look_up(&b.who, &["http://1.example/"], Detail::Brief).await.unwrap().into_inner();
+        assert!(gone[0].matches.is_empty());
+    }
+}
+
+/// (b) What one member says of an id is no reason to refuse what another says of it.
+#[tokio::test]
+async fn an_id_cannot_be_taken_from_its_owner_by_saying_it_first() {
+    let region = region(&["a", "b", "c"]).await;
+    let squat = Bytes::from(indicator(1, "[url:value = 'http://squat.example/']", ""));
+    let request = AcceptRequest {
+        collection: "inbox",
+        objects: vec![squat],
+        options: to(&["b"]),
+        status: KeepStatus::No,
+    };
+    region[2].node().accept(&region[2].who, request).await.unwrap();
+    round(&region).await;
+    bring(&region[0], 1..2, to(&["b"])).await;
+    round(&region).await;
+    let b = &region[1];
+    assert!(peer(b, "a").await.refusals.is_empty());
+    assert_eq!(b.node().history(&b.who, ONE).await.unwrap().into_inner().len(), 2);
+    // Readers are shown one of them as the latest, the one that came first; the other stands behind it.
+    region[2].node().recall(&region[2].who, ONE, "").await.unwrap();
+    round(&region).await;
+    let known = b.node().look_up(&b.who, &["http://1.example/", "http://squat.example/"], Detail::Brief);
+    let known = known.await.unwrap().into_inner();
+    assert_eq!(known.iter().map(|one| one.matches.len()).collect::<Vec<_>>(), [1, 0]);
+}
+
+/// (c) Giving again to those who have it makes no act and no line, however often.
+#[tokio::test]
+async fn giving_again_changes_nothing() {
+    let region = region(&["a", "b", "c"]).await;
+    let a = &region[0];
+    bring(a, 1..2, to(&["b"])).await;
+    round(&region).await;
+    for whom in ["b", "c"] {
+        share(a, ONE, whom).await.unwrap();
+        let (before, waiting) = (leaves(a).await, peer(a, "b").await.lag_out);
+        for _ in 0..5 {
+            let shared = share(a, ONE, whom).await.unwrap();
+            assert_eq!((shared.to, shared.withheld), (vec![whom.to_owned()], vec![]));
+        }
+        assert_eq!((leaves(a).await, peer(a, "b").await.lag_out), (before, waiting), "{whom}");
+        round(&region).await;
+        assert!(has(&region[2], ONE).await == (whom == "c"));
+    }
+}
+
+/// (d) Who had it before it was called back has it no more, and gets it anew only when named anew.
+#[tokio::test]
+async fn holders_are_those_since_the_last_recall() {
+    let region = region(&["a", "b", "c"]).await;
+    let a = &region[0];
+    let green = |names: &[&str]| Options { tlp: Some(stix::TlpLevel::Green), ..to(names) };
+    bring(a, 1..2, green(&["b", "c"])).await;
+    round(&region).await;
+    let holders = async || a.node().holders(&a.who, ONE).await.unwrap();
+    assert_eq!(holders().await.iter().filter(|holder| holder.receipt == "valid").count(), 2);
+    for seat in &region.0 {
+        seat.bench.clock.advance(Micros::SECOND);
+    }
+    a.node().recall(&a.who, ONE, "").await.unwrap();
+    round(&region).await;
+    assert_eq!(holders().await, []);
+    let reader = a.bench.user("reader", Role::Reader).await;
+    let never = a.node().holders(&reader, "indicator--00000000-0000-4000-8000-000000000099").await;
+    let gone = a.node().holders(&reader, ONE).await;
+    assert_eq!(format!("{gone:?}"), format!("{never:?}"));
+    for seat in &region.0 {
+        seat.bench.clock.advance(Micros::SECOND);
+    }
+    bring(a, 1..2, green(&["b"])).await;
+    round(&region).await;
+    assert!(has(&region[1], ONE).await && !has(&region[2], ONE).await);
+    assert_eq!(holders().await.len(), 1);
+    a.node()
+        .narrow(&a.who, ONE, Options { pap: Some(handling::Pap::Red), ..Options::default() })
+        .await
+        .unwrap();
+    round(&region).await;
+    assert!(has(&region[1], ONE).await && !has(&region[2], ONE).await);
+}
+
+/// Erased is erased, also what nobody else ever had.
+#[tokio::test]
+async fn erasure_takes_every_version() {
+    let region = region(&["a", "b"]).await;
+    let a = &region[0];
+    bring(a, 1..2, Options::default()).await;
+    let later = indicator(1, "[url:value = 'http://later.example/']", "")
+        .replace("\"modified\":\"2025-01-01", "\"modified\":\"2025-02-01");
+    let request = AcceptRequest {
+        collection: "inbox",
+        objects: vec![Bytes::from(later)],
+        options: to(&["b"]),
+        status: KeepStatus::No,
+    };
+    a.node().accept(&a.who, request).await.unwrap();
+    round(&region).await;
+    assert!(has(&region[1], ONE).await);
+    a.node().erase(&a.who, ONE, "").await.unwrap();
+    round(&region).await;
+    assert!(!has(a, ONE).await && !has(&region[1], ONE).await);
+    for seat in &region.0 {
+        let found = seat.node().look_up(&seat.who, &["http://1.example/"], Detail::Brief).await.unwrap();
+        assert!(found.into_inner()[0].matches.is_empty());
+    }
+    assert!(share(a, ONE, "b").await.is_err());
+}
+
+/// (e) What is urgent goes before 2,000 objects that wait.
+#[tokio::test]
+async fn flash_overtakes_what_waits() {
+    let region = region(&["a", "b"]).await;
+    let (a, b) = (&region[0], &region[1]);
+    bring(a, 10..2_010, to(&["b"])).await;
+    let id = b.id().await;
+    let first = a.node().turn_first(id).await.unwrap();
+    let answer = b.node().turn_answer(&first).await.unwrap();
+    let next = a.node().turn_take(id, &answer).await.unwrap().next.unwrap();
+    let answer = b.node().turn_answer(&next).await.unwrap();
+    // In the middle of a meeting, something urgent comes in.
+    bring(a, 1..2, Options { urgency: Urgency::Flash, ..to(&["b"]) }).await;
+    let next = a.node().turn_take(id, &answer).await.unwrap().next.unwrap();
+    assert!(!has(b, ONE).await);
+    let started = std::time::Instant::now();
+    b.node().turn_answer(&next).await.unwrap();
+    eprintln!("the turn with the urgent object took {:?}", started.elapsed());
+    assert!(has(b, ONE).await && peer(a, "b").await.lag_out > 100, "it came with the very next turn");
+    meet(a, b).await;
+    meet(a, b).await;
+    let ours = peer(a, "b").await;
+    assert_eq!((ours.lag_out, ours.gaps), (0, 0));
+    assert!(has(b, "indicator--00000000-0000-4000-8000-000000002009").await);
+}
+
+/// (f) Gaps are those that are there now.
+#[tokio::test]
+async fn gaps_are_shown_while_they_are_there() {
+    let region = region(&["a", "b"]).await;
+    let (a, b) = (&region[0], &region[1]);
+    bring(a, 1..2, to(&["b"])).await;
+    bring(a, 2..5, to(&["b"])).await;
+    let turn = a.node().turn_first(b.id().await).await.unwrap();
+    let whole = federation::Turn::from_bytes(&turn).unwrap();
+    assert_eq!(whole.batch.len(), 4);
+    let torn = federation::Turn { batch: whole.batch[2..].to_vec(), ..whole };
+    b.node().turn_answer(&torn.to_bytes()).await.unwrap();
+    assert_eq!(peer(b, "a").await.gaps, 2);
+    assert!(!has(b, "indicator--00000000-0000-4000-8000-000000000004").await);
+    meet(a, b).await;
+    assert_eq!(peer(b, "a").await.gaps, 0);
+    assert!(has(b, "indicator--00000000-0000-4000-8000-000000000004").await);
+}
+
+/// (g) Two nodes that begin at once give everything once; one that hears nothing of its own meeting keeps nothing back.
+#[tokio::test]
+async fn two_that_begin_at_once_give_everything_once() {
+    let region = region(&["a", "b"]).await;
+    let (a, b) = (&region[0], &region[1]);
+    bring(a, 1..4, to(&["b"])).await;
+    bring(b, 10..14, to(&["a"])).await;
+    let (ia, ib) = (a.id().await, b.id().await);
+    a.node().meeting(ib, Meeting::Begins);
+    b.node().meeting(ia, Meeting::Begins);
+    let (from_a, from_b) = (a.node().turn_first(ib).await.unwrap(), b.node().turn_first(ia).await.unwrap());
+    let answers =
+        [b.node().turn_answer(&from_a).await.unwrap(), a.node().turn_answer(&from_b).await.unwrap()];
+    let sizes = answers.each_ref().map(|answer| federation::Turn::from_bytes(answer).unwrap().batch.len());
+    assert_eq!(sizes, [0, 0], "what is for the other goes in the meeting that it was begun for");
+    a.node().turn_take(ib, &answers[0]).await.unwrap();
+    b.node().turn_take(ia, &answers[1]).await.unwrap();
+    a.node().meeting(ib, Meeting::Ends);
+    b.node().meeting(ia, Meeting::Ends);
+    for _ in 0..2 {
+        meet(a, b).await;
+    }
+    assert_eq!((leaves(a).await, leaves(b).await), (3 + 3 + 1, 4 + 4 + 1), "objects, acts, and one receipt");
+    // B cannot reach A: its meeting hangs. A begins one, and is given what is for it.
+    b.node().meeting(ia, Meeting::Begins);
+    bring(b, 20..21, to(&["a"])).await;
+    for seat in [a, b] {
+        seat.bench.clock.advance(6 * Micros::SECOND);
+    }
+    meet(a, b).await;
+    assert!(has(a, "indicator--00000000-0000-4000-8000-000000000020").await);
+}
+
+/// Whose turn it is not, what was said before, and what is no turn changes nothing.
+#[tokio::test]
+async fn hostile_turns_change_nothing() {
+    let region = region(&["a", "b", "c"]).await;
+    let (a, b, c) = (&region[0], &region[1], &region[2]);
+    bring(a, 1..4, to(&["b"])).await;
+    let turn = a.node().turn_first(b.id().await).await.unwrap();
+    let state = async |seat: &Seat| {
+        let state = seat.node().shared_state().await.unwrap().unwrap();
+        let rows = seat.bench.store.figures(None).await.unwrap();
+        (state.state_hash, state.leaves, rows.objects, seat.node().peers(&seat.who).await.unwrap())
+    };
+    let stranger = Seat::new(9).await;
+    assert!(stranger.node().turn_answer(&turn).await.is_err(), "in no community");
+    let before = state(c).await;
+    assert!(matches!(c.node().turn_answer(&turn).await, Err(ExchangeError::Message(_))), "for another");
+    assert!(matches!(c.node().turn_speaker(&turn).await, Err(ExchangeError::Message(_))));
+    assert_eq!(state(c).await, before);
+    let before = state(b).await;
+    let mut forged = federation::Turn::from_bytes(&turn).unwrap();
+    let key = base::signing::SigningKey::generate(&base::SeededRng::new(5));
+    forged.hello =
+        base::signed::Signed::sign(federation::HELLO_TYPE, forged.hello.unverified_payload().to_vec(), &key)
+            .unwrap();
+    let mut hostile = vec![forged.to_bytes(), Vec::new(), b"CRT1".to_vec(), vec![0xFF; 4_096]];
+    hostile.extend((1..64).map(|part| turn[..turn.len() * part / 64].to_vec()));
+    for bytes in &hostile {
+        let refused = b.node().turn_answer(bytes).await;
+        assert!(matches!(refused, Err(ExchangeError::Message(_))), "{} bytes: {refused:?}", bytes.len());
+    }
+    assert!(b.node().turn_speaker(&hostile[0]).await.is_err());
+    assert_eq!(b.node().turn_speaker(&turn[..9]).await.unwrap(), None);
+    assert_eq!(b.node().turn_speaker(&turn).await.unwrap(), Some(a.id().await));
+    assert_eq!(state(b).await, before);
+    // A changed byte anywhere is refused, or what was changed is.
+    for at in (0..turn.len()).step_by(turn.len() / 200) {
+        let mut changed = turn.clone();
+        changed[at] ^= 0x20;
+        let _ = b.node().turn_answer(&changed).await;
+    }
+    assert!(!has(b, "indicator--00000000-0000-4000-8000-000000000009").await);
+    let answers = [b.node().turn_answer(&turn).await.unwrap(), b.node().turn_answer(&turn).await.unwrap()];
+    assert!(answers.iter().all(|answer| federation::Turn::from_bytes(answer).is_ok()));
+    let once = state(b).await;
+    b.node().turn_answer(&turn).await.unwrap();
+    assert_eq!(state(b).await, once, "the same again does no more than once");
+    round(&region).await;
+    for number in 1..4 {
+        assert!(has(b, &ONE.replace("000000000001", &format!("{number:012}"))).await);
+    }
+    assert_eq!(b.node().shared_state().await.unwrap().unwrap().objects, 3);
+}
+
+/// What C receives and is told is the same whether or not A gives something to B: lengths of heads apart, as documented.
+#[tokio::test]
+async fn who_is_not_meant_is_told_nothing() {
+    let mut told = Vec::new();
+    for secret in [false, true] {
+        let region = region(&["a", "b", "c"]).await;
+        let (a, b, c) = (&region[0], &region[1], &region[2]);
+        bring(a, 1..2, to(&["b", "c"])).await;
+        round(&region).await;
+        if secret {
+            bring(a, 50..51, Options { urgency: Urgency::Flash, ..to(&["b"]) }).await;
+        }
+        bring(a, 2..3, to(&["c"])).await;
+        round(&region).await;
+        if secret {
+            let id = "indicator--00000000-0000-4000-8000-000000000050";
+            assert!(has(b, id).await && !has(c, id).await);
+            a.node().recall(&a.who, id, "").await.unwrap();
+            round(&region).await;
+            assert!(!has(b, id).await);
+            nothing_left(b, id).await;
+        } else {
+            round(&region).await;
+        }
+        nothing_left(c, "indicator--00000000-0000-4000-8000-000000000050").await;
+        bring(a, 3..4, to(&["c"])).await;
+        let id = c.id().await;
+        let turn = federation::Turn::from_bytes(&a.node().turn_first(id).await.unwrap()).unwrap();
+        let sizes: Vec<usize> = turn.batch.iter().map(|sealed| sealed.as_bytes().len() / 512).collect();
+        let origins: Vec<_> = turn.heads.iter().map(|head| head.origin).collect();
+        round(&region).await;
+        let mut peers = c.node().peers(&c.who).await.unwrap();
+        // How long ledgers are is told to everybody.
+        peers.iter_mut().for_each(|peer| peer.last_head = None);
+        let state = c.node().shared_state().await.unwrap().unwrap();
+        let figures = c.bench.store.figures(None).await.unwrap();
+        let seen = async |who: &Principal| {
+            let query = SearchQuery { text: "indicator".into(), limit: 50, ..SearchQuery::default() };
+            let found = c.node().search(who, query).await.unwrap().into_inner();
+            format!("{found:?}")
+        };
+        told.push((
+            (sizes, origins, peers),
+            (state.objects, state.leaves, figures.objects, figures.versions, figures.by_type),
+            seen(&c.who).await,
+            c.node().object(&c.who, ONE, None).await.unwrap().into_inner().bytes,
+        ));
+    }
+    assert_eq!(told[0], told[1]);
+}
+
+/// No trace of an object in anything that this node can be asked.
+async fn nothing_left(seat: &Seat, id: &str) {
+    let (node, who) = (seat.node(), &seat.who);
+    assert!(!has(seat, id).await);
+    let known = node.look_up(who, &["http://50.example/"], Detail::Brief).await.unwrap().into_inner();
+    assert!(known[0].matches.is_empty());
+    let query = SearchQuery { text: "50".into(), limit: 50, ..SearchQuery::default() };
+    let found = format!("{:?}", node.search(who, query).await.unwrap().into_inner());
+    assert!(!found.contains(id), "{found}");
+    assert!(node.history(who, id).await.is_err());
+}
