@@ -7,7 +7,7 @@ use node::{
     AcceptRequest, Accepted, Detail, ExchangeError, KeepStatus, Meeting, Options, PeerView, SearchQuery,
     ShareRequest, Urgency,
 };
-use store::Upkeep;
+use store::{Direction, PageRequest, Upkeep};
 
 use crate::community::Seat;
 use crate::indicator;
@@ -417,6 +417,7 @@ async fn who_is_not_meant_is_told_nothing() {
         peers.iter_mut().for_each(|peer| peer.last_head = None);
         let state = c.node().shared_state().await.unwrap().unwrap();
         let figures = c.bench.store.figures(None).await.unwrap();
+        let all = PageRequest { limit: 100, ..PageRequest::default() };
         let seen = async |who: &Principal| {
             let query = SearchQuery { text: "indicator".into(), limit: 50, ..SearchQuery::default() };
             let found = c.node().search(who, query).await.unwrap().into_inner();
@@ -426,7 +427,8 @@ async fn who_is_not_meant_is_told_nothing() {
             (sizes, origins, peers),
             (state.objects, state.leaves, figures.objects, figures.versions, figures.by_type),
             seen(&c.who).await,
-            c.node().object(&c.who, ONE, None).await.unwrap().into_inner().bytes,
+            format!("{:?}", c.node().page(&c.who, "inbox", &all).await.unwrap().into_inner()),
+            format!("{:?}", c.node().manifest(&c.who, "inbox", &all).await.unwrap().into_inner()),
         ));
     }
     assert_eq!(told[0], told[1]);
@@ -442,4 +444,17 @@ async fn nothing_left(seat: &Seat, id: &str) {
     let found = format!("{:?}", node.search(who, query).await.unwrap().into_inner());
     assert!(!found.contains(id), "{found}");
     assert!(node.history(who, id).await.is_err());
+    let all = PageRequest { limit: 100, ..PageRequest::default() };
+    let page = node.page(who, "inbox", &all).await.unwrap().into_inner();
+    assert!(!String::from_utf8_lossy(&page.objects).contains(id));
+    let manifest = node.manifest(who, "inbox", &all).await.unwrap().into_inner();
+    assert!(manifest.rows.iter().all(|row| row.id != id));
+    let versions = node.versions(who, "inbox", id, &all).await;
+    assert!(versions.is_err(), "{versions:?}");
+    for direction in [Direction::Inward, Direction::Outward] {
+        let (edges, _) = node.edges(who, id, direction, (100, None)).await.unwrap().into_inner();
+        assert!(edges.is_empty());
+    }
+    let counted = seat.bench.store.figures(None).await.unwrap();
+    assert_eq!(counted.objects, page.count as u64, "{counted:?}");
 }
