@@ -132,7 +132,7 @@ impl Council<'_> {
     /// # Errors
     /// The rule that would refuse it.
     pub fn fits(&self, subject: &Subject) -> Result<(), Rule> {
-        self.registry.judge(&self.entry(0, &subject.body())?).map(|_| ())
+        self.registry.judge(&self.entry((0, self.now), &subject.body())?).map(|_| ())
     }
 
     /// Whether this member's signature is on the table in a round: a node that was restored from an old copy of itself does
@@ -202,6 +202,9 @@ impl Council<'_> {
 
     /// A new entry for the oldest subject that has enough approvals, this member's among them; failing that, one that
     /// notes a recovery which waits to be noted.
+    ///
+    /// In a later round nothing of it is of this member's own making: members that know the same votes make the same entry, so
+    /// that votes which cross on their way split once and not in every round.
     fn new_entry(&self, round: u64, stalled: &[Entry]) -> Result<Option<Entry>, Rule> {
         let mut ready: Vec<&Subject> = self
             .subjects
@@ -210,8 +213,9 @@ impl Council<'_> {
             .filter(|subject| self.standing(subject.hash()).ready)
             .collect();
         ready.sort_by_key(|subject| (subject.at(), subject.hash()));
+        let moment = self.moment(stalled);
         for subject in ready {
-            let entry = self.entry(round, &subject.body())?;
+            let entry = self.entry((round, moment), &subject.body())?;
             if self.registry.judge(&entry.clone().with_stalled(stalled.to_vec())?).is_ok() {
                 return Ok(Some(entry));
             }
@@ -220,17 +224,25 @@ impl Council<'_> {
             let claim = member.own().claim;
             claim.is_some_and(|claim| claim.epoch > member.noted())
         });
-        if waits { self.entry(round, &Body::Noted).map(Some) } else { Ok(None) }
+        if waits { self.entry((round, moment), &Body::Noted).map(Some) } else { Ok(None) }
     }
 
-    fn entry(&self, round: u64, body: &Body) -> Result<Entry, Rule> {
+    /// The moment of a new entry: that of the latest vote of the rounds before, or the present one. A vote from too far ahead
+    /// of this clock has no say in it.
+    fn moment(&self, stalled: &[Entry]) -> Micros {
+        let latest = self.now.plus(APPROVAL_AHEAD_SECONDS_MAX.saturating_mul(Micros::SECOND));
+        let voted = stalled.iter().map(|vote| vote.content().at).filter(|at| *at <= latest);
+        voted.max().unwrap_or(self.now)
+    }
+
+    fn entry(&self, (round, at): (u64, Micros), body: &Body) -> Result<Entry, Rule> {
         let head = self.registry.head();
         Entry::unsigned(&Content {
             community: Some(self.registry.id()),
             chain: Chain::Community,
             epoch: head.epoch.saturating_add(1),
             previous: Some(head.hash),
-            at: self.now.max(self.registry.decided_at()),
+            at: at.max(self.registry.decided_at()),
             round,
             heads: self.registry.unnoted(),
             basis: None,

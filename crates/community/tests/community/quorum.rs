@@ -261,6 +261,35 @@ fn split_votes_are_settled_in_a_later_round() {
 }
 
 #[test]
+fn votes_that_keep_crossing_come_together() {
+    for voters in [2, 3, 4, 7] {
+        let mut town = Town::of(voters, None);
+        let asked = town.ask(voters + 1, MemberKind::Cert);
+        for number in 1..=voters {
+            town.say(member(number), &asked, Word::Approve);
+        }
+        // Each votes by its own clock before the votes of the others of the same turn have arrived.
+        let mut turns = 0;
+        while town.registry.head().epoch < u64::from(voters) {
+            turns += 1;
+            assert!(turns < 4, "{voters} voters split their votes in every round");
+            let known = town.votes.clone();
+            let mut arrived = known.clone();
+            for number in 1..=voters {
+                town.now = town.now.plus(1_000);
+                town.votes.clone_from(&known);
+                town.act(member(number));
+                arrived.extend(town.votes.drain(..).skip(known.len()));
+            }
+            town.votes = arrived;
+        }
+        assert_eq!(town.registry.member(member(voters + 1)).unwrap().status(town.now), Status::Active);
+        let replayed = Registry::replay(&town.entries).unwrap();
+        assert_eq!(replayed.state_hash(), town.registry.state_hash());
+    }
+}
+
+#[test]
 fn what_a_newcomer_may_not_bring() {
     let mut town = Town::of(2, None);
     let mut refuse = |change: &dyn Fn(&mut community::Statement)| {
