@@ -1,9 +1,7 @@
-"""TLS with a given certificate, the clock under test, the demonstration, and what the log holds: the process from outside."""
+"""TLS with a given certificate, the clock under test, and what the log holds: the process from outside."""
 
 import json
-import resource
 import shutil
-import signal
 import socket
 import subprocess
 import warnings
@@ -90,42 +88,6 @@ def test_a_certificate_without_its_key_or_of_another_key_is_told_before_serving(
     for wrong in (other, chain, tmp_path / "absent.pem"):
         done = fresh.run(*serve, "--tls-cert", str(chain), "--tls-key", str(wrong), timeout=30)
         assert done.returncode == 4 and done.stdout == b"" and done.stderr.startswith(b"error: "), (wrong, done)
-
-
-# -- the demonstration -------------------------------------------------------------------------------------------------
-
-
-def free_port():
-    with socket.create_server(("127.0.0.1", 0)) as one:
-        return one.getsockname()[1]
-
-
-def demo(binary, directory, port, **more):
-    command = [str(binary), "demo", "--once", "--json", "--dir", str(directory), "--port-base", str(port)]
-    return subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, timeout=300, check=False, **more)
-
-
-def test_a_demonstration_whose_step_fails_does_not_exit_0(binary, tmp_path):
-    """No room for the campaign: the step that brings it in fails, says so, and the exit code is not that of success."""
-
-    def cramped():
-        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-        resource.setrlimit(resource.RLIMIT_FSIZE, (600 * 1024, 600 * 1024))
-
-    told = demo(binary, tmp_path / "demo", free_port())
-    assert told.returncode == 0, told.stderr
-    assert json.loads(told.stdout.splitlines()[-1])["told"] is True
-    failed = demo(binary, tmp_path / "cramped", free_port(), preexec_fn=cramped)
-    assert failed.returncode not in (0, 2), failed.stdout[-500:]
-    assert failed.stderr.strip(), "it says nothing about it"
-    steps = [json.loads(line) for line in failed.stdout.splitlines()]
-    assert not any(step.get("told") for step in steps)
-
-
-def test_a_demonstration_on_a_taken_port_does_not_exit_0(binary, tmp_path):
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        done = demo(binary, tmp_path / "demo", taken.getsockname()[1])
-    assert done.returncode == 4 and done.stderr.strip(), done.stderr
 
 
 # -- the clock and the log ---------------------------------------------------------------------------------------------

@@ -117,7 +117,7 @@ impl Common {
 /// Every command.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Start a node with a sample campaign, show what it does, and leave it running.
+    /// Start three members and a secretariat, show how they warn each other, and leave them running.
     Demo(crate::demo::DemoArgs),
     /// Make a node: its directory, its first administrator, its recovery key.
     Init(commands::init::InitArgs),

@@ -1,23 +1,28 @@
-//! `cresset demo`: a node, a sample campaign, and a story told over real HTTP.
+//! `cresset demo`: three members and a secretariat, and a story told over real HTTP.
 //!
-//! Makes a node in a directory of its own, runs it as a process of its own, and plays the story of [`story`] against it from
-//! outside, as any client would. Leaves the node running with its pages and TAXII, or ends with it when asked to.
+//! Makes four nodes in a directory of their own, runs each as a process of its own, and plays the story of [`story`] against
+//! them from outside: by the commands that anybody would type, run as processes, and by TAXII. Leaves the nodes running, or ends
+//! with them when asked to. Decides nothing and reaches into no node's directory.
 
 mod actor;
+mod between;
+mod home;
+mod house;
 mod stage;
 mod story;
 mod teller;
 
+use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use serde_json::{Value, json};
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::args::Common;
 use crate::exit::{Exit, Failure};
 use crate::out::Out;
-use stage::Stage;
+use stage::{MEMBERS, PAPERS, Stage};
 use teller::{After, Teller};
 
 /// What scripts read to go on where the story ends.
@@ -26,13 +31,13 @@ const RECORD: &str = "demo.json";
 /// Where the demonstration plays.
 #[derive(Debug, Args)]
 pub(crate) struct DemoArgs {
-    /// A directory for the demonstration's node; an earlier demonstration in it is replaced.
+    /// A directory for the demonstration's nodes; an earlier demonstration in it is replaced.
     #[arg(long, default_value = "./cresset-demo", value_name = "DIR")]
     dir: PathBuf,
-    /// The first port; the node listens there.
+    /// The first of four ports in a row, one for each node; 0 takes any that are free.
     #[arg(long, default_value_t = 8400, value_name = "PORT")]
     port_base: u16,
-    /// End after the story instead of leaving the node running.
+    /// End after the story instead of leaving the nodes running.
     #[arg(long)]
     once: bool,
 }
@@ -41,22 +46,31 @@ pub(crate) struct DemoArgs {
 pub(crate) async fn run(common: &Common, args: DemoArgs, out: &mut Out) -> Result<Exit, Failure> {
     common.only_here("cresset demo")?;
     clear(&args.dir)?;
+    let mut stop = Stop::new()?;
     let mut teller = Teller::new(out);
     teller.begin()?;
-    let mut stage = Stage::set(&args.dir, args.port_base).await?;
+    // Whoever does not want to hear the end: the nodes end with this process, however it ends.
+    let mut stage = tokio::select! {
+        set = Stage::set(&args.dir, args.port_base) => set?,
+        () = stop.told() => return Ok(Exit::No),
+    };
     record(&args.dir, &stage)?;
-    let told = story::tell(&mut stage, &mut teller).await?;
-    let after = if args.once { After::Leave } else { After::Stay };
-    teller.end(&stage, told, after)?;
-    if !told {
+    let told = tokio::select! {
+        told = story::tell(&mut stage, &mut teller) => Some(told),
+        () = stop.told() => None,
+    };
+    let Some(told) = told.transpose()? else {
         stage.strike().await;
         return Ok(Exit::No);
-    }
-    if !args.once {
-        wait_for_signal().await?;
+    };
+    record(&args.dir, &stage)?;
+    let after = if args.once { After::Leave } else { After::Stay };
+    teller.end(&stage, told, after)?;
+    if told && after == After::Stay {
+        stop.told().await;
     }
     stage.strike().await;
-    Ok(Exit::Done)
+    Ok(if told { Exit::Done } else { Exit::No })
 }
 
 /// Removes an earlier demonstration; refuses a directory that holds anything else.
@@ -64,8 +78,7 @@ fn clear(dir: &Path) -> Result<(), Failure> {
     std::fs::create_dir_all(dir).map_err(|error| Failure::file("make", dir, &error))?;
     let entries = std::fs::read_dir(dir).map_err(|error| Failure::file("read", dir, &error))?;
     let names: Vec<_> = entries.filter_map(|entry| entry.ok().map(|entry| entry.file_name())).collect();
-    let ours = |name: &std::ffi::OsString| name == RECORD || name == stage::SLUG;
-    if !names.iter().all(ours) {
+    if !names.iter().all(|name| name.to_str().is_some_and(is_ours)) {
         return Err(Failure::unreachable(format_args!("{} holds something else", dir.display()))
             .hint("name a new directory with --dir"));
     }
@@ -78,18 +91,45 @@ fn clear(dir: &Path) -> Result<(), Failure> {
     Ok(())
 }
 
-fn record(dir: &Path, stage: &Stage) -> Result<(), Failure> {
-    let path = dir.join(RECORD);
-    let nodes: Value = json!({"nodes": [stage.record()]});
-    std::fs::write(&path, format!("{nodes:#}\n")).map_err(|error| Failure::file("write", &path, &error))
+/// Whether a demonstration makes something of this name.
+fn is_ours(name: &str) -> bool {
+    let of_a_member = |name: &str| MEMBERS.iter().any(|member| member.slug == name);
+    name == RECORD
+        || name == PAPERS
+        || of_a_member(name)
+        || name.strip_suffix(".log").is_some_and(of_a_member)
 }
 
-async fn wait_for_signal() -> Result<(), Failure> {
-    let mut terminate = signal(SignalKind::terminate()).map_err(Failure::unreachable)?;
-    let mut interrupt = signal(SignalKind::interrupt()).map_err(Failure::unreachable)?;
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
+/// Writes where the nodes are and how to get in, for the owner of the directory alone.
+fn record(dir: &Path, stage: &Stage) -> Result<(), Failure> {
+    let path = dir.join(RECORD);
+    let failed = |error: std::io::Error| Failure::file("write", &path, &error);
+    let mut file = std::fs::OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(&path)
+        .map_err(failed)?;
+    file.write_all(format!("{:#}\n", stage.record()).as_bytes()).map_err(failed)
+}
+
+/// The wish to stop.
+struct Stop {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Stop {
+    fn new() -> Result<Self, Failure> {
+        let hear = |kind| signal(kind).map_err(Failure::unreachable);
+        Ok(Self { terminate: hear(SignalKind::terminate())?, interrupt: hear(SignalKind::interrupt())? })
     }
-    Ok(())
+
+    async fn told(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
 }

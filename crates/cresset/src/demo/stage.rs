@@ -1,195 +1,217 @@
-//! The stage: one node as a process of its own, and the people who ask it things.
+//! The stage: four nodes as processes of their own, the papers of the story, and the people who ask.
 
-use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
-use base::{SystemClock, SystemRng};
-use dial::{Dialler, Egress, Verb};
-use node::InitRequest;
+use base::SystemRng;
+use dial::{Dialler, Egress};
 use serde_json::{Value, json};
-use url::Url;
+use tokio::time::{Instant, sleep};
 
-use super::actor::Actor;
-use crate::directory;
+use super::actor::{Actor, Place};
+use super::house::{House, Member};
+use super::story::CAMPAIGN;
 use crate::exit::Failure;
-use crate::reach::question;
-use crate::sealed;
 
-/// The node's short name and its directory's.
-pub(crate) const SLUG: &str = "cert-aldermoor";
-/// The member's name.
-const MEMBER: &str = "CERT Aldermoor";
-/// The collection that the hospitals may read.
-pub(crate) const WARDS: &str = "wards";
-/// The collection that they may not know of.
-pub(crate) const INQUIRY: &str = "inquiry";
-/// How long the node may take to end.
-const STRIKE_TIMEOUT: Duration = Duration::from_secs(20);
+/// Where the story's files lie, beside the nodes' directories.
+pub(crate) const PAPERS: &str = "papers";
+/// The members, in the order of their ports.
+pub(crate) const MEMBERS: [Member; 4] = [
+    Member { slug: "cert-aldermoor", name: "CERT Aldermoor", kind: "cert" },
+    Member { slug: "cert-brackwater", name: "CERT Brackwater", kind: "cert" },
+    Member { slug: "cert-cinderholm", name: "CERT Cinderholm", kind: "cert" },
+    Member { slug: "secretariat", name: "Secretariat", kind: "secretariat" },
+];
+/// What is written for the story before it begins.
+const FILES: [(&str, &[u8]); 5] = [
+    ("warning.json", include_bytes!("../../demo/warning.json")),
+    ("second.json", include_bytes!("../../demo/second.json")),
+    ("pale-lantern.json", CAMPAIGN),
+    ("broken.json", include_bytes!("../../demo/broken.json")),
+    ("inquiry.json", include_bytes!("../../demo/inquiry.json")),
+];
+/// Longest wait for something that another node brings about.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// Between two looks whether it has come.
+const LOOK: Duration = Duration::from_millis(15);
 
-/// A running node and the people of the story.
+/// Running nodes and the people of the story.
 pub(crate) struct Stage {
-    process: Child,
-    data: PathBuf,
+    /// Where commands are typed and everything lies.
+    pub(crate) room: PathBuf,
+    /// How long making and starting the nodes took.
+    pub(crate) set_in: Duration,
+    /// The member that warns.
+    pub(crate) a: House,
+    /// The member that is warned.
+    pub(crate) b: House,
+    /// The member that is let in later.
+    pub(crate) c: House,
+    /// Who convenes, and may know nothing of it.
+    pub(crate) desk: House,
+    /// What has to be remembered from one step to a later one.
+    pub(crate) notes: Notes,
+    analyst: Option<Actor>,
+    reader: Option<Actor>,
     dialler: Dialler,
-    /// Where the node is.
-    pub(crate) url: Url,
-    /// Runs the node.
-    pub(crate) admin: Actor,
-    /// Works with intelligence at the CERT; not there before the story brings them in.
-    pub(crate) analyst: Option<Actor>,
-    /// Reads at a hospital; likewise.
-    pub(crate) reader: Option<Actor>,
+}
+
+/// What one step leaves for a later one.
+#[derive(Default)]
+pub(crate) struct Notes {
+    /// What an uninvolved member's people were told before the warning.
+    pub(crate) before: Vec<Vec<Value>>,
+    /// When the warning was given.
+    pub(crate) warned: Option<Instant>,
+    /// The sighting that came back.
+    pub(crate) sighting: String,
 }
 
 impl Stage {
-    /// Makes the node and starts it.
+    /// Writes the papers, makes the nodes and starts them, on four ports in a row from `port` on; 0 takes any free ones.
     pub(crate) async fn set(dir: &Path, port: u16) -> Result<Self, Failure> {
-        let data = dir.join(SLUG);
-        let (admin_name, secrets) = make_node(&data).await?;
-        let (process, url) = start(&data, port)?;
+        let begin = Instant::now();
+        let room = std::path::absolute(dir).map_err(|error| Failure::file("find", dir, &error))?;
+        let papers = room.join(PAPERS);
+        std::fs::create_dir_all(&papers).map_err(|error| Failure::file("make", &papers, &error))?;
+        for (name, bytes) in FILES {
+            let path = papers.join(name);
+            std::fs::write(&path, bytes).map_err(|error| Failure::file("write", &path, &error))?;
+        }
         let dialler = Dialler::new(Egress::default(), Arc::new(SystemRng)).map_err(Failure::unreachable)?;
-        let admin = Actor::new(&dialler, &url, &admin_name, secrets);
-        Ok(Self { process, data, dialler, url, admin, analyst: None, reader: None })
+        let set = |member, port| tokio::spawn(House::set(dialler.clone(), member, (room.clone(), port)));
+        let ([a, b, c, desk], [at_a, at_b, at_c, at_desk]) = (MEMBERS, ports(port)?);
+        let (a, b, c, desk) = (set(a, at_a), set(b, at_b), set(c, at_c), set(desk, at_desk));
+        let arrived = |house: Result<Result<House, Failure>, tokio::task::JoinError>| {
+            house.map_err(Failure::unreachable).flatten()
+        };
+        let (a, b, c, desk) = tokio::join!(a, b, c, desk);
+        let (a, b, c, desk) = (arrived(a)?, arrived(b)?, arrived(c)?, arrived(desk)?);
+        let (set_in, notes) = (begin.elapsed(), Notes::default());
+        Ok(Self { room, set_in, a, b, c, desk, notes, analyst: None, reader: None, dialler })
     }
 
-    /// Adds somebody with a password and a token, as an administrator would.
-    pub(crate) async fn add_person(&self, name: &str, role: &str) -> Result<Actor, Failure> {
+    /// All nodes, in the order of their ports.
+    pub(crate) fn houses(&self) -> [&House; 4] {
+        [&self.a, &self.b, &self.c, &self.desk]
+    }
+
+    /// Adds somebody at the first member with a password and a token, as its administrator would; returns what was typed.
+    pub(crate) async fn add_person(&mut self, name: &str, role: &str) -> Result<Vec<String>, Failure> {
         let password = uuid::Uuid::new_v4().to_string();
-        let user = json!({"name": name, "roles": [role], "password": password});
-        self.admin.ask(question::send(Verb::Post, ["users"], &user)).await?;
-        let scopes = if role == "reader" { json!(["read"]) } else { json!(["read", "write"]) };
-        let wanted = json!({"user": name, "scopes": scopes});
-        let made = self.admin.ask(question::send(Verb::Post, ["tokens"], &wanted)).await?;
-        let token = made["token"].as_str().unwrap_or_default().to_owned();
-        Ok(Actor::new(&self.dialler, &self.url, name, (password, token)))
+        let line = format!("{password}\n");
+        let words = ["user", "add", name, "--role", role, "--password-stdin"];
+        let added = self.a.admin.types_with(&words, line.as_bytes()).await?.done()?;
+        let scopes: &[&str] =
+            if role == "reader" { &["--scope", "read"] } else { &["--scope", "read", "--scope", "write"] };
+        let words = [&["token", "create", "--user", name], scopes].concat();
+        let made = self.a.admin.types(&words).await?.done()?;
+        let token = made.json()["token"].as_str().unwrap_or_default().to_owned();
+        let place = Place { at: self.a.member.slug, url: &self.a.url, room: &self.room };
+        let person = Actor::new(&self.dialler, &place, name, (password, token));
+        if role == "reader" {
+            self.reader = Some(person)
+        } else {
+            self.analyst = Some(person)
+        }
+        Ok(vec![added.typed, made.typed])
     }
 
-    /// The CERT's analyst.
-    pub(crate) fn analyst(&self) -> Result<&Actor, Failure> {
+    /// The first member's analyst.
+    pub(crate) fn mira(&self) -> Result<&Actor, Failure> {
         self.analyst.as_ref().ok_or_else(|| Failure::no("the story has no analyst yet"))
     }
 
-    /// The hospital's reader.
-    pub(crate) fn reader(&self) -> Result<&Actor, Failure> {
+    /// A reader at a hospital that the first member serves.
+    pub(crate) fn jun(&self) -> Result<&Actor, Failure> {
         self.reader.as_ref().ok_or_else(|| Failure::no("the story has no reader yet"))
     }
 
-    /// The process that is the node.
-    pub(crate) fn pid(&self) -> u32 {
-        self.process.id()
-    }
-
-    /// Where TAXII clients begin.
-    pub(crate) fn taxii(&self) -> Result<Url, Failure> {
-        self.url.join("taxii2/").map_err(Failure::unreachable)
-    }
-
-    /// The node as scripts read it.
+    /// The nodes as scripts read them.
     pub(crate) fn record(&self) -> Value {
-        let person =
-            |actor: &Actor| json!({"user": actor.name, "password": actor.password, "token": actor.token});
-        let data = std::path::absolute(&self.data).unwrap_or_else(|_| self.data.clone());
-        json!({
-            "slug": SLUG,
-            "url": self.url.as_str().trim_end_matches('/'),
-            "data": data.display().to_string(),
-            "admin": person(&self.admin),
-        })
+        json!({"nodes": self.houses().map(House::record)})
     }
 
     /// What is left for those who want to go on.
     pub(crate) fn farewell(&self) -> Vec<String> {
-        let url = self.url.as_str().trim_end_matches('/');
-        let mut lines = vec![
-            "The node goes on running. Try it:".to_owned(),
-            format!("    pages     {url}/"),
-            format!("    TAXII     {url}/taxii2/"),
-            format!("    API       {url}/openapi.json"),
-        ];
-        let people = [Some(&self.admin), self.analyst.as_ref(), self.reader.as_ref()];
-        for actor in people.into_iter().flatten() {
-            lines.push(format!("    sign in   {:<6} password {}", actor.name, actor.password));
-        }
-        if let Some(analyst) = &self.analyst {
-            lines.push("    or ask it from another terminal:".to_owned());
-            lines.push(format!("        export CRESSET_URL={url} CRESSET_TOKEN={}", analyst.token));
+        let mut lines = vec!["The four nodes go on running. Look at them:".to_owned()];
+        for house in self.houses() {
+            let (admin, address) = (&house.admin, house.address());
             lines.push(format!(
-                "        {} lookup 'hxxps://portal-login[.]ashwick[.]example/invoice/7731'",
-                this_program()
+                "    {:<16} {address}/  sign in as {} with {}",
+                house.member.slug, admin.name, admin.password
             ));
         }
-        lines.push("Ctrl-C ends it.".to_owned());
+        for person in [&self.analyst, &self.reader].into_iter().flatten() {
+            lines.push(format!(
+                "    {:<16} at {} also {} with {}",
+                "", person.at, person.name, person.password
+            ));
+        }
+        let address = self.a.address();
+        lines.push(format!(
+            "    TAXII {address}/taxii2/   API {address}/openapi.json   and so at each of them"
+        ));
+        lines.push("Or type, in another terminal:".to_owned());
+        lines.push(format!("    cd {} && alias cresset={}", self.room.display(), program()));
+        for house in [&self.a, &self.b] {
+            lines.push(format!(
+                "    export CRESSET_URL={} CRESSET_TOKEN={}   # {}",
+                house.address(),
+                house.admin.token,
+                house.member.slug
+            ));
+        }
+        lines.push("    cresset lookup 'hxxps://ward-invoices[.]example/'; cresset peer list; cresset community show".to_owned());
+        lines.push(format!("Ctrl-C ends them all. For scripts: {}", self.room.join(super::RECORD).display()));
         lines
     }
 
-    /// Stops the node and waits for its end.
+    /// Stops every node and waits for their ends.
     pub(crate) async fn strike(mut self) {
-        // The node watches its standard input: closing that is how it is told.
-        drop(self.process.stdin.take());
-        let deadline = tokio::time::Instant::now() + STRIKE_TIMEOUT;
-        while tokio::time::Instant::now() < deadline {
-            if !matches!(self.process.try_wait(), Ok(None)) {
-                return;
-            }
-            tokio::time::sleep(Duration::from_millis(20)).await;
+        let Self { a, b, c, desk, .. } = &mut self;
+        tokio::join!(a.stop(), b.stop(), c.stop(), desk.stop());
+    }
+}
+
+/// Waits until something holds that another node brings about; how long that took. A wait in vain says for what.
+pub(crate) async fn until(
+    what: &str,
+    mut so: impl AsyncFnMut() -> Result<bool, Failure>,
+) -> Result<Duration, Failure> {
+    let begin = Instant::now();
+    while !so().await? {
+        if begin.elapsed() > PATIENCE {
+            return Err(Failure::no(format_args!("waited {} s in vain until {what}", PATIENCE.as_secs())));
         }
-        // It was asked; what it has acknowledged is durable whatever happens now.
-        let _ = self.process.kill();
-        let _ = self.process.wait();
+        sleep(LOOK).await;
+    }
+    Ok(begin.elapsed())
+}
+
+fn ports(first: u16) -> Result<[u16; 4], Failure> {
+    let ports = [0, 1, 2, 3].map(|more| if first == 0 { Some(0) } else { first.checked_add(more) });
+    match ports {
+        [Some(a), Some(b), Some(c), Some(d)] => Ok([a, b, c, d]),
+        _ => Err(Failure::usage(format_args!("four ports from {first} on are more than there are"))
+            .hint("choose a lower one with --port-base")),
     }
 }
 
-async fn make_node(data: &Path) -> Result<(String, (String, String)), Failure> {
-    let (_, recipient) = sealed::new_key();
-    let node = directory::create(data, SystemClock::default())?;
-    let failed = |error: node::InitError| Failure::unreachable(&error).code(error.code());
-    node.seal_backups_for(&recipient).await.map_err(failed)?;
-    let request = InitRequest { member_name: MEMBER.to_owned(), admin_name: "admin".to_owned() };
-    let made = node.initialise(request).await.map_err(failed)?;
-    let secrets = (made.admin.password.expose().clone(), made.admin.token.expose().clone());
-    Ok((made.admin.user, secrets))
+/// This program as a shell finds it: `cargo run` puts it nowhere on the path.
+fn program() -> String {
+    std::env::current_exe().map_or_else(|_| "cresset".to_owned(), |program| program.display().to_string())
 }
 
-/// Whether the environment speaks to this program: what it says is not meant for the demonstration.
-fn is_ours(name: &std::ffi::OsStr) -> bool {
-    name.to_str().is_some_and(|name| name.starts_with("CRESSET_"))
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-/// Starts the node as a process and waits for the line in which it says where it answers.
-fn start(data: &Path, port: u16) -> Result<(Child, Url), Failure> {
-    let program = std::env::current_exe().map_err(Failure::unreachable)?;
-    let mut process = Command::new(program)
-        .args(["serve", "--json", "--until-stdin-ends", "--log", "error"])
-        .args(["--listen", &format!("127.0.0.1:{port}"), "--data"])
-        .arg(data)
-        .env_clear()
-        .envs(std::env::vars_os().filter(|(name, _)| !is_ours(name)))
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .map_err(|error| Failure::unreachable(format_args!("cannot start the node: {error}")))?;
-    let mut line = String::new();
-    if let Some(stdout) = process.stdout.take() {
-        let read = BufReader::new(stdout).read_line(&mut line);
-        read.map_err(Failure::unreachable)?;
+    #[test]
+    fn four_ports_in_a_row_or_any() {
+        assert_eq!(ports(8400).unwrap(), [8400, 8401, 8402, 8403]);
+        assert_eq!(ports(0).unwrap(), [0; 4]);
+        assert!(ports(65_532).is_ok() && ports(65_533).is_err());
     }
-    let told: Value = serde_json::from_str(&line).unwrap_or_default();
-    match told["listening"].as_str().and_then(|url| Url::parse(url).ok()) {
-        Some(url) => Ok((process, url)),
-        None => {
-            let _ = process.wait();
-            Err(Failure::unreachable(format_args!("the node did not start on port {port}"))
-                .hint("is the port taken? choose another with --port-base"))
-        }
-    }
-}
-
-/// This program as a shell in this directory finds it: `cargo run` puts it nowhere on the path.
-fn this_program() -> String {
-    let Ok(program) = std::env::current_exe() else { return "cresset".to_owned() };
-    let here = std::env::current_dir().unwrap_or_default();
-    program.strip_prefix(here).unwrap_or(&program).display().to_string()
 }
