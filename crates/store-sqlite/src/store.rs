@@ -6,7 +6,7 @@ use std::time::Instant;
 use async_trait::async_trait;
 use base::Micros;
 use base::signing::KeyId;
-use federation::RefusalRow;
+use federation::{ConsentRow, RefusalRow};
 use handling::{Access, CollectionNo, Grantee, Role, Rules, UserNo, Viewer, Writer};
 use index::{Fingerprint, FingerprintKey, PrefixLengths};
 use ledger::TreeHash;
@@ -317,6 +317,10 @@ impl Exchanges for SqliteStore {
 
     async fn refusals(&self, peer: Option<KeyId>, limit: usize) -> Answer<Vec<(RefusedBy, RefusalRow)>> {
         self.readers.read(|connection| exchange::refusals(connection, peer, limit)).await
+    }
+
+    async fn all_consents(&self) -> Answer<Vec<ConsentRow>> {
+        self.readers.search(exchange::all_consents).await
     }
 
     async fn evidence(&self) -> Answer<Vec<(KeyId, String)>> {

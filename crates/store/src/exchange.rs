@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use base::signing::KeyId;
-use federation::{Effect, RefusalRow, Rows};
+use federation::{ConsentRow, Effect, RefusalRow, Rows};
 use handling::{MemberId, Originator, Rules, Writer};
 
 use crate::{Batch, Landed, StoreError};
@@ -89,6 +89,8 @@ pub trait Exchanges: Send + Sync {
         peer: Option<KeyId>,
         limit: usize,
     ) -> Result<Vec<(RefusedBy, RefusalRow)>, StoreError>;
+    /// Every token of consent kept here, by its digest: those this member gave, and those given to it.
+    async fn all_consents(&self) -> Result<Vec<ConsentRow>, StoreError>;
     /// Evidence against members, oldest first: who, and the file that proves it to anyone.
     async fn evidence(&self) -> Result<Vec<(KeyId, String)>, StoreError>;
 }

@@ -56,6 +56,8 @@ pub(crate) enum ConsentCommand {
         #[arg(long, value_name = "MEMBER")]
         from: String,
     },
+    /// Show the consents that this member gave, or was given.
+    List,
 }
 
 /// An object of this member.
@@ -165,7 +167,7 @@ pub(crate) async fn consent(
     command: ConsentCommand,
     out: &mut Out,
 ) -> Result<Exit, Failure> {
-    let ConsentCommand::Grant { id, to, until, from } = command;
+    let ConsentCommand::Grant { id, to, until, from } = command else { return consents(common, out).await };
     let body = json!({"from": from, "to": to, "until": until});
     let answer = post(common, ["objects", &id, "consent"], &body).await?;
     if out.is_json() {
@@ -179,6 +181,19 @@ pub(crate) async fn consent(
             shown(&until)
         ));
     }
+    Ok(Exit::Done)
+}
+
+async fn consents(common: &Common, out: &mut Out) -> Result<Exit, Failure> {
+    let reach = Reach::open(common, Access::Read).await?;
+    let consents: Vec<Value> = reach.all(question::get(["consents"])).await?;
+    if out.is_json() {
+        out.json(&consents)?;
+        return Ok(Exit::Done);
+    }
+    let columns = ["object", "originator", "from", "to", "until", "expired"];
+    let rows: Vec<[String; 6]> = consents.iter().map(|row| columns.map(|name| cell(&row[name]))).collect();
+    out.table(["OBJECT", "OF", "FROM", "TO", "UNTIL", "EXPIRED"], &rows)?;
     Ok(Exit::Done)
 }
 

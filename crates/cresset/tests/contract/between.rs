@@ -184,3 +184,29 @@ fn what_no_network_carries_goes_by_file() {
     scene.here(&["get", TWO]).exits(1);
     scene.here(&["get", ONE]).exits(0);
 }
+
+#[test]
+fn what_is_anothers_goes_on_with_its_consent_only() {
+    let [a, b, c] = community([("cert-a", "cert"), ("cert-b", "cert"), ("cert-c", "cert")]);
+    let file = a.scene.file("one.json", addresses(&[(ONE, "203.0.113.9")]));
+    a.node.there(&["import", &file, "--tlp", "amber", "--to", "cert-b"]).exits(0);
+    until("B has it", || has(&b, ONE));
+    b.node.there(&["share", ONE, "--to", "cert-c"]).exits(1);
+
+    a.ok(&["consent", "grant", ONE, "--from", "cert-b", "--to", "cert-c", "--until", "2999-01-01T00:00:00Z"]);
+    until("B has the token", || !b.ok(&["consent", "list"]).as_array().unwrap().is_empty());
+    b.ok(&["share", ONE, "--to", "cert-c"]);
+    until("C has it", || has(&c, ONE));
+    let got = c.ok(&["get", ONE]);
+    assert_eq!(
+        (&got["origin"], &got["path"]),
+        (&json!("cert-a"), &json!(["cert-a", "cert-b", "cert-c"])),
+        "{got}"
+    );
+    assert_eq!(got["signature"], "valid");
+
+    // What A calls back is gone where it was passed on, too.
+    until("A knows that C has it", || a.ok(&["holders", ONE]).as_array().unwrap().len() == 2);
+    a.ok(&["recall", ONE, "--wait", "30"]);
+    until("it is gone", || !has(&b, ONE) && !has(&c, ONE));
+}

@@ -1,12 +1,13 @@
 //! Objects follow the rows: what `federation` says is held, narrowed or void is so in the collections, in the same commit.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use base::Micros;
 use base::signing::KeyId;
 use bytes::Bytes;
 use federation::{Effect, PayloadRow, VersionRow};
-use handling::{MemberId, Originator, Rules, Writer};
+use handling::{Addressee, MemberId, Originator, Rules, Writer};
 use store::{Batch, Entry, ExchangeDesk, LandedAs, LeavesBy, StoreError, VersionsOf};
 
 use crate::community::Members;
@@ -159,7 +160,12 @@ pub(crate) fn object_in(payload: &PayloadRow) -> Option<Bytes> {
 fn rules_of(carrier: &Carrier, row: &VersionRow) -> Rules {
     let author = MemberId(*row.name.author.as_bytes());
     let told = row.rules.parse().map_or_else(|_| Rules::closed(), |rules: Rules| rules.heard_from(author));
-    carrier.members.at_home(&told, &carrier.directory)
+    let here = carrier.members.at_home(&told, &carrier.directory);
+    // Passed on with its originator's consent, which says that this member may have it too.
+    match row.by {
+        Some(_) => here.also_to(&BTreeSet::from([Addressee::Member(MemberId(*carrier.me.as_bytes()))])),
+        None => here,
+    }
 }
 
 fn at_least_its_level(desk: &dyn ExchangeDesk, row: &VersionRow, rules: Rules) -> Result<Rules, StoreError> {

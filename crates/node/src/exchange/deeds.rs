@@ -76,12 +76,16 @@ pub struct ConsentView {
     pub id: String,
     /// The object.
     pub object: String,
+    /// Whose object it is and who gave the consent.
+    pub originator: String,
     /// Who may pass it on.
     pub from: String,
     /// To whom.
     pub to: String,
     /// Until when (RFC 3339).
     pub until: String,
+    /// Whether that has passed.
+    pub expired: bool,
 }
 
 impl Node {
@@ -365,6 +369,32 @@ impl Node {
             .await?;
         self.tell_peers();
         Ok(leaf)
+    }
+
+    /// The consents that this member gave, or was given, about objects that this principal may see.
+    ///
+    /// # Errors
+    /// See [`ExchangeError`].
+    pub async fn consents(&self, who: &Principal) -> Result<Vec<ConsentView>, ExchangeError> {
+        self.sitting().await?;
+        let view = self.eyes(who);
+        let mut views = Vec::new();
+        for row in self.store().all_consents().await? {
+            match self.store().object(&view, &row.name.id, None).await {
+                Ok(_) => views.push(ConsentView {
+                    id: hex::encode(row.id),
+                    object: row.name.id,
+                    originator: self.slug_of(&row.name.author),
+                    from: self.slug_of(&row.from),
+                    to: self.slug_of(&row.to),
+                    until: Timestamp::text_of(row.until),
+                    expired: row.until <= self.now(),
+                }),
+                Err(StoreError::NotFound { .. }) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(views)
     }
 
     /// The slug of a member by any of its names.

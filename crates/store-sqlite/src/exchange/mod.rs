@@ -17,7 +17,7 @@ use crate::error::{Done, Fail};
 use crate::writer::Desk;
 use crate::{accept, book, remove};
 
-pub(crate) use rows::SqlRows;
+pub(crate) use rows::{SqlRows, all_consents};
 
 /// The desk of a step. What a step takes away is overwritten in the file and not only given free: it may have been called back
 /// or erased.

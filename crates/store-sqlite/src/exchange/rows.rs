@@ -113,6 +113,27 @@ fn held(row: &Row<'_>) -> rusqlite::Result<Option<VersionRow>> {
     }))
 }
 
+const CONSENT: &str = "SELECT id, author, object, digest, giver, recipient, until, signed FROM consent";
+
+fn consent(row: &Row<'_>) -> rusqlite::Result<ConsentRow> {
+    Ok(ConsentRow {
+        id: row.get(0)?,
+        name: ObjectName { author: key(row, 1)?, id: row.get(2)? },
+        digest: Commitment(row.get(3)?),
+        from: key(row, 4)?,
+        to: key(row, 5)?,
+        until: Micros(row.get(6)?),
+        signed: row.get(7)?,
+    })
+}
+
+/// Every token of consent, by its digest.
+pub(crate) fn all_consents(sql: &Connection) -> Done<Vec<ConsentRow>> {
+    let mut select = sql.prepare_cached(&format!("{CONSENT} ORDER BY id"))?;
+    let rows = select.query_map([], consent)?;
+    Ok(rows.collect::<rusqlite::Result<_>>()?)
+}
+
 fn each<T>(rows: Vec<Option<T>>, what: &str) -> Read<Vec<T>> {
     rows.into_iter().collect::<Option<_>>().ok_or_else(|| unreadable(what))
 }
@@ -252,19 +273,8 @@ impl Rows for SqlRows<'_> {
     }
 
     fn consents(&self, name: &ObjectName) -> Read<Vec<ConsentRow>> {
-        let query = "SELECT id, digest, giver, recipient, until, signed FROM consent \
-                     WHERE author = ?1 AND object = ?2 ORDER BY id";
-        self.all(query, (name.author.as_bytes(), &name.id), |row| {
-            Ok(ConsentRow {
-                id: row.get(0)?,
-                name: name.clone(),
-                digest: Commitment(row.get(1)?),
-                from: key(row, 2)?,
-                to: key(row, 3)?,
-                until: Micros(row.get(4)?),
-                signed: row.get(5)?,
-            })
-        })
+        let query = format!("{CONSENT} WHERE author = ?1 AND object = ?2 ORDER BY id");
+        self.all(&query, (name.author.as_bytes(), &name.id), consent)
     }
 
     fn mirror(&self, member: &KeyId) -> Read<Option<MirrorRow>> {

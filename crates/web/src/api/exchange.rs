@@ -7,7 +7,9 @@ use axum::extract::{Path, Request, State};
 use axum::response::{IntoResponse, Response};
 use http::HeaderValue;
 use http::header::CONTENT_TYPE;
-use node::{CourierReport, HolderView, PeerView, Recalled, ReceiptView, ShareRequest, Shared, Urgency};
+use node::{
+    ConsentView, CourierReport, HolderView, PeerView, Recalled, ReceiptView, ShareRequest, Shared, Urgency,
+};
 use serde::{Deserialize, Serialize};
 use stix::Timestamp;
 use tokio::time::{Instant, sleep};
@@ -95,6 +97,11 @@ pub(crate) struct Peer(PeerView);
 #[schema(value_type = Object)]
 pub(crate) struct Carried(CourierReport);
 
+/// A token of consent: id, object, originator, who may pass it on, to whom, until when.
+#[derive(Serialize, ToSchema)]
+#[schema(value_type = Object)]
+pub(crate) struct Consent(ConsentView);
+
 /// A consent.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct Consented {
@@ -110,6 +117,7 @@ pub(crate) fn routes() -> OpenApiRouter<App> {
         .routes(routes!(recall))
         .routes(routes!(erase))
         .routes(routes!(consent))
+        .routes(routes!(consents))
         .routes(routes!(holders))
         .routes(routes!(peers))
         .routes(routes!(sync))
@@ -210,6 +218,17 @@ async fn consent(
     let until: Timestamp = super::objects::read_moment("until", &body.until)?;
     let leaf = app.node().consent(&who, &id, (&body.from, &body.to), until.micros()).await?;
     Ok(Json(Consented { object: id, leaf }))
+}
+
+/// The consents that this member gave, or was given
+#[utoipa::path(get, path = "/api/v1/consents", tag = "exchange", responses((status = 200, body = List<Consent>)))]
+async fn consents(
+    State(app): State<App>,
+    Caller(who): Caller,
+    params: Params,
+) -> Result<Json<List<Consent>>, Problem> {
+    let consents = app.node().consents(&who).await?.into_iter().map(Consent).collect();
+    Ok(Json(List::page(consents, |Consent(consent)| &consent.id, params)?))
 }
 
 /// The members that hold an object of this member
