@@ -1,7 +1,9 @@
 """The demonstration: four nodes, a story, and what is left to go on with. Also how it ends when something fails."""
 
+import html
 import json
 import os
+import re
 import resource
 import signal
 import socket
@@ -103,6 +105,31 @@ def test_where_the_story_ends_one_can_go_on(binary, going_on, tmp_path):
     process.send_signal(signal.SIGTERM)
     assert process.wait(timeout=PATIENCE_SECONDS) == 0
     assert all(is_deaf(node) for node in nodes)
+
+
+def page(node, path):
+    """A page as the node's administrator sees it, its text without the marks."""
+    person = requests.Session()
+    admin = {"user": node["admin"]["user"], "password": node["admin"]["password"]}
+    assert person.post(node["url"] + "/sign-in", data=admin, timeout=10).status_code == 200
+    answer = person.get(node["url"] + path, timeout=10)
+    return answer.status_code, " ".join(re.sub(r"<[^>]*>", " ", html.unescape(answer.text)).split())
+
+
+def test_the_page_of_an_object_tells_where_it_came_from(going_on):
+    """Originator, road, signature, leaf and addressees at each who has it; receipts at its originator alone."""
+    _, (a, b, c, desk) = going_on
+    warned = "/objects/indicator--5b7f6f0a-92a4-4c55-9a3c-6a1de1c2f701"
+    for node in (b, c):
+        status, text = page(node, warned)
+        assert status == 200 and f"road cert-aldermoor → {node['slug']} signed signature valid leaf " in text, text
+        assert "for cert-aldermoor, cert-brackwater, cert-cinderholm" in text and "held by" not in text
+    status, text = page(a, warned)
+    assert "originator cert-aldermoor this node's own member road cert-aldermoor signed signature valid" in text
+    assert re.search(r"held by cert-brackwater receipt valid 20\S+ \S+ UTC cert-cinderholm receipt valid", text), text
+    assert page(desk, warned)[0] == 404
+    recalled = "/objects/indicator--e81d3b97-05c6-4a1c-bd4c-94f2c0b6a504"
+    assert [page(node, recalled)[0] for node in (a, b, c, desk)] == [404] * 4
 
 
 def test_the_nodes_end_with_the_demonstration_however_it_ends(going_on):

@@ -11,6 +11,7 @@ mod frame;
 mod home;
 mod look_up;
 mod object;
+mod origin;
 mod properties;
 mod search;
 mod sign_in;

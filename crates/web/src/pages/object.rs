@@ -1,4 +1,4 @@
-//! One object: what it says, what it has to do with, its history, and its exact bytes.
+//! One object: what it says, where it came from, what it has to do with, its history, and its exact bytes.
 
 use askama::Template;
 use axum::extract::{Path, Query, State};
@@ -11,6 +11,7 @@ use stix::{Json, TlpLevel};
 use store::{Direction, EdgeRow, StoredObject, VersionRow};
 
 use super::form::encode;
+use super::origin::Origin;
 use super::properties::{Line, lines};
 use super::words::{Tag, moment, object, state, tlp};
 use super::{Frame, Reader, html};
@@ -33,6 +34,7 @@ struct Page {
     collections: Vec<(String, String)>,
     added: String,
     sightings: Option<String>,
+    origin: Option<Origin>,
     edges: Vec<Side>,
     history: Vec<Version>,
     bytes: String,
@@ -110,6 +112,7 @@ pub(crate) async fn show(
         collections: stored.collections.iter().map(|id| (encode(id), titles.of(id))).collect(),
         added: moment(stored.added),
         sightings: (sightings.reports > 0).then(|| seen(&sightings)),
+        origin: Origin::of(&app, who, &stored).await?,
         edges: vec![outward, inward],
         history: history.into_iter().rev().map(|row| version(row, &stored, &titles)).collect(),
         bytes: String::from_utf8_lossy(&stored.bytes).into_owned(),
@@ -119,7 +122,9 @@ pub(crate) async fn show(
 
 fn seen(sightings: &node::Sightings) -> String {
     let last = sightings.last_seen.map_or_else(String::new, |at| format!(", last on {}", moment(at)));
-    format!("{} times in {} reports{last}", sightings.count, sightings.reports)
+    let times = if sightings.count == 1 { "time" } else { "times" };
+    let reports = if sightings.reports == 1 { "report" } else { "reports" };
+    format!("{} {times} in {} {reports}{last}", sightings.count, sightings.reports)
 }
 
 fn label(json: &Json<'_>, id: &str) -> String {
