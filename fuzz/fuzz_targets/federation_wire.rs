@@ -2,7 +2,7 @@
 #![no_main]
 
 use federation::{
-    Content, Cosigned, Envelope, HeadUpdate, RegistryPage, Sealed, Turn, batch_from, batch_to,
+    Content, Cosigned, Envelope, HeadUpdate, OpenedBatch, RegistryPage, Sealed, Turn, batch_from, batch_to,
 };
 use libfuzzer_sys::fuzz_target;
 
@@ -35,5 +35,6 @@ fuzz_target!(|bytes: &[u8]| {
     if let Ok(sealed) = Sealed::parse(bytes.to_vec()) {
         let _ = sealed.route();
     }
+    assert!(OpenedBatch::read(bytes, |_| Vec::new()).is_err(), "a batch by nobody is refused");
     assert!(Envelope::open(bytes, |_| Vec::new()).is_err(), "an envelope by nobody is refused");
 });

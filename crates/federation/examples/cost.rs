@@ -123,6 +123,7 @@ fn main() {
     for update in sender.heads_for(&from, &BTreeMap::new()).expect("heads") {
         to.apply_all(reader.take_head(&to, &update).expect("takes").effects);
     }
+    let bare = to.clone();
     let start = Instant::now();
     let mut taken = Vec::new();
     for sealed in &batch {
@@ -134,6 +135,32 @@ fn main() {
     let start = Instant::now();
     let (_, effects) = reader.close(&to, one.member, &taken).expect("closes");
     report("close: one receipt for the batch", start.elapsed(), batch.len());
+    to.apply_all(effects);
+    println!("{} of {OBJECTS} objects arrived", to.all_versions().map_or(0, |held| held.len()));
+    together((&sender, &from), (&reader, bare));
+}
+
+/// The same objects as one batch, signed and sealed once.
+fn together((sender, from): (&Exchange<'_>, &MemoryRows), (reader, mut to): (&Exchange<'_>, MemoryRows)) {
+    println!("the same, signed and sealed as one:");
+    let start = Instant::now();
+    let sealed = sender.outgoing_together(from, &reader.me.member).expect("answers").expect("goes");
+    report("outgoing: judge, rows; one signature, one seal", start.elapsed(), OBJECTS);
+    println!("  {} bytes an object", sealed.as_bytes().len() / OBJECTS);
+    let start = Instant::now();
+    let opened = reader.open_batch(&sealed).expect("opens");
+    report("open: unseal, verify, read entries (no rows)", start.elapsed(), OBJECTS);
+    let start = Instant::now();
+    let mut taken = Vec::new();
+    for entry in &opened.entries {
+        let received = reader.receive_entry(&to, &opened.head, entry).expect("answers");
+        to.apply_all(received.effects.clone());
+        taken.push(received);
+    }
+    report("receive: leaf, commitments, judge, rows in maps", start.elapsed(), OBJECTS);
+    let start = Instant::now();
+    let (_, effects) = reader.close(&to, sender.me.member, &taken).expect("closes");
+    report("close: one receipt for the batch", start.elapsed(), OBJECTS);
     to.apply_all(effects);
     println!("{} of {OBJECTS} objects arrived", to.all_versions().map_or(0, |held| held.len()));
 }

@@ -26,15 +26,15 @@ const PROOF_MAGIC: Magic = *b"CRI1";
 const SIGNED_AS: &[u8] = b"cresset envelope v1\0";
 const FROM: u16 = 1;
 const TO: u16 = 2;
-const LANE: u16 = 3;
-const PLACE: u16 = 4;
+pub(crate) const LANE: u16 = 3;
+pub(crate) const PLACE: u16 = 4;
 const EPOCH: u16 = 5;
-const ACT: u16 = 6;
-const SALT: u16 = 7;
-const PAYLOAD: u16 = 8;
+pub(crate) const ACT: u16 = 6;
+pub(crate) const SALT: u16 = 7;
+pub(crate) const PAYLOAD: u16 = 8;
 const PROOF: u16 = 9;
-const CONSENT: u16 = 10;
-const SIGNATURE: u16 = u16::MAX;
+pub(crate) const CONSENT: u16 = 10;
+pub(crate) const SIGNATURE: u16 = u16::MAX;
 
 /// That an act is in its author's ledger.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,6 +43,18 @@ pub struct Inclusion {
     pub hashes: Vec<TreeHash>,
     /// The head they lead to.
     pub checkpoint: SignedCheckpoint,
+}
+
+/// What an envelope shows of where its act stands in its author's ledger.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Proof {
+    /// Nothing: no head covers it yet.
+    ToFollow,
+    /// The way from the leaf to a head.
+    Path(Box<Inclusion>),
+    /// A head covers it, and the leaf is to be found in the ledger as the recipient mirrors it. Said in batches that are
+    /// sealed as one only; written alone, the envelope shows nothing.
+    Mirrored,
 }
 
 /// An act on its way.
@@ -62,8 +74,8 @@ pub struct Envelope {
     pub act: Signed,
     /// Salt and payload.
     pub payload: Option<(Salt, Vec<u8>)>,
-    /// Where the act stands in its author's ledger; `None` = to follow.
-    pub proof: Option<Inclusion>,
+    /// Where the act stands in its author's ledger.
+    pub proof: Proof,
     /// The originator's consent, where somebody else sends it.
     pub consents: Vec<Signed>,
     /// Fields that this version does not know, with their tags in order.
@@ -84,7 +96,7 @@ impl Envelope {
         if let Some((salt, payload)) = &self.payload {
             writer.field(SALT, salt.as_bytes()).field(PAYLOAD, payload);
         }
-        if let Some(proof) = &self.proof {
+        if let Proof::Path(proof) = &self.proof {
             writer.field(PROOF, &proof.to_bytes());
         }
         for consent in &self.consents {
@@ -118,6 +130,7 @@ impl Envelope {
             return Err(Rule::SenderSignature.into());
         }
         let lane = frame::array::<1>(&fields, LANE).and_then(|[lane]| Lane::from_number(lane));
+        let proof = frame::single(&fields, PROOF).map(Inclusion::parse).transpose()?;
         let unknown = fields.iter().filter(|field| {
             ![0..=CONSENT, SIGNATURE..=SIGNATURE].iter().any(|known| known.contains(&field.tag))
         });
@@ -129,7 +142,7 @@ impl Envelope {
             epoch: frame::number(&fields, EPOCH).ok_or(Rule::EnvelopeForm)?,
             act: statement(frame::single(&fields, ACT).ok_or(Rule::EnvelopeForm)?)?,
             payload: payload(&fields)?,
-            proof: frame::single(&fields, PROOF).map(Inclusion::parse).transpose()?,
+            proof: proof.map_or(Proof::ToFollow, |proof| Proof::Path(Box::new(proof))),
             consents: consents(&fields)?,
             unknown: unknown.map(|field| (field.tag, field.bytes.to_vec())).collect(),
         })
@@ -140,7 +153,7 @@ fn signed_bytes(frame: &[u8]) -> Vec<u8> {
     [SIGNED_AS, frame].concat()
 }
 
-fn form(error: &KeyTextError) -> Rule {
+pub(crate) fn form(error: &KeyTextError) -> Rule {
     if matches!(error, KeyTextError::UnknownSuite(_)) { Rule::UnknownSuite } else { Rule::EnvelopeForm }
 }
 
@@ -152,7 +165,7 @@ pub(crate) fn statement(json: &[u8]) -> Result<Signed, Rule> {
     })
 }
 
-fn payload(fields: &[frame::Field<'_>]) -> Result<Option<(Salt, Vec<u8>)>, Rule> {
+pub(crate) fn payload(fields: &[frame::Field<'_>]) -> Result<Option<(Salt, Vec<u8>)>, Rule> {
     let salt = frame::array(fields, SALT).map(Salt::from_bytes);
     match (salt, frame::single(fields, PAYLOAD)) {
         (Some(salt), Some(payload)) => Ok(Some((salt, payload.to_vec()))),
@@ -161,7 +174,7 @@ fn payload(fields: &[frame::Field<'_>]) -> Result<Option<(Salt, Vec<u8>)>, Rule>
     }
 }
 
-fn consents(fields: &[frame::Field<'_>]) -> Result<Vec<Signed>, Rule> {
+pub(crate) fn consents(fields: &[frame::Field<'_>]) -> Result<Vec<Signed>, Rule> {
     let found: Vec<&[u8]> =
         fields.iter().filter(|field| field.tag == CONSENT).map(|field| field.bytes).collect();
     if found.len() > ENVELOPE_CONSENTS_MAX || found.iter().any(|token| token.len() > DOCUMENT_BYTES_MAX) {

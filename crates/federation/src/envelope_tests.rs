@@ -35,7 +35,7 @@ fn sample(signer: &SigningKey) -> Envelope {
         epoch: 2,
         act: act(signer),
         payload: Some((Salt::from_bytes([4; 32]), b"payload".to_vec())),
-        proof: None,
+        proof: Proof::ToFollow,
         consents: vec![act(signer)],
         unknown: vec![(11, b"of tomorrow".to_vec()), (500, vec![])],
     }

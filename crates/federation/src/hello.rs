@@ -42,7 +42,9 @@ pub enum Compatibility {
 
 impl Versions {
     /// What this build speaks.
-    pub const OURS: Self = Self { min: 1, max: 1 };
+    pub const OURS: Self = Self { min: 1, max: 2 };
+    /// From this version on a batch may be signed and sealed as one (see `batch`).
+    pub const TOGETHER: u32 = 2;
 
     /// The newest version both speak.
     #[must_use]

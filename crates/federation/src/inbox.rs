@@ -1,8 +1,8 @@
 //! What comes in: from sealed bytes to effects, one question after the other, any "no" ending it.
 //!
 //! The questions: (1) open: sealed to this node, in a known suite; (2) sender: an active member, whose signature covers the
-//! whole envelope; (3) place: the next of its lane, or known, or a gap; (4) registry and ledger: not behind the sender's; (5) author: a
-//! member then and now; (6) signature and place in the ledger; (7) commitments; (8) proof, or grace until a head covers it;
+//! whole envelope, or the whole batch that it stands in ([`Exchange::open_batch`]); (3) place: the next of its lane, or known, or a gap; (4) registry and ledger: not behind the sender's; (5) author: a
+//! member then and now; (6) signature, unless its author's ledger has this very leaf; and place in the ledger; (7) commitments; (8) proof, or grace until a head covers it;
 //! (9) handling and consent.
 //! Then come the effects; [`Exchange::close`] adds one receipt for each author to the same transaction.
 //!
@@ -10,23 +10,26 @@
 
 use std::collections::BTreeMap;
 
-use base::signing::KeyId;
+use base::signed::Signed;
+use base::signing::{KeyId, PublicKey};
 use ledger::TreeHash;
-use ledger::act::{Act, ActError, ActKind};
+use ledger::act::{ACT_TYPE, Act, ActError, ActKind};
 use ledger::checkpoint::Origin;
 use ledger::proof::verify_inclusion;
 
+use crate::batch::Entry;
 use crate::change::{self, ChangeOf, rules_now};
 use crate::consent::{Consent, Passing, permits};
 use crate::content::{
     Change, Content, ObjectHead, Outcome, Receipt, ReceiptLine, read_document, write_document,
 };
 use crate::draft::{DeedError, Draft, NewAct, act_row};
-use crate::envelope::{Envelope, statement};
+use crate::envelope::{Envelope, Proof, statement};
 use crate::outbox::brings_object;
 use crate::port::{Consented, Deed, Question, Read, Rows, Standing, StoreFailed};
 use crate::rows::{
-    Covered, Effect, Lane, ObjectName, PayloadRow, PeerRow, ReceiptRow, ReceiptState, RefusalRow, VersionRow,
+    ActRow, Covered, Effect, Lane, ObjectName, PayloadRow, PeerRow, ReceiptRow, ReceiptState, RefusalRow,
+    VersionRow,
 };
 use crate::seal::{SealError, Sealed};
 use crate::wire::{Ack, AckRefusal, Cosigned};
@@ -68,7 +71,8 @@ pub struct Received {
 /// Why a step ended: by a rule, or because the store did not answer.
 enum Stop {
     Rule(Refused),
-    Twice(Box<(String, String)>),
+    /// Two acts of one author for one place, and what proves it.
+    Twice(Option<Box<Effect>>),
     Store(StoreFailed),
 }
 
@@ -91,6 +95,28 @@ impl From<StoreFailed> for Stop {
 }
 
 type Step<T> = Result<T, Stop>;
+
+/// Where something came, and from whom.
+#[derive(Clone, Copy)]
+struct At {
+    from: KeyId,
+    lane: Lane,
+    place: u64,
+    epoch: u64,
+}
+
+/// An act as it is claimed, and the leaf that its author's ledger has in its place as far as it is mirrored here.
+struct Claim {
+    act: Act,
+    mirrored: Option<TreeHash>,
+}
+
+impl Claim {
+    /// Whether the author's ledger, under a head that its author signed, has this very act.
+    fn is_mirrored(&self) -> bool {
+        self.mirrored == Some(self.act.leaf())
+    }
+}
 
 /// An act that passed every question but those of its kind.
 struct Judged<'a> {
@@ -120,16 +146,52 @@ impl Exchange<'_> {
         if envelope.lane == Lane::Back {
             return self.take_back(rows, &envelope);
         }
-        let mut peer = rows.peer(&envelope.from)?;
-        match self.next_in_lane(rows, &envelope, &peer)? {
-            Some(taken) => Ok(received(&envelope, taken, Vec::new())),
-            None => {
-                if let Some(queue) = peer.queue_mut(envelope.lane) {
-                    queue.cursor = envelope.place;
-                }
-                self.judged(rows, &envelope, peer)
-            }
+        self.in_lane(rows, at(&envelope), Ok(&envelope))
+    }
+
+    /// Judges one entry of a batch that was opened; as [`Exchange::receive`] does with an envelope.
+    ///
+    /// # Errors
+    /// The store did not answer.
+    pub fn receive_entry(&self, rows: &dyn Rows, head: &crate::BatchHead, entry: &Entry) -> Read<Received> {
+        let (lane, place) = entry.at_place;
+        let at = At { from: head.from, lane, place, epoch: head.epoch };
+        self.in_lane(rows, at, entry.envelope.as_ref().map_err(|rule| *rule))
+    }
+
+    fn in_lane(&self, rows: &dyn Rows, at: At, envelope: Result<&Envelope, Rule>) -> Read<Received> {
+        let mut peer = rows.peer(&at.from)?;
+        if let Some(taken) = self.next_in_lane(rows, at, &peer)? {
+            return Ok(received(at, taken, Vec::new()));
         }
+        let claim = match envelope {
+            Ok(envelope) => self.claim(rows, envelope)?,
+            Err(rule) => Err(rule),
+        };
+        if let (Ok(envelope), Ok(claim)) = (envelope, &claim)
+            && self.is_ahead(envelope, claim)
+        {
+            return Ok(received(at, Taken::Refused(Rule::HeadBehind.into()), Vec::new()));
+        }
+        if let Some(queue) = peer.queue_mut(at.lane) {
+            queue.cursor = at.place;
+        }
+        self.judged(rows, at, envelope.and_then(|envelope| Ok((envelope, claim?))), peer)
+    }
+
+    fn claim(&self, rows: &dyn Rows, envelope: &Envelope) -> Read<Result<Claim, Rule>> {
+        let act = match Act::peek(&envelope.act) {
+            Ok(act) => act,
+            Err(error) => return Ok(Err(form(&error))),
+        };
+        let (author, sequence) = (act.header().author, act.header().sequence);
+        let size = rows.mirror(&author)?.map_or(0, |row| row.size);
+        let mirrored = if sequence < size {
+            rows.leaves(&author, sequence, sequence.saturating_add(1))?.pop()
+        } else {
+            None
+        };
+        Ok(Ok(Claim { act, mirrored }))
     }
 
     /// The line of rules in an envelope that opens, for who has to know what it speaks of before it can be judged.
@@ -140,7 +202,7 @@ impl Exchange<'_> {
     }
 
     /// Question 1.
-    fn unseal(&self, sealed: &Sealed) -> Result<Vec<u8>, Refused> {
+    pub(crate) fn unseal(&self, sealed: &Sealed) -> Result<Vec<u8>, Refused> {
         let plain = self.me.sealing.open(sealed).map_err(|error| match error {
             SealError::Form | SealError::Unsound => Rule::SealForm,
             SealError::UnknownSuite(_) => Rule::SealSuite,
@@ -151,18 +213,24 @@ impl Exchange<'_> {
 
     /// Question 2.
     fn open(&self, plain: &[u8]) -> Result<Envelope, Refused> {
-        let keys = |member: &KeyId| match self.directory.standing(member) {
-            Standing::Active => self.directory.keys(member),
-            _ => Vec::new(),
-        };
-        let envelope = Envelope::open(plain, keys)?;
+        let envelope = Envelope::open(plain, |member| self.sender_keys(member))?;
         if envelope.to != self.me.member || envelope.from == self.me.member {
             return Err(Rule::WrongRecipient.into());
         }
         Ok(envelope)
     }
 
-    fn turned_away(&self, refused: Refused) -> Received {
+    /// The keys of a member that may send; none of any other.
+    pub(crate) fn sender_keys(&self, member: &KeyId) -> Vec<PublicKey> {
+        match self.directory.standing(member) {
+            Standing::Active => self.directory.keys(member),
+            _ => Vec::new(),
+        }
+    }
+
+    /// What becomes of sealed bytes from nobody knows whom.
+    #[must_use]
+    pub fn turned_away(&self, refused: Refused) -> Received {
         let row = RefusalRow { peer: None, at_place: None, rule: refused.to_string(), at: self.now };
         Received {
             from: None,
@@ -173,76 +241,80 @@ impl Exchange<'_> {
     }
 
     /// Questions 3 and 4: `None` = it is the next to be judged.
-    fn next_in_lane(&self, rows: &dyn Rows, envelope: &Envelope, peer: &PeerRow) -> Read<Option<Taken>> {
-        let expected = peer.queue(envelope.lane).cursor.saturating_add(1);
+    fn next_in_lane(&self, rows: &dyn Rows, at: At, peer: &PeerRow) -> Read<Option<Taken>> {
+        let expected = peer.queue(at.lane).cursor.saturating_add(1);
         let refused = |rule: Rule| Some(Taken::Refused(rule.into()));
-        if envelope.place < expected {
+        if at.place < expected {
             return Ok(Some(Taken::Known));
         }
         if rows.own()?.recovery.is_some() {
             return Ok(refused(Rule::Recovering));
         }
-        if envelope.place > expected {
+        if at.place > expected {
             return Ok(refused(Rule::Gap));
         }
-        if envelope.epoch > self.directory.epoch() {
+        if at.epoch > self.directory.epoch() {
             return Ok(refused(Rule::RegistryBehind));
-        }
-        if self.is_ahead(rows, envelope)? {
-            return Ok(refused(Rule::HeadBehind));
         }
         Ok(None)
     }
 
     /// Whether a head covers the act that this node does not mirror yet. Taking it then would leave its author without the
     /// leaves before it, should that ever have to take back what it lost, and would believe a head that nobody compares.
-    fn is_ahead(&self, rows: &dyn Rows, envelope: &Envelope) -> Read<bool> {
-        let Some(act) = envelope.proof.as_ref().and_then(|_| Act::peek(&envelope.act).ok()) else {
-            return Ok(false);
-        };
-        let header = act.header();
-        let size = rows.mirror(&header.author)?.map_or(0, |row| row.size);
-        Ok(header.author != self.me.member && header.sequence >= size)
+    fn is_ahead(&self, envelope: &Envelope, claim: &Claim) -> bool {
+        let covered = envelope.proof != Proof::ToFollow;
+        covered && claim.act.header().author != self.me.member && claim.mirrored.is_none()
     }
 
     /// Questions 5 to 9. `peer` already has the cursor behind this envelope.
-    fn judged(&self, rows: &dyn Rows, envelope: &Envelope, peer: PeerRow) -> Read<Received> {
-        let cursor = Effect::Peer(envelope.from, peer);
-        match self.take(rows, envelope) {
+    fn judged(
+        &self,
+        rows: &dyn Rows,
+        at: At,
+        claimed: Result<(&Envelope, Claim), Rule>,
+        peer: PeerRow,
+    ) -> Read<Received> {
+        let cursor = Effect::Peer(at.from, peer);
+        let taken = match claimed {
+            Ok((envelope, claim)) => self.take(rows, envelope, claim),
+            Err(rule) => Err(rule.into()),
+        };
+        match taken {
             Ok((taken, mut effects)) => {
                 effects.push(cursor);
-                Ok(received(envelope, taken, effects))
+                Ok(received(at, taken, effects))
             }
             Err(Stop::Store(failed)) => Err(failed),
-            Err(Stop::Rule(refused)) => Ok(self.refused(envelope, refused, vec![cursor])),
-            Err(Stop::Twice(texts)) => {
-                let evidence = two_acts(envelope, &texts);
-                Ok(self.refused(envelope, Rule::Equivocation.into(), vec![cursor, evidence]))
+            Err(Stop::Rule(refused)) => Ok(self.refused(at, refused, vec![cursor])),
+            Err(Stop::Twice(evidence)) => {
+                let effects = std::iter::once(cursor).chain(evidence.map(|evidence| *evidence));
+                Ok(self.refused(at, Rule::Equivocation.into(), effects.collect()))
             }
         }
     }
 
-    fn refused(&self, envelope: &Envelope, refused: Refused, mut effects: Vec<Effect>) -> Received {
+    fn refused(&self, at: At, refused: Refused, mut effects: Vec<Effect>) -> Received {
         effects.push(Effect::Refusal(RefusalRow {
-            peer: Some(envelope.from),
-            at_place: Some((envelope.lane, envelope.place)),
+            peer: Some(at.from),
+            at_place: Some((at.lane, at.place)),
             rule: refused.to_string(),
             at: self.now,
         }));
-        received(envelope, Taken::Refused(refused), effects)
+        received(at, Taken::Refused(refused), effects)
     }
 
-    fn take(&self, rows: &dyn Rows, envelope: &Envelope) -> Step<(Taken, Vec<Effect>)> {
-        let act = self.act_of(envelope)?;
+    fn take(&self, rows: &dyn Rows, envelope: &Envelope, claim: Claim) -> Step<(Taken, Vec<Effect>)> {
+        self.is_the_authors(envelope, &claim)?;
+        let Claim { act, mirrored } = claim;
         let header = act.header();
         if let Some(held) = rows.act(&header.author, header.sequence)? {
             if held.leaf == act.leaf() {
                 return Ok((Taken::Known, Vec::new()));
             }
-            return Err(Stop::Twice(Box::new((held.signed, envelope.act.to_json()))));
+            return Err(Stop::Twice(self.two_acts(rows, &held, envelope)?.map(Box::new)));
         }
         self.may_speak(envelope, &act)?;
-        let covered = self.covered(rows, envelope, &act)?;
+        let covered = self.covered(envelope, &act, mirrored)?;
         let Some((salt, bytes)) = &envelope.payload else {
             if header.payload.is_none() {
                 return Err(Rule::Commitment.into());
@@ -267,20 +339,62 @@ impl Exchange<'_> {
         Ok((done(envelope, &act, outcome), effects))
     }
 
-    /// Questions 5 and 6: the author, its signature, its community.
-    pub(crate) fn act_of(&self, envelope: &Envelope) -> Result<Act, Refused> {
-        let claimed = Act::peek(&envelope.act).map_err(|error| form(&error))?;
-        let author = claimed.header().author;
-        let keys = self.directory.keys(&author);
-        if keys.is_empty() || self.directory.standing(&author) == Standing::Unknown {
+    /// Questions 5 and 6: the author, its community, and that the act is its own.
+    ///
+    /// A leaf in the author's ledger as it is mirrored here stands under a head that the author signed, and is the hash of
+    /// the act's bytes: what the author sends itself and has there needs no second signature to be its own. What somebody else
+    /// brings is verified all the same, so that no third party decides which signature is kept beside an act.
+    fn is_the_authors(&self, envelope: &Envelope, claim: &Claim) -> Result<(), Refused> {
+        let header = claim.act.header();
+        let keys = self.directory.keys(&header.author);
+        if keys.is_empty() || self.directory.standing(&header.author) == Standing::Unknown {
             return Err(Rule::AuthorUnknown.into());
         }
-        let act = keys.iter().find_map(|key| Act::open(&envelope.act, key).ok());
-        let act = act.ok_or(Rule::ActSignature)?;
-        if act.header().community != self.me.community {
+        let by_leaf = envelope.from == header.author
+            && claim.is_mirrored()
+            && envelope.act.payload_type() == ACT_TYPE
+            && keys.iter().any(|key| key.suite() == header.suite);
+        if !by_leaf && !keys.iter().any(|key| is_signed(&envelope.act, &claim.act, key)) {
+            return Err(Rule::ActSignature.into());
+        }
+        if header.community != self.me.community {
             return Err(Rule::CommunityOther.into());
         }
-        Ok(act)
+        Ok(())
+    }
+
+    /// What proves that an author did two things at one place: both acts where both are signed; else the one in its ledger
+    /// with its way to a signed head, and the other. `None` where neither can be shown.
+    fn two_acts(&self, rows: &dyn Rows, held: &ActRow, envelope: &Envelope) -> Read<Option<Effect>> {
+        let keys = self.directory.keys(&held.author);
+        let sound = |signed: &Signed| keys.iter().any(|key| signed.verify_with(ACT_TYPE, key).is_ok());
+        let (first, second) = (held.signed.as_str(), envelope.act.to_json());
+        let held_sound = statement(first.as_bytes()).is_ok_and(|signed| sound(&signed));
+        let text = match (held_sound, sound(&envelope.act)) {
+            (true, true) => {
+                Some(format!("{{\"format\":\"cresset-two-acts-1\",\"first\":{first},\"second\":{second}}}"))
+            }
+            (false, true) => self.leaf_and_act(rows, held, (first, &second))?,
+            (true, false) => self.leaf_and_act(rows, held, (&second, first))?,
+            (false, false) => None,
+        };
+        Ok(text.map(|text| Effect::Evidence { origin: held.author, text }))
+    }
+
+    /// An act that is bound by its leaf, with the way to a head, and another that is bound by its signature.
+    fn leaf_and_act(
+        &self,
+        rows: &dyn Rows,
+        place: &ActRow,
+        (leaf, act): (&str, &str),
+    ) -> Read<Option<String>> {
+        let Some(proof) = self.proof_of(rows, &place.author, place.sequence)? else { return Ok(None) };
+        let head = serde_json::Value::from(proof.checkpoint.to_string());
+        let hashes: Vec<String> = proof.hashes.iter().map(|hash| hex::encode(hash.0)).collect();
+        let hashes = serde_json::Value::from(hashes);
+        Ok(Some(format!(
+            "{{\"format\":\"cresset-leaf-and-act-1\",\"head\":{head},\"proof\":{hashes},\"leaf\":{leaf},\"act\":{act}}}"
+        )))
     }
 
     /// Whether the author may act now, and whether this kind may come from this sender.
@@ -303,10 +417,15 @@ impl Exchange<'_> {
     }
 
     /// Question 8: the proof beside the act, or the author's ledger as it is mirrored here, or grace.
-    fn covered(&self, rows: &dyn Rows, envelope: &Envelope, act: &Act) -> Step<Covered> {
+    fn covered(
+        &self,
+        envelope: &Envelope,
+        act: &Act,
+        mirrored: Option<TreeHash>,
+    ) -> Result<Covered, Refused> {
         let header = act.header();
         let mut covered = Covered::Awaited(self.now);
-        if let Some(proof) = &envelope.proof {
+        if let Proof::Path(proof) = &envelope.proof {
             let origin = Origin::of_member(&header.author);
             let head = proof
                 .checkpoint
@@ -316,16 +435,11 @@ impl Exchange<'_> {
                 .map_err(|_| Rule::Proof)?;
             covered = Covered::Yes;
         }
-        let size = rows.mirror(&header.author)?.map_or(0, |row| row.size);
-        if header.sequence < size {
-            let next = header.sequence.saturating_add(1);
-            let leaves = rows.leaves(&header.author, header.sequence, next)?;
-            if leaves.first() != Some(&act.leaf()) {
-                return Err(Rule::ProofContradicted.into());
-            }
-            covered = Covered::Yes;
+        match mirrored {
+            Some(leaf) if leaf != act.leaf() => Err(Rule::ProofContradicted.into()),
+            Some(_) => Ok(Covered::Yes),
+            None => Ok(covered),
         }
-        Ok(covered)
     }
 
     fn by_kind(&self, rows: &dyn Rows, judged: &Judged<'_>) -> Step<(Option<Outcome>, Vec<Effect>)> {
@@ -553,7 +667,11 @@ fn ack_refusal(peer: &KeyId, received: &Received) -> Option<AckRefusal> {
     Some(AckRefusal { lane: lane.number(), place, rule: refused.to_string() })
 }
 
-fn form(error: &ActError) -> Rule {
+fn is_signed(signed: &Signed, act: &Act, key: &PublicKey) -> bool {
+    act.header().suite == key.suite() && signed.verify_with(ACT_TYPE, key).is_ok()
+}
+
+pub(crate) fn form(error: &ActError) -> Rule {
     match error {
         // The reader of a header says so of a suite that it does not know.
         ActError::Form(why) if why.contains("suite") && why.contains("not known") => Rule::UnknownSuite,
@@ -561,20 +679,16 @@ fn form(error: &ActError) -> Rule {
     }
 }
 
-fn received(envelope: &Envelope, taken: Taken, effects: Vec<Effect>) -> Received {
-    Received { from: Some(envelope.from), at_place: Some((envelope.lane, envelope.place)), taken, effects }
+const fn at(envelope: &Envelope) -> At {
+    At { from: envelope.from, lane: envelope.lane, place: envelope.place, epoch: envelope.epoch }
+}
+
+fn received(at: At, taken: Taken, effects: Vec<Effect>) -> Received {
+    Received { from: Some(at.from), at_place: Some((at.lane, at.place)), taken, effects }
 }
 
 fn done(envelope: &Envelope, act: &Act, outcome: Option<Outcome>) -> Taken {
     let header = act.header();
     let line = outcome.map(|outcome| ReceiptLine { sequence: header.sequence, leaf: act.leaf(), outcome });
     Taken::Done { author: header.author, lane: envelope.lane, line }
-}
-
-/// Two acts that one author signed for one place: both in one file, for anyone to verify.
-fn two_acts(envelope: &Envelope, texts: &(String, String)) -> Effect {
-    let origin = Act::peek(&envelope.act).map_or(envelope.from, |act| act.header().author);
-    let (first, second) = texts;
-    let text = format!("{{\"format\":\"cresset-two-acts-1\",\"first\":{first},\"second\":{second}}}");
-    Effect::Evidence { origin, text }
 }

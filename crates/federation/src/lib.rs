@@ -11,6 +11,7 @@
 //! Architecture Invariant: nothing here reads a clock, a socket or a database, and no refusal changes anything but the log of
 //! refusals and the cursor behind which it stands.
 
+mod batch;
 mod change;
 mod consent;
 mod content;
@@ -36,12 +37,13 @@ mod state;
 mod turn;
 mod wire;
 
+pub use batch::{BatchHead, Entry, OpenedBatch, entry_bytes, sign_batch};
 pub use consent::{CONSENT_TYPE, Consent};
 pub use content::{Change, Content, Outcome, Receipt, ReceiptLine, is_skewed, object_version};
 pub use courier::{CourierError, Manifest, Parcel};
 pub use deeds::{Alteration, Grant, Release, Released};
 pub use draft::DeedError;
-pub use envelope::{Envelope, Inclusion};
+pub use envelope::{Envelope, Inclusion, Proof};
 pub use exchange::Exchange;
 pub use frame::FrameError;
 pub use heads::{HeadOutcome, Kept};

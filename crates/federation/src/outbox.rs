@@ -2,7 +2,10 @@
 //!
 //! Nothing is remembered of what was sent: the same places are sent again until the peer says it has taken them, and the peer
 //! takes each once. An envelope is made when it is sent, so handling, consent and recall are asked at that moment, and what may
-//! not go any more goes empty.
+//! not go any more goes empty. To a peer that reads it a batch goes signed and sealed as one; over a relay and in courier
+//! files each envelope goes for itself.
+
+use std::collections::BTreeMap;
 
 use base::limit::{BATCH_BYTES_MAX, BATCH_ENVELOPES_MAX, ENVELOPE_BYTES_MAX, WINDOW_ENVELOPES_MAX};
 use base::signed::Signed;
@@ -12,9 +15,10 @@ use ledger::checkpoint::SignedCheckpoint;
 use ledger::proof::inclusion;
 
 use crate::Exchange;
+use crate::batch::{BatchHead, EntryParts, sign_batch};
 use crate::content::Content;
 use crate::draft::DeedError;
-use crate::envelope::{Envelope, Inclusion, statement};
+use crate::envelope::{Envelope, Inclusion, Proof, statement};
 use crate::port::{Consented, Deed, Question, Read, Rows, StoreFailed, TilesOf};
 use crate::relay::route_period;
 use crate::rows::{
@@ -33,9 +37,11 @@ pub(crate) struct Bounds {
 /// The payload where it may go, and the consents it needs.
 type Goods = (Option<PayloadRow>, Vec<Signed>);
 
-/// A peer, what is sealed for it and under which route: computed once for a batch, since it costs a key exchange.
+/// A line of an outbox, its act, and what of it may go.
+type Line = (OutboxRow, ActRow, Goods);
+
+/// What is sealed for a peer, and under which route: computed once for a batch, since it costs a key exchange.
 pub(crate) struct Towards {
-    peer: KeyId,
     key: [u8; 32],
     route: Route,
 }
@@ -59,6 +65,55 @@ impl Exchange<'_> {
             window: WINDOW_ENVELOPES_MAX,
         };
         Ok(self.lines(rows, peer, &bounds)?.0)
+    }
+
+    /// The next lines for a peer as one batch, signed once and sealed once, for a peer that speaks [`crate::Versions::TOGETHER`];
+    /// `None` when nothing waits.
+    ///
+    /// # Errors
+    /// The store did not answer. A peer without a sealing key gets nothing.
+    ///
+    /// # Limits
+    /// Those of [`Exchange::outgoing`].
+    pub fn outgoing_together(&self, rows: &dyn Rows, peer: &KeyId) -> Read<Option<Sealed>> {
+        let Some(towards) = self.towards(peer) else { return Ok(None) };
+        let bounds = Bounds {
+            envelopes: BATCH_ENVELOPES_MAX,
+            bytes: BATCH_BYTES_MAX.saturating_sub(1024),
+            window: WINDOW_ENVELOPES_MAX,
+        };
+        let mut covered = BTreeMap::new();
+        let (entries, _) = self.lines_as(rows, peer, &bounds, |row, act, (payload, consents)| {
+            let size = match covered.get(&act.author) {
+                Some(size) => *size,
+                None => *covered.entry(act.author).or_insert(self.head_size(rows, &act.author)?),
+            };
+            let entry = EntryParts {
+                at: (row.lane, row.place),
+                act: &act.signed,
+                payload: payload.as_ref().map(|row| (&row.salt, row.bytes.as_slice())),
+                covered: act.sequence < size,
+                consents: &consents,
+            };
+            let entry = entry.to_bytes(&[]);
+            let length = entry.len();
+            Ok(Some((entry, length)))
+        })?;
+        if entries.is_empty() {
+            return Ok(None);
+        }
+        let head = BatchHead { from: self.me.member, to: *peer, epoch: self.directory.epoch() };
+        let plain = sign_batch(&head, &entries, self.me.signer.as_ref());
+        Ok(Sealed::seal_batch(self.rng, &towards.key, towards.route, &plain).ok())
+    }
+
+    /// Leaves under the last head of a ledger that is known here; 0 where none is.
+    fn head_size(&self, rows: &dyn Rows, author: &KeyId) -> Read<u64> {
+        if *author != self.me.member {
+            return Ok(rows.mirror(author)?.map_or(0, |row| row.size));
+        }
+        let note = rows.own()?.head;
+        note.map_or(Ok(0), |note| Ok(stored_note(&note)?.head().size))
     }
 
     /// The same for a relay, which no greeting goes over: before the envelopes the heads that the peer lacked when it was last
@@ -87,6 +142,25 @@ impl Exchange<'_> {
         bounds: &Bounds,
     ) -> Read<(Vec<Sealed>, Places)> {
         let Some(towards) = self.towards(peer) else { return Ok((Vec::new(), [None; 2])) };
+        self.lines_as(rows, peer, bounds, |row, act, goods| {
+            let envelope = self.envelope(rows, row, act, goods)?;
+            let sealed = self.seal(&towards, &envelope)?;
+            Ok(sealed.map(|sealed| {
+                let length = sealed.as_bytes().len();
+                (sealed, length)
+            }))
+        })
+    }
+
+    /// The next lines within bounds as `make` makes them, with their bytes, and which places of each lane they are. Where it
+    /// makes nothing, the lane ends.
+    fn lines_as<T>(
+        &self,
+        rows: &dyn Rows,
+        peer: &KeyId,
+        bounds: &Bounds,
+        mut make: impl FnMut(&OutboxRow, &ActRow, Goods) -> Read<Option<(T, usize)>>,
+    ) -> Read<(Vec<T>, Places)> {
         let known = rows.peer(peer)?;
         let (mut batch, mut places) = (Vec::new(), [None; 2]);
         let mut bytes = 0usize;
@@ -97,23 +171,25 @@ impl Exchange<'_> {
                 if batch.len() >= bounds.envelopes {
                     return Ok((batch, places));
                 }
-                let Some(sealed) = self.line(rows, &towards, lane, place)? else { break };
-                bytes = bytes.saturating_add(sealed.as_bytes().len()).saturating_add(6);
+                let Some((row, act, goods)) = self.line(rows, peer, lane, place)? else { break };
+                let Some((made, length)) = make(&row, &act, goods)? else { break };
+                bytes = bytes.saturating_add(length).saturating_add(6);
                 if bytes > bounds.bytes {
                     return Ok((batch, places));
                 }
                 let first = range.map_or(place, |(first, _): (u64, u64)| first);
                 *range = Some((first, place));
-                batch.push(sealed);
+                batch.push(made);
             }
         }
         Ok((batch, places))
     }
 
-    /// One line, sealed. A line that a restore has lost goes as an empty envelope of the last own act.
-    fn line(&self, rows: &dyn Rows, to: &Towards, lane: Lane, place: u64) -> Read<Option<Sealed>> {
-        let peer = &to.peer;
-        let row = match rows.outbox(peer, lane, place)? {
+    /// One line. A line that a restore has lost goes as an empty envelope of the last own act.
+    fn line(&self, rows: &dyn Rows, peer: &KeyId, lane: Lane, place: u64) -> Read<Option<Line>> {
+        let line = rows.outbox(peer, lane, place)?;
+        let lost = line.is_none();
+        let row = match line {
             Some(row) => row,
             None => match self.last_own(rows)? {
                 Some(sequence) => OutboxRow { peer: *peer, lane, place, author: self.me.member, sequence },
@@ -121,10 +197,8 @@ impl Exchange<'_> {
             },
         };
         let Some(act) = rows.act(&row.author, row.sequence)? else { return Ok(None) };
-        let lost = rows.outbox(peer, lane, place)?.is_none();
         let goods = if lost { (None, Vec::new()) } else { self.may_go(rows, peer, &act)? };
-        let envelope = self.envelope(rows, &row, &act, goods)?;
-        self.seal(to, &envelope)
+        Ok(Some((row, act, goods)))
     }
 
     fn last_own(&self, rows: &dyn Rows) -> Read<Option<u64>> {
@@ -147,6 +221,7 @@ impl Exchange<'_> {
     ) -> Read<Envelope> {
         let (payload, consents) = goods;
         let signed = statement(act.signed.as_bytes());
+        let proof = self.proof_of(rows, &act.author, act.sequence)?;
         Ok(Envelope {
             from: self.me.member,
             to: row.peer,
@@ -155,7 +230,7 @@ impl Exchange<'_> {
             epoch: self.directory.epoch(),
             act: signed.map_err(|_| StoreFailed("a stored act cannot be read".to_owned()))?,
             payload: payload.map(|row| (row.salt, row.bytes)),
-            proof: self.proof_of(rows, &act.author, act.sequence)?,
+            proof: proof.map_or(Proof::ToFollow, |proof| Proof::Path(Box::new(proof))),
             consents,
             unknown: Vec::new(),
         })
@@ -198,7 +273,7 @@ impl Exchange<'_> {
         let key = self.directory.sealing(peer)?;
         let period = route_period(self.now);
         let route = self.me.sealing.route(&key, self.me.member, *peer, period).ok()?;
-        Some(Towards { peer: *peer, key, route })
+        Some(Towards { key, route })
     }
 
     /// The payload, and the consents it needs, when it may still go to a peer.

@@ -14,14 +14,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use base::Micros;
 use base::limit::{BATCH_ENVELOPES_MAX, RECOVERY_QUIET_SECONDS};
 use base::signing::KeyId;
-use ledger::act::ActKind;
+use ledger::act::{Act, ActKind};
 
 use crate::change::{self, ChangeOf};
 use crate::consent::Consent;
 use crate::content::{Content, ObjectHead};
 use crate::draft::act_row;
 use crate::envelope::{Envelope, statement};
-use crate::inbox::{Received, Taken};
+use crate::inbox::{Received, Taken, form};
 use crate::outbox::brings_object;
 use crate::port::{Read, Rows};
 use crate::rows::{
@@ -79,9 +79,9 @@ impl Exchange<'_> {
     }
 
     fn own_act(&self, rows: &dyn Rows, envelope: &Envelope) -> Read<Result<Vec<Effect>, Refused>> {
-        let act = match self.act_of(envelope) {
+        let act = match Act::peek(&envelope.act) {
             Ok(act) => act,
-            Err(refused) => return Ok(Err(refused)),
+            Err(error) => return Ok(Err(form(&error).into())),
         };
         let header = act.header();
         let own = rows.own()?;
@@ -98,9 +98,18 @@ impl Exchange<'_> {
         if leaf != Some(act.leaf()) {
             return Ok(Err(Rule::ProofContradicted.into()));
         }
+        // It is this member's own by its leaf. Who gives it back may never have verified the signature beside it.
+        let keys = self.directory.keys(&self.me.member);
+        let signed = if keys.iter().any(|key| Act::open(&envelope.act, key).is_ok()) {
+            envelope.act.clone()
+        } else if let Ok(signed) = act.sign(self.me.signer.as_ref()) {
+            signed
+        } else {
+            return Ok(Err(Rule::ActSignature.into()));
+        };
         let mut effects = self.addressed(rows, envelope, &act)?;
         if rows.act(&header.author, header.sequence)?.is_none() {
-            effects.push(Effect::Act(act_row(&act, envelope.act.to_json(), Covered::Yes)));
+            effects.push(Effect::Act(act_row(&act, signed.to_json(), Covered::Yes)));
         }
         // Who no longer may have the content gives the act back without it; somebody else still has it.
         let Some((salt, bytes)) = &envelope.payload else { return Ok(Ok(effects)) };

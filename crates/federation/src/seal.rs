@@ -8,7 +8,7 @@
 
 use std::fmt;
 
-use base::limit::{COURIER_BYTES_MAX, ENVELOPE_BYTES_MAX};
+use base::limit::{BATCH_BYTES_MAX, COURIER_BYTES_MAX, ENVELOPE_BYTES_MAX};
 use base::signing::KeyId;
 use base::{Redacted, Rng};
 use hpke::aead::ChaCha20Poly1305;
@@ -159,11 +159,25 @@ impl Sealed {
     }
 
     pub(crate) fn parse_file(bytes: Vec<u8>) -> Result<Self, SealError> {
-        if bytes.len() > COURIER_BYTES_MAX {
-            return Err(SealError::Form);
-        }
-        parts(&bytes)?;
-        Ok(Self(bytes))
+        Self::bounded(bytes, COURIER_BYTES_MAX)
+    }
+
+    /// Seals a batch as one, which may be larger than an envelope.
+    pub(crate) fn seal_batch(
+        rng: &dyn Rng,
+        recipient: &[u8; 32],
+        route: Route,
+        plain: &[u8],
+    ) -> Result<Self, SealError> {
+        Self::parse_batch(sealed(rng, recipient, route, plain)?)
+    }
+
+    /// Takes bytes for a batch that was sealed as one. Nothing is opened.
+    ///
+    /// # Errors
+    /// `Form`, above [`BATCH_BYTES_MAX`] too, and `UnknownSuite`.
+    pub fn parse_batch(bytes: Vec<u8>) -> Result<Self, SealError> {
+        Self::bounded(bytes, BATCH_BYTES_MAX)
     }
 
     /// Takes bytes for sealed ones. Nothing is opened.
@@ -171,7 +185,11 @@ impl Sealed {
     /// # Errors
     /// `Form` and `UnknownSuite`.
     pub fn parse(bytes: Vec<u8>) -> Result<Self, SealError> {
-        if bytes.len() > ENVELOPE_BYTES_MAX {
+        Self::bounded(bytes, ENVELOPE_BYTES_MAX)
+    }
+
+    fn bounded(bytes: Vec<u8>, bytes_max: usize) -> Result<Self, SealError> {
+        if bytes.len() > bytes_max {
             return Err(SealError::Form);
         }
         parts(&bytes)?;

@@ -6,13 +6,17 @@
 //!
 //! # Shape
 //! A frame (`CRT1`) of: 1 a signed [`crate::Hello`], 2 a signed [`crate::Ack`], 3 heads ([`crate::HeadUpdate`]), 4 a batch of
-//! sealed envelopes, 5 lines of witnesses ([`crate::Cosigned`], may repeat). The greeting says who speaks; everything else
-//! may be absent.
+//! sealed envelopes, 5 lines of witnesses ([`crate::Cosigned`], may repeat), 6 a batch that is signed and sealed as one, for
+//! a peer that speaks version 2 or later and in place of 4. The greeting says who speaks; everything else may be absent.
 
 use base::limit::{BATCH_BYTES_MAX, HEADS_MAX, HELLO_BYTES_MAX};
 use base::signed::Signed;
+use base::signing::KeyId;
 
+use crate::Exchange;
 use crate::frame::{self, FrameError, Magic, Writer};
+use crate::hello::Versions;
+use crate::port::{Read, Rows};
 use crate::seal::Sealed;
 use crate::wire::{Cosigned, HeadUpdate, WireError, batch_from, batch_to};
 
@@ -22,6 +26,7 @@ const ACK: u16 = 2;
 const HEADS: u16 = 3;
 const BATCH: u16 = 4;
 const COSIGNED: u16 = 5;
+const TOGETHER: u16 = 6;
 /// Most bytes of a turn: heads and a batch, each at its own limit, and what goes with them.
 pub const TURN_BYTES_MAX: usize = 2 * BATCH_BYTES_MAX + 4 * HELLO_BYTES_MAX;
 
@@ -41,13 +46,15 @@ pub struct Turn {
     pub batch: Vec<Sealed>,
     /// Its lines under heads of the other.
     pub cosigned: Vec<Cosigned>,
+    /// A batch that is signed and sealed as one.
+    pub together: Option<Sealed>,
 }
 
 impl Turn {
     /// Nothing but a greeting.
     #[must_use]
     pub const fn of(hello: Signed) -> Self {
-        Self { hello, ack: None, heads: Vec::new(), batch: Vec::new(), cosigned: Vec::new() }
+        Self { hello, ack: None, heads: Vec::new(), batch: Vec::new(), cosigned: Vec::new(), together: None }
     }
 
     /// The greeting of a turn of which only the beginning may have come; `None` = more of it has to come first. So a door knows
@@ -74,7 +81,18 @@ impl Turn {
     /// Whether it says anything that the other side should answer to.
     #[must_use]
     pub fn says_something(&self) -> bool {
-        self.ack.is_some() || !self.batch.is_empty() || !self.cosigned.is_empty()
+        self.ack.is_some() || self.brings() || !self.cosigned.is_empty()
+    }
+
+    /// Whether it brings acts.
+    #[must_use]
+    pub const fn brings(&self) -> bool {
+        !self.batch.is_empty() || self.together.is_some()
+    }
+
+    /// Takes out the acts it would bring.
+    pub fn bring_nothing(&mut self) {
+        (self.batch, self.together) = (Vec::new(), None);
     }
 
     /// The turn as a message.
@@ -93,6 +111,9 @@ impl Turn {
         }
         for line in &self.cosigned {
             writer.field(COSIGNED, &line.to_bytes());
+        }
+        if let Some(together) = &self.together {
+            writer.field(TOGETHER, together.as_bytes());
         }
         writer.finish()
     }
@@ -123,7 +144,32 @@ impl Turn {
             },
             batch: if given(BATCH) { batch_from(part(BATCH, "batch")?)? } else { Vec::new() },
             cosigned: lines.map(|field| Cosigned::from_bytes(field.bytes)).collect::<Result<_, _>>()?,
+            together: if given(TOGETHER) {
+                Some(Sealed::parse_batch(part(TOGETHER, "batch sealed as one")?.to_vec())?)
+            } else {
+                None
+            },
         })
+    }
+}
+
+impl Exchange<'_> {
+    /// Puts what goes to a peer next into a turn: as one, where the peer was last heard to speak a version that reads that, and
+    /// else envelope by envelope.
+    ///
+    /// # Errors
+    /// The store did not answer.
+    ///
+    /// # Limits
+    /// Those of [`Exchange::outgoing`].
+    pub fn bring(&self, rows: &dyn Rows, peer: &KeyId, turn: &mut Turn) -> Read<()> {
+        turn.bring_nothing();
+        if rows.peer(peer)?.version.is_some_and(|version| version >= Versions::TOGETHER) {
+            turn.together = self.outgoing_together(rows, peer)?;
+        } else {
+            turn.batch = self.outgoing(rows, peer)?;
+        }
+        Ok(())
     }
 }
 
@@ -145,7 +191,8 @@ mod tests {
             Sealed::seal(&rng, &SealingSecret::generate(&rng).public(), Route([7; 16]), b"x").unwrap();
         let bare = Turn::of(hello.clone());
         assert!(!bare.says_something());
-        let full = Turn { ack: Some(ack), batch: vec![sealed], ..bare.clone() };
+        let together = Some(sealed.clone());
+        let full = Turn { ack: Some(ack), batch: vec![sealed], together, ..bare.clone() };
         assert!(full.says_something());
         for turn in [&bare, &full] {
             let bytes = turn.to_bytes();

@@ -7,7 +7,10 @@ use std::collections::BTreeSet;
 
 use base::signed::Signed;
 use base::signing::{KeyId, Signer};
-use federation::{Change, Consent, Content, Envelope, HeadUpdate, Lane, Route, Rows, Sealed, batch_to};
+use federation::{
+    BatchHead, Change, Consent, Content, Envelope, HeadUpdate, Lane, Proof, Route, Rows, Sealed, Versions,
+    batch_to, entry_bytes, sign_batch,
+};
 use ledger::act::{Act, ActKind, ActObject, Header};
 use ledger::checkpoint::{Checkpoint, Origin, SignedCheckpoint};
 use ledger::commitment::Salt;
@@ -218,14 +221,26 @@ impl World {
             epoch: 1,
             act,
             payload,
-            proof: None,
+            proof: Proof::ToFollow,
             consents,
             unknown: Vec::new(),
         };
-        let plain = envelope.sign(self.nodes[&hostile].me.signer.as_ref());
+        let signer = self.nodes[&hostile].me.signer.as_ref();
         let key = self.house.members[&victim].1;
+        let together = self.nodes[&victim].versions.max >= Versions::TOGETHER && self.draw(2) == 0;
+        let plain = if together {
+            let head = BatchHead { from: hostile, to: victim, epoch: 1 };
+            sign_batch(&head, &[entry_bytes(&envelope)], signer)
+        } else {
+            envelope.sign(signer)
+        };
         let sealed = Sealed::seal(self.rng(), &key, Route([0; 16]), &plain).expect("sound key");
-        self.send(hostile, victim, Message::Batch(batch_to(&[sealed])), weather);
+        let message = if together {
+            Message::Together(Vec::new(), sealed.as_bytes().to_vec())
+        } else {
+            Message::Batch(batch_to(&[sealed]))
+        };
+        self.send(hostile, victim, message, weather);
     }
 
     fn replay(&mut self, hostile: KeyId, weather: Weather) -> bool {
@@ -233,8 +248,8 @@ impl World {
             return false;
         }
         let at = self.draw(self.overheard.len());
-        let (to, bytes) = self.overheard[at].clone();
-        self.send(hostile, to, Message::Batch(bytes), weather);
+        let (to, message) = self.overheard[at].clone();
+        self.send(hostile, to, message, weather);
         true
     }
 
@@ -246,6 +261,7 @@ impl World {
         let sealed = Sealed::seal(self.rng(), &key, Route([1; 16]), &bytes).expect("sound key");
         self.send(hostile, victim, Message::Batch(batch_to(&[sealed])), weather);
         self.send(hostile, victim, Message::Batch(bytes.clone()), weather);
+        self.send(hostile, victim, Message::Together(Vec::new(), bytes.clone()), weather);
         self.send(hostile, victim, Message::Heads(bytes), weather);
         true
     }

@@ -7,7 +7,7 @@ use base::signing::KeyId;
 use base::{Micros, Rng};
 use federation::{
     Ack, Compatibility, Cosigned, Effect, Exchange, HeadUpdate, Kept, Me, MemoryRows, Received, RelayShelf,
-    Route, Rows, Sealed, Taken, Versions, batch_from, batch_to,
+    Route, Rows, Sealed, Taken, Turn, Versions, batch_from, batch_to,
 };
 
 use crate::surroundings::{Fault, House, HouseJudge};
@@ -21,6 +21,8 @@ pub enum Message {
     Batch(Vec<u8>),
     /// Heads of ledgers and a batch behind them, in one request: who takes the acts has their leaves.
     Delivery(Vec<u8>, Vec<u8>),
+    /// Heads of ledgers, and behind them a batch that is signed and sealed as one.
+    Together(Vec<u8>, Vec<u8>),
     /// An acknowledgement.
     Ack(String),
     /// Heads of ledgers.
@@ -53,6 +55,8 @@ pub struct Node {
     pub me: Me,
     /// What it has written.
     pub rows: MemoryRows,
+    /// What it speaks of the protocol.
+    pub versions: Versions,
     /// Its clock minus the world's, in microseconds.
     pub skew_us: i64,
     /// A backup it once made.
@@ -94,7 +98,17 @@ impl Node {
     pub(crate) fn new(me: Me, fault: Fault) -> Self {
         let rows = MemoryRows::of(me.member);
         let shelf = RelayShelf::default();
-        Self { me, rows, skew_us: 0, backup: None, shelf, crash_after: None, crashes: 0, fault }
+        Self {
+            me,
+            rows,
+            versions: Versions::OURS,
+            skew_us: 0,
+            backup: None,
+            shelf,
+            crash_after: None,
+            crashes: 0,
+            fault,
+        }
     }
 
     fn exchange<'a>(
@@ -159,6 +173,14 @@ impl Node {
                 }
                 said
             }
+            Message::Together(heads, batch) => {
+                let crashes = self.crashes;
+                let mut said = self.heads(surroundings, &heads);
+                if self.crashes == crashes {
+                    said.extend(self.together(surroundings, batch));
+                }
+                said
+            }
             Message::Ack(text) => {
                 let Ok(signed) = Signed::parse(text.as_bytes()) else { return Vec::new() };
                 self.transact(surroundings, |exchange, write| {
@@ -200,9 +222,9 @@ impl Node {
 
     fn hello(&mut self, surroundings: &Surroundings<'_>, from: KeyId, text: &str, answer: Answer) -> Said {
         let Ok(signed) = Signed::parse(text.as_bytes()) else { return Vec::new() };
-        let mut withdrawn = Vec::new();
+        let (mut withdrawn, versions) = (Vec::new(), self.versions);
         let said = self.transact(surroundings, |exchange, write| {
-            let Ok(Ok(greeted)) = exchange.greet(&write.rows, &signed, Versions::OURS) else {
+            let Ok(Ok(greeted)) = exchange.greet(&write.rows, &signed, versions) else {
                 return Vec::new();
             };
             if !matches!(greeted.compatibility, Compatibility::Speak(_)) {
@@ -212,7 +234,7 @@ impl Node {
             withdrawn.clone_from(&greeted.hello.withdraw);
             let mut said = Vec::new();
             if answer == Answer::Wanted {
-                let hello = exchange.hello(&write.rows, from, Versions::OURS).expect("maps answer");
+                let hello = exchange.hello(&write.rows, from, versions).expect("maps answer");
                 said.push((from, Message::Hello(hello.to_json(), Answer::Given)));
             }
             let heads = exchange.heads_for(&write.rows, &greeted.hello.heads).expect("maps answer");
@@ -220,8 +242,13 @@ impl Node {
             if let Some(lost_from) = greeted.hello.recovering_from {
                 said.push((from, restitution_for(exchange, &write.rows, from, lost_from, heads)));
             } else {
-                let batch = exchange.outgoing(&write.rows, &from).expect("maps answer");
-                said.push((from, Message::Delivery(heads, batch_to(&batch))));
+                let mut turn = Turn::of(signed.clone());
+                exchange.bring(&write.rows, &from, &mut turn).expect("maps answer");
+                let message = match turn.together {
+                    Some(together) => Message::Together(heads, together.as_bytes().to_vec()),
+                    None => Message::Delivery(heads, batch_to(&turn.batch)),
+                };
+                said.push((from, message));
             }
             said
         });
@@ -230,11 +257,43 @@ impl Node {
     }
 
     fn batch(&mut self, surroundings: &Surroundings<'_>, batch: &[Sealed]) -> Said {
+        self.judge(surroundings, batch.len(), |exchange, rows, at| {
+            exchange.receive(rows, &batch[at]).expect("maps answer")
+        })
+    }
+
+    /// A batch that is sealed as one; a node whose versions do not have it does not know what it is.
+    fn together(&mut self, surroundings: &Surroundings<'_>, bytes: Vec<u8>) -> Said {
+        let Ok(sealed) = Sealed::parse_batch(bytes) else { return Vec::new() };
+        if self.versions.max < Versions::TOGETHER {
+            return Vec::new();
+        }
+        let judge = HouseJudge(self.fault);
+        let exchange = self.exchange(surroundings.house, &judge, surroundings.rng, surroundings.now);
+        let opened = match exchange.open_batch(&sealed) {
+            Ok(opened) => opened,
+            Err(refused) => {
+                let received = exchange.turned_away(refused);
+                return self.judge(surroundings, 1, |_, _, _| received.clone());
+            }
+        };
+        self.judge(surroundings, opened.entries.len(), |exchange, rows, at| {
+            exchange.receive_entry(rows, &opened.head, &opened.entries[at]).expect("maps answer")
+        })
+    }
+
+    /// Takes so many envelopes, each as it is judged over what the one before it has changed.
+    fn judge(
+        &mut self,
+        surroundings: &Surroundings<'_>,
+        count: usize,
+        one: impl Fn(&Exchange<'_>, &MemoryRows, usize) -> Received,
+    ) -> Said {
         let said = self.transact(surroundings, |exchange, write| {
             let mut said = Vec::new();
             let mut by_sender: BTreeMap<KeyId, Vec<Received>> = BTreeMap::new();
-            for sealed in batch {
-                let received = exchange.receive(&write.rows, sealed).expect("maps answer");
+            for at in 0..count {
+                let received = one(exchange, &write.rows, at);
                 if matches!(received.taken, Taken::Refused(_)) {
                     let more = received.effects.iter().any(Effect::is_more_than_refusal);
                     assert!(!more, "a refusal changes nothing but the log");

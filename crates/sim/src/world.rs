@@ -7,7 +7,7 @@ use base::signing::{KeyId, Signer, SigningKey};
 use base::{Micros, Rng, SeededRng};
 use federation::{
     Alteration, CourierError, Effect, Grant, Lane, Me, ObjectName, Received, Release, Released, Rows, Sealed,
-    SealingSecret, Versions, batch_to,
+    SealingSecret, batch_to,
 };
 use ledger::act::ActKind;
 
@@ -49,13 +49,16 @@ pub struct World {
     /// Who has gone back to a backup.
     pub restored: BTreeSet<KeyId>,
     /// Every batch that ever went over the network, for whoever replays.
-    pub overheard: Vec<(KeyId, Vec<u8>)>,
+    pub overheard: Vec<(KeyId, Message)>,
     rng: SeededRng,
     flights: Vec<Flight>,
     tick: u64,
     objects: u64,
 }
 
+/// One member in so many speaks the version before.
+const OLD_EVERY: usize = 4;
+const OLD: federation::Versions = federation::Versions { min: 1, max: 1 };
 /// Length of a tick (a minute).
 const TICK_US: i64 = 60 * Micros::SECOND;
 
@@ -66,12 +69,16 @@ impl World {
         let rng = SeededRng::new(seed);
         let mut house = House { members: BTreeMap::new(), inactive: BTreeSet::new(), epoch: 1, fault };
         let (mut nodes, mut order) = (BTreeMap::new(), Vec::new());
-        for _ in 0..members {
+        for number in 0..members {
             let (signer, sealing) = (SigningKey::generate(&rng), SealingSecret::generate(&rng));
             let member = signer.public_key().id();
             house.members.insert(member, (signer.public_key(), sealing.public()));
             let me = Me { member, community: "sim".to_owned(), signer: Box::new(signer), sealing };
-            nodes.insert(member, Node::new(me, fault));
+            let mut node = Node::new(me, fault);
+            if number % OLD_EVERY == OLD_EVERY - 1 {
+                node.versions = OLD;
+            }
+            nodes.insert(member, node);
             order.push(member);
         }
         Self {
@@ -132,8 +139,14 @@ impl World {
         if from == to || self.cut.contains(&(from, to)) || self.cut.contains(&(to, from)) {
             return;
         }
-        if let Message::Batch(bytes) | Message::Delivery(_, bytes) = &message {
-            self.overheard.push((to, bytes.clone()));
+        match &message {
+            Message::Batch(bytes) | Message::Delivery(_, bytes) => {
+                self.overheard.push((to, Message::Batch(bytes.clone())));
+            }
+            Message::Together(_, bytes) => {
+                self.overheard.push((to, Message::Together(Vec::new(), bytes.clone())));
+            }
+            _ => {}
         }
         let rough = weather == Weather::Rough;
         if rough && self.draw(10) == 0 {
@@ -183,8 +196,9 @@ impl World {
     /// One node greets another.
     pub fn greet(&mut self, from: KeyId, to: KeyId, weather: Weather) {
         let hello = self.with(&from, |node, around| {
+            let versions = node.versions;
             node.transact(around, |exchange, write| {
-                exchange.hello(&write.rows, to, Versions::OURS).expect("maps answer")
+                exchange.hello(&write.rows, to, versions).expect("maps answer")
             })
         });
         if let Some(hello) = hello {

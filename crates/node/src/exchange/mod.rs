@@ -11,6 +11,7 @@ mod courier;
 mod deeds;
 mod error;
 mod giving;
+mod letters;
 mod release;
 mod turns;
 mod views;

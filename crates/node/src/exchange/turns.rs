@@ -1,6 +1,7 @@
-//! Meetings with another member's node, turn by turn: what is heard is taken in one commit, what is said is read after it.
+//! Meetings with another member's node, turn by turn: what is heard is taken, what is said is read after it.
 //!
-//! A turn's envelopes are judged one after the other, each over what the one before it has changed. An envelope whose rules
+//! A turn is read and its batch opened before any transaction begins. Its envelopes are judged one after the other, each over
+//! what the one before it has changed, [`STEP_ENVELOPES`] in one commit, so that others who write have their turn between. An envelope whose rules
 //! name a circle that is not known here yet is left for later: the circle's document travels with the registry's papers.
 
 use std::collections::BTreeMap;
@@ -9,14 +10,18 @@ use std::sync::Arc;
 use base::signed::Signed;
 use base::signing::KeyId;
 use federation::{
-    Compatibility, Cosigned, Effect, Exchange, HeadUpdate, Hello, Kept, Lane, Received, Refused, Rule,
+    Ack, Compatibility, Cosigned, Effect, Exchange, HeadUpdate, Hello, Kept, Lane, Received, Refused, Rule,
     Sealed, Taken, Turn, Versions,
 };
 use store::{ExchangeDesk, StoreError};
 
 use super::carry::{Carried, Carrier};
+use super::letters::{Letters, Said};
 use super::{Court, ExchangeError};
 use crate::{Node, ReadError};
+
+/// Most envelopes judged in one commit.
+const STEP_ENVELOPES: usize = 128;
 
 /// What was heard in a turn.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,10 +36,29 @@ pub struct Heard {
 struct Minutes {
     hello: Hello,
     speaks: bool,
-    ack: Option<Signed>,
+    ack: Option<Ack>,
     cosigned: Vec<Cosigned>,
     envelopes: usize,
-    gaps: [Option<u64>; 2],
+    received: Vec<Received>,
+    /// An envelope waits for a circle's document, and everything after it with it.
+    waits: bool,
+}
+
+impl Minutes {
+    fn add(&mut self, taken: TakenSome) {
+        let refused = self.ack.take().map(|ack| ack.refused).unwrap_or_default();
+        let told = refused.into_iter().chain(taken.ack.refused).take(base::limit::ACK_REFUSALS_MAX);
+        self.ack = Some(Ack { refused: told.collect(), ..taken.ack });
+        self.cosigned.extend(taken.cosigned);
+        self.envelopes = self.envelopes.saturating_add(taken.envelopes);
+        self.received.extend(taken.received);
+        self.waits = taken.waits;
+    }
+
+    /// The acknowledgement, signed.
+    fn ack(&self, court: &Court) -> Option<Signed> {
+        self.ack.as_ref().map(|ack| ack.sign(court.me.signer.as_ref()))
+    }
 }
 
 fn unreadable(error: impl std::fmt::Display) -> ExchangeError {
@@ -67,16 +91,16 @@ impl Node {
     /// Answers another node's turn, after taking what it brings.
     ///
     /// # Errors
-    /// See [`ExchangeError`]; nothing was changed.
+    /// See [`ExchangeError`]; of a large turn some may have been taken.
     pub async fn turn_answer(&self, bytes: &[u8]) -> Result<Vec<u8>, ExchangeError> {
         let court = self.sitting().await?;
         let minutes = self.hear(&court, bytes, None).await?;
         let from = minutes.hello.from;
         let mut turn = self.words_if(&court, from, &minutes).await?;
         if self.0.exchange.meets(&from, court.now) {
-            turn.batch = Vec::new();
+            turn.bring_nothing();
         }
-        turn.ack = minutes.ack;
+        turn.ack = minutes.ack(&court);
         turn.cosigned = minutes.cosigned;
         Ok(turn.to_bytes())
     }
@@ -84,14 +108,14 @@ impl Node {
     /// Takes the answer to a turn of this node, and says what is next.
     ///
     /// # Errors
-    /// See [`ExchangeError`]; nothing was changed.
+    /// See [`ExchangeError`]; of a large turn some may have been taken.
     pub async fn turn_take(&self, from: community::MemberId, bytes: &[u8]) -> Result<Heard, ExchangeError> {
         let court = self.sitting().await?;
         self.0.exchange.goes_on(&from.0, court.now);
         let minutes = self.hear(&court, bytes, Some(from.0)).await?;
         let envelopes = minutes.envelopes;
         let mut turn = self.words_if(&court, from.0, &minutes).await?;
-        turn.ack = minutes.ack;
+        turn.ack = minutes.ack(&court);
         turn.cosigned = minutes.cosigned;
         let next = turn.says_something().then(|| turn.to_bytes());
         Ok(Heard { next, envelopes })
@@ -108,7 +132,8 @@ impl Node {
         }
         // Whose version is not spoken here is told so by the versions in the greeting, and given nothing.
         let mut turn = self.words(court, to, BTreeMap::new()).await?;
-        (turn.heads, turn.batch) = (Vec::new(), Vec::new());
+        turn.heads = Vec::new();
+        turn.bring_nothing();
         Ok(turn)
     }
 
@@ -128,37 +153,67 @@ impl Node {
             let known = if known.is_empty() { rows.peer(&to).map_err(failed)?.heads } else { known };
             turn.heads = exchange.heads_for(rows, &known).map_err(failed)?;
             if rows.own().map_err(failed)?.recovery.is_none() {
-                turn.batch = exchange.outgoing(rows, &to).map_err(failed)?;
+                exchange.bring(rows, &to, &mut turn).map_err(failed)?;
             }
             Ok(turn)
         });
         Ok(said.await?)
     }
 
-    /// Takes a turn in one commit.
+    /// Takes a turn.
     async fn hear(
         &self,
         court: &Arc<Court>,
         bytes: &[u8],
         expected: Option<KeyId>,
     ) -> Result<Minutes, ExchangeError> {
-        let turn = Turn::from_bytes(bytes).map_err(unreadable)?;
-        // Before the writer is asked for anything: who is no member keeps nobody waiting.
-        let speaker = court.exchange().greeting(&turn.hello).map_err(unreadable)?.from;
-        if expected.is_some_and(|expected| expected != speaker) {
-            return Err(ExchangeError::Message("another member answers than was asked".to_owned()));
-        }
-        let carrier = self.carrier(court).await?;
-        let weight = turn.batch.len().max(1);
-        let sitting = Arc::clone(court);
-        let minutes = self
-            .step(court, weight, move |exchange, desk| hear(&sitting, exchange, (desk, &carrier), &turn))
-            .await?;
-        self.0.exchange.note_gaps(minutes.hello.from, minutes.gaps);
+        let (sitting, bytes) = (Arc::clone(court), bytes.to_vec());
+        let said = tokio::task::spawn_blocking(move || Said::read(&sitting, &bytes, expected)).await;
+        let said = Arc::new(said.map_err(|failed| StoreError::Backend(failed.to_string()))??);
+        let carrier = Arc::new(self.carrier(court).await?);
+        let minutes = self.hear_in_steps(court, (&said, &carrier)).await?;
+        self.0.exchange.note_gaps(minutes.hello.from, gaps(&minutes.received));
         if minutes.envelopes > 0 || minutes.ack.is_some() {
             self.0.exchange.arrived.notify_waiters();
             // Receipts and what was passed along wait for others.
             self.tell_peers();
+        }
+        Ok(minutes)
+    }
+
+    /// Takes a turn, some envelopes in each commit with their receipts; all the rest of it in the first.
+    async fn hear_in_steps(
+        &self,
+        court: &Arc<Court>,
+        (said, carrier): (&Arc<Said>, &Arc<Carrier>),
+    ) -> Result<Minutes, ExchangeError> {
+        let all = said.letters().count();
+        let first = STEP_ENVELOPES.min(all);
+        let (sitting, turn, carries) = (Arc::clone(court), Arc::clone(said), Arc::clone(carrier));
+        let step = self.step(court, first.max(1), move |exchange, desk| {
+            let mut minutes = greeted(exchange, desk, &turn.turn)?;
+            if minutes.speaks && first > 0 {
+                let from = minutes.hello.from;
+                minutes.add(take_some(
+                    &sitting,
+                    exchange,
+                    (desk, &carries),
+                    (&turn.letters(), 0..first),
+                    from,
+                )?);
+            }
+            Ok(minutes)
+        });
+        let (mut minutes, mut at) = (step.await?, first);
+        let from = minutes.hello.from;
+        while minutes.speaks && !minutes.waits && at < all {
+            let range = at..at.saturating_add(STEP_ENVELOPES).min(all);
+            at = range.end;
+            let (sitting, turn, carries) = (Arc::clone(court), Arc::clone(said), Arc::clone(carrier));
+            let step = self.step(court, range.len(), move |exchange, desk| {
+                take_some(&sitting, exchange, (desk, &carries), (&turn.letters(), range), from)
+            });
+            minutes.add(step.await?);
         }
         Ok(minutes)
     }
@@ -173,10 +228,10 @@ impl Node {
     }
 }
 
-fn hear(
-    court: &Court,
+/// Takes everything of a turn but its envelopes.
+fn greeted(
     exchange: &Exchange<'_>,
-    (desk, carrier): (&mut dyn ExchangeDesk, &Carrier),
+    desk: &mut dyn ExchangeDesk,
     turn: &Turn,
 ) -> Result<Minutes, ExchangeError> {
     let greeted = exchange.greet(desk.rows(), &turn.hello, Versions::OURS).map_err(unreadable)??;
@@ -191,56 +246,59 @@ fn hear(
         speaks,
         ack: None,
         cosigned: Vec::new(),
-        envelopes: turn.batch.len(),
-        gaps: [None; 2],
+        envelopes: 0,
+        received: Vec::new(),
+        waits: false,
     };
     if !speaks {
         tracing::warn!(member = %from, "a member speaks no version of the protocol that this node speaks");
-        minutes.envelopes = 0;
         return Ok(minutes);
     }
     for line in &turn.cosigned {
         let effects = exchange.take_cosignature(desk.rows(), line)?;
         desk.apply(effects)?;
     }
-    let mail = Mail { heads: &turn.heads, ack: turn.ack.as_ref(), batch: &turn.batch };
-    let outcome = take_mail(court, exchange, (desk, carrier), &mail, from)?;
-    minutes.gaps = gaps(&outcome.received);
-    (minutes.ack, minutes.cosigned) = (outcome.ack, outcome.cosigned);
+    let told = (turn.ack.as_ref(), turn.heads.as_slice());
+    before_envelopes(exchange, desk, told, (from, &mut minutes.cosigned))?;
     Ok(minutes)
 }
 
-/// What a member sent, whatever road it came by.
+/// What a member sent by another road than a turn.
 pub(super) struct Mail<'a> {
     pub(super) heads: &'a [HeadUpdate],
     pub(super) ack: Option<&'a Signed>,
     pub(super) batch: &'a [Sealed],
 }
 
-/// What became of it.
-pub(super) struct MailTaken {
-    pub(super) received: Vec<Received>,
-    /// The acknowledgement for who sent it; `None` where there was no envelope.
-    pub(super) ack: Option<Signed>,
-    pub(super) cosigned: Vec<Cosigned>,
-}
-
-/// Takes what a member sent: its acknowledgement, heads of ledgers, then envelopes.
+/// Takes what a member sent: its acknowledgement, heads of ledgers, then envelopes. What became of each envelope.
 pub(super) fn take_mail(
     court: &Court,
     exchange: &Exchange<'_>,
     (desk, carrier): (&mut dyn ExchangeDesk, &Carrier),
     mail: &Mail<'_>,
     from: KeyId,
-) -> Result<MailTaken, ExchangeError> {
-    if let Some(ack) = mail.ack {
+) -> Result<Vec<Received>, ExchangeError> {
+    before_envelopes(exchange, desk, (mail.ack, mail.heads), (from, &mut Vec::new()))?;
+    if mail.batch.is_empty() {
+        return Ok(Vec::new());
+    }
+    let letters = Letters { batch: mail.batch, together: None };
+    let range = 0..letters.count();
+    Ok(take_some(court, exchange, (desk, carrier), (&letters, range), from)?.received)
+}
+
+/// An acknowledgement and heads of ledgers, which are taken before any envelope.
+fn before_envelopes(
+    exchange: &Exchange<'_>,
+    desk: &mut dyn ExchangeDesk,
+    (ack, updates): (Option<&Signed>, &[HeadUpdate]),
+    (from, cosigned): (KeyId, &mut Vec<Cosigned>),
+) -> Result<(), ExchangeError> {
+    if let Some(ack) = ack {
         let (_, effects) = exchange.take_ack(desk.rows(), ack).map_err(unreadable)??;
         desk.apply(effects)?;
     }
-    let mut taken = MailTaken { received: Vec::new(), ack: None, cosigned: Vec::new() };
-    heads(exchange, desk, mail.heads, (from, &mut taken.cosigned))?;
-    batch(court, exchange, (desk, carrier), (mail.batch, from), &mut taken)?;
-    Ok(taken)
+    heads(exchange, desk, updates, (from, cosigned))
 }
 
 fn heads(
@@ -281,39 +339,52 @@ pub(super) fn gaps(all: &[Received]) -> [Option<u64>; 2] {
     })
 }
 
-/// Takes envelopes, and makes the acknowledgement for who sent them.
-fn batch(
+/// What became of some envelopes of a turn.
+struct TakenSome {
+    /// What is acknowledged after them.
+    ack: Ack,
+    /// Lines under heads that came sealed.
+    cosigned: Vec<Cosigned>,
+    /// What became of each, as far as it was taken.
+    received: Vec<Received>,
+    /// How many came.
+    envelopes: usize,
+    /// One of them waits for a circle's document, and everything after it with it.
+    waits: bool,
+}
+
+/// Takes some envelopes of a turn, and adds the receipts for them.
+fn take_some(
     court: &Court,
     exchange: &Exchange<'_>,
     (desk, carrier): (&mut dyn ExchangeDesk, &Carrier),
-    (batch, from): (&[Sealed], KeyId),
-    outcome: &mut MailTaken,
-) -> Result<(), ExchangeError> {
-    if batch.is_empty() {
-        return Ok(());
-    }
-    for sealed in batch {
-        let received = exchange.receive(desk.rows(), sealed)?;
-        if awaits_circle(court, exchange, &received, sealed) {
+    (letters, range): (&Letters<'_>, std::ops::Range<usize>),
+    from: KeyId,
+) -> Result<TakenSome, ExchangeError> {
+    let (mut cosigned, mut waits) = (Vec::new(), false);
+    let envelopes = range.len();
+    let mut all = Vec::with_capacity(envelopes);
+    for at in range {
+        let Some(received) = letters.receive(exchange, desk.rows(), at)? else { continue };
+        if awaits_circle(court, &received, || letters.rules(exchange, at)) {
             // Everything after it would be a gap: it comes again, in order.
+            waits = true;
             break;
         }
         if let Taken::Heads(lines) = &received.taken {
-            let own = lines.iter().filter(|(to, _)| *to == from);
-            outcome.cosigned.extend(own.map(|(_, line)| line.clone()));
+            cosigned.extend(lines.iter().filter(|(to, _)| *to == from).map(|(_, line)| line.clone()));
         }
-        outcome.received.push(take(carrier, desk, received)?);
+        all.push(take(carrier, desk, received)?);
     }
-    let (ack, effects) = exchange.close(desk.rows(), from, &outcome.received)?;
+    let (ack, effects) = exchange.close(desk.rows(), from, &all)?;
     desk.apply(effects)?;
-    outcome.ack = Some(ack.sign(exchange.me.signer.as_ref()));
-    Ok(())
+    Ok(TakenSome { ack, cosigned, received: all, envelopes, waits })
 }
 
 /// Whether it was refused for want of a circle's document that may still come.
-fn awaits_circle(court: &Court, exchange: &Exchange<'_>, received: &Received, sealed: &Sealed) -> bool {
+fn awaits_circle(court: &Court, received: &Received, rules: impl FnOnce() -> Option<String>) -> bool {
     let Taken::Refused(Refused { rule: Rule::Handling, .. }) = &received.taken else { return false };
-    let Some(rules) = exchange.rules_in(sealed) else { return false };
+    let Some(rules) = rules() else { return false };
     !court.members.knows_circles(&rules)
 }
 

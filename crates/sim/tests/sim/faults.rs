@@ -3,7 +3,7 @@
 use sim::{Fault, run};
 
 /// Seeds tried until one breaks; each fault is found well before the last.
-const SEEDS: u64 = 12;
+const SEEDS: u64 = 24;
 
 fn breaks(fault: Fault, invariants: &[&str]) {
     let found = (0..SEEDS).find_map(|seed| {

@@ -3,7 +3,7 @@
 
 use sim::{Fault, run};
 
-const SEEDS: std::ops::Range<u64> = 0..6;
+const SEEDS: std::ops::Range<u64> = 0..10;
 const TICKS: u64 = 40;
 /// Seeds that once broke an invariant, at [`ONCE_BROKEN_TICKS`].
 const ONCE_BROKEN: [u64; 12] = [12, 68, 73, 104, 120, 154, 155, 170, 228, 230, 239, 250];

@@ -1,0 +1,393 @@
+//! Tests of batches that are sealed as one: read back whole, refused whole when a byte is not the sender's, and judged entry by
+//! entry; and of what binds an act to its author.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use base::signing::SigningKey;
+use base::{Micros, Rng, SeededRng};
+use ledger::act::{ACT_TYPE, Act, ActKind};
+use ledger::checkpoint::{Origin, SignedCheckpoint};
+use ledger::note::{KeyKind, NoteKey};
+use ledger::proof::verify_inclusion;
+
+use super::*;
+use crate::port::{Directory, Judge, Me, Question, Rows, Standing};
+use crate::rows::{ActRow, Effect, PeerRow};
+use crate::seal::SealingSecret;
+use crate::{Kept, MemoryRows, Received, Release, Route, Taken, Turn};
+
+struct House(BTreeMap<KeyId, (PublicKey, [u8; 32])>);
+
+impl Directory for House {
+    fn epoch(&self) -> u64 {
+        1
+    }
+    fn standing_at(&self, member: &KeyId, _: u64) -> Standing {
+        self.standing(member)
+    }
+    fn standing(&self, member: &KeyId) -> Standing {
+        if self.0.contains_key(member) { Standing::Active } else { Standing::Unknown }
+    }
+    fn keys(&self, member: &KeyId) -> Vec<PublicKey> {
+        self.0.get(member).map(|(key, _)| *key).into_iter().collect()
+    }
+    fn sealing(&self, member: &KeyId) -> Option<[u8; 32]> {
+        self.0.get(member).map(|(_, sealing)| *sealing)
+    }
+    fn active(&self) -> BTreeSet<KeyId> {
+        self.0.keys().copied().collect()
+    }
+    fn identity_owner(&self, _: &str) -> Option<KeyId> {
+        None
+    }
+}
+
+struct Yes;
+
+impl Judge for Yes {
+    fn decide(&self, _: &Question<'_>) -> Result<(), String> {
+        Ok(())
+    }
+    fn meet(&self, one: &str, _: &str) -> String {
+        one.to_owned()
+    }
+}
+
+/// Three members; the first has something for the second.
+struct Scene {
+    rng: SeededRng,
+    house: House,
+    who: Vec<Me>,
+    rows: Vec<MemoryRows>,
+}
+
+const NOW: Micros = Micros(1_800_000_000_000_000);
+
+impl Scene {
+    fn new(objects: usize) -> Self {
+        let rng = SeededRng::new(5);
+        let (mut house, mut who, mut rows) = (House(BTreeMap::new()), Vec::new(), Vec::new());
+        for _ in 0..3 {
+            let (signer, sealing) = (SigningKey::generate(&rng), SealingSecret::generate(&rng));
+            let member = signer.public_key().id();
+            house.0.insert(member, (signer.public_key(), sealing.public()));
+            rows.push(MemoryRows::of(member));
+            who.push(Me { member, community: "c".to_owned(), signer: Box::new(signer), sealing });
+        }
+        let mut scene = Self { rng, house, who, rows };
+        for number in 0..objects {
+            scene.release(number);
+        }
+        scene
+    }
+
+    fn exchange(&self, at: usize) -> Exchange<'_> {
+        Exchange { me: &self.who[at], directory: &self.house, judge: &Yes, rng: &self.rng, now: NOW }
+    }
+
+    fn release(&mut self, number: usize) {
+        let object = format!("{{\"id\":\"indicator--{number}\",\"modified\":\"v1\"}}");
+        let addressees = BTreeSet::from([self.who[1].member]);
+        let (object, kind) = (object.as_bytes(), ActKind::Released);
+        let release = Release { object, rules: "r", addressees: &addressees, lane: Lane::Routine, kind };
+        let effects = self.exchange(0).release(&self.rows[0], &release).unwrap().effects;
+        self.rows[0].apply_all(effects);
+        let head = self.exchange(0).sign_head(&self.rows[0]).unwrap();
+        self.rows[0].apply_all(head);
+    }
+
+    /// The reader takes the heads that the author has.
+    fn tell_heads(&mut self, reader: usize) {
+        let updates = self.exchange(0).heads_for(&self.rows[0], &BTreeMap::new()).unwrap();
+        for update in updates {
+            let outcome = self.exchange(reader).take_head(&self.rows[reader], &update).unwrap();
+            assert!(matches!(outcome.kept, Kept::Cosigned(_)));
+            self.rows[reader].apply_all(outcome.effects);
+        }
+    }
+
+    fn next(&self) -> OpenedBatch {
+        let sealed = self.exchange(0).outgoing_together(&self.rows[0], &self.who[1].member).unwrap().unwrap();
+        self.exchange(1).open_batch(&sealed).unwrap()
+    }
+
+    fn take(&mut self, batch: &OpenedBatch, at: usize) -> Received {
+        let received =
+            self.exchange(1).receive_entry(&self.rows[1], &batch.head, &batch.entries[at]).unwrap();
+        self.rows[1].apply_all(received.effects.clone());
+        received
+    }
+
+    /// A batch of one entry that `from` signs: an act of the author as it is here, under another signature, at a place.
+    fn one(&self, from: usize, act: Signed, place: u64) -> OpenedBatch {
+        let author = self.who[0].member;
+        let sequence = Act::peek(&act).unwrap().header().sequence;
+        let payload = self.rows[0].payload(&author, sequence).unwrap();
+        let envelope = Envelope {
+            from: self.who[from].member,
+            to: self.who[1].member,
+            lane: Lane::Routine,
+            place,
+            epoch: 1,
+            act,
+            payload: payload.map(|row| (row.salt, row.bytes)),
+            proof: Proof::Mirrored,
+            consents: Vec::new(),
+            unknown: Vec::new(),
+        };
+        let head = BatchHead { from: envelope.from, to: envelope.to, epoch: 1 };
+        let plain = sign_batch(&head, &[entry_bytes(&envelope)], self.who[from].signer.as_ref());
+        OpenedBatch::read(&plain, |member| self.house.keys(member)).unwrap()
+    }
+
+    fn act(&self, sequence: u64) -> ActRow {
+        self.rows[0].act(&self.who[0].member, sequence).unwrap().unwrap()
+    }
+
+    /// The act at a place, with a signature that is not its author's.
+    fn badly_signed(&self, sequence: u64) -> Signed {
+        let signed = Signed::parse(self.act(sequence).signed.as_bytes()).unwrap();
+        let bytes = signed.unverified_payload().to_vec();
+        Signed::sign(ACT_TYPE, bytes, self.who[2].signer.as_ref()).unwrap()
+    }
+}
+
+fn rule(received: &Received) -> Rule {
+    let Taken::Refused(refused) = &received.taken else { panic!("{:?} is no refusal", received.taken) };
+    refused.rule
+}
+
+fn plain(scene: &Scene) -> Vec<u8> {
+    let sealed = scene.exchange(0).outgoing_together(&scene.rows[0], &scene.who[1].member).unwrap().unwrap();
+    scene.who[1].sealing.open(&sealed).unwrap()
+}
+
+fn read(bytes: &[u8], scene: &Scene) -> Result<OpenedBatch, Rule> {
+    OpenedBatch::read(bytes, |member| scene.house.keys(member)).map_err(|refused| refused.rule)
+}
+
+#[test]
+fn a_batch_is_taken_entry_by_entry_and_once() {
+    let mut scene = Scene::new(3);
+    scene.tell_heads(1);
+    let batch = scene.next();
+    assert_eq!(batch.entries.len(), 3);
+    let early = scene.take(&batch, 2);
+    assert_eq!((rule(&early), early.effects.len()), (Rule::Gap, 0));
+    for at in 0..3 {
+        assert!(matches!(scene.take(&batch, at).taken, Taken::Done { .. }));
+        assert_eq!(scene.take(&batch, at).taken, Taken::Known);
+    }
+    assert_eq!(scene.rows[1].all_versions().unwrap().len(), 3);
+    let author = scene.who[0].member;
+    assert_eq!(scene.rows[1].act(&author, 1).unwrap().unwrap().signed, scene.act(1).signed);
+}
+
+#[test]
+fn an_act_waits_for_the_head_that_covers_it() {
+    let mut scene = Scene::new(1);
+    let batch = scene.next();
+    let early = scene.take(&batch, 0);
+    assert_eq!((rule(&early), early.effects.len()), (Rule::HeadBehind, 0));
+    scene.tell_heads(1);
+    assert!(matches!(scene.take(&batch, 0).taken, Taken::Done { .. }));
+}
+
+#[test]
+fn any_changed_byte_refuses_the_whole_batch() {
+    let scene = Scene::new(2);
+    let bytes = plain(&scene);
+    assert!(read(&bytes, &scene).is_ok());
+    for at in 0..bytes.len() {
+        let mut changed = bytes.clone();
+        changed[at] ^= 1;
+        assert!(read(&changed, &scene).is_err(), "byte {at}");
+        assert!(read(&bytes[..at], &scene).is_err(), "cut at {at}");
+    }
+}
+
+#[test]
+fn unknown_fields_survive_and_strangers_and_suites_have_their_codes() {
+    let scene = Scene::new(1);
+    let (one, other) = (&scene.who[0], &scene.who[2]);
+    let mut envelope = scene.next().entries.remove(0).envelope.unwrap();
+    envelope.unknown = vec![(12, b"of tomorrow".to_vec()), (500, vec![])];
+    let head = BatchHead { from: one.member, to: envelope.to, epoch: 1 };
+    let bytes = sign_batch(&head, &[entry_bytes(&envelope)], one.signer.as_ref());
+    assert_eq!(read(&bytes, &scene).unwrap().entries.remove(0).envelope.as_ref(), Ok(&envelope));
+    let forged = sign_batch(&head, &[entry_bytes(&envelope)], other.signer.as_ref());
+    assert_eq!(read(&forged, &scene), Err(Rule::SenderSignature));
+    let stranger = BatchHead { from: KeyId::from_bytes([9; 32]), ..head };
+    let forged = sign_batch(&stranger, &[], one.signer.as_ref());
+    assert_eq!(read(&forged, &scene), Err(Rule::SenderUnknown));
+    let mut bytes = bytes;
+    let at = bytes.windows(8).rposition(|window| window == b"ed25519:").unwrap();
+    bytes[at..at + 8].copy_from_slice(b"ed25520:");
+    assert_eq!(read(&bytes, &scene), Err(Rule::UnknownSuite));
+    // What an envelope's signature says is not what a batch's says.
+    let single = envelope.sign(one.signer.as_ref());
+    assert_eq!(read(&single, &scene), Err(Rule::EnvelopeForm));
+}
+
+#[test]
+fn a_batch_is_opened_only_by_whom_it_is_for_and_from_another() {
+    let scene = Scene::new(1);
+    let sealed = scene.exchange(0).outgoing_together(&scene.rows[0], &scene.who[1].member).unwrap().unwrap();
+    assert_eq!(scene.exchange(2).open_batch(&sealed), Err(Rule::SealClosed.into()));
+    let seal = |from: usize, to: usize| {
+        let head = BatchHead { from: scene.who[from].member, to: scene.who[to].member, epoch: 1 };
+        let plain = sign_batch(&head, &[], scene.who[from].signer.as_ref());
+        Sealed::seal_batch(&scene.rng, &scene.who[1].sealing.public(), Route([0; 16]), &plain).unwrap()
+    };
+    assert_eq!(scene.exchange(1).open_batch(&seal(0, 2)), Err(Rule::WrongRecipient.into()));
+    assert_eq!(scene.exchange(1).open_batch(&seal(1, 1)), Err(Rule::WrongRecipient.into()));
+    assert_eq!(scene.exchange(1).open_batch(&seal(0, 1)).unwrap().entries, []);
+    let mut noise = vec![0; 300];
+    scene.rng.fill(&mut noise);
+    let noise =
+        Sealed::seal_batch(&scene.rng, &scene.who[1].sealing.public(), Route([0; 16]), &noise).unwrap();
+    assert_eq!(scene.exchange(1).open_batch(&noise), Err(Rule::EnvelopeForm.into()));
+}
+
+#[test]
+fn a_batch_has_so_many_entries_and_no_more() {
+    let scene = Scene::new(1);
+    let entry = entry_bytes(scene.next().entries[0].envelope.as_ref().unwrap());
+    let head = scene.next().head;
+    let batch = |count| sign_batch(&head, &vec![entry.clone(); count], scene.who[0].signer.as_ref());
+    assert_eq!(read(&batch(BATCH_ENVELOPES_MAX), &scene).unwrap().entries.len(), BATCH_ENVELOPES_MAX);
+    assert_eq!(read(&batch(BATCH_ENVELOPES_MAX + 1), &scene), Err(Rule::EnvelopeForm));
+}
+
+#[test]
+fn an_entry_that_cannot_be_read_is_refused_in_its_place() {
+    let mut scene = Scene::new(2);
+    scene.tell_heads(1);
+    let batch = scene.next();
+    let parts = EntryParts {
+        at: (Lane::Routine, 1),
+        act: "{\"not\":\"an act\"}",
+        payload: None,
+        covered: true,
+        consents: &[],
+    };
+    let second = entry_bytes(batch.entries[1].envelope.as_ref().unwrap());
+    let bytes = sign_batch(&batch.head, &[parts.to_bytes(&[]), second], scene.who[0].signer.as_ref());
+    let batch = read(&bytes, &scene).unwrap();
+    assert_eq!(rule(&scene.take(&batch, 0)), Rule::ActForm);
+    assert!(matches!(scene.take(&batch, 1).taken, Taken::Done { .. }), "it holds up nothing");
+    let back = EntryParts { at: (Lane::Back, 0), ..parts };
+    let bytes = sign_batch(&batch.head, &[back.to_bytes(&[])], scene.who[0].signer.as_ref());
+    assert_eq!(read(&bytes, &scene), Err(Rule::EnvelopeForm), "nothing is given back so");
+}
+
+#[test]
+fn a_forged_act_whose_leaf_is_not_mirrored_is_refused() {
+    let mut scene = Scene::new(2);
+    scene.tell_heads(1);
+    scene.release(2);
+    // The same place and another act: the leaf is not the mirrored one, and the signature not the author's.
+    let act =
+        Act::parse(Signed::parse(scene.act(0).signed.as_bytes()).unwrap().unverified_payload()).unwrap();
+    let mut header = act.header().clone();
+    header.at = Micros(7);
+    let other = header.seal().unwrap();
+    for (act, place) in
+        [(other.bytes().to_vec(), 1), (scene.badly_signed(0).unverified_payload().to_vec(), 2)]
+    {
+        let signed = Signed::sign(ACT_TYPE, act, scene.who[2].signer.as_ref()).unwrap();
+        // By a third member, whether the leaf is mirrored or not.
+        let batch = scene.one(2, signed, place);
+        assert_eq!(rule(&scene.take(&batch, 0)), Rule::ActSignature);
+    }
+    let forged = Signed::sign(ACT_TYPE, other.bytes().to_vec(), scene.who[2].signer.as_ref()).unwrap();
+    let batch = scene.one(0, forged, 1);
+    assert_eq!(rule(&scene.take(&batch, 0)), Rule::ActSignature, "nor by its author");
+    // Said to be covered, beyond the mirror: it waits; said to be not: its signature counts.
+    let beyond = scene.badly_signed(2);
+    let batch = scene.one(0, beyond.clone(), 2);
+    assert_eq!(rule(&scene.take(&batch, 0)), Rule::HeadBehind);
+    let mut batch = batch;
+    batch.entries[0].envelope.as_mut().unwrap().proof = Proof::ToFollow;
+    assert_eq!(rule(&scene.take(&batch, 0)), Rule::ActSignature);
+    assert_eq!(scene.rows[1].all_versions().unwrap().len(), 0);
+}
+
+#[test]
+fn another_type_of_statement_is_no_act_even_with_its_leaf() {
+    let mut scene = Scene::new(1);
+    scene.tell_heads(1);
+    let bytes = scene.badly_signed(0).unverified_payload().to_vec();
+    let signed = Signed::sign("application/x", bytes, scene.who[0].signer.as_ref()).unwrap();
+    let batch = scene.one(0, signed, 1);
+    assert_eq!(rule(&scene.take(&batch, 0)), Rule::ActSignature);
+}
+
+#[test]
+fn an_author_is_bound_by_its_leaf_where_its_signature_is_none() {
+    let mut scene = Scene::new(1);
+    scene.tell_heads(1);
+    let batch = scene.one(0, scene.badly_signed(0), 1);
+    assert!(matches!(scene.take(&batch, 0).taken, Taken::Done { .. }));
+    // It signs another act for the same place.
+    let act = Act::peek(&scene.badly_signed(0)).unwrap();
+    let mut header = act.header().clone();
+    header.at = Micros(7);
+    let second = header.seal().unwrap().sign(scene.who[0].signer.as_ref()).unwrap();
+    let batch = scene.one(0, second.clone(), 2);
+    assert_eq!(rule(&scene.take(&batch, 0)), Rule::Equivocation);
+    let author = scene.who[0].member;
+    let file: serde_json::Value = serde_json::from_str(&scene.rows[1].evidence()[&author][0]).unwrap();
+    assert_eq!(file["format"], "cresset-leaf-and-act-1");
+    let (origin, key) = (Origin::of_member(&author), scene.who[0].signer.public_key());
+    let note = SignedCheckpoint::parse(file["head"].as_str().unwrap().as_bytes()).unwrap();
+    let note_key = NoteKey::new(origin.key_name().clone(), KeyKind::Ed25519, key);
+    let head = note.verify(&origin, &[note_key]).unwrap();
+    let leaf = Act::peek(&Signed::parse(file["leaf"].to_string().as_bytes()).unwrap()).unwrap();
+    assert_eq!(file["proof"], serde_json::json!([]));
+    assert_eq!(verify_inclusion(leaf.leaf(), 0, head.size, &[], head.root), Ok(()));
+    let other = Act::open(&Signed::parse(file["act"].to_string().as_bytes()).unwrap(), &key).unwrap();
+    assert_eq!(other.header().sequence, leaf.header().sequence);
+    assert_ne!(other.leaf(), leaf.leaf());
+}
+
+#[test]
+fn a_member_takes_back_its_act_whatever_signature_was_kept_beside_it() {
+    let mut scene = Scene::new(1);
+    scene.tell_heads(1);
+    let batch = scene.one(0, scene.badly_signed(0), 1);
+    assert!(matches!(scene.take(&batch, 0).taken, Taken::Done { .. }));
+    let (author, holder) = (scene.who[0].member, scene.who[1].member);
+    let before = scene.act(0);
+    scene.rows[0] = MemoryRows::of(author);
+    let effects = scene.exchange(0).begin_recovery(&scene.rows[0]).unwrap();
+    scene.rows[0].apply_all(effects);
+    for update in scene.exchange(1).heads_for(&scene.rows[1], &BTreeMap::new()).unwrap() {
+        let effects = scene.exchange(0).take_head(&scene.rows[0], &update).unwrap().effects;
+        scene.rows[0].apply_all(effects);
+    }
+    let (back, _) = scene.exchange(1).give_back(&scene.rows[1], &author, 0).unwrap();
+    let received = scene.exchange(0).receive(&scene.rows[0], &back[0]).unwrap();
+    assert_eq!((received.from, matches!(received.taken, Taken::Done { .. })), (Some(holder), true));
+    scene.rows[0].apply_all(received.effects);
+    assert_eq!(scene.act(0), before, "signed anew, and the same");
+}
+
+#[test]
+fn a_peer_gets_one_batch_from_the_version_on_that_reads_it() {
+    let mut scene = Scene::new(2);
+    let (me, peer) = (scene.who[0].member, scene.who[1].member);
+    let hello = Signed::sign("application/x", b"{}".to_vec(), scene.who[0].signer.as_ref()).unwrap();
+    for (version, together) in [(None, false), (Some(1), false), (Some(2), true), (Some(3), true)] {
+        let row = PeerRow { version, ..scene.rows[0].peer(&peer).unwrap() };
+        scene.rows[0].apply(Effect::Peer(peer, row));
+        let mut turn = Turn::of(hello.clone());
+        scene.exchange(0).bring(&scene.rows[0], &peer, &mut turn).unwrap();
+        assert_eq!((turn.together.is_some(), turn.batch.len()), (together, if together { 0 } else { 2 }));
+        assert!(turn.brings());
+        assert_eq!(Turn::from_bytes(&turn.to_bytes()).as_ref(), Ok(&turn));
+    }
+    let mut turn = Turn::of(hello);
+    scene.exchange(1).bring(&scene.rows[1], &me, &mut turn).unwrap();
+    assert!(!turn.brings(), "nothing waits");
+}

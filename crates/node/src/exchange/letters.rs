@@ -1,0 +1,82 @@
+//! What came in a turn or a file before anything of it is taken: read and opened without a transaction, judged one by one in one.
+
+use base::signing::KeyId;
+use federation::{Entry, Exchange, OpenedBatch, Received, Refused, Rows, Sealed, Turn};
+
+use super::{Court, ExchangeError};
+
+/// A turn as it was said, its batch opened: what can be done before a transaction is.
+pub(super) struct Said {
+    pub(super) turn: Turn,
+    together: Option<Result<OpenedBatch, Refused>>,
+}
+
+impl Said {
+    /// Reads and opens what `expected`, or any other member, says.
+    pub(super) fn read(court: &Court, bytes: &[u8], expected: Option<KeyId>) -> Result<Self, ExchangeError> {
+        let turn = Turn::from_bytes(bytes).map_err(|error| ExchangeError::Message(error.to_string()))?;
+        let exchange = court.exchange();
+        // Before anything is opened or the writer asked for anything: who is no member keeps nobody waiting.
+        let hello =
+            exchange.greeting(&turn.hello).map_err(|error| ExchangeError::Message(error.to_string()))?;
+        if expected.is_some_and(|expected| expected != hello.from) {
+            return Err(ExchangeError::Message("another member answers than was asked".to_owned()));
+        }
+        let together = turn.together.as_ref().map(|sealed| exchange.open_batch(sealed));
+        Ok(Self { turn, together })
+    }
+
+    pub(super) fn letters(&self) -> Letters<'_> {
+        Letters { batch: &self.turn.batch, together: self.together.as_ref() }
+    }
+}
+
+/// Envelopes as they came: each for itself, then those of a batch that was sealed as one.
+pub(super) struct Letters<'a> {
+    pub(super) batch: &'a [Sealed],
+    pub(super) together: Option<&'a Result<OpenedBatch, Refused>>,
+}
+
+impl Letters<'_> {
+    pub(super) fn count(&self) -> usize {
+        let together = match self.together {
+            Some(Ok(batch)) => batch.entries.len(),
+            Some(Err(_)) => 1,
+            None => 0,
+        };
+        self.batch.len().saturating_add(together)
+    }
+
+    /// Judges the envelope at a place; `None` where there is none.
+    pub(super) fn receive(
+        &self,
+        exchange: &Exchange<'_>,
+        rows: &dyn Rows,
+        at: usize,
+    ) -> Result<Option<Received>, federation::StoreFailed> {
+        if let Some(sealed) = self.batch.get(at) {
+            return exchange.receive(rows, sealed).map(Some);
+        }
+        match self.together {
+            Some(Ok(batch)) => {
+                let entry = self.entry(at);
+                entry.map(|entry| exchange.receive_entry(rows, &batch.head, entry)).transpose()
+            }
+            Some(Err(refused)) => Ok(Some(exchange.turned_away(refused.clone()))),
+            None => Ok(None),
+        }
+    }
+
+    fn entry(&self, at: usize) -> Option<&Entry> {
+        let Some(Ok(batch)) = self.together else { return None };
+        batch.entries.get(at.checked_sub(self.batch.len())?)
+    }
+
+    /// The line of rules in the envelope at a place.
+    pub(super) fn rules(&self, exchange: &Exchange<'_>, at: usize) -> Option<String> {
+        match self.batch.get(at) {
+            Some(sealed) => exchange.rules_in(sealed),
+            None => self.entry(at)?.rules().map(str::to_owned),
+        }
+    }
+}
