@@ -60,6 +60,19 @@ fn memory(pid: u32, name: &str) -> Result<u64> {
     Ok(kb * 1024)
 }
 
+/// Seconds of a core that a process has used, all its threads together.
+pub(crate) fn processor_seconds(pid: u32) -> Result<f64> {
+    let path = format!("/proc/{pid}/stat");
+    let text = std::fs::read_to_string(&path).with_context(|| format!("cannot read {path}"))?;
+    // the name, in parentheses, may hold anything
+    let (_, numbers) = text.rsplit_once(')').context("not a line of /proc")?;
+    let ticks = |at: usize| -> Result<u64> {
+        Ok(numbers.split_whitespace().nth(at).context("a short line of /proc")?.parse()?)
+    };
+    let per_second = rustix::param::clock_ticks_per_second();
+    Ok((ticks(11)? + ticks(12)?) as f64 / per_second as f64)
+}
+
 /// The workspace's root.
 pub(crate) fn root() -> Result<PathBuf> {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));

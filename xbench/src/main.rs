@@ -5,12 +5,15 @@
 #![expect(clippy::print_stdout, reason = "prints its tables")]
 
 mod against;
+mod exchange;
 mod http;
 mod library;
 mod limits;
 mod load;
 mod machine;
+mod members;
 mod node;
+mod proofs;
 mod report;
 mod server;
 mod taxii;
@@ -32,6 +35,10 @@ pub(crate) struct Plan {
     duration: Duration,
     /// Objects in the large store.
     large: usize,
+    /// Objects that wait for a peer that was away.
+    backlog: usize,
+    /// Objects that go to every peer.
+    exchanged: usize,
     against: bool,
     /// The one part to measure; all of them when none is named.
     only: Option<String>,
@@ -83,6 +90,9 @@ fn figures(plan: &Plan, attack: &load::Load, limits: &limits::Limits) -> Result<
         figures.extend(library::patterns(plan.duration)?);
         figures.extend(library::look_up(plan.large, plan.duration)?);
     }
+    if plan.wants("exchange") {
+        figures.extend(exchange::measure(plan)?);
+    }
     if plan.wants("large") {
         figures.extend(node::large(plan)?);
     }
@@ -97,6 +107,8 @@ fn plan() -> Result<Plan> {
         dir: target.join("bench"),
         duration: Duration::from_secs(5),
         large: 1_000_000,
+        backlog: 20_000,
+        exchanged: 100_000,
         against: false,
         only: None,
         write: true,
@@ -106,12 +118,15 @@ fn plan() -> Result<Plan> {
         match argument.as_str() {
             "--against" => plan.against = true,
             "--only" => {
-                plan.only = Some(arguments.next().context("--only wants taxii, library, large or against")?);
+                plan.only = Some(
+                    arguments.next().context("--only wants taxii, library, exchange, large or against")?,
+                );
                 plan.write = false;
             }
             "--quick" => {
                 plan.duration = Duration::from_secs(1);
                 plan.large = 100_000;
+                plan.exchanged = 10_000;
                 plan.write = false;
             }
             unknown => bail!("bench takes --against, --quick and --only PART, not {unknown:?}"),

@@ -114,13 +114,44 @@ impl Home {
         serde_json::from_slice(&output.stdout).context("the answer is not JSON")
     }
 
+    /// The node's directory.
+    pub(crate) fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// The program.
+    pub(crate) fn binary(&self) -> &Path {
+        &self.binary
+    }
+
+    /// Runs a command against the running node at `url`; the last document it prints.
+    pub(crate) fn there(&self, url: &str, arguments: &[&str]) -> Result<Value> {
+        let mut command = Command::new(&self.binary);
+        command.args(["--json", "--url", url, "--token", &self.token]).args(arguments);
+        let output = command.stdin(Stdio::null()).output();
+        let output = output.with_context(|| format!("cannot run {}", self.binary.display()))?;
+        if !output.status.success() {
+            bail!("cresset {} failed: {}", arguments.join(" "), String::from_utf8_lossy(&output.stderr));
+        }
+        let text = std::str::from_utf8(&output.stdout).context("the answer is not UTF-8")?;
+        let whole = serde_json::from_str(text);
+        whole
+            .or_else(|_| serde_json::from_str(text.lines().last().unwrap_or_default()))
+            .context("the answer is not JSON")
+    }
+
     /// Starts the node; returns once it answers, and how long that took.
     pub(crate) fn serve(&self) -> Result<(Server, Duration)> {
+        self.serve_at("127.0.0.1:0")
+    }
+
+    /// As [`Home::serve`], at an address of its own.
+    pub(crate) fn serve_at(&self, listen: &str) -> Result<(Server, Duration)> {
         let start = Instant::now();
         let mut command = self.command();
         // no limit on requests: the one user here is meant to make as many as the node can answer
         command
-            .args(["serve", "--listen", "127.0.0.1:0", "--rate-per-second", "0", "--json"])
+            .args(["serve", "--listen", listen, "--rate-per-second", "0", "--json"])
             .stdout(Stdio::piped());
         let mut child = command.spawn().context("cannot start the node")?;
         let stdout = child.stdout.take().context("invariant: stdout is piped")?;
