@@ -2,6 +2,11 @@
 //!
 //! Who sends checks it, and who receives checks it again; without it both refuse. It is bound to the commitment of one
 //! version, so that it is of no use for another.
+//!
+//! The originator may take a token back before its time. Both ends are told, by the digest of the token alone, and remember it for
+//! ever, since the word may overtake the token. What went on before stays where it is: that is what a recall is for.
+
+use std::collections::BTreeSet;
 
 use base::Micros;
 use base::signed::Signed;
@@ -9,6 +14,7 @@ use base::signing::{KeyId, PublicKey, Signer};
 use ledger::commitment::Commitment;
 use serde::{Deserialize, Serialize};
 
+use crate::port::{Read, Rows};
 use crate::rows::{ConsentRow, ObjectName};
 use crate::{Refused, Rule};
 
@@ -32,6 +38,28 @@ pub struct Consent {
     pub until_us: i64,
 }
 
+/// The document of `consent-revoked`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Revocation {
+    /// Digest of the token's payload: [`ConsentRow::id`].
+    pub token: Commitment,
+}
+
+/// Those of `tokens` that their originator has taken back.
+pub(crate) fn taken_back(rows: &dyn Rows, author: &KeyId, tokens: &[Signed]) -> Read<BTreeSet<[u8; 32]>> {
+    let mut gone = BTreeSet::new();
+    for id in tokens.iter().map(token_id) {
+        if rows.revoked(author, &id)? {
+            gone.insert(id);
+        }
+    }
+    Ok(gone)
+}
+
+fn token_id(signed: &Signed) -> [u8; 32] {
+    Commitment::digest(signed.unverified_payload()).0
+}
+
 /// What a token must be for.
 #[derive(Clone, Debug)]
 pub(crate) struct Passing<'a> {
@@ -40,6 +68,8 @@ pub(crate) struct Passing<'a> {
     pub(crate) from: KeyId,
     pub(crate) to: KeyId,
     pub(crate) now: Micros,
+    /// Tokens that count no more.
+    pub(crate) revoked: &'a BTreeSet<[u8; 32]>,
 }
 
 impl Consent {
@@ -66,7 +96,7 @@ impl Consent {
     #[must_use]
     pub fn row(&self, signed: &Signed) -> ConsentRow {
         ConsentRow {
-            id: Commitment::digest(signed.unverified_payload()).0,
+            id: token_id(signed),
             name: ObjectName { author: self.originator, id: self.object.clone() },
             digest: self.digest,
             from: self.from,
@@ -80,24 +110,26 @@ impl Consent {
 /// Whether one of `tokens` permits this passing on.
 ///
 /// # Errors
-/// `ConsentMissing` when there is none, `ConsentExpired` when one would but for its date, `ConsentInvalid` when none is for
-/// this object, sender and recipient, or by the originator.
+/// `ConsentMissing` when there is none, `ConsentExpired` when one would but for its date, `ConsentRevoked` when one would had it
+/// not been taken back, `ConsentInvalid` when none is for this object, sender and recipient, or by the originator.
 pub(crate) fn permits(tokens: &[Signed], keys: &[PublicKey], passing: &Passing<'_>) -> Result<(), Refused> {
     if tokens.is_empty() {
         return Err(Rule::ConsentMissing.into());
     }
     let mut worst = Rule::ConsentInvalid;
-    for token in tokens.iter().filter_map(|signed| Consent::open(signed, keys).ok()) {
+    for signed in tokens {
+        let Ok(token) = Consent::open(signed, keys) else { continue };
+        let revoked = passing.revoked.contains(&token_id(signed));
         let fits = token.originator == passing.name.author
             && token.object == passing.name.id
             && token.digest == passing.digest
             && token.from == passing.from
             && token.to == passing.to;
-        if fits && passing.now < Micros(token.until_us) {
-            return Ok(());
-        }
-        if fits {
-            worst = Rule::ConsentExpired;
+        match (fits, revoked, passing.now < Micros(token.until_us)) {
+            (false, ..) => {}
+            (true, false, true) => return Ok(()),
+            (true, true, _) => worst = Rule::ConsentRevoked,
+            (true, false, false) => worst = worst.max(Rule::ConsentExpired),
         }
     }
     Err(worst.into())
@@ -122,7 +154,8 @@ mod tests {
         let token = Consent { originator, object: "x--1".to_owned(), digest, from: b, to: c, until_us: 100 };
         let signed = token.sign(&signer).unwrap();
         let name = ObjectName { author: originator, id: "x--1".to_owned() };
-        let passing = Passing { name: &name, digest, from: b, to: c, now: Micros(99) };
+        let none = BTreeSet::new();
+        let passing = Passing { name: &name, digest, from: b, to: c, now: Micros(99), revoked: &none };
         let ask = |tokens: &[Signed], passing: &Passing<'_>| {
             permits(tokens, &keys, passing).map_err(|refused| refused.rule)
         };
@@ -142,5 +175,13 @@ mod tests {
         }
         let forged = token.sign(&other).unwrap();
         assert_eq!(ask(&[forged], &passing), Err(Rule::ConsentInvalid));
+        // Taken back, that token counts no more, early or late; another for the same still does.
+        let revoked = BTreeSet::from([token.row(&signed).id]);
+        let after = Passing { revoked: &revoked, ..passing.clone() };
+        assert_eq!(ask(std::slice::from_ref(&signed), &after), Err(Rule::ConsentRevoked));
+        let late = Passing { now: Micros(100), ..after.clone() };
+        assert_eq!(ask(std::slice::from_ref(&signed), &late), Err(Rule::ConsentRevoked));
+        let again = Consent { until_us: 101, ..token }.sign(&signer).unwrap();
+        assert_eq!(ask(&[again, signed], &after), Ok(()));
     }
 }

@@ -10,15 +10,18 @@ use std::collections::BTreeSet;
 use base::Micros;
 use base::signing::KeyId;
 use ledger::act::ActKind;
+use ledger::commitment::Commitment;
 use serde::{Deserialize, Serialize};
 
 use crate::change::{self, ChangeOf};
-use crate::consent::{Consent, Passing, permits};
+use crate::consent::{Consent, Passing, Revocation, permits, taken_back};
 use crate::content::{Change, Content, ObjectHead, write_document};
 use crate::draft::{DeedError, Draft, Made, NewAct};
 use crate::envelope::statement;
 use crate::port::{Consented, Deed, Question, Rows};
-use crate::rows::{Effect, HolderRow, Lane, ObjectName, ReceiptRow, ReceiptState, VersionRow};
+use crate::rows::{
+    ConsentRow, Effect, HolderRow, Lane, ObjectName, ReceiptRow, ReceiptState, RevokedRow, VersionRow,
+};
 use crate::{Exchange, Refused, Rule};
 
 /// An object to be given to others.
@@ -81,6 +84,17 @@ pub struct Grant<'a> {
     pub to: KeyId,
     /// Until when.
     pub until: Micros,
+}
+
+/// A consent that was given.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Granted {
+    /// The place of the act in the ledger.
+    pub sequence: u64,
+    /// The token.
+    pub token: ConsentRow,
+    /// What is to be applied.
+    pub effects: Vec<Effect>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -204,11 +218,11 @@ impl Exchange<'_> {
         Ok((made.sequence, draft.finish()))
     }
 
-    /// Consents to one holder giving one version of an own object to one recipient.
+    /// Consents to one holder giving one version of an own object to one recipient. Answers the token.
     ///
     /// # Errors
     /// `NoObject`, and those of [`DeedError`].
-    pub fn consent(&self, rows: &dyn Rows, grant: &Grant<'_>) -> Result<(u64, Vec<Effect>), DeedError> {
+    pub fn consent(&self, rows: &dyn Rows, grant: &Grant<'_>) -> Result<Granted, DeedError> {
         let mut draft = Draft::begin(self, rows)?;
         let name = ObjectName { author: self.me.member, id: grant.object.to_owned() };
         let held = rows.versions(&name)?.into_iter().find(|held| held.version == grant.version);
@@ -230,9 +244,36 @@ impl Exchange<'_> {
             content,
             addressees: &BTreeSet::from([grant.from]),
         })?;
-        draft.push(Effect::Consent(token.row(&signed)));
+        let token = token.row(&signed);
+        draft.push(Effect::Consent(token.clone()));
         draft.push(self.holder(&name, grant.to, "consent"));
         address(&mut draft, grant.from, Lane::Routine, (self.me.member, made.sequence))?;
+        Ok(Granted { sequence: made.sequence, token, effects: draft.finish() })
+    }
+
+    /// Takes a consent of this member back: who was let pass the object on, and to whom, are told before everything that waits.
+    /// What went on already stays; the consent does not count again.
+    ///
+    /// # Errors
+    /// `NotOriginator` for another member's consent, and those of [`DeedError`].
+    pub fn revoke(&self, rows: &dyn Rows, token: &ConsentRow) -> Result<(u64, Vec<Effect>), DeedError> {
+        if token.name.author != self.me.member {
+            return Err(Rule::NotOriginator.into());
+        }
+        let mut draft = Draft::begin(self, rows)?;
+        let document = write_document(&Revocation { token: Commitment(token.id) });
+        let content = Content { document: &document, ..Content::default() };
+        let ends = BTreeSet::from([token.from, token.to]);
+        let kind = ActKind::ConsentRevoked;
+        let made = draft.append(&NewAct { kind, object: None, content, addressees: &ends })?;
+        draft.push(Effect::Revoked(RevokedRow {
+            author: self.me.member,
+            id: token.id,
+            sequence: made.sequence,
+        }));
+        for member in ends {
+            address(&mut draft, member, Lane::Flash, (self.me.member, made.sequence))?;
+        }
         Ok((made.sequence, draft.finish()))
     }
 
@@ -271,7 +312,9 @@ impl Exchange<'_> {
             rows.consents(name)?.into_iter().filter(|row| row.to == to && row.from == self.me.member);
         let tokens: Result<Vec<_>, Rule> = tokens.map(|row| statement(row.signed.as_bytes())).collect();
         let tokens = tokens?;
-        let passing = Passing { name, digest: held.digest, from: self.me.member, to, now: self.now };
+        let revoked = taken_back(rows, &name.author, &tokens)?;
+        let from = self.me.member;
+        let passing = Passing { name, digest: held.digest, from, to, now: self.now, revoked: &revoked };
         permits(&tokens, &self.directory.keys(&name.author), &passing)?;
         let payload = rows.payload(&name.author, held.sequence)?;
         let payload = payload.ok_or_else(|| DeedError::NoObject(base::quoted(&name.id).to_string()))?;

@@ -19,7 +19,7 @@ use ledger::proof::verify_inclusion;
 
 use crate::batch::Entry;
 use crate::change::{self, ChangeOf, rules_now};
-use crate::consent::{Consent, Passing, permits};
+use crate::consent::{Consent, Passing, Revocation, permits, taken_back};
 use crate::content::{
     Change, Content, ObjectHead, Outcome, Receipt, ReceiptLine, read_document, write_document,
 };
@@ -29,7 +29,7 @@ use crate::outbox::brings_object;
 use crate::port::{Consented, Deed, Question, Read, Rows, Standing, StoreFailed};
 use crate::rows::{
     ActRow, Covered, Effect, Lane, ObjectName, PayloadRow, PeerRow, ReceiptRow, ReceiptState, RefusalRow,
-    VersionRow,
+    RevokedRow, VersionRow,
 };
 use crate::seal::{SealError, Sealed};
 use crate::wire::{Ack, AckRefusal, Cosigned};
@@ -406,7 +406,8 @@ impl Exchange<'_> {
         if !takes_away && (then != Standing::Active || now != Standing::Active) {
             return Err(Rule::AuthorInactive.into());
         }
-        let only_from_author = matches!(header.kind, ActKind::Received | ActKind::Consented);
+        let only_from_author =
+            matches!(header.kind, ActKind::Received | ActKind::Consented | ActKind::ConsentRevoked);
         if only_from_author && envelope.from != header.author {
             return Err(Rule::NotOriginator.into());
         }
@@ -447,6 +448,7 @@ impl Exchange<'_> {
             ActKind::Recalled | ActKind::Erased | ActKind::MarkingChanged => self.change(rows, judged),
             ActKind::Received => Ok((None, self.receipt(rows, judged)?)),
             ActKind::Consented => self.consented(judged),
+            ActKind::ConsentRevoked => consent_revoked(judged),
             kind if brings_object(kind) => self.object(rows, judged),
             _ => Err(Rule::KindStays.into()),
         }
@@ -463,14 +465,17 @@ impl Exchange<'_> {
         let digest = judged.payload.salt.commit(judged.content.object);
         let passed = judged.envelope.from != header.author;
         if passed {
+            let tokens = &judged.envelope.consents;
+            let revoked = taken_back(rows, &header.author, tokens)?;
             let passing = Passing {
                 name: &name,
                 digest,
                 from: judged.envelope.from,
                 to: self.me.member,
                 now: self.now,
+                revoked: &revoked,
             };
-            permits(&judged.envelope.consents, &self.directory.keys(&header.author), &passing)?;
+            permits(tokens, &self.directory.keys(&header.author), &passing)?;
         }
         let rules = rules_now(self, &fate, header.sequence, judged.content.rules);
         let question = Question {
@@ -656,6 +661,14 @@ impl Exchange<'_> {
         };
         Ok((ack, effects))
     }
+}
+
+/// Only tokens of the author's are meant, whatever digest the author names.
+fn consent_revoked(judged: &Judged<'_>) -> Step<(Option<Outcome>, Vec<Effect>)> {
+    let header = judged.act.header();
+    let said: Revocation = read_document(judged.content.document)?;
+    let row = RevokedRow { author: header.author, id: said.token.0, sequence: header.sequence };
+    Ok((Some(Outcome::Done), vec![Effect::Revoked(row), Effect::Payload(judged.payload.clone())]))
 }
 
 fn ack_refusal(peer: &KeyId, received: &Received) -> Option<AckRefusal> {

@@ -38,10 +38,10 @@ mod turn;
 mod wire;
 
 pub use batch::{BatchHead, Entry, OpenedBatch, entry_bytes, sign_batch};
-pub use consent::{CONSENT_TYPE, Consent};
+pub use consent::{CONSENT_TYPE, Consent, Revocation};
 pub use content::{Change, Content, Outcome, Receipt, ReceiptLine, is_skewed, object_version};
 pub use courier::{CourierError, Manifest, Parcel};
-pub use deeds::{Alteration, Grant, Release, Released};
+pub use deeds::{Alteration, Grant, Granted, Release, Released};
 pub use draft::DeedError;
 pub use envelope::{Envelope, Inclusion, Proof};
 pub use exchange::Exchange;
@@ -55,10 +55,10 @@ pub use refusal::{Refused, Rule};
 pub use relay::{RelayFull, RelayShelf, route_period};
 pub use rows::{
     ActRow, ConsentRow, Covered, Effect, FateRow, HolderRow, Lane, MirrorRow, ObjectName, OutboxRow, OwnRow,
-    PayloadRow, PeerRow, Queue, ReceiptRow, ReceiptState, Recovery, RefusalRow, VersionRow,
+    PayloadRow, PeerRow, Queue, ReceiptRow, ReceiptState, Recovery, RefusalRow, RevokedRow, VersionRow,
 };
 pub use seal::{ROUTE_BYTES, Route, SealError, Sealed, SealingSecret};
-pub use state::state_hash;
+pub use state::{PartState, part_state, state_hash};
 pub use turn::{GREETING_BYTES_MAX, TURN_BYTES_MAX, Turn};
 pub use wire::{
     ACK_TYPE, Ack, AckRefusal, Cosigned, HeadUpdate, RegistryPage, WireError, batch_from, batch_to,

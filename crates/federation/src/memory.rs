@@ -12,7 +12,7 @@ use ledger::tile::{TILE_WIDTH, Tile, TileKind, TilePath};
 use crate::port::{Read, Rows, StoreFailed};
 use crate::rows::{
     ActRow, ConsentRow, Covered, Effect, FateRow, HolderRow, Lane, MirrorRow, ObjectName, OutboxRow, OwnRow,
-    PayloadRow, PeerRow, ReceiptRow, RefusalRow, VersionRow,
+    PayloadRow, PeerRow, ReceiptRow, RefusalRow, RevokedRow, VersionRow,
 };
 
 /// Every table of exchange.
@@ -30,6 +30,7 @@ pub struct MemoryRows {
     holders: BTreeMap<(ObjectName, KeyId), HolderRow>,
     receipts: BTreeMap<(u64, KeyId), ReceiptRow>,
     consents: BTreeMap<[u8; 32], ConsentRow>,
+    revoked: BTreeMap<(KeyId, [u8; 32]), RevokedRow>,
     mirrors: BTreeMap<KeyId, MirrorRow>,
     leaves: BTreeMap<KeyId, Vec<TreeHash>>,
     refusals: Vec<RefusalRow>,
@@ -78,6 +79,9 @@ impl MemoryRows {
             }
             Effect::Consent(row) => {
                 self.consents.insert(row.id, row);
+            }
+            Effect::Revoked(row) => {
+                self.revoked.insert((row.author, row.id), row);
             }
             Effect::Outbox(row) => {
                 self.outbox.insert((row.peer, row.lane, row.place), row);
@@ -233,6 +237,10 @@ impl Rows for MemoryRows {
 
     fn consents(&self, name: &ObjectName) -> Read<Vec<ConsentRow>> {
         Ok(self.consents.values().filter(|row| row.name == *name).cloned().collect())
+    }
+
+    fn revoked(&self, author: &KeyId, token: &[u8; 32]) -> Read<bool> {
+        Ok(self.revoked.contains_key(&(*author, *token)))
     }
 
     fn mirror(&self, member: &KeyId) -> Read<Option<MirrorRow>> {

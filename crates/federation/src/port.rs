@@ -132,6 +132,8 @@ pub trait Rows {
     fn receipts(&self, sequence: u64) -> Read<Vec<ReceiptRow>>;
     /// Tokens of consent for an object.
     fn consents(&self, name: &ObjectName) -> Read<Vec<ConsentRow>>;
+    /// Whether a member has taken back the token of consent of this digest.
+    fn revoked(&self, author: &KeyId, token: &[u8; 32]) -> Read<bool>;
     /// The last head of another member's ledger that this node took and cosigned.
     fn mirror(&self, member: &KeyId) -> Read<Option<MirrorRow>>;
     /// Members whose ledgers are mirrored.

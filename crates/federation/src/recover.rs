@@ -17,7 +17,7 @@ use base::signing::KeyId;
 use ledger::act::{Act, ActKind};
 
 use crate::change::{self, ChangeOf};
-use crate::consent::Consent;
+use crate::consent::{Consent, Revocation};
 use crate::content::{Content, ObjectHead};
 use crate::draft::act_row;
 use crate::envelope::{Envelope, statement};
@@ -26,7 +26,7 @@ use crate::outbox::brings_object;
 use crate::port::{Read, Rows};
 use crate::rows::{
     Covered, Effect, HolderRow, Lane, ObjectName, OutboxRow, PayloadRow, PeerRow, ReceiptRow, ReceiptState,
-    Recovery, VersionRow,
+    Recovery, RevokedRow, VersionRow,
 };
 use crate::seal::Sealed;
 use crate::wire::Ack;
@@ -177,6 +177,12 @@ impl Exchange<'_> {
             let ground = "consent".to_owned();
             effects.push(Effect::Holder(HolderRow { name, member: token.to, ground, since: self.now }));
             effects.push(Effect::Consent(token.row(&signed)));
+        }
+        if header.kind == ActKind::ConsentRevoked
+            && let Ok(said) = crate::content::read_document::<Revocation>(content.document)
+        {
+            let (author, sequence) = (header.author, header.sequence);
+            effects.push(Effect::Revoked(RevokedRow { author, id: said.token.0, sequence }));
         }
         let Some(object) = &header.object else {
             effects.push(Effect::Payload(payload));

@@ -68,6 +68,8 @@ pub enum Rule {
     ConsentInvalid,
     /// The consent has run out.
     ConsentExpired,
+    /// The originator has taken the consent back.
+    ConsentRevoked,
     /// The originator has called it back or erased it.
     Tombstoned,
     /// A receipt for something that was never sent there.
@@ -78,7 +80,7 @@ pub enum Rule {
 
 impl Rule {
     /// Every rule.
-    pub const ALL: [Self; 33] = [
+    pub const ALL: [Self; 34] = [
         Self::SealForm,
         Self::SealSuite,
         Self::SealClosed,
@@ -109,6 +111,7 @@ impl Rule {
         Self::ConsentMissing,
         Self::ConsentInvalid,
         Self::ConsentExpired,
+        Self::ConsentRevoked,
         Self::Tombstoned,
         Self::ReceiptUnfounded,
         Self::KindStays,
@@ -148,6 +151,7 @@ impl Rule {
             Self::ConsentMissing => "consent-missing",
             Self::ConsentInvalid => "consent-invalid",
             Self::ConsentExpired => "consent-expired",
+            Self::ConsentRevoked => "consent-revoked",
             Self::Tombstoned => "tombstoned",
             Self::ReceiptUnfounded => "receipt-unfounded",
             Self::KindStays => "kind-stays",

@@ -289,6 +289,18 @@ pub struct ConsentRow {
     pub signed: String,
 }
 
+/// A token of consent that its originator has taken back. Key: originator, digest of the token. Kept for ever: the token may
+/// come later, or again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RevokedRow {
+    /// Who gave the consent and took it back.
+    pub author: KeyId,
+    /// Digest of the token: [`ConsentRow::id`].
+    pub id: [u8; 32],
+    /// The act that took it back.
+    pub sequence: u64,
+}
+
 /// What this node took of another member's ledger. Key: member. The leaves stand in their own table.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MirrorRow {
@@ -362,6 +374,8 @@ pub enum Effect {
     Receipt(ReceiptRow),
     /// A token of consent.
     Consent(ConsentRow),
+    /// A token of consent counts no more.
+    Revoked(RevokedRow),
     /// A line for a peer.
     Outbox(OutboxRow),
     /// What is known of a peer.

@@ -12,6 +12,9 @@ use crate::rows::{FateRow, VersionRow};
 /// What the digest begins with.
 const DOMAIN: &[u8] = b"cresset exchange state 1\0";
 
+/// What the digest of a part begins with.
+const PART_DOMAIN: &[u8] = b"cresset exchange part 1\0";
+
 /// The state hash of these rows.
 ///
 /// # Errors
@@ -27,16 +30,7 @@ pub fn state_hash(rows: &dyn Rows) -> Read<[u8; 32]> {
     fates.sort_by(|a, b| a.name.cmp(&b.name));
     let mut digest = Sha256::new();
     digest.update(DOMAIN);
-    for version in &versions {
-        add(
-            &mut digest,
-            b"version",
-            &version.name.author,
-            &[&version.name.id, &version.version, &version.rules],
-        );
-        digest.update(version.sequence.to_be_bytes());
-        digest.update(version.digest.0);
-    }
+    versions.iter().for_each(|version| add_version(&mut digest, version));
     for fate in &fates {
         let (word, at) = match (fate.erased, fate.recalled) {
             (Some(at), _) => ("erased", at),
@@ -47,6 +41,42 @@ pub fn state_hash(rows: &dyn Rows) -> Read<[u8; 32]> {
         digest.update(at.to_be_bytes());
     }
     Ok(digest.finalize().into())
+}
+
+/// What two members hold alike of one part of what is exchanged.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PartState {
+    /// Digest over the versions of the part; of another domain than [`state_hash`].
+    pub state_hash: [u8; 32],
+    /// Objects in it.
+    pub objects: u64,
+}
+
+/// The state of the versions whose line of rules is `meant`. What was called back or erased is not in it: no rules are kept of
+/// that, so nobody could tell which part it belonged to.
+///
+/// # Errors
+/// The store did not answer.
+///
+/// # Limits
+/// Linear in what is held.
+pub fn part_state(rows: &dyn Rows, meant: &dyn Fn(&str) -> bool) -> Read<PartState> {
+    let mut versions = rows.all_versions()?;
+    versions.retain(|version| meant(&version.rules));
+    versions.sort_by(|a, b| (&a.name, &a.version).cmp(&(&b.name, &b.version)));
+    let mut digest = Sha256::new();
+    digest.update(PART_DOMAIN);
+    versions.iter().for_each(|version| add_version(&mut digest, version));
+    versions.dedup_by(|a, b| a.name == b.name);
+    let objects = u64::try_from(versions.len()).unwrap_or(u64::MAX);
+    Ok(PartState { state_hash: digest.finalize().into(), objects })
+}
+
+fn add_version(digest: &mut Sha256, version: &VersionRow) {
+    let texts: [&str; 3] = [&version.name.id, &version.version, &version.rules];
+    add(digest, b"version", &version.name.author, &texts);
+    digest.update(version.sequence.to_be_bytes());
+    digest.update(version.digest.0);
 }
 
 fn counts(fate: &FateRow, versions: &[VersionRow]) -> bool {

@@ -69,13 +69,15 @@ pub enum ActKind {
     Sighted,
     /// Passing on was allowed.
     Consented,
+    /// That passing on was allowed was taken back.
+    ConsentRevoked,
     /// The registry of members changed.
     RegistryChanged,
     /// A kind of a later version: lower-case letters, digits and hyphens.
     Other(String),
 }
 
-const KINDS: [(&str, ActKind); 9] = [
+const KINDS: [(&str, ActKind); 10] = [
     ("received", ActKind::Received),
     ("released", ActKind::Released),
     ("withheld", ActKind::Withheld),
@@ -84,6 +86,7 @@ const KINDS: [(&str, ActKind); 9] = [
     ("erased", ActKind::Erased),
     ("sighted", ActKind::Sighted),
     ("consented", ActKind::Consented),
+    ("consent-revoked", ActKind::ConsentRevoked),
     ("registry-changed", ActKind::RegistryChanged),
 ];
 

@@ -84,7 +84,7 @@ impl Node {
     }
 
     /// A circle by name. By its id also one that is not known here: until it is, it is nobody.
-    fn circle_meant(&self, who: &Principal, name: &str) -> Result<CircleId, AcceptError> {
+    pub(crate) fn circle_meant(&self, who: &Principal, name: &str) -> Result<CircleId, AcceptError> {
         if let Ok(circle) = name.parse() {
             return Ok(circle);
         }

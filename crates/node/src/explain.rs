@@ -164,6 +164,14 @@ static CODES: &[(&str, &str)] = &[
         "This member had the object destroyed everywhere with `cresset erase`; it does not come in again under the same id.",
     ),
     (
+        "consent-unknown",
+        "No consent of this id is known here, or it is about an object that you may not see: `cresset consent list` shows them.",
+    ),
+    (
+        "consent-nobody",
+        "No member has the object yet, so there is nobody who could pass it on: share it first, or name with --from who may.",
+    ),
+    (
         "peer-unknown",
         "No member that something can be given to: name a member by its slug or id, or a circle.",
     ),

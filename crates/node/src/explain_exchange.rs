@@ -65,6 +65,7 @@ pub(crate) const fn text(rule: Rule) -> &'static str {
             "The consent is not the originator's, or is for another object, version, giver or recipient."
         }
         Rule::ConsentExpired => "The originator's consent has run out.",
+        Rule::ConsentRevoked => "The originator has taken the consent back: `cresset consent list` shows it.",
         Rule::Tombstoned => {
             "The object was called back or erased; it does not come again by what was sent before."
         }

@@ -329,14 +329,29 @@ impl World {
                 let held = write.rows.versions(&name).expect("maps answer").pop()?;
                 let number = number_in(&write.rows, &author, held.sequence)?;
                 let grant = Grant { object: id, version: &held.version, from, to, until };
-                let (_, effects) = exchange.consent(&write.rows, &grant).ok()?;
-                write.apply(effects);
+                let granted = exchange.consent(&write.rows, &grant).ok()?;
+                write.apply(granted.effects);
                 Some(number)
             })
         });
         let number = done.flatten()?;
         self.entitled.entry(number).or_default().insert(to);
         Some(number)
+    }
+
+    /// A member takes back the consent that it gave last for an object.
+    pub fn revoke(&mut self, author: KeyId, id: &str) -> Option<u64> {
+        let name = ObjectName { author, id: id.to_owned() };
+        let done = self.with(&author, |node, around| {
+            node.transact(around, |exchange, write| {
+                let given = write.rows.consents(&name).expect("maps answer");
+                let token = given.iter().max_by_key(|token| token.until)?;
+                let (sequence, effects) = exchange.revoke(&write.rows, token).ok()?;
+                write.apply(effects);
+                Some(sequence)
+            })
+        });
+        done.flatten()
     }
 
     /// A holder passes on what it may.

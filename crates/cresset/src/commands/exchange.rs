@@ -52,9 +52,14 @@ pub(crate) enum ConsentCommand {
         /// Until when (RFC 3339).
         #[arg(long, value_name = "TIME")]
         until: String,
-        /// Who may pass it on.
+        /// Who may pass it on; without it every member that has it now.
         #[arg(long, value_name = "MEMBER")]
-        from: String,
+        from: Option<String>,
+    },
+    /// Take a consent of this member back; what went on before stays where it is.
+    Revoke {
+        /// The consent's id, as `consent list` shows it.
+        id: String,
     },
     /// Show the consents that this member gave, or was given.
     List,
@@ -167,19 +172,32 @@ pub(crate) async fn consent(
     command: ConsentCommand,
     out: &mut Out,
 ) -> Result<Exit, Failure> {
-    let ConsentCommand::Grant { id, to, until, from } = command else { return consents(common, out).await };
-    let body = json!({"from": from, "to": to, "until": until});
-    let answer = post(common, ["objects", &id, "consent"], &body).await?;
+    let (answer, tokens) = match command {
+        ConsentCommand::List => return consents(common, out).await,
+        ConsentCommand::Grant { id, to, until, from } => {
+            let body = json!({"from": from, "to": to, "until": until});
+            let answer = post(common, ["objects", &id, "consent"], &body).await?;
+            let tokens = answer["consents"].as_array().cloned().unwrap_or_default();
+            (answer, tokens)
+        }
+        ConsentCommand::Revoke { id } => {
+            let answer = post(common, ["consents", &id, "revoke"], &json!({})).await?;
+            (answer.clone(), vec![answer])
+        }
+    };
     if out.is_json() {
         out.json(&answer)?;
-    } else {
-        say(format_args!(
-            "{} may pass {} on to {} until {}",
-            shown(&from),
-            shown(&id),
-            shown(&to),
-            shown(&until)
-        ));
+        return Ok(Exit::Done);
+    }
+    for token in &tokens {
+        let [id, object, from, to, until] =
+            ["id", "object", "from", "to", "until"].map(|name| cell(&token[name]));
+        if token["revoked"] == json!(true) {
+            say(format_args!("{from} may pass {object} on to {to} no more"));
+        } else {
+            say(format_args!("{from} may pass {object} on to {to} until {until}"));
+            out.line(id.as_bytes())?;
+        }
     }
     Ok(Exit::Done)
 }
@@ -191,9 +209,9 @@ async fn consents(common: &Common, out: &mut Out) -> Result<Exit, Failure> {
         out.json(&consents)?;
         return Ok(Exit::Done);
     }
-    let columns = ["object", "originator", "from", "to", "until", "expired"];
-    let rows: Vec<[String; 6]> = consents.iter().map(|row| columns.map(|name| cell(&row[name]))).collect();
-    out.table(["OBJECT", "OF", "FROM", "TO", "UNTIL", "EXPIRED"], &rows)?;
+    let columns = ["id", "object", "originator", "from", "to", "until", "expired", "revoked"];
+    let rows: Vec<[String; 8]> = consents.iter().map(|row| columns.map(|name| cell(&row[name]))).collect();
+    out.table(["ID", "OBJECT", "OF", "FROM", "TO", "UNTIL", "EXPIRED", "REVOKED"], &rows)?;
     Ok(Exit::Done)
 }
 

@@ -29,7 +29,11 @@ pub(crate) struct RebuildArgs {
 #[derive(Debug, Subcommand)]
 pub(crate) enum NodeCommand {
     /// Status, state hash and size.
-    State,
+    State {
+        /// Digest and objects of what is addressed to this circle alone: equal with its other members.
+        #[arg(long, value_name = "CIRCLE")]
+        circle: Option<String>,
+    },
     /// How much there is, by type.
     Figures,
 }
@@ -82,11 +86,15 @@ pub(crate) async fn rebuild(common: &Common, args: RebuildArgs, out: &mut Out) -
 /// Tells how the node stands.
 pub(crate) async fn node(common: &Common, command: NodeCommand, out: &mut Out) -> Result<Exit, Failure> {
     let reach = Reach::open(common, Access::Read).await?;
-    let path = match command {
-        NodeCommand::State => "state",
-        NodeCommand::Figures => "figures",
+    let request = match command {
+        NodeCommand::State { circle } => {
+            let mut request = question::get(["state"]);
+            request.query.extend(circle.map(|circle| ("circle", circle)));
+            request
+        }
+        NodeCommand::Figures => question::get(["figures"]),
     };
-    let answer = reach.ask(question::get([path])).await?;
+    let answer = reach.ask(request).await?;
     if out.is_json() {
         out.line(&answer)?;
         return Ok(Exit::Done);

@@ -210,3 +210,66 @@ fn what_is_anothers_goes_on_with_its_consent_only() {
     a.ok(&["recall", ONE, "--wait", "30"]);
     until("it is gone", || !has(&b, ONE) && !has(&c, ONE));
 }
+
+#[test]
+fn a_consent_that_was_taken_back_counts_no_more() {
+    let [a, b, c] = community([("cert-a", "cert"), ("cert-b", "cert"), ("cert-c", "cert")]);
+    let file = a.scene.file("two.json", addresses(&[(ONE, "203.0.113.9"), (TWO, "203.0.113.10")]));
+    // Nobody is named who may pass it on, and nobody has it: nothing is given.
+    a.node.there(&["import", &file, "--tlp", "amber", "--to", "cert-a"]).exits(0);
+    let until_then = ["--to", "cert-c", "--until", "2999-01-01T00:00:00Z"];
+    let grant = |object| [&["consent", "grant", object][..], &until_then].concat();
+    let refused = a.node.there(&grant(ONE)).exits(1);
+    assert!(refused.stderr.contains("consent-nobody"), "{}", refused.stderr);
+    a.ok(&["share", ONE, "--to", "cert-b"]);
+    a.ok(&["share", TWO, "--to", "cert-b"]);
+    until("B has them", || has(&b, ONE) && has(&b, TWO));
+
+    // Without --from it is for whoever has it.
+    let given = a.ok(&grant(ONE));
+    assert_eq!(given["consents"][0]["from"], "cert-b", "{given}");
+    let other = a.ok(&grant(TWO));
+    let consents = |town: &Town| town.ok(&["consent", "list"]).as_array().unwrap().clone();
+    until("B has both tokens", || consents(&b).len() == 2);
+
+    // Taken back before it was used: B may not, and the other is not touched.
+    let id = given["id"].as_str().unwrap();
+    b.node.there(&["consent", "revoke", id]).exits(1);
+    let gone = a.ok(&["consent", "revoke", id]);
+    assert_eq!((&gone["id"], &gone["revoked"]), (&json!(id), &json!(true)));
+    assert_eq!(a.ok(&["consent", "revoke", id]), gone, "twice is once");
+    let revoked = |town: &Town| consents(town).iter().filter(|row| row["revoked"] == true).count();
+    until("B knows", || revoked(&b) == 1);
+    let refused = b.node.there(&["share", ONE, "--to", "cert-c"]).exits(1);
+    assert!(refused.stderr.contains("consent-revoked"), "{}", refused.stderr);
+    b.ok(&["share", TWO, "--to", "cert-c"]);
+    until("C has the other", || has(&c, TWO));
+    assert!(!has(&c, ONE));
+
+    // Taken back after it was used: what went on stays until it is called back.
+    a.ok(&["consent", "revoke", other["id"].as_str().unwrap()]);
+    until("B knows of both", || revoked(&b) == 2);
+    assert!(has(&c, TWO));
+    a.ok(&["recall", TWO, "--wait", "30"]);
+    assert!(!has(&c, TWO));
+    let unknown = a.node.there(&["consent", "revoke", &"0".repeat(64)]).exits(1);
+    assert!(unknown.stderr.contains("consent-unknown"), "{}", unknown.stderr);
+}
+
+#[test]
+fn members_of_a_circle_compare_what_is_addressed_to_it() {
+    let [a, b, c] = community([("cert-a", "cert"), ("cert-b", "cert"), ("cert-c", "cert")]);
+    a.ok(&["circle", "create", "banks", "--members", "cert-a,cert-b"]);
+    let file = a.scene.file("one.json", addresses(&[(ONE, "203.0.113.9")]));
+    let more = a.scene.file("more.json", addresses(&[(TWO, "203.0.113.10"), (THREE, "203.0.113.11")]));
+    a.node.there(&["import", &file, "--tlp", "amber", "--to", "banks"]).exits(0);
+    a.node.there(&["import", &more, "--tlp", "amber", "--to", "cert-c"]).exits(0);
+    until("everybody has theirs", || has(&b, ONE) && has(&c, TWO) && has(&c, THREE));
+    let of_circle = |town: &Town| town.ok(&["node", "state", "--circle", "cert-a/banks"]);
+    let (here, there) = (of_circle(&a), of_circle(&b));
+    assert_eq!((&here["state_hash"], &here["objects"]), (&there["state_hash"], &json!(1)), "{here} {there}");
+    assert_ne!(state(&a), state(&b), "as a whole they hold different things");
+    assert_ne!(here["state_hash"], a.ok(&["node", "state"])["state_hash"]);
+    // For whoever is not in it there is no such circle.
+    c.node.there(&["node", "state", "--circle", "cert-a/banks"]).exits(1);
+}

@@ -1,4 +1,4 @@
-//! What a member does towards the others: give an object, call it back, have it destroyed, and let one pass it on.
+//! What a member does towards the others: give an object, call it back, have it destroyed.
 //!
 //! Whoever may write where an own object stands may do this with it; an object of another member is only ever passed on, with
 //! that member's consent. Receipts are told as far as they have come.
@@ -6,10 +6,9 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use base::Micros;
 use base::signed::Signed;
 use base::signing::KeyId;
-use federation::{Alteration, Grant, Lane, ObjectName, ReceiptState};
+use federation::{Alteration, Lane, ObjectName, ReceiptState};
 use handling::{Addressee, MemberId, Originator, Principal, Refusal, Rule, Rules, Writer};
 use ledger::act::Act;
 use serde::Serialize;
@@ -67,25 +66,6 @@ pub struct Recalled {
     pub leaf: u64,
     /// One for each member that had it, or was to have it.
     pub receipts: Vec<ReceiptView>,
-}
-
-/// A token of consent.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct ConsentView {
-    /// Its digest.
-    pub id: String,
-    /// The object.
-    pub object: String,
-    /// Whose object it is and who gave the consent.
-    pub originator: String,
-    /// Who may pass it on.
-    pub from: String,
-    /// To whom.
-    pub to: String,
-    /// Until when (RFC 3339).
-    pub until: String,
-    /// Whether that has passed.
-    pub expired: bool,
 }
 
 impl Node {
@@ -343,60 +323,6 @@ impl Node {
         self.0.exchange.arrived.notified().await;
     }
 
-    /// Lets a member pass on an own object to another, until a moment.
-    ///
-    /// # Errors
-    /// See [`ExchangeError`].
-    pub async fn consent(
-        &self,
-        who: &Principal,
-        object: &str,
-        (from, to): (&str, &str),
-        until: Micros,
-    ) -> Result<u64, ExchangeError> {
-        let court = self.sitting().await?;
-        let found = self.writable(who, object).await?;
-        self.must_be_own(&court, &found)?;
-        let (from, to) = (self.member_called(who, from).await?, self.member_called(who, to).await?);
-        let (id, version) = (found.id.clone(), version_of(&found)?);
-        let leaf = self
-            .step(&court, 1, move |exchange, desk| {
-                let grant = Grant { object: &id, version: &version, from, to, until };
-                let (leaf, effects) = exchange.consent(desk.rows(), &grant)?;
-                desk.apply(effects)?;
-                Ok(leaf)
-            })
-            .await?;
-        self.tell_peers();
-        Ok(leaf)
-    }
-
-    /// The consents that this member gave, or was given, about objects that this principal may see.
-    ///
-    /// # Errors
-    /// See [`ExchangeError`].
-    pub async fn consents(&self, who: &Principal) -> Result<Vec<ConsentView>, ExchangeError> {
-        self.sitting().await?;
-        let view = self.eyes(who);
-        let mut views = Vec::new();
-        for row in self.store().all_consents().await? {
-            match self.store().object(&view, &row.name.id, None).await {
-                Ok(_) => views.push(ConsentView {
-                    id: hex::encode(row.id),
-                    object: row.name.id,
-                    originator: self.slug_of(&row.name.author),
-                    from: self.slug_of(&row.from),
-                    to: self.slug_of(&row.to),
-                    until: Timestamp::text_of(row.until),
-                    expired: row.until <= self.now(),
-                }),
-                Err(StoreError::NotFound { .. }) => {}
-                Err(error) => return Err(error.into()),
-            }
-        }
-        Ok(views)
-    }
-
     /// The slug of a member by any of its names.
     ///
     /// # Errors
@@ -414,7 +340,7 @@ impl Node {
     }
 
     /// An object that this principal may see, and may write where it stands.
-    async fn writable(&self, who: &Principal, id: &str) -> Result<StoredObject, ExchangeError> {
+    pub(super) async fn writable(&self, who: &Principal, id: &str) -> Result<StoredObject, ExchangeError> {
         let object = self.store().object(&self.eyes(who), id, None).await.map_err(ReadError::from)?;
         if object.places.iter().any(|place| handling::access(who, place.collection).write) {
             return Ok(object);
@@ -423,7 +349,7 @@ impl Node {
         Err(ReadError::Refused(Refusal::new(Rule::CollectionNotWritable, why)).into())
     }
 
-    fn must_be_own(&self, court: &Court, object: &StoredObject) -> Result<(), ExchangeError> {
+    pub(super) fn must_be_own(&self, court: &Court, object: &StoredObject) -> Result<(), ExchangeError> {
         if own_word(court, object).is_some() {
             return Ok(());
         }

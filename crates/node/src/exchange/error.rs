@@ -25,6 +25,12 @@ pub enum ExchangeError {
     /// A message that is none, or is for somebody else.
     #[error("cannot take what a member said: {0}")]
     Message(String),
+    /// No such consent, or not for the one who asks.
+    #[error("no consent {0} is known here")]
+    NoConsent(String),
+    /// Nobody could pass the object on.
+    #[error("no member has {0} yet: name who may pass it on")]
+    NobodyHolds(String),
     /// The named member is not one that objects can be given to.
     #[error("{0} is no member that something can be given to")]
     NotAPeer(String),
@@ -52,6 +58,8 @@ impl ExchangeError {
             Self::Deed(DeedError::Store(_)) => "store-failed",
             Self::Deed(DeedError::Act(_)) => "act-unfit",
             Self::Message(_) => "message-unreadable",
+            Self::NoConsent(_) => "consent-unknown",
+            Self::NobodyHolds(_) => "consent-nobody",
             Self::NotAPeer(_) => "peer-unknown",
             Self::Courier(CourierError::Gap { .. }) => "courier-missing",
             Self::Courier(_) => "courier-unfit",

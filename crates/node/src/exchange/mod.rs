@@ -7,6 +7,7 @@
 //! Invariant: what `federation` says is held and what readers find are one: both change in the same commit.
 
 mod carry;
+mod consents;
 mod courier;
 mod deeds;
 mod error;
@@ -25,13 +26,14 @@ use federation::{Exchange, Me};
 use store::{ExchangeDesk, StoreError};
 use tokio::sync::Notify;
 
+pub use consents::{ConsentGiven, ConsentRequest, ConsentView};
 pub use courier::{CourierRefusal, CourierReport};
-pub use deeds::{ConsentView, Recalled, ReceiptView, ShareRequest, Shared};
+pub use deeds::{Recalled, ReceiptView, ShareRequest, Shared};
 pub use error::ExchangeError;
 pub use federation::{GREETING_BYTES_MAX, TURN_BYTES_MAX};
 pub(crate) use release::Sending;
 pub use turns::Heard;
-pub use views::{HolderView, PeerRefusal, PeerView, Provenance, StateView};
+pub use views::{CircleState, HolderView, PeerRefusal, PeerView, Provenance, StateView};
 
 use crate::Node;
 use crate::community::Members;

@@ -6,8 +6,8 @@ use base::Micros;
 use base::limit::PEER_REFUSALS_SHOWN;
 use base::signed::Signed;
 use base::signing::KeyId;
-use federation::{Lane, ObjectName, ReceiptState, Rows, state_hash};
-use handling::{Principal, Refusal, Role, Rule};
+use federation::{Lane, ObjectName, ReceiptState, Rows, part_state, state_hash};
+use handling::{Addressee, CircleId, Principal, Refusal, Role, Rule, Rules};
 use ledger::act::Act;
 use serde::Serialize;
 use stix::Timestamp;
@@ -68,6 +68,15 @@ pub struct PeerView {
     pub refusals: Vec<PeerRefusal>,
 }
 
+/// What the members of a circle hold alike of what is addressed to it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct CircleState {
+    /// 64 hexadecimal digits.
+    pub state_hash: String,
+    /// Objects held under rules that name the circle.
+    pub objects: u64,
+}
+
 /// The state that equally entitled nodes share.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct StateView {
@@ -99,7 +108,7 @@ pub struct Provenance {
 /// How long a peer counts as reachable after it was heard of.
 const REACHABLE: i64 = 120 * Micros::SECOND;
 
-fn failed(failed: federation::StoreFailed) -> StoreError {
+pub(super) fn failed(failed: federation::StoreFailed) -> StoreError {
     StoreError::Backend(failed.0)
 }
 
@@ -238,6 +247,27 @@ impl Node {
         });
         view.await.map(Some)
     }
+
+    /// The part of what is exchanged that is addressed to a circle, by name or id: equal with all members of the circle that hold
+    /// the same.
+    ///
+    /// # Errors
+    /// See [`ExchangeError`].
+    pub async fn circle_state(&self, who: &Principal, circle: &str) -> Result<CircleState, ExchangeError> {
+        let court = self.sitting().await?;
+        let circle = self.circle_meant(who, circle)?;
+        let part = store::looked(self.store(), court.member(), move |rows| {
+            part_state(rows, &|line| names_circle(line, &circle)).map_err(failed)
+        });
+        let part = part.await?;
+        Ok(CircleState { state_hash: hex::encode(part.state_hash), objects: part.objects })
+    }
+}
+
+/// Whether a line of rules names a circle.
+fn names_circle(line: &str, circle: &CircleId) -> bool {
+    let Ok(rules) = line.parse::<Rules>() else { return false };
+    rules.audience().clauses().any(|clause| clause.contains(&Addressee::Circle(*circle)))
 }
 
 /// How it stands with the others is for whoever runs or audits this node, and for those who read content.

@@ -182,6 +182,53 @@ fn consent_carries_an_object_on_and_a_recall_after_it() {
 }
 
 #[test]
+fn a_consent_taken_back_counts_nowhere_whatever_comes_first() {
+    let (mut world, a, b, c) = three();
+    let (id, _) = world.release(a, None, &BTreeSet::from([b]), Lane::Routine).unwrap();
+    assert!(world.settle(10));
+    let name = ObjectName { author: a, id: id.clone() };
+    // FLASH: the word that it was taken back overtakes the token.
+    world.cut.insert((a, b));
+    world.consent(a, &id, b, c).unwrap();
+    world.revoke(a, &id).unwrap();
+    world.cut.clear();
+    assert!(world.settle(10));
+    assert_eq!(world.nodes[&b].rows.consents(&name).unwrap().len(), 1, "the token came all the same");
+    assert!(!world.pass_on(b, &name, c));
+
+    // It was on its way already: who sends asks again, and so does who receives.
+    world.consent(a, &id, b, c).unwrap();
+    assert!(world.settle(10));
+    world.cut.insert((b, c));
+    assert!(world.pass_on(b, &name, c));
+    world.cut.insert((a, b));
+    world.revoke(a, &id).unwrap();
+    assert!(world.settle(10));
+    world.cut.remove(&(b, c));
+    assert!(world.settle(10));
+    assert_eq!(held(&world, &c), 0, "the recipient knew, the sender did not");
+    world.cut.clear();
+    assert!(world.settle(10));
+    assert_eq!(held(&world, &c), 0);
+}
+
+#[test]
+fn a_restored_member_knows_again_what_it_took_back() {
+    let (mut world, a, b, c) = three();
+    let (id, _) = world.release(a, None, &BTreeSet::from([b]), Lane::Routine).unwrap();
+    world.consent(a, &id, b, c).unwrap();
+    assert!(world.settle(10));
+    world.node(&a).backup = Some(world.nodes[&a].rows.clone());
+    world.revoke(a, &id).unwrap();
+    assert!(world.settle(10));
+    world.restore(&a);
+    assert!(world.settle(20));
+    let name = ObjectName { author: a, id };
+    let token = world.nodes[&a].rows.consents(&name).unwrap().remove(0);
+    assert!(world.nodes[&a].rows.revoked(&a, &token.id).unwrap());
+}
+
+#[test]
 fn a_narrowed_object_is_passed_on_narrowed() {
     let mut world = World::new(11, 4, Fault::None);
     let (a, b, c, d) = (world.order[0], world.order[1], world.order[2], world.order[3]);

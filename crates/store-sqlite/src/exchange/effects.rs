@@ -6,7 +6,7 @@ use base::signed::Signed;
 use base::signing::KeyId;
 use federation::{
     ActRow, ConsentRow, Covered, Effect, FateRow, HolderRow, MirrorRow, ObjectName, OutboxRow, PayloadRow,
-    PeerRow, ReceiptRow, ReceiptState, Recovery, RefusalRow, VersionRow,
+    PeerRow, ReceiptRow, ReceiptState, Recovery, RefusalRow, RevokedRow, VersionRow,
 };
 use ledger::TreeHash;
 use ledger::act::Act;
@@ -122,6 +122,7 @@ fn put(sql: &Connection, effect: Effect) -> Done<()> {
         Effect::Holder(row) => put_holder(sql, &row),
         Effect::Receipt(row) => put_receipt(sql, &row),
         Effect::Consent(row) => put_consent(sql, &row),
+        Effect::Revoked(row) => put_revoked(sql, &row),
         Effect::Outbox(row) => put_outbox(sql, &row),
         Effect::Peer(member, row) => put_peer(sql, member, &row),
         Effect::Mirror { row, leaves } => put_mirror(sql, &row, &leaves),
@@ -262,6 +263,14 @@ fn put_consent(sql: &Connection, row: &ConsentRow) -> Done<()> {
             row.until.0,
             &row.signed,
         ),
+    )
+}
+
+fn put_revoked(sql: &Connection, row: &RevokedRow) -> Done<()> {
+    run(
+        sql,
+        "INSERT OR REPLACE INTO consent_revoked (author, id, sequence) VALUES (?1, ?2, ?3)",
+        (row.author.as_bytes(), row.id, stored(row.sequence)),
     )
 }
 

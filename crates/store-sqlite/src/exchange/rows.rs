@@ -277,6 +277,11 @@ impl Rows for SqlRows<'_> {
         self.all(&query, (name.author.as_bytes(), &name.id), consent)
     }
 
+    fn revoked(&self, author: &KeyId, token: &[u8; 32]) -> Read<bool> {
+        let query = "SELECT 1 FROM consent_revoked WHERE author = ?1 AND id = ?2";
+        Ok(self.one(query, (author.as_bytes(), token), |_| Ok(()))?.is_some())
+    }
+
     fn mirror(&self, member: &KeyId) -> Read<Option<MirrorRow>> {
         self.one("SELECT note, size FROM mirror WHERE member = ?1", [member.as_bytes()], |row| {
             Ok(MirrorRow { member: *member, note: row.get(0)?, size: told(row.get(1)?) })

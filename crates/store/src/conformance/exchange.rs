@@ -21,12 +21,13 @@ async fn anything(village: &mut Village, dice: &Dice) {
     let some: BTreeSet<_> = others.iter().filter(|_| dice.throw(3) > 0).copied().collect();
     let lane = dice.one(&[Lane::Flash, Lane::Routine]);
     let (one, other) = (dice.one(&others), dice.one(&others));
-    let step = match dice.throw(16) {
+    let step = match dice.throw(17) {
         0..=4 => Step::Release { object, version, to: some, lane },
         5 => Step::Narrow { object, to: some },
         6 => Step::Recall { object },
         7 if dice.throw(3) == 0 => Step::Erase { object },
         8 => Step::Consent { object, version, from: one, to: other },
+        16 => Step::Revoke { object, nth: dice.throw(3) },
         9 => Step::PassOn { author: one, object, version, to: other },
         _ => {
             let whom = usize::try_from(dice.throw(village.members.len() as u64)).unwrap();

@@ -88,6 +88,7 @@ pub(super) enum Step {
     Recall { object: u64 },
     Erase { object: u64 },
     Consent { object: u64, version: u32, from: KeyId, to: KeyId },
+    Revoke { object: u64, nth: u64 },
     PassOn { author: KeyId, object: u64, version: u32, to: KeyId },
     Hear(Vec<u8>),
     Recovery(Option<Recovery>),
@@ -193,7 +194,14 @@ fn play(exchange: &Exchange<'_>, table: &mut dyn Table, step: &Step) -> Result<S
             let (object, version) = (id("indicator", *object), day(*version));
             let until = exchange.now.plus(3_600 * Micros::SECOND);
             let grant = Grant { object: &object, version: &version, from: *from, to: *to, until };
-            exchange.consent(table.rows(), &grant).map(|(_, effects)| effects)
+            exchange.consent(table.rows(), &grant).map(|granted| granted.effects)
+        }
+        Step::Revoke { object, nth } => {
+            let name = ObjectName { author: exchange.me.member, id: id("indicator", *object) };
+            let given = answered(table.rows().consents(&name))?;
+            let at = usize::try_from(*nth).unwrap() % given.len().max(1);
+            let Some(token) = given.get(at) else { return Ok(Said::Refused("no consent".into())) };
+            exchange.revoke(table.rows(), token).map(|(_, effects)| effects)
         }
         Step::PassOn { author, object, version, to } => {
             let name = ObjectName { author: *author, id: id("indicator", *object) };

@@ -74,6 +74,9 @@ fn of_member(both: (&MemoryRows, &dyn Rows, &str), member: &KeyId) {
         same(both, "holders", |rows| rows.holders(&name));
         same(both, "passed on", |rows| rows.passed_on(&name));
         same(both, "consents", |rows| rows.consents(&name));
+        for token in maps.consents(&name).unwrap() {
+            same(both, "revoked", |rows| rows.revoked(member, &token.id));
+        }
     }
     leaves(both, member);
 }

@@ -1,4 +1,4 @@
-//! What this member does towards the others over the JSON API: share, recall, erase, consent; who holds what, and peers.
+//! What this member does towards the others over the JSON API: share, recall, erase; who holds what, and peers.
 
 use std::time::Duration;
 
@@ -7,11 +7,8 @@ use axum::extract::{Path, Request, State};
 use axum::response::{IntoResponse, Response};
 use http::HeaderValue;
 use http::header::CONTENT_TYPE;
-use node::{
-    ConsentView, CourierReport, HolderView, PeerView, Recalled, ReceiptView, ShareRequest, Shared, Urgency,
-};
+use node::{CourierReport, HolderView, PeerView, Recalled, ReceiptView, ShareRequest, Shared, Urgency};
 use serde::{Deserialize, Serialize};
-use stix::Timestamp;
 use tokio::time::{Instant, sleep};
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
@@ -47,18 +44,6 @@ pub(crate) struct ToTakeBack {
     /// How long to wait for receipts, in seconds; at most 60.
     #[serde(default)]
     wait: u64,
-}
-
-/// Whom a consent lets give an object to whom.
-#[derive(Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct ToConsent {
-    /// Who may pass it on.
-    from: String,
-    /// To whom.
-    to: String,
-    /// Until when (RFC 3339).
-    until: String,
 }
 
 /// How long to wait for peers.
@@ -97,27 +82,11 @@ pub(crate) struct Peer(PeerView);
 #[schema(value_type = Object)]
 pub(crate) struct Carried(CourierReport);
 
-/// A token of consent: id, object, originator, who may pass it on, to whom, until when.
-#[derive(Serialize, ToSchema)]
-#[schema(value_type = Object)]
-pub(crate) struct Consent(ConsentView);
-
-/// A consent.
-#[derive(Serialize, ToSchema)]
-pub(crate) struct Consented {
-    /// The object.
-    object: String,
-    /// Its act's place in the ledger.
-    leaf: u64,
-}
-
 pub(crate) fn routes() -> OpenApiRouter<App> {
     OpenApiRouter::new()
         .routes(routes!(share))
         .routes(routes!(recall))
         .routes(routes!(erase))
-        .routes(routes!(consent))
-        .routes(routes!(consents))
         .routes(routes!(holders))
         .routes(routes!(peers))
         .routes(routes!(sync))
@@ -204,31 +173,6 @@ async fn with_receipts(app: &App, mut done: Recalled, wait: u64) -> Result<Json<
         done.receipts = app.node().receipts(done.leaf).await?;
     }
     Ok(Json(TakenBack(done)))
-}
-
-/// Let a member pass on an object of this member to another
-#[utoipa::path(post, path = "/api/v1/objects/{id}/consent", tag = "exchange", params(("id" = String, Path)),
-    request_body = ToConsent, responses((status = 200, body = Consented)))]
-async fn consent(
-    State(app): State<App>,
-    Caller(who): Caller,
-    Path(id): Path<String>,
-    JsonBody(body): JsonBody<ToConsent>,
-) -> Result<Json<Consented>, Problem> {
-    let until: Timestamp = super::objects::read_moment("until", &body.until)?;
-    let leaf = app.node().consent(&who, &id, (&body.from, &body.to), until.micros()).await?;
-    Ok(Json(Consented { object: id, leaf }))
-}
-
-/// The consents that this member gave, or was given
-#[utoipa::path(get, path = "/api/v1/consents", tag = "exchange", responses((status = 200, body = List<Consent>)))]
-async fn consents(
-    State(app): State<App>,
-    Caller(who): Caller,
-    params: Params,
-) -> Result<Json<List<Consent>>, Problem> {
-    let consents = app.node().consents(&who).await?.into_iter().map(Consent).collect();
-    Ok(Json(List::page(consents, |Consent(consent)| &consent.id, params)?))
 }
 
 /// The members that hold an object of this member

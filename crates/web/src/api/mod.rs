@@ -9,6 +9,7 @@
 mod accounts;
 mod collections;
 mod community;
+mod consents;
 mod exchange;
 mod intake;
 mod ledger;
@@ -99,6 +100,7 @@ fn described() -> OpenApiRouter<App> {
         .merge(accounts::routes())
         .merge(collections::routes())
         .merge(community::routes())
+        .merge(consents::routes())
         .merge(exchange::routes())
         .merge(objects::routes())
         .merge(passing::routes())

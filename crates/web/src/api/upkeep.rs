@@ -133,10 +133,21 @@ async fn status(State(app): State<App>, Caller(_): Caller) -> Result<Json<Status
     Ok(Json(Status { status, version: env!("CARGO_PKG_VERSION"), member }))
 }
 
-/// Status, digest and size; for administrators
-#[utoipa::path(get, path = "/api/v1/state", tag = "node", responses((status = 200, body = NodeState)))]
-async fn state(State(app): State<App>, Caller(who): Caller) -> Result<Json<NodeState>, Problem> {
-    let node::State { status, reason, state_hash, objects, leaves } = app.node().state(&who).await?;
+/// Status, digest and size; for administrators. With `circle` digest and objects are those addressed to it
+#[utoipa::path(get, path = "/api/v1/state", tag = "node", params(("circle" = Option<String>, Query)),
+    responses((status = 200, body = NodeState)))]
+async fn state(
+    State(app): State<App>,
+    Caller(who): Caller,
+    mut params: Params,
+) -> Result<Json<NodeState>, Problem> {
+    let circle = params.one("circle")?;
+    params.end()?;
+    let node::State { status, reason, mut state_hash, mut objects, leaves } = app.node().state(&who).await?;
+    if let Some(circle) = circle {
+        let part = app.node().circle_state(&who, &circle).await?;
+        (state_hash, objects) = (part.state_hash, part.objects);
+    }
     Ok(Json(NodeState { status, reason, state_hash, objects, leaves }))
 }
 

@@ -1,0 +1,183 @@
+//! Consent: letting a member pass on to another what is this member's, and taking that back.
+//!
+//! A consent is given for the version of an object that is the latest here, by name of who may pass it on. Taking it back ends it
+//! at both ends; what went on before stays there, as something that only a recall reaches.
+
+use std::collections::BTreeSet;
+
+use base::Micros;
+use base::signing::KeyId;
+use federation::{ConsentRow, Grant, Granted, ObjectName};
+use handling::Principal;
+use serde::Serialize;
+use stix::Timestamp;
+use store::StoreError;
+
+use super::ExchangeError;
+use super::giving::{holders_now, version_of};
+use super::views::failed;
+use crate::Node;
+
+/// A consent to be given.
+#[derive(Clone, Debug)]
+pub struct ConsentRequest<'a> {
+    /// STIX id of an own object.
+    pub object: &'a str,
+    /// Who may pass it on; without a name every member that has it now, or is to have it.
+    pub from: Option<&'a str>,
+    /// To whom.
+    pub to: &'a str,
+    /// Until when; at that moment it has run out.
+    pub until: Micros,
+}
+
+/// A consent that was given: one token for each member that may pass the object on.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct ConsentGiven {
+    /// The object.
+    pub object: String,
+    /// Digest of the first token, which is the only one where `from` was named.
+    pub id: String,
+    /// The place of its act in this member's ledger.
+    pub leaf: u64,
+    /// Every token.
+    pub consents: Vec<ConsentView>,
+}
+
+/// A token of consent.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct ConsentView {
+    /// Its digest.
+    pub id: String,
+    /// The object.
+    pub object: String,
+    /// Whose object it is and who gave the consent.
+    pub originator: String,
+    /// Who may pass it on.
+    pub from: String,
+    /// To whom.
+    pub to: String,
+    /// Until when (RFC 3339).
+    pub until: String,
+    /// Whether that has passed.
+    pub expired: bool,
+    /// Whether the originator has taken it back.
+    pub revoked: bool,
+}
+
+impl Node {
+    /// Lets members pass on an own object to another, until a moment.
+    ///
+    /// # Errors
+    /// `NobodyHolds` when no giver is named and nobody has it; else see [`ExchangeError`].
+    pub async fn consent(
+        &self,
+        who: &Principal,
+        request: ConsentRequest<'_>,
+    ) -> Result<ConsentGiven, ExchangeError> {
+        let court = self.sitting().await?;
+        let found = self.writable(who, request.object).await?;
+        self.must_be_own(&court, &found)?;
+        let to = self.member_called(who, request.to).await?;
+        let from = match request.from {
+            Some(from) => Some(self.member_called(who, from).await?),
+            None => None,
+        };
+        let (id, version, until) = (found.id.clone(), version_of(&found)?, request.until);
+        let given: Vec<Granted> = self
+            .step(&court, 1, move |exchange, desk| {
+                let givers = match from {
+                    Some(from) => BTreeSet::from([from]),
+                    None => {
+                        let name = ObjectName { author: exchange.me.member, id: id.clone() };
+                        holders_now(desk.rows(), &name)?.into_iter().map(|row| row.member).collect()
+                    }
+                };
+                let mut given = Vec::new();
+                for from in givers.into_iter().filter(|from| *from != to && *from != exchange.me.member) {
+                    let grant = Grant { object: &id, version: &version, from, to, until };
+                    let mut granted = exchange.consent(desk.rows(), &grant)?;
+                    desk.apply(std::mem::take(&mut granted.effects))?;
+                    given.push(granted);
+                }
+                Ok(given)
+            })
+            .await?;
+        self.tell_peers();
+        let Some(first) = given.first() else { return Err(ExchangeError::NobodyHolds(found.id)) };
+        Ok(ConsentGiven {
+            object: found.id,
+            id: hex::encode(first.token.id),
+            leaf: first.sequence,
+            consents: given.iter().map(|granted| self.consent_view(&granted.token, false)).collect(),
+        })
+    }
+
+    /// Takes a consent of this member back, and answers it as it stands then. To do so twice changes nothing.
+    ///
+    /// # Errors
+    /// `NoConsent` when it is not known, or is about an object that this principal may not see; else see [`ExchangeError`].
+    pub async fn revoke_consent(&self, who: &Principal, id: &str) -> Result<ConsentView, ExchangeError> {
+        let court = self.sitting().await?;
+        let unknown = || ExchangeError::NoConsent(base::quoted(id).to_string());
+        let known = self.known_consents(who).await?;
+        let (row, revoked) =
+            known.into_iter().find(|(row, _)| hex::encode(row.id) == id).ok_or_else(unknown)?;
+        self.writable(who, &row.name.id).await?;
+        if !revoked {
+            let token = row.clone();
+            self.step(&court, 1, move |exchange, desk| {
+                let (_, effects) = exchange.revoke(desk.rows(), &token)?;
+                Ok(desk.apply(effects)?)
+            })
+            .await?;
+            self.tell_peers();
+        }
+        Ok(self.consent_view(&row, true))
+    }
+
+    /// The consents that this member gave, or was given, about objects that this principal may see.
+    ///
+    /// # Errors
+    /// See [`ExchangeError`].
+    pub async fn consents(&self, who: &Principal) -> Result<Vec<ConsentView>, ExchangeError> {
+        let known = self.known_consents(who).await?;
+        Ok(known.iter().map(|(row, revoked)| self.consent_view(row, *revoked)).collect())
+    }
+
+    /// Each with whether it was taken back.
+    async fn known_consents(&self, who: &Principal) -> Result<Vec<(ConsentRow, bool)>, ExchangeError> {
+        let court = self.sitting().await?;
+        let view = self.eyes(who);
+        let mut seen = Vec::new();
+        for row in self.store().all_consents().await? {
+            match self.store().object(&view, &row.name.id, None).await {
+                Ok(_) => seen.push(row),
+                Err(StoreError::NotFound { .. }) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        let flagged = store::looked(self.store(), court.member(), move |rows| {
+            let flagged = seen.into_iter().map(|row| {
+                let revoked = rows.revoked(&row.name.author, &row.id)?;
+                Ok((row, revoked))
+            });
+            flagged.collect::<federation::Read<Vec<_>>>().map_err(failed)
+        });
+        Ok(flagged.await?)
+    }
+
+    fn consent_view(&self, row: &ConsentRow, revoked: bool) -> ConsentView {
+        let slug = |member: &KeyId| self.slug_of(member);
+        ConsentView {
+            id: hex::encode(row.id),
+            object: row.name.id.clone(),
+            originator: slug(&row.name.author),
+            from: slug(&row.from),
+            to: slug(&row.to),
+            until: Timestamp::text_of(row.until),
+            expired: row.until <= self.now(),
+            revoked,
+        }
+    }
+}
