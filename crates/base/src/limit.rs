@@ -168,6 +168,14 @@ pub const WITHDRAWAL_NOTICE_SECONDS: i64 = 90 * 86_400;
 pub const REQUEST_SECONDS_MAX: i64 = 30 * 86_400;
 /// How far ahead of this node's clock another's word may be dated, in seconds (25 hours).
 pub const APPROVAL_AHEAD_SECONDS_MAX: i64 = 25 * 3_600;
+/// How long the certificate lasts with which a node shows whose it is, in seconds (a week).
+pub const ROAD_CERTIFICATE_SECONDS: i64 = 7 * 86_400;
+/// How long before it was made it holds already, in seconds (two days): clocks differ.
+pub const ROAD_CERTIFICATE_BEFORE_SECONDS: i64 = 2 * 86_400;
+/// Age at which it is replaced by a new one, in seconds (a day).
+pub const ROAD_CERTIFICATE_AGE_SECONDS: i64 = 86_400;
+/// Certificates that a node shows or looks at: its own, and how its member's key follows from earlier ones.
+pub const ROAD_CHAIN_MAX: usize = 8;
 /// Longest validity of a node certificate, in seconds (400 days).
 pub const CERTIFICATE_SECONDS_MAX: i64 = 400 * 86_400;
 /// Largest sealed envelope, in bytes (9 MiB): the largest object with its act, its proof and what permits it.

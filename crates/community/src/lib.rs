@@ -43,4 +43,4 @@ pub use registry::{Applied, Registry, UnknownEntry};
 pub use rule::{Refused, Rule};
 pub use snapshot::Snapshot;
 pub use statement::{JOIN_REQUEST_TYPE, JoinRequest, Recovery, Statement};
-pub use words::{Endpoint, IdentityId, MemberKind, Names, SealingKey, Slug};
+pub use words::{Endpoint, IdentityId, MemberKind, Names, Road, SealingKey, Slug};

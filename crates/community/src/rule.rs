@@ -55,8 +55,8 @@ rules! {
         "A member or community has a name in at least one language, each of 1 to 250 characters without control characters, under a language tag such as en, ru or zh.";
     SlugUnfit, "slug-unfit", "a slug is 1 to 40 lower-case letters, digits and single hyphens",
         "A slug is what people type for a member: 1 to 40 lower-case letters, digits and hyphens, no hyphen at the ends or twice in a row, and not a 64-digit id.";
-    EndpointUnfit, "endpoint-unfit", "an endpoint is an http or https address without a login",
-        "An endpoint is an absolute http or https address of at most 2048 characters, without user name, password, query or fragment.";
+    EndpointUnfit, "endpoint-unfit", "an endpoint is an http, https or https+proxy address without a login",
+        "An endpoint is an absolute address of at most 2048 characters, without user name, password, query or fragment: https:// where the node itself ends TLS for other members, https+proxy:// where a proxy does, http:// where nobody does.";
     KindUnknown, "member-kind-unknown", "this kind of member is not known",
         "A member is a cert, sector, secretariat, observer or partner.";
     TooMany, "registry-too-many", "there are more of these than one list takes",

@@ -180,7 +180,34 @@ impl FromStr for MemberKind {
     }
 }
 
-/// Where a member's node answers: an absolute http or https address, without a slash at the end.
+/// How nodes of two members reach each other at an address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Road {
+    /// `http://`: nothing but what is said is protected, by its seal and its signature.
+    Plain,
+    /// `https://`: the node itself ends TLS, and both sides show whose node they are.
+    Mutual,
+    /// `https+proxy://`: something before the node ends TLS, with a certificate of a public authority.
+    Proxied,
+}
+
+impl Road {
+    /// Every road, and what addresses of it begin with.
+    const ALL: [(Self, &'static str); 3] =
+        [(Self::Plain, "http://"), (Self::Mutual, "https://"), (Self::Proxied, "https+proxy://")];
+
+    /// Its name in answers.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Plain => "plain",
+            Self::Mutual => "mutual",
+            Self::Proxied => "proxied",
+        }
+    }
+}
+
+/// Where a member's node answers, and how: an absolute address without a slash at the end, whose scheme is a [`Road`]'s.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Endpoint(String);
@@ -191,6 +218,19 @@ impl Endpoint {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// How it is reached.
+    #[must_use]
+    pub fn road(&self) -> Road {
+        let of = Road::ALL.into_iter().find(|(_, scheme)| self.0.starts_with(scheme));
+        of.map_or(Road::Plain, |(road, _)| road)
+    }
+
+    /// The address to connect to: http or https.
+    #[must_use]
+    pub fn url(&self) -> String {
+        self.0.replacen("https+proxy://", "https://", 1)
+    }
 }
 
 impl TryFrom<String> for Endpoint {
@@ -198,7 +238,7 @@ impl TryFrom<String> for Endpoint {
 
     fn try_from(text: String) -> Result<Self, Rule> {
         let text = text.strip_suffix('/').map(str::to_owned).unwrap_or(text);
-        let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
+        let rest = Road::ALL.into_iter().find_map(|(_, scheme)| text.strip_prefix(scheme));
         let host = rest.and_then(|rest| rest.split('/').next()).unwrap_or_default();
         let plain = text.bytes().all(|byte| byte.is_ascii_graphic() && !b"@?#\\\"<>".contains(&byte));
         if plain && !host.is_empty() && !host.starts_with(':') && text.len() <= ENDPOINT_BYTES_MAX {
@@ -387,10 +427,20 @@ mod tests {
         let read = |text: &str| text.parse::<Endpoint>().map(String::from);
         assert_eq!(read("https://node.example:8400/"), Ok("https://node.example:8400".into()));
         assert_eq!(read("http://[::1]:8400/under"), Ok("http://[::1]:8400/under".into()));
+        for (text, road, url) in [
+            ("http://x:1", Road::Plain, "http://x:1"),
+            ("https://x", Road::Mutual, "https://x"),
+            ("https+proxy://x/https+proxy://", Road::Proxied, "https://x/https+proxy:/"),
+        ] {
+            let endpoint: Endpoint = text.parse().unwrap();
+            assert_eq!((endpoint.road(), endpoint.url().as_str()), (road, url));
+        }
         for bad in [
             "",
             "https://",
             "ftp://x",
+            "http+proxy://x",
+            "https+proxy://",
             "https://u:p@x",
             "https://x?y",
             "https://x#y",

@@ -26,6 +26,8 @@ pub(crate) struct Config {
     pub(crate) tls_cert: Option<PathBuf>,
     /// Private key, PEM.
     pub(crate) tls_key: Option<PathBuf>,
+    /// Whether other members' nodes must show a node certificate: `required` or `offered`.
+    pub(crate) members_tls: Option<String>,
     /// The address that others reach this node at.
     pub(crate) public_url: Option<String>,
     /// Address of the proxy whose `X-Forwarded-For` is believed.
@@ -62,6 +64,7 @@ impl Config {
             database: self.database.or(file.database),
             tls_cert: self.tls_cert.or(file.tls_cert),
             tls_key: self.tls_key.or(file.tls_key),
+            members_tls: self.members_tls.or(file.members_tls),
             public_url: self.public_url.or(file.public_url),
             trusted_proxy: self.trusted_proxy.or(file.trusted_proxy),
             title: self.title.or(file.title),

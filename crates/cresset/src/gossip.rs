@@ -4,15 +4,15 @@
 //! waiting.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
 use community::MemberId;
-use dial::{Dialler, Login, Question, Repeat, Verb};
 use node::{Node, Peer};
 use tokio::task::{Id, JoinSet};
 use tokio::time::{Instant, sleep, sleep_until, timeout};
-use url::Url;
+
+use crate::roads::Roads;
 
 /// How often every member is asked when nothing changes.
 pub(crate) const EVERY: Duration = Duration::from_secs(10);
@@ -78,7 +78,7 @@ impl Standing {
 }
 
 /// Exchanges papers until the future is dropped. Members are met side by side: a slow one keeps nobody waiting.
-pub(crate) async fn run(node: Node, dialler: Dialler) {
+pub(crate) async fn run(node: Node, roads: Arc<Roads>) {
     if let Err(error) = node.announce().await {
         tracing::warn!(code = error.code(), %error, "cannot tell the community for which key it seals to this member");
     }
@@ -93,10 +93,10 @@ pub(crate) async fn run(node: Node, dialler: Dialler) {
             if !standing.begins() {
                 continue;
             }
-            let (node, dialler) = (node.clone(), dialler.clone());
+            let (node, roads) = (node.clone(), Arc::clone(&roads));
             let member = peer.member;
             let task = under_way.spawn(async move {
-                timeout(PEER_TIME_MAX, meet(&node, &dialler, &peer)).await.unwrap_or(false)
+                timeout(PEER_TIME_MAX, meet(&node, &roads, &peer)).await.unwrap_or(false)
             });
             whose.insert(task.id(), member);
         }
@@ -120,8 +120,7 @@ pub(crate) async fn run(node: Node, dialler: Dialler) {
 }
 
 /// Exchanges papers with one member until neither side lacks anything; whether it answered.
-async fn meet(node: &Node, dialler: &Dialler, peer: &Peer) -> bool {
-    let Ok(url) = Url::parse(&format!("{}/federation/v1/registry", peer.endpoint)) else { return false };
+async fn meet(node: &Node, roads: &Roads, peer: &Peer) -> bool {
     let mut theirs = None;
     for _ in 0..QUESTIONS_MAX {
         let asked = match node.exchange_question(peer.member, theirs.as_ref()).await {
@@ -131,15 +130,8 @@ async fn meet(node: &Node, dialler: &Dialler, peer: &Peer) -> bool {
                 return false;
             }
         };
-        let question = Question {
-            verb: Verb::Post,
-            url: url.clone(),
-            login: Login::None,
-            accept: "application/json".to_owned(),
-            body: Some((Bytes::from(asked.clone()), node::EXCHANGE_TYPE.to_owned())),
-            repeat: Repeat::Never,
-        };
-        let answer = match dialler.ask(&question).await {
+        let said = roads.say(peer, "/federation/v1/registry", (asked.clone(), node::EXCHANGE_TYPE));
+        let answer = match said.await {
             Ok(answer) if answer.is_success() => answer,
             Ok(answer) => {
                 tracing::info!(status = answer.status, member = %peer.member, "a member refused a question");

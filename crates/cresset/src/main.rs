@@ -13,6 +13,7 @@ mod gossip;
 mod meetings;
 mod out;
 mod reach;
+mod roads;
 mod sealed;
 
 use std::process::ExitCode;

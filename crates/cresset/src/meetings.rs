@@ -5,17 +5,16 @@
 //! for a growing pause.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
 use community::MemberId;
-use dial::{Dialler, Login, Question, Repeat, Verb};
 use node::{Meeting, Node, Peer};
 use tokio::task::{Id, JoinSet};
 use tokio::time::{Instant, sleep_until, timeout};
-use url::Url;
 
 use crate::gossip::Standing;
+use crate::roads::Roads;
 
 /// Longest time one turn may take.
 const TURN_TIME_MAX: Duration = Duration::from_secs(120);
@@ -23,7 +22,7 @@ const TURN_TIME_MAX: Duration = Duration::from_secs(120);
 const TURNS_MAX: usize = 200;
 
 /// Meets members until the future is dropped.
-pub(crate) async fn run(node: Node, dialler: Dialler) {
+pub(crate) async fn run(node: Node, roads: Arc<Roads>) {
     let mut standings: HashMap<MemberId, Standing> = HashMap::new();
     let mut under_way: JoinSet<bool> = JoinSet::new();
     let mut whose: HashMap<Id, MemberId> = HashMap::new();
@@ -35,10 +34,10 @@ pub(crate) async fn run(node: Node, dialler: Dialler) {
             if !standing.begins() {
                 continue;
             }
-            let (node, dialler, member) = (node.clone(), dialler.clone(), peer.member);
+            let (node, roads, member) = (node.clone(), Arc::clone(&roads), peer.member);
             let task = under_way.spawn(async move {
                 node.meeting(member, Meeting::Begins);
-                let met = meet(&node, &dialler, &peer).await;
+                let met = meet(&node, &roads, &peer).await;
                 node.meeting(member, Meeting::Ends);
                 met
             });
@@ -64,8 +63,7 @@ pub(crate) async fn run(node: Node, dialler: Dialler) {
 }
 
 /// Meets one member until neither side has anything more to say; whether it answered to the end.
-async fn meet(node: &Node, dialler: &Dialler, peer: &Peer) -> bool {
-    let Ok(url) = Url::parse(&format!("{}/federation/v1/exchange", peer.endpoint)) else { return false };
+async fn meet(node: &Node, roads: &Roads, peer: &Peer) -> bool {
     let mut turn = match node.turn_first(peer.member).await {
         Ok(turn) => turn,
         Err(error) => {
@@ -74,15 +72,8 @@ async fn meet(node: &Node, dialler: &Dialler, peer: &Peer) -> bool {
         }
     };
     for _ in 0..TURNS_MAX {
-        let question = Question {
-            verb: Verb::Post,
-            url: url.clone(),
-            login: Login::None,
-            accept: "application/octet-stream".to_owned(),
-            body: Some((Bytes::from(turn), "application/octet-stream".to_owned())),
-            repeat: Repeat::Never,
-        };
-        let answer = match timeout(TURN_TIME_MAX, dialler.ask(&question)).await {
+        let said = roads.say(peer, "/federation/v1/exchange", (turn, "application/octet-stream"));
+        let answer = match timeout(TURN_TIME_MAX, said).await {
             Ok(Ok(answer)) if answer.is_success() => answer,
             Ok(Ok(answer)) => {
                 tracing::info!(status = answer.status, member = %peer.member, "a member refused a turn");

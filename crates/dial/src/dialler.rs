@@ -125,19 +125,29 @@ impl Dialler {
     /// # Errors
     /// The policy's certificates cannot be read.
     pub fn new(policy: Egress, rng: Arc<dyn Rng>) -> Result<Self, DialError> {
-        let mut builder = reqwest::Client::builder()
-            .user_agent(concat!("cresset/", env!("CARGO_PKG_VERSION")))
-            .connect_timeout(Duration::from_millis(policy.connect_timeout_ms))
-            .read_timeout(Duration::from_millis(policy.silence_timeout_ms))
-            .timeout(Duration::from_millis(policy.answer_timeout_ms))
-            .tcp_nodelay(true)
-            .redirect(same_host_redirects(policy.redirects_max));
+        let mut builder = limited(&policy);
         if let Some(pem) = &policy.extra_roots_pem {
             let roots = reqwest::Certificate::from_pem_bundle(pem);
             for root in roots.map_err(|error| DialError::Setup(chain(&error)))? {
                 builder = builder.add_root_certificate(root);
             }
         }
+        Self::built(builder, policy, rng)
+    }
+
+    /// A dialler under a policy that speaks TLS in a way of its own, and nothing else; the policy's certificates do not count.
+    ///
+    /// # Errors
+    /// Connections cannot be set up that way.
+    pub(crate) fn with_tls(
+        policy: Egress,
+        rng: Arc<dyn Rng>,
+        tls: rustls::ClientConfig,
+    ) -> Result<Self, DialError> {
+        Self::built(limited(&policy).https_only(true).use_preconfigured_tls(tls), policy, rng)
+    }
+
+    fn built(builder: reqwest::ClientBuilder, policy: Egress, rng: Arc<dyn Rng>) -> Result<Self, DialError> {
         let client = builder.build().map_err(|error| DialError::Setup(chain(&error)))?;
         Ok(Self { client, policy: Arc::new(policy), rng })
     }
@@ -260,6 +270,17 @@ impl Dialler {
         let more_ms = (base_ms / 4).saturating_mul(u64::from(chance[0])) / 255;
         Duration::from_millis(base_ms.saturating_add(more_ms).min(self.policy.pause_ms_max))
     }
+}
+
+/// What every connection under a policy is bounded by.
+fn limited(policy: &Egress) -> reqwest::ClientBuilder {
+    reqwest::Client::builder()
+        .user_agent(concat!("cresset/", env!("CARGO_PKG_VERSION")))
+        .connect_timeout(Duration::from_millis(policy.connect_timeout_ms))
+        .read_timeout(Duration::from_millis(policy.silence_timeout_ms))
+        .timeout(Duration::from_millis(policy.answer_timeout_ms))
+        .tcp_nodelay(true)
+        .redirect(same_host_redirects(policy.redirects_max))
 }
 
 /// Redirects on the same host and port only, and never down to http: credentials go where the caller sent them.

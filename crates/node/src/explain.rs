@@ -116,6 +116,30 @@ static CODES: &[(&str, &str)] = &[
         "addressee-ambiguous",
         "More than one member or circle could be meant by this name, and none is guessed at: say `member:SLUG`, `circle:OWNER/NAME`, or give the id.",
     ),
+    (
+        "certificate-missing",
+        "This node's member has told the others to reach it by `https://`, where both ends show a node certificate, and whoever called showed none: its node is of an earlier version, or something on the way ends TLS. `members_tls = \"offered\"` takes turns without one; `https+proxy://` as this member's endpoint tells others that a proxy ends TLS.",
+    ),
+    (
+        "certificate-unreadable",
+        "What was shown in place of a node certificate is none, or more than is looked at.",
+    ),
+    (
+        "certificate-expired",
+        "The node certificate is not valid now, by this node's clock. A running node makes a new one every day: one of the two clocks is off by days, or that node has not renewed it.",
+    ),
+    (
+        "certificate-unknown",
+        "The certificate is not issued by the key of a member that is known here: somebody else answers or calls, a proxy ends TLS before the node (its member says so by `https+proxy://`), or its member's key has been recovered and the news has not come.",
+    ),
+    (
+        "certificate-revoked",
+        "The node certificate is issued by a member that is suspended or has left, or with a key that its member has replaced.",
+    ),
+    (
+        "certificate-other",
+        "The node certificate is that of another member than the one that was called, or than the one that signed what was said.",
+    ),
     ("token-unknown", "There is no token with this id, or none that you may manage."),
     ("name-taken", "Something else has this name already."),
     ("name-unfit", "The name is empty, too long, or has characters that cannot stand in it."),

@@ -39,6 +39,7 @@ mod rate;
 mod read;
 mod receipts;
 mod redact;
+mod road;
 mod search;
 mod settle;
 mod sight;
@@ -73,6 +74,7 @@ pub use observed::{Observed, ObservedError, ObservedMatch};
 pub use own_ledger::ProveError;
 pub use read::ReadError;
 pub use receipts::{Outcome, Receipt, Summary};
+pub use road::{NodeIdentity, RoadError};
 pub use search::{SearchError, SearchPage, SearchQuery};
 pub use sight::{SightError, SightRequest, Sighted};
 pub use upkeep::{Depth, Repair, State, Status, UpkeepError};
@@ -136,6 +138,7 @@ struct Inner {
     examining: Semaphore,
     chamber: community::Chamber,
     exchange: exchange::Desk,
+    roads: road::Roads,
 }
 
 impl Node {
@@ -168,6 +171,7 @@ impl Node {
             examining: Semaphore::new(processors),
             chamber: community::Chamber::default(),
             exchange: exchange::Desk::default(),
+            roads: road::Roads::default(),
         }))
     }
 

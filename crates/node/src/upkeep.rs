@@ -121,6 +121,7 @@ impl Node {
     pub async fn doctor(&self, who: &Principal, depth: Depth) -> Result<Vec<Check>, UpkeepError> {
         may_administer(who)?;
         let mut checks = vec![self.check_member().await?];
+        checks.extend(self.check_road().await?);
         checks.extend(self.0.store.check(depth == Depth::Deep).await?);
         Ok(checks)
     }

@@ -29,6 +29,8 @@ const GZIP_PLACES: usize = 2;
 pub struct Options {
     /// Certificate chain and key as PEM files; `None` = plain HTTP, for loopback and behind a proxy.
     pub tls: Option<TlsFiles>,
+    /// Whether other members' nodes must show whose they are.
+    pub members_tls: MembersTls,
     /// The address that others reach this node at, without a slash at the end; `None` = taken from each request's `Host`.
     pub public_url: Option<String>,
     /// The address of a proxy whose last word in `X-Forwarded-For` is believed; `None` = nobody's is. Lock-outs go by where
@@ -52,6 +54,17 @@ pub struct Options {
     pub allow_test_controls: bool,
 }
 
+/// Whether other members' nodes must show whose they are, where this node's member has told them to reach it by TLS that the
+/// node itself ends.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum MembersTls {
+    /// Turns are taken from who shows a node certificate, and from nobody else.
+    #[default]
+    Required,
+    /// Turns are also taken without one, since they are signed and sealed all the same; a wrong one is refused.
+    Offered,
+}
+
 /// Where the certificate is.
 #[derive(Clone, Debug)]
 pub struct TlsFiles {
@@ -65,6 +78,7 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             tls: None,
+            members_tls: MembersTls::default(),
             public_url: None,
             trusted_proxy: None,
             title: "Cresset".to_owned(),

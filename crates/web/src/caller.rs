@@ -18,7 +18,7 @@ use http::request::Parts;
 use http::{HeaderMap, Method};
 use node::{AuthError, Credential, Session};
 
-use crate::{App, Problem};
+use crate::{App, Came, Problem};
 
 /// The cookie that holds the session's secret.
 pub const SESSION_COOKIE: &str = "cresset_session";
@@ -39,6 +39,8 @@ pub struct Trail {
     pub id: String,
     /// Where it comes from.
     pub peer: IpAddr,
+    /// By which road.
+    pub road: Came,
     user: AtomicI64,
 }
 
@@ -46,7 +48,13 @@ impl Trail {
     /// The trail of a request that nobody has signed yet.
     #[must_use]
     pub const fn new(id: String, peer: IpAddr) -> Self {
-        Self { id, peer, user: AtomicI64::new(0) }
+        Self { id, peer, road: Came::Open, user: AtomicI64::new(0) }
+    }
+
+    /// The same for a request that came by a road.
+    #[must_use]
+    pub fn by(self, road: Came) -> Self {
+        Self { road, ..self }
     }
 
     /// Notes whose request it is, for the log.
@@ -117,7 +125,7 @@ impl FromRequestParts<App> for Peer {
     }
 }
 
-fn trail(parts: &Parts) -> Result<Arc<Trail>, Problem> {
+pub(crate) fn trail(parts: &Parts) -> Result<Arc<Trail>, Problem> {
     let trail = parts.extensions.get::<Arc<Trail>>().cloned();
     trail.ok_or_else(|| Problem::ours("frame-missing", &"a request without its trail"))
 }

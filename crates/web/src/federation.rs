@@ -1,6 +1,7 @@
 //! Endpoints between nodes, under `/federation/v1/`: no login, because every message is signed by the member that sends it.
 //!
-//! The road carries bytes; whether they are from whom they say is for `node` to judge. A stranger learns nothing but the code
+//! The road tells whose node calls where both ends show it (`road`), and the speaker of a turn must be the same member; whether
+//! what is said is from whom it says is for `node` to judge. A stranger learns nothing but the code
 //! of the refusal, and of a turn only the greeting is read before it is known whose it is: strangers take no room for bodies
 //! from members, and one member none from another.
 
@@ -16,13 +17,14 @@ use axum::routing::post;
 use base::limit::{BODY_SECONDS_MAX, BODY_SMALL_MAX, SIGNED_TEXT_BYTES_MAX};
 use base::signing::KeyId;
 use bytes::{Bytes, BytesMut};
+use community::MemberId;
 use http::HeaderValue;
 use http::header::CONTENT_TYPE;
 use http_body::Frame;
-use node::{ExchangeError, GREETING_BYTES_MAX, TURN_BYTES_MAX};
+use node::{ExchangeError, GREETING_BYTES_MAX, RoadError, TURN_BYTES_MAX};
 use tokio::time::Instant;
 
-use crate::{App, Problem, body};
+use crate::{App, Problem, body, caller, road};
 
 /// Nobody has signed in here: all that come without a login share one allowance of places for bodies.
 const NOBODY: i64 = 0;
@@ -38,22 +40,27 @@ pub(crate) fn routes() -> Router<App> {
 /// Takes a turn of a meeting and answers with this node's. The same turn twice does no more than once.
 async fn exchange(State(app): State<App>, request: Request) -> Result<Response, Problem> {
     let (parts, stream) = request.into_parts();
+    let caller = road::of_turn(&app, &*caller::trail(&parts)?).await?;
     let (speaker, stream) = opened(&app, stream).await?;
+    if caller.is_some_and(|caller| caller != speaker) {
+        return Err(road::refused(RoadError::Other, caller));
+    }
+    app.node().road_gone(speaker, caller.is_some());
+    let speaker = number(&speaker.0);
     let turn = body::read(&app, &parts.headers, stream, (speaker, TURN_BYTES_MAX)).await?;
     let answer = app.node().turn_answer(&turn.bytes).await?;
     Ok(([(CONTENT_TYPE, HeaderValue::from_static("application/octet-stream"))], answer).into_response())
 }
 
-/// Reads a turn until it is known whose it is: its speaker's number among those who send bodies, and the body from its
-/// beginning.
-async fn opened(app: &App, mut stream: Body) -> Result<(i64, Opened), Problem> {
+/// Reads a turn until it is known whose it is: its speaker, and the body from its beginning.
+async fn opened(app: &App, mut stream: Body) -> Result<(MemberId, Opened), Problem> {
     let deadline = Instant::now() + Duration::from_secs(BODY_SECONDS_MAX);
     let mut beginning = BytesMut::new();
     let mut place = None;
     loop {
         if let Some(speaker) = app.node().turn_speaker(&beginning).await? {
             let beginning = Some(beginning.freeze()).filter(|bytes| !bytes.is_empty());
-            return Ok((number(&speaker.0), Opened { beginning, rest: stream }));
+            return Ok((speaker, Opened { beginning, rest: stream }));
         }
         let piece = body::frame(&mut stream, deadline).await?;
         let piece =
@@ -99,7 +106,8 @@ impl http_body::Body for Opened {
 /// Takes a member's question about the registry and answers it. The same question twice does no more than once.
 async fn registry(State(app): State<App>, request: Request) -> Result<Response, Problem> {
     let (parts, stream) = request.into_parts();
+    let caller = road::of_question(&app, &*caller::trail(&parts)?).await?;
     let question = body::read(&app, &parts.headers, stream, (NOBODY, SIGNED_TEXT_BYTES_MAX)).await?;
-    let answer = app.node().exchange_answer(&question.bytes).await?;
+    let answer = app.node().exchange_answer(&question.bytes, caller).await?;
     Ok(([(CONTENT_TYPE, HeaderValue::from_static("application/json"))], answer).into_response())
 }

@@ -28,7 +28,7 @@ use crate::caller::Trail;
 use crate::lent::lend;
 use crate::reply::{self, Reply, ReplyBody};
 use crate::router::RouteTemplate;
-use crate::{App, Problem, body, door};
+use crate::{App, Came, Problem, body, door};
 
 /// The field that carries a request's id, both ways.
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -65,14 +65,19 @@ impl Frame {
     }
 
     /// Answers one request.
-    pub(crate) async fn answer<B>(&self, request: Request<B>, peer: IpAddr) -> Result<Reply, Infallible>
+    pub(crate) async fn answer<B>(
+        &self,
+        request: Request<B>,
+        (peer, road): (IpAddr, Came),
+    ) -> Result<Reply, Infallible>
     where
         B: Body<Data = Bytes> + Send + Unpin + 'static,
         B::Error: Into<axum::BoxError>,
     {
         let started = Instant::now();
         let peer = origin(self.app.options().trusted_proxy, request.headers(), peer);
-        let trail = Arc::new(Trail::new(self.ids.of(request.headers().get(X_REQUEST_ID)), peer));
+        let id = self.ids.of(request.headers().get(X_REQUEST_ID));
+        let trail = Arc::new(Trail::new(id, peer).by(road));
         let method = method_name(request.method());
         let takes_gzip = reply::takes_gzip(request.headers());
         let is_head = *request.method() == Method::HEAD;

@@ -25,14 +25,16 @@ mod metrics;
 mod pages;
 mod problem;
 mod reply;
+mod road;
 mod router;
 mod serve;
 mod tls;
 
-pub use app::{App, Options, TlsFiles};
+pub use app::{App, MembersTls, Options, TlsFiles};
 pub use body::{JsonBody, MediumBody, RawBody};
 pub use caller::{CSRF_HEADER, Caller, SESSION_COOKIE, Trail, Visitor};
 pub use codes::codes;
 pub use metrics::Metrics;
 pub use problem::{PROBLEM_JSON, Problem};
+pub use road::Came;
 pub use serve::{ServeError, Server, serve};

@@ -1,5 +1,7 @@
 //! Listening: accepts connections, bounds their number and their patience, and ends them in peace.
 //!
+//! A connection begins with TLS or with plain HTTP (`tls`).
+//!
 //! Slow clients cannot hold the node up: the head of a request, a TLS handshake, each body and each write have a time
 //! limit, and connections beyond the cap wait in the kernel's queue. One address (one /64 network of IPv6) has half of them at
 //! most; further ones are closed at once, so that a flood from one place leaves room for the others. When told to stop, no new connection is accepted,
@@ -21,16 +23,14 @@ use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use node::Node;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::time::{Instant, Sleep, sleep, timeout};
-use tokio_rustls::TlsAcceptor;
 
 use crate::app::{App, Options};
 use crate::frame::Frame;
-use crate::tls::{self, TlsError};
+use crate::road::Came;
+use crate::tls::{Opened, Tls, TlsError};
 
-/// Longest TLS handshake.
-const HANDSHAKE_MAX: Duration = Duration::from_secs(10);
 /// Longest time a client may take to make room for more of an answer.
 const WRITE_STALL_MAX: Duration = Duration::from_secs(60);
 /// Largest head of a request and read buffer, in bytes.
@@ -60,7 +60,7 @@ pub enum ServeError {
 pub struct Server {
     listener: TcpListener,
     address: SocketAddr,
-    tls: Option<TlsAcceptor>,
+    tls: Arc<Tls>,
     frame: Arc<Frame>,
 }
 
@@ -71,7 +71,7 @@ impl Server {
     /// The address cannot be had, or the certificate cannot be used.
     pub async fn bind(address: &str, node: Node, options: Options) -> Result<Self, ServeError> {
         let refused = |source| ServeError::Listen { address: address.to_owned(), source };
-        let tls = options.tls.as_ref().map(tls::acceptor).transpose()?;
+        let tls = Arc::new(Tls::new(options.tls.as_ref(), &node)?);
         let listener = TcpListener::bind(address).await.map_err(refused)?;
         let address = listener.local_addr().map_err(refused)?;
         Ok(Self { listener, address, tls, frame: Arc::new(Frame::new(App::new(node, options))) })
@@ -89,7 +89,7 @@ impl Server {
         if let Some(url) = &self.frame.app().options().public_url {
             return url.clone();
         }
-        let scheme = if self.tls.is_some() { "https" } else { "http" };
+        let scheme = if self.frame.app().options().tls.is_some() { "https" } else { "http" };
         format!("{scheme}://{}", self.address)
     }
 
@@ -104,6 +104,7 @@ impl Server {
         // Through the trusted proxy everybody comes, and holding floods back is its task.
         let unbounded = self.frame.app().options().trusted_proxy.map(place_of);
         let guests = Arc::new(Guests { counts: Mutex::default(), most: possible.div_ceil(2), unbounded });
+        let (stop, stopping) = watch::channel(());
         let mut shutdown = std::pin::pin!(shutdown);
         loop {
             let accepted = tokio::select! {
@@ -118,7 +119,8 @@ impl Server {
                     };
                     let connection = Connection {
                         frame: Arc::clone(&self.frame),
-                        tls: self.tls.clone(),
+                        tls: Arc::clone(&self.tls),
+                        stopping: stopping.clone(),
                         watcher: graceful.watcher(),
                         peer: peer.ip(),
                         _place: place,
@@ -133,6 +135,7 @@ impl Server {
             }
         }
         drop(self.listener);
+        drop(stop);
         tracing::info!("stopping: no new connections, running requests may end");
         if timeout(drain_timeout, graceful.shutdown()).await.is_err() {
             tracing::warn!("some requests had not ended in time and were cut off");
@@ -180,7 +183,9 @@ async fn accept(
 /// One accepted connection and what it needs.
 struct Connection {
     frame: Arc<Frame>,
-    tls: Option<TlsAcceptor>,
+    tls: Arc<Tls>,
+    /// Ends when the node is told to stop.
+    stopping: watch::Receiver<()>,
     watcher: Watcher,
     peer: IpAddr,
     _place: OwnedSemaphorePermit,
@@ -237,26 +242,28 @@ fn place_of(peer: IpAddr) -> IpAddr {
 }
 
 impl Connection {
-    async fn serve(self, stream: TcpStream) {
+    async fn serve(mut self, stream: TcpStream) {
         self.frame.app().metrics().connected();
         let frame = Arc::clone(&self.frame);
-        match &self.tls {
-            None => self.speak(stream).await,
-            Some(tls) => {
-                if let Ok(Ok(stream)) = timeout(HANDSHAKE_MAX, tls.accept(stream)).await {
-                    self.speak(stream).await;
-                }
-            }
+        let tls = Arc::clone(&self.tls);
+        let opened = tokio::select! {
+            opened = tls.open(stream, frame.app().options().head_timeout) => opened,
+            _ = self.stopping.changed() => None,
+        };
+        match opened {
+            Some(Opened::Plain(stream)) => self.speak(stream, Came::Open).await,
+            Some(Opened::Secured(stream, came)) => self.speak(*stream, came).await,
+            None => {}
         }
         frame.app().metrics().disconnected();
     }
 
-    async fn speak<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(self, stream: S) {
+    async fn speak<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(self, stream: S, came: Came) {
         let (frame, peer) = (self.frame, self.peer);
         let head_timeout = frame.app().options().head_timeout;
         let service = service_fn(move |request| {
-            let frame = Arc::clone(&frame);
-            async move { frame.answer(request, peer).await }
+            let (frame, came) = (Arc::clone(&frame), came.clone());
+            async move { frame.answer(request, (peer, came)).await }
         });
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())

@@ -4,6 +4,7 @@ use std::future::Future;
 use std::io::{ErrorKind, IsTerminal};
 use std::net::IpAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use base::SystemClock;
 use clap::Args;
@@ -11,13 +12,14 @@ use node::Settings;
 use serde_json::json;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
-use web::{Options, ServeError, Server, TlsFiles};
+use web::{MembersTls, Options, ServeError, Server, TlsFiles};
 
 use crate::args::Common;
 use crate::config::{self, Config};
 use crate::directory;
 use crate::exit::{Exit, Failure};
 use crate::out::{Out, say};
+use crate::roads::{self, Roads};
 
 /// Where the node listens unless told otherwise.
 const LISTEN: &str = "127.0.0.1:8400";
@@ -37,6 +39,10 @@ pub(crate) struct ServeArgs {
     /// Private key (PEM).
     #[arg(long, env = "CRESSET_TLS_KEY", value_name = "FILE", requires = "tls_cert")]
     tls_key: Option<PathBuf>,
+    /// Whether other members' nodes must show a node certificate where this member's endpoint is https: `required`, or
+    /// `offered` to take turns without one as well.  [default: required]
+    #[arg(long, env = "CRESSET_MEMBERS_TLS", value_name = "WHEN")]
+    members_tls: Option<String>,
     /// The address that others reach this node at, when a proxy stands before it.
     #[arg(long, env = "CRESSET_PUBLIC_URL", value_name = "URL")]
     public_url: Option<String>,
@@ -73,6 +79,7 @@ impl ServeArgs {
             database: self.database.clone(),
             tls_cert: self.tls_cert.clone(),
             tls_key: self.tls_key.clone(),
+            members_tls: self.members_tls.clone(),
             public_url: self.public_url.clone(),
             trusted_proxy: self.trusted_proxy.clone(),
             title: self.title.clone(),
@@ -107,15 +114,17 @@ pub(crate) async fn run(common: &Common, args: ServeArgs, out: &mut Out) -> Resu
     // Before the first request can come: a signal from now on is a wish to stop, not a sudden death.
     let stop = told_to_stop(args.until_stdin_ends)?;
     let listen = config.listen.as_deref().unwrap_or(LISTEN);
-    let dialler = dial::Dialler::new(common.egress()?, std::sync::Arc::new(base::SystemRng));
-    let dialler = dialler.map_err(Failure::unreachable)?;
+    let roads = Arc::new(Roads::new(common.egress()?, node.clone()).map_err(Failure::unreachable)?);
+    node.hold_certificate().await.map_err(|error| directory::failure(&error))?;
     let server = Server::bind(listen, node.clone(), options).await.map_err(|error| cannot_serve(&error))?;
-    let gossip = tokio::spawn(crate::gossip::run(node.clone(), dialler.clone()));
-    let meetings = tokio::spawn(crate::meetings::run(node, dialler));
+    let certificate = tokio::spawn(roads::keep_certificate(node.clone()));
+    let gossip = tokio::spawn(crate::gossip::run(node.clone(), Arc::clone(&roads)));
+    let meetings = tokio::spawn(crate::meetings::run(node, roads));
     announce(&server, out)?;
     server.run(stop).await;
-    gossip.abort();
-    meetings.abort();
+    for task in [certificate, gossip, meetings] {
+        task.abort();
+    }
     tracing::info!("stopped");
     Ok(Exit::Done)
 }
@@ -141,11 +150,20 @@ fn options(config: &Config, member: String, allow_test_controls: bool) -> Result
         (None, None) => None,
         _ => return Err(Failure::usage("a certificate needs its key, and a key its certificate")),
     };
+    let members_tls = match config.members_tls.as_deref() {
+        None | Some("required") => MembersTls::Required,
+        Some("offered") => MembersTls::Offered,
+        Some(other) => {
+            let shown = stix::quote::quoted(other).to_string();
+            return Err(Failure::usage(format_args!("members_tls is {shown}: it is required or offered")));
+        }
+    };
     let trusted_proxy = config.trusted_proxy.as_deref().map(str::parse::<IpAddr>).transpose();
     let trusted_proxy =
         trusted_proxy.map_err(|_| Failure::usage("the trusted proxy is named by an IP address"))?;
     Ok(Options {
         tls,
+        members_tls,
         trusted_proxy,
         public_url: config.public_url.as_ref().map(|url| url.trim_end_matches('/').to_owned()),
         title: config.title.clone().unwrap_or(member),

@@ -67,14 +67,15 @@ pub(crate) async fn found(stage: &mut Stage) -> Told {
     let words =
         ["community", "create", "--name", "Alder Valley", "--member-name", first.name, "--slug", first.slug];
     let admin = &stage.a.admin;
-    asked.push(admin.types(&[&words[..], &["--endpoint", stage.a.address()]].concat()).await?.done()?.typed);
+    asked.push(admin.types(&[&words[..], &["--endpoint", &stage.a.met_at()]].concat()).await?.done()?.typed);
     asked.push(admin.types(&["community", "anchor", "--out", "papers/anchor.json"]).await?.done()?.typed);
     let houses = stage.houses();
     for (place, newcomer) in houses.iter().enumerate().skip(1) {
         let member = newcomer.member;
         let words =
             ["community", "join", "papers/anchor.json", "--slug", member.slug, "--member-name", member.name];
-        let words = [&words[..], &["--kind", member.kind, "--endpoint", newcomer.address()]].concat();
+        let met_at = newcomer.met_at();
+        let words = [&words[..], &["--kind", member.kind, "--endpoint", &met_at]].concat();
         let joined = newcomer.admin.types(&words).await?.done()?;
         for (at, voter) in houses.iter().take(place).enumerate() {
             let approved = approve(&voter.admin, member.slug).await?;

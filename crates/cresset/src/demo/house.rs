@@ -80,6 +80,11 @@ impl House {
         self.url.as_str().trim_end_matches('/')
     }
 
+    /// The address at which other members' nodes are met, both showing whose they are.
+    pub(crate) fn met_at(&self) -> String {
+        self.address().replacen("http://", "https://", 1)
+    }
+
     /// The node as scripts read it.
     pub(crate) fn record(&self) -> Value {
         let data = self.room.join(self.member.slug);

@@ -10,6 +10,7 @@ mod copies;
 mod exchange;
 mod faults;
 mod ledger;
+mod mutual;
 mod running;
 mod scene;
 mod stix_verbs;

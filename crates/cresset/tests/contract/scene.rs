@@ -138,7 +138,13 @@ impl Scene {
     /// Starts the node at an address.
     #[track_caller]
     pub(crate) fn serve_at(&self, address: &str) -> Running {
-        let running = Running::start_at(&self.data(), address, &[], &[]);
+        self.serve_as(address, &[], &[])
+    }
+
+    /// Starts the node at an address, with more to say.
+    #[track_caller]
+    pub(crate) fn serve_as(&self, address: &str, more: &[&str], envs: &[(&str, &str)]) -> Running {
+        let running = Running::start_at(&self.data(), address, more, envs);
         running.with_token(self.init["admin"]["token"].as_str().unwrap())
     }
 }

@@ -30,7 +30,12 @@ impl Town {
 
     #[track_caller]
     pub(crate) fn create(&self, slug: &str, more: &[&str]) -> String {
-        let url = self.node.url();
+        self.create_at(slug, &self.node.url(), more)
+    }
+
+    /// Founds a community, giving an address to be reached at.
+    #[track_caller]
+    pub(crate) fn create_at(&self, slug: &str, url: &str, more: &[&str]) -> String {
         let args = [
             "community",
             "create",
@@ -43,7 +48,7 @@ impl Town {
             "--slug",
             slug,
         ];
-        self.ok(&[&args[..], &["--endpoint", &url], more].concat());
+        self.ok(&[&args[..], &["--endpoint", url], more].concat());
         let anchor = self.scene.path("anchor.json").to_str().unwrap().to_owned();
         self.ok(&["community", "anchor", "--out", &anchor]);
         anchor
@@ -55,6 +60,11 @@ impl Town {
         let address = self.address();
         self.node.dies();
         self.node = self.scene.serve_at(&address);
+    }
+
+    /// The address by which members' nodes show each other whose they are.
+    pub(crate) fn mutual(&self) -> String {
+        format!("https://{}", self.address())
     }
 
     /// Where the node listens.
@@ -145,14 +155,23 @@ pub(crate) fn agree(towns: &[&Town], members: usize) {
 /// Members of one community, in the order of their slugs.
 #[track_caller]
 pub(crate) fn community<const N: usize>(slugs: [(&str, &str); N]) -> [Town; N] {
+    community_at(slugs, |town| town.node.url())
+}
+
+/// The same, each at an address that is made from where its node listens.
+#[track_caller]
+pub(crate) fn community_at<const N: usize>(
+    slugs: [(&str, &str); N],
+    address: impl Fn(&Town) -> String,
+) -> [Town; N] {
     let towns = slugs.map(|_| Town::new());
     let mut anchor = String::new();
     for (at, (slug, kind)) in slugs.into_iter().enumerate() {
         if at == 0 {
-            anchor = towns[0].create(slug, &[]);
+            anchor = towns[0].create_at(slug, &address(&towns[0]), &[]);
             continue;
         }
-        towns[at].join(&anchor, slug, kind);
+        towns[at].join_as(&anchor, slug, kind, &address(&towns[at]));
         for member in &towns[..at] {
             if !member.has(slug, "active") {
                 member.approve_if_asked(slug);

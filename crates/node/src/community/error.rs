@@ -4,6 +4,8 @@ use community::{Refused, Rule};
 use handling::Refusal;
 use store::{Fault, StoreError};
 
+use crate::RoadError;
+
 /// Why a deed about the community was not done. Nothing has been changed.
 #[derive(Debug, thiserror::Error)]
 pub enum CommunityError {
@@ -46,6 +48,9 @@ pub enum CommunityError {
     /// A message whose moment is more than a day away from this node's clock.
     #[error("the message's moment is more than a day away from this node's clock")]
     ClockApart,
+    /// The node that says it is not one of the member that signed it.
+    #[error(transparent)]
+    Road(#[from] RoadError),
     /// A rule of the community.
     #[error("{0}")]
     Rule(#[from] Rule),
@@ -75,6 +80,7 @@ impl CommunityError {
             Self::Stranger => "exchange-stranger",
             Self::Misdirected => "exchange-misdirected",
             Self::ClockApart => "exchange-clock-apart",
+            Self::Road(error) => error.code(),
             Self::Rule(rule) => rule.code(),
             Self::Entry(refused) => refused.rule.code(),
             Self::Store(error) => error.code(),

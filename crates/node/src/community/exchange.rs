@@ -11,7 +11,8 @@ use base::limit::{APPROVAL_AHEAD_SECONDS_MAX, EXCHANGE_ENTRIES_BYTES_MAX, EXCHAN
 use base::signed::Signed;
 use base::signing::{PublicKey, SigningKey};
 use community::{
-    Chain, Circle, CircleId, CommunityId, Entry, EntryHash, JoinRequest, MemberId, Point, Rule, Subject, What,
+    Chain, Circle, CircleId, CommunityId, Endpoint, Entry, EntryHash, JoinRequest, MemberId, Point, Rule,
+    Subject, What,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -19,7 +20,7 @@ use store::PaperKind;
 
 use super::deeds::current;
 use super::{CommunityError, Table};
-use crate::Node;
+use crate::{Node, RoadError};
 
 /// The type of a signed message between nodes about their registry.
 pub const EXCHANGE_TYPE: &str = "application/vnd.cresset.registry-exchange+json";
@@ -31,8 +32,8 @@ const HEARD_EVERY: i64 = 60 * Micros::SECOND;
 pub struct Peer {
     /// The member.
     pub member: MemberId,
-    /// Where it answers.
-    pub endpoint: String,
+    /// Where it answers, and how.
+    pub endpoint: Endpoint,
 }
 
 /// How far the chains have come that one side has.
@@ -85,13 +86,12 @@ impl Node {
         let now = self.now();
         if !table.is_member() {
             let doors = table.anchor.as_ref().map(community::Anchor::doors).unwrap_or_default();
-            let peer =
-                |door: &community::Door| Peer { member: door.member, endpoint: door.endpoint.to_string() };
+            let peer = |door: &community::Door| Peer { member: door.member, endpoint: door.endpoint.clone() };
             return Ok(doors.iter().map(peer).collect());
         }
         let peers = table.registry.members().filter(|member| member.id() != table.me);
         let peers = peers.filter(|member| member.status(now).takes_part()).filter_map(|member| {
-            let endpoint = member.own().endpoints.first()?.to_string();
+            let endpoint = member.own().endpoints.first()?.clone();
             Some(Peer { member: member.id(), endpoint })
         });
         Ok(peers.collect())
@@ -117,13 +117,21 @@ impl Node {
         seal(&table, &keys, &message, self.now())
     }
 
-    /// Answers another node's question, after taking what it brings.
+    /// Answers another node's question, after taking what it brings. Where the road tells whose node calls, it is `caller`, and
+    /// nobody else's question is taken from it.
     ///
     /// # Errors
     /// See [`CommunityError`]; nothing was changed.
-    pub async fn exchange_answer(&self, question: &[u8]) -> Result<Vec<u8>, CommunityError> {
+    pub async fn exchange_answer(
+        &self,
+        question: &[u8],
+        caller: Option<MemberId>,
+    ) -> Result<Vec<u8>, CommunityError> {
         let signed = Signed::parse(question).map_err(|_| Rule::EnvelopeForm)?;
         let asked = open(&signed)?;
+        if caller.is_some_and(|caller| caller != asked.from) {
+            return Err(RoadError::Other.into());
+        }
         let _one = self.one_at_a_time().await?;
         let mut table = (*self.community_table().await?.ok_or(CommunityError::None)?).clone();
         let (keys, now) = (self.signing_keys().await?, self.now());

@@ -46,7 +46,7 @@ impl Default for Chamber {
 }
 
 impl Chamber {
-    fn held(&self) -> Option<Option<Arc<Table>>> {
+    pub(crate) fn held(&self) -> Option<Option<Arc<Table>>> {
         self.table.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
@@ -102,6 +102,7 @@ impl Node {
         self.decide_by(&table);
         // Heads are signed with the key that the registry names from this moment on.
         self.keep_ledger().await?;
+        self.renew_certificate().await?;
         if tell {
             self.chamber().changed.notify_one();
         }

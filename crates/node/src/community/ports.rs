@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 
 use base::Micros;
 use base::signing::{KeyId, PublicKey};
-use community::{Body, IdentityId, MemberId, SealingKey, Status};
+use community::{Body, IdentityId, MemberId, Road, SealingKey, Status};
 use federation::{Consented, Deed, Judge, Question, SealingSecret, Standing};
 use handling::{Action, Addressee, Consent, Originator, Peers, Person, Recipient, Rules, Situation, judge};
 use stix::marking::{tlp_of, tlp_of_id};
@@ -124,6 +124,11 @@ impl Members {
     /// The community, as acts name it.
     pub(crate) fn community(&self) -> String {
         self.0.table.registry.id().to_string()
+    }
+
+    /// How a member's nodes are reached.
+    pub(crate) fn road(&self, member: &KeyId) -> Option<Road> {
+        self.member(member)?.own().endpoints.first().map(community::Endpoint::road)
     }
 
     /// Rules that came from another member, as they hold here; see [`Node::rules_at_home`].

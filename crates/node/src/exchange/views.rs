@@ -15,7 +15,7 @@ use store::{RefusedBy, StoreError, StoredObject};
 
 use super::giving::{authors, holders_now, own_word};
 use super::{Court, ExchangeError};
-use crate::{Node, ReadError};
+use crate::{Node, ReadError, RoadError};
 
 /// A member that has an own object, or was to have it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -64,6 +64,12 @@ pub struct PeerView {
     pub gaps: u64,
     /// Its clock minus this node's, in seconds.
     pub skew_seconds: i64,
+    /// How its nodes are to be reached: `mutual`, `proxied` or `plain`.
+    pub road: Option<&'static str>,
+    /// Whether both ends had shown whose nodes they are when they last spoke; null before they did.
+    pub mutual: Option<bool>,
+    /// Why what answered in its place was last not taken for a node of its.
+    pub road_refused: Option<&'static str>,
     /// What was refused last, newest first.
     pub refusals: Vec<PeerRefusal>,
 }
@@ -204,6 +210,7 @@ impl Node {
         })
         .await?;
         let refusals = self.store().refusals(Some(member), PEER_REFUSALS_SHOWN).await?;
+        let gone = self.0.roads.gone(&member);
         let lanes = Lane::QUEUES.into_iter().enumerate();
         let gaps =
             lanes.map(|(at, lane)| self.0.exchange.missing(&member, at, peer.queue(lane).cursor)).sum();
@@ -218,6 +225,9 @@ impl Node {
             last_head: mirror.map(|row| row.size),
             gaps,
             skew_seconds: peer.skew_us / Micros::SECOND,
+            road: court.members.road(&member).map(community::Road::name),
+            mutual: gone.map(|gone| gone.mutual),
+            road_refused: gone.and_then(|gone| gone.refused).map(RoadError::code),
             refusals: refusals
                 .into_iter()
                 .map(|(by, row)| PeerRefusal {

@@ -53,7 +53,7 @@ pub(crate) async fn meet(one: &Seat, other: &Seat) -> Result<(), CommunityError>
     let mut theirs = None;
     for _ in 0..20 {
         let question = one.node().exchange_question(to, theirs.as_ref()).await?;
-        let answer = other.node().exchange_answer(&question).await?;
+        let answer = other.node().exchange_answer(&question, None).await?;
         let taken = one.node().exchange_take(to, &question, &answer).await?;
         if !taken.more {
             return Ok(());
@@ -107,12 +107,12 @@ async fn messages_from_strangers_for_others_and_of_other_times_are_refused() {
     let before = a.hash().await;
 
     // Twice does no more than once.
-    let first = a.node().exchange_answer(&question).await.unwrap();
-    let second = a.node().exchange_answer(&question).await.unwrap();
+    let first = a.node().exchange_answer(&question, None).await.unwrap();
+    let second = a.node().exchange_answer(&question, None).await.unwrap();
     assert_eq!(first, second);
     // For somebody else, or answering something else.
-    assert!(matches!(b.node().exchange_answer(&question).await, Err(CommunityError::Misdirected)));
-    assert!(matches!(c.node().exchange_answer(&question).await, Err(CommunityError::None)));
+    assert!(matches!(b.node().exchange_answer(&question, None).await, Err(CommunityError::Misdirected)));
+    assert!(matches!(c.node().exchange_answer(&question, None).await, Err(CommunityError::None)));
     let other = b.node().exchange_question(to, Some(&node::Have::new())).await.unwrap();
     let taken = b.node().exchange_take(to, &other, &first).await;
     assert!(matches!(taken, Err(CommunityError::Misdirected)));
@@ -124,17 +124,17 @@ async fn messages_from_strangers_for_others_and_of_other_times_are_refused() {
     both.add(&thief).unwrap();
     let bare = Signed::unsigned(EXCHANGE_TYPE, payload.clone()).unwrap();
     for bad in [forged, both, bare] {
-        let refused = a.node().exchange_answer(bad.to_json().as_bytes()).await.unwrap_err();
+        let refused = a.node().exchange_answer(bad.to_json().as_bytes(), None).await.unwrap_err();
         assert_eq!(refused.code(), "exchange-stranger");
     }
     let otherwise = Signed::sign("application/json", payload, &thief).unwrap();
-    let refused = a.node().exchange_answer(otherwise.to_json().as_bytes()).await.unwrap_err();
+    let refused = a.node().exchange_answer(otherwise.to_json().as_bytes(), None).await.unwrap_err();
     assert_eq!(refused.code(), "registry-payload-type");
     // More than a day ago, or ahead.
     a.bench.clock.set(START.plus(2 * DAY));
-    assert!(matches!(a.node().exchange_answer(&question).await, Err(CommunityError::ClockApart)));
+    assert!(matches!(a.node().exchange_answer(&question, None).await, Err(CommunityError::ClockApart)));
     a.bench.clock.set(START.plus(DAY));
-    assert!(a.node().exchange_answer(&question).await.is_ok(), "a day is borne");
+    assert!(a.node().exchange_answer(&question, None).await.is_ok(), "a day is borne");
     assert_eq!(a.hash().await, before);
 }
 

@@ -8,6 +8,7 @@ mod frame;
 mod hostile;
 mod house;
 mod interference;
+mod members;
 mod pages;
 mod secure;
 mod statuses;

@@ -25,7 +25,7 @@ fn fixture(name: &str) -> PathBuf {
     MADE.path().join(name)
 }
 
-fn files() -> TlsFiles {
+pub(crate) fn files() -> TlsFiles {
     TlsFiles { certificates: fixture("localhost.pem"), key: fixture("localhost.key.pem") }
 }
 
