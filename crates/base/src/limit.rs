@@ -200,8 +200,8 @@ pub const ACK_REFUSALS_MAX: usize = BATCH_ENVELOPES_MAX;
 pub const HELLO_BYTES_MAX: usize = 256 * 1024;
 /// Ledgers whose heads are told in one exchange.
 pub const HEADS_MAX: usize = 1_024;
-/// Leaves that travel with one head (2 MiB of hashes); who is further behind fetches tiles.
-pub const HEAD_LEAVES_MAX: usize = 65_536;
+/// Leaves that travel with the heads of one exchange (12 MiB of hashes): what comes in while a peer is away for long.
+pub const HEAD_LEAVES_MAX: usize = 400_000;
 /// Entries of the registry in one page.
 pub const REGISTRY_PAGE_MAX: usize = 1_000;
 /// Sealed envelopes that a relay keeps for one route.

@@ -100,18 +100,21 @@ impl Exchange<'_> {
     /// The store did not answer.
     ///
     /// # Limits
-    /// A head that is more than [`HEAD_LEAVES_MAX`] leaves ahead is left out; its tiles are to be fetched.
+    /// [`HEAD_LEAVES_MAX`] leaves in all, the own ledger's first, since nothing of it can be taken before; a head for which there
+    /// is no room goes in the next exchange, when the others are known. One that alone is more leaves ahead is left out.
     pub fn heads_for(
         &self,
         rows: &dyn Rows,
         known: &std::collections::BTreeMap<KeyId, u64>,
     ) -> Read<Vec<HeadUpdate>> {
         let mut updates = Vec::new();
-        let mut members = rows.mirrored()?;
-        members.push(self.me.member);
-        for member in members.into_iter().take(base::limit::HEADS_MAX) {
+        let members = std::iter::once(self.me.member).chain(rows.mirrored()?);
+        let mut room = HEAD_LEAVES_MAX;
+        for member in members.take(base::limit::HEADS_MAX) {
             let asked = known.get(&member).copied().unwrap_or(0);
-            updates.extend(self.update_of(rows, &member, asked)?);
+            let Some(update) = self.update_of(rows, &member, (asked, room))? else { continue };
+            room = room.saturating_sub(update.leaves.len());
+            updates.push(update);
         }
         Ok(updates)
     }
@@ -144,7 +147,12 @@ impl Exchange<'_> {
         Ok(Some((lines, effects)))
     }
 
-    fn update_of(&self, rows: &dyn Rows, member: &KeyId, asked: u64) -> Read<Option<HeadUpdate>> {
+    fn update_of(
+        &self,
+        rows: &dyn Rows,
+        member: &KeyId,
+        (asked, most): (u64, usize),
+    ) -> Read<Option<HeadUpdate>> {
         let note = if *member == self.me.member {
             rows.own()?.head
         } else {
@@ -154,7 +162,7 @@ impl Exchange<'_> {
         let size = note.head().size;
         // A head as large as the asker's is told too, without leaves: it may be another one.
         let old = asked.min(size);
-        if usize::try_from(size.saturating_sub(old)).unwrap_or(usize::MAX) > HEAD_LEAVES_MAX {
+        if usize::try_from(size.saturating_sub(old)).unwrap_or(usize::MAX) > most {
             return Ok(None);
         }
         let tiles = TilesOf { rows, member: *member };
