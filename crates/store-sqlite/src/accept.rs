@@ -6,7 +6,7 @@
 
 use base::Micros;
 use handling::{MemberId, Originator};
-use rusqlite::OptionalExtension;
+use rusqlite::{CachedStatement, OptionalExtension, ToSql};
 use stix::Timestamp;
 use stix::version::{Verdict, VersionFacts, compare};
 use store::{Batch, Conflict, Entry, Facts, Landed, LandedAs, LeavesBy};
@@ -29,10 +29,8 @@ pub(crate) fn add_with(desk: &mut Desk<'_>, batch: &Batch, leaves: LeavesBy) -> 
     let collection = batch.writer.collection().0;
     let mut known = desk.sql().prepare_cached("SELECT 1 FROM collection WHERE no = ?1")?;
     found(known.query_row([collection], |_| Ok(())), "collection")?;
-    let sight = Sight::of_one(desk.sql(), batch.writer.eyes(), batch.writer.collection())?
-        .ok_or_else(|| damaged("a writer has no eyes on the collection"))?;
     let home = batch.writer.eyes().standing().home;
-    let mut place = Place { collection, sight, home, beside: Beside::of(leaves), fresh: None };
+    let mut place = Place { collection, home, beside: Beside::of(desk, batch, leaves)?, fresh: None };
     let landed = batch.entries.iter().map(|entry| place.land(desk, entry)).collect::<Done<Vec<_>>>()?;
     if leaves == LeavesBy::Store {
         book::record(desk, batch, &landed)?;
@@ -50,7 +48,6 @@ pub(crate) fn add_with(desk: &mut Desk<'_>, batch: &Batch, leaves: LeavesBy) -> 
 /// Where a batch goes, and what its poster may know of there.
 struct Place {
     collection: i64,
-    sight: Sight,
     home: Option<MemberId>,
     beside: Beside,
     /// When the last open version came in: all readers are told, so a restricted one does not count.
@@ -58,19 +55,45 @@ struct Place {
 }
 
 /// Which versions a new one is judged against.
-#[derive(Clone, Copy, PartialEq, Eq)]
 enum Beside {
     /// Those that the poster may know of.
-    Seen,
+    Seen(Sight),
     /// Those by the word of the same originator, in the same collection.
     SameWord,
 }
 
 impl Beside {
-    const fn of(leaves: LeavesBy) -> Self {
-        match leaves {
-            LeavesBy::Store => Self::Seen,
-            LeavesBy::Step => Self::SameWord,
+    fn of(desk: &Desk<'_>, batch: &Batch, leaves: LeavesBy) -> Done<Self> {
+        if leaves == LeavesBy::Step {
+            return Ok(Self::SameWord);
+        }
+        let sight = Sight::of_one(desk.sql(), batch.writer.eyes(), batch.writer.collection())?;
+        Ok(Self::Seen(sight.ok_or_else(|| damaged("a writer has no eyes on the collection"))?))
+    }
+
+    /// Which holdings `h` a new version is judged against; ?4 is whose word it is, ?5 the collection.
+    fn meets(&self) -> String {
+        match self {
+            Self::Seen(sight) => format!("{} AND ?4 IS NOT NULL AND ?5 IS NOT NULL", sight.sees("h")),
+            Self::SameWord => {
+                let here = Originator::Here;
+                format!(
+                    "+h.collection = ?5 AND coalesce((SELECT r.originator FROM rules r WHERE r.no = h.rules), '{here}') = ?4"
+                )
+            }
+        }
+    }
+
+    /// Binds the parameters of a query that asks so, `own` from `?2` on.
+    fn bind(&self, statement: &mut CachedStatement<'_>, own: [&dyn ToSql; 4]) -> Done<()> {
+        match self {
+            Self::Seen(sight) => sight.bind(statement, &own),
+            Self::SameWord => {
+                for (at, value) in own.iter().enumerate() {
+                    statement.raw_bind_parameter(at.saturating_add(2), value)?;
+                }
+                Ok(())
+            }
         }
     }
 }
@@ -178,11 +201,11 @@ impl Place {
         let mut select = desk.sql().prepare_cached(&format!(
             "SELECT h.added, v.content_digest = ?3 FROM holding h JOIN version v ON v.no = h.version \
              WHERE h.object = ?2 AND {} ORDER BY 2 DESC, 1 LIMIT 1",
-            self.meets()
+            self.beside.meets()
         ))?;
         let digest = &arrival.entry.facts.content_digest;
         let word = word(arrival.entry);
-        self.sight.bind(&mut select, &[&arrival.object, digest, &word, &self.collection])?;
+        self.beside.bind(&mut select, [&arrival.object, digest, &word, &self.collection])?;
         let mut rows = select.raw_query();
         let held: Option<(i64, bool)> = match rows.next()? {
             Some(row) => Some((row.get(0)?, row.get(1)?)),
@@ -195,19 +218,6 @@ impl Place {
         })
     }
 
-    /// Which holdings `h` a new version is judged against; ?4 is whose word it is, ?5 the collection.
-    fn meets(&self) -> String {
-        match self.beside {
-            Beside::Seen => format!("{} AND ?4 IS NOT NULL AND ?5 IS NOT NULL", self.sight.sees("h")),
-            Beside::SameWord => {
-                let here = Originator::Here;
-                format!(
-                    "+h.collection = ?5 AND coalesce((SELECT r.originator FROM rules r WHERE r.no = h.rules), '{here}') = ?4"
-                )
-            }
-        }
-    }
-
     /// The version with `key`, or else the latest one, among those that count.
     fn held(&self, desk: &Desk<'_>, arrival: &Arrival<'_>, key: Option<&str>) -> Done<Option<Held>> {
         let which = if key.is_some() { "h.place IN (?3, '~' || ?3)" } else { "?3 IS NULL" };
@@ -215,10 +225,10 @@ impl Place {
             "SELECT h.place, h.added, v.content_digest, v.revoked, v.created_key, v.creator \
              FROM holding h JOIN version v ON v.no = h.version \
              WHERE h.object = ?2 AND {which} AND {} ORDER BY h.place DESC, h.added LIMIT 1",
-            self.meets()
+            self.beside.meets()
         ))?;
         let word = word(arrival.entry);
-        self.sight.bind(&mut select, &[&arrival.object, &key, &word, &self.collection])?;
+        self.beside.bind(&mut select, [&arrival.object, &key, &word, &self.collection])?;
         let mut rows = select.raw_query();
         let Some(row) = rows.next()? else { return Ok(None) };
         Ok(Some(Held {

@@ -180,7 +180,7 @@ fn put_under(
         )?
         .execute((collection, version.added, under.no, under.restricted))?;
     if under.no != version.rules {
-        rules_rows::release(desk.sql(), version.rules)?;
+        rules_rows::release(desk, version.rules)?;
     }
     share(desk, version.version)
 }
@@ -205,7 +205,7 @@ fn take_out(desk: &mut Desk<'_>, collection: i64, added: i64, version: i64) -> D
     let (object, rules): (i64, i64) = sql
         .prepare_cached("DELETE FROM holding WHERE collection = ?1 AND added = ?2 RETURNING object, rules")?
         .query_row((collection, added), |row| Ok((row.get(0)?, row.get(1)?)))?;
-    rules_rows::release(sql, rules)?;
+    rules_rows::release(desk, rules)?;
     let elsewhere: Option<i64> = sql
         .prepare_cached("SELECT 1 FROM holding WHERE object = ?1 AND version = ?2 LIMIT 1")?
         .query_row((object, version), |row| row.get(0))

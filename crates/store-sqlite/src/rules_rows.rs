@@ -24,7 +24,16 @@ impl Under {
 }
 
 /// The number of these rules, which are written down when they are new.
-pub(crate) fn keep(desk: &Desk<'_>, rules: &Rules, home: Option<MemberId>) -> Done<Under> {
+pub(crate) fn keep(desk: &mut Desk<'_>, rules: &Rules, home: Option<MemberId>) -> Done<Under> {
+    if let Some(under) = desk.rules_kept_last(rules, home) {
+        return Ok(under);
+    }
+    let under = write(desk, rules, home)?;
+    desk.note_rules(rules, home, under);
+    Ok(under)
+}
+
+fn write(desk: &Desk<'_>, rules: &Rules, home: Option<MemberId>) -> Done<Under> {
     let form = rules.to_string();
     let held: Option<(i64, bool)> = desk
         .sql()
@@ -176,7 +185,8 @@ pub(crate) fn of_level(sql: &Connection, version: i64) -> Done<Rules> {
 }
 
 /// Forgets rules that nothing is under any more.
-pub(crate) fn release(sql: &Connection, no: i64) -> Done<()> {
+pub(crate) fn release(desk: &mut Desk<'_>, no: i64) -> Done<()> {
+    let sql = desk.sql();
     let used: bool = sql
         .prepare_cached("SELECT EXISTS (SELECT 1 FROM holding WHERE rules = ?1 AND rules <> 0)")?
         .query_row([no], |row| row.get(0))?;
@@ -185,6 +195,7 @@ pub(crate) fn release(sql: &Connection, no: i64) -> Done<()> {
             sql.prepare_cached(&format!("DELETE FROM {table} WHERE rules = ?1"))?.execute([no])?;
         }
         sql.prepare_cached("DELETE FROM rules WHERE no = ?1")?.execute([no])?;
+        desk.forget_rules();
     }
     Ok(())
 }

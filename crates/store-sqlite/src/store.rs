@@ -307,7 +307,11 @@ impl Leaves for SqliteStore {
 #[async_trait]
 impl Exchanges for SqliteStore {
     async fn exchange(&self, weight: usize, step: ExchangeStep) -> Answer<()> {
-        let deed = move |desk: &mut crate::writer::Desk<'_>| Ok(step(&mut SqlDesk::open(desk)?)?);
+        let deed = move |desk: &mut crate::writer::Desk<'_>| {
+            let mut open = SqlDesk::open(desk)?;
+            step(&mut open)?;
+            open.close()
+        };
         self.writer.write(weight, deed).await
     }
 

@@ -283,7 +283,8 @@ fn put_outbox(sql: &Connection, row: &OutboxRow) -> Done<()> {
     )
 }
 
-fn put_peer(sql: &Connection, member: KeyId, row: &PeerRow) -> Done<()> {
+/// Writes what is known of a peer.
+pub(super) fn put_peer(sql: &Connection, member: KeyId, row: &PeerRow) -> Done<()> {
     let [flash, routine] = row.queues;
     run(
         sql,

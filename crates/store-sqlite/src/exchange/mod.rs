@@ -5,6 +5,7 @@
 
 mod effects;
 mod rows;
+mod seen;
 
 use base::Micros;
 use base::signing::KeyId;
@@ -34,7 +35,15 @@ impl<'d, 'c> SqlDesk<'d, 'c> {
         let (me, next) =
             kept.ok_or_else(|| Fail::from(StoreError::Backend("the ledger is not kept".into())))?;
         sql.pragma_update_and_check(None, "secure_delete", true, |_| Ok(()))?;
-        Ok(Self { desk, rows: SqlRows { sql, me, next } })
+        Ok(Self { desk, rows: SqlRows::new(sql, me, next) })
+    }
+
+    /// Writes what a step that did not fail has left for its end.
+    pub(crate) fn close(mut self) -> Done<()> {
+        for (member, row) in self.rows.seen.changed_peers() {
+            effects::put_peer(self.rows.sql, member, &row)?;
+        }
+        Ok(())
     }
 
     fn count_leaves(&mut self) {
@@ -57,6 +66,8 @@ impl ExchangeDesk for SqlDesk<'_, '_> {
     }
 
     fn apply(&mut self, effects: Vec<Effect>) -> Result<(), StoreError> {
+        let seen = &mut self.rows.seen;
+        let effects = effects.into_iter().filter_map(|effect| seen.note(effect)).collect();
         effects::apply(self.desk, self.rows.me, effects)?;
         self.count_leaves();
         Ok(())
@@ -123,5 +134,5 @@ pub(crate) fn evidence(sql: &Connection) -> Done<Vec<(KeyId, String)>> {
 
 /// The rows as a reader sees them.
 pub(crate) fn rows_of(sql: &Connection, me: KeyId) -> Done<SqlRows<'_>> {
-    Ok(SqlRows { sql, me, next: book::leaf_count(sql)? })
+    Ok(SqlRows::new(sql, me, book::leaf_count(sql)?))
 }

@@ -13,6 +13,7 @@ use ledger::commitment::{Commitment, Salt};
 use ledger::tile::{TILE_WIDTH, Tile, TileKind, TilePath};
 use rusqlite::{Connection, OptionalExtension, Params, Row};
 
+use super::seen::Seen;
 use crate::book;
 use crate::error::{Done, damaged};
 
@@ -23,6 +24,14 @@ pub(crate) struct SqlRows<'c> {
     pub(crate) me: KeyId,
     /// Leaves of the own ledger, those of the present transaction too.
     pub(crate) next: u64,
+    pub(super) seen: Seen,
+}
+
+impl<'c> SqlRows<'c> {
+    /// The rows of `me`, whose ledger has `next` leaves, within one transaction of `sql`.
+    pub(crate) fn new(sql: &'c Connection, me: KeyId, next: u64) -> Self {
+        Self { sql, me, next, seen: Seen::default() }
+    }
 }
 
 /// A number as it is stored.
@@ -154,36 +163,11 @@ fn receipt_state(row: &Row<'_>, from: usize) -> rusqlite::Result<ReceiptState> {
 
 impl Rows for SqlRows<'_> {
     fn own(&self) -> Read<OwnRow> {
-        let head = book::head(self.sql).map_err(of_ours)?;
-        let recovery = self.one("SELECT first, since, answered FROM recovery", [], |row| {
-            let answered: Vec<u8> = row.get(2)?;
-            let keys = answered.as_chunks::<32>().0.iter().map(|key| KeyId::from_bytes(*key));
-            Ok(Recovery { from: told(row.get(0)?), since: Micros(row.get(1)?), answered: keys.collect() })
-        })?;
-        Ok(OwnRow { next: self.next, head, recovery })
+        Ok(OwnRow { next: self.next, ..self.seen.own(|| self.read_own())? })
     }
 
     fn peer(&self, member: &KeyId) -> Read<PeerRow> {
-        let query = "SELECT flash_last, flash_acked, flash_cursor, routine_last, routine_acked, routine_cursor, \
-                     version, seen, skew_us, heads FROM peer WHERE member = ?1";
-        let row = self.one(query, [member.as_bytes()], |row| {
-            let queue = |from: usize| -> rusqlite::Result<Queue> {
-                Ok(Queue {
-                    last: told(row.get(from)?),
-                    acked: told(row.get(from.saturating_add(1))?),
-                    cursor: told(row.get(from.saturating_add(2))?),
-                })
-            };
-            let seen: Option<i64> = row.get(7)?;
-            Ok(PeerRow {
-                queues: [queue(0)?, queue(3)?],
-                version: row.get(6)?,
-                seen: seen.map(Micros),
-                skew_us: row.get(8)?,
-                heads: read_heads(&row.get::<_, Vec<u8>>(9)?),
-            })
-        })?;
-        Ok(row.unwrap_or_default())
+        self.seen.peer(member, || self.read_peer(member))
     }
 
     fn outbox(&self, peer: &KeyId, lane: Lane, place: u64) -> Read<Option<OutboxRow>> {
@@ -233,7 +217,8 @@ impl Rows for SqlRows<'_> {
         let of = (name.author.as_bytes(), &name.id);
         let query = "SELECT recalled, erased FROM fate WHERE author = ?1 AND object = ?2";
         let row = self.one(query, of, |row| Ok((row.get(0)?, row.get(1)?)))?;
-        let (recalled, erased): (Option<i64>, Option<i64>) = row.unwrap_or_default();
+        // Narrowings stand beside a row of the fate: of most objects nothing has become.
+        let Some((recalled, erased)): Option<(Option<i64>, Option<i64>)> = row else { return Ok(fate) };
         (fate.recalled, fate.erased) = (recalled.map(told), erased.map(told));
         let query =
             "SELECT sequence, rules FROM narrowing WHERE author = ?1 AND object = ?2 ORDER BY sequence";
@@ -283,8 +268,10 @@ impl Rows for SqlRows<'_> {
     }
 
     fn mirror(&self, member: &KeyId) -> Read<Option<MirrorRow>> {
-        self.one("SELECT note, size FROM mirror WHERE member = ?1", [member.as_bytes()], |row| {
-            Ok(MirrorRow { member: *member, note: row.get(0)?, size: told(row.get(1)?) })
+        self.seen.mirror(member, || {
+            self.one("SELECT note, size FROM mirror WHERE member = ?1", [member.as_bytes()], |row| {
+                Ok(MirrorRow { member: *member, note: row.get(0)?, size: told(row.get(1)?) })
+            })
         })
     }
 
@@ -304,12 +291,20 @@ impl Rows for SqlRows<'_> {
             let first = index.saturating_mul(width);
             let end = to.min(first.saturating_add(width));
             let path = TilePath { kind: TileKind::Hashes(0), index, width: TILE_WIDTH };
-            let tile = self.stored_tile(member, path)?;
             let part = usize::try_from(at.saturating_sub(first))
                 .ok()
                 .zip(usize::try_from(end.saturating_sub(first)).ok());
-            let part = part.and_then(|(from, to)| tile.hashes().get(from..to));
-            leaves.extend_from_slice(part.ok_or_else(|| StoreFailed(format!("no leaves {from} to {to}")))?);
+            let found = self.seen.tile(
+                (member, path),
+                || self.stored_tile(member, path),
+                |tile| {
+                    let part = part.and_then(|(from, to)| tile.hashes().get(from..to));
+                    part.map(|part| leaves.extend_from_slice(part)).is_some()
+                },
+            );
+            if !found? {
+                return Err(StoreFailed(format!("no leaves {from} to {to}")));
+            }
             at = end;
         }
         Ok(leaves)
@@ -335,6 +330,39 @@ impl Rows for SqlRows<'_> {
 }
 
 impl SqlRows<'_> {
+    fn read_own(&self) -> Read<OwnRow> {
+        let head = book::head(self.sql).map_err(of_ours)?;
+        let recovery = self.one("SELECT first, since, answered FROM recovery", [], |row| {
+            let answered: Vec<u8> = row.get(2)?;
+            let keys = answered.as_chunks::<32>().0.iter().map(|key| KeyId::from_bytes(*key));
+            Ok(Recovery { from: told(row.get(0)?), since: Micros(row.get(1)?), answered: keys.collect() })
+        })?;
+        Ok(OwnRow { next: self.next, head, recovery })
+    }
+
+    fn read_peer(&self, member: &KeyId) -> Read<PeerRow> {
+        let query = "SELECT flash_last, flash_acked, flash_cursor, routine_last, routine_acked, routine_cursor, \
+                     version, seen, skew_us, heads FROM peer WHERE member = ?1";
+        let row = self.one(query, [member.as_bytes()], |row| {
+            let queue = |from: usize| -> rusqlite::Result<Queue> {
+                Ok(Queue {
+                    last: told(row.get(from)?),
+                    acked: told(row.get(from.saturating_add(1))?),
+                    cursor: told(row.get(from.saturating_add(2))?),
+                })
+            };
+            let seen: Option<i64> = row.get(7)?;
+            Ok(PeerRow {
+                queues: [queue(0)?, queue(3)?],
+                version: row.get(6)?,
+                seen: seen.map(Micros),
+                skew_us: row.get(8)?,
+                heads: read_heads(&row.get::<_, Vec<u8>>(9)?),
+            })
+        })?;
+        Ok(row.unwrap_or_default())
+    }
+
     /// Own leaves, those of the present transaction too, which are in no tile yet.
     fn own_leaves(&self, from: u64, to: u64) -> Read<Vec<TreeHash>> {
         let query = "SELECT header FROM leaf WHERE sequence >= ?1 AND sequence < ?2 ORDER BY sequence";

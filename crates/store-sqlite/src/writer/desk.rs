@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use base::{Clock, Micros};
+use handling::{MemberId, Rules};
 use index::FingerprintKey;
 use rusqlite::{Connection, OptionalExtension};
 use store::StoreError;
@@ -13,6 +14,7 @@ use crate::book::Book;
 use crate::error::Done;
 use crate::ids::Parts;
 use crate::postings::Change;
+use crate::rules_rows::Under;
 use crate::text::{Pending, catch_up};
 
 /// Object numbers remembered between units; then the memory starts anew.
@@ -124,6 +126,8 @@ pub(crate) struct Memory {
     changes: Vec<Change>,
     names: HashMap<String, i64>,
     objects: HashMap<(i64, Vec<u8>), i64>,
+    /// The rules written or looked up last: what comes in together mostly stands under the same.
+    rules: Option<(Rules, Option<MemberId>, Under)>,
     book: Option<Book>,
 }
 
@@ -144,6 +148,7 @@ impl Memory {
             changes: Vec::new(),
             names: HashMap::new(),
             objects: HashMap::new(),
+            rules: None,
             book: None,
         })
     }
@@ -157,6 +162,7 @@ impl Memory {
     pub(super) fn forget(&mut self) {
         self.names.clear();
         self.objects.clear();
+        self.rules = None;
         self.saved = (-1, -1, -1);
     }
 
@@ -231,6 +237,22 @@ impl<'a> Desk<'a> {
     /// Has the ledger kept from now on.
     pub(crate) fn keep(&mut self, book: Book) {
         self.memory.book = Some(book);
+    }
+
+    /// The number of these rules, where they are the ones asked for last.
+    pub(crate) fn rules_kept_last(&self, rules: &Rules, home: Option<MemberId>) -> Option<Under> {
+        let (kept, by, under) = self.memory.rules.as_ref()?;
+        (kept == rules && *by == home).then_some(*under)
+    }
+
+    /// Remembers the number of rules.
+    pub(crate) fn note_rules(&mut self, rules: &Rules, home: Option<MemberId>, under: Under) {
+        self.memory.rules = Some((rules.clone(), home, under));
+    }
+
+    /// Forgets the number of rules: some are gone.
+    pub(crate) fn forget_rules(&mut self) {
+        self.memory.rules = None;
     }
 
     /// The next `date_added`: now, or one microsecond after the last one given out, whichever is later.
