@@ -8,9 +8,10 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use community::MemberId;
 use node::{Meeting, Node, Peer};
-use tokio::task::{Id, JoinSet};
+use tokio::task::{Id, JoinHandle, JoinSet};
 use tokio::time::{Instant, sleep_until, timeout};
 
 use crate::gossip::Standing;
@@ -63,36 +64,34 @@ pub(crate) async fn run(node: Node, roads: Arc<Roads>) {
 }
 
 /// Meets one member until neither side has anything more to say; whether it answered to the end.
-async fn meet(node: &Node, roads: &Roads, peer: &Peer) -> bool {
-    let mut turn = match node.turn_first(peer.member).await {
-        Ok(turn) => turn,
+///
+/// While a turn is being answered the next one may follow it, so that this node makes a batch, the other judges the one before
+/// and both wait for neither. Answers are taken in the order of the turns.
+async fn meet(node: &Node, roads: &Arc<Roads>, peer: &Peer) -> bool {
+    let say = |turn| UnderWay::begin(Arc::clone(roads), peer.clone(), turn);
+    let mut said = match node.turn_first(peer.member).await {
+        Ok(turn) => say(turn),
         Err(error) => {
             tracing::warn!(code = error.code(), %error, "cannot begin a meeting with a member");
             return false;
         }
     };
     for _ in 0..TURNS_MAX {
-        let said = roads.say(peer, "/federation/v1/exchange", (turn, "application/octet-stream"));
-        let answer = match timeout(TURN_TIME_MAX, said).await {
-            Ok(Ok(answer)) if answer.is_success() => answer,
-            Ok(Ok(answer)) => {
-                tracing::info!(status = answer.status, member = %peer.member, "a member refused a turn");
-                return false;
-            }
-            Ok(Err(error)) => {
-                tracing::debug!(%error, member = %peer.member, "a member cannot be reached");
-                return false;
-            }
-            Err(_) => {
-                tracing::info!(member = %peer.member, "a member took too long to answer");
-                return false;
+        let ahead = match node.turn_ahead(peer.member).await {
+            Ok(turn) => turn.map(say),
+            Err(error) => {
+                tracing::warn!(code = error.code(), %error, "cannot say more to a member");
+                None
             }
         };
-        match node.turn_take(peer.member, &answer.body).await {
-            Ok(heard) => match heard.next {
-                Some(next) => turn = next,
-                None => return true,
-            },
+        let Some(answer) = said.answer().await else { return false };
+        let next = match ahead {
+            Some(ahead) => node.turn_heard(peer.member, &answer).await.map(|()| Some(ahead)),
+            None => node.turn_take(peer.member, &answer).await.map(|heard| heard.next.map(say)),
+        };
+        match next {
+            Ok(Some(next)) => said = next,
+            Ok(None) => return true,
             Err(error) => {
                 tracing::warn!(code = error.code(), %error, member = %peer.member, "a member's turn was refused");
                 return false;
@@ -100,4 +99,44 @@ async fn meet(node: &Node, roads: &Roads, peer: &Peer) -> bool {
         }
     }
     true
+}
+
+/// A turn that is on its way; given up when this is dropped.
+struct UnderWay(JoinHandle<Option<Bytes>>);
+
+impl UnderWay {
+    fn begin(roads: Arc<Roads>, peer: Peer, turn: Vec<u8>) -> Self {
+        Self(tokio::spawn(async move { answer_to(&roads, &peer, turn).await }))
+    }
+
+    /// The answer; `None` when there is none.
+    async fn answer(mut self) -> Option<Bytes> {
+        (&mut self.0).await.ok().flatten()
+    }
+}
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+/// Says a turn to a member's node and waits for what it answers.
+async fn answer_to(roads: &Roads, peer: &Peer, turn: Vec<u8>) -> Option<Bytes> {
+    let said = roads.say(peer, "/federation/v1/exchange", (turn, "application/octet-stream"));
+    match timeout(TURN_TIME_MAX, said).await {
+        Ok(Ok(answer)) if answer.is_success() => Some(answer.body),
+        Ok(Ok(answer)) => {
+            tracing::info!(status = answer.status, member = %peer.member, "a member refused a turn");
+            None
+        }
+        Ok(Err(error)) => {
+            tracing::debug!(%error, member = %peer.member, "a member cannot be reached");
+            None
+        }
+        Err(_) => {
+            tracing::info!(member = %peer.member, "a member took too long to answer");
+            None
+        }
+    }
 }

@@ -50,6 +50,7 @@ pub use heads::{HeadOutcome, Kept};
 pub use hello::{Compatibility, Greeted, HELLO_TYPE, Hello, HelloError, Versions};
 pub use inbox::{Received, Taken};
 pub use memory::MemoryRows;
+pub use outbox::Brought;
 pub use port::{Consented, Deed, Directory, Judge, Me, Question, Read, Rows, Standing, StoreFailed};
 pub use refusal::{Refused, Rule};
 pub use relay::{RelayFull, RelayShelf, route_period};

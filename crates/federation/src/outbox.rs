@@ -34,6 +34,10 @@ pub(crate) struct Bounds {
     pub(crate) window: u64,
 }
 
+/// The last place in each lane, FLASH first, that was brought to a peer: what is behind it may follow before the peer has answered.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Brought([u64; 2]);
+
 /// The payload where it may go, and the consents it needs.
 type Goods = (Option<PayloadRow>, Vec<Signed>);
 
@@ -76,35 +80,46 @@ impl Exchange<'_> {
     /// # Limits
     /// Those of [`Exchange::outgoing`].
     pub fn outgoing_together(&self, rows: &dyn Rows, peer: &KeyId) -> Read<Option<Sealed>> {
+        Ok(self.together(rows, peer, (Brought::default(), WINDOW_ENVELOPES_MAX))?.map(|(sealed, _)| sealed))
+    }
+
+    /// The lines behind those that were brought, up to a window beyond what the peer has acknowledged, as one batch.
+    pub(crate) fn together(
+        &self,
+        rows: &dyn Rows,
+        peer: &KeyId,
+        (behind, window): (Brought, u64),
+    ) -> Read<Option<(Sealed, Brought)>> {
         let Some(towards) = self.towards(peer) else { return Ok(None) };
-        let bounds = Bounds {
-            envelopes: BATCH_ENVELOPES_MAX,
-            bytes: BATCH_BYTES_MAX.saturating_sub(1024),
-            window: WINDOW_ENVELOPES_MAX,
-        };
+        let bounds =
+            Bounds { envelopes: BATCH_ENVELOPES_MAX, bytes: BATCH_BYTES_MAX.saturating_sub(1024), window };
         let mut covered = BTreeMap::new();
-        let (entries, _) = self.lines_as(rows, peer, &bounds, |row, act, (payload, consents)| {
-            let size = match covered.get(&act.author) {
-                Some(size) => *size,
-                None => *covered.entry(act.author).or_insert(self.head_size(rows, &act.author)?),
-            };
-            let entry = EntryParts {
-                at: (row.lane, row.place),
-                act: &act.signed,
-                payload: payload.as_ref().map(|row| (&row.salt, row.bytes.as_slice())),
-                covered: act.sequence < size,
-                consents: &consents,
-            };
-            let entry = entry.to_bytes(&[]);
-            let length = entry.len();
-            Ok(Some((entry, length)))
-        })?;
+        let (entries, places) =
+            self.lines_as(rows, peer, (&bounds, behind), |row, act, (payload, consents)| {
+                let size = match covered.get(&act.author) {
+                    Some(size) => *size,
+                    None => *covered.entry(act.author).or_insert(self.head_size(rows, &act.author)?),
+                };
+                let entry = EntryParts {
+                    at: (row.lane, row.place),
+                    act: &act.signed,
+                    payload: payload.as_ref().map(|row| (&row.salt, row.bytes.as_slice())),
+                    covered: act.sequence < size,
+                    consents: &consents,
+                };
+                let entry = entry.to_bytes(&[]);
+                let length = entry.len();
+                Ok(Some((entry, length)))
+            })?;
         if entries.is_empty() {
             return Ok(None);
         }
         let head = BatchHead { from: self.me.member, to: *peer, epoch: self.directory.epoch() };
         let plain = sign_batch(&head, &entries, self.me.signer.as_ref());
-        Ok(Sealed::seal_batch(self.rng, &towards.key, towards.route, &plain).ok())
+        let sealed = Sealed::seal_batch(self.rng, &towards.key, towards.route, &plain).ok();
+        let [flash, routine] = places.map(|place| place.map_or(0, |(_, last)| last));
+        let brought = Brought([flash.max(behind.0[0]), routine.max(behind.0[1])]);
+        Ok(sealed.map(|sealed| (sealed, brought)))
     }
 
     /// Leaves under the last head of a ledger that is known here; 0 where none is.
@@ -142,7 +157,7 @@ impl Exchange<'_> {
         bounds: &Bounds,
     ) -> Read<(Vec<Sealed>, Places)> {
         let Some(towards) = self.towards(peer) else { return Ok((Vec::new(), [None; 2])) };
-        self.lines_as(rows, peer, bounds, |row, act, goods| {
+        self.lines_as(rows, peer, (bounds, Brought::default()), |row, act, goods| {
             let envelope = self.envelope(rows, row, act, goods)?;
             let sealed = self.seal(&towards, &envelope)?;
             Ok(sealed.map(|sealed| {
@@ -152,22 +167,22 @@ impl Exchange<'_> {
         })
     }
 
-    /// The next lines within bounds as `make` makes them, with their bytes, and which places of each lane they are. Where it
-    /// makes nothing, the lane ends.
+    /// The next lines behind `behind` and within bounds as `make` makes them, with their bytes, and which places of each lane
+    /// they are. Where it makes nothing, the lane ends.
     fn lines_as<T>(
         &self,
         rows: &dyn Rows,
         peer: &KeyId,
-        bounds: &Bounds,
+        (bounds, behind): (&Bounds, Brought),
         mut make: impl FnMut(&OutboxRow, &ActRow, Goods) -> Read<Option<(T, usize)>>,
     ) -> Read<(Vec<T>, Places)> {
         let known = rows.peer(peer)?;
         let (mut batch, mut places) = (Vec::new(), [None; 2]);
         let mut bytes = 0usize;
-        for (lane, range) in Lane::QUEUES.into_iter().zip(&mut places) {
+        for ((lane, range), behind) in Lane::QUEUES.into_iter().zip(&mut places).zip(behind.0) {
             let queue = known.queue(lane);
             let last = queue.last.min(queue.acked.saturating_add(bounds.window));
-            for place in queue.acked.saturating_add(1)..=last {
+            for place in queue.acked.max(behind).saturating_add(1)..=last {
                 if batch.len() >= bounds.envelopes {
                     return Ok((batch, places));
                 }

@@ -9,13 +9,14 @@
 //! sealed envelopes, 5 lines of witnesses ([`crate::Cosigned`], may repeat), 6 a batch that is signed and sealed as one, for
 //! a peer that speaks version 2 or later and in place of 4. The greeting says who speaks; everything else may be absent.
 
-use base::limit::{BATCH_BYTES_MAX, HEADS_MAX, HELLO_BYTES_MAX};
+use base::limit::{BATCH_BYTES_MAX, BATCH_ENVELOPES_MAX, HEADS_MAX, HELLO_BYTES_MAX, WINDOW_ENVELOPES_MAX};
 use base::signed::Signed;
 use base::signing::KeyId;
 
 use crate::Exchange;
 use crate::frame::{self, FrameError, Magic, Writer};
 use crate::hello::Versions;
+use crate::outbox::Brought;
 use crate::port::{Read, Rows};
 use crate::seal::Sealed;
 use crate::wire::{Cosigned, HeadUpdate, WireError, batch_from, batch_to};
@@ -29,6 +30,9 @@ const COSIGNED: u16 = 5;
 const TOGETHER: u16 = 6;
 /// Most bytes of a turn: heads and a batch, each at its own limit, and what goes with them.
 pub const TURN_BYTES_MAX: usize = 2 * BATCH_BYTES_MAX + 4 * HELLO_BYTES_MAX;
+
+/// How far batches that go ahead of an answer may reach beyond what the peer has acknowledged.
+const AHEAD_ENVELOPES_MAX: u64 = 2 * BATCH_ENVELOPES_MAX as u64;
 
 /// Most bytes of a signed greeting: its payload in base64 and its signatures.
 pub const GREETING_BYTES_MAX: usize = 2 * HELLO_BYTES_MAX;
@@ -155,21 +159,52 @@ impl Turn {
 
 impl Exchange<'_> {
     /// Puts what goes to a peer next into a turn: as one, where the peer was last heard to speak a version that reads that, and
-    /// else envelope by envelope.
+    /// else envelope by envelope. Tells how far what goes as one reaches.
     ///
     /// # Errors
     /// The store did not answer.
     ///
     /// # Limits
     /// Those of [`Exchange::outgoing`].
-    pub fn bring(&self, rows: &dyn Rows, peer: &KeyId, turn: &mut Turn) -> Read<()> {
+    pub fn bring(&self, rows: &dyn Rows, peer: &KeyId, turn: &mut Turn) -> Read<Option<Brought>> {
         turn.bring_nothing();
-        if rows.peer(peer)?.version.is_some_and(|version| version >= Versions::TOGETHER) {
-            turn.together = self.outgoing_together(rows, peer)?;
-        } else {
+        if !self.reads_together(rows, peer)? {
             turn.batch = self.outgoing(rows, peer)?;
+            return Ok(None);
         }
-        Ok(())
+        let made = self.together(rows, peer, (Brought::default(), WINDOW_ENVELOPES_MAX))?;
+        let (together, brought) = made.unzip();
+        turn.together = together;
+        Ok(brought)
+    }
+
+    /// Puts into a turn what goes to a peer behind what was brought already, before the peer has answered: it takes that too
+    /// once it has taken everything before it, and else refuses it as a gap, which changes nothing. `None` when nothing is
+    /// behind it, when the peer does not read batches, and when two batches are on their way.
+    ///
+    /// # Errors
+    /// The store did not answer.
+    ///
+    /// # Limits
+    /// Two batches of [`BATCH_ENVELOPES_MAX`] beyond what the peer has acknowledged.
+    pub fn bring_behind(
+        &self,
+        rows: &dyn Rows,
+        peer: &KeyId,
+        turn: &mut Turn,
+        behind: Brought,
+    ) -> Read<Option<Brought>> {
+        turn.bring_nothing();
+        if !self.reads_together(rows, peer)? {
+            return Ok(None);
+        }
+        let (together, brought) = self.together(rows, peer, (behind, AHEAD_ENVELOPES_MAX))?.unzip();
+        turn.together = together;
+        Ok(brought)
+    }
+
+    fn reads_together(&self, rows: &dyn Rows, peer: &KeyId) -> Read<bool> {
+        Ok(rows.peer(peer)?.version.is_some_and(|version| version >= Versions::TOGETHER))
     }
 }
 

@@ -12,7 +12,7 @@ use store::{
 };
 use tokio::sync::SemaphorePermit;
 
-use crate::blocking::offload;
+use crate::blocking::offload_all;
 use crate::derive::{self, Bar, Derived, Rejected};
 use crate::directory::Directory;
 use crate::exchange::Sending;
@@ -23,6 +23,8 @@ use crate::{Node, Options, Passing, settle};
 
 /// Requests smaller than this are examined where they are, without a trip to the blocking pool, in bytes.
 const INLINE_BYTES_MAX: usize = 16 * 1024;
+/// Fewest objects of a request that a further processor is asked to examine.
+const PART_OBJECTS_MIN: usize = 64;
 
 /// Objects to be taken into a collection.
 #[derive(Clone, Debug)]
@@ -175,12 +177,21 @@ impl Node {
     /// processors, when it is much: the tree of one object takes many times its bytes.
     pub(crate) async fn derive_all(&self, objects: Vec<Bytes>, bar: Bar) -> Vec<Result<Derived, Rejected>> {
         let bytes = objects.iter().map(Bytes::len).sum::<usize>();
-        let all = move || objects.iter().map(|bytes| derive::derive(bytes, bar)).collect();
         if bytes <= INLINE_BYTES_MAX {
-            return all();
+            return objects.iter().map(|bytes| derive::derive(bytes, bar)).collect();
         }
-        let _place = self.examining().await;
-        offload(all).await
+        let mut places = vec![self.examining().await];
+        // Nobody else is there: the processors that are free take a part each.
+        while objects.len() / (places.len() + 1) >= PART_OBJECTS_MIN
+            && let Ok(place) = self.0.examining.try_acquire()
+        {
+            places.push(place);
+        }
+        let parts = objects.chunks(objects.len().div_ceil(places.len()).max(1)).map(<[Bytes]>::to_vec);
+        let part = |objects: Vec<Bytes>| {
+            move || -> Vec<_> { objects.iter().map(|bytes| derive::derive(bytes, bar)).collect() }
+        };
+        offload_all(parts.map(part).collect()).await.into_iter().flatten().collect()
     }
 
     /// A place for work that builds large trees.

@@ -5,6 +5,7 @@
 //! answers are those of one change of the registry; whoever takes a step asks for them anew.
 
 use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use base::Micros;
 use base::signing::{KeyId, PublicKey};
@@ -26,7 +27,31 @@ const SEALING_SECRET: &str = "sealing-secret";
 
 /// The members of this node's community as of one change, and handling among them.
 #[derive(Clone)]
-pub struct Members(Known);
+pub struct Members(Known, LastSaid);
+
+/// The line of rules read last, as whose word, and what it says: what is given or taken together mostly stands under the same.
+#[derive(Clone, Default)]
+struct LastSaid(Arc<Mutex<Option<(String, handling::MemberId, Rules)>>>);
+
+impl LastSaid {
+    /// What a line says as somebody's word, read where it is not the last one; `None` where it cannot be read.
+    fn get(
+        &self,
+        line: &str,
+        word: handling::MemberId,
+        read: impl FnOnce() -> Option<Rules>,
+    ) -> Option<Rules> {
+        let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        match &*last {
+            Some((held, by, rules)) if held == line && *by == word => Some(rules.clone()),
+            _ => {
+                let rules = read()?;
+                *last = Some((line.to_owned(), word, rules.clone()));
+                Some(rules)
+            }
+        }
+    }
+}
 
 impl Node {
     /// The members of this node's community and handling among them, as of now; `None` while its member is in none.
@@ -35,7 +60,9 @@ impl Node {
     /// The store failed.
     pub async fn members(&self) -> Result<Option<Members>, StoreError> {
         let table = self.community_table().await?;
-        Ok(table.filter(|table| table.is_member()).map(|table| Members(self.known(&table))))
+        Ok(table
+            .filter(|table| table.is_member())
+            .map(|table| Members(self.known(&table), LastSaid::default())))
     }
 
     /// What envelopes to this member are opened with; made now where there is none yet.
@@ -61,7 +88,7 @@ impl Node {
     /// # Errors
     /// See [`CommunityError`].
     pub async fn announce(&self) -> Result<(), CommunityError> {
-        let Some(Members(known)) = self.members().await? else { return Ok(()) };
+        let Some(Members(known, _)) = self.members().await? else { return Ok(()) };
         let me = known.table.me;
         let told = known.table.registry.member(me).map(community::Member::own);
         let Some(told) = told.filter(|_| known.takes_part(me)) else { return Ok(()) };
@@ -87,7 +114,7 @@ impl Node {
     /// # Errors
     /// The store failed.
     pub async fn rules_abroad(&self, rules: &Rules) -> Result<Option<Rules>, StoreError> {
-        let Some(Members(known)) = self.members().await? else { return Ok(None) };
+        let Some(Members(known, _)) = self.members().await? else { return Ok(None) };
         let (me, directory) = (theirs(known.table.me), self.directory().await?);
         let originator = |held: &Originator| match held {
             Originator::Here => Originator::Member(me),
@@ -106,8 +133,8 @@ impl Node {
     /// # Errors
     /// The store failed.
     pub async fn rules_at_home(&self, rules: &Rules) -> Result<Option<Rules>, StoreError> {
-        let Some(Members(known)) = self.members().await? else { return Ok(None) };
-        Ok(Some(Members(known).at_home(rules, &*self.directory().await?)))
+        let Some(members) = self.members().await? else { return Ok(None) };
+        Ok(Some(members.at_home(rules, &*self.directory().await?)))
     }
 }
 
@@ -176,10 +203,25 @@ impl Members {
     }
 
     /// What everybody says of an object, its own markings included; the strictest there is where any of it cannot be read.
-    fn rules(question: &Question<'_>) -> Rules {
-        let said: Result<Rules, _> = question.rules.parse();
-        let (Ok(said), Ok(json)) = (said, stix::Json::parse(question.object)) else { return Rules::closed() };
+    fn rules(&self, question: &Question<'_>) -> Rules {
         let word = handling::MemberId(*question.originator.as_bytes());
+        let said = self.1.get(question.rules, word, || Self::said(question.rules, word));
+        let (Some(said), Ok(json)) = (said, stix::Json::parse(question.object)) else {
+            return Rules::closed();
+        };
+        let parts = json.get("granular_markings").and_then(stix::Json::as_list).unwrap_or_default();
+        let of_part =
+            |part: &stix::Json<'_>| part.get("marking_ref").and_then(stix::Json::as_str).and_then(tlp_of_id);
+        let level = parts.iter().filter_map(of_part).max().max(tlp_of(&json));
+        match level {
+            Some(level) => said.at_least(level),
+            None => said,
+        }
+    }
+
+    /// What a line of rules says as a member's word.
+    fn said(line: &str, word: handling::MemberId) -> Option<Rules> {
+        let said: Rules = line.parse().ok()?;
         let originator = |held: &Originator| match held {
             Originator::Here => Originator::Member(word),
             Originator::Member(by) if *by == word => held.clone(),
@@ -190,15 +232,7 @@ impl Members {
             Person::There(..) => Some(held.clone()),
             Person::Here(_) => None,
         };
-        let parts = json.get("granular_markings").and_then(stix::Json::as_list).unwrap_or_default();
-        let of_part =
-            |part: &stix::Json<'_>| part.get("marking_ref").and_then(stix::Json::as_str).and_then(tlp_of_id);
-        let level = parts.iter().filter_map(of_part).max().max(tlp_of(&json));
-        let said = said.reworded(originator, person);
-        match level {
-            Some(level) => said.at_least(level),
-            None => said,
-        }
+        Some(said.reworded(originator, person))
     }
 }
 
@@ -251,7 +285,7 @@ impl Judge for Members {
         };
         let recipient = Recipient::Member(handling::MemberId(*question.recipient.as_bytes()));
         let situation = Situation { now: question.now, home, peers: &known, consent };
-        let verdict = judge(&recipient, action, &Self::rules(question), &situation);
+        let verdict = judge(&recipient, action, &self.rules(question), &situation);
         if verdict.is_allowed() { Ok(()) } else { Err(verdict.rule.code().to_owned()) }
     }
 

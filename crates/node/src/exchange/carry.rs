@@ -1,7 +1,7 @@
 //! Objects follow the rows: what `federation` says is held, narrowed or void is so in the collections, in the same commit.
 
-use std::collections::BTreeSet;
-use std::sync::Arc;
+use std::collections::{BTreeSet, HashMap};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use base::Micros;
 use base::signing::KeyId;
@@ -11,7 +11,7 @@ use handling::{Addressee, MemberId, Originator, Rules, Writer};
 use store::{Batch, Entry, ExchangeDesk, LandedAs, LeavesBy, StoreError, VersionsOf};
 
 use crate::community::Members;
-use crate::derive::{Bar, derive};
+use crate::derive::{Bar, Derived, derive};
 use crate::directory::Directory;
 use crate::markings::level_of;
 
@@ -24,6 +24,10 @@ pub(crate) struct Carrier {
     /// People of this node, whom rules name by their member and name.
     pub(crate) members: Members,
     pub(crate) directory: Arc<Directory>,
+    /// Objects that were examined before the step, by their bytes.
+    pub(crate) examined: Mutex<HashMap<Bytes, Derived>>,
+    /// The line of rules read last, as whose word, and what it says here.
+    pub(crate) last_rules: Mutex<Option<(String, KeyId, Rules)>>,
 }
 
 /// What became of effects.
@@ -109,7 +113,7 @@ impl Carrier {
         (payload, rules): (&PayloadRow, Rules),
     ) -> Result<Option<&'static str>, StoreError> {
         let Some(bytes) = object_in(payload) else { return Ok(Some("payload-form")) };
-        let Ok(derived) = derive(&bytes, Bar::Store) else { return Ok(Some("object-unfit")) };
+        let Some(derived) = self.derived(&bytes) else { return Ok(Some("object-unfit")) };
         let rules = derived.entry.facts.tlp.map_or(rules.clone(), |tlp| rules.at_least(level_of(tlp)));
         let before = held_before(desk, versions, self.me)?;
         let same = before.as_ref().is_some_and(|(held, _)| *held == bytes);
@@ -127,6 +131,28 @@ impl Carrier {
             self.put(desk, entry_of(derived.entry, rules))?;
         }
         Ok(refused)
+    }
+
+    /// An object examined, now where it was not before the step; `None` where it cannot be stored.
+    fn derived(&self, bytes: &Bytes) -> Option<Derived> {
+        let examined = self.examined.lock().unwrap_or_else(PoisonError::into_inner).remove(bytes);
+        examined.or_else(|| derive(bytes, Bar::Store).ok())
+    }
+
+    /// A line of rules as a member's word, as it holds here; what cannot be read lets nobody see it.
+    fn heard(&self, line: &str, author: KeyId) -> Rules {
+        let mut last = self.last_rules.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((held, by, rules)) = &*last
+            && held == line
+            && *by == author
+        {
+            return rules.clone();
+        }
+        let word = MemberId(*author.as_bytes());
+        let told = line.parse().map_or_else(|_| Rules::closed(), |rules: Rules| rules.heard_from(word));
+        let rules = self.members.at_home(&told, &self.directory);
+        *last = Some((line.to_owned(), author, rules.clone()));
+        rules
     }
 
     /// Puts an object into the collection for what comes in; the code of the refusal where it cannot stand there.
@@ -152,15 +178,18 @@ fn is_of(payload: &PayloadRow, row: &VersionRow) -> bool {
 
 /// The object in a payload.
 pub(crate) fn object_in(payload: &PayloadRow) -> Option<Bytes> {
-    let content = federation::Content::parse(&payload.bytes).ok()?;
+    object_of(&payload.bytes)
+}
+
+/// The object in the bytes of a payload.
+pub(super) fn object_of(payload: &[u8]) -> Option<Bytes> {
+    let content = federation::Content::parse(payload).ok()?;
     (!content.object.is_empty()).then(|| Bytes::copy_from_slice(content.object))
 }
 
 /// The rules of a version, as they hold here: what is not its author's word, or cannot be read, lets nobody see it.
 fn rules_of(carrier: &Carrier, row: &VersionRow) -> Rules {
-    let author = MemberId(*row.name.author.as_bytes());
-    let told = row.rules.parse().map_or_else(|_| Rules::closed(), |rules: Rules| rules.heard_from(author));
-    let here = carrier.members.at_home(&told, &carrier.directory);
+    let here = carrier.heard(&row.rules, row.name.author);
     // Passed on with its originator's consent, which says that this member may have it too.
     match row.by {
         Some(_) => here.also_to(&BTreeSet::from([Addressee::Member(MemberId(*carrier.me.as_bytes()))])),

@@ -1,9 +1,17 @@
 //! What came in a turn or a file before anything of it is taken: read and opened without a transaction, judged one by one in one.
 
+use std::collections::HashMap;
+
 use base::signing::KeyId;
+use bytes::Bytes;
 use federation::{Entry, Exchange, OpenedBatch, Received, Refused, Rows, Sealed, Turn};
 
+use super::carry::object_of;
 use super::{Court, ExchangeError};
+use crate::derive::{Bar, Derived, derive};
+
+/// Largest object that is examined before the transaction, in bytes: of a batch they are held together.
+const EXAMINED_BYTES_MAX: usize = 16 * 1024;
 
 /// A turn as it was said, its batch opened: what can be done before a transaction is.
 pub(super) struct Said {
@@ -65,6 +73,17 @@ impl Letters<'_> {
             Some(Err(refused)) => Ok(Some(exchange.turned_away(refused.clone()))),
             None => Ok(None),
         }
+    }
+
+    /// The objects of a batch that was sealed as one, examined, by their bytes: what can be done outside of the transaction is not
+    /// done in it. Large ones are left for it, so that no more than a batch's bytes are held examined.
+    pub(super) fn examined(&self) -> HashMap<Bytes, Derived> {
+        let Some(Ok(batch)) = self.together else { return HashMap::new() };
+        let payloads =
+            batch.entries.iter().filter_map(|entry| entry.envelope.as_ref().ok()?.payload.as_ref());
+        let objects = payloads.filter_map(|(_, bytes)| object_of(bytes));
+        let small = objects.filter(|object| object.len() <= EXAMINED_BYTES_MAX);
+        small.filter_map(|object| Some((object.clone(), derive(&object, Bar::Store).ok()?))).collect()
     }
 
     fn entry(&self, at: usize) -> Option<&Entry> {

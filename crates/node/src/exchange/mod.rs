@@ -22,7 +22,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use base::signing::KeyId;
 use base::{Micros, Rng};
-use federation::{Exchange, Me};
+use federation::{Brought, Exchange, Me, Turn};
 use store::{ExchangeDesk, StoreError};
 use tokio::sync::Notify;
 
@@ -50,6 +50,25 @@ pub(crate) struct Desk {
     meeting: Mutex<BTreeMap<KeyId, Micros>>,
     /// Where something was missing in a peer's lanes when it was last heard: the first place behind the gap.
     gaps: Mutex<BTreeMap<KeyId, [Option<u64>; 2]>>,
+    /// What a member will know and have once it has taken what was last said to it.
+    said: Mutex<BTreeMap<KeyId, LastSaid>>,
+}
+
+/// What a turn said last, for the one that may follow before it is answered.
+#[derive(Clone, Debug)]
+struct LastSaid {
+    /// How far its batch reaches.
+    brought: Brought,
+    /// Leaves of each ledger that the other knows after it.
+    known: BTreeMap<KeyId, u64>,
+}
+
+impl LastSaid {
+    /// What follows from a turn that was said to one who knew ledgers up to the sizes in `known`; `None` when it brings no batch.
+    fn of(turn: &Turn, brought: Option<Brought>, mut known: BTreeMap<KeyId, u64>) -> Option<Self> {
+        known.extend(turn.heads.iter().map(|update| (update.origin, update.note.head().size)));
+        brought.map(|brought| Self { brought, known })
+    }
 }
 
 /// A meeting of which nothing was heard for so long keeps nothing back from those who begin another: its other end may be
@@ -68,6 +87,18 @@ impl Desk {
         if let Some(last) = held.get_mut(member) {
             *last = now;
         }
+    }
+
+    fn note_said(&self, member: KeyId, said: Option<LastSaid>) {
+        let mut held = self.said.lock().unwrap_or_else(PoisonError::into_inner);
+        match said {
+            Some(said) => drop(held.insert(member, said)),
+            None => drop(held.remove(&member)),
+        }
+    }
+
+    fn last_said(&self, member: &KeyId) -> Option<LastSaid> {
+        self.said.lock().unwrap_or_else(PoisonError::into_inner).get(member).cloned()
     }
 
     fn note_gaps(&self, member: KeyId, gaps: [Option<u64>; 2]) {

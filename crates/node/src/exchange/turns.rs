@@ -5,7 +5,7 @@
 //! name a circle that is not known here yet is left for later: the circle's document travels with the registry's papers.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use base::signed::Signed;
 use base::signing::KeyId;
@@ -17,11 +17,11 @@ use store::{ExchangeDesk, StoreError};
 
 use super::carry::{Carried, Carrier};
 use super::letters::{Letters, Said};
-use super::{Court, ExchangeError};
+use super::{Court, ExchangeError, LastSaid};
 use crate::{Node, ReadError};
 
 /// Most envelopes judged in one commit.
-const STEP_ENVELOPES: usize = 128;
+const STEP_ENVELOPES: usize = 512;
 
 /// What was heard in a turn.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,6 +30,15 @@ pub struct Heard {
     pub next: Option<Vec<u8>>,
     /// Envelopes that came.
     pub envelopes: usize,
+}
+
+/// Whether a turn brings acts.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Brings {
+    /// Those that wait.
+    WhatWaits,
+    /// None.
+    Nothing,
 }
 
 /// What hearing a turn leaves to be said.
@@ -72,8 +81,47 @@ impl Node {
     /// See [`ExchangeError`].
     pub async fn turn_first(&self, to: community::MemberId) -> Result<Vec<u8>, ExchangeError> {
         let court = self.sitting().await?;
-        let turn = self.words(&court, to.0, BTreeMap::new()).await?;
+        let turn = self.words(&court, (to.0, Brings::WhatWaits), BTreeMap::new()).await?;
         Ok(turn.to_bytes())
+    }
+
+    /// A turn that may follow the one said last to a member before that has been answered: it brings what is behind what that
+    /// one brought. `None` when nothing is, or enough is on its way.
+    ///
+    /// # Errors
+    /// See [`ExchangeError`].
+    pub async fn turn_ahead(&self, to: community::MemberId) -> Result<Option<Vec<u8>>, ExchangeError> {
+        let Some(last) = self.0.exchange.last_said(&to.0) else { return Ok(None) };
+        let court = self.sitting().await?;
+        let sitting = Arc::clone(&court);
+        let said = store::looked(self.store(), court.member(), move |rows| {
+            let failed = |failed: federation::StoreFailed| StoreError::Backend(failed.0);
+            let exchange = sitting.exchange();
+            if rows.own().map_err(failed)?.recovery.is_some() {
+                return Ok(None);
+            }
+            let mut turn = Turn::of(exchange.hello(rows, to.0, Versions::OURS).map_err(failed)?);
+            let brought = exchange.bring_behind(rows, &to.0, &mut turn, last.brought).map_err(failed)?;
+            if brought.is_some() {
+                turn.heads = exchange.heads_for(rows, &last.known).map_err(failed)?;
+            }
+            let last = LastSaid::of(&turn, brought, last.known);
+            Ok(last.map(|last| (turn, last)))
+        });
+        let Some((turn, last)) = said.await? else { return Ok(None) };
+        self.0.exchange.note_said(to.0, Some(last));
+        Ok(Some(turn.to_bytes()))
+    }
+
+    /// Takes the answer to a turn that another one has followed already: what is next is said when that is answered.
+    ///
+    /// # Errors
+    /// See [`ExchangeError`]; of a large turn some may have been taken.
+    pub async fn turn_heard(&self, from: community::MemberId, bytes: &[u8]) -> Result<(), ExchangeError> {
+        let court = self.sitting().await?;
+        self.0.exchange.goes_on(&from.0, court.now);
+        self.hear(&court, bytes, Some(from.0)).await?;
+        Ok(())
     }
 
     /// Who speaks in a turn of which only the beginning may have come; `None` = more of it has to come first. What is no turn, or
@@ -96,10 +144,10 @@ impl Node {
         let court = self.sitting().await?;
         let minutes = self.hear(&court, bytes, None).await?;
         let from = minutes.hello.from;
-        let mut turn = self.words_if(&court, from, &minutes).await?;
-        if self.0.exchange.meets(&from, court.now) {
-            turn.bring_nothing();
-        }
+        // What is for the other goes in the meeting that it was begun for.
+        let brings =
+            if self.0.exchange.meets(&from, court.now) { Brings::Nothing } else { Brings::WhatWaits };
+        let mut turn = self.words_if(&court, (from, brings), &minutes).await?;
         turn.ack = minutes.ack(&court);
         turn.cosigned = minutes.cosigned;
         Ok(turn.to_bytes())
@@ -114,7 +162,7 @@ impl Node {
         self.0.exchange.goes_on(&from.0, court.now);
         let minutes = self.hear(&court, bytes, Some(from.0)).await?;
         let envelopes = minutes.envelopes;
-        let mut turn = self.words_if(&court, from.0, &minutes).await?;
+        let mut turn = self.words_if(&court, (from.0, Brings::WhatWaits), &minutes).await?;
         turn.ack = minutes.ack(&court);
         turn.cosigned = minutes.cosigned;
         let next = turn.says_something().then(|| turn.to_bytes());
@@ -124,16 +172,15 @@ impl Node {
     async fn words_if(
         &self,
         court: &Arc<Court>,
-        to: KeyId,
+        (to, brings): (KeyId, Brings),
         minutes: &Minutes,
     ) -> Result<Turn, ExchangeError> {
         if minutes.speaks {
-            return self.words(court, to, minutes.hello.heads.clone()).await;
+            return self.words(court, (to, brings), minutes.hello.heads.clone()).await;
         }
         // Whose version is not spoken here is told so by the versions in the greeting, and given nothing.
-        let mut turn = self.words(court, to, BTreeMap::new()).await?;
+        let mut turn = self.words(court, (to, Brings::Nothing), BTreeMap::new()).await?;
         turn.heads = Vec::new();
-        turn.bring_nothing();
         Ok(turn)
     }
 
@@ -141,7 +188,7 @@ impl Node {
     async fn words(
         &self,
         court: &Arc<Court>,
-        to: KeyId,
+        (to, brings): (KeyId, Brings),
         known: BTreeMap<KeyId, u64>,
     ) -> Result<Turn, ExchangeError> {
         let sitting = Arc::clone(court);
@@ -152,12 +199,18 @@ impl Node {
             // Before its greeting has come, what it said it had when it was last heard of.
             let known = if known.is_empty() { rows.peer(&to).map_err(failed)?.heads } else { known };
             turn.heads = exchange.heads_for(rows, &known).map_err(failed)?;
-            if rows.own().map_err(failed)?.recovery.is_none() {
-                exchange.bring(rows, &to, &mut turn).map_err(failed)?;
+            let mut brought = None;
+            if brings == Brings::WhatWaits && rows.own().map_err(failed)?.recovery.is_none() {
+                brought = exchange.bring(rows, &to, &mut turn).map_err(failed)?;
             }
-            Ok(turn)
+            let last = LastSaid::of(&turn, brought, known);
+            Ok((turn, last))
         });
-        Ok(said.await?)
+        let (turn, last) = said.await?;
+        if brings == Brings::WhatWaits {
+            self.0.exchange.note_said(to, last);
+        }
+        Ok(turn)
     }
 
     /// Takes a turn.
@@ -168,9 +221,14 @@ impl Node {
         expected: Option<KeyId>,
     ) -> Result<Minutes, ExchangeError> {
         let (sitting, bytes) = (Arc::clone(court), bytes.to_vec());
-        let said = tokio::task::spawn_blocking(move || Said::read(&sitting, &bytes, expected)).await;
-        let said = Arc::new(said.map_err(|failed| StoreError::Backend(failed.to_string()))??);
-        let carrier = Arc::new(self.carrier(court).await?);
+        let read = tokio::task::spawn_blocking(move || {
+            let said = Said::read(&sitting, &bytes, expected)?;
+            let examined = said.letters().examined();
+            Ok::<_, ExchangeError>((said, examined))
+        });
+        let (said, examined) = read.await.map_err(|failed| StoreError::Backend(failed.to_string()))??;
+        let said = Arc::new(said);
+        let carrier = Arc::new(Carrier { examined: Mutex::new(examined), ..self.carrier(court).await? });
         let minutes = self.hear_in_steps(court, (&said, &carrier)).await?;
         self.0.exchange.note_gaps(minutes.hello.from, gaps(&minutes.received));
         if minutes.envelopes > 0 || minutes.ack.is_some() {
@@ -224,7 +282,15 @@ impl Node {
         let inbox = directory.collection("inbox").ok_or(StoreError::NotFound { what: "collection inbox" })?;
         let who = crate::initialise::members(inbox.no);
         let writer = handling::may_write(&who, inbox.no, &self.standing()).map_err(ReadError::Refused)?;
-        Ok(Carrier { me: court.member(), writer, at: court.now, members: court.members.clone(), directory })
+        Ok(Carrier {
+            me: court.member(),
+            writer,
+            at: court.now,
+            members: court.members.clone(),
+            directory,
+            examined: Mutex::default(),
+            last_rules: Mutex::default(),
+        })
     }
 }
 

@@ -276,6 +276,45 @@ async fn flash_overtakes_what_waits() {
     assert!(has(b, "indicator--00000000-0000-4000-8000-000000002009").await);
 }
 
+/// (e2) A turn may follow before the one before it has been answered: each object comes once, and what comes too early comes again.
+#[tokio::test]
+async fn a_turn_may_follow_before_the_answer() {
+    let region = region(&["a", "b"]).await;
+    let (a, b) = (&region[0], &region[1]);
+    // In a first meeting each learns what the other speaks.
+    meet(a, b).await;
+    bring(a, 10..2_010, to(&["b"])).await;
+    let id = b.id().await;
+    let first = a.node().turn_first(id).await.unwrap();
+    let second = a.node().turn_ahead(id).await.unwrap().expect("more waits than one batch takes");
+    assert_eq!(a.node().turn_ahead(id).await.unwrap(), None, "no more than two batches are on their way");
+    let answers = [b.node().turn_answer(&first).await.unwrap(), b.node().turn_answer(&second).await.unwrap()];
+    a.node().turn_heard(id, &answers[0]).await.unwrap();
+    assert_eq!(peer(a, "b").await.lag_out, 2_000 - 512);
+    let third = a.node().turn_ahead(id).await.unwrap().expect("there is room for a third");
+    // The third is overtaken by what nobody waits for: B takes nothing of a batch that is not next, and says so.
+    a.node().turn_heard(id, &answers[1]).await.unwrap();
+    assert_eq!(peer(a, "b").await.lag_out, 2_000 - 1_024);
+    let fourth = a.node().turn_ahead(id).await.unwrap().expect("and for a fourth");
+    let early = b.node().turn_answer(&fourth).await.unwrap();
+    assert!(!has(b, "indicator--00000000-0000-4000-8000-000000001600").await);
+    let answer = b.node().turn_answer(&third).await.unwrap();
+    a.node().turn_heard(id, &early).await.unwrap();
+    let next = a.node().turn_take(id, &answer).await.unwrap().next.expect("what came too early goes again");
+    let answer = b.node().turn_answer(&next).await.unwrap();
+    a.node().turn_take(id, &answer).await.unwrap();
+    meet(a, b).await;
+    let ours = peer(a, "b").await;
+    assert_eq!((ours.lag_out, ours.gaps, peer(b, "a").await.gaps), (0, 0, 0));
+    for last in ["000000000010", "000000001600", "000000002009"] {
+        assert!(has(b, &format!("indicator--00000000-0000-4000-8000-{last}")).await);
+    }
+    // Nothing waits, and nothing follows.
+    let first = a.node().turn_first(id).await.unwrap();
+    assert_eq!(a.node().turn_ahead(id).await.unwrap(), None);
+    b.node().turn_answer(&first).await.unwrap();
+}
+
 /// (f) Gaps are those that are there now.
 #[tokio::test]
 async fn gaps_are_shown_while_they_are_there() {
