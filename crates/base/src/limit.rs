@@ -220,3 +220,14 @@ pub const COURIER_ENVELOPES_MAX: usize = 100_000;
 
 /// Refusals shown of one peer.
 pub const PEER_REFUSALS_SHOWN: usize = 20;
+
+/// Objects that one person takes out of the node in a day without a second person, unless the operator sets another number.
+pub const EXPORT_OBJECTS_PER_DAY: u64 = 100_000;
+/// How long a request for a second person can be answered and used, in seconds (3 days: over a weekend).
+pub const APPROVAL_SECONDS: i64 = 3 * 86_400;
+/// Requests for a second person that one person may have open.
+pub const APPROVALS_OPEN_MAX: usize = 100;
+/// Requests for a second person that are listed, newest first.
+pub const APPROVALS_SHOWN: usize = 10_000;
+/// Notices of other members that are listed, newest first.
+pub const NOTICES_SHOWN: usize = 1_000;

@@ -132,6 +132,9 @@ pub(crate) enum Command {
     /// Collections and who may read and write them.
     #[command(subcommand)]
     Collection(commands::collection::CollectionCommand),
+    /// What takes a second person: requests, and the yes or no to them.
+    #[command(subcommand)]
+    Approval(commands::approval::ApprovalCommand),
     /// The community of members: founding, joining, deciding, leaving.
     #[command(subcommand)]
     Community(commands::community::CommunityCommand),

@@ -38,8 +38,31 @@ pub(crate) struct Config {
     pub(crate) contact: Option<String>,
     /// Requests one user may make each second, averaged; 0 = no limit.
     pub(crate) rate_per_second: Option<u32>,
+    /// When what takes a second person takes one: as soon as there is one (`when-possible`), or `always`.
+    pub(crate) second_person: Option<SecondPersons>,
+    /// Objects that one person may take out in a day without a second person.
+    pub(crate) export_per_day: Option<u64>,
     /// What is logged: error, warn, info, debug, or a filter like `info,web=debug`.
     pub(crate) log: Option<String>,
+}
+
+/// When a second person is needed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum SecondPersons {
+    /// As soon as somebody else could say yes.
+    WhenPossible,
+    /// Always.
+    Always,
+}
+
+impl From<SecondPersons> for node::SecondPerson {
+    fn from(said: SecondPersons) -> Self {
+        Self::Asked(match said {
+            SecondPersons::WhenPossible => handling::Bound::WhenPossible,
+            SecondPersons::Always => handling::Bound::Always,
+        })
+    }
 }
 
 impl Config {
@@ -70,6 +93,8 @@ impl Config {
             title: self.title.or(file.title),
             contact: self.contact.or(file.contact),
             rate_per_second: self.rate_per_second.or(file.rate_per_second),
+            second_person: self.second_person.or(file.second_person),
+            export_per_day: self.export_per_day.or(file.export_per_day),
             log: self.log.or(file.log),
         }
     }
@@ -143,7 +168,11 @@ mod tests {
         let rows = table.lines().filter_map(|line| line.strip_prefix("| `"));
         let documented: Vec<&str> = rows.filter_map(|row| row.split('`').next()).collect();
         for key in &documented {
-            let value = if *key == "rate_per_second" { "1".to_owned() } else { format!("{key:?}") };
+            let value = match *key {
+                "rate_per_second" | "export_per_day" => "1".to_owned(),
+                "second_person" => "'always'".to_owned(),
+                key => format!("{key:?}"),
+            };
             assert!(toml::from_str::<Config>(&format!("{key} = {value}")).is_ok(), "{key}");
         }
         let unknown = toml::from_str::<Config>("x = 1").unwrap_err().to_string();

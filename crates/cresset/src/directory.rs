@@ -8,7 +8,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use base::{Clock, SystemRng};
-use node::{Node, Settings};
+use node::{Node, SecondPerson, Settings};
 use store::{BackupReport, Store, StoreError};
 use store_sqlite::SqliteStore;
 
@@ -73,7 +73,7 @@ fn must_exist(directory: &Path) -> Result<(), Failure> {
 
 /// One command by whoever holds the directory: nobody to protect from.
 fn of_one_command() -> Settings {
-    Settings { rate_per_second: 0, ..Settings::default() }
+    Settings { rate_per_second: 0, second_person: SecondPerson::Holder, ..Settings::default() }
 }
 
 /// A store that cannot be opened or used, as a failure of the command.

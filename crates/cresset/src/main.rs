@@ -72,6 +72,7 @@ async fn run(arguments: Arguments, out: &mut Out) -> Result<Exit, Failure> {
         Command::User(command) => commands::user::run(common, command, out).await,
         Command::Token(command) => commands::token::run(common, command, out).await,
         Command::Collection(command) => commands::collection::run(common, command, out).await,
+        Command::Approval(command) => commands::approval::run(common, command, out).await,
         Command::Community(command) => commands::community::run(common, command, out).await,
         Command::Circle(command) => commands::circle::run(common, command, out).await,
         Command::Import(args) => commands::import::run(common, args, out).await,

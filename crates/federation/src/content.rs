@@ -109,6 +109,25 @@ pub struct Change {
     pub reason: String,
 }
 
+/// The document of `glass-broken`: what its author did without a second person. It names no person.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Notice {
+    /// What kind of deed.
+    pub deed: String,
+    /// Why, in the author's words.
+    pub reason: String,
+}
+
+impl Notice {
+    /// Reads it from a payload.
+    ///
+    /// # Errors
+    /// `PayloadForm`.
+    pub fn read(content: &Content<'_>) -> Result<Self, Rule> {
+        read_document(content.document)
+    }
+}
+
 /// What a recipient did with an act.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]

@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::change::{self, ChangeOf};
 use crate::consent::{Consent, Passing, Revocation, permits, taken_back};
-use crate::content::{Change, Content, ObjectHead, write_document};
+use crate::content::{Change, Content, Notice, ObjectHead, write_document};
 use crate::draft::{DeedError, Draft, Made, NewAct};
 use crate::envelope::statement;
 use crate::port::{Consented, Deed, Question, Rows};
@@ -213,6 +213,24 @@ impl Exchange<'_> {
         let change = ChangeOf { kind: &kind, name: &name, sequence: made.sequence, rules };
         draft.extend(change::apply(self, rows, &change)?);
         for member in holders {
+            address(&mut draft, member, Lane::Flash, (self.me.member, made.sequence))?;
+        }
+        Ok((made.sequence, draft.finish()))
+    }
+
+    /// Tells every member that takes part what this one did without a second person. A receipt of each is awaited.
+    ///
+    /// # Errors
+    /// Those of [`DeedError`].
+    pub fn announce(&self, rows: &dyn Rows, notice: &Notice) -> Result<(u64, Vec<Effect>), DeedError> {
+        let mut draft = Draft::begin(self, rows)?;
+        let mut others = self.directory.active();
+        others.remove(&self.me.member);
+        let document = write_document(notice);
+        let content = Content { document: &document, ..Content::default() };
+        let kind = ActKind::GlassBroken;
+        let made = draft.append(&NewAct { kind, object: None, content, addressees: &others })?;
+        for member in others {
             address(&mut draft, member, Lane::Flash, (self.me.member, made.sequence))?;
         }
         Ok((made.sequence, draft.finish()))

@@ -21,7 +21,7 @@ use crate::batch::Entry;
 use crate::change::{self, ChangeOf, rules_now};
 use crate::consent::{Consent, Passing, Revocation, permits, taken_back};
 use crate::content::{
-    Change, Content, ObjectHead, Outcome, Receipt, ReceiptLine, read_document, write_document,
+    Change, Content, Notice, ObjectHead, Outcome, Receipt, ReceiptLine, read_document, write_document,
 };
 use crate::draft::{DeedError, Draft, NewAct, act_row};
 use crate::envelope::{Envelope, Proof, statement};
@@ -406,8 +406,10 @@ impl Exchange<'_> {
         if !takes_away && (then != Standing::Active || now != Standing::Active) {
             return Err(Rule::AuthorInactive.into());
         }
-        let only_from_author =
-            matches!(header.kind, ActKind::Received | ActKind::Consented | ActKind::ConsentRevoked);
+        let only_from_author = matches!(
+            header.kind,
+            ActKind::Received | ActKind::Consented | ActKind::ConsentRevoked | ActKind::GlassBroken
+        );
         if only_from_author && envelope.from != header.author {
             return Err(Rule::NotOriginator.into());
         }
@@ -449,6 +451,11 @@ impl Exchange<'_> {
             ActKind::Received => Ok((None, self.receipt(rows, judged)?)),
             ActKind::Consented => self.consented(judged),
             ActKind::ConsentRevoked => consent_revoked(judged),
+            ActKind::GlassBroken => noted(judged),
+            // What a later version tells without an object is kept as it came.
+            ActKind::Other(_) if judged.act.header().object.is_none() => {
+                Ok((Some(Outcome::Done), vec![Effect::Payload(judged.payload.clone())]))
+            }
             kind if brings_object(kind) => self.object(rows, judged),
             _ => Err(Rule::KindStays.into()),
         }
@@ -669,6 +676,12 @@ fn consent_revoked(judged: &Judged<'_>) -> Step<(Option<Outcome>, Vec<Effect>)> 
     let said: Revocation = read_document(judged.content.document)?;
     let row = RevokedRow { author: header.author, id: said.token.0, sequence: header.sequence };
     Ok((Some(Outcome::Done), vec![Effect::Revoked(row), Effect::Payload(judged.payload.clone())]))
+}
+
+/// Keeps what a member told everybody.
+fn noted(judged: &Judged<'_>) -> Step<(Option<Outcome>, Vec<Effect>)> {
+    Notice::read(&judged.content)?;
+    Ok((Some(Outcome::Done), vec![Effect::Payload(judged.payload.clone())]))
 }
 
 fn ack_refusal(peer: &KeyId, received: &Received) -> Option<AckRefusal> {

@@ -39,7 +39,7 @@ mod wire;
 
 pub use batch::{BatchHead, Entry, OpenedBatch, entry_bytes, sign_batch};
 pub use consent::{CONSENT_TYPE, Consent, Revocation};
-pub use content::{Change, Content, Outcome, Receipt, ReceiptLine, is_skewed, object_version};
+pub use content::{Change, Content, Notice, Outcome, Receipt, ReceiptLine, is_skewed, object_version};
 pub use courier::{CourierError, Manifest, Parcel};
 pub use deeds::{Alteration, Grant, Granted, Release, Released};
 pub use draft::DeedError;

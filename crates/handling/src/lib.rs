@@ -1,4 +1,4 @@
-//! Judgement: who may see and do what. The only mint of [`Viewer`], [`Writer`] and [`Cleared`].
+//! Judgement: who may see and do what. The only mint of [`Viewer`], [`Writer`], [`Cleared`] and [`Seconded`].
 //!
 //! Stands between every door and every use case: the store answers reads only to a [`Viewer`], accepts objects only with a
 //! [`Writer`], and doors render only [`Cleared`] values. All three have private fields and are made here alone, so a forgotten
@@ -17,6 +17,7 @@ mod marks;
 mod principal;
 mod refusal;
 mod rules;
+mod second;
 
 pub use cleared::{
     Cleared, Standing, Viewer, Writer, access, may_administer, may_audit, may_read, may_use, may_write,
@@ -34,4 +35,8 @@ pub use refusal::{Refusal, Rule};
 pub use rules::{
     Addressee, Audience, CircleId, Control, Markings, MemberId, Originator, Pap, Person, Purpose, Purposes,
     Rules, UnknownPap, pap_no,
+};
+pub use second::{
+    Answered, Bound, Colleague, GrantChange, Guarded, Holds, OpenCollection, Seconded, Spent, TwoPersonDeed,
+    UnknownDeed, Warrant, alone, approves, by_holder, may_approve, may_break_glass, seconded,
 };

@@ -37,13 +37,15 @@ pub enum Rule {
     MarkingUnresolved,
     /// The circle is empty or cannot be resolved.
     CircleUnresolved,
+    /// One person alone may not do this, or not decide it.
+    SecondPerson,
     /// Not a refusal: no rule speaks against it.
     HandlingAllows,
 }
 
 impl Rule {
     /// Every rule.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         Self::CollectionUnknown,
         Self::CollectionNotReadable,
         Self::CollectionNotWritable,
@@ -60,6 +62,7 @@ impl Rule {
         Self::PapAutomation,
         Self::MarkingUnresolved,
         Self::CircleUnresolved,
+        Self::SecondPerson,
         Self::HandlingAllows,
     ];
 
@@ -83,6 +86,7 @@ impl Rule {
             Self::PapAutomation => "pap-automation",
             Self::MarkingUnresolved => "marking-unresolved",
             Self::CircleUnresolved => "circle-unresolved",
+            Self::SecondPerson => "second-person",
             Self::HandlingAllows => "handling-allows",
         }
     }

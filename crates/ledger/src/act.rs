@@ -73,11 +73,13 @@ pub enum ActKind {
     ConsentRevoked,
     /// The registry of members changed.
     RegistryChanged,
+    /// Something that takes a second person was done without one; every member is told.
+    GlassBroken,
     /// A kind of a later version: lower-case letters, digits and hyphens.
     Other(String),
 }
 
-const KINDS: [(&str, ActKind); 10] = [
+const KINDS: [(&str, ActKind); 11] = [
     ("received", ActKind::Received),
     ("released", ActKind::Released),
     ("withheld", ActKind::Withheld),
@@ -88,6 +90,7 @@ const KINDS: [(&str, ActKind); 10] = [
     ("consented", ActKind::Consented),
     ("consent-revoked", ActKind::ConsentRevoked),
     ("registry-changed", ActKind::RegistryChanged),
+    ("glass-broken", ActKind::GlassBroken),
 ];
 
 impl ActKind {

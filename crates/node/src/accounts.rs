@@ -5,15 +5,17 @@
 
 use base::limit::{NAME_CHARS_MAX, TOKENS_PER_USER_MAX};
 use base::{Micros, Redacted};
-use handling::{Principal, Refusal, Role, Rule, Scope, UserNo, may_administer};
+use handling::{
+    Guarded, Principal, Refusal, Role, Rule, Scope, TwoPersonDeed, UserNo, approves, may_administer,
+};
 use serde::Serialize;
 use stix::Timestamp;
 use store::{Fault, NewToken, StoreError, TokenRow, UserRow};
 
-use crate::Node;
 use crate::credentials::{TOKEN_PREFIX, digest_of};
 use crate::directory::Directory;
 use crate::passwords::Hasher;
+use crate::{ApprovalError, Node};
 
 /// The setting that names the first administrator while they hold the analyst role provisionally.
 pub(crate) const PROVISIONAL_ANALYST: &str = "provisional-analyst";
@@ -85,6 +87,19 @@ pub struct TokenView {
     pub revoked: Option<String>,
 }
 
+/// Taking the say in what takes a second person from somebody.
+struct DropApprover {
+    user: String,
+}
+
+impl TwoPersonDeed for DropApprover {
+    const KIND: Guarded = Guarded::DropApprover;
+
+    fn words(&self) -> String {
+        format!("disable user {0:?}, or take the roles approver and admin from {0:?}", self.user)
+    }
+}
+
 /// Why something about people or tokens was not done. Nothing has been changed.
 #[derive(Debug, thiserror::Error)]
 pub enum AccountError {
@@ -127,6 +142,9 @@ pub enum AccountError {
     /// Too many passwords are being hashed.
     #[error("too many passwords are being checked: try again in a second")]
     Crowded,
+    /// It takes a second person.
+    #[error(transparent)]
+    Second(#[from] ApprovalError),
     /// The store failed.
     #[error(transparent)]
     Store(StoreError),
@@ -148,6 +166,7 @@ impl AccountError {
             Self::TooManyTokens => "tokens-max",
             Self::LastAdmin => "last-admin",
             Self::Crowded => "too-many-requests",
+            Self::Second(error) => error.code(),
             Self::Store(error) => error.code(),
         }
     }
@@ -156,6 +175,7 @@ impl AccountError {
     #[must_use]
     pub const fn fault(&self) -> Fault {
         match self {
+            Self::Second(error) => error.fault(),
             Self::Store(error) => error.fault(),
             _ => Fault::Caller,
         }
@@ -238,6 +258,7 @@ impl Node {
         if !admin && row.roles.contains(&Role::Admin) && !directory.has_admin_besides(row.no) {
             return Err(AccountError::LastAdmin);
         }
+        self.may_still_approve(who, row, &roles).await?;
         self.0.store.set_roles(row.no, roles).await?;
         if self.0.store.setting(PROVISIONAL_ANALYST).await?.as_deref() == Some(row.name.as_str()) {
             self.0.store.set_setting(PROVISIONAL_ANALYST, "").await?;
@@ -294,7 +315,24 @@ impl Node {
         if disabled && row.roles.contains(&Role::Admin) && !directory.has_admin_besides(row.no) {
             return Err(AccountError::LastAdmin);
         }
+        self.may_still_approve(who, row, if disabled { &[] } else { &row.roles }).await?;
         Ok(self.0.store.set_disabled(row.no, disabled).await?)
+    }
+
+    /// Where somebody else loses the say in what takes a second person, that takes a second person: or one alone would first
+    /// do away with the other.
+    async fn may_still_approve(
+        &self,
+        who: &Principal,
+        row: &UserRow,
+        after: &[Role],
+    ) -> Result<(), AccountError> {
+        let (before, after) = (approves(row.roles.iter().copied()), approves(after.iter().copied()));
+        if !before || after || row.disabled || row.no == who.user {
+            return Ok(());
+        }
+        self.second(who, DropApprover { user: row.name.clone() }).await?;
+        Ok(())
     }
 
     /// Makes a token. Users make their own, administrators anybody's; nobody hands out a scope their own credential lacks.

@@ -8,12 +8,15 @@ use std::str::FromStr;
 
 use base::Micros;
 use base::limit::NAME_CHARS_MAX;
-use handling::{Access, CollectionNo, Grantee, Principal, Refusal, Role, UserNo, access, may_administer};
+use handling::{
+    Access, CollectionNo, GrantChange, Grantee, Holds, OpenCollection, Principal, Refusal, Role, UserNo,
+    access, may_administer,
+};
 use serde::Serialize;
 use store::{CollectionRow, Fault, StoreError};
 
-use crate::Node;
 use crate::directory::{Directory, derived_id};
+use crate::{ApprovalError, Node};
 
 /// Longest readable name of a collection, in characters.
 const ALIAS_CHARS_MAX: usize = 64;
@@ -128,6 +131,9 @@ pub enum CollectionError {
     /// A grant to a user who does not exist.
     #[error("no such user: {0:?}")]
     UserUnknown(String),
+    /// It takes a second person.
+    #[error(transparent)]
+    Second(#[from] ApprovalError),
     /// The store failed.
     #[error(transparent)]
     Store(StoreError),
@@ -145,6 +151,7 @@ impl CollectionError {
             Self::TitleUnfit => "title-unfit",
             Self::GranteeForm => "grantee-form",
             Self::UserUnknown(_) => "user-unknown",
+            Self::Second(error) => error.code(),
             Self::Store(error) => error.code(),
         }
     }
@@ -153,6 +160,7 @@ impl CollectionError {
     #[must_use]
     pub const fn fault(&self) -> Fault {
         match self {
+            Self::Second(error) => error.fault(),
             Self::Store(error) => error.fault(),
             _ => Fault::Caller,
         }
@@ -228,7 +236,8 @@ impl Node {
         Ok(collection_view(who, found.ok_or(CollectionError::NotFound)?))
     }
 
-    /// Sets one line of an access list; `Access::NONE` takes it away.
+    /// Sets one line of an access list; `Access::NONE` takes it away. Letting more people read what is marked for few takes a
+    /// second person.
     ///
     /// # Errors
     /// See [`CollectionError`]; nothing was changed.
@@ -242,7 +251,26 @@ impl Node {
         may_administer(who)?;
         let directory = self.directory().await?;
         let row = directory.collection(address).ok_or(CollectionError::NotFound)?;
-        Ok(self.0.store.set_grant(row.no, grantee(&directory, to)?, access).await?)
+        let wanted = OpenCollection {
+            collection: row.no,
+            collection_name: row.alias.clone().unwrap_or_else(|| row.id.clone()),
+            grantee_name: to.to_string(),
+            grantee: grantee(&directory, to)?,
+            access,
+        };
+        let lines = directory.grants().iter();
+        let mut held = lines.filter(|line| line.collection == row.no && line.grantee == wanted.grantee);
+        let before = held.next().map_or(Access::NONE, |line| line.access);
+        let holds = if access.read && !before.read && self.0.store.holds_marked(row.no).await? {
+            Holds::MarkedForFew
+        } else {
+            Holds::NothingMarked
+        };
+        let change = match GrantChange::weigh(wanted, before, holds) {
+            Ok(change) => change,
+            Err(opening) => GrantChange::seconded(self.second(who, opening).await?),
+        };
+        Ok(self.0.store.set_grant(change).await?)
     }
 
     /// The access list of one collection, or of all.

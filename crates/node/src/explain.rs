@@ -84,6 +84,9 @@ const fn rule_text(rule: Rule) -> &'static str {
         Rule::CircleUnresolved => {
             "The circle has no members, or this node cannot know them; it is answered like nobody."
         }
+        Rule::SecondPerson => {
+            "One person alone may not do this: somebody else with the approver or admin role says yes first, and nobody says yes to what they asked for themselves."
+        }
         Rule::HandlingAllows => "No rule of the object's handling speaks against it.",
         Rule::TlpRedPersons => {
             "The object is TLP:RED: for the person who put it here and those named with it, for nobody else, whatever the collection's grants."
@@ -306,6 +309,27 @@ static CODES: &[(&str, &str)] = &[
         "exchange-clock-apart",
         "The sender's clock and this node's are more than a day apart; one of them is wrong. Nothing was taken over.",
     ),
+    (
+        "approval-pending",
+        "This takes a second person, who has been asked: somebody else with the approver or admin role says yes with `cresset approval grant ID` or on the page Approvals, within three days; then do the same again. Where it cannot wait, `cresset approval break-glass ID --reason WHY` goes ahead, and every member is told.",
+    ),
+    (
+        "approval-unknown",
+        "There is no request of this id, or none that you may know of: `cresset approval list` shows those that you may.",
+    ),
+    (
+        "approval-decided",
+        "The request has an answer already, or has been used; doing again what it was for asks anew.",
+    ),
+    (
+        "approval-expired",
+        "Nobody answered the request within three days; doing again what it was for asks anew.",
+    ),
+    (
+        "approvals-open-max",
+        "One person has at most 100 requests open; have some of them answered, or wait until they run out.",
+    ),
+    ("reason-unfit", "A reason has 1 to 1,000 characters: others read it."),
     ("not-initialised", "The node has no member yet: run `cresset init`."),
     (
         "collection-not-named",

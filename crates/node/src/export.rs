@@ -5,7 +5,7 @@ use std::collections::HashSet;
 
 use base::limit::PAGE_DEFAULT;
 use bytes::Bytes;
-use handling::{Action, Cleared, CollectionNo, Principal, Viewer};
+use handling::{Action, Cleared, CollectionNo, Guarded, Principal, Seconded, TwoPersonDeed, Viewer};
 use sha2::{Digest, Sha256};
 use stix::Timestamp;
 use store::{Filter, PageRequest};
@@ -13,7 +13,8 @@ use store::{Filter, PageRequest};
 use crate::blocking::offload;
 use crate::derive::{Bar, derive};
 use crate::import::listed;
-use crate::{Node, ReadError};
+use crate::tally::Within;
+use crate::{Node, ReadError, SecondPerson};
 
 /// What an export looks like.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -51,6 +52,54 @@ pub struct ExportRequest {
     pub filter: Filter,
     /// Form.
     pub format: ExportFormat,
+}
+
+/// Taking out more than one person may in a day.
+pub(crate) struct BulkExport {
+    words: String,
+}
+
+impl BulkExport {
+    fn of(request: &ExportRequest, limit: u64) -> Self {
+        let filter = &request.filter;
+        let collection = request.collection.as_deref().unwrap_or("everything that may be read");
+        let versions: Vec<String> = filter.versions.iter().map(|pick| format!("{pick:?}")).collect();
+        let parts = [
+            ("types", &filter.types),
+            ("ids", &filter.ids),
+            ("versions", &versions),
+            ("spec_versions", &filter.spec_versions),
+        ];
+        let mut words =
+            format!("export beyond {limit} objects a day: {collection:?} as {:?}", request.format);
+        for (name, values) in parts.into_iter().filter(|(_, values)| !values.is_empty()) {
+            let values: Vec<String> = values.iter().map(|value| format!("{value:?}")).collect();
+            words.push_str(&format!(", {name} {}", values.join(" ")));
+        }
+        Self { words }
+    }
+
+    /// Pages of the API: as many objects again as a day allows.
+    pub(crate) fn by_pages(limit: u64) -> Self {
+        Self {
+            words: format!("take out, page by page, {limit} objects more today than the {limit} of a day"),
+        }
+    }
+}
+
+impl TwoPersonDeed for BulkExport {
+    const KIND: Guarded = Guarded::BulkExport;
+
+    fn words(&self) -> String {
+        self.words.clone()
+    }
+}
+
+/// Why somebody may take objects out: it is little, or a second person said yes.
+#[expect(dead_code, reason = "a proof is held, not read")]
+pub(crate) enum Leave {
+    Little(Within),
+    Much(Seconded<BulkExport>),
 }
 
 /// An export under way: ask for chunks until there is none.
@@ -96,12 +145,64 @@ impl Node {
                 (view, all)
             }
         };
-        let given = (waiting.len() > 1).then(HashSet::new);
-        Ok(Export { node: self.clone(), request, view, waiting, next: None, stage: Stage::Begin, given })
+        let objects = self.at_most(&request, &view).await?;
+        let limit = self.0.settings.export_objects_per_day;
+        let leave = self.may_take_out(who, objects, || BulkExport::of(&request, limit)).await?;
+        Ok(Export::begin(leave, self.clone(), request, (view, waiting)))
+    }
+
+    /// How many objects an export gives at most: as many as this viewer is told there are.
+    async fn at_most(&self, request: &ExportRequest, view: &Viewer) -> Result<u64, ReadError> {
+        if self.0.settings.second_person == SecondPerson::Holder {
+            return Ok(0);
+        }
+        let figures = self.store().figures(Some(view)).await?;
+        let Filter { types, ids, versions, .. } = &request.filter;
+        if !versions.is_empty() {
+            return Ok(figures.versions);
+        }
+        let of_types = if types.is_empty() {
+            figures.objects
+        } else {
+            figures.by_type.iter().filter(|(name, _)| types.contains(name)).map(|(_, count)| count).sum()
+        };
+        let of_ids = if ids.is_empty() { u64::MAX } else { ids.len() as u64 };
+        Ok(of_types.min(of_ids))
+    }
+
+    /// Leave to take out so many objects: they are counted, or a second person is asked.
+    ///
+    /// # Errors
+    /// `Second`, or the store failed.
+    pub(crate) async fn may_take_out(
+        &self,
+        who: &Principal,
+        objects: u64,
+        deed: impl FnOnce() -> BulkExport + Send,
+    ) -> Result<Leave, ReadError> {
+        if self.0.settings.second_person == SecondPerson::Holder {
+            return Ok(Leave::Much(handling::by_holder(deed())));
+        }
+        if let Some(within) = self.count_out(who.user, objects).await? {
+            return Ok(Leave::Little(within));
+        }
+        let proof = self.second(who, deed()).await?;
+        self.count_anew(who.user).await?;
+        Ok(Leave::Much(proof))
     }
 }
 
 impl Export {
+    fn begin(
+        _: Leave,
+        node: Node,
+        request: ExportRequest,
+        (view, waiting): (Viewer, Vec<CollectionNo>),
+    ) -> Self {
+        let given = (waiting.len() > 1).then(HashSet::new);
+        Self { node, request, view, waiting, next: None, stage: Stage::Begin, given }
+    }
+
     /// The next chunk of the file (at most one page of objects); `None` at its end.
     ///
     /// # Errors

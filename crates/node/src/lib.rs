@@ -12,6 +12,7 @@
 mod accept;
 mod accounts;
 mod address;
+mod approval;
 mod blocking;
 mod collections;
 mod community;
@@ -43,6 +44,7 @@ mod road;
 mod search;
 mod settle;
 mod sight;
+mod tally;
 mod upkeep;
 mod verified;
 mod why;
@@ -61,6 +63,7 @@ pub use self::exchange::{
 pub use accept::{AcceptError, AcceptRequest, Accepted, KeepStatus};
 pub use accounts::{AccountError, IssuedToken, NewUser, Standing, TokenRequest, TokenView, UserView};
 pub use address::Community;
+pub use approval::{Announced, ApprovalError, ApprovalView, NoticeView};
 pub use collections::{CollectionError, CollectionView, GrantView, GranteeName, NewCollection};
 pub use credentials::{AuthError, Credential, Session, SessionSecret};
 pub use explain::{all_codes, explain};
@@ -88,6 +91,7 @@ use observed::Patterns;
 use own_ledger::OwnLedger;
 use passwords::Hasher;
 use rate::Rates;
+use tally::Tally;
 use tokio::sync::Semaphore;
 use verified::Verified;
 
@@ -100,6 +104,19 @@ pub struct Settings {
     pub password_cost: PasswordCost,
     /// How long a browser session lasts, in hours.
     pub session_hours: u32,
+    /// When a second person is needed for what takes one.
+    pub second_person: SecondPerson,
+    /// Objects that one person may take out in a day without a second person.
+    pub export_objects_per_day: u64,
+}
+
+/// When a second person is needed for what takes one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SecondPerson {
+    /// By the rule of `handling`.
+    Asked(handling::Bound),
+    /// Never: whoever acts holds the node's directory. Only for wiring that has opened it for one command.
+    Holder,
 }
 
 /// Cost of a password hash (argon2id).
@@ -113,7 +130,13 @@ pub enum PasswordCost {
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { rate_per_second: 50_000, password_cost: PasswordCost::Standard, session_hours: 12 }
+        Self {
+            rate_per_second: 50_000,
+            password_cost: PasswordCost::Standard,
+            session_hours: 12,
+            second_person: SecondPerson::Asked(handling::Bound::WhenPossible),
+            export_objects_per_day: base::limit::EXPORT_OBJECTS_PER_DAY,
+        }
     }
 }
 
@@ -131,6 +154,7 @@ struct Inner {
     verified: Verified,
     lockout: Lockout,
     rates: Rates,
+    tally: Tally,
     patterns: Arc<Patterns>,
     markings: Markings,
     community: RwLock<Option<Membership>>,
@@ -164,6 +188,7 @@ impl Node {
             verified,
             lockout: Lockout::default(),
             rates,
+            tally: Tally::default(),
             patterns: Arc::default(),
             markings: Markings::default(),
             community: RwLock::default(),

@@ -9,9 +9,10 @@ use store::{
     StoredObject, VersionPick, VersionRow,
 };
 
-use crate::Node;
 use crate::directory::Directory;
+use crate::export::BulkExport;
 use crate::handle::met;
+use crate::{ApprovalError, Node};
 
 /// Why something was not read or deleted. Nothing has been changed.
 #[derive(Debug, thiserror::Error)]
@@ -28,6 +29,9 @@ pub enum ReadError {
     /// A cursor of another question.
     #[error("the cursor does not belong to this question: start again without it")]
     BadCursor,
+    /// It takes a second person.
+    #[error(transparent)]
+    Second(#[from] ApprovalError),
     /// The store failed.
     #[error(transparent)]
     Store(StoreError),
@@ -42,6 +46,7 @@ impl ReadError {
             Self::CollectionUnknown => "collection-unknown",
             Self::NotFound(_) => "not-found",
             Self::BadCursor => "bad-cursor",
+            Self::Second(error) => error.code(),
             Self::Store(error) => error.code(),
         }
     }
@@ -50,6 +55,7 @@ impl ReadError {
     #[must_use]
     pub const fn fault(&self) -> Fault {
         match self {
+            Self::Second(error) => error.fault(),
             Self::Store(error) => error.fault(),
             _ => Fault::Caller,
         }
@@ -96,6 +102,23 @@ impl Node {
         }
         let page = self.0.store.page(&view, no, &bounded(request)).await?;
         Ok(view.clear(page))
+    }
+
+    /// A page for somebody who takes objects out by hand: counted against what one person may take out in a day.
+    ///
+    /// # Errors
+    /// See [`ReadError`]; `Second` where it would be more than that.
+    pub async fn page_counted(
+        &self,
+        who: &Principal,
+        collection: &str,
+        request: &PageRequest,
+    ) -> Result<Cleared<ObjectPage>, ReadError> {
+        let page = self.page(who, collection, request).await?;
+        let objects = page.get().count as u64;
+        self.may_take_out(who, objects, || BulkExport::by_pages(self.0.settings.export_objects_per_day))
+            .await?;
+        Ok(page)
     }
 
     /// The same page as a manifest.

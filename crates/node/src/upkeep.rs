@@ -2,11 +2,11 @@
 
 use std::path::Path;
 
-use handling::{Action, Cleared, Principal, Refusal, may_administer};
+use handling::{Action, Cleared, Guarded, Principal, Refusal, Seconded, TwoPersonDeed, may_administer};
 use serde::Serialize;
 use store::{BackupReport, Check, Fault, Figures, StoreError};
 
-use crate::Node;
+use crate::{ApprovalError, Node};
 
 /// How the node stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -36,12 +36,26 @@ pub struct State {
     pub leaves: u64,
 }
 
+/// A copy of the node with its keys.
+struct KeyExport;
+
+impl TwoPersonDeed for KeyExport {
+    const KIND: Guarded = Guarded::KeyExport;
+
+    fn words(&self) -> String {
+        "make a copy of the node with its keys".to_owned()
+    }
+}
+
 /// Why upkeep was not done.
 #[derive(Debug, thiserror::Error)]
 pub enum UpkeepError {
     /// Not for this principal.
     #[error(transparent)]
     Refused(#[from] Refusal),
+    /// It takes a second person.
+    #[error(transparent)]
+    Second(#[from] ApprovalError),
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -53,6 +67,7 @@ impl UpkeepError {
     pub const fn code(&self) -> &'static str {
         match self {
             Self::Refused(refusal) => refusal.rule.code(),
+            Self::Second(error) => error.code(),
             Self::Store(error) => error.code(),
         }
     }
@@ -62,6 +77,7 @@ impl UpkeepError {
     pub const fn fault(&self) -> Fault {
         match self {
             Self::Refused(_) => Fault::Caller,
+            Self::Second(error) => error.fault(),
             Self::Store(error) => error.fault(),
         }
     }
@@ -126,12 +142,18 @@ impl Node {
         Ok(checks)
     }
 
-    /// Copies the store to a file while the node runs.
+    /// Copies the store, keys included, to a file while the node runs. Takes a second person, unless whoever asks holds the
+    /// directory.
     ///
     /// # Errors
     /// Not for this principal, or the copy could not be made; no half-made file counts as a backup.
     pub async fn backup(&self, who: &Principal, file: &Path) -> Result<BackupReport, UpkeepError> {
         may_administer(who)?;
+        let proof = self.second(who, KeyExport).await?;
+        self.copy_out(proof, file).await
+    }
+
+    async fn copy_out(&self, _: Seconded<KeyExport>, file: &Path) -> Result<BackupReport, UpkeepError> {
         Ok(self.0.store.backup(file).await?)
     }
 

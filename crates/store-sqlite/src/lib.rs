@@ -10,6 +10,7 @@
 mod accept;
 mod accounts;
 mod address;
+mod approvals;
 mod backup;
 mod book;
 #[cfg(test)]

@@ -29,6 +29,7 @@ const MIGRATIONS: &[Migration] = &[
     Migration { number: 5, name: "papers", sql: include_str!("../migrations/0005_papers.sql") },
     Migration { number: 6, name: "exchange", sql: include_str!("../migrations/0006_exchange.sql") },
     Migration { number: 7, name: "consent", sql: include_str!("../migrations/0007_consent.sql") },
+    Migration { number: 8, name: "approvals", sql: include_str!("../migrations/0008_approvals.sql") },
 ];
 
 /// Brings the database up to this program, after checking what made it so far.

@@ -7,17 +7,18 @@ use async_trait::async_trait;
 use base::Micros;
 use base::signing::KeyId;
 use federation::{ConsentRow, RefusalRow};
-use handling::{Access, CollectionNo, Grantee, Role, Rules, UserNo, Viewer, Writer};
+use handling::{Access, CollectionNo, GrantChange, Grantee, Role, Rules, UserNo, Viewer, Writer};
 use index::{Fingerprint, FingerprintKey, PrefixLengths};
 use ledger::TreeHash;
 use ledger::tile::{Tile, TilePath};
 use rusqlite::OptionalExtension;
 use store::{
-    Accounts, BackupReport, Batch, Check, CollectionRow, Deleted, Direction, EdgeRow, ExchangeLook,
-    ExchangeStep, Exchanges, Figures, Filter, Found, GrantRow, Job, Landed, LeafRow, Leaves, LedgerAuthor,
-    LookupRow, Manifest, NewCollection, NewSession, NewToken, NewUser, ObjectPage, Objects, PageRequest,
-    Paper, PaperKind, PaperWork, Papers, PatternRow, ProvenLeaf, RefusedBy, SearchRequest, SessionRow,
-    Settled, StatusRow, StoreError, StoredObject, TokenRow, Upkeep, UserRow, VersionRow,
+    Accounts, ApprovalRow, Approvals, BackupReport, Batch, Check, CollectionRow, Deleted, Direction, EdgeRow,
+    ExchangeLook, ExchangeStep, Exchanges, Figures, Filter, Found, GrantRow, Job, Landed, LeafRow, Leaves,
+    LedgerAuthor, LookupRow, Manifest, NewCollection, NewSession, NewToken, NewUser, NoticeRow, ObjectPage,
+    Objects, PageRequest, Paper, PaperKind, PaperWork, Papers, PatternRow, ProvenLeaf, RefusedBy,
+    SearchRequest, SessionRow, Settled, Spending, StatusRow, StoreError, StoredObject, TokenRow, Upkeep,
+    UserRow, VersionRow,
 };
 
 use crate::accounts::{self, Change};
@@ -27,8 +28,8 @@ use crate::open::{DATABASE, SqliteStore};
 use crate::postings::Draft;
 use crate::readers::apart;
 use crate::{
-    accept, backup, edges, figures, health, leaves, look_up, page, papers, point, rebuild, remove, search,
-    status,
+    accept, approvals, backup, edges, figures, health, leaves, look_up, page, papers, point, rebuild, remove,
+    search, status,
 };
 
 type Answer<T> = Result<T, StoreError>;
@@ -134,8 +135,12 @@ impl Accounts for SqliteStore {
         self.writer.write(1, deed).await
     }
 
-    async fn set_grant(&self, collection: CollectionNo, grantee: Grantee, access: Access) -> Answer<()> {
-        self.writer.write(1, move |desk| accounts::set_grant(desk, collection, &grantee, access)).await
+    async fn set_grant(&self, change: GrantChange) -> Answer<()> {
+        let deed = move |desk: &mut crate::writer::Desk<'_>| {
+            let (collection, grantee, access) = change.parts();
+            accounts::set_grant(desk, collection, grantee, access)
+        };
+        self.writer.write(1, deed).await
     }
 
     async fn grants(&self, collection: Option<CollectionNo>) -> Answer<Vec<GrantRow>> {
@@ -147,6 +152,39 @@ impl Accounts for SqliteStore {
             return Ok(self.state.accounts_epoch());
         }
         self.readers.read(|connection| crate::writer::number(connection, "accounts_epoch")).await
+    }
+}
+
+#[async_trait]
+impl Approvals for SqliteStore {
+    async fn ask_approval(&self, row: ApprovalRow, open_max: usize) -> Answer<Option<ApprovalRow>> {
+        self.writer.write(1, move |desk| approvals::ask(desk, &row, open_max)).await
+    }
+
+    async fn approval(&self, id: &str) -> Answer<ApprovalRow> {
+        self.readers.read(|connection| approvals::one(connection, id)).await
+    }
+
+    async fn approvals(&self, requester: Option<UserNo>, limit: usize) -> Answer<Vec<ApprovalRow>> {
+        self.readers.read(|connection| approvals::newest(connection, requester, limit)).await
+    }
+
+    async fn answer_approval(&self, id: &str, answer: store::Answer) -> Answer<ApprovalRow> {
+        let id = id.to_owned();
+        self.writer.write(1, move |desk| approvals::answer(desk, &id, &answer)).await
+    }
+
+    async fn spend_approval(&self, spending: Spending<'_>) -> Answer<Option<ApprovalRow>> {
+        let Spending { requester, deed, words, at } = spending;
+        let words = words.to_owned();
+        let spend = move |desk: &mut crate::writer::Desk<'_>| {
+            approvals::spend(desk, &Spending { requester, deed, words: &words, at })
+        };
+        self.writer.write(1, spend).await
+    }
+
+    async fn holds_marked(&self, collection: CollectionNo) -> Answer<bool> {
+        self.readers.read_apart(move |connection| approvals::holds_marked(connection, collection)).await
     }
 }
 
@@ -325,6 +363,10 @@ impl Exchanges for SqliteStore {
 
     async fn all_consents(&self) -> Answer<Vec<ConsentRow>> {
         self.readers.search(exchange::all_consents).await
+    }
+
+    async fn notices(&self, limit: usize) -> Answer<Vec<NoticeRow>> {
+        self.readers.read(|connection| exchange::notices(connection, limit)).await
     }
 
     async fn evidence(&self) -> Answer<Vec<(KeyId, String)>> {

@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use base::Micros;
-use handling::{Access, CollectionNo, Grantee, Role, Scope, UserNo};
+use handling::{Access, CollectionNo, GrantChange, Grantee, Role, Scope, UserNo};
 
 use crate::StoreError;
 
@@ -190,12 +190,7 @@ pub trait Accounts: Send + Sync {
     /// Removes a collection with everything that stands only in it.
     async fn remove_collection(&self, no: CollectionNo) -> Result<(), StoreError>;
     /// Sets one line of the access list; `Access::NONE` removes it.
-    async fn set_grant(
-        &self,
-        collection: CollectionNo,
-        grantee: Grantee,
-        access: Access,
-    ) -> Result<(), StoreError>;
+    async fn set_grant(&self, change: GrantChange) -> Result<(), StoreError>;
     /// All grants, of one collection or of all.
     async fn grants(&self, collection: Option<CollectionNo>) -> Result<Vec<GrantRow>, StoreError>;
     /// Rises whenever a user, token, session, collection or grant changes by this or another process: caches compare it.

@@ -16,6 +16,7 @@ use crate::Store;
 
 pub mod accounts;
 pub mod adding;
+pub mod approvals;
 pub mod exchange;
 pub mod finding;
 pub mod leaves;
@@ -131,6 +132,11 @@ macro_rules! each_case {
         $case!(adding::statuses_are_private);
         $case!(adding::the_withheld_does_not_show_in_answers);
         $case!(adding::a_poller_misses_nothing);
+        $case!(approvals::the_same_wish_is_one_request);
+        $case!(approvals::an_answer_is_given_once_and_in_time);
+        $case!(approvals::an_approval_is_used_once);
+        $case!(approvals::what_was_done_alone_is_kept);
+        $case!(approvals::what_is_marked_for_few_is_known);
         $case!(exchange::the_rows_are_those_of_the_maps);
         $case!(exchange::long_ledgers_are_mirrored);
         $case!(exchange::evidence_and_refusals_are_kept);

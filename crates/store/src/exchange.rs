@@ -91,8 +91,23 @@ pub trait Exchanges: Send + Sync {
     ) -> Result<Vec<(RefusedBy, RefusalRow)>, StoreError>;
     /// Every token of consent kept here, by its digest: those this member gave, and those given to it.
     async fn all_consents(&self) -> Result<Vec<ConsentRow>, StoreError>;
+    /// What other members told everybody (acts of the kind `glass-broken`), the last of each member first, at most `limit`.
+    async fn notices(&self, limit: usize) -> Result<Vec<NoticeRow>, StoreError>;
     /// Evidence against members, oldest first: who, and the file that proves it to anyone.
     async fn evidence(&self) -> Result<Vec<(KeyId, String)>, StoreError>;
+}
+
+/// What a member told everybody.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NoticeRow {
+    /// Who.
+    pub author: KeyId,
+    /// The act's place in the author's ledger.
+    pub sequence: u64,
+    /// The act, as it came.
+    pub signed: String,
+    /// Its payload.
+    pub payload: Vec<u8>,
 }
 
 /// Which side refused.

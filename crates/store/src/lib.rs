@@ -7,6 +7,7 @@
 //! Architecture Invariant: no type of a backend appears here, and no other crate but the binary names a backend.
 
 mod accounts;
+mod approvals;
 #[cfg(feature = "conformance")]
 pub mod conformance;
 mod derive;
@@ -22,9 +23,11 @@ pub use accounts::{
     Accounts, CollectionRow, GrantRow, NewCollection, NewSession, NewToken, NewUser, SessionRow, TokenRow,
     UserRow,
 };
+pub use approvals::{Answer, ApprovalRow, Approvals, Spending, Verdict};
 pub use error::{Fault, StoreError};
 pub use exchange::{
-    ExchangeDesk, ExchangeLook, ExchangeStep, Exchanges, LeavesBy, RefusedBy, VersionsOf, exchanged, looked,
+    ExchangeDesk, ExchangeLook, ExchangeStep, Exchanges, LeavesBy, NoticeRow, RefusedBy, VersionsOf,
+    exchanged, looked,
 };
 pub use leaves::{LeafRow, Leaves, LedgerAuthor, ProvenLeaf};
 pub use objects::{
@@ -39,6 +42,6 @@ pub use query::{
 pub use upkeep::{BackupReport, Check, Figures, Job, Upkeep};
 
 /// Everything a backend does.
-pub trait Store: Accounts + Exchanges + Leaves + Objects + Papers + Upkeep {}
+pub trait Store: Accounts + Approvals + Exchanges + Leaves + Objects + Papers + Upkeep {}
 
-impl<T: Accounts + Exchanges + Leaves + Objects + Papers + Upkeep> Store for T {}
+impl<T: Accounts + Approvals + Exchanges + Leaves + Objects + Papers + Upkeep> Store for T {}

@@ -2,17 +2,39 @@
 
 use http::StatusCode;
 use node::{
-    AcceptError, AccountError, CollectionError, CommunityError, ImportError, JobError, LookUpError,
-    ObservedError, ProveError, ReadError, SearchError, SightError, UpkeepError, WhyError,
+    AcceptError, AccountError, ApprovalError, CollectionError, CommunityError, ImportError, JobError,
+    LookUpError, ObservedError, ProveError, ReadError, SearchError, SightError, UpkeepError, WhyError,
 };
 
 use crate::Problem;
 
+impl From<ApprovalError> for Problem {
+    fn from(error: ApprovalError) -> Self {
+        let status = match &error {
+            ApprovalError::Refused(_) => StatusCode::FORBIDDEN,
+            ApprovalError::Unknown => StatusCode::NOT_FOUND,
+            ApprovalError::Pending { .. } | ApprovalError::Decided | ApprovalError::Expired => {
+                StatusCode::CONFLICT
+            }
+            _ => StatusCode::UNPROCESSABLE_ENTITY,
+        };
+        let problem = Self::of_fault(error.fault(), status, error.code(), &error);
+        match error {
+            ApprovalError::Pending { id } => problem.awaiting(id),
+            _ => problem,
+        }
+    }
+}
+
 /// A table from error to status where the caller is at fault; everything else is the table in `problem`.
 macro_rules! statuses {
-    ($($error:ident { $($pattern:pat => $status:ident,)* })*) => {
+    ($($error:ident $(passing $inner:ident)? { $($pattern:pat => $status:ident,)* })*) => {
         $(impl From<$error> for Problem {
             fn from(error: $error) -> Self {
+                $(let error = match error {
+                    $error::$inner(inner) => return inner.into(),
+                    error => error,
+                };)?
                 let status = match &error { $($pattern => StatusCode::$status,)* };
                 Self::of_fault(error.fault(), status, error.code(), &error)
             }
@@ -26,20 +48,20 @@ statuses! {
         AcceptError::NotFound => NOT_FOUND,
         _ => BAD_REQUEST,
     }
-    AccountError {
+    AccountError passing Second {
         AccountError::Refused(_) => FORBIDDEN,
         AccountError::UserUnknown | AccountError::TokenUnknown => NOT_FOUND,
         AccountError::NameTaken(_) | AccountError::LastAdmin | AccountError::TooManyTokens => CONFLICT,
         AccountError::Crowded => TOO_MANY_REQUESTS,
         _ => UNPROCESSABLE_ENTITY,
     }
-    CollectionError {
+    CollectionError passing Second {
         CollectionError::Refused(_) => FORBIDDEN,
         CollectionError::NotFound => NOT_FOUND,
         CollectionError::NameTaken(_) => CONFLICT,
         _ => BAD_REQUEST,
     }
-    CommunityError {
+    CommunityError passing Second {
         CommunityError::Refused(_) | CommunityError::Stranger | CommunityError::Misdirected => FORBIDDEN,
         CommunityError::Road(_) => FORBIDDEN,
         CommunityError::None | CommunityError::NothingPending | CommunityError::CircleUnknown => NOT_FOUND,
@@ -66,7 +88,7 @@ statuses! {
         ProveError::Read(ReadError::Refused(_)) => FORBIDDEN,
         _ => NOT_FOUND,
     }
-    ReadError {
+    ReadError passing Second {
         ReadError::Refused(_) => FORBIDDEN,
         ReadError::CollectionUnknown | ReadError::NotFound(_) => NOT_FOUND,
         _ => BAD_REQUEST,
@@ -90,8 +112,8 @@ statuses! {
         WhyError::Accept(AcceptError::NotFound) => NOT_FOUND,
         _ => UNPROCESSABLE_ENTITY,
     }
-    UpkeepError {
+    UpkeepError passing Second {
         UpkeepError::Refused(_) => FORBIDDEN,
-        UpkeepError::Store(_) => NOT_FOUND,
+        _ => NOT_FOUND,
     }
 }

@@ -32,6 +32,7 @@ pub struct Problem {
     code: &'static str,
     detail: String,
     path: Option<String>,
+    approval: Option<String>,
     headers: Vec<(HeaderName, HeaderValue)>,
 }
 
@@ -46,6 +47,8 @@ struct Document<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     path: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    approval: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     request_id: Option<&'a str>,
 }
 
@@ -53,7 +56,7 @@ impl Problem {
     /// A problem of a status, with a stable code and one sentence.
     #[must_use]
     pub fn new(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Self {
-        Self { status, code, detail: cut(detail.into()), path: None, headers: Vec::new() }
+        Self { status, code, detail: cut(detail.into()), path: None, approval: None, headers: Vec::new() }
     }
 
     /// The request is malformed.
@@ -129,6 +132,13 @@ impl Problem {
         self
     }
 
+    /// Adds the request for a second person that has to be answered first.
+    #[must_use]
+    pub fn awaiting(mut self, approval: String) -> Self {
+        self.approval = Some(approval);
+        self
+    }
+
     /// Adds a second sentence.
     #[must_use]
     pub fn and(mut self, more: &str) -> Self {
@@ -187,6 +197,7 @@ impl Problem {
             detail: &self.detail,
             code: self.code,
             path: self.path.as_deref(),
+            approval: self.approval.as_deref(),
             request_id,
         };
         serde_json::to_vec(&document).expect("invariant: a problem holds only strings and numbers")

@@ -1,5 +1,6 @@
 //! The commands, one file each: what they take, what they ask, how they answer.
 
+pub(crate) mod approval;
 pub(crate) mod backup;
 pub(crate) mod circle;
 pub(crate) mod collection;

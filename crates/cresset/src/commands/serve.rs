@@ -58,6 +58,12 @@ pub(crate) struct ServeArgs {
     /// Requests one user may make each second, averaged; 0 = no limit.
     #[arg(long, env = "CRESSET_RATE_PER_SECOND", value_name = "N")]
     rate_per_second: Option<u32>,
+    /// When large exports, copies with keys and opening what is marked for few take a second person.  [default: when-possible]
+    #[arg(long, env = "CRESSET_SECOND_PERSON", value_name = "WHEN")]
+    second_person: Option<config::SecondPersons>,
+    /// Objects that one person may take out in a day without a second person.  [default: 100000]
+    #[arg(long, env = "CRESSET_EXPORT_PER_DAY", value_name = "N")]
+    export_per_day: Option<u64>,
     /// What is logged to standard error: error, warn, info, debug, or a filter.  [default: info]
     #[arg(long, env = "CRESSET_LOG", value_name = "FILTER")]
     log: Option<String>,
@@ -85,6 +91,8 @@ impl ServeArgs {
             title: self.title.clone(),
             contact: self.contact.clone(),
             rate_per_second: self.rate_per_second,
+            second_person: self.second_person,
+            export_per_day: self.export_per_day,
             log: self.log.clone(),
         }
     }
@@ -102,8 +110,13 @@ pub(crate) async fn run(common: &Common, args: ServeArgs, out: &mut Out) -> Resu
     }
     let clock = SystemClock::shifted(config::clock_offset(args.allow_test_controls)?);
     let settings = Settings::default();
-    let rate_per_second = config.rate_per_second.unwrap_or(settings.rate_per_second);
-    let node = directory::open_to_serve(&common.data, clock, Settings { rate_per_second, ..settings })?;
+    let settings = Settings {
+        rate_per_second: config.rate_per_second.unwrap_or(settings.rate_per_second),
+        second_person: config.second_person.map_or(settings.second_person, Into::into),
+        export_objects_per_day: config.export_per_day.unwrap_or(settings.export_objects_per_day),
+        ..settings
+    };
+    let node = directory::open_to_serve(&common.data, clock, settings)?;
     let member = node.member().await.map_err(|error| directory::failure(&error))?;
     let member = member.ok_or_else(|| {
         Failure::unreachable(format_args!("the node in {} has not been initialised", common.data.display()))

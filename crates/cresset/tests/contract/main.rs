@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test ends where something is not as it should be")]
 
 mod api;
+mod approvals;
 mod between;
 mod commands;
 mod community;

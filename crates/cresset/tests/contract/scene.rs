@@ -189,6 +189,11 @@ impl Running {
         self
     }
 
+    /// Its administrator's token.
+    pub(crate) fn token(&self) -> &str {
+        &self.token
+    }
+
     /// Where it answers.
     pub(crate) fn url(&self) -> String {
         self.line["listening"].as_str().expect("a line").to_owned()

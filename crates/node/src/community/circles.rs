@@ -9,7 +9,7 @@ use base::Micros;
 use base::limit::CIRCLES_MAX;
 use base::signing::SigningKey;
 use community::{Circle, CircleId, History, MemberId, Rule};
-use handling::{Principal, Refusal, Role, Scope, may_administer, may_use};
+use handling::{Guarded, Principal, Refusal, Role, Scope, Seconded, TwoPersonDeed, may_administer, may_use};
 use serde::Serialize;
 use store::PaperKind;
 
@@ -26,6 +26,28 @@ pub struct NewCircle {
     pub members: Vec<String>,
     /// The sector it is for.
     pub sector: Option<String>,
+}
+
+/// Members to be taken into a circle.
+struct WidenCircle {
+    name: String,
+    circle: CircleId,
+    ids: Vec<MemberId>,
+    members: Vec<String>,
+    history: History,
+}
+
+impl TwoPersonDeed for WidenCircle {
+    const KIND: Guarded = Guarded::WidenCircle;
+
+    fn words(&self) -> String {
+        let history = match self.history {
+            History::FromNow => "from now on",
+            History::All => "with everything shared before",
+        };
+        let members = self.members.join(", ");
+        format!("take members {members} into the circle {:?} ({}), {history}", self.name, self.circle)
+    }
 }
 
 /// A circle as this node knows it.
@@ -70,7 +92,7 @@ impl Node {
         .await
     }
 
-    /// Takes members into a circle of this member's.
+    /// Takes members into a circle of this member's. They get what is shared with it, so this takes a second person.
     ///
     /// # Errors
     /// See [`CommunityError`].
@@ -81,11 +103,22 @@ impl Node {
         members: &[String],
         history: History,
     ) -> Result<CircleView, CommunityError> {
-        self.circle_deed(who, |table, now| {
-            let members = named(table, members, now)?;
-            Ok(own_circle(table, name)?.with(members, history, now)?)
-        })
-        .await
+        may_administer(who)?;
+        let table = self.member_table().await?;
+        let (circle, ids) = (own_circle(&table, name)?, named(&table, members, self.now())?);
+        let members = ids.iter().map(|id| format!("{} ({id})", slug(&table, id))).collect();
+        let deed = WidenCircle { circle: circle.id(), name: circle.name, ids, members, history };
+        let deed = self.second(who, deed).await?;
+        self.widen_circle(who, deed).await
+    }
+
+    async fn widen_circle(
+        &self,
+        who: &Principal,
+        deed: Seconded<WidenCircle>,
+    ) -> Result<CircleView, CommunityError> {
+        let WidenCircle { name, ids, history, .. } = deed.into_deed();
+        self.circle_deed(who, |table, now| Ok(own_circle(table, &name)?.with(ids, history, now)?)).await
     }
 
     /// Takes members out of a circle of this member's.
@@ -195,10 +228,12 @@ fn issue(table: &mut Table, circle: &Circle, keys: &[SigningKey], now: Micros) -
     Ok(())
 }
 
+fn slug(table: &Table, id: &MemberId) -> String {
+    table.registry.member(*id).map_or_else(|| id.to_string(), |member| member.slug().to_string())
+}
+
 fn view(table: &Table, circle: &Circle) -> CircleView {
-    let slug = |id: &MemberId| {
-        table.registry.member(*id).map_or_else(|| id.to_string(), |member| member.slug().to_string())
-    };
+    let slug = |id: &MemberId| slug(table, id);
     let mut members: Vec<(String, String)> =
         circle.members().iter().map(|id| (slug(id), id.to_string())).collect();
     members.sort();

@@ -4,7 +4,7 @@ use community::{Refused, Rule};
 use handling::Refusal;
 use store::{Fault, StoreError};
 
-use crate::RoadError;
+use crate::{ApprovalError, RoadError};
 
 /// Why a deed about the community was not done. Nothing has been changed.
 #[derive(Debug, thiserror::Error)]
@@ -57,6 +57,9 @@ pub enum CommunityError {
     /// An entry of the registry that a rule refuses.
     #[error(transparent)]
     Entry(#[from] Refused),
+    /// It takes a second person.
+    #[error(transparent)]
+    Second(#[from] ApprovalError),
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -83,6 +86,7 @@ impl CommunityError {
             Self::Road(error) => error.code(),
             Self::Rule(rule) => rule.code(),
             Self::Entry(refused) => refused.rule.code(),
+            Self::Second(error) => error.code(),
             Self::Store(error) => error.code(),
         }
     }
@@ -91,6 +95,7 @@ impl CommunityError {
     #[must_use]
     pub const fn fault(&self) -> Fault {
         match self {
+            Self::Second(error) => error.fault(),
             Self::Store(error) => error.fault(),
             _ => Fault::Caller,
         }

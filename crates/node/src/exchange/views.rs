@@ -15,7 +15,7 @@ use store::{RefusedBy, StoreError, StoredObject};
 
 use super::giving::{authors, holders_now, own_word};
 use super::{Court, ExchangeError};
-use crate::{Node, ReadError, RoadError};
+use crate::{Node, NoticeView, ReadError, RoadError};
 
 /// A member that has an own object, or was to have it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -72,6 +72,9 @@ pub struct PeerView {
     pub road_refused: Option<&'static str>,
     /// What was refused last, newest first.
     pub refusals: Vec<PeerRefusal>,
+    /// What it did without a second person and told everybody, newest first; for those who run, audit or approve here.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub notices: Vec<NoticeView>,
 }
 
 /// What the members of a circle hold alike of what is addressed to it.
@@ -199,6 +202,12 @@ impl Node {
         for member in others.into_iter().filter(|member| *member != court.member()) {
             views.push(self.peer_view(&court, member).await?);
         }
+        // Who may not know of notices sees the rest.
+        for notice in self.notices(who).await.unwrap_or_default() {
+            if let Some(view) = views.iter_mut().find(|view| view.member == notice.member) {
+                view.notices.push(notice);
+            }
+        }
         Ok(views)
     }
 
@@ -237,6 +246,7 @@ impl Node {
                     at: Timestamp::text_of(row.at),
                 })
                 .collect(),
+            notices: Vec::new(),
         })
     }
 

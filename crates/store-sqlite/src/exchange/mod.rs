@@ -12,7 +12,7 @@ use base::signing::KeyId;
 use federation::{Effect, Lane, RefusalRow, Rows};
 use handling::{MemberId, Rules, Writer};
 use rusqlite::Connection;
-use store::{Batch, ExchangeDesk, Landed, LeavesBy, RefusedBy, StoreError, VersionsOf};
+use store::{Batch, ExchangeDesk, Landed, LeavesBy, NoticeRow, RefusedBy, StoreError, VersionsOf};
 
 use crate::error::{Done, Fail};
 use crate::writer::Desk;
@@ -121,6 +121,25 @@ pub(crate) fn refusals(
             at: Micros(row.get(5)?),
         };
         Ok((by, row))
+    })?;
+    Ok(rows.collect::<rusqlite::Result<_>>()?)
+}
+
+/// What members told everybody.
+pub(crate) fn notices(sql: &Connection, limit: usize) -> Done<Vec<NoticeRow>> {
+    let mut select = sql.prepare_cached(
+        "SELECT a.author, a.sequence, a.signed, p.bytes FROM act a \
+         JOIN payload p ON p.author = a.author AND p.sequence = a.sequence \
+         WHERE a.kind = 'glass-broken' ORDER BY a.sequence DESC LIMIT ?1",
+    )?;
+    let rows = select.query_map([i64::try_from(limit).unwrap_or(i64::MAX)], |row| {
+        let sequence: i64 = row.get(1)?;
+        Ok(NoticeRow {
+            author: KeyId::from_bytes(row.get(0)?),
+            sequence: u64::try_from(sequence).unwrap_or_default(),
+            signed: row.get(2)?,
+            payload: row.get(3)?,
+        })
     })?;
     Ok(rows.collect::<rusqlite::Result<_>>()?)
 }

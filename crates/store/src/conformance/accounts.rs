@@ -1,7 +1,7 @@
 //! People, tokens, sessions, collections and grants.
 
 use base::Micros;
-use handling::{Access, CollectionNo, Grantee, Role, Scope, UserNo};
+use handling::{Access, CollectionNo, GrantChange, Grantee, Holds, OpenCollection, Role, Scope, UserNo};
 
 use super::Site;
 use super::sample::{START, collection, user};
@@ -148,6 +148,17 @@ pub async fn collections_have_unique_names(site: Site) {
     assert!(not_found(store.remove_collection(CollectionNo(99)).await));
 }
 
+fn change(collection: CollectionNo, grantee: &Grantee, access: Access) -> GrantChange {
+    let wanted = OpenCollection {
+        collection,
+        collection_name: String::new(),
+        grantee: grantee.clone(),
+        grantee_name: String::new(),
+        access,
+    };
+    GrantChange::weigh(wanted, Access::NONE, Holds::NothingMarked).unwrap()
+}
+
 /// One line for each grantee; the last word counts, and nothing is kept of a refused collection.
 pub async fn grants_replace_each_other(site: Site) {
     let store = site.open();
@@ -156,13 +167,13 @@ pub async fn grants_replace_each_other(site: Site) {
     let grants = vec![(Grantee::Role(Role::Reader), R), (to_ann.clone(), RW)];
     let first = store.add_collection(collection("one", None), grants).await.unwrap();
     assert_eq!(store.grants(Some(first.no)).await.unwrap().len(), 2);
-    store.set_grant(first.no, to_ann.clone(), R).await.unwrap();
+    store.set_grant(change(first.no, &to_ann, R)).await.unwrap();
     let held = store.grants(None).await.unwrap();
     assert!(held.iter().all(|row| row.access == R) && held.len() == 2, "{held:?}");
-    store.set_grant(first.no, to_ann.clone(), Access::NONE).await.unwrap();
+    store.set_grant(change(first.no, &to_ann, Access::NONE)).await.unwrap();
     assert_eq!(store.grants(None).await.unwrap().len(), 1);
-    assert!(not_found(store.set_grant(CollectionNo(99), to_ann, R).await));
-    assert!(not_found(store.set_grant(first.no, Grantee::User(UserNo(99)), R).await));
+    assert!(not_found(store.set_grant(change(CollectionNo(99), &to_ann, R)).await));
+    assert!(not_found(store.set_grant(change(first.no, &Grantee::User(UserNo(99)), R)).await));
     let unknown = vec![(Grantee::User(UserNo(99)), R)];
     assert!(not_found(store.add_collection(collection("two", None), unknown).await));
     assert_eq!(store.collections().await.unwrap().len(), 1, "all or nothing");

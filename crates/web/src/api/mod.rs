@@ -7,6 +7,7 @@
 //! [`in_process`] is the same API without a socket: what the command line asks when it works on a directory.
 
 mod accounts;
+mod approvals;
 mod collections;
 mod community;
 mod consents;
@@ -56,6 +57,7 @@ use crate::{App, Options, Problem, Trail};
         (name = "collections", description = "Collections and grants"),
         (name = "community", description = "Members, decisions, the registry, circles"),
         (name = "accounts", description = "People and tokens"),
+        (name = "approvals", description = "What takes a second person"),
         (name = "node", description = "How the node stands"),
     )
 )]
@@ -98,6 +100,7 @@ fn described() -> OpenApiRouter<App> {
     );
     OpenApiRouter::with_openapi(frame)
         .merge(accounts::routes())
+        .merge(approvals::routes())
         .merge(collections::routes())
         .merge(community::routes())
         .merge(consents::routes())

@@ -249,7 +249,8 @@ async fn edges(
         ("version" = Option<Vec<String>>, Query, description = "last (default), first, all, or a version's moment"),
         ("spec_version" = Option<Vec<String>>, Query),
         ("limit" = Option<usize>, Query), ("next" = Option<String>, Query)),
-    responses((status = 200, body = Objects)))]
+    responses((status = 200, body = Objects),
+        (status = 409, description = "more than one person takes out in a day: a second person is asked")))]
 async fn objects(
     State(app): State<App>,
     Caller(who): Caller,
@@ -268,7 +269,7 @@ async fn objects(
     };
     params.end()?;
     let place = app.page_place(who.user).await?;
-    let page = app.node().page(&who, &collection, &request).await?.into_inner();
+    let page = app.node().page_counted(&who, &collection, &request).await?.into_inner();
     let tail = serde_json::json!({
         "next": page.page.next,
         "first_added": page.page.first_added.map(Timestamp::text_of),
@@ -303,7 +304,8 @@ async fn delete_object(
     params(("collection" = Option<String>, Query), ("format" = Option<String>, Query, description = "stix (default) or csv"),
         ("type" = Option<Vec<String>>, Query), ("id" = Option<Vec<String>>, Query),
         ("version" = Option<Vec<String>>, Query), ("spec_version" = Option<Vec<String>>, Query)),
-    responses((status = 200, description = "a STIX bundle or CSV", content_type = "application/json")))]
+    responses((status = 200, description = "a STIX bundle or CSV", content_type = "application/json"),
+        (status = 409, description = "more than one person takes out in a day: a second person is asked")))]
 async fn export(
     State(app): State<App>,
     Caller(who): Caller,

@@ -46,8 +46,13 @@ pub(crate) struct Frame {
     here: &'static str,
 }
 
-const MENU: [(&str, &str); 4] =
-    [("/", "Home"), ("/search", "Search"), ("/look-up", "Look-up"), ("/collections", "Collections")];
+const MENU: [(&str, &str); 5] = [
+    ("/", "Home"),
+    ("/search", "Search"),
+    ("/look-up", "Look-up"),
+    ("/collections", "Collections"),
+    ("/approvals", "Approvals"),
+];
 
 impl Frame {
     /// The frame for strangers and problems.

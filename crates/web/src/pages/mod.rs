@@ -1,10 +1,11 @@
-//! The pages for people, rendered here: sign in, home, search, look-up, objects, collections.
+//! The pages for people, rendered here: sign in, home, search, look-up, objects, collections, approvals.
 //!
 //! Each handler asks for a [`Reader`] (strangers are sent to the sign-in page), calls deeds of the node, and fills one
 //! template. Everything works without scripts; `search.js` only saves pressing Enter. Problems become a page of their own.
 //!
 //! Architecture Invariant: a page shows nothing that a deed has not released; templates escape every value.
 
+mod approvals;
 mod collections;
 mod form;
 mod frame;
@@ -45,6 +46,7 @@ pub(crate) fn routes(app: &App) -> Router<App> {
         .route("/search", get(search::show))
         .route("/look-up", get(look_up::ask).post(look_up::answer))
         .route("/objects/{id}", get(object::show))
+        .route("/approvals", get(approvals::show).post(approvals::decide))
         .route("/collections", get(collections::list))
         .route("/collections/{id}", get(collections::show))
         .route("/sign-in", get(sign_in::ask).post(sign_in::sign_in))
