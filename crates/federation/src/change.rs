@@ -88,7 +88,8 @@ fn may_keep(exchange: &Exchange<'_>, rows: &dyn Rows, version: &VersionRow) -> R
     Ok(exchange.judge.decide(&question).is_ok())
 }
 
-fn drop_version(version: &VersionRow) -> Vec<Effect> {
+/// What a version leaves when it goes: nothing but its act.
+pub(crate) fn drop_version(version: &VersionRow) -> Vec<Effect> {
     let author: KeyId = version.name.author;
     vec![
         Effect::DropVersion { name: version.name.clone(), version: version.version.clone() },

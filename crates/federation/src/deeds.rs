@@ -218,6 +218,28 @@ impl Exchange<'_> {
         Ok((made.sequence, draft.finish()))
     }
 
+    /// Destroys a version here because its time is over. Nobody is told: whoever else has it has its rules, and does the same.
+    ///
+    /// # Errors
+    /// Those of [`DeedError`].
+    pub fn retire(
+        &self,
+        rows: &dyn Rows,
+        name: &ObjectName,
+        version: &str,
+    ) -> Result<Vec<Effect>, DeedError> {
+        let mut draft = Draft::begin(self, rows)?;
+        if let Some(held) = rows.versions(name)?.into_iter().find(|held| held.version == version) {
+            draft.extend(change::drop_version(&held));
+        }
+        let document = write_document(&Change { originator: name.author, reason: String::new() });
+        let content = Content { document: &document, ..Content::default() };
+        let object = Some((name.id.as_str(), Some(version).filter(|version| !version.is_empty())));
+        let kind = ActKind::RetentionEnded;
+        draft.append(&NewAct { kind, object, content, addressees: &BTreeSet::new() })?;
+        Ok(draft.finish())
+    }
+
     /// Tells every member that takes part what this one did without a second person. A receipt of each is awaited.
     ///
     /// # Errors

@@ -413,7 +413,7 @@ impl Exchange<'_> {
         if only_from_author && envelope.from != header.author {
             return Err(Rule::NotOriginator.into());
         }
-        if matches!(header.kind, ActKind::Withheld | ActKind::RegistryChanged) {
+        if matches!(header.kind, ActKind::Withheld | ActKind::RegistryChanged | ActKind::RetentionEnded) {
             return Err(Rule::KindStays.into());
         }
         Ok(())

@@ -59,7 +59,7 @@ pub use rows::{
     PayloadRow, PeerRow, Queue, ReceiptRow, ReceiptState, Recovery, RefusalRow, RevokedRow, VersionRow,
 };
 pub use seal::{ROUTE_BYTES, Route, SealError, Sealed, SealingSecret};
-pub use state::{PartState, part_state, state_hash};
+pub use state::{PartState, part_state, state_hash, state_hash_of};
 pub use turn::{GREETING_BYTES_MAX, TURN_BYTES_MAX, Turn};
 pub use wire::{
     ACK_TYPE, Ack, AckRefusal, Cosigned, HeadUpdate, RegistryPage, WireError, batch_from, batch_to,

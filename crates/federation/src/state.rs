@@ -23,7 +23,20 @@ const PART_DOMAIN: &[u8] = b"cresset exchange part 1\0";
 /// # Limits
 /// Linear in what is held.
 pub fn state_hash(rows: &dyn Rows) -> Read<[u8; 32]> {
+    state_hash_of(rows, &|_| true)
+}
+
+/// The state hash of the versions whose line of rules is `kept`: what is past its retention counts as gone, though a node may not
+/// have got round to destroying it.
+///
+/// # Errors
+/// The store did not answer.
+///
+/// # Limits
+/// Linear in what is held.
+pub fn state_hash_of(rows: &dyn Rows, kept: &dyn Fn(&str) -> bool) -> Read<[u8; 32]> {
     let mut versions = rows.all_versions()?;
+    versions.retain(|version| kept(&version.rules));
     versions.sort_by(|a, b| (&a.name, &a.version).cmp(&(&b.name, &b.version)));
     let mut fates = rows.all_fates()?;
     fates.retain(|fate| counts(fate, &versions));

@@ -335,6 +335,12 @@ impl Rules {
         self
     }
 
+    /// The same rules without an end of retention: to ask who could see something before it came. Nothing is put under them.
+    #[must_use]
+    pub fn apart_from_retention(&self) -> Self {
+        Self { retain: None, ..self.clone() }
+    }
+
     /// For these purposes only.
     #[must_use]
     pub fn limited_to(mut self, purposes: Purposes) -> Self {

@@ -73,13 +73,15 @@ pub enum ActKind {
     ConsentRevoked,
     /// The registry of members changed.
     RegistryChanged,
+    /// An object was destroyed here, because its time was over.
+    RetentionEnded,
     /// Something that takes a second person was done without one; every member is told.
     GlassBroken,
     /// A kind of a later version: lower-case letters, digits and hyphens.
     Other(String),
 }
 
-const KINDS: [(&str, ActKind); 11] = [
+const KINDS: [(&str, ActKind); 12] = [
     ("received", ActKind::Received),
     ("released", ActKind::Released),
     ("withheld", ActKind::Withheld),
@@ -90,6 +92,7 @@ const KINDS: [(&str, ActKind); 11] = [
     ("consented", ActKind::Consented),
     ("consent-revoked", ActKind::ConsentRevoked),
     ("registry-changed", ActKind::RegistryChanged),
+    ("retention-ended", ActKind::RetentionEnded),
     ("glass-broken", ActKind::GlassBroken),
 ];
 

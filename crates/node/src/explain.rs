@@ -330,6 +330,10 @@ static CODES: &[(&str, &str)] = &[
         "One person has at most 100 requests open; have some of them answered, or wait until they run out.",
     ),
     ("reason-unfit", "A reason has 1 to 1,000 characters: others read it."),
+    (
+        "retention-over",
+        "This is a copy of what another member gave for a time that is over. It was destroyed here then, and only that member can give it anew.",
+    ),
     ("not-initialised", "The node has no member yet: run `cresset init`."),
     (
         "collection-not-named",

@@ -139,6 +139,7 @@ impl Node {
         let mut checks = vec![self.check_member().await?];
         checks.extend(self.check_road().await?);
         checks.extend(self.0.store.check(depth == Depth::Deep).await?);
+        checks.push(self.check_retention().await?);
         Ok(checks)
     }
 
@@ -164,6 +165,20 @@ impl Node {
     pub async fn rebuild(&self, who: &Principal, repair: Repair) -> Result<Vec<String>, UpkeepError> {
         may_administer(who)?;
         Ok(self.0.store.rebuild(repair == Repair::Write).await?)
+    }
+
+    async fn check_retention(&self) -> Result<Check, StoreError> {
+        let overdue = self.overdue().await?;
+        let ok = overdue == 0;
+        let detail = if ok {
+            "nothing is past its retention".to_owned()
+        } else {
+            format!(
+                "{overdue} places or versions are past their retention and still here: nobody is shown them, and the node \
+                 destroys them while it serves, within a minute"
+            )
+        };
+        Ok(Check { name: "retention", ok, detail })
     }
 
     async fn check_member(&self) -> Result<Check, StoreError> {

@@ -5,7 +5,7 @@
 //! members say is judged against what the same member said, whoever sees it: two members' words are never merged.
 
 use base::Micros;
-use handling::{MemberId, Originator};
+use handling::{MemberId, Originator, Viewer};
 use rusqlite::{CachedStatement, OptionalExtension, ToSql};
 use stix::Timestamp;
 use stix::version::{Verdict, VersionFacts, compare};
@@ -13,6 +13,7 @@ use store::{Batch, Conflict, Entry, Facts, Landed, LandedAs, LeavesBy};
 
 use crate::book;
 use crate::error::{Done, damaged, found};
+use crate::retention;
 use crate::rules_rows::{self, Under};
 use crate::sight::Sight;
 use crate::status;
@@ -30,7 +31,8 @@ pub(crate) fn add_with(desk: &mut Desk<'_>, batch: &Batch, leaves: LeavesBy) -> 
     let mut known = desk.sql().prepare_cached("SELECT 1 FROM collection WHERE no = ?1")?;
     found(known.query_row([collection], |_| Ok(())), "collection")?;
     let home = batch.writer.eyes().standing().home;
-    let mut place = Place { collection, home, beside: Beside::of(desk, batch, leaves)?, fresh: None };
+    let eyes = batch.writer.eyes().clone();
+    let mut place = Place { collection, eyes, home, beside: Beside::of(desk, batch, leaves)?, fresh: None };
     let landed = batch.entries.iter().map(|entry| place.land(desk, entry)).collect::<Done<Vec<_>>>()?;
     if leaves == LeavesBy::Store {
         book::record(desk, batch, &landed)?;
@@ -48,6 +50,7 @@ pub(crate) fn add_with(desk: &mut Desk<'_>, batch: &Batch, leaves: LeavesBy) -> 
 /// Where a batch goes, and what its poster may know of there.
 struct Place {
     collection: i64,
+    eyes: Viewer,
     home: Option<MemberId>,
     beside: Beside,
     /// When the last open version came in: all readers are told, so a restricted one does not count.
@@ -116,6 +119,13 @@ struct Held {
 impl Place {
     fn land(&mut self, desk: &mut Desk<'_>, entry: &Entry) -> Done<Landed> {
         let mut arrival = Arrival::of(desk, entry)?;
+        if matches!(self.beside, Beside::SameWord) {
+            retention::forget(desk, entry)?;
+        } else if retention::is_gone(desk, entry, &self.eyes)? {
+            let reason = "its originator gave it for a time that is over, and can give it anew";
+            let how = LandedAs::Refused(Conflict { reason: reason.to_owned(), code: "retention-over" });
+            return Ok(Landed { how, added: None });
+        }
         if !arrival.new && erased(desk, entry)? {
             let reason = "this member had the object destroyed everywhere, for good";
             let how = LandedAs::Refused(Conflict { reason: reason.to_owned(), code: "erased" });

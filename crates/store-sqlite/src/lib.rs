@@ -40,6 +40,7 @@ mod rebuild;
 #[cfg(test)]
 mod rebuild_tests;
 mod remove;
+mod retention;
 mod rules_rows;
 mod search;
 mod sight;

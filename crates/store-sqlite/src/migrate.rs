@@ -30,6 +30,7 @@ const MIGRATIONS: &[Migration] = &[
     Migration { number: 6, name: "exchange", sql: include_str!("../migrations/0006_exchange.sql") },
     Migration { number: 7, name: "consent", sql: include_str!("../migrations/0007_consent.sql") },
     Migration { number: 8, name: "approvals", sql: include_str!("../migrations/0008_approvals.sql") },
+    Migration { number: 9, name: "retention", sql: include_str!("../migrations/0009_retention.sql") },
 ];
 
 /// Brings the database up to this program, after checking what made it so far.

@@ -200,7 +200,7 @@ fn picks(filter: &Filter, held: &Held, (first, last): (bool, bool)) -> bool {
 }
 
 /// Removes one holding, and its version when nothing else holds it.
-fn take_out(desk: &mut Desk<'_>, collection: i64, added: i64, version: i64) -> Done<()> {
+pub(crate) fn take_out(desk: &mut Desk<'_>, collection: i64, added: i64, version: i64) -> Done<()> {
     let sql = desk.sql();
     let (object, rules): (i64, i64) = sql
         .prepare_cached("DELETE FROM holding WHERE collection = ?1 AND added = ?2 RETURNING object, rules")?

@@ -29,7 +29,7 @@ use crate::postings::Draft;
 use crate::readers::apart;
 use crate::{
     accept, approvals, backup, edges, figures, health, leaves, look_up, page, papers, point, rebuild, remove,
-    search, status,
+    retention, search, status,
 };
 
 type Answer<T> = Result<T, StoreError>;
@@ -437,6 +437,10 @@ impl Upkeep for SqliteStore {
     async fn check(&self, deep: bool) -> Answer<Vec<Check>> {
         let (path, read_only) = (self.directory.join(DATABASE).display().to_string(), self.state.read_only());
         self.readers.read_apart(move |connection| health::check(connection, &path, read_only, deep)).await
+    }
+
+    async fn overdue(&self, now: Micros) -> Answer<u64> {
+        self.readers.search(|connection| retention::overdue(connection, now)).await
     }
 
     async fn backup(&self, file: &Path) -> Answer<BackupReport> {

@@ -7,6 +7,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
+use base::Micros;
 use base::signing::KeyId;
 use federation::{ConsentRow, Effect, RefusalRow, Rows};
 use handling::{MemberId, Originator, Rules, Writer};
@@ -21,6 +22,17 @@ pub enum LeavesBy {
     /// The step: the acts it makes say it. What it adds is what members say, and is judged against versions by the word of the
     /// same originator alone: one member's word never stands for another's, nor in its way.
     Step,
+}
+
+/// A version that is past its retention.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Retired {
+    /// STIX id.
+    pub id: String,
+    /// The version as written; empty for objects without.
+    pub version: String,
+    /// Whose word it was.
+    pub originator: Originator,
 }
 
 /// Versions of an object by whose word they are here.
@@ -48,6 +60,12 @@ pub trait ExchangeDesk {
     /// # Errors
     /// Those of `add`.
     fn add(&mut self, batch: &Batch, leaves: LeavesBy) -> Result<Vec<Landed>, StoreError>;
+    /// Removes what is past its retention at `now` from the collections, at most `most` places, and names it and as much of what
+    /// members gave that is past it: whose word each was. What other members gave is known again: a copy brought in by hand is refused.
+    ///
+    /// # Errors
+    /// The store failed.
+    fn retire(&mut self, now: Micros, most: usize) -> Result<Vec<Retired>, StoreError>;
     /// Removes versions from every collection. Answers with how many places they stood in; none is no error.
     ///
     /// # Errors

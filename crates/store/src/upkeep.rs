@@ -77,6 +77,8 @@ pub trait Upkeep: Send + Sync {
     async fn figures(&self, viewer: Option<&Viewer>) -> Result<Figures, StoreError>;
     /// Integrity of everything stored, told line by line. `deep` also reads every object and compares digests.
     async fn check(&self, deep: bool) -> Result<Vec<Check>, StoreError>;
+    /// How many places and given versions are past their retention and still here.
+    async fn overdue(&self, now: Micros) -> Result<u64, StoreError>;
     /// Copies the store to a file while it is in use. The copy is one moment in commit order.
     async fn backup(&self, file: &Path) -> Result<BackupReport, StoreError>;
     /// Derives again what derives (terms, edges, text, latest marks) and compares; returns what differed. `repair` writes it.

@@ -132,10 +132,11 @@ pub(crate) async fn run(common: &Common, args: ServeArgs, out: &mut Out) -> Resu
     let server = Server::bind(listen, node.clone(), options).await.map_err(|error| cannot_serve(&error))?;
     let certificate = tokio::spawn(roads::keep_certificate(node.clone()));
     let gossip = tokio::spawn(crate::gossip::run(node.clone(), Arc::clone(&roads)));
+    let retention = tokio::spawn(crate::retention::run(node.clone()));
     let meetings = tokio::spawn(crate::meetings::run(node, roads));
     announce(&server, out)?;
     server.run(stop).await;
-    for task in [certificate, gossip, meetings] {
+    for task in [certificate, gossip, retention, meetings] {
         task.abort();
     }
     tracing::info!("stopped");

@@ -12,6 +12,7 @@ mod exchange;
 mod faults;
 mod ledger;
 mod mutual;
+mod retention;
 mod running;
 mod scene;
 mod stix_verbs;

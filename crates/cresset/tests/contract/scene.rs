@@ -166,7 +166,7 @@ impl Running {
 
     /// The same at an address.
     #[track_caller]
-    fn start_at(data: &Path, address: &str, more: &[&str], envs: &[(&str, &str)]) -> Self {
+    pub(crate) fn start_at(data: &Path, address: &str, more: &[&str], envs: &[(&str, &str)]) -> Self {
         let mut child = command()
             .args(["serve", "--listen", address, "--json", "--log", "error", "--data"])
             .arg(data)

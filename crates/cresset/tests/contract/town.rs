@@ -67,6 +67,20 @@ impl Town {
         format!("https://{}", self.address())
     }
 
+    /// Ends the node and starts it again where it was, with its clock shifted.
+    #[track_caller]
+    pub(crate) fn comes_back_later(&mut self, offset: &str) {
+        let address = self.address();
+        self.node.dies();
+        let node = Running::start_at(
+            &self.scene.data(),
+            &address,
+            &["--allow-test-controls"],
+            &[("CRESSET_CLOCK_OFFSET", offset)],
+        );
+        self.node = node.with_token(self.scene.init["admin"]["token"].as_str().unwrap());
+    }
+
     /// Where the node listens.
     pub(crate) fn address(&self) -> String {
         self.node.url().trim_start_matches("http://").to_owned()

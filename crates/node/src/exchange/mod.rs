@@ -14,6 +14,7 @@ mod error;
 mod giving;
 mod letters;
 mod release;
+mod retention;
 mod turns;
 mod views;
 

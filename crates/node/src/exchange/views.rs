@@ -6,7 +6,7 @@ use base::Micros;
 use base::limit::PEER_REFUSALS_SHOWN;
 use base::signed::Signed;
 use base::signing::KeyId;
-use federation::{Lane, ObjectName, ReceiptState, Rows, part_state, state_hash};
+use federation::{Lane, ObjectName, ReceiptState, Rows, part_state, state_hash_of};
 use handling::{Addressee, CircleId, Principal, Refusal, Role, Rule, Rules};
 use ledger::act::Act;
 use serde::Serialize;
@@ -256,10 +256,11 @@ impl Node {
     /// The store failed.
     pub async fn shared_state(&self) -> Result<Option<StateView>, StoreError> {
         let Some(court) = self.court().await? else { return Ok(None) };
+        let now = court.now;
         let view = store::looked(self.store(), court.member(), move |rows| {
             let own = rows.own().map_err(failed)?;
             Ok(StateView {
-                state_hash: hex::encode(state_hash(rows).map_err(failed)?),
+                state_hash: hex::encode(state_hash_of(rows, &|line| kept(line, now)).map_err(failed)?),
                 objects: rows.all_versions().map_err(failed)?.len() as u64,
                 leaves: own.next,
                 recovering: own.recovery.is_some(),
@@ -298,6 +299,11 @@ fn may_know_peers(who: &Principal) -> Result<(), ExchangeError> {
     }
     let why = "how it stands with other members is for those who run, audit or read this node";
     Err(ReadError::Refused(Refusal::new(Rule::RoleMissing, why)).into())
+}
+
+/// Whether what is under this line of rules is still kept.
+fn kept(line: &str, now: Micros) -> bool {
+    line.parse::<Rules>().ok().and_then(|rules| rules.retain()).is_none_or(|until| until > now)
 }
 
 type Holder = (KeyId, String, Option<Micros>);

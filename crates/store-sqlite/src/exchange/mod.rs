@@ -12,11 +12,11 @@ use base::signing::KeyId;
 use federation::{Effect, Lane, RefusalRow, Rows};
 use handling::{MemberId, Rules, Writer};
 use rusqlite::Connection;
-use store::{Batch, ExchangeDesk, Landed, LeavesBy, NoticeRow, RefusedBy, StoreError, VersionsOf};
+use store::{Batch, ExchangeDesk, Landed, LeavesBy, NoticeRow, RefusedBy, Retired, StoreError, VersionsOf};
 
 use crate::error::{Done, Fail};
 use crate::writer::Desk;
-use crate::{accept, book, remove};
+use crate::{accept, book, remove, retention};
 
 pub(crate) use rows::{SqlRows, all_consents};
 
@@ -77,6 +77,10 @@ impl ExchangeDesk for SqlDesk<'_, '_> {
         let landed = accept::add_with(self.desk, batch, leaves)?;
         self.count_leaves();
         Ok(landed)
+    }
+
+    fn retire(&mut self, now: Micros, most: usize) -> Result<Vec<Retired>, StoreError> {
+        Ok(retention::retire(self.desk, self.rows.me, now, most)?)
     }
 
     fn take_away(&mut self, versions: &VersionsOf<'_>) -> Result<u64, StoreError> {

@@ -1,0 +1,169 @@
+//! What is past its retention: finding it, taking it away for good, and knowing it again.
+//!
+//! A place is past its retention when the rules it stands under say so; a version that a member gave, when the rules in its
+//! row do. Of what another member gave a mark stays: a keyed digest, and for whom it was. It keeps a copy that somebody brings in by hand from
+//! standing here as this member's own word, and tells nobody anything who could not see it before.
+
+use base::Micros;
+use base::signing::KeyId;
+use handling::{MemberId, Originator, Rules, Viewer};
+use rusqlite::Connection;
+use sha2::{Digest, Sha256};
+use store::{Entry, Retired, StoreError};
+
+use crate::error::Done;
+use crate::ids;
+use crate::remove::{mark_ends, take_out};
+use crate::rules_rows;
+use crate::text::TEXT_PURGE;
+use crate::writer::{Desk, set_number};
+
+/// A place that is past its retention.
+struct Past {
+    collection: i64,
+    added: i64,
+    object: i64,
+    version: i64,
+    rules: i64,
+    digest: Vec<u8>,
+    id: String,
+    modified: String,
+}
+
+/// How many places and rows are past their retention.
+pub(crate) fn overdue(sql: &Connection, now: Micros) -> Done<u64> {
+    let places: i64 = sql
+        .prepare_cached(
+            "SELECT count(*) FROM rules r JOIN holding h ON h.rules = r.no WHERE r.keep <= ?1 AND h.rules <> 0",
+        )?
+        .query_row([now.0], |row| row.get(0))?;
+    let rows = held_past(sql, now, usize::MAX)?.len();
+    Ok(u64::try_from(places).unwrap_or_default().saturating_add(rows as u64))
+}
+
+/// Takes away places that are past their retention, at most `most`, and names what members gave that is, at most as much.
+pub(crate) fn retire(desk: &mut Desk<'_>, me: KeyId, now: Micros, most: usize) -> Done<Vec<Retired>> {
+    let mut gone = Vec::new();
+    for place in past(desk.sql(), now, most)? {
+        let rules = rules_rows::read(desk.sql(), place.rules)?.unwrap_or_else(Rules::closed);
+        let own = match rules.originator() {
+            Originator::Here => true,
+            Originator::Member(member) => member.0 == *me.as_bytes(),
+            Originator::Nobody => false,
+        };
+        if !own {
+            remember(desk, &place.digest, &rules, now)?;
+        }
+        take_out(desk, place.collection, place.added, place.version)?;
+        mark_ends(desk.sql(), place.object, place.collection)?;
+        if own {
+            forget_salts(desk.sql(), place.object)?;
+        }
+        let originator = if own { Originator::Here } else { rules.originator().clone() };
+        gone.push(Retired { id: place.id, version: place.modified, originator });
+    }
+    for (author, id, version) in held_past(desk.sql(), now, most)? {
+        let own = author == me;
+        let originator =
+            if own { Originator::Here } else { Originator::Member(MemberId(*author.as_bytes())) };
+        gone.push(Retired { id, version, originator });
+    }
+    if !gone.is_empty() {
+        set_number(desk.sql(), TEXT_PURGE, 1)?;
+    }
+    gone.sort();
+    gone.dedup();
+    Ok(gone)
+}
+
+/// With the last version of an object that this member's people brought go the salts of the acts about it: what they commit to
+/// cannot be guessed any more. Proofs go on holding.
+fn forget_salts(sql: &Connection, object: i64) -> Done<()> {
+    sql.prepare_cached(
+        "UPDATE leaf SET salt = NULL WHERE object = ?1 AND NOT EXISTS (SELECT 1 FROM holding h \
+         LEFT JOIN rules r ON r.no = h.rules WHERE h.object = ?1 AND coalesce(r.originator = 'here', 1))",
+    )?
+    .execute([object])?;
+    Ok(())
+}
+
+fn past(sql: &Connection, now: Micros, most: usize) -> Done<Vec<Past>> {
+    let mut select = sql.prepare_cached(
+        "SELECT h.collection, h.added, h.object, h.version, h.rules, v.digest, coalesce(v.modified, ''), n.name, o.uuid \
+         FROM rules r JOIN holding h ON h.rules = r.no JOIN version v ON v.no = h.version \
+         JOIN object o ON o.no = h.object JOIN name n ON n.no = o.kind \
+         WHERE r.keep <= ?1 AND h.rules <> 0 LIMIT ?2",
+    )?;
+    let mut rows = select.query((now.0, i64::try_from(most).unwrap_or(i64::MAX)))?;
+    let mut all = Vec::new();
+    while let Some(row) = rows.next()? {
+        let (kind, uuid): (String, Vec<u8>) = (row.get(7)?, row.get(8)?);
+        all.push(Past {
+            collection: row.get(0)?,
+            added: row.get(1)?,
+            object: row.get(2)?,
+            version: row.get(3)?,
+            rules: row.get(4)?,
+            digest: row.get(5)?,
+            id: ids::text(&kind, &uuid),
+            modified: row.get(6)?,
+        });
+    }
+    Ok(all)
+}
+
+/// Versions that members gave and that are past their retention.
+fn held_past(sql: &Connection, now: Micros, most: usize) -> Done<Vec<(KeyId, String, String)>> {
+    let mut select = sql
+        .prepare_cached("SELECT author, object, version, rules FROM held WHERE instr(rules, ' keep=') > 0")?;
+    let mut rows = select.query([])?;
+    let mut all = Vec::new();
+    while let Some(row) = rows.next()? {
+        let rules: String = row.get(3)?;
+        let until = rules.parse::<Rules>().ok().and_then(|rules| rules.retain());
+        if until.is_some_and(|until| until <= now) {
+            all.push((KeyId::from_bytes(row.get(0)?), row.get(1)?, row.get(2)?));
+            if all.len() >= most {
+                break;
+            }
+        }
+    }
+    Ok(all)
+}
+
+/// Knows a copy again: the digest of its digest with this store's own key.
+fn mark(desk: &Desk<'_>, digest: &[u8]) -> Vec<u8> {
+    let mut hash = Sha256::new();
+    hash.update(desk.key().0);
+    hash.update(digest);
+    hash.finalize().to_vec()
+}
+
+fn remember(desk: &Desk<'_>, digest: &[u8], rules: &Rules, now: Micros) -> Done<()> {
+    let seen_by = rules.apart_from_retention().to_string();
+    desk.sql()
+        .prepare_cached("INSERT OR REPLACE INTO gone (mark, rules, at) VALUES (?1, ?2, ?3)")?
+        .execute((mark(desk, digest), seen_by, now.0))?;
+    Ok(())
+}
+
+/// Its originator gives it anew: it is a copy of nothing that is gone.
+pub(crate) fn forget(desk: &Desk<'_>, entry: &Entry) -> Done<()> {
+    let digest = mark(desk, &entry.facts.digest);
+    desk.sql().prepare_cached("DELETE FROM gone WHERE mark = ?1")?.execute([digest])?;
+    Ok(())
+}
+
+/// Whether somebody brings in a copy of what another member gave for a time that is over, and what they could see until then.
+pub(crate) fn is_gone(desk: &Desk<'_>, entry: &Entry, eyes: &Viewer) -> Done<bool> {
+    let mut select = desk.sql().prepare_cached("SELECT rules FROM gone WHERE mark = ?1")?;
+    let mut rows = select.query([mark(desk, &entry.facts.digest)])?;
+    while let Some(row) = rows.next()? {
+        let rules: String = row.get(0)?;
+        let rules: Rules = rules.parse().map_err(|_| StoreError::Damaged("rules of what is gone".into()))?;
+        if eyes.judge(&rules).is_allowed() {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
