@@ -12,7 +12,7 @@ use ledger::checkpoint::{Origin, SignedCheckpoint};
 use ledger::evidence::Evidence;
 use ledger::head::HeadKeeper;
 use ledger::proof::{TreeHead, consistency, prefix, prefix_roots, root_at};
-use ledger::witness::{AddCheckpoint, Verdict, Witness, Witnessed};
+use ledger::witness::{AddCheckpoint, Verdict, Witnessed};
 
 use crate::Exchange;
 use crate::grown::Grown;
@@ -199,7 +199,7 @@ impl Exchange<'_> {
             return Ok(HeadOutcome::only(Kept::OtherSize));
         };
         if self.leaves_fit(rows, (&update.origin, known.size, added), head)? {
-            return self.cosign(rows, update, (held, added));
+            return self.take_grown(rows, update, (known.size, added));
         }
         // The leaves are not the head's: then its ledger has another beginning, or these are somebody's invention.
         let Some(held) = held.filter(|_| known.size > 0 && update.old == known.size) else {
@@ -266,39 +266,51 @@ impl Exchange<'_> {
         Ok(root_at(&grown, head.size).map_err(|error| broken(&error))? == head.root)
     }
 
-    fn cosign(
+    /// Takes a head with its leaves, and cosigns it unless a later one was cosigned already.
+    fn take_grown(
         &self,
         rows: &dyn Rows,
         update: &HeadUpdate,
-        grown: (Option<SignedCheckpoint>, &[TreeHash]),
+        (stored, added): (u64, &[TreeHash]),
     ) -> Read<HeadOutcome> {
-        let (held, added) = grown;
-        let old = held.as_ref().map_or(0, |held| held.head().size);
-        let tiles = Grown { rows, member: update.origin, stored: old, added };
+        let tiles = Grown { rows, member: update.origin, stored, added };
+        let last = self.cosigned_last(rows, &update.origin)?;
+        let old = last.as_ref().map_or(0, |last| last.head().size);
+        let size = update.note.head().size;
+        let mirrored = |note: String| -> Read<Vec<Effect>> {
+            let row = MirrorRow { member: update.origin, note, size };
+            let mut effects = vec![Effect::Mirror { row, leaves: added.to_vec() }];
+            effects.extend(self.settle_awaited(rows, &update.origin, (stored, added))?);
+            Ok(effects)
+        };
+        if size < old {
+            // Its leaves are kept; whether they are those of the later head is seen when they reach it.
+            return Ok(HeadOutcome { kept: Kept::Known, effects: mirrored(update.note.to_string())? });
+        }
         let proof = if old == 0 {
             Vec::new()
         } else {
-            consistency(&tiles, old, update.note.head().size).map_err(|error| broken(&error))?
+            consistency(&tiles, old, size).map_err(|error| broken(&error))?
         };
         let request = AddCheckpoint { old, proof, checkpoint: update.note.clone() };
-        let name = Origin::of_member(&self.me.member).key_name().clone();
-        let witness = Witness::new(name, self.me.signer.as_ref());
-        let keys = self.ledger_keys(&update.origin);
-        let seconds = self.now.0.checked_div(Micros::SECOND).and_then(|seconds| u64::try_from(seconds).ok());
-        let verdict = witness.decide(
-            request.to_body().as_bytes(),
-            |_| Some(Witnessed { keys, last: held }),
-            seconds.unwrap_or(0),
-        );
-        let Verdict::Cosigned { checkpoint, line } = verdict else {
-            return Ok(HeadOutcome::only(Kept::Unsound));
-        };
-        let size = checkpoint.head().size;
-        let row = MirrorRow { member: update.origin, note: checkpoint.to_string(), size };
-        let mut effects = vec![Effect::Mirror { row, leaves: added.to_vec() }];
-        effects.extend(self.settle_awaited(rows, &update.origin, (old, added))?);
-        let line = Cosigned { witness: self.me.member, size, line };
-        Ok(HeadOutcome { kept: Kept::Cosigned(Box::new(line)), effects })
+        let known = Witnessed { keys: self.ledger_keys(&update.origin), last: last.clone() };
+        match (self.decide(request.to_body().as_bytes(), Some(known)), last) {
+            (Verdict::Cosigned { checkpoint, line }, _) => {
+                let line = Cosigned { witness: self.me.member, size, line };
+                let effects = mirrored(checkpoint.to_string())?;
+                Ok(HeadOutcome { kept: Kept::Cosigned(Box::new(line)), effects })
+            }
+            // The leaves are this head's and not those of the one that was cosigned for somebody else.
+            (Verdict::Conflict { .. } | Verdict::NoContinuation(_), Some(last)) if stored < old => {
+                let prefix = if size == old {
+                    Vec::new()
+                } else {
+                    prefix(&tiles, old, size).map_err(|error| broken(&error))?
+                };
+                Ok(self.forked(update, &last, prefix))
+            }
+            _ => Ok(HeadOutcome::only(Kept::Unsound)),
+        }
     }
 
     /// Acts that waited for a head: they are its leaves, or their author said two things.

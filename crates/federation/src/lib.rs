@@ -36,6 +36,7 @@ mod seal;
 mod state;
 mod turn;
 mod wire;
+mod witness;
 
 pub use batch::{BatchHead, Entry, OpenedBatch, entry_bytes, sign_batch};
 pub use consent::{CONSENT_TYPE, Consent, Revocation};
@@ -57,6 +58,7 @@ pub use relay::{RelayFull, RelayShelf, route_period};
 pub use rows::{
     ActRow, ConsentRow, Covered, Effect, FateRow, HolderRow, Lane, MirrorRow, ObjectName, OutboxRow, OwnRow,
     PayloadRow, PeerRow, Queue, ReceiptRow, ReceiptState, Recovery, RefusalRow, RevokedRow, VersionRow,
+    WitnessedRow,
 };
 pub use seal::{ROUTE_BYTES, Route, SealError, Sealed, SealingSecret};
 pub use state::{PartState, part_state, state_hash, state_hash_of};

@@ -12,7 +12,7 @@ use ledger::tile::{TILE_WIDTH, Tile, TileKind, TilePath};
 use crate::port::{Read, Rows, StoreFailed};
 use crate::rows::{
     ActRow, ConsentRow, Covered, Effect, FateRow, HolderRow, Lane, MirrorRow, ObjectName, OutboxRow, OwnRow,
-    PayloadRow, PeerRow, ReceiptRow, RefusalRow, RevokedRow, VersionRow,
+    PayloadRow, PeerRow, ReceiptRow, RefusalRow, RevokedRow, VersionRow, WitnessedRow,
 };
 
 /// Every table of exchange.
@@ -32,6 +32,7 @@ pub struct MemoryRows {
     consents: BTreeMap<[u8; 32], ConsentRow>,
     revoked: BTreeMap<(KeyId, [u8; 32]), RevokedRow>,
     mirrors: BTreeMap<KeyId, MirrorRow>,
+    witnessed: BTreeMap<KeyId, WitnessedRow>,
     leaves: BTreeMap<KeyId, Vec<TreeHash>>,
     refusals: Vec<RefusalRow>,
     refused_there: Vec<RefusalRow>,
@@ -92,6 +93,9 @@ impl MemoryRows {
             Effect::Mirror { row, leaves } => {
                 self.leaves.entry(row.member).or_default().extend(leaves);
                 self.mirrors.insert(row.member, row);
+            }
+            Effect::Witnessed(row) => {
+                self.witnessed.insert(row.member, row);
             }
             Effect::Refusal(row) => self.refusals.push(row),
             Effect::RefusedThere(row) => self.refused_there.push(row),
@@ -245,6 +249,10 @@ impl Rows for MemoryRows {
 
     fn mirror(&self, member: &KeyId) -> Read<Option<MirrorRow>> {
         Ok(self.mirrors.get(member).cloned())
+    }
+
+    fn witnessed(&self, member: &KeyId) -> Read<Option<WitnessedRow>> {
+        Ok(self.witnessed.get(member).cloned())
     }
 
     fn mirrored(&self) -> Read<Vec<KeyId>> {

@@ -13,7 +13,7 @@ use ledger::tile::{Tile, TilePath};
 
 use crate::rows::{
     ActRow, ConsentRow, FateRow, HolderRow, MirrorRow, ObjectName, OutboxRow, OwnRow, PayloadRow, PeerRow,
-    ReceiptRow, VersionRow,
+    ReceiptRow, VersionRow, WitnessedRow,
 };
 use crate::seal::SealingSecret;
 
@@ -136,6 +136,8 @@ pub trait Rows {
     fn revoked(&self, author: &KeyId, token: &[u8; 32]) -> Read<bool>;
     /// The last head of another member's ledger that this node took and cosigned.
     fn mirror(&self, member: &KeyId) -> Read<Option<MirrorRow>>;
+    /// The last head of another member's ledger that this node cosigned for somebody who asked.
+    fn witnessed(&self, member: &KeyId) -> Read<Option<WitnessedRow>>;
     /// Members whose ledgers are mirrored.
     fn mirrored(&self) -> Read<Vec<KeyId>>;
     /// Leaves of a ledger, own or mirrored.

@@ -312,6 +312,16 @@ pub struct MirrorRow {
     pub size: u64,
 }
 
+/// The head that this node cosigned for somebody who asked it to, without its leaves. Key: member. Counts while it is ahead of
+/// the mirrored one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WitnessedRow {
+    /// Whose ledger.
+    pub member: KeyId,
+    /// The head as the text of its note, with this node's cosignature.
+    pub note: String,
+}
+
 /// A refusal, in the log. Key: a number the store gives.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RefusalRow {
@@ -387,6 +397,8 @@ pub enum Effect {
         /// The leaves it has more.
         leaves: Vec<TreeHash>,
     },
+    /// A head was cosigned for somebody who asked.
+    Witnessed(WitnessedRow),
     /// Something was refused.
     Refusal(RefusalRow),
     /// A peer refused something of ours.

@@ -44,6 +44,7 @@ mod road;
 mod search;
 mod settle;
 mod sight;
+mod strangers;
 mod tally;
 mod upkeep;
 mod verified;
@@ -155,6 +156,7 @@ struct Inner {
     lockout: Lockout,
     rates: Rates,
     tally: Tally,
+    strangers: strangers::Strangers,
     patterns: Arc<Patterns>,
     markings: Markings,
     community: RwLock<Option<Membership>>,
@@ -178,6 +180,7 @@ impl Node {
         let verified = Verified::new(rng.as_ref());
         let processors = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         let rates = Rates::new(settings.rate_per_second, Arc::clone(&clock));
+        let strangers = strangers::Strangers::new(Arc::clone(&clock));
         Self(Arc::new(Inner {
             store,
             clock,
@@ -189,6 +192,7 @@ impl Node {
             lockout: Lockout::default(),
             rates,
             tally: Tally::default(),
+            strangers,
             patterns: Arc::default(),
             markings: Markings::default(),
             community: RwLock::default(),

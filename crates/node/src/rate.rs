@@ -1,5 +1,6 @@
-//! How many requests one user may make: a bucket per identity, by the node's own clock.
+//! How many requests one user, or one place, may make: a bucket per identity, by the node's own clock.
 
+use std::hash::Hash;
 use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,11 +15,11 @@ use handling::UserNo;
 /// How many seconds' worth of requests may come at once.
 const BURST_SECONDS: u32 = 10;
 
-type Limiter = RateLimiter<UserNo, DefaultKeyedStateStore<UserNo>, Wall, NoOpMiddleware<Nanos>>;
+type Limiter<K> = RateLimiter<K, DefaultKeyedStateStore<K>, Wall, NoOpMiddleware<Nanos>>;
 
-/// One bucket per user; their number is bounded by the number of users.
-pub(crate) struct Rates {
-    limiter: Option<Limiter>,
+/// One bucket per identity. The number of users bounds that of theirs; of others, see [`Rates::forget_beyond`].
+pub(crate) struct Rates<K: Hash + Eq + Clone = UserNo> {
+    limiter: Option<Limiter<K>>,
     wall: Wall,
 }
 
@@ -35,7 +36,7 @@ impl governor::clock::Clock for Wall {
     }
 }
 
-impl Rates {
+impl<K: Hash + Eq + Clone> Rates<K> {
     pub(crate) fn new(per_second: u32, clock: Arc<dyn base::Clock>) -> Self {
         let wall = Wall(clock);
         let limiter = NonZeroU32::new(per_second).map(|rate| {
@@ -49,10 +50,19 @@ impl Rates {
         Self { limiter, wall }
     }
 
+    /// Lets go of buckets that are full, where there are more of them than this.
+    pub(crate) fn forget_beyond(&self, most: usize) {
+        if let Some(limiter) = &self.limiter
+            && limiter.len() > most
+        {
+            limiter.retain_recent();
+        }
+    }
+
     /// Counts one request; the error tells after how many seconds to come back.
-    pub(crate) fn count(&self, user: UserNo) -> Result<(), u64> {
+    pub(crate) fn count(&self, whose: K) -> Result<(), u64> {
         let Some(limiter) = &self.limiter else { return Ok(()) };
-        limiter.check_key(&user).map_err(|not_yet| {
+        limiter.check_key(&whose).map_err(|not_yet| {
             let wait = not_yet.wait_time_from(self.wall.now());
             wait.as_secs().saturating_add(u64::from(wait.subsec_nanos() > 0)).max(1)
         })

@@ -72,6 +72,19 @@ static CODES: &[(&str, &str)] = &[
         "target-too-long",
         "The address with its query is longer than the node takes. Ask for fewer values at once.",
     ),
+    (
+        "witness-ledger-unknown",
+        "The checkpoint is of no ledger that this member is a witness of: those of the other members of its community that take part.",
+    ),
+    (
+        "witness-proof",
+        "The proof does not show that the checkpoint continues the one that was cosigned last, whose size the request names.",
+    ),
+    (
+        "witness-request",
+        "The request is not one to cosign: an old size, up to 63 hashes, an empty line, a checkpoint no smaller than the old size (C2SP tlog-witness).",
+    ),
+    ("witness-signature", "The checkpoint is signed by none of its ledger's keys."),
 ];
 
 #[cfg(test)]

@@ -20,14 +20,15 @@ use bytes::{Bytes, BytesMut};
 use community::MemberId;
 use http::HeaderValue;
 use http::header::CONTENT_TYPE;
+use http::request::Parts;
 use http_body::Frame;
 use node::{ExchangeError, GREETING_BYTES_MAX, RoadError, TURN_BYTES_MAX};
 use tokio::time::Instant;
 
-use crate::{App, Problem, body, caller, road};
+use crate::{App, Problem, Trail, body, caller, road, strangers};
 
 /// Nobody has signed in here: all that come without a login share one allowance of places for bodies.
-const NOBODY: i64 = 0;
+pub(crate) const NOBODY: i64 = 0;
 /// Where a node takes questions about the registry.
 const REGISTRY: &str = "/federation/v1/registry";
 /// Where a node takes turns of meetings.
@@ -40,14 +41,19 @@ pub(crate) fn routes() -> Router<App> {
 /// Takes a turn of a meeting and answers with this node's. The same turn twice does no more than once.
 async fn exchange(State(app): State<App>, request: Request) -> Result<Response, Problem> {
     let (parts, stream) = request.into_parts();
-    let caller = road::of_turn(&app, &*caller::trail(&parts)?).await?;
-    let (speaker, stream) = opened(&app, stream).await?;
+    let trail = caller::trail(&parts)?;
+    strangers::bounded(&app, &trail, turn(&app, (&parts, &trail), stream)).await
+}
+
+async fn turn(app: &App, (parts, trail): (&Parts, &Trail), stream: Body) -> Result<Response, Problem> {
+    let caller = road::of_turn(app, trail).await?;
+    let (speaker, stream) = opened(app, stream).await?;
     if caller.is_some_and(|caller| caller != speaker) {
         return Err(road::refused(RoadError::Other, caller));
     }
     app.node().road_gone(speaker, caller.is_some());
     let speaker = number(&speaker.0);
-    let turn = body::read(&app, &parts.headers, stream, (speaker, TURN_BYTES_MAX)).await?;
+    let turn = body::read(app, &parts.headers, stream, (speaker, TURN_BYTES_MAX)).await?;
     let answer = app.node().turn_answer(&turn.bytes).await?;
     Ok(([(CONTENT_TYPE, HeaderValue::from_static("application/octet-stream"))], answer).into_response())
 }
@@ -106,8 +112,13 @@ impl http_body::Body for Opened {
 /// Takes a member's question about the registry and answers it. The same question twice does no more than once.
 async fn registry(State(app): State<App>, request: Request) -> Result<Response, Problem> {
     let (parts, stream) = request.into_parts();
-    let caller = road::of_question(&app, &*caller::trail(&parts)?).await?;
-    let question = body::read(&app, &parts.headers, stream, (NOBODY, SIGNED_TEXT_BYTES_MAX)).await?;
+    let trail = caller::trail(&parts)?;
+    strangers::bounded(&app, &trail, question(&app, (&parts, &trail), stream)).await
+}
+
+async fn question(app: &App, (parts, trail): (&Parts, &Trail), stream: Body) -> Result<Response, Problem> {
+    let caller = road::of_question(app, trail).await?;
+    let question = body::read(app, &parts.headers, stream, (NOBODY, SIGNED_TEXT_BYTES_MAX)).await?;
     let answer = app.node().exchange_answer(&question.bytes, caller).await?;
     Ok(([(CONTENT_TYPE, HeaderValue::from_static("application/json"))], answer).into_response())
 }

@@ -28,6 +28,7 @@ mod reply;
 mod road;
 mod router;
 mod serve;
+mod strangers;
 mod tls;
 
 pub use app::{App, MembersTls, Options, TlsFiles};

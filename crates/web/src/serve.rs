@@ -234,7 +234,7 @@ impl Drop for Guest {
 }
 
 /// What one customer of a network has at least: an IPv4 address, or the first half of one of IPv6.
-fn place_of(peer: IpAddr) -> IpAddr {
+pub(crate) fn place_of(peer: IpAddr) -> IpAddr {
     match peer.to_canonical() {
         IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() & !u128::from(u64::MAX)).into(),
         address => address,

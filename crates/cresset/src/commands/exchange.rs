@@ -247,9 +247,10 @@ pub(crate) async fn peer(common: &Common, command: PeerCommand, out: &mut Out) -
     if out.is_json() {
         out.json(&peers)?;
     } else {
-        let columns = ["member", "reachable", "version", "lag_in", "lag_out", "last_head", "gaps", "seen"];
-        let rows: Vec<[String; 8]> = peers.iter().map(|row| columns.map(|name| cell(&row[name]))).collect();
-        out.table(["MEMBER", "REACHABLE", "VERSION", "IN", "OUT", "HEAD", "GAPS", "HEARD"], &rows)?;
+        let columns =
+            ["member", "reachable", "version", "lag_in", "lag_out", "last_head", "gaps", "road", "seen"];
+        let rows: Vec<[String; 9]> = peers.iter().map(|row| columns.map(|name| cell(&row[name]))).collect();
+        out.table(["MEMBER", "REACHABLE", "VERSION", "IN", "OUT", "HEAD", "GAPS", "ROAD", "HEARD"], &rows)?;
     }
     Ok(if waited && behind { Exit::No } else { Exit::Done })
 }

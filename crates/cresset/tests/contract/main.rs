@@ -17,3 +17,4 @@ mod running;
 mod scene;
 mod stix_verbs;
 mod town;
+mod witness;

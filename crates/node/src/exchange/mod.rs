@@ -17,6 +17,7 @@ mod release;
 mod retention;
 mod turns;
 mod views;
+mod witness;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};

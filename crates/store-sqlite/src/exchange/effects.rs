@@ -126,6 +126,11 @@ fn put(sql: &Connection, effect: Effect) -> Done<()> {
         Effect::Outbox(row) => put_outbox(sql, &row),
         Effect::Peer(member, row) => put_peer(sql, member, &row),
         Effect::Mirror { row, leaves } => put_mirror(sql, &row, &leaves),
+        Effect::Witnessed(row) => run(
+            sql,
+            "INSERT OR REPLACE INTO witnessed (member, note) VALUES (?1, ?2)",
+            (row.member.as_bytes(), &row.note),
+        ),
         Effect::Refusal(row) => put_refusal(sql, RefusedBy::Here, &row),
         Effect::RefusedThere(row) => put_refusal(sql, RefusedBy::There, &row),
         Effect::Evidence { origin, text } => put_evidence(sql, origin, &text),

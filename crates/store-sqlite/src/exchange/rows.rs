@@ -7,6 +7,7 @@ use base::signing::KeyId;
 use federation::{
     ActRow, ConsentRow, Covered, FateRow, HolderRow, Lane, MirrorRow, ObjectName, OutboxRow, OwnRow,
     PayloadRow, PeerRow, Queue, Read, ReceiptRow, ReceiptState, Recovery, Rows, StoreFailed, VersionRow,
+    WitnessedRow,
 };
 use ledger::TreeHash;
 use ledger::commitment::{Commitment, Salt};
@@ -272,6 +273,12 @@ impl Rows for SqlRows<'_> {
             self.one("SELECT note, size FROM mirror WHERE member = ?1", [member.as_bytes()], |row| {
                 Ok(MirrorRow { member: *member, note: row.get(0)?, size: told(row.get(1)?) })
             })
+        })
+    }
+
+    fn witnessed(&self, member: &KeyId) -> Read<Option<WitnessedRow>> {
+        self.one("SELECT note FROM witnessed WHERE member = ?1", [member.as_bytes()], |row| {
+            Ok(WitnessedRow { member: *member, note: row.get(0)? })
         })
     }
 

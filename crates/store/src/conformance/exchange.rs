@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use base::{Micros, SeededRng};
-use federation::{Effect, Lane, Recovery, RefusalRow};
+use federation::{Effect, Lane, Recovery, RefusalRow, Rows as _};
 use handling::{Audience, CollectionNo, MemberId, Originator, Rules};
 use stix::TlpLevel;
 
@@ -71,6 +71,13 @@ pub async fn long_ledgers_are_mirrored(site: Site) {
     let mut village = Village::new(store, 2).await;
     let release = |to: BTreeSet<_>| Step::Release { object: 1, version: 1, to, lane: Lane::Routine };
     let calm = Dice(SeededRng::new(4));
+    // A head that was cosigned before any of its leaves came.
+    village.step(1, release(BTreeSet::new())).await;
+    let head = village.members[1].rows.own().unwrap().head.unwrap();
+    village.step(0, Step::Witness(format!("old 0\n\n{head}").into_bytes())).await;
+    village.compare("of a witnessed ledger").await;
+    let author = village.members[1].id();
+    assert!(village.members[0].rows.witnessed(&author).unwrap().is_some());
     for many in [270, 1, 260, 3] {
         for _ in 0..many {
             village.step(1, release(BTreeSet::new())).await;

@@ -91,6 +91,7 @@ pub(super) enum Step {
     Revoke { object: u64, nth: u64 },
     PassOn { author: KeyId, object: u64, version: u32, to: KeyId },
     Hear(Vec<u8>),
+    Witness(Vec<u8>),
     Recovery(Option<Recovery>),
 }
 
@@ -208,6 +209,7 @@ fn play(exchange: &Exchange<'_>, table: &mut dyn Table, step: &Step) -> Result<S
             exchange.pass_on(table.rows(), &name, &day(*version), *to)
         }
         Step::Recovery(recovery) => Ok(vec![Effect::Recovery(recovery.clone())]),
+        Step::Witness(body) => Ok(exchange.witness(table.rows(), body).unwrap().1),
         Step::Hear(bytes) => return hear(exchange, table, bytes),
     };
     match effects {

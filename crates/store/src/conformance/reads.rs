@@ -49,6 +49,7 @@ fn of_member(both: (&MemoryRows, &dyn Rows, &str), member: &KeyId) {
     let (maps, ..) = both;
     same(both, "peer", |rows| rows.peer(member));
     same(both, "mirror", |rows| rows.mirror(member));
+    same(both, "witnessed", |rows| rows.witnessed(member));
     same(both, "awaited", |rows| rows.awaited(member));
     for lane in [Lane::Flash, Lane::Routine, Lane::Back] {
         let last = maps.peer(member).unwrap().queue(lane).last;

@@ -350,3 +350,29 @@ async fn people_and_programs_are_never_asked_for_a_certificate() {
     let name = ServerName::try_from("localhost").unwrap();
     assert!(TlsConnector::from(Arc::new(config)).connect(name, stream).await.is_err());
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_place_that_was_refused_too_often_waits_and_members_nodes_do_not() {
+    let houses = members().await;
+    let [_, b, c, _] = &houses;
+    let noise = |path: &'static str| c.ask("POST", path).body(b"noise".to_vec()).send();
+    let mut refused = Vec::new();
+    for _ in 0..67 {
+        for path in [EXCHANGE, REGISTRY, "/ledger/add-checkpoint"] {
+            refused.push(noise(path).await.status);
+        }
+    }
+    assert!(refused.iter().all(|status| [400, 403, 422].contains(status)), "{refused:?}");
+    for path in [EXCHANGE, REGISTRY, "/ledger/add-checkpoint"] {
+        let told = noise(path).await;
+        assert_eq!((told.status, told.header("retry-after")), (429, Some("1")), "{path}");
+        assert_eq!(told.json()["code"], "too-many-requests");
+    }
+    // From the same place: a node that shows whose it is, and people.
+    assert_eq!(says(c, &node_of_house(b).await, (EXCHANGE, &turn(b, c).await)).await.0, 200);
+    assert_eq!(c.ask("GET", "/healthz").send().await.status, 200);
+    let root = c.token("root", &handling::Scope::ALL).await;
+    assert_eq!(root.get("/taxii2/").await.status, 200);
+    c.clock.advance(Micros::SECOND);
+    assert_eq!(noise(EXCHANGE).await.status, 403);
+}
