@@ -59,6 +59,12 @@ pub(crate) enum CommunityCommand {
     Withdraw,
     /// Replace this member's key by a new one.
     RotateKey,
+    /// Tell the others where this member's node answers from now on: https://HOST where the node itself ends TLS for other
+    /// members, https+proxy://HOST where a proxy does, http://HOST where nobody does.
+    Endpoint {
+        /// The address.
+        address: String,
+    },
     /// Have this member's key replaced by the word of its recovery key, seven days after the others have noted it.
     Recover {
         /// The recovery key that `init` printed.
@@ -155,6 +161,9 @@ pub(crate) async fn run(common: &Common, command: CommunityCommand, out: &mut Ou
         }
         CommunityCommand::Withdraw => deed(common, "withdrawal", json!({}), out).await,
         CommunityCommand::RotateKey => deed(common, "key", json!({}), out).await,
+        CommunityCommand::Endpoint { address } => {
+            deed(common, "endpoint", json!({ "endpoint": address }), out).await
+        }
         CommunityCommand::Recover { recovery_key_file } => recover(common, &recovery_key_file, out).await,
         CommunityCommand::CancelRecovery => {
             let reach = Reach::open(common, Access::Write).await?;

@@ -4,7 +4,7 @@
 use serde_json::{Value, json};
 
 use crate::scene::{bundle, indicator};
-use crate::town::{Town, agree, community_at, until};
+use crate::town::{Town, agree, community, community_at, until};
 
 fn id(number: usize) -> String {
     format!("indicator--00000000-0000-4000-8000-{number:012}")
@@ -57,6 +57,32 @@ fn members_meet_where_both_ends_show_whose_they_are() {
     gives(&b, 3, "cert-a");
     until("both have what is for them", || has(&b, 2) && has(&a, 3));
     assert_eq!((&peer(&b, "cert-a")["mutual"], &peer(&a, "cert-b")["mutual"]), (&json!(true), &json!(true)));
+}
+
+#[test]
+fn members_change_to_the_mutual_road_one_by_one() {
+    let [a, b] = community([("cert-a", "cert"), ("cert-b", "cert")]);
+    gives(&a, 1, "cert-b");
+    until("B has it", || has(&b, 1));
+    assert_eq!(
+        (&peer(&a, "cert-b")["road"], &peer(&a, "cert-b")["mutual"]),
+        (&json!("plain"), &json!(false))
+    );
+    a.node.there(&["community", "endpoint", "ftp://x"]).exits(1);
+    let b_alone = b.ok(&["community", "endpoint", &b.mutual()]);
+    assert_eq!(b_alone["status"], "done", "{b_alone}");
+    until("A goes to B that way", || peer(&a, "cert-b")["road"] == "mutual");
+    gives(&a, 2, "cert-b");
+    gives(&b, 3, "cert-a");
+    until("both have what is for them", || has(&b, 2) && has(&a, 3));
+    a.ok(&["community", "endpoint", &a.mutual()]);
+    agree(&[&a, &b], 2);
+    gives(&a, 4, "cert-b");
+    gives(&b, 5, "cert-a");
+    until("both have what is for them", || has(&b, 4) && has(&a, 5));
+    until("both ends show whose they are", || {
+        peer(&a, "cert-b")["mutual"] == true && peer(&b, "cert-a")["mutual"] == true
+    });
 }
 
 #[test]

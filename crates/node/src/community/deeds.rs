@@ -217,6 +217,16 @@ impl Node {
         .await
     }
 
+    /// Tells the others where this member's node answers from now on, and how it is reached.
+    ///
+    /// # Errors
+    /// See [`CommunityError`].
+    pub async fn change_endpoint(&self, who: &Principal, endpoint: &str) -> Result<Said, CommunityError> {
+        may_administer(who)?;
+        let body = Body::EndpointsChanged(vec![endpoint.parse()?]);
+        self.change(|table, keys, now| own(table, &[current(table, keys, now)?], &body, now)).await
+    }
+
     /// A recovery of the member's key to be signed with its recovery key, which never comes here: the new key is this node's.
     ///
     /// # Errors

@@ -174,6 +174,7 @@ pub(crate) fn routes() -> OpenApiRouter<App> {
         .routes(routes!(propose))
         .routes(routes!(withdraw))
         .routes(routes!(rotate_key))
+        .routes(routes!(change_endpoint))
         .routes(routes!(recovery_draft))
         .routes(routes!(recover, cancel_recovery))
         .routes(routes!(registry))
@@ -271,6 +272,26 @@ async fn withdraw(State(app): State<App>, Caller(who): Caller) -> Result<Json<Ou
 #[utoipa::path(post, path = "/api/v1/community/key", tag = "community", responses((status = 200, body = Outcome)))]
 async fn rotate_key(State(app): State<App>, Caller(who): Caller) -> Result<Json<Outcome>, Problem> {
     Ok(Json(app.node().rotate_key(&who).await?.into()))
+}
+
+/// Where a member's node answers
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct NewEndpoint {
+    /// `https://` where the node itself ends TLS for other members, `https+proxy://` where a proxy does, `http://` where nobody
+    /// does.
+    endpoint: String,
+}
+
+/// Tell the others where this member's node answers from now on; for administrators
+#[utoipa::path(post, path = "/api/v1/community/endpoint", tag = "community", request_body = NewEndpoint,
+    responses((status = 200, body = Outcome)))]
+async fn change_endpoint(
+    State(app): State<App>,
+    Caller(who): Caller,
+    JsonBody(body): JsonBody<NewEndpoint>,
+) -> Result<Json<Outcome>, Problem> {
+    Ok(Json(app.node().change_endpoint(&who, &body.endpoint).await?.into()))
 }
 
 /// A recovery of the member's key, to be signed with its recovery key
