@@ -38,11 +38,13 @@ pub(crate) struct Standing {
     pub(crate) busy: bool,
     /// Whether something has changed since that exchange began.
     changed: bool,
+    /// When it was last tried again because it had been heard of.
+    tried_again: Option<Instant>,
 }
 
 impl Standing {
     pub(crate) fn new() -> Self {
-        Self { due: Instant::now(), pause: PAUSE_FIRST, busy: false, changed: false }
+        Self { due: Instant::now(), pause: PAUSE_FIRST, busy: false, changed: false, tried_again: None }
     }
 
     /// Whether an exchange is due, which then begins.
@@ -73,6 +75,19 @@ impl Standing {
         self.changed = true;
         if !self.busy && self.pause == PAUSE_FIRST {
             self.due = Instant::now();
+        }
+    }
+}
+
+impl Standing {
+    /// Notes that it was heard of, so that it may be reachable again: it is tried now. Once in the longest pause, for a member
+    /// that cannot be reached may still speak to this node all the time.
+    pub(crate) fn heard_of(&mut self) {
+        let now = Instant::now();
+        let long_ago = self.tried_again.is_none_or(|at| now.duration_since(at) >= PAUSE_MAX);
+        if !self.busy && self.pause > PAUSE_FIRST && long_ago {
+            self.tried_again = Some(now);
+            self.due = now;
         }
     }
 }

@@ -47,7 +47,12 @@ pub(crate) async fn run(node: Node, roads: Arc<Roads>) {
         let next = standings.values().filter(|standing| !standing.busy).map(|standing| standing.due).min();
         let next = next.unwrap_or_else(|| Instant::now() + crate::gossip::EVERY);
         tokio::select! {
-            () = node.exchange_waiting() => standings.values_mut().for_each(Standing::news),
+            () = node.exchange_waiting() => {
+                for member in node.heard_of() {
+                    standings.entry(member).or_insert_with(Standing::new).heard_of();
+                }
+                standings.values_mut().for_each(Standing::news);
+            }
             Some(ended) = under_way.join_next_with_id() => {
                 let (id, met) = ended.unwrap_or_else(|failed| (failed.id(), false));
                 let member = whose.remove(&id);

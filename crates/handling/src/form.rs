@@ -25,7 +25,8 @@ pub struct NotRules;
 
 /// Hexadecimal of bytes, lower case.
 fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    let digits = bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]);
+    digits.filter_map(|digit| char::from_digit(u32::from(digit), 16)).collect()
 }
 
 fn unhex(text: &str) -> Result<Vec<u8>, NotRules> {

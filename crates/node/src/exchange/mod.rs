@@ -52,6 +52,8 @@ pub(crate) struct Desk {
     meeting: Mutex<BTreeMap<KeyId, Micros>>,
     /// Where something was missing in a peer's lanes when it was last heard: the first place behind the gap.
     gaps: Mutex<BTreeMap<KeyId, [Option<u64>; 2]>>,
+    /// Members that have begun meetings since that was last asked.
+    heard: Mutex<BTreeSet<KeyId>>,
     /// What a member will know and have once it has taken what was last said to it.
     said: Mutex<BTreeMap<KeyId, LastSaid>>,
 }
@@ -215,6 +217,13 @@ impl Node {
     /// Waits until something waits for a peer that it should be given.
     pub async fn exchange_waiting(&self) {
         self.0.exchange.waiting.notified().await;
+    }
+
+    /// The members that have begun meetings with this node since this was last asked: they may be reachable again.
+    #[must_use]
+    pub fn heard_of(&self) -> BTreeSet<community::MemberId> {
+        let mut heard = self.0.exchange.heard.lock().unwrap_or_else(PoisonError::into_inner);
+        std::mem::take(&mut *heard).into_iter().map(community::MemberId).collect()
     }
 
     /// Notes that this node begins or ends a meeting with a member.

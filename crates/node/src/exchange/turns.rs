@@ -5,7 +5,7 @@
 //! name a circle that is not known here yet is left for later: the circle's document travels with the registry's papers.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use base::signed::Signed;
 use base::signing::KeyId;
@@ -144,6 +144,7 @@ impl Node {
         let court = self.sitting().await?;
         let minutes = self.hear(&court, bytes, None).await?;
         let from = minutes.hello.from;
+        self.0.exchange.heard.lock().unwrap_or_else(PoisonError::into_inner).insert(from);
         // What is for the other goes in the meeting that it was begun for.
         let brings =
             if self.0.exchange.meets(&from, court.now) { Brings::Nothing } else { Brings::WhatWaits };
