@@ -80,6 +80,14 @@ pub(crate) fn address(n: usize) -> String {
     format!("{}.{}.{}.{}", 11 + n % 3, spread >> 16, spread >> 8 & 0xFF, spread & 0xFF)
 }
 
+/// A bundle of `objects`.
+pub(crate) fn bundle(objects: &[String]) -> String {
+    format!(
+        "{{\"type\":\"bundle\",\"id\":\"bundle--5d0092c5-5f74-4287-9642-33f4c354e56d\",\"objects\":[{}]}}",
+        objects.join(",")
+    )
+}
+
 /// TAXII envelopes over `objects`.
 pub(crate) fn envelopes(objects: &[String]) -> Vec<Vec<u8>> {
     objects

@@ -16,6 +16,7 @@ mod node;
 mod proofs;
 mod report;
 mod server;
+mod shares;
 mod taxii;
 
 use std::path::{Path, PathBuf};
@@ -92,6 +93,7 @@ fn figures(plan: &Plan, attack: &load::Load, limits: &limits::Limits) -> Result<
     }
     if plan.wants("exchange") {
         figures.extend(exchange::measure(plan)?);
+        figures.extend(shares::measure(plan, attack)?);
     }
     if plan.wants("large") {
         figures.extend(node::large(plan)?);

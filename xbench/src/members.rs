@@ -10,7 +10,7 @@ use serde_json::Value;
 use crate::http::{Connection, Request};
 use crate::limits::free_address;
 use crate::server::{Home, Server};
-use crate::{Plan, machine};
+use crate::{Plan, load, machine};
 
 /// How long anything may take that other nodes bring about.
 const PATIENCE: Duration = Duration::from_secs(600);
@@ -67,11 +67,7 @@ impl Member {
     /// Imports objects under these options; what the command line takes in all.
     pub(crate) fn import(&self, objects: &[String], options: &[&str]) -> Result<()> {
         let file = self.file("import.json");
-        let bundle = format!(
-            "{{\"type\":\"bundle\",\"id\":\"bundle--5d0092c5-5f74-4287-9642-33f4c354e56d\",\"objects\":[{}]}}",
-            objects.join(",")
-        );
-        std::fs::write(&file, bundle)?;
+        std::fs::write(&file, load::bundle(objects))?;
         let shown = file.to_str().context("a path that is no text")?;
         let summary = self.ask(&[&["import", shown], options].concat())?;
         let accepted = summary.pointer("/summary/accepted").and_then(Value::as_u64);

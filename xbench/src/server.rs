@@ -66,6 +66,7 @@ impl Server {
 pub(crate) struct Home {
     binary: PathBuf,
     dir: PathBuf,
+    admin: String,
     token: String,
 }
 
@@ -79,15 +80,30 @@ impl Home {
     /// Makes a fresh node in `dir`, which must not exist or may be thrown away.
     pub(crate) fn fresh(binary: &Path, dir: &Path) -> Result<Self> {
         let _ = std::fs::remove_dir_all(dir);
-        let mut home = Self { binary: binary.to_owned(), dir: dir.to_owned(), token: String::new() };
+        let mut home = Self {
+            binary: binary.to_owned(),
+            dir: dir.to_owned(),
+            admin: String::new(),
+            token: String::new(),
+        };
         let made = home.ask(&["init", "--name", "Bench", "--json"])?;
         let token = made.pointer("/admin/token").and_then(Value::as_str);
         home.token = token.context("init printed no token")?.to_owned();
-        let admin =
-            made.pointer("/admin/user").and_then(Value::as_str).context("init named no administrator")?;
-        let grant = format!("user:{admin}=rw");
-        home.ask(&["collection", "add", "bench", "--title", "Bench", "--grant", &grant, "--json"])?;
+        let admin = made.pointer("/admin/user").and_then(Value::as_str);
+        home.admin = admin.context("init named no administrator")?.to_owned();
+        home.add_collection("bench")?;
         Ok(home)
+    }
+
+    /// Adds a collection that the administrator reads and writes, while nothing serves.
+    pub(crate) fn add_collection(&self, id: &str) -> Result<()> {
+        let grant = format!("user:{}=rw", self.admin);
+        self.ask(&["collection", "add", id, "--title", "Bench", "--grant", &grant, "--json"]).map(drop)
+    }
+
+    /// The first administrator's name.
+    pub(crate) fn admin(&self) -> &str {
+        &self.admin
     }
 
     /// Bytes in the directory.

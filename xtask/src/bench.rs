@@ -11,10 +11,12 @@ use crate::run::{cargo, tee};
 
 /// Builds both with the release profile and runs `xbench` with `arguments`.
 pub(crate) fn command(root: &Path, arguments: &[String]) -> Result<ExitCode> {
-    let built =
-        tee(&mut cargo(root, &["build", "--release", "--package", "cresset", "--package", "xbench"]))?;
-    if !built.success {
-        return Ok(ExitCode::FAILURE);
+    let binaries = ["build", "--release", "--package", "cresset", "--package", "xbench"];
+    let example = ["build", "--release", "--package", "store-sqlite", "--example", "measure"];
+    for what in [&binaries[..], &example[..]] {
+        if !tee(&mut cargo(root, what))?.success {
+            return Ok(ExitCode::FAILURE);
+        }
     }
     let mut measure = cargo(root, &["run", "--release", "--quiet", "--package", "xbench", "--"]);
     let measured = tee(measure.args(arguments))?;
