@@ -31,7 +31,7 @@ def doors(node):
     assert len(api) >= 15, "the description has lost its bodies"
     assert any(media == "application/octet-stream" for _, _, media in api), "and its imports"
     forms = [("post", f"{node.url}{path}", "application/x-www-form-urlencoded") for path in ("/sign-in", "/sign-out", "/look-up")]
-    forms += [("post", f"{node.url}/federation/v1/registry", JSON)]
+    forms += [("post", f"{node.url}/federation/v1/registry", JSON), ("post", f"{node.url}/ledger/add-checkpoint", "text/plain")]
     return api + forms
 
 
