@@ -223,6 +223,8 @@ pub const PEER_REFUSALS_SHOWN: usize = 20;
 
 /// Objects that one person takes out of the node in a day without a second person, unless the operator sets another number.
 pub const EXPORT_OBJECTS_PER_DAY: u64 = 100_000;
+/// How long data about persons is kept, in days, unless the operator or whoever brings it says another time.
+pub const PERSON_DATA_DAYS: u32 = 365;
 /// How long a request for a second person can be answered and used, in seconds (3 days: over a weekend).
 pub const APPROVAL_SECONDS: i64 = 3 * 86_400;
 /// Requests for a second person that one person may have open.

@@ -42,6 +42,8 @@ pub(crate) struct Config {
     pub(crate) second_person: Option<SecondPersons>,
     /// Objects that one person may take out in a day without a second person.
     pub(crate) export_per_day: Option<u64>,
+    /// How long data about persons is kept, in days.
+    pub(crate) person_data_days: Option<u32>,
     /// What is logged: error, warn, info, debug, or a filter like `info,web=debug`.
     pub(crate) log: Option<String>,
 }
@@ -95,6 +97,7 @@ impl Config {
             rate_per_second: self.rate_per_second.or(file.rate_per_second),
             second_person: self.second_person.or(file.second_person),
             export_per_day: self.export_per_day.or(file.export_per_day),
+            person_data_days: self.person_data_days.or(file.person_data_days),
             log: self.log.or(file.log),
         }
     }
@@ -169,7 +172,7 @@ mod tests {
         let documented: Vec<&str> = rows.filter_map(|row| row.split('`').next()).collect();
         for key in &documented {
             let value = match *key {
-                "rate_per_second" | "export_per_day" => "1".to_owned(),
+                "rate_per_second" | "export_per_day" | "person_data_days" => "1".to_owned(),
                 "second_person" => "'always'".to_owned(),
                 key => format!("{key:?}"),
             };

@@ -10,7 +10,7 @@ use stix::TlpLevel;
 
 use crate::Rule;
 use crate::judge::{Action, Consent, Kind, Peers, Recipient, Situation};
-use crate::rules::{Addressee, Control, Markings, MemberId, Originator, Pap, Person, Purpose, Rules};
+use crate::rules::{About, Addressee, Control, Markings, MemberId, Originator, Pap, Person, Purpose, Rules};
 
 /// One question about rules, answered by them alone.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,6 +42,8 @@ pub enum Test {
     KeptAt(Micros),
     /// It may be used for this.
     For(Purpose),
+    /// It is about nobody in person.
+    AboutThings,
     /// No marking is awaited.
     MarkingsKnown,
     /// Met, whatever the rules.
@@ -72,6 +74,7 @@ impl Test {
             Self::EmbargoOver(now) => rules.embargo().is_none_or(|until| until <= *now),
             Self::KeptAt(now) => rules.retain().is_none_or(|until| until > *now),
             Self::For(purpose) => rules.purposes().hold(*purpose),
+            Self::AboutThings => rules.about() == About::Things,
             Self::MarkingsKnown => rules.markings() == Markings::Known,
             Self::Always => true,
         }
@@ -136,6 +139,7 @@ pub fn demands(recipient: &Recipient, action: Action, situation: &Situation<'_>)
             let who = Who::member(*of, situation);
             let mut demands = machine(&who, action, situation, level(TlpLevel::AmberStrict));
             demands.push(Demand::new(Rule::TlpStrictClients, [level(TlpLevel::Amber)]));
+            demands.push(Demand::new(Rule::PersonDataStaysHome, [Test::AboutThings]));
             demands.extend(community(*of, situation));
             demands
         }
@@ -223,6 +227,10 @@ impl Who {
             Demand::new(Rule::Audience, consent(addressed)),
             Demand::new(Rule::Purpose, [Test::For(action.purpose())]),
         ];
+        if self.foreign {
+            // No consent opens this: whoever needs it asks its home.
+            demands.push(Demand::new(Rule::PersonDataStaysHome, [Test::AboutThings]));
+        }
         if matches!(action, Action::Export | Action::PassOn) {
             let mut givers = vec![Originator::Here];
             givers.extend(situation.home.map(Originator::Member));

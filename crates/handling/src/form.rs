@@ -2,7 +2,7 @@
 //!
 //! # Shape
 //! `tlp=amber pap=clear to=originator,member:HEX|circle:HEX named=here:5 by=here control=free embargo=MICROS keep=MICROS
-//! for=7 markings=known`, in this order, parts that ask nothing left out except `tlp` and `by`. Lists are sorted; clauses of
+//! for=7 markings=known about=things`, in this order, parts that ask nothing left out except `tlp` and `by`. Lists are sorted; clauses of
 //! `to` are parted by `|`, an empty clause is `-`; the names of persons elsewhere are hexadecimal, so no name can break the
 //! line. Equal rules have equal text, and text that is read and written again is the same.
 
@@ -15,7 +15,8 @@ use stix::TlpLevel;
 
 use crate::UserNo;
 use crate::rules::{
-    Addressee, Audience, CircleId, Control, Markings, MemberId, Originator, Pap, Person, Purposes, Rules,
+    About, Addressee, Audience, CircleId, Control, Markings, MemberId, Originator, Pap, Person, Purposes,
+    Rules,
 };
 
 /// The text is not a set of rules.
@@ -178,6 +179,9 @@ impl fmt::Display for Rules {
         if self.markings() == Markings::Awaited {
             f.write_str(" markings=awaited")?;
         }
+        if self.about() == About::Persons {
+            f.write_str(" about=persons")?;
+        }
         Ok(())
     }
 }
@@ -223,6 +227,9 @@ impl FromStr for Rules {
         }
         if part("markings").is_some() {
             rules = rules.awaiting_marking();
+        }
+        if part("about").is_some() {
+            rules = rules.about_persons();
         }
         rules = rules.at_least(level);
         if rules.to_string() == text { Ok(rules) } else { Err(NotRules) }

@@ -240,6 +240,7 @@ fn against_by(rule: Rule, rules: &Rules) -> String {
             format!("it is PAP:{}: machines do not act on it", rules.pap().name().to_uppercase())
         }
         Rule::MarkingUnresolved => "it bears a marking that is not known here yet".to_owned(),
+        Rule::PersonDataStaysHome => "it is about a person: such data stays on its home node".to_owned(),
         Rule::CircleUnresolved => "the circle has no members that are known here".to_owned(),
         Rule::RoleMissing => "no role of this user reads content".to_owned(),
         other => other.code().to_owned(),

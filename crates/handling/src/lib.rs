@@ -33,8 +33,8 @@ pub use marks::{Mark, mark_of, mark_of_words};
 pub use principal::{Access, CollectionNo, Grant, Grantee, Principal, Role, Scope, UnknownName, UserNo};
 pub use refusal::{Refusal, Rule};
 pub use rules::{
-    Addressee, Audience, CircleId, Control, Markings, MemberId, Originator, Pap, Person, Purpose, Purposes,
-    Rules, UnknownPap, pap_no,
+    About, Addressee, Audience, CircleId, Control, Markings, MemberId, Originator, Pap, Person, Purpose,
+    Purposes, Rules, UnknownPap, pap_no,
 };
 pub use second::{
     Answered, Bound, Colleague, GrantChange, Guarded, Holds, OpenCollection, Seconded, Spent, TwoPersonDeed,

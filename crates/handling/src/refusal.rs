@@ -15,6 +15,8 @@ pub enum Rule {
     RoleMissing,
     /// The credential's scopes do not include what this needs.
     ScopeMissing,
+    /// Data about a person stays on the node it came to.
+    PersonDataStaysHome,
     /// What is kept for a time only is for nobody after it.
     Retention,
     /// Until its embargo is over, it is for the named only.
@@ -45,12 +47,13 @@ pub enum Rule {
 
 impl Rule {
     /// Every rule.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 19] = [
         Self::CollectionUnknown,
         Self::CollectionNotReadable,
         Self::CollectionNotWritable,
         Self::RoleMissing,
         Self::ScopeMissing,
+        Self::PersonDataStaysHome,
         Self::Retention,
         Self::Embargo,
         Self::TlpRedPersons,
@@ -75,6 +78,7 @@ impl Rule {
             Self::CollectionNotWritable => "collection-not-writable",
             Self::RoleMissing => "role-missing",
             Self::ScopeMissing => "scope-missing",
+            Self::PersonDataStaysHome => "person-data-stays-home",
             Self::Retention => "retention",
             Self::Embargo => "embargo",
             Self::TlpRedPersons => "tlp-red-persons",

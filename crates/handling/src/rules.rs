@@ -166,6 +166,16 @@ pub enum Markings {
     Awaited,
 }
 
+/// Whom something is about.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum About {
+    /// Nobody in person.
+    #[default]
+    Things,
+    /// A person: it stays on the node it came to, whoever it is addressed to.
+    Persons,
+}
+
 /// What something may be used for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Purpose {
@@ -246,6 +256,7 @@ pub struct Rules {
     retain: Option<Micros>,
     purposes: Purposes,
     markings: Markings,
+    about: About,
 }
 
 impl Rules {
@@ -264,6 +275,7 @@ impl Rules {
             retain: None,
             purposes: Purposes::ANY,
             markings: Markings::Known,
+            about: About::Things,
         };
         open.at_least(level.unwrap_or(TlpLevel::AmberStrict))
     }
@@ -282,6 +294,7 @@ impl Rules {
             retain: Some(Micros(i64::MIN)),
             purposes: Purposes::of([]),
             markings: Markings::Awaited,
+            about: About::Persons,
         }
     }
 
@@ -352,6 +365,13 @@ impl Rules {
     #[must_use]
     pub fn awaiting_marking(mut self) -> Self {
         self.markings = Markings::Awaited;
+        self
+    }
+
+    /// Data about a person.
+    #[must_use]
+    pub fn about_persons(mut self) -> Self {
+        self.about = About::Persons;
         self
     }
 
@@ -453,6 +473,7 @@ impl Rules {
             retain,
             purposes: Purposes(self.purposes.0 & other.purposes.0),
             markings: self.markings.max(other.markings),
+            about: self.about.max(other.about),
         }
     }
 
@@ -547,6 +568,12 @@ impl Rules {
     #[must_use]
     pub const fn purposes(&self) -> Purposes {
         self.purposes
+    }
+
+    /// Whom it is about.
+    #[must_use]
+    pub const fn about(&self) -> About {
+        self.about
     }
 
     /// Whether every marking is known.

@@ -103,6 +103,7 @@ fn rules() -> impl Strategy<Value = Rules> {
     prop_oneof![
         8 => stated(),
         4 => (stated(), stated()).prop_map(|(one, two)| one.meet(&two)),
+        2 => stated().prop_map(Rules::about_persons),
         1 => Just(Rules::closed()),
     ]
 }
@@ -181,6 +182,7 @@ proptest! {
             rules.clone().pap_at_least(Pap::Red),
             rules.clone().controlled(),
             rules.clone().awaiting_marking(),
+            rules.clone().about_persons(),
             rules.clone().embargoed(Micros(at)),
             rules.clone().retained(Micros(at)),
             rules.clone().limited_to(Purposes::from_bits(at.try_into().unwrap_or(0))),
@@ -233,6 +235,19 @@ proptest! {
         prop_assert!(!scene.allows(&who, what, &rules.clone().retained(scene.now)));
         let verdict = judge(&who, what, &rules.retained(scene.now), &scene.situation());
         prop_assert!(!verdict.reasons.is_empty());
+    }
+
+    #[test]
+    fn data_about_persons_stays_home(rules in rules(), who in recipient(), what in action(), scene in scene()) {
+        let persons = rules.about_persons();
+        let home = matches!(&who, Recipient::Member(member) if scene.situation().home == Some(*member));
+        if !home && !matches!(who, Recipient::Person { .. } | Recipient::Automation | Recipient::Circle(_)) {
+            prop_assert!(!scene.allows(&who, what, &persons), "{who:?} {persons}");
+            for consent in [Consent::None, Consent::Given] {
+                let situation = Situation { consent, ..scene.situation() };
+                prop_assert!(!judge(&who, what, &persons, &situation).is_allowed());
+            }
+        }
     }
 
     #[test]

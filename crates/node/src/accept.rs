@@ -240,6 +240,12 @@ impl Node {
             let facts = batch.entries.iter().map(|entry| &entry.facts);
             facts.map(|facts| (facts.id.as_str().to_owned(), facts.modified.clone())).collect()
         };
+        let others = place.passing.names_others();
+        let stays: Vec<bool> = batch
+            .entries
+            .iter()
+            .map(|entry| others && entry.facts.subject >= stix::Subject::Person)
+            .collect();
         let landed = self.add_and_release(batch, &place.sending).await?;
         let known = named.into_iter().zip(&landed).filter(|(_, landed)| landed.how == LandedAs::Known);
         let known: Vec<Known> = known.map(|(named, _)| named).collect();
@@ -256,7 +262,13 @@ impl Node {
             }
         }
         let pending = receipts.iter_mut().filter(|receipt| receipt.outcome != Outcome::Refused);
-        pending.zip(landed).for_each(|(receipt, landed)| tell(receipt, landed));
+        for ((receipt, landed), stays) in pending.zip(landed).zip(stays) {
+            tell(receipt, landed);
+            if stays && receipt.code.is_none() {
+                receipt.code = Some(Rule::PersonDataStaysHome.code());
+                receipt.reason = Some("it is about a person, so no other member is given it".to_owned());
+            }
+        }
         let status = match status {
             Some(id) => Some(self.0.store.status(place.writer.user(), &id).await?),
             None => None,
@@ -280,6 +292,8 @@ pub(crate) struct Place {
     pub(crate) within: Option<Rules>,
     /// Whom other members' nodes are told, and how urgently.
     pub(crate) sending: Sending,
+    /// Until when data about persons is kept, unless the request says a shorter time.
+    pub(crate) persons_until: Micros,
 }
 
 impl Place {
@@ -304,7 +318,10 @@ impl Node {
         let bar = if row.strict || options.strict { Bar::Strict } else { Bar::Store };
         let viewer = may_read(who, row.no, &standing).ok();
         let sending = Sending { lane: options.urgency.lane(), ..Sending::default() };
-        Ok(Place { writer, bar, viewer, passing, within: None, sending })
+        let days = i64::from(self.0.settings.person_data_days);
+        let persons_until =
+            Micros(standing.now.0.saturating_add(days.saturating_mul(86_400 * Micros::SECOND)));
+        Ok(Place { writer, bar, viewer, passing, within: None, sending, persons_until })
     }
 
     /// Gives entries the rules that their markings and the request ask for. Answers with the redacted views to be stored

@@ -1,10 +1,13 @@
 //! From the bytes of one object to what the store needs, or to the reasons why not.
 
 use bytes::Bytes;
-use stix::{Finding, Profile};
+use stix::{Finding, Profile, Severity, Subject};
 use store::Entry;
 
 use crate::receipts::{Outcome, Receipt};
+
+/// The code by which data about minors is refused.
+pub(crate) const MINORS_DATA: &str = "minors-data";
 
 /// How high the bar is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,5 +74,18 @@ impl From<stix::Rejected> for Rejected {
 /// Examines one object and derives its terms, references and text.
 pub(crate) fn derive(bytes: &Bytes, bar: Bar) -> Result<Derived, Rejected> {
     let valid = stix::examine(bytes, bar.profile())?;
+    if Subject::of(valid.json()) == Subject::Minor {
+        return Err(Rejected {
+            id: Some(valid.id().as_str().to_owned()),
+            version: valid.modified().or(valid.created()).map(|time| time.as_str().to_owned()),
+            findings: vec![of_minors()],
+        });
+    }
     Ok(Derived { entry: Entry::from_valid(&valid, bytes.clone()), findings: valid.findings().to_vec() })
+}
+
+/// Why an object about a minor is not kept.
+fn of_minors() -> Finding {
+    let message = "the object says that it is about a minor: such data is not taken in here";
+    Finding { severity: Severity::Error, code: MINORS_DATA, path: String::new(), message: message.into() }
 }

@@ -54,6 +54,9 @@ const fn rule_text(rule: Rule) -> &'static str {
         Rule::ScopeMissing => {
             "Your token's scopes do not include this. Make a token with the scope, or sign in with your password."
         }
+        Rule::PersonDataStaysHome => {
+            "The object is about a person (an individual's identity, a user account, an e-mail address with a name, or whatever says so itself), and such data stays on its home node. What refers to it goes on without it."
+        }
         Rule::Retention => {
             "The object was to be kept until a moment that has passed; since then it is for nobody. Its originator can give it out anew."
         }
@@ -333,6 +336,10 @@ static CODES: &[(&str, &str)] = &[
     (
         "retention-over",
         "This is a copy of what another member gave for a time that is over. It was destroyed here then, and only that member can give it anew.",
+    ),
+    (
+        "minors-data",
+        "The object says that it is about a minor (label data-subject:minor, or the extension for data subjects). Such data is not taken in.",
     ),
     ("not-initialised", "The node has no member yet: run `cresset init`."),
     (

@@ -14,7 +14,7 @@ use handling::{
     Purposes, Rules, Situation, Standing, UserNo, Viewer, viewer,
 };
 use serde::Serialize;
-use stix::{Timestamp, TlpLevel as Level};
+use stix::{Subject, Timestamp, TlpLevel as Level};
 use store::{Entry, Ruled};
 
 use crate::accept::Place;
@@ -90,6 +90,11 @@ impl Passing {
         &self.to
     }
 
+    /// Whether another member is named, by itself, in a circle, or one of its people.
+    pub(crate) fn names_others(&self) -> bool {
+        self.to.iter().any(|one| !matches!(one, Addressee::Person(Person::Here(_)) | Addressee::Originator))
+    }
+
     /// Whether anything is asked for a circle.
     pub(crate) fn names_a_circle(&self) -> bool {
         self.to.iter().any(|one| matches!(one, Addressee::Circle(_)))
@@ -137,6 +142,9 @@ pub(crate) fn mark(entry: &mut Entry, asked: &Asked, place: &Place) {
     if asked.awaited {
         rules = rules.awaiting_marking();
     }
+    if entry.facts.subject >= Subject::Person {
+        rules = rules.about_persons().retained(place.persons_until);
+    }
     if let Some(within) = &place.within {
         // What is made of something is for those it is for, unless the request says for whom; never for more.
         if place.passing.to.is_empty() {
@@ -153,6 +161,11 @@ pub(crate) fn mark(entry: &mut Entry, asked: &Asked, place: &Place) {
 /// The rules of a place that an object stands in.
 pub(crate) fn rules_of(tlp: Option<u8>, place: &Ruled) -> Rules {
     place.rules.clone().unwrap_or_else(|| Rules::marked(tlp.map(level_of), Originator::Here))
+}
+
+/// These rules for an object of these bytes: what is about a person is so whatever it was put under when it came.
+pub(crate) fn about(rules: Rules, bytes: &[u8]) -> Rules {
+    if Subject::of_bytes(bytes) >= Subject::Person { rules.about_persons() } else { rules }
 }
 
 /// The rules of an object that stands in several places: all of them.
@@ -182,6 +195,9 @@ pub struct HandlingView {
     pub retain_until: Option<String>,
     /// What it may be used for.
     pub purposes: Vec<&'static str>,
+    /// Whether it is about a person: it stays on this node.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub about_persons: bool,
     /// Whether a marking is not known here yet: until it is, nothing leaves the node and no machine acts on it.
     pub marking_awaited: bool,
 }
@@ -205,6 +221,7 @@ impl HandlingView {
             embargo_until: rules.embargo().map(Timestamp::text_of),
             retain_until: rules.retain().map(Timestamp::text_of),
             purposes: purposes.map(handling::Purpose::name).collect(),
+            about_persons: rules.about() == handling::About::Persons,
             marking_awaited: rules.markings() == handling::Markings::Awaited,
         }
     }

@@ -107,6 +107,8 @@ pub struct Settings {
     pub session_hours: u32,
     /// When a second person is needed for what takes one.
     pub second_person: SecondPerson,
+    /// How long data about persons is kept, in days, unless whoever brings it says a shorter time.
+    pub person_data_days: u32,
     /// Objects that one person may take out in a day without a second person.
     pub export_objects_per_day: u64,
 }
@@ -136,6 +138,7 @@ impl Default for Settings {
             password_cost: PasswordCost::Standard,
             session_hours: 12,
             second_person: SecondPerson::Asked(handling::Bound::WhenPossible),
+            person_data_days: base::limit::PERSON_DATA_DAYS,
             export_objects_per_day: base::limit::EXPORT_OBJECTS_PER_DAY,
         }
     }

@@ -13,7 +13,7 @@ use store::{Fault, Ruled, StoreError};
 
 use crate::community::may_know_circles;
 use crate::directory::Directory;
-use crate::handle::{met, rules_of};
+use crate::handle::{about, met, rules_of};
 use crate::import::objects_in;
 use crate::receipts::Receipt;
 use crate::{AcceptError, Node, Options, ReadError};
@@ -103,13 +103,14 @@ pub struct SimulateRequest<'a> {
 struct About<'a> {
     tlp: Option<u8>,
     places: &'a [Ruled],
+    bytes: &'a [u8],
     /// When it was shared: who comes to a circle later gets it only where the circle's owner says so.
     shared: base::Micros,
 }
 
 impl<'a> About<'a> {
     fn of(object: &'a store::StoredObject) -> Self {
-        Self { tlp: object.tlp, places: &object.places, shared: object.added }
+        Self { tlp: object.tlp, places: &object.places, bytes: &object.bytes, shared: object.added }
     }
 }
 
@@ -162,8 +163,12 @@ impl Node {
         self.put_under_rules(&place, &mut entries).await?;
         for entry in entries {
             let ruled = Ruled { collection: place.writer.collection(), rules: entry.rules };
-            let about =
-                About { tlp: entry.facts.tlp, places: std::slice::from_ref(&ruled), shared: self.now() };
+            let about = About {
+                tlp: entry.facts.tlp,
+                places: std::slice::from_ref(&ruled),
+                bytes: &entry.bytes,
+                shared: self.now(),
+            };
             let verdict = self.verdict(&directory, &recipient, request.action, about);
             judged.push(Judged::of(Some(entry.facts.id.as_str().to_owned()), verdict));
         }
@@ -176,10 +181,10 @@ impl Node {
         directory: &Directory,
         recipient: &Recipient,
         action: Option<Action>,
-        About { tlp, places, shared }: About<'_>,
+        About { tlp, places, bytes, shared }: About<'_>,
     ) -> Verdict {
         let Recipient::Person { user, .. } = recipient else {
-            let rules = met(tlp, places);
+            let rules = about(met(tlp, places), bytes);
             let action = action.unwrap_or(match recipient {
                 Recipient::Automation => Action::ActAutomatically,
                 _ => Action::PassOn,

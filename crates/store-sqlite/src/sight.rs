@@ -259,6 +259,8 @@ fn condition(test: &Test, viewer: &Viewer) -> String {
         Test::EmbargoOver(_) => format!("(r.embargo IS NULL OR r.embargo <= ?{NOW})"),
         Test::KeptAt(_) => format!("(r.keep IS NULL OR r.keep > ?{NOW})"),
         Test::For(purpose) => format!("r.purposes & {} <> 0", handling::Purposes::of([*purpose]).bits()),
+        // Asked of others only, who read nothing here: no column is worth it.
+        Test::AboutThings => "r.form NOT LIKE '% about=persons%'".to_owned(),
         Test::MarkingsKnown => "r.awaited = 0".to_owned(),
         Test::Always => "1".to_owned(),
     }

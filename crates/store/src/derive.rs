@@ -68,6 +68,7 @@ fn facts_of(valid: &Valid<'_>) -> Facts {
         label: String::new(),
         findings: findings_of(valid.findings()),
         tlp: None,
+        subject: stix::Subject::of(valid.json()),
     }
 }
 

@@ -46,6 +46,8 @@ pub struct Facts {
     pub findings: Option<String>,
     /// Effective TLP of the object as a whole: 0 clear, 1 green, 2 amber, 3 amber+strict, 4 red; `None` = unmarked.
     pub tlp: Option<u8>,
+    /// Whom it is about. Told by the bytes; no backend keeps it.
+    pub subject: stix::Subject,
 }
 
 /// A reference from an object to another: `relationship` objects give one edge of their own kind besides.

@@ -64,6 +64,9 @@ pub(crate) struct ServeArgs {
     /// Objects that one person may take out in a day without a second person.  [default: 100000]
     #[arg(long, env = "CRESSET_EXPORT_PER_DAY", value_name = "N")]
     export_per_day: Option<u64>,
+    /// How long data about persons is kept, in days, unless whoever brings it says a shorter time.  [default: 365]
+    #[arg(long, env = "CRESSET_PERSON_DATA_DAYS", value_name = "DAYS")]
+    person_data_days: Option<u32>,
     /// What is logged to standard error: error, warn, info, debug, or a filter.  [default: info]
     #[arg(long, env = "CRESSET_LOG", value_name = "FILTER")]
     log: Option<String>,
@@ -93,6 +96,7 @@ impl ServeArgs {
             rate_per_second: self.rate_per_second,
             second_person: self.second_person,
             export_per_day: self.export_per_day,
+            person_data_days: self.person_data_days,
             log: self.log.clone(),
         }
     }
@@ -113,6 +117,7 @@ pub(crate) async fn run(common: &Common, args: ServeArgs, out: &mut Out) -> Resu
     let settings = Settings {
         rate_per_second: config.rate_per_second.unwrap_or(settings.rate_per_second),
         second_person: config.second_person.map_or(settings.second_person, Into::into),
+        person_data_days: config.person_data_days.unwrap_or(settings.person_data_days),
         export_objects_per_day: config.export_per_day.unwrap_or(settings.export_objects_per_day),
         ..settings
     };

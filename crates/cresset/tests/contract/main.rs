@@ -12,6 +12,7 @@ mod exchange;
 mod faults;
 mod ledger;
 mod mutual;
+mod persons;
 mod retention;
 mod running;
 mod scene;

@@ -11,7 +11,7 @@ use crate::town::{Town, community, until};
 const MARKER: &str = "zzretentionmarkerzz";
 
 /// Whether a file of a node's directory holds the marker.
-fn holds(directory: &Path, marker: &str) -> bool {
+pub(crate) fn holds(directory: &Path, marker: &str) -> bool {
     std::fs::read_dir(directory).unwrap().flatten().any(|entry| {
         let path = entry.path();
         if path.is_dir() {

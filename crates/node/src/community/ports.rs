@@ -213,6 +213,8 @@ impl Members {
         let of_part =
             |part: &stix::Json<'_>| part.get("marking_ref").and_then(stix::Json::as_str).and_then(tlp_of_id);
         let level = parts.iter().filter_map(of_part).max().max(tlp_of(&json));
+        let said =
+            if stix::Subject::of(&json) >= stix::Subject::Person { said.about_persons() } else { said };
         match level {
             Some(level) => said.at_least(level),
             None => said,

@@ -77,6 +77,10 @@ impl Node {
     pub async fn share(&self, who: &Principal, request: ShareRequest<'_>) -> Result<Shared, ExchangeError> {
         let court = self.sitting().await?;
         let object = self.writable(who, request.object).await?;
+        if stix::Subject::of_bytes(&object.bytes) >= stix::Subject::Person {
+            let why = "it is about a person: such data stays on its home node";
+            return Err(ReadError::Refused(Refusal::new(Rule::PersonDataStaysHome, why)).into());
+        }
         let directory = self.directory().await?;
         let mut more = BTreeSet::new();
         for name in request.to {

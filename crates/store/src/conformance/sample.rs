@@ -123,6 +123,7 @@ impl Sample {
             label: format!("label of {id}"),
             findings: None,
             tlp: None,
+            subject: stix::Subject::Nobody,
         };
         let entry = Entry {
             facts,
