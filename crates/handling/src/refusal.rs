@@ -15,8 +15,6 @@ pub enum Rule {
     RoleMissing,
     /// The credential's scopes do not include what this needs.
     ScopeMissing,
-    /// Data about a person stays on the node it came to.
-    PersonDataStaysHome,
     /// What is kept for a time only is for nobody after it.
     Retention,
     /// Until its embargo is over, it is for the named only.
@@ -39,6 +37,8 @@ pub enum Rule {
     MarkingUnresolved,
     /// The circle is empty or cannot be resolved.
     CircleUnresolved,
+    /// Data about a person stays on the node it came to. After the others, so that whatever else refuses goes on being named.
+    PersonDataStaysHome,
     /// One person alone may not do this, or not decide it.
     SecondPerson,
     /// Not a refusal: no rule speaks against it.
@@ -53,7 +53,6 @@ impl Rule {
         Self::CollectionNotWritable,
         Self::RoleMissing,
         Self::ScopeMissing,
-        Self::PersonDataStaysHome,
         Self::Retention,
         Self::Embargo,
         Self::TlpRedPersons,
@@ -65,6 +64,7 @@ impl Rule {
         Self::PapAutomation,
         Self::MarkingUnresolved,
         Self::CircleUnresolved,
+        Self::PersonDataStaysHome,
         Self::SecondPerson,
         Self::HandlingAllows,
     ];
