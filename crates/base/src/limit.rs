@@ -212,9 +212,6 @@ pub const PROOF_GRACE_SECONDS: i64 = 86_400;
 pub const CLOCK_SKEW_SECONDS: i64 = 3_600;
 /// Largest courier file, in bytes (100 MiB).
 pub const COURIER_BYTES_MAX: usize = BODY_BYTES_MAX;
-/// How long a node that came back from a backup waits before it believes that others have given back everything, in seconds:
-/// longer than anything it sent before may be on its way.
-pub const RECOVERY_QUIET_SECONDS: i64 = 600;
 /// Envelopes in one courier file.
 pub const COURIER_ENVELOPES_MAX: usize = 100_000;
 

@@ -94,13 +94,18 @@ impl Standing {
 
 /// Exchanges papers until the future is dropped. Members are met side by side: a slow one keeps nobody waiting.
 pub(crate) async fn run(node: Node, roads: Arc<Roads>) {
-    if let Err(error) = node.announce().await {
-        tracing::warn!(code = error.code(), %error, "cannot tell the community for which key it seals to this member");
-    }
+    let mut announced = false;
     let mut standings: HashMap<MemberId, Standing> = HashMap::new();
     let mut under_way: JoinSet<bool> = JoinSet::new();
     let mut whose: HashMap<Id, MemberId> = HashMap::new();
     loop {
+        // Not while it may have said so already and only a backup does not know.
+        if !announced && !node.is_recovering() {
+            announced = true;
+            if let Err(error) = node.announce().await {
+                tracing::warn!(code = error.code(), %error, "cannot tell the community for which key it seals to this member");
+            }
+        }
         let peers = node.exchange_peers().await.unwrap_or_default();
         standings.retain(|member, standing| standing.busy || peers.iter().any(|peer| peer.member == *member));
         for peer in peers {
@@ -135,7 +140,7 @@ pub(crate) async fn run(node: Node, roads: Arc<Roads>) {
 }
 
 /// Exchanges papers with one member until neither side lacks anything; whether it answered.
-async fn meet(node: &Node, roads: &Roads, peer: &Peer) -> bool {
+pub(crate) async fn meet(node: &Node, roads: &Roads, peer: &Peer) -> bool {
     let mut theirs = None;
     for _ in 0..QUESTIONS_MAX {
         let asked = match node.exchange_question(peer.member, theirs.as_ref()).await {

@@ -22,11 +22,15 @@ const TURN_TIME_MAX: Duration = Duration::from_secs(120);
 /// Most turns in one meeting; then others have their turn before it goes on.
 const TURNS_MAX: usize = 200;
 
+/// How soon the others hear of a ledger that has grown: what nobody has heard of, nobody can give back after a restore.
+const GROWN: Duration = Duration::from_secs(1);
+
 /// Meets members until the future is dropped.
 pub(crate) async fn run(node: Node, roads: Arc<Roads>) {
     let mut standings: HashMap<MemberId, Standing> = HashMap::new();
     let mut under_way: JoinSet<bool> = JoinSet::new();
     let mut whose: HashMap<Id, MemberId> = HashMap::new();
+    let (mut leaves, mut looks) = (node.leaves().await.ok(), tokio::time::interval(GROWN));
     loop {
         let peers = node.meeting_peers().await.unwrap_or_default();
         standings.retain(|member, standing| standing.busy || peers.iter().any(|peer| peer.member == *member));
@@ -63,6 +67,13 @@ pub(crate) async fn run(node: Node, roads: Arc<Roads>) {
                     }
                 }
             }
+            _ = looks.tick() => {
+                let now = node.leaves().await.ok();
+                if now != leaves {
+                    leaves = now;
+                    standings.values_mut().for_each(Standing::news);
+                }
+            }
             () = sleep_until(next) => {}
         }
     }
@@ -73,6 +84,10 @@ pub(crate) async fn run(node: Node, roads: Arc<Roads>) {
 /// While a turn is being answered the next one may follow it, so that this node makes a batch, the other judges the one before
 /// and both wait for neither. Answers are taken in the order of the turns.
 async fn meet(node: &Node, roads: &Arc<Roads>, peer: &Peer) -> bool {
+    // After a restore the papers come first: they say who else has something to give back.
+    if node.is_recovering() && !crate::gossip::meet(node, roads, peer).await {
+        return false;
+    }
     let say = |turn| UnderWay::begin(Arc::clone(roads), peer.clone(), turn);
     let mut said = match node.turn_first(peer.member).await {
         Ok(turn) => say(turn),

@@ -49,6 +49,9 @@ impl Judge for Yes {
     fn decide(&self, _: &Question<'_>) -> Result<(), String> {
         Ok(())
     }
+    fn named(&self, _: &str, _: Micros) -> BTreeSet<KeyId> {
+        BTreeSet::new()
+    }
     fn meet(&self, one: &str, _: &str) -> String {
         one.to_owned()
     }
@@ -120,7 +123,7 @@ fn main() {
         "  {} bytes an envelope",
         batch.iter().map(|sealed| sealed.as_bytes().len()).sum::<usize>() / batch.len()
     );
-    for update in sender.heads_for(&from, &BTreeMap::new()).expect("heads") {
+    for update in sender.heads_for(&from, &BTreeMap::new(), None).expect("heads") {
         to.apply_all(reader.take_head(&to, &update).expect("takes").effects);
     }
     let bare = to.clone();

@@ -165,6 +165,8 @@ fn envelope(head: &BatchHead, at: (Lane, u64), fields: &[frame::Field<'_>]) -> R
         payload: payload(fields)?,
         proof,
         consents: consents(fields)?,
+        // A batch travels in turns alone, whose greeting says it.
+        life: 0,
         unknown: unknown.map(|field| (field.tag, field.bytes.to_vec())).collect(),
     })
 }

@@ -11,6 +11,7 @@ use ledger::note::{KeyKind, NoteKey};
 use ledger::proof::verify_inclusion;
 
 use super::*;
+use crate::Versions;
 use crate::port::{Directory, Judge, Me, Question, Rows, Standing};
 use crate::rows::{ActRow, Effect, PeerRow};
 use crate::seal::SealingSecret;
@@ -47,6 +48,9 @@ struct Yes;
 impl Judge for Yes {
     fn decide(&self, _: &Question<'_>) -> Result<(), String> {
         Ok(())
+    }
+    fn named(&self, _: &str, _: Micros) -> BTreeSet<KeyId> {
+        BTreeSet::new()
     }
     fn meet(&self, one: &str, _: &str) -> String {
         one.to_owned()
@@ -98,7 +102,7 @@ impl Scene {
 
     /// The reader takes the heads that the author has.
     fn tell_heads(&mut self, reader: usize) {
-        let updates = self.exchange(0).heads_for(&self.rows[0], &BTreeMap::new()).unwrap();
+        let updates = self.exchange(0).heads_for(&self.rows[0], &BTreeMap::new(), None).unwrap();
         for update in updates {
             let outcome = self.exchange(reader).take_head(&self.rows[reader], &update).unwrap();
             assert!(matches!(outcome.kept, Kept::Cosigned(_)));
@@ -133,6 +137,7 @@ impl Scene {
             payload: payload.map(|row| (row.salt, row.bytes)),
             proof: Proof::Mirrored,
             consents: Vec::new(),
+            life: 0,
             unknown: Vec::new(),
         };
         let head = BatchHead { from: envelope.from, to: envelope.to, epoch: 1 };
@@ -362,11 +367,14 @@ fn a_member_takes_back_its_act_whatever_signature_was_kept_beside_it() {
     scene.rows[0] = MemoryRows::of(author);
     let effects = scene.exchange(0).begin_recovery(&scene.rows[0]).unwrap();
     scene.rows[0].apply_all(effects);
-    for update in scene.exchange(1).heads_for(&scene.rows[1], &BTreeMap::new()).unwrap() {
+    for update in scene.exchange(1).heads_for(&scene.rows[1], &BTreeMap::new(), None).unwrap() {
         let effects = scene.exchange(0).take_head(&scene.rows[0], &update).unwrap().effects;
         scene.rows[0].apply_all(effects);
     }
-    let (back, _) = scene.exchange(1).give_back(&scene.rows[1], &author, 0).unwrap();
+    let hello = scene.exchange(0).hello(&scene.rows[0], holder, Versions::OURS).unwrap();
+    let hello = scene.exchange(1).greeting(&hello).unwrap();
+    let (back, word) = scene.exchange(1).give_back(&scene.rows[1], &hello).unwrap();
+    assert_eq!((word.life, word.next), (hello.life, None));
     let received = scene.exchange(0).receive(&scene.rows[0], &back[0]).unwrap();
     assert_eq!((received.from, matches!(received.taken, Taken::Done { .. })), (Some(holder), true));
     scene.rows[0].apply_all(received.effects);

@@ -40,6 +40,9 @@ pub struct Manifest {
     pub batch: Commitment,
     /// When it was made, by the sender's clock, in microseconds since 1970.
     pub at_us: i64,
+    /// The life of the sender's node in which it was made; see [`crate::OwnRow::life`].
+    #[serde(default)]
+    pub life: u64,
 }
 
 /// What a courier file brings.
@@ -76,6 +79,9 @@ pub enum CourierError {
     /// Envelopes are missing from it or others were put in.
     #[error("the courier file is not complete: its envelopes are not those of its manifest")]
     Incomplete,
+    /// Its sender has been restored from a backup since it was made.
+    #[error("the courier file was made before its sender was restored from a backup: ask for a new one")]
+    Outlived,
     /// A file before this one has not come.
     #[error("a courier file is missing: lane {lane} goes on at {expected}, and this file begins at {first}")]
     Gap {
@@ -115,6 +121,7 @@ impl Exchange<'_> {
             places,
             batch: Commitment::digest(&batch),
             at_us: self.now.0,
+            life: rows.own()?.life,
         };
         let payload = serde_json::to_vec(&manifest).expect("invariant: strings and numbers are always JSON");
         let signed = Signed::sign(MANIFEST_TYPE, payload, self.me.signer.as_ref())
@@ -126,13 +133,13 @@ impl Exchange<'_> {
             cursors: Lane::QUEUES.map(|lane| known.queue(lane).cursor),
             refused: Vec::new(),
             heads: self.heads_known(rows)?,
-            given_back: false,
+            back: None,
         };
         let mut writer = Writer::new(MAGIC);
         writer.field(1, signed.to_json().as_bytes()).field(2, &batch);
         writer.field(3, ack.sign(self.me.signer.as_ref()).to_json().as_bytes());
         let known = known.heads;
-        let mut heads = self.heads_for(rows, &known)?;
+        let mut heads = self.heads_for(rows, &known, None)?;
         heads.retain(|update| update.note.head().size > update.old);
         let heads = HeadUpdate::to_bytes(&heads);
         if writer.bytes().len().saturating_add(heads.len()).saturating_add(1024) <= COURIER_BYTES_MAX {
@@ -162,6 +169,9 @@ impl Exchange<'_> {
             return Err(CourierError::Incomplete);
         }
         let known = rows.peer(&manifest.from)?;
+        if manifest.life < known.life {
+            return Err(CourierError::Outlived);
+        }
         for (lane, places) in Lane::QUEUES.into_iter().zip(manifest.places) {
             let expected = known.queue(lane).cursor.saturating_add(1);
             if let Some((first, _)) = places.filter(|(first, _)| *first > expected) {

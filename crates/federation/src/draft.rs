@@ -63,7 +63,7 @@ impl<'a> Draft<'a> {
     /// Begins a step that may make own acts.
     pub(crate) fn begin(exchange: &'a Exchange<'a>, rows: &'a dyn Rows) -> Result<Self, DeedError> {
         let own = rows.own()?;
-        if own.recovery.is_some() {
+        if own.taking_back().is_some() {
             return Err(Rule::Recovering.into());
         }
         Ok(Self { exchange, rows, next: own.next, peers: BTreeMap::new(), effects: Vec::new() })

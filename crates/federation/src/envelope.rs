@@ -2,8 +2,8 @@
 //!
 //! # Shape
 //! A frame (`CRE1`) of: 1 sender, 2 recipient (32 bytes each), 3 lane (one byte), 4 place, 5 the sender's epoch (eight bytes
-//! each), 6 the signed act (JSON), 7 salt (32 bytes), 8 payload, 9 proof, 10 tokens of consent (JSON, may repeat), fields of
-//! later versions, and last 65535, the sender's signature as text over everything before. Salt and payload are absent
+//! each), 6 the signed act (JSON), 7 salt (32 bytes), 8 payload, 9 proof, 10 tokens of consent (JSON, may repeat), 11 the life of
+//! the sender's node where it is not its first (eight bytes), fields of later versions, and last 65535, the sender's signature as text over everything before. Salt and payload are absent
 //! when the author has taken them back. The whole is sealed to the recipient.
 //!
 //! Invariant: nothing of an envelope is used before its sender's signature over all of it was checked.
@@ -34,6 +34,7 @@ pub(crate) const SALT: u16 = 7;
 pub(crate) const PAYLOAD: u16 = 8;
 const PROOF: u16 = 9;
 pub(crate) const CONSENT: u16 = 10;
+const LIFE: u16 = 11;
 pub(crate) const SIGNATURE: u16 = u16::MAX;
 
 /// That an act is in its author's ledger.
@@ -78,6 +79,8 @@ pub struct Envelope {
     pub proof: Proof,
     /// The originator's consent, where somebody else sends it.
     pub consents: Vec<Signed>,
+    /// The life of the sender's node in which it was sealed; see [`crate::OwnRow::life`].
+    pub life: u64,
     /// Fields that this version does not know, with their tags in order.
     pub unknown: Vec<(u16, Vec<u8>)>,
 }
@@ -101,6 +104,9 @@ impl Envelope {
         }
         for consent in &self.consents {
             writer.field(CONSENT, consent.to_json().as_bytes());
+        }
+        if self.life > 0 {
+            writer.field(LIFE, &self.life.to_be_bytes());
         }
         for (tag, bytes) in &self.unknown {
             writer.field(*tag, bytes);
@@ -132,7 +138,7 @@ impl Envelope {
         let lane = frame::array::<1>(&fields, LANE).and_then(|[lane]| Lane::from_number(lane));
         let proof = frame::single(&fields, PROOF).map(Inclusion::parse).transpose()?;
         let unknown = fields.iter().filter(|field| {
-            ![0..=CONSENT, SIGNATURE..=SIGNATURE].iter().any(|known| known.contains(&field.tag))
+            ![0..=LIFE, SIGNATURE..=SIGNATURE].iter().any(|known| known.contains(&field.tag))
         });
         Ok(Self {
             from,
@@ -144,9 +150,17 @@ impl Envelope {
             payload: payload(&fields)?,
             proof: proof.map_or(Proof::ToFollow, |proof| Proof::Path(Box::new(proof))),
             consents: consents(&fields)?,
+            life: life(&fields)?,
             unknown: unknown.map(|field| (field.tag, field.bytes.to_vec())).collect(),
         })
     }
+}
+
+fn life(fields: &[frame::Field<'_>]) -> Result<u64, Rule> {
+    if !fields.iter().any(|field| field.tag == LIFE) {
+        return Ok(0);
+    }
+    frame::number(fields, LIFE).ok_or(Rule::EnvelopeForm)
 }
 
 fn signed_bytes(frame: &[u8]) -> Vec<u8> {

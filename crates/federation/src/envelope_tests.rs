@@ -37,7 +37,8 @@ fn sample(signer: &SigningKey) -> Envelope {
         payload: Some((Salt::from_bytes([4; 32]), b"payload".to_vec())),
         proof: Proof::ToFollow,
         consents: vec![act(signer)],
-        unknown: vec![(11, b"of tomorrow".to_vec()), (500, vec![])],
+        life: 5,
+        unknown: vec![(12, b"of tomorrow".to_vec()), (500, vec![])],
     }
 }
 

@@ -35,7 +35,8 @@ pub enum Kept {
     Unsound,
     /// It cannot be honest together with the one that was taken: evidence is among the effects.
     Forked,
-    /// A member's own ledger was found to be longer elsewhere than here: it has been restored without saying so.
+    /// The own ledger was found to be longer elsewhere than here: it was put back to an earlier state. A recovery is among the
+    /// effects.
     Regressed,
 }
 
@@ -68,7 +69,7 @@ impl Exchange<'_> {
     /// The store did not answer, or what it holds would make a smaller or another head: then nothing is signed.
     pub fn sign_head(&self, rows: &dyn Rows) -> Read<Vec<Effect>> {
         let own = rows.own()?;
-        if own.recovery.is_some() {
+        if own.taking_back().is_some() {
             return Ok(Vec::new());
         }
         let origin = Origin::of_member(&self.me.member);
@@ -101,16 +102,19 @@ impl Exchange<'_> {
     ///
     /// # Limits
     /// [`HEAD_LEAVES_MAX`] leaves in all, the own ledger's first, since nothing of it can be taken before; a head for which there
-    /// is no room goes in the next exchange, when the others are known. One that alone is more leaves ahead is left out.
+    /// is no room goes in the next exchange, when the others are known. One that alone is more leaves ahead is left out. `back` is a
+    /// member that takes back what it lost: before anything else it gets its own.
     pub fn heads_for(
         &self,
         rows: &dyn Rows,
         known: &std::collections::BTreeMap<KeyId, u64>,
+        back: Option<&KeyId>,
     ) -> Read<Vec<HeadUpdate>> {
         let mut updates = Vec::new();
-        let members = std::iter::once(self.me.member).chain(rows.mirrored()?);
+        let mut members: Vec<KeyId> = std::iter::once(self.me.member).chain(rows.mirrored()?).collect();
+        members.sort_by_key(|member| Some(member) != back);
         let mut room = HEAD_LEAVES_MAX;
-        for member in members.take(base::limit::HEADS_MAX) {
+        for member in members.into_iter().take(base::limit::HEADS_MAX) {
             let asked = known.get(&member).copied().unwrap_or(0);
             let Some(update) = self.update_of(rows, &member, (asked, room))? else { continue };
             room = room.saturating_sub(update.leaves.len());
@@ -123,17 +127,26 @@ impl Exchange<'_> {
     /// is nothing to tell or no way to seal.
     pub(crate) fn heads_sealed(&self, rows: &dyn Rows, peer: &KeyId) -> Read<Option<Sealed>> {
         let known = rows.peer(peer)?.heads;
-        let mut updates = self.heads_for(rows, &known)?;
+        let mut updates = self.heads_for(rows, &known, None)?;
         updates.retain(|update| update.note.head().size > update.old);
         if updates.is_empty() {
             return Ok(None);
         }
-        self.seal_bytes(peer, &HeadUpdate::to_bytes(&updates))
+        let sender = (self.me.member, rows.own()?.life);
+        self.seal_bytes(peer, &HeadUpdate::to_sealed(&updates, sender))
     }
 
-    /// Takes heads that came sealed. Who sealed them does not matter: each is signed by its ledger.
+    /// Takes heads that came sealed. Who sealed them does not matter, since each is signed by its ledger, unless it was
+    /// in an earlier life of its node.
     pub(crate) fn sealed_heads(&self, rows: &dyn Rows, plain: &[u8]) -> Read<Option<HeadsTaken>> {
         let Ok(mut updates) = HeadUpdate::from_bytes(plain) else { return Ok(None) };
+        let outlived = match HeadUpdate::sender(plain) {
+            Some((sender, life)) => life < rows.peer(&sender)?.life,
+            None => false,
+        };
+        if outlived || rows.own()?.taking_back().is_some() {
+            return Ok(Some((Vec::new(), Vec::new())));
+        }
         updates.sort_by_key(|update| update.origin);
         updates.dedup_by_key(|update| update.origin);
         let (mut lines, mut effects) = (Vec::new(), Vec::new());
@@ -201,15 +214,20 @@ impl Exchange<'_> {
         if self.leaves_fit(rows, (&update.origin, known.size, added), head)? {
             return self.take_grown(rows, update, (known.size, added));
         }
-        // The leaves are not the head's: then its ledger has another beginning, or these are somebody's invention.
         let Some(held) = held.filter(|_| known.size > 0 && update.old == known.size) else {
             return Ok(HeadOutcome::only(Kept::Unsound));
         };
+        Ok(self.branched(update, &held, head))
+    }
+
+    /// The leaves are not the head's: then its ledger has another beginning, or these are somebody's invention.
+    fn branched(&self, update: &HeadUpdate, held: &SignedCheckpoint, head: TreeHead) -> HeadOutcome {
+        let known = held.head();
         match prefix_roots(known.size, head.size, &update.prefix) {
             Ok((before, after)) if after == head.root && before != known.root => {
-                Ok(self.forked(update, &held, update.prefix.clone()))
+                self.forked(update, held, update.prefix.clone())
             }
-            _ => Ok(HeadOutcome::only(Kept::Unsound)),
+            _ => HeadOutcome::only(Kept::Unsound),
         }
     }
 
@@ -342,20 +360,28 @@ impl Exchange<'_> {
     /// Somebody tells this member of its own ledger.
     fn own_told(&self, rows: &dyn Rows, update: &HeadUpdate, head: TreeHead) -> Read<HeadOutcome> {
         let own = rows.own()?;
-        let tiles = TilesOf { rows, member: self.me.member };
+        let held = own.head.as_deref().map(stored_note).transpose()?;
         if head.size <= own.next {
+            let tiles = TilesOf { rows, member: self.me.member };
             let root = root_at(&tiles, head.size).map_err(|error| broken(&error))?;
-            let kept = if root == head.root { Kept::Known } else { Kept::Regressed };
-            return Ok(HeadOutcome::only(kept));
-        }
-        if own.recovery.is_none() {
-            return Ok(HeadOutcome::only(Kept::Regressed));
+            return match held {
+                Some(held) if root != head.root => self.not_larger(rows, update, &held),
+                _ => Ok(HeadOutcome::only(Kept::Known)),
+            };
         }
         let Some(added) = self.leaves_beyond(rows, update, own.next)? else {
             return Ok(HeadOutcome::only(Kept::OtherSize));
         };
         if !self.leaves_fit(rows, (&self.me.member, own.next, added), head)? {
-            return Ok(HeadOutcome::only(Kept::Unsound));
+            let Some(held) = held.filter(|held| held.head().size == own.next && update.old == own.next)
+            else {
+                return Ok(HeadOutcome::only(Kept::Unsound));
+            };
+            return Ok(self.branched(update, &held, head));
+        }
+        if own.taking_back().is_none() {
+            // Put back to an earlier state without a restore: it signs nothing more before it has back what it lost.
+            return Ok(HeadOutcome { kept: Kept::Regressed, effects: self.begin_recovery(rows)? });
         }
         let places = own.next..head.size;
         let mut effects: Vec<Effect> =

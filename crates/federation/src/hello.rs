@@ -14,11 +14,14 @@ use serde::{Deserialize, Serialize};
 
 use crate::Exchange;
 use crate::port::{Read, Rows};
-use crate::rows::{Effect, Lane};
+use crate::rows::{Effect, Lane, Recovery};
 use crate::seal::Route;
 
 /// What a signed greeting says it is.
 pub const HELLO_TYPE: &str = "application/vnd.cresset.hello.v1+json";
+
+/// Most places of a lane that a restore may have lost.
+const PLACES_LOST_MAX: u64 = 1 << 40;
 
 /// The versions of the protocol that somebody speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -76,9 +79,18 @@ pub struct Hello {
     /// Leaves of each ledger it knows the head of, its own too.
     #[serde(default)]
     pub heads: BTreeMap<KeyId, u64>,
-    /// Set while it takes back what it lost: the place from which on it lacks own acts.
+    /// Which life of its node speaks; see [`crate::OwnRow::life`].
+    #[serde(default)]
+    pub life: u64,
+    /// The latest life of the other that it has heard of.
+    #[serde(default)]
+    pub knows_life: u64,
+    /// Set while it takes back what it lost: the place from which on it asks for own acts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub recovering_from: Option<u64>,
+    /// Said while it takes back what it lost: the other has given back everything, and nothing is asked of it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub given_back: bool,
     /// Said while it takes back what it lost: what waits under these routes at a relay is its own of before, and is to be
     /// dropped before anything is given back.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -111,10 +123,20 @@ pub struct Greeted {
     pub hello: Hello,
     /// The version to speak, or who is too old.
     pub compatibility: Compatibility,
+    /// Whether it is of an earlier life of its sender than is known: whatever comes with it counts no more.
+    pub outlived: bool,
     /// Whether the peer's clock differs so much that the operator is told.
     pub skewed: bool,
     /// What is to be applied.
     pub effects: Vec<Effect>,
+}
+
+impl Hello {
+    /// Whether its sender takes back what it lost and asks for more of it.
+    #[must_use]
+    pub const fn asks_back(&self) -> bool {
+        self.recovering_from.is_some() && !self.given_back
+    }
 }
 
 impl Exchange<'_> {
@@ -126,7 +148,13 @@ impl Exchange<'_> {
         let peer = rows.peer(&to)?;
         let own = rows.own()?;
         let heads = self.heads_known(rows)?;
-        let withdraw = if own.recovery.is_some() { self.routes_from_me() } else { Vec::new() };
+        let withdraw = if own.taking_back().is_some() { self.routes_from_me() } else { Vec::new() };
+        let has_given =
+            |recovery: &Recovery| recovery.peers.get(&to).is_some_and(|giving| giving.sent.is_some());
+        let asks = |recovery: &Recovery| match recovery.peers.get(&to) {
+            Some(giving) => giving.next.max(recovery.from),
+            None => recovery.from,
+        };
         let hello = Hello {
             withdraw,
             from: self.me.member,
@@ -135,7 +163,10 @@ impl Exchange<'_> {
             epoch: self.directory.epoch(),
             cursors: Lane::QUEUES.map(|lane| peer.queue(lane).cursor),
             heads,
-            recovering_from: own.recovery.map(|recovery| recovery.from),
+            life: own.life,
+            knows_life: peer.life,
+            recovering_from: own.taking_back().map(asks),
+            given_back: own.taking_back().is_some_and(has_given),
             at_us: self.now.0,
             unknown: BTreeMap::new(),
         };
@@ -180,7 +211,8 @@ impl Exchange<'_> {
         Ok(hello)
     }
 
-    /// Takes a peer's greeting: its cursors count in place of what it acknowledged before.
+    /// Takes a peer's greeting: its cursors count in place of what it acknowledged before. One of an earlier life of its node
+    /// changes nothing.
     ///
     /// # Errors
     /// The greeting does not count: see [`HelloError`]. The store's failure stands inside.
@@ -196,18 +228,27 @@ impl Exchange<'_> {
     fn greeted(&self, rows: &dyn Rows, hello: Hello, versions: Versions) -> Read<Greeted> {
         let compatibility = versions.with(hello.versions);
         let mut peer = rows.peer(&hello.from)?;
+        let skewed = crate::is_skewed(Micros(hello.at_us), self.now);
+        let mut effects = self.begin_anew(rows, hello.knows_life)?;
+        if hello.life < peer.life {
+            return Ok(Greeted { hello, compatibility, outlived: true, skewed, effects });
+        }
+        peer.life = hello.life;
         for (lane, cursor) in Lane::QUEUES.into_iter().zip(hello.cursors) {
             if let Some(queue) = peer.queue_mut(lane) {
+                // It has read what this node no longer knows that it sent: what comes next has its place behind that.
+                if cursor > queue.last && cursor.saturating_sub(queue.last) < PLACES_LOST_MAX {
+                    queue.last = cursor;
+                }
                 queue.acked = cursor.min(queue.last);
             }
         }
         peer.version = if let Compatibility::Speak(version) = compatibility { Some(version) } else { None };
         peer.seen = Some(self.now);
         peer.skew_us = hello.at_us.saturating_sub(self.now.0);
-        let skewed = crate::is_skewed(Micros(hello.at_us), self.now);
         peer.heads.clone_from(&hello.heads);
-        let effects = vec![Effect::Peer(hello.from, peer)];
-        Ok(Greeted { hello, compatibility, skewed, effects })
+        effects.push(Effect::Peer(hello.from, peer));
+        Ok(Greeted { hello, compatibility, outlived: false, skewed, effects })
     }
 }
 

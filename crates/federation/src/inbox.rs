@@ -143,6 +143,9 @@ impl Exchange<'_> {
             Ok(envelope) => envelope,
             Err(refused) => return Ok(self.turned_away(refused)),
         };
+        if envelope.life < rows.peer(&envelope.from)?.life {
+            return Ok(self.of_earlier_life(envelope.from));
+        }
         if envelope.lane == Lane::Back {
             return self.take_back(rows, &envelope);
         }
@@ -228,6 +231,18 @@ impl Exchange<'_> {
         }
     }
 
+    /// What becomes of what was sent before its sender was restored: its place belongs to something else by now, so none is named.
+    fn of_earlier_life(&self, from: KeyId) -> Received {
+        let rule = Rule::Outlived;
+        let row = RefusalRow { peer: Some(from), at_place: None, rule: rule.code().to_owned(), at: self.now };
+        Received {
+            from: Some(from),
+            at_place: None,
+            taken: Taken::Refused(rule.into()),
+            effects: vec![Effect::Refusal(row)],
+        }
+    }
+
     /// What becomes of sealed bytes from nobody knows whom.
     #[must_use]
     pub fn turned_away(&self, refused: Refused) -> Received {
@@ -247,7 +262,7 @@ impl Exchange<'_> {
         if at.place < expected {
             return Ok(Some(Taken::Known));
         }
-        if rows.own()?.recovery.is_some() {
+        if rows.own()?.taking_back().is_some() {
             return Ok(refused(Rule::Recovering));
         }
         if at.place > expected {
@@ -664,7 +679,7 @@ impl Exchange<'_> {
             cursors: Lane::QUEUES.map(|lane| known.queue(lane).cursor),
             refused: refused.take(base::limit::ACK_REFUSALS_MAX).collect(),
             heads: BTreeMap::new(),
-            given_back: false,
+            back: None,
         };
         Ok((ack, effects))
     }

@@ -34,6 +34,7 @@ mod relay;
 mod rows;
 mod seal;
 mod state;
+mod takeback;
 mod turn;
 mod wire;
 mod witness;
@@ -56,13 +57,13 @@ pub use port::{Consented, Deed, Directory, Judge, Me, Question, Read, Rows, Stan
 pub use refusal::{Refused, Rule};
 pub use relay::{RelayFull, RelayShelf, route_period};
 pub use rows::{
-    ActRow, ConsentRow, Covered, Effect, FateRow, HolderRow, Lane, MirrorRow, ObjectName, OutboxRow, OwnRow,
-    PayloadRow, PeerRow, Queue, ReceiptRow, ReceiptState, Recovery, RefusalRow, RevokedRow, VersionRow,
-    WitnessedRow,
+    ActRow, ConsentRow, Covered, Effect, FateRow, Giving, HolderRow, Lane, MirrorRow, ObjectName, OutboxRow,
+    OwnRow, PayloadRow, PeerRow, Queue, ReceiptRow, ReceiptState, Recovery, RefusalRow, RevokedRow, Stage,
+    VersionRow, WitnessedRow,
 };
 pub use seal::{ROUTE_BYTES, Route, SealError, Sealed, SealingSecret};
 pub use state::{PartState, part_state, state_hash, state_hash_of};
 pub use turn::{GREETING_BYTES_MAX, TURN_BYTES_MAX, Turn};
 pub use wire::{
-    ACK_TYPE, Ack, AckRefusal, Cosigned, HeadUpdate, RegistryPage, WireError, batch_from, batch_to,
+    ACK_TYPE, Ack, AckRefusal, Back, Cosigned, HeadUpdate, RegistryPage, WireError, batch_from, batch_to,
 };

@@ -51,6 +51,7 @@ impl MemoryRows {
         match effect {
             Effect::Leaf { sequence, leaf } => self.add_leaf(sequence, leaf),
             Effect::OwnHead(note) => self.own.head = Some(note),
+            Effect::Life(life) => self.own.life = life,
             Effect::Recovery(recovery) => self.own.recovery = recovery,
             Effect::Act(row) => self.add_act(row),
             Effect::Covered { author, sequence } => {

@@ -247,6 +247,7 @@ impl Exchange<'_> {
             payload: payload.map(|row| (row.salt, row.bytes)),
             proof: proof.map_or(Proof::ToFollow, |proof| Proof::Path(Box::new(proof))),
             consents,
+            life: rows.own()?.life,
             unknown: Vec::new(),
         })
     }

@@ -91,6 +91,9 @@ pub trait Judge: Send + Sync {
     /// The code of the handling rule that refuses.
     fn decide(&self, question: &Question<'_>) -> Result<(), String>;
 
+    /// The other members that rules of this member's name, and that may have what is under them; nobody for rules that name nobody.
+    fn named(&self, rules: &str, now: Micros) -> BTreeSet<KeyId>;
+
     /// Rules that allow nothing that either refuses. Associative, commutative and idempotent, so that narrowings may come in
     /// any order.
     fn meet(&self, one: &str, other: &str) -> String;

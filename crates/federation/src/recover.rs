@@ -1,61 +1,100 @@
 //! After a restore from a backup: a member gets back its own ledger, its own acts, and what others had sent since.
 //!
-//! Until then it signs no head, makes no act and takes nothing new ("recovering"), so that it can neither fork its ledger nor
-//! show what has been recalled meanwhile. Leaves come with the heads that others mirror; acts and payloads come from whoever
-//! holds them, in [`Lane::Back`] (heads first, then acts, then the word that this was all); places in outboxes jump beyond what each peer has already read; what others had sent comes
-//! again because the greeting tells them the old cursors.
+//! It goes in two stages. *Taking back*: it signs no head, makes no act and takes nothing new, so that it can neither fork its
+//! ledger nor show what has been recalled meanwhile. Leaves come with the heads that others mirror; acts and payloads come from
+//! whoever holds them, in [`Lane::Back`] (heads first, then acts, then the word how far that was, [`Back`]). When every active
+//! member has given back everything, but for those the operator leaves out, it makes acts again and is *catching up*: what the others had sent
+//! until then comes again, because the greeting tells them the old cursors, and recalls with it. Then it is over.
 //!
-//! It is over when every active member has answered, but for those the operator leaves out. Answers count from
-//! [`RECOVERY_QUIET_SECONDS`] after the restore: what the node sent before may be on its way until then, and who takes it must
-//! give it back too. What lies at relays is withdrawn by each greeting ([`crate::Hello::withdraw`]).
+//! What it said before the restore and is still on its way could contradict it later. So every restore begins a new *life*
+//! ([`crate::OwnRow::life`]), which every greeting, envelope and courier file names. Who has heard of a later life takes nothing any more of an
+//! earlier one, and gives back after it has heard: whatever it ever took is then given back. So nothing has to be waited
+//! for but the answers. What lies at relays is withdrawn by each greeting ([`crate::Hello::withdraw`]) as well.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use base::Micros;
-use base::limit::{BATCH_ENVELOPES_MAX, RECOVERY_QUIET_SECONDS};
+use base::limit::{BATCH_BYTES_MAX, BATCH_ENVELOPES_MAX};
+use base::signed::Signed;
 use base::signing::KeyId;
-use ledger::act::{Act, ActKind};
 
-use crate::change::{self, ChangeOf};
-use crate::consent::{Consent, Revocation};
-use crate::content::{Content, ObjectHead};
-use crate::draft::act_row;
-use crate::envelope::{Envelope, statement};
-use crate::inbox::{Received, Taken, form};
+use crate::Exchange;
 use crate::outbox::brings_object;
 use crate::port::{Read, Rows};
-use crate::rows::{
-    Covered, Effect, HolderRow, Lane, ObjectName, OutboxRow, PayloadRow, PeerRow, ReceiptRow, ReceiptState,
-    Recovery, RevokedRow, VersionRow,
-};
+use crate::rows::{Effect, Lane, OutboxRow, PeerRow, ReceiptRow, ReceiptState, Recovery, RefusalRow, Stage};
 use crate::seal::Sealed;
-use crate::wire::Ack;
-use crate::{Exchange, Refused, Rule};
+use crate::wire::{Ack, Back};
+use crate::{Hello, Rule};
+
+/// How far ahead of this node's clock somebody's word on its latest life may be, in seconds (30 days): the clock may have been
+/// wrong at the restore before, and nobody can use up all numbers.
+const LIFE_AHEAD_SECONDS_MAX: i64 = 30 * 86_400;
 
 impl Exchange<'_> {
-    /// What a restore sets before anything else happens.
+    /// What a restore sets before anything else happens. Everybody is waited for, whomever an earlier recovery left out: one of
+    /// them may be who showed that it is needed.
     ///
     /// # Errors
     /// The store did not answer.
     pub fn begin_recovery(&self, rows: &dyn Rows) -> Read<Vec<Effect>> {
-        let from = rows.own()?.next;
-        Ok(vec![Effect::Recovery(Some(Recovery { from, since: self.now, answered: BTreeSet::new() }))])
+        self.begin_after(rows, rows.own()?.life, BTreeSet::new())
     }
 
-    /// What this node holds of a member that takes back what it lost: its acts from a place on, sealed, and the place to go on
-    /// from, `None` when that was all.
+    fn begin_after(&self, rows: &dyn Rows, life: u64, without: BTreeSet<KeyId>) -> Read<Vec<Effect>> {
+        let own = rows.own()?;
+        let now = u64::try_from(self.now.0).unwrap_or_default();
+        let before = own.recovery.as_ref();
+        let recovery = Recovery {
+            from: before.map_or(own.next, |recovery| recovery.from.min(own.next)),
+            since: self.now,
+            stage: Stage::TakingBack,
+            peers: BTreeMap::new(),
+            without,
+        };
+        Ok(vec![Effect::Life(now.max(life.saturating_add(1))), Effect::Recovery(Some(recovery))])
+    }
+
+    /// Somebody has heard of a later life of this node than this one: it was put back to a state before its last restore.
+    pub(crate) fn begin_anew(&self, rows: &dyn Rows, known: u64) -> Read<Vec<Effect>> {
+        let latest = self.now.plus(LIFE_AHEAD_SECONDS_MAX.saturating_mul(Micros::SECOND));
+        let believable = known <= u64::try_from(latest.0).unwrap_or_default();
+        let own = rows.own()?;
+        if known > own.life && believable {
+            let without = own.recovery.map(|recovery| recovery.without).unwrap_or_default();
+            return self.begin_after(rows, known, without);
+        }
+        Ok(Vec::new())
+    }
+
+    /// What this node holds of a member whose greeting says that it takes back what it lost: a page of its acts, sealed, and the
+    /// word how far that goes. The heads it lacks go before.
     ///
     /// # Errors
     /// The store did not answer.
-    pub fn give_back(&self, rows: &dyn Rows, to: &KeyId, from: u64) -> Read<(Vec<Sealed>, Option<u64>)> {
-        let acts = rows.acts_from(to, from, BATCH_ENVELOPES_MAX)?;
-        let full = acts.len() >= BATCH_ENVELOPES_MAX;
-        let next = acts.last().map(|act| act.sequence.saturating_add(1)).filter(|_| full);
+    ///
+    /// # Limits
+    /// [`BATCH_ENVELOPES_MAX`] acts and [`BATCH_BYTES_MAX`] bytes.
+    pub fn give_back(&self, rows: &dyn Rows, hello: &Hello) -> Read<(Vec<Sealed>, Back)> {
+        let to = hello.from;
+        let peer = rows.peer(&to)?;
+        let mut back = Back {
+            life: hello.life,
+            next: None,
+            sent: Lane::QUEUES.map(|lane| peer.queue(lane).last),
+            leaves: rows.mirror(&to)?.map_or(0, |row| row.size),
+            acts: 0,
+            epoch: self.directory.epoch(),
+        };
+        let acts = rows.acts_from(&to, hello.recovering_from.unwrap_or_default(), BATCH_ENVELOPES_MAX)?;
+        if acts.len() >= BATCH_ENVELOPES_MAX {
+            back.next = acts.last().map(|act| act.sequence.saturating_add(1));
+        }
         let mut batch = Vec::new();
-        let Some(towards) = self.towards(to) else { return Ok((batch, None)) };
+        let Some(towards) = self.towards(&to) else { return Ok((batch, back)) };
+        let mut room = BATCH_BYTES_MAX.saturating_sub(1024);
         for act in &acts {
             let row = OutboxRow {
-                peer: *to,
+                peer: to,
                 lane: Lane::Back,
                 place: 0,
                 author: act.author,
@@ -63,196 +102,126 @@ impl Exchange<'_> {
             };
             let payload = rows.payload(&act.author, act.sequence)?;
             let envelope = self.envelope(rows, &row, act, (payload, Vec::new()))?;
-            batch.extend(self.seal(&towards, &envelope)?);
-        }
-        Ok((batch, next))
-    }
-
-    /// Takes back one of the own acts.
-    pub(crate) fn take_back(&self, rows: &dyn Rows, envelope: &Envelope) -> Read<Received> {
-        let (taken, effects) = match self.own_act(rows, envelope)? {
-            Ok(effects) if effects.is_empty() => (Taken::Known, effects),
-            Ok(effects) => (Taken::Done { author: self.me.member, lane: Lane::Back, line: None }, effects),
-            Err(refused) => (Taken::Refused(refused), Vec::new()),
-        };
-        Ok(Received { from: Some(envelope.from), at_place: None, taken, effects })
-    }
-
-    fn own_act(&self, rows: &dyn Rows, envelope: &Envelope) -> Read<Result<Vec<Effect>, Refused>> {
-        let act = match Act::peek(&envelope.act) {
-            Ok(act) => act,
-            Err(error) => return Ok(Err(form(&error).into())),
-        };
-        let header = act.header();
-        let own = rows.own()?;
-        if header.author != self.me.member || own.recovery.is_none() {
-            return Ok(Err(Rule::NotOriginator.into()));
-        }
-        // The leaves came before, with the heads of whoever gives back.
-        let next = header.sequence.saturating_add(1);
-        let leaf = if header.sequence < own.next {
-            rows.leaves(&self.me.member, header.sequence, next)?.pop()
-        } else {
-            None
-        };
-        if leaf != Some(act.leaf()) {
-            return Ok(Err(Rule::ProofContradicted.into()));
-        }
-        // It is this member's own by its leaf. Who gives it back may never have verified the signature beside it.
-        let keys = self.directory.keys(&self.me.member);
-        let signed = if keys.iter().any(|key| Act::open(&envelope.act, key).is_ok()) {
-            envelope.act.clone()
-        } else if let Ok(signed) = act.sign(self.me.signer.as_ref()) {
-            signed
-        } else {
-            return Ok(Err(Rule::ActSignature.into()));
-        };
-        let mut effects = self.addressed(rows, envelope, &act)?;
-        if rows.act(&header.author, header.sequence)?.is_none() {
-            effects.push(Effect::Act(act_row(&act, signed.to_json(), Covered::Yes)));
-        }
-        // Who no longer may have the content gives the act back without it; somebody else still has it.
-        let Some((salt, bytes)) = &envelope.payload else { return Ok(Ok(effects)) };
-        if rows.payload(&header.author, header.sequence)?.is_some() {
-            return Ok(Ok(effects));
-        }
-        if header.payload != Some(salt.commit(bytes)) {
-            return Ok(Err(Rule::Commitment.into()));
-        }
-        let Ok(content) = Content::parse(bytes) else { return Ok(Err(Rule::PayloadForm.into())) };
-        let payload = PayloadRow {
-            author: header.author,
-            sequence: header.sequence,
-            salt: *salt,
-            bytes: bytes.clone(),
-        };
-        effects.extend(self.again(rows, &act, &content, payload)?);
-        Ok(Ok(effects))
-    }
-
-    /// Who gave it back has it: a holder, a receipt already, and a line in its outbox should it lose it too.
-    fn addressed(&self, rows: &dyn Rows, envelope: &Envelope, act: &ledger::act::Act) -> Read<Vec<Effect>> {
-        let header = act.header();
-        let (sequence, member) = (header.sequence, envelope.from);
-        if rows.receipts(sequence)?.iter().any(|row| row.member == member) {
-            return Ok(Vec::new());
-        }
-        let mut peer = rows.peer(&member)?;
-        let Some(queue) = peer.queue_mut(Lane::Routine) else { return Ok(Vec::new()) };
-        queue.last = queue.last.saturating_add(1);
-        let place = queue.last;
-        let row = OutboxRow { peer: member, lane: Lane::Routine, place, author: header.author, sequence };
-        let state = ReceiptState::Done { receipt: 0, outcome: "given-back".to_owned() };
-        let mut effects = vec![
-            Effect::Receipt(ReceiptRow { sequence, member, state }),
-            Effect::Outbox(row),
-            Effect::Peer(member, peer),
-        ];
-        if let Some(object) = &header.object {
-            let name = ObjectName { author: header.author, id: object.id.clone() };
-            // Who has it by consent stays so.
-            if !rows.holders(&name)?.iter().any(|row| row.member == member) {
-                let ground = "released".to_owned();
-                effects.push(Effect::Holder(HolderRow { name, member, ground, since: self.now }));
+            let Some(sealed) = self.seal(&towards, &envelope)? else { continue };
+            match room.checked_sub(sealed.as_bytes().len().saturating_add(6)) {
+                Some(left) => room = left,
+                None => {
+                    back.next = Some(act.sequence);
+                    break;
+                }
             }
+            batch.push(sealed);
         }
-        Ok(effects)
+        back.acts = u64::try_from(batch.len()).unwrap_or(u64::MAX);
+        Ok((batch, back))
     }
 
-    /// What the act did here before it was lost.
-    fn again(
-        &self,
-        rows: &dyn Rows,
-        act: &ledger::act::Act,
-        content: &Content<'_>,
-        payload: PayloadRow,
-    ) -> Read<Vec<Effect>> {
-        let header = act.header();
-        let mut effects = Vec::new();
-        if header.kind == ActKind::Consented
-            && let Ok(signed) = statement(content.document)
-            && let Ok(token) = Consent::open(&signed, &self.directory.keys(&self.me.member))
-        {
-            let name = ObjectName { author: self.me.member, id: token.object.clone() };
-            let ground = "consent".to_owned();
-            effects.push(Effect::Holder(HolderRow { name, member: token.to, ground, since: self.now }));
-            effects.push(Effect::Consent(token.row(&signed)));
-        }
-        if header.kind == ActKind::ConsentRevoked
-            && let Ok(said) = crate::content::read_document::<Revocation>(content.document)
-        {
-            let (author, sequence) = (header.author, header.sequence);
-            effects.push(Effect::Revoked(RevokedRow { author, id: said.token.0, sequence }));
-        }
-        let Some(object) = &header.object else {
-            effects.push(Effect::Payload(payload));
-            return Ok(effects);
-        };
-        let name = ObjectName { author: header.author, id: object.id.clone() };
-        if !brings_object(&header.kind) {
-            let change =
-                ChangeOf { kind: &header.kind, name: &name, sequence: header.sequence, rules: content.rules };
-            effects.extend(change::apply(self, rows, &change)?);
-            effects.push(Effect::Payload(payload));
-            return Ok(effects);
-        }
-        let fate = rows.fate(&name)?;
-        let Ok(head) = ObjectHead::read(content.object) else { return Ok(effects) };
-        let version = head.version().unwrap_or_default().to_owned();
-        let held = rows.versions(&name)?.into_iter().find(|held| held.version == version);
-        if fate.voids(header.sequence) || held.as_ref().is_some_and(|held| held.sequence > header.sequence) {
-            return Ok(effects);
-        }
-        effects.extend(
-            held.map(|held| Effect::DropPayload { author: held.name.author, sequence: held.sequence }),
-        );
-        let rules = change::rules_now(self, &fate, header.sequence, content.rules);
-        effects.push(Effect::Version(VersionRow {
-            name,
-            version,
-            sequence: header.sequence,
-            kind: header.kind.clone(),
-            digest: object.digest,
-            rules,
-            by: None,
-        }));
-        effects.push(Effect::Payload(payload));
-        Ok(effects)
-    }
-
-    /// Takes the word of a peer that it has given back everything (no effect while things may be on their way): places in its outbox jump beyond what it has read, and
-    /// taking back is over when no active member but those in `without` is missing.
+    /// The acknowledgement that goes with what is given back.
     ///
     /// # Errors
     /// The store did not answer.
-    pub fn given_back(&self, rows: &dyn Rows, ack: &Ack, without: &BTreeSet<KeyId>) -> Read<Vec<Effect>> {
-        let Some(mut recovery) = rows.own()?.recovery else { return Ok(Vec::new()) };
-        let quiet = RECOVERY_QUIET_SECONDS.saturating_mul(Micros::SECOND);
-        if !ack.given_back || self.now < recovery.since.plus(quiet) {
+    pub fn gives_back(&self, rows: &dyn Rows, to: KeyId, back: Back) -> Read<Signed> {
+        let known = rows.peer(&to)?;
+        let ack = Ack {
+            from: self.me.member,
+            to,
+            cursors: Lane::QUEUES.map(|lane| known.queue(lane).cursor),
+            refused: Vec::new(),
+            heads: BTreeMap::new(),
+            back: Some(back),
+        };
+        Ok(ack.sign(self.me.signer.as_ref()))
+    }
+
+    /// The line in the log of refusals for leaves of the own ledger that are not its.
+    #[must_use]
+    pub fn refused_leaves(&self, from: KeyId) -> Effect {
+        let rule = Rule::ProofContradicted.code().to_owned();
+        Effect::Refusal(RefusalRow { peer: Some(from), at_place: None, rule, at: self.now })
+    }
+
+    /// Takes the word of a member on how far it has given back, once everything that came with it was taken without a refusal.
+    ///
+    /// It counts for nothing when it was said to an earlier life, or while the member mirrors more leaves than have come; and it
+    /// waits while the member knows a later registry: then this node does not know yet who else has something to give back.
+    ///
+    /// # Errors
+    /// The store did not answer.
+    pub fn given_back(&self, rows: &dyn Rows, from: &KeyId, back: &Back) -> Read<Vec<Effect>> {
+        let own = rows.own()?;
+        let (life, Some(mut recovery)) = (own.life, own.recovery) else { return Ok(Vec::new()) };
+        let behind = back.epoch > self.directory.epoch() || back.leaves > own.next;
+        if recovery.stage != Stage::TakingBack || back.life != life || behind {
             return Ok(Vec::new());
         }
-        let mut peer = rows.peer(&ack.from)?;
-        for (lane, cursor) in Lane::QUEUES.into_iter().zip(ack.cursors) {
-            if let Some(queue) = peer.queue_mut(lane) {
-                queue.last = queue.last.max(cursor);
-                queue.acked = queue.acked.max(cursor);
-            }
+        let giving = recovery.peers.entry(*from).or_default();
+        match back.next {
+            Some(next) => giving.next = giving.next.max(next),
+            None => giving.sent = Some(back.sent),
         }
-        recovery.answered.insert(ack.from);
-        let missing = self.directory.active().into_iter().any(|member| {
-            member != self.me.member && !recovery.answered.contains(&member) && !without.contains(&member)
-        });
-        let mut effects = vec![Effect::Peer(ack.from, peer.clone())];
-        if !missing {
-            effects.extend(self.address_again(rows, recovery.from, (ack.from, peer))?);
+        Ok(vec![Effect::Recovery(Some(recovery))])
+    }
+
+    /// Does not wait for a member any longer. What only that member had taken of this one is contradicted by what is done next.
+    ///
+    /// # Errors
+    /// The store did not answer.
+    pub fn leave_out(&self, rows: &dyn Rows, member: KeyId) -> Read<Result<Vec<Effect>, Rule>> {
+        let Some(mut recovery) = rows.own()?.recovery else { return Ok(Err(Rule::NotRecovering)) };
+        recovery.without.insert(member);
+        Ok(Ok(vec![Effect::Recovery(Some(recovery))]))
+    }
+
+    /// Goes on to the next stage of a recovery when nobody is missing any more; no effect otherwise. To be asked again after its
+    /// effects were applied.
+    ///
+    /// # Errors
+    /// The store did not answer.
+    pub fn advance(&self, rows: &dyn Rows) -> Read<Vec<Effect>> {
+        let Some(mut recovery) = rows.own()?.recovery else { return Ok(Vec::new()) };
+        if !self.awaited_members(rows, &recovery)?.is_empty() {
+            return Ok(Vec::new());
         }
-        effects.push(Effect::Recovery(missing.then_some(recovery)));
+        if recovery.stage == Stage::CatchingUp {
+            return Ok(vec![Effect::Recovery(None)]);
+        }
+        let mut effects = self.address_again(rows, recovery.from)?;
+        recovery.stage = Stage::CatchingUp;
+        effects.push(Effect::Recovery(Some(recovery)));
         Ok(effects)
     }
 
+    /// The members that a recovery waits for in its present stage.
+    ///
+    /// # Errors
+    /// The store did not answer.
+    pub fn awaited_members(&self, rows: &dyn Rows, recovery: &Recovery) -> Read<BTreeSet<KeyId>> {
+        let mut awaited = BTreeSet::new();
+        for member in self.directory.active() {
+            if member == self.me.member || recovery.without.contains(&member) {
+                continue;
+            }
+            let giving = recovery.peers.get(&member).copied().unwrap_or_default();
+            let is_done = match (recovery.stage, giving.sent) {
+                (Stage::TakingBack, sent) => sent.is_some(),
+                (Stage::CatchingUp, None) => true,
+                (Stage::CatchingUp, Some(sent)) => self.has_read(rows, &member, sent)?,
+            };
+            if !is_done {
+                awaited.insert(member);
+            }
+        }
+        Ok(awaited)
+    }
+
+    fn has_read(&self, rows: &dyn Rows, member: &KeyId, sent: [u64; 2]) -> Read<bool> {
+        let peer = rows.peer(member)?;
+        Ok(Lane::QUEUES.into_iter().zip(sent).all(|(lane, last)| peer.queue(lane).cursor >= last))
+    }
+
     /// Acts that came back go again to holders of whom nothing is known to have reached them.
-    fn address_again(&self, rows: &dyn Rows, from: u64, changed: (KeyId, PeerRow)) -> Read<Vec<Effect>> {
-        let mut peers = BTreeMap::from([changed]);
+    fn address_again(&self, rows: &dyn Rows, from: u64) -> Read<Vec<Effect>> {
+        let mut peers: BTreeMap<KeyId, PeerRow> = BTreeMap::new();
         let mut effects = Vec::new();
         for act in rows.acts_from(&self.me.member, from, usize::MAX)? {
             let Some(name) = &act.object else { continue };
@@ -283,3 +252,7 @@ impl Exchange<'_> {
         Ok(effects)
     }
 }
+
+#[cfg(test)]
+#[path = "recover_tests.rs"]
+mod tests;

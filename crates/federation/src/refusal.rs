@@ -30,6 +30,10 @@ pub enum Rule {
     HeadBehind,
     /// This node is taking back what it lost, and takes nothing new until it has.
     Recovering,
+    /// Its sender has been restored since it was sent: it was said in an earlier life.
+    Outlived,
+    /// There is no recovery going on.
+    NotRecovering,
     /// The author is no member.
     AuthorUnknown,
     /// The author is suspended, has left, or was not yet a member when it acted.
@@ -80,7 +84,7 @@ pub enum Rule {
 
 impl Rule {
     /// Every rule.
-    pub const ALL: [Self; 34] = [
+    pub const ALL: [Self; 36] = [
         Self::SealForm,
         Self::SealSuite,
         Self::SealClosed,
@@ -92,6 +96,8 @@ impl Rule {
         Self::RegistryBehind,
         Self::HeadBehind,
         Self::Recovering,
+        Self::Outlived,
+        Self::NotRecovering,
         Self::AuthorUnknown,
         Self::AuthorInactive,
         Self::ActForm,
@@ -132,6 +138,8 @@ impl Rule {
             Self::RegistryBehind => "registry-behind",
             Self::HeadBehind => "head-behind",
             Self::Recovering => "recovering",
+            Self::Outlived => "outlived",
+            Self::NotRecovering => "not-recovering",
             Self::AuthorUnknown => "author-unknown",
             Self::AuthorInactive => "author-inactive",
             Self::ActForm => "act-form",

@@ -60,19 +60,52 @@ pub struct OwnRow {
     pub next: u64,
     /// The head signed last, as the text of its note with all cosignatures.
     pub head: Option<String>,
-    /// Set by a restore from a backup, until everything lost has been given back.
+    /// Which life of this node it is: 0, and after each restore the moment of it by its clock, always more than before. What
+    /// was said in an earlier life counts for nobody who has heard of a later one.
+    pub life: u64,
+    /// Set by a restore from a backup, until everything lost is here again.
     pub recovery: Option<Recovery>,
 }
 
-/// How far taking back has come.
+impl OwnRow {
+    /// The recovery, while own acts and leaves are still being given back: nothing is signed or made, and nothing new taken.
+    #[must_use]
+    pub fn taking_back(&self) -> Option<&Recovery> {
+        self.recovery.as_ref().filter(|recovery| recovery.stage == Stage::TakingBack)
+    }
+}
+
+/// How far a recovery has come.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Recovery {
-    /// Leaves in the backup: everything from here on is asked for.
+    /// Leaves when it began: everything from here on is asked for.
     pub from: u64,
-    /// When the node came back, by its clock.
+    /// When it began, by this node's clock.
     pub since: Micros,
-    /// Members that have given back everything they had.
-    pub answered: BTreeSet<KeyId>,
+    /// What goes on.
+    pub stage: Stage,
+    /// How far each member has given back.
+    pub peers: BTreeMap<KeyId, Giving>,
+    /// Members that the operator does not wait for.
+    pub without: BTreeSet<KeyId>,
+}
+
+/// What goes on in a recovery.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stage {
+    /// Leaves and own acts come back; until all have been heard nothing is signed.
+    TakingBack,
+    /// Acts are made again, and what others had sent since the backup is taken again; nothing is shown to readers yet.
+    CatchingUp,
+}
+
+/// How far one member has given back.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Giving {
+    /// The place from which it is asked for more.
+    pub next: u64,
+    /// Once it has given back everything: the last place in each of its lanes by then, up to which it is to be read.
+    pub sent: Option<[u64; 2]>,
 }
 
 /// One queue to a peer, from both ends.
@@ -99,6 +132,8 @@ pub struct PeerRow {
     pub skew_us: i64,
     /// Leaves of each ledger that it last said it has.
     pub heads: BTreeMap<KeyId, u64>,
+    /// Its latest life that was heard of.
+    pub life: u64,
 }
 
 impl PeerRow {
@@ -347,7 +382,9 @@ pub enum Effect {
     },
     /// The own ledger's row but for `next`, which follows the leaves.
     OwnHead(String),
-    /// How far taking back has come; `None` when it is over.
+    /// A new life of this node begins.
+    Life(u64),
+    /// How far a recovery has come; `None` when it is over.
     Recovery(Option<Recovery>),
     /// An act is kept.
     Act(ActRow),

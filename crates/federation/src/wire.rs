@@ -106,9 +106,27 @@ pub struct Ack {
     /// In a courier file, where no greeting goes before: leaves of each ledger that it has.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub heads: BTreeMap<KeyId, u64>,
-    /// Said to a member that takes back what it lost: it now has everything from here.
-    #[serde(default)]
-    pub given_back: bool,
+    /// Said to a member that takes back what it lost.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub back: Option<Back>,
+}
+
+/// How far a member has given back, said with what it gives back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Back {
+    /// The life of the other's node in which it asked; said of another life it counts for nothing.
+    pub life: u64,
+    /// The place to ask from next; `None` = this was all.
+    pub next: Option<u64>,
+    /// The last place given to something for the other in each lane, FLASH first.
+    pub sent: [u64; 2],
+    /// Leaves of the other's ledger that it mirrors: heads travel unsigned by who tells them, so that somebody on the way could
+    /// keep them back.
+    pub leaves: u64,
+    /// Acts that go with this word.
+    pub acts: u64,
+    /// Epoch of the registry known to who says so: whoever is behind does not know all who have something to give back.
+    pub epoch: u64,
 }
 
 /// One refusal in an acknowledgement.
@@ -191,6 +209,24 @@ impl HeadUpdate {
         writer.finish()
     }
 
+    /// The same to be sealed, with who seals it and in which life of its node.
+    pub(crate) fn to_sealed(updates: &[Self], (sender, life): (KeyId, u64)) -> Vec<u8> {
+        let mut bytes = Self::to_bytes(updates);
+        let sealed = [sender.as_bytes().as_slice(), &life.to_be_bytes()].concat();
+        let mut field = Writer::new(HEADS);
+        field.field(2, &sealed);
+        bytes.extend_from_slice(field.bytes().strip_prefix(&HEADS).unwrap_or_default());
+        bytes
+    }
+
+    /// Who sealed a message of heads, and in which life, where it says so.
+    pub(crate) fn sender(bytes: &[u8]) -> Option<(KeyId, u64)> {
+        let fields = frame::read(HEADS, bytes, HEADS_MAX.saturating_add(1)).ok()?;
+        let sealed = frame::array::<40>(&fields, 2)?;
+        let (sender, life) = sealed.split_first_chunk::<32>()?;
+        Some((KeyId::from_bytes(*sender), u64::from_be_bytes(*life.first_chunk()?)))
+    }
+
     /// Reads a message of heads.
     ///
     /// # Errors
@@ -199,7 +235,7 @@ impl HeadUpdate {
         if bytes.len() > BATCH_BYTES_MAX {
             return Err(WireError::TooLarge(bytes.len()));
         }
-        let fields = frame::read(HEADS, bytes, HEADS_MAX)?;
+        let fields = frame::read(HEADS, bytes, HEADS_MAX.saturating_add(1))?;
         fields.iter().filter(|field| field.tag == 1).map(|field| Self::read(field.bytes)).collect()
     }
 

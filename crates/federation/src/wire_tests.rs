@@ -40,7 +40,7 @@ fn an_acknowledgement_counts_only_for_whom_and_from_whom_it_is() {
         to: me,
         cursors: [3, 9],
         refused: vec![line.clone()],
-        given_back: false,
+        back: None,
     };
     let keys = |member: &KeyId| {
         if *member == signer.public_key().id() { vec![signer.public_key()] } else { vec![] }

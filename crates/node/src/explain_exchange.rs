@@ -28,8 +28,12 @@ pub(crate) const fn text(rule: Rule) -> &'static str {
             "The act is under a head of its author's ledger that this node has not taken yet. It comes by itself, and then the envelope again."
         }
         Rule::Recovering => {
-            "This node was restored from a backup and takes back what it lost; until it has, it takes nothing new."
+            "The node was restored from a backup and takes back from the other members what it lost. Until it has applied what was recalled and erased meanwhile it shows nothing and takes nothing in. It passes by itself; `cresset node recover` tells whom it waits for."
         }
+        Rule::Outlived => {
+            "It was sent before its sender was restored from a backup, and came after: it counts no more. Where it is a courier file, ask its sender for a new one."
+        }
+        Rule::NotRecovering => "Nothing is being recovered, so nobody is waited for.",
         Rule::AuthorUnknown => "The author of the act is no member of the community.",
         Rule::AuthorInactive => {
             "The author of the act is suspended, has left, or was not yet a member when it acted."

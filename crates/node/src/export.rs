@@ -134,6 +134,10 @@ impl Node {
     /// # Errors
     /// See [`ReadError`].
     pub async fn export(&self, who: &Principal, request: ExportRequest) -> Result<Export, ReadError> {
+        if self.is_recovering() {
+            // Told before anything has been written.
+            return Err(store::StoreError::Recovering.into());
+        }
         let (view, waiting) = match &request.collection {
             Some(collection) => {
                 let (view, no) = self.view_of(who, collection).await?;

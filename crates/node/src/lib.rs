@@ -59,7 +59,7 @@ pub use self::community::{
 pub use self::exchange::{
     CircleState, ConsentGiven, ConsentRequest, ConsentView, CourierRefusal, CourierReport, ExchangeError,
     GREETING_BYTES_MAX, Heard, HolderView, Meeting, PeerRefusal, PeerView, Provenance, Recalled, ReceiptView,
-    ShareRequest, Shared, StateView, TURN_BYTES_MAX,
+    RecoveryView, ShareRequest, Shared, StateView, TURN_BYTES_MAX,
 };
 pub use accept::{AcceptError, AcceptRequest, Accepted, KeepStatus};
 pub use accounts::{AccountError, IssuedToken, NewUser, Standing, TokenRequest, TokenView, UserView};

@@ -104,7 +104,7 @@ impl Node {
     /// The store failed, or the stored head is not that of the stored leaves (`Damaged`): then nothing is written.
     pub async fn keep_ledger(&self) -> Result<(), StoreError> {
         if self.0.own_ledger.is_open_for(&self.pen(&self.community_table().await?)) {
-            return Ok(());
+            return self.answer_restore().await;
         }
         if self.member().await?.is_none() {
             return Ok(());
@@ -137,7 +137,7 @@ impl Node {
         };
         self.0.store.keep_ledger(author).await?;
         own.opened_for(pen);
-        Ok(())
+        self.answer_restore().await
     }
 
     fn pen(&self, table: &Option<Arc<Table>>) -> Pen {
@@ -152,9 +152,21 @@ impl Node {
     /// The head of the ledger as a signed note, for everyone; `None` before the ledger was first kept.
     ///
     /// # Errors
-    /// The store failed.
+    /// The store failed, or a restored node has not yet got back the leaves that it lost.
     pub async fn checkpoint(&self) -> Result<Option<String>, StoreError> {
+        if self.is_recovering() {
+            // What is stored may be smaller than what has been shown before.
+            return Err(StoreError::Recovering);
+        }
         self.0.store.ledger_head().await
+    }
+
+    /// Leaves in the ledger.
+    ///
+    /// # Errors
+    /// The store failed.
+    pub async fn leaves(&self) -> Result<u64, StoreError> {
+        self.0.store.leaf_count().await
     }
 
     /// A tile of the ledger, for everyone: hashes alone. `None` when the tree is not that large.

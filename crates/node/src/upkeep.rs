@@ -16,7 +16,7 @@ pub enum Status {
     Ok,
     /// Reads; writes wait until the operator has made room or repaired.
     ReadOnly,
-    /// Takes back from the other members what a restore has lost: reads, and makes no act of its own yet.
+    /// Takes back from the other members what a restore has lost: shows nothing and takes nothing in yet.
     Recovering,
 }
 
@@ -25,7 +25,7 @@ pub enum Status {
 pub struct State {
     /// Status.
     pub status: Status,
-    /// Why it is read-only, when it is.
+    /// Why it is not `ok`, when it is not.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
     /// Digest over everything held, in hexadecimal: equal on two nodes that hold the same.
@@ -108,6 +108,7 @@ impl Node {
     #[must_use]
     pub fn status(&self) -> (Status, Option<String>) {
         match self.0.store.read_only() {
+            None if self.is_recovering() => (Status::Recovering, None),
             None => (Status::Ok, None),
             Some(reason) => (Status::ReadOnly, Some(reason)),
         }
@@ -120,10 +121,13 @@ impl Node {
     pub async fn state(&self, who: &Principal) -> Result<State, UpkeepError> {
         may_administer(who)?;
         let (status, reason) = self.status();
-        let (status, state_hash) = match self.shared_state().await? {
-            Some(shared) if shared.recovering => (Status::Recovering, shared.state_hash),
-            Some(shared) => (status, shared.state_hash),
-            None => (status, hex::encode(self.0.store.state_hash().await?)),
+        let reason = match reason {
+            Some(reason) => Some(reason),
+            None => self.recovery_told().await?,
+        };
+        let state_hash = match self.shared_state().await? {
+            Some(shared) => shared.state_hash,
+            None => hex::encode(self.0.store.state_hash().await?),
         };
         let objects = self.0.store.figures(None).await?.objects;
         let leaves = self.0.store.leaf_count().await?;
@@ -136,8 +140,9 @@ impl Node {
     /// Not for this principal, or the store cannot be read at all.
     pub async fn doctor(&self, who: &Principal, depth: Depth) -> Result<Vec<Check>, UpkeepError> {
         may_administer(who)?;
-        let mut checks = vec![self.check_member().await?];
+        let mut checks = vec![self.check_member().await?, self.check_recovery().await?];
         checks.extend(self.check_road().await?);
+        checks.extend(self.check_heads().await?);
         checks.extend(self.0.store.check(depth == Depth::Deep).await?);
         checks.push(self.check_retention().await?);
         Ok(checks)

@@ -223,6 +223,7 @@ impl World {
             payload,
             proof: Proof::ToFollow,
             consents,
+            life: 0,
             unknown: Vec::new(),
         };
         let signer = self.nodes[&hostile].me.signer.as_ref();

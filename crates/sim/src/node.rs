@@ -1,13 +1,13 @@
 //! One simulated node: rows in maps, transactions that a crash can end at any write, and what it says to which message.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use base::signed::Signed;
 use base::signing::KeyId;
 use base::{Micros, Rng};
 use federation::{
-    Ack, Compatibility, Cosigned, Effect, Exchange, HeadUpdate, Kept, Me, MemoryRows, Received, RelayShelf,
-    Route, Rows, Sealed, Taken, Turn, Versions, batch_from, batch_to,
+    Ack, Compatibility, Cosigned, Effect, Exchange, HeadUpdate, Hello, Kept, Me, MemoryRows, Received,
+    RelayShelf, Route, Rows, Sealed, Taken, Turn, Versions, batch_from, batch_to,
 };
 
 use crate::surroundings::{Fault, House, HouseJudge};
@@ -136,6 +136,13 @@ impl Node {
         };
         let exchange = self.exchange(surroundings.house, &judge, surroundings.rng, surroundings.now);
         let answer = step(&exchange, &mut writing);
+        // Whether a recovery is over by what was written.
+        if !writing.crashed
+            && writing.rows.own().is_ok_and(|own| own.recovery.is_some() && own.taking_back().is_none())
+            && let Ok(effects) = exchange.advance(&writing.rows)
+        {
+            writing.apply(effects);
+        }
         // A head over what was written, in the same transaction.
         if !writing.crashed
             && let Ok(effects) = exchange.sign_head(&writing.rows)
@@ -227,20 +234,29 @@ impl Node {
             let Ok(Ok(greeted)) = exchange.greet(&write.rows, &signed, versions) else {
                 return Vec::new();
             };
+            write.apply(greeted.effects);
+            if greeted.outlived {
+                // It is told so by what this node knows of it.
+                let hello = exchange.hello(&write.rows, from, versions).expect("maps answer");
+                let said = (from, Message::Hello(hello.to_json(), Answer::Given));
+                return if answer == Answer::Wanted { vec![said] } else { Vec::new() };
+            }
             if !matches!(greeted.compatibility, Compatibility::Speak(_)) {
                 return Vec::new();
             }
-            write.apply(greeted.effects);
             withdrawn.clone_from(&greeted.hello.withdraw);
             let mut said = Vec::new();
             if answer == Answer::Wanted {
                 let hello = exchange.hello(&write.rows, from, versions).expect("maps answer");
                 said.push((from, Message::Hello(hello.to_json(), Answer::Given)));
             }
-            let heads = exchange.heads_for(&write.rows, &greeted.hello.heads).expect("maps answer");
+            let back = greeted.hello.recovering_from.map(|_| &from);
+            let heads = exchange.heads_for(&write.rows, &greeted.hello.heads, back).expect("maps answer");
             let heads = HeadUpdate::to_bytes(&heads);
-            if let Some(lost_from) = greeted.hello.recovering_from {
-                said.push((from, restitution_for(exchange, &write.rows, from, lost_from, heads)));
+            if back.is_some() && !greeted.hello.asks_back() {
+                said.push((from, Message::Heads(heads)));
+            } else if back.is_some() {
+                said.push((from, restitution_for(exchange, &write.rows, &greeted.hello, heads)));
             } else {
                 let mut turn = Turn::of(signed.clone());
                 exchange.bring(&write.rows, &from, &mut turn).expect("maps answer");
@@ -338,7 +354,7 @@ impl Node {
             return;
         };
         self.transact(surroundings, |exchange, write| {
-            if write.rows.own().expect("maps answer").recovery.is_none() {
+            if write.rows.own().expect("maps answer").taking_back().is_none() {
                 return;
             }
             for update in &updates {
@@ -359,8 +375,10 @@ impl Node {
             else {
                 return;
             };
-            let effects = exchange.given_back(&write.rows, &ack, &BTreeSet::new()).expect("maps answer");
+            let Some(back) = ack.back else { return };
+            let effects = exchange.given_back(&write.rows, &ack.from, &back).expect("maps answer");
             write.apply(effects);
+            write.apply(exchange.advance(&write.rows).expect("maps answer"));
         });
     }
 
@@ -378,22 +396,19 @@ impl Node {
     }
 }
 
-fn restitution_for(
-    exchange: &Exchange<'_>,
-    rows: &MemoryRows,
-    to: KeyId,
-    lost_from: u64,
-    heads: Vec<u8>,
-) -> Message {
+fn restitution_for(exchange: &Exchange<'_>, rows: &MemoryRows, hello: &Hello, heads: Vec<u8>) -> Message {
     let mut batches = Vec::new();
-    let mut from = Some(lost_from);
-    while let Some(place) = from {
-        let (batch, next) = exchange.give_back(rows, &to, place).expect("maps answer");
+    let mut hello = hello.clone();
+    let back = loop {
+        let (batch, back) = exchange.give_back(rows, &hello).expect("maps answer");
         batches.push(batch_to(&batch));
-        from = next;
-    }
-    let (mut ack, _) = exchange.close(rows, to, &[]).expect("nothing to close");
-    ack.given_back = true;
+        if back.next.is_none() {
+            break back;
+        }
+        hello.recovering_from = back.next;
+    };
+    let (mut ack, _) = exchange.close(rows, hello.from, &[]).expect("nothing to close");
+    ack.back = Some(back);
     Message::Restitution(heads, batches, ack.sign(exchange.me.signer.as_ref()).to_json())
 }
 

@@ -256,8 +256,13 @@ impl Story {
         for member in self.honest.clone() {
             self.world.node(&member).crash_after = None;
         }
-        // What was promised is passed on once everybody has heard of it.
         let mut rested = self.world.settle(ROUNDS);
+        // A member that lies can hold up who waits for it: then an operator goes on without it.
+        for member in self.honest.clone() {
+            self.world.leave_out(&member, self.hostile);
+        }
+        rested &= self.world.settle(ROUNDS);
+        // What was promised is passed on once everybody has heard of it.
         self.pass_on();
         rested &= self.world.settle(ROUNDS);
         if !rested {

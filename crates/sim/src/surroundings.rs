@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use base::Micros;
 use base::signing::{KeyId, PublicKey};
 use federation::{Consented, Directory, Judge, Question, Standing};
 
@@ -101,6 +102,10 @@ impl Judge for HouseJudge {
         }
         let named = addressees(question.rules).is_some_and(|members| members.contains(&question.recipient));
         if named { Ok(()) } else { Err("audience".to_owned()) }
+    }
+
+    fn named(&self, rules: &str, _: Micros) -> BTreeSet<KeyId> {
+        addressees(rules).unwrap_or_default()
     }
 
     fn meet(&self, one: &str, other: &str) -> String {

@@ -20,6 +20,8 @@ struct Flight {
     due: u64,
     from: KeyId,
     to: KeyId,
+    /// The life of the sender's node when it was sent, as the greeting of a turn says it.
+    life: u64,
     message: Message,
 }
 
@@ -155,7 +157,8 @@ impl World {
         let copies = if rough && self.draw(8) == 0 { 2 } else { 1 };
         for _ in 0..copies {
             let delay = if rough { u64::try_from(self.draw(4)).expect("small") } else { 0 };
-            self.flights.push(Flight { due: self.tick + delay, from, to, message: message.clone() });
+            let life = self.nodes.get(&from).map_or(0, |node| life_of(&node.rows));
+            self.flights.push(Flight { due: self.tick + delay, from, to, life, message: message.clone() });
         }
     }
 
@@ -184,6 +187,10 @@ impl World {
             while !due.is_empty() {
                 let at = if weather == Weather::Rough { self.draw(due.len()) } else { 0 };
                 let flight = due.remove(at);
+                let known = self.nodes[&flight.to].rows.peer(&flight.from).expect("maps answer").life;
+                if flight.life < known && !matches!(flight.message, Message::Hello(..)) {
+                    continue;
+                }
                 let said =
                     self.with(&flight.to, |node, around| node.hear(around, flight.from, flight.message));
                 for (to, message) in said {
@@ -217,21 +224,12 @@ impl World {
                 self.pass(Weather::Fair);
             }
             let now = self.fingerprint();
-            if now == last && !self.waits_quietly() {
+            if now == last {
                 return true;
             }
             last = now;
         }
         false
-    }
-
-    /// Whether somebody who came back waits for what may still be on its way.
-    fn waits_quietly(&self) -> bool {
-        let quiet = base::limit::RECOVERY_QUIET_SECONDS * Micros::SECOND;
-        self.nodes.values().any(|node| {
-            let recovery = node.rows.own().expect("maps answer").recovery;
-            recovery.is_some_and(|recovery| self.now().plus(node.skew_us) < recovery.since.plus(quiet))
-        })
     }
 
     fn fingerprint(&self) -> String {
@@ -368,6 +366,10 @@ impl World {
     }
 }
 
+fn life_of(rows: &federation::MemoryRows) -> u64 {
+    rows.own().expect("maps answer").life
+}
+
 /// The number in the object that an act brought.
 pub(crate) fn number_in(rows: &federation::MemoryRows, author: &KeyId, sequence: u64) -> Option<u64> {
     number_of(&rows.payload(author, sequence).ok()??.bytes)
@@ -398,7 +400,7 @@ impl World {
         let known = known.collect();
         let updates = self.with(from, |node, around| {
             node.transact(around, |exchange, write| {
-                exchange.heads_for(&write.rows, &known).expect("maps answer")
+                exchange.heads_for(&write.rows, &known, None).expect("maps answer")
             })
         });
         let bytes = federation::HeadUpdate::to_bytes(&updates.unwrap_or_default());
@@ -483,7 +485,21 @@ impl World {
     /// A member goes back to its backup.
     pub fn restore(&mut self, member: &KeyId) {
         self.restored.insert(*member);
+        // What was on its way to the node that died went with its connections.
+        self.flights.retain(|flight| flight.to != *member);
         self.with(member, |node, around| node.restore(around));
+    }
+
+    /// An operator does not wait any longer for another member, in a recovery.
+    pub fn leave_out(&mut self, member: &KeyId, other: KeyId) {
+        self.with(member, |node, around| {
+            node.transact(around, |exchange, write| {
+                if let Ok(effects) = exchange.leave_out(&write.rows, other).expect("maps answer") {
+                    write.apply(effects);
+                    write.apply(exchange.advance(&write.rows).expect("maps answer"));
+                }
+            })
+        });
     }
 
     /// Acts that a member has waited for too long to see in a ledger.

@@ -128,6 +128,15 @@ fn digest_of(file: &Path) -> std::io::Result<(u64, [u8; 32])> {
     Ok((bytes, hash.finalize().into()))
 }
 
+/// Notes in the copy itself that it was restored: from its first moment on, no act is written into its ledger before the node
+/// has seen whether the other members have something to give back.
+fn mark(part: &Path) -> Done<()> {
+    let connection = Connection::open(part).map_err(|error| refused(part, error.to_string()))?;
+    crate::writer::set_number(&connection, "restored", 1)?;
+    connection.close().map_err(|(_, error)| error)?;
+    Ok(())
+}
+
 fn restore(file: &Path, directory: &Path) -> Done<BackupReport> {
     make_private(directory)?;
     let _lock = lock(directory)?;
@@ -145,6 +154,7 @@ fn restore(file: &Path, directory: &Path) -> Done<BackupReport> {
         if report != told {
             return Err(StoreError::Damaged("the copy differs from the backup".into()).into());
         }
+        mark(&part)?;
         put(&part, &database)?;
         Ok(report)
     });

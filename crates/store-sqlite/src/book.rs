@@ -5,11 +5,12 @@
 
 use base::Micros;
 use base::signing::{KeyId, PublicKey};
+use ledger::TreeHash;
 use ledger::act::{Act, ActKind, ActObject, Header};
 use ledger::checkpoint::{Origin, SignedCheckpoint};
 use ledger::commitment::Salt;
 use ledger::growing::{Growing, Mark};
-use ledger::head::HeadKeeper;
+use ledger::head::{HeadError, HeadKeeper};
 use ledger::note::{KeyKind, NoteKey};
 use ledger::tile::{Tile, TileKind, TilePath};
 use rusqlite::{Connection, OptionalExtension};
@@ -24,9 +25,24 @@ pub(crate) struct Book {
     author: LedgerAuthor,
     keeper: HeadKeeper,
     growing: Growing,
+    /// Whether acts may be written.
+    hold: Hold,
     /// How it stood at the last commit.
-    settled: (Mark, HeadKeeper),
+    settled: BookMark,
 }
+
+/// Whether a ledger may grow by acts of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Hold {
+    /// It may.
+    Free,
+    /// Leaves that were lost come back: nothing else is written, and no head signed.
+    TakingBack,
+}
+
+/// How a ledger stood.
+#[derive(Clone, Debug)]
+pub(crate) struct BookMark(Mark, HeadKeeper, Hold);
 
 impl Book {
     /// Takes up the ledger as it is stored, after comparing the head signed last with the leaves.
@@ -44,17 +60,17 @@ impl Book {
             Some(note) => {
                 let stored = SignedCheckpoint::parse(note.as_bytes());
                 let stored = stored.map_err(|error| damaged(&format!("the head of the ledger: {error}")))?;
-                let named = |key: &PublicKey| NoteKey::new(origin.key_name().clone(), KeyKind::Ed25519, *key);
-                let earlier: Vec<NoteKey> = author.earlier.iter().map(named).collect();
-                let keeper = HeadKeeper::resume(origin.clone(), &*author.signer, &stored, &earlier);
-                keeper.map_err(|error| damaged(&format!("the head of the ledger: {error}")))?
+                author
+                    .resume(&stored)
+                    .map_err(|error| damaged(&format!("the head of the ledger: {error}")))?
             }
         };
         if keeper.signed().is_some_and(|signed| signed != growing.head()) {
             return Err(damaged("the head of the ledger is not that of its leaves"));
         }
-        let settled = (growing.mark(), keeper.clone());
-        Ok(Self { author, keeper, growing, settled })
+        let hold = held(connection)?;
+        let settled = BookMark(growing.mark(), keeper.clone(), hold);
+        Ok(Self { author, keeper, growing, hold, settled })
     }
 
     /// Whose ledger it is.
@@ -68,13 +84,64 @@ impl Book {
     }
 
     /// How the ledger stands, to go back to when a unit fails.
-    pub(crate) fn mark(&self) -> Mark {
-        self.growing.mark()
+    pub(crate) fn mark(&self) -> BookMark {
+        BookMark(self.growing.mark(), self.keeper.clone(), self.hold)
     }
 
     /// Takes back what a failed unit added.
-    pub(crate) fn go_back(&mut self, mark: &Mark) {
+    pub(crate) fn go_back(&mut self, BookMark(mark, keeper, hold): &BookMark) {
         self.growing.go_back(mark);
+        self.keeper = keeper.clone();
+        self.hold = *hold;
+    }
+
+    /// A recovery began, went on or ended in the present transaction.
+    pub(crate) fn look_again(&mut self, connection: &Connection) -> Done<()> {
+        self.hold = held(connection)?;
+        Ok(())
+    }
+
+    /// Whether leaves that were lost come back.
+    pub(crate) fn takes_back(&self) -> bool {
+        self.hold == Hold::TakingBack
+    }
+
+    /// Adds leaves that were given back, and takes the head that this member once signed over all of them as its last.
+    pub(crate) fn take_back(&mut self, connection: &Connection, leaves: &[TreeHash], note: &str) -> Done<()> {
+        if !self.takes_back() {
+            return Err(ours(&"a leaf without its act outside a recovery"));
+        }
+        let mut insert =
+            connection.prepare_cached("INSERT INTO bare_leaf (sequence, hash) VALUES (?1, ?2)")?;
+        for leaf in leaves {
+            let sequence = i64::try_from(self.growing.append(*leaf)).map_err(|error| ours(&error))?;
+            insert.execute((sequence, leaf.0))?;
+        }
+        let stored = SignedCheckpoint::parse(note.as_bytes()).map_err(|error| ours(&error))?;
+        self.keeper = self.author.resume(&stored).map_err(|error| ours(&error))?;
+        if stored.head() != self.growing.head() {
+            return Err(ours(&"a head that is not that of the leaves given back with it"));
+        }
+        self.write_tiles(connection)?;
+        write_head(connection, stored.head().size, note)
+    }
+
+    /// Puts an act that was given back where so far only its hash stands; without a salt where nobody gave back its payload.
+    pub(crate) fn fill(
+        connection: &Connection,
+        act: &Act,
+        (object, salt): (Option<i64>, Option<&Salt>),
+    ) -> Done<()> {
+        let sequence = i64::try_from(act.header().sequence).map_err(|error| ours(&error))?;
+        let bare = connection
+            .prepare_cached("DELETE FROM bare_leaf WHERE sequence = ?1 AND hash = ?2")?
+            .execute((sequence, act.leaf().0))?;
+        if bare == 1 {
+            connection
+                .prepare_cached("INSERT INTO leaf (sequence, object, header, salt) VALUES (?1, ?2, ?3, ?4)")?
+                .execute((sequence, object, act.bytes(), salt.map(|salt| salt.as_bytes().as_slice())))?;
+        }
+        Ok(())
     }
 
     /// Writes what changed into the transaction: tiles, and the head that covers every leaf.
@@ -84,32 +151,35 @@ impl Book {
         if signed.is_some_and(|signed| signed.size == next.size) {
             return Ok(());
         }
+        if self.takes_back() && next.size > 0 {
+            return Err(StoreError::Recovering.into());
+        }
+        self.write_tiles(connection)?;
+        let proof = self.growing.continues(signed.map_or(0, |signed| signed.size));
+        let proof = proof.map_err(|error| ours(&error))?;
+        let note = self.keeper.sign(next, &proof, &*self.author.signer).map_err(|error| ours(&error))?;
+        write_head(connection, next.size, &note.to_string())
+    }
+
+    fn write_tiles(&self, connection: &Connection) -> Done<()> {
         let mut put =
             connection.prepare_cached("INSERT OR REPLACE INTO tile (no, hashes) VALUES (?1, ?2)")?;
         for (path, tile) in self.growing.changed() {
             put.execute((tile_no(path)?, tile.to_bytes()))?;
         }
-        let proof = self.growing.continues(signed.map_or(0, |signed| signed.size));
-        let proof = proof.map_err(|error| ours(&error))?;
-        let note = self.keeper.sign(next, &proof, &*self.author.signer).map_err(|error| ours(&error))?;
-        let size = i64::try_from(next.size).map_err(|error| ours(&error))?;
-        connection
-            .prepare_cached("INSERT OR REPLACE INTO head (one, size, note) VALUES (1, ?1, ?2)")?
-            .execute((size, note.to_string()))?;
         Ok(())
     }
 
     /// The transaction is durable.
     pub(crate) fn committed(&mut self) {
         self.growing.settle();
-        self.settled = (self.growing.mark(), self.keeper.clone());
+        self.settled = self.mark();
     }
 
     /// The transaction is lost.
     pub(crate) fn lost(&mut self) {
-        let (mark, keeper) = &self.settled;
-        self.growing.go_back(mark);
-        self.keeper = keeper.clone();
+        let settled = self.settled.clone();
+        self.go_back(&settled);
     }
 
     /// Adds the act that an object came in.
@@ -145,6 +215,9 @@ impl Book {
         act: &Act,
         (object, salt): (Option<i64>, &Salt),
     ) -> Done<()> {
+        if self.takes_back() {
+            return Err(StoreError::Recovering.into());
+        }
         let header = act.header();
         if header.author != self.author.member || header.sequence != self.growing.size() {
             return Err(ours(&"an act that is another member's or was made for another place"));
@@ -159,6 +232,36 @@ impl Book {
 
 fn ours(error: &dyn std::fmt::Display) -> Fail {
     StoreError::Backend(format!("cannot write the ledger: {error}")).into()
+}
+
+/// Goes on from a head that the member signed before.
+trait Resume {
+    fn resume(&self, stored: &SignedCheckpoint) -> Result<HeadKeeper, HeadError>;
+}
+
+impl Resume for LedgerAuthor {
+    fn resume(&self, stored: &SignedCheckpoint) -> Result<HeadKeeper, HeadError> {
+        let origin = Origin::of_member(&self.member);
+        let named = |key: &PublicKey| NoteKey::new(origin.key_name().clone(), KeyKind::Ed25519, *key);
+        let earlier: Vec<NoteKey> = self.earlier.iter().map(named).collect();
+        HeadKeeper::resume(origin.clone(), &*self.signer, stored, &earlier)
+    }
+}
+
+fn write_head(connection: &Connection, size: u64, note: &str) -> Done<()> {
+    let size = i64::try_from(size).map_err(|error| ours(&error))?;
+    connection
+        .prepare_cached("INSERT OR REPLACE INTO head (one, size, note) VALUES (1, ?1, ?2)")?
+        .execute((size, note))?;
+    Ok(())
+}
+
+/// Whether acts may be written, as the stored recovery has it.
+fn held(connection: &Connection) -> Done<Hold> {
+    let mut select = connection.prepare_cached(
+        "SELECT (SELECT value FROM number WHERE name = 'restored') <> 0 OR EXISTS (SELECT 1 FROM recovery WHERE stage = 1)",
+    )?;
+    Ok(if select.query_row([], |row| row.get(0))? { Hold::TakingBack } else { Hold::Free })
 }
 
 /// Writes the acts of a batch that landed.
@@ -178,7 +281,9 @@ pub(crate) fn record(desk: &mut Desk<'_>, batch: &Batch, landed: &[Landed]) -> D
 
 /// Leaves that are stored.
 pub(crate) fn leaf_count(connection: &Connection) -> Done<u64> {
-    let mut select = connection.prepare_cached("SELECT coalesce(max(sequence) + 1, 0) FROM leaf")?;
+    let mut select = connection.prepare_cached(
+        "SELECT max(coalesce((SELECT max(sequence) FROM leaf), -1), coalesce((SELECT max(sequence) FROM bare_leaf), -1)) + 1",
+    )?;
     let count: i64 = select.query_row([], |row| row.get(0))?;
     u64::try_from(count).map_err(|_| damaged("the ledger has leaves of negative number"))
 }

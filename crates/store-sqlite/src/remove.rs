@@ -149,6 +149,21 @@ pub(crate) fn take_away(desk: &mut Desk<'_>, versions: &VersionsOf<'_>) -> Done<
     Ok(places.len() as u64)
 }
 
+/// Removes every version of an object by an originator's word from every collection.
+pub(crate) fn take_away_every(desk: &mut Desk<'_>, id: &str, originator: &Originator) -> Done<u64> {
+    let Some(object) = object_no(desk.sql(), id)? else { return Ok(0) };
+    let mut select =
+        desk.sql().prepare_cached("SELECT DISTINCT coalesce(modified, '') FROM version WHERE object = ?1")?;
+    let versions: Vec<String> =
+        select.query_map([object], |row| row.get(0))?.collect::<rusqlite::Result<_>>()?;
+    let mut places = 0_u64;
+    for version in &versions {
+        let versions = VersionsOf { id, version, originator: originator.clone() };
+        places = places.saturating_add(take_away(desk, &versions)?);
+    }
+    Ok(places)
+}
+
 /// Puts versions of an originator under exactly these rules, in every collection.
 pub(crate) fn put_versions_under(
     desk: &mut Desk<'_>,

@@ -16,7 +16,7 @@ use store::{
     Accounts, ApprovalRow, Approvals, BackupReport, Batch, Check, CollectionRow, Deleted, Direction, EdgeRow,
     ExchangeLook, ExchangeStep, Exchanges, Figures, Filter, Found, GrantRow, Job, Landed, LeafRow, Leaves,
     LedgerAuthor, LookupRow, Manifest, NewCollection, NewSession, NewToken, NewUser, NoticeRow, ObjectPage,
-    Objects, PageRequest, Paper, PaperKind, PaperWork, Papers, PatternRow, ProvenLeaf, RefusedBy,
+    Objects, PageRequest, Paper, PaperKind, PaperWork, Papers, PatternRow, ProvenLeaf, Recovering, RefusedBy,
     SearchRequest, SessionRow, Settled, Spending, StatusRow, StoreError, StoredObject, TokenRow, Upkeep,
     UserRow, VersionRow,
 };
@@ -49,6 +49,13 @@ impl SqliteStore {
             }
         }
         Ok(())
+    }
+}
+
+impl SqliteStore {
+    /// Whether objects may be shown and taken in: not while what a restore has lost is not back, recalls and erasures among it.
+    fn may_serve(&self) -> Answer<()> {
+        if self.state.recovery() == Recovering::No { Ok(()) } else { Err(StoreError::Recovering) }
     }
 }
 
@@ -191,20 +198,24 @@ impl Approvals for SqliteStore {
 #[async_trait]
 impl Objects for SqliteStore {
     async fn add(&self, batch: Batch) -> Answer<Vec<Landed>> {
+        self.may_serve()?;
         self.writer.write(batch.entries.len(), move |desk| accept::add(desk, &batch)).await
     }
 
     async fn delete(&self, writer: &Writer, id: &str, filter: &Filter) -> Answer<Deleted> {
+        self.may_serve()?;
         let (writer, id, filter) = (writer.clone(), id.to_owned(), filter.clone());
         self.writer.write(1, move |desk| remove::delete(desk, &writer, &id, &filter)).await
     }
 
     async fn narrow(&self, writer: &Writer, id: &str, rules: &Rules) -> Answer<u64> {
+        self.may_serve()?;
         let (writer, id, rules) = (writer.clone(), id.to_owned(), rules.clone());
         self.writer.write(1, move |desk| remove::narrow(desk, &writer, &id, &rules)).await
     }
 
     async fn settle(&self, writer: &Writer, settled: Vec<Settled>) -> Answer<u64> {
+        self.may_serve()?;
         let writer = writer.clone();
         self.writer.write(settled.len(), move |desk| remove::settle(desk, &writer, &settled)).await
     }
@@ -215,6 +226,7 @@ impl Objects for SqliteStore {
         collection: CollectionNo,
         request: &PageRequest,
     ) -> Answer<ObjectPage> {
+        self.may_serve()?;
         let ask = page::Ask { viewer, collection, request, key: &self.key };
         if page::is_short(&request.filter) {
             return self.readers.read(|connection| page::objects(connection, &ask)).await;
@@ -228,6 +240,7 @@ impl Objects for SqliteStore {
         collection: CollectionNo,
         request: &PageRequest,
     ) -> Answer<Manifest> {
+        self.may_serve()?;
         let ask = page::Ask { viewer, collection, request, key: &self.key };
         if page::is_short(&request.filter) {
             return self.readers.read(|connection| page::manifest(connection, &ask)).await;
@@ -242,15 +255,18 @@ impl Objects for SqliteStore {
         id: &str,
         request: &PageRequest,
     ) -> Answer<Manifest> {
+        self.may_serve()?;
         let ask = page::Ask { viewer, collection, request, key: &self.key };
         self.readers.search(|connection| page::versions(connection, &ask, id)).await
     }
 
     async fn object(&self, viewer: &Viewer, id: &str, version: Option<&str>) -> Answer<StoredObject> {
+        self.may_serve()?;
         self.readers.read(|connection| point::object(connection, viewer, id, version)).await
     }
 
     async fn history(&self, viewer: &Viewer, id: &str) -> Answer<Vec<VersionRow>> {
+        self.may_serve()?;
         self.readers.search(|connection| point::history(connection, viewer, id)).await
     }
 
@@ -259,6 +275,7 @@ impl Objects for SqliteStore {
     }
 
     async fn look_up(&self, viewer: &Viewer, terms: &[Fingerprint]) -> Answer<Vec<Vec<LookupRow>>> {
+        self.may_serve()?;
         let drafts = self.postings.drafts(viewer, terms).unwrap_or_else(|| vec![Draft::Ask; terms.len()]);
         if drafts.iter().all(|draft| matches!(draft, Draft::Rows(rows) if rows.is_empty())) {
             return Ok(vec![Vec::new(); terms.len()]);
@@ -271,10 +288,12 @@ impl Objects for SqliteStore {
         viewer: &Viewer,
         ranges: &[([u8; 16], [u8; 16])],
     ) -> Answer<Vec<Vec<LookupRow>>> {
+        self.may_serve()?;
         self.readers.search(|connection| look_up::in_ranges(connection, viewer, ranges)).await
     }
 
     async fn search(&self, viewer: &Viewer, request: &SearchRequest) -> Answer<Found> {
+        self.may_serve()?;
         self.bring_text_up_to_date(request).await?;
         self.readers.search(|connection| search::search(connection, viewer, &self.key, request)).await
     }
@@ -286,6 +305,7 @@ impl Objects for SqliteStore {
         direction: Direction,
         page: (usize, Option<String>),
     ) -> Answer<(Vec<EdgeRow>, Option<String>)> {
+        self.may_serve()?;
         let (limit, next) = page;
         let ask = edges::Ask { viewer, id, direction, limit, next, key: &self.key };
         self.readers.search(|connection| edges::edges(connection, &ask)).await
@@ -298,10 +318,12 @@ impl Objects for SqliteStore {
         after: i64,
         limit: usize,
     ) -> Answer<Vec<PatternRow>> {
+        self.may_serve()?;
         self.readers.search(|connection| look_up::patterns(connection, viewer, now, (after, limit))).await
     }
 
     async fn sightings(&self, viewer: &Viewer, ids: &[&str]) -> Answer<Vec<(u64, i64, Option<Micros>)>> {
+        self.may_serve()?;
         self.readers.search(|connection| look_up::sightings(connection, viewer, ids)).await
     }
 }
@@ -403,7 +425,14 @@ impl Upkeep for SqliteStore {
         self.state.read_only()
     }
 
+    fn recovery(&self) -> Recovering {
+        self.state.recovery()
+    }
+
     async fn figures(&self, viewer: Option<&Viewer>) -> Answer<Figures> {
+        if viewer.is_some() {
+            self.may_serve()?;
+        }
         let commits = self.state.commits();
         let (kept, long) = self.counted.again(viewer, commits);
         let mut figures = match kept {

@@ -215,6 +215,7 @@ impl Bench {
         if let Ok(epoch) = number(&self.connection, "accounts_epoch") {
             self.state.note_accounts(epoch);
         }
+        self.state.note_recovery(&self.connection);
         self.note(&committed, &units);
         for mut unit in units {
             unit.finish(committed.clone());

@@ -42,6 +42,11 @@ pub enum StoreError {
         /// What the operating system said.
         reason: String,
     },
+    /// The node takes back from the other members what a restore has lost: until then it shows nothing and takes nothing in.
+    #[error(
+        "the node was restored from a backup and takes back from the other members what it lost; until then it shows nothing and takes nothing in"
+    )]
+    Recovering,
     /// Another process holds the directory.
     #[error("{path} is in use by another process")]
     Busy {
@@ -74,6 +79,7 @@ impl StoreError {
             Self::BadCursor => "bad-cursor",
             Self::TooCostly => "query-too-costly",
             Self::ReadOnly { .. } => "store-read-only",
+            Self::Recovering => "recovering",
             Self::Busy { .. } => "store-busy",
             Self::CannotOpen { .. } => "store-cannot-open",
             Self::Damaged(_) => "store-damaged",
@@ -86,9 +92,11 @@ impl StoreError {
     pub const fn fault(&self) -> Fault {
         match self {
             Self::NotFound { .. } | Self::Exists { .. } | Self::BadCursor | Self::TooCostly => Fault::Caller,
-            Self::ReadOnly { .. } | Self::Busy { .. } | Self::CannotOpen { .. } | Self::Damaged(_) => {
-                Fault::Operator
-            }
+            Self::ReadOnly { .. }
+            | Self::Recovering
+            | Self::Busy { .. }
+            | Self::CannotOpen { .. }
+            | Self::Damaged(_) => Fault::Operator,
             Self::Backend(_) => Fault::Ours,
         }
     }

@@ -71,6 +71,12 @@ pub trait ExchangeDesk {
     /// # Errors
     /// The store failed.
     fn take_away(&mut self, versions: &VersionsOf<'_>) -> Result<u64, StoreError>;
+    /// Removes every version of an object by an originator's word from every collection. Answers with how many places they
+    /// stood in; none is no error.
+    ///
+    /// # Errors
+    /// The store failed.
+    fn take_away_every(&mut self, id: &str, originator: &Originator) -> Result<u64, StoreError>;
     /// Puts an object under its rules and these too, as [`crate::Objects::narrow`] does.
     ///
     /// # Errors

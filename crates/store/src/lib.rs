@@ -39,7 +39,7 @@ pub use query::{
     Direction, EdgeRow, Filter, Found, LookupRow, Manifest, ManifestRow, ObjectPage, Page, PageRequest,
     PatternRow, Ruled, SearchRequest, StoredObject, VersionPick, VersionRow,
 };
-pub use upkeep::{BackupReport, Check, Figures, Job, Upkeep};
+pub use upkeep::{BackupReport, Check, Figures, Job, Recovering, Upkeep};
 
 /// Everything a backend does.
 pub trait Store: Accounts + Approvals + Exchanges + Leaves + Objects + Papers + Upkeep {}

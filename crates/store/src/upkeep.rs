@@ -24,6 +24,17 @@ pub struct Figures {
     pub disk_bytes: u64,
 }
 
+/// Whether a node takes back what a restore has lost.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Recovering {
+    /// It does not.
+    No,
+    /// The store was restored, and the node has not yet seen whether anybody has something to give back.
+    Restored,
+    /// It does.
+    Yes,
+}
+
 /// One line of `doctor`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Check {
@@ -73,6 +84,9 @@ pub trait Upkeep: Send + Sync {
     fn last_added(&self) -> Micros;
     /// Why the store takes no writes for now, if it does not (disk full, I/O error).
     fn read_only(&self) -> Option<String>;
+    /// Whether a restore is to be recovered from, or a recovery goes on: until it is over no object is shown to anybody or taken
+    /// from anybody but by steps of exchange, and while leaves come back no act is written or head signed.
+    fn recovery(&self) -> Recovering;
     /// Figures of what a viewer may know; `None` = of the whole node, for operators.
     async fn figures(&self, viewer: Option<&Viewer>) -> Result<Figures, StoreError>;
     /// Integrity of everything stored, told line by line. `deep` also reads every object and compares digests.

@@ -108,6 +108,11 @@ impl Metrics {
             ("versions", "Versions of objects held", figures.versions),
             ("collections", "Collections", figures.collections),
             ("disk_bytes", "Bytes of the store on disk", figures.disk_bytes),
+            (
+                "recovering",
+                "1 while a restored node takes back what it lost",
+                u64::from(status == Status::Recovering),
+            ),
             ("read_only", "1 while the store takes no writes", u64::from(status == Status::ReadOnly)),
         ] {
             let line = format!(

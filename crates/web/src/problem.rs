@@ -17,6 +17,8 @@ use store::{Fault, StoreError};
 
 /// The media type of problem documents.
 pub const PROBLEM_JSON: HeaderValue = HeaderValue::from_static("application/problem+json");
+/// The code of what is not done while a restored node takes back what it lost. It passes by itself.
+const RECOVERING: &str = "recovering";
 /// Longest sentence, in bytes.
 const DETAIL_BYTES_MAX: usize = 1_024;
 /// How to sign in, in the order of preference.
@@ -115,6 +117,10 @@ impl Problem {
         error: &dyn std::fmt::Display,
     ) -> Self {
         match fault {
+            Fault::Operator if code == RECOVERING => {
+                Self::new(StatusCode::SERVICE_UNAVAILABLE, code, unavailable(code))
+                    .retry_after(Duration::from_secs(2))
+            }
             Fault::Caller => Self::new(caller_status, code, error.to_string()),
             Fault::Operator => {
                 tracing::error!(code, %error, "request could not be served");
@@ -293,6 +299,10 @@ impl From<AuthError> for Problem {
 
 /// What a caller is told of the operator's troubles.
 fn unavailable(code: &str) -> &'static str {
+    if code == RECOVERING {
+        return "the node was restored from a backup and takes back from the other members what it lost: until it has \
+                applied what was recalled and erased meanwhile it shows nothing and takes nothing in";
+    }
     if code == "store-read-only" {
         return "the node takes no writes for now, because its disk is full or failing: nothing of this request was \
                 stored, reading goes on, and writing does again when there is room";

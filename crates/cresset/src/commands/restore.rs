@@ -9,7 +9,7 @@ use serde_json::json;
 use store::StoreError;
 
 use crate::args::Common;
-use crate::directory;
+use crate::directory::{self, Access};
 use crate::exit::{Exit, Failure};
 use crate::out::{Out, say};
 use crate::sealed::{self, Label, SealError};
@@ -37,10 +37,12 @@ pub(crate) async fn run(common: &Common, args: RestoreArgs, out: &mut Out) -> Re
     if label.sha256 != hex::encode(report.digest) {
         return Err(Failure::unverified("the copy holds another store than its label says"));
     }
+    let recovering = if args.verify_only { false } else { begin(common).await? };
     if out.is_json() {
         out.json(&json!({
             "verified": true,
             "restored": !args.verify_only,
+            "recovering": recovering,
             "member": label.member,
             "objects": report.objects,
             "sha256": label.sha256,
@@ -53,7 +55,20 @@ pub(crate) async fn run(common: &Common, args: RestoreArgs, out: &mut Out) -> Re
     } else {
         say(format_args!("{told}; restored into {}", common.data.display()));
     }
+    if recovering {
+        say(
+            "its member is in a community: `cresset serve` takes back what it lost, and serves then; `cresset node recover` tells \
+             whom it waits for",
+        );
+    }
     Ok(Exit::Done)
+}
+
+/// Begins the recovery; whether there is one, which is where other members may have something to give back.
+async fn begin(common: &Common) -> Result<bool, Failure> {
+    let node = directory::open(&common.data, Access::Write, base::SystemClock::default())?;
+    node.keep_ledger().await.map_err(|error| directory::failure(&error))?;
+    Ok(node.is_recovering())
 }
 
 fn restore(args: &RestoreArgs, data: &Path) -> Result<(Label, store::BackupReport), Failure> {

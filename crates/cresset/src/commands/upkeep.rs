@@ -36,6 +36,17 @@ pub(crate) enum NodeCommand {
     },
     /// How much there is, by type.
     Figures,
+    /// After a restore: whom the node waits for, and, where a member never comes back, going on without it.
+    Recover(RecoverArgs),
+}
+
+/// What to do about a recovery.
+#[derive(Debug, Args)]
+pub(crate) struct RecoverArgs {
+    /// Wait no longer for this member. What only it had taken of this one is then contradicted by what this node does next, and
+    /// it can prove to everybody that this member keeps two ledgers.
+    #[arg(long, value_name = "MEMBER")]
+    without: Option<String>,
 }
 
 /// Examines the node: exits 3 when something is not in order.
@@ -85,15 +96,20 @@ pub(crate) async fn rebuild(common: &Common, args: RebuildArgs, out: &mut Out) -
 
 /// Tells how the node stands.
 pub(crate) async fn node(common: &Common, command: NodeCommand, out: &mut Out) -> Result<Exit, Failure> {
-    let reach = Reach::open(common, Access::Read).await?;
-    let request = match command {
+    let (access, request) = match command {
         NodeCommand::State { circle } => {
             let mut request = question::get(["state"]);
             request.query.extend(circle.map(|circle| ("circle", circle)));
-            request
+            (Access::Read, request)
         }
-        NodeCommand::Figures => question::get(["figures"]),
+        NodeCommand::Figures => (Access::Read, question::get(["figures"])),
+        NodeCommand::Recover(RecoverArgs { without: None }) => (Access::Read, question::get(["recovery"])),
+        NodeCommand::Recover(RecoverArgs { without: Some(member) }) => {
+            let body = serde_json::json!({"without": member});
+            (Access::Write, question::send(dial::Verb::Post, ["recovery"], &body))
+        }
     };
+    let reach = Reach::open(common, access).await?;
     let answer = reach.ask(request).await?;
     if out.is_json() {
         out.line(&answer)?;
@@ -106,6 +122,10 @@ pub(crate) async fn node(common: &Common, command: NodeCommand, out: &mut Out) -
                 for (part, count) in parts {
                     out.line(format!("{name}.{}: {count}", shown(part)).as_bytes())?;
                 }
+            }
+            Value::Array(names) => {
+                let names: Vec<&str> = names.iter().filter_map(Value::as_str).collect();
+                out.line(format!("{name}: {}", shown(&names.join(", "))).as_bytes())?;
             }
             Value::String(text) => out.line(format!("{name}: {}", shown(text)).as_bytes())?,
             other => out.line(format!("{name}: {other}").as_bytes())?,

@@ -13,6 +13,7 @@ mod faults;
 mod ledger;
 mod mutual;
 mod persons;
+mod recovery;
 mod retention;
 mod running;
 mod scene;

@@ -162,7 +162,7 @@ impl Node {
         deed: impl FnOnce(&mut Table, Micros) -> Result<Circle, CommunityError> + Send,
     ) -> Result<CircleView, CommunityError> {
         may_administer(who)?;
-        let _one = self.one_at_a_time().await?;
+        let _one = self.one_deed().await?;
         let (keys, now) = (self.signing_keys().await?, self.now());
         let mut table = (*self.member_table().await?).clone();
         let circle = deed(&mut table, now)?;

@@ -63,7 +63,7 @@ impl Node {
         request: FoundRequest,
     ) -> Result<MemberId, CommunityError> {
         may_administer(who)?;
-        let _one = self.one_at_a_time().await?;
+        let _one = self.one_deed().await?;
         if self.community_table().await?.is_some() {
             return Err(CommunityError::Already);
         }
@@ -103,7 +103,7 @@ impl Node {
     ) -> Result<Said, CommunityError> {
         may_administer(who)?;
         let anchor = Anchor::parse(anchor.as_bytes())?;
-        let _one = self.one_at_a_time().await?;
+        let _one = self.one_deed().await?;
         let held = self.community_table().await?;
         if held.as_ref().is_some_and(|table| !may_ask(table, &anchor, self.now())) {
             return Err(CommunityError::Already);
@@ -292,7 +292,7 @@ impl Node {
         &self,
         deed: impl FnOnce(&mut Table, &[SigningKey], Micros) -> Result<Said, CommunityError> + Send,
     ) -> Result<Said, CommunityError> {
-        let _one = self.one_at_a_time().await?;
+        let _one = self.one_deed().await?;
         let keys = self.signing_keys().await?;
         let mut table = (*self.member_table().await?).clone();
         let now = self.now();

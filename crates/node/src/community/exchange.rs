@@ -65,6 +65,9 @@ struct Message {
     /// Versions that the sender holds of the recipient's circles.
     #[serde(default)]
     holds: BTreeMap<CircleId, u64>,
+    /// Said by who takes back what a restore has lost: circles of its own are to come with the answer.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    recovering: bool,
 }
 
 /// What a finished question leaves to do.
@@ -109,6 +112,7 @@ impl Node {
         let table = self.community_table().await?.ok_or(CommunityError::None)?;
         let keys = self.signing_keys().await?;
         let mut message = message(&table, to, theirs, self.now());
+        message.recovering = self.is_recovering();
         if !table.is_member() {
             // A stranger shows nothing but its request.
             message.approvals.clear();
@@ -140,11 +144,18 @@ impl Node {
             table.take_subject(request, now)?;
             Message { answers: Some(answered(&signed)), ..empty(&table, asked.from, now) }
         } else {
-            take(&mut table, &signed, &asked, (&keys, now), None)?;
-            let reply = message(&table, asked.from, Some(&asked.have), now);
+            take(&mut table, &signed, &asked, (&keys, now, self.papers_standing()), None)?;
+            let mut reply = message(&table, asked.from, Some(&asked.have), now);
+            reply.recovering = self.is_recovering();
+            if asked.recovering {
+                reply.circles.extend(lost_circles(&table, &asked));
+            }
             Message { answers: Some(answered(&signed)), ..reply }
         };
         let table = self.settle(table).await?;
+        if covers(&have(&table), &asked.have) {
+            self.0.exchange.read_papers_of(asked.from.0);
+        }
         seal(&table, &keys, &reply, now)
     }
 
@@ -172,11 +183,25 @@ impl Node {
             .anchor
             .as_ref()
             .and_then(|anchor| anchor.doors().iter().find(|door| door.member == from).map(|door| door.key));
-        let news = take(&mut table, &signed, &told, (&keys, now), door)?;
+        let news = take(&mut table, &signed, &told, (&keys, now, self.papers_standing()), door)?;
         let lacking = table.is_member() && !lacking(&table, &told.have).is_empty() && !told.have.is_empty();
-        self.settle(table).await?;
+        let table = self.settle(table).await?;
+        if covers(&have(&table), &told.have) {
+            self.0.exchange.read_papers_of(from.0);
+        }
         Ok(Taken { have: told.have, more: lacking || (news && !told.entries.is_empty()) })
     }
+}
+
+impl Node {
+    fn papers_standing(&self) -> Standing {
+        if self.is_recovering() { Standing::Recovering } else { Standing::Whole }
+    }
+}
+
+/// Whether one who has come as far as `ours` lacks nothing of `theirs`.
+fn covers(ours: &Have, theirs: &Have) -> bool {
+    theirs.iter().all(|(chain, point)| ours.get(chain).is_some_and(|ours| ours.epoch >= point.epoch))
 }
 
 /// Reads a message. Who it is from is not verified.
@@ -232,7 +257,7 @@ fn take(
     table: &mut Table,
     signed: &Signed,
     message: &Message,
-    (keys, now): (&[SigningKey], Micros),
+    (keys, now, standing): (&[SigningKey], Micros, Standing),
     door: Option<PublicKey>,
 ) -> Result<bool, CommunityError> {
     let entries = message.entries.iter().map(|raw| Entry::parse(raw.get().as_bytes()));
@@ -275,10 +300,43 @@ fn take(
         table.heard.insert(message.from, now);
         table.put(PaperKind::Heard, message.from.to_string(), String::new(), now);
     }
-    if table.is_member() {
-        table.advance(keys, now)?;
+    match standing {
+        Standing::Whole if table.is_member() => table.advance(keys, now)?,
+        Standing::Whole => {}
+        // What comes back of this member's own is taken; nothing is signed before all of it is here.
+        Standing::Recovering => {
+            let own = message.circles.iter().filter(|circle| news_of_own(table, circle, now)).count();
+            news |= own > 0;
+        }
     }
     Ok(news)
+}
+
+/// Whether this node has everything that it ever signed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Standing {
+    /// It has.
+    Whole,
+    /// It takes back what a restore has lost.
+    Recovering,
+}
+
+/// Circles that one who takes back what a restore has lost may lack: its own, and those of this member that it is in, whose
+/// delivery may have been before its restore.
+fn lost_circles(table: &Table, asked: &Message) -> Vec<Signed> {
+    let mut room = EXCHANGE_PENDING_BYTES_MAX;
+    let held = |circle: &Circle| asked.holds.get(&circle.id()).is_some_and(|held| *held >= circle.version);
+    let lost = table.circles.values().filter(|(circle, _)| {
+        let theirs = circle.owner == asked.from;
+        theirs || (circle.owner == table.me && circle.has(asked.from) && !held(circle))
+    });
+    lost.map_while(|(_, signed)| fit(&mut room, signed.to_json()).map(|_| signed.clone())).collect()
+}
+
+/// Takes back a circle of this member's own from one who is in it; whether it was new.
+fn news_of_own(table: &mut Table, circle: &Signed, now: Micros) -> bool {
+    let own = Circle::peek(circle).is_ok_and(|circle| circle.owner == table.me);
+    own && told(table.take_circle(circle, table.me, now))
 }
 
 /// One paper that is refused does not keep the others out.
@@ -303,6 +361,7 @@ fn empty(table: &Table, to: MemberId, now: Micros) -> Message {
         votes: Vec::new(),
         circles: Vec::new(),
         holds: BTreeMap::new(),
+        recovering: false,
     }
 }
 

@@ -89,6 +89,17 @@ impl Node {
         self.chamber().one.acquire().await.map_err(closed)
     }
 
+    /// As [`Node::one_at_a_time`], for what this member signs: not before a node that was restored has back what it had signed.
+    async fn one_deed(&self) -> Result<SemaphorePermit<'_>, StoreError> {
+        if self.is_recovering() {
+            self.keep_ledger().await?;
+        }
+        if self.is_recovering() {
+            return Err(StoreError::Recovering);
+        }
+        self.one_at_a_time().await
+    }
+
     /// Writes down what has changed and makes it what everybody here sees.
     async fn settle(&self, mut table: Table) -> Result<Arc<Table>, CommunityError> {
         let work = table.take_work();

@@ -175,6 +175,23 @@ impl Members {
         rules.reworded(originator, person)
     }
 
+    /// Rules of this member's own as others were told them, as they hold here again. People of this node whom they named were not
+    /// told, and are not known again.
+    pub(crate) fn own_again(&self, rules: &Rules, directory: &Directory) -> Rules {
+        let me = theirs(self.0.table.me);
+        let originator = |held: &Originator| match held {
+            Originator::Member(of) if *of == me => Originator::Here,
+            other => other.clone(),
+        };
+        let person = |held: &Person| match held {
+            Person::There(of, name) if *of == me => {
+                directory.user_named(name).map(|user| Person::Here(user.no))
+            }
+            other => Some(other.clone()),
+        };
+        rules.reworded(originator, person)
+    }
+
     /// Whether a member may be given what is under these rules.
     pub(crate) fn may_have(&self, member: handling::MemberId, rules: &Rules, now: Micros) -> bool {
         let known = self.0.at(now);
@@ -289,6 +306,15 @@ impl Judge for Members {
         let situation = Situation { now: question.now, home, peers: &known, consent };
         let verdict = judge(&recipient, action, &self.rules(question), &situation);
         if verdict.is_allowed() { Ok(()) } else { Err(verdict.rule.code().to_owned()) }
+    }
+
+    fn named(&self, rules: &str, now: Micros) -> BTreeSet<KeyId> {
+        let Ok(rules) = rules.parse::<Rules>() else { return BTreeSet::new() };
+        if rules.audience().is_everybody() && rules.named().is_none() {
+            return BTreeSet::new();
+        }
+        let others = federation::Directory::active(self).into_iter().filter(|member| *member != self.me());
+        others.filter(|member| self.may_have(handling::MemberId(*member.as_bytes()), &rules, now)).collect()
     }
 
     fn meet(&self, one: &str, other: &str) -> String {

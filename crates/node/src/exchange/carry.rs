@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use base::Micros;
 use base::signing::KeyId;
 use bytes::Bytes;
-use federation::{Effect, PayloadRow, VersionRow};
+use federation::{ActRow, Effect, FateRow, PayloadRow, VersionRow};
 use handling::{Addressee, MemberId, Originator, Rules, Writer};
 use store::{Batch, Entry, ExchangeDesk, LandedAs, LeavesBy, StoreError, VersionsOf};
 
@@ -51,8 +51,13 @@ impl Carrier {
         desk: &mut dyn ExchangeDesk,
         effects: Vec<Effect>,
     ) -> Result<Carried, StoreError> {
+        let failed = |failed: federation::StoreFailed| StoreError::Backend(failed.0);
+        let takes_back = desk.rows().own().map_err(failed)?.taking_back().map(|recovery| recovery.from);
         for effect in &effects {
             match effect {
+                Effect::Version(row) if row.name.author == self.me && takes_back.is_some() => {
+                    self.own_again(desk, row, &effects)?;
+                }
                 Effect::Version(row) => {
                     if let Some(code) = self.version(desk, row, &effects)? {
                         return Ok(Carried::Unfit { code, effects });
@@ -65,7 +70,14 @@ impl Carrier {
                 _ => {}
             }
         }
+        let fates: Vec<FateRow> = match takes_back {
+            Some(_) => effects.iter().filter_map(own_fate(self.me)).cloned().collect(),
+            None => Vec::new(),
+        };
         desk.apply(effects)?;
+        for (fate, from) in fates.iter().zip(takes_back.into_iter().cycle()) {
+            self.void_again(desk, fate, from)?;
+        }
         Ok(Carried::Done)
     }
 
@@ -80,6 +92,50 @@ impl Carrier {
 
     const fn home(&self) -> Option<MemberId> {
         Some(MemberId(*self.me.as_bytes()))
+    }
+
+    /// An own version that a restore has lost, or under rules that it has lost: who of this node's own people may see it follows
+    /// what the others were told.
+    fn own_again(
+        &self,
+        desk: &mut dyn ExchangeDesk,
+        row: &VersionRow,
+        effects: &[Effect],
+    ) -> Result<(), StoreError> {
+        let versions = self.versions_of(row.name.author, &row.name.id, &row.version);
+        let told = row.rules.parse().unwrap_or_else(|_| Rules::closed());
+        let rules = self.members.own_again(&told, &self.directory);
+        if desk.put_under(&versions, &at_least_its_level(desk, row, rules.clone())?, self.home())? > 0 {
+            return Ok(());
+        }
+        let brought = effects.iter().find_map(|effect| match effect {
+            Effect::Payload(payload) if is_of(payload, row) => object_in(payload),
+            _ => None,
+        });
+        let Some(Ok(derived)) = brought.map(|bytes| derive(&bytes, Bar::Store)) else { return Ok(()) };
+        let rules = derived.entry.facts.tlp.map_or(rules.clone(), |tlp| rules.at_least(level_of(tlp)));
+        if let Some(code) = self.put(desk, entry_of(derived.entry, rules))? {
+            tracing::warn!(code, "an own object that was given back cannot stand beside what is here");
+        }
+        Ok(())
+    }
+
+    /// Takes away what this member called back or erased after the backup: versions that the backup did not know to be given too.
+    fn void_again(&self, desk: &mut dyn ExchangeDesk, fate: &FateRow, from: u64) -> Result<(), StoreError> {
+        if fate.erased.is_some() {
+            desk.take_away_every(&fate.name.id, &Originator::Here)?;
+            return Ok(());
+        }
+        let failed = |failed: federation::StoreFailed| StoreError::Backend(failed.0);
+        let held = desk.rows().versions(&fate.name).map_err(failed)?;
+        for act in desk.rows().acts_from(&self.me, from, usize::MAX).map_err(failed)? {
+            let about = act.object.as_ref() == Some(&fate.name) && fate.voids(act.sequence);
+            let Some(version) = about.then(|| version_in(&act)).flatten() else { continue };
+            if !held.iter().any(|held| held.version == version) {
+                desk.take_away(&self.versions_of(self.me, &fate.name.id, &version))?;
+            }
+        }
+        Ok(())
     }
 
     /// A version is held from now on, or under other rules.
@@ -164,6 +220,20 @@ impl Carrier {
             _ => None,
         }))
     }
+}
+
+fn own_fate(me: KeyId) -> impl Fn(&Effect) -> Option<&FateRow> {
+    move |effect| match effect {
+        Effect::Fate(row) if row.name.author == me => Some(row),
+        _ => None,
+    }
+}
+
+/// The version that an act gave, as exchange names it.
+fn version_in(act: &ActRow) -> Option<String> {
+    let signed = base::signed::Signed::parse(act.signed.as_bytes()).ok()?;
+    let act = ledger::act::Act::peek(&signed).ok()?;
+    act.header().object.as_ref().map(|object| object.version.clone().unwrap_or_default())
 }
 
 fn entry_of(mut entry: Entry, rules: Rules) -> Entry {

@@ -62,6 +62,7 @@ impl ExchangeError {
             Self::NobodyHolds(_) => "consent-nobody",
             Self::NotAPeer(_) => "peer-unknown",
             Self::Courier(CourierError::Gap { .. }) => "courier-missing",
+            Self::Courier(CourierError::Outlived) => "outlived",
             Self::Courier(_) => "courier-unfit",
             Self::NoCourier => "courier-none",
             Self::Store(error) => error.code(),

@@ -13,6 +13,7 @@ mod deeds;
 mod error;
 mod giving;
 mod letters;
+mod recovery;
 mod release;
 mod retention;
 mod turns;
@@ -33,6 +34,7 @@ pub use courier::{CourierRefusal, CourierReport};
 pub use deeds::{Recalled, ReceiptView, ShareRequest, Shared};
 pub use error::ExchangeError;
 pub use federation::{GREETING_BYTES_MAX, TURN_BYTES_MAX};
+pub use recovery::RecoveryView;
 pub(crate) use release::Sending;
 pub use turns::Heard;
 pub use views::{CircleState, HolderView, PeerRefusal, PeerView, Provenance, StateView};
@@ -56,6 +58,11 @@ pub(crate) struct Desk {
     heard: Mutex<BTreeSet<KeyId>>,
     /// What a member will know and have once it has taken what was last said to it.
     said: Mutex<BTreeMap<KeyId, LastSaid>>,
+    /// Members whose registry papers have all been read since this process began: only then is it known who has something to give
+    /// back after a restore, and what this member itself has signed.
+    papers: Mutex<BTreeSet<KeyId>>,
+    /// From where a member that takes back what it lost was given something last in the present meeting.
+    gave: Mutex<BTreeMap<KeyId, u64>>,
 }
 
 /// What a turn said last, for the one that may follow before it is answered.
@@ -103,6 +110,22 @@ impl Desk {
 
     fn last_said(&self, member: &KeyId) -> Option<LastSaid> {
         self.said.lock().unwrap_or_else(PoisonError::into_inner).get(member).cloned()
+    }
+
+    /// Whether something is given back that was not given in this meeting already: who refuses it gets it in the next one.
+    fn gives_anew(&self, hello: &federation::Hello) -> bool {
+        let mut gave = self.gave.lock().unwrap_or_else(PoisonError::into_inner);
+        let place = hello.recovering_from.unwrap_or_default();
+        gave.insert(hello.from, place) != Some(place)
+    }
+
+    /// All papers of a member have been read.
+    pub(crate) fn read_papers_of(&self, member: KeyId) {
+        self.papers.lock().unwrap_or_else(PoisonError::into_inner).insert(member);
+    }
+
+    fn has_papers_of(&self, member: &KeyId) -> bool {
+        self.papers.lock().unwrap_or_else(PoisonError::into_inner).contains(member)
     }
 
     fn note_gaps(&self, member: KeyId, gaps: [Option<u64>; 2]) {
@@ -228,6 +251,7 @@ impl Node {
 
     /// Notes that this node begins or ends a meeting with a member.
     pub fn meeting(&self, member: community::MemberId, meeting: Meeting) {
+        self.0.exchange.gave.lock().unwrap_or_else(PoisonError::into_inner).remove(&member.0);
         let mut held = self.0.exchange.meeting.lock().unwrap_or_else(PoisonError::into_inner);
         match meeting {
             Meeting::Begins => held.insert(member.0, self.now()),

@@ -22,6 +22,9 @@ impl Node {
     /// # Errors
     /// See [`ExchangeError`]; what was destroyed until then stays destroyed.
     pub async fn retire(&self) -> Result<u64, ExchangeError> {
+        if self.is_recovering() {
+            return Ok(0);
+        }
         let mut all = 0_u64;
         while self.store().overdue(self.now()).await? > 0 {
             let gone = self.retire_some().await?;

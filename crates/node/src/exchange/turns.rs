@@ -4,14 +4,13 @@
 //! what the one before it has changed, [`STEP_ENVELOPES`] in one commit, so that others who write have their turn between. An envelope whose rules
 //! name a circle that is not known here yet is left for later: the circle's document travels with the registry's papers.
 
-use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use base::signed::Signed;
 use base::signing::KeyId;
 use federation::{
-    Ack, Compatibility, Cosigned, Effect, Exchange, HeadUpdate, Hello, Kept, Lane, Received, Refused, Rule,
-    Sealed, Taken, Turn, Versions,
+    Ack, Back, Compatibility, Cosigned, Effect, Exchange, HeadUpdate, Hello, Kept, Lane, Received, Refused,
+    Rule, Sealed, Taken, Turn, Versions,
 };
 use store::{ExchangeDesk, StoreError};
 
@@ -49,8 +48,17 @@ struct Minutes {
     cosigned: Vec<Cosigned>,
     envelopes: usize,
     received: Vec<Received>,
+    /// What it says of how far it has given back, as long as nothing it gives back is refused.
+    back: Option<Back>,
     /// An envelope waits for a circle's document, and everything after it with it.
     waits: bool,
+}
+
+/// What there is to say.
+struct Words {
+    turn: Turn,
+    /// Whether this node takes back what a restore has lost.
+    takes_back: bool,
 }
 
 impl Minutes {
@@ -60,6 +68,9 @@ impl Minutes {
         self.ack = Some(Ack { refused: told.collect(), ..taken.ack });
         self.cosigned.extend(taken.cosigned);
         self.envelopes = self.envelopes.saturating_add(taken.envelopes);
+        if taken.received.iter().any(|one| matches!(one.taken, Taken::Refused(_))) {
+            self.back = None;
+        }
         self.received.extend(taken.received);
         self.waits = taken.waits;
     }
@@ -81,8 +92,8 @@ impl Node {
     /// See [`ExchangeError`].
     pub async fn turn_first(&self, to: community::MemberId) -> Result<Vec<u8>, ExchangeError> {
         let court = self.sitting().await?;
-        let turn = self.words(&court, (to.0, Brings::WhatWaits), BTreeMap::new()).await?;
-        Ok(turn.to_bytes())
+        let words = self.words(&court, (to.0, Brings::WhatWaits), None).await?;
+        Ok(words.turn.to_bytes())
     }
 
     /// A turn that may follow the one said last to a member before that has been answered: it brings what is behind what that
@@ -97,13 +108,13 @@ impl Node {
         let said = store::looked(self.store(), court.member(), move |rows| {
             let failed = |failed: federation::StoreFailed| StoreError::Backend(failed.0);
             let exchange = sitting.exchange();
-            if rows.own().map_err(failed)?.recovery.is_some() {
+            if rows.own().map_err(failed)?.taking_back().is_some() {
                 return Ok(None);
             }
             let mut turn = Turn::of(exchange.hello(rows, to.0, Versions::OURS).map_err(failed)?);
             let brought = exchange.bring_behind(rows, &to.0, &mut turn, last.brought).map_err(failed)?;
             if brought.is_some() {
-                turn.heads = exchange.heads_for(rows, &last.known).map_err(failed)?;
+                turn.heads = exchange.heads_for(rows, &last.known, None).map_err(failed)?;
             }
             let last = LastSaid::of(&turn, brought, last.known);
             Ok(last.map(|last| (turn, last)))
@@ -148,8 +159,8 @@ impl Node {
         // What is for the other goes in the meeting that it was begun for.
         let brings =
             if self.0.exchange.meets(&from, court.now) { Brings::Nothing } else { Brings::WhatWaits };
-        let mut turn = self.words_if(&court, (from, brings), &minutes).await?;
-        turn.ack = minutes.ack(&court);
+        let Words { mut turn, .. } = self.words_if(&court, (from, brings), &minutes).await?;
+        turn.ack = turn.ack.or_else(|| minutes.ack(&court));
         turn.cosigned = minutes.cosigned;
         Ok(turn.to_bytes())
     }
@@ -163,11 +174,19 @@ impl Node {
         self.0.exchange.goes_on(&from.0, court.now);
         let minutes = self.hear(&court, bytes, Some(from.0)).await?;
         let envelopes = minutes.envelopes;
-        let mut turn = self.words_if(&court, (from.0, Brings::WhatWaits), &minutes).await?;
-        turn.ack = minutes.ack(&court);
+        let words = self.words_if(&court, (from.0, Brings::WhatWaits), &minutes).await?;
+        let Words { mut turn, takes_back } = words;
+        turn.ack = turn.ack.or_else(|| minutes.ack(&court));
         turn.cosigned = minutes.cosigned;
-        let next = turn.says_something().then(|| turn.to_bytes());
-        Ok(Heard { next, envelopes })
+        let goes_on = if takes_back {
+            // What is refused is not asked for again in the same meeting.
+            minutes.back.is_some_and(|back| back.next.is_some()) || !turn.cosigned.is_empty()
+        } else if minutes.hello.asks_back() {
+            self.0.exchange.gives_anew(&minutes.hello)
+        } else {
+            turn.says_something()
+        };
+        Ok(Heard { next: goes_on.then(|| turn.to_bytes()), envelopes })
     }
 
     async fn words_if(
@@ -175,43 +194,58 @@ impl Node {
         court: &Arc<Court>,
         (to, brings): (KeyId, Brings),
         minutes: &Minutes,
-    ) -> Result<Turn, ExchangeError> {
+    ) -> Result<Words, ExchangeError> {
         if minutes.speaks {
-            return self.words(court, (to, brings), minutes.hello.heads.clone()).await;
+            return self.words(court, (to, brings), Some(&minutes.hello)).await;
         }
-        // Whose version is not spoken here is told so by the versions in the greeting, and given nothing.
-        let mut turn = self.words(court, (to, Brings::Nothing), BTreeMap::new()).await?;
-        turn.heads = Vec::new();
-        Ok(turn)
+        // Whose version is not spoken here is told so by the versions in the greeting, and given nothing; so is who speaks of
+        // an earlier life.
+        let mut words = self.words(court, (to, Brings::Nothing), None).await?;
+        words.turn.heads = Vec::new();
+        Ok(words)
     }
 
-    /// What there is to say to a member that knows ledgers up to the sizes in `known`.
+    /// What there is to say to a member that has greeted so, or not yet.
     async fn words(
         &self,
         court: &Arc<Court>,
         (to, brings): (KeyId, Brings),
-        known: BTreeMap<KeyId, u64>,
-    ) -> Result<Turn, ExchangeError> {
-        let sitting = Arc::clone(court);
+        hello: Option<&Hello>,
+    ) -> Result<Words, ExchangeError> {
+        let (sitting, hello) = (Arc::clone(court), hello.cloned());
         let said = store::looked(self.store(), court.member(), move |rows| {
             let failed = |failed: federation::StoreFailed| StoreError::Backend(failed.0);
             let exchange = sitting.exchange();
             let mut turn = Turn::of(exchange.hello(rows, to, Versions::OURS).map_err(failed)?);
             // Before its greeting has come, what it said it had when it was last heard of.
-            let known = if known.is_empty() { rows.peer(&to).map_err(failed)?.heads } else { known };
-            turn.heads = exchange.heads_for(rows, &known).map_err(failed)?;
+            let known = match &hello {
+                Some(hello) => hello.heads.clone(),
+                None => rows.peer(&to).map_err(failed)?.heads,
+            };
+            let recovers = hello.as_ref().filter(|hello| hello.recovering_from.is_some());
+            let back = recovers.map(|hello| &hello.from);
+            turn.heads = exchange.heads_for(rows, &known, back).map_err(failed)?;
+            let takes_back = rows.own().map_err(failed)?.taking_back().is_some();
             let mut brought = None;
-            if brings == Brings::WhatWaits && rows.own().map_err(failed)?.recovery.is_none() {
-                brought = exchange.bring(rows, &to, &mut turn).map_err(failed)?;
+            match recovers {
+                Some(hello) if hello.asks_back() => {
+                    let (batch, word) = exchange.give_back(rows, hello).map_err(failed)?;
+                    turn.batch = batch;
+                    turn.ack = Some(exchange.gives_back(rows, to, word).map_err(failed)?);
+                }
+                // It takes nothing new until the others have given back, too.
+                Some(_) => {}
+                None if takes_back || brings == Brings::Nothing => {}
+                None => brought = exchange.bring(rows, &to, &mut turn).map_err(failed)?,
             }
             let last = LastSaid::of(&turn, brought, known);
-            Ok((turn, last))
+            Ok((Words { turn, takes_back }, last))
         });
-        let (turn, last) = said.await?;
+        let (words, last) = said.await?;
         if brings == Brings::WhatWaits {
             self.0.exchange.note_said(to, last);
         }
-        Ok(turn)
+        Ok(words)
     }
 
     /// Takes a turn.
@@ -230,7 +264,8 @@ impl Node {
         let (said, examined) = read.await.map_err(|failed| StoreError::Backend(failed.to_string()))??;
         let said = Arc::new(said);
         let carrier = Arc::new(Carrier { examined: Mutex::new(examined), ..self.carrier(court).await? });
-        let minutes = self.hear_in_steps(court, (&said, &carrier)).await?;
+        let mut minutes = self.hear_in_steps(court, (&said, &carrier)).await?;
+        self.hear_back(court, &mut minutes).await?;
         self.0.exchange.note_gaps(minutes.hello.from, gaps(&minutes.received));
         if minutes.envelopes > 0 || minutes.ack.is_some() {
             self.0.exchange.arrived.notify_waiters();
@@ -238,6 +273,23 @@ impl Node {
             self.tell_peers();
         }
         Ok(minutes)
+    }
+
+    /// Takes the word of who gives back what a restore has lost, and goes on when nobody is missing any more.
+    async fn hear_back(&self, court: &Arc<Court>, minutes: &mut Minutes) -> Result<(), ExchangeError> {
+        let from = minutes.hello.from;
+        // Until its papers are read it is not known here whether others have something to give back too.
+        let known = self.0.exchange.has_papers_of(&from);
+        let came = u64::try_from(minutes.received.len()).unwrap_or(u64::MAX);
+        minutes.back = minutes.back.filter(|back| known && back.acts == came);
+        if let Some(back) = minutes.back {
+            self.step(court, 1, move |exchange, desk| {
+                let effects = exchange.given_back(desk.rows(), &from, &back)?;
+                Ok(desk.apply(effects)?)
+            })
+            .await?;
+        }
+        self.advance_recovery(court).await
     }
 
     /// Takes a turn, some envelopes in each commit with their receipts; all the rest of it in the first.
@@ -264,12 +316,15 @@ impl Node {
             Ok(minutes)
         });
         let (mut minutes, mut at) = (step.await?, first);
-        let from = minutes.hello.from;
+        let (from, life) = (minutes.hello.from, minutes.hello.life);
         while minutes.speaks && !minutes.waits && at < all {
             let range = at..at.saturating_add(STEP_ENVELOPES).min(all);
             at = range.end;
             let (sitting, turn, carries) = (Arc::clone(court), Arc::clone(said), Arc::clone(carrier));
             let step = self.step(court, range.len(), move |exchange, desk| {
+                if desk.rows().peer(&from)?.life > life {
+                    return Err(federation::DeedError::from(Rule::Outlived).into());
+                }
                 take_some(&sitting, exchange, (desk, &carries), (&turn.letters(), range), from)
             });
             minutes.add(step.await?);
@@ -306,8 +361,11 @@ fn greeted(
     if greeted.skewed {
         tracing::warn!(member = %from, "a member's clock differs much from this node's");
     }
-    let speaks = matches!(greeted.compatibility, Compatibility::Speak(_));
+    let speaks = !greeted.outlived && matches!(greeted.compatibility, Compatibility::Speak(_));
     desk.apply(greeted.effects)?;
+    if greeted.hello.recovering_from.is_some() {
+        tracing::info!(member = %from, "a member takes back what a restore has lost");
+    }
     let mut minutes = Minutes {
         hello: greeted.hello,
         speaks,
@@ -315,8 +373,13 @@ fn greeted(
         cosigned: Vec::new(),
         envelopes: 0,
         received: Vec::new(),
+        back: None,
         waits: false,
     };
+    if greeted.outlived {
+        tracing::info!(member = %from, "a member's turn is of before its node was restored, and counts no more");
+        return Ok(minutes);
+    }
     if !speaks {
         tracing::warn!(member = %from, "a member speaks no version of the protocol that this node speaks");
         return Ok(minutes);
@@ -326,7 +389,7 @@ fn greeted(
         desk.apply(effects)?;
     }
     let told = (turn.ack.as_ref(), turn.heads.as_slice());
-    before_envelopes(exchange, desk, told, (from, &mut minutes.cosigned))?;
+    minutes.back = before_envelopes(exchange, desk, told, (from, &mut minutes.cosigned))?;
     Ok(minutes)
 }
 
@@ -354,18 +417,31 @@ pub(super) fn take_mail(
     Ok(take_some(court, exchange, (desk, carrier), (&letters, range), from)?.received)
 }
 
-/// An acknowledgement and heads of ledgers, which are taken before any envelope.
+/// An acknowledgement and heads of ledgers, which are taken before any envelope. What the acknowledgement says of giving back,
+/// where the own ledger comes with it and is sound.
 fn before_envelopes(
     exchange: &Exchange<'_>,
     desk: &mut dyn ExchangeDesk,
     (ack, updates): (Option<&Signed>, &[HeadUpdate]),
     (from, cosigned): (KeyId, &mut Vec<Cosigned>),
-) -> Result<(), ExchangeError> {
+) -> Result<Option<Back>, ExchangeError> {
+    let mut back = None;
     if let Some(ack) = ack {
-        let (_, effects) = exchange.take_ack(desk.rows(), ack).map_err(unreadable)??;
+        let (ack, effects) = exchange.take_ack(desk.rows(), ack).map_err(unreadable)??;
         desk.apply(effects)?;
+        back = ack.back;
     }
-    heads(exchange, desk, updates, (from, cosigned))
+    let own = heads(exchange, desk, updates, (from, cosigned))?;
+    Ok(back.filter(|_| own == Own::Sound))
+}
+
+/// What heads told of this node's own ledger.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Own {
+    /// Nothing, or what it is or continues to.
+    Sound,
+    /// Something that is not its.
+    Unsound,
 }
 
 fn heads(
@@ -373,24 +449,41 @@ fn heads(
     desk: &mut dyn ExchangeDesk,
     updates: &[HeadUpdate],
     (from, cosigned): (KeyId, &mut Vec<Cosigned>),
-) -> Result<(), ExchangeError> {
+) -> Result<Own, ExchangeError> {
+    let mut told = Own::Sound;
     for update in updates {
         let outcome = exchange.take_head(desk.rows(), update)?;
         desk.apply(outcome.effects)?;
+        let own = update.origin == exchange.me.member;
+        if own && outcome.kept != Kept::Known {
+            told = Own::Unsound;
+        }
         match outcome.kept {
+            Kept::Unsound if own => {
+                tracing::warn!(member = %from, "a member tells leaves of this ledger that are not its");
+                desk.apply(vec![exchange.refused_leaves(from)])?;
+            }
+            Kept::Forked if own => {
+                tracing::error!(
+                    member = %from,
+                    "another member has a head of this ledger that it does not continue: it was put back and went on"
+                );
+            }
             Kept::Cosigned(line) if update.origin == from => cosigned.push(*line),
             Kept::Forked => {
                 tracing::error!(member = %update.origin, "a member's ledger has two heads: evidence is kept");
             }
             Kept::Regressed => {
                 tracing::error!(
-                    "another member has a later head of this ledger: this node was restored without recovery"
+                    member = %from,
+                    "another member has a later head of this ledger: the node was put back to an earlier state, and takes \
+                     back what it lost before it does anything else"
                 );
             }
             _ => {}
         }
     }
-    Ok(())
+    Ok(told)
 }
 
 /// The first place in each lane that was refused for what is missing before it, and not for what merely waits.

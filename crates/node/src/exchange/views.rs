@@ -1,6 +1,7 @@
 //! What is shown of exchange: who holds an own object, how it stands with each peer, and the state all entitled nodes share.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use base::Micros;
 use base::limit::PEER_REFUSALS_SHOWN;
@@ -70,6 +71,11 @@ pub struct PeerView {
     pub mutual: Option<bool>,
     /// Why what answered in its place was last not taken for a node of its.
     pub road_refused: Option<&'static str>,
+    /// Files of evidence against it that are kept here: each proves to anyone that it told two stories.
+    pub evidence: u64,
+    /// While this node takes back what a restore has lost: `awaited`, `given-back`, or `left-out` by the operator.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub recovery: Option<&'static str>,
     /// What was refused last, newest first.
     pub refusals: Vec<PeerRefusal>,
     /// What it did without a second person and told everybody, newest first; for those who run, audit or approve here.
@@ -95,8 +101,6 @@ pub struct StateView {
     pub objects: u64,
     /// Leaves of this member's ledger.
     pub leaves: u64,
-    /// Whether it takes back what it lost.
-    pub recovering: bool,
 }
 
 /// Where an object came from.
@@ -211,13 +215,23 @@ impl Node {
         Ok(views)
     }
 
-    async fn peer_view(&self, court: &Court, member: KeyId) -> Result<PeerView, ExchangeError> {
-        let (peer, awaited, mirror) = store::looked(self.store(), court.member(), move |rows| {
+    async fn peer_view(&self, court: &Arc<Court>, member: KeyId) -> Result<PeerView, ExchangeError> {
+        let sitting = Arc::clone(court);
+        let (peer, awaited, mirror, recovery) = store::looked(self.store(), court.member(), move |rows| {
             let peer = rows.peer(&member).map_err(failed)?;
             let awaited = rows.awaited(&member).map_err(failed)?;
-            Ok((peer, awaited, rows.mirror(&member).map_err(failed)?))
+            let recovery = match rows.own().map_err(failed)?.recovery {
+                Some(recovery) if recovery.without.contains(&member) => Some("left-out"),
+                Some(recovery) => {
+                    let awaited = sitting.exchange().awaited_members(rows, &recovery).map_err(failed)?;
+                    Some(if awaited.contains(&member) { "awaited" } else { "given-back" })
+                }
+                None => None,
+            };
+            Ok((peer, awaited, rows.mirror(&member).map_err(failed)?, recovery))
         })
         .await?;
+        let evidence = self.store().evidence().await?;
         let refusals = self.store().refusals(Some(member), PEER_REFUSALS_SHOWN).await?;
         let gone = self.0.roads.gone(&member);
         let lanes = Lane::QUEUES.into_iter().enumerate();
@@ -237,6 +251,8 @@ impl Node {
             road: court.members.road(&member).map(community::Road::name),
             mutual: gone.map(|gone| gone.mutual),
             road_refused: gone.and_then(|gone| gone.refused).map(RoadError::code),
+            evidence: evidence.iter().filter(|(of, _)| *of == member).count() as u64,
+            recovery,
             refusals: refusals
                 .into_iter()
                 .map(|(by, row)| PeerRefusal {
@@ -263,7 +279,6 @@ impl Node {
                 state_hash: hex::encode(state_hash_of(rows, &|line| kept(line, now)).map_err(failed)?),
                 objects: rows.all_versions().map_err(failed)?.len() as u64,
                 leaves: own.next,
-                recovering: own.recovery.is_some(),
             })
         });
         view.await.map(Some)

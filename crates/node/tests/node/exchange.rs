@@ -16,7 +16,7 @@ use crate::peers::Region;
 const ONE: &str = "indicator--00000000-0000-4000-8000-000000000001";
 
 /// Members that can seal for each other.
-async fn region(slugs: &[&str]) -> Region {
+pub(crate) async fn region(slugs: &[&str]) -> Region {
     let region = Region::of(slugs).await;
     for _ in 0..2 {
         for seat in &region.0 {
@@ -27,12 +27,12 @@ async fn region(slugs: &[&str]) -> Region {
     region
 }
 
-fn to(names: &[&str]) -> Options {
+pub(crate) fn to(names: &[&str]) -> Options {
     let to = names.iter().map(|name| (*name).to_owned()).collect();
     Options { tlp: Some(stix::TlpLevel::Amber), to, ..Options::default() }
 }
 
-async fn bring(seat: &Seat, numbers: std::ops::Range<u32>, options: Options) -> Accepted {
+pub(crate) async fn bring(seat: &Seat, numbers: std::ops::Range<u32>, options: Options) -> Accepted {
     let objects = numbers.map(|number| {
         Bytes::from(indicator(number, &format!("[url:value = 'http://{number}.example/']"), ""))
     });
@@ -42,7 +42,7 @@ async fn bring(seat: &Seat, numbers: std::ops::Range<u32>, options: Options) -> 
 }
 
 /// A meeting begun by `one`; how many turns each side said.
-async fn meet(one: &Seat, other: &Seat) -> usize {
+pub(crate) async fn meet(one: &Seat, other: &Seat) -> usize {
     let (id, mut turn) = (other.id().await, one.node().turn_first(other.id().await).await.unwrap());
     for turns in 1..200 {
         let answer = other.node().turn_answer(&turn).await.unwrap();
@@ -55,7 +55,7 @@ async fn meet(one: &Seat, other: &Seat) -> usize {
 }
 
 /// Everybody meets everybody, twice: what is given in the first round is acknowledged in the second.
-async fn round(region: &Region) {
+pub(crate) async fn round(region: &Region) {
     for _ in 0..2 {
         for one in 0..region.0.len() {
             for other in 0..one {
@@ -65,7 +65,7 @@ async fn round(region: &Region) {
     }
 }
 
-async fn has(seat: &Seat, id: &str) -> bool {
+pub(crate) async fn has(seat: &Seat, id: &str) -> bool {
     seat.node().object(&seat.who, id, None).await.is_ok()
 }
 
@@ -75,7 +75,7 @@ async fn share(seat: &Seat, id: &str, whom: &str) -> Result<node::Shared, Exchan
     seat.node().share(&seat.who, request).await
 }
 
-async fn peer(seat: &Seat, slug: &str) -> PeerView {
+pub(crate) async fn peer(seat: &Seat, slug: &str) -> PeerView {
     let peers = seat.node().peers(&seat.who).await.unwrap();
     peers.into_iter().find(|peer| peer.member == slug).unwrap()
 }

@@ -11,6 +11,7 @@ mod import;
 mod peers;
 mod ports;
 mod read;
+mod recovery;
 mod rules;
 mod seek;
 

@@ -143,6 +143,33 @@ fn an_author_takes_back_its_ledger_after_an_old_backup() {
 }
 
 #[test]
+fn two_that_lose_the_same_at_once_bring_it_together_again() {
+    let (mut world, a, b, c) = three();
+    world.release(a, None, &BTreeSet::from([b, c]), Lane::Routine).unwrap();
+    assert!(world.settle(10));
+    for member in [a, b] {
+        let backup = world.nodes[&member].rows.clone();
+        world.node(&member).backup = Some(backup);
+    }
+    let (id, _) = world.release(a, None, &BTreeSet::from([b, c]), Lane::Routine).unwrap();
+    world.release(b, None, &BTreeSet::from([a, c]), Lane::Flash).unwrap();
+    world.alter(a, &id, &Alteration::Narrow(&rules_for(&BTreeSet::from([b])))).unwrap();
+    assert!(world.settle(10));
+    world.release(a, None, &BTreeSet::from([b, c]), Lane::Routine).unwrap();
+    assert!(world.settle(10));
+    let before = [a, b].map(|member| world.nodes[&member].rows.own().unwrap().next);
+    world.restore(&a);
+    world.restore(&b);
+    assert!(world.settle(20));
+    for (member, before) in [a, b].into_iter().zip(before) {
+        let own = world.nodes[&member].rows.own().unwrap();
+        assert!(own.recovery.is_none() && own.next >= before);
+        assert!(world.nodes[&member].rows.evidence().is_empty());
+    }
+    assert_eq!(held(&world, &b), 3, "but for the one that only the two of them had");
+}
+
+#[test]
 fn content_comes_back_from_whoever_still_may_have_it() {
     let (mut world, a, b, c) = three();
     let backup = world.nodes[&a].rows.clone();

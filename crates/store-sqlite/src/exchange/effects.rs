@@ -1,12 +1,12 @@
 //! Effects of a step, written into its transaction.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use base::signed::Signed;
 use base::signing::KeyId;
 use federation::{
     ActRow, ConsentRow, Covered, Effect, FateRow, HolderRow, MirrorRow, ObjectName, OutboxRow, PayloadRow,
-    PeerRow, ReceiptRow, ReceiptState, Recovery, RefusalRow, RevokedRow, VersionRow,
+    PeerRow, ReceiptRow, ReceiptState, Recovery, RefusalRow, RevokedRow, Stage, VersionRow,
 };
 use ledger::TreeHash;
 use ledger::act::Act;
@@ -15,8 +15,8 @@ use ledger::growing::Growing;
 use rusqlite::Connection;
 use store::{RefusedBy, StoreError};
 
-use super::rows::{lane_no, mirror_tile, stored, write_heads};
-use crate::book;
+use super::rows::{CATCHING_UP, lane_no, mirror_tile, stored, write_heads};
+use crate::book::{self, Book};
 use crate::error::{Done, Fail, damaged};
 use crate::text::TEXT_PURGE;
 use crate::writer::{Desk, object_no, set_number};
@@ -39,6 +39,22 @@ pub(super) fn apply(desk: &mut Desk<'_>, me: KeyId, effects: Vec<Effect>) -> Don
                     own.place(desk, &row)?;
                 }
                 put_act(desk.sql(), &row)?;
+            }
+            Effect::OwnHead(note) if !own.leaves.is_empty() => {
+                let leaves: Vec<TreeHash> = std::mem::take(&mut own.leaves).into_values().collect();
+                let connection = desk.sql();
+                kept(desk)?.take_back(connection, &leaves, &note)?;
+            }
+            Effect::Recovery(recovery) => {
+                put_recovery(desk.sql(), recovery.as_ref())?;
+                let connection = desk.sql();
+                kept(desk)?.look_again(connection)?;
+            }
+            Effect::Payload(row) => {
+                put_payload(desk.sql(), &row)?;
+                if row.author == me && kept(desk)?.takes_back() {
+                    know_salt(desk.sql(), &row)?;
+                }
             }
             Effect::DropPayload { author, sequence } => {
                 drop_payload(desk.sql(), author, sequence)?;
@@ -65,6 +81,10 @@ pub(super) fn apply(desk: &mut Desk<'_>, me: KeyId, effects: Vec<Effect>) -> Don
     }
 }
 
+fn kept<'d>(desk: &'d mut Desk<'_>) -> Done<&'d mut Book> {
+    desk.book().ok_or_else(|| Fail::from(StoreError::Backend("the ledger is not kept".into())))
+}
+
 fn contradiction(what: &str) -> Fail {
     StoreError::Backend(format!("a step of exchange contradicts itself: {what}")).into()
 }
@@ -85,34 +105,43 @@ impl Own {
     }
 
     fn place(&mut self, desk: &mut Desk<'_>, row: &ActRow) -> Done<()> {
-        // Without a leaf it was placed before: its row is only told anew.
-        let Some(leaf) = self.leaves.remove(&row.sequence) else { return Ok(()) };
+        // Without a leaf it was placed before: its row is only told anew, but where so far only its hash had come back.
+        let leaf = self.leaves.remove(&row.sequence);
+        if leaf.is_none() && !kept(desk)?.takes_back() {
+            return Ok(());
+        }
         let signed =
             Signed::parse(row.signed.as_bytes()).map_err(|error| contradiction(&error.to_string()))?;
         let act = Act::peek(&signed).map_err(|error| contradiction(&error.to_string()))?;
-        if act.leaf() != leaf || act.header().sequence != row.sequence {
+        if leaf.is_some_and(|leaf| act.leaf() != leaf) || act.header().sequence != row.sequence {
             return Err(contradiction("an act is not its leaf"));
         }
         let object = row.object.as_ref().map(|name| desk.object(&name.id)).transpose()?.map(|known| known.no);
-        let salt = self.salts.get(&row.sequence).ok_or_else(|| contradiction("an act has no salt"))?;
+        let salt = self.salts.get(&row.sequence);
         let connection = desk.sql();
-        let book =
-            desk.book().ok_or_else(|| Fail::from(StoreError::Backend("the ledger is not kept".into())))?;
-        book.place(connection, &act, (object, salt))
+        if leaf.is_none() {
+            return Book::fill(connection, &act, (object, salt));
+        }
+        let salt = salt.ok_or_else(|| contradiction("an act has no salt"))?;
+        kept(desk)?.place(connection, &act, (object, salt))
     }
 }
 
 fn put(sql: &Connection, effect: Effect) -> Done<()> {
     match effect {
-        Effect::Leaf { .. } | Effect::Act(_) | Effect::DropPayload { .. } | Effect::Fate(_) => Ok(()),
+        Effect::Leaf { .. }
+        | Effect::Act(_)
+        | Effect::Payload(_)
+        | Effect::DropPayload { .. }
+        | Effect::Recovery(_)
+        | Effect::Fate(_) => Ok(()),
         Effect::OwnHead(note) => run(sql, "UPDATE head SET note = ?1 WHERE one = 1", [note]),
-        Effect::Recovery(recovery) => put_recovery(sql, recovery.as_ref()),
+        Effect::Life(life) => set_number(sql, "life", stored(life)),
         Effect::Covered { author, sequence } => run(
             sql,
             "UPDATE act SET awaited = NULL WHERE author = ?1 AND sequence = ?2",
             (author.as_bytes(), stored(sequence)),
         ),
-        Effect::Payload(row) => put_payload(sql, &row),
         Effect::Version(row) => put_version(sql, &row),
         Effect::DropVersion { name, version } => run(
             sql,
@@ -180,6 +209,15 @@ fn forget_salt(sql: &Connection, sequence: u64) -> Done<()> {
     run(sql, "UPDATE leaf SET salt = NULL WHERE sequence = ?1", [stored(sequence)])
 }
 
+/// The salt of an own act whose payload somebody gave back, once the act itself has come.
+fn know_salt(sql: &Connection, row: &PayloadRow) -> Done<()> {
+    run(
+        sql,
+        "UPDATE leaf SET salt = ?2 WHERE sequence = ?1 AND salt IS NULL",
+        (stored(row.sequence), row.salt.as_bytes()),
+    )
+}
+
 /// The same for every act about an object that is erased, those by which it came in here too.
 fn forget_salts_of(sql: &Connection, object: &str) -> Done<()> {
     let Some(no) = object_no(sql, object)? else { return Ok(()) };
@@ -187,13 +225,31 @@ fn forget_salts_of(sql: &Connection, object: &str) -> Done<()> {
 }
 
 fn put_recovery(sql: &Connection, recovery: Option<&Recovery>) -> Done<()> {
+    set_number(sql, "restored", 0)?;
+    run(sql, "DELETE FROM recovery_peer", [])?;
     let Some(recovery) = recovery else { return run(sql, "DELETE FROM recovery", []) };
-    let answered: Vec<u8> = recovery.answered.iter().flat_map(|key| *key.as_bytes()).collect();
+    let stage = if recovery.stage == Stage::CatchingUp { CATCHING_UP } else { 1 };
     run(
         sql,
-        "INSERT OR REPLACE INTO recovery (one, first, since, answered) VALUES (1, ?1, ?2, ?3)",
-        (stored(recovery.from), recovery.since.0, answered),
-    )
+        "INSERT OR REPLACE INTO recovery (one, first, since, stage) VALUES (1, ?1, ?2, ?3)",
+        (stored(recovery.from), recovery.since.0, stage),
+    )?;
+    let members: BTreeSet<&KeyId> = recovery.peers.keys().chain(&recovery.without).collect();
+    for member in members {
+        let giving = recovery.peers.get(member).copied().unwrap_or_default();
+        run(
+            sql,
+            "INSERT INTO recovery_peer (member, next, flash, routine, without) VALUES (?1, ?2, ?3, ?4, ?5)",
+            (
+                member.as_bytes(),
+                stored(giving.next),
+                giving.sent.map(|[flash, _]| stored(flash)),
+                giving.sent.map(|[_, routine]| stored(routine)),
+                recovery.without.contains(member),
+            ),
+        )?;
+    }
+    Ok(())
 }
 
 fn put_version(sql: &Connection, row: &VersionRow) -> Done<()> {
@@ -294,7 +350,8 @@ pub(super) fn put_peer(sql: &Connection, member: KeyId, row: &PeerRow) -> Done<(
     run(
         sql,
         "INSERT OR REPLACE INTO peer (member, flash_last, flash_acked, flash_cursor, routine_last, routine_acked, \
-         routine_cursor, version, seen, skew_us, heads) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+         routine_cursor, version, seen, skew_us, heads, life) \
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
         (
             member.as_bytes(),
             stored(flash.last),
@@ -307,6 +364,7 @@ pub(super) fn put_peer(sql: &Connection, member: KeyId, row: &PeerRow) -> Done<(
             row.seen.map(|at| at.0),
             row.skew_us,
             write_heads(&row.heads),
+            stored(row.life),
         ),
     )
 }

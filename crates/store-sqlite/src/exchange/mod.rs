@@ -10,7 +10,7 @@ mod seen;
 use base::Micros;
 use base::signing::KeyId;
 use federation::{Effect, Lane, RefusalRow, Rows};
-use handling::{MemberId, Rules, Writer};
+use handling::{MemberId, Originator, Rules, Writer};
 use rusqlite::Connection;
 use store::{Batch, ExchangeDesk, Landed, LeavesBy, NoticeRow, RefusedBy, Retired, StoreError, VersionsOf};
 
@@ -85,6 +85,10 @@ impl ExchangeDesk for SqlDesk<'_, '_> {
 
     fn take_away(&mut self, versions: &VersionsOf<'_>) -> Result<u64, StoreError> {
         Ok(remove::take_away(self.desk, versions)?)
+    }
+
+    fn take_away_every(&mut self, id: &str, originator: &Originator) -> Result<u64, StoreError> {
+        Ok(remove::take_away_every(self.desk, id, originator)?)
     }
 
     fn narrow(&mut self, writer: &Writer, id: &str, rules: &Rules) -> Result<u64, StoreError> {

@@ -5,9 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use base::Micros;
 use base::signing::KeyId;
 use federation::{
-    ActRow, ConsentRow, Covered, FateRow, HolderRow, Lane, MirrorRow, ObjectName, OutboxRow, OwnRow,
-    PayloadRow, PeerRow, Queue, Read, ReceiptRow, ReceiptState, Recovery, Rows, StoreFailed, VersionRow,
-    WitnessedRow,
+    ActRow, ConsentRow, Covered, FateRow, Giving, HolderRow, Lane, MirrorRow, ObjectName, OutboxRow, OwnRow,
+    PayloadRow, PeerRow, Queue, Read, ReceiptRow, ReceiptState, Recovery, Rows, Stage, StoreFailed,
+    VersionRow, WitnessedRow,
 };
 use ledger::TreeHash;
 use ledger::commitment::{Commitment, Salt};
@@ -34,6 +34,9 @@ impl<'c> SqlRows<'c> {
         Self { sql, me, next, seen: Seen::default() }
     }
 }
+
+/// The second stage of a recovery, as it is stored.
+pub(super) const CATCHING_UP: i64 = 2;
 
 /// A number as it is stored.
 pub(crate) fn stored(number: u64) -> i64 {
@@ -339,17 +342,13 @@ impl Rows for SqlRows<'_> {
 impl SqlRows<'_> {
     fn read_own(&self) -> Read<OwnRow> {
         let head = book::head(self.sql).map_err(of_ours)?;
-        let recovery = self.one("SELECT first, since, answered FROM recovery", [], |row| {
-            let answered: Vec<u8> = row.get(2)?;
-            let keys = answered.as_chunks::<32>().0.iter().map(|key| KeyId::from_bytes(*key));
-            Ok(Recovery { from: told(row.get(0)?), since: Micros(row.get(1)?), answered: keys.collect() })
-        })?;
-        Ok(OwnRow { next: self.next, head, recovery })
+        let life = crate::writer::number(self.sql, "life").map_err(of_ours)?;
+        Ok(OwnRow { next: self.next, head, life: told(life), recovery: self.recovery()? })
     }
 
     fn read_peer(&self, member: &KeyId) -> Read<PeerRow> {
         let query = "SELECT flash_last, flash_acked, flash_cursor, routine_last, routine_acked, routine_cursor, \
-                     version, seen, skew_us, heads FROM peer WHERE member = ?1";
+                     version, seen, skew_us, heads, life FROM peer WHERE member = ?1";
         let row = self.one(query, [member.as_bytes()], |row| {
             let queue = |from: usize| -> rusqlite::Result<Queue> {
                 Ok(Queue {
@@ -365,16 +364,40 @@ impl SqlRows<'_> {
                 seen: seen.map(Micros),
                 skew_us: row.get(8)?,
                 heads: read_heads(&row.get::<_, Vec<u8>>(9)?),
+                life: told(row.get(10)?),
             })
         })?;
         Ok(row.unwrap_or_default())
     }
 
+    fn recovery(&self) -> Read<Option<Recovery>> {
+        let begun = self.one("SELECT first, since, stage FROM recovery", [], |row| {
+            let stage =
+                if row.get::<_, i64>(2)? == CATCHING_UP { Stage::CatchingUp } else { Stage::TakingBack };
+            Ok((told(row.get(0)?), Micros(row.get(1)?), stage))
+        })?;
+        let Some((from, since, stage)) = begun else { return Ok(None) };
+        let mut recovery = Recovery { from, since, stage, peers: BTreeMap::new(), without: BTreeSet::new() };
+        let query = "SELECT member, next, flash, routine, without FROM recovery_peer";
+        let rows = self.all(query, [], |row| {
+            let sent: (Option<i64>, Option<i64>) = (row.get(2)?, row.get(3)?);
+            let sent = sent.0.zip(sent.1).map(|(flash, routine)| [told(flash), told(routine)]);
+            Ok((key(row, 0)?, Giving { next: told(row.get(1)?), sent }, row.get::<_, bool>(4)?))
+        })?;
+        for (member, giving, without) in rows {
+            recovery.peers.insert(member, giving);
+            if without {
+                recovery.without.insert(member);
+            }
+        }
+        Ok(Some(recovery))
+    }
+
     /// Own leaves, those of the present transaction too, which are in no tile yet.
     fn own_leaves(&self, from: u64, to: u64) -> Read<Vec<TreeHash>> {
-        let query = "SELECT header FROM leaf WHERE sequence >= ?1 AND sequence < ?2 ORDER BY sequence";
-        let leaves = self
-            .all(query, (stored(from), stored(to)), |row| Ok(TreeHash::leaf(row.get_ref(0)?.as_blob()?)))?;
+        let query = "SELECT sequence, header, NULL FROM leaf WHERE sequence >= ?1 AND sequence < ?2 UNION ALL \
+                     SELECT sequence, NULL, hash FROM bare_leaf WHERE sequence >= ?1 AND sequence < ?2 ORDER BY 1";
+        let leaves = self.all(query, (stored(from), stored(to)), crate::leaves::leaf_hash)?;
         if u64::try_from(leaves.len()).ok() != to.checked_sub(from) {
             return Err(StoreFailed(format!("no leaves {from} to {to}")));
         }

@@ -90,9 +90,11 @@ impl Seen {
                 *self.tile.get_mut() = None;
                 Some(Effect::Mirror { row, leaves })
             }
-            head @ (Effect::OwnHead(_) | Effect::Recovery(_)) => {
+            own @ (Effect::OwnHead(_) | Effect::Life(_) | Effect::Recovery(_)) => {
                 *self.own.get_mut() = None;
-                Some(head)
+                // A head that was given back comes with leaves, which fill tiles.
+                *self.tile.get_mut() = None;
+                Some(own)
             }
             other => Some(other),
         }

@@ -8,7 +8,7 @@ use base::{Clock, Micros};
 use handling::{MemberId, Rules};
 use index::FingerprintKey;
 use rusqlite::{Connection, OptionalExtension};
-use store::StoreError;
+use store::{Recovering, StoreError};
 
 use crate::book::Book;
 use crate::error::Done;
@@ -30,6 +30,7 @@ pub(crate) struct State {
     last_version: AtomicI64,
     text_done: AtomicI64,
     commits: AtomicU64,
+    recovering: AtomicI64,
     read_only: Mutex<Option<String>>,
 }
 
@@ -42,6 +43,7 @@ impl State {
             accounts_epoch: AtomicI64::new(number(connection, "accounts_epoch")?),
             text_done: AtomicI64::new(number(connection, "text_done")?),
             commits: AtomicU64::new(0),
+            recovering: AtomicI64::new(recovering(connection)?),
             read_only: Mutex::new(None),
         })
     }
@@ -59,6 +61,22 @@ impl State {
     /// Takes note of how often accounts and collections have changed.
     pub(super) fn note_accounts(&self, epoch: i64) {
         self.accounts_epoch.fetch_max(epoch, Ordering::AcqRel);
+    }
+
+    /// Whether a restore is to be recovered from, as of the latest commit of this process.
+    pub(crate) fn recovery(&self) -> Recovering {
+        match self.recovering.load(Ordering::Acquire) {
+            0 => Recovering::No,
+            1 => Recovering::Restored,
+            _ => Recovering::Yes,
+        }
+    }
+
+    /// Takes note of a recovery that began or ended.
+    pub(super) fn note_recovery(&self, connection: &Connection) {
+        if let Ok(now) = recovering(connection) {
+            self.recovering.store(now, Ordering::Release);
+        }
     }
 
     /// How far versions and their text reach.
@@ -101,6 +119,15 @@ impl State {
             Err(error) => tracing::error!(%error, "a commit failed"),
         }
     }
+}
+
+/// 0 = no, 1 = restored and nothing begun yet, 2 = a recovery goes on.
+fn recovering(connection: &Connection) -> Done<i64> {
+    let mut select = connection.prepare_cached(
+        "SELECT CASE WHEN value <> 0 THEN 1 WHEN EXISTS (SELECT 1 FROM recovery) THEN 2 ELSE 0 END \
+         FROM number WHERE name = 'restored'",
+    )?;
+    Ok(select.query_row([], |row| row.get(0))?)
 }
 
 /// How far the versions reach, and how far their text.

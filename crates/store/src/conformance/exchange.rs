@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use base::{Micros, SeededRng};
-use federation::{Effect, Lane, Recovery, RefusalRow, Rows as _};
+use federation::{Effect, Giving, Lane, Recovery, RefusalRow, Rows as _, Stage};
 use handling::{Audience, CollectionNo, MemberId, Originator, Rules};
 use stix::TlpLevel;
 
@@ -134,8 +134,14 @@ pub async fn evidence_and_refusals_are_kept(site: Site) {
         assert!(matches!(village.step(0, Step::Hear(noise.to_vec())).await, Said::Refused(_)));
     }
     // While it takes back what it lost, nothing new is taken and nothing is done.
-    let answered = village.others(0).into_iter().collect();
-    let recovery = Recovery { from: 1, since: START, answered };
+    let giving = |member| (member, Giving { next: 3, sent: Some([1, 2]) });
+    let recovery = Recovery {
+        from: 1,
+        since: START,
+        stage: Stage::TakingBack,
+        peers: village.others(0).into_iter().map(giving).collect(),
+        without: village.others(0).into_iter().take(1).collect(),
+    };
     village.step(0, Step::Recovery(Some(recovery))).await;
     village.compare("while recovering").await;
     let said =

@@ -72,6 +72,9 @@ impl Judge for Bench {
         if allowed { Ok(()) } else { Err("not-named".into()) }
     }
 
+    fn named(&self, _: &str, _: Micros) -> BTreeSet<KeyId> {
+        BTreeSet::new()
+    }
     fn meet(&self, one: &str, other: &str) -> String {
         match (one, other) {
             ("all", rules) | (rules, "all") => rules.into(),
@@ -284,7 +287,7 @@ fn hear(exchange: &Exchange<'_>, table: &mut dyn Table, bytes: &[u8]) -> Result<
 fn words(exchange: &Exchange<'_>, rows: &dyn Rows, to: KeyId) -> Result<Turn, StoreError> {
     let mut turn = Turn::of(answered(exchange.hello(rows, to, Versions::OURS))?);
     let known = answered(rows.peer(&to))?.heads;
-    turn.heads = answered(exchange.heads_for(rows, &known))?;
+    turn.heads = answered(exchange.heads_for(rows, &known, None))?;
     turn.batch = answered(exchange.outgoing(rows, &to))?;
     Ok(turn)
 }

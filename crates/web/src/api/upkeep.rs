@@ -17,7 +17,7 @@ use crate::{App, Caller, JsonBody, Problem};
 /// Who runs this node, and whether it takes writes.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct Status {
-    /// ok or read-only.
+    /// ok, read-only or recovering.
     #[schema(value_type = String)]
     status: node::Status,
     /// Version of the program.
@@ -38,10 +38,10 @@ pub(crate) struct Member {
 /// How the node stands, with what it holds.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct NodeState {
-    /// ok or read-only.
+    /// ok, read-only or recovering.
     #[schema(value_type = String)]
     status: node::Status,
-    /// Why it is read-only, when it is.
+    /// Why it is not ok, when it is not.
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<String>,
     /// Digest over everything held: equal on two nodes that hold the same.
@@ -50,6 +50,30 @@ pub(crate) struct NodeState {
     objects: u64,
     /// Leaves of the ledger.
     leaves: u64,
+}
+
+/// How far a restored node has got back what it lost.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Recovering {
+    /// none, taking-back or catching-up.
+    stage: &'static str,
+    /// When it began (RFC 3339).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    since: Option<String>,
+    /// Members that are waited for.
+    awaited: Vec<String>,
+    /// Members that have given back everything they had.
+    answered: Vec<String>,
+    /// Members that are not waited for, on the operator's word.
+    without: Vec<String>,
+}
+
+/// A member that a recovery is not to wait for.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct LeftOut {
+    /// The member, by name or id.
+    without: String,
 }
 
 /// How much there is, as far as the caller may know.
@@ -119,6 +143,7 @@ pub(crate) fn routes() -> OpenApiRouter<App> {
         .routes(routes!(status))
         .routes(routes!(state))
         .routes(routes!(figures))
+        .routes(routes!(recovery, recover_without))
         .routes(routes!(doctor))
         .routes(routes!(rebuild))
         .routes(routes!(job, put_job))
@@ -149,6 +174,30 @@ async fn state(
         (state_hash, objects) = (part.state_hash, part.objects);
     }
     Ok(Json(NodeState { status, reason, state_hash, objects, leaves }))
+}
+
+impl From<node::RecoveryView> for Recovering {
+    fn from(view: node::RecoveryView) -> Self {
+        let node::RecoveryView { stage, since, awaited, answered, without } = view;
+        Self { stage, since, awaited, answered, without }
+    }
+}
+
+/// How far a restored node has got back what it lost; for administrators
+#[utoipa::path(get, path = "/api/v1/recovery", tag = "node", responses((status = 200, body = Recovering)))]
+async fn recovery(State(app): State<App>, Caller(who): Caller) -> Result<Json<Recovering>, Problem> {
+    Ok(Json(app.node().recovery(&who).await?.into()))
+}
+
+/// Do not wait for a member any longer, at the risk of contradicting what only that member has; for administrators
+#[utoipa::path(post, path = "/api/v1/recovery", tag = "node", request_body = LeftOut,
+    responses((status = 200, body = Recovering)))]
+async fn recover_without(
+    State(app): State<App>,
+    Caller(who): Caller,
+    JsonBody(left): JsonBody<LeftOut>,
+) -> Result<Json<Recovering>, Problem> {
+    Ok(Json(app.node().recover_without(&who, &left.without).await?.into()))
 }
 
 /// How much there is, as far as the caller may know

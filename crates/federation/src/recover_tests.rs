@@ -1,0 +1,397 @@
+//! Tests of recovery against members that lie, are behind, or were told something in an earlier life.
+
+use std::collections::BTreeMap;
+
+use base::signing::{PublicKey, Signer, SigningKey};
+use base::{Rng, SeededRng};
+use ledger::act::ActKind;
+
+use super::*;
+use crate::port::{Directory, Judge, Me, Question, Standing};
+use crate::rows::MirrorRow;
+use crate::seal::SealingSecret;
+use crate::{Kept, MemoryRows, Release, Taken, Versions};
+
+struct House {
+    members: BTreeMap<KeyId, (PublicKey, [u8; 32])>,
+    epoch: u64,
+}
+
+impl Directory for House {
+    fn epoch(&self) -> u64 {
+        self.epoch
+    }
+    fn standing_at(&self, member: &KeyId, _: u64) -> Standing {
+        self.standing(member)
+    }
+    fn standing(&self, member: &KeyId) -> Standing {
+        if self.members.contains_key(member) { Standing::Active } else { Standing::Unknown }
+    }
+    fn keys(&self, member: &KeyId) -> Vec<PublicKey> {
+        self.members.get(member).map(|(key, _)| *key).into_iter().collect()
+    }
+    fn sealing(&self, member: &KeyId) -> Option<[u8; 32]> {
+        self.members.get(member).map(|(_, sealing)| *sealing)
+    }
+    fn active(&self) -> BTreeSet<KeyId> {
+        self.members.keys().copied().collect()
+    }
+    fn identity_owner(&self, _: &str) -> Option<KeyId> {
+        None
+    }
+}
+
+struct Yes;
+
+impl Judge for Yes {
+    fn decide(&self, _: &Question<'_>) -> Result<(), String> {
+        Ok(())
+    }
+    fn named(&self, _: &str, _: Micros) -> BTreeSet<KeyId> {
+        BTreeSet::new()
+    }
+    fn meet(&self, one: &str, _: &str) -> String {
+        one.to_owned()
+    }
+}
+
+/// Three members, of which the first loses what it did.
+struct Scene {
+    rng: SeededRng,
+    house: House,
+    who: Vec<Me>,
+    rows: Vec<MemoryRows>,
+    now: Micros,
+}
+
+impl Scene {
+    fn new() -> Self {
+        let rng = SeededRng::new(7);
+        let mut house = House { members: BTreeMap::new(), epoch: 1 };
+        let (mut who, mut rows) = (Vec::new(), Vec::new());
+        for _ in 0..3 {
+            let (signer, sealing) = (SigningKey::generate(&rng), SealingSecret::generate(&rng));
+            let member = signer.public_key().id();
+            house.members.insert(member, (signer.public_key(), sealing.public()));
+            rows.push(MemoryRows::of(member));
+            who.push(Me { member, community: "c".to_owned(), signer: Box::new(signer), sealing });
+        }
+        Self { rng, house, who, rows, now: Micros(1_800_000_000_000_000) }
+    }
+
+    fn exchange(&self, at: usize) -> Exchange<'_> {
+        Exchange {
+            me: &self.who[at],
+            directory: &self.house,
+            judge: &Yes,
+            rng: &self.rng as &dyn Rng,
+            now: self.now,
+        }
+    }
+
+    fn member(&self, at: usize) -> KeyId {
+        self.who[at].member
+    }
+
+    fn do_at(&mut self, at: usize, step: impl FnOnce(&Exchange<'_>, &MemoryRows) -> Vec<Effect>) {
+        let effects = step(&self.exchange(at), &self.rows[at]);
+        self.rows[at].apply_all(effects);
+    }
+
+    /// The first releases something to the others.
+    fn release(&mut self, number: usize) {
+        let object = format!("{{\"id\":\"indicator--{number}\",\"modified\":\"v1\"}}");
+        let addressees = BTreeSet::from([self.member(1), self.member(2)]);
+        self.do_at(0, |exchange, rows| {
+            let (object, lane, kind) = (object.as_bytes(), Lane::Routine, ActKind::Released);
+            let release = Release { object, rules: "r", addressees: &addressees, lane, kind };
+            exchange.release(rows, &release).unwrap().effects
+        });
+        self.do_at(0, |exchange, rows| exchange.sign_head(rows).unwrap());
+    }
+
+    /// One hears everything that another has for it.
+    fn hear(&mut self, listener: usize, speaker: usize) {
+        let hello = self
+            .exchange(listener)
+            .hello(&self.rows[listener], self.member(speaker), Versions::OURS)
+            .unwrap();
+        self.do_at(speaker, |exchange, rows| {
+            exchange.greet(rows, &hello, Versions::OURS).unwrap().unwrap().effects
+        });
+        let hello =
+            self.exchange(speaker).hello(&self.rows[speaker], self.member(listener), Versions::OURS).unwrap();
+        self.do_at(listener, |exchange, rows| {
+            exchange.greet(rows, &hello, Versions::OURS).unwrap().unwrap().effects
+        });
+        let known = self.exchange(listener).heads_known(&self.rows[listener]).unwrap();
+        let updates = self.exchange(speaker).heads_for(&self.rows[speaker], &known, None).unwrap();
+        for update in updates {
+            self.do_at(listener, |exchange, rows| exchange.take_head(rows, &update).unwrap().effects);
+        }
+        let to = self.member(listener);
+        for sealed in self.exchange(speaker).outgoing(&self.rows[speaker], &to).unwrap() {
+            self.do_at(listener, |exchange, rows| exchange.receive(rows, &sealed).unwrap().effects);
+        }
+    }
+
+    fn lose(&mut self, backup: &MemoryRows) {
+        self.rows[0] = backup.clone();
+        self.now = self.now.plus(1);
+        self.do_at(0, |exchange, rows| exchange.begin_recovery(rows).unwrap());
+    }
+
+    /// What a member gives back to the first: its heads, its acts, its word.
+    fn given_by(&mut self, at: usize) -> Given {
+        let hello = self.exchange(0).hello(&self.rows[0], self.member(at), Versions::OURS).unwrap();
+        let greeted = self.exchange(at).greet(&self.rows[at], &hello, Versions::OURS).unwrap().unwrap();
+        self.rows[at].apply_all(greeted.effects);
+        let hello = greeted.hello;
+        let heads = self.exchange(at).heads_for(&self.rows[at], &hello.heads, Some(&hello.from)).unwrap();
+        let (batch, back) = self.exchange(at).give_back(&self.rows[at], &hello).unwrap();
+        Given { heads, batch, back }
+    }
+
+    /// The first takes it as a node does: the word counts when nothing else was refused. Answers with codes of refusals.
+    fn take(&mut self, from: usize, given: &Given) -> Vec<&'static str> {
+        let mut refused = Vec::new();
+        let me = self.member(0);
+        for update in given.heads.iter().filter(|update| update.origin == me) {
+            let outcome = self.exchange(0).take_head(&self.rows[0], update).unwrap();
+            if outcome.kept != Kept::Known {
+                refused.push("head");
+            }
+            self.rows[0].apply_all(outcome.effects);
+        }
+        for sealed in &given.batch {
+            let received = self.exchange(0).receive(&self.rows[0], sealed).unwrap();
+            if let Taken::Refused(why) = &received.taken {
+                refused.push(why.rule.code());
+            }
+            self.rows[0].apply_all(received.effects);
+        }
+        if refused.is_empty() {
+            let from = self.member(from);
+            self.do_at(0, |exchange, rows| exchange.given_back(rows, &from, &given.back).unwrap());
+            self.do_at(0, |exchange, rows| exchange.advance(rows).unwrap());
+        }
+        refused
+    }
+
+    fn stage(&self) -> Option<Stage> {
+        self.rows[0].own().unwrap().recovery.map(|recovery| recovery.stage)
+    }
+}
+
+struct Given {
+    heads: Vec<crate::HeadUpdate>,
+    batch: Vec<Sealed>,
+    back: Back,
+}
+
+/// A scene in which the first has lost what both others have of it, and the second has less than the third.
+fn lost() -> Scene {
+    let mut scene = Scene::new();
+    scene.release(1);
+    scene.hear(1, 0);
+    scene.hear(2, 0);
+    let backup = scene.rows[0].clone();
+    scene.release(2);
+    scene.hear(1, 0);
+    scene.hear(2, 0);
+    scene.release(3);
+    scene.hear(2, 0);
+    scene.lose(&backup);
+    scene
+}
+
+#[test]
+fn who_has_less_ends_nothing_and_who_has_most_is_heard() {
+    let mut scene = lost();
+    let given = scene.given_by(1);
+    assert_eq!(scene.take(1, &given), [""; 0]);
+    assert_eq!((scene.stage(), scene.rows[0].own().unwrap().next), (Some(Stage::TakingBack), 2));
+    let me = scene.who[0].signer.public_key();
+    assert!(scene.exchange(0).sign_head(&scene.rows[0]).unwrap().is_empty(), "{me:?} signs nothing");
+    let given = scene.given_by(2);
+    assert_eq!(scene.take(2, &given), [""; 0]);
+    assert_eq!(scene.rows[0].own().unwrap().next, 3);
+    assert_ne!(scene.stage(), Some(Stage::TakingBack));
+    assert_eq!(scene.rows[0].acts().count(), 3, "every act is back");
+}
+
+#[test]
+fn leaves_and_acts_that_are_not_the_ledgers_are_refused_and_their_giver_counts_for_nothing() {
+    let mut scene = lost();
+    // Other leaves under the true head.
+    let mut given = scene.given_by(2);
+    for update in &mut given.heads {
+        if let Some(leaf) = update.leaves.last_mut() {
+            *leaf = ledger::TreeHash::leaf(b"forged");
+        }
+    }
+    given.batch.clear();
+    assert_eq!(scene.take(2, &given), ["head"]);
+    // A head of another size than the leaves.
+    let mut given = scene.given_by(2);
+    for update in &mut given.heads {
+        update.leaves.pop();
+    }
+    given.batch.clear();
+    assert_eq!(scene.take(2, &given), ["head"]);
+    // An act of this member that its ledger does not have: the giver signs the envelope, and nobody the act.
+    let given = scene.given_by(1);
+    assert_eq!(scene.take(1, &given), [""; 0]);
+    let mut other = Scene::new();
+    other.release(9);
+    let act = other.rows[0].act(&other.member(0), 0).unwrap().unwrap();
+    let forged = crate::rows::ActRow { sequence: 1, ..act };
+    let mut liar = scene.rows[2].clone();
+    liar.apply(Effect::Act(forged));
+    let honest = std::mem::replace(&mut scene.rows[2], liar);
+    let given = scene.given_by(2);
+    assert_eq!(scene.take(2, &given), ["proof-contradicted"]);
+    assert!(scene.rows[0].refusals().iter().any(|row| row.rule == "proof-contradicted"));
+    assert_eq!(
+        scene.stage(),
+        Some(Stage::TakingBack),
+        "a liar is waited for until the operator leaves it out"
+    );
+    scene.rows[2] = honest;
+    let given = scene.given_by(2);
+    assert_eq!(scene.take(2, &given), [""; 0]);
+    assert_ne!(scene.stage(), Some(Stage::TakingBack));
+}
+
+#[test]
+fn a_word_of_another_life_or_of_a_later_registry_counts_for_nothing() {
+    let mut scene = lost();
+    let given = scene.given_by(1);
+    let bare = scene.exchange(0).given_back(&scene.rows[0], &scene.member(1), &given.back).unwrap();
+    assert!(bare.is_empty(), "the leaves it speaks of have not come");
+    for update in &given.heads {
+        scene.do_at(0, |exchange, rows| exchange.take_head(rows, update).unwrap().effects);
+    }
+    let old = Back { life: given.back.life - 1, ..given.back };
+    let late = Back { epoch: 2, ..given.back };
+    let from = scene.member(1);
+    for word in [old, late] {
+        assert!(scene.exchange(0).given_back(&scene.rows[0], &from, &word).unwrap().is_empty());
+    }
+    assert!(!scene.exchange(0).given_back(&scene.rows[0], &from, &given.back).unwrap().is_empty());
+    scene.house.epoch = 2;
+    assert!(!scene.exchange(0).given_back(&scene.rows[0], &from, &late).unwrap().is_empty());
+}
+
+#[test]
+fn what_an_earlier_life_said_counts_for_nobody_who_has_heard_of_a_later_one() {
+    let mut scene = Scene::new();
+    scene.release(1);
+    scene.hear(1, 0);
+    let backup = scene.rows[0].clone();
+    // Said to the second, and on its way while the node dies and is restored.
+    scene.release(2);
+    let hello = scene.exchange(0).hello(&scene.rows[0], scene.member(1), Versions::OURS).unwrap();
+    let sealed = scene.exchange(0).outgoing(&scene.rows[0], &scene.member(1)).unwrap();
+    let file = scene.exchange(0).courier_out(&scene.rows[0], &scene.member(1)).unwrap().unwrap();
+    let heads = scene.exchange(0).heads_sealed(&scene.rows[0], &scene.member(1)).unwrap().unwrap();
+    scene.lose(&backup);
+    for at in [1, 2] {
+        let given = scene.given_by(at);
+        assert_eq!(scene.take(at, &given), [""; 0]);
+    }
+    assert_ne!(scene.stage(), Some(Stage::TakingBack));
+    assert_eq!(scene.rows[0].own().unwrap().next, 1, "nobody had the second act");
+    // It comes now.
+    let greeted = scene.exchange(1).greet(&scene.rows[1], &hello, Versions::OURS).unwrap().unwrap();
+    assert!(greeted.outlived && greeted.effects.is_empty());
+    for sealed in &sealed {
+        let received = scene.exchange(1).receive(&scene.rows[1], sealed).unwrap();
+        assert_eq!(received.taken, Taken::Refused(Rule::Outlived.into()));
+        assert_eq!(received.at_place, None, "its place belongs to something else by now");
+        assert!(received.effects.iter().all(|effect| matches!(effect, Effect::Refusal(_))));
+    }
+    let received = scene.exchange(1).receive(&scene.rows[1], &heads).unwrap();
+    assert_eq!((received.taken, received.effects.len()), (Taken::Heads(Vec::new()), 0));
+    let taken = scene.exchange(1).courier_in(&scene.rows[1], file);
+    assert_eq!(taken.unwrap_err(), crate::CourierError::Outlived);
+    // So what is done next contradicts nothing.
+    scene.release(3);
+    scene.hear(1, 0);
+    assert!(scene.rows[1].evidence().is_empty());
+    assert_eq!(scene.rows[1].mirror(&scene.member(0)).unwrap().map(|MirrorRow { size, .. }| size), Some(2));
+}
+
+#[test]
+fn who_was_put_back_before_its_last_restore_is_told_so_and_begins_anew() {
+    let mut scene = Scene::new();
+    scene.release(1);
+    scene.hear(1, 0);
+    scene.hear(2, 0);
+    let backup = scene.rows[0].clone();
+    scene.lose(&backup);
+    for at in [1, 2] {
+        let given = scene.given_by(at);
+        scene.take(at, &given);
+    }
+    let life = scene.rows[0].own().unwrap().life;
+    // A snapshot of before the restore comes back, with a clock of before it.
+    scene.rows[0] = backup;
+    scene.now = Micros(1);
+    let hello = scene.exchange(1).hello(&scene.rows[1], scene.member(0), Versions::OURS).unwrap();
+    scene.now = Micros(1_800_000_000_000_000);
+    scene.do_at(0, |exchange, rows| exchange.greet(rows, &hello, Versions::OURS).unwrap().unwrap().effects);
+    let own = scene.rows[0].own().unwrap();
+    assert!(own.life > life && own.taking_back().is_some(), "{} after {life}", own.life);
+    // Nobody makes it use up all numbers.
+    let beyond = u64::try_from(scene.now.0).unwrap() * 2;
+    assert!(scene.exchange(0).begin_anew(&scene.rows[0], beyond).unwrap().is_empty());
+}
+
+#[test]
+fn a_larger_head_of_the_own_ledger_begins_a_recovery_and_another_one_is_kept_as_evidence() {
+    let mut scene = Scene::new();
+    scene.release(1);
+    scene.hear(1, 0);
+    let snapshot = scene.rows[0].clone();
+    scene.release(2);
+    scene.hear(1, 0);
+    scene.rows[0] = snapshot.clone();
+    let told = |scene: &Scene| {
+        let known = scene.exchange(0).heads_known(&scene.rows[0]).unwrap();
+        let updates = scene.exchange(1).heads_for(&scene.rows[1], &known, None).unwrap();
+        updates.into_iter().find(|update| update.origin == scene.member(0)).unwrap()
+    };
+    let outcome = scene.exchange(0).take_head(&scene.rows[0], &told(&scene)).unwrap();
+    assert_eq!(outcome.kept, Kept::Regressed);
+    scene.rows[0].apply_all(outcome.effects);
+    assert_eq!(scene.stage(), Some(Stage::TakingBack));
+    // One that went on before it heard of it has two heads, and is told so.
+    scene.rows[0] = snapshot;
+    scene.release(3);
+    let outcome = scene.exchange(0).take_head(&scene.rows[0], &told(&scene)).unwrap();
+    assert_eq!(outcome.kept, Kept::Forked);
+    assert!(outcome.effects.iter().any(|effect| matches!(effect, Effect::Evidence { .. })));
+}
+
+#[test]
+fn what_does_not_fit_in_one_answer_comes_in_several() {
+    let mut scene = Scene::new();
+    let backup = scene.rows[0].clone();
+    for number in 0..BATCH_ENVELOPES_MAX + 5 {
+        scene.release(number);
+    }
+    for _ in 0..2 {
+        scene.hear(1, 0);
+    }
+    scene.lose(&backup);
+    let given = scene.given_by(1);
+    assert_eq!(given.batch.len(), BATCH_ENVELOPES_MAX);
+    assert_eq!(scene.take(1, &given), [""; 0]);
+    assert!(scene.rows[0].own().unwrap().recovery.unwrap().peers[&scene.member(1)].sent.is_none());
+    let given = scene.given_by(1);
+    assert_eq!((given.batch.len(), given.back.next), (5, None));
+    assert_eq!(scene.take(1, &given), [""; 0]);
+    assert!(scene.rows[0].own().unwrap().recovery.unwrap().peers[&scene.member(1)].sent.is_some());
+    assert_eq!(scene.rows[0].acts().count(), BATCH_ENVELOPES_MAX + 5);
+}

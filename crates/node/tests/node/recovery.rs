@@ -1,0 +1,124 @@
+//! A member's node that comes back from a backup, among members that lie, and with what it said before still on its way.
+
+use std::sync::Arc;
+
+use base::{FixedClock, Micros, SeededRng};
+use federation::Turn;
+use node::{AcceptError, AcceptRequest, KeepStatus, Node, Options, PasswordCost, Settings, Status};
+use store::{StoreError, Upkeep};
+use store_sqlite::SqliteStore;
+
+use crate::community::{Seat, meet as exchange_papers};
+use crate::exchange::{bring, has, meet, peer, region, round, to};
+use crate::peers::Region;
+use crate::{Bench, START};
+
+const ONE: &str = "indicator--00000000-0000-4000-8000-000000000001";
+const TWO: &str = "indicator--00000000-0000-4000-8000-000000000002";
+
+/// The node that a copy of another becomes, an hour later.
+async fn restored(seat: &Seat, file: &std::path::Path) -> Seat {
+    let directory = tempfile::tempdir().unwrap();
+    SqliteStore::restore(file, directory.path()).unwrap();
+    let clock = Arc::new(FixedClock::at(START.plus(3_600 * Micros::SECOND)));
+    let rng = Arc::new(SeededRng::new(77));
+    let store = SqliteStore::open(directory.path(), clock.clone(), rng.as_ref()).unwrap();
+    let settings = Settings { password_cost: PasswordCost::Least, ..Settings::default() };
+    let node = Node::open(store.clone(), clock.clone(), rng, settings);
+    let bench = Bench { node, clock, store, _directory: directory };
+    bench.node.keep_ledger().await.unwrap();
+    Seat { bench, who: seat.who.clone() }
+}
+
+/// A has given one object before its backup and one after, to both others; it is restored, and knows their papers.
+async fn scene() -> (Region, Seat, Vec<u8>) {
+    let region = region(&["a", "b", "c"]).await;
+    let a = &region[0];
+    bring(a, 1..2, to(&["b", "c"])).await;
+    round(&region).await;
+    let room = tempfile::tempdir().unwrap();
+    let file = room.path().join("copy");
+    a.node().backup(&a.who, &file).await.unwrap();
+    bring(a, 2..3, to(&["b", "c"])).await;
+    round(&region).await;
+    // Said and still on its way when the node dies.
+    bring(a, 3..4, to(&["b"])).await;
+    let late = a.node().turn_first(region[1].id().await).await.unwrap();
+    let back = restored(a, &file).await;
+    assert_eq!(back.node().status().0, Status::Recovering);
+    for other in &region.0[1..] {
+        other.bench.clock.set(START.plus(3_600 * Micros::SECOND));
+        exchange_papers(&back, other).await.unwrap();
+    }
+    (region, back, late)
+}
+
+#[tokio::test]
+async fn until_all_have_answered_nothing_is_shown_or_taken_and_then_it_is_whole() {
+    let (region, a, late) = scene().await;
+    meet(&a, &region[1]).await;
+    assert_eq!(peer(&a, "b").await.recovery, Some("given-back"));
+    assert_eq!(peer(&a, "c").await.recovery, Some("awaited"));
+    assert!(!has(&a, ONE).await, "not even what the backup has");
+    let objects = vec![bytes::Bytes::from(crate::indicator(9, "[url:value = 'http://9.example/']", ""))];
+    let request =
+        AcceptRequest { collection: "inbox", objects, options: Options::default(), status: KeepStatus::No };
+    let refused = a.node().accept(&a.who, request).await.unwrap_err();
+    assert_eq!(refused.code(), "recovering");
+    assert!(matches!(refused, AcceptError::Store(StoreError::Recovering)), "{refused:?}");
+    let leaves = a.bench.store.read_only();
+    assert_eq!(leaves, None);
+    meet(&a, &region[2]).await;
+    for other in &region.0[1..] {
+        meet(&a, other).await;
+    }
+    assert_eq!(a.node().status().0, Status::Ok);
+    assert!(has(&a, ONE).await && has(&a, TWO).await);
+    // What the dead process had said comes now: it counts no more, and nobody finds two ledgers.
+    let before = region[1].node().shared_state().await.unwrap();
+    let answer = region[1].node().turn_answer(&late).await.unwrap();
+    assert!(!Turn::from_bytes(&answer).unwrap().says_something());
+    assert_eq!(region[1].node().shared_state().await.unwrap(), before);
+    bring(&a, 4..5, to(&["b", "c"])).await;
+    for other in &region.0[1..] {
+        meet(&a, other).await;
+        meet(&a, other).await;
+        assert!(has(other, &ONE.replace("000000000001", "000000000004")).await);
+        assert_eq!(peer(other, "a").await.evidence, 0);
+    }
+}
+
+#[tokio::test]
+async fn who_gives_back_other_leaves_is_refused_with_a_code_and_counts_for_nothing() {
+    let (region, a, _) = scene().await;
+    let (b, me) = (&region[1], a.id().await.0);
+    let asked = a.node().turn_first(b.id().await).await.unwrap();
+    let answer = b.node().turn_answer(&asked).await.unwrap();
+    let mut lie = Turn::from_bytes(&answer).unwrap();
+    let own = lie.heads.iter_mut().find(|update| update.origin == me).unwrap();
+    *own.leaves.last_mut().unwrap() = ledger::TreeHash::leaf(b"forged");
+    a.node().turn_take(b.id().await, &lie.to_bytes()).await.unwrap();
+    let seen = peer(&a, "b").await;
+    assert_eq!(seen.recovery, Some("awaited"));
+    assert!(seen.refusals.iter().any(|one| one.rule == "proof-contradicted"), "{:?}", seen.refusals);
+    // Its acts without its leaves: none of them is this member's ledger's.
+    let mut lie = Turn::from_bytes(&answer).unwrap();
+    lie.heads.retain(|update| update.origin != me);
+    a.node().turn_take(b.id().await, &lie.to_bytes()).await.unwrap();
+    assert_eq!(peer(&a, "b").await.recovery, Some("awaited"));
+    // Nothing of it but its word, as somebody on the way may leave it.
+    let mut lie = Turn::from_bytes(&answer).unwrap();
+    lie.heads.retain(|update| update.origin != me);
+    lie.batch.clear();
+    a.node().turn_take(b.id().await, &lie.to_bytes()).await.unwrap();
+    assert_eq!(peer(&a, "b").await.recovery, Some("awaited"));
+    // The truth, from both.
+    for other in &region.0[1..] {
+        meet(&a, other).await;
+    }
+    for other in &region.0[1..] {
+        meet(&a, other).await;
+    }
+    assert_eq!(a.node().status().0, Status::Ok);
+    assert!(has(&a, TWO).await);
+}
