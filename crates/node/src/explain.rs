@@ -194,6 +194,10 @@ static CODES: &[(&str, &str)] = &[
         "This member had the object destroyed everywhere with `cresset erase`; it does not come in again under the same id.",
     ),
     (
+        "sector-unfit",
+        "A sector is a word of up to 100 printable characters, best one of STIX's industry-sector vocabulary: healthcare, energy, financial-services.",
+    ),
+    (
         "consent-unknown",
         "No consent of this id is known here, or it is about an object that you may not see: `cresset consent list` shows them.",
     ),

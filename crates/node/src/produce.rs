@@ -192,9 +192,53 @@ pub(crate) struct Sighting<'a> {
     pub(crate) last_seen: Micros,
     pub(crate) at: Micros,
     pub(crate) tlp: Option<TlpLevel>,
+    /// The sector of those who saw it, where they are not to be named.
+    pub(crate) sector: Option<&'a str>,
 }
 
 impl Sighting<'_> {
+    /// The identity that stands for everybody in the sector: STIX 2.1, section 5.2, lets a sighting name "types of entities".
+    ///
+    /// It belongs to what was sighted and is the same each time: an identity shared between objects would tell those who see
+    /// one of them that there is another.
+    pub(crate) fn sector(&self, author: &Author) -> Option<Bytes> {
+        #[derive(Serialize)]
+        struct Class<'a> {
+            r#type: &'static str,
+            spec_version: &'static str,
+            id: &'a str,
+            created_by_ref: &'a str,
+            created: &'a str,
+            modified: &'a str,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            object_marking_refs: Option<[&'static str; 1]>,
+            name: &'a str,
+            identity_class: &'static str,
+            sectors: [&'a str; 1],
+        }
+        let since = Timestamp::from_micros(author.since);
+        self.sector.map(|sector| {
+            json(&Class {
+                r#type: "identity",
+                spec_version: "2.1",
+                id: &self.sector_id(author, sector),
+                created_by_ref: &author.member.id,
+                created: since.as_str(),
+                modified: since.as_str(),
+                object_marking_refs: self.tlp.map(|level| [level.id()]),
+                name: sector,
+                identity_class: "class",
+                sectors: [sector],
+            })
+        })
+    }
+
+    /// By the marking too, so that what is marked anew is no other content of the same version.
+    fn sector_id(&self, author: &Author, sector: &str) -> String {
+        let level = self.tlp.map_or("", TlpLevel::id);
+        author.id("identity", &format!("{}\0{level}\0{sector}", self.of))
+    }
+
     /// The sighting object.
     pub(crate) fn object(&self, author: &Author) -> Bytes {
         #[derive(Serialize)]
@@ -210,8 +254,9 @@ impl Sighting<'_> {
             last_seen: &'a str,
             count: u32,
             sighting_of_ref: &'a str,
-            where_sighted_refs: [&'a str; 1],
+            where_sighted_refs: Vec<&'a str>,
         }
+        let sector = self.sector.map(|sector| self.sector_id(author, sector));
         let (at, last_seen) = (Timestamp::from_micros(self.at), Timestamp::from_micros(self.last_seen));
         json(&Made {
             r#type: "sighting",
@@ -224,7 +269,7 @@ impl Sighting<'_> {
             last_seen: last_seen.as_str(),
             count: self.count,
             sighting_of_ref: self.of,
-            where_sighted_refs: [&author.member.id],
+            where_sighted_refs: [&*author.member.id].into_iter().chain(sector.as_deref()).collect(),
         })
     }
 }

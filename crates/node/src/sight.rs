@@ -22,6 +22,8 @@ pub struct SightRequest {
     pub last_seen: Option<Micros>,
     /// Where the sighting goes; `None` = the first collection that holds the object and that this principal may write.
     pub collection: Option<String>,
+    /// The sector of those who saw it, who stay unnamed: a term of STIX's industry-sector vocabulary, or another word.
+    pub sector: Option<String>,
 }
 
 /// What a sighting became: one receipt for each object that was sighted.
@@ -42,6 +44,9 @@ pub enum SightError {
     /// An object of a type that is not sighted.
     #[error("an object of type {0} is not sighted: sight an indicator or what it indicates")]
     Unfit(String),
+    /// A sector that is no word.
+    #[error("a sector is 1 to {SECTOR_CHARS_MAX} printable characters")]
+    Sector,
     /// No collection was named and none fits.
     #[error("the object stands in no collection you may write to: name one")]
     CollectionNotNamed,
@@ -63,6 +68,7 @@ impl SightError {
         match self {
             Self::Unknown => "value-unknown",
             Self::Unfit(_) => "value-unfit",
+            Self::Sector => "sector-unfit",
             Self::CollectionNotNamed => "collection-not-named",
             Self::NotInitialised => "not-initialised",
             Self::Accept(error) => error.code(),
@@ -74,7 +80,7 @@ impl SightError {
     #[must_use]
     pub const fn fault(&self) -> Fault {
         match self {
-            Self::Unknown | Self::Unfit(_) | Self::CollectionNotNamed => Fault::Caller,
+            Self::Unknown | Self::Unfit(_) | Self::Sector | Self::CollectionNotNamed => Fault::Caller,
             Self::NotInitialised => Fault::Operator,
             Self::Accept(error) => error.fault(),
             Self::Store(error) => error.fault(),
@@ -90,6 +96,7 @@ impl Node {
     /// # Errors
     /// See [`SightError`].
     pub async fn sight(&self, who: &Principal, request: SightRequest) -> Result<Sighted, SightError> {
+        let sector = request.sector.as_deref().map(sector_of).transpose()?;
         let author =
             Author::of(self.store(), self.member().await?).await?.ok_or(SightError::NotInitialised)?;
         let seen = self.sighted_objects(who, &request.what).await?;
@@ -98,18 +105,21 @@ impl Node {
             None => self.writable_of(who, &seen).await?,
         };
         let now = self.now();
-        let made = seen.iter().map(|object| {
-            let sighting = Sighting {
+        let sightings: Vec<_> = seen
+            .iter()
+            .map(|object| Sighting {
                 uuid: self.new_uuid(),
                 of: &object.id,
                 count: request.count.unwrap_or(1),
                 last_seen: request.last_seen.unwrap_or(now),
                 at: now,
                 tlp: object.tlp.and_then(TlpLevel::from_number),
-            };
-            sighting.object(&author)
-        });
-        let made: Vec<_> = made.collect();
+                sector,
+            })
+            .collect();
+        let mut made: Vec<_> = sightings.iter().filter_map(|sighting| sighting.sector(&author)).collect();
+        let sectors = made.len();
+        made.extend(sightings.iter().map(|sighting| sighting.object(&author)));
         let within = seen.iter().map(|object| met(object.tlp, &object.places).of_derived());
         let within = within.reduce(|one, other| one.meet(&other));
         let directory = self.directory().await.map_err(SightError::Store)?;
@@ -117,7 +127,7 @@ impl Node {
         // Who may not know of the object must not learn from the member's identity that something came in.
         let hidden = within.as_ref().is_some_and(|rules| !rules.open_here(self.standing().home));
         let identity = (!hidden).then(|| author.identity());
-        let extra = usize::from(identity.is_some());
+        let extra = usize::from(identity.is_some()).saturating_add(sectors);
         place.within = within;
         // Whoever said it hears that it was seen.
         let originators = seen.iter().flat_map(|object| {
@@ -173,6 +183,15 @@ impl Node {
             .find(|id| directory.collection(id).is_some_and(|row| handling::access(who, row.no).write));
         found.cloned().ok_or(SightError::CollectionNotNamed)
     }
+}
+
+/// Longest word for a sector.
+const SECTOR_CHARS_MAX: usize = 100;
+
+fn sector_of(text: &str) -> Result<&str, SightError> {
+    let word = text.trim();
+    let fits = (1..=SECTOR_CHARS_MAX).contains(&word.chars().count()) && !word.chars().any(char::is_control);
+    if fits { Ok(word) } else { Err(SightError::Sector) }
 }
 
 /// Objects that one value gives sightings of.

@@ -18,6 +18,9 @@ pub(crate) struct SightArgs {
     /// How often.
     #[arg(long, default_value_t = 1)]
     count: u32,
+    /// The sector of those who saw it, who stay unnamed: health, energy, financial-services.
+    #[arg(long, value_name = "SECTOR")]
+    sector: Option<String>,
     /// The collection that the sighting goes to, by id or alias.
     #[arg(long, default_value = super::import::INBOX)]
     collection: String,
@@ -26,7 +29,9 @@ pub(crate) struct SightArgs {
 /// Runs the command.
 pub(crate) async fn run(common: &Common, args: SightArgs, out: &mut Out) -> Result<Exit, Failure> {
     let reach = Reach::open(common, Access::Write).await?;
-    let body = json!({"of": args.what, "count": args.count, "collection": args.collection});
+    let body = json!({
+        "of": args.what, "count": args.count, "collection": args.collection, "sector": args.sector,
+    });
     let answer = reach.ask(question::send(Verb::Post, ["sightings"], &body)).await?;
     if out.is_json() {
         out.line(&answer)?;

@@ -48,10 +48,15 @@ fn the_ransomware_story_between_four_nodes() {
     });
 
     // B saw it, and A hears of it.
-    let sighted = b.ok(&["sight", ONE, "--count", "3"]);
+    let sighted = b.ok(&["sight", ONE, "--count", "3", "--sector", "healthcare"]);
     let sighting = sighted["id"].as_str().unwrap();
     until("A knows of the sighting", || has(&a, sighting));
-    assert_eq!(a.ok(&["get", sighting])["origin"], "cert-b");
+    let seen = a.ok(&["get", sighting]);
+    assert_eq!(seen["origin"], "cert-b");
+    let sector = seen["object"]["where_sighted_refs"][1].as_str().unwrap();
+    until("A knows in which sector", || has(&a, sector));
+    assert_eq!(a.ok(&["get", sector])["object"]["sectors"], json!(["healthcare"]));
+    assert!(!has(&c, sector) && !has(&s, sector));
     assert!(!has(&c, sighting) && !has(&s, sighting) && !has(&c, ONE));
 
     // A lets C in: C has what B has, and both hold the same.

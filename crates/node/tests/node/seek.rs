@@ -146,6 +146,29 @@ async fn sightings_are_counted_and_stand_where_the_object_does() {
     let answers = bench.node.look_up(&root, &["evil.example"], Detail::Sightings).await.unwrap();
     let sightings = answers.get()[0].matches[0].sightings.unwrap();
     assert_eq!((sightings.reports, sightings.count), (2, 4));
+    // In a sector: those who saw it are of a class, which is one object however often it is said.
+    let in_sector = |sector: &str| SightRequest {
+        what: sighted.of[0].clone(),
+        sector: Some(sector.into()),
+        ..SightRequest::default()
+    };
+    let mut classes = std::collections::BTreeSet::new();
+    for _ in 0..2 {
+        let said = bench.node.sight(&root, in_sector(" energy ")).await.unwrap();
+        assert_eq!((said.receipts.len(), said.receipts[0].outcome), (1, node::Outcome::Accepted));
+        let id = said.receipts[0].id.clone().unwrap();
+        let seen = bench.node.object(&root, &id, None).await.unwrap().into_inner();
+        let seen: serde_json::Value = serde_json::from_slice(&seen.bytes).unwrap();
+        classes.insert(seen["where_sighted_refs"][1].as_str().unwrap().to_owned());
+    }
+    assert_eq!(classes.len(), 1);
+    let class = bench.node.object(&root, classes.first().unwrap(), None).await.unwrap().into_inner();
+    let class: serde_json::Value = serde_json::from_slice(&class.bytes).unwrap();
+    assert_eq!((&class["identity_class"], &class["sectors"][0]), (&"class".into(), &"energy".into()));
+    for unfit in ["", " ", "a\nb", &"x".repeat(101)] {
+        let refused = bench.node.sight(&root, in_sector(unfit)).await.unwrap_err();
+        assert_eq!(refused.code(), "sector-unfit", "{unfit:?}");
+    }
     for (what, code) in [
         ("unknown.example", "value-unknown"),
         ("indicator--00000000-0000-4000-8000-000000000099", "value-unknown"),

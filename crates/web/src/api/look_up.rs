@@ -135,6 +135,8 @@ pub(crate) struct Seen {
     last_seen: Option<String>,
     /// Where the sighting goes, by id or alias; none = a collection that holds the object.
     collection: Option<String>,
+    /// The sector of those who saw it, who stay unnamed: `health`, say.
+    sector: Option<String>,
 }
 
 /// What a sighting became.
@@ -258,6 +260,7 @@ async fn sight(
         count: seen.count,
         last_seen: last_seen.map(|at| at.micros()),
         collection: seen.collection,
+        sector: seen.sector,
     };
     let sighted = app.node().sight(&who, request).await?;
     let id = sighted.receipts.first().and_then(|receipt| receipt.id.clone());
