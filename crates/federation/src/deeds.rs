@@ -267,7 +267,7 @@ impl Exchange<'_> {
         let name = ObjectName { author: self.me.member, id: grant.object.to_owned() };
         let held = rows.versions(&name)?.into_iter().find(|held| held.version == grant.version);
         let held = held.ok_or_else(|| DeedError::NoObject(base::quoted(grant.object).to_string()))?;
-        let token = Consent {
+        let mut token = Consent {
             originator: self.me.member,
             object: grant.object.to_owned(),
             digest: held.digest,
@@ -275,7 +275,12 @@ impl Exchange<'_> {
             to: grant.to,
             until_us: grant.until.0,
         };
-        let signed = token.sign(self.me.signer.as_ref())?;
+        let mut signed = token.sign(self.me.signer.as_ref())?;
+        // A token that was taken back is dead for ever, and this would be the same one: it ends a microsecond earlier.
+        while rows.revoked(&self.me.member, &token.row(&signed).id)? {
+            token.until_us = token.until_us.saturating_sub(1);
+            signed = token.sign(self.me.signer.as_ref())?;
+        }
         let document = signed.to_json();
         let content = Content { document: document.as_bytes(), ..Content::default() };
         let made = draft.append(&NewAct {

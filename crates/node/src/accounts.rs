@@ -289,11 +289,16 @@ impl Node {
         if loses && !directory.has_admin_besides(row.no) {
             return Err(AccountError::LastAdmin);
         }
+        // What may have to wait for a second person goes first: who is disabled is asked about once, and their roles then ask
+        // nobody; who comes back is enabled when their roles are settled.
+        if standing == Some(Standing::Disabled) {
+            self.set_disabled(who, user, Standing::Disabled).await?;
+        }
         if let Some(roles) = roles {
             self.set_roles(who, user, roles).await?;
         }
-        if let Some(standing) = standing {
-            self.set_disabled(who, user, standing).await?;
+        if standing == Some(Standing::Enabled) {
+            self.set_disabled(who, user, Standing::Enabled).await?;
         }
         Ok(())
     }

@@ -195,7 +195,9 @@ impl Node {
             Err(deed) => deed,
         };
         let spending = Spending { requester: who.user, deed: T::KIND, words: &words, at: now };
-        if let Some(spent) = self.store().spend_approval(spending).await?.and_then(spent) {
+        let spent = self.store().spend_approval(spending).await?.and_then(spent);
+        // Who said yes may have lost their say since, or their account to somebody: then it counts for nothing.
+        if let Some(spent) = spent.filter(|spent| still_counts(spent, &directory)) {
             return Ok(handling::seconded(deed, who, spent, now)?);
         }
         let wanted = self.request(who, T::KIND, &words);
@@ -433,6 +435,14 @@ fn colleagues(directory: &Directory) -> Vec<Colleague> {
         approves: !row.disabled && handling::approves(row.roles.iter().copied()),
     };
     directory.users().map(one).collect()
+}
+
+/// Whether whoever said yes could still say it.
+fn still_counts(spent: &Spent, directory: &Directory) -> bool {
+    match spent.answered {
+        Answered::Granted { by } => colleagues(directory).iter().any(|one| one.user == by && one.approves),
+        Answered::BrokenGlass => true,
+    }
 }
 
 fn fit(reason: &str) -> Result<(), ApprovalError> {

@@ -107,6 +107,22 @@ fn a_second_person_says_yes_once_for_one_deed() {
 }
 
 #[test]
+fn a_yes_ends_with_the_say_of_who_gave_it() {
+    let scene = Scene::new();
+    let node = scene.serve();
+    amber(&scene, &node);
+    let (bob, sue) = (person(&node, "bob", "approver"), person(&node, "sue", "approver"));
+    let admin = root(&node);
+    let id = pending(&node, &admin, &OPEN);
+    node.there_as(&bob, &["approval", "grant", &id], b"").exits(0);
+    let disable = ["user", "disable", "bob"];
+    let other = pending(&node, &admin, &disable);
+    node.there_as(&sue, &["approval", "grant", &other], b"").exits(0);
+    node.there(&disable).exits(0);
+    assert_ne!(pending(&node, &admin, &OPEN), id, "bob may say nothing any more");
+}
+
+#[test]
 fn requests_outlast_a_sudden_death_and_run_out() {
     let scene = Scene::new();
     let mut node = scene.serve();

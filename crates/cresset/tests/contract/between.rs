@@ -251,6 +251,13 @@ fn a_consent_that_was_taken_back_counts_no_more() {
     until("C has the other", || has(&c, TWO));
     assert!(!has(&c, ONE));
 
+    // Given again until the very same moment it is another, and counts.
+    let again = a.ok(&grant(ONE));
+    assert_ne!(again["id"], given["id"]);
+    until("B has the new token", || consents(&b).len() == 3);
+    b.ok(&["share", ONE, "--to", "cert-c"]);
+    until("C has it now", || has(&c, ONE));
+
     // Taken back after it was used: what went on stays until it is called back.
     a.ok(&["consent", "revoke", other["id"].as_str().unwrap()]);
     until("B knows of both", || revoked(&b) == 2);
