@@ -193,11 +193,19 @@ impl Exchange<'_> {
 
     /// The members that a recovery waits for in its present stage.
     ///
+    /// A backup that knows no other member cannot tell whether there is one by now that mirrors the ledger: it waits for this
+    /// member itself, until the operator says that there never was one ([`Self::leave_out`] of itself).
+    ///
     /// # Errors
     /// The store did not answer.
     pub fn awaited_members(&self, rows: &dyn Rows, recovery: &Recovery) -> Read<BTreeSet<KeyId>> {
         let mut awaited = BTreeSet::new();
-        for member in self.directory.active() {
+        let active = self.directory.active();
+        let me = self.me.member;
+        if active.iter().all(|member| *member == me) && !recovery.without.contains(&me) {
+            return Ok(BTreeSet::from([me]));
+        }
+        for member in active {
             if member == self.me.member || recovery.without.contains(&member) {
                 continue;
             }

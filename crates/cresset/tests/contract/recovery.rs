@@ -392,6 +392,54 @@ fn killed_at_any_moment_of_it_a_recovery_goes_on() {
 }
 
 #[test]
+fn a_backup_from_before_anybody_joined_does_not_sign_on() {
+    let mut a = Town::new();
+    let anchor = a.create("cert-a", &[]);
+    let copy = back_up(&a, "lone.backup");
+    let b = Town::new();
+    b.join(&anchor, "cert-b", "cert");
+    a.approve("cert-b");
+    agree(&[&a, &b], 2);
+    gives(&a, 1, "cert-b");
+    until("B has it", || has(&b, 1));
+    quiet(&[&a, &b]);
+    mirrored(&a, "cert-a", &[&b]);
+    let later = back_up(&a, "later.backup");
+    let (before, head) = (state(&a), note(&a, "before.note"));
+
+    // Nothing is served and nothing signed, whoever is there, and the operator is told what it is about.
+    assert_eq!(restore(&mut a, &copy)["recovering"], true);
+    assert_eq!(state(&a)["status"], "recovering");
+    let checks = a.node.there(&["doctor"]).exits(3).json();
+    let line = checks["checks"].as_array().unwrap().iter().find(|line| line["name"] == "recovery").unwrap();
+    assert!(line["detail"].as_str().unwrap().contains("restore a later backup"), "{line}");
+    let refused = a.node.there(&["import", &file(&a, 2, "new")]);
+    assert_eq!(refused.code, 4, "{}", refused.stderr);
+
+    // The later backup knows B, and comes back whole.
+    assert_eq!(restore(&mut a, &later)["recovering"], true);
+    until("A is back", || is_back(&a));
+    assert_eq!(state(&a)["state_hash"], before["state_hash"]);
+    a.ok(&["ledger", "consistency", &head, &note(&a, "after.note")]);
+    gives(&a, 3, "cert-b");
+    until("B has that too", || has(&b, 3));
+    nobody_forked(&[&a, &b]);
+}
+
+#[test]
+fn a_member_that_never_had_another_goes_on_at_its_operators_word() {
+    let mut town = Town::new();
+    town.create("cert-a", &[]);
+    let one = file(&town, 1, "an indicator");
+    town.node.there(&["import", &one]).exits(0);
+    let copy = back_up(&town, "lone.backup");
+    assert_eq!(restore(&mut town, &copy)["recovering"], true);
+    town.ok(&["node", "recover", "--without", "cert-a"]);
+    until("it is back", || is_back(&town));
+    assert!(has(&town, 1));
+}
+
+#[test]
 fn a_node_that_is_in_no_community_serves_at_once() {
     let mut town = Town::new();
     let file = file(&town, 1, "an indicator");

@@ -29,6 +29,8 @@ pub struct RecoveryView {
     pub answered: Vec<String>,
     /// Members that the operator does not wait for.
     pub without: Vec<String>,
+    /// The backup knows no other member: it waits for the operator's word that there never was one.
+    pub alone: bool,
 }
 
 impl Node {
@@ -118,6 +120,7 @@ impl Node {
             awaited: Vec::new(),
             answered: Vec::new(),
             without: Vec::new(),
+            alone: false,
         };
         if !self.is_recovering() {
             return Ok(none);
@@ -142,6 +145,7 @@ impl Node {
                 since: Some(Timestamp::text_of(recovery.since)),
                 answered: slugs(answered(&recovery)),
                 without: slugs(recovery.without.into_iter().collect()),
+                alone: awaited.contains(&court.member()),
                 awaited: slugs(awaited.into_iter().collect()),
             },
         })
@@ -158,6 +162,11 @@ impl Node {
         if view.awaited.is_empty() {
             return Ok(Some(format!("the node {what}; it goes on while `cresset serve` runs")));
         }
+        if view.alone {
+            let lone = "knows no other member from its backup, and cannot tell whether one has joined since that mirrors what \
+                        was lost";
+            return Ok(Some(format!("the node {lone}")));
+        }
         Ok(Some(format!("the node {what} and waits for {}", view.awaited.join(", "))))
     }
 
@@ -166,6 +175,11 @@ impl Node {
         let told = self.recovery_told().await?;
         let (ok, detail) = match told {
             None => (true, "nothing that a restore lost is missing".to_owned()),
+            Some(told) if self.recovery_view().await?.alone => {
+                let how = "restore a later backup if somebody joined; if nobody ever did, `cresset node recover --without` with \
+                           this member's own name goes on alone, and contradicts whatever another has taken of it";
+                (false, format!("{told}: {how}"))
+            }
             Some(told) => {
                 let how = "see that these members run and can be reached; if one never comes back, `cresset node recover \
                            --without MEMBER` goes on without it, and what only it had taken of this member is then \

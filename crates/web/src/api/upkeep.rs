@@ -66,6 +66,8 @@ pub(crate) struct Recovering {
     answered: Vec<String>,
     /// Members that are not waited for, on the operator's word.
     without: Vec<String>,
+    /// The backup knows no other member: it waits for the operator's word that there never was one.
+    alone: bool,
 }
 
 /// A member that a recovery is not to wait for.
@@ -178,8 +180,8 @@ async fn state(
 
 impl From<node::RecoveryView> for Recovering {
     fn from(view: node::RecoveryView) -> Self {
-        let node::RecoveryView { stage, since, awaited, answered, without } = view;
-        Self { stage, since, awaited, answered, without }
+        let node::RecoveryView { stage, since, awaited, answered, without, alone } = view;
+        Self { stage, since, awaited, answered, without, alone }
     }
 }
 
