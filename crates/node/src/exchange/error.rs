@@ -29,7 +29,9 @@ pub enum ExchangeError {
     #[error("no consent {0} is known here")]
     NoConsent(String),
     /// Nobody could pass the object on.
-    #[error("no member has {0} yet: name who may pass it on")]
+    #[error(
+        "no member but the recipient has {0}: share it first, or name another member that may pass it on"
+    )]
     NobodyHolds(String),
     /// The named member is not one that objects can be given to.
     #[error("{0} is no member that something can be given to")]
