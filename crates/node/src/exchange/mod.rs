@@ -13,6 +13,7 @@ mod deeds;
 mod error;
 mod giving;
 mod letters;
+mod owed;
 mod recovery;
 mod release;
 mod retention;
@@ -63,6 +64,8 @@ pub(crate) struct Desk {
     papers: Mutex<BTreeSet<KeyId>>,
     /// From where a member that takes back what it lost was given something last in the present meeting.
     gave: Mutex<BTreeMap<KeyId, u64>>,
+    /// What each member is still to be told of what it sent.
+    owed: Mutex<BTreeMap<KeyId, owed::Owed>>,
 }
 
 /// What a turn said last, for the one that may follow before it is answered.
@@ -110,6 +113,11 @@ impl Desk {
 
     fn last_said(&self, member: &KeyId) -> Option<LastSaid> {
         self.said.lock().unwrap_or_else(PoisonError::into_inner).get(member).cloned()
+    }
+
+    /// Does something with what a member is still to be told.
+    fn owed<T>(&self, member: &KeyId, on: impl FnOnce(&mut owed::Owed) -> T) -> T {
+        on(self.owed.lock().unwrap_or_else(PoisonError::into_inner).entry(*member).or_default())
     }
 
     /// Whether something is given back that was not given in this meeting already: who refuses it gets it in the next one.

@@ -16,6 +16,7 @@ use store::{ExchangeDesk, StoreError};
 
 use super::carry::{Carried, Carrier};
 use super::letters::{Letters, Said};
+use super::owed::{Owed, Saying};
 use super::{Court, ExchangeError, LastSaid};
 use crate::{Node, ReadError};
 
@@ -44,8 +45,11 @@ enum Brings {
 struct Minutes {
     hello: Hello,
     speaks: bool,
+    /// What is to be acknowledged of the step that was committed last, and its lines under heads.
     ack: Option<Ack>,
     cosigned: Vec<Cosigned>,
+    /// Whether anything is to be acknowledged.
+    acks: bool,
     envelopes: usize,
     received: Vec<Received>,
     /// What it says of how far it has given back, as long as nothing it gives back is refused.
@@ -63,9 +67,8 @@ struct Words {
 
 impl Minutes {
     fn add(&mut self, taken: TakenSome) {
-        let refused = self.ack.take().map(|ack| ack.refused).unwrap_or_default();
-        let told = refused.into_iter().chain(taken.ack.refused).take(base::limit::ACK_REFUSALS_MAX);
-        self.ack = Some(Ack { refused: told.collect(), ..taken.ack });
+        self.ack = Some(taken.ack);
+        self.acks = true;
         self.cosigned.extend(taken.cosigned);
         self.envelopes = self.envelopes.saturating_add(taken.envelopes);
         if taken.received.iter().any(|one| matches!(one.taken, Taken::Refused(_))) {
@@ -74,10 +77,14 @@ impl Minutes {
         self.received.extend(taken.received);
         self.waits = taken.waits;
     }
+}
 
-    /// The acknowledgement, signed.
-    fn ack(&self, court: &Court) -> Option<Signed> {
-        self.ack.as_ref().map(|ack| ack.sign(court.me.signer.as_ref()))
+impl super::Desk {
+    /// What a step came to is to be told, as soon as it is committed.
+    fn owe(&self, minutes: &mut Minutes) {
+        let (ack, cosigned) = (minutes.ack.take(), std::mem::take(&mut minutes.cosigned));
+        let life = minutes.hello.life;
+        self.owed(&minutes.hello.from, |owed| owed.note(life, ack.as_ref(), &cosigned));
     }
 }
 
@@ -92,8 +99,10 @@ impl Node {
     /// See [`ExchangeError`].
     pub async fn turn_first(&self, to: community::MemberId) -> Result<Vec<u8>, ExchangeError> {
         let court = self.sitting().await?;
-        let words = self.words(&court, (to.0, Brings::WhatWaits), None).await?;
-        Ok(words.turn.to_bytes())
+        let Words { mut turn, .. } = self.words(&court, (to.0, Brings::WhatWaits), None).await?;
+        self.0.exchange.owed(&to.0, Owed::begin);
+        self.tell(&court, to.0, Saying::Turn, &mut turn);
+        Ok(turn.to_bytes())
     }
 
     /// A turn that may follow the one said last to a member before that has been answered: it brings what is behind what that
@@ -119,8 +128,9 @@ impl Node {
             let last = LastSaid::of(&turn, brought, last.known);
             Ok(last.map(|last| (turn, last)))
         });
-        let Some((turn, last)) = said.await? else { return Ok(None) };
+        let Some((mut turn, last)) = said.await? else { return Ok(None) };
         self.0.exchange.note_said(to.0, Some(last));
+        self.tell(&court, to.0, Saying::Turn, &mut turn);
         Ok(Some(turn.to_bytes()))
     }
 
@@ -160,8 +170,9 @@ impl Node {
         let brings =
             if self.0.exchange.meets(&from, court.now) { Brings::Nothing } else { Brings::WhatWaits };
         let Words { mut turn, .. } = self.words_if(&court, (from, brings), &minutes).await?;
-        turn.ack = turn.ack.or_else(|| minutes.ack(&court));
-        turn.cosigned = minutes.cosigned;
+        if minutes.speaks {
+            self.tell(&court, from, Saying::Answer, &mut turn);
+        }
         Ok(turn.to_bytes())
     }
 
@@ -176,8 +187,9 @@ impl Node {
         let envelopes = minutes.envelopes;
         let words = self.words_if(&court, (from.0, Brings::WhatWaits), &minutes).await?;
         let Words { mut turn, takes_back } = words;
-        turn.ack = turn.ack.or_else(|| minutes.ack(&court));
-        turn.cosigned = minutes.cosigned;
+        if minutes.speaks {
+            self.tell(&court, from.0, Saying::Turn, &mut turn);
+        }
         let goes_on = if takes_back {
             // What is refused is not asked for again in the same meeting.
             minutes.back.is_some_and(|back| back.next.is_some()) || !turn.cosigned.is_empty()
@@ -187,6 +199,15 @@ impl Node {
             turn.says_something()
         };
         Ok(Heard { next: goes_on.then(|| turn.to_bytes()), envelopes })
+    }
+
+    /// Puts what a member is still to be told into what is said to it next. What is given back has a word of its own.
+    fn tell(&self, court: &Court, to: KeyId, saying: Saying, turn: &mut Turn) {
+        if turn.ack.is_none() {
+            self.0.exchange.owed(&to, |owed| owed.tell(saying)).put(court, to, turn);
+        } else if saying == Saying::Turn {
+            self.0.exchange.owed(&to, Owed::pass);
+        }
     }
 
     async fn words_if(
@@ -264,10 +285,13 @@ impl Node {
         let (said, examined) = read.await.map_err(|failed| StoreError::Backend(failed.to_string()))??;
         let said = Arc::new(said);
         let carrier = Arc::new(Carrier { examined: Mutex::new(examined), ..self.carrier(court).await? });
+        if let Some(answers) = expected {
+            self.0.exchange.owed(&answers, Owed::answered);
+        }
         let mut minutes = self.hear_in_steps(court, (&said, &carrier)).await?;
         self.hear_back(court, &mut minutes).await?;
         self.0.exchange.note_gaps(minutes.hello.from, gaps(&minutes.received));
-        if minutes.envelopes > 0 || minutes.ack.is_some() {
+        if minutes.envelopes > 0 || minutes.acks {
             self.0.exchange.arrived.notify_waiters();
             // Receipts and what was passed along wait for others.
             self.tell_peers();
@@ -316,6 +340,7 @@ impl Node {
             Ok(minutes)
         });
         let (mut minutes, mut at) = (step.await?, first);
+        self.0.exchange.owe(&mut minutes);
         let (from, life) = (minutes.hello.from, minutes.hello.life);
         while minutes.speaks && !minutes.waits && at < all {
             let range = at..at.saturating_add(STEP_ENVELOPES).min(all);
@@ -328,6 +353,7 @@ impl Node {
                 take_some(&sitting, exchange, (desk, &carries), (&turn.letters(), range), from)
             });
             minutes.add(step.await?);
+            self.0.exchange.owe(&mut minutes);
         }
         Ok(minutes)
     }
@@ -371,6 +397,7 @@ fn greeted(
         speaks,
         ack: None,
         cosigned: Vec::new(),
+        acks: false,
         envelopes: 0,
         received: Vec::new(),
         back: None,

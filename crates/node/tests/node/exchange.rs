@@ -315,6 +315,47 @@ async fn a_turn_may_follow_before_the_answer() {
     b.node().turn_answer(&first).await.unwrap();
 }
 
+/// (e3) What is refused of an answer that a further turn has followed is told all the same, and told again where the telling was lost.
+#[tokio::test]
+async fn a_refusal_is_told_whatever_overtakes_it() {
+    for lost in [false, true] {
+        let region = region(&["a", "b"]).await;
+        let (a, b) = (&region[0], &region[1]);
+        meet(a, b).await;
+        bring(a, 10..1_210, to(&["b"])).await;
+        let soon = crate::START.plus(3_600 * Micros::SECOND);
+        bring(b, 1..2, Options { retain_until: Some(soon), ..to(&["a"]) }).await;
+        let leaf = leaves(b).await - 1;
+        // By A's clock its time is over.
+        a.bench.clock.set(soon.plus(Micros::SECOND));
+        let id = b.id().await;
+        let first = a.node().turn_first(id).await.unwrap();
+        let mut turn = a.node().turn_ahead(id).await.unwrap().expect("more waits than one batch takes");
+        let answer = b.node().turn_answer(&first).await.unwrap();
+        a.node().turn_heard(id, &answer).await.unwrap();
+        assert!(peer(a, "b").await.refusals[0].rule.starts_with("handling/"));
+        loop {
+            let answer = b.node().turn_answer(&turn).await.unwrap();
+            let Some(next) = a.node().turn_take(id, &answer).await.unwrap().next else { break };
+            if lost {
+                break;
+            }
+            turn = next;
+        }
+        let receipt = async || b.node().receipts(leaf).await.unwrap()[0].status;
+        if lost {
+            assert_eq!(receipt().await, "pending");
+            meet(a, b).await;
+        }
+        assert_eq!(receipt().await, "refused", "lost: {lost}");
+        let told = async || peer(b, "a").await.refusals.len();
+        assert_eq!(told().await, 1);
+        meet(a, b).await;
+        meet(b, a).await;
+        assert_eq!(told().await, 1, "once it has come it is not told again");
+    }
+}
+
 /// (f) Gaps are those that are there now.
 #[tokio::test]
 async fn gaps_are_shown_while_they_are_there() {
