@@ -76,6 +76,9 @@ pub struct Hello {
     pub epoch: u64,
     /// How far it has read what the other sent, FLASH first.
     pub cursors: [u64; 2],
+    /// The last place that it has given to something for the other in each lane, FLASH first.
+    #[serde(default)]
+    pub sent: [u64; 2],
     /// Leaves of each ledger it knows the head of, its own too.
     #[serde(default)]
     pub heads: BTreeMap<KeyId, u64>,
@@ -162,6 +165,7 @@ impl Exchange<'_> {
             versions,
             epoch: self.directory.epoch(),
             cursors: Lane::QUEUES.map(|lane| peer.queue(lane).cursor),
+            sent: Lane::QUEUES.map(|lane| peer.queue(lane).last),
             heads,
             life: own.life,
             knows_life: peer.life,
@@ -233,6 +237,7 @@ impl Exchange<'_> {
         if hello.life < peer.life {
             return Ok(Greeted { hello, compatibility, outlived: true, skewed, effects });
         }
+        effects.extend(self.hear_again(rows, &hello, peer.life)?);
         peer.life = hello.life;
         for (lane, cursor) in Lane::QUEUES.into_iter().zip(hello.cursors) {
             if let Some(queue) = peer.queue_mut(lane) {

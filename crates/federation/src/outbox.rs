@@ -178,6 +178,10 @@ impl Exchange<'_> {
     ) -> Read<(Vec<T>, Places)> {
         let known = rows.peer(peer)?;
         let (mut batch, mut places) = (Vec::new(), [None; 2]);
+        if rows.own()?.taking_back().is_some() {
+            // By whatever road: what it would say may contradict what it said before a restore.
+            return Ok((batch, places));
+        }
         let mut bytes = 0usize;
         for ((lane, range), behind) in Lane::QUEUES.into_iter().zip(&mut places).zip(behind.0) {
             let queue = known.queue(lane);
@@ -200,7 +204,8 @@ impl Exchange<'_> {
         Ok((batch, places))
     }
 
-    /// One line. A line that a restore has lost goes as an empty envelope of the last own act.
+    /// One line; `None` where it has to wait, and what is behind it too. A line that a restore has lost goes as an empty envelope
+    /// of the last own act.
     fn line(&self, rows: &dyn Rows, peer: &KeyId, lane: Lane, place: u64) -> Read<Option<Line>> {
         let line = rows.outbox(peer, lane, place)?;
         let lost = line.is_none();
@@ -212,6 +217,10 @@ impl Exchange<'_> {
             },
         };
         let Some(act) = rows.act(&row.author, row.sequence)? else { return Ok(None) };
+        let others = row.author != self.me.member && brings_object(&act.kind);
+        if others && self.may_be_recalled(rows, &row.author)? {
+            return Ok(None);
+        }
         let goods = if lost { (None, Vec::new()) } else { self.may_go(rows, peer, &act)? };
         Ok(Some((row, act, goods)))
     }

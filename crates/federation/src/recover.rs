@@ -21,7 +21,9 @@ use base::signing::KeyId;
 use crate::Exchange;
 use crate::outbox::brings_object;
 use crate::port::{Read, Rows};
-use crate::rows::{Effect, Lane, OutboxRow, PeerRow, ReceiptRow, ReceiptState, Recovery, RefusalRow, Stage};
+use crate::rows::{
+    Effect, Giving, Lane, OutboxRow, PeerRow, ReceiptRow, ReceiptState, Recovery, RefusalRow, Stage,
+};
 use crate::seal::Sealed;
 use crate::wire::{Ack, Back};
 use crate::{Hello, Rule};
@@ -80,7 +82,10 @@ impl Exchange<'_> {
         let mut back = Back {
             life: hello.life,
             next: None,
-            sent: Lane::QUEUES.map(|lane| peer.queue(lane).last),
+            sent: match rows.own()?.taking_back() {
+                Some(_) => Giving::SENT_NOT_KNOWN,
+                None => Lane::QUEUES.map(|lane| peer.queue(lane).last),
+            },
             leaves: rows.mirror(&to)?.map_or(0, |row| row.size),
             acts: 0,
             epoch: self.directory.epoch(),
@@ -162,6 +167,30 @@ impl Exchange<'_> {
         Ok(vec![Effect::Recovery(Some(recovery))])
     }
 
+    /// What a member's greeting changes of how far it has given back, when `known` was its latest life until now.
+    ///
+    /// Who has been restored since it gave its word has other places in its lanes than it spoke of: while own acts come back it is
+    /// asked again, and afterwards it is read up to where its lanes are once it has taken back what it lost.
+    pub(crate) fn hear_again(&self, rows: &dyn Rows, hello: &Hello, known: u64) -> Read<Vec<Effect>> {
+        let Some(mut recovery) = rows.own()?.recovery else { return Ok(Vec::new()) };
+        let stage = recovery.stage;
+        let Some(giving) = recovery.peers.get_mut(&hello.from) else { return Ok(Vec::new()) };
+        let before = *giving;
+        if hello.life > known {
+            *giving = match stage {
+                Stage::TakingBack => Giving::default(),
+                Stage::CatchingUp => {
+                    Giving { sent: giving.sent.and(Some(Giving::SENT_NOT_KNOWN)), ..*giving }
+                }
+            };
+        }
+        if giving.sent == Some(Giving::SENT_NOT_KNOWN) && hello.recovering_from.is_none() {
+            giving.sent = Some(hello.sent);
+        }
+        let changed = *giving != before;
+        Ok(if changed { vec![Effect::Recovery(Some(recovery))] } else { Vec::new() })
+    }
+
     /// Does not wait for a member any longer. What only that member had taken of this one is contradicted by what is done next.
     ///
     /// # Errors
@@ -206,20 +235,32 @@ impl Exchange<'_> {
             return Ok(BTreeSet::from([me]));
         }
         for member in active {
-            if member == self.me.member || recovery.without.contains(&member) {
-                continue;
-            }
-            let giving = recovery.peers.get(&member).copied().unwrap_or_default();
-            let is_done = match (recovery.stage, giving.sent) {
-                (Stage::TakingBack, sent) => sent.is_some(),
-                (Stage::CatchingUp, None) => true,
-                (Stage::CatchingUp, Some(sent)) => self.has_read(rows, &member, sent)?,
-            };
-            if !is_done {
+            if member != me && self.is_awaited(rows, recovery, &member)? {
                 awaited.insert(member);
             }
         }
         Ok(awaited)
+    }
+
+    /// Whether a recovery waits for a member that takes part, in its present stage.
+    fn is_awaited(&self, rows: &dyn Rows, recovery: &Recovery, member: &KeyId) -> Read<bool> {
+        if recovery.without.contains(member) {
+            return Ok(false);
+        }
+        let giving = recovery.peers.get(member).copied().unwrap_or_default();
+        Ok(match (recovery.stage, giving.sent) {
+            (Stage::TakingBack, sent) => sent.is_none(),
+            (Stage::CatchingUp, None) => false,
+            (Stage::CatchingUp, Some(sent)) => !self.has_read(rows, member, sent)?,
+        })
+    }
+
+    /// Whether a member may have called back what this node holds of it, and only a backup does not know: nothing of it is passed
+    /// on before it has been read up to where it was when it gave back.
+    pub(crate) fn may_be_recalled(&self, rows: &dyn Rows, author: &KeyId) -> Read<bool> {
+        let Some(recovery) = rows.own()?.recovery else { return Ok(false) };
+        let takes_part = self.directory.standing(author) == crate::Standing::Active;
+        Ok(takes_part && self.is_awaited(rows, &recovery, author)?)
     }
 
     fn has_read(&self, rows: &dyn Rows, member: &KeyId, sent: [u64; 2]) -> Read<bool> {

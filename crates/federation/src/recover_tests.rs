@@ -100,14 +100,18 @@ impl Scene {
 
     /// The first releases something to the others.
     fn release(&mut self, number: usize) {
+        self.release_to(0, number, &[1, 2]);
+    }
+
+    fn release_to(&mut self, at: usize, number: usize, to: &[usize]) {
         let object = format!("{{\"id\":\"indicator--{number}\",\"modified\":\"v1\"}}");
-        let addressees = BTreeSet::from([self.member(1), self.member(2)]);
-        self.do_at(0, |exchange, rows| {
+        let addressees = to.iter().map(|to| self.member(*to)).collect();
+        self.do_at(at, |exchange, rows| {
             let (object, lane, kind) = (object.as_bytes(), Lane::Routine, ActKind::Released);
             let release = Release { object, rules: "r", addressees: &addressees, lane, kind };
             exchange.release(rows, &release).unwrap().effects
         });
-        self.do_at(0, |exchange, rows| exchange.sign_head(rows).unwrap());
+        self.do_at(at, |exchange, rows| exchange.sign_head(rows).unwrap());
     }
 
     /// One hears everything that another has for it.
@@ -136,54 +140,88 @@ impl Scene {
     }
 
     fn lose(&mut self, backup: &MemoryRows) {
-        self.rows[0] = backup.clone();
+        self.lose_at(0, backup);
+    }
+
+    fn lose_at(&mut self, at: usize, backup: &MemoryRows) {
+        self.rows[at] = backup.clone();
         self.now = self.now.plus(1);
-        self.do_at(0, |exchange, rows| exchange.begin_recovery(rows).unwrap());
+        self.do_at(at, |exchange, rows| exchange.begin_recovery(rows).unwrap());
     }
 
     /// What a member gives back to the first: its heads, its acts, its word.
     fn given_by(&mut self, at: usize) -> Given {
-        let hello = self.exchange(0).hello(&self.rows[0], self.member(at), Versions::OURS).unwrap();
+        self.given(0, at)
+    }
+
+    fn given(&mut self, asker: usize, at: usize) -> Given {
+        let to = self.member(at);
+        let hello = self.exchange(asker).hello(&self.rows[asker], to, Versions::OURS).unwrap();
         let greeted = self.exchange(at).greet(&self.rows[at], &hello, Versions::OURS).unwrap().unwrap();
         self.rows[at].apply_all(greeted.effects);
         let hello = greeted.hello;
         let heads = self.exchange(at).heads_for(&self.rows[at], &hello.heads, Some(&hello.from)).unwrap();
         let (batch, back) = self.exchange(at).give_back(&self.rows[at], &hello).unwrap();
-        Given { heads, batch, back }
+        let hello = self.exchange(at).hello(&self.rows[at], hello.from, Versions::OURS).unwrap();
+        Given { hello, heads, batch, back }
     }
 
     /// The first takes it as a node does: the word counts when nothing else was refused. Answers with codes of refusals.
     fn take(&mut self, from: usize, given: &Given) -> Vec<&'static str> {
+        self.take_at(0, from, given)
+    }
+
+    fn take_at(&mut self, at: usize, from: usize, given: &Given) -> Vec<&'static str> {
         let mut refused = Vec::new();
-        let me = self.member(0);
+        let me = self.member(at);
+        self.do_at(at, |exchange, rows| {
+            exchange.greet(rows, &given.hello, Versions::OURS).unwrap().unwrap().effects
+        });
         for update in given.heads.iter().filter(|update| update.origin == me) {
-            let outcome = self.exchange(0).take_head(&self.rows[0], update).unwrap();
+            let outcome = self.exchange(at).take_head(&self.rows[at], update).unwrap();
             if outcome.kept != Kept::Known {
                 refused.push("head");
             }
-            self.rows[0].apply_all(outcome.effects);
+            self.rows[at].apply_all(outcome.effects);
         }
         for sealed in &given.batch {
-            let received = self.exchange(0).receive(&self.rows[0], sealed).unwrap();
+            let received = self.exchange(at).receive(&self.rows[at], sealed).unwrap();
             if let Taken::Refused(why) = &received.taken {
                 refused.push(why.rule.code());
             }
-            self.rows[0].apply_all(received.effects);
+            self.rows[at].apply_all(received.effects);
         }
         if refused.is_empty() {
             let from = self.member(from);
-            self.do_at(0, |exchange, rows| exchange.given_back(rows, &from, &given.back).unwrap());
-            self.do_at(0, |exchange, rows| exchange.advance(rows).unwrap());
+            self.do_at(at, |exchange, rows| exchange.given_back(rows, &from, &given.back).unwrap());
+            self.advance(at);
         }
         refused
     }
 
+    /// A member is given back everything by another.
+    fn recover(&mut self, at: usize, from: usize) {
+        let given = self.given(at, from);
+        assert_eq!(self.take_at(at, from, &given), [""; 0]);
+    }
+
+    fn advance(&mut self, at: usize) {
+        for _ in 0..2 {
+            self.do_at(at, |exchange, rows| exchange.advance(rows).unwrap());
+        }
+    }
+
     fn stage(&self) -> Option<Stage> {
-        self.rows[0].own().unwrap().recovery.map(|recovery| recovery.stage)
+        self.stage_at(0)
+    }
+
+    fn stage_at(&self, at: usize) -> Option<Stage> {
+        self.rows[at].own().unwrap().recovery.map(|recovery| recovery.stage)
     }
 }
 
 struct Given {
+    hello: Signed,
     heads: Vec<crate::HeadUpdate>,
     batch: Vec<Sealed>,
     back: Back,
@@ -394,4 +432,90 @@ fn what_does_not_fit_in_one_answer_comes_in_several() {
     assert_eq!(scene.take(1, &given), [""; 0]);
     assert!(scene.rows[0].own().unwrap().recovery.unwrap().peers[&scene.member(1)].sent.is_some());
     assert_eq!(scene.rows[0].acts().count(), BATCH_ENVELOPES_MAX + 5);
+}
+
+#[test]
+fn who_is_restored_after_its_word_is_read_up_to_where_it_is_then() {
+    for stage in [Stage::TakingBack, Stage::CatchingUp] {
+        let mut scene = Scene::new();
+        scene.release_to(1, 1, &[0, 2]);
+        scene.hear(0, 1);
+        scene.hear(2, 1);
+        let backups = [scene.rows[0].clone(), scene.rows[1].clone()];
+        for number in 2..5 {
+            scene.release_to(1, number, &[0, 2]);
+        }
+        scene.lose(&backups[0]);
+        scene.recover(0, 1);
+        if stage == Stage::CatchingUp {
+            scene.recover(0, 2);
+        }
+        assert_eq!(scene.stage(), Some(stage));
+        // The second loses the three that nobody has taken yet, and says so to the first.
+        scene.lose_at(1, &backups[1]);
+        scene.recover(1, 0);
+        scene.advance(0);
+        assert_eq!(scene.stage(), Some(stage), "nothing is over by that");
+        if stage == Stage::TakingBack {
+            scene.recover(0, 2);
+            assert_eq!(scene.stage(), Some(stage), "the second is asked again");
+            scene.recover(0, 1);
+            assert_eq!(scene.stage(), Some(Stage::CatchingUp), "how far it is to be read is not known yet");
+        }
+        scene.recover(1, 2);
+        assert_ne!(scene.stage_at(1), Some(Stage::TakingBack));
+        scene.release_to(1, 9, &[0, 2]);
+        scene.hear(0, 1);
+        scene.advance(0);
+        assert_eq!(scene.stage(), None);
+        assert_eq!(
+            scene.rows[0].all_versions().unwrap().len(),
+            2,
+            "what it lost is lost, what it did since is here"
+        );
+    }
+}
+
+#[test]
+fn what_may_have_been_called_back_is_not_passed_on_before_that_was_read() {
+    let mut scene = Scene::new();
+    scene.release_to(1, 1, &[0]);
+    scene.release_to(2, 2, &[1]);
+    let (holder, to, author) = (scene.member(0), scene.member(2), scene.member(1));
+    let until = scene.now.plus(Micros::SECOND);
+    scene.do_at(1, |exchange, rows| {
+        let grant = crate::Grant { object: "indicator--1", version: "v1", from: holder, to, until };
+        exchange.consent(rows, &grant).unwrap().effects
+    });
+    scene.do_at(1, |exchange, rows| exchange.sign_head(rows).unwrap());
+    scene.hear(0, 1);
+    scene.hear(2, 1);
+    let name = crate::ObjectName { author, id: "indicator--1".to_owned() };
+    scene.do_at(0, |exchange, rows| exchange.pass_on(rows, &name, "v1", to).unwrap());
+    let backup = scene.rows[0].clone();
+    assert_eq!(scene.exchange(0).outgoing(&scene.rows[0], &to).unwrap().len(), 1);
+    scene.do_at(1, |exchange, rows| {
+        exchange.alter(rows, "indicator--1", &crate::Alteration::Recall, "").unwrap().1
+    });
+    scene.do_at(1, |exchange, rows| exchange.sign_head(rows).unwrap());
+    scene.lose(&backup);
+    let nothing_goes = |scene: &Scene| {
+        let direct = scene.exchange(0).outgoing(&scene.rows[0], &to).unwrap();
+        let together = scene.exchange(0).outgoing_together(&scene.rows[0], &to).unwrap();
+        direct.is_empty()
+            && together.is_none()
+            && scene.exchange(0).outgoing_by_relay(&scene.rows[0], &to).unwrap().is_empty()
+    };
+    assert!(nothing_goes(&scene), "while own acts come back nothing goes by any road");
+    scene.recover(0, 1);
+    scene.recover(0, 2);
+    assert_eq!(scene.stage(), Some(Stage::CatchingUp));
+    assert!(nothing_goes(&scene), "the recall was not read yet");
+    scene.hear(0, 1);
+    scene.advance(0);
+    assert_eq!(scene.stage(), None);
+    for sealed in scene.exchange(0).outgoing(&scene.rows[0], &to).unwrap() {
+        scene.do_at(2, |exchange, rows| exchange.receive(rows, &sealed).unwrap().effects);
+    }
+    assert!(scene.rows[2].versions(&name).unwrap().is_empty());
 }

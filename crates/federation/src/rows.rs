@@ -108,6 +108,12 @@ pub struct Giving {
     pub sent: Option<[u64; 2]>,
 }
 
+impl Giving {
+    /// Said for `sent` by, and of, a member that takes back what it lost itself: how far it is to be read is told by its first
+    /// greeting after that.
+    pub const SENT_NOT_KNOWN: [u64; 2] = [u64::MAX >> 1; 2];
+}
+
 /// One queue to a peer, from both ends.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Queue {
