@@ -15,6 +15,10 @@ use crate::proposal::{Approval, Subject, Word};
 use crate::registry::Registry;
 use crate::{EntryHash, MemberId, Rule, SubjectHash};
 
+/// How far clocks may differ for members to name the same present moment, most of the time. A decision is dated no more than so
+/// much before it was made, and one that notes a recovery no more than so much after.
+const MOMENT_STEP_SECONDS: i64 = 600;
+
 /// What one member knows and may do.
 #[derive(Clone, Copy, Debug)]
 pub struct Council<'a> {
@@ -203,8 +207,9 @@ impl Council<'_> {
     /// A new entry for the oldest subject that has enough approvals, this member's among them; failing that, one that
     /// notes a recovery which waits to be noted.
     ///
-    /// In a later round nothing of it is of this member's own making: members that know the same votes make the same entry, so
-    /// that votes which cross on their way split once and not in every round.
+    /// Nothing of it is of this member's own making: members that know the same make the same entry, so that votes which cross on
+    /// their way are votes for one. Where they split and a voter is missing, no later round may ever open: what the missing one
+    /// has signed is not known.
     fn new_entry(&self, round: u64, stalled: &[Entry]) -> Result<Option<Entry>, Rule> {
         let mut ready: Vec<&Subject> = self
             .subjects
@@ -213,26 +218,60 @@ impl Council<'_> {
             .filter(|subject| self.standing(subject.hash()).ready)
             .collect();
         ready.sort_by_key(|subject| (subject.at(), subject.hash()));
-        let moment = self.moment(stalled);
         for subject in ready {
-            let entry = self.entry((round, moment), &subject.body())?;
-            if self.registry.judge(&entry.clone().with_stalled(stalled.to_vec())?).is_ok() {
-                return Ok(Some(entry));
+            // What could not be true at the first moment may be at the present one.
+            for moment in [self.moment(stalled, Some(subject.hash())), self.now] {
+                let entry = self.entry((round, moment), &subject.body())?;
+                if self.registry.judge(&entry.clone().with_stalled(stalled.to_vec())?).is_ok() {
+                    return Ok(Some(entry));
+                }
             }
         }
-        let waits = self.registry.members().any(|member| {
-            let claim = member.own().claim;
-            claim.is_some_and(|claim| claim.epoch > member.noted())
-        });
-        if waits { self.entry((round, moment), &Body::Noted).map(Some) } else { Ok(None) }
+        let moment = self.moment(stalled, None);
+        if self.notes_a_claim() { self.entry((round, moment), &Body::Noted).map(Some) } else { Ok(None) }
     }
 
-    /// The moment of a new entry: that of the latest vote of the rounds before, or the present one. A vote from too far ahead
-    /// of this clock has no say in it.
-    fn moment(&self, stalled: &[Entry]) -> Micros {
+    /// Whether a recovery waits to be noted.
+    fn notes_a_claim(&self) -> bool {
+        self.registry.members().any(|member| {
+            let claim = member.own().claim;
+            claim.is_some_and(|claim| claim.epoch > member.noted())
+        })
+    }
+
+    /// The moment of a new entry. In a later round that of the latest vote of the rounds before; in the first that of the approval
+    /// which was the last that it took, by the clock of who gave it. Where there is none, or it is long ago, the present one, in
+    /// steps so large that clocks agree on it but for a moment at each. A vote from too far ahead of this clock has no say in it.
+    fn moment(&self, stalled: &[Entry], ready: Option<SubjectHash>) -> Micros {
         let latest = self.now.plus(APPROVAL_AHEAD_SECONDS_MAX.saturating_mul(Micros::SECOND));
-        let voted = stalled.iter().map(|vote| vote.content().at).filter(|at| *at <= latest);
-        voted.max().unwrap_or(self.now)
+        let voted = stalled.iter().map(|vote| vote.content().at).filter(|at| *at <= latest).max();
+        if let Some(voted) = voted {
+            return voted;
+        }
+        let step = MOMENT_STEP_SECONDS.saturating_mul(Micros::SECOND);
+        let before = Micros(self.now.0.saturating_sub(self.now.0.rem_euclid(step)));
+        if self.notes_a_claim() {
+            // Its delay begins then, and is not to be shorter than it says.
+            return if before == self.now { before } else { before.plus(step) };
+        }
+        let lately = |at: &Micros| *at >= self.now.plus(step.saturating_neg());
+        ready.and_then(|subject| self.ready_at(subject)).filter(lately).unwrap_or(before)
+    }
+
+    /// When a subject had enough approvals for the first time, by the clocks of those who gave them.
+    fn ready_at(&self, subject: SubjectHash) -> Option<Micros> {
+        let voters: BTreeSet<MemberId> =
+            self.registry.voters(&self.registry.unnoted(), self.now).into_keys().collect();
+        let all = self.registry.tally(&voters);
+        let words = self.words(subject);
+        let said = words.iter().filter(|(by, (_, word))| voters.contains(by) && *word == Word::Approve);
+        let mut said: Vec<(Micros, MemberId)> = said.map(|(by, (at, _))| (*at, *by)).collect();
+        said.sort_unstable();
+        let mut enough = BTreeSet::new();
+        said.into_iter().find_map(|(at, by)| {
+            enough.insert(by);
+            self.registry.tally(&enough).suffices(self.registry.quorum(), all).then_some(at)
+        })
     }
 
     fn entry(&self, (round, at): (u64, Micros), body: &Body) -> Result<Entry, Rule> {

@@ -223,6 +223,54 @@ fn withdrawal_takes_ninety_days_and_ends_with_the_vote_gone() {
     assert_eq!(replayed.state_hash(), town.registry.state_hash());
 }
 
+/// Each of these votes before it has heard of another's vote, by a clock of its own.
+fn cross(town: &mut Town, who: &[u8]) {
+    let mut crossing = Vec::new();
+    for (number, seconds) in who.iter().zip([0, 95, -40, 3]) {
+        let now = town.now;
+        town.now = now.plus(seconds * Micros::SECOND);
+        assert!(town.act(member(*number)), "{number} votes");
+        town.now = now.plus(700_000);
+        crossing.append(&mut town.votes);
+    }
+    town.votes = crossing;
+}
+
+#[test]
+fn votes_that_cross_are_for_one_entry_though_a_voter_is_missing() {
+    for (order, late) in [([1, 2, 4], 0), ([4, 1, 2], 60), ([2, 4, 1], 3 * 86_400)] {
+        let mut town = Town::of(4, None);
+        town.now = town.now.plus(DAY + 200 * Micros::SECOND);
+        let subject = suspend(&mut town, 1, 3);
+        for number in order {
+            town.say(member(number), &subject, Word::Approve);
+            town.now = town.now.plus(Micros::SECOND);
+        }
+        town.now = town.now.plus(late * Micros::SECOND);
+        cross(&mut town, &order[..2]);
+        town.settle(&[member(3)]);
+        let status = town.registry.member(member(3)).unwrap().status(town.now);
+        assert_eq!(status, Status::Suspended, "{order:?} after {late} seconds");
+        let decided = town.entries.last().unwrap().content();
+        assert!(decided.at >= town.now.plus(-700 * Micros::SECOND), "dated when it was made");
+    }
+}
+
+#[test]
+fn a_recovery_is_noted_by_votes_that_cross_though_a_voter_is_missing() {
+    let mut town = Town::of(4, None);
+    town.now = town.now.plus(DAY + 200 * Micros::SECOND);
+    let new = key(77);
+    let claim = community::NewKey { key: new.public_key() };
+    let entry = town.own(member(4), &Body::KeyRecovered(claim), &[&key(104), &key(114), &new]);
+    town.take(entry).unwrap();
+    cross(&mut town, &[1, 2]);
+    town.settle(&[member(3)]);
+    let due = town.registry.member(member(4)).unwrap().recovered_from().unwrap();
+    let whole = town.now.plus(7 * DAY);
+    assert!(due >= whole && due <= whole.plus(600 * Micros::SECOND), "the delay is never shorter");
+}
+
 #[test]
 fn split_votes_are_settled_in_a_later_round() {
     let mut town = Town::of(2, None);

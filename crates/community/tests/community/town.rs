@@ -11,8 +11,8 @@ use community::{
 
 /// One day.
 pub(crate) const DAY: i64 = 86_400 * Micros::SECOND;
-/// When everything begins.
-pub(crate) const START: Micros = Micros(1_700_000_000_000_000);
+/// When everything begins: a moment that members whose clocks differ call by the same name.
+pub(crate) const START: Micros = Micros(1_700_000_400_000_000);
 
 /// The key of a number.
 pub(crate) fn key(number: u8) -> SigningKey {
