@@ -98,7 +98,14 @@ fn main() {
     let (one, other) = (member(&rng, &mut house), member(&rng, &mut house));
     primitives(&rng, &one, &other);
     let now = Micros(1_800_000_000_000_000);
-    let sender = Exchange { me: &one, directory: &house, judge: &Yes, rng: &rng, now };
+    let sender = Exchange {
+        me: &one,
+        directory: &house,
+        judge: &Yes,
+        rng: &rng,
+        now,
+        leaves_max: base::limit::HEAD_LEAVES_MAX,
+    };
     let reader = Exchange { me: &other, ..sender };
     let (mut from, mut to) = (MemoryRows::of(one.member), MemoryRows::of(other.member));
     let addressees = BTreeSet::from([other.member]);

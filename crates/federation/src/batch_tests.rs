@@ -86,7 +86,14 @@ impl Scene {
     }
 
     fn exchange(&self, at: usize) -> Exchange<'_> {
-        Exchange { me: &self.who[at], directory: &self.house, judge: &Yes, rng: &self.rng, now: NOW }
+        Exchange {
+            me: &self.who[at],
+            directory: &self.house,
+            judge: &Yes,
+            rng: &self.rng,
+            now: NOW,
+            leaves_max: base::limit::HEAD_LEAVES_MAX,
+        }
     }
 
     fn release(&mut self, number: usize) {

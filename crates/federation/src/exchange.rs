@@ -20,6 +20,8 @@ pub struct Exchange<'a> {
     pub rng: &'a dyn Rng,
     /// The present moment.
     pub now: Micros,
+    /// Most leaves of ledgers that are told at once; at most [`base::limit::HEAD_LEAVES_MAX`].
+    pub leaves_max: usize,
 }
 
 impl Exchange<'_> {

@@ -5,7 +5,6 @@
 //! anybody, and so that two heads of which neither continues the other are found by whoever hears of both.
 
 use base::Micros;
-use base::limit::HEAD_LEAVES_MAX;
 use base::signing::KeyId;
 use ledger::TreeHash;
 use ledger::checkpoint::{Origin, SignedCheckpoint};
@@ -17,6 +16,7 @@ use ledger::witness::{AddCheckpoint, Verdict, Witnessed};
 use crate::Exchange;
 use crate::grown::Grown;
 use crate::outbox::stored_note;
+use crate::parts::Fit;
 use crate::port::{Read, Rows, StoreFailed, TilesOf};
 use crate::rows::{Covered, Effect, MirrorRow, RefusalRow};
 use crate::seal::Sealed;
@@ -29,6 +29,8 @@ pub enum Kept {
     Cosigned(Box<Cosigned>),
     /// Nothing new.
     Known,
+    /// Its first leaves were taken; the rest has to come. Nothing is cosigned before that.
+    Part,
     /// It is for somebody who has another head; ask again with the sizes in a greeting.
     OtherSize,
     /// Not signed by the ledger's key, or its proof or leaves do not belong to it.
@@ -53,12 +55,12 @@ pub struct HeadOutcome {
 pub(crate) type HeadsTaken = (Vec<(KeyId, Cosigned)>, Vec<Effect>);
 
 impl HeadOutcome {
-    const fn only(kept: Kept) -> Self {
+    pub(crate) const fn only(kept: Kept) -> Self {
         Self { kept, effects: Vec::new() }
     }
 }
 
-fn broken(error: &impl std::fmt::Display) -> StoreFailed {
+pub(crate) fn broken(error: &impl std::fmt::Display) -> StoreFailed {
     StoreFailed(error.to_string())
 }
 
@@ -101,9 +103,9 @@ impl Exchange<'_> {
     /// The store did not answer.
     ///
     /// # Limits
-    /// [`HEAD_LEAVES_MAX`] leaves in all, the own ledger's first, since nothing of it can be taken before; a head for which there
-    /// is no room goes in the next exchange, when the others are known. One that alone is more leaves ahead is left out. `back` is a
-    /// member that takes back what it lost: before anything else it gets its own.
+    /// [`Exchange::leaves_max`] leaves in all, the own ledger's first, since nothing of it can be taken before; a head for which there
+    /// is no room goes in the next exchange, when the others are known, and one for which there is not room enough goes in parts.
+    /// `back` is a member that takes back what it lost: before anything else it gets its own.
     pub fn heads_for(
         &self,
         rows: &dyn Rows,
@@ -113,7 +115,7 @@ impl Exchange<'_> {
         let mut updates = Vec::new();
         let mut members: Vec<KeyId> = std::iter::once(self.me.member).chain(rows.mirrored()?).collect();
         members.sort_by_key(|member| Some(member) != back);
-        let mut room = HEAD_LEAVES_MAX;
+        let mut room = self.leaves_max;
         for member in members.into_iter().take(base::limit::HEADS_MAX) {
             let asked = known.get(&member).copied().unwrap_or(0);
             let Some(update) = self.update_of(rows, &member, (asked, room))? else { continue };
@@ -175,13 +177,15 @@ impl Exchange<'_> {
         let size = note.head().size;
         // A head as large as the asker's is told too, without leaves: it may be another one.
         let old = asked.min(size);
-        if usize::try_from(size.saturating_sub(old)).unwrap_or(usize::MAX) > most {
+        let upto = size.min(old.saturating_add(u64::try_from(most).unwrap_or(u64::MAX)));
+        if upto == old && old < size {
             return Ok(None);
         }
         let tiles = TilesOf { rows, member: *member };
-        let prefix = prefix(&tiles, old, size).map_err(|error| broken(&error))?;
-        let leaves = rows.leaves(member, old, size)?;
-        Ok(Some(HeadUpdate { origin: *member, note, old, prefix, leaves }))
+        let proof = |old| prefix(&tiles, old, size).map_err(|error| broken(&error));
+        let (prefix, rest) = (proof(old)?, proof(upto)?);
+        let leaves = rows.leaves(member, old, upto)?;
+        Ok(Some(HeadUpdate { origin: *member, note, old, prefix, leaves, rest }))
     }
 
     /// Takes a head that somebody told.
@@ -208,11 +212,22 @@ impl Exchange<'_> {
                 Some(held) => self.not_larger(rows, update, &held),
             };
         }
-        let Some(added) = self.leaves_beyond(rows, update, known.size)? else {
+        let stored = rows.held(&update.origin)?.max(known.size);
+        let added = if head.size <= stored {
+            // What is held ahead of the known head covers it.
+            &[][..]
+        } else if let Some(added) = self.leaves_beyond(rows, update, stored)? {
+            added
+        } else {
             return Ok(HeadOutcome::only(Kept::OtherSize));
         };
-        if self.leaves_fit(rows, (&update.origin, known.size, added), head)? {
-            return self.take_grown(rows, update, (known.size, added));
+        match self.fit(rows, (update, head), (stored.min(head.size), added))? {
+            Fit::Whole => return self.take_grown(rows, update, (stored, added)),
+            Fit::Part => return Ok(self.hold_ahead(update.origin, (stored, added))),
+            Fit::No if stored > known.size => {
+                return self.let_go_ahead(rows, (update, head), (known.size, stored));
+            }
+            Fit::No => {}
         }
         let Some(held) = held.filter(|_| known.size > 0 && update.old == known.size) else {
             return Ok(HeadOutcome::only(Kept::Unsound));
@@ -273,17 +288,6 @@ impl Exchange<'_> {
         }
     }
 
-    /// Whether a ledger of so many leaves, with these behind them, is the head's.
-    fn leaves_fit(&self, rows: &dyn Rows, ledger: (&KeyId, u64, &[TreeHash]), head: TreeHead) -> Read<bool> {
-        let (member, stored, added) = ledger;
-        let count = u64::try_from(added.len()).unwrap_or(u64::MAX);
-        if stored.checked_add(count) != Some(head.size) {
-            return Ok(false);
-        }
-        let grown = Grown { rows, member: *member, stored, added };
-        Ok(root_at(&grown, head.size).map_err(|error| broken(&error))? == head.root)
-    }
-
     /// Takes a head with its leaves, and cosigns it unless a later one was cosigned already.
     fn take_grown(
         &self,
@@ -293,12 +297,13 @@ impl Exchange<'_> {
     ) -> Read<HeadOutcome> {
         let tiles = Grown { rows, member: update.origin, stored, added };
         let last = self.cosigned_last(rows, &update.origin)?;
+        let mirrored_size = rows.mirror(&update.origin)?.map_or(0, |row| row.size);
         let old = last.as_ref().map_or(0, |last| last.head().size);
         let size = update.note.head().size;
         let mirrored = |note: String| -> Read<Vec<Effect>> {
             let row = MirrorRow { member: update.origin, note, size };
             let mut effects = vec![Effect::Mirror { row, leaves: added.to_vec() }];
-            effects.extend(self.settle_awaited(rows, &update.origin, (stored, added))?);
+            effects.extend(self.settle_awaited(rows, &update.origin, (stored, added), size)?);
             Ok(effects)
         };
         if size < old {
@@ -319,7 +324,7 @@ impl Exchange<'_> {
                 Ok(HeadOutcome { kept: Kept::Cosigned(Box::new(line)), effects })
             }
             // The leaves are this head's and not those of the one that was cosigned for somebody else.
-            (Verdict::Conflict { .. } | Verdict::NoContinuation(_), Some(last)) if stored < old => {
+            (Verdict::Conflict { .. } | Verdict::NoContinuation(_), Some(last)) if mirrored_size < old => {
                 let prefix = if size == old {
                     Vec::new()
                 } else {
@@ -336,14 +341,17 @@ impl Exchange<'_> {
         &self,
         rows: &dyn Rows,
         author: &KeyId,
-        leaves: (u64, &[TreeHash]),
+        (stored, added): (u64, &[TreeHash]),
+        size: u64,
     ) -> Read<Vec<Effect>> {
         let mut effects = Vec::new();
-        for sequence in rows.awaited(author)? {
-            let at = sequence.checked_sub(leaves.0).and_then(|at| usize::try_from(at).ok());
-            let Some(leaf) = at.and_then(|at| leaves.1.get(at)) else { continue };
+        for sequence in rows.awaited(author)?.into_iter().filter(|sequence| *sequence < size) {
+            let leaf = match sequence.checked_sub(stored) {
+                Some(at) => usize::try_from(at).ok().and_then(|at| added.get(at).copied()),
+                None => rows.leaves(author, sequence, sequence.saturating_add(1))?.pop(),
+            };
             let act = rows.act(author, sequence)?;
-            if act.is_some_and(|act| act.leaf == *leaf) {
+            if act.is_some_and(|act| Some(act.leaf) == leaf) {
                 effects.push(Effect::Covered { author: *author, sequence });
             } else {
                 effects.push(Effect::Refusal(RefusalRow {
@@ -369,25 +377,31 @@ impl Exchange<'_> {
                 _ => Ok(HeadOutcome::only(Kept::Known)),
             };
         }
-        let Some(added) = self.leaves_beyond(rows, update, own.next)? else {
+        let stored = rows.held(&self.me.member)?.max(own.next);
+        let added = if head.size <= stored {
+            &[][..]
+        } else if let Some(added) = self.leaves_beyond(rows, update, stored)? {
+            added
+        } else {
             return Ok(HeadOutcome::only(Kept::OtherSize));
         };
-        if !self.leaves_fit(rows, (&self.me.member, own.next, added), head)? {
-            let Some(held) = held.filter(|held| held.head().size == own.next && update.old == own.next)
-            else {
-                return Ok(HeadOutcome::only(Kept::Unsound));
-            };
-            return Ok(self.branched(update, &held, head));
-        }
-        if own.taking_back().is_none() {
+        let fit = self.fit(rows, (update, head), (stored.min(head.size), added))?;
+        if fit != Fit::No && own.taking_back().is_none() {
             // Put back to an earlier state without a restore: it signs nothing more before it has back what it lost.
             return Ok(HeadOutcome { kept: Kept::Regressed, effects: self.begin_recovery(rows)? });
         }
-        let places = own.next..head.size;
-        let mut effects: Vec<Effect> =
-            places.zip(added).map(|(sequence, leaf)| Effect::Leaf { sequence, leaf: *leaf }).collect();
-        effects.push(Effect::OwnHead(update.note.to_string()));
-        Ok(HeadOutcome { kept: Kept::Known, effects })
+        match fit {
+            Fit::Whole => {
+                let (leaves, note) = (added.to_vec(), update.note.to_string());
+                Ok(HeadOutcome { kept: Kept::Known, effects: vec![Effect::TakenBack { leaves, note }] })
+            }
+            Fit::Part => Ok(self.hold_ahead(self.me.member, (stored, added))),
+            Fit::No if stored > own.next => self.let_go_ahead(rows, (update, head), (own.next, stored)),
+            Fit::No => match held.filter(|held| held.head().size == own.next && update.old == own.next) {
+                Some(held) => Ok(self.branched(update, &held, head)),
+                None => Ok(HeadOutcome::only(Kept::Unsound)),
+            },
+        }
     }
 
     /// Takes a witness's line for the own head; one for an earlier head changes nothing.

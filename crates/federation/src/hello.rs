@@ -79,7 +79,7 @@ pub struct Hello {
     /// The last place that it has given to something for the other in each lane, FLASH first.
     #[serde(default)]
     pub sent: [u64; 2],
-    /// Leaves of each ledger it knows the head of, its own too.
+    /// Leaves of each ledger that it holds, its own too.
     #[serde(default)]
     pub heads: BTreeMap<KeyId, u64>,
     /// Which life of its node speaks; see [`crate::OwnRow::life`].
@@ -178,15 +178,20 @@ impl Exchange<'_> {
         Ok(Signed::sign(HELLO_TYPE, payload, self.me.signer.as_ref()).expect("invariant: heads are bounded"))
     }
 
-    /// Leaves of each ledger whose head is known here, the own one too.
+    /// Leaves held of each ledger, the own one too.
     pub(crate) fn heads_known(&self, rows: &dyn Rows) -> Read<BTreeMap<KeyId, u64>> {
         let mut heads = BTreeMap::new();
         for member in rows.mirrored()?.into_iter().take(HEADS_MAX.saturating_sub(1)) {
-            if let Some(mirror) = rows.mirror(&member)? {
-                heads.insert(member, mirror.size);
+            heads.insert(member, rows.held(&member)?);
+        }
+        // Of some nothing but the beginning of their first head may have come.
+        for member in self.directory.active().into_iter().filter(|member| *member != self.me.member) {
+            let held = rows.held(&member)?;
+            if held > 0 && heads.len() < HEADS_MAX.saturating_sub(1) {
+                heads.insert(member, held);
             }
         }
-        heads.insert(self.me.member, rows.own()?.next);
+        heads.insert(self.me.member, rows.held(&self.me.member)?);
         Ok(heads)
     }
 

@@ -27,6 +27,7 @@ mod hello;
 mod inbox;
 mod memory;
 mod outbox;
+mod parts;
 mod port;
 mod recover;
 mod refusal;

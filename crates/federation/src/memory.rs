@@ -95,6 +95,19 @@ impl MemoryRows {
                 self.leaves.entry(row.member).or_default().extend(leaves);
                 self.mirrors.insert(row.member, row);
             }
+            Effect::Ahead { member, from, leaves } => {
+                let held = self.leaves.entry(member).or_default();
+                held.truncate(usize::try_from(from).unwrap_or(usize::MAX));
+                held.extend(leaves);
+            }
+            Effect::TakenBack { leaves, note } => {
+                let me = self.me.expect("invariant: only a member has a ledger");
+                let own = self.leaves.entry(me).or_default();
+                own.extend(leaves);
+                let head = crate::outbox::stored_note(&note).expect("invariant: a step has read it");
+                self.own.next = head.head().size;
+                self.own.head = Some(note);
+            }
             Effect::Witnessed(row) => {
                 self.witnessed.insert(row.member, row);
             }
@@ -112,7 +125,9 @@ impl MemoryRows {
     fn add_leaf(&mut self, sequence: u64, leaf: TreeHash) {
         assert_eq!(sequence, self.own.next, "invariant: a leaf is added at the next place");
         let me = self.me.expect("invariant: only a member has a ledger");
-        self.leaves.entry(me).or_default().push(leaf);
+        let own = self.leaves.entry(me).or_default();
+        own.truncate(usize::try_from(sequence).unwrap_or(usize::MAX));
+        own.push(leaf);
         self.own.next = self.own.next.saturating_add(1);
     }
 
@@ -254,6 +269,13 @@ impl Rows for MemoryRows {
 
     fn witnessed(&self, member: &KeyId) -> Read<Option<WitnessedRow>> {
         Ok(self.witnessed.get(member).cloned())
+    }
+
+    fn held(&self, member: &KeyId) -> Read<u64> {
+        if self.me == Some(*member) && self.own.taking_back().is_none() {
+            return Ok(self.own.next);
+        }
+        Ok(self.leaves.get(member).map_or(0, |leaves| u64::try_from(leaves.len()).unwrap_or(u64::MAX)))
     }
 
     fn mirrored(&self) -> Read<Vec<KeyId>> {

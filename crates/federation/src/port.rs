@@ -141,6 +141,9 @@ pub trait Rows {
     fn mirror(&self, member: &KeyId) -> Read<Option<MirrorRow>>;
     /// The last head of another member's ledger that this node cosigned for somebody who asked.
     fn witnessed(&self, member: &KeyId) -> Read<Option<WitnessedRow>>;
+    /// Leaves held of a ledger: of another's those under its mirrored head, of the own one those that are in it; and, while a larger
+    /// head comes in parts, those of it that have come.
+    fn held(&self, member: &KeyId) -> Read<u64>;
     /// Members whose ledgers are mirrored.
     fn mirrored(&self) -> Read<Vec<KeyId>>;
     /// Leaves of a ledger, own or mirrored.

@@ -53,7 +53,9 @@ impl Exchange<'_> {
             peers: BTreeMap::new(),
             without,
         };
-        Ok(vec![Effect::Life(now.max(life.saturating_add(1))), Effect::Recovery(Some(recovery))])
+        // What an earlier recovery had held of leaves that did not all come back begins anew too.
+        let ahead = Effect::Ahead { member: self.me.member, from: own.next, leaves: Vec::new() };
+        Ok(vec![ahead, Effect::Life(now.max(life.saturating_add(1))), Effect::Recovery(Some(recovery))])
     }
 
     /// Somebody has heard of a later life of this node than this one: it was put back to a state before its last restore.
@@ -69,7 +71,7 @@ impl Exchange<'_> {
     }
 
     /// What this node holds of a member whose greeting says that it takes back what it lost: a page of its acts, sealed, and the
-    /// word how far that goes. The heads it lacks go before.
+    /// word how far that goes. The heads it lacks go before, and no act while the own one goes in parts.
     ///
     /// # Errors
     /// The store did not answer.
@@ -90,7 +92,15 @@ impl Exchange<'_> {
             acts: 0,
             epoch: self.directory.epoch(),
         };
-        let acts = rows.acts_from(&to, hello.recovering_from.unwrap_or_default(), BATCH_ENVELOPES_MAX)?;
+        let from = hello.recovering_from.unwrap_or_default();
+        let known = hello.heads.get(&to).copied().unwrap_or(0);
+        let lacks = usize::try_from(back.leaves.saturating_sub(known)).unwrap_or(usize::MAX);
+        if lacks > self.leaves_max {
+            // Its leaves come in parts, and an act is taken back for its leaf.
+            back.next = Some(from);
+            return Ok((Vec::new(), back));
+        }
+        let acts = rows.acts_from(&to, from, BATCH_ENVELOPES_MAX)?;
         if acts.len() >= BATCH_ENVELOPES_MAX {
             back.next = acts.last().map(|act| act.sequence.saturating_add(1));
         }

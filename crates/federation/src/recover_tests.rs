@@ -62,6 +62,7 @@ struct Scene {
     who: Vec<Me>,
     rows: Vec<MemoryRows>,
     now: Micros,
+    leaves_max: usize,
 }
 
 impl Scene {
@@ -76,7 +77,8 @@ impl Scene {
             rows.push(MemoryRows::of(member));
             who.push(Me { member, community: "c".to_owned(), signer: Box::new(signer), sealing });
         }
-        Self { rng, house, who, rows, now: Micros(1_800_000_000_000_000) }
+        let (now, leaves_max) = (Micros(1_800_000_000_000_000), base::limit::HEAD_LEAVES_MAX);
+        Self { rng, house, who, rows, now, leaves_max }
     }
 
     fn exchange(&self, at: usize) -> Exchange<'_> {
@@ -86,6 +88,7 @@ impl Scene {
             judge: &Yes,
             rng: &self.rng as &dyn Rng,
             now: self.now,
+            leaves_max: self.leaves_max,
         }
     }
 
@@ -179,7 +182,7 @@ impl Scene {
         });
         for update in given.heads.iter().filter(|update| update.origin == me) {
             let outcome = self.exchange(at).take_head(&self.rows[at], update).unwrap();
-            if outcome.kept != Kept::Known {
+            if !matches!(outcome.kept, Kept::Known | Kept::Part) {
                 refused.push("head");
             }
             self.rows[at].apply_all(outcome.effects);
@@ -518,4 +521,147 @@ fn what_may_have_been_called_back_is_not_passed_on_before_that_was_read() {
         scene.do_at(2, |exchange, rows| exchange.receive(rows, &sealed).unwrap().effects);
     }
     assert!(scene.rows[2].versions(&name).unwrap().is_empty());
+}
+
+/// The leaves that a member holds of the first's ledger, and those under the head that it has taken.
+fn mirrored(scene: &Scene, at: usize) -> (u64, u64) {
+    let first = scene.member(0);
+    let head = scene.rows[at].mirror(&first).unwrap().map_or(0, |row| row.size);
+    (scene.rows[at].held(&first).unwrap(), head)
+}
+
+/// What one is told of the first's ledger by another, after its last word.
+fn told_by(scene: &Scene, listener: usize, speaker: usize) -> crate::HeadUpdate {
+    let known = scene.exchange(listener).heads_known(&scene.rows[listener]).unwrap();
+    let updates = scene.exchange(speaker).heads_for(&scene.rows[speaker], &known, None).unwrap();
+    updates.into_iter().find(|update| update.origin == scene.member(0)).unwrap()
+}
+
+#[test]
+fn a_ledger_far_ahead_comes_in_parts_each_of_which_is_verified() {
+    let mut scene = Scene::new();
+    (0..10).for_each(|number| scene.release(number));
+    scene.leaves_max = 3;
+    let hear = |scene: &mut Scene, update: &crate::HeadUpdate| {
+        let outcome = scene.exchange(1).take_head(&scene.rows[1], update).unwrap();
+        scene.rows[1].apply_all(outcome.effects);
+        outcome.kept
+    };
+    for held in [3, 6, 9] {
+        let update = told_by(&scene, 1, 0);
+        assert_eq!(update.leaves.len(), 3);
+        // A changed leaf, or a proof of something else, is not taken.
+        let mut forged = update.clone();
+        forged.leaves[1] = ledger::TreeHash::leaf(b"forged");
+        let unproven = crate::HeadUpdate { rest: update.prefix.clone(), ..update.clone() };
+        let early = crate::HeadUpdate { leaves: update.leaves[..2].to_vec(), ..update.clone() };
+        let before = scene.rows[1].clone();
+        for lie in [forged, unproven, early] {
+            assert_eq!(hear(&mut scene, &lie), Kept::Unsound);
+            assert_eq!(scene.rows[1], before);
+        }
+        assert_eq!(hear(&mut scene, &update), Kept::Part);
+        assert_eq!(mirrored(&scene, 1), (held, 0), "no head counts before all of it has come");
+        assert_ne!(hear(&mut scene, &update), Kept::Part, "what came is not taken twice");
+        assert_eq!(mirrored(&scene, 1), (held, 0));
+    }
+    let update = told_by(&scene, 1, 0);
+    assert!(matches!(hear(&mut scene, &update), Kept::Cosigned(_)));
+    assert_eq!(mirrored(&scene, 1), (10, 10));
+    // The same from a mirror, under a head that grows meanwhile, and with a smaller one of a third between.
+    scene.hear(2, 1);
+    assert_eq!(mirrored(&scene, 2), (3, 0));
+    let snapshot = scene.rows[1].clone();
+    (10..20).for_each(|number| scene.release(number));
+    for _ in 0..3 {
+        scene.hear(2, 0);
+    }
+    assert_eq!(mirrored(&scene, 2), (12, 0));
+    scene.rows[1] = snapshot;
+    scene.hear(2, 1);
+    assert_eq!(mirrored(&scene, 2), (12, 10), "a head under what is held counts at once");
+    for _ in 0..3 {
+        scene.hear(2, 0);
+    }
+    assert_eq!(mirrored(&scene, 2), (20, 20));
+    assert_eq!(scene.rows[2].acts().count(), 20, "and the acts came");
+    assert!(scene.rows[2].evidence().is_empty());
+}
+
+#[test]
+fn leaves_held_ahead_are_let_go_when_their_ledger_goes_another_way_and_for_nothing_less() {
+    let mut scene = Scene::new();
+    (0..4).for_each(|number| scene.release(number));
+    scene.hear(1, 0);
+    let common = scene.rows[0].clone();
+    scene.leaves_max = 3;
+    (4..20).for_each(|number| scene.release(number));
+    scene.hear(1, 0);
+    assert_eq!(mirrored(&scene, 1), (7, 4));
+    // Somebody tells the true head with something else for leaves and proof: nothing is let go.
+    let noise = vec![ledger::TreeHash::leaf(b"noise"); 5];
+    for old in [4, 7, 9] {
+        let update = told_by(&scene, 1, 0);
+        let lie = crate::HeadUpdate { old, prefix: noise.clone(), leaves: noise.clone(), ..update };
+        scene.do_at(1, |exchange, rows| exchange.take_head(rows, &lie).unwrap().effects);
+        assert_eq!(mirrored(&scene, 1), (7, 4));
+    }
+    // It was put back, and goes on otherwise before it heard of it.
+    scene.rows[0] = common;
+    (30..46).for_each(|number| scene.release(number));
+    scene.hear(1, 0);
+    assert_eq!(mirrored(&scene, 1), (4, 4));
+    for _ in 0..6 {
+        scene.hear(1, 0);
+    }
+    assert_eq!(mirrored(&scene, 1), (20, 20));
+    assert!(scene.rows[1].evidence().is_empty(), "nothing that contradicts it was ever taken");
+}
+
+#[test]
+fn a_ledger_that_was_lost_comes_back_in_parts() {
+    for others_go_away in [false, true] {
+        let mut scene = Scene::new();
+        scene.release(1);
+        scene.hear(1, 0);
+        scene.hear(2, 0);
+        let backup = scene.rows[0].clone();
+        for number in 2..12 {
+            scene.release(number);
+            scene.hear(2, 0);
+            if number < 8 {
+                scene.hear(1, 0);
+            }
+        }
+        scene.leaves_max = 4;
+        scene.lose(&backup);
+        let held = |scene: &Scene| {
+            (scene.rows[0].held(&scene.member(0)).unwrap(), scene.rows[0].own().unwrap().next)
+        };
+        scene.recover(0, 2);
+        assert_eq!(held(&scene), (5, 1));
+        scene.recover(0, 2);
+        assert_eq!((held(&scene), scene.rows[0].acts().count()), ((9, 1), 1), "no act before its leaf");
+        if others_go_away {
+            // The one with less is heard, and under what came its head stands; what the other had more is lost with it.
+            scene.recover(0, 1);
+            assert_eq!(held(&scene), (9, 7));
+            let gone = scene.member(2);
+            scene.do_at(0, |exchange, rows| exchange.leave_out(rows, gone).unwrap().unwrap());
+            scene.recover(0, 1);
+            scene.advance(0);
+            assert_eq!(scene.rows[0].own().unwrap().next, 7);
+            scene.release(50);
+            assert_eq!(held(&scene), (8, 8), "what is not under a head is not continued");
+            continue;
+        }
+        scene.recover(0, 2);
+        assert_eq!(held(&scene), (11, 11));
+        scene.recover(0, 1);
+        assert_eq!(scene.rows[0].acts().count(), 11);
+        assert_ne!(scene.stage(), Some(Stage::TakingBack));
+        scene.release(60);
+        scene.hear(2, 0);
+        assert!(scene.rows[2].evidence().is_empty());
+    }
 }

@@ -437,8 +437,25 @@ pub enum Effect {
     Mirror {
         /// The head.
         row: MirrorRow,
-        /// The leaves it has more.
+        /// The leaves behind those that are held ([`crate::Rows::held`]).
         leaves: Vec<TreeHash>,
+    },
+    /// Leaves of a ledger, another's or the own one that is taken back, which are ahead of its head here: they begin a larger head
+    /// that comes in parts. Without leaves, those from this place on are held no longer.
+    Ahead {
+        /// Whose ledger.
+        member: KeyId,
+        /// The place of the first.
+        from: u64,
+        /// The leaves.
+        leaves: Vec<TreeHash>,
+    },
+    /// The own ledger is given back up to a head: of the leaves held ahead of it those that are under the head, and these.
+    TakenBack {
+        /// The leaves behind those that are held.
+        leaves: Vec<TreeHash>,
+        /// The head, as the text of its note.
+        note: String,
     },
     /// A head was cosigned for somebody who asked.
     Witnessed(WitnessedRow),

@@ -189,11 +189,26 @@ pub struct HeadUpdate {
     pub old: u64,
     /// What [`ledger::proof::prefix_roots`] takes; empty when `old` is 0 or the head's own size.
     pub prefix: Vec<TreeHash>,
-    /// The leaves from `old` on.
+    /// The leaves from `old` on; where they are more than go at once, the first of them.
     pub leaves: Vec<TreeHash>,
+    /// Where the leaves end before the head does: what [`ledger::proof::prefix_roots`] takes to show that the head begins with
+    /// them. Else empty.
+    pub rest: Vec<TreeHash>,
 }
 
 impl HeadUpdate {
+    /// How many leaves somebody has after it who had `old` of them.
+    #[must_use]
+    pub fn upto(&self) -> u64 {
+        self.old.saturating_add(u64::try_from(self.leaves.len()).unwrap_or(u64::MAX))
+    }
+
+    /// Whether more of its leaves have to come.
+    #[must_use]
+    pub fn is_part(&self) -> bool {
+        self.upto() < self.note.head().size
+    }
+
     /// Several of them as one message.
     #[must_use]
     pub fn to_bytes(updates: &[Self]) -> Vec<u8> {
@@ -204,6 +219,10 @@ impl HeadUpdate {
             let leaves: Vec<u8> = update.leaves.iter().flat_map(|hash| hash.0).collect();
             one.field(1, update.origin.as_bytes()).field(2, update.note.to_string().as_bytes());
             one.field(3, &update.old.to_be_bytes()).field(4, &prefix).field(5, &leaves);
+            if !update.rest.is_empty() {
+                let rest: Vec<u8> = update.rest.iter().flat_map(|hash| hash.0).collect();
+                one.field(6, &rest);
+            }
             writer.field(1, one.bytes());
         }
         writer.finish()
@@ -249,6 +268,10 @@ impl HeadUpdate {
             old: frame::number(&fields, 3).ok_or(WireError::Part("old size"))?,
             prefix: list(4, "prefix", PROOF_HASHES_MAX.saturating_add(1))?,
             leaves: list(5, "leaves", HEAD_LEAVES_MAX)?,
+            rest: match fields.iter().any(|field| field.tag == 6) {
+                true => list(6, "rest", PROOF_HASHES_MAX.saturating_add(1))?,
+                false => Vec::new(),
+            },
         })
     }
 }

@@ -72,7 +72,12 @@ fn heads_cosignatures_and_registry_pages_are_read_back() {
         old: 0,
         prefix: vec![TreeHash::leaf(b"p")],
         leaves: vec![TreeHash::leaf(b"x")],
+        rest: Vec::new(),
     };
+    assert!(!update.is_part());
+    let part = HeadUpdate { leaves: Vec::new(), rest: vec![TreeHash::leaf(b"r")], ..update.clone() };
+    assert!(part.is_part());
+    assert_eq!(HeadUpdate::from_bytes(&HeadUpdate::to_bytes(std::slice::from_ref(&part))), Ok(vec![part]));
     let bytes = HeadUpdate::to_bytes(&[update.clone(), update.clone()]);
     assert_eq!(HeadUpdate::from_bytes(&bytes).unwrap(), [update.clone(), update.clone()]);
     let over = HeadUpdate { leaves: vec![TreeHash::leaf(b"x"); HEAD_LEAVES_MAX + 1], ..update };

@@ -108,7 +108,14 @@ impl Scene {
     }
 
     fn exchange(&self) -> Exchange<'_> {
-        Exchange { me: &self.me, directory: &self.house, judge: &self.house, rng: &self.rng, now: NOW }
+        Exchange {
+            me: &self.me,
+            directory: &self.house,
+            judge: &self.house,
+            rng: &self.rng,
+            now: NOW,
+            leaves_max: base::limit::HEAD_LEAVES_MAX,
+        }
     }
 
     fn note(&self, branch: &Branch, size: usize) -> SignedCheckpoint {
@@ -140,7 +147,8 @@ impl Scene {
         let old = stored.min(size as u64);
         let prefix = ledger::proof::prefix(branch, old, size as u64).unwrap();
         let leaves = branch.0[usize::try_from(old).unwrap()..size].to_vec();
-        let update = HeadUpdate { origin, note: self.note(branch, size), old, prefix, leaves };
+        let update =
+            HeadUpdate { origin, note: self.note(branch, size), old, prefix, leaves, rest: Vec::new() };
         let outcome = self.exchange().take_head(&self.rows, &update).unwrap();
         for effect in outcome.effects {
             self.rows.apply(effect);

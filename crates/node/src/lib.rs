@@ -111,6 +111,8 @@ pub struct Settings {
     pub person_data_days: u32,
     /// Objects that one person may take out in a day without a second person.
     pub export_objects_per_day: u64,
+    /// Leaves of ledgers that are told at once. For tests: what is longer comes in parts.
+    pub head_leaves_max: usize,
 }
 
 /// When a second person is needed for what takes one.
@@ -140,6 +142,7 @@ impl Default for Settings {
             second_person: SecondPerson::Asked(handling::Bound::WhenPossible),
             person_data_days: base::limit::PERSON_DATA_DAYS,
             export_objects_per_day: base::limit::EXPORT_OBJECTS_PER_DAY,
+            head_leaves_max: base::limit::HEAD_LEAVES_MAX,
         }
     }
 }

@@ -279,7 +279,14 @@ impl World {
             let leaf = TreeHash::leaf(word.as_bytes());
             let head = TreeHead { size: 1, root: leaf };
             let note = self.head_of(hostile, head);
-            let update = HeadUpdate { origin: hostile, note, old: 0, prefix: Vec::new(), leaves: vec![leaf] };
+            let update = HeadUpdate {
+                origin: hostile,
+                note,
+                old: 0,
+                prefix: Vec::new(),
+                leaves: vec![leaf],
+                rest: Vec::new(),
+            };
             self.send(hostile, to, Message::Heads(HeadUpdate::to_bytes(&[update])), weather);
         }
         true

@@ -118,7 +118,14 @@ impl Node {
         rng: &'a dyn Rng,
         now: Micros,
     ) -> Exchange<'a> {
-        Exchange { me: &self.me, directory: house, judge, rng, now: now.plus(self.skew_us) }
+        Exchange {
+            me: &self.me,
+            directory: house,
+            judge,
+            rng,
+            now: now.plus(self.skew_us),
+            leaves_max: base::limit::HEAD_LEAVES_MAX,
+        }
     }
 
     /// Runs a step in a transaction; `None` when it crashed and nothing of it happened.
@@ -360,7 +367,7 @@ impl Node {
             for update in &updates {
                 let outcome = exchange.take_head(&write.rows, update).expect("maps answer");
                 write.apply(outcome.effects);
-                if update.origin == exchange.me.member && outcome.kept != Kept::Known {
+                if update.origin == exchange.me.member && !matches!(outcome.kept, Kept::Known | Kept::Part) {
                     return;
                 }
             }

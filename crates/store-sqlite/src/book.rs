@@ -106,8 +106,8 @@ impl Book {
         self.hold == Hold::TakingBack
     }
 
-    /// Adds leaves that were given back, and takes the head that this member once signed over all of them as its last.
-    pub(crate) fn take_back(&mut self, connection: &Connection, leaves: &[TreeHash], note: &str) -> Done<()> {
+    /// Adds leaves that were given back.
+    pub(crate) fn take_leaves(&mut self, connection: &Connection, leaves: &[TreeHash]) -> Done<()> {
         if !self.takes_back() {
             return Err(ours(&"a leaf without its act outside a recovery"));
         }
@@ -117,6 +117,11 @@ impl Book {
             let sequence = i64::try_from(self.growing.append(*leaf)).map_err(|error| ours(&error))?;
             insert.execute((sequence, leaf.0))?;
         }
+        Ok(())
+    }
+
+    /// Takes a head that this member once signed over the leaves that were given back as its last.
+    pub(crate) fn take_head(&mut self, connection: &Connection, note: &str) -> Done<()> {
         let stored = SignedCheckpoint::parse(note.as_bytes()).map_err(|error| ours(&error))?;
         self.keeper = self.author.resume(&stored).map_err(|error| ours(&error))?;
         if stored.head() != self.growing.head() {

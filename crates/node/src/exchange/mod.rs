@@ -26,7 +26,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use base::signing::KeyId;
 use base::{Micros, Rng};
-use federation::{Brought, Exchange, Me, Turn};
+use federation::{Brought, Exchange, HeadUpdate, Me, Turn};
 use store::{ExchangeDesk, StoreError};
 use tokio::sync::Notify;
 
@@ -63,7 +63,9 @@ pub(crate) struct Desk {
     /// back after a restore, and what this member itself has signed.
     papers: Mutex<BTreeSet<KeyId>>,
     /// From where a member that takes back what it lost was given something last in the present meeting.
-    gave: Mutex<BTreeMap<KeyId, u64>>,
+    gave: Mutex<BTreeMap<KeyId, (u64, u64)>>,
+    /// Leaves that a member had of all ledgers, when it was last told of one in parts in the present meeting.
+    parts: Mutex<BTreeMap<KeyId, u64>>,
     /// What each member is still to be told of what it sent.
     owed: Mutex<BTreeMap<KeyId, owed::Owed>>,
 }
@@ -80,7 +82,7 @@ struct LastSaid {
 impl LastSaid {
     /// What follows from a turn that was said to one who knew ledgers up to the sizes in `known`; `None` when it brings no batch.
     fn of(turn: &Turn, brought: Option<Brought>, mut known: BTreeMap<KeyId, u64>) -> Option<Self> {
-        known.extend(turn.heads.iter().map(|update| (update.origin, update.note.head().size)));
+        known.extend(turn.heads.iter().map(|update| (update.origin, update.upto())));
         brought.map(|brought| Self { brought, known })
     }
 }
@@ -123,8 +125,31 @@ impl Desk {
     /// Whether something is given back that was not given in this meeting already: who refuses it gets it in the next one.
     fn gives_anew(&self, hello: &federation::Hello) -> bool {
         let mut gave = self.gave.lock().unwrap_or_else(PoisonError::into_inner);
-        let place = hello.recovering_from.unwrap_or_default();
+        let leaves = hello.heads.get(&hello.from).copied().unwrap_or_default();
+        let place = (hello.recovering_from.unwrap_or_default(), leaves);
         gave.insert(hello.from, place) != Some(place)
+    }
+
+    /// A first turn tells of ledgers in parts, or not.
+    fn begins_parts(&self, member: KeyId, turn: &Turn) {
+        let mut parts = self.parts.lock().unwrap_or_else(PoisonError::into_inner);
+        if turn.heads.iter().any(HeadUpdate::is_part) {
+            parts.insert(member, 0);
+        } else {
+            parts.remove(&member);
+        }
+    }
+
+    /// Whether the next turn goes on with ledgers that are told in parts: there is more of them, and the other took the last.
+    fn goes_on_with_parts(&self, hello: &federation::Hello, turn: &Turn) -> bool {
+        let has = hello.heads.values().fold(0_u64, |sum, leaves| sum.saturating_add(*leaves));
+        let is_part = turn.heads.iter().any(HeadUpdate::is_part);
+        let mut parts = self.parts.lock().unwrap_or_else(PoisonError::into_inner);
+        let took = parts.remove(&hello.from).map_or(is_part, |had| has > had);
+        if took && is_part {
+            parts.insert(hello.from, has);
+        }
+        took && turn.heads.iter().any(|update| !update.leaves.is_empty())
     }
 
     /// All papers of a member have been read.
@@ -163,6 +188,7 @@ pub(crate) struct Court {
     members: Members,
     rng: Arc<dyn Rng>,
     now: Micros,
+    leaves_max: usize,
 }
 
 impl Court {
@@ -173,6 +199,7 @@ impl Court {
             judge: &self.members,
             rng: &*self.rng,
             now: self.now,
+            leaves_max: self.leaves_max,
         }
     }
 
@@ -197,7 +224,8 @@ impl Node {
         let (signer, sealing, now) = (self.member_signer().await?, self.sealing_secret().await?, self.now());
         let me =
             Me { member: members.me(), community: members.community(), signer: Box::new(signer), sealing };
-        Ok(Some(Court { me, members, rng: Arc::clone(&self.0.rng), now }))
+        let leaves_max = self.0.settings.head_leaves_max.min(base::limit::HEAD_LEAVES_MAX);
+        Ok(Some(Court { me, members, rng: Arc::clone(&self.0.rng), now, leaves_max }))
     }
 
     /// As [`Node::court`], for deeds that make no sense alone.

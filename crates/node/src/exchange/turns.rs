@@ -50,6 +50,8 @@ struct Minutes {
     cosigned: Vec<Cosigned>,
     /// Whether anything is to be acknowledged.
     acks: bool,
+    /// Whether the beginning of a head came, and the rest is to be asked for.
+    parts: bool,
     envelopes: usize,
     received: Vec<Received>,
     /// What it says of how far it has given back, as long as nothing it gives back is refused.
@@ -101,6 +103,7 @@ impl Node {
         let court = self.sitting().await?;
         let Words { mut turn, .. } = self.words(&court, (to.0, Brings::WhatWaits), None).await?;
         self.0.exchange.owed(&to.0, Owed::begin);
+        self.0.exchange.begins_parts(to.0, &turn);
         self.tell(&court, to.0, Saying::Turn, &mut turn);
         Ok(turn.to_bytes())
     }
@@ -196,7 +199,9 @@ impl Node {
         } else if minutes.hello.asks_back() {
             self.0.exchange.gives_anew(&minutes.hello)
         } else {
-            turn.says_something()
+            // Each is asked: what one says is forgotten by the next.
+            let parts = self.0.exchange.goes_on_with_parts(&minutes.hello, &turn);
+            turn.says_something() || parts || minutes.parts
         };
         Ok(Heard { next: goes_on.then(|| turn.to_bytes()), envelopes })
     }
@@ -257,6 +262,11 @@ impl Node {
                 // It takes nothing new until the others have given back, too.
                 Some(_) => {}
                 None if takes_back || brings == Brings::Nothing => {}
+                // Nothing of it can be taken before the head that covers it.
+                None if turn
+                    .heads
+                    .iter()
+                    .any(|update| update.origin == sitting.member() && update.is_part()) => {}
                 None => brought = exchange.bring(rows, &to, &mut turn).map_err(failed)?,
             }
             let last = LastSaid::of(&turn, brought, known);
@@ -398,6 +408,7 @@ fn greeted(
         ack: None,
         cosigned: Vec::new(),
         acks: false,
+        parts: false,
         envelopes: 0,
         received: Vec::new(),
         back: None,
@@ -416,7 +427,8 @@ fn greeted(
         desk.apply(effects)?;
     }
     let told = (turn.ack.as_ref(), turn.heads.as_slice());
-    minutes.back = before_envelopes(exchange, desk, told, (from, &mut minutes.cosigned))?;
+    let before = before_envelopes(exchange, desk, told, (from, &mut minutes.cosigned))?;
+    (minutes.back, minutes.parts) = (before.back, before.parts);
     Ok(minutes)
 }
 
@@ -444,22 +456,29 @@ pub(super) fn take_mail(
     Ok(take_some(court, exchange, (desk, carrier), (&letters, range), from)?.received)
 }
 
-/// An acknowledgement and heads of ledgers, which are taken before any envelope. What the acknowledgement says of giving back,
-/// where the own ledger comes with it and is sound.
+/// What came before the envelopes of a turn.
+struct Before {
+    /// What the acknowledgement says of giving back, where what came of the own ledger is sound.
+    back: Option<Back>,
+    /// The beginning of a head was taken.
+    parts: bool,
+}
+
+/// An acknowledgement and heads of ledgers, which are taken before any envelope.
 fn before_envelopes(
     exchange: &Exchange<'_>,
     desk: &mut dyn ExchangeDesk,
     (ack, updates): (Option<&Signed>, &[HeadUpdate]),
     (from, cosigned): (KeyId, &mut Vec<Cosigned>),
-) -> Result<Option<Back>, ExchangeError> {
+) -> Result<Before, ExchangeError> {
     let mut back = None;
     if let Some(ack) = ack {
         let (ack, effects) = exchange.take_ack(desk.rows(), ack).map_err(unreadable)??;
         desk.apply(effects)?;
         back = ack.back;
     }
-    let own = heads(exchange, desk, updates, (from, cosigned))?;
-    Ok(back.filter(|_| own == Own::Sound))
+    let (own, parts) = heads(exchange, desk, updates, (from, cosigned))?;
+    Ok(Before { back: back.filter(|_| own == Own::Sound), parts })
 }
 
 /// What heads told of this node's own ledger.
@@ -476,13 +495,14 @@ fn heads(
     desk: &mut dyn ExchangeDesk,
     updates: &[HeadUpdate],
     (from, cosigned): (KeyId, &mut Vec<Cosigned>),
-) -> Result<Own, ExchangeError> {
-    let mut told = Own::Sound;
+) -> Result<(Own, bool), ExchangeError> {
+    let (mut told, mut parts) = (Own::Sound, false);
     for update in updates {
         let outcome = exchange.take_head(desk.rows(), update)?;
         desk.apply(outcome.effects)?;
         let own = update.origin == exchange.me.member;
-        if own && outcome.kept != Kept::Known {
+        parts |= outcome.kept == Kept::Part;
+        if own && !matches!(outcome.kept, Kept::Known | Kept::Part) {
             told = Own::Unsound;
         }
         match outcome.kept {
@@ -510,7 +530,7 @@ fn heads(
             _ => {}
         }
     }
-    Ok(told)
+    Ok((told, parts))
 }
 
 /// The first place in each lane that was refused for what is missing before it, and not for what merely waits.

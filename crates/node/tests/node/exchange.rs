@@ -356,6 +356,37 @@ async fn a_refusal_is_told_whatever_overtakes_it() {
     }
 }
 
+/// (e4) A ledger of which more is new than is told at once comes in parts, within one meeting, whoever begins it.
+#[tokio::test]
+async fn a_ledger_far_ahead_comes_in_parts_within_one_meeting() {
+    for a_begins in [true, false] {
+        let mut region = region(&["a", "b"]).await;
+        for seat in &mut region.0 {
+            seat.bench.reopened(node::Settings { head_leaves_max: 7, ..node::Settings::default() }).await;
+        }
+        let (a, b) = (&region[0], &region[1]);
+        bring(a, 1..31, to(&["b"])).await;
+        let turns = if a_begins { meet(a, b).await } else { meet(b, a).await };
+        assert!(turns > 60 / 7, "{turns} turns for 60 leaves");
+        assert!(has(b, ONE).await && has(b, "indicator--00000000-0000-4000-8000-000000000030").await);
+        assert_eq!(peer(b, "a").await.last_head, Some(leaves(a).await));
+        let refusals = peer(b, "a").await.refusals;
+        assert!(refusals.is_empty(), "{refusals:?}");
+        // What the other does not take is not told for ever.
+        let turn = a.node().turn_first(b.id().await).await.unwrap();
+        bring(a, 40..60, to(&["b"])).await;
+        let answer = b.node().turn_answer(&turn).await.unwrap();
+        let mut next = a.node().turn_take(b.id().await, &answer).await.unwrap().next;
+        for said in 0..4 {
+            next = match next {
+                Some(_) => a.node().turn_take(b.id().await, &answer).await.unwrap().next,
+                None => break,
+            };
+            assert!(said < 3, "the same answer again and again is followed for ever");
+        }
+    }
+}
+
 /// (f) Gaps are those that are there now.
 #[tokio::test]
 async fn gaps_are_shown_while_they_are_there() {

@@ -54,6 +54,14 @@ impl Bench {
         Self { node, clock, store, _directory: directory }
     }
 
+    /// The same node, as a process that begins anew with other settings.
+    async fn reopened(&mut self, settings: Settings) {
+        let settings = Settings { password_cost: PasswordCost::Least, ..settings };
+        let rng = Arc::new(SeededRng::new(31));
+        self.node = Node::open(self.store.clone(), self.clock.clone(), rng, settings);
+        self.node.keep_ledger().await.unwrap();
+    }
+
     async fn new() -> (Self, Initialised) {
         Self::seeded(7).await
     }

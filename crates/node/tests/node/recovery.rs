@@ -18,12 +18,16 @@ const TWO: &str = "indicator--00000000-0000-4000-8000-000000000002";
 
 /// The node that a copy of another becomes, an hour later.
 async fn restored(seat: &Seat, file: &std::path::Path) -> Seat {
+    restored_with(seat, file, Settings::default()).await
+}
+
+async fn restored_with(seat: &Seat, file: &std::path::Path, settings: Settings) -> Seat {
     let directory = tempfile::tempdir().unwrap();
     SqliteStore::restore(file, directory.path()).unwrap();
     let clock = Arc::new(FixedClock::at(START.plus(3_600 * Micros::SECOND)));
     let rng = Arc::new(SeededRng::new(77));
     let store = SqliteStore::open(directory.path(), clock.clone(), rng.as_ref()).unwrap();
-    let settings = Settings { password_cost: PasswordCost::Least, ..Settings::default() };
+    let settings = Settings { password_cost: PasswordCost::Least, ..settings };
     let node = Node::open(store.clone(), clock.clone(), rng, settings);
     let bench = Bench { node, clock, store, _directory: directory };
     bench.node.keep_ledger().await.unwrap();
@@ -121,4 +125,55 @@ async fn who_gives_back_other_leaves_is_refused_with_a_code_and_counts_for_nothi
     }
     assert_eq!(a.node().status().0, Status::Ok);
     assert!(has(&a, TWO).await);
+}
+
+#[tokio::test]
+async fn a_ledger_that_was_lost_comes_back_in_parts_within_one_meeting() {
+    let parts = || Settings { head_leaves_max: 7, ..Settings::default() };
+    let mut region = region(&["a", "b", "c"]).await;
+    for seat in &mut region.0 {
+        seat.bench.reopened(parts()).await;
+    }
+    let a = &region[0];
+    bring(a, 1..2, to(&["b", "c"])).await;
+    round(&region).await;
+    let room = tempfile::tempdir().unwrap();
+    let file = room.path().join("copy");
+    a.node().backup(&a.who, &file).await.unwrap();
+    bring(a, 2..31, to(&["b", "c"])).await;
+    round(&region).await;
+    let before = a.node().shared_state().await.unwrap().unwrap();
+    let mut back = restored_with(a, &file, parts()).await;
+    for other in &region.0[1..] {
+        other.bench.clock.set(START.plus(3_600 * Micros::SECOND));
+        exchange_papers(&back, other).await.unwrap();
+    }
+    // It dies in the middle, with some leaves here, and goes on where it was.
+    let b = &region[1];
+    let first = back.node().turn_first(b.id().await).await.unwrap();
+    let answer = b.node().turn_answer(&first).await.unwrap();
+    assert!(back.node().turn_take(b.id().await, &answer).await.unwrap().next.is_some());
+    back.bench.reopened(parts()).await;
+    for other in &region.0[1..] {
+        exchange_papers(&back, other).await.unwrap();
+    }
+    let leaves = async || back.node().shared_state().await.unwrap().unwrap().leaves;
+    meet(&back, b).await;
+    assert_eq!(peer(&back, "b").await.recovery, Some("given-back"));
+    assert!(leaves().await >= before.leaves - 2, "{} of {}", leaves().await, before.leaves);
+    for _ in 0..2 {
+        for other in &region.0[1..] {
+            meet(&back, other).await;
+        }
+    }
+    assert_eq!(back.node().status().0, Status::Ok);
+    assert!(has(&back, "indicator--00000000-0000-4000-8000-000000000030").await);
+    assert!(peer(&back, "b").await.refusals.is_empty() && peer(&back, "c").await.refusals.is_empty());
+    bring(&back, 50..51, to(&["b", "c"])).await;
+    for other in &region.0[1..] {
+        meet(&back, other).await;
+        meet(&back, other).await;
+        assert_eq!(peer(other, "a").await.evidence, 0);
+        assert!(has(other, "indicator--00000000-0000-4000-8000-000000000050").await);
+    }
 }

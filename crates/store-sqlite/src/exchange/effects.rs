@@ -5,19 +5,19 @@ use std::collections::{BTreeMap, BTreeSet};
 use base::signed::Signed;
 use base::signing::KeyId;
 use federation::{
-    ActRow, ConsentRow, Covered, Effect, FateRow, HolderRow, MirrorRow, ObjectName, OutboxRow, PayloadRow,
-    PeerRow, ReceiptRow, ReceiptState, Recovery, RefusalRow, RevokedRow, Stage, VersionRow,
+    ActRow, ConsentRow, Covered, Effect, FateRow, HolderRow, ObjectName, OutboxRow, PayloadRow, PeerRow,
+    ReceiptRow, ReceiptState, Recovery, RefusalRow, RevokedRow, Stage, VersionRow,
 };
 use ledger::TreeHash;
 use ledger::act::Act;
 use ledger::commitment::Salt;
-use ledger::growing::Growing;
 use rusqlite::Connection;
 use store::{RefusedBy, StoreError};
 
-use super::rows::{CATCHING_UP, lane_no, mirror_tile, stored, write_heads};
-use crate::book::{self, Book};
-use crate::error::{Done, Fail, damaged};
+use super::mirror::{put_ahead, put_mirror, take_back};
+use super::rows::{CATCHING_UP, lane_no, stored, write_heads};
+use crate::book::Book;
+use crate::error::{Done, Fail};
 use crate::text::TEXT_PURGE;
 use crate::writer::{Desk, object_no, set_number};
 
@@ -40,10 +40,9 @@ pub(super) fn apply(desk: &mut Desk<'_>, me: KeyId, effects: Vec<Effect>) -> Don
                 }
                 put_act(desk.sql(), &row)?;
             }
-            Effect::OwnHead(note) if !own.leaves.is_empty() => {
-                let leaves: Vec<TreeHash> = std::mem::take(&mut own.leaves).into_values().collect();
-                let connection = desk.sql();
-                kept(desk)?.take_back(connection, &leaves, &note)?;
+            Effect::TakenBack { leaves, note } => take_back(desk, me, &leaves, &note)?,
+            Effect::Ahead { member, from, leaves } => {
+                put_ahead(desk.sql(), (me, member), (from, &leaves))?;
             }
             Effect::Recovery(recovery) => {
                 put_recovery(desk.sql(), recovery.as_ref())?;
@@ -81,11 +80,11 @@ pub(super) fn apply(desk: &mut Desk<'_>, me: KeyId, effects: Vec<Effect>) -> Don
     }
 }
 
-fn kept<'d>(desk: &'d mut Desk<'_>) -> Done<&'d mut Book> {
+pub(super) fn kept<'d>(desk: &'d mut Desk<'_>) -> Done<&'d mut Book> {
     desk.book().ok_or_else(|| Fail::from(StoreError::Backend("the ledger is not kept".into())))
 }
 
-fn contradiction(what: &str) -> Fail {
+pub(super) fn contradiction(what: &str) -> Fail {
     StoreError::Backend(format!("a step of exchange contradicts itself: {what}")).into()
 }
 
@@ -130,6 +129,8 @@ impl Own {
 fn put(sql: &Connection, effect: Effect) -> Done<()> {
     match effect {
         Effect::Leaf { .. }
+        | Effect::Ahead { .. }
+        | Effect::TakenBack { .. }
         | Effect::Act(_)
         | Effect::Payload(_)
         | Effect::DropPayload { .. }
@@ -166,7 +167,7 @@ fn put(sql: &Connection, effect: Effect) -> Done<()> {
     }
 }
 
-fn run(sql: &Connection, statement: &str, params: impl rusqlite::Params) -> Done<()> {
+pub(super) fn run(sql: &Connection, statement: &str, params: impl rusqlite::Params) -> Done<()> {
     sql.prepare_cached(statement)?.execute(params)?;
     Ok(())
 }
@@ -366,38 +367,6 @@ pub(super) fn put_peer(sql: &Connection, member: KeyId, row: &PeerRow) -> Done<(
             write_heads(&row.heads),
             stored(row.life),
         ),
-    )
-}
-
-/// The leaves continue those that are stored: the step has checked it, and the size of the head is checked here once more.
-fn put_mirror(sql: &Connection, row: &MirrorRow, leaves: &[TreeHash]) -> Done<()> {
-    let before: Option<i64> = rusqlite::OptionalExtension::optional(
-        sql.prepare_cached("SELECT size FROM mirror WHERE member = ?1")?
-            .query_row([row.member.as_bytes()], |row| row.get(0)),
-    )?;
-    let size = u64::try_from(before.unwrap_or_default()).unwrap_or_default();
-    let growing = Growing::resume(size, |path| mirror_tile(sql, &row.member, path));
-    let mut growing = growing.map_err(|error| match error {
-        ledger::growing::ResumeError::Tile(fail) => fail,
-        missing @ ledger::growing::ResumeError::Missing(_) => damaged(&missing.to_string()),
-    })?;
-    for leaf in leaves {
-        growing.append(*leaf);
-    }
-    if growing.size() != row.size {
-        return Err(contradiction("a head has other leaves than were given"));
-    }
-    for (path, tile) in growing.changed() {
-        run(
-            sql,
-            "INSERT OR REPLACE INTO mirror_tile (member, no, hashes) VALUES (?1, ?2, ?3)",
-            (row.member.as_bytes(), book::tile_no(path)?, tile.to_bytes()),
-        )?;
-    }
-    run(
-        sql,
-        "INSERT OR REPLACE INTO mirror (member, size, note) VALUES (?1, ?2, ?3)",
-        (row.member.as_bytes(), stored(row.size), &row.note),
     )
 }
 

@@ -4,6 +4,7 @@
 //! gives up the whole step.
 
 mod effects;
+mod mirror;
 mod rows;
 mod seen;
 

@@ -14,9 +14,10 @@ use ledger::commitment::{Commitment, Salt};
 use ledger::tile::{TILE_WIDTH, Tile, TileKind, TilePath};
 use rusqlite::{Connection, OptionalExtension, Params, Row};
 
+use super::mirror::{ahead, mirror_tile};
 use super::seen::Seen;
 use crate::book;
-use crate::error::{Done, damaged};
+use crate::error::Done;
 
 /// The rows as a connection sees them.
 pub(crate) struct SqlRows<'c> {
@@ -43,7 +44,7 @@ pub(crate) fn stored(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }
 
-fn told(number: i64) -> u64 {
+pub(super) fn told(number: i64) -> u64 {
     u64::try_from(number).unwrap_or_default()
 }
 
@@ -285,6 +286,19 @@ impl Rows for SqlRows<'_> {
         })
     }
 
+    fn held(&self, member: &KeyId) -> Read<u64> {
+        let known = if *member == self.me {
+            let own = self.own()?;
+            if own.taking_back().is_none() {
+                return Ok(own.next);
+            }
+            own.next
+        } else {
+            self.mirror(member)?.map_or(0, |row| row.size)
+        };
+        Ok(ahead(self.sql, member).map_err(of_ours)?.map_or(known, |held| held.max(known)))
+    }
+
     fn mirrored(&self) -> Read<Vec<KeyId>> {
         self.all("SELECT member FROM mirror ORDER BY member", [], |row| key(row, 0))
     }
@@ -406,10 +420,25 @@ impl SqlRows<'_> {
 
     /// A tile as wide as it is stored.
     fn stored_tile(&self, member: &KeyId, path: TilePath) -> Read<Tile> {
-        let tile =
-            if *member == self.me { book::tile(self.sql, path) } else { mirror_tile(self.sql, member, path) };
+        let tile = if *member == self.me { self.own_tile(path) } else { mirror_tile(self.sql, member, path) };
         tile.map_err(of_ours)?.ok_or_else(|| StoreFailed(format!("tile {path} is missing")))
     }
+
+    /// A tile of the own ledger, or of it and the leaves held ahead of it.
+    fn own_tile(&self, path: TilePath) -> Done<Option<Tile>> {
+        let ahead = if ends_within(path, self.next) { None } else { mirror_tile(self.sql, &self.me, path)? };
+        ahead.map_or_else(|| book::tile(self.sql, path), |tile| Ok(Some(tile)))
+    }
+}
+
+/// Whether all leaves under a tile are among the first `size`.
+fn ends_within(path: TilePath, size: u64) -> bool {
+    let TileKind::Hashes(level) = path.kind else { return true };
+    let width = u64::from(TILE_WIDTH);
+    let hashes = path.index.checked_mul(width).and_then(|first| first.checked_add(u64::from(path.width)));
+    let leaves =
+        width.checked_pow(u32::from(level)).zip(hashes).and_then(|(each, count)| each.checked_mul(count));
+    leaves.is_some_and(|leaves| leaves <= size)
 }
 
 fn of_ours(fail: crate::error::Fail) -> StoreFailed {
@@ -428,13 +457,4 @@ fn read_heads(bytes: &[u8]) -> BTreeMap<KeyId, u64> {
 /// Sizes of ledgers as they are stored.
 pub(crate) fn write_heads(heads: &BTreeMap<KeyId, u64>) -> Vec<u8> {
     heads.iter().flat_map(|(key, size)| key.as_bytes().iter().copied().chain(size.to_be_bytes())).collect()
-}
-
-/// A tile of another member's ledger.
-pub(crate) fn mirror_tile(sql: &Connection, member: &KeyId, path: TilePath) -> Done<Option<Tile>> {
-    let mut select = sql.prepare_cached("SELECT hashes FROM mirror_tile WHERE member = ?1 AND no = ?2")?;
-    let bytes: Option<Vec<u8>> =
-        select.query_row((member.as_bytes(), book::tile_no(path)?), |row| row.get(0)).optional()?;
-    let tile = bytes.map(|bytes| Tile::from_bytes(&bytes)).transpose();
-    tile.map_err(|error| damaged(&format!("tile {path} of a mirrored ledger: {error}")))
 }

@@ -90,7 +90,11 @@ impl Seen {
                 *self.tile.get_mut() = None;
                 Some(Effect::Mirror { row, leaves })
             }
-            own @ (Effect::OwnHead(_) | Effect::Life(_) | Effect::Recovery(_)) => {
+            ahead @ Effect::Ahead { .. } => {
+                *self.tile.get_mut() = None;
+                Some(ahead)
+            }
+            own @ (Effect::OwnHead(_) | Effect::TakenBack { .. } | Effect::Life(_) | Effect::Recovery(_)) => {
                 *self.own.get_mut() = None;
                 // A head that was given back comes with leaves, which fill tiles.
                 *self.tile.get_mut() = None;

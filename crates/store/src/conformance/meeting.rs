@@ -294,7 +294,7 @@ fn words(exchange: &Exchange<'_>, rows: &dyn Rows, to: KeyId) -> Result<Turn, St
 
 fn with<T>(me: &Me, house: &House, moments: u64, deed: impl FnOnce(&Exchange<'_>) -> T) -> T {
     let rng = SeededRng::new(moments.wrapping_mul(0x5851_F42D_4C95_7F2D));
-    deed(&Exchange { me, directory: house, judge: &Bench, rng: &rng, now: moment(moments) })
+    deed(&Exchange { me, directory: house, judge: &Bench, rng: &rng, now: moment(moments), leaves_max: 100 })
 }
 
 impl Village {

@@ -1,0 +1,84 @@
+//! A head whose leaves do not fit into one message comes in parts: the first leaves that the other lacks, and the proof that the
+//! head begins with them.
+//!
+//! Each part is verified when it comes, so nothing is kept on trust. What has come is held ahead of the ledger's head here, which stays
+//! the last whole one: that alone is cosigned, told to others and counted under an act. When the rest has come the larger head takes its
+//! place. Should its ledger go another way meanwhile, the leaves ahead are let go; nobody has relied on them.
+
+use base::signing::KeyId;
+use ledger::TreeHash;
+use ledger::proof::{TreeHead, prefix_roots, root_at};
+
+use crate::Exchange;
+use crate::grown::Grown;
+use crate::heads::{HeadOutcome, Kept, broken};
+use crate::port::{Read, Rows, TilesOf};
+use crate::rows::Effect;
+use crate::wire::HeadUpdate;
+
+/// What the leaves of an update, behind those held, are of its head.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Fit {
+    /// With them the ledger is the head's.
+    Whole,
+    /// With them it is the beginning of the head's.
+    Part,
+    /// They are not the head's.
+    No,
+}
+
+impl Exchange<'_> {
+    /// What `added` leaves behind the `held` ones are of an update's head.
+    pub(crate) fn fit(
+        &self,
+        rows: &dyn Rows,
+        (update, head): (&HeadUpdate, TreeHead),
+        (held, added): (u64, &[TreeHash]),
+    ) -> Read<Fit> {
+        let upto = held.saturating_add(u64::try_from(added.len()).unwrap_or(u64::MAX));
+        if upto > head.size {
+            return Ok(Fit::No);
+        }
+        let grown = Grown { rows, member: update.origin, stored: held, added };
+        let root = root_at(&grown, upto).map_err(|error| broken(&error))?;
+        if upto == head.size {
+            return Ok(if root == head.root { Fit::Whole } else { Fit::No });
+        }
+        let begins = prefix_roots(upto, head.size, &update.rest) == Ok((root, head.root));
+        Ok(if begins { Fit::Part } else { Fit::No })
+    }
+
+    /// Leaves that begin a larger head are held ahead of the ledger's head here.
+    pub(crate) fn hold_ahead(&self, member: KeyId, (from, leaves): (u64, &[TreeHash])) -> HeadOutcome {
+        if leaves.is_empty() {
+            return HeadOutcome::only(Kept::OtherSize);
+        }
+        let effects = vec![Effect::Ahead { member, from, leaves: leaves.to_vec() }];
+        HeadOutcome { kept: Kept::Part, effects }
+    }
+
+    /// A head does not go with the leaves held ahead of the ledger's `size` leaves. They are let go when the head proves that they are
+    /// not its own, by itself or by the proof that comes with it.
+    pub(crate) fn let_go_ahead(
+        &self,
+        rows: &dyn Rows,
+        (update, head): (&HeadUpdate, TreeHead),
+        (size, held): (u64, u64),
+    ) -> Read<HeadOutcome> {
+        let tiles = TilesOf { rows, member: update.origin };
+        let root = |size| root_at(&tiles, size).map_err(|error| broken(&error));
+        let others = if head.size <= held {
+            root(head.size)? != head.root
+        } else {
+            match prefix_roots(held, head.size, &update.prefix) {
+                Ok((before, after)) => update.old == held && after == head.root && before != root(held)?,
+                Err(_) => false,
+            }
+        };
+        if !others {
+            return Ok(HeadOutcome::only(Kept::Unsound));
+        }
+        let effects = vec![Effect::Ahead { member: update.origin, from: size, leaves: Vec::new() }];
+        Ok(HeadOutcome { kept: Kept::OtherSize, effects })
+    }
+}
