@@ -24,6 +24,8 @@ const PAUSE_MAX: Duration = Duration::from_secs(60);
 const PEER_TIME_MAX: Duration = Duration::from_secs(20);
 /// Most questions to one member in a round.
 const QUESTIONS_MAX: usize = 50;
+/// How a node answers whom it does not know (HTTP status).
+const FORBIDDEN: u16 = 403;
 /// Changes that come together are told together.
 const GATHER: Duration = Duration::from_millis(20);
 
@@ -139,12 +141,27 @@ pub(crate) async fn run(node: Node, roads: Arc<Roads>) {
     }
 }
 
+/// Whether a member that refused a question is told everything: it may have been restored from a backup that does not know
+/// this one.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Introduction {
+    /// With the next question.
+    Now,
+    /// It was, or needed none.
+    Done,
+}
+
 /// Exchanges papers with one member until neither side lacks anything; whether it answered.
 pub(crate) async fn meet(node: &Node, roads: &Roads, peer: &Peer) -> bool {
-    let mut theirs = None;
+    let (mut theirs, mut introduces) = (None, None);
     for _ in 0..QUESTIONS_MAX {
-        let asked = match node.exchange_question(peer.member, theirs.as_ref()).await {
-            Ok(asked) => asked,
+        let asked = match introduces {
+            Some(Introduction::Now) => node.exchange_introduction(peer.member).await,
+            _ => node.exchange_question(peer.member, theirs.as_ref()).await.map(Some),
+        };
+        let asked = match asked {
+            Ok(Some(asked)) => asked,
+            Ok(None) => return false,
             Err(error) => {
                 tracing::warn!(code = error.code(), %error, "cannot make a question to a member");
                 return false;
@@ -153,6 +170,10 @@ pub(crate) async fn meet(node: &Node, roads: &Roads, peer: &Peer) -> bool {
         let said = roads.say(peer, "/federation/v1/registry", (asked.clone(), node::EXCHANGE_TYPE));
         let answer = match said.await {
             Ok(answer) if answer.is_success() => answer,
+            Ok(answer) if answer.status == FORBIDDEN && introduces.is_none() => {
+                introduces = Some(Introduction::Now);
+                continue;
+            }
             Ok(answer) => {
                 tracing::info!(status = answer.status, member = %peer.member, "a member refused a question");
                 return false;
@@ -164,7 +185,7 @@ pub(crate) async fn meet(node: &Node, roads: &Roads, peer: &Peer) -> bool {
         };
         match node.exchange_take(peer.member, &asked, &answer.body).await {
             Ok(taken) if !taken.more => return true,
-            Ok(taken) => theirs = Some(taken.have),
+            Ok(taken) => (theirs, introduces) = (Some(taken.have), Some(Introduction::Done)),
             Err(error) => {
                 tracing::warn!(code = error.code(), %error, member = %peer.member, "a member's answer was refused");
                 return false;

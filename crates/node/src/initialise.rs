@@ -136,6 +136,8 @@ impl Node {
         };
         self.add_collection(&operator(UserNo(0), BTreeMap::new()), inbox).await?;
         self.signing_keys().await?;
+        // In every backup from the first on: others give back sealed for it what a restore has lost.
+        self.sealing_secret().await?;
         let store = self.store();
         let member = Member { id: format!("identity--{}", self.new_uuid()), name };
         store.set_setting(MEMBER_ID, &member.id).await?;

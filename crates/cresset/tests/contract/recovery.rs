@@ -48,6 +48,11 @@ fn peer(town: &Town, slug: &str) -> Value {
     peers.as_array().unwrap().iter().find(|peer| peer["member"] == slug).unwrap().clone()
 }
 
+fn peer_if(town: &Town, slug: &str) -> Option<Value> {
+    let peers = town.ok(&["peer", "list"]);
+    peers.as_array().unwrap().iter().find(|peer| peer["member"] == slug).cloned()
+}
+
 /// Waits until nothing waits for anybody.
 fn quiet(towns: &[&Town]) {
     until("nothing waits for anybody", || {
@@ -392,38 +397,93 @@ fn killed_at_any_moment_of_it_a_recovery_goes_on() {
 }
 
 #[test]
-fn a_backup_from_before_anybody_joined_does_not_sign_on() {
+fn a_backup_from_before_anybody_joined_signs_nothing_until_one_of_them_comes() {
     let mut a = Town::new();
-    let anchor = a.create("cert-a", &[]);
+    // By roads on which each shows whose node it is: B's is of nobody whom the backup knows.
+    let anchor = a.create_at("cert-a", &a.mutual(), &[]);
     let copy = back_up(&a, "lone.backup");
-    let b = Town::new();
-    b.join(&anchor, "cert-b", "cert");
+    let [mut b, mut c] = [Town::new(), Town::new()];
+    b.join_as(&anchor, "cert-b", "cert", &b.mutual());
     a.approve("cert-b");
     agree(&[&a, &b], 2);
+    c.join_as(&anchor, "cert-c", "cert", &c.mutual());
+    a.approve("cert-c");
+    b.approve("cert-c");
+    agree(&[&a, &b, &c], 3);
     gives(&a, 1, "cert-b");
     until("B has it", || has(&b, 1));
-    quiet(&[&a, &b]);
-    mirrored(&a, "cert-a", &[&b]);
-    let later = back_up(&a, "later.backup");
+    gives(&a, 2, "cert-c");
+    until("C has it", || has(&c, 2));
+    quiet(&[&a, &b, &c]);
+    mirrored(&a, "cert-a", &[&b, &c]);
     let (before, head) = (state(&a), note(&a, "before.note"));
 
-    // Nothing is served and nothing signed, whoever is there, and the operator is told what it is about.
+    // While none of them comes, nothing is served and nothing signed, and the operator is told what it is about.
+    let addresses = [b.address(), c.address()];
+    b.node.dies();
+    c.node.dies();
     assert_eq!(restore(&mut a, &copy)["recovering"], true);
     assert_eq!(state(&a)["status"], "recovering");
     let checks = a.node.there(&["doctor"]).exits(3).json();
     let line = checks["checks"].as_array().unwrap().iter().find(|line| line["name"] == "recovery").unwrap();
     assert!(line["detail"].as_str().unwrap().contains("restore a later backup"), "{line}");
-    let refused = a.node.there(&["import", &file(&a, 2, "new")]);
+    let refused = a.node.there(&["import", &file(&a, 3, "new")]);
     assert_eq!(refused.code, 4, "{}", refused.stderr);
 
-    // The later backup knows B, and comes back whole.
-    assert_eq!(restore(&mut a, &later)["recovering"], true);
+    // One that was let in afterwards, which the backup does not know, leads it to itself and to the third, which is waited for too.
+    b.node = b.scene.serve_at(&addresses[0]);
+    until("B has given back", || peer_if(&a, "cert-b").is_some_and(|peer| peer["recovery"] == "given-back"));
+    assert_eq!(peer(&a, "cert-c")["recovery"], "awaited");
+    assert_eq!(state(&a)["status"], "recovering");
+    c.node = c.scene.serve_at(&addresses[1]);
     until("A is back", || is_back(&a));
     assert_eq!(state(&a)["state_hash"], before["state_hash"]);
     a.ok(&["ledger", "consistency", &head, &note(&a, "after.note")]);
     gives(&a, 3, "cert-b");
     until("B has that too", || has(&b, 3));
-    nobody_forked(&[&a, &b]);
+    nobody_forked(&[&a, &b, &c]);
+}
+
+#[test]
+fn a_backup_from_before_it_joined_comes_back_when_it_joins_again_before_anything_else() {
+    let mut b = Town::new();
+    let copy = back_up(&b, "before.backup");
+    let [a, c] = [Town::new(), Town::new()];
+    let anchor = a.create("cert-a", &[]);
+    b.join(&anchor, "cert-b", "cert");
+    a.approve("cert-b");
+    agree(&[&a, &b], 2);
+    c.join(&anchor, "cert-c", "cert");
+    a.approve("cert-c");
+    b.approve("cert-c");
+    agree(&[&a, &b, &c], 3);
+    gives(&b, 1, "cert-a");
+    gives(&a, 2, "cert-b");
+    until("A and B have them", || has(&a, 1) && has(&b, 2));
+    quiet(&[&a, &b, &c]);
+    mirrored(&b, "cert-b", &[&a, &c]);
+    let (before, head) = (state(&b), note(&b, "before.note"));
+    // It knows of no community, and nobody can tell it anything that it could believe.
+    restore(&mut b, &copy);
+    b.ok(&[
+        "community",
+        "join",
+        &anchor,
+        "--slug",
+        "cert-b",
+        "--member-name",
+        "cert-b",
+        "--kind",
+        "cert",
+        "--endpoint",
+        &b.node.url(),
+    ]);
+    until("B is a member again", || b.has("cert-b", "active"));
+    until("B is back", || is_back(&b) && state(&b)["state_hash"] == before["state_hash"]);
+    b.ok(&["ledger", "consistency", &head, &note(&b, "after.note")]);
+    gives(&b, 3, "cert-a");
+    until("A has that too", || has(&a, 3));
+    nobody_forked(&[&a, &b, &c]);
 }
 
 #[test]

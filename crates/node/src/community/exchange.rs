@@ -121,6 +121,19 @@ impl Node {
         seal(&table, &keys, &message, self.now())
     }
 
+    /// The same for a node that does not know this member, since it was restored from a backup of before: all entries, which lead
+    /// from what it knows to this member. `None` for who is no member itself.
+    ///
+    /// # Errors
+    /// See [`CommunityError`].
+    pub async fn exchange_introduction(&self, to: MemberId) -> Result<Option<Vec<u8>>, CommunityError> {
+        let table = self.community_table().await?.ok_or(CommunityError::None)?;
+        if !table.is_member() {
+            return Ok(None);
+        }
+        self.exchange_question(to, Some(&Have::new())).await.map(Some)
+    }
+
     /// Answers another node's question, after taking what it brings. Where the road tells whose node calls, it is `caller`, and
     /// nobody else's question is taken from it.
     ///
@@ -140,7 +153,12 @@ impl Node {
         let mut table = (*self.community_table().await?.ok_or(CommunityError::None)?).clone();
         let (keys, now) = (self.signing_keys().await?, self.now());
         directed(&table, &asked, now)?;
-        let reply = if let Some(request) = stranger(&table, &signed, &asked)? {
+        let request = match stranger(&table, &signed, &asked) {
+            // One that was let in after the backup is known by the entries it brings: they are judged, and the sender by them.
+            Err(CommunityError::Stranger) if self.is_recovering() && !asked.entries.is_empty() => None,
+            request => request?,
+        };
+        let reply = if let Some(request) = request {
             table.take_subject(request, now)?;
             Message { answers: Some(answered(&signed)), ..empty(&table, asked.from, now) }
         } else {

@@ -46,6 +46,10 @@ impl Node {
             return Ok(());
         }
         let Some(court) = self.court().await? else {
+            tracing::warn!(
+                "restored, and in no community: if this member has joined one since the backup, join it again before anything is \
+                 put in, and what was lost comes back"
+            );
             let over = |desk: &mut dyn ExchangeDesk| desk.apply(vec![federation::Effect::Recovery(None)]);
             return store::exchanged(self.store(), 1, over).await;
         };
@@ -176,8 +180,9 @@ impl Node {
         let (ok, detail) = match told {
             None => (true, "nothing that a restore lost is missing".to_owned()),
             Some(told) if self.recovery_view().await?.alone => {
-                let how = "restore a later backup if somebody joined; if nobody ever did, `cresset node recover --without` with \
-                           this member's own name goes on alone, and contradicts whatever another has taken of it";
+                let how = "a member that joined since calls by itself while it runs; where that cannot be, restore a later backup; if \
+                           nobody ever joined, `cresset node recover --without` with this member's own name goes on alone, and \
+                           contradicts whatever another has taken of it";
                 (false, format!("{told}: {how}"))
             }
             Some(told) => {

@@ -177,3 +177,41 @@ async fn a_ledger_that_was_lost_comes_back_in_parts_within_one_meeting() {
         assert!(has(other, "indicator--00000000-0000-4000-8000-000000000050").await);
     }
 }
+
+/// A founder whose backup knows nobody is led to those who joined later by the papers, which begin with its own signature; nobody
+/// else leads it anywhere, and a node that is whole takes nothing from strangers.
+#[tokio::test]
+async fn who_joined_after_the_backup_is_known_by_the_papers_it_brings() {
+    let mut region = Region::of(&["a"]).await;
+    let room = tempfile::tempdir().unwrap();
+    let file = room.path().join("copy");
+    region[0].node().backup(&region[0].who, &file).await.unwrap();
+    for (seed, slug) in [(2, "b"), (3, "c")] {
+        let newcomer = Seat::new(seed).await;
+        crate::community::join(&region[0], &newcomer, slug).await;
+        region.0.push(newcomer);
+        region.decide(slug).await;
+    }
+    let back = restored(&region[0], &file).await;
+    let known = async || back.node().community(&back.who).await.unwrap();
+    let (before, b) = (known().await, &region[1]);
+    b.bench.clock.set(START.plus(3_600 * Micros::SECOND));
+    let (me, code) = (back.id().await, "exchange-stranger");
+    let bare = b.node().exchange_question(me, None).await.unwrap();
+    assert_eq!(back.node().exchange_answer(&bare, None).await.unwrap_err().code(), code);
+    let whole = b.node().exchange_introduction(me).await.unwrap().unwrap();
+    let said = base::signed::Signed::parse(&whole).unwrap();
+    let other = base::signing::SigningKey::generate(&SeededRng::new(5));
+    let payload = said.unverified_payload().to_vec();
+    let forged = base::signed::Signed::sign(node::EXCHANGE_TYPE, payload, &other).unwrap().to_json();
+    assert_eq!(back.node().exchange_answer(forged.as_bytes(), None).await.unwrap_err().code(), code);
+    assert_eq!(known().await.state_hash, before.state_hash, "nothing was taken of it");
+    let answer = back.node().exchange_answer(&whole, None).await.unwrap();
+    b.node().exchange_take(me, &whole, &answer).await.unwrap();
+    assert_eq!(known().await.state_hash, b.node().community(&b.who).await.unwrap().state_hash);
+    let seen = back.node().recovery(&back.who).await.unwrap();
+    assert!(!seen.alone && seen.awaited == ["b", "c"], "{seen:?}");
+    // To one that is whole, whatever it is told, a stranger is one.
+    let alone = Region::of(&["a"]).await;
+    assert!(alone[0].node().exchange_answer(&whole, None).await.is_err());
+}
