@@ -188,12 +188,15 @@ pub const ENVELOPE_CONSENTS_MAX: usize = 16;
 pub const RULES_BYTES_MAX: usize = 16 * 1024;
 /// Largest document of an act (reason, receipt, token), in bytes (512 KiB).
 pub const DOCUMENT_BYTES_MAX: usize = 512 * 1024;
-/// Envelopes in one batch between peers.
-pub const BATCH_ENVELOPES_MAX: usize = 512;
+/// Envelopes in one batch between peers, which is one transaction at who takes it: fewer would write the same pages again and
+/// again, more would let what is urgent wait.
+pub const BATCH_ENVELOPES_MAX: usize = 2_048;
+/// Envelopes of one turn that are each signed and sealed alone, half a millisecond for each.
+pub const ALONE_ENVELOPES_MAX: usize = 512;
 /// Bytes of one batch between peers (20 MiB): more than two of the largest envelopes.
 pub const BATCH_BYTES_MAX: usize = 20 * 1024 * 1024;
 /// Envelopes of one lane that may be on their way to a peer without having been acknowledged.
-pub const WINDOW_ENVELOPES_MAX: u64 = 2_048;
+pub const WINDOW_ENVELOPES_MAX: u64 = 8_192;
 /// Refusals told in one acknowledgement.
 pub const ACK_REFUSALS_MAX: usize = BATCH_ENVELOPES_MAX;
 /// Largest greeting between peers, in bytes (256 KiB).

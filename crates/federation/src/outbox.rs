@@ -7,7 +7,9 @@
 
 use std::collections::BTreeMap;
 
-use base::limit::{BATCH_BYTES_MAX, BATCH_ENVELOPES_MAX, ENVELOPE_BYTES_MAX, WINDOW_ENVELOPES_MAX};
+use base::limit::{
+    ALONE_ENVELOPES_MAX, BATCH_BYTES_MAX, BATCH_ENVELOPES_MAX, ENVELOPE_BYTES_MAX, WINDOW_ENVELOPES_MAX,
+};
 use base::signed::Signed;
 use base::signing::KeyId;
 use ledger::act::ActKind;
@@ -60,11 +62,11 @@ impl Exchange<'_> {
     /// The store did not answer. A peer without a sealing key gets nothing.
     ///
     /// # Limits
-    /// [`BATCH_ENVELOPES_MAX`] envelopes, [`BATCH_BYTES_MAX`] bytes, and [`WINDOW_ENVELOPES_MAX`] places beyond what the peer
+    /// [`ALONE_ENVELOPES_MAX`] envelopes, [`BATCH_BYTES_MAX`] bytes, and [`WINDOW_ENVELOPES_MAX`] places beyond what the peer
     /// has acknowledged.
     pub fn outgoing(&self, rows: &dyn Rows, peer: &KeyId) -> Read<Vec<Sealed>> {
         let bounds = Bounds {
-            envelopes: BATCH_ENVELOPES_MAX,
+            envelopes: ALONE_ENVELOPES_MAX,
             bytes: BATCH_BYTES_MAX.saturating_sub(16),
             window: WINDOW_ENVELOPES_MAX,
         };
@@ -78,7 +80,7 @@ impl Exchange<'_> {
     /// The store did not answer. A peer without a sealing key gets nothing.
     ///
     /// # Limits
-    /// Those of [`Exchange::outgoing`].
+    /// Those of [`Exchange::outgoing`], but [`BATCH_ENVELOPES_MAX`] envelopes.
     pub fn outgoing_together(&self, rows: &dyn Rows, peer: &KeyId) -> Read<Option<Sealed>> {
         Ok(self.together(rows, peer, (Brought::default(), WINDOW_ENVELOPES_MAX))?.map(|(sealed, _)| sealed))
     }
@@ -138,7 +140,7 @@ impl Exchange<'_> {
     /// The store did not answer.
     pub fn outgoing_by_relay(&self, rows: &dyn Rows, peer: &KeyId) -> Read<Vec<Sealed>> {
         let bounds = Bounds {
-            envelopes: BATCH_ENVELOPES_MAX.saturating_sub(1),
+            envelopes: ALONE_ENVELOPES_MAX.saturating_sub(1),
             bytes: BATCH_BYTES_MAX.saturating_sub(ENVELOPE_BYTES_MAX),
             window: WINDOW_ENVELOPES_MAX,
         };

@@ -14,7 +14,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use base::Micros;
-use base::limit::{BATCH_BYTES_MAX, BATCH_ENVELOPES_MAX};
+use base::limit::{ALONE_ENVELOPES_MAX, BATCH_BYTES_MAX};
 use base::signed::Signed;
 use base::signing::KeyId;
 
@@ -77,7 +77,7 @@ impl Exchange<'_> {
     /// The store did not answer.
     ///
     /// # Limits
-    /// [`BATCH_ENVELOPES_MAX`] acts and [`BATCH_BYTES_MAX`] bytes.
+    /// [`ALONE_ENVELOPES_MAX`] acts and [`BATCH_BYTES_MAX`] bytes.
     pub fn give_back(&self, rows: &dyn Rows, hello: &Hello) -> Read<(Vec<Sealed>, Back)> {
         let to = hello.from;
         let peer = rows.peer(&to)?;
@@ -100,8 +100,8 @@ impl Exchange<'_> {
             back.next = Some(from);
             return Ok((Vec::new(), back));
         }
-        let acts = rows.acts_from(&to, from, BATCH_ENVELOPES_MAX)?;
-        if acts.len() >= BATCH_ENVELOPES_MAX {
+        let acts = rows.acts_from(&to, from, ALONE_ENVELOPES_MAX)?;
+        if acts.len() >= ALONE_ENVELOPES_MAX {
             back.next = acts.last().map(|act| act.sequence.saturating_add(1));
         }
         let mut batch = Vec::new();

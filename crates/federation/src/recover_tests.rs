@@ -419,7 +419,7 @@ fn a_larger_head_of_the_own_ledger_begins_a_recovery_and_another_one_is_kept_as_
 fn what_does_not_fit_in_one_answer_comes_in_several() {
     let mut scene = Scene::new();
     let backup = scene.rows[0].clone();
-    for number in 0..BATCH_ENVELOPES_MAX + 5 {
+    for number in 0..ALONE_ENVELOPES_MAX + 5 {
         scene.release(number);
     }
     for _ in 0..2 {
@@ -427,14 +427,14 @@ fn what_does_not_fit_in_one_answer_comes_in_several() {
     }
     scene.lose(&backup);
     let given = scene.given_by(1);
-    assert_eq!(given.batch.len(), BATCH_ENVELOPES_MAX);
+    assert_eq!(given.batch.len(), ALONE_ENVELOPES_MAX);
     assert_eq!(scene.take(1, &given), [""; 0]);
     assert!(scene.rows[0].own().unwrap().recovery.unwrap().peers[&scene.member(1)].sent.is_none());
     let given = scene.given_by(1);
     assert_eq!((given.batch.len(), given.back.next), (5, None));
     assert_eq!(scene.take(1, &given), [""; 0]);
     assert!(scene.rows[0].own().unwrap().recovery.unwrap().peers[&scene.member(1)].sent.is_some());
-    assert_eq!(scene.rows[0].acts().count(), BATCH_ENVELOPES_MAX + 5);
+    assert_eq!(scene.rows[0].acts().count(), ALONE_ENVELOPES_MAX + 5);
 }
 
 #[test]

@@ -21,7 +21,7 @@ use super::{Court, ExchangeError, LastSaid};
 use crate::{Node, ReadError};
 
 /// Most envelopes judged in one commit.
-const STEP_ENVELOPES: usize = 512;
+const STEP_ENVELOPES: usize = base::limit::BATCH_ENVELOPES_MAX;
 
 /// What was heard in a turn.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -14,6 +14,10 @@ use crate::indicator;
 use crate::peers::Region;
 
 const ONE: &str = "indicator--00000000-0000-4000-8000-000000000001";
+/// Acts in one batch.
+const BATCH: u64 = base::limit::BATCH_ENVELOPES_MAX as u64;
+/// Objects that are not quite four batches.
+const WAITING: u32 = 8_000;
 
 /// Members that can seal for each other.
 pub(crate) async fn region(slugs: &[&str]) -> Region {
@@ -250,12 +254,12 @@ async fn erasure_takes_every_version() {
     assert!(share(a, ONE, "b").await.is_err());
 }
 
-/// (e) What is urgent goes before 2,000 objects that wait.
+/// (e) What is urgent goes before objects of four batches that wait.
 #[tokio::test]
 async fn flash_overtakes_what_waits() {
     let region = region(&["a", "b"]).await;
     let (a, b) = (&region[0], &region[1]);
-    bring(a, 10..2_010, to(&["b"])).await;
+    bring(a, 10..10 + WAITING, to(&["b"])).await;
     let id = b.id().await;
     let first = a.node().turn_first(id).await.unwrap();
     let answer = b.node().turn_answer(&first).await.unwrap();
@@ -273,7 +277,7 @@ async fn flash_overtakes_what_waits() {
     meet(a, b).await;
     let ours = peer(a, "b").await;
     assert_eq!((ours.lag_out, ours.gaps), (0, 0));
-    assert!(has(b, "indicator--00000000-0000-4000-8000-000000002009").await);
+    assert!(has(b, "indicator--00000000-0000-4000-8000-000000008009").await);
 }
 
 /// (e2) A turn may follow before the one before it has been answered: each object comes once, and what comes too early comes again.
@@ -283,21 +287,21 @@ async fn a_turn_may_follow_before_the_answer() {
     let (a, b) = (&region[0], &region[1]);
     // In a first meeting each learns what the other speaks.
     meet(a, b).await;
-    bring(a, 10..2_010, to(&["b"])).await;
+    bring(a, 10..10 + WAITING, to(&["b"])).await;
     let id = b.id().await;
     let first = a.node().turn_first(id).await.unwrap();
     let second = a.node().turn_ahead(id).await.unwrap().expect("more waits than one batch takes");
     assert_eq!(a.node().turn_ahead(id).await.unwrap(), None, "no more than two batches are on their way");
     let answers = [b.node().turn_answer(&first).await.unwrap(), b.node().turn_answer(&second).await.unwrap()];
     a.node().turn_heard(id, &answers[0]).await.unwrap();
-    assert_eq!(peer(a, "b").await.lag_out, 2_000 - 512);
+    assert_eq!(peer(a, "b").await.lag_out, u64::from(WAITING) - BATCH);
     let third = a.node().turn_ahead(id).await.unwrap().expect("there is room for a third");
     // The third is overtaken by what nobody waits for: B takes nothing of a batch that is not next, and says so.
     a.node().turn_heard(id, &answers[1]).await.unwrap();
-    assert_eq!(peer(a, "b").await.lag_out, 2_000 - 1_024);
+    assert_eq!(peer(a, "b").await.lag_out, u64::from(WAITING) - 2 * BATCH);
     let fourth = a.node().turn_ahead(id).await.unwrap().expect("and for a fourth");
     let early = b.node().turn_answer(&fourth).await.unwrap();
-    assert!(!has(b, "indicator--00000000-0000-4000-8000-000000001600").await);
+    assert!(!has(b, "indicator--00000000-0000-4000-8000-000000007000").await);
     let answer = b.node().turn_answer(&third).await.unwrap();
     a.node().turn_heard(id, &early).await.unwrap();
     let next = a.node().turn_take(id, &answer).await.unwrap().next.expect("what came too early goes again");
@@ -306,7 +310,7 @@ async fn a_turn_may_follow_before_the_answer() {
     meet(a, b).await;
     let ours = peer(a, "b").await;
     assert_eq!((ours.lag_out, ours.gaps, peer(b, "a").await.gaps), (0, 0, 0));
-    for last in ["000000000010", "000000001600", "000000002009"] {
+    for last in ["000000000010", "000000007000", "000000008009"] {
         assert!(has(b, &format!("indicator--00000000-0000-4000-8000-{last}")).await);
     }
     // Nothing waits, and nothing follows.
