@@ -81,7 +81,8 @@ pub enum ActKind {
     Other(String),
 }
 
-const KINDS: [(&str, ActKind); 12] = [
+/// Every kind that is known, by name. Its places are stored ([`crate::short`]): it grows at its end only.
+pub(crate) const KINDS: [(&str, ActKind); 12] = [
     ("received", ActKind::Received),
     ("released", ActKind::Released),
     ("withheld", ActKind::Withheld),

@@ -22,6 +22,7 @@ mod naive;
 pub mod note;
 pub mod proof;
 pub mod proof_file;
+pub mod short;
 pub mod tile;
 pub mod vault;
 pub mod witness;

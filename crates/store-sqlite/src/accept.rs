@@ -32,10 +32,17 @@ pub(crate) fn add_with(desk: &mut Desk<'_>, batch: &Batch, leaves: LeavesBy) -> 
     found(known.query_row([collection], |_| Ok(())), "collection")?;
     let home = batch.writer.eyes().standing().home;
     let eyes = batch.writer.eyes().clone();
-    let mut place = Place { collection, eyes, home, beside: Beside::of(desk, batch, leaves)?, fresh: None };
+    let mut place = Place {
+        collection,
+        eyes,
+        home,
+        beside: Beside::of(desk, batch, leaves)?,
+        fresh: None,
+        stored: Vec::new(),
+    };
     let landed = batch.entries.iter().map(|entry| place.land(desk, entry)).collect::<Done<Vec<_>>>()?;
     if leaves == LeavesBy::Store {
-        book::record(desk, batch, &landed)?;
+        book::record(desk, batch, &landed, &place.stored)?;
     }
     if let Some(last) = place.fresh {
         let mut update = desk.sql().prepare_cached("UPDATE collection SET last_added = ?2 WHERE no = ?1")?;
@@ -55,6 +62,8 @@ struct Place {
     beside: Beside,
     /// When the last open version came in: all readers are told, so a restricted one does not count.
     fresh: Option<i64>,
+    /// Numbers of the objects of which something was stored, in the order of the batch.
+    stored: Vec<i64>,
 }
 
 /// Which versions a new one is judged against.
@@ -157,6 +166,7 @@ impl Place {
         }
         let alone = before.is_empty() && !under.restricted;
         post(desk, &arrival, (version, &derived), (alone.then_some(self.collection), added));
+        self.stored.push(arrival.object);
         Ok(Landed { how, added: Some(Micros(added)) })
     }
 

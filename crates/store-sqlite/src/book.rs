@@ -12,6 +12,7 @@ use ledger::commitment::Salt;
 use ledger::growing::{Growing, Mark};
 use ledger::head::{HeadError, HeadKeeper};
 use ledger::note::{KeyKind, NoteKey};
+use ledger::short::{self, Common};
 use ledger::tile::{Tile, TileKind, TilePath};
 use rusqlite::{Connection, OptionalExtension};
 use store::{Batch, Entry, Landed, LandedAs, LedgerAuthor, StoreError};
@@ -29,6 +30,8 @@ pub(crate) struct Book {
     hold: Hold,
     /// How it stood at the last commit.
     settled: BookMark,
+    /// What the headers written last have in common, and the number of its row.
+    common: Option<(Common, i64)>,
 }
 
 /// Whether a ledger may grow by acts of its own.
@@ -70,7 +73,7 @@ impl Book {
         }
         let hold = held(connection)?;
         let settled = BookMark(growing.mark(), keeper.clone(), hold);
-        Ok(Self { author, keeper, growing, hold, settled })
+        Ok(Self { author, keeper, growing, hold, settled, common: None })
     }
 
     /// Whose ledger it is.
@@ -93,6 +96,7 @@ impl Book {
         self.growing.go_back(mark);
         self.keeper = keeper.clone();
         self.hold = *hold;
+        self.common = None;
     }
 
     /// A recovery began, went on or ended in the present transaction.
@@ -189,6 +193,9 @@ impl Book {
 
     /// Adds the act that an object came in.
     fn received(&mut self, connection: &Connection, entry: &Entry, (object, at): (i64, Micros)) -> Done<()> {
+        if self.takes_back() {
+            return Err(StoreError::Recovering.into());
+        }
         let salt = Salt::generate(&*self.author.rng);
         let commitment = salt.commit(&entry.bytes);
         let facts = &entry.facts;
@@ -208,8 +215,9 @@ impl Book {
             payload: Some(commitment),
             addressees: None,
         };
+        let short = short::shorten_own(&header);
         let act = header.seal().map_err(|error| ours(&error))?;
-        self.place(connection, &act, (Some(object), &salt))
+        self.put(connection, (&act, short), (Some(object), &salt))
     }
 
     /// Adds an act of the member at the place it was made for: the next one; with its object, by number, and the salt of
@@ -227,11 +235,43 @@ impl Book {
         if header.author != self.author.member || header.sequence != self.growing.size() {
             return Err(ours(&"an act that is another member's or was made for another place"));
         }
+        self.put(connection, (act, short::shorten(act)), (object, salt))
+    }
+
+    /// Adds the next leaf, its header short where it comes back from that.
+    fn put(
+        &mut self,
+        connection: &Connection,
+        (act, short): (&Act, Option<Vec<u8>>),
+        (object, salt): (Option<i64>, &Salt),
+    ) -> Done<()> {
+        let common = if short.is_some() { Some(self.common_no(connection, act.header())?) } else { None };
+        let header = short.as_deref().unwrap_or(act.bytes());
         let sequence = i64::try_from(self.growing.append(act.leaf())).map_err(|error| ours(&error))?;
         connection
-            .prepare_cached("INSERT INTO leaf (sequence, object, header, salt) VALUES (?1, ?2, ?3, ?4)")?
-            .execute((sequence, object, act.bytes(), salt.as_bytes().as_slice()))?;
+            .prepare_cached(
+                "INSERT INTO leaf (sequence, object, header, salt, common) VALUES (?1, ?2, ?3, ?4, ?5)",
+            )?
+            .execute((sequence, object, header, salt.as_bytes().as_slice(), common))?;
         Ok(())
+    }
+
+    /// The row of what a header has in common with others.
+    fn common_no(&mut self, connection: &Connection, header: &Header) -> Done<i64> {
+        if let Some((common, no)) = &self.common
+            && common.is_of(header)
+        {
+            return Ok(*no);
+        }
+        let common = Common::of(header);
+        let text = common.to_string();
+        connection
+            .prepare_cached("INSERT OR IGNORE INTO leaf_common (text) VALUES (?1)")?
+            .execute([&text])?;
+        let mut select = connection.prepare_cached("SELECT no FROM leaf_common WHERE text = ?1")?;
+        let no = select.query_row([&text], |row| row.get(0))?;
+        self.common = Some((common, no));
+        Ok(no)
     }
 }
 
@@ -269,17 +309,14 @@ fn held(connection: &Connection) -> Done<Hold> {
     Ok(if select.query_row([], |row| row.get(0))? { Hold::TakingBack } else { Hold::Free })
 }
 
-/// Writes the acts of a batch that landed.
-pub(crate) fn record(desk: &mut Desk<'_>, batch: &Batch, landed: &[Landed]) -> Done<()> {
-    for (entry, landed) in batch.entries.iter().zip(landed) {
-        if matches!(landed.how, LandedAs::Known | LandedAs::Refused(_)) {
-            continue;
-        }
-        let object = desk.object(entry.facts.id.as_str())?.no;
-        let connection = desk.sql();
-        if let Some(book) = desk.book() {
-            book.received(connection, entry, (object, batch.at))?;
-        }
+/// Writes the acts of a batch that landed; `stored` numbers the objects of which something was stored.
+pub(crate) fn record(desk: &mut Desk<'_>, batch: &Batch, landed: &[Landed], stored: &[i64]) -> Done<()> {
+    let connection = desk.sql();
+    let Some(book) = desk.book() else { return Ok(()) };
+    let came = batch.entries.iter().zip(landed);
+    let came = came.filter(|(_, landed)| !matches!(landed.how, LandedAs::Known | LandedAs::Refused(_)));
+    for ((entry, _), object) in came.zip(stored) {
+        book.received(connection, entry, (*object, batch.at))?;
     }
     Ok(())
 }

@@ -4,6 +4,7 @@ use ledger::TreeHash;
 use ledger::checkpoint::SignedCheckpoint;
 use ledger::commitment::Salt;
 use ledger::proof::{MakeError, consistency, inclusion};
+use ledger::short::{self, Common};
 use ledger::tile::{Tile, TileKind, TilePath, Tiles};
 use rusqlite::{Connection, OptionalExtension, Row};
 use store::{Check, LeafRow, ProvenLeaf, StoreError};
@@ -46,7 +47,8 @@ pub(crate) fn about(
     let after = after.map_or(-1, |after| i64::try_from(after).unwrap_or(i64::MAX));
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
     let mut select = connection.prepare_cached(
-        "SELECT sequence, header, salt FROM leaf WHERE object = ?1 AND sequence > ?2 ORDER BY sequence LIMIT ?3",
+        "SELECT sequence, header, salt, common FROM written_leaf WHERE object = ?1 AND sequence > ?2 \
+         ORDER BY sequence LIMIT ?3",
     )?;
     let rows = select.query_map((object, after, limit), leaf)?;
     Ok(rows.collect::<rusqlite::Result<_>>()?)
@@ -56,7 +58,7 @@ fn leaf(row: &Row<'_>) -> rusqlite::Result<LeafRow> {
     let salt: Option<[u8; 32]> = row.get(2)?;
     Ok(LeafRow {
         sequence: u64::try_from(row.get::<_, i64>(0)?).unwrap_or(u64::MAX),
-        header: row.get(1)?,
+        header: header(row)?.unwrap_or_default(),
         salt: salt.map(Salt::from_bytes),
     })
 }
@@ -65,8 +67,8 @@ fn leaf(row: &Row<'_>) -> rusqlite::Result<LeafRow> {
 pub(crate) fn proven(connection: &Connection, sequence: u64) -> Done<ProvenLeaf> {
     let missing = || Fail::from(StoreError::NotFound { what: "leaf" });
     let no = i64::try_from(sequence).map_err(|_| missing())?;
-    let mut select =
-        connection.prepare_cached("SELECT sequence, header, salt FROM leaf WHERE sequence = ?1")?;
+    let mut select = connection
+        .prepare_cached("SELECT sequence, header, salt, common FROM written_leaf WHERE sequence = ?1")?;
     let row = select.query_row([no], leaf).optional()?.ok_or_else(missing)?;
     let head = book::head(connection)?.ok_or_else(missing)?;
     let size =
@@ -123,7 +125,8 @@ pub(crate) fn check(connection: &Connection, deep: bool) -> Done<Check> {
 /// The root as the acts themselves have it.
 fn rehashed(connection: &Connection) -> Done<TreeHash> {
     let mut select = connection.prepare(
-        "SELECT sequence, header, NULL FROM leaf UNION ALL SELECT sequence, NULL, hash FROM bare_leaf ORDER BY 1",
+        "SELECT sequence, header, NULL, common FROM written_leaf \
+         UNION ALL SELECT sequence, NULL, hash, NULL FROM bare_leaf ORDER BY 1",
     )?;
     let mut rows = select.query([])?;
     let mut tree = ledger::frontier::Frontier::new();
@@ -133,10 +136,21 @@ fn rehashed(connection: &Connection) -> Done<TreeHash> {
     Ok(tree.root())
 }
 
-/// A leaf from its sequence, its act's header, and, where that is lost, its hash.
+/// A leaf from its sequence, its act's header, where that is lost its hash, and what the header is to be completed with.
 pub(crate) fn leaf_hash(row: &Row<'_>) -> rusqlite::Result<TreeHash> {
-    match row.get_ref(1)?.as_blob_or_null()? {
-        Some(header) => Ok(TreeHash::leaf(header)),
+    match header(row)? {
+        Some(header) => Ok(TreeHash::leaf(&header)),
         None => Ok(TreeHash(row.get(2)?)),
     }
+}
+
+/// The bytes of a header, from its sequence, the header as it is stored, and in the fourth column what it is to be completed with
+/// where it is stored short.
+fn header(row: &Row<'_>) -> rusqlite::Result<Option<Vec<u8>>> {
+    let Some(stored) = row.get_ref(1)?.as_blob_or_null()? else { return Ok(None) };
+    let Some(common) = row.get_ref(3)?.as_str_or_null()? else { return Ok(Some(stored.to_vec())) };
+    let sequence = u64::try_from(row.get::<_, i64>(0)?).unwrap_or(u64::MAX);
+    let act = Common::parse(common).and_then(|common| short::restore(stored, &common, sequence));
+    // What does not come back is another leaf than the one that was signed, and is found out as that.
+    Ok(Some(act.map_or_else(|_| stored.to_vec(), |act| act.bytes().to_vec())))
 }

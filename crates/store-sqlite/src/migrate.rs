@@ -34,6 +34,7 @@ const MIGRATIONS: &[Migration] = &[
     Migration { number: 10, name: "witness", sql: include_str!("../migrations/0010_witness.sql") },
     Migration { number: 11, name: "recovery", sql: include_str!("../migrations/0011_recovery.sql") },
     Migration { number: 12, name: "parts", sql: include_str!("../migrations/0012_parts.sql") },
+    Migration { number: 13, name: "short leaves", sql: include_str!("../migrations/0013_short_leaves.sql") },
 ];
 
 /// Brings the database up to this program, after checking what made it so far.

@@ -326,7 +326,7 @@ async fn a_refusal_is_told_whatever_overtakes_it() {
         let region = region(&["a", "b"]).await;
         let (a, b) = (&region[0], &region[1]);
         meet(a, b).await;
-        bring(a, 10..1_210, to(&["b"])).await;
+        bring(a, 10..10 + WAITING, to(&["b"])).await;
         let soon = crate::START.plus(3_600 * Micros::SECOND);
         bring(b, 1..2, Options { retain_until: Some(soon), ..to(&["a"]) }).await;
         let leaf = leaves(b).await - 1;

@@ -36,6 +36,8 @@ impl<'c> SqlRows<'c> {
     }
 }
 
+/// Leaves under a full tile.
+const TILE: u64 = TILE_WIDTH as u64;
 /// The second stage of a recovery, as it is stored.
 pub(super) const CATCHING_UP: i64 = 2;
 
@@ -304,30 +306,30 @@ impl Rows for SqlRows<'_> {
     }
 
     fn leaves(&self, member: &KeyId, from: u64, to: u64) -> Read<Vec<TreeHash>> {
-        if *member == self.me && to <= self.next && from < to {
-            return self.own_leaves(from, to);
-        }
-        let width = u64::from(TILE_WIDTH);
+        let own = *member == self.me && to <= self.next;
         let mut leaves = Vec::new();
         let mut at = from;
         while at < to {
-            let index = at / width;
-            let first = index.saturating_mul(width);
-            let end = to.min(first.saturating_add(width));
+            let index = at / TILE;
+            let first = index.saturating_mul(TILE);
+            let after = first.saturating_add(TILE);
+            let end = to.min(after);
             let path = TilePath { kind: TileKind::Hashes(0), index, width: TILE_WIDTH };
             let part = usize::try_from(at.saturating_sub(first))
                 .ok()
                 .zip(usize::try_from(end.saturating_sub(first)).ok());
             let found = self.seen.tile(
                 (member, path),
-                || self.stored_tile(member, path),
+                || if own { self.own_full_tile(path) } else { self.stored_tile(member, path).map(Some) },
                 |tile| {
                     let part = part.and_then(|(from, to)| tile.hashes().get(from..to));
                     part.map(|part| leaves.extend_from_slice(part)).is_some()
                 },
-            );
-            if !found? {
-                return Err(StoreFailed(format!("no leaves {from} to {to}")));
+            )?;
+            match found {
+                Some(true) => {}
+                None if own => leaves.extend(self.own_leaves(at, end)?),
+                _ => return Err(StoreFailed(format!("no leaves {from} to {to}"))),
             }
             at = end;
         }
@@ -407,10 +409,17 @@ impl SqlRows<'_> {
         Ok(Some(recovery))
     }
 
+    /// A tile of the own ledger to which nothing is added any more; `None` while it is not full or not stored yet.
+    fn own_full_tile(&self, path: TilePath) -> Read<Option<Tile>> {
+        let tile = book::tile(self.sql, path).map_err(of_ours)?;
+        Ok(tile.filter(|tile| tile.hashes().len() == usize::from(TILE_WIDTH)))
+    }
+
     /// Own leaves, those of the present transaction too, which are in no tile yet.
     fn own_leaves(&self, from: u64, to: u64) -> Read<Vec<TreeHash>> {
-        let query = "SELECT sequence, header, NULL FROM leaf WHERE sequence >= ?1 AND sequence < ?2 UNION ALL \
-                     SELECT sequence, NULL, hash FROM bare_leaf WHERE sequence >= ?1 AND sequence < ?2 ORDER BY 1";
+        let query = "SELECT sequence, header, NULL, common FROM written_leaf WHERE sequence >= ?1 AND sequence < ?2 \
+                     UNION ALL SELECT sequence, NULL, hash, NULL FROM bare_leaf \
+                     WHERE sequence >= ?1 AND sequence < ?2 ORDER BY 1";
         let leaves = self.all(query, (stored(from), stored(to)), crate::leaves::leaf_hash)?;
         if u64::try_from(leaves.len()).ok() != to.checked_sub(from) {
             return Err(StoreFailed(format!("no leaves {from} to {to}")));
@@ -434,10 +443,9 @@ impl SqlRows<'_> {
 /// Whether all leaves under a tile are among the first `size`.
 fn ends_within(path: TilePath, size: u64) -> bool {
     let TileKind::Hashes(level) = path.kind else { return true };
-    let width = u64::from(TILE_WIDTH);
-    let hashes = path.index.checked_mul(width).and_then(|first| first.checked_add(u64::from(path.width)));
+    let hashes = path.index.checked_mul(TILE).and_then(|first| first.checked_add(u64::from(path.width)));
     let leaves =
-        width.checked_pow(u32::from(level)).zip(hashes).and_then(|(each, count)| each.checked_mul(count));
+        TILE.checked_pow(u32::from(level)).zip(hashes).and_then(|(each, count)| each.checked_mul(count));
     leaves.is_some_and(|leaves| leaves <= size)
 }
 

@@ -58,23 +58,23 @@ impl Seen {
         Ok(mirror)
     }
 
-    /// What `pick` takes from a tile.
+    /// What `pick` takes from a tile; `None` where there is no such tile.
     pub(super) fn tile<T>(
         &self,
         (member, path): (&KeyId, TilePath),
-        read: impl FnOnce() -> Read<Tile>,
+        read: impl FnOnce() -> Read<Option<Tile>>,
         pick: impl FnOnce(&Tile) -> T,
-    ) -> Read<T> {
+    ) -> Read<Option<T>> {
         if let Some((of, at, tile)) = &*self.tile.borrow()
             && of == member
             && *at == path
         {
-            return Ok(pick(tile));
+            return Ok(Some(pick(tile)));
         }
-        let tile = read()?;
+        let Some(tile) = read()? else { return Ok(None) };
         let picked = pick(&tile);
         *self.tile.borrow_mut() = Some((*member, path, tile));
-        Ok(picked)
+        Ok(Some(picked))
     }
 
     /// Takes note of an effect that is about to be written; `None` = it is written at the step's end.
