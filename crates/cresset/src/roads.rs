@@ -7,7 +7,7 @@ use base::{Rng, SystemRng};
 use bytes::Bytes;
 use community::Road;
 use dial::{Answer, DialError, Dialler, Egress, Login, MemberDialler, Question, Repeat, Verb};
-use node::{Node, Peer};
+use node::{Node, Peer, Spoken};
 use tokio::time::sleep;
 use url::Url;
 
@@ -54,7 +54,16 @@ impl Roads {
             body: Some((Bytes::from(body), media.to_owned())),
             repeat: Repeat::Never,
         };
-        let answer = dialler.ask(&question).await?;
+        let answer = dialler.ask(&question).await;
+        self.node.spoke(
+            peer.member,
+            match &answer {
+                Ok(answer) if answer.is_success() => Spoken::Answered,
+                Ok(answer) => Spoken::Refused(answer.status),
+                Err(_) => Spoken::Unreachable,
+            },
+        );
+        let answer = answer?;
         self.node.road_gone(peer.member, mutual);
         Ok(answer)
     }

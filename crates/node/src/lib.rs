@@ -57,9 +57,9 @@ pub use self::community::{
     Members, NewCircle, Peer, PendingView, Said, Taken,
 };
 pub use self::exchange::{
-    CircleState, ConsentGiven, ConsentRequest, ConsentView, CourierRefusal, CourierReport, ExchangeError,
-    GREETING_BYTES_MAX, Heard, HolderView, Meeting, PeerRefusal, PeerView, Provenance, Recalled, ReceiptView,
-    RecoveryView, ShareRequest, Shared, StateView, TURN_BYTES_MAX,
+    AwaitedMember, CircleState, ConsentGiven, ConsentRequest, ConsentView, CourierRefusal, CourierReport,
+    ExchangeError, GREETING_BYTES_MAX, Heard, HolderView, Meeting, PeerRefusal, PeerView, Provenance,
+    Recalled, ReceiptView, RecoveryView, ShareRequest, Shared, Spoken, StateView, TURN_BYTES_MAX,
 };
 pub use accept::{AcceptError, AcceptRequest, Accepted, KeepStatus};
 pub use accounts::{AccountError, IssuedToken, NewUser, Standing, TokenRequest, TokenView, UserView};

@@ -274,6 +274,15 @@ fn who_never_comes_back_is_left_out_on_the_operators_word() {
     restore(&mut a, &copy);
     until("B has given back", || peer(&a, "cert-b")["recovery"] == "given-back");
     a.node.there(&["node", "recover", "--without", "nobody"]).exits(1);
+    let waiting = a.ok(&["node", "recover"]);
+    assert_eq!(
+        (&waiting["waits"][0]["reason"], &waiting["stuck"]),
+        (&json!("not-reached"), &json!(true)),
+        "{waiting}"
+    );
+    let checks = a.node.there(&["doctor"]).exits(3).json();
+    let line = checks["checks"].as_array().unwrap().iter().find(|line| line["name"] == "recovery").unwrap();
+    assert!(line["detail"].as_str().unwrap().contains("cert-c: it was not heard of since"), "{line}");
     let view = a.ok(&["node", "recover", "--without", "cert-c"]);
     assert!(!view["awaited"].as_array().unwrap().contains(&json!("cert-c")), "{view}");
     assert_eq!(view["without"], json!(["cert-c"]));

@@ -6,6 +6,7 @@
 //!
 //! Invariant: what `federation` says is held and what readers find are one: both change in the same commit.
 
+mod awaited;
 mod carry;
 mod consents;
 mod courier;
@@ -30,6 +31,7 @@ use federation::{Brought, Exchange, HeadUpdate, Me, Turn};
 use store::{ExchangeDesk, StoreError};
 use tokio::sync::Notify;
 
+pub use awaited::{AwaitedMember, Spoken};
 pub use consents::{ConsentGiven, ConsentRequest, ConsentView};
 pub use courier::{CourierRefusal, CourierReport};
 pub use deeds::{Recalled, ReceiptView, ShareRequest, Shared};
@@ -66,6 +68,10 @@ pub(crate) struct Desk {
     gave: Mutex<BTreeMap<KeyId, (u64, u64)>>,
     /// Leaves that a member had of all ledgers, when it was last told of one in parts in the present meeting.
     parts: Mutex<BTreeMap<KeyId, u64>>,
+    /// How it was when this node last spoke to each member's node.
+    spoken: Mutex<BTreeMap<KeyId, Spoken>>,
+    /// What was last heard of each member while this node took back what it lost.
+    heard_back: Mutex<BTreeMap<KeyId, awaited::HeardBack>>,
     /// What each member is still to be told of what it sent.
     owed: Mutex<BTreeMap<KeyId, owed::Owed>>,
 }
@@ -293,6 +299,11 @@ impl Node {
             Meeting::Begins => held.insert(member.0, self.now()),
             Meeting::Ends => held.remove(&member.0),
         };
+    }
+
+    /// Notes how it was when this node last spoke to a member's.
+    pub fn spoke(&self, member: community::MemberId, how: Spoken) {
+        self.0.exchange.spoken.lock().unwrap_or_else(PoisonError::into_inner).insert(member.0, how);
     }
 
     /// Has the other members met as soon as can be.

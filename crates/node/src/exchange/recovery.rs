@@ -3,7 +3,7 @@
 //! `federation` decides, turns carry what comes back, and the store shows and takes nothing in meanwhile. Here a recovery begins,
 //! goes on from stage to stage, and is told.
 
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 
 use base::signing::KeyId;
 use federation::{Exchange, Recovery, Stage};
@@ -12,8 +12,9 @@ use serde::Serialize;
 use stix::Timestamp;
 use store::{Check, ExchangeDesk, Recovering, StoreError};
 
+use super::awaited::{Awaited, AwaitedMember};
 use super::{Court, ExchangeError};
-use crate::{Node, ReadError};
+use crate::{Node, ReadError, RoadError};
 
 /// How far a recovery has come.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -29,8 +30,46 @@ pub struct RecoveryView {
     pub answered: Vec<String>,
     /// Members that the operator does not wait for.
     pub without: Vec<String>,
-    /// The backup knows no other member: it waits for the operator's word that there never was one.
+    /// Why each of them is waited for, and what helps.
+    pub waits: Vec<AwaitedMember>,
+    /// The backup knows no other member: it waits until one that joined later calls, or for the operator's word that there never
+    /// was one.
     pub alone: bool,
+    /// One of them is waited for in vain unless somebody does something.
+    pub stuck: bool,
+}
+
+impl RecoveryView {
+    fn of(stage: &'static str) -> Self {
+        Self {
+            stage,
+            since: None,
+            awaited: Vec::new(),
+            answered: Vec::new(),
+            without: Vec::new(),
+            waits: Vec::new(),
+            alone: false,
+            stuck: false,
+        }
+    }
+
+    /// Why the node is recovering, in a sentence; `None` when it is not.
+    fn told(&self) -> Option<String> {
+        let what = match self.stage {
+            "none" => return None,
+            "taking-back" => "takes back from the other members what a restore has lost",
+            _ => "reads again what the other members have sent since the backup",
+        };
+        Some(if self.alone {
+            "the node knows no other member from its backup, and cannot tell whether one has joined since that mirrors what was \
+             lost"
+                .to_owned()
+        } else if self.awaited.is_empty() {
+            format!("the node {what}; it goes on while `cresset serve` runs")
+        } else {
+            format!("the node {what} and waits for {}", self.awaited.join(", "))
+        })
+    }
 }
 
 impl Node {
@@ -118,81 +157,83 @@ impl Node {
     }
 
     async fn recovery_view(&self) -> Result<RecoveryView, StoreError> {
-        let none = RecoveryView {
-            stage: "none",
-            since: None,
-            awaited: Vec::new(),
-            answered: Vec::new(),
-            without: Vec::new(),
-            alone: false,
-        };
         if !self.is_recovering() {
-            return Ok(none);
+            return Ok(RecoveryView::of("none"));
         }
         let Some(court) = self.court().await? else {
             // Restored, and not yet opened to be written.
-            return Ok(RecoveryView { stage: "taking-back", ..none });
+            return Ok(RecoveryView::of("taking-back"));
         };
         let court = Arc::new(court);
-        let sitting = Arc::clone(&court);
+        let (sitting, node) = (Arc::clone(&court), self.clone());
         let found = store::looked(self.store(), court.member(), move |rows| {
             let failed = |failed: federation::StoreFailed| StoreError::Backend(failed.0);
             let Some(recovery) = rows.own().map_err(failed)?.recovery else { return Ok(None) };
-            let awaited = sitting.exchange().awaited_members(rows, &recovery).map_err(failed)?;
+            let exchange = sitting.exchange();
+            let mut awaited = Vec::new();
+            for member in exchange.awaited_members(rows, &recovery).map_err(failed)? {
+                let reason = node.awaits(member, &recovery).reason(&exchange, rows).map_err(failed)?;
+                awaited.push((member, reason));
+            }
             Ok(Some((recovery, awaited)))
         });
+        let Some((recovery, awaited)) = found.await? else { return Ok(RecoveryView::of("taking-back")) };
         let slugs = |members: Vec<KeyId>| members.iter().map(|member| self.slug_of(member)).collect();
-        Ok(match found.await? {
-            None => RecoveryView { stage: "taking-back", ..none },
-            Some((recovery, awaited)) => RecoveryView {
-                stage: stage_name(&recovery),
-                since: Some(Timestamp::text_of(recovery.since)),
-                answered: slugs(answered(&recovery)),
-                without: slugs(recovery.without.into_iter().collect()),
-                alone: awaited.contains(&court.member()),
-                awaited: slugs(awaited.into_iter().collect()),
-            },
+        let alone = awaited.iter().any(|(member, _)| *member == court.member());
+        let stuck = !alone && awaited.iter().any(|(_, reason)| reason.is_stuck());
+        let waits: Vec<AwaitedMember> =
+            awaited.into_iter().map(|(member, reason)| reason.told_of(self.slug_of(&member))).collect();
+        Ok(RecoveryView {
+            stage: stage_name(&recovery),
+            since: Some(Timestamp::text_of(recovery.since)),
+            answered: slugs(answered(&recovery)),
+            without: slugs(recovery.without.into_iter().collect()),
+            awaited: waits.iter().map(|one| one.member.clone()).collect(),
+            waits: if alone { Vec::new() } else { waits },
+            alone,
+            stuck,
         })
+    }
+
+    /// What is known here of a member that a recovery waits for.
+    fn awaits<'r>(&self, member: KeyId, recovery: &'r Recovery) -> Awaited<'r> {
+        let desk = &self.0.exchange;
+        Awaited {
+            member,
+            recovery,
+            spoken: desk.spoken.lock().unwrap_or_else(PoisonError::into_inner).get(&member).copied(),
+            heard: desk.heard_back.lock().unwrap_or_else(PoisonError::into_inner).get(&member).cloned(),
+            road: self.0.roads.gone(&member).and_then(|gone| gone.refused).map(RoadError::code),
+            papers: desk.has_papers_of(&member),
+        }
     }
 
     /// Why the node is recovering, in a sentence; `None` when it is not.
     pub(crate) async fn recovery_told(&self) -> Result<Option<String>, StoreError> {
-        let view = self.recovery_view().await?;
-        let what = match view.stage {
-            "none" => return Ok(None),
-            "taking-back" => "takes back from the other members what a restore has lost",
-            _ => "reads again what the other members have sent since the backup",
-        };
-        if view.awaited.is_empty() {
-            return Ok(Some(format!("the node {what}; it goes on while `cresset serve` runs")));
-        }
-        if view.alone {
-            let lone = "knows no other member from its backup, and cannot tell whether one has joined since that mirrors what \
-                        was lost";
-            return Ok(Some(format!("the node {lone}")));
-        }
-        Ok(Some(format!("the node {what} and waits for {}", view.awaited.join(", "))))
+        Ok(self.recovery_view().await?.told())
     }
 
     /// The line of `doctor` about recovery.
     pub(crate) async fn check_recovery(&self) -> Result<Check, StoreError> {
-        let told = self.recovery_told().await?;
-        let (ok, detail) = match told {
-            None => (true, "nothing that a restore lost is missing".to_owned()),
-            Some(told) if self.recovery_view().await?.alone => {
-                let how = "a member that joined since calls by itself while it runs; where that cannot be, restore a later backup; if \
-                           nobody ever joined, `cresset node recover --without` with this member's own name goes on alone, and \
-                           contradicts whatever another has taken of it";
-                (false, format!("{told}: {how}"))
-            }
-            Some(told) => {
-                let how = "see that these members run and can be reached; if one never comes back, `cresset node recover \
-                           --without MEMBER` goes on without it, and what only it had taken of this member is then \
-                           contradicted";
-                (false, format!("{told}: {how}"))
-            }
+        let view = self.recovery_view().await?;
+        let Some(told) = view.told() else {
+            let detail = "nothing that a restore lost is missing".to_owned();
+            return Ok(Check { name: "recovery", ok: true, detail });
         };
-        Ok(Check { name: "recovery", ok, detail })
+        let whys: Vec<String> =
+            view.waits.iter().map(|one| format!("{}: {}", one.member, one.detail)).collect();
+        let how = if view.alone {
+            "a member that joined since calls by itself while it runs; where that cannot be, restore a later backup; if nobody \
+             ever joined, `cresset node recover --without` with this member's own name goes on alone, and contradicts whatever \
+             another has taken of it"
+        } else if view.stuck {
+            "if one never comes back, or can never be heard, `cresset node recover --without MEMBER` goes on without it, and what \
+             only it had taken of this member is then contradicted"
+        } else {
+            "it goes on by itself"
+        };
+        let detail = [vec![told], whys, vec![how.to_owned()]].concat().join("; ");
+        Ok(Check { name: "recovery", ok: false, detail })
     }
 
     /// The line of `doctor` about heads of this member's own ledger that cannot both be honest.

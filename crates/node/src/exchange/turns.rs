@@ -14,6 +14,7 @@ use federation::{
 };
 use store::{ExchangeDesk, StoreError};
 
+use super::awaited::HeardBack;
 use super::carry::{Carried, Carrier};
 use super::letters::{Letters, Said};
 use super::owed::{Owed, Saying};
@@ -52,10 +53,16 @@ struct Minutes {
     acks: bool,
     /// Whether the beginning of a head came, and the rest is to be asked for.
     parts: bool,
+    /// It spoke of an earlier life of its node than is known.
+    outlived: bool,
+    /// What came of the own ledger is not its.
+    unsound: bool,
     envelopes: usize,
     received: Vec<Received>,
     /// What it says of how far it has given back, as long as nothing it gives back is refused.
     back: Option<Back>,
+    /// The same, whether it counts or not.
+    said: Option<Back>,
     /// An envelope waits for a circle's document, and everything after it with it.
     waits: bool,
 }
@@ -68,6 +75,21 @@ struct Words {
 }
 
 impl Minutes {
+    /// What a recovery that waits for the speaker tells of this.
+    fn heard_back(&self) -> HeardBack {
+        let refused = self.received.iter().rev().find_map(|one| match &one.taken {
+            Taken::Refused(refused) => Some(refused.to_string()),
+            _ => None,
+        });
+        HeardBack {
+            knows_life: self.hello.knows_life,
+            outlived: self.outlived,
+            speaks: self.speaks || self.outlived,
+            said: self.said,
+            refused: refused.or_else(|| self.unsound.then(|| Rule::ProofContradicted.code().to_owned())),
+        }
+    }
+
     fn add(&mut self, taken: TakenSome) {
         self.ack = Some(taken.ack);
         self.acks = true;
@@ -312,6 +334,10 @@ impl Node {
     /// Takes the word of who gives back what a restore has lost, and goes on when nobody is missing any more.
     async fn hear_back(&self, court: &Arc<Court>, minutes: &mut Minutes) -> Result<(), ExchangeError> {
         let from = minutes.hello.from;
+        if self.is_recovering() {
+            let mut heard = self.0.exchange.heard_back.lock().unwrap_or_else(PoisonError::into_inner);
+            heard.insert(from, minutes.heard_back());
+        }
         // Until its papers are read it is not known here whether others have something to give back too.
         let known = self.0.exchange.has_papers_of(&from);
         let came = u64::try_from(minutes.received.len()).unwrap_or(u64::MAX);
@@ -409,9 +435,12 @@ fn greeted(
         cosigned: Vec::new(),
         acks: false,
         parts: false,
+        outlived: greeted.outlived,
+        unsound: false,
         envelopes: 0,
         received: Vec::new(),
         back: None,
+        said: None,
         waits: false,
     };
     if greeted.outlived {
@@ -428,7 +457,8 @@ fn greeted(
     }
     let told = (turn.ack.as_ref(), turn.heads.as_slice());
     let before = before_envelopes(exchange, desk, told, (from, &mut minutes.cosigned))?;
-    (minutes.back, minutes.parts) = (before.back, before.parts);
+    (minutes.parts, minutes.unsound) = (before.parts, before.unsound);
+    (minutes.back, minutes.said) = (before.said.filter(|_| !before.unsound), before.said);
     Ok(minutes)
 }
 
@@ -458,10 +488,12 @@ pub(super) fn take_mail(
 
 /// What came before the envelopes of a turn.
 struct Before {
-    /// What the acknowledgement says of giving back, where what came of the own ledger is sound.
-    back: Option<Back>,
+    /// What the acknowledgement says of giving back.
+    said: Option<Back>,
     /// The beginning of a head was taken.
     parts: bool,
+    /// What came of the own ledger is not its.
+    unsound: bool,
 }
 
 /// An acknowledgement and heads of ledgers, which are taken before any envelope.
@@ -471,14 +503,14 @@ fn before_envelopes(
     (ack, updates): (Option<&Signed>, &[HeadUpdate]),
     (from, cosigned): (KeyId, &mut Vec<Cosigned>),
 ) -> Result<Before, ExchangeError> {
-    let mut back = None;
+    let mut said = None;
     if let Some(ack) = ack {
         let (ack, effects) = exchange.take_ack(desk.rows(), ack).map_err(unreadable)??;
         desk.apply(effects)?;
-        back = ack.back;
+        said = ack.back;
     }
     let (own, parts) = heads(exchange, desk, updates, (from, cosigned))?;
-    Ok(Before { back: back.filter(|_| own == Own::Sound), parts })
+    Ok(Before { said, parts, unsound: own == Own::Unsound })
 }
 
 /// What heads told of this node's own ledger.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use base::{FixedClock, Micros, SeededRng};
 use federation::Turn;
-use node::{AcceptError, AcceptRequest, KeepStatus, Node, Options, PasswordCost, Settings, Status};
+use node::{AcceptError, AcceptRequest, KeepStatus, Node, Options, PasswordCost, Settings, Spoken, Status};
 use store::{StoreError, Upkeep};
 use store_sqlite::SqliteStore;
 
@@ -22,9 +22,13 @@ async fn restored(seat: &Seat, file: &std::path::Path) -> Seat {
 }
 
 async fn restored_with(seat: &Seat, file: &std::path::Path, settings: Settings) -> Seat {
+    restored_at(seat, file, (settings, START.plus(3_600 * Micros::SECOND))).await
+}
+
+async fn restored_at(seat: &Seat, file: &std::path::Path, (settings, now): (Settings, Micros)) -> Seat {
     let directory = tempfile::tempdir().unwrap();
     SqliteStore::restore(file, directory.path()).unwrap();
-    let clock = Arc::new(FixedClock::at(START.plus(3_600 * Micros::SECOND)));
+    let clock = Arc::new(FixedClock::at(now));
     let rng = Arc::new(SeededRng::new(77));
     let store = SqliteStore::open(directory.path(), clock.clone(), rng.as_ref()).unwrap();
     let settings = Settings { password_cost: PasswordCost::Least, ..settings };
@@ -214,4 +218,69 @@ async fn who_joined_after_the_backup_is_known_by_the_papers_it_brings() {
     // To one that is whole, whatever it is told, a stranger is one.
     let alone = Region::of(&["a"]).await;
     assert!(alone[0].node().exchange_answer(&whole, None).await.is_err());
+}
+
+/// Why somebody is waited for, and whether it is in vain unless somebody does something.
+async fn why(seat: &Seat, slug: &str) -> (String, bool) {
+    let view = seat.node().recovery(&seat.who).await.unwrap();
+    let found = view.waits.into_iter().find(|one| one.member == slug);
+    let (found, told) = found.map_or_else(Default::default, |one| (one.reason.to_owned(), one.detail));
+    let checks = seat.node().doctor(&seat.who, node::Depth::Quick).await.unwrap();
+    let line = checks.into_iter().find(|check| check.name == "recovery").unwrap();
+    assert!(line.detail.contains(&told), "{} does not say {told}", line.detail);
+    assert_eq!(line.detail.contains("--without"), view.stuck, "{}", line.detail);
+    (found, view.stuck)
+}
+
+#[tokio::test]
+async fn the_operator_is_told_why_a_member_is_waited_for_and_what_helps() {
+    let (region, a, _) = scene().await;
+    let (b, me) = (&region[1], a.id().await.0);
+    let told = async |slug: &'static str| why(&a, slug).await;
+    assert_eq!(told("b").await, ("not-reached".to_owned(), true));
+    a.node().spoke(b.id().await, Spoken::Refused(403));
+    assert_eq!(told("b").await.0, "refuses");
+    a.node().spoke(b.id().await, Spoken::Answered);
+    let asked = a.node().turn_first(b.id().await).await.unwrap();
+    let answer = b.node().turn_answer(&asked).await.unwrap();
+    let mut lie = Turn::from_bytes(&answer).unwrap();
+    let own = lie.heads.iter_mut().find(|update| update.origin == me).unwrap();
+    *own.leaves.last_mut().unwrap() = ledger::TreeHash::leaf(b"forged");
+    a.node().turn_take(b.id().await, &lie.to_bytes()).await.unwrap();
+    assert_eq!(told("b").await, ("refused".to_owned(), true));
+    // Its word alone, without the leaves it speaks of.
+    let mut bare = Turn::from_bytes(&answer).unwrap();
+    bare.heads.retain(|update| update.origin != me);
+    bare.batch.clear();
+    a.node().turn_take(b.id().await, &bare.to_bytes()).await.unwrap();
+    assert_eq!(told("b").await.0, "giving");
+    meet(&a, b).await;
+    assert_eq!(told("b").await.0, "", "it has given back");
+    // What passes by itself is no reason to leave anybody out.
+    a.node().spoke(region[2].id().await, Spoken::Answered);
+    assert_eq!(told("c").await, ("asked".to_owned(), false));
+    meet(&a, &region[2]).await;
+    assert_eq!(a.node().recovery(&a.who).await.unwrap().stage, "catching-up");
+    let waits = a.node().recovery(&a.who).await.unwrap().waits;
+    assert!(waits.iter().all(|one| one.reason == "reading"), "{waits:?}");
+}
+
+#[tokio::test]
+async fn a_life_that_a_member_knows_from_beyond_the_clock_is_told() {
+    let region = region(&["a", "b"]).await;
+    let a = &region[0];
+    let room = tempfile::tempdir().unwrap();
+    let file = room.path().join("copy");
+    a.node().backup(&a.who, &file).await.unwrap();
+    // Restored once by a clock of half a year ahead, and again by a right one.
+    let (b, day) = (&region[1], 86_400 * Micros::SECOND);
+    let ahead = restored_at(a, &file, (Settings::default(), START.plus(180 * day))).await;
+    let turn = ahead.node().turn_first(b.id().await).await.unwrap();
+    b.node().turn_answer(&turn).await.unwrap();
+    let back = restored(a, &file).await;
+    let turn = back.node().turn_first(b.id().await).await.unwrap();
+    let answer = b.node().turn_answer(&turn).await.unwrap();
+    back.node().spoke(b.id().await, Spoken::Answered);
+    back.node().turn_take(b.id().await, &answer).await.unwrap();
+    assert_eq!(why(&back, "b").await, ("later-life".to_owned(), true));
 }

@@ -66,8 +66,31 @@ pub(crate) struct Recovering {
     answered: Vec<String>,
     /// Members that are not waited for, on the operator's word.
     without: Vec<String>,
-    /// The backup knows no other member: it waits for the operator's word that there never was one.
+    /// Why each of them is waited for, and what helps.
+    waits: Vec<Waiting>,
+    /// The backup knows no other member: it waits until one that joined later calls, or for the operator's word that there never
+    /// was one.
     alone: bool,
+    /// One of them is waited for in vain unless somebody does something.
+    stuck: bool,
+}
+
+/// Why a restored node waits for a member.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Waiting {
+    /// The member.
+    member: String,
+    /// asked, earlier-life, giving, later-life, not-reached, papers, reading, recovers-itself, refused, refuses, registry-behind,
+    /// road, suspended or version.
+    reason: &'static str,
+    /// The same in words, and what helps.
+    detail: String,
+}
+
+impl From<node::AwaitedMember> for Waiting {
+    fn from(one: node::AwaitedMember) -> Self {
+        Self { member: one.member, reason: one.reason, detail: one.detail }
+    }
 }
 
 /// A member that a recovery is not to wait for.
@@ -180,8 +203,9 @@ async fn state(
 
 impl From<node::RecoveryView> for Recovering {
     fn from(view: node::RecoveryView) -> Self {
-        let node::RecoveryView { stage, since, awaited, answered, without, alone } = view;
-        Self { stage, since, awaited, answered, without, alone }
+        let node::RecoveryView { stage, since, awaited, answered, without, waits, alone, stuck } = view;
+        let waits = waits.into_iter().map(Waiting::from).collect();
+        Self { stage, since, awaited, answered, without, waits, alone, stuck }
     }
 }
 

@@ -1,0 +1,218 @@
+//! Why a recovery waits for a member, and what helps: told to whoever runs the node, so that nobody is left out who would answer.
+
+use base::Micros;
+use base::signing::KeyId;
+use federation::{Back, Exchange, Giving, Lane, OwnRow, PeerRow, Recovery, Rows, Stage, Standing};
+use serde::Serialize;
+use stix::Timestamp;
+
+/// How it was when this node last spoke to a member's node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Spoken {
+    /// It answered.
+    Answered,
+    /// It answered that it does not take what this node says (HTTP status).
+    Refused(u16),
+    /// There was no answer.
+    Unreachable,
+}
+
+/// What was last heard of a member while this node took back what it lost.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct HeardBack {
+    /// The latest life of this node that it has heard of.
+    pub(super) knows_life: u64,
+    /// It spoke of an earlier life of its own node than is known here.
+    pub(super) outlived: bool,
+    /// It speaks a version that is spoken here.
+    pub(super) speaks: bool,
+    /// How far it says that it has given back.
+    pub(super) said: Option<Back>,
+    /// The code of the last thing that was refused of what it gave back.
+    pub(super) refused: Option<String>,
+}
+
+/// A member that is waited for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct AwaitedMember {
+    /// The member, by slug where known.
+    pub member: String,
+    /// Why, as one word: see [`AwaitedMember::detail`].
+    pub reason: &'static str,
+    /// Why, and what helps.
+    pub detail: String,
+}
+
+/// Why, and what helps.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Reason {
+    word: &'static str,
+    detail: String,
+    /// Whether nothing but the operator, or the other's, ends it.
+    stuck: bool,
+}
+
+/// What a reason is made of.
+pub(super) struct Awaited<'a> {
+    pub(super) member: KeyId,
+    pub(super) recovery: &'a Recovery,
+    pub(super) spoken: Option<Spoken>,
+    pub(super) heard: Option<HeardBack>,
+    /// Why its node was not taken for one of its, the last time.
+    pub(super) road: Option<&'static str>,
+    /// All its registry papers have been read.
+    pub(super) papers: bool,
+}
+
+impl Reason {
+    fn passes(word: &'static str, detail: impl Into<String>) -> Self {
+        Self { word, detail: detail.into(), stuck: false }
+    }
+
+    fn stuck(word: &'static str, detail: impl Into<String>) -> Self {
+        Self { word, detail: detail.into(), stuck: true }
+    }
+
+    /// Whether nothing but the operator, or the other's, ends it.
+    pub(super) const fn is_stuck(&self) -> bool {
+        self.stuck
+    }
+
+    pub(super) fn told_of(self, member: String) -> AwaitedMember {
+        AwaitedMember { member, reason: self.word, detail: self.detail }
+    }
+}
+
+impl Awaited<'_> {
+    /// Why it is waited for.
+    pub(super) fn reason(&self, exchange: &Exchange<'_>, rows: &dyn Rows) -> federation::Read<Reason> {
+        let (own, peer) = (rows.own()?, rows.peer(&self.member)?);
+        if exchange.directory.standing(&exchange.me.member) != Standing::Active {
+            return Ok(Reason::stuck(
+                "suspended",
+                "this member does not take part in the community any more, and is answered by nobody: ask the others to take it back",
+            ));
+        }
+        Ok(match (&self.heard, self.unspoken(&peer)) {
+            (None, Some(reason)) => reason,
+            (Some(_), Some(reason)) if self.spoken != Some(Spoken::Answered) => reason,
+            (Some(heard), _) => self.of_what_it_says(exchange, (&own, &peer), heard),
+            (None, None) => Reason::passes("asked", "it was reached, and is being asked"),
+        })
+    }
+
+    /// It does not speak with this node, or has not yet.
+    fn unspoken(&self, peer: &PeerRow) -> Option<Reason> {
+        if let Some(code) = self.road {
+            return Some(Reason::stuck(
+                "road",
+                format!("its node is not taken for one of its ({code}): see `cresset explain {code}`"),
+            ));
+        }
+        match self.spoken {
+            Some(Spoken::Refused(status)) => Some(Reason::stuck(
+                "refuses",
+                format!(
+                    "it is reached and refuses what this node says (HTTP {status}): ask those who run it whether this member is \
+                     suspended there, and see its log"
+                ),
+            )),
+            Some(Spoken::Answered) => None,
+            how @ (Some(Spoken::Unreachable) | None) => {
+                let seen = peer.seen.filter(|seen| *seen >= self.recovery.since).map(Timestamp::text_of);
+                Some(match (how, seen) {
+                    (None, Some(at)) => Reason::passes(
+                        "asked",
+                        format!("it was last heard of at {at}, and is asked while `cresset serve` runs"),
+                    ),
+                    (_, Some(at)) => Reason::stuck(
+                        "not-reached",
+                        format!(
+                            "it was last heard of at {at}, and is not reached now: see that it runs and can be reached"
+                        ),
+                    ),
+                    (_, None) => Reason::stuck(
+                        "not-reached",
+                        "it was not heard of since the recovery began: see that it runs and can be reached",
+                    ),
+                })
+            }
+        }
+    }
+
+    fn of_what_it_says(
+        &self,
+        exchange: &Exchange<'_>,
+        (own, peer): (&OwnRow, &PeerRow),
+        heard: &HeardBack,
+    ) -> Reason {
+        if heard.knows_life > own.life {
+            let at = Timestamp::text_of(Micros(i64::try_from(heard.knows_life).unwrap_or(i64::MAX)));
+            return Reason::stuck(
+                "later-life",
+                format!(
+                    "it knows of a restore of this node at {at}, which is more than 30 days ahead of this node's clock: set the \
+                     clock right and restore again"
+                ),
+            );
+        }
+        if heard.outlived {
+            return Reason::passes(
+                "earlier-life",
+                "its node was put back to before its last restore, and recovers itself first",
+            );
+        }
+        if !heard.speaks {
+            return Reason::stuck(
+                "version",
+                "it speaks no version of the exchange that this node speaks: update the older one",
+            );
+        }
+        if self.recovery.stage == Stage::CatchingUp {
+            return self.reading(peer);
+        }
+        if let Some(code) = &heard.refused {
+            let rule = code.split('/').next().unwrap_or(code);
+            return Reason::stuck(
+                "refused",
+                format!(
+                    "what it gives back is refused ({code}), so its word does not count: see `cresset explain {rule}`, and ask \
+                     those who run it"
+                ),
+            );
+        }
+        let Some(said) = heard.said else {
+            return Reason::passes("asked", "it was reached, and is being asked");
+        };
+        if said.epoch > exchange.directory.epoch() {
+            return Reason::passes(
+                "registry-behind",
+                "it knows a later registry, which has to be read first",
+            );
+        }
+        if said.leaves > own.next {
+            let detail = format!("{} of {} leaves that it mirrors have come", own.next, said.leaves);
+            return Reason::passes("giving", detail);
+        }
+        if !self.papers {
+            return Reason::passes("papers", "its papers of the registry have not all been read yet");
+        }
+        let next = said.next.map_or_else(String::new, |next| format!(", up to {next} by now"));
+        Reason::passes("giving", format!("it gives back act by act{next}"))
+    }
+
+    fn reading(&self, peer: &PeerRow) -> Reason {
+        let sent = self.recovery.peers.get(&self.member).and_then(|giving| giving.sent).unwrap_or_default();
+        if sent == Giving::SENT_NOT_KNOWN {
+            return Reason::passes(
+                "recovers-itself",
+                "it takes back what it lost itself, and is read after that",
+            );
+        }
+        let lanes = Lane::QUEUES.into_iter().zip(sent);
+        let left = lanes.fold(0_u64, |sum, (lane, last)| {
+            sum.saturating_add(last.saturating_sub(peer.queue(lane).cursor))
+        });
+        Reason::passes("reading", format!("{left} of what it has sent are still to be read"))
+    }
+}
