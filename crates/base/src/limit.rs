@@ -207,6 +207,22 @@ pub const HEADS_MAX: usize = 1_024;
 pub const HEAD_LEAVES_MAX: usize = 400_000;
 /// Entries of the registry in one page.
 pub const REGISTRY_PAGE_MAX: usize = 1_000;
+/// Largest parcel that a relay keeps, in bytes (24 MiB): more than the largest envelope, with heads.
+pub const RELAY_PARCEL_BYTES_MAX: usize = 24 * 1024 * 1024;
+/// Bytes that the smallest parcel at a relay counts for (32 KiB): so its bound in bytes is one in parcels as well.
+pub const RELAY_PARCEL_BYTES_LEAST: u64 = 32 * 1024;
+/// Routes in one question to a relay.
+pub const RELAY_ROUTES_MAX: usize = 8 * HEADS_MAX;
+/// How long a relay keeps a parcel, in seconds (14 days).
+pub const RELAY_SECONDS: i64 = 14 * 86_400;
+/// Bytes a relay keeps for everybody, unless told otherwise (1 GiB).
+pub const RELAY_BYTES: u64 = 1024 * 1024 * 1024;
+/// Bytes a relay keeps for one member's parcels, unless told otherwise (256 MiB).
+pub const RELAY_MEMBER_BYTES: u64 = 256 * 1024 * 1024;
+/// How long a member must not have been met before parcels go to relays, in seconds, unless told otherwise.
+pub const RELAY_AFTER_SECONDS: u32 = 60;
+/// How long a parcel may go unanswered before it is put again, in seconds, unless told otherwise (an hour).
+pub const RELAY_AGAIN_SECONDS: u32 = 3_600;
 /// Sealed envelopes that a relay keeps for one route.
 pub const RELAY_ENVELOPES_MAX: usize = 10_000;
 /// How long an act may wait for the head that covers it before it is told as overdue, in seconds (a day).

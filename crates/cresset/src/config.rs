@@ -44,6 +44,18 @@ pub(crate) struct Config {
     pub(crate) export_per_day: Option<u64>,
     /// How long data about persons is kept, in days.
     pub(crate) person_data_days: Option<u32>,
+    /// Whether this node keeps sealed parcels for others: where its member is a secretariat, always, or never.
+    pub(crate) relay: Option<Relay>,
+    /// Members through whom parcels go for who is not met, by slug; without it every secretariat.
+    pub(crate) relay_through: Option<Vec<String>>,
+    /// How long a member must not have been met before parcels for it go to relays, in seconds.
+    pub(crate) relay_after_seconds: Option<u32>,
+    /// How long a parcel may go unanswered before it is put again, in seconds.
+    pub(crate) relay_again_seconds: Option<u32>,
+    /// Megabytes kept for others.
+    pub(crate) relay_megabytes: Option<u32>,
+    /// Megabytes kept for the parcels of one of them.
+    pub(crate) relay_member_megabytes: Option<u32>,
     /// What is logged: error, warn, info, debug, or a filter like `info,web=debug`.
     pub(crate) log: Option<String>,
 }
@@ -67,7 +79,43 @@ impl From<SecondPersons> for node::SecondPerson {
     }
 }
 
+/// Whether a node keeps parcels for others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Relay {
+    /// Where its member is a secretariat.
+    Secretariat,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+impl From<Relay> for node::RelayKeeps {
+    fn from(said: Relay) -> Self {
+        match said {
+            Relay::Secretariat => Self::Secretariat,
+            Relay::Always => Self::Always,
+            Relay::Never => Self::Never,
+        }
+    }
+}
+
 impl Config {
+    /// What is said of relays.
+    pub(crate) fn relay(&self) -> node::RelaySettings {
+        let settings = node::RelaySettings::default();
+        let bytes = |megabytes: u32| u64::from(megabytes).saturating_mul(1024 * 1024);
+        node::RelaySettings {
+            keeps: self.relay.map_or(settings.keeps, Into::into),
+            through: self.relay_through.clone(),
+            after_seconds: self.relay_after_seconds.unwrap_or(settings.after_seconds),
+            again_seconds: self.relay_again_seconds.unwrap_or(settings.again_seconds),
+            bytes_max: self.relay_megabytes.map_or(settings.bytes_max, bytes),
+            member_bytes_max: self.relay_member_megabytes.map_or(settings.member_bytes_max, bytes),
+        }
+    }
+
     /// Reads the file that was named, or the one in the node's directory when there is one.
     pub(crate) fn read(named: Option<&Path>, data: &Path) -> Result<Self, Failure> {
         let path = named.map_or_else(|| data.join(FILE), Path::to_owned);
@@ -98,6 +146,12 @@ impl Config {
             second_person: self.second_person.or(file.second_person),
             export_per_day: self.export_per_day.or(file.export_per_day),
             person_data_days: self.person_data_days.or(file.person_data_days),
+            relay: self.relay.or(file.relay),
+            relay_through: self.relay_through.or(file.relay_through),
+            relay_after_seconds: self.relay_after_seconds.or(file.relay_after_seconds),
+            relay_again_seconds: self.relay_again_seconds.or(file.relay_again_seconds),
+            relay_megabytes: self.relay_megabytes.or(file.relay_megabytes),
+            relay_member_megabytes: self.relay_member_megabytes.or(file.relay_member_megabytes),
             log: self.log.or(file.log),
         }
     }
@@ -172,8 +226,15 @@ mod tests {
         let documented: Vec<&str> = rows.filter_map(|row| row.split('`').next()).collect();
         for key in &documented {
             let value = match *key {
-                "rate_per_second" | "export_per_day" | "person_data_days" => "1".to_owned(),
-                "second_person" => "'always'".to_owned(),
+                "rate_per_second"
+                | "export_per_day"
+                | "person_data_days"
+                | "relay_after_seconds"
+                | "relay_again_seconds"
+                | "relay_megabytes"
+                | "relay_member_megabytes" => "1".to_owned(),
+                "second_person" | "relay" => "'always'".to_owned(),
+                "relay_through" => "['cert-a']".to_owned(),
                 key => format!("{key:?}"),
             };
             assert!(toml::from_str::<Config>(&format!("{key} = {value}")).is_ok(), "{key}");

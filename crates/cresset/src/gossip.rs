@@ -72,6 +72,14 @@ impl Standing {
         self.changed = false;
     }
 
+    /// Notes how a question ended, where questions are asked by a clock of their own: who answered is asked whenever that says so.
+    pub(crate) fn goes(&mut self, answered: bool) {
+        self.ended(answered);
+        if answered {
+            self.due = Instant::now();
+        }
+    }
+
     /// Notes that there is something to tell. Who could not be reached is left alone for its pause all the same.
     pub(crate) fn news(&mut self) {
         self.changed = true;

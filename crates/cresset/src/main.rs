@@ -13,6 +13,7 @@ mod gossip;
 mod meetings;
 mod out;
 mod reach;
+mod relaying;
 mod retention;
 mod roads;
 mod sealed;

@@ -2,12 +2,17 @@
 //!
 //! # Shape
 //! Sealed to the recipient, a frame (`CRC1`) of 1 the signed manifest (JSON), 2 a batch of envelopes as between peers, 3 the
-//! sender's acknowledgement of what it last read (signed JSON), 4 the heads that the recipient lacked when it was last heard of. The manifest says which places of which lane are inside and binds
-//! the batch by its digest, so a missing or exchanged envelope shows before anything is taken.
+//! sender's acknowledgement of what it last read (signed JSON), 4 the heads that the recipient lacked when it was last heard of,
+//! and for a relay 5 a message about the registry, 6 nothing but room, so that the size tells little. The manifest says which
+//! places of which lane are inside and binds the batch by its digest, so a missing or exchanged envelope shows before anything is
+//! taken.
 //!
 //! A file that comes twice changes nothing; one that comes too early is refused with the place that is missing.
 
-use base::limit::{COURIER_BYTES_MAX, COURIER_ENVELOPES_MAX, ENVELOPE_FIELDS_MAX};
+use base::limit::{
+    BATCH_ENVELOPES_MAX, COURIER_BYTES_MAX, COURIER_ENVELOPES_MAX, ENVELOPE_FIELDS_MAX,
+    RELAY_PARCEL_BYTES_MAX, WINDOW_ENVELOPES_MAX,
+};
 use base::signed::Signed;
 use base::signing::KeyId;
 use ledger::commitment::Commitment;
@@ -21,11 +26,14 @@ use crate::port::{Read, Rows, Standing, StoreFailed};
 use crate::relay::route_period;
 use crate::rows::Lane;
 use crate::seal::{SealError, Sealed};
-use crate::wire::{Ack, HeadUpdate, batch_to, courier_batch_from};
+use crate::wire::{Ack, AckRefusal, HeadUpdate, batch_to, courier_batch_from};
 
 const MAGIC: Magic = *b"CRC1";
 /// What a signed manifest says it is.
 const MANIFEST_TYPE: &str = "application/vnd.cresset.courier.v1+json";
+
+/// The smallest size of what a relay sees, in bytes.
+const SIZE_LEAST: usize = 4096;
 
 /// What is in a courier file.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -43,6 +51,9 @@ pub struct Manifest {
     /// The life of the sender's node in which it was made; see [`crate::OwnRow::life`].
     #[serde(default)]
     pub life: u64,
+    /// When the last parcel of the recipient that the sender has taken was made: what that one told need not be told again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub heard_us: Option<i64>,
 }
 
 /// What a courier file brings.
@@ -56,6 +67,8 @@ pub struct Parcel {
     pub envelopes: Vec<Sealed>,
     /// What the sender had read of this node, to be taken as an acknowledgement.
     pub ack: Option<Signed>,
+    /// A message about the registry, to be taken like one that was asked over a road; `None` in a file.
+    pub papers: Option<Vec<u8>>,
 }
 
 /// Why a courier file is not taken. Nothing of it was.
@@ -97,6 +110,26 @@ pub enum CourierError {
     Store(#[from] StoreFailed),
 }
 
+/// What goes into a parcel beside what waits.
+#[derive(Clone, Debug, Default)]
+pub struct Beside {
+    /// What this node refused of what the peer sent, as far as it may not know of it.
+    pub refused: Vec<AckRefusal>,
+    /// When the last parcel of the peer that was taken here was made.
+    pub heard_us: Option<i64>,
+    /// A message about the registry, for who exchanges no papers with this node.
+    pub papers: Option<Vec<u8>>,
+}
+
+/// In what a parcel travels.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Carriage {
+    /// A file in somebody's pocket.
+    File,
+    /// A relay, which sees how large it is.
+    Relay,
+}
+
 impl Exchange<'_> {
     /// Everything that waits for a peer, and what this node has read of it, as one courier file; `None` for a peer without a
     /// sealing key.
@@ -107,13 +140,42 @@ impl Exchange<'_> {
     /// # Limits
     /// [`COURIER_ENVELOPES_MAX`] envelopes and [`COURIER_BYTES_MAX`] bytes; the rest waits for the next file.
     pub fn courier_out(&self, rows: &dyn Rows, peer: &KeyId) -> Read<Option<Vec<u8>>> {
-        let Some(key) = self.directory.sealing(peer) else { return Ok(None) };
         let bounds = Bounds {
             envelopes: COURIER_ENVELOPES_MAX,
             bytes: COURIER_BYTES_MAX.saturating_sub(1024 * 1024),
             window: u64::MAX,
         };
-        let (envelopes, places) = self.lines(rows, peer, &bounds)?;
+        self.parcel_out(rows, peer, (&bounds, Carriage::File), &Beside::default())
+    }
+
+    /// The same for a relay, which learns its size in steps alone; `None` also while this node takes back what a restore has lost.
+    ///
+    /// # Errors
+    /// The store did not answer.
+    ///
+    /// # Limits
+    /// [`BATCH_ENVELOPES_MAX`] envelopes and [`RELAY_PARCEL_BYTES_MAX`] bytes; the rest waits for the next one.
+    pub fn relay_out(&self, rows: &dyn Rows, peer: &KeyId, beside: &Beside) -> Read<Option<Vec<u8>>> {
+        if rows.own()?.taking_back().is_some() {
+            return Ok(None);
+        }
+        let bounds = Bounds {
+            envelopes: BATCH_ENVELOPES_MAX,
+            bytes: RELAY_PARCEL_BYTES_MAX / 2,
+            window: WINDOW_ENVELOPES_MAX,
+        };
+        self.parcel_out(rows, peer, (&bounds, Carriage::Relay), beside)
+    }
+
+    fn parcel_out(
+        &self,
+        rows: &dyn Rows,
+        peer: &KeyId,
+        (bounds, carriage): (&Bounds, Carriage),
+        beside: &Beside,
+    ) -> Read<Option<Vec<u8>>> {
+        let Some(key) = self.directory.sealing(peer) else { return Ok(None) };
+        let (envelopes, places) = self.lines(rows, peer, bounds)?;
         let batch = batch_to(&envelopes);
         let manifest = Manifest {
             from: self.me.member,
@@ -122,33 +184,48 @@ impl Exchange<'_> {
             batch: Commitment::digest(&batch),
             at_us: self.now.0,
             life: rows.own()?.life,
+            heard_us: beside.heard_us,
         };
         let payload = serde_json::to_vec(&manifest).expect("invariant: strings and numbers are always JSON");
         let signed = Signed::sign(MANIFEST_TYPE, payload, self.me.signer.as_ref())
             .expect("invariant: a manifest is small");
+        let ack = self.parcel_ack(rows, peer, &beside.refused)?;
+        let mut writer = Writer::new(MAGIC);
+        writer.field(1, signed.to_json().as_bytes()).field(2, &batch).field(3, ack.to_json().as_bytes());
+        let room =
+            if carriage == Carriage::Relay { RELAY_PARCEL_BYTES_MAX / 8 * 7 } else { COURIER_BYTES_MAX };
+        let mut within = |tag: u16, bytes: &[u8]| {
+            if writer.bytes().len().saturating_add(bytes.len()).saturating_add(1024) <= room {
+                writer.field(tag, bytes);
+            }
+        };
+        let mut heads = self.heads_for(rows, &rows.peer(peer)?.heads, None)?;
+        heads.retain(|update| update.note.head().size > update.old);
+        within(4, &HeadUpdate::to_bytes(&heads));
+        if let Some(papers) = &beside.papers {
+            within(5, papers);
+        }
+        if carriage == Carriage::Relay {
+            let size = writer.bytes().len();
+            writer.field(6, &vec![0; padded(size).saturating_sub(size)]);
+        }
+        let route = self.me.sealing.route(&key, self.me.member, *peer, route_period(self.now));
+        let sealed = route.and_then(|route| Sealed::seal_file(self.rng, &key, route, writer.bytes()));
+        Ok(sealed.ok().map(|sealed| sealed.as_bytes().to_vec()))
+    }
+
+    /// How far what a peer sent was read, signed.
+    fn parcel_ack(&self, rows: &dyn Rows, peer: &KeyId, refused: &[AckRefusal]) -> Read<Signed> {
         let known = rows.peer(peer)?;
         let ack = Ack {
             from: self.me.member,
             to: *peer,
             cursors: Lane::QUEUES.map(|lane| known.queue(lane).cursor),
-            refused: Vec::new(),
+            refused: refused.to_vec(),
             heads: self.heads_known(rows)?,
             back: None,
         };
-        let mut writer = Writer::new(MAGIC);
-        writer.field(1, signed.to_json().as_bytes()).field(2, &batch);
-        writer.field(3, ack.sign(self.me.signer.as_ref()).to_json().as_bytes());
-        let known = known.heads;
-        let mut heads = self.heads_for(rows, &known, None)?;
-        heads.retain(|update| update.note.head().size > update.old);
-        let heads = HeadUpdate::to_bytes(&heads);
-        if writer.bytes().len().saturating_add(heads.len()).saturating_add(1024) <= COURIER_BYTES_MAX {
-            writer.field(4, &heads);
-        }
-        let period = route_period(self.now);
-        let route = self.me.sealing.route(&key, self.me.member, *peer, period);
-        let sealed = route.and_then(|route| Sealed::seal_file(self.rng, &key, route, writer.bytes()));
-        Ok(sealed.ok().map(|sealed| sealed.as_bytes().to_vec()))
+        Ok(ack.sign(self.me.signer.as_ref()))
     }
 
     /// Opens a courier file and checks that it is whole and comes next. Its envelopes are then received like any others.
@@ -185,6 +262,7 @@ impl Exchange<'_> {
             heads: heads.map_err(|_| CourierError::Form("heads"))?,
             envelopes: courier_batch_from(batch).map_err(|_| CourierError::Form("batch"))?,
             ack: ack.map_err(|_| CourierError::Form("acknowledgement"))?,
+            papers: frame::single(&fields, 5).map(<[u8]>::to_vec),
         })
     }
 
@@ -198,5 +276,27 @@ impl Exchange<'_> {
             return Err(CourierError::Stranger);
         }
         if manifest.to == self.me.member { Ok(manifest) } else { Err(CourierError::OtherRecipient) }
+    }
+}
+
+/// The size that a parcel of so many bytes is brought to: the next of eight steps between one power of two and the next, and
+/// never less than [`SIZE_LEAST`].
+fn padded(size: usize) -> usize {
+    let step = (size.next_power_of_two() / 16).max(SIZE_LEAST);
+    size.div_ceil(step).saturating_mul(step)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_come_in_few_steps_and_cost_little() {
+        for (size, shown) in
+            [(0, 0), (1, 4096), (4096, 4096), (4097, 8192), (100_000, 106_496), (1 << 20, 1 << 20)]
+        {
+            assert_eq!(padded(size), shown);
+        }
+        assert!((65_536..2_000_000).step_by(977).all(|size| padded(size) <= size + size / 8));
     }
 }

@@ -43,7 +43,7 @@ mod witness;
 pub use batch::{BatchHead, Entry, OpenedBatch, entry_bytes, sign_batch};
 pub use consent::{CONSENT_TYPE, Consent, Revocation};
 pub use content::{Change, Content, Notice, Outcome, Receipt, ReceiptLine, is_skewed, object_version};
-pub use courier::{CourierError, Manifest, Parcel};
+pub use courier::{Beside, CourierError, Manifest, Parcel};
 pub use deeds::{Alteration, Grant, Granted, Release, Released};
 pub use draft::DeedError;
 pub use envelope::{Envelope, Inclusion, Proof};
@@ -56,7 +56,7 @@ pub use memory::MemoryRows;
 pub use outbox::Brought;
 pub use port::{Consented, Deed, Directory, Judge, Me, Question, Read, Rows, Standing, StoreFailed};
 pub use refusal::{Refused, Rule};
-pub use relay::{RelayFull, RelayShelf, route_period};
+pub use relay::{RelayFull, RelayShelf, RelayWord, parcels_from, parcels_to, route_period};
 pub use rows::{
     ActRow, ConsentRow, Covered, Effect, FateRow, Giving, HolderRow, Lane, MirrorRow, ObjectName, OutboxRow,
     OwnRow, PayloadRow, PeerRow, Queue, ReceiptRow, ReceiptState, Recovery, RefusalRow, RevokedRow, Stage,

@@ -8,7 +8,7 @@
 
 use std::fmt;
 
-use base::limit::{BATCH_BYTES_MAX, COURIER_BYTES_MAX, ENVELOPE_BYTES_MAX};
+use base::limit::{BATCH_BYTES_MAX, COURIER_BYTES_MAX, ENVELOPE_BYTES_MAX, RELAY_PARCEL_BYTES_MAX};
 use base::signing::KeyId;
 use base::{Redacted, Rng};
 use hpke::aead::ChaCha20Poly1305;
@@ -156,6 +156,14 @@ impl Sealed {
         plain: &[u8],
     ) -> Result<Self, SealError> {
         Self::parse_file(sealed(rng, recipient, route, plain)?)
+    }
+
+    /// Takes bytes for a parcel that goes over a relay, which may be larger than an envelope. Nothing is opened.
+    ///
+    /// # Errors
+    /// `Form`, above [`RELAY_PARCEL_BYTES_MAX`] too, and `UnknownSuite`.
+    pub fn parse_parcel(bytes: Vec<u8>) -> Result<Self, SealError> {
+        Self::bounded(bytes, RELAY_PARCEL_BYTES_MAX)
     }
 
     pub(crate) fn parse_file(bytes: Vec<u8>) -> Result<Self, SealError> {

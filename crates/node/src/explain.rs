@@ -225,6 +225,26 @@ static CODES: &[(&str, &str)] = &[
         "courier-none",
         "No courier file has been taken here yet, so there is nothing to acknowledge: name the member.",
     ),
+    (
+        "relay-off",
+        "The node keeps no parcels for others: its member is no secretariat, or its operator has set `relay` to `never`. Name another relay with `relay_through`, or have its operator set `relay` to `always`.",
+    ),
+    (
+        "relay-full",
+        "The relay has no room for anybody. What waits stays here and is put as soon as there is room; its operator can allow more with `relay_megabytes`.",
+    ),
+    (
+        "relay-share-full",
+        "This member's share of the relay is used up: parcels for members that have not fetched them, or one larger than the share. What waits stays here and is put as soon as there is room; the relay's operator can allow more with `relay_member_megabytes`.",
+    ),
+    (
+        "relay-parcel",
+        "What was put at the relay is no sealed parcel, or is larger than one may be. Nothing of it was kept.",
+    ),
+    (
+        "relay-question",
+        "A question to a relay is whole routes of 16 bytes, or routes with digests of 48, one behind the other, and so many and no more.",
+    ),
     ("act-unfit", "The act would be larger or its time later than a reader takes; nothing was done."),
     (
         "revoked-already",

@@ -58,8 +58,9 @@ pub use self::community::{
 };
 pub use self::exchange::{
     AwaitedMember, CircleState, ConsentGiven, ConsentRequest, ConsentView, CourierRefusal, CourierReport,
-    ExchangeError, GREETING_BYTES_MAX, Heard, HolderView, Meeting, PeerRefusal, PeerView, Provenance,
-    Recalled, ReceiptView, RecoveryView, ShareRequest, Shared, Spoken, StateView, TURN_BYTES_MAX,
+    ExchangeError, GREETING_BYTES_MAX, Heard, HolderView, Meeting, PeerByRelay, PeerRefusal, PeerView,
+    Provenance, Recalled, ReceiptView, RecoveryView, RelayErrand, RelayError, RelayFigures, RelayKeeps,
+    RelayRound, RelaySettings, RelayTaken, ShareRequest, Shared, Spoken, StateView, TURN_BYTES_MAX,
 };
 pub use accept::{AcceptError, AcceptRequest, Accepted, KeepStatus};
 pub use accounts::{AccountError, IssuedToken, NewUser, Standing, TokenRequest, TokenView, UserView};
@@ -111,6 +112,8 @@ pub struct Settings {
     pub person_data_days: u32,
     /// Objects that one person may take out in a day without a second person.
     pub export_objects_per_day: u64,
+    /// What goes over relays, and whether this node is one.
+    pub relay: RelaySettings,
     /// Leaves of ledgers that are told at once. For tests: what is longer comes in parts.
     pub head_leaves_max: usize,
 }
@@ -142,6 +145,7 @@ impl Default for Settings {
             second_person: SecondPerson::Asked(handling::Bound::WhenPossible),
             person_data_days: base::limit::PERSON_DATA_DAYS,
             export_objects_per_day: base::limit::EXPORT_OBJECTS_PER_DAY,
+            relay: RelaySettings::default(),
             head_leaves_max: base::limit::HEAD_LEAVES_MAX,
         }
     }

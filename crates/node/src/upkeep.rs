@@ -143,6 +143,7 @@ impl Node {
         let mut checks = vec![self.check_member().await?, self.check_recovery().await?];
         checks.extend(self.check_road().await?);
         checks.extend(self.check_heads().await?);
+        checks.extend(self.check_relays().await?);
         checks.extend(self.0.store.check(depth == Depth::Deep).await?);
         checks.push(self.check_retention().await?);
         Ok(checks)

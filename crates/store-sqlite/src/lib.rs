@@ -39,6 +39,7 @@ mod readers;
 mod rebuild;
 #[cfg(test)]
 mod rebuild_tests;
+mod relay;
 mod remove;
 mod retention;
 mod rules_rows;

@@ -35,6 +35,7 @@ const MIGRATIONS: &[Migration] = &[
     Migration { number: 11, name: "recovery", sql: include_str!("../migrations/0011_recovery.sql") },
     Migration { number: 12, name: "parts", sql: include_str!("../migrations/0012_parts.sql") },
     Migration { number: 13, name: "short leaves", sql: include_str!("../migrations/0013_short_leaves.sql") },
+    Migration { number: 14, name: "relay", sql: include_str!("../migrations/0014_relay.sql") },
 ];
 
 /// Brings the database up to this program, after checking what made it so far.

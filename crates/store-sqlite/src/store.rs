@@ -17,8 +17,8 @@ use store::{
     ExchangeLook, ExchangeStep, Exchanges, Figures, Filter, Found, GrantRow, Job, Landed, LeafRow, Leaves,
     LedgerAuthor, LookupRow, Manifest, NewCollection, NewSession, NewToken, NewUser, NoticeRow, ObjectPage,
     Objects, PageRequest, Paper, PaperKind, PaperWork, Papers, PatternRow, ProvenLeaf, Recovering, RefusedBy,
-    SearchRequest, SessionRow, Settled, Spending, StatusRow, StoreError, StoredObject, TokenRow, Upkeep,
-    UserRow, VersionRow,
+    RelayBounds, RelayHeld, RelayMark, RelayParcel, RelayPut, Relays, SearchRequest, SessionRow, Settled,
+    Spending, StatusRow, StoreError, StoredObject, TokenRow, Upkeep, UserRow, VersionRow,
 };
 
 use crate::accounts::{self, Change};
@@ -28,8 +28,8 @@ use crate::open::{DATABASE, SqliteStore};
 use crate::postings::Draft;
 use crate::readers::apart;
 use crate::{
-    accept, approvals, backup, edges, figures, health, leaves, look_up, page, papers, point, rebuild, remove,
-    retention, search, status,
+    accept, approvals, backup, edges, figures, health, leaves, look_up, page, papers, point, rebuild, relay,
+    remove, retention, search, status,
 };
 
 type Answer<T> = Result<T, StoreError>;
@@ -404,6 +404,34 @@ impl Papers for SqliteStore {
 
     async fn file_papers(&self, work: PaperWork) -> Answer<()> {
         self.writer.write(1, move |desk| papers::file_papers(desk, &work)).await
+    }
+}
+
+#[async_trait]
+impl Relays for SqliteStore {
+    async fn relay_put(&self, parcel: RelayParcel, bounds: RelayBounds) -> Answer<RelayPut> {
+        self.writer.write(1, move |desk| relay::put(desk, &parcel, &bounds)).await
+    }
+
+    async fn relay_waiting(
+        &self,
+        routes: Vec<[u8; 16]>,
+        since: Micros,
+        bytes_max: usize,
+    ) -> Answer<Vec<RelayParcel>> {
+        self.readers.read(|connection| relay::waiting(connection, &routes, since, bytes_max)).await
+    }
+
+    async fn relay_drop(&self, parcels: Vec<RelayMark>) -> Answer<u64> {
+        self.writer.write(1, move |desk| relay::drop_parcels(desk, &parcels)).await
+    }
+
+    async fn relay_expire(&self, before: Micros) -> Answer<u64> {
+        self.writer.write(1, move |desk| relay::expire(desk, before)).await
+    }
+
+    async fn relay_held(&self) -> Answer<RelayHeld> {
+        self.readers.read(relay::held).await
     }
 }
 

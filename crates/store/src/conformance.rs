@@ -24,6 +24,7 @@ mod meeting;
 pub mod paging;
 pub mod papers;
 mod reads;
+pub mod relay;
 pub mod removing;
 pub mod sample;
 pub mod seeing;
@@ -168,6 +169,8 @@ macro_rules! each_case {
         $case!(paging::a_moving_collection_is_paged_whole);
         $case!(papers::papers_are_kept_word_for_word);
         $case!(papers::papers_are_replaced_and_removed);
+        $case!(relay::a_route_keeps_its_last_parcel);
+        $case!(relay::a_relay_is_bounded);
         $case!(removing::versions_go_one_by_one_or_all);
         $case!(removing::nothing_is_found_of_what_is_gone);
         $case!(removing::collections_go_whole);

@@ -17,6 +17,7 @@ mod leaves;
 mod objects;
 mod papers;
 mod query;
+mod relay;
 mod upkeep;
 
 pub use accounts::{
@@ -39,9 +40,10 @@ pub use query::{
     Direction, EdgeRow, Filter, Found, LookupRow, Manifest, ManifestRow, ObjectPage, Page, PageRequest,
     PatternRow, Ruled, SearchRequest, StoredObject, VersionPick, VersionRow,
 };
+pub use relay::{RelayBounds, RelayHeld, RelayMark, RelayParcel, RelayPut, Relays};
 pub use upkeep::{BackupReport, Check, Figures, Job, Recovering, Upkeep};
 
 /// Everything a backend does.
-pub trait Store: Accounts + Approvals + Exchanges + Leaves + Objects + Papers + Upkeep {}
+pub trait Store: Accounts + Approvals + Exchanges + Leaves + Objects + Papers + Relays + Upkeep {}
 
-impl<T: Accounts + Approvals + Exchanges + Leaves + Objects + Papers + Upkeep> Store for T {}
+impl<T: Accounts + Approvals + Exchanges + Leaves + Objects + Papers + Relays + Upkeep> Store for T {}

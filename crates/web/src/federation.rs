@@ -79,7 +79,7 @@ async fn opened(app: &App, mut stream: Body) -> Result<(MemberId, Opened), Probl
 }
 
 /// A member's number among those who send bodies: below those of users, who count from 1.
-fn number(member: &KeyId) -> i64 {
+pub(crate) fn number(member: &KeyId) -> i64 {
     let head = member.as_bytes().first_chunk().map_or(0, |head| i64::from_be_bytes(*head));
     head | i64::MIN
 }

@@ -24,6 +24,7 @@ mod lent;
 mod metrics;
 mod pages;
 mod problem;
+mod relay_door;
 mod reply;
 mod road;
 mod router;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::time::Duration;
 
-use node::Status;
+use node::{RelayFigures, Status};
 use prometheus_client::encoding::text::encode;
 use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue, LabelValueEncoder};
 use prometheus_client::metrics::counter::Counter;
@@ -96,7 +96,7 @@ impl Metrics {
 
     /// Everything in Prometheus' text form, the store's own figures included.
     #[must_use]
-    pub fn to_text(&self, figures: &Figures, status: Status) -> String {
+    pub fn to_text(&self, figures: &Figures, status: Status, relay: &RelayFigures) -> String {
         let mut out = String::new();
         if encode(&mut out, &self.registry).is_err() {
             out.clear();
@@ -113,6 +113,9 @@ impl Metrics {
                 "1 while a restored node takes back what it lost",
                 u64::from(status == Status::Recovering),
             ),
+            ("relay_parcels", "Sealed parcels kept for other members", relay.held.parcels),
+            ("relay_bytes", "Bytes of the parcels kept for other members", relay.held.bytes),
+            ("relay_members", "Members that are not met and reached over relays", relay.away),
             ("read_only", "1 while the store takes no writes", u64::from(status == Status::ReadOnly)),
         ] {
             let line = format!(
@@ -157,7 +160,8 @@ mod tests {
         let by_type =
             [("indicator", 4), ("x_\"1", 1), ("x 2", 2)].map(|(name, count)| (name.to_owned(), count));
         let figures = Figures { objects: 7, by_type: by_type.to_vec(), ..Figures::default() };
-        let text = metrics.to_text(&figures, Status::ReadOnly);
+        let text =
+            metrics.to_text(&figures, Status::ReadOnly, &RelayFigures { away: 2, ..RelayFigures::default() });
         for line in [
             "cresset_http_requests_total{method=\"GET\",route=\"/taxii2/\",status=\"200\"} 1",
             "cresset_objects_received_total{outcome=\"accepted\"} 3",
@@ -165,6 +169,7 @@ mod tests {
             "cresset_objects_by_type{type=\"indicator\"} 4",
             "cresset_objects_by_type{type=\"other\"} 3",
             "cresset_read_only 1",
+            "cresset_relay_members 2",
         ] {
             assert!(text.lines().any(|found| found == line), "{line}\n{text}");
         }

@@ -12,7 +12,7 @@ use axum::response::{IntoResponse, Response};
 use http::header::ACCEPT;
 use http::{HeaderMap, StatusCode};
 
-use crate::{App, Problem, api, federation, health, ledger_door, pages};
+use crate::{App, Problem, api, federation, health, ledger_door, pages, relay_door};
 
 /// The template of the route that answered: what logs and metrics show instead of an address.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -45,6 +45,7 @@ pub(crate) fn assemble(app: App) -> Router {
     Router::new()
         .merge(api::routes())
         .merge(federation::routes())
+        .merge(relay_door::routes())
         .merge(pages::routes(&app))
         .merge(health::routes())
         .merge(ledger_door::routes())

@@ -249,7 +249,15 @@ pub(crate) async fn peer(common: &Common, command: PeerCommand, out: &mut Out) -
     } else {
         let columns =
             ["member", "reachable", "version", "lag_in", "lag_out", "last_head", "gaps", "road", "seen"];
-        let rows: Vec<[String; 9]> = peers.iter().map(|row| columns.map(|name| cell(&row[name]))).collect();
+        let rows: Vec<[String; 9]> = peers
+            .iter()
+            .map(|row| {
+                columns.map(|name| match name {
+                    "road" if row["relay"]["used"] == json!(true) => "relay".to_owned(),
+                    name => cell(&row[name]),
+                })
+            })
+            .collect();
         out.table(["MEMBER", "REACHABLE", "VERSION", "IN", "OUT", "HEAD", "GAPS", "ROAD", "HEARD"], &rows)?;
     }
     Ok(if waited && behind { Exit::No } else { Exit::Done })

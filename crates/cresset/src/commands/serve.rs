@@ -67,6 +67,25 @@ pub(crate) struct ServeArgs {
     /// How long data about persons is kept, in days, unless whoever brings it says a shorter time.  [default: 365]
     #[arg(long, env = "CRESSET_PERSON_DATA_DAYS", value_name = "DAYS")]
     person_data_days: Option<u32>,
+    /// Whether this node keeps sealed parcels for members that do not reach each other.  [default: secretariat]
+    #[arg(long, env = "CRESSET_RELAY", value_name = "WHEN")]
+    relay: Option<config::Relay>,
+    /// Members through whom parcels go for who is not met, by slug, in this order; several separated by commas.  [default: every
+    /// secretariat]
+    #[arg(long, env = "CRESSET_RELAY_THROUGH", value_delimiter = ',', value_name = "MEMBER,...")]
+    relay_through: Option<Vec<String>>,
+    /// How long a member must not have been met before parcels for it go to relays.  [default: 60]
+    #[arg(long, env = "CRESSET_RELAY_AFTER_SECONDS", value_name = "SECONDS")]
+    relay_after_seconds: Option<u32>,
+    /// How long a parcel may go unanswered before it is put again.  [default: 3600]
+    #[arg(long, env = "CRESSET_RELAY_AGAIN_SECONDS", value_name = "SECONDS")]
+    relay_again_seconds: Option<u32>,
+    /// Megabytes kept for others.  [default: 1024]
+    #[arg(long, env = "CRESSET_RELAY_MEGABYTES", value_name = "N")]
+    relay_megabytes: Option<u32>,
+    /// Megabytes kept for the parcels of one of them.  [default: 256]
+    #[arg(long, env = "CRESSET_RELAY_MEMBER_MEGABYTES", value_name = "N")]
+    relay_member_megabytes: Option<u32>,
     /// What is logged to standard error: error, warn, info, debug, or a filter.  [default: info]
     #[arg(long, env = "CRESSET_LOG", value_name = "FILTER")]
     log: Option<String>,
@@ -97,6 +116,12 @@ impl ServeArgs {
             second_person: self.second_person,
             export_per_day: self.export_per_day,
             person_data_days: self.person_data_days,
+            relay: self.relay,
+            relay_through: self.relay_through.clone(),
+            relay_after_seconds: self.relay_after_seconds,
+            relay_again_seconds: self.relay_again_seconds,
+            relay_megabytes: self.relay_megabytes,
+            relay_member_megabytes: self.relay_member_megabytes,
             log: self.log.clone(),
         }
     }
@@ -119,6 +144,7 @@ pub(crate) async fn run(common: &Common, args: ServeArgs, out: &mut Out) -> Resu
         second_person: config.second_person.map_or(settings.second_person, Into::into),
         person_data_days: config.person_data_days.unwrap_or(settings.person_data_days),
         export_objects_per_day: config.export_per_day.unwrap_or(settings.export_objects_per_day),
+        relay: config.relay(),
         ..settings
     };
     let node = directory::open_to_serve(&common.data, clock, settings)?;
@@ -138,10 +164,11 @@ pub(crate) async fn run(common: &Common, args: ServeArgs, out: &mut Out) -> Resu
     let certificate = tokio::spawn(roads::keep_certificate(node.clone()));
     let gossip = tokio::spawn(crate::gossip::run(node.clone(), Arc::clone(&roads)));
     let retention = tokio::spawn(crate::retention::run(node.clone()));
+    let relaying = tokio::spawn(crate::relaying::run(node.clone(), Arc::clone(&roads)));
     let meetings = tokio::spawn(crate::meetings::run(node, roads));
     announce(&server, out)?;
     server.run(stop).await;
-    for task in [certificate, gossip, retention, meetings] {
+    for task in [certificate, gossip, retention, relaying, meetings] {
         task.abort();
     }
     tracing::info!("stopped");

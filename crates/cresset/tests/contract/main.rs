@@ -14,6 +14,7 @@ mod ledger;
 mod mutual;
 mod persons;
 mod recovery;
+mod relay;
 mod retention;
 mod running;
 mod scene;

@@ -122,7 +122,7 @@ impl Town {
 
     /// Approves what is about `slug` where it is still asked.
     #[track_caller]
-    fn approve_if_asked(&self, slug: &str) {
+    pub(crate) fn approve_if_asked(&self, slug: &str) {
         until(&format!("{slug} is pending or in"), || {
             self.has(slug, "active")
                 || self

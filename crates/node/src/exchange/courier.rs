@@ -102,7 +102,7 @@ impl Node {
                 })?;
                 let mail = Mail { heads: &parcel.heads, ack: parcel.ack.as_ref(), batch: &parcel.envelopes };
                 let from = parcel.manifest.from;
-                Ok((from, take_mail(&sitting, exchange, (desk, &carrier), &mail, from)?))
+                Ok((from, take_mail(&sitting, exchange, (desk, &carrier), &mail, from)?.0))
             })
             .await?;
         self.0.exchange.note_gaps(from, gaps(&received));

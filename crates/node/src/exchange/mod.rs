@@ -16,8 +16,10 @@ mod giving;
 mod letters;
 mod owed;
 mod recovery;
+mod relay;
 mod release;
 mod retention;
+mod shelf;
 mod turns;
 mod views;
 mod witness;
@@ -38,7 +40,9 @@ pub use deeds::{Recalled, ReceiptView, ShareRequest, Shared};
 pub use error::ExchangeError;
 pub use federation::{GREETING_BYTES_MAX, TURN_BYTES_MAX};
 pub use recovery::RecoveryView;
+pub use relay::{PeerByRelay, RelayErrand, RelayFigures, RelayRound, RelayTaken};
 pub(crate) use release::Sending;
+pub use shelf::{RelayError, RelayKeeps, RelaySettings};
 pub use turns::Heard;
 pub use views::{CircleState, HolderView, PeerRefusal, PeerView, Provenance, StateView};
 
@@ -74,6 +78,10 @@ pub(crate) struct Desk {
     heard_back: Mutex<BTreeMap<KeyId, awaited::HeardBack>>,
     /// What each member is still to be told of what it sent.
     owed: Mutex<BTreeMap<KeyId, owed::Owed>>,
+    /// What goes over relays.
+    pub(crate) relays: relay::Relays,
+    /// Who put what is kept here for others.
+    pub(crate) depositors: shelf::Depositors,
 }
 
 /// What a turn said last, for the one that may follow before it is answered.
@@ -309,5 +317,6 @@ impl Node {
     /// Has the other members met as soon as can be.
     pub fn tell_peers(&self) {
         self.0.exchange.waiting.notify_one();
+        self.0.exchange.relays.waiting.notify_one();
     }
 }

@@ -51,6 +51,8 @@ pub(super) struct Owed {
     said: usize,
     /// How many of them had been said with each turn that is under way, the oldest turn first.
     under_way: VecDeque<usize>,
+    /// When the parcel was made that was put at a relay last, and how many of them it tells.
+    by_relay: Option<(i64, usize)>,
     /// The last place taken in each lane.
     cursors: [u64; 2],
     /// An acknowledgement is due, if only of the places.
@@ -103,6 +105,26 @@ impl Owed {
         self.under_way.push_back(0);
     }
 
+    /// What was refused and may not have been told, to be put into a parcel made at a moment: how many words that is is kept until
+    /// the other has taken the parcel.
+    pub(super) fn tell_by_relay(&mut self, at_us: i64) -> Vec<AckRefusal> {
+        self.by_relay = Some((at_us, self.words.len()));
+        let refused = self.words.iter().filter_map(|word| match word {
+            Word::Refused(refused) => Some(refused.clone()),
+            Word::Line(_) => None,
+        });
+        refused.collect()
+    }
+
+    /// The other has taken the parcel made at a moment, or a later one.
+    pub(super) fn heard_by_relay(&mut self, at_us: i64) {
+        if let Some((_, told)) = self.by_relay.take_if(|(put, _)| *put <= at_us) {
+            let told = told.min(self.words.len());
+            self.words.drain(..told);
+            self.is_over(told);
+        }
+    }
+
     /// The oldest turn that is under way has been answered.
     pub(super) fn answered(&mut self) {
         let heard = self.under_way.pop_front().unwrap_or_default();
@@ -114,6 +136,9 @@ impl Owed {
     fn is_over(&mut self, count: usize) {
         self.said = self.said.saturating_sub(count);
         self.under_way.iter_mut().for_each(|said| *said = said.saturating_sub(count));
+        if let Some((_, told)) = &mut self.by_relay {
+            *told = told.saturating_sub(count);
+        }
     }
 }
 
@@ -171,6 +196,20 @@ mod tests {
         owed.answered();
         owed.begin();
         assert_eq!(owed.tell(Saying::Turn), Told::default());
+    }
+
+    #[test]
+    fn a_word_goes_into_parcels_until_one_that_told_it_was_taken() {
+        let mut owed = Owed::default();
+        owed.note(0, Some(&ack(1..3)), &[]);
+        assert_eq!(owed.tell_by_relay(10).len(), 2);
+        owed.note(0, Some(&ack(3..4)), &[]);
+        assert_eq!(owed.tell_by_relay(20).len(), 3, "the one before may never be taken");
+        owed.heard_by_relay(10);
+        assert_eq!(owed.words.len(), 3);
+        owed.note(0, Some(&ack(4..5)), &[]);
+        owed.heard_by_relay(20);
+        assert_eq!(places(&owed.tell(Saying::Turn)), [4]);
     }
 
     #[test]

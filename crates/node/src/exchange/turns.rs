@@ -323,6 +323,8 @@ impl Node {
         let mut minutes = self.hear_in_steps(court, (&said, &carrier)).await?;
         self.hear_back(court, &mut minutes).await?;
         self.0.exchange.note_gaps(minutes.hello.from, gaps(&minutes.received));
+        self.0.exchange.relays.note_met(minutes.hello.from, court.now);
+        self.relay_withdraw(&minutes.hello.withdraw).await?;
         if minutes.envelopes > 0 || minutes.acks {
             self.0.exchange.arrived.notify_waiters();
             // Receipts and what was passed along wait for others.
@@ -469,21 +471,23 @@ pub(super) struct Mail<'a> {
     pub(super) batch: &'a [Sealed],
 }
 
-/// Takes what a member sent: its acknowledgement, heads of ledgers, then envelopes. What became of each envelope.
+/// Takes what a member sent: its acknowledgement, heads of ledgers, then envelopes. What became of each envelope, and what
+/// of them is to be acknowledged.
 pub(super) fn take_mail(
     court: &Court,
     exchange: &Exchange<'_>,
     (desk, carrier): (&mut dyn ExchangeDesk, &Carrier),
     mail: &Mail<'_>,
     from: KeyId,
-) -> Result<Vec<Received>, ExchangeError> {
+) -> Result<(Vec<Received>, Option<Ack>), ExchangeError> {
     before_envelopes(exchange, desk, (mail.ack, mail.heads), (from, &mut Vec::new()))?;
     if mail.batch.is_empty() {
-        return Ok(Vec::new());
+        return Ok((Vec::new(), None));
     }
     let letters = Letters { batch: mail.batch, together: None };
     let range = 0..letters.count();
-    Ok(take_some(court, exchange, (desk, carrier), (&letters, range), from)?.received)
+    let taken = take_some(court, exchange, (desk, carrier), (&letters, range), from)?;
+    Ok((taken.received, Some(taken.ack)))
 }
 
 /// What came before the envelopes of a turn.

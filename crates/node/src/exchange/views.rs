@@ -76,6 +76,9 @@ pub struct PeerView {
     /// While this node takes back what a restore has lost: `awaited`, `given-back`, or `left-out` by the operator.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub recovery: Option<&'static str>,
+    /// How it is reached over relays; absent where none was needed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub relay: Option<super::PeerByRelay>,
     /// What was refused last, newest first.
     pub refusals: Vec<PeerRefusal>,
     /// What it did without a second person and told everybody, newest first; for those who run, audit or approve here.
@@ -253,6 +256,7 @@ impl Node {
             road_refused: gone.and_then(|gone| gone.refused).map(RoadError::code),
             evidence: evidence.iter().filter(|(of, _)| *of == member).count() as u64,
             recovery,
+            relay: self.by_relay(&member, court.now),
             refusals: refusals
                 .into_iter()
                 .map(|(by, row)| PeerRefusal {

@@ -1,0 +1,166 @@
+//! While the node serves: parcels for members that are not met go to relays, and those that others left there are fetched.
+//!
+//! Nothing is decided here. A relay that does not answer, or takes nothing, is left alone for a growing pause; the next one in the
+//! order is tried meanwhile.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use community::MemberId;
+use node::{Node, Peer, RelayErrand, RelayRound};
+use tokio::time::{Instant, sleep, timeout};
+
+use crate::gossip::Standing;
+use crate::roads::Roads;
+
+/// How often relays are asked while somebody is not met.
+const EVERY: Duration = Duration::from_secs(5);
+/// What is to be said comes together.
+const GATHER: Duration = Duration::from_millis(200);
+/// Longest time one question to a relay may take.
+const ASK_TIME_MAX: Duration = Duration::from_secs(60);
+/// Most answers of one relay in a round.
+const ANSWERS_MAX: usize = 50;
+/// How often what is kept for too long is dropped here.
+const EXPIRE_EVERY: Duration = Duration::from_secs(3_600);
+/// Where relays are asked.
+const RELAY: &str = "/federation/v1/relay";
+
+/// Puts and takes until the future is dropped.
+pub(crate) async fn run(node: Node, roads: Arc<Roads>) {
+    let mut runner = Runner { node, roads, relays: HashMap::new(), peers: HashMap::new() };
+    let mut expires = Instant::now();
+    loop {
+        match runner.node.relay_round().await {
+            Ok(Some(round)) => runner.round(&round).await,
+            Ok(None) => {}
+            Err(error) => {
+                tracing::warn!(code = error.code(), %error, "cannot tell who is to be reached by relay")
+            }
+        }
+        if expires <= Instant::now() {
+            expires = Instant::now() + EXPIRE_EVERY;
+            if let Err(error) = runner.node.relay_expire().await {
+                tracing::warn!(code = error.code(), %error, "what is kept for others for too long cannot be dropped");
+            }
+        }
+        tokio::select! {
+            () = runner.node.relay_waiting() => sleep(GATHER).await,
+            () = sleep(EVERY) => {}
+        }
+    }
+}
+
+struct Runner {
+    node: Node,
+    roads: Arc<Roads>,
+    /// How it stands with each relay.
+    relays: HashMap<MemberId, Standing>,
+    /// How it stands with each member whose parcels no relay takes.
+    peers: HashMap<MemberId, Standing>,
+}
+
+impl Runner {
+    async fn round(&mut self, round: &RelayRound) {
+        self.relays.retain(|member, _| round.relays.iter().any(|relay| relay.member == *member));
+        self.peers.retain(|member, _| round.away.contains(member));
+        for to in &round.away {
+            self.put(*to, &round.relays).await;
+        }
+        for relay in &round.relays {
+            if self.standing(relay).due > Instant::now() {
+                continue;
+            }
+            let answered = take(&self.node, &self.roads, relay, &round.away).await;
+            self.standing(relay).goes(answered);
+        }
+    }
+
+    fn standing(&mut self, relay: &Peer) -> &mut Standing {
+        self.relays.entry(relay.member).or_insert_with(Standing::new)
+    }
+
+    /// Puts what waits for a member at the first relay that takes it.
+    async fn put(&mut self, to: MemberId, relays: &[Peer]) {
+        let due = self.peers.get(&to).is_none_or(|standing| standing.due <= Instant::now());
+        let relays: Vec<&Peer> = relays.iter().filter(|relay| relay.member != to).collect();
+        if !due || relays.is_empty() {
+            return;
+        }
+        let errand = match self.node.relay_parcel(to).await {
+            Ok(Some(errand)) => errand,
+            Ok(None) => return,
+            Err(error) => {
+                tracing::warn!(code = error.code(), %error, "cannot make a parcel for a member that is not met");
+                return;
+            }
+        };
+        let mut code = "unreachable".to_owned();
+        for relay in relays.iter().cycle().skip(errand.before % relays.len()).take(relays.len()) {
+            match offered(&self.roads, relay, &errand).await {
+                Ok(()) => {
+                    self.peers.remove(&to);
+                    return self.node.relay_was_put(to, &errand, relay.member);
+                }
+                Err(Some(said)) => code = said,
+                Err(None) => {}
+            }
+        }
+        self.node.relay_was_refused(to, &code);
+        tracing::info!(code, member = %to, "no relay takes what waits for a member");
+        self.peers.entry(to).or_insert_with(Standing::new).goes(false);
+    }
+}
+
+/// Offers a parcel to a relay; the code of the refusal, where it answered.
+async fn offered(roads: &Roads, relay: &Peer, errand: &RelayErrand) -> Result<(), Option<String>> {
+    let parcel = (errand.parcel.clone(), "application/octet-stream");
+    match timeout(ASK_TIME_MAX, roads.say(relay, RELAY, parcel)).await {
+        Ok(Ok(answer)) if answer.is_success() => Ok(()),
+        Ok(Ok(answer)) => {
+            let said: Option<serde_json::Value> = serde_json::from_slice(&answer.body).ok();
+            let code = said.as_ref().and_then(|said| said["code"].as_str());
+            // A relay says what it likes; what is shown of it is of the form of a code.
+            let is_code = |code: &&str| {
+                code.len() <= 64 && code.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'-')
+            };
+            Err(Some(code.filter(is_code).unwrap_or("refused").to_owned()))
+        }
+        Ok(Err(error)) => {
+            tracing::debug!(%error, relay = %relay.member, "a relay cannot be reached");
+            Err(None)
+        }
+        Err(_) => Err(None),
+    }
+}
+
+/// Takes what a relay keeps for this node until there is nothing more; whether it answered.
+async fn take(node: &Node, roads: &Roads, relay: &Peer, away: &[MemberId]) -> bool {
+    let ask = async |path: &str, body: Vec<u8>| -> Option<Bytes> {
+        let said = roads.say(relay, path, (body, "application/octet-stream"));
+        let answer = timeout(ASK_TIME_MAX, said).await.ok()?.ok()?;
+        answer.is_success().then_some(answer.body)
+    };
+    for _ in 0..ANSWERS_MAX {
+        let others: Vec<MemberId> = away.iter().copied().filter(|member| *member != relay.member).collect();
+        let question = match node.relay_question(&others).await {
+            Ok(question) if !question.is_empty() => question,
+            _ => return true,
+        };
+        let Some(answer) = ask("/federation/v1/relay/take", question).await else { return false };
+        let outcome = match node.relay_take(&answer).await {
+            Ok(outcome) => outcome,
+            Err(error) => {
+                tracing::warn!(code = error.code(), %error, relay = %relay.member, "what a relay handed out was not taken");
+                return false;
+            }
+        };
+        // What is taken is on disk: only now the relay need not keep it.
+        if outcome.drop.is_empty() || ask("/federation/v1/relay/drop", outcome.drop).await.is_none() {
+            return true;
+        }
+    }
+    true
+}

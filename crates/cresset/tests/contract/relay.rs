@@ -1,0 +1,269 @@
+//! Two members that cannot reach each other, and a secretariat that both reach: what they say goes through it, and it reads nothing.
+
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::path::Path;
+
+use rusqlite::Connection;
+use serde_json::{Value, json};
+
+use crate::scene::{Scene, bundle, indicator};
+use crate::town::{Town, agree, until};
+
+/// Stands in everything that A gives B.
+const MARKER: &str = "zwiebelfisch";
+/// Where nobody answers.
+const NOWHERE: &str = "https://127.0.0.1:9";
+
+fn id(number: usize) -> String {
+    format!("indicator--00000000-0000-4000-8000-{number:012}")
+}
+
+fn town(config: &str) -> Town {
+    let scene = Scene::new();
+    let config = format!("relay_after_seconds = 1\nrelay_again_seconds = 3\n{config}");
+    std::fs::write(scene.data().join("cresset.toml"), config).unwrap();
+    let node = scene.serve();
+    Town { scene, node }
+}
+
+/// A and B, whose endpoints lead nowhere, and a secretariat S that both reach.
+fn region(config: &str) -> [Town; 3] {
+    let [a, s, b] = [town(""), town(config), town("")];
+    let anchor = a.create_at("cert-a", &a.mutual(), &[]);
+    s.join_as(&anchor, "office", "secretariat", &s.mutual());
+    a.approve("office");
+    agree(&[&a, &s], 2);
+    b.join_as(&anchor, "cert-b", "cert", &b.mutual());
+    a.approve("cert-b");
+    s.approve_if_asked("cert-b");
+    agree(&[&a, &s, &b], 3);
+    for one in [&a, &b] {
+        one.ok(&["community", "endpoint", NOWHERE]);
+    }
+    until("everybody knows that nobody reaches A and B", || {
+        [&a, &s, &b].iter().all(|town| town.show().to_string().matches(NOWHERE).count() >= 2)
+    });
+    [a, s, b]
+}
+
+fn gives(town: &Town, number: usize, to: &str) {
+    let mut object = indicator(
+        id(number).trim_start_matches("indicator--"),
+        "[domain-name:value = 'zwiebelfisch.example']",
+    );
+    object["name"] = json!(format!("{MARKER} {number}"));
+    let file = town.scene.file(&format!("{number}.json"), bundle(&[object]));
+    town.node.there(&["import", &file, "--tlp", "amber", "--to", to]).exits(0);
+}
+
+fn has(town: &Town, number: usize) -> bool {
+    town.node.there(&["get", &id(number)]).code == 0
+}
+
+fn peer(town: &Town, slug: &str) -> Value {
+    let peers = town.ok(&["peer", "list"]);
+    peers.as_array().unwrap().iter().find(|peer| peer["member"] == slug).unwrap().clone()
+}
+
+fn settled(town: &Town, slug: &str) -> bool {
+    peer(town, slug)["lag_out"] == 0
+}
+
+fn sql(town: &Town) -> Connection {
+    let connection = Connection::open(town.scene.data().join("cresset.db")).unwrap();
+    connection.busy_timeout(std::time::Duration::from_secs(20)).unwrap();
+    connection
+}
+
+/// Parcels that a relay keeps.
+fn kept(relay: &Town) -> u64 {
+    sql(relay).query_row("SELECT COUNT(*) FROM relay", [], |row| row.get::<_, i64>(0)).unwrap().unsigned_abs()
+}
+
+/// Whether these words stand anywhere in a directory.
+fn stands_in(directory: &Path, words: &[u8]) -> bool {
+    std::fs::read_dir(directory).unwrap().any(|entry| {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            return stands_in(&path, words);
+        }
+        let bytes = std::fs::read(&path).unwrap_or_default();
+        bytes.windows(words.len()).any(|part| part == words)
+    })
+}
+
+#[test]
+fn what_goes_through_a_relay_arrives_with_its_receipts_and_the_relay_reads_nothing() {
+    let [a, s, b] = region("");
+    gives(&a, 1, "cert-b");
+    until("B has it", || has(&b, 1));
+    until("the receipt is there", || a.ok(&["holders", &id(1)])[0]["receipt"] == "valid");
+    until("B knows that it came", || settled(&b, "cert-a") && settled(&a, "cert-b"));
+    let shown = peer(&a, "cert-b");
+    assert_eq!(
+        (&shown["relay"]["used"], &shown["relay"]["through"]),
+        (&json!(true), &json!("office")),
+        "{shown}"
+    );
+    assert!(shown["relay"]["put"].is_string() && shown["relay"]["taken"].is_string(), "{shown}");
+    // A recall goes the same way, and so does the word that it was done.
+    let recalled = a.ok(&["recall", &id(1), "--reason", "a mistake", "--wait", "40"]);
+    assert_eq!(recalled["receipts"][0]["status"], "done", "{recalled}");
+    assert!(!has(&b, 1));
+    until("everything is acknowledged", || settled(&b, "cert-a") && settled(&a, "cert-b"));
+    assert_eq!(a.ok(&["node", "state"])["state_hash"], b.ok(&["node", "state"])["state_hash"]);
+    for town in [&a, &b] {
+        assert_eq!(
+            peer(town, if std::ptr::eq(town, &a) { "cert-b" } else { "cert-a" })["refusals"],
+            json!([])
+        );
+    }
+    // What was taken is kept no longer, and nothing of it ever stood there in the clear.
+    until("S keeps nothing any more", || kept(&s) == 0);
+    assert!(!has(&s, 1));
+    assert_eq!(s.ok(&["node", "state"])["objects"], 0);
+    assert!(stands_in(&b.scene.data(), MARKER.as_bytes()) || stands_in(&a.scene.data(), MARKER.as_bytes()));
+    assert!(!stands_in(&s.scene.data(), MARKER.as_bytes()));
+}
+
+/// Everything a relay keeps: route, digest, depositor, bytes.
+type Row = (Vec<u8>, Vec<u8>, Vec<u8>, Vec<u8>);
+
+fn rows(relay: &Town) -> Vec<Row> {
+    let sql = sql(relay);
+    let mut select = sql.prepare("SELECT route, digest, depositor, bytes FROM relay").unwrap();
+    let row = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?));
+    select.query_map([], row).unwrap().map(Result::unwrap).collect()
+}
+
+/// A gives B something while B is away; ends when the relay has it.
+fn gives_while_away(a: &Town, s: &Town, b: &mut Town, number: usize) -> String {
+    let address = b.address();
+    b.node.dies();
+    let before = rows(s);
+    gives(a, number, "cert-b");
+    until("the relay has it", || {
+        let now = rows(s);
+        !now.is_empty() && now != before && peer(a, "cert-b")["relay"]["through"] == "office"
+    });
+    address
+}
+
+fn comes_back(town: &mut Town, address: &str) {
+    town.node = town.scene.serve_at(address);
+}
+
+#[test]
+fn a_relay_that_dies_repeats_loses_and_changes_alters_nothing() {
+    let [a, mut s, mut b] = region("");
+    let address = gives_while_away(&a, &s, &mut b, 1);
+    // It dies between put and take.
+    let put = rows(&s);
+    s.dies_and_comes_back();
+    assert_eq!(rows(&s), put, "what it said it keeps, it keeps");
+    comes_back(&mut b, &address);
+    until("B has it", || has(&b, 1));
+    until("everything is acknowledged", || settled(&a, "cert-b") && settled(&b, "cert-a"));
+    until("S keeps nothing any more", || kept(&s) == 0);
+    // It hands out again what was taken long ago.
+    let before = b.ok(&["node", "state"]);
+    for (route, digest, depositor, bytes) in &put {
+        let row = (route, digest, depositor, bytes.len() as i64, i64::MAX, bytes);
+        let insert = "INSERT OR REPLACE INTO relay (route, digest, depositor, counted, at, bytes) VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
+        sql(&s).execute(insert, row).unwrap();
+    }
+    until("B has looked at it and let it go", || kept(&s) == 0);
+    assert_eq!(b.ok(&["node", "state"]), before);
+    // It loses what it took.
+    let address = gives_while_away(&a, &s, &mut b, 2);
+    assert!(sql(&s).execute("DELETE FROM relay", []).unwrap() > 0);
+    comes_back(&mut b, &address);
+    until("A has put it again", || has(&b, 2));
+    // It changes what it took, and hands out noise.
+    let address = gives_while_away(&a, &s, &mut b, 3);
+    let changed =
+        "UPDATE relay SET bytes = CAST(SUBSTR(bytes, 1, 60) || x'00FF' || SUBSTR(bytes, 63) AS BLOB)";
+    assert!(sql(&s).execute(changed, []).unwrap() > 0);
+    comes_back(&mut b, &address);
+    until("A has put it again", || has(&b, 3));
+    until("everything is acknowledged", || settled(&a, "cert-b") && settled(&b, "cert-a"));
+    assert_eq!(a.ok(&["node", "state"])["state_hash"], b.ok(&["node", "state"])["state_hash"]);
+    for (town, other) in [(&a, "cert-b"), (&b, "cert-a")] {
+        let shown = peer(town, other);
+        assert_eq!((&shown["gaps"], &shown["refusals"]), (&json!(0), &json!([])), "{shown}");
+    }
+}
+
+#[test]
+fn what_was_called_back_before_it_was_fetched_never_arrives() {
+    let [a, s, mut b] = region("");
+    let address = gives_while_away(&a, &s, &mut b, 1);
+    let before = rows(&s);
+    a.ok(&["recall", &id(1), "--reason", "a mistake"]);
+    until("another parcel has taken its place", || rows(&s).iter().all(|row| !before.contains(row)));
+    comes_back(&mut b, &address);
+    until("B has read all of it", || settled(&a, "cert-b") && settled(&b, "cert-a"));
+    assert!(!has(&b, 1));
+    assert!(!stands_in(&b.scene.data(), MARKER.as_bytes()));
+    assert_eq!(a.ok(&["node", "state"])["state_hash"], b.ok(&["node", "state"])["state_hash"]);
+}
+
+#[test]
+fn a_circle_of_two_that_never_meet_is_known_to_both() {
+    let [a, _s, b] = region("");
+    a.ok(&["circle", "create", "pair", "--members", "cert-b"]);
+    gives(&a, 1, "pair");
+    until("B has what is for the circle", || has(&b, 1));
+    until("the receipt is there", || a.ok(&["holders", &id(1)])[0]["receipt"] == "valid");
+}
+
+/// Asks over a bare socket; status and code.
+fn ask(address: &str, path: &str, body: &[u8]) -> (u16, String) {
+    let mut stream = TcpStream::connect(address).unwrap();
+    let head = format!(
+        "POST {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: {}\r\n\r\n",
+        body.len()
+    );
+    stream.write_all(&[head.as_bytes(), body].concat()).unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    let status = answer.split(' ').nth(1).unwrap().parse().unwrap();
+    let body: Value = serde_json::from_str(answer.split("\r\n\r\n").nth(1).unwrap()).unwrap();
+    (status, body["code"].as_str().unwrap_or_default().to_owned())
+}
+
+#[test]
+fn nobody_fills_a_relay_for_others() {
+    let [a, s, b] = region("relay_member_megabytes = 1");
+    // A stranger is told nothing and leaves nothing.
+    let parcel = [&[1][..], &[7; 500]].concat();
+    for path in ["/federation/v1/relay", "/federation/v1/relay/take", "/federation/v1/relay/drop"] {
+        assert_eq!(ask(&s.address(), path, &parcel), (403, "certificate-missing".to_owned()), "{path}");
+    }
+    assert_eq!(kept(&s), 0);
+    // More than a member's share is refused with a code, which the operator of the member sees.
+    let mut large = indicator(id(1).trim_start_matches("indicator--"), "[domain-name:value = 'x.example']");
+    large["description"] = json!("x".repeat(1_500_000));
+    let file = a.scene.file("large.json", bundle(&[large]));
+    a.node.there(&["import", &file, "--tlp", "amber", "--to", "cert-b"]).exits(0);
+    until("it is refused", || peer(&a, "cert-b")["relay"]["refused"] == "relay-share-full");
+    let doctor = a.node.there(&["doctor"]).json();
+    let checks = doctor["checks"].as_array().unwrap();
+    let line = checks.iter().find(|check| check["name"] == "relay").unwrap();
+    assert!(line["ok"] == false && line["detail"].as_str().unwrap().contains("relay-share-full"), "{line}");
+    assert!(a.node.there(&["explain", "relay-share-full"]).exits(0).stdout.contains("share"));
+    assert!(!has(&b, 1));
+    // Once it is called back, what waits is small again and goes.
+    a.ok(&["recall", &id(1), "--reason", "too large"]);
+    until("it goes", || settled(&a, "cert-b"));
+    assert_eq!(peer(&a, "cert-b")["relay"]["refused"], Value::Null);
+}
+
+#[test]
+fn who_is_no_relay_keeps_nothing() {
+    let [a, s, b] = region("relay = 'never'");
+    gives(&a, 1, "cert-b");
+    until("A is told", || peer(&a, "cert-b")["relay"]["refused"] == "relay-off");
+    assert_eq!((kept(&s), has(&b, 1)), (0, false));
+}

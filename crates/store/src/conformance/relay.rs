@@ -1,0 +1,77 @@
+//! Parcels kept for other members.
+
+use base::Micros;
+
+use super::Site;
+use super::sample::START;
+use crate::{RelayBounds, RelayHeld, RelayParcel, RelayPut};
+
+fn parcel(route: u8, fill: u8, size: usize) -> RelayParcel {
+    RelayParcel { route: [route; 16], digest: [fill; 32], bytes: vec![fill; size] }
+}
+
+fn bounds(depositor: u8, after: i64) -> RelayBounds {
+    let at = Micros(START.0 + after);
+    let since = Micros(at.0 - 1_000);
+    RelayBounds {
+        depositor: [depositor; 16],
+        bytes_max: 100,
+        depositor_bytes_max: 60,
+        bytes_least: 10,
+        since,
+        at,
+    }
+}
+
+/// One parcel a route over restarts; a later one takes its place; it goes by route and digest together.
+pub async fn a_route_keeps_its_last_parcel(site: Site) {
+    let store = site.open();
+    let (first, second, other) = (parcel(1, 1, 20), parcel(1, 2, 25), parcel(2, 3, 5));
+    for (parcel, after) in [(&other, 1), (&first, 2), (&second, 3), (&second, 4)] {
+        assert_eq!(store.relay_put(parcel.clone(), bounds(1, after)).await.unwrap(), RelayPut::Kept);
+    }
+    drop(store);
+    let store = site.open();
+    assert_eq!(store.relay_held().await.unwrap(), RelayHeld { parcels: 2, bytes: 30 });
+    let routes = vec![[3; 16], [1; 16], [2; 16], [1; 16]];
+    let waiting = store.relay_waiting(routes.clone(), START, 1_000).await.unwrap();
+    assert_eq!(waiting, [other.clone(), second.clone()]);
+    // Looking takes nothing away, and the first is told whatever its size.
+    assert_eq!(store.relay_waiting(routes.clone(), START, 1).await.unwrap(), [other.clone()]);
+    assert_eq!(store.relay_waiting(vec![], START, 1_000).await.unwrap(), []);
+    let gone = vec![
+        (first.route, Some(first.digest)),
+        (other.route, Some(other.digest)),
+        (other.route, Some(other.digest)),
+    ];
+    assert_eq!(store.relay_drop(gone).await.unwrap(), 1);
+    assert_eq!(store.relay_waiting(routes, START, 1_000).await.unwrap(), [second]);
+    assert_eq!(store.relay_drop(vec![(first.route, None), (other.route, None)]).await.unwrap(), 1);
+}
+
+/// A depositor has its share and no more, all together what there is and no more, and small parcels count as well.
+pub async fn a_relay_is_bounded(site: Site) {
+    let store = site.open();
+    let put = async |parcel: RelayParcel, depositor, after| {
+        store.relay_put(parcel, bounds(depositor, after)).await.unwrap()
+    };
+    assert_eq!(put(parcel(1, 1, 50), 1, 1).await, RelayPut::Kept);
+    assert_eq!(put(parcel(2, 2, 11), 1, 2).await, RelayPut::ShareFull);
+    assert_eq!(
+        put(parcel(1, 3, 60), 1, 3).await,
+        RelayPut::Kept,
+        "what it takes the place of counts no more"
+    );
+    assert_eq!(put(parcel(3, 4, 1), 2, 4).await, RelayPut::Kept);
+    assert_eq!(put(parcel(4, 5, 31), 2, 5).await, RelayPut::Full, "one byte counts as ten");
+    assert_eq!(put(parcel(3, 6, 40), 3, 6).await, RelayPut::Kept);
+    assert_eq!(store.relay_held().await.unwrap(), RelayHeld { parcels: 2, bytes: 100 });
+    let kept = store.relay_waiting(vec![[1; 16], [4; 16]], START, 1_000).await.unwrap();
+    assert_eq!(kept, [parcel(1, 3, 60)], "what is refused changes nothing");
+    // What is too old makes room, and is not handed out before it does.
+    let later = bounds(1, 1_004);
+    assert_eq!(store.relay_waiting(vec![[1; 16]], later.since, 1_000).await.unwrap(), []);
+    assert_eq!(store.relay_put(parcel(5, 7, 60), later).await.unwrap(), RelayPut::Kept);
+    assert_eq!(store.relay_expire(Micros(START.0 + 1_004)).await.unwrap(), 1);
+    assert_eq!(store.relay_held().await.unwrap(), RelayHeld { parcels: 1, bytes: 60 });
+}
