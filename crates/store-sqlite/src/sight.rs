@@ -27,9 +27,23 @@ pub(crate) struct Sight {
     admits: String,
     /// Which holdings are seen whatever their rules.
     open: Open,
-    /// Whether some rules that are not open let this viewer see what is under them.
-    named: bool,
+    /// How what is not open is looked at.
+    ruled: Ruled,
 }
+
+/// How holdings under rules that are not open are found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Ruled {
+    /// No such rules let this viewer see anything: they are not looked at.
+    Never,
+    /// By a list of the rules that do, which a statement makes once.
+    Listed,
+    /// Each holding by its own rules: there are so many that a list of them would cost more than the question.
+    Each,
+}
+
+/// Most rules, open ones too, that are gone through for a question.
+const LISTED_MAX: i64 = 64;
 
 /// Which holdings need no look at their rules.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,7 +80,11 @@ impl Sight {
         let (user, now) = (viewer.user().0, viewer.standing().now.0);
         let admits = all_of(&viewer.demands(), viewer);
         let open = if reads_only(viewer.action()) { Open::Unrestricted } else { Open::Unruled };
-        let mut sight = Self { user, now, collections, admits, open, named: false };
+        let mut sight = Self { user, now, collections, admits, open, ruled: Ruled::Each };
+        let mut newest = connection.prepare_cached("SELECT coalesce(max(no), 0) FROM rules")?;
+        if newest.query_row([], |row| row.get::<_, i64>(0))? > LISTED_MAX {
+            return Ok(Some(sight));
+        }
         let which = if open == Open::Unrestricted { "r.open = 0 AND " } else { "" };
         let mut any = connection.prepare_cached(&format!(
             "SELECT EXISTS (SELECT 1 FROM rules r WHERE {which}{} AND ?1 = ?1 AND ?{NOW} = ?{NOW})",
@@ -74,12 +92,13 @@ impl Sight {
         ))?;
         sight.bind(&mut any, &[])?;
         let mut rows = any.raw_query();
-        sight.named = rows.next()?.is_some_and(|row| row.get(0).unwrap_or(true));
+        let any = rows.next()?.is_some_and(|row| row.get(0).unwrap_or(true));
+        sight.ruled = if any { Ruled::Listed } else { Ruled::Never };
         Ok(Some(sight))
     }
 
     /// The predicate over the table alias `h` of `holding`. The plus sign keeps SQLite from walking a whole collection
-    /// where the query names an object. The list of rules is made once for a statement, and only when a holding needs it.
+    /// where the query names an object.
     pub(crate) fn sees(&self, h: &str) -> String {
         let mut list = String::with_capacity(self.collections.len() * 5);
         for at in 0..self.collections.len() {
@@ -90,13 +109,13 @@ impl Sight {
             Open::Unrestricted => format!("{h}.restricted = 0"),
             Open::Unruled => format!("{h}.rules = 0"),
         };
-        if !self.named {
-            return format!("+{h}.collection IN ({list}) AND {open}");
-        }
-        format!(
-            "+{h}.collection IN ({list}) AND ({open} OR +{h}.rules IN (SELECT r.no FROM rules r WHERE {}))",
-            self.admits
-        )
+        let admits = &self.admits;
+        let ruled = match self.ruled {
+            Ruled::Never => return format!("+{h}.collection IN ({list}) AND {open}"),
+            Ruled::Listed => format!("+{h}.rules IN (SELECT r.no FROM rules r WHERE {admits})"),
+            Ruled::Each => format!("EXISTS (SELECT 1 FROM rules r WHERE r.no = {h}.rules AND {admits})"),
+        };
+        format!("+{h}.collection IN ({list}) AND ({open} OR {ruled})")
     }
 
     /// Whether `h`, which is seen, is the latest (`>`) or earliest (`<`) version in its own collection for this viewer.
@@ -105,7 +124,7 @@ impl Sight {
             End::Last => ("is_last", ["n.place".to_owned(), format!("{h}.place")], ">"),
             End::First => ("is_first", [key_of_place("n"), key_of_place(h)], "<"),
         };
-        if !self.named && self.open == Open::Unrestricted {
+        if self.ruled == Ruled::Never && self.open == Open::Unrestricted {
             return format!("{h}.{flag} = 1");
         }
         format!(

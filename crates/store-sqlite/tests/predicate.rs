@@ -143,11 +143,35 @@ async fn told(store: &SqliteStore, view: &Viewer) -> Vec<(&'static str, BTreeSet
     ]
 }
 
-async fn compare(placing: &[Vec<(usize, Option<Rules>)>], eyes: &[(i64, u8, Standing)]) {
+/// How many rules a store has besides those in question.
+#[derive(Clone, Copy, Debug)]
+enum Crowd {
+    /// None: the predicate lists those that admit a viewer.
+    None,
+    /// So many that it looks at each holding's own.
+    Large,
+}
+
+/// Rules in a large crowd: more than the predicate lists.
+const CROWD: i64 = 70;
+
+async fn crowded(store: &SqliteStore, collection: CollectionNo) {
+    for number in 0..CROWD {
+        let rules = Rules::marked(None, Originator::Here).retained(START.plus((number + 1) * Micros::SECOND));
+        let sample = sample(OBJECTS + number as usize).under(Some(rules));
+        store.add(batch_by(9, collection, &[sample])).await.expect("added");
+    }
+}
+
+async fn compare(crowd: Crowd, placing: &[Vec<(usize, Option<Rules>)>], eyes: &[(i64, u8, Standing)]) {
     let directory = tempfile::tempdir().expect("a directory");
     let clock = Arc::new(FixedClock::at(START));
     let store = SqliteStore::open(directory.path(), clock, &SeededRng::new(1)).expect("a store");
-    let c = collections(&*store, COLLECTIONS).await;
+    let c = collections(&*store, COLLECTIONS + 1).await;
+    let (c, [apart]) = c.split_at(COLLECTIONS) else { unreachable!("one collection more") };
+    if let Crowd::Large = crowd {
+        crowded(&store, *apart).await;
+    }
     for (number, places) in placing.iter().enumerate() {
         for (at, rules) in places {
             let sample = sample(number).under(rules.clone());
@@ -185,7 +209,9 @@ fn the_rows_are_what_the_decision_allows() {
     let mut runner = TestRunner::new(ProptestConfig { cases: 24, ..ProptestConfig::default() });
     let cases = (placing(), prop::collection::vec(eyes(), 4));
     let run = runner.run(&cases, |(placing, eyes)| {
-        runtime.block_on(compare(&placing, &eyes));
+        for crowd in [Crowd::None, Crowd::Large] {
+            runtime.block_on(compare(crowd, &placing, &eyes));
+        }
         Ok(())
     });
     run.expect("the predicate is the decision");
