@@ -184,7 +184,7 @@ impl Exchange<'_> {
             // By whatever road: what it would say may contradict what it said before a restore.
             return Ok((batch, places));
         }
-        let mut bytes = 0usize;
+        let (mut bytes, mut last_own) = (0usize, None);
         for ((lane, range), behind) in Lane::QUEUES.into_iter().zip(&mut places).zip(behind.0) {
             let queue = known.queue(lane);
             let last = queue.last.min(queue.acked.saturating_add(bounds.window));
@@ -192,7 +192,9 @@ impl Exchange<'_> {
                 if batch.len() >= bounds.envelopes {
                     return Ok((batch, places));
                 }
-                let Some((row, act, goods)) = self.line(rows, peer, lane, place)? else { break };
+                let Some((row, act, goods)) = self.line(rows, (peer, lane, place), &mut last_own)? else {
+                    break;
+                };
                 let Some((made, length)) = make(&row, &act, goods)? else { break };
                 bytes = bytes.saturating_add(length).saturating_add(6);
                 if bytes > bounds.bytes {
@@ -208,15 +210,25 @@ impl Exchange<'_> {
 
     /// One line; `None` where it has to wait, and what is behind it too. A line that a restore has lost goes as an empty envelope
     /// of the last own act.
-    fn line(&self, rows: &dyn Rows, peer: &KeyId, lane: Lane, place: u64) -> Read<Option<Line>> {
+    fn line(
+        &self,
+        rows: &dyn Rows,
+        (peer, lane, place): (&KeyId, Lane, u64),
+        last_own: &mut Option<Option<u64>>,
+    ) -> Read<Option<Line>> {
         let line = rows.outbox(peer, lane, place)?;
         let lost = line.is_none();
         let row = match line {
             Some(row) => row,
-            None => match self.last_own(rows)? {
-                Some(sequence) => OutboxRow { peer: *peer, lane, place, author: self.me.member, sequence },
-                None => return Ok(None),
-            },
+            // Behind a recovery many places may have no act: looked for once.
+            None => {
+                let found = match *last_own {
+                    Some(found) => found,
+                    None => *last_own.insert(self.last_own(rows)?),
+                };
+                let Some(sequence) = found else { return Ok(None) };
+                OutboxRow { peer: *peer, lane, place, author: self.me.member, sequence }
+            }
         };
         let Some(act) = rows.act(&row.author, row.sequence)? else { return Ok(None) };
         let others = row.author != self.me.member && brings_object(&act.kind);

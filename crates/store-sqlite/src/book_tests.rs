@@ -1,11 +1,13 @@
 //! A ledger whose rows were changed behind the program's back is not gone on with.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use base::signing::{Signer, SigningKey};
 use base::{FixedClock, SeededRng};
-use store::conformance::sample::{START, Sample, add, collections};
-use store::{Leaves, LedgerAuthor, StoreError, Upkeep};
+use federation::{Effect, Recovery, Stage};
+use store::conformance::sample::{START, Sample, add, batch, collections};
+use store::{Leaves, LedgerAuthor, Objects, Recovering, StoreError, Upkeep};
 
 use crate::open::{DATABASE, SqliteStore};
 
@@ -58,4 +60,53 @@ async fn a_changed_ledger_is_not_gone_on_with() {
         assert!(!ledger(store.check(true).await.unwrap()).ok, "{change}");
         assert_eq!(ledger(store.check(false).await.unwrap()).ok, !noticed, "{change}");
     }
+}
+
+/// Objects that come into the same commit as a recovery, before it, are not signed; the recovery begins all the same.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_recovery_begins_though_the_group_it_began_in_is_lost() {
+    let directory = tempfile::tempdir().unwrap();
+    let store =
+        SqliteStore::open(directory.path(), Arc::new(FixedClock::at(START)), &SeededRng::new(3)).unwrap();
+    store.keep_ledger(author()).await.unwrap();
+    let c = collections(&*store, 1).await[0];
+    let samples: Vec<Sample> = (0..10).map(|number| Sample::indicator(number, 1)).collect();
+    add(&*store, c, &samples).await;
+    let (hold, held) = std::sync::mpsc::channel::<()>();
+    let (tell, begun) = std::sync::mpsc::channel();
+    let slow = store::exchanged(&*store, 1, move |_| {
+        tell.send(()).unwrap();
+        held.recv().unwrap();
+        Ok(())
+    });
+    let late = async {
+        // The writer is busy: what comes now is one group.
+        tokio::task::block_in_place(|| begun.recv().unwrap());
+        let recovery = Recovery {
+            from: 11,
+            since: START,
+            stage: Stage::TakingBack,
+            peers: BTreeMap::new(),
+            without: BTreeSet::new(),
+        };
+        let effects = vec![Effect::Life(9), Effect::Recovery(Some(recovery))];
+        let adds = store.add(batch(c, &[Sample::indicator(20, 1)]));
+        let begins = store::exchanged(&*store, 1, move |desk| desk.apply(effects));
+        let lets_go = async {
+            tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+            hold.send(()).unwrap();
+        };
+        tokio::join!(biased; adds, begins, lets_go)
+    };
+    let (slow, (adds, begins, ())) = tokio::join!(slow, late);
+    slow.unwrap();
+    assert!(matches!(adds, Err(StoreError::Recovering)), "{adds:?}");
+    assert!(matches!(begins, Err(StoreError::Recovering)), "{begins:?}");
+    assert_eq!(store.recovery(), Recovering::Yes);
+    assert_eq!(store.leaf_count().await.unwrap(), 10);
+    let own = store::looked(&*store, author().member, |rows| Ok(rows.own().unwrap())).await.unwrap();
+    assert_eq!((own.next, own.life, own.recovery.unwrap().from), (10, 9, 10));
+    // Nothing more is signed.
+    let again = store.add(batch(c, &[Sample::indicator(21, 1)])).await;
+    assert!(matches!(again, Err(StoreError::Recovering)), "{again:?}");
 }

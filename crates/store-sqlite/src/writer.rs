@@ -24,6 +24,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 pub(crate) use desk::{Desk, Memory, State, name_no, number, object_no, set_number};
 
 use crate::error::{Done, Fail};
+use crate::exchange;
 use crate::postings::Postings;
 
 /// Units that may wait before those who ask wait with them.
@@ -107,7 +108,7 @@ impl Writer {
     ) -> Result<Self, StoreError> {
         let (to, from) = channel();
         let thread = std::thread::Builder::new().name("store-writer".into()).spawn(move || {
-            Bench { connection, memory, state, postings, clock }.work(&from);
+            Bench { connection, memory, state, postings, clock, begun: None }.work(&from);
         });
         let thread =
             thread.map_err(|error| StoreError::Backend(format!("cannot start the writer: {error}")))?;
@@ -181,6 +182,8 @@ struct Bench {
     state: Arc<State>,
     postings: Arc<Postings>,
     clock: Arc<dyn Clock>,
+    /// A recovery that began in a group whose leaves from before it are not to be signed.
+    begun: Option<exchange::Begun>,
 }
 
 impl Bench {
@@ -256,10 +259,34 @@ impl Bench {
         if let Some(book) = self.memory.book() {
             if result.is_ok() { book.committed() } else { book.lost() }
         }
+        if let Some(begun) = self.begun.take() {
+            self.begin_recovery(begun);
+        }
         if self.memory.changes() > 0 {
             self.postings.change(self.memory.take_changes());
         }
         result
+    }
+
+    /// The group in which a recovery began is lost, since leaves were added before it which another head of this ledger contradicts.
+    /// The recovery begins all the same: the next group would sign such leaves.
+    fn begin_recovery(&mut self, begun: exchange::Begun) {
+        let connection = &self.connection;
+        let written = connection.execute_batch("BEGIN IMMEDIATE").map_err(Fail::from).and_then(|()| {
+            exchange::begin(connection, begun)?;
+            Ok(connection.execute_batch("COMMIT")?)
+        });
+        if let Err(fail) = written {
+            let error = StoreError::from(fail);
+            tracing::error!(%error, "a recovery could not begin: it does when another member is met again");
+            if !connection.is_autocommit() {
+                let _ = connection.execute_batch("ROLLBACK");
+            }
+        } else if let Some(book) = self.memory.book()
+            && book.look_again(connection).is_ok()
+        {
+            book.committed();
+        }
     }
 
     fn transaction(&mut self, units: &mut [Box<dyn Unit>]) -> Done<()> {
@@ -301,7 +328,11 @@ impl Bench {
         }
         self.memory.save(connection)?;
         if let Some(book) = self.memory.book() {
-            book.write(connection)?;
+            let written = book.write(connection);
+            if matches!(&written, Err(Fail::Store(StoreError::Recovering))) {
+                self.begun = exchange::begun(connection, book.member())?;
+            }
+            written?;
         }
         connection.prepare_cached("COMMIT")?.execute([])?;
         Ok(())

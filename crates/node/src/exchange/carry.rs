@@ -28,7 +28,12 @@ pub(crate) struct Carrier {
     pub(crate) examined: Mutex<HashMap<Bytes, Derived>>,
     /// The line of rules read last, as whose word, and what it says here.
     pub(crate) last_rules: Mutex<Option<(String, KeyId, Rules)>>,
+    /// What own acts gave that came back, by object: read at the first recall among them, not again for each.
+    pub(crate) given: Mutex<Option<Given>>,
 }
+
+/// Places and versions of own acts, by STIX id of what they are about.
+pub(crate) type Given = HashMap<String, Vec<(u64, String)>>;
 
 /// What became of effects.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -74,6 +79,7 @@ impl Carrier {
             Some(_) => effects.iter().filter_map(own_fate(self.me)).cloned().collect(),
             None => Vec::new(),
         };
+        self.note_given(&effects);
         desk.apply(effects)?;
         for (fate, from) in fates.iter().zip(takes_back.into_iter().cycle()) {
             self.void_again(desk, fate, from)?;
@@ -128,14 +134,33 @@ impl Carrier {
         }
         let failed = |failed: federation::StoreFailed| StoreError::Backend(failed.0);
         let held = desk.rows().versions(&fate.name).map_err(failed)?;
-        for act in desk.rows().acts_from(&self.me, from, usize::MAX).map_err(failed)? {
-            let about = act.object.as_ref() == Some(&fate.name) && fate.voids(act.sequence);
-            let Some(version) = about.then(|| version_in(&act)).flatten() else { continue };
-            if !held.iter().any(|held| held.version == version) {
-                desk.take_away(&self.versions_of(self.me, &fate.name.id, &version))?;
+        let mut given = self.given.lock().unwrap_or_else(PoisonError::into_inner);
+        if given.is_none() {
+            let mut all = Given::new();
+            for act in desk.rows().acts_from(&self.me, from, usize::MAX).map_err(failed)? {
+                note_act(&mut all, &act);
+            }
+            *given = Some(all);
+        }
+        let of_it = given.as_ref().and_then(|given| given.get(&fate.name.id)).into_iter().flatten();
+        for (_, version) in of_it.filter(|(sequence, _)| fate.voids(*sequence)) {
+            if !held.iter().any(|held| held.version == *version) {
+                desk.take_away(&self.versions_of(self.me, &fate.name.id, version))?;
             }
         }
         Ok(())
+    }
+
+    /// Own acts that come back after those that were read are noted as they come.
+    fn note_given(&self, effects: &[Effect]) {
+        let mut given = self.given.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(given) = given.as_mut() else { return };
+        for effect in effects {
+            match effect {
+                Effect::Act(act) if act.author == self.me => note_act(given, act),
+                _ => {}
+            }
+        }
     }
 
     /// A version is held from now on, or under other rules.
@@ -226,6 +251,12 @@ fn own_fate(me: KeyId) -> impl Fn(&Effect) -> Option<&FateRow> {
     move |effect| match effect {
         Effect::Fate(row) if row.name.author == me => Some(row),
         _ => None,
+    }
+}
+
+fn note_act(given: &mut Given, act: &ActRow) {
+    if let (Some(name), Some(version)) = (&act.object, version_in(act)) {
+        given.entry(name.id.clone()).or_default().push((act.sequence, version));
     }
 }
 

@@ -410,6 +410,7 @@ impl Node {
             directory,
             examined: Mutex::default(),
             last_rules: Mutex::default(),
+            given: Mutex::default(),
         })
     }
 }

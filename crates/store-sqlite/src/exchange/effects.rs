@@ -225,6 +225,13 @@ fn forget_salts_of(sql: &Connection, object: &str) -> Done<()> {
     run(sql, "UPDATE leaf SET salt = NULL WHERE object = ?1", [no])
 }
 
+/// Begins a recovery in a life.
+pub(super) fn begin(sql: &Connection, me: KeyId, (life, recovery): (u64, &Recovery)) -> Done<()> {
+    put_ahead(sql, (me, me), (recovery.from, &[]))?;
+    set_number(sql, "life", stored(life))?;
+    put_recovery(sql, Some(recovery))
+}
+
 fn put_recovery(sql: &Connection, recovery: Option<&Recovery>) -> Done<()> {
     set_number(sql, "restored", 0)?;
     run(sql, "DELETE FROM recovery_peer", [])?;

@@ -10,7 +10,7 @@ mod seen;
 
 use base::Micros;
 use base::signing::KeyId;
-use federation::{Effect, Lane, RefusalRow, Rows};
+use federation::{Effect, Lane, Recovery, RefusalRow, Rows};
 use handling::{MemberId, Originator, Rules, Writer};
 use rusqlite::Connection;
 use store::{Batch, ExchangeDesk, Landed, LeavesBy, NoticeRow, RefusedBy, Retired, StoreError, VersionsOf};
@@ -158,6 +158,28 @@ pub(crate) fn evidence(sql: &Connection) -> Done<Vec<(KeyId, String)>> {
     let mut select = sql.prepare_cached("SELECT origin, text FROM evidence ORDER BY no")?;
     let rows = select.query_map([], |row| Ok((KeyId::from_bytes(row.get(0)?), row.get(1)?)))?;
     Ok(rows.collect::<rusqlite::Result<_>>()?)
+}
+
+/// A recovery that a step has begun in a transaction which cannot be committed.
+#[derive(Debug)]
+pub(crate) struct Begun {
+    me: KeyId,
+    life: u64,
+    recovery: Recovery,
+}
+
+/// The recovery that has begun in the present transaction; `None` where none goes on.
+pub(crate) fn begun(sql: &Connection, me: KeyId) -> Done<Option<Begun>> {
+    let own = rows_of(sql, me)?.own().map_err(|failed| Fail::from(StoreError::Backend(failed.0)))?;
+    let life = own.life;
+    Ok(own.recovery.map(|recovery| Begun { me, life, recovery }))
+}
+
+/// Has a recovery begin by itself, without what was to be committed with it.
+pub(crate) fn begin(sql: &Connection, begun: Begun) -> Done<()> {
+    let from = begun.recovery.from.min(book::leaf_count(sql)?);
+    let recovery = Recovery { from, ..begun.recovery };
+    effects::begin(sql, begun.me, (begun.life, &recovery))
 }
 
 /// The rows as a reader sees them.
