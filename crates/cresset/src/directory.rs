@@ -3,14 +3,15 @@
 //! The only place that names a storage backend.
 
 use std::fs::DirBuilder;
+use std::io::Read;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 use std::sync::Arc;
 
 use base::{Clock, SystemRng};
 use node::{Node, SecondPerson, Settings};
-use store::{BackupReport, Store, StoreError};
-use store_sqlite::SqliteStore;
+use store::{Absent, Restored, Store, StoreError};
+use store_sqlite::{RestoreFrom, SqliteStore};
 
 use crate::exit::Failure;
 
@@ -90,12 +91,12 @@ pub(crate) fn failure(error: &StoreError) -> Failure {
     }
 }
 
-/// Checks a store's plain backup in full.
-pub(crate) fn verify_copy(file: &Path) -> Result<BackupReport, StoreError> {
-    SqliteStore::verify(file)
-}
-
-/// Checks a store's plain backup in full and puts it into a directory that holds no store.
-pub(crate) fn restore_copy(file: &Path, directory: &Path) -> Result<BackupReport, StoreError> {
-    SqliteStore::restore(file, directory)
+/// Checks a store's decrypted backup in full and puts it into a directory that holds no store.
+pub(crate) fn restore_copy<'a>(
+    file: &'a Path,
+    keys: Option<&'a mut dyn Read>,
+    absent: Absent,
+    directory: &Path,
+) -> Result<Restored, StoreError> {
+    SqliteStore::restore(RestoreFrom { file, keys, absent, rng: &SystemRng }, directory)
 }

@@ -1,12 +1,15 @@
-//! Encrypted copies of a node: an age file (X25519) that only the recovery key opens.
+//! Encrypted copies of a node and their key files: age files (X25519) that only the recovery key opens.
 //!
-//! Inside stands one line of JSON that says what the copy is, then the store's own backup. The file is authenticated from end
-//! to end: one that was cut, changed or sealed for another key does not open. Standard age tools can open it too.
+//! Inside stands one line of JSON that says what it is, then the store's own backup or the keys that objects are sealed under in
+//! it. A file is authenticated from end to end: one that was cut, changed or sealed for another key does not open. Standard age
+//! tools can open it too.
 
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::str::FromStr;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use age::secrecy::ExposeSecret;
+use age::stream::StreamWriter;
 use age::x25519::{Identity, Recipient};
 use age::{DecryptError, Decryptor, Encryptor};
 use base::Redacted;
@@ -14,15 +17,19 @@ use base::signing::SigningKey;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-/// What the first line says the file is.
-const FORMAT: &str = "cresset-backup-1";
+/// What the first line says the file is: a copy in which objects are sealed, to be restored with a key file.
+const FORMAT: &str = "cresset-backup-2";
+/// The same of a copy from before there were key files.
+const FORMAT_PLAIN: &str = "cresset-backup-1";
+/// The same of a key file.
+const FORMAT_KEYS: &str = "cresset-backup-keys-1";
 /// Longest first line, in bytes.
 const LABEL_BYTES_MAX: u64 = 16 * 1024;
 
 /// What an encrypted copy says of itself.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Label {
-    /// Always `cresset-backup-1`.
+    /// `cresset-backup-2`, or `cresset-backup-1` of an older program.
     format: String,
     /// Name of the member whose node it is.
     pub(crate) member: String,
@@ -48,6 +55,15 @@ impl Label {
             sequence: report.sequence,
         }
     }
+}
+
+/// What a key file says of itself.
+#[derive(Debug, Serialize, Deserialize)]
+struct KeysLabel {
+    /// Always `cresset-backup-keys-1`.
+    format: String,
+    /// Name of the member whose node it is.
+    member: String,
 }
 
 /// Why a copy cannot be sealed or opened.
@@ -92,6 +108,14 @@ pub(crate) fn seal(
     mut backup: impl Read,
     out: impl Write,
 ) -> Result<(), SealError> {
+    let mut sealed = begin(recipient, label, out)?;
+    io::copy(&mut backup, &mut sealed)?;
+    sealed.finish()?.flush()?;
+    Ok(())
+}
+
+/// Begins a file with its first line.
+fn begin<W: Write>(recipient: &str, label: &impl Serialize, out: W) -> Result<StreamWriter<W>, SealError> {
     let recipient = Recipient::from_str(recipient).map_err(SealError::NoRecipient)?;
     let encryptor = Encryptor::with_recipients(std::iter::once(&recipient as &dyn age::Recipient));
     let encryptor = encryptor.map_err(|_| SealError::NoRecipient("there is none"))?;
@@ -99,13 +123,61 @@ pub(crate) fn seal(
     let mut line = serde_json::to_vec(label).map_err(io::Error::other)?;
     line.push(b'\n');
     sealed.write_all(&line)?;
-    io::copy(&mut backup, &mut sealed)?;
-    sealed.finish()?.flush()?;
-    Ok(())
+    Ok(sealed)
 }
 
-/// Decrypts a copy: its label, after its content has been written out and found whole.
-pub(crate) fn open(key: &str, file: impl Read, mut out: impl Write) -> Result<Label, SealError> {
+/// A key file that is being written: keys are encrypted as they come and stand nowhere in plain.
+pub(crate) struct Keys<W: Write>(Arc<Mutex<Option<StreamWriter<W>>>>);
+
+impl<W: Write> Keys<W> {
+    /// Begins a key file for the holder of the recovery key.
+    pub(crate) fn begin(recipient: &str, member: &str, out: W) -> Result<Self, SealError> {
+        let label = KeysLabel { format: FORMAT_KEYS.to_owned(), member: member.to_owned() };
+        Ok(Self(Arc::new(Mutex::new(Some(begin(recipient, &label, out)?)))))
+    }
+
+    /// Where the keys go.
+    pub(crate) fn sink(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+
+    /// Ends it once everything was written.
+    pub(crate) fn finish(self) -> Result<(), SealError> {
+        let sealed = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(sealed) = sealed {
+            sealed.finish()?.flush()?;
+        }
+        Ok(())
+    }
+}
+
+impl<W: Write> Write for Keys<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match self.0.lock().unwrap_or_else(PoisonError::into_inner).as_mut() {
+            Some(sealed) => sealed.write(bytes),
+            None => Err(io::Error::other("the key file was ended before")),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        match self.0.lock().unwrap_or_else(PoisonError::into_inner).as_mut() {
+            Some(sealed) => sealed.flush(),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Opens a key file: what follows its first line.
+pub(crate) fn open_keys<R: Read>(key: &str, file: R) -> Result<impl Read + use<R>, SealError> {
+    let (line, reader) = opened(key, file)?;
+    let label: KeysLabel = serde_json::from_slice(&line)
+        .map_err(|error| SealError::Damaged(format!("its first line cannot be read: {error}")))?;
+    known(&label.format, &[FORMAT_KEYS])?;
+    Ok(reader)
+}
+
+/// The first line of a file, and what follows it.
+fn opened<R: Read>(key: &str, file: R) -> Result<(Vec<u8>, BufReader<impl Read + use<R>>), SealError> {
     let key = key.lines().map(str::trim).find(|line| !line.is_empty() && !line.starts_with('#'));
     let identity = Identity::from_str(key.unwrap_or_default()).map_err(|_| SealError::NotAKey)?;
     let decryptor = Decryptor::new(file).map_err(refused)?;
@@ -113,12 +185,26 @@ pub(crate) fn open(key: &str, file: impl Read, mut out: impl Write) -> Result<La
     let mut reader = BufReader::with_capacity(64 * 1024, reader);
     let mut line = Vec::new();
     (&mut reader).take(LABEL_BYTES_MAX).read_until(b'\n', &mut line).map_err(broken)?;
+    Ok((line, reader))
+}
+
+fn known(format: &str, formats: &[&str]) -> Result<(), SealError> {
+    if formats.contains(&format) {
+        return Ok(());
+    }
+    let format = stix::quote::quoted(format).to_string();
+    Err(SealError::Damaged(format!(
+        "its format is {format}, and what is read here is {}",
+        formats.join(" or ")
+    )))
+}
+
+/// Decrypts a copy: its label, after its content has been written out and found whole.
+pub(crate) fn open(key: &str, file: impl Read, mut out: impl Write) -> Result<Label, SealError> {
+    let (line, mut reader) = opened(key, file)?;
     let label: Label = serde_json::from_slice(&line)
         .map_err(|error| SealError::Damaged(format!("its first line cannot be read: {error}")))?;
-    if label.format != FORMAT {
-        let format = stix::quote::quoted(&label.format).to_string();
-        return Err(SealError::Damaged(format!("its format is {format}, this program reads {FORMAT:?}")));
-    }
+    known(&label.format, &[FORMAT, FORMAT_PLAIN])?;
     let mut piece = vec![0; 64 * 1024];
     let mut bytes: u64 = 0;
     loop {
@@ -180,6 +266,25 @@ mod tests {
         let (other, _) = new_key();
         assert!(matches!(open(other.expose(), &*file, io::sink()), Err(SealError::WrongKey)));
         assert!(matches!(open("hunter2", &*file, io::sink()), Err(SealError::NotAKey)));
+    }
+
+    #[test]
+    fn keys_go_through_a_file_of_their_own() {
+        let (secret, public) = new_key();
+        let mut file = Vec::new();
+        let keys = Keys::begin(&public, "M", &mut file).unwrap();
+        keys.sink().write_all(&[42; 200_000]).unwrap();
+        let mut late = keys.sink();
+        keys.finish().unwrap();
+        assert!(late.write(b"more").is_err());
+        drop(late);
+        let mut read = Vec::new();
+        open_keys(secret.expose(), &*file).unwrap().read_to_end(&mut read).unwrap();
+        assert_eq!(read, [42; 200_000]);
+        let cut = open_keys(secret.expose(), &file[..file.len() - 1]).unwrap().read_to_end(&mut read);
+        assert!(cut.is_err());
+        assert!(matches!(open(secret.expose(), &*file, io::sink()), Err(SealError::Damaged(_))));
+        assert!(matches!(open_keys(secret.expose(), &*sealed(&public, b"")), Err(SealError::Damaged(_))));
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Payloads kept under a key of their own, so that destroying 32 bytes destroys the payload wherever copies of it lie.
 //!
 //! The ledger proves that something was sent and never what; the payload stands beside it, encrypted under the object's key.
-//! Erasing is forgetting the key: backups and mirrors of the ciphertext then hold noise, and every proof still verifies.
+//! Erasing is forgetting the key: backups of the ciphertext then hold noise, and every proof still verifies.
 //! Where keys are kept, and that they are in no backup after erasure, is the store's part.
 //!
 //! Invariant: a payload opens only under the name it was sealed under, so that one cannot be put in another's place.
@@ -11,7 +11,10 @@ use std::fmt;
 use base::Rng;
 use chacha20poly1305::aead::{Aead, Payload};
 use chacha20poly1305::{KeyInit, XChaCha20Poly1305, XNonce};
+use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
+
+use crate::commitment::Salt;
 
 /// First byte of what is sealed with XChaCha20-Poly1305: the suite is named in every payload.
 const XCHACHA20_POLY1305: u8 = 1;
@@ -51,6 +54,22 @@ impl ObjectKey {
     #[must_use]
     pub fn from_bytes(bytes: &[u8; 32]) -> Self {
         Self(Zeroizing::new(*bytes))
+    }
+
+    /// The key of a name under this one: who has this one can make it, and nobody gets back from it.
+    #[must_use]
+    pub fn child(&self, name: &[u8]) -> Self {
+        let mut digest = Sha256::new();
+        digest.update(b"cresset object key\0");
+        digest.update(self.0.as_slice());
+        digest.update(name);
+        Self(Zeroizing::new(digest.finalize().into()))
+    }
+
+    /// The key that follows from the salt of a commitment: where the salt is destroyed, so is the key.
+    #[must_use]
+    pub fn of_salt(salt: &Salt) -> Self {
+        Self::from_bytes(salt.as_bytes()).child(b"payload")
     }
 
     /// Its bytes, for storing where keys are kept.
@@ -149,5 +168,15 @@ mod tests {
         let back = ObjectKey::from_bytes(key.expose());
         assert_eq!(back.open(b"indicator--1", &sealed).unwrap(), b"secret");
         assert_eq!(format!("{key:?}"), "ObjectKey([redacted])");
+    }
+
+    #[test]
+    fn keys_under_a_key_are_others_for_other_names_and_the_same_again() {
+        let key = ObjectKey::from_bytes(&[7; 32]);
+        assert_eq!(key.child(b"1").expose(), key.child(b"1").expose());
+        assert_ne!(key.child(b"1").expose(), key.child(b"2").expose());
+        assert_ne!(key.child(b"").expose(), key.expose());
+        let salt = Salt::from_bytes([7; 32]);
+        assert_eq!(ObjectKey::of_salt(&salt).expose(), key.child(b"payload").expose());
     }
 }

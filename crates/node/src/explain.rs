@@ -182,6 +182,12 @@ static CODES: &[(&str, &str)] = &[
         "The directory or database cannot be opened: it is missing, not ours, or made by a newer version.",
     ),
     (
+        "keys-missing",
+        "The backup is sealed object by object and the key file does not open it: none was given, it is another node's, or it was \
+         written before the backup and lacks what came in between. Any key file of the node that was written with the backup or \
+         later will do. What was erased since stays erased with every one of them.",
+    ),
+    (
         "store-damaged",
         "Stored data is damaged. `cresset doctor` tells what; restore a backup if it cannot be rebuilt.",
     ),

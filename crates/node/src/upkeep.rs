@@ -1,10 +1,11 @@
 //! Figures, checks, backup, and how the node stands.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use handling::{Action, Cleared, Guarded, Principal, Refusal, Seconded, TwoPersonDeed, may_administer};
 use serde::Serialize;
-use store::{BackupReport, Check, Fault, Figures, StoreError};
+use store::{BackupReport, BackupTo, Check, Fault, Figures, KeySink, StoreError};
 
 use crate::{ApprovalError, Node};
 
@@ -149,19 +150,44 @@ impl Node {
         Ok(checks)
     }
 
-    /// Copies the store, keys included, to a file while the node runs. Takes a second person, unless whoever asks holds the
-    /// directory.
+    /// Copies the store, the node's own keys included, to a file while it runs, and the keys that objects are sealed under in the
+    /// file to `keys`. Takes a second person, unless whoever asks holds the directory.
     ///
     /// # Errors
     /// Not for this principal, or the copy could not be made; no half-made file counts as a backup.
-    pub async fn backup(&self, who: &Principal, file: &Path) -> Result<BackupReport, UpkeepError> {
+    pub async fn backup(
+        &self,
+        who: &Principal,
+        file: &Path,
+        keys: KeySink,
+    ) -> Result<BackupReport, UpkeepError> {
         may_administer(who)?;
         let proof = self.second(who, KeyExport).await?;
-        self.copy_out(proof, file).await
+        self.copy_out(proof, file, keys).await
     }
 
-    async fn copy_out(&self, _: Seconded<KeyExport>, file: &Path) -> Result<BackupReport, UpkeepError> {
-        Ok(self.0.store.backup(file).await?)
+    async fn copy_out(
+        &self,
+        _: Seconded<KeyExport>,
+        file: &Path,
+        keys: KeySink,
+    ) -> Result<BackupReport, UpkeepError> {
+        let (rng, at) = (Arc::clone(&self.0.rng), self.0.clock.now());
+        Ok(self.0.store.backup(BackupTo { file: file.to_owned(), keys, rng, at }).await?)
+    }
+
+    /// Writes the keys that the node's backups are sealed under, as of now. Takes a second person as a backup does.
+    ///
+    /// # Errors
+    /// Not for this principal, or they could not be written.
+    pub async fn backup_keys(&self, who: &Principal, keys: KeySink) -> Result<(), UpkeepError> {
+        may_administer(who)?;
+        let proof = self.second(who, KeyExport).await?;
+        self.keys_out(proof, keys).await
+    }
+
+    async fn keys_out(&self, _: Seconded<KeyExport>, keys: KeySink) -> Result<(), UpkeepError> {
+        Ok(self.0.store.backup_keys(keys, self.0.clock.now()).await?)
     }
 
     /// Derives again what derives from the stored objects and says what differed; `Repair::Write` also corrects it.

@@ -9,6 +9,8 @@ use store::conformance::sample::{Sample, add, batch, collections, viewer};
 use store::{Filter, Objects, PageRequest, StoreError, Upkeep, VersionPick};
 
 use crate::SqliteStore;
+use crate::backup_tests::{backup, restore};
+use crate::rebuild_tests::with_objects;
 
 /// A store that may grow no further takes nothing in, says why, goes on reading, and recovers.
 #[tokio::test]
@@ -114,15 +116,13 @@ async fn the_files_are_their_owners_alone() {
     let open = |at: &std::path::Path| {
         SqliteStore::open(at, Arc::new(SystemClock::default()), &SeededRng::new(1)).expect("a store")
     };
-    let store = open(&first);
-    let c = collections(&*store, 1).await;
-    add(&*store, c[0], &[Sample::indicator(1, 0)]).await;
+    let store = with_objects(&first).await;
     modes(&first);
     let copy = first.join("copy");
-    store.backup(&copy).await.expect("a backup");
+    let keys = backup(&store, &copy).await.expect("a backup").1;
     modes(&first);
     std::fs::set_permissions(&copy, std::fs::Permissions::from_mode(0o644)).expect("a mode");
-    SqliteStore::restore(&copy, &second).expect("a restored store");
+    restore(&copy, Some(&keys), &second).expect("a restored store");
     let _restored = open(&second);
     modes(&second);
 }

@@ -12,6 +12,8 @@ mod accounts;
 mod address;
 mod approvals;
 mod backup;
+#[cfg(test)]
+mod backup_tests;
 mod book;
 #[cfg(test)]
 mod book_tests;
@@ -25,6 +27,7 @@ mod figures;
 mod full_tests;
 mod health;
 mod ids;
+mod keys;
 mod leaves;
 mod look_up;
 #[cfg(test)]
@@ -51,4 +54,5 @@ mod text;
 mod version_rows;
 mod writer;
 
+pub use backup::RestoreFrom;
 pub use open::SqliteStore;

@@ -7,20 +7,21 @@ use std::time::Duration;
 
 use base::{Clock, Rng};
 use index::FingerprintKey;
+use ledger::vault::ObjectKey;
 use rusqlite::{Connection, OpenFlags, OptionalExtension};
 use store::StoreError;
 
 use crate::error::{Done, Fail, damaged};
 use crate::figures::Counted;
-use crate::migrate;
 use crate::postings::Postings;
 use crate::readers::{Readers, keep_plans};
 use crate::writer::{Memory, State, Writer};
+use crate::{keys, migrate};
 
 /// Name of the database in the directory.
 pub(crate) const DATABASE: &str = "cresset.db";
 /// Name of the lock in the directory.
-const LOCK: &str = "cresset.lock";
+pub(crate) const LOCK: &str = "cresset.lock";
 /// How long the writing connection waits for others, who should be none.
 pub(crate) const BUSY: Duration = Duration::from_secs(5);
 /// Page cache of the writing connection, in KiB: holds the pages that a commit of thousands of objects changes at random
@@ -56,11 +57,13 @@ impl SqliteStore {
         let database = directory.join(DATABASE);
         let connection = open_writing(&database)?;
         migrate::migrate(&connection, &database.display().to_string())?;
-        let key = match held_key(&connection)? {
+        let key = match held_key(&connection, "main")? {
             Some(key) => key,
             None => new_key(&connection, rng)?,
         };
-        let memory = Memory::load(&connection, key)?;
+        let seed = ObjectKey::generate(rng);
+        keys::fill_once(&connection, &seed)?;
+        let memory = Memory::load(&connection, key, seed)?;
         let state = Arc::new(State::load(&connection)?);
         let readers = Readers::open(&database)?;
         let postings = Postings::loading();
@@ -92,7 +95,8 @@ impl SqliteStore {
         let connection =
             Connection::open_with_flags(&database, flags).map_err(|error| cannot(&database, &error))?;
         migrate::verify_current(&connection, &path)?;
-        let key = held_key(&connection)?.ok_or_else(|| damaged("the key of fingerprints is missing"))?;
+        let key =
+            held_key(&connection, "main")?.ok_or_else(|| damaged("the key of fingerprints is missing"))?;
         let state = Arc::new(State::load(&connection)?);
         let readers = Readers::open(&database)?;
         let (writer, postings) = (Writer::none(), Postings::off());
@@ -201,11 +205,10 @@ fn settings(connection: &Connection) -> rusqlite::Result<()> {
     connection.pragma_update(None, "trusted_schema", false)
 }
 
-/// The key of fingerprints, where the store has one already.
-pub(crate) fn held_key(connection: &Connection) -> Done<Option<FingerprintKey>> {
-    let held: Option<String> = connection
-        .query_row("SELECT value FROM setting WHERE name = 'fingerprint_key'", [], |row| row.get(0))
-        .optional()?;
+/// The key of fingerprints of a database that is open here, where the store has one already.
+pub(crate) fn held_key(connection: &Connection, of: &str) -> Done<Option<FingerprintKey>> {
+    let select = format!("SELECT value FROM {of}.setting WHERE name = 'fingerprint_key'");
+    let held: Option<String> = connection.query_row(&select, [], |row| row.get(0)).optional()?;
     let Some(held) = held else {
         return Ok(None);
     };

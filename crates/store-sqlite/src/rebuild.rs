@@ -141,7 +141,8 @@ fn same_facts(sql: &Connection, no: i64, facts: &Facts) -> Done<bool> {
 fn derived_again(sql: &Connection, no: i64, entry: &Entry) -> Done<Option<Derived>> {
     let object: i64 =
         sql.prepare_cached("SELECT object FROM version WHERE no = ?1")?.query_row([no], |row| row.get(0))?;
-    let key = crate::open::held_key(sql)?.ok_or_else(|| damaged("the key of fingerprints is missing"))?;
+    let key =
+        crate::open::held_key(sql, "main")?.ok_or_else(|| damaged("the key of fingerprints is missing"))?;
     let mut derived = Derived {
         fingerprints: entry.terms.iter().map(|term| term.fingerprint(&key).to_bytes()).collect(),
         addresses: entry.terms.iter().filter_map(crate::address::ends).collect(),

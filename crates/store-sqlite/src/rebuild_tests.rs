@@ -9,11 +9,11 @@ use store::{Batch, Entry, Objects, StoreError, Upkeep};
 
 use crate::SqliteStore;
 
-fn open(directory: &Path) -> Result<Arc<SqliteStore>, StoreError> {
+pub(crate) fn open(directory: &Path) -> Result<Arc<SqliteStore>, StoreError> {
     SqliteStore::open(directory, Arc::new(SystemClock::default()), &SeededRng::new(1))
 }
 
-fn indicator(number: u64) -> Entry {
+pub(crate) fn indicator(number: u64) -> Entry {
     let text = format!(
         r#"{{"type":"indicator","spec_version":"2.1","id":"{}","created":"2024-01-01T00:00:00Z","modified":"2024-01-01T00:00:00Z","name":"Beacon {number}","pattern":"[ipv4-addr:value = '192.0.2.{number}']","pattern_type":"stix","valid_from":"2024-01-01T00:00:00Z","created_by_ref":"{}"}}"#,
         id("indicator", number),
@@ -30,7 +30,7 @@ fn marked_green() -> Entry {
     crate::text::entry(text.into_bytes()).expect("an object")
 }
 
-async fn with_objects(directory: &Path) -> Arc<SqliteStore> {
+pub(crate) async fn with_objects(directory: &Path) -> Arc<SqliteStore> {
     let store = open(directory).expect("a store");
     let c = collections(&*store, 1).await;
     let mut entries: Vec<Entry> = (1..=5).map(indicator).collect();
@@ -82,42 +82,6 @@ async fn damage_is_found_and_repaired() {
     drop(store);
     let store = open(directory.path()).expect("a store");
     assert_eq!(store.look_up(&viewer(1, &c), &asked).await.expect("a look-up")[0].len(), 1);
-}
-
-#[tokio::test]
-async fn backups_are_verified() {
-    let directory = tempfile::tempdir().expect("a directory");
-    let (live, file) = (directory.path().join("live"), directory.path().join("backup"));
-    let store = with_objects(&live).await;
-    let report = store.backup(&file).await.expect("a backup");
-    assert_eq!((report.objects, report.sequence), (6, store.last_added().0));
-    assert_eq!(report.bytes, std::fs::metadata(&file).expect("a file").len());
-    assert!(store.backup(&file).await.is_err(), "nothing is overwritten");
-    assert!(matches!(open(&live), Err(StoreError::Busy { .. })));
-    assert!(matches!(SqliteStore::restore(&file, &live), Err(StoreError::Busy { .. })));
-
-    let again = directory.path().join("again");
-    assert_eq!(SqliteStore::restore(&file, &again).expect("restored"), report);
-    assert!(matches!(SqliteStore::restore(&file, &again), Err(StoreError::CannotOpen { .. })));
-    let restored = open(&again).expect("a store");
-    assert_eq!(restored.state_hash().await.expect("a hash"), store.state_hash().await.expect("a hash"));
-    assert_eq!(restored.fingerprint_key().0, store.fingerprint_key().0);
-
-    let refused = |bytes: Vec<u8>| {
-        let (bad, empty) = (directory.path().join("bad"), directory.path().join("empty"));
-        std::fs::write(&bad, bytes).expect("written");
-        let error = SqliteStore::restore(&bad, &empty).expect_err("refused");
-        assert!(!empty.join("cresset.db").exists(), "nothing was put there");
-        error
-    };
-    let whole = std::fs::read(&file).expect("read");
-    let at = whole.windows(8).rposition(|window| window == b"Beacon 3").expect("an object's bytes");
-    let mut changed = whole.clone();
-    changed[at] = b'b';
-    assert!(matches!(refused(changed), StoreError::Damaged(_)), "one letter changed");
-    refused(whole[..whole.len() / 2].to_vec());
-    refused(b"no database".to_vec());
-    refused(Vec::new());
 }
 
 #[tokio::test]

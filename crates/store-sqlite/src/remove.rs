@@ -7,11 +7,21 @@ use store::{Deleted, Filter, Settled, StoreError, VersionPick, VersionsOf};
 
 use crate::derived::Derived;
 use crate::error::Done;
+use crate::keys;
 use crate::postings::Change;
 use crate::rules_rows;
 use crate::sight::Sight;
 use crate::version_rows::{share, spec_no};
 use crate::writer::{Desk, object_no};
+
+/// What becomes of a version that is taken out of its last place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum End {
+    /// A backup of before can bring it back.
+    Deleted,
+    /// No backup can: its key goes too.
+    Destroyed,
+}
 
 /// A version in the collection.
 struct Held {
@@ -39,7 +49,7 @@ pub(crate) fn delete(desk: &mut Desk<'_>, writer: &Writer, id: &str, filter: &Fi
         return Err(none().into());
     }
     for version in &picked {
-        take_out(desk, collection, version.added, version.version)?;
+        take_out(desk, (collection, version.added), version.version, End::Deleted)?;
     }
     mark_ends(sql, object, collection)?;
     Ok(Deleted { versions: picked.len() as u64 })
@@ -143,9 +153,10 @@ pub(crate) fn take_away(desk: &mut Desk<'_>, versions: &VersionsOf<'_>) -> Done<
     let Some(object) = object_no(desk.sql(), versions.id)? else { return Ok(0) };
     let places = places(desk.sql(), object, versions)?;
     for (collection, held) in &places {
-        take_out(desk, *collection, held.added, held.version)?;
+        take_out(desk, (*collection, held.added), held.version, End::Destroyed)?;
         mark_ends(desk.sql(), object, *collection)?;
     }
+    keys::destroy_unheld(desk.sql(), object, &versions.originator)?;
     Ok(places.len() as u64)
 }
 
@@ -161,6 +172,7 @@ pub(crate) fn take_away_every(desk: &mut Desk<'_>, id: &str, originator: &Origin
         let versions = VersionsOf { id, version, originator: originator.clone() };
         places = places.saturating_add(take_away(desk, &versions)?);
     }
+    keys::destroy_unheld(desk.sql(), object, originator)?;
     Ok(places)
 }
 
@@ -215,7 +227,12 @@ fn picks(filter: &Filter, held: &Held, (first, last): (bool, bool)) -> bool {
 }
 
 /// Removes one holding, and its version when nothing else holds it.
-pub(crate) fn take_out(desk: &mut Desk<'_>, collection: i64, added: i64, version: i64) -> Done<()> {
+pub(crate) fn take_out(
+    desk: &mut Desk<'_>,
+    (collection, added): (i64, i64),
+    version: i64,
+    end: End,
+) -> Done<()> {
     let sql = desk.sql();
     let (object, rules): (i64, i64) = sql
         .prepare_cached("DELETE FROM holding WHERE collection = ?1 AND added = ?2 RETURNING object, rules")?
@@ -229,6 +246,9 @@ pub(crate) fn take_out(desk: &mut Desk<'_>, collection: i64, added: i64, version
         unindex(desk, version)?;
         sql.prepare_cached("DELETE FROM body WHERE version = ?1")?.execute([version])?;
         sql.prepare_cached("DELETE FROM version WHERE no = ?1")?.execute([version])?;
+        if end == End::Destroyed {
+            keys::destroy(sql, (object, version))?;
+        }
     }
     Ok(())
 }
@@ -308,7 +328,7 @@ pub(crate) fn remove_collection(desk: &mut Desk<'_>, collection: i64) -> Done<()
             break;
         }
         for (added, version) in some {
-            take_out(desk, collection, added, version)?;
+            take_out(desk, (collection, added), version, End::Deleted)?;
         }
     }
     sql.execute("DELETE FROM access WHERE collection = ?1", [collection])?;

@@ -13,7 +13,8 @@ use store::{Entry, Retired, StoreError};
 
 use crate::error::Done;
 use crate::ids;
-use crate::remove::{mark_ends, take_out};
+use crate::keys;
+use crate::remove::{End, mark_ends, take_out};
 use crate::rules_rows;
 use crate::text::TEXT_PURGE;
 use crate::writer::{Desk, set_number};
@@ -54,12 +55,13 @@ pub(crate) fn retire(desk: &mut Desk<'_>, me: KeyId, now: Micros, most: usize) -
         if !own {
             remember(desk, &place.digest, &rules, now)?;
         }
-        take_out(desk, place.collection, place.added, place.version)?;
+        take_out(desk, (place.collection, place.added), place.version, End::Destroyed)?;
         mark_ends(desk.sql(), place.object, place.collection)?;
         if own {
             forget_salts(desk.sql(), place.object)?;
         }
         let originator = if own { Originator::Here } else { rules.originator().clone() };
+        keys::destroy_unheld(desk.sql(), place.object, &originator)?;
         gone.push(Retired { id: place.id, version: place.modified, originator });
     }
     for (author, id, version) in held_past(desk.sql(), now, most)? {

@@ -1,6 +1,5 @@
 //! The port's three traits, each deed handed to the module that does it.
 
-use std::path::Path;
 use std::time::Instant;
 
 use async_trait::async_trait;
@@ -13,12 +12,13 @@ use ledger::TreeHash;
 use ledger::tile::{Tile, TilePath};
 use rusqlite::OptionalExtension;
 use store::{
-    Accounts, ApprovalRow, Approvals, BackupReport, Batch, Check, CollectionRow, Deleted, Direction, EdgeRow,
-    ExchangeLook, ExchangeStep, Exchanges, Figures, Filter, Found, GrantRow, Job, Landed, LeafRow, Leaves,
-    LedgerAuthor, LookupRow, Manifest, NewCollection, NewSession, NewToken, NewUser, NoticeRow, ObjectPage,
-    Objects, PageRequest, Paper, PaperKind, PaperWork, Papers, PatternRow, ProvenLeaf, Recovering, RefusedBy,
-    RelayBounds, RelayHeld, RelayMark, RelayParcel, RelayPut, Relays, SearchRequest, SessionRow, Settled,
-    Spending, StatusRow, StoreError, StoredObject, TokenRow, Upkeep, UserRow, VersionRow,
+    Accounts, ApprovalRow, Approvals, BackupReport, BackupTo, Batch, Check, CollectionRow, Deleted,
+    Direction, EdgeRow, ExchangeLook, ExchangeStep, Exchanges, Figures, Filter, Found, GrantRow, Job,
+    KeySink, Landed, LeafRow, Leaves, LedgerAuthor, LookupRow, Manifest, NewCollection, NewSession, NewToken,
+    NewUser, NoticeRow, ObjectPage, Objects, PageRequest, Paper, PaperKind, PaperWork, Papers, PatternRow,
+    ProvenLeaf, Recovering, RefusedBy, RelayBounds, RelayHeld, RelayMark, RelayParcel, RelayPut, Relays,
+    SearchRequest, SessionRow, Settled, Spending, StatusRow, StoreError, StoredObject, TokenRow, Upkeep,
+    UserRow, VersionRow,
 };
 
 use crate::accounts::{self, Change};
@@ -500,13 +500,19 @@ impl Upkeep for SqliteStore {
         self.readers.search(|connection| retention::overdue(connection, now)).await
     }
 
-    async fn backup(&self, file: &Path) -> Answer<BackupReport> {
-        let (database, file) = (self.directory.join(DATABASE), file.to_owned());
-        apart("store-backup", move || backup::backup(&database, &file)).await
+    async fn backup(&self, to: BackupTo) -> Answer<BackupReport> {
+        let database = self.directory.join(DATABASE);
+        apart("store-backup", move || backup::backup(&database, to)).await
+    }
+
+    async fn backup_keys(&self, keys: KeySink, at: Micros) -> Answer<()> {
+        let database = self.directory.join(DATABASE);
+        apart("store-backup", move || backup::backup_keys(&database, keys, at.0)).await
     }
 
     async fn rebuild(&self, repair: bool) -> Answer<Vec<String>> {
         let mut differing = if repair {
+            self.writer.write(1, |desk| desk.fill_keys()).await?;
             self.writer.write(1, |desk| rebuild::marks(desk.sql(), true)).await?
         } else {
             self.readers.read_apart(|connection| rebuild::marks(connection, false)).await?

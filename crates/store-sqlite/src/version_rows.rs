@@ -2,6 +2,7 @@
 //!
 //! Says how a version is written, not whether: that is for [`crate::accept`].
 
+use handling::Originator;
 use store::Entry;
 
 use crate::derived::Derived;
@@ -112,6 +113,8 @@ pub(crate) fn store_version(desk: &mut Desk<'_>, arrival: &Arrival<'_>) -> Done<
     desk.sql()
         .prepare_cached("INSERT INTO body (version, bytes) VALUES (?1, ?2)")?
         .execute((version, &arrival.entry.bytes[..]))?;
+    let word = arrival.entry.rules.as_ref().map_or(&Originator::Here, |rules| rules.originator());
+    desk.give_key((arrival.object, version), &word.to_string())?;
     index_version(desk, arrival.entry, version, &derived)?;
     desk.keep_text(version, &arrival.entry.text.0);
     Ok((version, derived))

@@ -21,7 +21,7 @@ use rusqlite::Connection;
 use store::StoreError;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
-pub(crate) use desk::{Desk, Memory, State, name_no, number, object_no, set_number};
+pub(crate) use desk::{Desk, Memory, State, alone, name_no, number, object_no, set_number};
 
 use crate::error::{Done, Fail};
 use crate::exchange;

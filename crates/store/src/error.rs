@@ -61,6 +61,12 @@ pub enum StoreError {
         /// Why.
         reason: String,
     },
+    /// A sealed backup without the keys that open it.
+    #[error("the backup cannot be opened: {reason}")]
+    KeysMissing {
+        /// What is wrong with the key file.
+        reason: String,
+    },
     /// Stored data is damaged.
     #[error("stored data is damaged: {0}; run `cresset doctor`")]
     Damaged(String),
@@ -82,6 +88,7 @@ impl StoreError {
             Self::Recovering => "recovering",
             Self::Busy { .. } => "store-busy",
             Self::CannotOpen { .. } => "store-cannot-open",
+            Self::KeysMissing { .. } => "keys-missing",
             Self::Damaged(_) => "store-damaged",
             Self::Backend(_) => "store-failed",
         }
@@ -96,6 +103,7 @@ impl StoreError {
             | Self::Recovering
             | Self::Busy { .. }
             | Self::CannotOpen { .. }
+            | Self::KeysMissing { .. }
             | Self::Damaged(_) => Fault::Operator,
             Self::Backend(_) => Fault::Ours,
         }

@@ -41,7 +41,9 @@ pub use query::{
     PatternRow, Ruled, SearchRequest, StoredObject, VersionPick, VersionRow,
 };
 pub use relay::{RelayBounds, RelayHeld, RelayMark, RelayParcel, RelayPut, Relays};
-pub use upkeep::{BackupReport, Check, Figures, Job, Recovering, Upkeep};
+pub use upkeep::{
+    Absent, BackupReport, BackupTo, Check, Figures, Job, KeySink, Recovering, Restored, Upkeep,
+};
 
 /// Everything a backend does.
 pub trait Store: Accounts + Approvals + Exchanges + Leaves + Objects + Papers + Relays + Upkeep {}

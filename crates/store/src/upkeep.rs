@@ -1,9 +1,10 @@
 //! Figures, checks, backup, jobs.
 
-use std::path::Path;
+use std::path::PathBuf;
+use std::sync::Arc;
 
 use async_trait::async_trait;
-use base::Micros;
+use base::{Micros, Rng};
 use handling::Viewer;
 use index::{FingerprintKey, PrefixLengths};
 
@@ -59,6 +60,41 @@ pub struct BackupReport {
     pub sequence: i64,
 }
 
+/// Where the keys of a backup go while it is made. What is written is not encrypted.
+pub type KeySink = Box<dyn std::io::Write + Send>;
+
+/// What a backup is made into.
+pub struct BackupTo {
+    /// The file to write; it must not exist.
+    pub file: PathBuf,
+    /// Where its keys go, which must not be kept with it for ever: whose key is destroyed cannot be read from the file.
+    pub keys: KeySink,
+    /// Randomness for sealing.
+    pub rng: Arc<dyn Rng>,
+    /// Now.
+    pub at: Micros,
+}
+
+/// What a restore does about what its key file should open and does not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Absent {
+    /// Nothing is restored.
+    Refuse,
+    /// It is restored without.
+    LeaveOut,
+}
+
+/// What was restored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Restored {
+    /// The backup it came from.
+    pub copy: BackupReport,
+    /// Versions in it that have no key any more, because they were destroyed since.
+    pub erased: u64,
+    /// Versions and payloads that the key file lacks the keys of for another reason, and that are left out.
+    pub unopened: u64,
+}
+
 /// A long job's memory: where a `pull` goes on after an interruption.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Job {
@@ -93,8 +129,11 @@ pub trait Upkeep: Send + Sync {
     async fn check(&self, deep: bool) -> Result<Vec<Check>, StoreError>;
     /// How many places and given versions are past their retention and still here.
     async fn overdue(&self, now: Micros) -> Result<u64, StoreError>;
-    /// Copies the store to a file while it is in use. The copy is one moment in commit order.
-    async fn backup(&self, file: &Path) -> Result<BackupReport, StoreError>;
+    /// Copies the store to a file while it is in use, sealed object by object. The copy is one moment in commit order, and so are
+    /// its keys.
+    async fn backup(&self, to: BackupTo) -> Result<BackupReport, StoreError>;
+    /// Writes the keys of this moment, which open every earlier backup as far as nothing was destroyed since.
+    async fn backup_keys(&self, keys: KeySink, at: Micros) -> Result<(), StoreError>;
     /// Derives again what derives (terms, edges, text, latest marks) and compares; returns what differed. `repair` writes it.
     async fn rebuild(&self, repair: bool) -> Result<Vec<String>, StoreError>;
     /// Digest over objects held with their handling and tombstones, independent of order of arrival and of this node.

@@ -1,12 +1,12 @@
-//! `cresset restore`: an encrypted copy, checked in full, becomes a node.
+//! `cresset restore`: an encrypted copy, opened with its key file and checked in full, becomes a node.
 
 use std::fs::File;
-use std::io::{BufReader, BufWriter};
+use std::io::{BufReader, BufWriter, Read};
 use std::path::{Path, PathBuf};
 
 use clap::Args;
 use serde_json::json;
-use store::StoreError;
+use store::{Absent, Restored, StoreError};
 
 use crate::args::Common;
 use crate::directory::{self, Access};
@@ -22,6 +22,13 @@ pub(crate) struct RestoreArgs {
     /// A file with the recovery key that `cresset init` printed.
     #[arg(long, value_name = "FILE")]
     recovery_key_file: PathBuf,
+    /// The key file that was written with the copy, or a later one of the same node; what was erased before it was written comes
+    /// back erased. Default: the copy's own name with `.keys` at its end.
+    #[arg(long, value_name = "FILE")]
+    keys: Option<PathBuf>,
+    /// Restore without what the key file cannot open.
+    #[arg(long)]
+    leave_out: bool,
     /// Check the copy in full and make nothing of it.
     #[arg(long)]
     verify_only: bool,
@@ -33,7 +40,8 @@ pub(crate) async fn run(common: &Common, args: RestoreArgs, out: &mut Out) -> Re
     if !args.verify_only {
         must_be_empty(&common.data)?;
     }
-    let (label, report) = tokio::task::block_in_place(|| restore(&args, &common.data))?;
+    let (label, restored) = tokio::task::block_in_place(|| restore(&args, &common.data))?;
+    let report = &restored.copy;
     if label.sha256 != hex::encode(report.digest) {
         return Err(Failure::unverified("the copy holds another store than its label says"));
     }
@@ -47,6 +55,8 @@ pub(crate) async fn run(common: &Common, args: RestoreArgs, out: &mut Out) -> Re
             "objects": report.objects,
             "sha256": label.sha256,
             "sequence": report.sequence,
+            "erased": restored.erased,
+            "unopened": restored.unopened,
         }))?;
     }
     let told = format!("{} holds {} objects and is whole", args.file.display(), report.objects);
@@ -54,6 +64,15 @@ pub(crate) async fn run(common: &Common, args: RestoreArgs, out: &mut Out) -> Re
         say(told);
     } else {
         say(format_args!("{told}; restored into {}", common.data.display()));
+    }
+    if restored.erased > 0 {
+        say(format_args!("{} versions in it were erased since and stay so", restored.erased));
+    }
+    if restored.unopened > 0 {
+        say(format_args!(
+            "{} versions and payloads in it could not be opened and are left out",
+            restored.unopened
+        ));
     }
     if recovering {
         say(
@@ -71,7 +90,7 @@ async fn begin(common: &Common) -> Result<bool, Failure> {
     Ok(node.is_recovering())
 }
 
-fn restore(args: &RestoreArgs, data: &Path) -> Result<(Label, store::BackupReport), Failure> {
+fn restore(args: &RestoreArgs, data: &Path) -> Result<(Label, Restored), Failure> {
     let key = std::fs::read_to_string(&args.recovery_key_file);
     let key = key.map_err(|error| Failure::file("read", &args.recovery_key_file, &error))?;
     let file = File::open(&args.file).map_err(|error| Failure::file("read", &args.file, &error))?;
@@ -89,13 +108,36 @@ fn restore(args: &RestoreArgs, data: &Path) -> Result<(Label, store::BackupRepor
             SealError::Io(error) => Failure::file("write", &plain, &error),
             other => Failure::unverified(format_args!("cannot open {}: {other}", args.file.display())),
         })?;
-    let report =
-        if args.verify_only { directory::verify_copy(&plain) } else { directory::restore_copy(&plain, data) };
-    let report = report.map_err(|error| match error {
-        StoreError::Damaged(_) => Failure::unverified(&error),
-        other => directory::failure(&other),
-    })?;
-    Ok((label, report))
+    let mut keys = keys(args, &key)?;
+    let keys = keys.as_mut().map(|keys| keys as &mut dyn Read);
+    let absent = if args.leave_out { Absent::LeaveOut } else { Absent::Refuse };
+    let verified = room.path().join("verified");
+    let directory = if args.verify_only { &verified } else { data };
+    match directory::restore_copy(&plain, keys, absent, directory) {
+        Ok(restored) => Ok((label, restored)),
+        Err(error @ StoreError::Damaged(_)) => Err(Failure::unverified(&error)),
+        Err(error @ StoreError::KeysMissing { .. }) => Err(directory::failure(&error)
+            .code(error.code())
+            .hint("name the newest key file of the node with --keys FILE; --leave-out restores without what none opens")),
+        Err(other) => Err(directory::failure(&other)),
+    }
+}
+
+/// The key file, where there is one.
+fn keys(args: &RestoreArgs, key: &str) -> Result<Option<impl Read + use<>>, Failure> {
+    let mut beside = args.file.file_name().unwrap_or_default().to_owned();
+    beside.push(".keys");
+    let beside = args.file.with_file_name(beside);
+    let path = args.keys.as_ref().unwrap_or(&beside);
+    let file = match File::open(path) {
+        Ok(file) => file,
+        Err(error) if args.keys.is_none() && error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(Failure::file("read", path, &error)),
+    };
+    let opened = sealed::open_keys(key, BufReader::new(file));
+    opened
+        .map(Some)
+        .map_err(|error| Failure::unverified(format_args!("cannot open {}: {error}", path.display())))
 }
 
 fn must_be_empty(data: &Path) -> Result<(), Failure> {

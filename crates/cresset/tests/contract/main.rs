@@ -18,6 +18,7 @@ mod relay;
 mod retention;
 mod running;
 mod scene;
+mod shredding;
 mod stix_verbs;
 mod town;
 mod witness;

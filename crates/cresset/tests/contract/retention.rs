@@ -24,7 +24,7 @@ pub(crate) fn holds(directory: &Path, marker: &str) -> bool {
 }
 
 /// A moment so many days from now, RFC 3339.
-fn days(count: i64) -> String {
+pub(crate) fn days(count: i64) -> String {
     let now = SystemClock::default().now();
     stix::Timestamp::text_of(Micros(now.0 + count * 86_400 * Micros::SECOND))
 }

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use base::{FixedClock, Micros, SeededRng};
 use federation::Turn;
 use node::{AcceptError, AcceptRequest, KeepStatus, Node, Options, PasswordCost, Settings, Spoken, Status};
-use store::{StoreError, Upkeep};
-use store_sqlite::SqliteStore;
+use store::{Absent, StoreError, Upkeep};
+use store_sqlite::{RestoreFrom, SqliteStore};
 
 use crate::community::{Seat, meet as exchange_papers};
 use crate::exchange::{bring, has, meet, peer, region, round, to};
@@ -27,7 +27,10 @@ async fn restored_with(seat: &Seat, file: &std::path::Path, settings: Settings) 
 
 async fn restored_at(seat: &Seat, file: &std::path::Path, (settings, now): (Settings, Micros)) -> Seat {
     let directory = tempfile::tempdir().unwrap();
-    SqliteStore::restore(file, directory.path()).unwrap();
+    let keys = std::fs::read(file.with_extension("keys")).unwrap();
+    let (mut keys, absent) = (keys.as_slice(), Absent::Refuse);
+    let from = RestoreFrom { file, keys: Some(&mut keys), absent, rng: &SeededRng::new(5) };
+    SqliteStore::restore(from, directory.path()).unwrap();
     let clock = Arc::new(FixedClock::at(now));
     let rng = Arc::new(SeededRng::new(77));
     let store = SqliteStore::open(directory.path(), clock.clone(), rng.as_ref()).unwrap();
@@ -38,6 +41,12 @@ async fn restored_at(seat: &Seat, file: &std::path::Path, (settings, now): (Sett
     Seat { bench, who: seat.who.clone() }
 }
 
+/// A copy of a node, its keys beside it.
+async fn back_up(a: &Seat, file: &std::path::Path) {
+    let keys = std::fs::File::create(file.with_extension("keys")).unwrap();
+    a.node().backup(&a.who, file, Box::new(keys)).await.unwrap();
+}
+
 /// A has given one object before its backup and one after, to both others; it is restored, and knows their papers.
 async fn scene() -> (Region, Seat, Vec<u8>) {
     let region = region(&["a", "b", "c"]).await;
@@ -46,7 +55,7 @@ async fn scene() -> (Region, Seat, Vec<u8>) {
     round(&region).await;
     let room = tempfile::tempdir().unwrap();
     let file = room.path().join("copy");
-    a.node().backup(&a.who, &file).await.unwrap();
+    back_up(a, &file).await;
     bring(a, 2..3, to(&["b", "c"])).await;
     round(&region).await;
     // Said and still on its way when the node dies.
@@ -143,7 +152,7 @@ async fn a_ledger_that_was_lost_comes_back_in_parts_within_one_meeting() {
     round(&region).await;
     let room = tempfile::tempdir().unwrap();
     let file = room.path().join("copy");
-    a.node().backup(&a.who, &file).await.unwrap();
+    back_up(a, &file).await;
     bring(a, 2..31, to(&["b", "c"])).await;
     round(&region).await;
     let before = a.node().shared_state().await.unwrap().unwrap();
@@ -189,7 +198,7 @@ async fn who_joined_after_the_backup_is_known_by_the_papers_it_brings() {
     let mut region = Region::of(&["a"]).await;
     let room = tempfile::tempdir().unwrap();
     let file = room.path().join("copy");
-    region[0].node().backup(&region[0].who, &file).await.unwrap();
+    back_up(&region[0], &file).await;
     for (seed, slug) in [(2, "b"), (3, "c")] {
         let newcomer = Seat::new(seed).await;
         crate::community::join(&region[0], &newcomer, slug).await;
@@ -213,7 +222,8 @@ async fn who_joined_after_the_backup_is_known_by_the_papers_it_brings() {
     let answer = back.node().exchange_answer(&whole, None).await.unwrap();
     b.node().exchange_take(me, &whole, &answer).await.unwrap();
     assert_eq!(known().await.state_hash, b.node().community(&b.who).await.unwrap().state_hash);
-    let seen = back.node().recovery(&back.who).await.unwrap();
+    let mut seen = back.node().recovery(&back.who).await.unwrap();
+    seen.awaited.sort();
     assert!(!seen.alone && seen.awaited == ["b", "c"], "{seen:?}");
     // To one that is whole, whatever it is told, a stranger is one.
     let alone = Region::of(&["a"]).await;
@@ -271,7 +281,7 @@ async fn a_life_that_a_member_knows_from_beyond_the_clock_is_told() {
     let a = &region[0];
     let room = tempfile::tempdir().unwrap();
     let file = room.path().join("copy");
-    a.node().backup(&a.who, &file).await.unwrap();
+    back_up(a, &file).await;
     // Restored once by a clock of half a year ahead, and again by a right one.
     let (b, day) = (&region[1], 86_400 * Micros::SECOND);
     let ahead = restored_at(a, &file, (Settings::default(), START.plus(180 * day))).await;

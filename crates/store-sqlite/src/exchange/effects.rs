@@ -8,6 +8,7 @@ use federation::{
     ActRow, ConsentRow, Covered, Effect, FateRow, HolderRow, ObjectName, OutboxRow, PayloadRow, PeerRow,
     ReceiptRow, ReceiptState, Recovery, RefusalRow, RevokedRow, Stage, VersionRow,
 };
+use handling::{MemberId, Originator};
 use ledger::TreeHash;
 use ledger::act::Act;
 use ledger::commitment::Salt;
@@ -18,6 +19,7 @@ use super::mirror::{put_ahead, put_mirror, take_back};
 use super::rows::{CATCHING_UP, lane_no, stored, write_heads};
 use crate::book::Book;
 use crate::error::{Done, Fail};
+use crate::keys;
 use crate::text::TEXT_PURGE;
 use crate::writer::{Desk, object_no, set_number};
 
@@ -68,6 +70,9 @@ pub(super) fn apply(desk: &mut Desk<'_>, me: KeyId, effects: Vec<Effect>) -> Don
                         forget_salts_of(desk.sql(), &row.name.id)?;
                     }
                     set_number(desk.sql(), TEXT_PURGE, 1)?;
+                }
+                if row.recalled.is_some() || row.erased.is_some() {
+                    destroy_keys(desk.sql(), me, &row.name)?;
                 }
                 put_fate(desk.sql(), &row)?;
             }
@@ -230,6 +235,14 @@ pub(super) fn begin(sql: &Connection, me: KeyId, (life, recovery): (u64, &Recove
     put_ahead(sql, (me, me), (recovery.from, &[]))?;
     set_number(sql, "life", stored(life))?;
     put_recovery(sql, Some(recovery))
+}
+
+/// What was deleted here before it was called back must not come out of a backup either.
+fn destroy_keys(sql: &Connection, me: KeyId, name: &ObjectName) -> Done<()> {
+    let Some(object) = object_no(sql, &name.id)? else { return Ok(()) };
+    let own = name.author == me;
+    let word = if own { Originator::Here } else { Originator::Member(MemberId(*name.author.as_bytes())) };
+    keys::destroy_unheld(sql, object, &word)
 }
 
 fn put_recovery(sql: &Connection, recovery: Option<&Recovery>) -> Done<()> {

@@ -4,15 +4,17 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-use base::{Clock, Micros};
+use base::{Clock, Micros, SystemClock};
 use handling::{MemberId, Rules};
 use index::FingerprintKey;
+use ledger::vault::ObjectKey;
 use rusqlite::{Connection, OptionalExtension};
 use store::{Recovering, StoreError};
 
 use crate::book::Book;
 use crate::error::Done;
 use crate::ids::Parts;
+use crate::keys;
 use crate::postings::Change;
 use crate::rules_rows::Under;
 use crate::text::{Pending, catch_up};
@@ -144,6 +146,8 @@ pub(crate) struct Reach {
 #[derive(Debug)]
 pub(crate) struct Memory {
     key: FingerprintKey,
+    /// Whose children are the keys of versions that this process stores. It is kept nowhere else.
+    seed: ObjectKey,
     last_added: i64,
     last_object: i64,
     last_version: i64,
@@ -160,12 +164,13 @@ pub(crate) struct Memory {
 
 impl Memory {
     /// Reads where the numbers stand.
-    pub(crate) fn load(connection: &Connection, key: FingerprintKey) -> Done<Self> {
+    pub(crate) fn load(connection: &Connection, key: FingerprintKey, seed: ObjectKey) -> Done<Self> {
         let last_added = number(connection, "last_added")?;
         let last_object = number(connection, "object")?;
         let last_version = number(connection, "version")?;
         Ok(Self {
             key,
+            seed,
             last_added,
             last_object,
             last_version,
@@ -233,6 +238,18 @@ impl Memory {
     }
 }
 
+/// Has a deed done in a database that nobody else has open: a copy that is being made.
+pub(crate) fn alone<T>(
+    connection: &Connection,
+    (key, seed): (FingerprintKey, ObjectKey),
+    deed: impl FnOnce(&mut Desk<'_>) -> Done<T>,
+) -> Done<T> {
+    let mut memory = Memory::load(connection, key, seed)?;
+    let outcome = deed(&mut Desk::new(connection, &mut memory, &SystemClock::default()))?;
+    memory.save(connection)?;
+    Ok(outcome)
+}
+
 /// The place of work of one unit.
 pub(crate) struct Desk<'a> {
     connection: &'a Connection,
@@ -254,6 +271,16 @@ impl<'a> Desk<'a> {
     /// The key of fingerprints.
     pub(crate) const fn key(&self) -> &FingerprintKey {
         &self.memory.key
+    }
+
+    /// Gives a version the key it is sealed under in backups.
+    pub(crate) fn give_key(&self, version: (i64, i64), word: &str) -> Done<()> {
+        keys::give(self.connection, &self.memory.seed, version, word)
+    }
+
+    /// Gives every version that has none a key.
+    pub(crate) fn fill_keys(&mut self) -> Done<()> {
+        keys::fill(self.connection, &self.memory.seed)
     }
 
     /// The ledger, once it is kept.
@@ -294,9 +321,19 @@ impl<'a> Desk<'a> {
         self.memory.last_version
     }
 
+    /// Has no version number up to this one given any more.
+    pub(crate) fn skip_versions_to(&mut self, last: i64) {
+        self.memory.last_version = self.memory.last_version.max(last);
+    }
+
     /// Has the postings in memory changed with the commit.
     pub(crate) fn post(&mut self, change: Change) {
         self.memory.changes.push(change);
+    }
+
+    /// Forgets what was posted: the database is in no memory.
+    pub(crate) fn forget_posts(&mut self) {
+        self.memory.changes.clear();
     }
 
     /// Keeps the words of a version until they are written.

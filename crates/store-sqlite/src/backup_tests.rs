@@ -1,0 +1,336 @@
+//! A backup is verified before it is trusted, tells nothing without its keys, and gives back what was not destroyed.
+
+use std::io::Write;
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use base::{Micros, SeededRng};
+use handling::Originator;
+use rusqlite::Connection;
+use store::conformance::sample::{START, id, viewer, writer};
+use store::{
+    Absent, BackupReport, BackupTo, Batch, Filter, Objects, Restored, SearchRequest, StoreError, Upkeep,
+    VersionsOf,
+};
+
+use crate::rebuild_tests::{indicator, open, with_objects};
+use crate::{RestoreFrom, SqliteStore};
+
+/// A key file in memory.
+#[derive(Clone, Default)]
+struct Bytes(Arc<Mutex<Vec<u8>>>);
+
+impl Bytes {
+    fn take(&self) -> Vec<u8> {
+        std::mem::take(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl Write for Bytes {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).extend(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Moments of backups: each is later than the one before.
+fn now(store: &SqliteStore) -> Micros {
+    store.last_added().max(START)
+}
+
+/// Makes a backup and tells its key file.
+pub(crate) async fn backup(store: &SqliteStore, file: &Path) -> Result<(BackupReport, Vec<u8>), StoreError> {
+    let keys = Bytes::default();
+    let to = BackupTo {
+        file: file.to_owned(),
+        keys: Box::new(keys.clone()),
+        rng: Arc::new(SeededRng::new(5)),
+        at: now(store),
+    };
+    Ok((store.backup(to).await?, keys.take()))
+}
+
+async fn keys(store: &SqliteStore) -> Vec<u8> {
+    let keys = Bytes::default();
+    store.backup_keys(Box::new(keys.clone()), now(store)).await.expect("keys");
+    keys.take()
+}
+
+/// Restores with a key file, as long as it opens everything.
+pub(crate) fn restore(file: &Path, keys: Option<&[u8]>, directory: &Path) -> Result<Restored, StoreError> {
+    restore_with(file, keys, Absent::Refuse, directory)
+}
+
+fn restore_with(
+    file: &Path,
+    keys: Option<&[u8]>,
+    absent: Absent,
+    directory: &Path,
+) -> Result<Restored, StoreError> {
+    let mut keys = keys;
+    let keys = keys.as_mut().map(|keys| keys as &mut dyn std::io::Read);
+    SqliteStore::restore(RestoreFrom { file, keys, absent, rng: &SeededRng::new(8) }, directory)
+}
+
+/// Destroys an object as an erasure does.
+async fn erase(store: &SqliteStore, id: &str) {
+    let id = id.to_owned();
+    let deed = move |desk: &mut crate::writer::Desk<'_>| {
+        crate::remove::take_away_every(desk, &id, &Originator::Here)
+    };
+    store.writer.write(1, deed).await.expect("erased");
+}
+
+async fn has(store: &SqliteStore, number: u64) -> bool {
+    store.object(&viewer(1, &[handling::CollectionNo(1)]), &id("indicator", number), None).await.is_ok()
+}
+
+/// What a restore begins with until the node has looked whether there is something to take back.
+async fn no_recovery(store: &SqliteStore) {
+    let deed = |desk: &mut crate::writer::Desk<'_>| crate::writer::set_number(desk.sql(), "restored", 0);
+    store.writer.write(1, deed).await.expect("written");
+}
+
+fn holds(bytes: &[u8], what: &[u8]) -> bool {
+    bytes.windows(what.len()).any(|part| part == what)
+}
+
+#[tokio::test]
+async fn backups_are_verified() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let (live, file) = (directory.path().join("live"), directory.path().join("backup"));
+    let store = with_objects(&live).await;
+    let (report, keys) = backup(&store, &file).await.expect("a backup");
+    assert_eq!((report.objects, report.sequence), (6, store.last_added().0));
+    assert_eq!(report.bytes, std::fs::metadata(&file).expect("a file").len());
+    assert!(backup(&store, &file).await.is_err(), "nothing is overwritten");
+    assert!(matches!(open(&live), Err(StoreError::Busy { .. })));
+    assert!(matches!(restore(&file, Some(&keys), &live), Err(StoreError::Busy { .. })));
+
+    let again = directory.path().join("again");
+    let restored = restore(&file, Some(&keys), &again).expect("restored");
+    assert_eq!(restored, Restored { copy: report, erased: 0, unopened: 0 });
+    assert!(matches!(restore(&file, Some(&keys), &again), Err(StoreError::CannotOpen { .. })));
+    let restored = open(&again).expect("a store");
+    assert_eq!(restored.state_hash().await.expect("a hash"), store.state_hash().await.expect("a hash"));
+    assert_eq!(restored.fingerprint_key().0, store.fingerprint_key().0);
+    assert_eq!(restored.rebuild(false).await.expect("compared"), Vec::<String>::new());
+    no_recovery(&restored).await;
+    let c = [handling::CollectionNo(1)];
+    let words = SearchRequest { words: vec!["beacon".into()], limit: 9, ..SearchRequest::default() };
+    assert_eq!(restored.search(&viewer(1, &c), &words).await.expect("a search").rows.len(), 5);
+    let asked = [indicator(2).terms[0].fingerprint(&restored.fingerprint_key())];
+    assert_eq!(restored.look_up(&viewer(1, &c), &asked).await.expect("a look-up")[0].len(), 1);
+    let (bytes, before) = (restored.object(&viewer(1, &c), &id("indicator", 3), None).await, indicator(3));
+    assert_eq!(bytes.expect("an object").bytes, before.bytes);
+
+    let refused = |bytes: &[u8], keys: &[u8]| {
+        let (bad, empty) = (directory.path().join("bad"), directory.path().join("empty"));
+        std::fs::write(&bad, bytes).expect("written");
+        let error = restore(&bad, Some(keys), &empty).expect_err("refused");
+        assert!(!empty.join("cresset.db").exists(), "nothing was put there");
+        error
+    };
+    let whole = std::fs::read(&file).expect("read");
+    assert!(!holds(&whole, b"Beacon") && !holds(&whole, b"beacon"), "it tells nothing without its keys");
+    let mut changed = whole.clone();
+    let sealed = Connection::open(&file).expect("a file").query_row(
+        "SELECT bytes FROM body WHERE version = 3",
+        [],
+        |row| row.get::<_, Vec<u8>>(0),
+    );
+    let sealed = sealed.expect("a body");
+    let at = whole.windows(sealed.len()).position(|part| part == sealed).expect("it stands there");
+    changed[at + 40] ^= 1;
+    assert!(matches!(refused(&changed, &keys), StoreError::KeysMissing { .. }), "one bit changed");
+    refused(&whole[..whole.len() / 2], &keys);
+    refused(b"no database", &keys);
+    refused(b"", &keys);
+    assert!(matches!(refused(&whole, &keys[..keys.len() - 1]), StoreError::Damaged(_)), "a cut key file");
+    assert!(matches!(refused(&whole, b""), StoreError::Damaged(_)));
+    let none = restore(&file, None, &directory.path().join("none"));
+    assert!(matches!(none, Err(StoreError::KeysMissing { .. })));
+}
+
+#[tokio::test]
+async fn what_was_destroyed_is_in_no_backup_and_what_was_deleted_is() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let (live, file) = (directory.path().join("live"), directory.path().join("backup"));
+    let store = with_objects(&live).await;
+    let (_, first) = backup(&store, &file).await.expect("a backup");
+    let to = writer(1, handling::CollectionNo(1));
+    store.delete(&to, &id("indicator", 4), &Filter::default()).await.expect("deleted");
+    store.delete(&to, &id("indicator", 5), &Filter::default()).await.expect("deleted");
+    erase(&store, &id("indicator", 3)).await;
+    // Deleted before it is erased: it is destroyed all the same.
+    erase(&store, &id("indicator", 5)).await;
+    let newest = keys(&store).await;
+
+    let at = directory.path().join("again");
+    let restored = restore(&file, Some(&newest), &at).expect("restored");
+    assert_eq!((restored.erased, restored.unopened), (2, 0));
+    let again = open(&at).expect("a store");
+    no_recovery(&again).await;
+    for number in [1, 2, 4] {
+        assert!(has(&again, number).await, "{number}");
+    }
+    for number in [3, 5] {
+        assert!(!has(&again, number).await, "{number}");
+    }
+    assert!(again.check(true).await.expect("checked").iter().all(|check| check.ok));
+    assert_eq!(again.rebuild(false).await.expect("compared"), Vec::<String>::new());
+    drop(again);
+    for name in std::fs::read_dir(&at).expect("files") {
+        let bytes = std::fs::read(name.expect("a file").path()).expect("read");
+        assert!(!holds(&bytes, b"Beacon 3") && !holds(&bytes, b"Beacon 5"));
+    }
+    // Whoever kept the key file of before reads it: a copy that somebody has is out of reach.
+    let kept = directory.path().join("kept");
+    assert_eq!(restore(&file, Some(&first), &kept).expect("restored").erased, 0);
+}
+
+#[tokio::test]
+async fn an_older_key_file_is_refused_where_it_lacks_something() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let (live, file) = (directory.path().join("live"), directory.path().join("backup"));
+    let store = with_objects(&live).await;
+    let older = keys(&store).await;
+    let batch = Batch {
+        writer: writer(1, handling::CollectionNo(1)),
+        at: START,
+        entries: vec![indicator(9)],
+        status: None,
+    };
+    store.add(batch).await.expect("added");
+    backup(&store, &file).await.expect("a backup");
+    let at = directory.path().join("again");
+    let error = restore(&file, Some(&older), &at).expect_err("refused");
+    assert!(error.to_string().contains("older than the backup: 1 versions"), "{error}");
+    let told = restore_with(&file, Some(&older), Absent::LeaveOut, &at).expect("restored");
+    assert_eq!((told.erased, told.unopened), (0, 1));
+    let again = open(&at).expect("a store");
+    no_recovery(&again).await;
+    assert!(has(&again, 1).await && !has(&again, 9).await);
+
+    let other = with_objects(&directory.path().join("other")).await;
+    let deed = |desk: &mut crate::writer::Desk<'_>| {
+        Ok(desk.sql().execute(
+            "UPDATE setting SET value = '00' || substr(value, 3) WHERE name = 'fingerprint_key'",
+            [],
+        )?)
+    };
+    assert_eq!(other.writer.write(1, deed).await.expect("written"), 1);
+    let error = restore(&file, Some(&keys(&other).await), &directory.path().join("x")).expect_err("refused");
+    assert!(error.to_string().contains("another node's"), "{error}");
+}
+
+/// What one life destroys is destroyed in the backups of the life before, under whatever number it stood there.
+#[tokio::test]
+async fn an_erasure_after_a_restore_reaches_backups_of_before_it() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let path = |name: &str| directory.path().join(name);
+    let store = with_objects(&path("live")).await;
+    backup(&store, &path("first")).await.expect("a backup");
+    let add = async |store: &SqliteStore, number| {
+        let to = writer(1, handling::CollectionNo(1));
+        let batch = Batch { writer: to, at: START, entries: vec![indicator(number)], status: None };
+        store.add(batch).await.expect("added");
+    };
+    add(&store, 9).await;
+    let (_, keys_of_second) = backup(&store, &path("second")).await.expect("a backup");
+    drop(store);
+    restore(&path("first"), Some(&keys_of_second), &path("again")).expect("restored");
+    let again = open(&path("again")).expect("a store");
+    no_recovery(&again).await;
+    assert!(!has(&again, 9).await);
+    // Something else takes no number that was given before; the lost object comes back and is erased.
+    add(&again, 8).await;
+    add(&again, 9).await;
+    erase(&again, &id("indicator", 9)).await;
+    let newest = keys(&again).await;
+    let told = restore(&path("second"), Some(&newest), &path("third")).expect("restored");
+    assert_eq!((told.erased, told.unopened), (1, 0));
+    let third = open(&path("third")).expect("a store");
+    no_recovery(&third).await;
+    assert!(has(&third, 1).await && !has(&third, 9).await);
+}
+
+#[tokio::test]
+async fn what_a_member_destroys_leaves_the_word_of_others() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let (live, file) = (directory.path().join("live"), directory.path().join("backup"));
+    let store = with_objects(&live).await;
+    backup(&store, &file).await.expect("a backup");
+    store
+        .delete(&writer(1, handling::CollectionNo(1)), &id("indicator", 4), &Filter::default())
+        .await
+        .expect("deleted");
+    let deed = |desk: &mut crate::writer::Desk<'_>| {
+        let other = Originator::Member(handling::MemberId([7; 32]));
+        let id = id("indicator", 4);
+        crate::remove::take_away(
+            desk,
+            &VersionsOf { id: &id, version: "2024-01-01T00:00:00Z", originator: other },
+        )
+    };
+    assert_eq!(store.writer.write(1, deed).await.expect("written"), 0);
+    let told = restore(&file, Some(&keys(&store).await), &directory.path().join("again")).expect("restored");
+    assert_eq!(told.erased, 0);
+}
+
+/// A backup as programs made it before there were key files, of their schema.
+#[tokio::test]
+async fn a_backup_of_before_is_restored_with_its_one_file() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let (live, file) = (directory.path().join("live"), directory.path().join("backup"));
+    let store = with_objects(&live).await;
+    let hash = store.state_hash().await.expect("a hash");
+    drop(store);
+    std::fs::copy(live.join("cresset.db"), &file).expect("copied");
+    let sql = Connection::open(&file).expect("a file");
+    sql.execute_batch(
+        "PRAGMA journal_mode = delete; DROP TABLE version_key; DELETE FROM number WHERE name = 'keyed'; \
+         DELETE FROM migration WHERE name = 'version_key'",
+    )
+    .expect("as it was");
+    sql.close().expect("closed");
+    let at = directory.path().join("again");
+    restore(&file, None, &at).expect("restored");
+    let again = open(&at).expect("a store");
+    assert_eq!(again.state_hash().await.expect("a hash"), hash);
+    assert!(again.check(true).await.expect("checked").iter().all(|check| check.ok));
+    let sealed = directory.path().join("sealed");
+    backup(&again, &sealed).await.expect("a backup");
+    assert!(!holds(&std::fs::read(&sealed).expect("read"), b"Beacon"));
+}
+
+/// A store of before is given keys when it is opened.
+#[tokio::test]
+async fn versions_of_before_get_their_keys_at_the_first_start() {
+    let directory = tempfile::tempdir().expect("a directory");
+    drop(with_objects(directory.path()).await);
+    let sql = Connection::open(directory.path().join("cresset.db")).expect("a file");
+    sql.execute_batch("DELETE FROM version_key; UPDATE number SET value = 0 WHERE name = 'keyed'")
+        .expect("as it was");
+    sql.close().expect("closed");
+    let store = open(directory.path()).expect("a store");
+    assert!(store.check(false).await.expect("checked").iter().all(|check| check.ok));
+    let deed = |desk: &mut crate::writer::Desk<'_>| Ok(desk.sql().execute("DELETE FROM version_key", [])?);
+    assert_eq!(store.writer.write(1, deed).await.expect("damaged"), 6);
+    let wrong: Vec<&str> = store
+        .check(false)
+        .await
+        .expect("checked")
+        .iter()
+        .filter(|check| !check.ok)
+        .map(|check| check.name)
+        .collect();
+    assert_eq!(wrong, ["keys"]);
+    assert!(backup(&store, &directory.path().join("copy")).await.is_err(), "nothing is left out silently");
+    store.rebuild(true).await.expect("repaired");
+    assert!(backup(&store, &directory.path().join("copy")).await.is_ok());
+}
