@@ -27,6 +27,10 @@ const ANSWERS_MAX: usize = 50;
 const EXPIRE_EVERY: Duration = Duration::from_secs(3_600);
 /// Where relays are asked.
 const RELAY: &str = "/federation/v1/relay";
+/// Where they are asked what waits.
+const TAKE: &str = "/federation/v1/relay/take";
+/// Where they are told what need not wait any longer.
+const DROP: &str = "/federation/v1/relay/drop";
 
 /// Puts and takes until the future is dropped.
 pub(crate) async fn run(node: Node, roads: Arc<Roads>) {
@@ -40,6 +44,7 @@ pub(crate) async fn run(node: Node, roads: Arc<Roads>) {
                 tracing::warn!(code = error.code(), %error, "cannot tell who is to be reached by relay")
             }
         }
+        runner.withdraw().await;
         if expires <= Instant::now() {
             expires = Instant::now() + EXPIRE_EVERY;
             if let Err(error) = runner.node.relay_expire().await {
@@ -75,6 +80,17 @@ impl Runner {
             }
             let answered = take(&self.node, &self.roads, relay, &round.away).await;
             self.standing(relay).goes(answered);
+        }
+    }
+
+    /// Has relays drop what they keep for members that are met again. One that does not answer keeps it until its time is over.
+    async fn withdraw(&self) {
+        let Ok(marks) = self.node.relay_withdrawals().await else { return };
+        for (relay, mark) in marks {
+            let said = self.roads.say(&relay, DROP, (mark, "application/octet-stream"));
+            if !matches!(timeout(ASK_TIME_MAX, said).await, Ok(Ok(_))) {
+                tracing::debug!(relay = %relay.member, "a parcel at a relay could not be withdrawn");
+            }
         }
     }
 
@@ -149,7 +165,7 @@ async fn take(node: &Node, roads: &Roads, relay: &Peer, away: &[MemberId]) -> bo
             Ok(question) if !question.is_empty() => question,
             _ => return true,
         };
-        let Some(answer) = ask("/federation/v1/relay/take", question).await else { return false };
+        let Some(answer) = ask(TAKE, question).await else { return false };
         let outcome = match node.relay_take(&answer).await {
             Ok(outcome) => outcome,
             Err(error) => {
@@ -158,7 +174,7 @@ async fn take(node: &Node, roads: &Roads, relay: &Peer, away: &[MemberId]) -> bo
             }
         };
         // What is taken is on disk: only now the relay need not keep it.
-        if outcome.drop.is_empty() || ask("/federation/v1/relay/drop", outcome.drop).await.is_none() {
+        if outcome.drop.is_empty() || ask(DROP, outcome.drop).await.is_none() {
             return true;
         }
     }

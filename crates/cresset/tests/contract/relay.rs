@@ -19,9 +19,9 @@ fn id(number: usize) -> String {
     format!("indicator--00000000-0000-4000-8000-{number:012}")
 }
 
-fn town(config: &str) -> Town {
+fn town(after: u32, config: &str) -> Town {
     let scene = Scene::new();
-    let config = format!("relay_after_seconds = 1\nrelay_again_seconds = 3\n{config}");
+    let config = format!("relay_after_seconds = {after}\nrelay_again_seconds = 3\n{config}");
     std::fs::write(scene.data().join("cresset.toml"), config).unwrap();
     let node = scene.serve();
     Town { scene, node }
@@ -29,7 +29,12 @@ fn town(config: &str) -> Town {
 
 /// A and B, whose endpoints lead nowhere, and a secretariat S that both reach.
 fn region(config: &str) -> [Town; 3] {
-    let [a, s, b] = [town(""), town(config), town("")];
+    region_after(1, config)
+}
+
+/// The same, where parcels go to the relay after so many seconds without a meeting.
+fn region_after(after: u32, config: &str) -> [Town; 3] {
+    let [a, s, b] = [town(after, ""), town(after, config), town(after, "")];
     let anchor = a.create_at("cert-a", &a.mutual(), &[]);
     s.join_as(&anchor, "office", "secretariat", &s.mutual());
     a.approve("office");
@@ -207,6 +212,22 @@ fn what_was_called_back_before_it_was_fetched_never_arrives() {
     assert!(!has(&b, 1));
     assert!(!stands_in(&b.scene.data(), MARKER.as_bytes()));
     assert_eq!(a.ok(&["node", "state"])["state_hash"], b.ok(&["node", "state"])["state_hash"]);
+}
+
+#[test]
+fn what_waits_at_a_relay_is_withdrawn_when_the_two_meet_after_all() {
+    // Members that are met are met every ten seconds.
+    let [a, s, mut b] = region_after(15, "");
+    let address = gives_while_away(&a, &s, &mut b, 1);
+    // B asks no relay any more, and can be reached again.
+    std::fs::write(b.scene.data().join("cresset.toml"), "relay_through = []").unwrap();
+    comes_back(&mut b, &address);
+    assert_eq!((kept(&s), has(&b, 1)), (1, false));
+    b.ok(&["community", "endpoint", &b.mutual()]);
+    until("they meet", || has(&b, 1));
+    until("A has withdrawn it", || kept(&s) == 0);
+    until("everything is acknowledged", || settled(&a, "cert-b") && settled(&b, "cert-a"));
+    assert_eq!(peer(&a, "cert-b")["relay"]["used"], false);
 }
 
 #[test]

@@ -56,6 +56,8 @@ struct With {
     put: Option<(RelayWord, Micros, usize)>,
     /// The relay that has it.
     through: Option<MemberId>,
+    /// Its route and digest, until it is withdrawn.
+    mark: Option<Vec<u8>>,
     /// Why no relay took the last one.
     refused: Option<String>,
     /// When a parcel of its was last taken here.
@@ -223,7 +225,33 @@ impl Node {
         self.0.exchange.relays.with(&to.0, |with| {
             with.put = Some((errand.word, errand.at, errand.before.saturating_add(1)));
             (with.through, with.refused) = (Some(through), None);
+            with.mark = Sealed::parse_parcel(errand.parcel.clone()).ok().map(|sealed| {
+                let digest: [u8; 32] = Sha256::digest(sealed.as_bytes()).into();
+                [sealed.route().0.as_slice(), &digest].concat()
+            });
         });
+    }
+
+    /// Parcels for members that are met again, and which relay need not keep them any longer; each is told once.
+    ///
+    /// # Errors
+    /// The store failed.
+    pub async fn relay_withdrawals(&self) -> Result<Vec<(Peer, Vec<u8>)>, StoreError> {
+        let Some(table) = self.community_table().await? else { return Ok(Vec::new()) };
+        let long = i64::from(self.0.settings.relay.after_seconds).saturating_mul(Micros::SECOND);
+        let (relays, now) = (&self.0.exchange.relays, self.now());
+        let put = relays.book(|book| {
+            let put = book.with.iter().filter(|(_, with)| with.mark.is_some());
+            put.map(|(member, _)| *member).collect::<Vec<_>>()
+        });
+        let met = put.into_iter().filter(|member| !relays.is_away(member, now, long));
+        let marks =
+            met.filter_map(|member| relays.with(&member, |with| Some((with.through?, with.mark.take()?))));
+        let at = marks.filter_map(|(relay, mark)| {
+            let endpoint = table.registry.member(relay)?.own().endpoints.first()?.clone();
+            Some((Peer { member: relay, endpoint }, mark))
+        });
+        Ok(at.collect())
     }
 
     /// No relay has taken it; why the last one did not.
