@@ -81,6 +81,7 @@ pub use read::ReadError;
 pub use receipts::{Outcome, Receipt, Summary};
 pub use road::{NodeIdentity, RoadError};
 pub use search::{SearchError, SearchPage, SearchQuery};
+pub use strangers::Sender;
 pub use sight::{SightError, SightRequest, Sighted};
 pub use upkeep::{Depth, Repair, State, Status, UpkeepError};
 pub use why::{Judged, SimulateRequest, WhyError};

@@ -1,26 +1,37 @@
-//! How often what comes from one place without a login may be refused before nothing of it is looked at for a while.
+//! How often what comes without a login may be refused before nothing of whoever sends it is looked at for a while.
 //!
 //! Members' nodes, newcomers and whoever asks a witness come without a login, and each has to be read before it can be told
-//! from noise. Only refusals count, so that members are never slowed, however much they have to say.
+//! from noise. Only refusals count, so that members are never slowed, however much they have to say. A node that shows whose
+//! it is, is counted by that, wherever it comes from: it neither pays for its neighbours at one address nor they for it.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use base::{Clock, Micros};
+use community::MemberId;
 
 use crate::Node;
 use crate::rate::Rates;
 
-/// Refusals of one place each second, averaged; ten times as many may come at once.
-const REFUSALS_PER_SECOND: u32 = 20;
-/// Places remembered at the same time.
-const PLACES_MAX: usize = 4_096;
+/// Who sends something without a login, as far as it is known before it is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Sender {
+    /// Whoever is at this address.
+    Place(IpAddr),
+    /// The node of this member, by its certificate.
+    Member(MemberId),
+}
 
-/// Places, and until when nothing of them is looked at.
+/// Refusals of one sender each second, averaged; ten times as many may come at once.
+const REFUSALS_PER_SECOND: u32 = 20;
+/// Senders remembered at the same time.
+const SENDERS_MAX: usize = 4_096;
+
+/// Senders, and until when nothing of them is looked at.
 pub(crate) struct Strangers {
-    rates: Rates<IpAddr>,
-    shut: Mutex<HashMap<IpAddr, Micros>>,
+    rates: Rates<Sender>,
+    shut: Mutex<HashMap<Sender, Micros>>,
     clock: Arc<dyn Clock>,
 }
 
@@ -29,43 +40,43 @@ impl Strangers {
         Self { rates: Rates::new(REFUSALS_PER_SECOND, Arc::clone(&clock)), shut: Mutex::default(), clock }
     }
 
-    fn may(&self, place: IpAddr) -> Result<(), u64> {
+    fn may(&self, sender: Sender) -> Result<(), u64> {
         let now = self.clock.now();
         let shut = self.shut.lock().unwrap_or_else(PoisonError::into_inner);
-        match shut.get(&place).map(|until| until.0.saturating_sub(now.0)) {
+        match shut.get(&sender).map(|until| until.0.saturating_sub(now.0)) {
             Some(left) if left > 0 => Err(u64::try_from(left / Micros::SECOND).unwrap_or(0).max(1)),
             _ => Ok(()),
         }
     }
 
-    fn refused(&self, place: IpAddr) {
-        self.rates.forget_beyond(PLACES_MAX);
-        let Err(wait) = self.rates.count(place) else { return };
+    fn refused(&self, sender: Sender) {
+        self.rates.forget_beyond(SENDERS_MAX);
+        let Err(wait) = self.rates.count(sender) else { return };
         let now = self.clock.now();
         let mut shut = self.shut.lock().unwrap_or_else(PoisonError::into_inner);
-        if shut.len() >= PLACES_MAX {
+        if shut.len() >= SENDERS_MAX {
             shut.retain(|_, until| *until > now);
         }
-        if shut.len() >= PLACES_MAX {
-            // A flood from thousands of places: each of them begins anew, and is soon here again.
+        if shut.len() >= SENDERS_MAX {
+            // A flood from thousands of places: each sender begins anew, and is soon here again.
             shut.clear();
         }
-        shut.insert(place, now.plus(i64::try_from(wait).unwrap_or(1).saturating_mul(Micros::SECOND)));
+        shut.insert(sender, now.plus(i64::try_from(wait).unwrap_or(1).saturating_mul(Micros::SECOND)));
     }
 }
 
 impl Node {
-    /// Whether something without a login is looked at that comes from this place.
+    /// Whether something without a login is looked at that this one sends.
     ///
     /// # Errors
     /// Too much of it was refused: after so many seconds it is again.
-    pub fn stranger_may(&self, place: IpAddr) -> Result<(), u64> {
-        self.0.strangers.may(place)
+    pub fn stranger_may(&self, sender: Sender) -> Result<(), u64> {
+        self.0.strangers.may(sender)
     }
 
-    /// Notes that something from this place was refused.
-    pub fn stranger_refused(&self, place: IpAddr) {
-        self.0.strangers.refused(place);
+    /// Notes that something this one sent was refused.
+    pub fn stranger_refused(&self, sender: Sender) {
+        self.0.strangers.refused(sender);
     }
 }
 
@@ -77,8 +88,8 @@ mod tests {
 
     use super::*;
 
-    fn place(number: u32) -> IpAddr {
-        Ipv4Addr::from_bits(number).into()
+    fn place(number: u32) -> Sender {
+        Sender::Place(Ipv4Addr::from_bits(number).into())
     }
 
     #[test]
@@ -100,7 +111,7 @@ mod tests {
     fn a_flood_from_everywhere_takes_no_more_room_than_it_may() {
         let clock = Arc::new(FixedClock::at(Micros(1_700_000_000 * Micros::SECOND)));
         let strangers = Strangers::new(clock);
-        for number in 0..3 * u32::try_from(PLACES_MAX).unwrap() {
+        for number in 0..3 * u32::try_from(SENDERS_MAX).unwrap() {
             strangers.refused(place(number));
             strangers.shut.lock().unwrap().insert(place(number), Micros(i64::MAX));
         }
@@ -108,6 +119,6 @@ mod tests {
         for _ in 0..=REFUSALS_PER_SECOND * 10 {
             strangers.refused(place(0));
         }
-        assert!(strangers.shut.lock().unwrap().len() <= PLACES_MAX);
+        assert!(strangers.shut.lock().unwrap().len() <= SENDERS_MAX);
     }
 }

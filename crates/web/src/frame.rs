@@ -3,7 +3,7 @@
 
 use std::convert::Infallible;
 use std::future::Future;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::sync::Arc;
@@ -185,7 +185,14 @@ fn origin(trusted: Option<IpAddr>, headers: &HeaderMap, peer: IpAddr) -> IpAddr 
     // What stands before the last word came from the client itself.
     let field = headers.get_all(X_FORWARDED_FOR).iter().next_back().and_then(|field| field.to_str().ok());
     let last = field.and_then(|field| field.rsplit(',').next()).map(str::trim);
-    last.and_then(|address| address.parse().ok()).unwrap_or(peer)
+    last.and_then(address_in).unwrap_or(peer)
+}
+
+/// An address as proxies write it: alone, with a port, or of version 6 in brackets, with a port or without.
+fn address_in(word: &str) -> Option<IpAddr> {
+    let bracketed = || word.strip_prefix('[')?.strip_suffix(']')?.parse::<Ipv6Addr>().ok().map(IpAddr::V6);
+    let with_port = || word.parse::<SocketAddr>().ok().map(|address| address.ip());
+    word.parse().ok().or_else(with_port).or_else(bracketed)
 }
 
 /// Errors are TAXII's under its paths and for those who ask for its media type, problem documents elsewhere.
@@ -307,6 +314,16 @@ mod tests {
         assert_eq!(origin(Some(proxy), &spoofed, proxy), address("198.51.100.7"));
         assert_eq!(origin(Some(proxy), &spoofed, address("::ffff:192.0.2.1")), address("198.51.100.7"));
         assert_eq!(origin(Some(proxy), &said(&["10.0.0.1", "2001:db8::1"]), proxy), address("2001:db8::1"));
+        for (word, means) in [
+            ("198.51.100.7:4711", "198.51.100.7"),
+            ("[2001:db8::1]:443", "2001:db8::1"),
+            ("10.0.0.1, [2001:db8::1]", "2001:db8::1"),
+        ] {
+            assert_eq!(origin(Some(proxy), &said(&[word]), proxy), address(means), "{word}");
+        }
+        for bad in [&["[198.51.100.7]"][..], &["198.51.100.7:"], &["[2001:db8::1"], &["198.51.100.7:99999"]] {
+            assert_eq!(origin(Some(proxy), &said(bad), proxy), proxy, "{bad:?}");
+        }
         for bad in [&[][..], &[""], &["10.0.0.1, unknown"], &["10.0.0.1,"], &["10.0.0.1", "x"]] {
             assert_eq!(origin(Some(proxy), &said(bad), proxy), proxy, "{bad:?}");
         }

@@ -51,6 +51,11 @@ pub(crate) async fn of_question(app: &App, trail: &Trail) -> Result<Option<Membe
     }
 }
 
+/// The member whose node shows these certificates, where they count now.
+pub(crate) async fn caller(app: &App, shown: &[CertificateDer<'static>]) -> Option<MemberId> {
+    judged(app, shown).await.ok()?.ok()
+}
+
 async fn judged(
     app: &App,
     shown: &[CertificateDer<'static>],

@@ -376,3 +376,21 @@ async fn a_place_that_was_refused_too_often_waits_and_members_nodes_do_not() {
     c.clock.advance(Micros::SECOND);
     assert_eq!(noise(EXCHANGE).await.status, 403);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_members_node_is_counted_by_its_member_and_by_no_address() {
+    let houses = members().await;
+    let [a, b, c, _] = &houses;
+    let node_of_b = node_of_house(b).await;
+    let mut refused = Vec::new();
+    for _ in 0..201 {
+        refused.push(says(c, &node_of_b, (EXCHANGE, b"noise")).await.0);
+    }
+    assert!(refused.iter().all(|status| [400, 403, 422].contains(status)), "{refused:?}");
+    assert_eq!(says(c, &node_of_b, (EXCHANGE, b"noise")).await.0, 429);
+    // From the same address: another member's node, and strangers.
+    assert_eq!(says(c, &node_of_house(a).await, (EXCHANGE, &turn(a, c).await)).await.0, 200);
+    assert_eq!(c.ask("POST", EXCHANGE).body(b"noise".to_vec()).send().await.status, 403);
+    c.clock.advance(Micros::SECOND);
+    assert_eq!(says(c, &node_of_b, (EXCHANGE, &turn(b, c).await)).await.0, 200);
+}
