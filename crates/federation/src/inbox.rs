@@ -637,6 +637,10 @@ impl Exchange<'_> {
         if token.originator != author || token.from != self.me.member {
             return Err(Rule::ConsentInvalid.into());
         }
+        // What lets nobody pass anything on is not kept. Whoever gave it is told, and may give it anew.
+        if token.until_us <= self.now.0 {
+            return Err(Rule::ConsentExpired.into());
+        }
         let effects = vec![Effect::Consent(token.row(&signed)), Effect::Payload(judged.payload.clone())];
         Ok((Some(Outcome::Done), effects))
     }

@@ -57,7 +57,7 @@ pub use self::community::{
     Members, NewCircle, Peer, PendingView, Said, Taken,
 };
 pub use self::exchange::{
-    AwaitedMember, CircleState, ConsentGiven, ConsentRequest, ConsentView, CourierRefusal, CourierReport,
+    AwaitedMember, CircleState, ConsentGiven, ConsentPage, ConsentRequest, ConsentView, CourierRefusal, CourierReport,
     ExchangeError, GREETING_BYTES_MAX, Heard, HolderView, Meeting, PeerByRelay, PeerRefusal, PeerView,
     Provenance, Recalled, ReceiptView, RecoveryView, RelayErrand, RelayError, RelayFigures, RelayKeeps,
     RelayRound, RelaySettings, RelayTaken, ShareRequest, Shared, Spoken, StateView, TURN_BYTES_MAX,

@@ -383,8 +383,12 @@ impl Exchanges for SqliteStore {
         self.readers.read(|connection| exchange::refusals(connection, peer, limit)).await
     }
 
-    async fn all_consents(&self) -> Answer<Vec<ConsentRow>> {
-        self.readers.search(exchange::all_consents).await
+    async fn consents(&self, after: Option<[u8; 32]>, limit: usize) -> Answer<Vec<ConsentRow>> {
+        self.readers.read(move |connection| exchange::consents(connection, after, limit)).await
+    }
+
+    async fn consent(&self, id: &[u8; 32]) -> Answer<Option<ConsentRow>> {
+        self.readers.read(|connection| exchange::consent_of(connection, id)).await
     }
 
     async fn notices(&self, limit: usize) -> Answer<Vec<NoticeRow>> {

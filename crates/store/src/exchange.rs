@@ -113,8 +113,11 @@ pub trait Exchanges: Send + Sync {
         peer: Option<KeyId>,
         limit: usize,
     ) -> Result<Vec<(RefusedBy, RefusalRow)>, StoreError>;
-    /// Every token of consent kept here, by its digest: those this member gave, and those given to it.
-    async fn all_consents(&self) -> Result<Vec<ConsentRow>, StoreError>;
+    /// Tokens of consent kept here, those this member gave and those given to it: by digest, those that come after one, at most
+    /// `limit`.
+    async fn consents(&self, after: Option<[u8; 32]>, limit: usize) -> Result<Vec<ConsentRow>, StoreError>;
+    /// The token of consent with this digest.
+    async fn consent(&self, id: &[u8; 32]) -> Result<Option<ConsentRow>, StoreError>;
     /// What other members told everybody (acts of the kind `glass-broken`), the last of each member first, at most `limit`.
     async fn notices(&self, limit: usize) -> Result<Vec<NoticeRow>, StoreError>;
     /// Evidence against members, oldest first: who, and the file that proves it to anyone.

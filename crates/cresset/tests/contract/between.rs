@@ -153,6 +153,37 @@ fn what_is_erased_is_in_no_file_any_more_and_proofs_hold() {
 }
 
 #[test]
+fn what_was_called_back_can_be_erased_and_holders_are_told() {
+    let [a, b] = community([("cert-a", "cert"), ("cert-b", "cert")]);
+    let file = a.scene.file("one.json", addresses(&[(ONE, "203.0.113.9")]));
+    a.node.there(&["import", &file, "--tlp", "amber", "--to", "cert-b"]).exits(0);
+    until("B has it", || has(&b, ONE));
+    a.ok(&["recall", ONE, "--wait", "30"]);
+    assert!(!has(&a, ONE) && !has(&b, ONE));
+    let add = ["user", "add", "ann", "--role", "analyst"];
+    a.node.there(&add).exits(0);
+    let token = a.node.there(&["token", "create", "--user", "ann", "--scope", "read", "--scope", "write"]);
+    let token = token.exits(0).json()["token"].as_str().unwrap().to_owned();
+    let erase = ["erase", ONE, "--reason", "a person's data", "--wait", "30"];
+    let unknown = a.node.there_as(&token, &erase, b"").exits(1);
+    assert!(unknown.stderr.contains("not-found"), "{}", unknown.stderr);
+    let never = a.node.there(&["erase", TWO, "--reason", "never here"]).exits(1);
+    assert!(never.stderr.contains("not-found"), "{}", never.stderr);
+
+    let erased = a.ok(&erase);
+    assert_eq!(erased["receipts"][0]["status"], "done", "{erased}");
+    let twice = a.node.there(&erase).exits(1);
+    assert!(twice.stderr.contains("tombstoned"), "{}", twice.stderr);
+    // What was called back could be given anew; what is erased cannot.
+    a.node.there(&["import", &file, "--tlp", "amber", "--to", "cert-b"]);
+    a.ok(&["peer", "sync", "--wait", "30"]);
+    assert!(!has(&a, ONE) && !has(&b, ONE));
+    for town in [&a, &b] {
+        town.ok(&["doctor", "--deep"]);
+    }
+}
+
+#[test]
 fn what_no_network_carries_goes_by_file() {
     let [a, b] = community([("cert-a", "cert"), ("cert-b", "cert")]);
     // B's node is off; what is for it goes by file to where it is started without a way out.
@@ -255,6 +286,19 @@ fn a_consent_that_was_taken_back_counts_no_more() {
     let again = a.ok(&grant(ONE));
     assert_ne!(again["id"], given["id"]);
     until("B has the new token", || consents(&b).len() == 3);
+    let page = |next: &str| {
+        let url = format!("{}/api/v1/consents?limit=2{next}", b.node.url());
+        crate::approvals::get(&url, b.node.token()).1
+    };
+    let first = page("");
+    let second = page(&format!("&next={}", first["next"].as_str().unwrap()));
+    let pages = [&first, &second].map(|page| page["items"].as_array().unwrap().clone());
+    assert_eq!((pages.concat(), &second["next"]), (consents(&b), &Value::Null));
+    assert_eq!(page("&next=AAAA")["code"], "bad-cursor");
+    let past =
+        ["consent", "grant", ONE, "--from", "cert-b", "--to", "cert-c", "--until", "2020-01-01T00:00:00Z"];
+    assert!(a.node.there(&past).exits(1).stderr.contains("consent-expired"));
+    assert_eq!(a.node.there(&["explain", "consent-expired"]).code, 0);
     b.ok(&["share", ONE, "--to", "cert-c"]);
     until("C has it now", || has(&c, ONE));
 

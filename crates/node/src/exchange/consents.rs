@@ -7,15 +7,15 @@ use std::collections::BTreeSet;
 
 use base::Micros;
 use base::signing::KeyId;
-use federation::{ConsentRow, Grant, Granted, ObjectName};
-use handling::Principal;
+use federation::{ConsentRow, DeedError, Grant, Granted, ObjectName};
+use handling::{Principal, Viewer};
 use serde::Serialize;
 use stix::Timestamp;
 use store::StoreError;
 
-use super::ExchangeError;
 use super::giving::{holders_now, version_of};
 use super::views::failed;
+use super::{Court, ExchangeError};
 use crate::Node;
 
 /// A consent to be given.
@@ -65,11 +65,23 @@ pub struct ConsentView {
     pub revoked: bool,
 }
 
+/// Consents read from the store at a time.
+const CONSENTS_AT_ONCE: usize = 500;
+
+/// A page of consents.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConsentPage {
+    /// The consents, by id.
+    pub consents: Vec<ConsentView>,
+    /// After which one to go on, when more come.
+    pub next: Option<[u8; 32]>,
+}
+
 impl Node {
     /// Lets members pass on an own object to another, until a moment.
     ///
     /// # Errors
-    /// `NobodyHolds` when no giver is named and nobody has it; else see [`ExchangeError`].
+    /// `consent-expired` when the moment has passed, `NobodyHolds` when no giver is named and nobody has it; else see [`ExchangeError`].
     pub async fn consent(
         &self,
         who: &Principal,
@@ -78,6 +90,9 @@ impl Node {
         let court = self.sitting().await?;
         let found = self.writable(who, request.object).await?;
         self.must_be_own(&court, &found)?;
+        if request.until <= self.now() {
+            return Err(DeedError::from(federation::Rule::ConsentExpired).into());
+        }
         let to = self.member_called(who, request.to).await?;
         let from = match request.from {
             Some(from) => Some(self.member_called(who, from).await?),
@@ -120,9 +135,12 @@ impl Node {
     pub async fn revoke_consent(&self, who: &Principal, id: &str) -> Result<ConsentView, ExchangeError> {
         let court = self.sitting().await?;
         let unknown = || ExchangeError::NoConsent(base::quoted(id).to_string());
-        let known = self.known_consents(who).await?;
-        let (row, revoked) =
-            known.into_iter().find(|(row, _)| hex::encode(row.id) == id).ok_or_else(unknown)?;
+        let digest: [u8; 32] = hex::decode(id).ok().and_then(|id| id.try_into().ok()).ok_or_else(unknown)?;
+        let row = self.store().consent(&digest).await?.ok_or_else(unknown)?;
+        if !self.sees(&self.eyes(who), &row).await? {
+            return Err(unknown());
+        }
+        let revoked = self.flagged(&court, vec![row.clone()]).await?.iter().any(|(_, revoked)| *revoked);
         self.writable(who, &row.name.id).await?;
         if !revoked {
             let token = row.clone();
@@ -136,35 +154,71 @@ impl Node {
         Ok(self.consent_view(&row, true))
     }
 
-    /// The consents that this member gave, or was given, about objects that this principal may see.
+    /// The consents that this member gave, or was given, about objects that this principal may see: by id, those that come after
+    /// one, at most `limit`.
     ///
     /// # Errors
     /// See [`ExchangeError`].
-    pub async fn consents(&self, who: &Principal) -> Result<Vec<ConsentView>, ExchangeError> {
-        let known = self.known_consents(who).await?;
-        Ok(known.iter().map(|(row, revoked)| self.consent_view(row, *revoked)).collect())
+    ///
+    /// # Limits
+    /// Holds [`CONSENTS_AT_ONCE`] rows besides the page; goes on until the page is full, so that a short page tells nothing of what
+    /// may not be seen.
+    pub async fn consents(
+        &self,
+        who: &Principal,
+        after: Option<[u8; 32]>,
+        limit: usize,
+    ) -> Result<ConsentPage, ExchangeError> {
+        let court = self.sitting().await?;
+        let view = self.eyes(who);
+        let (mut seen, mut after) = (Vec::new(), after);
+        'page: loop {
+            let rows = self.store().consents(after, CONSENTS_AT_ONCE).await?;
+            let last = rows.last().map(|row| row.id).filter(|_| rows.len() == CONSENTS_AT_ONCE);
+            for row in rows {
+                if self.sees(&view, &row).await? {
+                    seen.push(row);
+                }
+                if seen.len() > limit {
+                    break 'page;
+                }
+            }
+            after = last;
+            if after.is_none() {
+                break;
+            }
+        }
+        let more = seen.len() > limit;
+        seen.truncate(limit);
+        let next = seen.last().map(|row| row.id).filter(|_| more);
+        let flagged = self.flagged(&court, seen).await?;
+        let consents = flagged.iter().map(|(row, revoked)| self.consent_view(row, *revoked)).collect();
+        Ok(ConsentPage { consents, next })
+    }
+
+    /// Whether somebody may know of this consent: who may see its object.
+    async fn sees(&self, view: &Viewer, row: &ConsentRow) -> Result<bool, StoreError> {
+        match self.store().object(view, &row.name.id, None).await {
+            Ok(_) => Ok(true),
+            Err(StoreError::NotFound { .. }) => Ok(false),
+            Err(error) => Err(error),
+        }
     }
 
     /// Each with whether it was taken back.
-    async fn known_consents(&self, who: &Principal) -> Result<Vec<(ConsentRow, bool)>, ExchangeError> {
-        let court = self.sitting().await?;
-        let view = self.eyes(who);
-        let mut seen = Vec::new();
-        for row in self.store().all_consents().await? {
-            match self.store().object(&view, &row.name.id, None).await {
-                Ok(_) => seen.push(row),
-                Err(StoreError::NotFound { .. }) => {}
-                Err(error) => return Err(error.into()),
-            }
-        }
-        let flagged = store::looked(self.store(), court.member(), move |rows| {
-            let flagged = seen.into_iter().map(|row| {
-                let revoked = rows.revoked(&row.name.author, &row.id)?;
+    async fn flagged(
+        &self,
+        court: &Court,
+        rows: Vec<ConsentRow>,
+    ) -> Result<Vec<(ConsentRow, bool)>, StoreError> {
+        store::looked(self.store(), court.member(), move |looked| {
+            let flagged = rows.into_iter().map(|row| {
+                let revoked = looked.revoked(&row.name.author, &row.id)?;
                 Ok((row, revoked))
             });
             flagged.collect::<federation::Read<Vec<_>>>().map_err(failed)
-        });
-        Ok(flagged.await?)
+        })
+        .await
     }
 
     fn consent_view(&self, row: &ConsentRow, revoked: bool) -> ConsentView {

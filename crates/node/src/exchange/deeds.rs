@@ -9,13 +9,14 @@ use std::sync::Arc;
 use base::signed::Signed;
 use base::signing::KeyId;
 use federation::{Alteration, Lane, ObjectName, ReceiptState};
-use handling::{Addressee, MemberId, Originator, Principal, Refusal, Rule, Rules, Writer};
+use handling::{Addressee, MemberId, Originator, Principal, Refusal, Rule, Rules, Writer, may_administer};
 use ledger::act::Act;
 use serde::Serialize;
 use stix::Timestamp;
 use store::{StoreError, StoredObject, VersionsOf};
 
 use super::giving::{Gift, Given, authors, own_word, version_of};
+use super::views::failed;
 use super::{Court, ExchangeError};
 use crate::accept::{Known, Place};
 use crate::{Node, ReadError, Urgency};
@@ -221,14 +222,25 @@ impl Node {
         (alteration, reason): (&'static Alteration<'static>, &str),
     ) -> Result<Recalled, ExchangeError> {
         let court = self.sitting().await?;
-        let object = self.writable(who, id).await?;
-        self.must_be_own(&court, &object)?;
+        match self.writable(who, id).await {
+            Ok(object) => self.must_be_own(&court, &object)?,
+            // What was called back stands nowhere any more, and can still be erased.
+            Err(unknown) if *alteration == Alteration::Erase => {
+                if !self.erasable_unseen(&court, who, id).await? {
+                    return Err(unknown);
+                }
+            }
+            Err(unknown) => return Err(unknown),
+        }
         let carrier = self.carrier(&court).await?;
         let mut never_given = Vec::new();
         if *alteration == Alteration::Erase {
             // Erased is erased: also versions that nobody else ever had.
-            let history = self.store().history(&self.eyes(who), id).await.map_err(ReadError::from)?;
-            never_given.extend(history.into_iter().map(|row| row.version));
+            match self.store().history(&self.eyes(who), id).await {
+                Ok(history) => never_given.extend(history.into_iter().map(|row| row.version)),
+                Err(StoreError::NotFound { .. }) => {}
+                Err(error) => return Err(ReadError::from(error).into()),
+            }
             never_given.push(String::new());
         }
         let (name, reason) = (id.to_owned(), reason.to_owned());
@@ -244,6 +256,22 @@ impl Node {
             .await?;
         self.tell_peers();
         Ok(Recalled { id: id.to_owned(), leaf, receipts: self.receipts(leaf).await? })
+    }
+
+    /// Whether this is an own object that was called back, for those who may decide about it: where it stood is not known any
+    /// more, so whoever administers this node. To others it is unknown.
+    async fn erasable_unseen(&self, court: &Court, who: &Principal, id: &str) -> Result<bool, StoreError> {
+        if may_administer(who).is_err() {
+            return Ok(false);
+        }
+        let name = ObjectName { author: court.member(), id: id.to_owned() };
+        store::looked(self.store(), court.member(), move |rows| {
+            let fate = rows.fate(&name).map_err(failed)?;
+            // What is erased already is told to be so.
+            let gone = fate.recalled.is_some() || fate.erased.is_some();
+            Ok(gone && rows.versions(&name).map_err(failed)?.is_empty())
+        })
+        .await
     }
 
     /// Narrows an own object here and, in the same commit, at everybody who has it. Answers with how many versions there are here.

@@ -34,7 +34,7 @@ use store::{ExchangeDesk, StoreError};
 use tokio::sync::Notify;
 
 pub use awaited::{AwaitedMember, Spoken};
-pub use consents::{ConsentGiven, ConsentRequest, ConsentView};
+pub use consents::{ConsentGiven, ConsentPage, ConsentRequest, ConsentView};
 pub use courier::{CourierRefusal, CourierReport};
 pub use deeds::{Recalled, ReceiptView, ShareRequest, Shared};
 pub use error::ExchangeError;

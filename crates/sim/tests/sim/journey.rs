@@ -240,6 +240,25 @@ fn a_consent_taken_back_counts_nowhere_whatever_comes_first() {
 }
 
 #[test]
+fn a_consent_that_has_run_out_when_it_arrives_is_refused_by_its_code() {
+    let (mut world, a, b, c) = three();
+    let (id, _) = world.release(a, None, &BTreeSet::from([b]), Lane::Routine).unwrap();
+    assert!(world.settle(10));
+    world.consent(a, &id, b, c).unwrap();
+    let sequence = world.nodes[&a].rows.own().unwrap().next - 1;
+    world.node(&b).skew_us = 401 * 86_400 * base::Micros::SECOND;
+    assert!(world.settle(10));
+    let name = ObjectName { author: a, id };
+    assert_eq!(world.nodes[&b].rows.consents(&name).unwrap(), []);
+    let receipts = world.nodes[&a].rows.receipts(sequence).unwrap();
+    assert_eq!(receipts[0].state, ReceiptState::Refused("consent-expired".to_owned()));
+    world.node(&b).skew_us = 0;
+    world.consent(a, &name.id, b, c).unwrap();
+    assert!(world.settle(10));
+    assert!(world.pass_on(b, &name, c), "given anew it counts");
+}
+
+#[test]
 fn a_restored_member_knows_again_what_it_took_back() {
     let (mut world, a, b, c) = three();
     let (id, _) = world.release(a, None, &BTreeSet::from([b]), Lane::Routine).unwrap();

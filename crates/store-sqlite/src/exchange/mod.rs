@@ -19,7 +19,7 @@ use crate::error::{Done, Fail};
 use crate::writer::Desk;
 use crate::{accept, book, remove, retention};
 
-pub(crate) use rows::{SqlRows, all_consents};
+pub(crate) use rows::{SqlRows, consent_of, consents};
 
 /// The desk of a step. What a step takes away is overwritten in the file and not only given free: it may have been called back
 /// or erased.

@@ -143,11 +143,18 @@ fn consent(row: &Row<'_>) -> rusqlite::Result<ConsentRow> {
     })
 }
 
-/// Every token of consent, by its digest.
-pub(crate) fn all_consents(sql: &Connection) -> Done<Vec<ConsentRow>> {
-    let mut select = sql.prepare_cached(&format!("{CONSENT} ORDER BY id"))?;
-    let rows = select.query_map([], consent)?;
+/// Tokens of consent that come after one, by digest.
+pub(crate) fn consents(sql: &Connection, after: Option<[u8; 32]>, limit: usize) -> Done<Vec<ConsentRow>> {
+    let mut select = sql.prepare_cached(&format!("{CONSENT} WHERE id > ?1 ORDER BY id LIMIT ?2"))?;
+    let after = after.as_ref().map_or(&[][..], |id| &id[..]);
+    let rows = select.query_map((after, i64::try_from(limit).unwrap_or(i64::MAX)), consent)?;
     Ok(rows.collect::<rusqlite::Result<_>>()?)
+}
+
+/// The token of consent with a digest.
+pub(crate) fn consent_of(sql: &Connection, id: &[u8; 32]) -> Done<Option<ConsentRow>> {
+    let mut select = sql.prepare_cached(&format!("{CONSENT} WHERE id = ?1"))?;
+    Ok(select.query_row([id], consent).optional()?)
 }
 
 fn each<T>(rows: Vec<Option<T>>, what: &str) -> Read<Vec<T>> {

@@ -9,7 +9,7 @@ use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::list::List;
+use super::list::{List, cursor_of, digest_of};
 use super::params::Params;
 use crate::{App, Caller, JsonBody, Problem};
 
@@ -56,14 +56,20 @@ async fn consent(
 }
 
 /// The consents that this member gave, or was given
-#[utoipa::path(get, path = "/api/v1/consents", tag = "exchange", responses((status = 200, body = List<Consent>)))]
+#[utoipa::path(get, path = "/api/v1/consents", tag = "exchange",
+    params(("limit" = Option<usize>, Query), ("next" = Option<String>, Query)),
+    responses((status = 200, body = List<Consent>)))]
 async fn consents(
     State(app): State<App>,
     Caller(who): Caller,
-    params: Params,
+    mut params: Params,
 ) -> Result<Json<List<Consent>>, Problem> {
-    let consents = app.node().consents(&who).await?.into_iter().map(Consent).collect();
-    Ok(Json(List::page(consents, |Consent(consent)| &consent.id, params)?))
+    let limit = params.limit()?;
+    let after = params.one("next")?.map(|cursor| digest_of(&cursor)).transpose()?;
+    params.end()?;
+    let page = app.node().consents(&who, after, limit).await?;
+    let next = page.next.map(|id| cursor_of(&id));
+    Ok(Json(List { items: page.consents.into_iter().map(Consent).collect(), next }))
 }
 
 /// Take a consent of this member back; what went on before stays where it is

@@ -38,6 +38,17 @@ impl<T> List<T> {
     }
 }
 
+/// The cursor of a list that the store pages by digest.
+pub(crate) fn cursor_of(digest: &[u8; 32]) -> String {
+    URL_SAFE_NO_PAD.encode(digest)
+}
+
+/// The digest that such a cursor names.
+pub(crate) fn digest_of(cursor: &str) -> Result<[u8; 32], Problem> {
+    let digest = URL_SAFE_NO_PAD.decode(cursor).ok();
+    digest.and_then(|digest| digest.try_into().ok()).ok_or_else(bad_cursor)
+}
+
 fn bad_cursor() -> Problem {
     let detail = "the cursor does not belong to this question: start again without it";
     Problem::bad_request("bad-cursor", detail).at("next")
@@ -65,5 +76,9 @@ mod tests {
     fn foreign_cursors_are_refused() {
         assert_eq!(page("next=!").unwrap_err().code(), "bad-cursor");
         assert_eq!(page("next=eHh4").unwrap_err().code(), "bad-cursor");
+        for bad in ["!", "eHh4", &format!("{}AA", cursor_of(&[0xab; 32]))] {
+            assert_eq!(digest_of(bad).unwrap_err().code(), "bad-cursor", "{bad}");
+        }
+        assert_eq!(digest_of(&cursor_of(&[0xab; 32])).unwrap(), [0xab; 32]);
     }
 }
