@@ -237,6 +237,10 @@ pub const COURIER_ENVELOPES_MAX: usize = 100_000;
 /// Refusals shown of one peer.
 pub const PEER_REFUSALS_SHOWN: usize = 20;
 
+/// How often one person may go ahead without a second one in 24 hours: an emergency takes a deed or two, and what takes more
+/// is a day's work, for which somebody can be found.
+pub const GLASS_PER_DAY: usize = 3;
+
 /// Objects that one person takes out of the node in a day without a second person, unless the operator sets another number.
 pub const EXPORT_OBJECTS_PER_DAY: u64 = 100_000;
 /// How long data about persons is kept, in days, unless the operator or whoever brings it says another time.

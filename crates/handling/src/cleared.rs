@@ -292,6 +292,7 @@ mod tests {
     use std::collections::BTreeMap;
 
     use super::*;
+    use crate::{Means, Shown};
 
     fn principal(roles: &[Role], scopes: &[Scope], access: Access) -> Principal {
         Principal {
@@ -299,6 +300,7 @@ mod tests {
             name: "ann".into(),
             roles: roles.iter().copied().collect(),
             scopes: scopes.iter().copied().collect(),
+            shown: Shown::own(Means::Password),
             access: BTreeMap::from([(CollectionNo(1), access)]),
         }
     }

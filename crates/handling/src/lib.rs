@@ -18,6 +18,7 @@ mod principal;
 mod refusal;
 mod rules;
 mod second;
+mod shown;
 
 pub use cleared::{
     Cleared, Standing, Viewer, Writer, access, may_administer, may_audit, may_read, may_use, may_write,
@@ -40,3 +41,4 @@ pub use second::{
     Answered, Bound, Colleague, GrantChange, Guarded, Holds, OpenCollection, Seconded, Spent, TwoPersonDeed,
     UnknownDeed, Warrant, alone, approves, by_holder, may_approve, may_break_glass, seconded,
 };
+pub use shown::{Making, Means, Shown};

@@ -4,6 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::str::FromStr;
 
+use crate::Shown;
+
 /// A user's number in this node's store. Never reused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct UserNo(pub i64);
@@ -202,6 +204,8 @@ pub struct Principal {
     pub roles: BTreeSet<Role>,
     /// What the credential in use may be used for.
     pub scopes: BTreeSet<Scope>,
+    /// The credential in use.
+    pub shown: Shown,
     /// Access by collection: the union of the grants to the user and to the user's roles.
     pub access: BTreeMap<CollectionNo, Access>,
 }

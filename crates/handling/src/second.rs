@@ -15,7 +15,7 @@ use std::str::FromStr;
 use base::Micros;
 use stix::TlpLevel;
 
-use crate::{Access, CollectionNo, Grantee, Principal, Refusal, Role, Rule, Scope, UserNo};
+use crate::{Access, CollectionNo, Grantee, Principal, Refusal, Role, Rule, Scope, Shown, UserNo};
 
 /// Kinds of deeds that take a second person.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -228,8 +228,12 @@ pub fn seconded<T: TwoPersonDeed>(
 ///
 /// # Errors
 /// `RoleMissing` without the approver or admin role, `ScopeMissing` when the credential may only read, `SecondPerson` for
-/// one's own request.
-pub fn may_approve(principal: &Principal, requester: UserNo) -> Result<(), Refusal> {
+/// one's own request, and where one and the same person may have shown both credentials.
+pub fn may_approve(
+    principal: &Principal,
+    requester: UserNo,
+    asked_with: Option<&Shown>,
+) -> Result<(), Refusal> {
     if !approves(principal.roles.iter().copied()) {
         return Err(Refusal::new(Rule::RoleMissing, "this needs the approver or the admin role"));
     }
@@ -238,7 +242,39 @@ pub fn may_approve(principal: &Principal, requester: UserNo) -> Result<(), Refus
         let why = "this is your own request: somebody else decides it";
         return Err(Refusal::new(Rule::SecondPerson, why));
     }
-    Ok(())
+    match one_for_both(principal, requester, asked_with) {
+        Some(why) => Err(Refusal::new(Rule::SecondPerson, why)),
+        None => Ok(()),
+    }
+}
+
+/// Why asking and answering may be of one person, who has had both credentials in their hands.
+fn one_for_both(
+    principal: &Principal,
+    requester: UserNo,
+    asked_with: Option<&Shown>,
+) -> Option<&'static str> {
+    let known = &principal.shown.known_to;
+    if known.contains(&requester) {
+        return Some(
+            "whoever asks for this set your password or made your token: change the password yourself, then answer with it \
+             or with a token that you make with it",
+        );
+    }
+    let asked = &asked_with?.known_to;
+    if asked.contains(&principal.user) {
+        return Some(
+            "you set the password or made the token this was asked with: they change the password themselves and ask again \
+             with it, or somebody else decides this",
+        );
+    }
+    if !asked.is_disjoint(known) {
+        return Some(
+            "one person has had both your credential and the one this was asked with: change your password yourself, then \
+             answer with it or with a token that you make with it",
+        );
+    }
+    None
 }
 
 /// The right to go ahead alone with what `requester` asked for.
@@ -345,6 +381,7 @@ mod tests {
     use std::collections::{BTreeMap, BTreeSet};
 
     use super::*;
+    use crate::Means;
 
     fn person(user: i64, roles: &[Role], scopes: &[Scope]) -> Principal {
         Principal {
@@ -352,6 +389,7 @@ mod tests {
             name: format!("user {user}"),
             roles: roles.iter().copied().collect(),
             scopes: scopes.iter().copied().collect::<BTreeSet<_>>(),
+            shown: Shown::own(Means::Password),
             access: BTreeMap::new(),
         }
     }
@@ -417,7 +455,7 @@ mod tests {
 
     #[test]
     fn whoever_may_approve_has_the_role_a_credential_that_changes_things_and_did_not_ask() {
-        let rule = |who: &Principal| may_approve(who, UserNo(1)).map_err(|refusal| refusal.rule);
+        let rule = |who: &Principal| may_approve(who, UserNo(1), None).map_err(|refusal| refusal.rule);
         for role in [Role::Approver, Role::Admin] {
             assert_eq!(rule(&person(2, &[role], &[Scope::Write])), Ok(()));
             assert_eq!(rule(&person(2, &[role], &[Scope::Admin])), Ok(()));
@@ -431,6 +469,28 @@ mod tests {
         assert_eq!(glass(&person(1, &[Role::Analyst], &[Scope::Write])), Ok(()));
         assert_eq!(glass(&person(1, &[Role::Analyst], &[Scope::Read])), Err(Rule::ScopeMissing));
         assert_eq!(glass(&person(2, &[Role::Admin], &Scope::ALL)), Err(Rule::SecondPerson));
+    }
+
+    #[test]
+    fn nobody_answers_with_a_credential_that_the_one_who_asks_has_had() {
+        let shown = |means, known_to: &[i64]| Shown {
+            means,
+            known_to: known_to.iter().copied().map(UserNo).collect(),
+        };
+        let bob = |known_to: &[i64]| Principal {
+            shown: shown(Means::Token, known_to),
+            ..person(2, &[Role::Approver], &Scope::ALL)
+        };
+        let may = |who: &Principal, asked: &[i64]| {
+            may_approve(who, UserNo(1), Some(&shown(Means::Token, asked))).is_ok()
+        };
+        assert!(may(&bob(&[]), &[]));
+        assert!(may(&bob(&[3]), &[4]), "two who have had one each are two");
+        assert!(!may(&bob(&[3, 1]), &[]), "whoever asks has made the answer's credential");
+        assert!(!may(&bob(&[]), &[2]), "whoever answers has made the request's credential");
+        assert!(!may(&bob(&[3]), &[3]), "a third has made both");
+        assert!(may_approve(&bob(&[3]), UserNo(1), None).is_ok(), "what was asked before this was kept");
+        assert!(may_approve(&bob(&[1]), UserNo(1), None).is_err());
     }
 
     #[test]

@@ -6,7 +6,7 @@
 use base::limit::{NAME_CHARS_MAX, TOKENS_PER_USER_MAX};
 use base::{Micros, Redacted};
 use handling::{
-    Guarded, Principal, Refusal, Role, Rule, Scope, TwoPersonDeed, UserNo, approves, may_administer,
+    Guarded, Making, Principal, Refusal, Role, Rule, Scope, TwoPersonDeed, UserNo, approves, may_administer,
 };
 use serde::Serialize;
 use stix::Timestamp;
@@ -44,6 +44,12 @@ pub struct UserView {
     pub has_password: bool,
     /// When created (RFC 3339).
     pub created: String,
+    /// Who created them; `None` for whoever held the directory, and where it was not kept yet.
+    pub made_by: Option<String>,
+    /// Who set the password last; `None` for whoever held the directory, and where it was not kept yet.
+    pub password_by: Option<String>,
+    /// When (RFC 3339).
+    pub password_at: Option<String>,
 }
 
 /// A token to be created.
@@ -85,6 +91,10 @@ pub struct TokenView {
     pub expires: Option<String>,
     /// When it was revoked (RFC 3339).
     pub revoked: Option<String>,
+    /// Who made it; `None` for whoever held the directory, and where it was not kept yet.
+    pub made_by: Option<String>,
+    /// To whom besides its user it is known.
+    pub known_to: Vec<String>,
 }
 
 /// Taking the say in what takes a second person from somebody.
@@ -207,12 +217,14 @@ impl Node {
             Some(password) => Some(self.password_hash(password).await?),
             None => None,
         };
-        let row = store::NewUser { name: user.name, password_hash, roles, at: self.now() };
+        // Nobody has shown a credential of somebody who does not exist yet: what is made for them is known to its maker.
+        let made = Making::token(who, NOBODY);
+        let row = store::NewUser { name: user.name, password_hash, made, roles, at: self.now() };
         let row = self.0.store.add_user(row).await?;
         if row.roles.contains(&Role::Admin) {
             self.end_provisional_analyst(row.no).await?;
         }
-        Ok(user_view(&row))
+        Ok(user_view(&*self.directory().await?, &row))
     }
 
     /// Everybody, by name.
@@ -223,7 +235,18 @@ impl Node {
         if handling::may_audit(who).is_err() {
             may_administer(who)?;
         }
-        Ok(self.0.store.users().await?.iter().map(user_view).collect())
+        let directory = self.directory().await?;
+        Ok(self.0.store.users().await?.iter().map(|row| user_view(&directory, row)).collect())
+    }
+
+    /// One's own account.
+    ///
+    /// # Errors
+    /// `UserUnknown` for whoever is no user of this node, or the store failed.
+    pub async fn own_account(&self, who: &Principal) -> Result<UserView, AccountError> {
+        let directory = self.directory().await?;
+        let row = directory.user(who.user).ok_or(AccountError::UserUnknown)?;
+        Ok(user_view(&directory, row))
     }
 
     /// Replaces a password and ends the user's sessions. Everybody may replace their own with a credential of every scope.
@@ -242,7 +265,8 @@ impl Node {
             may_administer(who)?;
         }
         let hash = self.password_hash(password).await?;
-        Ok(self.0.store.set_password(row.no, hash).await?)
+        let made = Making::password(who, row.no);
+        Ok(self.0.store.set_password(row.no, hash, made, self.now()).await?)
     }
 
     /// Replaces the roles of a user.
@@ -382,6 +406,7 @@ impl Node {
         let token = NewToken {
             id: self.new_uuid().to_string(),
             user: user.no,
+            made: Making::token(who, user.no),
             digest: digest_of(&secret),
             scopes: scopes.clone(),
             at: now,
@@ -476,13 +501,23 @@ fn own_or_administered<'a>(
     }
 }
 
-fn user_view(row: &UserRow) -> UserView {
+/// The number of no user.
+const NOBODY: UserNo = UserNo(0);
+
+fn name_of(directory: &Directory, no: UserNo) -> String {
+    directory.user(no).map_or_else(|| format!("user no. {}", no.0), |user| user.name.clone())
+}
+
+fn user_view(directory: &Directory, row: &UserRow) -> UserView {
     UserView {
         name: row.name.clone(),
         roles: row.roles.iter().map(|role| role.name()).collect(),
         disabled: row.disabled,
         has_password: row.password_hash.is_some(),
         created: Timestamp::text_of(row.created),
+        made_by: row.made_by.map(|no| name_of(directory, no)),
+        password_by: row.password_set.as_ref().and_then(|set| set.by).map(|no| name_of(directory, no)),
+        password_at: row.password_set.as_ref().map(|set| Timestamp::text_of(set.at)),
     }
 }
 
@@ -494,5 +529,7 @@ fn token_view(directory: &Directory, row: &TokenRow) -> TokenView {
         created: Timestamp::text_of(row.created),
         expires: row.expires.map(Timestamp::text_of),
         revoked: row.revoked.map(Timestamp::text_of),
+        made_by: row.made_by.map(|no| name_of(directory, no)),
+        known_to: row.known_to.iter().map(|no| name_of(directory, *no)).collect(),
     }
 }

@@ -10,7 +10,9 @@
 use std::sync::Arc;
 
 use base::Micros;
-use base::limit::{APPROVAL_SECONDS, APPROVALS_OPEN_MAX, APPROVALS_SHOWN, NOTICES_SHOWN, REASON_CHARS_MAX};
+use base::limit::{
+    APPROVAL_SECONDS, APPROVALS_OPEN_MAX, APPROVALS_SHOWN, GLASS_PER_DAY, NOTICES_SHOWN, REASON_CHARS_MAX,
+};
 use base::signed::Signed;
 use federation::{Content, Notice};
 use handling::{
@@ -54,6 +56,11 @@ pub enum ApprovalError {
         "{APPROVALS_OPEN_MAX} of your requests wait for a second person: have some of them answered first"
     )]
     TooMany,
+    /// The glass was broken by this person as often as one may.
+    #[error(
+        "you went ahead without a second person {GLASS_PER_DAY} times in 24 hours: somebody else answers this one"
+    )]
+    GlassMax,
     /// A reason of the wrong length.
     #[error("a reason has 1 to {REASON_CHARS_MAX} characters")]
     ReasonUnfit,
@@ -83,6 +90,7 @@ impl ApprovalError {
             Self::Decided => "approval-decided",
             Self::Expired => "approval-expired",
             Self::TooMany => "approvals-open-max",
+            Self::GlassMax => "glass-max",
             Self::ReasonUnfit => "reason-unfit",
             Self::Untold { code, .. } => code,
             Self::Store(error) => error.code(),
@@ -126,8 +134,12 @@ pub struct ApprovalView {
     pub asked: String,
     /// Until when it can be answered and used (RFC 3339).
     pub expires: String,
+    /// With what kind of credential: password, token or directory; `None` where it was not kept yet.
+    pub asked_with: Option<&'static str>,
     /// Who answered, by name.
     pub decider: Option<String>,
+    /// With what kind of credential.
+    pub decided_with: Option<&'static str>,
     /// When (RFC 3339).
     pub decided: Option<String>,
     /// Why, in their words.
@@ -214,6 +226,7 @@ impl Node {
             deed,
             words: words.to_owned(),
             requester: who.user,
+            asked_with: Some(who.shown.clone()),
             asked,
             expires: Micros(asked.0.saturating_add(APPROVAL_SECONDS.saturating_mul(Micros::SECOND))),
             answer: None,
@@ -230,7 +243,8 @@ impl Node {
         verdict: Verdict,
     ) -> Result<(), StoreError> {
         let at = self.now();
-        let answer = Answer { verdict, by: who.user, at, reason: String::new(), leaf: None };
+        let with = Some(who.shown.clone());
+        let answer = Answer { verdict, by: who.user, with, at, reason: String::new(), leaf: None };
         let row = ApprovalRow { answer: Some(answer), spent: Some(at), ..self.request(who, deed, words) };
         self.store().ask_approval(row, APPROVALS_OPEN_MAX).await.map(|_| ())
     }
@@ -257,7 +271,7 @@ impl Node {
     /// See [`ApprovalError`]; nothing was changed.
     pub async fn grant_approval(&self, who: &Principal, id: &str) -> Result<ApprovalView, ApprovalError> {
         let row = self.request_known(who, id).await?;
-        may_approve(who, row.requester)?;
+        may_approve(who, row.requester, row.asked_with.as_ref())?;
         self.answer(who, &row, (Verdict::Granted, ""), None).await
     }
 
@@ -272,7 +286,7 @@ impl Node {
         reason: &str,
     ) -> Result<ApprovalView, ApprovalError> {
         let row = self.request_known(who, id).await?;
-        may_approve(who, row.requester)?;
+        may_approve(who, row.requester, row.asked_with.as_ref())?;
         if !reason.is_empty() {
             fit(reason)?;
         }
@@ -294,6 +308,8 @@ impl Node {
         may_break_glass(who, row.requester)?;
         fit(reason)?;
         self.open_still(&row)?;
+        let _turn = self.0.glass.lock().await;
+        self.may_break_again(who).await?;
         let leaf = self.tell_of_broken_glass(row.deed, reason).await?;
         self.answer(who, &row, (Verdict::BrokenGlass, reason), leaf).await
     }
@@ -351,7 +367,8 @@ impl Node {
         leaf: Option<u64>,
     ) -> Result<ApprovalView, ApprovalError> {
         self.open_still(row)?;
-        let answer = Answer { verdict, by: who.user, at: self.now(), reason: reason.trim().to_owned(), leaf };
+        let (at, with, reason) = (self.now(), Some(who.shown.clone()), reason.trim().to_owned());
+        let answer = Answer { verdict, by: who.user, with, at, reason, leaf };
         let after = self.store().answer_approval(&row.id, answer.clone()).await?;
         match &after.answer {
             Some(given) if *given == answer => {}
@@ -409,6 +426,12 @@ impl Node {
             requester: name(row.requester),
             asked: Timestamp::text_of(row.asked),
             expires: Timestamp::text_of(row.expires),
+            asked_with: row.asked_with.as_ref().map(|shown| shown.means.name()),
+            decided_with: row
+                .answer
+                .as_ref()
+                .and_then(|answer| answer.with.as_ref())
+                .map(|with| with.means.name()),
             decider: row.answer.as_ref().map(|answer| name(answer.by)),
             decided: row.answer.as_ref().map(|answer| Timestamp::text_of(answer.at)),
             reason: row.answer.map(|answer| answer.reason).filter(|reason| !reason.is_empty()),
@@ -425,7 +448,7 @@ fn untold(error: ExchangeError) -> ApprovalError {
 }
 
 /// Who sees what everybody asked for.
-fn sees_all(who: &Principal) -> bool {
+pub(crate) fn sees_all(who: &Principal) -> bool {
     [Role::Approver, Role::Admin, Role::Auditor].iter().any(|role| who.is(*role))
 }
 

@@ -329,7 +329,7 @@ impl Node {
     /// The view of a collection that `who` has just made: their access as the new grants have it.
     async fn view(&self, who: &Principal, row: &CollectionRow) -> Result<CollectionView, StoreError> {
         let directory = self.directory().await?;
-        let fresh = directory.principal(who.user, &who.scopes);
+        let fresh = directory.afresh(who);
         Ok(collection_view(fresh.as_deref().unwrap_or(who), row))
     }
 }

@@ -4,11 +4,10 @@
 //! secrets have 256 random bits and are stored as SHA-256 only. Nothing here tells a stranger whether a user exists: an
 //! unknown name costs the same work and gets the same answer as a wrong password.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use base::{Micros, Redacted};
-use handling::{Principal, Scope};
+use handling::Principal;
 use sha2::{Digest, Sha256};
 use store::{Fault, NewSession, StoreError, UserRow};
 
@@ -186,7 +185,7 @@ impl Node {
         if now >= session.expires {
             return Err(AuthError::Wrong);
         }
-        let principal = directory.principal(session.user, &BTreeSet::from(Scope::ALL));
+        let principal = directory.by_password(session.user);
         let principal = principal.ok_or(AuthError::Disabled)?;
         Ok(Session { principal, csrf: session.csrf.clone(), expires: session.expires })
     }
@@ -222,7 +221,7 @@ impl Node {
         let directory = self.directory().await?;
         let mac = self.0.verified.mac(&folded(name), password.expose());
         if let Some(user) = self.verified_before(&directory, &mac) {
-            return directory.principal(user.no, &BTreeSet::from(Scope::ALL)).ok_or(AuthError::Disabled);
+            return directory.by_password(user.no).ok_or(AuthError::Disabled);
         }
         let _turn = self.0.lockout.turn(name, peer).await;
         // Whoever had the turn before may have shown the same.
@@ -231,7 +230,7 @@ impl Node {
             None => self.check_password(&directory, (name, password), peer).await?,
         };
         self.0.verified.put(mac, user.no, user.epoch, self.now());
-        directory.principal(user.no, &BTreeSet::from(Scope::ALL)).ok_or(AuthError::Disabled)
+        directory.by_password(user.no).ok_or(AuthError::Disabled)
     }
 
     /// Whose name and password these are, when they were verified a moment ago and nothing has changed since.
@@ -283,8 +282,7 @@ impl Node {
         if token.expires.is_some_and(|expires| self.now() >= expires) {
             return Err(AuthError::Expired);
         }
-        let scopes = token.scopes.iter().copied().collect();
-        directory.principal(token.user, &scopes).ok_or(AuthError::Disabled)
+        directory.by_token(&token).ok_or(AuthError::Disabled)
     }
 }
 

@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, PoisonError, RwLock};
 
-use handling::{Access, CollectionNo, Grantee, Principal, Role, Scope, UserNo};
+use handling::{Access, CollectionNo, Grantee, Means, Principal, Role, Scope, Shown, UserNo};
 use sha2::{Digest, Sha256};
 use store::{CollectionRow, GrantRow, SessionRow, Store, StoreError, TokenRow, UserRow};
 
@@ -43,8 +43,8 @@ impl Directories {
     }
 }
 
-/// Principals by user and the scopes of the credential.
-type Principals = HashMap<(UserNo, BTreeSet<Scope>), Arc<Principal>>;
+/// Principals by user, the scopes of the credential, and the credential.
+type Principals = HashMap<(UserNo, BTreeSet<Scope>, Shown), Arc<Principal>>;
 
 /// Everybody and every collection at one epoch.
 pub(crate) struct Directory {
@@ -123,10 +123,28 @@ impl Directory {
         &self.grants
     }
 
-    /// The principal for a user with a credential of these scopes; `None` for an unknown or disabled user.
-    pub(crate) fn principal(&self, no: UserNo, scopes: &BTreeSet<Scope>) -> Option<Arc<Principal>> {
+    /// The principal for a user who has shown their password, or a session that began with it (both end with it); `None` for an
+    /// unknown or disabled user.
+    pub(crate) fn by_password(&self, no: UserNo) -> Option<Arc<Principal>> {
+        let set = self.user(no)?.password_set.as_ref();
+        let known_to = set.map(|set| set.known_to.clone()).unwrap_or_default();
+        self.principal(no, BTreeSet::from(Scope::ALL), Shown { means: Means::Password, known_to })
+    }
+
+    /// The principal for a user who has shown this token; `None` for an unknown or disabled user.
+    pub(crate) fn by_token(&self, token: &TokenRow) -> Option<Arc<Principal>> {
+        let shown = Shown { means: Means::Token, known_to: token.known_to.clone() };
+        self.principal(token.user, token.scopes.iter().copied().collect(), shown)
+    }
+
+    /// The same principal by what is so now; `None` when they are disabled.
+    pub(crate) fn afresh(&self, who: &Principal) -> Option<Arc<Principal>> {
+        self.principal(who.user, who.scopes.clone(), who.shown.clone())
+    }
+
+    fn principal(&self, no: UserNo, scopes: BTreeSet<Scope>, shown: Shown) -> Option<Arc<Principal>> {
         let user = self.user(no).filter(|user| !user.disabled)?;
-        let key = (no, scopes.clone());
+        let key = (no, scopes, shown);
         if let Some(found) = self.principals.read().unwrap_or_else(PoisonError::into_inner).get(&key) {
             return Some(Arc::clone(found));
         }
@@ -134,7 +152,8 @@ impl Directory {
             user: no,
             name: user.name.clone(),
             roles: user.roles.iter().copied().collect(),
-            scopes: scopes.clone(),
+            scopes: key.1.clone(),
+            shown: key.2.clone(),
             access: self.access_of(user),
         });
         let mut principals = self.principals.write().unwrap_or_else(PoisonError::into_inner);

@@ -362,6 +362,10 @@ static CODES: &[(&str, &str)] = &[
         "approvals-open-max",
         "One person has at most 100 requests open; have some of them answered, or wait until they run out.",
     ),
+    (
+        "glass-max",
+        "One person goes ahead without a second one at most 3 times in 24 hours, also in the names of others whose tokens they made. Let somebody else answer (`cresset approval grant`), or wait.",
+    ),
     ("reason-unfit", "A reason has 1 to 1,000 characters: others read it."),
     (
         "retention-over",

@@ -240,6 +240,7 @@ fn operator(user: UserNo, access: BTreeMap<handling::CollectionNo, Access>) -> P
         name: "local operator".into(),
         roles: BTreeSet::from([Role::Admin, Role::Analyst]),
         scopes: BTreeSet::from(Scope::ALL),
+        shown: handling::Shown::own(handling::Means::Directory),
         access,
     }
 }

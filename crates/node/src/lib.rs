@@ -23,6 +23,7 @@ mod exchange;
 mod explain;
 mod explain_exchange;
 mod export;
+mod glass;
 mod handle;
 mod import;
 mod initialise;
@@ -57,10 +58,11 @@ pub use self::community::{
     Members, NewCircle, Peer, PendingView, Said, Taken,
 };
 pub use self::exchange::{
-    AwaitedMember, CircleState, ConsentGiven, ConsentPage, ConsentRequest, ConsentView, CourierRefusal, CourierReport,
-    ExchangeError, GREETING_BYTES_MAX, Heard, HolderView, Meeting, PeerByRelay, PeerRefusal, PeerView,
-    Provenance, Recalled, ReceiptView, RecoveryView, RelayErrand, RelayError, RelayFigures, RelayKeeps,
-    RelayRound, RelaySettings, RelayTaken, ShareRequest, Shared, Spoken, StateView, TURN_BYTES_MAX,
+    AwaitedMember, CircleState, ConsentGiven, ConsentPage, ConsentRequest, ConsentView, CourierRefusal,
+    CourierReport, ExchangeError, GREETING_BYTES_MAX, Heard, HolderView, Meeting, PeerByRelay, PeerRefusal,
+    PeerView, Provenance, Recalled, ReceiptView, RecoveryView, RelayErrand, RelayError, RelayFigures,
+    RelayKeeps, RelayRound, RelaySettings, RelayTaken, ShareRequest, Shared, Spoken, StateView,
+    TURN_BYTES_MAX,
 };
 pub use accept::{AcceptError, AcceptRequest, Accepted, KeepStatus};
 pub use accounts::{AccountError, IssuedToken, NewUser, Standing, TokenRequest, TokenView, UserView};
@@ -70,6 +72,7 @@ pub use collections::{CollectionError, CollectionView, GrantView, GranteeName, N
 pub use credentials::{AuthError, Credential, Session, SessionSecret};
 pub use explain::{all_codes, explain};
 pub use export::{Export, ExportFormat, ExportRequest, UnknownExportFormat};
+pub use glass::BrokenGlass;
 pub use handle::{HandlingView, Options, Urgency};
 pub use import::{Format, ImportError, ImportRequest, Receipts, UnknownFormat};
 pub use initialise::{AdminSecrets, InitError, InitRequest, Initialised, Member};
@@ -81,8 +84,8 @@ pub use read::ReadError;
 pub use receipts::{Outcome, Receipt, Summary};
 pub use road::{NodeIdentity, RoadError};
 pub use search::{SearchError, SearchPage, SearchQuery};
-pub use strangers::Sender;
 pub use sight::{SightError, SightRequest, Sighted};
+pub use strangers::Sender;
 pub use upkeep::{Depth, Repair, State, Status, UpkeepError};
 pub use why::{Judged, SimulateRequest, WhyError};
 
@@ -168,6 +171,8 @@ struct Inner {
     rates: Rates,
     tally: Tally,
     strangers: strangers::Strangers,
+    /// Held while the glass is broken: two at once are counted one after the other.
+    glass: tokio::sync::Mutex<()>,
     patterns: Arc<Patterns>,
     markings: Markings,
     community: RwLock<Option<Membership>>,
@@ -204,6 +209,7 @@ impl Node {
             rates,
             tally: Tally::default(),
             strangers,
+            glass: tokio::sync::Mutex::default(),
             patterns: Arc::default(),
             markings: Markings::default(),
             community: RwLock::default(),

@@ -147,6 +147,7 @@ impl Node {
         checks.extend(self.check_relays().await?);
         checks.extend(self.0.store.check(depth == Depth::Deep).await?);
         checks.push(self.check_retention().await?);
+        checks.push(self.check_glass().await?);
         Ok(checks)
     }
 

@@ -6,7 +6,7 @@
 
 use bytes::Bytes;
 use handling::{
-    Action, Cleared, Decision, Principal, Recipient, Refusal, Rule, Rules, Scope, Verdict, judge, viewer,
+    Action, Cleared, Decision, Principal, Recipient, Refusal, Rule, Rules, Verdict, judge, viewer,
 };
 use serde::Serialize;
 use store::{Fault, Ruled, StoreError};
@@ -191,7 +191,7 @@ impl Node {
             });
             return self.decide(shared, |situation| judge(recipient, action, &rules, situation));
         };
-        let principal = directory.principal(*user, &Scope::ALL.into());
+        let principal = directory.by_password(*user);
         let Some(principal) = principal else {
             return closed(Rule::RoleMissing, "this account is disabled");
         };

@@ -170,6 +170,7 @@ fn principal(c: CollectionNo) -> Principal {
         name: "a".into(),
         roles: [Role::Analyst].into(),
         scopes: Scope::ALL.into(),
+        shown: handling::Shown::own(handling::Means::Password),
         access: BTreeMap::from([(c, all)]),
     }
 }

@@ -1,18 +1,21 @@
 //! People, tokens, sessions, collections and grants as rows.
 
+use std::collections::BTreeSet;
+
 use base::{Micros, limit};
-use handling::{Access, CollectionNo, Grantee, Role, Scope, UserNo};
+use handling::{Access, CollectionNo, Grantee, Making, Role, Scope, UserNo};
 use rusqlite::{Connection, OptionalExtension, Row};
 use store::{
-    CollectionRow, GrantRow, NewCollection, NewSession, NewToken, NewUser, SessionRow, StoreError, TokenRow,
-    UserRow,
+    CollectionRow, GrantRow, NewCollection, NewSession, NewToken, NewUser, PasswordSet, SessionRow,
+    StoreError, TokenRow, UserRow,
 };
 
 use crate::error::{Done, damaged, found};
 use crate::writer::Desk;
 
-const USER: &str = "SELECT no, name, password_hash, roles, disabled, created, epoch FROM account";
-const TOKEN: &str = "SELECT id, account, scopes, created, expires, revoked FROM token";
+const USER: &str = "SELECT no, name, password_hash, roles, disabled, created, epoch, made_by, password_by, password_at, \
+                    password_known FROM account";
+const TOKEN: &str = "SELECT id, account, scopes, created, expires, revoked, made_by, known_to FROM token";
 const COLLECTION: &str = "SELECT no, id, alias, title, description, strict, last_added FROM collection";
 
 /// Notes that accounts or collections have changed.
@@ -43,6 +46,17 @@ fn parted<T: std::str::FromStr>(names: &str) -> Done<Vec<T>> {
     parsed.collect()
 }
 
+/// Numbers of users in one text.
+pub(crate) fn numbers(users: &BTreeSet<UserNo>) -> String {
+    users.iter().map(|user| user.0.to_string()).collect::<Vec<_>>().join(" ")
+}
+
+/// Users from the text of their numbers.
+pub(crate) fn users_of(numbers: &str) -> Done<BTreeSet<UserNo>> {
+    let read = |number: &str| number.parse().map(UserNo).map_err(|_| damaged("a user's number").into());
+    numbers.split_whitespace().map(read).collect()
+}
+
 /// Creates a user.
 pub(crate) fn add_user(desk: &Desk<'_>, user: &NewUser) -> Done<UserRow> {
     let sql = desk.sql();
@@ -54,9 +68,19 @@ pub(crate) fn add_user(desk: &Desk<'_>, user: &NewUser) -> Done<UserRow> {
     }
     let no = desk.next_number("account")?;
     sql.execute(
-        "INSERT INTO account (no, name, name_key, password_hash, roles, disabled, created, epoch) \
-         VALUES (?1, ?2, ?3, ?4, ?5, 0, ?6, 1)",
-        (no, &user.name, &key, &user.password_hash, joined(&user.roles), user.at.0),
+        "INSERT INTO account (no, name, name_key, password_hash, roles, disabled, created, epoch, made_by, password_by, \
+         password_at, password_known) VALUES (?1, ?2, ?3, ?4, ?5, 0, ?6, 1, ?7, ?7, ?8, ?9)",
+        (
+            no,
+            &user.name,
+            &key,
+            &user.password_hash,
+            joined(&user.roles),
+            user.at.0,
+            user.made.by().map(|no| no.0),
+            user.password_hash.as_ref().map(|_| user.at.0),
+            numbers(user.made.known_to()),
+        ),
     )?;
     touch(desk)?;
     user_by_no(sql, UserNo(no))
@@ -71,6 +95,15 @@ fn user_row(row: &Row<'_>) -> Done<UserRow> {
         disabled: row.get(4)?,
         created: Micros(row.get(5)?),
         epoch: row.get(6)?,
+        made_by: row.get::<_, Option<i64>>(7)?.map(UserNo),
+        password_set: match row.get::<_, Option<i64>>(9)? {
+            None => None,
+            Some(at) => Some(PasswordSet {
+                by: row.get::<_, Option<i64>>(8)?.map(UserNo),
+                at: Micros(at),
+                known_to: users_of(&row.get::<_, String>(10)?)?,
+            }),
+        },
     })
 }
 
@@ -112,7 +145,7 @@ pub(crate) fn user_by_no(connection: &Connection, no: UserNo) -> Done<UserRow> {
 /// What may be changed about a user.
 pub(crate) enum Change {
     /// The hash of the password; ends all sessions.
-    Password(String),
+    Password(String, Making, Micros),
     /// The roles.
     Roles(Vec<Role>),
     /// Whether they are disabled; disabling ends all sessions.
@@ -123,9 +156,11 @@ pub(crate) enum Change {
 pub(crate) fn change_user(desk: &Desk<'_>, no: UserNo, change: &Change) -> Done<()> {
     let sql = desk.sql();
     let (changed, ends) = match change {
-        Change::Password(hash) => {
-            let set = "UPDATE account SET password_hash = ?2, epoch = epoch + 1 WHERE no = ?1";
-            (sql.execute(set, (no.0, hash))?, true)
+        Change::Password(hash, made, at) => {
+            let set = "UPDATE account SET password_hash = ?2, password_by = ?3, password_at = ?4, password_known = ?5, \
+                       epoch = epoch + 1 WHERE no = ?1";
+            let by = made.by().map(|no| no.0);
+            (sql.execute(set, (no.0, hash, by, at.0, numbers(made.known_to())))?, true)
         }
         Change::Roles(roles) => {
             let set = "UPDATE account SET roles = ?2, epoch = epoch + 1 WHERE no = ?1";
@@ -157,7 +192,8 @@ pub(crate) fn add_token(desk: &Desk<'_>, token: &NewToken) -> Done<()> {
         return Err(exists("token", &token.id).into());
     }
     desk.sql().execute(
-        "INSERT INTO token (id, account, digest, scopes, created, expires) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+        "INSERT INTO token (id, account, digest, scopes, created, expires, made_by, known_to) \
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
         (
             &token.id,
             token.user.0,
@@ -165,6 +201,8 @@ pub(crate) fn add_token(desk: &Desk<'_>, token: &NewToken) -> Done<()> {
             joined(&token.scopes),
             token.at.0,
             token.expires.map(|at| at.0),
+            token.made.by().map(|no| no.0),
+            numbers(token.made.known_to()),
         ),
     )?;
     touch(desk)
@@ -178,6 +216,8 @@ fn token_row(row: &Row<'_>) -> Done<TokenRow> {
         created: Micros(row.get(3)?),
         expires: row.get::<_, Option<i64>>(4)?.map(Micros),
         revoked: row.get::<_, Option<i64>>(5)?.map(Micros),
+        made_by: row.get::<_, Option<i64>>(6)?.map(UserNo),
+        known_to: users_of(&row.get::<_, String>(7)?)?,
     })
 }
 

@@ -1,15 +1,29 @@
 //! Requests for a second person as rows.
 
 use base::Micros;
-use handling::{CollectionNo, Holds, UserNo};
-use rusqlite::{Connection, OptionalExtension, Row};
+use handling::{CollectionNo, Holds, Means, Shown, UserNo};
+use rusqlite::{Connection, OptionalExtension, Row, Rows};
 use store::{Answer, ApprovalRow, Spending, StoreError, Verdict};
 
+use crate::accounts::{numbers, users_of};
 use crate::error::{Done, damaged};
 use crate::writer::Desk;
 
-const APPROVAL: &str = "SELECT id, deed, words, requester, asked, expires, verdict, decider, decided, reason, leaf, spent \
-                        FROM approval";
+const APPROVAL: &str = "SELECT id, deed, words, requester, asked, expires, verdict, decider, decided, reason, leaf, spent, \
+                        asked_with, decided_with FROM approval";
+
+/// A credential as a text: its kind, and the numbers of the users who have had it.
+fn text_of(shown: &Shown) -> String {
+    format!("{} {}", shown.means.name(), numbers(&shown.known_to))
+}
+
+fn shown(row: &Row<'_>, at: usize) -> Done<Option<Shown>> {
+    let Some(text) = row.get::<_, Option<String>>(at)? else { return Ok(None) };
+    let (means, known_to) = text.split_once(' ').ok_or_else(|| damaged("a credential shown"))?;
+    let means = Means::ALL.into_iter().find(|one| one.name() == means);
+    let means = means.ok_or_else(|| damaged("an unknown kind of credential"))?;
+    Ok(Some(Shown { means, known_to: users_of(known_to)? }))
+}
 
 fn row(row: &Row<'_>) -> Done<ApprovalRow> {
     let deed: String = row.get(1)?;
@@ -22,6 +36,7 @@ fn row(row: &Row<'_>) -> Done<ApprovalRow> {
             Some(Answer {
                 verdict: verdict.ok_or_else(|| damaged("an unknown answer to a request"))?,
                 by: UserNo(row.get(7)?),
+                with: shown(row, 13)?,
                 at: Micros(row.get(8)?),
                 reason: row.get(9)?,
                 leaf: leaf.and_then(|leaf| u64::try_from(leaf).ok()),
@@ -33,6 +48,7 @@ fn row(row: &Row<'_>) -> Done<ApprovalRow> {
         deed: deed.parse().map_err(|_| damaged("an unknown kind of deed"))?,
         words: row.get(2)?,
         requester: UserNo(row.get(3)?),
+        asked_with: shown(row, 12)?,
         asked: Micros(row.get(4)?),
         expires: Micros(row.get(5)?),
         answer,
@@ -51,9 +67,12 @@ pub(crate) fn ask(desk: &Desk<'_>, wanted: &ApprovalRow, open_max: usize) -> Don
     let sql = desk.sql();
     if wanted.answer.is_none() {
         let open = "spent IS NULL AND expires > ?2 AND (verdict IS NULL OR verdict <> 'refused')";
-        let same = format!("{APPROVAL} WHERE requester = ?1 AND {open} AND deed = ?3 AND words = ?4");
+        let same = format!(
+            "{APPROVAL} WHERE requester = ?1 AND {open} AND deed = ?3 AND words = ?4 AND asked_with IS ?5"
+        );
         let (requester, at) = (wanted.requester.0, wanted.asked.0);
-        if let Some(held) = found(sql, &same, (requester, at, wanted.deed.name(), &wanted.words))? {
+        let with = wanted.asked_with.as_ref().map(text_of);
+        if let Some(held) = found(sql, &same, (requester, at, wanted.deed.name(), &wanted.words, with))? {
             return Ok(Some(held));
         }
         let counted = format!("SELECT count(*) FROM approval WHERE requester = ?1 AND {open}");
@@ -64,8 +83,8 @@ pub(crate) fn ask(desk: &Desk<'_>, wanted: &ApprovalRow, open_max: usize) -> Don
     }
     let answer = wanted.answer.as_ref();
     sql.execute(
-        "INSERT INTO approval (id, deed, words, requester, asked, expires, verdict, decider, decided, reason, leaf, spent) \
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
+        "INSERT INTO approval (id, deed, words, requester, asked, expires, verdict, decider, decided, reason, leaf, spent, \
+         asked_with, decided_with) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
         rusqlite::params![
             wanted.id,
             wanted.deed.name(),
@@ -79,6 +98,8 @@ pub(crate) fn ask(desk: &Desk<'_>, wanted: &ApprovalRow, open_max: usize) -> Don
             answer.map_or("", |answer| answer.reason.as_str()),
             answer.and_then(|answer| leaf_no(answer.leaf)),
             wanted.spent.map(|at| at.0),
+            wanted.asked_with.as_ref().map(text_of),
+            answer.and_then(|answer| answer.with.as_ref()).map(text_of),
         ],
     )?;
     Ok(Some(wanted.clone()))
@@ -104,7 +125,18 @@ pub(crate) fn newest(
         "{APPROVAL} WHERE ?1 IS NULL OR requester = ?1 ORDER BY asked DESC, id DESC LIMIT ?2"
     ))?;
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-    let mut rows = select.query((requester.map(|user| user.0), limit))?;
+    all(select.query((requester.map(|user| user.0), limit))?)
+}
+
+/// Requests for which the glass was broken since, newest first.
+pub(crate) fn glass_broken(connection: &Connection, since: Micros) -> Done<Vec<ApprovalRow>> {
+    let mut select = connection.prepare_cached(&format!(
+        "{APPROVAL} WHERE verdict = 'broken-glass' AND decided > ?1 ORDER BY decided DESC, id DESC"
+    ))?;
+    all(select.query([since.0])?)
+}
+
+fn all(mut rows: Rows<'_>) -> Done<Vec<ApprovalRow>> {
     let mut all = Vec::new();
     while let Some(found) = rows.next()? {
         all.push(row(found)?);
@@ -115,9 +147,17 @@ pub(crate) fn newest(
 /// Answers a request that waits for an answer.
 pub(crate) fn answer(desk: &Desk<'_>, id: &str, answer: &Answer) -> Done<ApprovalRow> {
     desk.sql().execute(
-        "UPDATE approval SET verdict = ?2, decider = ?3, decided = ?4, reason = ?5, leaf = ?6 \
+        "UPDATE approval SET verdict = ?2, decider = ?3, decided = ?4, reason = ?5, leaf = ?6, decided_with = ?7 \
          WHERE id = ?1 AND verdict IS NULL AND expires > ?4",
-        (id, answer.verdict.name(), answer.by.0, answer.at.0, &answer.reason, leaf_no(answer.leaf)),
+        (
+            id,
+            answer.verdict.name(),
+            answer.by.0,
+            answer.at.0,
+            &answer.reason,
+            leaf_no(answer.leaf),
+            answer.with.as_ref().map(text_of),
+        ),
     )?;
     one(desk.sql(), id)
 }

@@ -37,6 +37,7 @@ const MIGRATIONS: &[Migration] = &[
     Migration { number: 13, name: "short leaves", sql: include_str!("../migrations/0013_short_leaves.sql") },
     Migration { number: 14, name: "relay", sql: include_str!("../migrations/0014_relay.sql") },
     Migration { number: 15, name: "version_key", sql: include_str!("../migrations/0015_version_key.sql") },
+    Migration { number: 16, name: "makers", sql: include_str!("../migrations/0016_makers.sql") },
 ];
 
 /// Brings the database up to this program, after checking what made it so far.

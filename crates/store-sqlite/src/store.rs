@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use base::Micros;
 use base::signing::KeyId;
 use federation::{ConsentRow, RefusalRow};
-use handling::{Access, CollectionNo, GrantChange, Grantee, Role, Rules, UserNo, Viewer, Writer};
+use handling::{Access, CollectionNo, GrantChange, Grantee, Making, Role, Rules, UserNo, Viewer, Writer};
 use index::{Fingerprint, FingerprintKey, PrefixLengths};
 use ledger::TreeHash;
 use ledger::tile::{Tile, TilePath};
@@ -77,8 +77,8 @@ impl Accounts for SqliteStore {
         self.readers.read(|connection| accounts::user_by_no(connection, no)).await
     }
 
-    async fn set_password(&self, no: UserNo, password_hash: String) -> Answer<()> {
-        let change = Change::Password(password_hash);
+    async fn set_password(&self, no: UserNo, password_hash: String, made: Making, at: Micros) -> Answer<()> {
+        let change = Change::Password(password_hash, made, at);
         self.writer.write(1, move |desk| accounts::change_user(desk, no, &change)).await
     }
 
@@ -174,6 +174,10 @@ impl Approvals for SqliteStore {
 
     async fn approvals(&self, requester: Option<UserNo>, limit: usize) -> Answer<Vec<ApprovalRow>> {
         self.readers.read(|connection| approvals::newest(connection, requester, limit)).await
+    }
+
+    async fn glass_broken(&self, since: Micros) -> Answer<Vec<ApprovalRow>> {
+        self.readers.read(move |connection| approvals::glass_broken(connection, since)).await
     }
 
     async fn answer_approval(&self, id: &str, answer: store::Answer) -> Answer<ApprovalRow> {

@@ -1,8 +1,10 @@
 //! People, tokens, sessions, collections and grants.
 
+use std::collections::BTreeSet;
+
 use async_trait::async_trait;
 use base::Micros;
-use handling::{Access, CollectionNo, GrantChange, Grantee, Role, Scope, UserNo};
+use handling::{Access, CollectionNo, GrantChange, Grantee, Making, Role, Scope, UserNo};
 
 use crate::StoreError;
 
@@ -13,6 +15,8 @@ pub struct NewUser {
     pub name: String,
     /// PHC string of the password hash (argon2id); `None` for a user who signs in by token only.
     pub password_hash: Option<String>,
+    /// Who creates them and sets the password, if any.
+    pub made: Making,
     /// At least one role.
     pub roles: Vec<Role>,
     /// When.
@@ -36,6 +40,21 @@ pub struct UserRow {
     pub created: Micros,
     /// Rises with every change of password, roles, grants or state: caches of credentials compare it.
     pub epoch: i64,
+    /// Who created the user; `None` for whoever held the directory, and where it was not kept yet.
+    pub made_by: Option<UserNo>,
+    /// Who set the password last, and when; `None` as long as nothing of that was kept.
+    pub password_set: Option<PasswordSet>,
+}
+
+/// Who set a password.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PasswordSet {
+    /// By whom; `None` for whoever held the directory.
+    pub by: Option<UserNo>,
+    /// When.
+    pub at: Micros,
+    /// To whom besides its user it is known.
+    pub known_to: BTreeSet<UserNo>,
 }
 
 /// A token to be created. The token itself is never stored.
@@ -45,6 +64,8 @@ pub struct NewToken {
     pub id: String,
     /// Whose.
     pub user: UserNo,
+    /// Who makes it.
+    pub made: Making,
     /// SHA-256 of the token.
     pub digest: [u8; 32],
     /// What it may be used for.
@@ -70,6 +91,10 @@ pub struct TokenRow {
     pub expires: Option<Micros>,
     /// When it was revoked, if it was.
     pub revoked: Option<Micros>,
+    /// Who made it; `None` for whoever held the directory, and where it was not kept yet.
+    pub made_by: Option<UserNo>,
+    /// To whom besides its user it is known.
+    pub known_to: BTreeSet<UserNo>,
 }
 
 /// A browser session to be created.
@@ -157,7 +182,13 @@ pub trait Accounts: Send + Sync {
     /// One user by number.
     async fn user_by_no(&self, no: UserNo) -> Result<UserRow, StoreError>;
     /// Replaces the password hash and ends all sessions of the user.
-    async fn set_password(&self, no: UserNo, password_hash: String) -> Result<(), StoreError>;
+    async fn set_password(
+        &self,
+        no: UserNo,
+        password_hash: String,
+        made: Making,
+        at: Micros,
+    ) -> Result<(), StoreError>;
     /// Replaces the roles.
     async fn set_roles(&self, no: UserNo, roles: Vec<Role>) -> Result<(), StoreError>;
     /// Disables or enables; disabling ends all sessions.

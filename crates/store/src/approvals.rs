@@ -5,7 +5,7 @@
 
 use async_trait::async_trait;
 use base::Micros;
-use handling::{Guarded, UserNo};
+use handling::{Guarded, Shown, UserNo};
 
 use crate::StoreError;
 
@@ -48,6 +48,8 @@ pub struct Answer {
     pub verdict: Verdict,
     /// By whom.
     pub by: UserNo,
+    /// With which credential; `None` where that was not kept yet.
+    pub with: Option<Shown>,
     /// When.
     pub at: Micros,
     /// Why, in their words; empty where nothing was said.
@@ -67,6 +69,8 @@ pub struct ApprovalRow {
     pub words: String,
     /// Who asked.
     pub requester: UserNo,
+    /// With which credential; `None` where that was not kept yet.
+    pub asked_with: Option<Shown>,
     /// When.
     pub asked: Micros,
     /// Until when it can be answered and used.
@@ -93,8 +97,8 @@ pub struct Spending<'a> {
 /// Requests for a second person.
 #[async_trait]
 pub trait Approvals: Send + Sync {
-    /// Files a request and answers with it, or with the one for the same deed that the same person has open already: not
-    /// refused, not used, not run out. `None` when the requester has `open_max` open ones; a row that is answered already is
+    /// Files a request and answers with it, or with the one for the same deed that the same person has open already, asked with
+    /// a credential of the same kind that the same people know: not refused, not used, not run out. `None` when the requester has `open_max` open ones; a row that is answered already is
     /// always filed.
     async fn ask_approval(
         &self,
@@ -109,6 +113,9 @@ pub trait Approvals: Send + Sync {
         requester: Option<UserNo>,
         limit: usize,
     ) -> Result<Vec<ApprovalRow>, StoreError>;
+    /// Requests for which the glass was broken after `since`, newest first: few, since a person may do it
+    /// [`base::limit::GLASS_PER_DAY`] times a day.
+    async fn glass_broken(&self, since: Micros) -> Result<Vec<ApprovalRow>, StoreError>;
     /// Answers a request that has no answer and has not run out at the answer's moment, and answers with the row as it then
     /// is: with another answer in it where one was given before, with none where it has run out.
     async fn answer_approval(&self, id: &str, answer: Answer) -> Result<ApprovalRow, StoreError>;

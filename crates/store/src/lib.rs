@@ -21,8 +21,8 @@ mod relay;
 mod upkeep;
 
 pub use accounts::{
-    Accounts, CollectionRow, GrantRow, NewCollection, NewSession, NewToken, NewUser, SessionRow, TokenRow,
-    UserRow,
+    Accounts, CollectionRow, GrantRow, NewCollection, NewSession, NewToken, NewUser, PasswordSet, SessionRow,
+    TokenRow, UserRow,
 };
 pub use approvals::{Answer, ApprovalRow, Approvals, Spending, Verdict};
 pub use error::{Fault, StoreError};

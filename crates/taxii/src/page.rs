@@ -129,6 +129,7 @@ mod tests {
             name: "t".into(),
             roles: BTreeSet::new(),
             scopes: BTreeSet::new(),
+            shown: handling::Shown::own(handling::Means::Password),
             access: BTreeMap::new(),
         };
         viewer(&nobody, &handling::Standing::default()).clear(value)

@@ -35,8 +35,8 @@ async fn ready(State(app): State<App>) -> Json<Ready> {
 /// Counters and the store's figures, for administrators.
 async fn metrics(State(app): State<App>, Caller(principal): Caller) -> Result<Response, Problem> {
     let figures = app.node().figures_of_all(&principal).await?;
-    let relay = app.node().relay_figures().await?;
-    let text = app.metrics().to_text(figures.get(), app.node().status().0, &relay);
+    let (relay, glass) = (app.node().relay_figures().await?, app.node().glass_count().await?);
+    let text = app.metrics().to_text(figures.get(), app.node().status().0, (&relay, glass));
     let kind = HeaderValue::from_static("application/openmetrics-text; version=1.0.0; charset=utf-8");
     Ok(([(CONTENT_TYPE, kind)], text).into_response())
 }

@@ -96,7 +96,12 @@ impl Metrics {
 
     /// Everything in Prometheus' text form, the store's own figures included.
     #[must_use]
-    pub fn to_text(&self, figures: &Figures, status: Status, relay: &RelayFigures) -> String {
+    pub fn to_text(
+        &self,
+        figures: &Figures,
+        status: Status,
+        (relay, glass): (&RelayFigures, usize),
+    ) -> String {
         let mut out = String::new();
         if encode(&mut out, &self.registry).is_err() {
             out.clear();
@@ -116,6 +121,11 @@ impl Metrics {
             ("relay_parcels", "Sealed parcels kept for other members", relay.held.parcels),
             ("relay_bytes", "Bytes of the parcels kept for other members", relay.held.bytes),
             ("relay_members", "Members that are not met and reached over relays", relay.away),
+            (
+                "glass_broken",
+                "Deeds done without a second person within seven days, by breaking the glass",
+                u64::try_from(glass).unwrap_or(u64::MAX),
+            ),
             ("read_only", "1 while the store takes no writes", u64::from(status == Status::ReadOnly)),
         ] {
             let line = format!(
@@ -160,8 +170,8 @@ mod tests {
         let by_type =
             [("indicator", 4), ("x_\"1", 1), ("x 2", 2)].map(|(name, count)| (name.to_owned(), count));
         let figures = Figures { objects: 7, by_type: by_type.to_vec(), ..Figures::default() };
-        let text =
-            metrics.to_text(&figures, Status::ReadOnly, &RelayFigures { away: 2, ..RelayFigures::default() });
+        let relay = RelayFigures { away: 2, ..RelayFigures::default() };
+        let text = metrics.to_text(&figures, Status::ReadOnly, (&relay, 3));
         for line in [
             "cresset_http_requests_total{method=\"GET\",route=\"/taxii2/\",status=\"200\"} 1",
             "cresset_objects_received_total{outcome=\"accepted\"} 3",

@@ -80,9 +80,18 @@ async fn list(common: &Common, pending: bool, out: &mut Out) -> Result<Exit, Fai
         out.json(&all)?;
         return Ok(Exit::Done);
     }
-    let row = |one: &Value| ["id", "status", "requester", "decider", "words"].map(|part| word(&one[part]));
-    let rows: Vec<[String; 5]> = all.iter().map(row).collect();
-    out.table(["ID", "STATUS", "ASKED BY", "ANSWERED BY", "WHAT"], &rows)?;
+    let broken = all.iter().filter(|one| one["status"] == "broken-glass").count();
+    if broken > 0 {
+        say(format_args!("the glass was broken {broken} times: by whom and why stands under REASON"));
+    }
+    let with = ["requester", "asked_with", "decider", "decided_with"];
+    let row = |one: &Value| {
+        let [requester, asked_with, decider, decided_with] = with.map(|part| word(&one[part]));
+        let [id, status, reason, words] = ["id", "status", "reason", "words"].map(|part| word(&one[part]));
+        [id, status, requester, asked_with, decider, decided_with, reason, words]
+    };
+    let rows: Vec<[String; 8]> = all.iter().map(row).collect();
+    out.table(["ID", "STATUS", "ASKED BY", "WITH", "ANSWERED BY", "WITH", "REASON", "WHAT"], &rows)?;
     Ok(Exit::Done)
 }
 

@@ -88,6 +88,7 @@ struct TokenRow {
     created: String,
     expires: Option<String>,
     revoked: Option<String>,
+    made_by: Option<String>,
 }
 
 /// Runs the command.
@@ -128,14 +129,15 @@ async fn list(common: &Common, user: Option<String>, out: &mut Out) -> Result<Ex
         return Ok(Exit::Done);
     }
     let rows = tokens.into_iter().filter_map(|token| serde_json::from_value::<TokenRow>(token).ok());
-    let rows: Vec<[String; 6]> = rows
+    let rows: Vec<[String; 7]> = rows
         .map(|token| {
             let expires = token.expires.unwrap_or_else(|| "never".to_owned());
             let revoked = token.revoked.unwrap_or_default();
-            [token.id, shown(&token.user), token.scopes.join(", "), token.created, expires, revoked]
+            let maker = shown(token.made_by.as_deref().unwrap_or_default());
+            [token.id, shown(&token.user), token.scopes.join(", "), token.created, maker, expires, revoked]
         })
         .collect();
-    out.table(["ID", "USER", "SCOPES", "CREATED", "EXPIRES", "REVOKED"], &rows)?;
+    out.table(["ID", "USER", "SCOPES", "CREATED", "MADE BY", "EXPIRES", "REVOKED"], &rows)?;
     Ok(Exit::Done)
 }
 

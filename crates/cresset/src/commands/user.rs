@@ -77,6 +77,8 @@ struct UserRow {
     roles: Vec<String>,
     disabled: bool,
     created: String,
+    made_by: Option<String>,
+    password_by: Option<String>,
 }
 
 /// Runs the command.
@@ -114,13 +116,14 @@ async fn list(common: &Common, out: &mut Out) -> Result<Exit, Failure> {
         return Ok(Exit::Done);
     }
     let rows = users.into_iter().filter_map(|user| serde_json::from_value::<UserRow>(user).ok());
-    let rows: Vec<[String; 4]> = rows
+    let rows: Vec<[String; 6]> = rows
         .map(|user| {
             let standing = if user.disabled { "disabled" } else { "enabled" };
-            [shown(&user.name), user.roles.join(", "), standing.to_owned(), user.created]
+            let [maker, set] = [user.made_by, user.password_by].map(|name| shown(&name.unwrap_or_default()));
+            [shown(&user.name), user.roles.join(", "), standing.to_owned(), user.created, maker, set]
         })
         .collect();
-    out.table(["NAME", "ROLES", "STANDING", "CREATED"], &rows)?;
+    out.table(["NAME", "ROLES", "STANDING", "CREATED", "MADE BY", "PASSWORD SET BY"], &rows)?;
     Ok(Exit::Done)
 }
 

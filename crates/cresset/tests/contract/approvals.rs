@@ -8,13 +8,47 @@ use crate::town::{community, until};
 
 const WARDS: &str = "wards";
 
-/// A token of a user with a role.
+/// What the administrator hands somebody.
+const GIVEN: &str = "a password of some length";
+/// What they make of it.
+const OWN: &str = "a password of their own";
+
+/// A user with a role, and a password that the administrator has set.
+#[track_caller]
+fn given(node: &Running, name: &str, role: &str) {
+    let add = ["user", "add", name, "--role", role, "--password-stdin"];
+    node.there_as(&root(node), &add, format!("{GIVEN}\n").as_bytes()).exits(0);
+}
+
+/// A token of a user with a role, who has changed their password and made the token themselves.
 #[track_caller]
 fn person(node: &Running, name: &str, role: &str) -> String {
-    let add = ["user", "add", name, "--role", role, "--password-stdin"];
-    node.there_as(&root(node), &add, b"a password of some length\n").exits(0);
-    let token = node.there(&["token", "create", "--user", name, "--scope", "read", "--scope", "write"]);
-    token.exits(0).json()["token"].as_str().unwrap().to_owned()
+    given(node, name, role);
+    let changed =
+        api(node, "PUT", &format!("users/{name}/password"), (name, GIVEN), &json!({"password": OWN}));
+    assert_eq!(changed.0, 204);
+    own_token(node, name, &["read", "write"])
+}
+
+#[track_caller]
+fn own_token(node: &Running, name: &str, scopes: &[&str]) -> String {
+    let wanted = json!({"user": name, "scopes": scopes});
+    let (status, made) = api(node, "POST", "tokens", (name, OWN), &wanted);
+    assert_eq!(status, 201, "{made}");
+    made["token"].as_str().unwrap().to_owned()
+}
+
+/// A request with name and password.
+#[track_caller]
+fn api(
+    node: &Running,
+    method: &str,
+    path: &str,
+    (name, password): (&str, &str),
+    body: &Value,
+) -> (u16, Value) {
+    let login = base64::Engine::encode(&base64::prelude::BASE64_STANDARD, format!("{name}:{password}"));
+    http(method, &format!("{}/api/v1/{path}", node.url()), &format!("Basic {login}"), &body.to_string())
 }
 
 fn root(node: &Running) -> String {
@@ -107,6 +141,78 @@ fn a_second_person_says_yes_once_for_one_deed() {
 }
 
 #[test]
+fn nobody_makes_a_second_person_out_of_a_credential() {
+    let scene = Scene::new();
+    let node = scene.serve();
+    amber(&scene, &node);
+    given(&node, "bob", "approver");
+    let admin = root(&node);
+    let id = pending(&node, &admin, &OPEN);
+    let yes = ["approval", "grant", &id];
+    let path = format!("approvals/{id}/grant");
+
+    // What the administrator made for bob says nothing for bob, and neither does what is made with it.
+    let all = ["--scope", "read", "--scope", "write", "--scope", "admin"];
+    let create = [["token", "create", "--user", "bob"].as_slice(), &all].concat();
+    let token = |as_whom: &str| {
+        let made = node.there_as(as_whom, &create, b"").exits(0).json();
+        made["token"].as_str().unwrap().to_owned()
+    };
+    let made = token(&admin);
+    refused(&node, &made, &yes, "second-person");
+    let further = token(&made);
+    refused(&node, &further, &yes, "second-person");
+    let (status, problem) = api(&node, "POST", &path, ("bob", GIVEN), &json!({}));
+    assert_eq!((status, &problem["code"]), (403, &json!("second-person")), "{problem}");
+    assert!(problem["detail"].as_str().unwrap().contains("change the password yourself"), "{problem}");
+    let set = ["user", "password", "bob", "--password-stdin"];
+    node.there_as(&further, &set, b"set by a token of bob's\n").exits(0);
+    let (status, problem) = api(&node, "POST", &path, ("bob", "set by a token of bob's"), &json!({}));
+    assert_eq!((status, &problem["code"]), (403, &json!("second-person")), "{problem}");
+    let seen = node.there(&["token", "list", "--user", "bob"]).exits(0).json();
+    assert_eq!((&seen[0]["made_by"], &seen[1]["made_by"]), (&json!("admin"), &json!("bob")), "{seen}");
+    assert_eq!(
+        (&seen[0]["known_to"], &seen[1]["known_to"]),
+        (&json!(["admin"]), &json!(["admin"])),
+        "{seen}"
+    );
+
+    // With a password that bob changed, bob says yes, and it is written down with what.
+    let change = json!({"password": OWN});
+    let changed = api(&node, "PUT", "users/bob/password", ("bob", "set by a token of bob's"), &change);
+    assert_eq!(changed.0, 204);
+    refused(&node, &made, &yes, "second-person");
+    let (status, granted) = api(&node, "POST", &path, ("bob", OWN), &json!({}));
+    assert_eq!((status, &granted["status"]), (200, &json!("granted")), "{granted}");
+    assert_eq!(
+        (&granted["asked_with"], &granted["decided_with"]),
+        (&json!("token"), &json!("password")),
+        "{granted}"
+    );
+    let users = node.there(&["user", "list"]).exits(0).json();
+    let bob = users.as_array().unwrap().iter().find(|user| user["name"] == "bob").unwrap();
+    assert_eq!((&bob["made_by"], &bob["password_by"]), (&json!("admin"), &json!("bob")), "{bob}");
+}
+
+#[test]
+fn who_made_a_token_does_not_approve_what_it_asks_for() {
+    let scene = Scene::new();
+    let node = scene.serve();
+    amber(&scene, &node);
+    person(&node, "bob", "admin");
+    let admin = root(&node);
+    let made = node.there(&["token", "create", "--user", "bob", "--scope", "admin", "--scope", "read"]);
+    let made = made.exits(0).json()["token"].as_str().unwrap().to_owned();
+    let own = own_token(&node, "bob", &["admin", "read"]);
+    let id = pending(&node, &made, &OPEN);
+    refused(&node, &admin, &["approval", "grant", &id], "second-person");
+    let again = pending(&node, &own, &OPEN);
+    assert_ne!(again, id, "asked with a credential that nobody else has had, it is another request");
+    assert_eq!(node.there(&["approval", "grant", &again]).exits(0).json()["status"], "granted");
+    node.there_as(&own, &OPEN, b"").exits(0);
+}
+
+#[test]
 fn a_yes_ends_with_the_say_of_who_gave_it() {
     let scene = Scene::new();
     let node = scene.serve();
@@ -189,7 +295,12 @@ fn much_taken_in_small_pieces_is_much() {
 
 /// GET with a token: status and JSON.
 #[track_caller]
-fn get(url: &str, token: &str) -> (u16, Value) {
+pub(crate) fn get(url: &str, token: &str) -> (u16, Value) {
+    http("GET", url, &format!("Bearer {token}"), "")
+}
+
+#[track_caller]
+fn http(method: &str, url: &str, authorization: &str, body: &str) -> (u16, Value) {
     use std::io::{Read, Write};
     let rest = url.strip_prefix("http://").unwrap();
     let (place, path) = rest.split_at(rest.find('/').unwrap());
@@ -197,15 +308,16 @@ fn get(url: &str, token: &str) -> (u16, Value) {
     let accept = if path.starts_with("/api1/") { "application/taxii+json;version=2.1" } else { "*/*" };
     write!(
         stream,
-        "GET {path} HTTP/1.1\r\nHost: {place}\r\nAuthorization: Bearer {token}\r\nAccept: {accept}\r\nConnection: close\r\n\r\n"
+        "{method} {path} HTTP/1.1\r\nHost: {place}\r\nAuthorization: {authorization}\r\nAccept: {accept}\r\n\
+         Content-Type: application/json\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",
+        body.len()
     )
     .unwrap();
     let mut answer = String::new();
     stream.read_to_string(&mut answer).unwrap();
     let status = answer.split(' ').nth(1).unwrap().parse().unwrap();
     let body = answer.split_once("\r\n\r\n").unwrap().1;
-    let start = body.find('{').unwrap();
-    let end = body.rfind('}').unwrap();
+    let (Some(start), Some(end)) = (body.find('{'), body.rfind('}')) else { return (status, Value::Null) };
     (status, serde_json::from_str(&body[start..=end]).unwrap())
 }
 
@@ -239,6 +351,51 @@ fn broken_glass_is_told_to_every_member() {
         receipt["member"] == "cert-b" && receipt["status"] == "done" && receipt["signature"].is_string()
     });
     assert_eq!(a.ok(&["node", "state"])["state_hash"], b.ok(&["node", "state"])["state_hash"]);
+}
+
+#[test]
+fn the_glass_is_broken_so_often_a_day_and_those_here_are_told() {
+    let scene = Scene::new();
+    let node = Running::start(&scene.data(), &["--allow-test-controls"], &[("CRESSET_CLOCK_OFFSET", "+0d")]);
+    let mut node = node.with_token(scene.init["admin"]["token"].as_str().unwrap());
+    amber(&scene, &node);
+    let admin = root(&node);
+    let bob = person(&node, "bob", "approver");
+    let open = |node: &Running, role: &str| {
+        let grantee = format!("role:{role}=r");
+        pending(node, &admin, &["collection", "grant", WARDS, &grantee])
+    };
+    let last = open(&node, "contact");
+    for role in ["reader", "auditor", "admin"] {
+        let id = open(&node, role);
+        node.there(&["approval", "break-glass", &id, "--reason", &format!("no time, {role}")]).exits(0);
+    }
+    let break_it = ["approval", "break-glass", &last, "--reason", "no time"];
+    refused(&node, &admin, &break_it, "glass-max");
+    assert_eq!(node.there(&["explain", "glass-max"]).code, 0);
+    // Whoever made somebody's token is not two persons, and nobody else has paid for it.
+    let made = node.there(&["token", "create", "--user", "bob", "--scope", "admin", "--scope", "read"]);
+    let made = made.exits(0).json()["token"].as_str().unwrap().to_owned();
+    let export = ["collection", "grant", WARDS, "role:contact=r"];
+    node.there(&["user", "roles", "bob", "--role", "approver", "--role", "admin"]).exits(0);
+    let theirs = pending(&node, &made, &export);
+    refused(&node, &made, &["approval", "break-glass", &theirs, "--reason", "no time"], "glass-max");
+
+    // There is no community here: those who could have said no are told.
+    let told = node.there(&["doctor"]).json();
+    let line = told["checks"].as_array().unwrap().iter().find(|check| check["name"] == "glass").unwrap();
+    assert!(line["detail"].as_str().unwrap().contains("3 times"), "{line}");
+    let list = node.there_as(&bob, &["approval", "list"], b"").exits(0).json();
+    let broken = list.as_array().unwrap().iter().filter(|one| one["status"] == "broken-glass");
+    assert!(
+        broken.clone().count() == 3 && broken.into_iter().all(|one| one["requester"] == "admin"),
+        "{list}"
+    );
+
+    node.dies();
+    let next = [("CRESSET_CLOCK_OFFSET", "+25h")];
+    let node = Running::start(&scene.data(), &["--allow-test-controls"], &next).with_token(&admin);
+    node.there(&break_it).exits(0);
 }
 
 #[test]

@@ -4,7 +4,7 @@ use base::Micros;
 use handling::{Access, CollectionNo, GrantChange, Grantee, Holds, OpenCollection, Role, Scope, UserNo};
 
 use super::Site;
-use super::sample::{START, collection, user};
+use super::sample::{START, collection, made_by, user};
 use crate::{NewSession, NewToken, StoreError};
 
 const RW: Access = Access { read: true, write: true };
@@ -39,7 +39,7 @@ pub async fn changes_raise_the_epochs(site: Site) {
     let store = site.open();
     let ann = store.add_user(user("ann", &[Role::Reader])).await.unwrap();
     let mut last = (ann.epoch, store.accounts_epoch().await.unwrap());
-    store.set_password(ann.no, "hash".into()).await.unwrap();
+    store.set_password(ann.no, "hash".into(), made_by(8), START.plus(3)).await.unwrap();
     for step in 0..3 {
         let now = store.user("ann").await.unwrap();
         let epochs = (now.epoch, store.accounts_epoch().await.unwrap());
@@ -55,6 +55,9 @@ pub async fn changes_raise_the_epochs(site: Site) {
         (now.password_hash.as_deref(), now.roles, now.disabled),
         (Some("hash"), vec![Role::Admin], true)
     );
+    let set = now.password_set.unwrap();
+    assert_eq!((set.by, set.at, set.known_to), (Some(UserNo(8)), START.plus(3), [UserNo(8)].into()));
+    assert_eq!(now.made_by, Some(UserNo(9)));
     assert!(not_found(store.set_disabled(UserNo(99), true).await));
     drop(store);
     assert!(site.open().accounts_epoch().await.unwrap() >= last.1, "epochs survive");
@@ -64,6 +67,7 @@ fn token(id: &str, digest: u8, user: UserNo) -> NewToken {
     NewToken {
         id: id.into(),
         user,
+        made: made_by(7),
         digest: [digest; 32],
         scopes: vec![Scope::Read, Scope::Write],
         at: START,
@@ -86,6 +90,7 @@ pub async fn tokens_are_found_by_digest_and_revoked_once(site: Site) {
         ("a", ann.no, Some(START.plus(5)), None)
     );
     assert_eq!(held.scopes, [Scope::Read, Scope::Write]);
+    assert_eq!((held.made_by, held.known_to), (Some(UserNo(7)), [UserNo(7)].into()));
     assert!(not_found(store.token_by_digest(&[9; 32]).await));
     store.revoke_token("a", START.plus(7)).await.unwrap();
     store.revoke_token("a", START.plus(8)).await.unwrap();
@@ -117,7 +122,7 @@ pub async fn sessions_end(site: Site) {
     store.end_session(&[2; 32]).await.unwrap();
     store.end_session(&[2; 32]).await.unwrap();
     assert!(not_found(store.session(&[2; 32], START).await));
-    store.set_password(ann.no, "new".into()).await.unwrap();
+    store.set_password(ann.no, "new".into(), made_by(8), START).await.unwrap();
     assert!(not_found(store.session(&[3; 32], START).await));
     let most = u8::try_from(base::limit::SESSIONS_PER_USER_MAX).unwrap();
     for digest in 100..=100 + most {

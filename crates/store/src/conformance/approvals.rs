@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use base::Micros;
-use handling::{Guarded, Originator, Pap, Rules, UserNo};
+use handling::{Guarded, Means, Originator, Pap, Rules, Shown, UserNo};
 use stix::TlpLevel;
 
 use super::sample::{Sample, add, collections};
@@ -19,6 +19,7 @@ fn request(id: &str, requester: UserNo, words: &str) -> ApprovalRow {
         deed: Guarded::BulkExport,
         words: words.to_owned(),
         requester,
+        asked_with: Some(Shown { means: Means::Token, known_to: [UserNo(7), BOB].into() }),
         asked: Micros(10),
         expires: Micros(100),
         answer: None,
@@ -27,7 +28,14 @@ fn request(id: &str, requester: UserNo, words: &str) -> ApprovalRow {
 }
 
 fn answer(verdict: Verdict, at: i64) -> Answer {
-    Answer { verdict, by: BOB, at: Micros(at), reason: "seen".to_owned(), leaf: Some(7) }
+    Answer {
+        verdict,
+        by: BOB,
+        with: Some(Shown::own(Means::Password)),
+        at: Micros(at),
+        reason: "seen".to_owned(),
+        leaf: Some(7),
+    }
 }
 
 fn spending(words: &str, at: i64) -> Spending<'_> {
@@ -41,13 +49,19 @@ pub async fn the_same_wish_is_one_request(site: Site) {
     assert_eq!(first.id, "one");
     let again = store.ask_approval(request("two", ANN, "all"), 2).await.unwrap().unwrap();
     assert_eq!(again.id, "one");
+    let other = Some(Shown::own(Means::Token));
+    let other = ApprovalRow { asked_with: other, expires: Micros(11), ..request("own", ANN, "all") };
+    let other = store.ask_approval(other, 2).await.unwrap().unwrap();
+    assert_eq!(other.id, "own", "with a credential that nobody else has had it is another request");
+    let refused = answer(Verdict::Refused, 10);
+    assert_eq!(store.answer_approval("own", refused.clone()).await.unwrap().answer, Some(refused));
     assert_eq!(store.ask_approval(request("two", ANN, "some"), 2).await.unwrap().unwrap().id, "two");
     assert_eq!(store.ask_approval(request("three", ANN, "more"), 2).await.unwrap(), None);
     assert!(store.ask_approval(request("three", BOB, "more"), 2).await.unwrap().is_some());
     let late = ApprovalRow { asked: Micros(100), expires: Micros(200), ..request("four", ANN, "all") };
     assert_eq!(store.ask_approval(late, 2).await.unwrap().unwrap().id, "four", "the first has run out");
     let ids = |rows: Vec<ApprovalRow>| rows.into_iter().map(|row| row.id).collect::<Vec<_>>();
-    assert_eq!(ids(store.approvals(None, 9).await.unwrap()), ["four", "two", "three", "one"]);
+    assert_eq!(ids(store.approvals(None, 9).await.unwrap()), ["four", "two", "three", "own", "one"]);
     assert_eq!(ids(store.approvals(Some(ANN), 2).await.unwrap()), ["four", "two"]);
 }
 

@@ -17,10 +17,15 @@ use crate::{Batch, Edge, Entry, Facts, LandedAs, NewCollection, NewUser, Sightin
 /// Where the clock of every case starts: 2026-01-01T00:00:00Z.
 pub const START: Micros = Micros(1_767_225_600_000_000);
 
+/// A credential that somebody makes for a user nobody else stands for here.
+pub(super) fn made_by(maker: i64) -> handling::Making {
+    handling::Making::token(&principal(maker, &[]), UserNo(0))
+}
+
 /// A user without a password.
 #[must_use]
 pub fn user(name: &str, roles: &[Role]) -> NewUser {
-    NewUser { name: name.into(), password_hash: None, roles: roles.to_vec(), at: START }
+    NewUser { name: name.into(), password_hash: None, made: made_by(9), roles: roles.to_vec(), at: START }
 }
 
 /// A collection.
@@ -52,6 +57,7 @@ fn principal(user: i64, collections: &[CollectionNo]) -> Principal {
         name: format!("user{user}"),
         roles: [Role::Analyst].into(),
         scopes: Scope::ALL.into(),
+        shown: handling::Shown::own(handling::Means::Password),
         access: collections.iter().map(|no| (*no, all)).collect::<BTreeMap<_, _>>(),
     }
 }

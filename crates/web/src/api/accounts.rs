@@ -41,12 +41,19 @@ pub(crate) struct User {
     has_password: bool,
     /// When created (RFC 3339).
     created: String,
+    /// Who created them; null for whoever held the directory, and where it was not kept yet.
+    made_by: Option<String>,
+    /// Who set the password last; null as for made_by.
+    password_by: Option<String>,
+    /// When (RFC 3339).
+    password_at: Option<String>,
 }
 
 impl From<UserView> for User {
     fn from(view: UserView) -> Self {
-        let UserView { name, roles, disabled, has_password, created } = view;
-        Self { name, roles, disabled, has_password, created }
+        let UserView { name, roles, disabled, has_password, created, made_by, password_by, password_at } =
+            view;
+        Self { name, roles, disabled, has_password, created, made_by, password_by, password_at }
     }
 }
 
@@ -95,12 +102,16 @@ pub(crate) struct Token {
     expires: Option<String>,
     /// When it was revoked (RFC 3339).
     revoked: Option<String>,
+    /// Who made it; null for whoever held the directory, and where it was not kept yet.
+    made_by: Option<String>,
+    /// To whom besides its user it is known: who made it, and who has had what it was made with.
+    known_to: Vec<String>,
 }
 
 impl From<TokenView> for Token {
     fn from(view: TokenView) -> Self {
-        let TokenView { id, user, scopes, created, expires, revoked } = view;
-        Self { id, user, scopes, created, expires, revoked }
+        let TokenView { id, user, scopes, created, expires, revoked, made_by, known_to } = view;
+        Self { id, user, scopes, created, expires, revoked, made_by, known_to }
     }
 }
 

@@ -13,7 +13,7 @@ use super::params::Params;
 use crate::{App, Caller, JsonBody, Problem};
 
 /// A request for a second person: id, deed, words (the deed with every argument), status (pending, granted, refused, alone,
-/// holder, broken-glass, expired), requester, asked, expires, decider, decided, reason, used, announced (leaf, receipts).
+/// holder, broken-glass, expired), requester, asked_with (password, token, directory), asked, expires, decider, decided_with, decided, reason, used, announced (leaf, receipts).
 #[derive(Serialize, ToSchema)]
 #[schema(value_type = Object)]
 pub(crate) struct Approval(ApprovalView);

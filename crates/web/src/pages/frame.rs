@@ -9,6 +9,7 @@ use handling::Principal;
 use http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE};
 use http::request::Parts;
 use http::{HeaderValue, StatusCode};
+use node::BrokenGlass;
 
 use super::go_to;
 use crate::{App, Problem, Visitor};
@@ -37,6 +38,8 @@ pub(crate) struct Frame {
     pub person: Option<Person>,
     /// Why no writes are taken, if so.
     pub read_only: Option<String>,
+    /// What was done without a second person of late, for those who have a say in it.
+    pub glass: Vec<BrokenGlass>,
     /// Name of the style sheet.
     pub css: &'static str,
     /// Name of the script.
@@ -62,6 +65,7 @@ impl Frame {
             member: member.map_or_else(|| "Cresset".to_owned(), |member| member.name),
             person: None,
             read_only: None,
+            glass: Vec::new(),
             css: super::STYLE_NAME,
             js: super::SCRIPT_NAME,
             version: env!("CARGO_PKG_VERSION"),
@@ -73,7 +77,8 @@ impl Frame {
     pub(crate) async fn of(app: &App, reader: &Reader, here: &'static str) -> Self {
         let person = Person { name: reader.who.name.clone(), csrf: reader.csrf.clone() };
         let read_only = app.node().status().1;
-        Self { person: Some(person), read_only, here, ..Self::plain(app).await }
+        let glass = app.node().glass_broken(&reader.who).await.unwrap_or_default();
+        Self { person: Some(person), read_only, glass, here, ..Self::plain(app).await }
     }
 
     /// Address, title and whether it is the page shown, for each menu entry.

@@ -13,6 +13,7 @@ mod home;
 mod look_up;
 mod object;
 mod origin;
+mod password;
 mod properties;
 mod search;
 mod sign_in;
@@ -49,6 +50,7 @@ pub(crate) fn routes(app: &App) -> Router<App> {
         .route("/approvals", get(approvals::show).post(approvals::decide))
         .route("/collections", get(collections::list))
         .route("/collections/{id}", get(collections::show))
+        .route("/password", get(password::ask).post(password::change))
         .route("/sign-in", get(sign_in::ask).post(sign_in::sign_in))
         .route("/sign-out", post(sign_in::sign_out))
         .route_layer(from_fn_with_state(app.clone(), show_problems))

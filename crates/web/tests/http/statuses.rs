@@ -287,3 +287,70 @@ async fn a_status_is_its_posters_alone_and_its_counts_add_up() {
     let ann = house.token("ann", &Scope::ALL).await;
     assert_eq!(ann.get(&target).await.json(), status);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_was_given_a_password_is_told_and_changes_it() {
+    let house = House::new().await;
+    let root = house.person("sue", Role::Admin).await;
+    let bob = json!({"name": "bob", "roles": ["approver"], "password": "given by sue"});
+    let added =
+        root.ask("POST", "/api/v1/users").without("Accept").header("Content-Type", "application/json");
+    assert_eq!(added.body(bob.to_string()).send().await.status, 201);
+    let form = |target: &str, cookie: &str, fields: String| {
+        let ask = house.ask("POST", target).header("Content-Type", "application/x-www-form-urlencoded");
+        ask.header("Cookie", cookie).body(fields).send()
+    };
+    let signed_in = async |password: &str| {
+        let answer = form("/sign-in", "", format!("user=bob&password={password}")).await;
+        assert_eq!(answer.status, 303);
+        answer.header("set-cookie").unwrap().split(';').next().unwrap().to_owned()
+    };
+    let page = async |cookie: &str| {
+        let answer = house.ask("GET", "/password").header("Cookie", cookie).send().await;
+        (answer.status, String::from_utf8(answer.body).unwrap())
+    };
+    let cookie = signed_in("given+by+sue").await;
+    let (status, shown) = page(&cookie).await;
+    assert!(status == 200 && shown.contains("sue has had this password"), "{shown}");
+    let csrf = shown.split("name=\"csrf\" value=\"").nth(1).unwrap().split('"').next().unwrap().to_owned();
+    let change = |present: &str, csrf: &str, new: &str| {
+        form("/password", &cookie, format!("csrf={csrf}&present={present}&new={new}"))
+    };
+    assert_eq!(change("given+by+sue", "x", "made+by+bob").await.status, 403);
+    assert_eq!(change("a+guess", &csrf, "made+by+bob").await.status, 401);
+    assert_eq!(change("given+by+sue", &csrf, "short").await.status, 422);
+    assert_eq!(change("given+by+sue", &csrf, "made+by+bob").await.status, 303);
+    assert_eq!(page(&cookie).await.0, 303, "every session has ended");
+    let (_, shown) = page(&signed_in("made+by+bob").await).await;
+    assert!(!shown.contains("has had this password") && shown.contains("by bob"), "{shown}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_has_a_say_is_shown_on_every_page_that_the_glass_was_broken() {
+    let house = House::new().await;
+    let root = house.person("sue", Role::Admin).await;
+    house.person("bob", Role::Approver).await;
+    house.person("ann", Role::Analyst).await;
+    let send = |method, target: String, body: serde_json::Value| {
+        let ask = root.ask(method, &target).without("Accept").header("Content-Type", "application/json");
+        ask.body(body.to_string()).send()
+    };
+    let pending = send("PATCH", "/api/v1/users/bob".into(), json!({"disabled": true})).await;
+    assert_eq!(pending.status, 409);
+    let id = pending.json()["approval"].as_str().unwrap().to_owned();
+    let broken = format!("/api/v1/approvals/{id}/break-glass");
+    assert_eq!(send("POST", broken, json!({"reason": "bob is asleep"})).await.status, 200);
+    let page = async |name: &str| {
+        let form = house.ask("POST", "/sign-in").header("Content-Type", "application/x-www-form-urlencoded");
+        let password = PASSWORD.replace(' ', "+");
+        let answer = form.body(format!("user={name}&password={password}")).send().await;
+        let cookie = answer.header("set-cookie").unwrap().split(';').next().unwrap().to_owned();
+        let answer = house.ask("GET", "/look-up").header("Cookie", &cookie).send().await;
+        String::from_utf8(answer.body).unwrap()
+    };
+    let told = page("bob").await;
+    assert!(told.contains("Last sue, drop-approver: bob is asleep"), "{told}");
+    assert!(!page("ann").await.contains("bob is asleep"));
+    let figures = root.get("/metrics").await;
+    assert!(String::from_utf8(figures.body).unwrap().contains("\ncresset_glass_broken 1\n"));
+}
