@@ -2,14 +2,15 @@
 //!
 //! The node that answers is judged in the handshake, before a byte of what is to be said leaves: its certificate must be that
 //! of a node of the member which was meant, whatever the address is called. This node shows the certificate that it holds at
-//! the moment; when it gets a new one, connections are made anew with it.
+//! the moment. When it gets a new one, or the registry tells of another key of the member or that it takes part no more, connections are
+//! made anew.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use base::Rng;
 use community::MemberId;
-use node::{Node, NodeIdentity};
+use node::{JudgedBy, Node, NodeIdentity};
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::client::{ResolvesClientCert, Resumption};
 use rustls::crypto::{CryptoProvider, aws_lc_rs, verify_tls13_signature};
@@ -31,8 +32,16 @@ pub struct MemberDialler {
     rng: Arc<dyn Rng>,
     node: Node,
     provider: Arc<CryptoProvider>,
-    /// For each member, what it is dialled with and what this node shows there.
-    held: Mutex<HashMap<MemberId, (Arc<NodeIdentity>, Dialler)>>,
+    held: Mutex<HashMap<MemberId, Held>>,
+}
+
+/// What a member's nodes are dialled with, its kept connections in it: as long as both ends are judged as when it was made.
+struct Held {
+    /// What this node shows there.
+    shown: Arc<NodeIdentity>,
+    /// By what the other is judged.
+    by: JudgedBy,
+    dialler: Dialler,
 }
 
 impl MemberDialler {
@@ -54,13 +63,14 @@ impl MemberDialler {
         let identity = identity.ok_or_else(|| DialError::Setup("this node holds no certificate".into()))?;
         let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
         // Who is no member any more is not dialled any more either.
-        held.retain(|_, (shown, _)| Arc::ptr_eq(shown, &identity));
-        if let Some((_, dialler)) = held.get(&member) {
-            return Ok(dialler.clone());
+        held.retain(|_, held| Arc::ptr_eq(&held.shown, &identity));
+        let by = self.node.judged_by(member);
+        if let Some(held) = held.get(&member).filter(|held| held.by == by) {
+            return Ok(held.dialler.clone());
         }
         let tls = self.config(member, &identity).map_err(|error| DialError::Setup(error.to_string()))?;
         let dialler = Dialler::with_tls(self.policy.clone(), Arc::clone(&self.rng), tls)?;
-        held.insert(member, (identity, dialler.clone()));
+        held.insert(member, Held { shown: identity, by, dialler: dialler.clone() });
         Ok(dialler)
     }
 

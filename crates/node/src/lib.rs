@@ -82,7 +82,7 @@ pub use observed::{Observed, ObservedError, ObservedMatch};
 pub use own_ledger::ProveError;
 pub use read::ReadError;
 pub use receipts::{Outcome, Receipt, Summary};
-pub use road::{NodeIdentity, RoadError};
+pub use road::{JudgedBy, NodeIdentity, RoadError};
 pub use search::{SearchError, SearchPage, SearchQuery};
 pub use sight::{SightError, SightRequest, Sighted};
 pub use strangers::Sender;

@@ -89,6 +89,15 @@ pub struct NodeIdentity {
     issuer: KeyId,
 }
 
+/// By what a node is judged to be one of a member's.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct JudgedBy {
+    /// The keys that issue its certificate.
+    keys: Vec<KeyId>,
+    /// Whether the member takes part.
+    takes_part: bool,
+}
+
 /// How the road to a member was found when it was last gone.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Gone {
@@ -191,6 +200,20 @@ impl Node {
         judged
     }
 
+    /// By what a node of `member` is judged now. Where it is another than when a connection was made, that connection was judged
+    /// by what counts no more.
+    #[must_use]
+    pub fn judged_by(&self, member: MemberId) -> JudgedBy {
+        let (table, now) = (self.chamber().held().flatten(), self.now());
+        table.map_or_else(JudgedBy::default, |table| {
+            let known = table.registry.member(member);
+            JudgedBy {
+                keys: anchors(&table, member, now).iter().map(PublicKey::id).collect(),
+                takes_part: known.is_some_and(|known| known.status(now).takes_part()),
+            }
+        })
+    }
+
     /// Notes that a member's node called, or answered, and whether both ends had shown whose they are.
     pub fn road_gone(&self, member: MemberId, mutual: bool) {
         self.0.roads.note(member, Gone { mutual, refused: None });
@@ -251,15 +274,20 @@ fn caller(table: &Table, chain: &[&[u8]], now: Micros) -> Result<MemberId, RoadE
     }
 }
 
-/// Whether these certificates are those of a node of `member`. One who waits to be let in knows its doors by the anchor.
-fn answers(table: &Table, member: MemberId, chain: &[&[u8]], now: Micros) -> Result<(), RoadError> {
+/// The keys that issue the certificates of a member's nodes. One who waits to be let in knows its doors by the anchor.
+fn anchors(table: &Table, member: MemberId, now: Micros) -> Vec<PublicKey> {
     let known = table.registry.member(member).map(|known| known.key(now));
     let door = table
         .anchor
         .as_ref()
         .filter(|_| !table.is_member())
         .and_then(|anchor| anchor.doors().iter().find(|door| door.member == member).map(|door| door.key));
-    let keys: Vec<PublicKey> = known.into_iter().chain(door).collect();
+    known.into_iter().chain(door).collect()
+}
+
+/// Whether these certificates are those of a node of `member`.
+fn answers(table: &Table, member: MemberId, chain: &[&[u8]], now: Micros) -> Result<(), RoadError> {
+    let keys = anchors(table, member, now);
     let at = (now, End::Server);
     match judge::issuer(chain, &keys, at) {
         Ok(_) => Ok(()),

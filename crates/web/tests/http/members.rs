@@ -1,12 +1,15 @@
 //! Members' nodes at the door: who shows whose node it is and who does not, judged before anything is read, and people beside
 //! them who are asked for nothing.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use base::limit::ROAD_CERTIFICATE_SECONDS;
 use base::{Micros, SeededRng};
+use bytes::Bytes;
 use community::{MemberId, QuorumRule, Word};
+use dial::{Egress, Login, MemberDialler, Question, Repeat, Verb};
 use node::{FoundRequest, JoinAsk, NodeIdentity};
 use rustls::client::ResolvesClientCert;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
@@ -15,7 +18,7 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer, Serve
 use rustls::sign::CertifiedKey;
 use rustls::{ClientConfig, DigitallySignedStruct, SignatureScheme};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
+use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsConnector;
 use web::{MembersTls, Options};
 
@@ -300,6 +303,56 @@ async fn certificates_end_by_time_by_a_new_key_and_with_the_member() {
     for house in [a, d] {
         assert!(house.node.identity().is_some());
     }
+}
+
+/// Stands before a house and counts the connections that come.
+async fn counted(house: &House) -> (SocketAddr, Arc<AtomicUsize>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let (address, count, behind) =
+        (listener.local_addr().unwrap(), Arc::new(AtomicUsize::new(0)), house.address);
+    let counter = Arc::clone(&count);
+    tokio::spawn(async move {
+        while let Ok((mut outside, _)) = listener.accept().await {
+            counter.fetch_add(1, Ordering::Relaxed);
+            tokio::spawn(async move {
+                let mut inside = TcpStream::connect(behind).await.unwrap();
+                let _ = tokio::io::copy_bidirectional(&mut outside, &mut inside).await;
+            });
+        }
+    });
+    (address, count)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_kept_connection_is_dropped_when_the_registry_tells_of_another_key_or_standing() {
+    let houses = members().await;
+    let [a, b, c, d] = &houses;
+    let (before_c, count) = counted(c).await;
+    let dialler = MemberDialler::new(Egress::default(), Arc::new(SeededRng::new(77)), a.node.clone());
+    let say = async || {
+        let body = Bytes::from(a.node.exchange_question(me(c).await, None).await.unwrap());
+        let question = Question {
+            verb: Verb::Post,
+            url: format!("https://{before_c}{REGISTRY}").parse().unwrap(),
+            login: Login::None,
+            accept: "*/*".to_owned(),
+            body: Some((body, "application/json".to_owned())),
+            repeat: Repeat::Never,
+        };
+        let answer = dialler.to(me(c).await).unwrap().ask(&question).await.unwrap();
+        (answer.status, count.load(Ordering::Relaxed))
+    };
+    assert_eq!([say().await, say().await], [(200, 1), (200, 1)], "it is kept");
+    c.node.rotate_key(&c.admin).await.unwrap();
+    assert_eq!(say().await, (200, 1), "A has not heard of the key yet");
+    all_meet(&houses).await;
+    assert_eq!([say().await, say().await], [(200, 2), (200, 2)], "another key");
+    for member in [a, b, d] {
+        let _ = member.node.propose(&member.admin, "c", Some("a trial".into())).await;
+        all_meet(&houses).await;
+    }
+    let (_, connections) = say().await;
+    assert_eq!(connections, 3, "another standing");
 }
 
 #[tokio::test(flavor = "multi_thread")]
