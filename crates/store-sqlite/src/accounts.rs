@@ -53,7 +53,7 @@ pub(crate) fn numbers(users: &BTreeSet<UserNo>) -> String {
 
 /// Users from the text of their numbers.
 pub(crate) fn users_of(numbers: &str) -> Done<BTreeSet<UserNo>> {
-    let read = |number: &str| number.parse().map(UserNo).map_err(|_| damaged("a user's number").into());
+    let read = |number: &str| number.parse().map(UserNo).map_err(|_| damaged("a user's number"));
     numbers.split_whitespace().map(read).collect()
 }
 
