@@ -11,6 +11,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use base::Micros;
+use base::limit::BATCH_ENVELOPES_MAX;
 use base::signing::KeyId;
 use community::{MemberId, MemberKind, Road};
 use federation::{Beside, CourierError, Lane, Parcel, RelayWord, Sealed, parcels_from};
@@ -326,6 +327,10 @@ impl Node {
             }
         };
         let (from, places) = (parcel.manifest.from, parcel.manifest.places);
+        if parcel.envelopes.len() > BATCH_ENVELOPES_MAX {
+            tracing::warn!(member = %from, envelopes = parcel.envelopes.len(), "a parcel that a relay handed out holds too many");
+            return Ok(Fate::Useless);
+        }
         if let Some(papers) = &parcel.papers
             && let Err(error) = self.exchange_answer(papers, Some(MemberId(from))).await
         {
@@ -333,7 +338,15 @@ impl Node {
         }
         // With the papers that came along: they may name who is in a circle.
         let court = self.sitting().await?;
-        let read = self.take_mail_of(&court, parcel).await?;
+        let read = match self.take_mail_of(&court, parcel).await {
+            Ok(read) => read,
+            // What a member put into it does not read. Nothing of it was taken, and others that came with it are not kept waiting.
+            Err(error @ (ExchangeError::Message(_) | ExchangeError::Deed(_) | ExchangeError::Courier(_))) => {
+                tracing::warn!(code = error.code(), %error, member = %from, "a parcel that a relay handed out does not read");
+                return Ok(Fate::Useless);
+            }
+            Err(error) => return Err(error),
+        };
         let all =
             places.into_iter().zip(read).all(|(places, read)| places.is_none_or(|(_, last)| last <= read));
         Ok(if all { Fate::Taken(from) } else { Fate::Left })

@@ -12,6 +12,7 @@ mod peers;
 mod ports;
 mod read;
 mod recovery;
+mod relay;
 mod rules;
 mod seek;
 

@@ -1,0 +1,121 @@
+//! Parcels that relays hand out: what a hostile member puts into one costs nobody else anything.
+
+use base::signed::Signed;
+use base::signing::SigningKey;
+use base::{SeededRng, limit};
+use federation::{Ack, AckRefusal, Manifest, Sealed, batch_to, parcels_to};
+use ledger::commitment::Commitment;
+
+use crate::community::Seat;
+use crate::exchange::{bring, has, region, to};
+
+const ONE: &str = "indicator--00000000-0000-4000-8000-000000000001";
+const TWO: &str = "indicator--00000000-0000-4000-8000-000000000002";
+/// What a signed manifest says it is.
+const MANIFEST_TYPE: &str = "application/vnd.cresset.courier.v1+json";
+/// Route and digest of a parcel that a relay is to drop.
+const MARK_BYTES: usize = 16 + 32;
+
+/// The fields of a parcel that somebody has opened.
+type Fields = Vec<(u16, Vec<u8>)>;
+
+async fn parcel(from: &Seat, to: &Seat) -> Vec<u8> {
+    from.node().relay_parcel(to.id().await).await.unwrap().unwrap().parcel
+}
+
+/// A parcel for `to` with other fields, as its sender could have sealed it.
+async fn altered(to: &Seat, parcel: &[u8], alter: impl FnOnce(&mut Fields)) -> Vec<u8> {
+    let (secret, sealed) =
+        (to.node().sealing_secret().await.unwrap(), Sealed::parse_parcel(parcel.to_vec()).unwrap());
+    let plain = secret.open(&sealed).unwrap();
+    let (magic, mut rest) = plain.split_at(4);
+    let mut fields = Fields::new();
+    while !rest.is_empty() {
+        let length = u32::from_be_bytes(rest[2..6].try_into().unwrap()) as usize;
+        fields.push((u16::from_be_bytes(rest[..2].try_into().unwrap()), rest[6..6 + length].to_vec()));
+        rest = &rest[6 + length..];
+    }
+    alter(&mut fields);
+    let mut plain = magic.to_vec();
+    for (tag, bytes) in fields {
+        plain.extend(tag.to_be_bytes());
+        plain.extend(u32::try_from(bytes.len()).unwrap().to_be_bytes());
+        plain.extend(bytes);
+    }
+    let sealed = Sealed::seal(&SeededRng::new(3), &secret.public(), sealed.route(), &plain).unwrap();
+    sealed.as_bytes().to_vec()
+}
+
+fn replace(fields: &mut Fields, tag: u16, with: Vec<u8>) {
+    fields.iter_mut().find(|field| field.0 == tag).unwrap().1 = with;
+}
+
+/// Acknowledgements by `from` that `to` cannot take.
+async fn unreadable(from: &Seat, to: &Seat, third: &Seat) -> [Signed; 3] {
+    let ack = Ack {
+        from: from.id().await.0,
+        to: to.id().await.0,
+        cursors: [0, 0],
+        refused: Vec::new(),
+        heads: std::collections::BTreeMap::new(),
+        back: None,
+    };
+    let refused = AckRefusal { lane: 1, place: 1, rule: "gap".into() };
+    let many = Ack { refused: vec![refused; limit::ACK_REFUSALS_MAX + 1], ..ack.clone() };
+    let key = from.node().member_signer().await.unwrap();
+    [
+        Ack { to: third.id().await.0, ..ack.clone() }.sign(&key),
+        ack.sign(&SigningKey::generate(&SeededRng::new(5))),
+        many.sign(&key),
+    ]
+}
+
+/// (a) A parcel whose acknowledgement does not read is dropped, and what came after it in the same answer is taken.
+#[tokio::test]
+async fn a_poisoned_parcel_is_dropped_and_the_next_one_is_taken() {
+    let region = region(&["a", "b", "c"]).await;
+    let (a, b, c) = (&region[0], &region[1], &region[2]);
+    bring(a, 1..2, to(&["b"])).await;
+    let sound = parcel(a, b).await;
+    let mut answer = Vec::new();
+    for ack in unreadable(a, b, c).await {
+        answer.push(altered(b, &sound, |fields| replace(fields, 3, ack.to_json().into_bytes())).await);
+    }
+    bring(c, 2..3, to(&["b"])).await;
+    answer.push(parcel(c, b).await);
+    let outcome = b.node().relay_take(&parcels_to(&answer)).await.unwrap();
+    assert_eq!((outcome.taken, outcome.drop.len()), (1, 4 * MARK_BYTES), "{outcome:?}");
+    assert!(has(b, TWO).await);
+    assert!(!has(b, ONE).await, "nothing of a parcel that does not read is taken");
+    // The same without the poison is taken as ever.
+    let outcome = b.node().relay_take(&parcels_to(&[sound])).await.unwrap();
+    assert_eq!((outcome.taken, has(b, ONE).await), (1, true));
+}
+
+/// (b) More envelopes than a sound node puts into a parcel are not judged at all.
+#[tokio::test]
+async fn a_parcel_of_too_many_envelopes_is_dropped_unread() {
+    let region = region(&["a", "b", "c"]).await;
+    let (a, b) = (&region[0], &region[1]);
+    bring(a, 1..2, to(&["b"])).await;
+    let (sound, key) = (parcel(a, b).await, a.node().member_signer().await.unwrap());
+    let with = async |envelopes: usize| {
+        altered(b, &sound, |fields| {
+            let noise = Sealed::seal(&SeededRng::new(4), &[9; 32], federation::Route([1; 16]), b"").unwrap();
+            let batch = batch_to(&vec![noise; envelopes]);
+            let manifest = Signed::parse(&fields[0].1).unwrap();
+            let manifest: Manifest = serde_json::from_slice(manifest.unverified_payload()).unwrap();
+            let manifest = Manifest { batch: Commitment::digest(&batch), places: [None, None], ..manifest };
+            let payload = serde_json::to_vec(&manifest).unwrap();
+            replace(fields, 1, Signed::sign(MANIFEST_TYPE, payload, &key).unwrap().to_json().into_bytes());
+            replace(fields, 2, batch);
+        })
+        .await
+    };
+    let most = with(limit::BATCH_ENVELOPES_MAX).await;
+    let outcome = b.node().relay_take(&parcels_to(&[most])).await.unwrap();
+    assert_eq!((outcome.taken, outcome.drop.len()), (1, MARK_BYTES), "as many as fit are judged");
+    let more = with(limit::BATCH_ENVELOPES_MAX + 1).await;
+    let outcome = b.node().relay_take(&parcels_to(&[more])).await.unwrap();
+    assert_eq!((outcome.taken, outcome.drop.len()), (0, MARK_BYTES), "it is of no use");
+}
