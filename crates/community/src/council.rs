@@ -15,9 +15,9 @@ use crate::proposal::{Approval, Subject, Word};
 use crate::registry::Registry;
 use crate::{EntryHash, MemberId, Rule, SubjectHash};
 
-/// How far clocks may differ for members to name the same present moment, most of the time. A decision is dated no more than so
+/// How far clocks may differ, in microseconds, for members to name the same present moment, most of the time. A decision is dated no more than so
 /// much before it was made, and one that notes a recovery no more than so much after.
-const MOMENT_STEP_SECONDS: i64 = 600;
+const MOMENT_STEP: i64 = 600 * Micros::SECOND;
 
 /// What one member knows and may do.
 #[derive(Clone, Copy, Debug)]
@@ -219,8 +219,11 @@ impl Council<'_> {
             .collect();
         ready.sort_by_key(|subject| (subject.at(), subject.hash()));
         for subject in ready {
-            // What could not be true at the first moment may be at the present one.
-            for moment in [self.moment(stalled, Some(subject.hash())), self.now] {
+            // What could not be true at the first moment may be at a later one, and the least of all that members share is this
+            // clock's own present.
+            let last = self.registry.last().at;
+            let moments = [self.moment(stalled, Some(subject.hash())), self.step_before()];
+            for moment in moments.map(|moment| moment.max(last)).into_iter().chain([self.now]) {
                 let entry = self.entry((round, moment), &subject.body())?;
                 if self.registry.judge(&entry.clone().with_stalled(stalled.to_vec())?).is_ok() {
                     return Ok(Some(entry));
@@ -248,14 +251,19 @@ impl Council<'_> {
         if let Some(voted) = voted {
             return voted;
         }
-        let step = MOMENT_STEP_SECONDS.saturating_mul(Micros::SECOND);
-        let before = Micros(self.now.0.saturating_sub(self.now.0.rem_euclid(step)));
+        let before = self.step_before();
         if self.notes_a_claim() {
             // Its delay begins then, and is not to be shorter than it says.
-            return if before == self.now { before } else { before.plus(step) };
+            return if before == self.now { before } else { before.plus(MOMENT_STEP) };
         }
-        let lately = |at: &Micros| *at >= self.now.plus(step.saturating_neg());
-        ready.and_then(|subject| self.ready_at(subject)).filter(lately).unwrap_or(before)
+        // Nobody dates a decision far ahead by an approval, since nothing could be decided before that moment.
+        let lately = self.now.plus(MOMENT_STEP.saturating_neg())..=self.now.plus(MOMENT_STEP);
+        ready.and_then(|subject| self.ready_at(subject)).filter(|at| lately.contains(at)).unwrap_or(before)
+    }
+
+    /// The last step of clocks before the present moment.
+    fn step_before(&self) -> Micros {
+        Micros(self.now.0.saturating_sub(self.now.0.rem_euclid(MOMENT_STEP)))
     }
 
     /// When a subject had enough approvals for the first time, by the clocks of those who gave them.

@@ -256,6 +256,50 @@ fn votes_that_cross_are_for_one_entry_though_a_voter_is_missing() {
     }
 }
 
+/// The approval that was missing is dated a day ahead: the decision is not, and others are possible at once.
+#[test]
+fn no_approval_dates_a_decision_ahead() {
+    let mut town = Town::of(4, None);
+    town.now = town.now.plus(DAY + 200 * Micros::SECOND);
+    let subject = suspend(&mut town, 1, 3);
+    for number in [1, 2] {
+        town.say(member(number), &subject, Word::Approve);
+    }
+    let now = town.now;
+    town.now = now.plus(DAY);
+    town.say(member(4), &subject, Word::Approve);
+    town.now = now.plus(Micros::SECOND);
+    cross(&mut town, &[1, 2]);
+    town.settle(&[member(3)]);
+    assert_eq!(town.registry.member(member(3)).unwrap().status(town.now), Status::Suspended);
+    assert!(town.entries.last().unwrap().content().at <= town.now.plus(600 * Micros::SECOND));
+}
+
+/// Two subjects are ready, and the one decided first was the later one to be: votes for the other that cross are votes for one entry.
+#[test]
+fn what_was_ready_before_the_last_decision_is_decided_too() {
+    let mut town = Town::of(5, None);
+    town.now = town.now.plus(DAY + 200 * Micros::SECOND);
+    let first = suspend(&mut town, 1, 3);
+    town.now = town.now.plus(Micros::SECOND);
+    let second = suspend(&mut town, 1, 5);
+    for (subject, who) in [(&second, &[1, 2, 4][..]), (&first, &[1, 2, 4, 5])] {
+        for number in who {
+            town.now = town.now.plus(Micros::SECOND);
+            town.say(member(*number), subject, Word::Approve);
+        }
+    }
+    town.now = town.now.plus(Micros::SECOND);
+    cross(&mut town, &[1, 2, 4, 5]);
+    town.settle(&[member(3)]);
+    assert_eq!(town.registry.member(member(3)).unwrap().status(town.now), Status::Suspended);
+    if town.registry.member(member(5)).unwrap().status(town.now) == Status::Active {
+        cross(&mut town, &[1, 2]);
+        town.settle(&[member(3), member(5)]);
+    }
+    assert_eq!(town.registry.member(member(5)).unwrap().status(town.now), Status::Suspended);
+}
+
 #[test]
 fn a_recovery_is_noted_by_votes_that_cross_though_a_voter_is_missing() {
     let mut town = Town::of(4, None);
