@@ -190,13 +190,13 @@ pub const RULES_BYTES_MAX: usize = 16 * 1024;
 pub const DOCUMENT_BYTES_MAX: usize = 512 * 1024;
 /// Envelopes in one batch between peers, which is one transaction at who takes it: fewer would write the same pages again and
 /// again, more would let what is urgent wait.
-pub const BATCH_ENVELOPES_MAX: usize = 2_048;
+pub const BATCH_ENVELOPES_MAX: usize = 1_024;
 /// Envelopes of one turn that are each signed and sealed alone, half a millisecond for each.
 pub const ALONE_ENVELOPES_MAX: usize = 512;
 /// Bytes of one batch between peers (20 MiB): more than two of the largest envelopes.
 pub const BATCH_BYTES_MAX: usize = 20 * 1024 * 1024;
 /// Envelopes of one lane that may be on their way to a peer without having been acknowledged.
-pub const WINDOW_ENVELOPES_MAX: u64 = 8_192;
+pub const WINDOW_ENVELOPES_MAX: u64 = 4_096;
 /// Refusals told in one acknowledgement.
 pub const ACK_REFUSALS_MAX: usize = BATCH_ENVELOPES_MAX;
 /// Largest greeting between peers, in bytes (256 KiB).

@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use base::limit::ALONE_ENVELOPES_MAX;
 use base::signing::SigningKey;
 use base::{Micros, Rng, SeededRng};
 use ledger::act::{ACT_TYPE, Act, ActKind};
@@ -405,4 +406,17 @@ fn a_peer_gets_one_batch_from_the_version_on_that_reads_it() {
     let mut turn = Turn::of(hello);
     scene.exchange(1).bring(&scene.rows[1], &me, &mut turn).unwrap();
     assert!(!turn.brings(), "nothing waits");
+}
+
+#[test]
+fn a_batch_is_no_larger_than_the_version_of_its_reader_takes() {
+    let mut scene = Scene::new(ALONE_ENVELOPES_MAX + 3);
+    let peer = scene.who[1].member;
+    for (version, entries) in [(2, ALONE_ENVELOPES_MAX), (3, ALONE_ENVELOPES_MAX + 3)] {
+        let row = PeerRow { version: Some(version), ..scene.rows[0].peer(&peer).unwrap() };
+        scene.rows[0].apply(Effect::Peer(peer, row));
+        let sealed = scene.exchange(0).outgoing_together(&scene.rows[0], &peer).unwrap().unwrap();
+        let opened = scene.exchange(1).open_batch(&sealed).unwrap();
+        assert_eq!(opened.entries.len(), entries, "version {version}");
+    }
 }

@@ -21,6 +21,7 @@ use crate::batch::{BatchHead, EntryParts, sign_batch};
 use crate::content::Content;
 use crate::draft::DeedError;
 use crate::envelope::{Envelope, Inclusion, Proof, statement};
+use crate::hello::Versions;
 use crate::port::{Consented, Deed, Question, Read, Rows, StoreFailed, TilesOf};
 use crate::relay::route_period;
 use crate::rows::{
@@ -73,14 +74,14 @@ impl Exchange<'_> {
         Ok(self.lines(rows, peer, &bounds)?.0)
     }
 
-    /// The next lines for a peer as one batch, signed once and sealed once, for a peer that speaks [`crate::Versions::TOGETHER`];
+    /// The next lines for a peer as one batch, signed once and sealed once, for a peer that speaks [`Versions::TOGETHER`];
     /// `None` when nothing waits.
     ///
     /// # Errors
     /// The store did not answer. A peer without a sealing key gets nothing.
     ///
     /// # Limits
-    /// Those of [`Exchange::outgoing`], but [`BATCH_ENVELOPES_MAX`] envelopes.
+    /// Those of [`Exchange::outgoing`], but [`BATCH_ENVELOPES_MAX`] envelopes for a peer that speaks [`Versions::LARGE`].
     pub fn outgoing_together(&self, rows: &dyn Rows, peer: &KeyId) -> Read<Option<Sealed>> {
         Ok(self.together(rows, peer, (Brought::default(), WINDOW_ENVELOPES_MAX))?.map(|(sealed, _)| sealed))
     }
@@ -93,8 +94,9 @@ impl Exchange<'_> {
         (behind, window): (Brought, u64),
     ) -> Read<Option<(Sealed, Brought)>> {
         let Some(towards) = self.towards(peer) else { return Ok(None) };
-        let bounds =
-            Bounds { envelopes: BATCH_ENVELOPES_MAX, bytes: BATCH_BYTES_MAX.saturating_sub(1024), window };
+        let large = rows.peer(peer)?.version.is_some_and(|version| version >= Versions::LARGE);
+        let envelopes = if large { BATCH_ENVELOPES_MAX } else { ALONE_ENVELOPES_MAX };
+        let bounds = Bounds { envelopes, bytes: BATCH_BYTES_MAX.saturating_sub(1024), window };
         let mut covered = BTreeMap::new();
         let (entries, places) =
             self.lines_as(rows, peer, (&bounds, behind), |row, act, (payload, consents)| {

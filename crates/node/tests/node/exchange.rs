@@ -17,7 +17,7 @@ const ONE: &str = "indicator--00000000-0000-4000-8000-000000000001";
 /// Acts in one batch.
 const BATCH: u64 = base::limit::BATCH_ENVELOPES_MAX as u64;
 /// Objects that are not quite four batches.
-const WAITING: u32 = 8_000;
+const WAITING: u32 = 4_000;
 
 /// Members that can seal for each other.
 pub(crate) async fn region(slugs: &[&str]) -> Region {
@@ -277,7 +277,7 @@ async fn flash_overtakes_what_waits() {
     meet(a, b).await;
     let ours = peer(a, "b").await;
     assert_eq!((ours.lag_out, ours.gaps), (0, 0));
-    assert!(has(b, "indicator--00000000-0000-4000-8000-000000008009").await);
+    assert!(has(b, "indicator--00000000-0000-4000-8000-000000004009").await);
 }
 
 /// (e2) A turn may follow before the one before it has been answered: each object comes once, and what comes too early comes again.
@@ -301,7 +301,7 @@ async fn a_turn_may_follow_before_the_answer() {
     assert_eq!(peer(a, "b").await.lag_out, u64::from(WAITING) - 2 * BATCH);
     let fourth = a.node().turn_ahead(id).await.unwrap().expect("and for a fourth");
     let early = b.node().turn_answer(&fourth).await.unwrap();
-    assert!(!has(b, "indicator--00000000-0000-4000-8000-000000007000").await);
+    assert!(!has(b, "indicator--00000000-0000-4000-8000-000000003500").await);
     let answer = b.node().turn_answer(&third).await.unwrap();
     a.node().turn_heard(id, &early).await.unwrap();
     let next = a.node().turn_take(id, &answer).await.unwrap().next.expect("what came too early goes again");
@@ -310,7 +310,7 @@ async fn a_turn_may_follow_before_the_answer() {
     meet(a, b).await;
     let ours = peer(a, "b").await;
     assert_eq!((ours.lag_out, ours.gaps, peer(b, "a").await.gaps), (0, 0, 0));
-    for last in ["000000000010", "000000007000", "000000008009"] {
+    for last in ["000000000010", "000000003500", "000000004009"] {
         assert!(has(b, &format!("indicator--00000000-0000-4000-8000-{last}")).await);
     }
     // Nothing waits, and nothing follows.
