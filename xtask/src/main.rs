@@ -25,7 +25,7 @@ usage: cargo xtask COMMAND
   sim [--seeds N] [--from SEED] [--ticks N]
                         random stories of many members (100 unless told otherwise); one line a
                         seed that breaks an invariant
-  bench [--against] [--quick] [--only taxii|library|large|against]
+  bench [--against] [--quick] [--only taxii|library|exchange|large|against]
                         measures the release binary and writes docs/PERFORMANCE.md
                         (--against measures medallion and OpenTAXII in the same run;
                         --quick and --only write nothing)";

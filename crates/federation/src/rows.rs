@@ -200,7 +200,8 @@ pub struct ActRow {
     pub covered: Covered,
 }
 
-/// A payload. Key: author, sequence. The store keeps it under a key of its own (`ledger::vault`), so that dropping it destroys it.
+/// A payload. Key: author, sequence. Dropping it destroys it here; in backups it is sealed under a
+/// key that goes with its salt.
 #[derive(Clone, PartialEq, Eq)]
 pub struct PayloadRow {
     /// Whose act.

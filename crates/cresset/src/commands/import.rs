@@ -46,7 +46,7 @@ pub(crate) struct ImportArgs {
     /// The collection, by id or alias.
     #[arg(long, default_value = INBOX)]
     collection: String,
-    /// What the files are.
+    /// What the files are; misp and csaf are told apart and refused so far.
     #[arg(long, default_value = "auto", value_parser = names(["auto", "stix", "stix20", "csv", "text", "misp", "csaf"]))]
     format: String,
     #[command(flatten)]

@@ -31,7 +31,7 @@ pub(crate) struct HandlingArgs {
     /// Until then only the persons named may see it (RFC 3339).
     #[arg(long, value_name = "TIME")]
     embargo_until: Option<String>,
-    /// From then on it is for nobody (RFC 3339).
+    /// From then on it is for nobody, and every node that has it destroys it (RFC 3339).
     #[arg(long, value_name = "TIME")]
     retain_until: Option<String>,
     /// Only for these purposes: awareness, defence, sharing; several separated by commas.

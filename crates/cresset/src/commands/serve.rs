@@ -58,7 +58,7 @@ pub(crate) struct ServeArgs {
     /// Requests one user may make each second, averaged; 0 = no limit.
     #[arg(long, env = "CRESSET_RATE_PER_SECOND", value_name = "N")]
     rate_per_second: Option<u32>,
-    /// When large exports, copies with keys and opening what is marked for few take a second person.  [default: when-possible]
+    /// When large exports, opening what is marked for few, new members of circles and dropping an approver take a second person.  [default: when-possible]
     #[arg(long, env = "CRESSET_SECOND_PERSON", value_name = "WHEN")]
     second_person: Option<config::SecondPersons>,
     /// Objects that one person may take out in a day without a second person.  [default: 100000]
