@@ -13,6 +13,7 @@ mod courier;
 mod deeds;
 mod error;
 mod giving;
+mod left;
 mod letters;
 mod owed;
 mod recovery;

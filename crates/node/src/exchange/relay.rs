@@ -21,15 +21,11 @@ use stix::Timestamp;
 use store::{Check, RelayHeld, StoreError};
 use tokio::sync::Notify;
 
+use super::left::Left;
 use super::turns::{Mail, gaps, take_mail};
 use super::views::failed;
 use super::{Court, ExchangeError};
 use crate::{Node, Peer};
-
-/// How long a parcel that waits for something else is left at its relay before it is looked at again.
-const LEFT_FOR: i64 = 10 * Micros::SECOND;
-/// Parcels that are remembered to have been left.
-const LEFT_MAX: usize = 1_024;
 
 /// What a node keeps in memory of relays.
 #[derive(Debug, Default)]
@@ -44,8 +40,7 @@ struct Book {
     /// Since when this process has looked for members.
     since: Option<Micros>,
     with: BTreeMap<KeyId, With>,
-    /// Parcels that were left at their relays, and until when.
-    left: BTreeMap<[u8; 32], Micros>,
+    left: Left,
 }
 
 /// How it stands with one member.
@@ -260,7 +255,8 @@ impl Node {
         self.0.exchange.relays.with(&to.0, |with| with.refused = Some(code.to_owned()));
     }
 
-    /// What to ask a relay: the routes of those that are not met, one behind the other.
+    /// What to ask a relay: the routes of those that are not met, one behind the other. One whose parcel waits for something else is
+    /// passed over until it is looked at again: it would fill the answer every time.
     ///
     /// # Errors
     /// See [`ExchangeError`].
@@ -268,6 +264,8 @@ impl Node {
         let court = self.sitting().await?;
         let exchange = court.exchange();
         let routes = away.iter().flat_map(|member| exchange.relay_routes(&member.0));
+        let relays = &self.0.exchange.relays;
+        let routes = routes.filter(|route| !relays.book(|book| book.left.lies(&route.0, court.now)));
         Ok(routes.flat_map(|route| route.0).collect())
     }
 
@@ -282,24 +280,24 @@ impl Node {
             let digest: [u8; 32] = Sha256::digest(&parcel).into();
             let Ok(sealed) = Sealed::parse_parcel(parcel) else { continue };
             let (now, route) = (self.now(), sealed.route());
-            let is_left =
-                self.0.exchange.relays.book(|book| book.left.get(&digest).is_some_and(|until| *until > now));
-            if is_left {
+            let relays = &self.0.exchange.relays;
+            if relays.book(|book| book.left.lies(&route.0, now)) {
                 continue;
             }
             let fate = self.take_parcel(sealed).await?;
-            if matches!(fate, Fate::Left) {
-                self.0.exchange.relays.book(|book| {
-                    book.left.retain(|_, until| *until > now);
-                    if book.left.len() < LEFT_MAX {
-                        book.left.insert(digest, now.plus(LEFT_FOR));
-                    }
-                });
+            let is_left = relays.book(|book| match fate {
+                Fate::Left => book.left.again(route.0, now),
+                Fate::Taken(_) | Fate::Useless => {
+                    book.left.is_over(&route.0);
+                    false
+                }
+            });
+            if is_left {
                 continue;
             }
             if let Fate::Taken(from) = fate {
                 outcome.taken = outcome.taken.saturating_add(1);
-                self.0.exchange.relays.with(&from, |with| with.taken = Some(now));
+                relays.with(&from, |with| with.taken = Some(now));
             }
             outcome.drop.extend(route.0);
             outcome.drop.extend(digest);

@@ -50,6 +50,15 @@ fn replace(fields: &mut Fields, tag: u16, with: Vec<u8>) {
     fields.iter_mut().find(|field| field.0 == tag).unwrap().1 = with;
 }
 
+/// Another manifest, as the sender could have signed it.
+fn manifest(fields: &mut Fields, key: &SigningKey, alter: impl FnOnce(&mut Manifest)) {
+    let signed = Signed::parse(&fields[0].1).unwrap();
+    let mut manifest: Manifest = serde_json::from_slice(signed.unverified_payload()).unwrap();
+    alter(&mut manifest);
+    let payload = serde_json::to_vec(&manifest).unwrap();
+    replace(fields, 1, Signed::sign(MANIFEST_TYPE, payload, key).unwrap().to_json().into_bytes());
+}
+
 /// Acknowledgements by `from` that `to` cannot take.
 async fn unreadable(from: &Seat, to: &Seat, third: &Seat) -> [Signed; 3] {
     let ack = Ack {
@@ -103,11 +112,9 @@ async fn a_parcel_of_too_many_envelopes_is_dropped_unread() {
         altered(b, &sound, |fields| {
             let noise = Sealed::seal(&SeededRng::new(4), &[9; 32], federation::Route([1; 16]), b"").unwrap();
             let batch = batch_to(&vec![noise; envelopes]);
-            let manifest = Signed::parse(&fields[0].1).unwrap();
-            let manifest: Manifest = serde_json::from_slice(manifest.unverified_payload()).unwrap();
-            let manifest = Manifest { batch: Commitment::digest(&batch), places: [None, None], ..manifest };
-            let payload = serde_json::to_vec(&manifest).unwrap();
-            replace(fields, 1, Signed::sign(MANIFEST_TYPE, payload, &key).unwrap().to_json().into_bytes());
+            manifest(fields, &key, |manifest| {
+                (manifest.batch, manifest.places) = (Commitment::digest(&batch), [None, None]);
+            });
             replace(fields, 2, batch);
         })
         .await
@@ -118,4 +125,42 @@ async fn a_parcel_of_too_many_envelopes_is_dropped_unread() {
     let more = with(limit::BATCH_ENVELOPES_MAX + 1).await;
     let outcome = b.node().relay_take(&parcels_to(&[more])).await.unwrap();
     assert_eq!((outcome.taken, outcome.drop.len()), (0, MARK_BYTES), "it is of no use");
+}
+
+/// (c) A parcel that comes too early is asked for at growing pauses and in the end dropped; other routes are asked for meanwhile.
+#[tokio::test]
+async fn a_parcel_that_waits_stands_in_nobodys_way_and_not_for_ever() {
+    let region = region(&["a", "b", "c"]).await;
+    let (a, b, c) = (&region[0], &region[1], &region[2]);
+    bring(a, 1..2, to(&["b"])).await;
+    let (sound, key) = (parcel(a, b).await, a.node().member_signer().await.unwrap());
+    let early = altered(b, &sound, |fields| {
+        manifest(fields, &key, |manifest| manifest.places[1] = Some((100, 100)));
+    })
+    .await;
+    let away = [a.id().await, c.id().await];
+    let asked = async || b.node().relay_question(&away).await.unwrap().len() / 16;
+    let (all, mut times, mut pauses) = (asked().await, 0, Vec::new());
+    loop {
+        let outcome = b.node().relay_take(&parcels_to(std::slice::from_ref(&early))).await.unwrap();
+        assert_eq!(outcome.taken, 0);
+        times += 1;
+        if !outcome.drop.is_empty() {
+            break;
+        }
+        assert_eq!(asked().await, all - 1, "its route alone is passed over");
+        let again = b.node().relay_take(&parcels_to(std::slice::from_ref(&early))).await.unwrap();
+        assert_eq!(again, node::RelayTaken::default(), "it is not even opened");
+        let mut seconds = 0;
+        while asked().await < all {
+            b.bench.clock.advance(10 * base::Micros::SECOND);
+            seconds += 10;
+        }
+        pauses.push(seconds);
+        assert!(times < 100, "it lies for ever");
+    }
+    assert_eq!((times, &pauses[..7]), (32, &[10, 20, 40, 80, 160, 300, 300][..]));
+    assert_eq!(asked().await, all);
+    let outcome = b.node().relay_take(&parcels_to(&[sound])).await.unwrap();
+    assert_eq!((outcome.taken, has(b, ONE).await), (1, true));
 }
