@@ -60,6 +60,8 @@ struct With {
     taken: Option<Micros>,
     /// When that one was made, by its sender's clock.
     heard_us: Option<i64>,
+    /// It brought nothing new: what this node answered may be lost.
+    asks_again: bool,
 }
 
 impl Relays {
@@ -195,11 +197,12 @@ impl Node {
             sitting.exchange().relay_word(rows, &to.0).map_err(failed)
         });
         let Some(word) = word.await? else { return Ok(None) };
-        let (put, heard_us) = self.0.exchange.relays.with(&to.0, |with| (with.put, with.heard_us));
+        let (put, heard_us, asks_again) =
+            self.0.exchange.relays.with(&to.0, |with| (with.put, with.heard_us, with.asks_again));
         let again = i64::from(self.0.settings.relay.again_seconds).saturating_mul(Micros::SECOND);
         let is_news = word.is_news_after(put.as_ref().map(|(told, ..)| told));
         let long_ago = put.is_some_and(|(_, at, _)| court.now.0.saturating_sub(at.0).abs() >= again);
-        let is_due = is_news || (word.waits() && long_ago);
+        let is_due = is_news || ((word.waits() || asks_again) && long_ago);
         if !is_due {
             return Ok(None);
         }
@@ -220,7 +223,7 @@ impl Node {
     pub fn relay_was_put(&self, to: MemberId, errand: &RelayErrand, through: MemberId) {
         self.0.exchange.relays.with(&to.0, |with| {
             with.put = Some((errand.word, errand.at, errand.before.saturating_add(1)));
-            (with.through, with.refused) = (Some(through), None);
+            (with.through, with.refused, with.asks_again) = (Some(through), None, false);
             with.mark = Sealed::parse_parcel(errand.parcel.clone()).ok().map(|sealed| {
                 let digest: [u8; 32] = Sha256::digest(sealed.as_bytes()).into();
                 [sealed.route().0.as_slice(), &digest].concat()
@@ -354,23 +357,33 @@ impl Node {
     async fn take_mail_of(&self, court: &Arc<Court>, parcel: Parcel) -> Result<[u64; 2], ExchangeError> {
         let (carrier, sitting) = (self.carrier(court).await?, Arc::clone(court));
         let Parcel { manifest, heads, envelopes, ack, .. } = parcel;
-        let (from, life) = (manifest.from, manifest.life);
-        let (received, said, read) = self
+        let (from, life, places) = (manifest.from, manifest.life, manifest.places);
+        let (known, received, said, read) = self
             .step(court, envelopes.len().max(1), move |exchange, desk| {
+                let before = desk.rows().peer(&from)?;
+                let known = Lane::QUEUES
+                    .into_iter()
+                    .zip(places)
+                    .all(|(lane, places)| places.is_none_or(|(_, last)| last <= before.queue(lane).cursor));
                 let mail = Mail { heads: &heads, ack: ack.as_ref(), batch: &envelopes };
                 let (received, said) = take_mail(&sitting, exchange, (desk, &carrier), &mail, from)?;
                 let peer = desk.rows().peer(&from)?;
-                Ok((received, said, Lane::QUEUES.map(|lane| peer.queue(lane).cursor)))
+                Ok((known, received, said, Lane::QUEUES.map(|lane| peer.queue(lane).cursor)))
             })
             .await?;
         self.0.exchange.note_gaps(from, gaps(&received));
         self.0.exchange.owed(&from, |owed| {
             owed.note(life, said.as_ref(), &[]);
-            if let Some(heard) = manifest.heard_us {
+            // It is a moment of this node's own clock: one that is yet to come was never told.
+            if let Some(heard) = manifest.heard_us.filter(|heard| *heard <= court.now.0) {
                 owed.heard_by_relay(heard);
             }
         });
-        self.0.exchange.relays.with(&from, |with| with.heard_us = with.heard_us.max(Some(manifest.at_us)));
+        self.0.exchange.relays.with(&from, |with| {
+            with.heard_us = with.heard_us.max(Some(manifest.at_us));
+            // Whoever says again what is known here has not heard that it is.
+            with.asks_again |= known && places.iter().any(Option::is_some);
+        });
         Ok(read)
     }
 

@@ -164,3 +164,42 @@ async fn a_parcel_that_waits_stands_in_nobodys_way_and_not_for_ever() {
     let outcome = b.node().relay_take(&parcels_to(&[sound])).await.unwrap();
     assert_eq!((outcome.taken, has(b, ONE).await), (1, true));
 }
+
+/// (d) An answer that a relay loses is said again to who asks again, once for each time that passes; then nobody says anything.
+#[tokio::test]
+async fn an_answer_that_is_lost_is_said_again() {
+    let region = region(&["a", "b", "c"]).await;
+    let (a, b, relay) = (&region[0], &region[1], region[2].id().await);
+    let put = async |from: &Seat, to: &Seat| {
+        let (id, node) = (to.id().await, from.node());
+        let errand = node.relay_parcel(id).await.unwrap()?;
+        node.relay_was_put(id, &errand, relay);
+        Some(errand.parcel)
+    };
+    let take = async |seat: &Seat, parcel: &[u8]| {
+        let outcome = seat.node().relay_take(&parcels_to(&[parcel.to_vec()])).await.unwrap();
+        assert_eq!(outcome.taken, 1);
+    };
+    let hour = || [a, b].iter().for_each(|seat| seat.bench.clock.advance(3_600 * base::Micros::SECOND));
+    bring(a, 1..2, to(&["b"])).await;
+    take(b, &put(a, b).await.unwrap()).await;
+    let receipt = put(b, a).await.unwrap();
+    take(a, &receipt).await;
+    let lost = put(a, b).await;
+    assert!(lost.is_some() && put(a, b).await.is_none());
+    hour();
+    assert!(put(a, b).await.is_none(), "an acknowledgement asks for no answer, and is said once");
+    // B has heard nothing and says it again.
+    let again = put(b, a).await.unwrap();
+    take(a, &again).await;
+    let answer = put(a, b).await.unwrap();
+    take(a, &again).await;
+    assert!(put(a, b).await.is_none(), "not more often than parcels are put again");
+    hour();
+    assert!(put(a, b).await.is_some());
+    take(b, &answer).await;
+    for _ in 0..3 {
+        hour();
+        assert!(put(b, a).await.is_none() && put(a, b).await.is_none(), "both have heard everything");
+    }
+}
