@@ -10,7 +10,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use community::MemberId;
 use node::{Node, Peer, RelayErrand, RelayRound};
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{Instant, sleep, timeout_at};
 
 use crate::gossip::Standing;
 use crate::roads::Roads;
@@ -21,6 +21,8 @@ const EVERY: Duration = Duration::from_secs(5);
 const GATHER: Duration = Duration::from_millis(200);
 /// Longest time one question to a relay may take.
 const ASK_TIME_MAX: Duration = Duration::from_secs(60);
+/// Longest time of a round: what was not asked then is asked in the next one.
+const ROUND_TIME_MAX: Duration = Duration::from_secs(120);
 /// Most answers of one relay in a round.
 const ANSWERS_MAX: usize = 50;
 /// How often what is kept for too long is dropped here.
@@ -71,24 +73,27 @@ impl Runner {
     async fn round(&mut self, round: &RelayRound) {
         self.relays.retain(|member, _| round.relays.iter().any(|relay| relay.member == *member));
         self.peers.retain(|member, _| round.away.contains(member));
+        let until = Instant::now() + ROUND_TIME_MAX;
         for to in &round.away {
-            self.put(*to, &round.relays).await;
+            self.put(*to, &round.relays, until).await;
         }
         for relay in &round.relays {
-            if self.standing(relay).due > Instant::now() {
+            let now = Instant::now();
+            if self.standing(relay).due > now || until <= now {
                 continue;
             }
-            let answered = take(&self.node, &self.roads, relay, &round.away).await;
+            let answered = take(&self.node, (&self.roads, until), relay, &round.away).await;
             self.standing(relay).goes(answered);
         }
     }
 
     /// Has relays drop what they keep for members that are met again. One that does not answer keeps it until its time is over.
     async fn withdraw(&self) {
+        let until = Instant::now() + ROUND_TIME_MAX;
         let Ok(marks) = self.node.relay_withdrawals().await else { return };
         for (relay, mark) in marks {
             let said = self.roads.say(&relay, DROP, (mark, "application/octet-stream"));
-            if !matches!(timeout(ASK_TIME_MAX, said).await, Ok(Ok(_))) {
+            if !matches!(timeout_at(answer_by(until), said).await, Ok(Ok(_))) {
                 tracing::debug!(relay = %relay.member, "a parcel at a relay could not be withdrawn");
             }
         }
@@ -98,11 +103,11 @@ impl Runner {
         self.relays.entry(relay.member).or_insert_with(Standing::new)
     }
 
-    /// Puts what waits for a member at the first relay that takes it.
-    async fn put(&mut self, to: MemberId, relays: &[Peer]) {
+    /// Puts what waits for a member at the first relay that takes it. One that did not answer is passed over as long as it is left
+    /// alone.
+    async fn put(&mut self, to: MemberId, relays: &[Peer], until: Instant) {
         let due = self.peers.get(&to).is_none_or(|standing| standing.due <= Instant::now());
-        let relays: Vec<&Peer> = relays.iter().filter(|relay| relay.member != to).collect();
-        if !due || relays.is_empty() {
+        if !due || relays.iter().all(|relay| relay.member == to) || until <= Instant::now() {
             return;
         }
         let errand = match self.node.relay_parcel(to).await {
@@ -114,14 +119,18 @@ impl Runner {
             }
         };
         let mut code = "unreachable".to_owned();
-        for relay in relays.iter().cycle().skip(errand.before % relays.len()).take(relays.len()) {
-            match offered(&self.roads, relay, &errand).await {
+        for relay in in_turn(relays, to, errand.before, &self.relays) {
+            if until <= Instant::now() {
+                // Nobody refused it: the next round goes on.
+                return;
+            }
+            match offered((&self.roads, until), relay, &errand).await {
                 Ok(()) => {
                     self.peers.remove(&to);
                     return self.node.relay_was_put(to, &errand, relay.member);
                 }
                 Err(Some(said)) => code = said,
-                Err(None) => {}
+                Err(None) => self.standing(relay).goes(false),
             }
         }
         self.node.relay_was_refused(to, &code);
@@ -130,10 +139,34 @@ impl Runner {
     }
 }
 
+/// The relays that a parcel is offered to, one after the other: as many are passed over as have had it, and those that are left alone.
+fn in_turn<'a>(
+    relays: &'a [Peer],
+    to: MemberId,
+    before: usize,
+    standings: &HashMap<MemberId, Standing>,
+) -> Vec<&'a Peer> {
+    let now = Instant::now();
+    let mut others: Vec<&Peer> = relays.iter().filter(|relay| relay.member != to).collect();
+    let first = before.checked_rem(others.len()).unwrap_or_default();
+    others.rotate_left(first);
+    others.retain(|relay| standings.get(&relay.member).is_none_or(|standing| standing.due <= now));
+    others
+}
+
+/// When a relay must have answered what it is asked now, in a round that ends then.
+fn answer_by(until: Instant) -> Instant {
+    until.min(Instant::now() + ASK_TIME_MAX)
+}
+
 /// Offers a parcel to a relay; the code of the refusal, where it answered.
-async fn offered(roads: &Roads, relay: &Peer, errand: &RelayErrand) -> Result<(), Option<String>> {
+async fn offered(
+    (roads, until): (&Roads, Instant),
+    relay: &Peer,
+    errand: &RelayErrand,
+) -> Result<(), Option<String>> {
     let parcel = (errand.parcel.clone(), "application/octet-stream");
-    match timeout(ASK_TIME_MAX, roads.say(relay, RELAY, parcel)).await {
+    match timeout_at(answer_by(until), roads.say(relay, RELAY, parcel)).await {
         Ok(Ok(answer)) if answer.is_success() => Ok(()),
         Ok(Ok(answer)) => {
             let said: Option<serde_json::Value> = serde_json::from_slice(&answer.body).ok();
@@ -153,10 +186,10 @@ async fn offered(roads: &Roads, relay: &Peer, errand: &RelayErrand) -> Result<()
 }
 
 /// Takes what a relay keeps for this node until there is nothing more; whether it answered.
-async fn take(node: &Node, roads: &Roads, relay: &Peer, away: &[MemberId]) -> bool {
+async fn take(node: &Node, (roads, until): (&Roads, Instant), relay: &Peer, away: &[MemberId]) -> bool {
     let ask = async |path: &str, body: Vec<u8>| -> Option<Bytes> {
         let said = roads.say(relay, path, (body, "application/octet-stream"));
-        let answer = timeout(ASK_TIME_MAX, said).await.ok()?.ok()?;
+        let answer = timeout_at(answer_by(until), said).await.ok()?.ok()?;
         answer.is_success().then_some(answer.body)
     };
     for _ in 0..ANSWERS_MAX {
@@ -179,4 +212,42 @@ async fn take(node: &Node, roads: &Roads, relay: &Peer, away: &[MemberId]) -> bo
         }
     }
     true
+}
+
+#[cfg(test)]
+mod tests {
+    use base::SeededRng;
+    use base::signing::{Signer, SigningKey};
+
+    use super::*;
+
+    #[test]
+    fn a_parcel_is_offered_in_turn_and_not_to_who_is_left_alone() {
+        let member = |seed| MemberId(SigningKey::generate(&SeededRng::new(seed)).public_key().id());
+        let relays = [1, 2, 3].map(|seed| Peer {
+            member: member(seed),
+            endpoint: format!("https://relay-{seed}.example").parse().unwrap(),
+        });
+        let mut standings = HashMap::new();
+        let turn = |to, before, standings: &HashMap<MemberId, Standing>| -> Vec<MemberId> {
+            in_turn(&relays, to, before, standings).iter().map(|relay| relay.member).collect()
+        };
+        let [one, two, three] = [1, 2, 3].map(member);
+        assert_eq!(turn(member(9), 0, &standings), [one, two, three]);
+        assert_eq!(turn(member(9), 4, &standings), [two, three, one], "one has had it, and all once before");
+        assert_eq!(turn(two, 1, &standings), [three, one], "nobody relays for itself");
+        standings.entry(two).or_insert_with(Standing::new).goes(false);
+        assert_eq!(turn(member(9), 0, &standings), [one, three], "it did not answer");
+        standings.entry(two).or_insert_with(Standing::new).goes(true);
+        assert_eq!(turn(member(9), 0, &standings), [one, two, three]);
+        assert_eq!(in_turn(&[], one, 3, &standings).len(), 0);
+    }
+
+    #[test]
+    fn no_question_outlasts_its_round() {
+        let now = Instant::now();
+        assert_eq!(answer_by(now), now);
+        let late = answer_by(now + ROUND_TIME_MAX);
+        assert!(now + ASK_TIME_MAX <= late && late < now + ROUND_TIME_MAX);
+    }
 }
