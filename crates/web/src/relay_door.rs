@@ -13,7 +13,7 @@ use community::MemberId;
 use http::header::CONTENT_TYPE;
 use http::request::Parts;
 use http::{HeaderValue, StatusCode};
-use node::{RelayError, RoadError};
+use node::{RELAY_MARK_BYTES, RelayError, RoadError};
 
 use crate::federation::number;
 use crate::road::{self, Came};
@@ -25,8 +25,6 @@ const PUT: &str = "/federation/v1/relay";
 const TAKE: &str = "/federation/v1/relay/take";
 /// Where it is said what need not wait any longer.
 const DROP: &str = "/federation/v1/relay/drop";
-/// Bytes of a route with the SHA-256 of what waits there.
-const MARK_BYTES: usize = 48;
 
 pub(crate) fn routes() -> Router<App> {
     Router::new().route(PUT, post(put)).route(TAKE, post(take)).route(DROP, post(drop_parcels))
@@ -69,7 +67,8 @@ async fn done(
     asked: Asked,
 ) -> Result<Response, Problem> {
     let member = member_of(app, trail).await?;
-    let bytes_max = if asked == Asked::Put { RELAY_PARCEL_BYTES_MAX } else { RELAY_ROUTES_MAX * MARK_BYTES };
+    let bytes_max =
+        if asked == Asked::Put { RELAY_PARCEL_BYTES_MAX } else { RELAY_ROUTES_MAX * RELAY_MARK_BYTES };
     let read = body::read(app, &parts.headers, stream, (number(&member.0), bytes_max)).await?.bytes;
     match asked {
         Asked::Put => app.node().relay_keep(member, read.to_vec()).await?,

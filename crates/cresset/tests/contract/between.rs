@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::scene::{bundle, indicator};
-use crate::town::{Town, agree, community, until};
+use crate::town::{Town, agree, community, holds as has, until};
 
 const ONE: &str = "indicator--11111111-1111-4111-8111-111111111111";
 const TWO: &str = "indicator--22222222-2222-4222-8222-222222222222";
@@ -15,10 +15,6 @@ fn addresses(list: &[(&str, &str)]) -> String {
         indicator(id.trim_start_matches("indicator--"), &format!("[ipv4-addr:value = '{address}']"))
     });
     bundle(&indicators.collect::<Vec<_>>())
-}
-
-fn has(town: &Town, id: &str) -> bool {
-    town.node.there(&["get", id]).code == 0
 }
 
 fn state(town: &Town) -> Value {

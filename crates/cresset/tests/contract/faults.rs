@@ -7,14 +7,10 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use crate::scene::{bundle, indicator};
-use crate::town::{Town, agree, community, until};
+use crate::town::{Town, agree, community, has, id, peer, until};
 
 /// Objects of one import.
 const MANY: usize = 30;
-
-fn id(number: usize) -> String {
-    format!("indicator--00000000-0000-4000-8000-{number:012}")
-}
 
 /// A file of indicators of addresses, one each.
 fn file(town: &Town, numbers: std::ops::Range<usize>) -> String {
@@ -31,17 +27,8 @@ fn gives(town: &Town, numbers: std::ops::Range<usize>, to: &str) {
     assert_eq!(lines.last().unwrap()["summary"]["accepted"], numbers.len());
 }
 
-fn has(town: &Town, number: usize) -> bool {
-    town.node.there(&["get", &id(number)]).code == 0
-}
-
 fn objects(town: &Town) -> u64 {
     town.ok(&["node", "state"])["objects"].as_u64().unwrap()
-}
-
-fn peer(town: &Town, slug: &str) -> Value {
-    let peers = town.ok(&["peer", "list"]);
-    peers.as_array().unwrap().iter().find(|peer| peer["member"] == slug).unwrap().clone()
 }
 
 fn settled(towns: &[(&Town, &str)]) -> bool {

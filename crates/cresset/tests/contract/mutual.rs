@@ -4,26 +4,13 @@
 use serde_json::{Value, json};
 
 use crate::scene::{bundle, indicator};
-use crate::town::{Town, agree, community, community_at, until};
-
-fn id(number: usize) -> String {
-    format!("indicator--00000000-0000-4000-8000-{number:012}")
-}
+use crate::town::{Town, agree, community, community_at, has, id, peer, until};
 
 fn gives(town: &Town, number: usize, to: &str) {
     let pattern = format!("[ipv4-addr:value = '198.18.0.{number}']");
     let one = indicator(id(number).trim_start_matches("indicator--"), &pattern);
     let file = town.scene.file(&format!("{number}.json"), bundle(&[one]));
     town.node.there(&["import", &file, "--tlp", "amber", "--to", to]).exits(0);
-}
-
-fn has(town: &Town, number: usize) -> bool {
-    town.node.there(&["get", &id(number)]).code == 0
-}
-
-fn peer(town: &Town, slug: &str) -> Value {
-    let peers = town.ok(&["peer", "list"]);
-    peers.as_array().unwrap().iter().find(|peer| peer["member"] == slug).unwrap().clone()
 }
 
 /// Members whose nodes are reached by the mutual road.

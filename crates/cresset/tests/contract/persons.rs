@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::retention::holds;
 use crate::scene::{ONE, Running, Scene, TWO, bundle, indicator};
-use crate::town::{Town, community, until};
+use crate::town::{community, holds as has, until};
 
 const DOE: &str = "zzdoezz";
 
@@ -32,10 +32,6 @@ fn objects() -> [Value; 5] {
 
 fn id(object: &Value) -> &str {
     object["id"].as_str().unwrap()
-}
-
-fn has(town: &Town, id: &str) -> bool {
-    town.node.there(&["get", id]).code == 0
 }
 
 #[test]

@@ -6,11 +6,7 @@ use std::net::TcpStream;
 use serde_json::{Value, json};
 
 use crate::scene::{bundle, indicator, run};
-use crate::town::{Town, agree, community, until};
-
-fn id(number: usize) -> String {
-    format!("indicator--00000000-0000-4000-8000-{number:012}")
-}
+use crate::town::{Town, agree, community, has, id, peer, until};
 
 /// A file of an indicator with a name to look for.
 fn file(town: &Town, number: usize, name: &str) -> String {
@@ -31,21 +27,12 @@ fn named(town: &Town, number: usize, name: &str, to: &str) {
     std::fs::remove_file(&file).unwrap();
 }
 
-fn has(town: &Town, number: usize) -> bool {
-    town.node.there(&["get", &id(number)]).code == 0
-}
-
 fn state(town: &Town) -> Value {
     town.ok(&["node", "state"])
 }
 
 fn is_back(town: &Town) -> bool {
     state(town)["status"] == "ok"
-}
-
-fn peer(town: &Town, slug: &str) -> Value {
-    let peers = town.ok(&["peer", "list"]);
-    peers.as_array().unwrap().iter().find(|peer| peer["member"] == slug).unwrap().clone()
 }
 
 fn peer_if(town: &Town, slug: &str) -> Option<Value> {

@@ -8,16 +8,12 @@ use rusqlite::Connection;
 use serde_json::{Value, json};
 
 use crate::scene::{Scene, bundle, indicator};
-use crate::town::{Town, agree, until};
+use crate::town::{Town, agree, has, id, peer, until};
 
 /// Stands in everything that A gives B.
 const MARKER: &str = "zwiebelfisch";
 /// Where nobody answers.
 const NOWHERE: &str = "https://127.0.0.1:9";
-
-fn id(number: usize) -> String {
-    format!("indicator--00000000-0000-4000-8000-{number:012}")
-}
 
 fn town(after: u32, config: &str) -> Town {
     let scene = Scene::new();
@@ -60,15 +56,6 @@ fn gives(town: &Town, number: usize, to: &str) {
     object["name"] = json!(format!("{MARKER} {number}"));
     let file = town.scene.file(&format!("{number}.json"), bundle(&[object]));
     town.node.there(&["import", &file, "--tlp", "amber", "--to", to]).exits(0);
-}
-
-fn has(town: &Town, number: usize) -> bool {
-    town.node.there(&["get", &id(number)]).code == 0
-}
-
-fn peer(town: &Town, slug: &str) -> Value {
-    let peers = town.ok(&["peer", "list"]);
-    peers.as_array().unwrap().iter().find(|peer| peer["member"] == slug).unwrap().clone()
 }
 
 fn settled(town: &Town, slug: &str) -> bool {

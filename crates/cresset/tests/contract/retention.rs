@@ -6,7 +6,7 @@ use base::{Clock, Micros, SystemClock};
 use serde_json::{Value, json};
 
 use crate::scene::{ONE, Running, Scene, TWO, bundle, indicator};
-use crate::town::{Town, community, until};
+use crate::town::{community, holds as has, until};
 
 const MARKER: &str = "zzretentionmarkerzz";
 
@@ -33,10 +33,6 @@ fn named(uuid: &str, name: &str) -> Value {
     let mut object = indicator(uuid, "[ipv4-addr:value = '203.0.113.9']");
     object["name"] = json!(name);
     object
-}
-
-fn has(town: &Town, id: &str) -> bool {
-    town.node.there(&["get", id]).code == 0
 }
 
 #[test]

@@ -195,3 +195,25 @@ pub(crate) fn community_at<const N: usize>(
     }
     towns
 }
+
+/// The id of the indicator of a number.
+pub(crate) fn id(number: usize) -> String {
+    format!("indicator--00000000-0000-4000-8000-{number:012}")
+}
+
+/// Whether a node shows its administrator an object.
+pub(crate) fn holds(town: &Town, id: &str) -> bool {
+    town.node.there(&["get", id]).code == 0
+}
+
+/// Whether it shows the indicator of a number.
+pub(crate) fn has(town: &Town, number: usize) -> bool {
+    holds(town, &id(number))
+}
+
+/// What a node tells of another member.
+#[track_caller]
+pub(crate) fn peer(town: &Town, slug: &str) -> Value {
+    let peers = town.ok(&["peer", "list"]);
+    peers.as_array().unwrap().iter().find(|peer| peer["member"] == slug).unwrap().clone()
+}

@@ -43,7 +43,7 @@ pub use federation::{GREETING_BYTES_MAX, TURN_BYTES_MAX};
 pub use recovery::RecoveryView;
 pub use relay::{PeerByRelay, RelayErrand, RelayFigures, RelayRound, RelayTaken};
 pub(crate) use release::Sending;
-pub use shelf::{RelayError, RelayKeeps, RelaySettings};
+pub use shelf::{RELAY_MARK_BYTES, RelayError, RelayKeeps, RelaySettings};
 pub use turns::Heard;
 pub use views::{CircleState, HolderView, PeerRefusal, PeerView, Provenance, StateView};
 

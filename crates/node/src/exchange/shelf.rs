@@ -19,7 +19,7 @@ use store::{Fault, RelayBounds, RelayHeld, RelayMark, RelayParcel, RelayPut, Sto
 use crate::Node;
 
 /// Bytes of a route with the digest of what waits there.
-const MARK_BYTES: usize = ROUTE_BYTES + 32;
+pub const RELAY_MARK_BYTES: usize = ROUTE_BYTES + 32;
 
 /// What an operator may say of relays.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -194,11 +194,11 @@ impl Node {
     /// See [`RelayError`].
     pub async fn relay_drop(&self, marks: &[u8]) -> Result<(), RelayError> {
         self.relays().await?;
-        let (marks, rest) = marks.as_chunks::<MARK_BYTES>();
+        let (marks, rest) = marks.as_chunks::<RELAY_MARK_BYTES>();
         if !rest.is_empty() || marks.len() > RELAY_ROUTES_MAX {
             return Err(RelayError::Question);
         }
-        let mark = |mark: &[u8; MARK_BYTES]| -> Option<RelayMark> {
+        let mark = |mark: &[u8; RELAY_MARK_BYTES]| -> Option<RelayMark> {
             Some((*mark.first_chunk()?, Some(*mark.last_chunk()?)))
         };
         self.store().relay_drop(marks.iter().filter_map(mark).collect()).await?;
