@@ -221,9 +221,8 @@ impl Council<'_> {
         for subject in ready {
             // What could not be true at the first moment may be at a later one, and the least of all that members share is this
             // clock's own present.
-            let last = self.registry.last().at;
-            let moments = [self.moment(stalled, Some(subject.hash())), self.step_before()];
-            for moment in moments.map(|moment| moment.max(last)).into_iter().chain([self.now]) {
+            let ready = self.moment(stalled, Some(subject.hash()));
+            for moment in [ready, self.step_before(), self.now] {
                 let entry = self.entry((round, moment), &subject.body())?;
                 if self.registry.judge(&entry.clone().with_stalled(stalled.to_vec())?).is_ok() {
                     return Ok(Some(entry));

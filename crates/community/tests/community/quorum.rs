@@ -297,7 +297,10 @@ fn what_was_ready_before_the_last_decision_is_decided_too() {
     town.settle(&[member(3)]);
     assert_eq!(town.registry.member(member(3)).unwrap().status(town.now), Status::Suspended);
     town.subjects = all;
+    town.votes.clear();
     cross(&mut town, &[1, 2]);
+    assert_eq!(town.votes.len(), 2);
+    assert_eq!(town.votes[0].hash(), town.votes[1].hash(), "each by its own clock, and both for one entry");
     town.settle(&[member(3), member(5)]);
     assert_eq!(town.registry.member(member(5)).unwrap().status(town.now), Status::Suspended);
 }
