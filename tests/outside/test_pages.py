@@ -376,7 +376,7 @@ def test_axe_finds_nothing_against_wcag_2_2_aa(screens, scheme, dark):
     judge_this("home")
     hidden = screen.node.ids["hidden"]
     for path in ["/search?q=lantern", "/search?q=198.51.100.77", object_path(ACTOR), object_path(CHANGED), "/collections",
-                 f"/collections/{screen.node.ids['alpha']}", f"/collections/{hidden}", "/approvals", "/look-up"]:
+                 f"/collections/{screen.node.ids['alpha']}", f"/collections/{hidden}", "/approvals", "/password", "/look-up"]:
         judge(path)
     page.get_by_role("textbox").fill("198.51.100.77\n192.0.2.1")
     page.get_by_role("button", name="Look up").click()
@@ -394,7 +394,7 @@ def test_pages_fit_a_telephone_without_scrolling_sideways(screens):
     expect(page.get_by_role("status")).to_be_visible()
     cut = page.evaluate("[...document.querySelectorAll('.wide')].filter(box => box.scrollWidth > box.clientWidth).length")
     assert cut == 0, "the answers of look-up run out of their box"
-    for path in ["/", "/search?q=lantern", object_path(ACTOR), "/approvals", "/collections", f"/collections/{screen.node.ids['alpha']}",
+    for path in ["/", "/search?q=lantern", object_path(ACTOR), "/approvals", "/password", "/collections", f"/collections/{screen.node.ids['alpha']}",
                  "/look-up"]:
         screen.go(path)
         wide = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
@@ -436,7 +436,7 @@ def test_an_address_where_nothing_is_answers_a_browser_with_a_page(screens):
 
 
 def test_no_page_answers_a_stranger(campaign):
-    paths = ["/", "/search?q=lantern", "/search?q=lantern&part=results", "/look-up", "/collections", "/approvals", object_path(ACTOR)]
+    paths = ["/", "/search?q=lantern", "/search?q=lantern&part=results", "/look-up", "/collections", "/approvals", "/password", object_path(ACTOR)]
     for path in paths:
         answer = requests.get(campaign.url + path, allow_redirects=False, timeout=10)
         assert answer.status_code == 303 and answer.headers["Location"].startswith("/sign-in?to="), path
