@@ -156,6 +156,7 @@ pub(crate) fn table(measured: &[Measured]) -> String {
         text.push_str(&format!("| {name} |"));
         for (at, one) in measured.iter().enumerate() {
             let cell = match (pick(one), ours) {
+                (Ok(rate), _) if *rate <= 0.0 => "none in the time given".to_owned(),
                 (Ok(rate), Some(ours)) if at > 0 => format!("{} ({}x)", number(*rate), number(ours / rate)),
                 (Ok(rate), _) => number(*rate),
                 (Err(error), _) => {
@@ -177,4 +178,28 @@ pub(crate) fn table(measured: &[Measured]) -> String {
     }
     text.push('\n');
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_peer_that_answers_nothing_is_said_to_and_not_divided_by() {
+        let server = |name: &str, rate| Measured {
+            name: name.to_owned(),
+            ingest: Ok(rate),
+            poll: Ok(rate),
+            point_1: Err(anyhow::anyhow!("a\nlong story")),
+            point_16: Ok(rate),
+            empty_16: Ok(rate),
+            memory_bytes: Ok(1_000_000),
+        };
+        let text = table(&[server("ours", 10.0), server("half", 5.0), server("none", 0.0)]);
+        assert!(
+            text.contains("| full poll, objects/s | 10.0 | 5.00 (2.00x) | none in the time given |"),
+            "{text}"
+        );
+        assert!(text.contains("| failed: a long story | failed: a long story |"), "{text}");
+    }
 }

@@ -73,6 +73,19 @@ pub(crate) fn processor_seconds(pid: u32) -> Result<f64> {
     Ok((ticks(11)? + ticks(12)?) as f64 / per_second as f64)
 }
 
+/// Nanoseconds of a core that the threads of a process have used which still run; what ended ones used is not in it.
+pub(crate) fn processor_ns(pid: u32) -> Result<u64> {
+    let tasks = format!("/proc/{pid}/task");
+    let mut sum = 0;
+    for task in std::fs::read_dir(&tasks).with_context(|| format!("cannot read {tasks}"))? {
+        let path = task?.path().join("schedstat");
+        let text =
+            std::fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
+        sum += text.split_whitespace().next().context("an empty line of /proc")?.parse::<u64>()?;
+    }
+    Ok(sum)
+}
+
 /// The workspace's root.
 pub(crate) fn root() -> Result<PathBuf> {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
