@@ -223,8 +223,6 @@ pub const RELAY_MEMBER_BYTES: u64 = 256 * 1024 * 1024;
 pub const RELAY_AFTER_SECONDS: u32 = 60;
 /// How long a parcel may go unanswered before it is put again, in seconds, unless told otherwise (an hour).
 pub const RELAY_AGAIN_SECONDS: u32 = 3_600;
-/// Sealed envelopes that the relay of `sim` keeps for one route; that of a node keeps one parcel.
-pub const RELAY_ENVELOPES_MAX: usize = 10_000;
 /// How long an act may wait for the head that covers it before it is told as overdue, in seconds (a day).
 pub const PROOF_GRACE_SECONDS: i64 = 86_400;
 /// Difference of clocks that is told to the operator, in seconds (an hour).

@@ -24,7 +24,7 @@ use crate::frame::{self, Magic, Writer};
 use crate::outbox::Bounds;
 use crate::port::{Read, Rows, Standing, StoreFailed};
 use crate::relay::route_period;
-use crate::rows::Lane;
+use crate::rows::{Lane, PeerRow};
 use crate::seal::{SealError, Sealed};
 use crate::wire::{Ack, AckRefusal, HeadUpdate, batch_to, courier_batch_from};
 
@@ -54,6 +54,15 @@ pub struct Manifest {
     /// When the last parcel of the recipient that the sender has taken was made: what that one told need not be told again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub heard_us: Option<i64>,
+}
+
+impl Manifest {
+    /// Whether everything that it names has been read by who knows its sender so.
+    #[must_use]
+    pub fn is_read(&self, sender: &PeerRow) -> bool {
+        let mut lanes = Lane::QUEUES.into_iter().zip(self.places);
+        lanes.all(|(lane, places)| places.is_none_or(|(_, last)| last <= sender.queue(lane).cursor))
+    }
 }
 
 /// What a courier file brings.
@@ -92,6 +101,9 @@ pub enum CourierError {
     /// Envelopes are missing from it or others were put in.
     #[error("the courier file is not complete: its envelopes are not those of its manifest")]
     Incomplete,
+    /// More envelopes than a parcel holds that goes over a relay.
+    #[error("the parcel holds {0} envelopes, more than {BATCH_ENVELOPES_MAX}")]
+    TooMany(usize),
     /// Its sender has been restored from a backup since it was made.
     #[error("the courier file was made before its sender was restored from a backup: ask for a new one")]
     Outlived,
@@ -264,6 +276,18 @@ impl Exchange<'_> {
             ack: ack.map_err(|_| CourierError::Form("acknowledgement"))?,
             papers: frame::single(&fields, 5).map(<[u8]>::to_vec),
         })
+    }
+
+    /// The same of a parcel that a relay handed out, which holds as much as one commit takes.
+    ///
+    /// # Errors
+    /// See [`CourierError`].
+    pub fn relay_in(&self, rows: &dyn Rows, parcel: &Sealed) -> Result<Parcel, CourierError> {
+        let parcel = self.courier_in(rows, parcel.as_bytes().to_vec())?;
+        match parcel.envelopes.len() {
+            many if many > BATCH_ENVELOPES_MAX => Err(CourierError::TooMany(many)),
+            _ => Ok(parcel),
+        }
     }
 
     fn manifest(&self, json: &[u8]) -> Result<Manifest, CourierError> {

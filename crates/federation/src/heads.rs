@@ -19,7 +19,6 @@ use crate::outbox::stored_note;
 use crate::parts::Fit;
 use crate::port::{Read, Rows, StoreFailed, TilesOf};
 use crate::rows::{Covered, Effect, MirrorRow, RefusalRow};
-use crate::seal::Sealed;
 use crate::wire::{Cosigned, HeadUpdate};
 
 /// What became of a head that somebody told.
@@ -50,9 +49,6 @@ pub struct HeadOutcome {
     /// What is to be applied.
     pub effects: Vec<Effect>,
 }
-
-/// Lines for whose heads they are, and what is to be applied.
-pub(crate) type HeadsTaken = (Vec<(KeyId, Cosigned)>, Vec<Effect>);
 
 impl HeadOutcome {
     pub(crate) const fn only(kept: Kept) -> Self {
@@ -123,43 +119,6 @@ impl Exchange<'_> {
             updates.push(update);
         }
         Ok(updates)
-    }
-
-    /// The heads that a peer lacks by what it last said, sealed to it: what goes before envelopes over a relay. `None` when there
-    /// is nothing to tell or no way to seal.
-    pub(crate) fn heads_sealed(&self, rows: &dyn Rows, peer: &KeyId) -> Read<Option<Sealed>> {
-        let known = rows.peer(peer)?.heads;
-        let mut updates = self.heads_for(rows, &known, None)?;
-        updates.retain(|update| update.note.head().size > update.old);
-        if updates.is_empty() {
-            return Ok(None);
-        }
-        let sender = (self.me.member, rows.own()?.life);
-        self.seal_bytes(peer, &HeadUpdate::to_sealed(&updates, sender))
-    }
-
-    /// Takes heads that came sealed. Who sealed them does not matter, since each is signed by its ledger, unless it was
-    /// in an earlier life of its node.
-    pub(crate) fn sealed_heads(&self, rows: &dyn Rows, plain: &[u8]) -> Read<Option<HeadsTaken>> {
-        let Ok(mut updates) = HeadUpdate::from_bytes(plain) else { return Ok(None) };
-        let outlived = match HeadUpdate::sender(plain) {
-            Some((sender, life)) => life < rows.peer(&sender)?.life,
-            None => false,
-        };
-        if outlived || rows.own()?.taking_back().is_some() {
-            return Ok(Some((Vec::new(), Vec::new())));
-        }
-        updates.sort_by_key(|update| update.origin);
-        updates.dedup_by_key(|update| update.origin);
-        let (mut lines, mut effects) = (Vec::new(), Vec::new());
-        for update in updates.iter().filter(|update| update.origin != self.me.member) {
-            let outcome = self.take_head(rows, update)?;
-            effects.extend(outcome.effects);
-            if let Kept::Cosigned(line) = outcome.kept {
-                lines.push((update.origin, *line));
-            }
-        }
-        Ok(Some((lines, effects)))
     }
 
     fn update_of(

@@ -32,7 +32,7 @@ use crate::rows::{
     RevokedRow, VersionRow,
 };
 use crate::seal::{SealError, Sealed};
-use crate::wire::{Ack, AckRefusal, Cosigned};
+use crate::wire::{Ack, AckRefusal};
 use crate::{Exchange, Refused, Rule};
 
 /// What became of one envelope.
@@ -49,8 +49,6 @@ pub enum Taken {
         /// The line of the receipt; `None` for receipts, which get none.
         line: Option<ReceiptLine>,
     },
-    /// It was no envelope but heads of ledgers; these lines go to whose they are.
-    Heads(Vec<(KeyId, Cosigned)>),
     /// It was refused.
     Refused(Refused),
 }
@@ -136,9 +134,6 @@ impl Exchange<'_> {
             Ok(plain) => plain,
             Err(refused) => return Ok(self.turned_away(refused)),
         };
-        if let Some((lines, effects)) = self.sealed_heads(rows, &plain)? {
-            return Ok(Received { from: None, at_place: None, taken: Taken::Heads(lines), effects });
-        }
         let envelope = match self.open(&plain) {
             Ok(envelope) => envelope,
             Err(refused) => return Ok(self.turned_away(refused)),

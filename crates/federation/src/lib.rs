@@ -19,14 +19,17 @@ mod courier;
 mod deeds;
 mod draft;
 mod envelope;
+mod errands;
 mod exchange;
 mod frame;
 mod grown;
 mod heads;
 mod hello;
 mod inbox;
+mod left;
 mod memory;
 mod outbox;
+mod owed;
 mod parts;
 mod port;
 mod recover;
@@ -47,6 +50,7 @@ pub use courier::{Beside, CourierError, Manifest, Parcel};
 pub use deeds::{Alteration, Grant, Granted, Release, Released};
 pub use draft::DeedError;
 pub use envelope::{Envelope, Inclusion, Proof};
+pub use errands::{Due, Errands, ParcelFate, Reached, RelayErrand};
 pub use exchange::Exchange;
 pub use frame::FrameError;
 pub use heads::{HeadOutcome, Kept};
@@ -54,9 +58,10 @@ pub use hello::{Compatibility, Greeted, HELLO_TYPE, Hello, HelloError, Versions}
 pub use inbox::{Received, Taken};
 pub use memory::MemoryRows;
 pub use outbox::Brought;
+pub use owed::{Owed, Saying, Told};
 pub use port::{Consented, Deed, Directory, Judge, Me, Question, Read, Rows, Standing, StoreFailed};
 pub use refusal::{Refused, Rule};
-pub use relay::{RelayFull, RelayShelf, RelayWord, parcels_from, parcels_to, route_period};
+pub use relay::{RELAY_MARK_BYTES, RelayWord, parcels_from, parcels_to, relay_mark, route_period};
 pub use rows::{
     ActRow, ConsentRow, Covered, Effect, FateRow, Giving, HolderRow, Lane, MirrorRow, ObjectName, OutboxRow,
     OwnRow, PayloadRow, PeerRow, Queue, ReceiptRow, ReceiptState, Recovery, RefusalRow, RevokedRow, Stage,

@@ -135,24 +135,6 @@ impl Exchange<'_> {
         note.map_or(Ok(0), |note| Ok(stored_note(&note)?.head().size))
     }
 
-    /// The same for a relay, which no greeting goes over: before the envelopes the heads that the peer lacked when it was last
-    /// heard of, since it takes no act whose leaf it does not mirror.
-    ///
-    /// # Errors
-    /// The store did not answer.
-    pub fn outgoing_by_relay(&self, rows: &dyn Rows, peer: &KeyId) -> Read<Vec<Sealed>> {
-        let bounds = Bounds {
-            envelopes: ALONE_ENVELOPES_MAX.saturating_sub(1),
-            bytes: BATCH_BYTES_MAX.saturating_sub(ENVELOPE_BYTES_MAX),
-            window: WINDOW_ENVELOPES_MAX,
-        };
-        let envelopes = self.lines(rows, peer, &bounds)?.0;
-        if envelopes.is_empty() {
-            return Ok(envelopes);
-        }
-        Ok(self.heads_sealed(rows, peer)?.into_iter().chain(envelopes).collect())
-    }
-
     /// The next lines within bounds, and which places of each lane they are.
     pub(crate) fn lines(
         &self,
@@ -301,12 +283,6 @@ impl Exchange<'_> {
             return Err(StoreFailed("a stored act is larger than an envelope takes".to_owned()));
         }
         Ok(Sealed::seal(self.rng, &to.key, to.route, &plain).ok())
-    }
-
-    /// Bytes sealed to a peer; `None` where it has no sealing key, and for more than an envelope takes.
-    pub(crate) fn seal_bytes(&self, peer: &KeyId, plain: &[u8]) -> Read<Option<Sealed>> {
-        let Some(to) = self.towards(peer) else { return Ok(None) };
-        Ok(Sealed::seal(self.rng, &to.key, to.route, plain).ok())
     }
 
     /// Key and route to a peer; `None` where it has no sound sealing key.

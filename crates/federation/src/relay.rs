@@ -1,22 +1,24 @@
-//! A relay: keeps sealed envelopes for members that cannot be reached, by routes that say nothing to it.
+//! Relays keep sealed parcels for members that cannot be reached, by routes that say nothing to them.
 //!
-//! It can read neither content nor sender nor recipient; it can lose, delay, repeat and mix up, and the two ends notice all
-//! of that from the places inside. Bounded for every route, so that nobody fills it for others.
-
-use std::collections::BTreeMap;
+//! Here is what both ends compute: the routes, what a parcel would say, and the frames in which parcels are asked for and handed out.
+//! A relay can read neither content nor sender nor recipient; it can lose, delay, repeat and mix up, and the two ends notice all of
+//! that from the places inside. What a node remembers of parcels stands in `errands`, what is in one in `courier`.
 
 use base::Micros;
-use base::limit::{RELAY_ENVELOPES_MAX, RELAY_ROUTES_MAX};
+use base::limit::RELAY_ROUTES_MAX;
 use base::signing::KeyId;
+use sha2::{Digest, Sha256};
 
 use crate::Exchange;
 use crate::frame::{self, FrameError, Magic, Writer};
 use crate::port::{Read, Rows};
 use crate::rows::Lane;
-use crate::seal::{Route, Sealed};
+use crate::seal::{ROUTE_BYTES, Route, Sealed};
 
 /// What parcels that are handed out begin with.
 const PARCELS: Magic = *b"CRRP";
+/// Bytes of a route with the digest of what waits there.
+pub const RELAY_MARK_BYTES: usize = ROUTE_BYTES + 32;
 /// How long one route is used, in seconds (a week).
 const PERIOD_SECONDS: i64 = 7 * 86_400;
 
@@ -37,6 +39,11 @@ pub struct RelayWord {
 }
 
 impl RelayWord {
+    #[cfg(test)]
+    pub(crate) const fn of(given: [u64; 2], acknowledged: [u64; 2], read: [u64; 2]) -> Self {
+        Self { given, acknowledged, read }
+    }
+
     /// Whether anything waits that the peer has not acknowledged.
     #[must_use]
     pub fn waits(&self) -> bool {
@@ -70,56 +77,17 @@ pub fn parcels_from(bytes: &[u8]) -> Result<Vec<Vec<u8>>, FrameError> {
     Ok(fields.into_iter().filter(|field| field.tag == 1).map(|field| field.bytes.to_vec()).collect())
 }
 
-/// The shelf for a route is full; what was offered was not kept.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("cannot keep the envelope: {RELAY_ENVELOPES_MAX} of its route are waiting already")]
-pub struct RelayFull;
-
-/// What a relay keeps. Rows: route, sealed bytes.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct RelayShelf(BTreeMap<Route, Vec<Sealed>>);
-
-impl RelayShelf {
-    /// Keeps an envelope; the same one is kept once.
-    ///
-    /// # Errors
-    /// The shelf of its route is full.
-    pub fn put(&mut self, sealed: Sealed) -> Result<(), RelayFull> {
-        let shelf = self.0.entry(sealed.route()).or_default();
-        if shelf.contains(&sealed) {
-            return Ok(());
-        }
-        if shelf.len() >= RELAY_ENVELOPES_MAX {
-            return Err(RelayFull);
-        }
-        shelf.push(sealed);
-        Ok(())
-    }
-
-    /// Hands out what waits under `routes`; who asks for a route can compute it, or guesses 16 bytes.
-    pub fn take(&mut self, routes: &[Route]) -> Vec<Sealed> {
-        routes.iter().filter_map(|route| self.0.remove(route)).flatten().collect()
-    }
-
-    /// Everything kept, as it lies there.
-    pub fn all(&self) -> impl Iterator<Item = &Sealed> {
-        self.0.values().flatten()
-    }
+/// What a relay is told to drop: the route of a parcel and the SHA-256 of its bytes, so that one that came meanwhile stays.
+#[must_use]
+pub fn relay_mark(parcel: &Sealed) -> [u8; RELAY_MARK_BYTES] {
+    let mut mark = [0; RELAY_MARK_BYTES];
+    let (route, digest) = mark.split_at_mut(ROUTE_BYTES);
+    route.copy_from_slice(&parcel.route().0);
+    digest.copy_from_slice(&Sha256::digest(parcel.as_bytes()));
+    mark
 }
 
 impl Exchange<'_> {
-    /// The routes under which envelopes for this member may wait at a relay: from every member, for this period and those
-    /// beside it, since clocks differ.
-    #[must_use]
-    pub fn my_routes(&self) -> Vec<Route> {
-        let now = route_period(self.now);
-        let mut routes = Vec::new();
-        for member in self.directory.active().iter().filter(|member| **member != self.me.member) {
-            routes.extend(self.routes_from(member, now));
-        }
-        routes
-    }
-
     /// The routes under which a parcel from one member may wait at a relay, which keeps it for two periods: those, and one more,
     /// since clocks differ.
     #[must_use]
@@ -148,10 +116,10 @@ impl Exchange<'_> {
         }))
     }
 
-    /// The routes under which envelopes by this member may wait at a relay, for the same periods.
+    /// The routes under which parcels by this member may wait at a relay, which keeps them for two periods.
     pub(crate) fn routes_from_me(&self) -> Vec<Route> {
         let now = route_period(self.now);
-        let periods = now.saturating_sub(1)..=now.saturating_add(1);
+        let periods = now.saturating_sub(2)..=now;
         let mut routes = Vec::new();
         for member in self.directory.active().iter().filter(|member| **member != self.me.member) {
             let Some(key) = self.directory.sealing(member) else { continue };
@@ -160,38 +128,11 @@ impl Exchange<'_> {
         }
         routes
     }
-
-    fn routes_from(&self, member: &KeyId, now: u64) -> Vec<Route> {
-        let Some(key) = self.directory.sealing(member) else { return Vec::new() };
-        let periods = now.saturating_sub(1)..=now.saturating_add(1);
-        let route = |period| self.me.sealing.route(&key, *member, self.me.member, period).ok();
-        periods.filter_map(route).collect()
-    }
 }
 
 #[cfg(test)]
 mod tests {
-    use base::SeededRng;
-
     use super::*;
-    use crate::seal::SealingSecret;
-
-    #[test]
-    fn a_shelf_keeps_each_envelope_once_and_hands_out_by_route() {
-        let rng = SeededRng::new(1);
-        let key = SealingSecret::generate(&rng).public();
-        let mut shelf = RelayShelf::default();
-        let (one, two) = (Route([1; 16]), Route([2; 16]));
-        let first = Sealed::seal(&rng, &key, one, b"first").unwrap();
-        let second = Sealed::seal(&rng, &key, two, b"second").unwrap();
-        for sealed in [&first, &second, &first] {
-            shelf.put(sealed.clone()).unwrap();
-        }
-        assert_eq!(shelf.all().count(), 2);
-        assert_eq!(shelf.take(&[one, Route([3; 16])]), [first]);
-        assert_eq!(shelf.take(&[one]), []);
-        assert_eq!(shelf.take(&[two]), [second]);
-    }
 
     #[test]
     fn what_is_handed_out_is_read_back_and_anything_else_refused() {
@@ -206,11 +147,7 @@ mod tests {
 
     #[test]
     fn a_parcel_is_put_when_it_says_something_new_and_not_for_an_answer_alone() {
-        let word = |given, acknowledged, read| RelayWord {
-            given: [0, given],
-            acknowledged: [0, acknowledged],
-            read: [0, read],
-        };
+        let word = |given, acknowledged, read| RelayWord::of([0, given], [0, acknowledged], [0, read]);
         assert!(!word(0, 0, 0).is_news_after(None));
         assert!(word(1, 0, 0).is_news_after(None));
         let told = word(1, 0, 0);
@@ -220,22 +157,5 @@ mod tests {
         let read = word(1, 1, 1);
         assert!(read.is_news_after(Some(&told)) && !read.is_news_after(Some(&read)));
         assert!(!word(1, 1, 0).is_news_after(Some(&told)), "an acknowledgement asks for no answer");
-    }
-
-    #[test]
-    fn a_full_shelf_refuses_and_others_are_not_affected() {
-        let route = Route([1; 16]);
-        let bytes = |n: usize, route: Route| {
-            let mut bytes = vec![1];
-            bytes.extend_from_slice(&route.0);
-            bytes.extend_from_slice(&[0; 32]);
-            bytes.extend_from_slice(&n.to_be_bytes());
-            Sealed::parse(bytes).unwrap()
-        };
-        let full: Vec<Sealed> = (0..RELAY_ENVELOPES_MAX).map(|n| bytes(n, route)).collect();
-        let mut shelf = RelayShelf(BTreeMap::from([(route, full)]));
-        assert_eq!(shelf.put(bytes(RELAY_ENVELOPES_MAX, route)), Err(RelayFull));
-        assert_eq!(shelf.put(bytes(0, route)), Ok(()), "what waits already is no more");
-        assert_eq!(shelf.put(bytes(0, Route([2; 16]))), Ok(()));
     }
 }

@@ -228,24 +228,6 @@ impl HeadUpdate {
         writer.finish()
     }
 
-    /// The same to be sealed, with who seals it and in which life of its node.
-    pub(crate) fn to_sealed(updates: &[Self], (sender, life): (KeyId, u64)) -> Vec<u8> {
-        let mut bytes = Self::to_bytes(updates);
-        let sealed = [sender.as_bytes().as_slice(), &life.to_be_bytes()].concat();
-        let mut field = Writer::new(HEADS);
-        field.field(2, &sealed);
-        bytes.extend_from_slice(field.bytes().strip_prefix(&HEADS).unwrap_or_default());
-        bytes
-    }
-
-    /// Who sealed a message of heads, and in which life, where it says so.
-    pub(crate) fn sender(bytes: &[u8]) -> Option<(KeyId, u64)> {
-        let fields = frame::read(HEADS, bytes, HEADS_MAX.saturating_add(1)).ok()?;
-        let sealed = frame::array::<40>(&fields, 2)?;
-        let (sender, life) = sealed.split_first_chunk::<32>()?;
-        Some((KeyId::from_bytes(*sender), u64::from_be_bytes(*life.first_chunk()?)))
-    }
-
     /// Reads a message of heads.
     ///
     /// # Errors

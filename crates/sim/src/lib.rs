@@ -8,13 +8,16 @@
 
 mod hostile;
 mod node;
+mod post;
+mod shelf;
 mod story;
 mod surroundings;
 pub mod verdict;
 pub mod world;
 
 pub use hostile::Trick;
-pub use node::{Answer, Message, Node};
+pub use node::{Answer, Greeting, Message, Node};
+pub use shelf::Shelf;
 pub use story::{Report, run};
 pub use surroundings::{Fault, House, HouseJudge, rules_for};
 pub use world::World;

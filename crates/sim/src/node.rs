@@ -1,40 +1,65 @@
 //! One simulated node: rows in maps, transactions that a crash can end at any write, and what it says to which message.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use base::signed::Signed;
 use base::signing::KeyId;
 use base::{Micros, Rng};
 use federation::{
-    Ack, Compatibility, Cosigned, Effect, Exchange, HeadUpdate, Hello, Kept, Me, MemoryRows, Received,
-    RelayShelf, Route, Rows, Sealed, Taken, Turn, Versions, batch_from, batch_to,
+    Ack, Compatibility, Cosigned, Effect, Errands, Exchange, HeadUpdate, Hello, Kept, Me, MemoryRows, Owed,
+    Received, RelayErrand, Route, Rows, Saying, Sealed, Taken, Turn, Versions, batch_from, batch_to,
 };
 
+use crate::shelf::{Shelf, Whim};
 use crate::surroundings::{Fault, House, HouseJudge};
 
 /// What one node says to another. Everything is bytes, as it is on the wire.
 #[derive(Clone, Debug)]
 pub enum Message {
-    /// A greeting; the flag of the wire is whether an answer is wanted.
-    Hello(String, Answer),
+    /// A greeting, with what its sender is still to tell.
+    Hello(Greeting),
     /// A batch of envelopes.
     Batch(Vec<u8>),
     /// Heads of ledgers and a batch behind them, in one request: who takes the acts has their leaves.
     Delivery(Vec<u8>, Vec<u8>),
     /// Heads of ledgers, and behind them a batch that is signed and sealed as one.
     Together(Vec<u8>, Vec<u8>),
-    /// An acknowledgement.
-    Ack(String),
     /// Heads of ledgers.
     Heads(Vec<u8>),
     /// A witness's line.
     Cosigned(Vec<u8>),
     /// Everything given back to a member that lost it, in the order it must be taken in.
     Restitution(Vec<u8>, Vec<Vec<u8>>, String),
-    /// Envelopes for a relay to keep.
-    Keep(Vec<u8>),
+    /// A parcel for a relay to keep; by the number it says that it does.
+    Put(u64, Vec<u8>),
+    /// A relay keeps a parcel.
+    Kept(u64),
     /// What waits at a relay under these routes?
-    Fetch(Vec<Route>),
+    Take(Vec<Route>),
+    /// What a relay hands out.
+    HandedOut(Vec<u8>),
+    /// What a relay need not keep any longer.
+    Drop(Vec<u8>),
+}
+
+/// A greeting, and what goes with it in the same turn.
+#[derive(Clone, Debug)]
+pub struct Greeting {
+    /// The signed greeting.
+    pub hello: String,
+    /// A signed acknowledgement.
+    pub ack: Option<String>,
+    /// Whether it asks for an answer.
+    pub answer: Answer,
+    /// Which of its sender's greetings it is, or answers to.
+    pub number: u64,
+}
+
+impl Message {
+    /// Whether it goes to or comes from a relay, which is no meeting.
+    pub(crate) const fn is_relayed(&self) -> bool {
+        matches!(self, Self::Put(..) | Self::Kept(_) | Self::Take(_) | Self::HandedOut(_) | Self::Drop(_))
+    }
 }
 
 /// Whether a greeting asks for one.
@@ -59,10 +84,18 @@ pub struct Node {
     pub versions: Versions,
     /// Its clock minus the world's, in microseconds.
     pub skew_us: i64,
-    /// A backup it once made.
-    pub backup: Option<MemoryRows>,
+    /// A backup it once made, of what it keeps for others too.
+    pub backup: Option<(MemoryRows, Shelf)>,
     /// What it keeps for others.
-    pub shelf: RelayShelf,
+    pub shelf: Shelf,
+    /// What it does as a relay the next time it is asked.
+    pub(crate) whim: Whim,
+    /// What its process remembers.
+    pub(crate) memory: Memory,
+    /// Greetings and errands so far: their numbers.
+    pub(crate) errands_made: u64,
+    /// Members whom a process that ended still had to tell something.
+    pub forgot: BTreeSet<KeyId>,
     /// The node crashes after so many writes from now, inside whatever transaction that is.
     pub crash_after: Option<usize>,
     /// Crashes so far.
@@ -70,15 +103,42 @@ pub struct Node {
     fault: Fault,
 }
 
+/// What a process remembers and loses when it ends.
+#[derive(Default)]
+pub(crate) struct Memory {
+    pub(crate) errands: Errands,
+    /// What each member is still to be told.
+    pub(crate) owed: BTreeMap<KeyId, Owed>,
+    /// The number of the last greeting to each member.
+    greeted: BTreeMap<KeyId, u64>,
+    /// Parcels that were offered to relays, by number.
+    pub(crate) offered: BTreeMap<u64, (KeyId, RelayErrand)>,
+}
+
 /// A transaction in the making.
 pub(crate) struct Writing {
     pub(crate) rows: MemoryRows,
     left: Option<usize>,
     crashed: bool,
+    given_up: bool,
     fault: Fault,
 }
 
 impl Writing {
+    /// Nothing of the transaction is to happen.
+    pub(crate) const fn give_up(&mut self) {
+        self.given_up = true;
+    }
+
+    /// Applies what one envelope came to.
+    pub(crate) fn take(&mut self, received: &Received) {
+        if matches!(received.taken, Taken::Refused(_)) {
+            let more = received.effects.iter().any(Effect::is_more_than_refusal);
+            assert!(!more, "a refusal changes nothing but the log");
+        }
+        self.apply(received.effects.clone());
+    }
+
     pub(crate) fn apply(&mut self, effects: Vec<Effect>) {
         for effect in effects {
             match &mut self.left {
@@ -97,14 +157,17 @@ impl Writing {
 impl Node {
     pub(crate) fn new(me: Me, fault: Fault) -> Self {
         let rows = MemoryRows::of(me.member);
-        let shelf = RelayShelf::default();
         Self {
             me,
             rows,
             versions: Versions::OURS,
             skew_us: 0,
             backup: None,
-            shelf,
+            shelf: Shelf::default(),
+            whim: Whim::Honest,
+            memory: Memory::default(),
+            errands_made: 0,
+            forgot: BTreeSet::new(),
             crash_after: None,
             crashes: 0,
             fault,
@@ -128,6 +191,21 @@ impl Node {
         }
     }
 
+    /// Its own clock.
+    pub(crate) const fn now(&self, around: &Surroundings<'_>) -> Micros {
+        around.now.plus(self.skew_us)
+    }
+
+    /// Looks at its rows without changing any.
+    pub(crate) fn look<T>(
+        &self,
+        around: &Surroundings<'_>,
+        look: impl FnOnce(&Exchange<'_>, &MemoryRows) -> T,
+    ) -> T {
+        let judge = HouseJudge(self.fault);
+        look(&self.exchange(around.house, &judge, around.rng, around.now), &self.rows)
+    }
+
     /// Runs a step in a transaction; `None` when it crashed and nothing of it happened.
     pub(crate) fn transact<T>(
         &mut self,
@@ -139,10 +217,15 @@ impl Node {
             rows: self.rows.clone(),
             left: self.crash_after.take(),
             crashed: false,
+            given_up: false,
             fault: self.fault,
         };
         let exchange = self.exchange(surroundings.house, &judge, surroundings.rng, surroundings.now);
         let answer = step(&exchange, &mut writing);
+        if writing.given_up && !writing.crashed {
+            self.crash_after = writing.left;
+            return Some(answer);
+        }
         // Whether a recovery is over by what was written.
         if !writing.crashed
             && writing.rows.own().is_ok_and(|own| own.recovery.is_some() && own.taking_back().is_none())
@@ -158,6 +241,7 @@ impl Node {
         }
         if writing.crashed {
             self.crashes += 1;
+            self.ends();
             if self.fault == Fault::StoreTears {
                 self.rows = writing.rows;
             }
@@ -168,41 +252,52 @@ impl Node {
         Some(answer)
     }
 
+    /// Its process ends, and what it remembered with it.
+    fn ends(&mut self) {
+        let owed = std::mem::take(&mut self.memory).owed;
+        self.forgot.extend(owed.into_iter().filter(|(_, owed)| owed.is_owed()).map(|(member, _)| member));
+    }
+
+    /// A greeting, with what the member is still to be told.
+    pub(crate) fn greeting(&mut self, around: &Surroundings<'_>, to: KeyId) -> Message {
+        let hello = self.look(around, |exchange, rows| exchange.hello(rows, to, self.versions));
+        self.errands_made += 1;
+        self.memory.greeted.insert(to, self.errands_made);
+        self.memory.owed.entry(to).or_default().begin();
+        self.says(to, hello.expect("maps answer"), (Answer::Wanted, self.errands_made))
+    }
+
+    fn says(&mut self, to: KeyId, hello: Signed, (answer, number): (Answer, u64)) -> Message {
+        let saying = if answer == Answer::Wanted { Saying::Turn } else { Saying::Answer };
+        let mut turn = Turn::of(hello);
+        self.memory.owed.entry(to).or_default().tell(saying).put(&self.me, to, &mut turn);
+        let ack = turn.ack.map(|ack| ack.to_json());
+        Message::Hello(Greeting { hello: turn.hello.to_json(), ack, answer, number })
+    }
+
     /// What the node answers to a message.
     pub(crate) fn hear(&mut self, surroundings: &Surroundings<'_>, from: KeyId, message: Message) -> Said {
-        let me = self.me.member;
         match message {
-            Message::Hello(text, answer) => self.hello(surroundings, from, &text, answer),
-            Message::Batch(bytes) => match batch_from(&bytes) {
-                Ok(batch) => self.batch(surroundings, &batch),
-                Err(_) => Vec::new(),
-            },
+            Message::Hello(greeting) => self.hello(surroundings, from, &greeting),
+            Message::Batch(bytes) => {
+                self.batch(surroundings, &bytes);
+                Vec::new()
+            }
             Message::Delivery(heads, batch) => {
                 let crashes = self.crashes;
-                let mut said = self.heads(surroundings, &heads);
+                let said = self.heads(surroundings, &heads);
                 if self.crashes == crashes {
-                    said.extend(
-                        batch_from(&batch).map(|batch| self.batch(surroundings, &batch)).unwrap_or_default(),
-                    );
+                    self.batch(surroundings, &batch);
                 }
                 said
             }
             Message::Together(heads, batch) => {
                 let crashes = self.crashes;
-                let mut said = self.heads(surroundings, &heads);
+                let said = self.heads(surroundings, &heads);
                 if self.crashes == crashes {
-                    said.extend(self.together(surroundings, batch));
+                    self.together(surroundings, batch);
                 }
                 said
-            }
-            Message::Ack(text) => {
-                let Ok(signed) = Signed::parse(text.as_bytes()) else { return Vec::new() };
-                self.transact(surroundings, |exchange, write| {
-                    if let Ok(Ok((_, effects))) = exchange.take_ack(&write.rows, &signed) {
-                        write.apply(effects);
-                    }
-                });
-                Vec::new()
             }
             Message::Heads(bytes) => self.heads(surroundings, &bytes),
             Message::Cosigned(bytes) => {
@@ -216,93 +311,69 @@ impl Node {
                 self.restitution(surroundings, &heads, &batches, &ack);
                 Vec::new()
             }
-            Message::Keep(bytes) => {
-                for sealed in batch_from(&bytes).unwrap_or_default() {
-                    // A full shelf refuses; the sender goes on trying by itself.
-                    if self.shelf.put(sealed).is_err() {
-                        break;
-                    }
-                }
+            Message::Put(..) | Message::Take(_) | Message::Drop(_) => self.relay(surroundings, from, message),
+            Message::Kept(number) => {
+                self.was_put(from, number);
                 Vec::new()
             }
-            Message::Fetch(routes) => {
-                let waiting = self.shelf.take(&routes);
-                let to =
-                    if from == me { Vec::new() } else { vec![(from, Message::Batch(batch_to(&waiting)))] };
-                if waiting.is_empty() { Vec::new() } else { to }
-            }
+            Message::HandedOut(parcels) => self.take(surroundings, from, &parcels),
         }
     }
 
-    fn hello(&mut self, surroundings: &Surroundings<'_>, from: KeyId, text: &str, answer: Answer) -> Said {
-        let Ok(signed) = Signed::parse(text.as_bytes()) else { return Vec::new() };
-        let (mut withdrawn, versions) = (Vec::new(), self.versions);
-        let said = self.transact(surroundings, |exchange, write| {
-            let Ok(Ok(greeted)) = exchange.greet(&write.rows, &signed, versions) else {
-                return Vec::new();
-            };
+    fn hello(&mut self, surroundings: &Surroundings<'_>, from: KeyId, greeting: &Greeting) -> Said {
+        let Ok(signed) = Signed::parse(greeting.hello.as_bytes()) else { return Vec::new() };
+        let versions = self.versions;
+        if greeting.answer == Answer::Given && self.memory.greeted.get(&from) == Some(&greeting.number) {
+            self.memory.greeted.remove(&from);
+            self.memory.owed.entry(from).or_default().answered();
+        }
+        let heard = self.transact(surroundings, |exchange, write| {
+            let Ok(Ok(greeted)) = exchange.greet(&write.rows, &signed, versions) else { return None };
             write.apply(greeted.effects);
-            if greeted.outlived {
+            let hello = exchange.hello(&write.rows, from, versions).expect("maps answer");
+            if greeted.outlived || !matches!(greeted.compatibility, Compatibility::Speak(_)) {
                 // It is told so by what this node knows of it.
-                let hello = exchange.hello(&write.rows, from, versions).expect("maps answer");
-                let said = (from, Message::Hello(hello.to_json(), Answer::Given));
-                return if answer == Answer::Wanted { vec![said] } else { Vec::new() };
+                return Some((greeted.hello, hello, Vec::new()));
             }
-            if !matches!(greeted.compatibility, Compatibility::Speak(_)) {
-                return Vec::new();
+            if let Some(ack) = greeting.ack.as_ref().and_then(|ack| Signed::parse(ack.as_bytes()).ok())
+                && let Ok(Ok((_, effects))) = exchange.take_ack(&write.rows, &ack)
+            {
+                write.apply(effects);
             }
-            withdrawn.clone_from(&greeted.hello.withdraw);
-            let mut said = Vec::new();
-            if answer == Answer::Wanted {
-                let hello = exchange.hello(&write.rows, from, versions).expect("maps answer");
-                said.push((from, Message::Hello(hello.to_json(), Answer::Given)));
-            }
-            let back = greeted.hello.recovering_from.map(|_| &from);
-            let heads = exchange.heads_for(&write.rows, &greeted.hello.heads, back).expect("maps answer");
-            let heads = HeadUpdate::to_bytes(&heads);
-            if back.is_some() && !greeted.hello.asks_back() {
-                said.push((from, Message::Heads(heads)));
-            } else if back.is_some() {
-                said.push((from, restitution_for(exchange, &write.rows, &greeted.hello, heads)));
-            } else {
-                let mut turn = Turn::of(signed.clone());
-                exchange.bring(&write.rows, &from, &mut turn).expect("maps answer");
-                let message = match turn.together {
-                    Some(together) => Message::Together(heads, together.as_bytes().to_vec()),
-                    None => Message::Delivery(heads, batch_to(&turn.batch)),
-                };
-                said.push((from, message));
-            }
-            said
+            let said = brings(exchange, &write.rows, &greeted.hello);
+            Some((greeted.hello, hello, vec![(from, said)]))
         });
-        self.shelf.take(&withdrawn);
-        said.unwrap_or_default()
+        let Some((heard, hello, said)) = heard.flatten() else { return Vec::new() };
+        self.memory.errands.note_met(from, self.now(surroundings));
+        self.shelf.withdraw(&heard.withdraw);
+        let answers = greeting.answer == Answer::Wanted;
+        let answer = answers.then(|| (from, self.says(from, hello, (Answer::Given, greeting.number))));
+        answer.into_iter().chain(said).collect()
     }
 
-    fn batch(&mut self, surroundings: &Surroundings<'_>, batch: &[Sealed]) -> Said {
+    fn batch(&mut self, surroundings: &Surroundings<'_>, bytes: &[u8]) {
+        let batch = batch_from(bytes).unwrap_or_default();
         self.judge(surroundings, batch.len(), |exchange, rows, at| {
             exchange.receive(rows, &batch[at]).expect("maps answer")
-        })
+        });
     }
 
     /// A batch that is sealed as one; a node whose versions do not have it does not know what it is.
-    fn together(&mut self, surroundings: &Surroundings<'_>, bytes: Vec<u8>) -> Said {
-        let Ok(sealed) = Sealed::parse_batch(bytes) else { return Vec::new() };
+    fn together(&mut self, surroundings: &Surroundings<'_>, bytes: Vec<u8>) {
+        let Ok(sealed) = Sealed::parse_batch(bytes) else { return };
         if self.versions.max < Versions::TOGETHER {
-            return Vec::new();
+            return;
         }
-        let judge = HouseJudge(self.fault);
-        let exchange = self.exchange(surroundings.house, &judge, surroundings.rng, surroundings.now);
-        let opened = match exchange.open_batch(&sealed) {
+        let opened = match self.look(surroundings, |exchange, _| exchange.open_batch(&sealed)) {
             Ok(opened) => opened,
             Err(refused) => {
-                let received = exchange.turned_away(refused);
+                let received = self.look(surroundings, |exchange, _| exchange.turned_away(refused));
                 return self.judge(surroundings, 1, |_, _, _| received.clone());
             }
         };
         self.judge(surroundings, opened.entries.len(), |exchange, rows, at| {
             exchange.receive_entry(rows, &opened.head, &opened.entries[at]).expect("maps answer")
-        })
+        });
     }
 
     /// Takes so many envelopes, each as it is judged over what the one before it has changed.
@@ -311,20 +382,13 @@ impl Node {
         surroundings: &Surroundings<'_>,
         count: usize,
         one: impl Fn(&Exchange<'_>, &MemoryRows, usize) -> Received,
-    ) -> Said {
-        let said = self.transact(surroundings, |exchange, write| {
-            let mut said = Vec::new();
+    ) {
+        let acks = self.transact(surroundings, |exchange, write| {
+            let mut acks = Vec::new();
             let mut by_sender: BTreeMap<KeyId, Vec<Received>> = BTreeMap::new();
             for at in 0..count {
                 let received = one(exchange, &write.rows, at);
-                if matches!(received.taken, Taken::Refused(_)) {
-                    let more = received.effects.iter().any(Effect::is_more_than_refusal);
-                    assert!(!more, "a refusal changes nothing but the log");
-                }
-                write.apply(received.effects.clone());
-                if let Taken::Heads(lines) = &received.taken {
-                    said.extend(lines.iter().map(|(to, line)| (*to, Message::Cosigned(line.to_bytes()))));
-                }
+                write.take(&received);
                 if let Some(sender) = received.from {
                     by_sender.entry(sender).or_default().push(received);
                 }
@@ -332,12 +396,13 @@ impl Node {
             for (sender, received) in by_sender {
                 let Ok((ack, effects)) = exchange.close(&write.rows, sender, &received) else { continue };
                 write.apply(effects);
-                let signed = ack.sign(exchange.me.signer.as_ref());
-                said.push((sender, Message::Ack(signed.to_json())));
+                acks.push((sender, write.rows.peer(&sender).expect("maps answer").life, ack));
             }
-            said
+            acks
         });
-        said.unwrap_or_default()
+        for (sender, life, ack) in acks.unwrap_or_default() {
+            self.memory.owed.entry(sender).or_default().note(life, Some(&ack), &[]);
+        }
     }
 
     fn heads(&mut self, surroundings: &Surroundings<'_>, bytes: &[u8]) -> Said {
@@ -389,17 +454,42 @@ impl Node {
         });
     }
 
+    /// Makes a backup.
+    pub fn back_up(&mut self) {
+        self.backup = Some((self.rows.clone(), self.shelf.clone()));
+    }
+
     /// Goes back to its backup, as after the loss of a disk.
     pub(crate) fn restore(&mut self, surroundings: &Surroundings<'_>) {
-        let Some(backup) = self.backup.clone() else { return };
-        self.rows = backup;
+        let Some((rows, shelf)) = self.backup.clone() else { return };
+        self.ends();
+        (self.rows, self.shelf) = (rows, shelf);
         if self.fault == Fault::RestoreUnnoticed {
             return;
         }
-        let judge = HouseJudge(self.fault);
-        let exchange = self.exchange(surroundings.house, &judge, surroundings.rng, surroundings.now);
-        let effects = exchange.begin_recovery(&self.rows).expect("maps answer");
+        let effects =
+            self.look(surroundings, |exchange, rows| exchange.begin_recovery(rows)).expect("maps answer");
         self.rows.apply_all(effects);
+    }
+}
+
+/// What goes to a member that has greeted: what it lost and asks for, or what waits for it, with the heads before.
+fn brings(exchange: &Exchange<'_>, rows: &MemoryRows, hello: &Hello) -> Message {
+    let back = hello.recovering_from.map(|_| &hello.from);
+    let heads = exchange.heads_for(rows, &hello.heads, back).expect("maps answer");
+    let heads = HeadUpdate::to_bytes(&heads);
+    if back.is_some() {
+        return if hello.asks_back() {
+            restitution_for(exchange, rows, hello, heads)
+        } else {
+            Message::Heads(heads)
+        };
+    }
+    let mut turn = Turn::of(exchange.hello(rows, hello.from, Versions::OURS).expect("maps answer"));
+    exchange.bring(rows, &hello.from, &mut turn).expect("maps answer");
+    match turn.together {
+        Some(together) => Message::Together(heads, together.as_bytes().to_vec()),
+        None => Message::Delivery(heads, batch_to(&turn.batch)),
     }
 }
 

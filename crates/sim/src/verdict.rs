@@ -25,9 +25,9 @@ pub fn bytes_out_of_place(world: &World, hostile: Option<KeyId>) -> Vec<String> 
                 broken.push(format!("I2: {member} holds object {number} of {}", payload.author));
             }
         }
-        for sealed in node.shelf.all() {
+        for sealed in node.shelf.seen() {
             if sealed.as_bytes().windows(9).any(|window| window == b"indicator") {
-                broken.push(format!("I2: the relay {member} could read an envelope"));
+                broken.push(format!("I2: the relay {member} could read a parcel"));
             }
         }
     }

@@ -2,16 +2,16 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use base::signed::Signed;
 use base::signing::{KeyId, Signer, SigningKey};
 use base::{Micros, Rng, SeededRng};
 use federation::{
     Alteration, CourierError, Effect, Grant, Lane, Me, ObjectName, Received, Release, Released, Rows, Sealed,
-    SealingSecret, batch_to,
+    SealingSecret,
 };
 use ledger::act::ActKind;
 
-use crate::node::{Answer, Message, Node, Surroundings};
+use crate::node::{Message, Node, Surroundings};
+use crate::shelf::Whim;
 use crate::surroundings::{Fault, House, rules_for};
 
 /// A message on its way.
@@ -36,7 +36,7 @@ pub enum Weather {
 
 /// Everything there is.
 pub struct World {
-    /// The nodes, by member. The first to be made is the secretariat, which relays.
+    /// The nodes, by member. The first to be made relay.
     pub nodes: BTreeMap<KeyId, Node>,
     /// The members in the order they were made.
     pub order: Vec<KeyId>,
@@ -58,6 +58,10 @@ pub struct World {
     objects: u64,
 }
 
+/// Members that relay: the first that are made.
+pub const RELAYS: usize = 2;
+/// Rounds in which nothing may change before everything is said to be at rest, where some do not meet.
+const QUIET_ROUNDS: usize = 3;
 /// One member in so many speaks the version before.
 const OLD_EVERY: usize = 4;
 const OLD: federation::Versions = federation::Versions { min: 1, max: 1 };
@@ -138,7 +142,7 @@ impl World {
 
     /// Puts a message on its way.
     pub fn send(&mut self, from: KeyId, to: KeyId, message: Message, weather: Weather) {
-        if from == to || self.cut.contains(&(from, to)) || self.cut.contains(&(to, from)) {
+        if !self.reaches(&from, &to) {
             return;
         }
         match &message {
@@ -188,9 +192,14 @@ impl World {
                 let at = if weather == Weather::Rough { self.draw(due.len()) } else { 0 };
                 let flight = due.remove(at);
                 let known = self.nodes[&flight.to].rows.peer(&flight.from).expect("maps answer").life;
-                if flight.life < known && !matches!(flight.message, Message::Hello(..)) {
+                let is_turn = !matches!(flight.message, Message::Hello(..)) && !flight.message.is_relayed();
+                if flight.life < known && is_turn {
                     continue;
                 }
+                self.node(&flight.to).whim = match weather {
+                    Weather::Rough => Whim::OFTEN[self.draw(Whim::OFTEN.len())],
+                    Weather::Fair => Whim::Honest,
+                };
                 let said =
                     self.with(&flight.to, |node, around| node.hear(around, flight.from, flight.message));
                 for (to, message) in said {
@@ -202,29 +211,27 @@ impl World {
 
     /// One node greets another.
     pub fn greet(&mut self, from: KeyId, to: KeyId, weather: Weather) {
-        let hello = self.with(&from, |node, around| {
-            let versions = node.versions;
-            node.transact(around, |exchange, write| {
-                exchange.hello(&write.rows, to, versions).expect("maps answer")
-            })
-        });
-        if let Some(hello) = hello {
-            self.send(from, to, Message::Hello(hello.to_json(), Answer::Wanted), weather);
-        }
+        let greeting = self.with(&from, |node, around| node.greeting(around, to));
+        self.send(from, to, greeting, weather);
     }
 
-    /// Everybody greets everybody, in fair weather, until nothing changes any more. Answers whether that came about.
+    /// Everybody greets everybody and goes round the relays, in fair weather, until nothing changes any more. Answers whether that
+    /// came about.
     pub fn settle(&mut self, rounds: usize) -> bool {
-        let mut last = String::new();
+        // What goes by relay may wait for a pause to be over.
+        let rest = if self.cut.is_empty() { 1 } else { QUIET_ROUNDS };
+        let (mut last, mut quiet) = (String::new(), 0);
         for _ in 0..rounds {
             for from in self.order.clone() {
                 for to in self.order.clone() {
                     self.greet(from, to, Weather::Fair);
                 }
+                self.relay_round(from, Weather::Fair);
                 self.pass(Weather::Fair);
             }
             let now = self.fingerprint();
-            if now == last {
+            quiet = if now == last { quiet + 1 } else { 0 };
+            if quiet >= rest {
                 return true;
             }
             last = now;
@@ -250,24 +257,41 @@ impl World {
         self.nodes.values().map(one).collect()
     }
 
-    /// Sends what waits for a peer by way of the relay instead.
-    pub fn by_relay(&mut self, from: KeyId, to: KeyId, relay: KeyId, weather: Weather) {
-        let batch = self.with(&from, |node, around| {
-            node.transact(around, |exchange, write| {
-                exchange.outgoing_by_relay(&write.rows, &to).expect("maps answer")
-            })
-        });
-        let batch = batch.unwrap_or_default();
-        if !batch.is_empty() {
-            self.send(from, relay, Message::Keep(batch_to(&batch)), weather);
+    /// One node's round of relays: parcels for members that it does not meet are put, those that wait for it are asked for, and what
+    /// need not wait any longer is withdrawn.
+    pub fn relay_round(&mut self, from: KeyId, weather: Weather) {
+        let away = self.with(&from, Node::away);
+        let relays: Vec<KeyId> =
+            self.order.iter().take(RELAYS).copied().filter(|relay| *relay != from).collect();
+        for to in &away {
+            let others: Vec<KeyId> = relays.iter().copied().filter(|relay| relay != to).collect();
+            let errand = if others.is_empty() {
+                None
+            } else {
+                self.with(&from, |node, around| node.errand(around, *to))
+            };
+            let Some(errand) = errand else { continue };
+            // As many are passed over as have had it; who does not answer is.
+            let turn = (0..others.len()).map(|at| others[(errand.before + at) % others.len()]);
+            let through = turn.into_iter().find(|relay| self.reaches(&from, relay));
+            let Some(relay) = through else { continue };
+            let message = self.node(&from).put(*to, errand);
+            self.send(from, relay, message, weather);
+        }
+        for (relay, message) in self.with(&from, Node::withdrawals) {
+            self.send(from, relay, message, weather);
+        }
+        for relay in relays {
+            let others: Vec<KeyId> = away.iter().copied().filter(|member| *member != relay).collect();
+            let routes = self.with(&from, |node, around| node.routes(around, &others));
+            if !routes.is_empty() {
+                self.send(from, relay, Message::Take(routes), weather);
+            }
         }
     }
 
-    /// Asks the relay what waits.
-    pub fn fetch(&mut self, from: KeyId, relay: KeyId, weather: Weather) {
-        let routes =
-            self.with(&from, |node, around| node.transact(around, |exchange, _| exchange.my_routes()));
-        self.send(from, relay, Message::Fetch(routes.unwrap_or_default()), weather);
+    fn reaches(&self, from: &KeyId, to: &KeyId) -> bool {
+        from != to && !self.cut.contains(&(*from, *to)) && !self.cut.contains(&(*to, *from))
     }
 
     /// The bytes of a new object, or of a new version of one.
@@ -422,55 +446,15 @@ impl World {
 
     /// A courier file of everything that waits for a peer.
     pub fn courier_out(&mut self, from: &KeyId, to: &KeyId) -> Option<Vec<u8>> {
-        let file = self.with(from, |node, around| {
-            node.transact(around, |exchange, write| {
-                exchange.courier_out(&write.rows, to).expect("maps answer")
-            })
-        });
-        file.flatten()
+        self.with(from, |node, around| node.courier_out(around, *to))
     }
 
-    /// A member takes a courier file and answers with its acknowledgement.
+    /// A member takes a courier file; whether it had the time to, before a crash.
     ///
     /// # Errors
     /// The file is not taken.
-    pub fn courier_in(&mut self, member: &KeyId, file: Vec<u8>) -> Result<Signed, CourierError> {
-        let taken = self.with(member, |node, around| {
-            node.transact(around, |exchange, write| {
-                let parcel = exchange.courier_in(&write.rows, file)?;
-                if let Some(ack) = &parcel.ack
-                    && let Ok(Ok((_, effects))) = exchange.take_ack(&write.rows, ack)
-                {
-                    write.apply(effects);
-                }
-                for update in &parcel.heads {
-                    let outcome = exchange.take_head(&write.rows, update)?;
-                    write.apply(outcome.effects);
-                }
-                let mut batch = Vec::new();
-                for sealed in &parcel.envelopes {
-                    let received = exchange.receive(&write.rows, sealed)?;
-                    write.apply(received.effects.clone());
-                    batch.push(received);
-                }
-                let (ack, effects) = exchange
-                    .close(&write.rows, parcel.manifest.from, &batch)
-                    .expect("nothing speaks against it");
-                write.apply(effects);
-                Ok(ack.sign(exchange.me.signer.as_ref()))
-            })
-        });
-        taken.expect("nothing crashes here")
-    }
-
-    /// A member takes an acknowledgement.
-    pub fn take_ack(&mut self, member: &KeyId, ack: &Signed) {
-        self.with(member, |node, around| {
-            node.transact(around, |exchange, write| {
-                let (_, effects) = exchange.take_ack(&write.rows, ack).expect("counts").expect("maps answer");
-                write.apply(effects);
-            })
-        });
+    pub fn courier_in(&mut self, member: &KeyId, file: Vec<u8>) -> Result<bool, CourierError> {
+        self.with(member, |node, around| node.courier_in(around, file))
     }
 
     /// A member believes that a peer has everything, as when a courier file is under way.

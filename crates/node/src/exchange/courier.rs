@@ -48,7 +48,7 @@ impl CourierReport {
         let mut report = Self { from, envelopes: received.len(), taken: 0, known: 0, refused: Vec::new() };
         for one in received {
             match &one.taken {
-                Taken::Done { .. } | Taken::Heads(_) => report.taken += 1,
+                Taken::Done { .. } => report.taken += 1,
                 Taken::Known => report.known += 1,
                 Taken::Refused(refused) => report.refused.push(CourierRefusal {
                     lane: one

@@ -13,9 +13,7 @@ mod courier;
 mod deeds;
 mod error;
 mod giving;
-mod left;
 mod letters;
-mod owed;
 mod recovery;
 mod relay;
 mod release;
@@ -30,7 +28,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use base::signing::KeyId;
 use base::{Micros, Rng};
-use federation::{Brought, Exchange, HeadUpdate, Me, Turn};
+use federation::{Brought, Exchange, HeadUpdate, Me, Owed, Turn};
 use store::{ExchangeDesk, StoreError};
 use tokio::sync::Notify;
 
@@ -39,11 +37,11 @@ pub use consents::{ConsentGiven, ConsentPage, ConsentRequest, ConsentView};
 pub use courier::{CourierRefusal, CourierReport};
 pub use deeds::{Recalled, ReceiptView, ShareRequest, Shared};
 pub use error::ExchangeError;
-pub use federation::{GREETING_BYTES_MAX, TURN_BYTES_MAX};
+pub use federation::{GREETING_BYTES_MAX, RELAY_MARK_BYTES, RelayErrand, TURN_BYTES_MAX};
 pub use recovery::RecoveryView;
-pub use relay::{PeerByRelay, RelayErrand, RelayFigures, RelayRound, RelayTaken};
+pub use relay::{PeerByRelay, RelayFigures, RelayRound, RelayTaken};
 pub(crate) use release::Sending;
-pub use shelf::{RELAY_MARK_BYTES, RelayError, RelayKeeps, RelaySettings};
+pub use shelf::{RelayError, RelayKeeps, RelaySettings};
 pub use turns::Heard;
 pub use views::{CircleState, HolderView, PeerRefusal, PeerView, Provenance, StateView};
 
@@ -78,7 +76,7 @@ pub(crate) struct Desk {
     /// What was last heard of each member while this node took back what it lost.
     heard_back: Mutex<BTreeMap<KeyId, awaited::HeardBack>>,
     /// What each member is still to be told of what it sent.
-    owed: Mutex<BTreeMap<KeyId, owed::Owed>>,
+    owed: Mutex<BTreeMap<KeyId, Owed>>,
     /// What goes over relays.
     pub(crate) relays: relay::Relays,
     /// Who put what is kept here for others.
@@ -133,7 +131,7 @@ impl Desk {
     }
 
     /// Does something with what a member is still to be told.
-    fn owed<T>(&self, member: &KeyId, on: impl FnOnce(&mut owed::Owed) -> T) -> T {
+    fn owed<T>(&self, member: &KeyId, on: impl FnOnce(&mut Owed) -> T) -> T {
         on(self.owed.lock().unwrap_or_else(PoisonError::into_inner).entry(*member).or_default())
     }
 

@@ -12,14 +12,11 @@ use base::limit::{
     RELAY_PARCEL_BYTES_MAX, RELAY_ROUTES_MAX, RELAY_SECONDS,
 };
 use community::{MemberId, MemberKind};
-use federation::{ROUTE_BYTES, Route, Sealed, parcels_to};
+use federation::{RELAY_MARK_BYTES, ROUTE_BYTES, Route, Sealed, parcels_to};
 use sha2::{Digest, Sha256};
 use store::{Fault, RelayBounds, RelayHeld, RelayMark, RelayParcel, RelayPut, StoreError};
 
 use crate::Node;
-
-/// Bytes of a route with the digest of what waits there.
-pub const RELAY_MARK_BYTES: usize = ROUTE_BYTES + 32;
 
 /// What an operator may say of relays.
 #[derive(Clone, Debug, PartialEq, Eq)]

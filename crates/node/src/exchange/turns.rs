@@ -9,15 +9,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 use base::signed::Signed;
 use base::signing::KeyId;
 use federation::{
-    Ack, Back, Compatibility, Cosigned, Effect, Exchange, HeadUpdate, Hello, Kept, Lane, Received, Refused,
-    Rule, Sealed, Taken, Turn, Versions,
+    Ack, Back, Compatibility, Cosigned, Effect, Exchange, HeadUpdate, Hello, Kept, Lane, Owed, Received,
+    Refused, Rule, Saying, Sealed, Taken, Turn, Versions,
 };
 use store::{ExchangeDesk, StoreError};
 
 use super::awaited::HeardBack;
 use super::carry::{Carried, Carrier};
 use super::letters::{Letters, Said};
-use super::owed::{Owed, Saying};
 use super::{Court, ExchangeError, LastSaid};
 use crate::{Node, ReadError};
 
@@ -93,7 +92,6 @@ impl Minutes {
     fn add(&mut self, taken: TakenSome) {
         self.ack = Some(taken.ack);
         self.acks = true;
-        self.cosigned.extend(taken.cosigned);
         self.envelopes = self.envelopes.saturating_add(taken.envelopes);
         if taken.received.iter().any(|one| matches!(one.taken, Taken::Refused(_))) {
             self.back = None;
@@ -231,7 +229,7 @@ impl Node {
     /// Puts what a member is still to be told into what is said to it next. What is given back has a word of its own.
     fn tell(&self, court: &Court, to: KeyId, saying: Saying, turn: &mut Turn) {
         if turn.ack.is_none() {
-            self.0.exchange.owed(&to, |owed| owed.tell(saying)).put(court, to, turn);
+            self.0.exchange.owed(&to, |owed| owed.tell(saying)).put(&court.me, to, turn);
         } else if saying == Saying::Turn {
             self.0.exchange.owed(&to, Owed::pass);
         }
@@ -587,8 +585,6 @@ pub(super) fn gaps(all: &[Received]) -> [Option<u64>; 2] {
 struct TakenSome {
     /// What is acknowledged after them.
     ack: Ack,
-    /// Lines under heads that came sealed.
-    cosigned: Vec<Cosigned>,
     /// What became of each, as far as it was taken.
     received: Vec<Received>,
     /// How many came.
@@ -605,7 +601,7 @@ fn take_some(
     (letters, range): (&Letters<'_>, std::ops::Range<usize>),
     from: KeyId,
 ) -> Result<TakenSome, ExchangeError> {
-    let (mut cosigned, mut waits) = (Vec::new(), false);
+    let mut waits = false;
     let envelopes = range.len();
     let mut all = Vec::with_capacity(envelopes);
     for at in range {
@@ -615,14 +611,11 @@ fn take_some(
             waits = true;
             break;
         }
-        if let Taken::Heads(lines) = &received.taken {
-            cosigned.extend(lines.iter().filter(|(to, _)| *to == from).map(|(_, line)| line.clone()));
-        }
         all.push(take(carrier, desk, received)?);
     }
     let (ack, effects) = exchange.close(desk.rows(), from, &all)?;
     desk.apply(effects)?;
-    Ok(TakenSome { ack, cosigned, received: all, envelopes, waits })
+    Ok(TakenSome { ack, received: all, envelopes, waits })
 }
 
 /// Whether it was refused for want of a circle's document that may still come.

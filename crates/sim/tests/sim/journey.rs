@@ -99,8 +99,7 @@ fn erased_content_stays_erased_also_after_an_old_backup() {
     let (mut world, a, b, _) = three();
     let (id, _) = world.release(a, None, &BTreeSet::from([b]), Lane::Routine).unwrap();
     assert!(world.settle(10));
-    let backup = world.nodes[&b].rows.clone();
-    world.node(&b).backup = Some(backup);
+    world.node(&b).back_up();
     world.alter(a, &id, &Alteration::Erase).unwrap();
     assert!(world.settle(10));
     assert_eq!(held(&world, &b), 0);
@@ -119,8 +118,7 @@ fn erased_content_stays_erased_also_after_an_old_backup() {
 #[test]
 fn an_author_takes_back_its_ledger_after_an_old_backup() {
     let (mut world, a, b, c) = three();
-    let backup = world.nodes[&a].rows.clone();
-    world.node(&a).backup = Some(backup);
+    world.node(&a).back_up();
     let (id, _) = world.release(a, None, &BTreeSet::from([b, c]), Lane::Routine).unwrap();
     assert!(world.settle(10));
     let before = world.nodes[&a].rows.own().unwrap();
@@ -148,8 +146,7 @@ fn two_that_lose_the_same_at_once_bring_it_together_again() {
     world.release(a, None, &BTreeSet::from([b, c]), Lane::Routine).unwrap();
     assert!(world.settle(10));
     for member in [a, b] {
-        let backup = world.nodes[&member].rows.clone();
-        world.node(&member).backup = Some(backup);
+        world.node(&member).back_up();
     }
     let (id, _) = world.release(a, None, &BTreeSet::from([b, c]), Lane::Routine).unwrap();
     world.release(b, None, &BTreeSet::from([a, c]), Lane::Flash).unwrap();
@@ -172,8 +169,7 @@ fn two_that_lose_the_same_at_once_bring_it_together_again() {
 #[test]
 fn content_comes_back_from_whoever_still_may_have_it() {
     let (mut world, a, b, c) = three();
-    let backup = world.nodes[&a].rows.clone();
-    world.node(&a).backup = Some(backup);
+    world.node(&a).back_up();
     let (id, _) = world.release(a, None, &BTreeSet::from([b, c]), Lane::Routine).unwrap();
     assert!(world.settle(10));
     let rules = rules_for(&BTreeSet::from([c]));
@@ -264,7 +260,7 @@ fn a_restored_member_knows_again_what_it_took_back() {
     let (id, _) = world.release(a, None, &BTreeSet::from([b]), Lane::Routine).unwrap();
     world.consent(a, &id, b, c).unwrap();
     assert!(world.settle(10));
-    world.node(&a).backup = Some(world.nodes[&a].rows.clone());
+    world.node(&a).back_up();
     world.revoke(a, &id).unwrap();
     assert!(world.settle(10));
     world.restore(&a);
@@ -365,12 +361,13 @@ fn courier_files_detect_gaps_changes_and_repeats() {
         changed[at] ^= 1;
         assert!(matches!(world.courier_in(&b, changed), Err(CourierError::Seal(_))));
     }
-    let ack = world.courier_in(&b, first.clone()).unwrap();
+    assert!(world.courier_in(&b, first.clone()).unwrap());
     assert_eq!(held(&world, &b), 1);
     let rows = world.nodes[&b].rows.all_versions().unwrap();
     world.courier_in(&b, first).unwrap();
     assert_eq!(world.nodes[&b].rows.all_versions().unwrap(), rows, "a second time changes nothing");
-    world.take_ack(&a, &ack);
+    let back = world.courier_out(&b, &a).unwrap();
+    world.courier_in(&a, back).unwrap();
     world.release(a, None, &BTreeSet::from([b]), Lane::Routine).unwrap();
     let second = world.courier_out(&a, &b).unwrap();
     world.pretend_acknowledged(&a, &b);

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use base::signing::KeyId;
-use federation::{Lane, Rows};
+use federation::{Lane, ReceiptState, Rows};
 use sim::verdict::is_exposed;
 use sim::world::Weather;
 use sim::{Fault, Trick, World};
@@ -145,16 +145,26 @@ fn a_relay_reads_nothing_and_delivers_all() {
     let [relay, a, b] = world.order[..] else { panic!("three members") };
     world.cut.insert((a, b));
     world.release(a, None, &BTreeSet::from([b]), Lane::Routine).expect("is released");
-    world.by_relay(a, b, relay, Weather::Fair);
+    for _ in 0..5 {
+        world.relay_round(a, Weather::Fair);
+        world.relay_round(b, Weather::Fair);
+        world.pass(Weather::Fair);
+    }
+    assert_eq!(world.nodes[&relay].shelf.seen().count(), 0, "the two may still meet");
+    world.relay_round(a, Weather::Fair);
     world.pass(Weather::Fair);
-    assert!(world.nodes[&relay].shelf.all().count() > 0);
-    for sealed in world.nodes[&relay].shelf.all() {
+    assert!(world.nodes[&relay].shelf.kept().count() > 0);
+    for sealed in world.nodes[&relay].shelf.seen() {
         assert!(world.nodes[&relay].me.sealing.open(sealed).is_err());
         for member in [a, b] {
             assert!(!sealed.as_bytes().windows(32).any(|window| window == member.as_bytes()));
         }
     }
-    world.fetch(b, relay, Weather::Fair);
+    world.relay_round(b, Weather::Fair);
     world.pass(Weather::Fair);
     assert_eq!(world.nodes[&b].rows.all_versions().unwrap().len(), 1);
+    assert_eq!(world.nodes[&relay].shelf.kept().count(), 0, "what was taken is dropped");
+    assert!(world.settle(20), "the receipt comes back the same way");
+    let open = world.nodes[&a].rows.all_receipts().filter(|row| row.state == ReceiptState::Pending);
+    assert_eq!(open.count(), 0);
 }

@@ -9,11 +9,13 @@
 
 use std::collections::VecDeque;
 
+use crate::courier::Manifest;
+use crate::port::Me;
+use crate::turn::Turn;
+use crate::wire::{Ack, AckRefusal, Cosigned};
+use base::Micros;
 use base::limit::ACK_REFUSALS_MAX;
 use base::signing::KeyId;
-use federation::{Ack, AckRefusal, Cosigned, Turn};
-
-use super::Court;
 
 /// One thing to tell.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,7 +26,7 @@ enum Word {
 
 /// In what a word is said.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Saying {
+pub enum Saying {
     /// A turn of this node's own, which is answered.
     Turn,
     /// An answer, of which nobody says whether it came.
@@ -33,7 +35,7 @@ pub(super) enum Saying {
 
 /// What is said now.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Told {
+pub struct Told {
     /// The last place taken in each lane, where it is due to be said.
     cursors: Option<[u64; 2]>,
     refused: Vec<AckRefusal>,
@@ -42,7 +44,7 @@ pub(super) struct Told {
 
 /// What one member is owed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Owed {
+pub struct Owed {
     /// The life of the member's node that it is about; what a later one is told is about other places.
     life: u64,
     /// The oldest first. Told ones stand before those that were not told yet.
@@ -51,8 +53,8 @@ pub(super) struct Owed {
     said: usize,
     /// How many of them had been said with each turn that is under way, the oldest turn first.
     under_way: VecDeque<usize>,
-    /// When the parcel was made that was put at a relay last, and how many of them it tells.
-    by_relay: Option<(i64, usize)>,
+    /// When the last parcel was made, and how many of them every parcel of then or later tells.
+    by_parcel: Option<(i64, usize)>,
     /// The last place taken in each lane.
     cursors: [u64; 2],
     /// An acknowledgement is due, if only of the places.
@@ -61,7 +63,7 @@ pub(super) struct Owed {
 
 impl Owed {
     /// Notes what hearing a member of this life came to.
-    pub(super) fn note(&mut self, life: u64, ack: Option<&Ack>, cosigned: &[Cosigned]) {
+    pub fn note(&mut self, life: u64, ack: Option<&Ack>, cosigned: &[Cosigned]) {
         if self.life != life {
             *self = Self { life, ..Self::default() };
         }
@@ -77,14 +79,20 @@ impl Owed {
         }
     }
 
+    /// Whether the member is to be told something beyond how far it was read.
+    #[must_use]
+    pub fn is_owed(&self) -> bool {
+        !self.words.is_empty()
+    }
+
     /// A meeting begins: nobody answers any more to what was under way, and what it said is said again.
-    pub(super) fn begin(&mut self) {
+    pub fn begin(&mut self) {
         self.under_way.clear();
         self.said = 0;
     }
 
     /// What was not said yet, to be said now.
-    pub(super) fn tell(&mut self, saying: Saying) -> Told {
+    pub fn tell(&mut self, saying: Saying) -> Told {
         let mut told = Told::default();
         for word in self.words.range(self.said..) {
             match word {
@@ -101,14 +109,17 @@ impl Owed {
     }
 
     /// A turn was said that tells nothing of this.
-    pub(super) fn pass(&mut self) {
+    pub fn pass(&mut self) {
         self.under_way.push_back(0);
     }
 
     /// What was refused and may not have been told, to be put into a parcel made at a moment: how many words that is is kept until
     /// the other has taken the parcel.
-    pub(super) fn tell_by_relay(&mut self, at_us: i64) -> Vec<AckRefusal> {
-        self.by_relay = Some((at_us, self.words.len()));
+    pub fn tell_by_parcel(&mut self, at_us: i64) -> Vec<AckRefusal> {
+        // The other names the moment alone: of two parcels of one moment, or with a clock that was put back, the first counts.
+        if self.by_parcel.is_none_or(|(made, _)| made < at_us) {
+            self.by_parcel = Some((at_us, self.words.len()));
+        }
         let refused = self.words.iter().filter_map(|word| match word {
             Word::Refused(refused) => Some(refused.clone()),
             Word::Line(_) => None,
@@ -116,9 +127,19 @@ impl Owed {
         refused.collect()
     }
 
+    /// Notes what taking a parcel of the member came to: `ack` is to be told, and what the member says to have heard is not told
+    /// again.
+    pub fn note_parcel(&mut self, manifest: &Manifest, ack: Option<&Ack>, now: Micros) {
+        self.note(manifest.life, ack, &[]);
+        // It is a moment of this node's own clock: one that is yet to come was never told.
+        if let Some(heard) = manifest.heard_us.filter(|heard| *heard <= now.0) {
+            self.heard_by_parcel(heard);
+        }
+    }
+
     /// The other has taken the parcel made at a moment, or a later one.
-    pub(super) fn heard_by_relay(&mut self, at_us: i64) {
-        if let Some((_, told)) = self.by_relay.take_if(|(put, _)| *put <= at_us) {
+    fn heard_by_parcel(&mut self, at_us: i64) {
+        if let Some((_, told)) = self.by_parcel.take_if(|(made, _)| *made <= at_us) {
             let told = told.min(self.words.len());
             self.words.drain(..told);
             self.is_over(told);
@@ -126,7 +147,7 @@ impl Owed {
     }
 
     /// The oldest turn that is under way has been answered.
-    pub(super) fn answered(&mut self) {
+    pub fn answered(&mut self) {
         let heard = self.under_way.pop_front().unwrap_or_default();
         self.words.drain(..heard.min(self.words.len()));
         self.is_over(heard);
@@ -136,7 +157,7 @@ impl Owed {
     fn is_over(&mut self, count: usize) {
         self.said = self.said.saturating_sub(count);
         self.under_way.iter_mut().for_each(|said| *said = said.saturating_sub(count));
-        if let Some((_, told)) = &mut self.by_relay {
+        if let Some((_, told)) = &mut self.by_parcel {
             *told = told.saturating_sub(count);
         }
     }
@@ -144,12 +165,12 @@ impl Owed {
 
 impl Told {
     /// Puts it into a turn to the member.
-    pub(super) fn put(self, court: &Court, to: KeyId, turn: &mut Turn) {
+    pub fn put(self, me: &Me, to: KeyId, turn: &mut Turn) {
         turn.cosigned = self.cosigned;
         if let Some(cursors) = self.cursors {
-            let (from, heads) = (court.member(), std::collections::BTreeMap::new());
+            let (from, heads) = (me.member, std::collections::BTreeMap::new());
             let ack = Ack { from, to, cursors, refused: self.refused, heads, back: None };
-            turn.ack = Some(ack.sign(court.me.signer.as_ref()));
+            turn.ack = Some(ack.sign(me.signer.as_ref()));
         }
     }
 }
@@ -202,13 +223,13 @@ mod tests {
     fn a_word_goes_into_parcels_until_one_that_told_it_was_taken() {
         let mut owed = Owed::default();
         owed.note(0, Some(&ack(1..3)), &[]);
-        assert_eq!(owed.tell_by_relay(10).len(), 2);
+        assert_eq!(owed.tell_by_parcel(10).len(), 2);
         owed.note(0, Some(&ack(3..4)), &[]);
-        assert_eq!(owed.tell_by_relay(20).len(), 3, "the one before may never be taken");
-        owed.heard_by_relay(10);
+        assert_eq!(owed.tell_by_parcel(20).len(), 3, "the one before may never be taken");
+        owed.heard_by_parcel(10);
         assert_eq!(owed.words.len(), 3);
         owed.note(0, Some(&ack(4..5)), &[]);
-        owed.heard_by_relay(20);
+        owed.heard_by_parcel(20);
         assert_eq!(places(&owed.tell(Saying::Turn)), [4]);
     }
 

@@ -3,8 +3,8 @@
 
 use std::collections::BTreeMap;
 
+use crate::seal::Route;
 use base::Micros;
-use federation::ROUTE_BYTES;
 
 /// How long a parcel that waits for something else is left at its relay before its route is asked for again; twice as long each
 /// time.
@@ -19,8 +19,8 @@ const LEFT_LONGEST: i64 = 86_400 * Micros::SECOND;
 const LEFT_MAX: usize = 1_024;
 
 /// Routes whose parcels were left.
-#[derive(Debug, Default)]
-pub(super) struct Left(BTreeMap<[u8; ROUTE_BYTES], Lying>);
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Left(BTreeMap<Route, Lying>);
 
 /// How often a route's parcel was left.
 #[derive(Clone, Copy, Debug)]
@@ -33,12 +33,12 @@ struct Lying {
 
 impl Left {
     /// Whether a route is not asked for now.
-    pub(super) fn lies(&self, route: &[u8; ROUTE_BYTES], now: Micros) -> bool {
+    pub(crate) fn lies(&self, route: &Route, now: Micros) -> bool {
         self.0.get(route).is_some_and(|lying| lying.due > now)
     }
 
     /// A parcel waits for something else; whether it is left once more, or its relay may drop it.
-    pub(super) fn again(&mut self, route: [u8; ROUTE_BYTES], now: Micros) -> bool {
+    pub(crate) fn again(&mut self, route: Route, now: Micros) -> bool {
         if self.0.len() >= LEFT_MAX && !self.0.contains_key(&route) {
             self.0.retain(|_, lying| lying.due > now);
             if self.0.len() >= LEFT_MAX {
@@ -58,7 +58,7 @@ impl Left {
     }
 
     /// What lay under a route was taken, or is of no use.
-    pub(super) fn is_over(&mut self, route: &[u8; ROUTE_BYTES]) {
+    pub(crate) fn is_over(&mut self, route: &Route) {
         self.0.remove(route);
     }
 }

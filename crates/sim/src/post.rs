@@ -1,0 +1,182 @@
+//! The roads of a node on which two members do not meet: parcels through a relay, and courier files.
+//!
+//! Everything is the core's: what is due, what a parcel says, what is taken of one and what becomes of it at its relay
+//! ([`federation::Errands`], `relay_out`, `relay_in`). A relay answers whoever asks; what is remembered of it is lost with a crash.
+
+use base::limit::{RELAY_AGAIN_SECONDS, RELAY_ROUTES_MAX};
+use base::signing::KeyId;
+use base::{Micros, limit};
+use federation::{
+    Ack, Beside, CourierError, Parcel, ParcelFate, Received, RelayErrand, Route, Rows, Sealed, parcels_from,
+    relay_mark,
+};
+
+use crate::node::{Message, Node, Said, Surroundings};
+use crate::shelf::Whim;
+
+/// How long a member must not have been met before parcels for it are put, in microseconds: five ticks.
+const AFTER: i64 = 5 * limit::RELAY_AFTER_SECONDS as i64 * Micros::SECOND;
+/// How long a parcel may go unanswered before it is put again, in microseconds: six ticks.
+const AGAIN: i64 = RELAY_AGAIN_SECONDS as i64 / 10 * Micros::SECOND;
+
+impl Node {
+    /// The others that are not met; nobody while this node recovers.
+    pub(crate) fn away(&mut self, around: &Surroundings<'_>) -> Vec<KeyId> {
+        if self.rows.own().expect("maps answer").recovery.is_some() {
+            return Vec::new();
+        }
+        let (me, now) = (self.me.member, self.now(around));
+        let others = around.house.members.keys().filter(|member| **member != me);
+        let errands = &mut self.memory.errands;
+        others.filter(|member| errands.is_away(member, now, AFTER)).copied().collect()
+    }
+
+    /// A parcel for a member, when one is due.
+    pub(crate) fn errand(&mut self, around: &Surroundings<'_>, to: KeyId) -> Option<RelayErrand> {
+        let now = self.now(around);
+        let word =
+            self.look(around, |exchange, rows| exchange.relay_word(rows, &to)).expect("maps answer")?;
+        let due = self.memory.errands.due(&to, word, (now, AGAIN))?;
+        let beside = self.beside(to, now);
+        let parcel = self.look(around, |exchange, rows| exchange.relay_out(rows, &to, &beside));
+        Some(due.with(parcel.expect("maps answer")?))
+    }
+
+    fn beside(&mut self, to: KeyId, now: Micros) -> Beside {
+        let refused = self.memory.owed.entry(to).or_default().tell_by_parcel(now.0);
+        Beside { refused, heard_us: self.memory.errands.heard_us(&to), papers: None }
+    }
+
+    /// Puts a parcel at a relay: it counts as put once the relay has said that it keeps it.
+    pub(crate) fn put(&mut self, to: KeyId, errand: RelayErrand) -> Message {
+        self.errands_made += 1;
+        let message = Message::Put(self.errands_made, errand.parcel.clone());
+        self.memory.offered.insert(self.errands_made, (to, errand));
+        message
+    }
+
+    /// A relay says that it keeps a parcel.
+    pub(crate) fn was_put(&mut self, relay: KeyId, number: u64) {
+        if let Some((to, errand)) = self.memory.offered.remove(&number) {
+            self.memory.errands.was_put(to, &errand, relay);
+        }
+    }
+
+    /// What a relay is asked for.
+    pub(crate) fn routes(&self, around: &Surroundings<'_>, away: &[KeyId]) -> Vec<Route> {
+        let mut routes = self.look(around, |exchange, _| self.memory.errands.routes(exchange, away));
+        routes.truncate(RELAY_ROUTES_MAX);
+        routes
+    }
+
+    /// What relays need not keep any longer, since who it is for was met.
+    pub(crate) fn withdrawals(&mut self, around: &Surroundings<'_>) -> Said {
+        let now = self.now(around);
+        let marks = self.memory.errands.withdrawals(now, AFTER).into_iter();
+        marks.map(|(relay, mark)| (relay, Message::Drop(mark))).collect()
+    }
+
+    /// Takes what a relay handed out, and tells it what it need not keep.
+    pub(crate) fn take(&mut self, around: &Surroundings<'_>, relay: KeyId, handed_out: &[u8]) -> Said {
+        let (now, mut marks) = (self.now(around), Vec::new());
+        for parcel in parcels_from(handed_out).unwrap_or_default() {
+            let Ok(sealed) = Sealed::parse_parcel(parcel) else { continue };
+            let route = sealed.route();
+            if self.memory.errands.lies(&route, now) {
+                continue;
+            }
+            // A crash ends the round: what it took is taken, and the relay is told nothing.
+            let Some(fate) = self.take_parcel(around, &sealed) else { return Vec::new() };
+            if self.memory.errands.settled(route, fate, now) {
+                marks.extend(relay_mark(&sealed));
+            }
+        }
+        if marks.is_empty() { Vec::new() } else { vec![(relay, Message::Drop(marks))] }
+    }
+
+    fn take_parcel(&mut self, around: &Surroundings<'_>, sealed: &Sealed) -> Option<ParcelFate> {
+        let parcel = match self.look(around, |exchange, rows| exchange.relay_in(rows, sealed)) {
+            Ok(parcel) => parcel,
+            Err(error) => return Some(ParcelFate::unopened(&error)),
+        };
+        let from = parcel.manifest.from;
+        Some(match self.take_mail(around, &parcel)? {
+            Some(true) => ParcelFate::Taken(from),
+            Some(false) => ParcelFate::Left,
+            None => ParcelFate::Useless,
+        })
+    }
+
+    /// Everything that waits for a member as a courier file.
+    pub(crate) fn courier_out(&mut self, around: &Surroundings<'_>, to: KeyId) -> Option<Vec<u8>> {
+        self.look(around, |exchange, rows| exchange.courier_out(rows, &to)).expect("maps answer")
+    }
+
+    /// Takes a courier file; whether a crash let it happen.
+    pub(crate) fn courier_in(
+        &mut self,
+        around: &Surroundings<'_>,
+        file: Vec<u8>,
+    ) -> Result<bool, CourierError> {
+        let parcel = self.look(around, |exchange, rows| exchange.courier_in(rows, file))?;
+        Ok(self.take_mail(around, &parcel).is_some())
+    }
+
+    /// Takes what is in a parcel, in one transaction: what its sender has read, heads of ledgers, then envelopes. Answers whether
+    /// everything in it is read then, or nothing where its sender said what does not read; outside that nothing when it crashed.
+    fn take_mail(&mut self, around: &Surroundings<'_>, parcel: &Parcel) -> Option<Option<bool>> {
+        let (manifest, now) = (&parcel.manifest, self.now(around));
+        let from = manifest.from;
+        let (taken, ack) = self.transact(around, |exchange, write| {
+            let known = manifest.is_read(&write.rows.peer(&from).expect("maps answer"));
+            if let Some(ack) = &parcel.ack {
+                let Ok(Ok((_, effects))) = exchange.take_ack(&write.rows, ack) else {
+                    write.give_up();
+                    return (None, None);
+                };
+                write.apply(effects);
+            }
+            for update in &parcel.heads {
+                let outcome = exchange.take_head(&write.rows, update).expect("maps answer");
+                write.apply(outcome.effects);
+            }
+            let mut batch: Vec<Received> = Vec::new();
+            for sealed in &parcel.envelopes {
+                let received = exchange.receive(&write.rows, sealed).expect("maps answer");
+                write.take(&received);
+                batch.push(received);
+            }
+            let ack: Option<Ack> = (!batch.is_empty()).then(|| {
+                let (ack, effects) = exchange.close(&write.rows, from, &batch).expect("is not taking back");
+                write.apply(effects);
+                ack
+            });
+            let all = manifest.is_read(&write.rows.peer(&from).expect("maps answer"));
+            (Some((known, all)), ack)
+        })?;
+        let Some((known, all)) = taken else { return Some(None) };
+        self.memory.owed.entry(from).or_default().note_parcel(manifest, ack.as_ref(), now);
+        self.memory.errands.heard(manifest, known);
+        Some(Some(all))
+    }
+
+    /// What this node answers as a relay.
+    pub(crate) fn relay(&mut self, around: &Surroundings<'_>, from: KeyId, message: Message) -> Said {
+        let (now, whim) = (self.now(around), self.whim);
+        match message {
+            Message::Put(number, parcel) => {
+                let Ok(parcel) = Sealed::parse_parcel(parcel) else { return Vec::new() };
+                self.shelf.put(parcel, now, whim);
+                vec![(from, Message::Kept(number))]
+            }
+            Message::Take(routes) => {
+                vec![(from, Message::HandedOut(self.shelf.hand_out(&routes, now, whim)))]
+            }
+            Message::Drop(marks) if whim != Whim::Idle => {
+                self.shelf.drop_marked(&marks);
+                Vec::new()
+            }
+            _ => Vec::new(),
+        }
+    }
+}
