@@ -24,7 +24,7 @@ use crate::frame::{self, Magic, Writer};
 use crate::outbox::Bounds;
 use crate::port::{Read, Rows, Standing, StoreFailed};
 use crate::relay::route_period;
-use crate::rows::{Lane, PeerRow};
+use crate::rows::{Effect, Lane, PeerRow};
 use crate::seal::{SealError, Sealed};
 use crate::wire::{Ack, AckRefusal, HeadUpdate, batch_to, courier_batch_from};
 
@@ -232,6 +232,7 @@ impl Exchange<'_> {
         let ack = Ack {
             from: self.me.member,
             to: *peer,
+            life: Some(known.life),
             cursors: Lane::QUEUES.map(|lane| known.queue(lane).cursor),
             refused: refused.to_vec(),
             heads: self.heads_known(rows)?,
@@ -288,6 +289,36 @@ impl Exchange<'_> {
             many if many > BATCH_ENVELOPES_MAX => Err(CourierError::TooMany(many)),
             _ => Ok(parcel),
         }
+    }
+
+    /// What a parcel tells of its sender's node, as a greeting would: in which life it is. Where that is a later one than was heard of
+    /// and the sender knows the present one of this node, what it has read by now counts in place of what it acknowledged before.
+    ///
+    /// So two members that no network connects go on after a restore of either: until each has heard of the other's life and said
+    /// how far it has read, their parcels hold no envelopes.
+    ///
+    /// # Errors
+    /// The store did not answer.
+    pub fn parcel_heard(
+        &self,
+        rows: &dyn Rows,
+        manifest: &Manifest,
+        ack: Option<&Signed>,
+    ) -> Read<Vec<Effect>> {
+        let (own, mut peer) = (rows.own()?, rows.peer(&manifest.from)?);
+        // While this node recovers, a greeting has to tell it: what its sender gave back before is asked for again then.
+        if manifest.life <= peer.life || own.recovery.is_some() {
+            return Ok(Vec::new());
+        }
+        peer.life = manifest.life;
+        let ack =
+            ack.and_then(|ack| Ack::open(ack, &self.me.member, |member| self.directory.keys(member)).ok());
+        let mut effects = match ack.filter(|ack| ack.from == manifest.from && ack.life == Some(own.life)) {
+            Some(ack) => peer.has_read(&manifest.from, ack.cursors, own.life),
+            None => Vec::new(),
+        };
+        effects.push(Effect::Peer(manifest.from, peer));
+        Ok(effects)
     }
 
     fn manifest(&self, json: &[u8]) -> Result<Manifest, CourierError> {

@@ -42,7 +42,9 @@ struct With {
     taken: Option<Micros>,
     /// When that one was made, by its sender's clock.
     heard_us: Option<i64>,
-    /// It brought nothing new: what this node answered may be lost.
+    /// The latest life of its node that a parcel of its was of.
+    life: u64,
+    /// It brought nothing new, or is of a later life: what this node answered may be lost.
     asks_again: bool,
 }
 
@@ -127,7 +129,7 @@ impl Errands {
     pub fn due(&self, to: &KeyId, word: RelayWord, (now, again): (Micros, i64)) -> Option<Due> {
         let (put, asks_again) = self.with.get(to).map_or((None, false), |with| (with.put, with.asks_again));
         let is_news = word.is_news_after(put.as_ref().map(|(told, ..)| told));
-        let long_ago = put.is_some_and(|(_, at, _)| now.0.saturating_sub(at.0).abs() >= again);
+        let long_ago = put.is_none_or(|(_, at, _)| now.0.saturating_sub(at.0).abs() >= again);
         let is_due = is_news || ((word.waits() || asks_again) && long_ago);
         let before = put.filter(|_| !is_news).map_or(0, |(_, _, times)| times);
         is_due.then_some(Due { word, at: now, before })
@@ -197,6 +199,10 @@ impl Errands {
         with.heard_us = with.heard_us.max(Some(manifest.at_us));
         // Whoever says again what is known here has not heard that it is.
         with.asks_again |= known && manifest.places.iter().any(Option::is_some);
+        if manifest.life > with.life {
+            // What was told was told to an earlier one, and it says nothing before it hears that it is known.
+            (with.life, with.put, with.asks_again) = (manifest.life, None, true);
+        }
     }
 
     /// How a member is reached.

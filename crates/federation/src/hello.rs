@@ -20,9 +20,6 @@ use crate::seal::Route;
 /// What a signed greeting says it is.
 pub const HELLO_TYPE: &str = "application/vnd.cresset.hello.v1+json";
 
-/// Most places of a lane that a restore may have lost.
-const PLACES_LOST_MAX: u64 = 1 << 40;
-
 /// The versions of the protocol that somebody speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Versions {
@@ -131,6 +128,8 @@ pub struct Greeted {
     pub compatibility: Compatibility,
     /// Whether it is of an earlier life of its sender than is known: whatever comes with it counts no more.
     pub outlived: bool,
+    /// Whether a later life of its sender is heard of by it: the sender waits to be told so.
+    pub begins_life: bool,
     /// Whether the peer's clock differs so much that the operator is told.
     pub skewed: bool,
     /// What is to be applied.
@@ -241,27 +240,29 @@ impl Exchange<'_> {
         let compatibility = versions.with(hello.versions);
         let mut peer = rows.peer(&hello.from)?;
         let skewed = crate::is_skewed(Micros(hello.at_us), self.now);
+        let own = rows.own()?;
         let mut effects = self.begin_anew(rows, hello.knows_life)?;
         if hello.life < peer.life {
-            return Ok(Greeted { hello, compatibility, outlived: true, skewed, effects });
+            let (outlived, begins_life) = (true, false);
+            return Ok(Greeted { hello, compatibility, outlived, begins_life, skewed, effects });
         }
-        effects.extend(self.hear_again(rows, &hello, peer.life)?);
-        peer.life = hello.life;
-        for (lane, cursor) in Lane::QUEUES.into_iter().zip(hello.cursors) {
-            if let Some(queue) = peer.queue_mut(lane) {
-                // It has read what this node no longer knows that it sent: what comes next has its place behind that.
-                if cursor > queue.last && cursor.saturating_sub(queue.last) < PLACES_LOST_MAX {
-                    queue.last = cursor;
-                }
-                queue.acked = cursor.min(queue.last);
+        if effects.is_empty() {
+            // Who has not heard of this life may still take something of an earlier one: what it has read by now is not its last word.
+            if peer.heard_in == own.life || hello.knows_life == own.life {
+                effects.extend(peer.has_read(&hello.from, hello.cursors, own.life));
             }
+            effects.extend(self.hear_again(rows, &hello, peer.life)?);
+        } else {
+            peer.outlive(own.life);
         }
+        let begins_life = hello.life > peer.life;
+        peer.life = hello.life;
         peer.version = if let Compatibility::Speak(version) = compatibility { Some(version) } else { None };
         peer.seen = Some(self.now);
         peer.skew_us = hello.at_us.saturating_sub(self.now.0);
         peer.heads.clone_from(&hello.heads);
         effects.push(Effect::Peer(hello.from, peer));
-        Ok(Greeted { hello, compatibility, outlived: false, skewed, effects })
+        Ok(Greeted { hello, compatibility, outlived: false, begins_life, skewed, effects })
     }
 }
 

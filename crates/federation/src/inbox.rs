@@ -675,6 +675,7 @@ impl Exchange<'_> {
         let ack = Ack {
             from: self.me.member,
             to: peer,
+            life: Some(known.life),
             cursors: Lane::QUEUES.map(|lane| known.queue(lane).cursor),
             refused: refused.take(base::limit::ACK_REFUSALS_MAX).collect(),
             heads: BTreeMap::new(),

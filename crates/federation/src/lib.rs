@@ -31,6 +31,7 @@ mod memory;
 mod outbox;
 mod owed;
 mod parts;
+mod places;
 mod port;
 mod recover;
 mod refusal;

@@ -51,7 +51,10 @@ impl MemoryRows {
         match effect {
             Effect::Leaf { sequence, leaf } => self.add_leaf(sequence, leaf),
             Effect::OwnHead(note) => self.own.head = Some(note),
-            Effect::Life(life) => self.own.life = life,
+            Effect::Life(life) => {
+                let ended = std::mem::replace(&mut self.own.life, life);
+                self.peers.values_mut().for_each(|peer| peer.outlive(ended));
+            }
             Effect::Recovery(recovery) => self.own.recovery = recovery,
             Effect::Act(row) => self.add_act(row),
             Effect::Covered { author, sequence } => {
@@ -87,6 +90,9 @@ impl MemoryRows {
             }
             Effect::Outbox(row) => {
                 self.outbox.insert((row.peer, row.lane, row.place), row);
+            }
+            Effect::MoveLines { peer, lane, after, upto, by } => {
+                self.move_lines((peer, lane), (after, upto), by)
             }
             Effect::Peer(member, row) => {
                 self.peers.insert(member, row);
@@ -129,6 +135,15 @@ impl MemoryRows {
         own.truncate(usize::try_from(sequence).unwrap_or(usize::MAX));
         own.push(leaf);
         self.own.next = self.own.next.saturating_add(1);
+    }
+
+    fn move_lines(&mut self, (peer, lane): (KeyId, Lane), (after, upto): (u64, u64), by: u64) {
+        for place in (after.saturating_add(1)..=upto).rev() {
+            if let Some(row) = self.outbox.remove(&(peer, lane, place)) {
+                let place = place.saturating_add(by);
+                self.outbox.insert((peer, lane, place), OutboxRow { place, ..row });
+            }
+        }
     }
 
     fn add_act(&mut self, row: ActRow) {

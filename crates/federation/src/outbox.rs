@@ -164,8 +164,10 @@ impl Exchange<'_> {
     ) -> Read<(Vec<T>, Places)> {
         let known = rows.peer(peer)?;
         let (mut batch, mut places) = (Vec::new(), [None; 2]);
-        if rows.own()?.taking_back().is_some() {
-            // By whatever road: what it would say may contradict what it said before a restore.
+        let own = rows.own()?;
+        if own.taking_back().is_some() || known.heard_in != own.life {
+            // By whatever road: what it would say may contradict what it said before a restore, or stand in places that the peer
+            // has read already.
             return Ok((batch, places));
         }
         let (mut bytes, mut last_own) = (0usize, None);
@@ -325,7 +327,8 @@ impl Exchange<'_> {
         Ok((allowed.then_some(payload), Vec::new()))
     }
 
-    /// Takes a peer's word on how far it has read. A word that says less than an earlier one changes nothing.
+    /// Takes a peer's word on how far it has read. A word that says less than an earlier one changes nothing, and neither does one
+    /// to another life of this node.
     ///
     /// # Errors
     /// The message does not count: see [`WireError`]. The store's failure stands inside.
@@ -336,11 +339,12 @@ impl Exchange<'_> {
 
     fn acknowledged(&self, rows: &dyn Rows, ack: Ack) -> Read<(Ack, Vec<Effect>)> {
         let mut effects = Vec::new();
-        let mut peer = rows.peer(&ack.from)?;
-        for (lane, cursor) in Lane::QUEUES.into_iter().zip(ack.cursors) {
-            if let Some(queue) = peer.queue_mut(lane) {
-                queue.acked = queue.acked.max(cursor.min(queue.last));
-            }
+        let (mut peer, life) = (rows.peer(&ack.from)?, rows.own()?.life);
+        match ack.life {
+            Some(said) if said != life => return Ok((ack, effects)),
+            // Whoever does not say may speak of places that a restore has lost.
+            None if peer.heard_in != life => return Ok((ack, effects)),
+            _ => effects.extend(peer.acknowledges(&ack.from, ack.cursors, life)),
         }
         if !ack.heads.is_empty() {
             peer.heads.clone_from(&ack.heads);

@@ -36,8 +36,8 @@ pub enum Saying {
 /// What is said now.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Told {
-    /// The last place taken in each lane, where it is due to be said.
-    cursors: Option<[u64; 2]>,
+    /// The last place taken in each lane and the life of the member's node that they are of, where it is due to be said.
+    cursors: Option<(u64, [u64; 2])>,
     refused: Vec<AckRefusal>,
     cosigned: Vec<Cosigned>,
 }
@@ -100,7 +100,7 @@ impl Owed {
                 Word::Line(line) => told.cosigned.push(line.clone()),
             }
         }
-        told.cursors = (self.due || !told.refused.is_empty()).then_some(self.cursors);
+        told.cursors = (self.due || !told.refused.is_empty()).then_some((self.life, self.cursors));
         (self.said, self.due) = (self.words.len(), false);
         if saying == Saying::Turn {
             self.under_way.push_back(self.said);
@@ -167,9 +167,9 @@ impl Told {
     /// Puts it into a turn to the member.
     pub fn put(self, me: &Me, to: KeyId, turn: &mut Turn) {
         turn.cosigned = self.cosigned;
-        if let Some(cursors) = self.cursors {
+        if let Some((life, cursors)) = self.cursors {
             let (from, heads) = (me.member, std::collections::BTreeMap::new());
-            let ack = Ack { from, to, cursors, refused: self.refused, heads, back: None };
+            let ack = Ack { from, to, life: Some(life), cursors, refused: self.refused, heads, back: None };
             turn.ack = Some(ack.sign(me.signer.as_ref()));
         }
     }
@@ -184,6 +184,7 @@ mod tests {
         Ack {
             from: KeyId::from_bytes([1; 32]),
             to: KeyId::from_bytes([2; 32]),
+            life: Some(0),
             cursors: [0, places.end],
             refused: places.map(refusal).collect(),
             heads: std::collections::BTreeMap::new(),
@@ -213,7 +214,7 @@ mod tests {
         assert_eq!(owed.words.len(), 1, "an answer may be lost");
         owed.begin();
         let again = owed.tell(Saying::Turn);
-        assert_eq!((places(&again), again.cursors), (vec![3], Some([0, 4])));
+        assert_eq!((places(&again), again.cursors), (vec![3], Some((0, [0, 4]))));
         owed.answered();
         owed.begin();
         assert_eq!(owed.tell(Saying::Turn), Told::default());

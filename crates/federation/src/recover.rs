@@ -140,6 +140,7 @@ impl Exchange<'_> {
         let ack = Ack {
             from: self.me.member,
             to,
+            life: Some(known.life),
             cursors: Lane::QUEUES.map(|lane| known.queue(lane).cursor),
             refused: Vec::new(),
             heads: BTreeMap::new(),

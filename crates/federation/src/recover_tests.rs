@@ -10,7 +10,7 @@ use super::*;
 use crate::port::{Directory, Judge, Me, Question, Standing};
 use crate::rows::MirrorRow;
 use crate::seal::SealingSecret;
-use crate::{Kept, MemoryRows, Release, Taken, Versions};
+use crate::{Alteration, Kept, MemoryRows, Release, Taken, Versions};
 
 struct House {
     members: BTreeMap<KeyId, (PublicKey, [u8; 32])>,
@@ -115,6 +115,29 @@ impl Scene {
             exchange.release(rows, &release).unwrap().effects
         });
         self.do_at(at, |exchange, rows| exchange.sign_head(rows).unwrap());
+    }
+
+    /// The first calls something back.
+    fn recall(&mut self, number: usize) {
+        let object = format!("indicator--{number}");
+        self.do_at(0, |exchange, rows| exchange.alter(rows, &object, &Alteration::Recall, "").unwrap().1);
+        self.do_at(0, |exchange, rows| exchange.sign_head(rows).unwrap());
+    }
+
+    /// One takes a courier file.
+    fn carry(&mut self, to: usize, file: Vec<u8>) {
+        let parcel = self.exchange(to).courier_in(&self.rows[to], file).unwrap();
+        self.do_at(to, |exchange, rows| {
+            exchange.parcel_heard(rows, &parcel.manifest, parcel.ack.as_ref()).unwrap()
+        });
+        let ack = parcel.ack.unwrap();
+        self.do_at(to, |exchange, rows| exchange.take_ack(rows, &ack).unwrap().unwrap().1);
+        for update in &parcel.heads {
+            self.do_at(to, |exchange, rows| exchange.take_head(rows, update).unwrap().effects);
+        }
+        for sealed in &parcel.envelopes {
+            self.do_at(to, |exchange, rows| exchange.receive(rows, sealed).unwrap().effects);
+        }
     }
 
     /// One hears everything that another has for it.
@@ -667,3 +690,6 @@ fn a_ledger_that_was_lost_comes_back_in_parts() {
         assert!(scene.rows[2].evidence().is_empty());
     }
 }
+
+#[path = "left_out_tests.rs"]
+mod left_out;

@@ -140,6 +140,11 @@ pub struct PeerRow {
     pub heads: BTreeMap<KeyId, u64>,
     /// Its latest life that was heard of.
     pub life: u64,
+    /// In which life of this node ([`OwnRow::life`]) it last said how far it has read. While that is not the present one, it may
+    /// have read places that a restore has lost, and nothing goes to it: see `places`.
+    pub heard_in: u64,
+    /// While it has not said so in the present life: the last place of each lane, FLASH first, that was given before.
+    pub before: [u64; 2],
 }
 
 impl PeerRow {
@@ -150,6 +155,13 @@ impl PeerRow {
     #[must_use]
     pub fn queue(&self, lane: Lane) -> Queue {
         self.queues.get(usize::from(lane.number())).copied().unwrap_or_default()
+    }
+
+    /// What a new life of this node changes, where `ended` is the one before it.
+    pub(crate) fn outlive(&mut self, ended: u64) {
+        if self.heard_in == ended {
+            self.before = self.queues.map(|queue| queue.last);
+        }
     }
 
     pub(crate) fn queue_mut(&mut self, lane: Lane) -> Option<&mut Queue> {
@@ -389,7 +401,8 @@ pub enum Effect {
     },
     /// The own ledger's row but for `next`, which follows the leaves.
     OwnHead(String),
-    /// A new life of this node begins.
+    /// A new life of this node begins. Of each peer heard in the one that ends it is noted what it was given until now
+    /// ([`PeerRow::before`]).
     Life(u64),
     /// How far a recovery has come; `None` when it is over.
     Recovery(Option<Recovery>),
@@ -432,6 +445,19 @@ pub enum Effect {
     Revoked(RevokedRow),
     /// A line for a peer.
     Outbox(OutboxRow),
+    /// The lines of one lane behind a place, up to another, go on so many places later. Nothing stands there.
+    MoveLines {
+        /// Whose outbox.
+        peer: KeyId,
+        /// Which lane.
+        lane: Lane,
+        /// The place before the first.
+        after: u64,
+        /// The place of the last.
+        upto: u64,
+        /// By how many places.
+        by: u64,
+    },
     /// What is known of a peer.
     Peer(KeyId, PeerRow),
     /// A mirrored ledger grew to a new head.

@@ -98,6 +98,9 @@ pub struct Ack {
     pub from: KeyId,
     /// Whose envelopes.
     pub to: KeyId,
+    /// The latest life of the other's node that it has heard of: places of another one are others. `None` = it does not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub life: Option<u64>,
     /// The last place taken in each lane, FLASH first.
     pub cursors: [u64; 2],
     /// What was refused, since the last acknowledgement.

@@ -38,6 +38,7 @@ fn an_acknowledgement_counts_only_for_whom_and_from_whom_it_is() {
         heads: std::collections::BTreeMap::from([(KeyId::from_bytes([3; 32]), 7)]),
         from: signer.public_key().id(),
         to: me,
+        life: Some(7),
         cursors: [3, 9],
         refused: vec![line.clone()],
         back: None,

@@ -129,6 +129,8 @@ impl Node {
         let from = manifest.from;
         let (taken, ack) = self.transact(around, |exchange, write| {
             let known = manifest.is_read(&write.rows.peer(&from).expect("maps answer"));
+            let heard = exchange.parcel_heard(&write.rows, manifest, parcel.ack.as_ref());
+            write.apply(heard.expect("maps answer"));
             if let Some(ack) = &parcel.ack {
                 let Ok(Ok((_, effects))) = exchange.take_ack(&write.rows, ack) else {
                     write.give_up();

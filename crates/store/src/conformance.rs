@@ -141,6 +141,7 @@ macro_rules! each_case {
         $case!(exchange::the_rows_are_those_of_the_maps);
         $case!(exchange::long_ledgers_are_mirrored);
         $case!(exchange::evidence_and_refusals_are_kept);
+        $case!(exchange::lines_go_behind_what_a_restore_has_lost);
         $case!(exchange::a_failed_step_leaves_nothing);
         $case!(exchange::a_step_reads_its_own_leaves);
         $case!(exchange::each_word_stands_and_goes_alone);

@@ -281,6 +281,37 @@ fn who_never_comes_back_is_left_out_on_the_operators_word() {
 }
 
 #[test]
+fn what_is_done_before_a_member_that_was_left_out_comes_back_comes_to_it() {
+    let [mut a, b, mut c] = community([("cert-a", "cert"), ("cert-b", "cert"), ("cert-c", "cert")]);
+    gives(&a, 1, "cert-b,cert-c");
+    quiet(&[&a, &b, &c]);
+    let copy = back_up(&a, "old.backup");
+    // C reads further than the backup knows, in either lane: receipts of what it gives and calls back.
+    for number in 2..8 {
+        gives(&c, number, "cert-a");
+        until("A has it", || has(&a, number));
+        quiet(&[&a, &c]);
+    }
+    c.ok(&["recall", &id(2), "--reason", "a mistake", "--wait", "30"]);
+    quiet(&[&a, &b, &c]);
+    mirrored(&a, "cert-a", &[&b, &c]);
+    let at = c.address();
+    c.node.dies();
+    restore(&mut a, &copy);
+    until("B has given back", || peer(&a, "cert-b")["recovery"] == "given-back");
+    a.ok(&["node", "recover", "--without", "cert-c"]);
+    until("A is back", || is_back(&a));
+    a.ok(&["recall", &id(1), "--reason", "a mistake"]);
+    gives(&a, 10, "cert-b,cert-c");
+    gives(&a, 11, "cert-c");
+    c.node = c.scene.serve_at(&at);
+    until("C has what was done without it", || has(&c, 10) && has(&c, 11) && !has(&c, 1));
+    assert!(has(&c, 7));
+    quiet(&[&a, &b, &c]);
+    nobody_forked(&[&a, &b, &c]);
+}
+
+#[test]
 fn two_that_are_restored_at_once_help_each_other() {
     let [mut a, mut b, c] = community([("cert-a", "cert"), ("cert-b", "cert"), ("cert-c", "cert")]);
     gives(&a, 1, "cert-b,cert-c");

@@ -100,9 +100,9 @@ impl Node {
                     CourierError::Store(failed) => failed.into(),
                     other => ExchangeError::Courier(other),
                 })?;
-                let mail = Mail { heads: &parcel.heads, ack: parcel.ack.as_ref(), batch: &parcel.envelopes };
-                let from = parcel.manifest.from;
-                Ok((from, take_mail(&sitting, exchange, (desk, &carrier), &mail, from)?.0))
+                let (manifest, ack) = (&parcel.manifest, parcel.ack.as_ref());
+                let mail = Mail { manifest, heads: &parcel.heads, ack, batch: &parcel.envelopes };
+                Ok((manifest.from, take_mail(&sitting, exchange, (desk, &carrier), &mail)?.0))
             })
             .await?;
         self.0.exchange.note_gaps(from, gaps(&received));

@@ -268,8 +268,8 @@ impl Node {
         let (known, received, said, all) = self
             .step(court, envelopes.len().max(1), move |exchange, desk| {
                 let known = manifest.is_read(&desk.rows().peer(&from)?);
-                let mail = Mail { heads: &heads, ack: ack.as_ref(), batch: &envelopes };
-                let (received, said) = take_mail(&sitting, exchange, (desk, &carrier), &mail, from)?;
+                let mail = Mail { manifest: &manifest, heads: &heads, ack: ack.as_ref(), batch: &envelopes };
+                let (received, said) = take_mail(&sitting, exchange, (desk, &carrier), &mail)?;
                 Ok((known, received, said, manifest.is_read(&desk.rows().peer(&from)?)))
             })
             .await?;

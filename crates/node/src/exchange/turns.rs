@@ -9,8 +9,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use base::signed::Signed;
 use base::signing::KeyId;
 use federation::{
-    Ack, Back, Compatibility, Cosigned, Effect, Exchange, HeadUpdate, Hello, Kept, Lane, Owed, Received,
-    Refused, Rule, Saying, Sealed, Taken, Turn, Versions,
+    Ack, Back, Compatibility, Cosigned, Effect, Exchange, HeadUpdate, Hello, Kept, Lane, Manifest, Owed,
+    Received, Refused, Rule, Saying, Sealed, Taken, Turn, Versions,
 };
 use store::{ExchangeDesk, StoreError};
 
@@ -54,6 +54,8 @@ struct Minutes {
     parts: bool,
     /// It spoke of an earlier life of its node than is known.
     outlived: bool,
+    /// It spoke of a later life of its node than was known, and is to hear that it is known now: then it goes on.
+    begins_life: bool,
     /// What came of the own ledger is not its.
     unsound: bool,
     envelopes: usize,
@@ -221,7 +223,7 @@ impl Node {
         } else {
             // Each is asked: what one says is forgotten by the next.
             let parts = self.0.exchange.goes_on_with_parts(&minutes.hello, &turn);
-            turn.says_something() || parts || minutes.parts
+            turn.says_something() || parts || minutes.parts || minutes.begins_life
         };
         Ok(Heard { next: goes_on.then(|| turn.to_bytes()), envelopes })
     }
@@ -437,6 +439,7 @@ fn greeted(
         acks: false,
         parts: false,
         outlived: greeted.outlived,
+        begins_life: greeted.begins_life,
         unsound: false,
         envelopes: 0,
         received: Vec::new(),
@@ -465,6 +468,7 @@ fn greeted(
 
 /// What a member sent by another road than a turn.
 pub(super) struct Mail<'a> {
+    pub(super) manifest: &'a Manifest,
     pub(super) heads: &'a [HeadUpdate],
     pub(super) ack: Option<&'a Signed>,
     pub(super) batch: &'a [Sealed],
@@ -477,8 +481,10 @@ pub(super) fn take_mail(
     exchange: &Exchange<'_>,
     (desk, carrier): (&mut dyn ExchangeDesk, &Carrier),
     mail: &Mail<'_>,
-    from: KeyId,
 ) -> Result<(Vec<Received>, Option<Ack>), ExchangeError> {
+    let from = mail.manifest.from;
+    let effects = exchange.parcel_heard(desk.rows(), mail.manifest, mail.ack)?;
+    desk.apply(effects)?;
     before_envelopes(exchange, desk, (mail.ack, mail.heads), (from, &mut Vec::new()))?;
     if mail.batch.is_empty() {
         return Ok((Vec::new(), None));

@@ -294,3 +294,51 @@ async fn a_life_that_a_member_knows_from_beyond_the_clock_is_told() {
     back.node().turn_take(b.id().await, &answer).await.unwrap();
     assert_eq!(why(&back, "b").await, ("later-life".to_owned(), true));
 }
+
+/// A member that was left out has read further than the backup knows: what is done before the two meet again comes to it all the
+/// same, a recall among it, whoever of them calls.
+#[tokio::test]
+async fn what_is_done_before_a_member_that_was_left_out_is_met_comes_to_it() {
+    for calls in [0, 1] {
+        let region = region(&["a", "b", "c"]).await;
+        bring(&region[0], 1..2, to(&["b", "c"])).await;
+        round(&region).await;
+        let room = tempfile::tempdir().unwrap();
+        let file = room.path().join("copy");
+        back_up(&region[0], &file).await;
+        let b = &region[1];
+        // What B has read by then, in either lane, are receipts: nobody else has them, and nothing of them comes again.
+        for number in 40..46 {
+            bring(b, number..number + 1, to(&["a"])).await;
+            meet(b, &region[0]).await;
+        }
+        b.node().recall(&b.who, &ONE.replace("000000000001", "000000000040"), "").await.unwrap();
+        round(&region).await;
+        let a = restored(&region[0], &file).await;
+        for other in &region.0[1..] {
+            other.bench.clock.set(START.plus(3_600 * Micros::SECOND));
+            exchange_papers(&a, other).await.unwrap();
+        }
+        a.node().recover_without(&a.who, "b").await.unwrap();
+        for _ in 0..2 {
+            meet(&a, &region[2]).await;
+        }
+        assert_eq!(a.node().status().0, Status::Ok);
+        a.node().recall(&a.who, ONE, "a mistake").await.unwrap();
+        bring(&a, 10..13, to(&["b", "c"])).await;
+        assert!(has(b, ONE).await && peer(&a, "b").await.lag_out >= 4);
+        let (one, other) = if calls == 0 { (&a, b) } else { (b, &a) };
+        for _ in 0..2 {
+            meet(one, other).await;
+        }
+        assert!(!has(b, ONE).await, "{calls}: it was called back");
+        for number in 10..13 {
+            assert!(
+                has(b, &ONE.replace("000000000001", &format!("{number:012}"))).await,
+                "{calls}: {number}"
+            );
+        }
+        assert_eq!(peer(&a, "b").await.lag_out, 0);
+        assert_eq!((peer(&a, "b").await.evidence, peer(b, "a").await.evidence), (0, 0));
+    }
+}

@@ -7,7 +7,8 @@ use federation::{Ack, AckRefusal, Manifest, Sealed, batch_to, parcels_to};
 use ledger::commitment::Commitment;
 
 use crate::community::Seat;
-use crate::exchange::{bring, has, region, to};
+use crate::exchange::{bring, has, meet, peer, region, round, to};
+use crate::recovery::{back_up, restored};
 
 const ONE: &str = "indicator--00000000-0000-4000-8000-000000000001";
 const TWO: &str = "indicator--00000000-0000-4000-8000-000000000002";
@@ -64,6 +65,7 @@ async fn unreadable(from: &Seat, to: &Seat, third: &Seat) -> [Signed; 3] {
     let ack = Ack {
         from: from.id().await.0,
         to: to.id().await.0,
+        life: None,
         cursors: [0, 0],
         refused: Vec::new(),
         heads: std::collections::BTreeMap::new(),
@@ -202,4 +204,45 @@ async fn an_answer_that_is_lost_is_said_again() {
         hour();
         assert!(put(b, a).await.is_none() && put(a, b).await.is_none(), "both have heard everything");
     }
+}
+
+/// A member that a restored node left out, and that it reaches by relay alone: what is done since comes to it, once each has told the
+/// other of the new life.
+#[tokio::test]
+async fn after_a_restore_two_that_never_meet_go_on_by_parcels() {
+    let region = region(&["a", "b", "c"]).await;
+    let (b, c) = (&region[1], &region[2]);
+    bring(&region[0], 1..2, to(&["b", "c"])).await;
+    round(&region).await;
+    let room = tempfile::tempdir().unwrap();
+    let file = room.path().join("copy");
+    back_up(&region[0], &file).await;
+    for number in 40..46 {
+        bring(b, number..number + 1, to(&["a"])).await;
+        meet(b, &region[0]).await;
+    }
+    round(&region).await;
+    let a = restored(&region[0], &file).await;
+    for other in [b, c] {
+        other.bench.clock.set(crate::START.plus(3_600 * base::Micros::SECOND));
+        crate::community::meet(&a, other).await.unwrap();
+    }
+    a.node().recover_without(&a.who, "b").await.unwrap();
+    for _ in 0..2 {
+        meet(&a, c).await;
+    }
+    bring(&a, 10..13, to(&["b"])).await;
+    let relay = c.id().await;
+    for _ in 0..4 {
+        for (from, whom) in [(&a, b), (b, &a)] {
+            let id = whom.id().await;
+            let Some(errand) = from.node().relay_parcel(id).await.unwrap() else { continue };
+            from.node().relay_was_put(id, &errand, relay);
+            whom.node().relay_take(&parcels_to(&[errand.parcel])).await.unwrap();
+        }
+    }
+    for number in 10..13 {
+        assert!(has(b, &ONE.replace("000000000001", &format!("{number:012}"))).await, "{number}");
+    }
+    assert_eq!(peer(&a, "b").await.lag_out, 0);
 }

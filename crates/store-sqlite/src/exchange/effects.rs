@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use base::signed::Signed;
 use base::signing::KeyId;
 use federation::{
-    ActRow, ConsentRow, Covered, Effect, FateRow, HolderRow, ObjectName, OutboxRow, PayloadRow, PeerRow,
-    ReceiptRow, ReceiptState, Recovery, RefusalRow, RevokedRow, Stage, VersionRow,
+    ActRow, ConsentRow, Covered, Effect, FateRow, HolderRow, Lane, ObjectName, OutboxRow, PayloadRow,
+    PeerRow, ReceiptRow, ReceiptState, Recovery, RefusalRow, RevokedRow, Stage, VersionRow,
 };
 use handling::{MemberId, Originator};
 use ledger::TreeHash;
@@ -142,7 +142,7 @@ fn put(sql: &Connection, effect: Effect) -> Done<()> {
         | Effect::Recovery(_)
         | Effect::Fate(_) => Ok(()),
         Effect::OwnHead(note) => run(sql, "UPDATE head SET note = ?1 WHERE one = 1", [note]),
-        Effect::Life(life) => set_number(sql, "life", stored(life)),
+        Effect::Life(life) => begin_life(sql, life),
         Effect::Covered { author, sequence } => run(
             sql,
             "UPDATE act SET awaited = NULL WHERE author = ?1 AND sequence = ?2",
@@ -159,6 +159,7 @@ fn put(sql: &Connection, effect: Effect) -> Done<()> {
         Effect::Consent(row) => put_consent(sql, &row),
         Effect::Revoked(row) => put_revoked(sql, &row),
         Effect::Outbox(row) => put_outbox(sql, &row),
+        Effect::MoveLines { peer, lane, after, upto, by } => move_lines(sql, (peer, lane), (after, upto), by),
         Effect::Peer(member, row) => put_peer(sql, member, &row),
         Effect::Mirror { row, leaves } => put_mirror(sql, &row, &leaves),
         Effect::Witnessed(row) => run(
@@ -233,8 +234,18 @@ fn forget_salts_of(sql: &Connection, object: &str) -> Done<()> {
 /// Begins a recovery in a life.
 pub(super) fn begin(sql: &Connection, me: KeyId, (life, recovery): (u64, &Recovery)) -> Done<()> {
     put_ahead(sql, (me, me), (recovery.from, &[]))?;
-    set_number(sql, "life", stored(life))?;
+    begin_life(sql, life)?;
     put_recovery(sql, Some(recovery))
+}
+
+fn begin_life(sql: &Connection, life: u64) -> Done<()> {
+    run(
+        sql,
+        "UPDATE peer SET flash_before = flash_last, routine_before = routine_last \
+         WHERE heard_in = (SELECT value FROM number WHERE name = 'life')",
+        [],
+    )?;
+    set_number(sql, "life", stored(life))
 }
 
 /// What was deleted here before it was called back must not come out of a backup either.
@@ -367,12 +378,12 @@ fn put_outbox(sql: &Connection, row: &OutboxRow) -> Done<()> {
 
 /// Writes what is known of a peer.
 pub(super) fn put_peer(sql: &Connection, member: KeyId, row: &PeerRow) -> Done<()> {
-    let [flash, routine] = row.queues;
+    let ([flash, routine], [flash_before, routine_before]) = (row.queues, row.before);
     run(
         sql,
         "INSERT OR REPLACE INTO peer (member, flash_last, flash_acked, flash_cursor, routine_last, routine_acked, \
-         routine_cursor, version, seen, skew_us, heads, life) \
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
+         routine_cursor, version, seen, skew_us, heads, life, heard_in, flash_before, routine_before) \
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)",
         (
             member.as_bytes(),
             stored(flash.last),
@@ -386,7 +397,25 @@ pub(super) fn put_peer(sql: &Connection, member: KeyId, row: &PeerRow) -> Done<(
             row.skew_us,
             write_heads(&row.heads),
             stored(row.life),
+            stored(row.heard_in),
+            stored(flash_before),
+            stored(routine_before),
         ),
+    )
+}
+
+/// The places that lines leave and those they go to may overlap: they go by places that nothing has.
+fn move_lines(sql: &Connection, (peer, lane): (KeyId, Lane), (after, upto): (u64, u64), by: u64) -> Done<()> {
+    let Some(no) = lane_no(lane) else { return Ok(()) };
+    run(
+        sql,
+        "UPDATE outbox SET place = -(place + ?5) WHERE peer = ?1 AND lane = ?2 AND place > ?3 AND place <= ?4",
+        (peer.as_bytes(), no, stored(after), stored(upto), stored(by)),
+    )?;
+    run(
+        sql,
+        "UPDATE outbox SET place = -place WHERE peer = ?1 AND lane = ?2 AND place < 0",
+        (peer.as_bytes(), no),
     )
 }
 

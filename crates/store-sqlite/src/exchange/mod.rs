@@ -41,6 +41,10 @@ impl<'d, 'c> SqlDesk<'d, 'c> {
 
     /// Writes what a step that did not fail has left for its end.
     pub(crate) fn close(mut self) -> Done<()> {
+        self.put_peers()
+    }
+
+    fn put_peers(&mut self) -> Done<()> {
         for (member, row) in self.rows.seen.changed_peers() {
             effects::put_peer(self.rows.sql, member, &row)?;
         }
@@ -67,6 +71,11 @@ impl ExchangeDesk for SqlDesk<'_, '_> {
     }
 
     fn apply(&mut self, effects: Vec<Effect>) -> Result<(), StoreError> {
+        if effects.iter().any(|effect| matches!(effect, Effect::Life(_))) {
+            // It changes the rows of peers where they stand.
+            self.put_peers()?;
+            self.rows.seen.forget_peers();
+        }
         let seen = &mut self.rows.seen;
         let effects = effects.into_iter().filter_map(|effect| seen.note(effect)).collect();
         effects::apply(self.desk, self.rows.me, effects)?;

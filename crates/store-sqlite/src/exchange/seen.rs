@@ -104,6 +104,11 @@ impl Seen {
         }
     }
 
+    /// Reads every peer anew. Those that have changed must be written.
+    pub(super) fn forget_peers(&mut self) {
+        self.peers.get_mut().clear();
+    }
+
     /// Peers whose rows are to be written, with what they have come to.
     pub(super) fn changed_peers(&mut self) -> Vec<(KeyId, PeerRow)> {
         let peers = self.peers.get_mut();

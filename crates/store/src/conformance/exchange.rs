@@ -151,6 +151,45 @@ pub async fn evidence_and_refusals_are_kept(site: Site) {
     village.compare("after recovering").await;
 }
 
+/// What a peer has read in a life that a restore has ended: what it was given by then is noted, and lines of after it go behind that.
+pub async fn lines_go_behind_what_a_restore_has_lost(site: Site) {
+    let store = site.open();
+    collections(&*store, 1).await;
+    let mut village = Village::new(store, 3).await;
+    let calm = Dice(SeededRng::new(4));
+    let to: BTreeSet<_> = village.others(0).into_iter().collect();
+    let release = |object, lane| Step::Release { object, version: 1, to: to.clone(), lane };
+    for object in 1..4 {
+        village.step(0, release(object, Lane::Routine)).await;
+    }
+    village.meet(0, 1, &calm).await;
+    village.step(0, Step::Put(vec![Effect::Life(9)])).await;
+    village.compare("in a new life").await;
+    let [peer, other] = [1, 2].map(|at| village.members[at].id());
+    assert_eq!(village.members[0].rows.peer(&peer).unwrap().before, [0, 3]);
+    for object in 4..7 {
+        village.step(0, release(object, Lane::Routine)).await;
+    }
+    village.step(0, release(7, Lane::Flash)).await;
+    village.step(0, Step::Put(vec![Effect::Life(12)])).await;
+    village.compare("in another one").await;
+    assert_eq!(village.members[0].rows.peer(&peer).unwrap().before, [0, 3], "it was not heard between");
+    // To places that overlap with those they leave, and to some far off.
+    for (peer, by) in [(peer, 2), (other, 1_000)] {
+        let moved = Effect::MoveLines { peer, lane: Lane::Routine, after: 3, upto: 6, by };
+        village.step(0, Step::Put(vec![moved])).await;
+        let (mut row, last) = (village.members[0].rows.peer(&peer).unwrap(), 6 + by);
+        (row.queues[1].last, row.heard_in) = (last, 12);
+        village.step(0, Step::Put(vec![Effect::Peer(peer, row)])).await;
+        village.compare("moved").await;
+        let rows = &village.members[0].rows;
+        let line = |place| rows.outbox(&peer, Lane::Routine, place).unwrap().map(|line| line.sequence);
+        let first = line(3).unwrap() + 1;
+        assert_eq!([4 + by, 5 + by, last].map(line), [Some(first), Some(first + 1), Some(first + 2)]);
+        assert_eq!(line(4), None);
+    }
+}
+
 async fn holds(store: &dyn Store, collections: &[CollectionNo], number: u64) -> bool {
     store.object(&viewer(1, collections), &id("indicator", number), None).await.is_ok()
 }

@@ -86,16 +86,43 @@ impl Judge for Bench {
 /// What a member does in one transaction.
 #[derive(Clone, Debug)]
 pub(super) enum Step {
-    Release { object: u64, version: u32, to: BTreeSet<KeyId>, lane: Lane },
-    Narrow { object: u64, to: BTreeSet<KeyId> },
-    Recall { object: u64 },
-    Erase { object: u64 },
-    Consent { object: u64, version: u32, from: KeyId, to: KeyId },
-    Revoke { object: u64, nth: u64 },
-    PassOn { author: KeyId, object: u64, version: u32, to: KeyId },
+    Release {
+        object: u64,
+        version: u32,
+        to: BTreeSet<KeyId>,
+        lane: Lane,
+    },
+    Narrow {
+        object: u64,
+        to: BTreeSet<KeyId>,
+    },
+    Recall {
+        object: u64,
+    },
+    Erase {
+        object: u64,
+    },
+    Consent {
+        object: u64,
+        version: u32,
+        from: KeyId,
+        to: KeyId,
+    },
+    Revoke {
+        object: u64,
+        nth: u64,
+    },
+    PassOn {
+        author: KeyId,
+        object: u64,
+        version: u32,
+        to: KeyId,
+    },
     Hear(Vec<u8>),
     Witness(Vec<u8>),
     Recovery(Option<Recovery>),
+    /// What no deed does, written as it is.
+    Put(Vec<Effect>),
 }
 
 /// Rows that effects can be applied to.
@@ -212,6 +239,7 @@ fn play(exchange: &Exchange<'_>, table: &mut dyn Table, step: &Step) -> Result<S
             exchange.pass_on(table.rows(), &name, &day(*version), *to)
         }
         Step::Recovery(recovery) => Ok(vec![Effect::Recovery(recovery.clone())]),
+        Step::Put(effects) => Ok(effects.clone()),
         Step::Witness(body) => Ok(exchange.witness(table.rows(), body).unwrap().1),
         Step::Hear(bytes) => return hear(exchange, table, bytes),
     };

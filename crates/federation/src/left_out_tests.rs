@@ -1,0 +1,114 @@
+//! Tests of what comes to a member that a recovery has left out, which has read what was lost.
+
+use super::*;
+
+/// The first has lost `lost` acts that the second has read, leaves the second out, and does `done` more before the two meet again. It
+/// had called back an object before, and calls back another one.
+fn left_out(lost: usize, done: usize) -> Scene {
+    let mut scene = Scene::new();
+    scene.release(1);
+    scene.release(2);
+    scene.hear(1, 0);
+    scene.hear(2, 0);
+    let backup = scene.rows[0].clone();
+    scene.recall(2);
+    for number in 0..lost {
+        scene.release(10 + number);
+    }
+    for at in [1, 2] {
+        for _ in 0..2 {
+            scene.hear(at, 0);
+        }
+    }
+    scene.lose(&backup);
+    let second = scene.member(1);
+    scene.do_at(0, |exchange, rows| exchange.leave_out(rows, second).unwrap().unwrap());
+    scene.recover(0, 2);
+    scene.recall(1);
+    for number in 0..done {
+        scene.release(100 + number);
+    }
+    scene
+}
+
+#[test]
+fn what_is_done_before_a_member_that_was_left_out_is_met_comes_to_it() {
+    for (lost, done) in [(5, 1), (5, 5), (3, 8), (0, 2), (5, 0)] {
+        let mut scene = left_out(lost, done);
+        // Until it has said how far it has read, it is given nothing by any road.
+        let (second, life) = (scene.member(1), scene.rows[0].own().unwrap().life);
+        assert!(scene.exchange(0).outgoing(&scene.rows[0], &second).unwrap().is_empty());
+        for _ in 0..4 {
+            scene.hear(1, 0);
+        }
+        let rows = &scene.rows[1];
+        assert!(rows.refusals().is_empty(), "{:?}", rows.refusals());
+        for act in scene.rows[0].acts().filter(|act| act.author == scene.member(0)) {
+            let there = rows.act(&act.author, act.sequence).unwrap();
+            assert_eq!(there.map(|there| there.leaf), Some(act.leaf), "{lost} {done}: {}", act.sequence);
+        }
+        let first = scene.member(0);
+        let name = |number: usize| crate::ObjectName { author: first, id: format!("indicator--{number}") };
+        assert!(rows.versions(&name(1)).unwrap().is_empty(), "it was called back");
+        let queues = scene.rows[0].peer(&second).unwrap();
+        assert_eq!(queues.heard_in, life);
+        let read = rows.peer(&first).unwrap();
+        assert!(Lane::QUEUES.iter().all(|lane| read.queue(*lane).cursor == queues.queue(*lane).last));
+    }
+}
+
+#[test]
+fn an_acknowledgement_of_another_life_changes_nothing() {
+    let mut scene = left_out(5, 8);
+    let (first, second) = (scene.member(0), scene.member(1));
+    let ack = |scene: &Scene, life: Option<u64>| {
+        let (ack, _) = scene.exchange(1).close(&scene.rows[1], first, &[]).unwrap();
+        assert_eq!(
+            ack.life,
+            Some(scene.rows[1].peer(&first).unwrap().life),
+            "it names the life it has heard of"
+        );
+        Ack { life, ..ack }.sign(scene.who[1].signer.as_ref())
+    };
+    let life = scene.rows[0].own().unwrap().life;
+    let before = scene.rows[0].clone();
+    for other in [Some(0), Some(life + 1), None] {
+        let signed = ack(&scene, other);
+        let (_, effects) = scene.exchange(0).take_ack(&scene.rows[0], &signed).unwrap().unwrap();
+        assert!(effects.is_empty(), "{other:?} {effects:?}");
+    }
+    // Of the present one it says what a greeting says.
+    let signed = ack(&scene, Some(life));
+    scene.do_at(0, |exchange, rows| exchange.take_ack(rows, &signed).unwrap().unwrap().1);
+    let queue = scene.rows[0].peer(&second).unwrap().queue(Lane::Routine);
+    assert_eq!((queue.acked, queue.last), (7, 15));
+    // Who says no life is believed once it was heard in this one.
+    let signed = ack(&scene, None);
+    scene.do_at(0, |exchange, rows| exchange.take_ack(rows, &signed).unwrap().unwrap().1);
+    assert_eq!(scene.rows[0].peer(&second).unwrap().queue(Lane::Routine).acked, 7);
+    assert_ne!(scene.rows[0], before);
+}
+
+#[test]
+fn after_a_restore_two_that_never_meet_go_on_by_files() {
+    let mut scene = left_out(5, 8);
+    // What the other way had been taken and is lost comes again.
+    let (first, second) = (scene.member(0), scene.member(1));
+    scene.release_to(1, 200, &[0]);
+    let mut row = scene.rows[1].peer(&first).unwrap();
+    row.queues[1].acked = row.queues[1].last;
+    scene.rows[1].apply(Effect::Peer(first, row));
+    for _ in 0..3 {
+        for (from, to, whom) in [(0, 1, second), (1, 0, first)] {
+            let file = scene.exchange(from).courier_out(&scene.rows[from], &whom).unwrap().unwrap();
+            scene.carry(to, file);
+        }
+    }
+    for number in [100, 107] {
+        let name = crate::ObjectName { author: first, id: format!("indicator--{number}") };
+        assert_eq!(scene.rows[1].versions(&name).unwrap().len(), 1, "{number}");
+    }
+    let name = crate::ObjectName { author: second, id: "indicator--200".to_owned() };
+    assert_eq!(scene.rows[0].versions(&name).unwrap().len(), 1);
+    assert!(scene.rows.iter().all(|rows| rows.refusals().is_empty()));
+}
