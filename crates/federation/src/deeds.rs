@@ -176,10 +176,12 @@ impl Exchange<'_> {
         draft.append(&NewAct { kind: ActKind::Withheld, object, content, addressees: &BTreeSet::new() })
     }
 
-    /// Narrows, recalls or erases an own object, here and at everybody who has it.
+    /// Narrows, recalls or erases an own object, here and at everybody who has it. One that was never released can be erased: that it
+    /// is here, and this member's, is for the caller to know.
     ///
     /// # Errors
-    /// `NoObject` when it was never released here, `Tombstoned` when it is erased already, and those of [`DeedError`].
+    /// `NoObject` for another change to one that was never released, `Tombstoned` when it is erased already, and those of
+    /// [`DeedError`].
     pub fn alter(
         &self,
         rows: &dyn Rows,
@@ -191,7 +193,8 @@ impl Exchange<'_> {
         let name = ObjectName { author: self.me.member, id: object.to_owned() };
         let holders: BTreeSet<KeyId> = rows.holders(&name)?.into_iter().map(|row| row.member).collect();
         let fate = rows.fate(&name)?;
-        if rows.versions(&name)?.is_empty() && fate.is_none() && holders.is_empty() {
+        let released = !rows.versions(&name)?.is_empty() || !fate.is_none() || !holders.is_empty();
+        if !released && *alteration != Alteration::Erase {
             return Err(DeedError::NoObject(base::quoted(object).to_string()));
         }
         if fate.erased.is_some() {

@@ -208,6 +208,11 @@ static CODES: &[(&str, &str)] = &[
         "No consent of this id is known here, or it is about an object that you may not see: `cresset consent list` shows them.",
     ),
     (
+        "never-given",
+        "The object stands here by this member's word, and nobody was ever given it: there is nothing to call back. `cresset erase` \
+         destroys it here, and in backups that are opened with a key file of after that.",
+    ),
+    (
         "consent-nobody",
         "No member has the object yet, so there is nobody who could pass it on: share it first, or name with --from who may.",
     ),

@@ -163,6 +163,12 @@ async fn take_back(
         };
         out.line(line.as_bytes())?;
     }
+    if let Some(kept) = answer["kept"].as_array().filter(|kept| !kept.is_empty()) {
+        say(format_args!(
+            "{} versions that nobody was ever given go on standing here; `cresset erase` destroys them too",
+            kept.len()
+        ));
+    }
     Ok(Exit::Done)
 }
 

@@ -258,3 +258,39 @@ fn killed_around_an_erasure_the_object_and_its_key_are_both_there_or_both_gone()
     assert!(std::fs::read(&link).unwrap().iter().all(|byte| *byte == 0));
     assert!(std::fs::read(&newest).unwrap().starts_with(b"age-encryption.org/v1"));
 }
+
+/// What was never given to anybody is this member's as well: erased, it is in no file any more, nor in a backup of before.
+#[test]
+fn what_was_never_given_is_erased_here_and_in_backups_of_before() {
+    let [a, b] = community([("cert-a", "cert"), ("cert-b", "cert")]);
+    let objects =
+        [marked(ONE, "Zuckerwatte Jahrmarkt", "zuckerwatte.example"), marked(TWO, "Other", "other.example")];
+    let file = a.scene.file("two.json", bundle(&objects));
+    a.node.there(&["import", &file]).exits(0);
+    std::fs::remove_file(&file).unwrap();
+    let (copy, key) = (path(&a.scene, "old.backup"), key(&a.scene));
+    a.scene.here(&["backup", &copy]).exits(0);
+    let proof = path(&a.scene, "proof");
+    a.ok(&["ledger", "proof", ONE, "--out", &proof]);
+    // There is nothing to call back, and it is told so.
+    let recalled = a.node.there(&["recall", ONE]).exits(1);
+    assert!(recalled.stderr.contains("[never-given]"), "{}", recalled.stderr);
+    assert_eq!(shows(&a, ONE, "zuckerwatte.example", MARKER), [true; 4]);
+
+    let leaves = a.ok(&["node", "state"])["leaves"].as_u64().unwrap();
+    let erased = a.ok(&["erase", ONE, "--reason", "a person's data"]);
+    assert_eq!((&erased["receipts"], &erased["leaf"]), (&json!([]), &json!(leaves)), "{erased}");
+    assert_eq!(shows(&a, ONE, "zuckerwatte.example", MARKER), [false; 4]);
+    assert_eq!(shows(&a, TWO, "other.example", "Other"), [true; 4]);
+    let again = a.node.there(&["erase", ONE]).exits(1);
+    assert!(again.stderr.contains("[tombstoned]"), "{}", again.stderr);
+    run(&["verify", &proof]).exits(0);
+    assert_eq!(a.ok(&["doctor", "--deep"])["ok"], true);
+    until("it is in no file", || !holds(&a.scene.data(), MARKER));
+
+    let (newest, target) = (only_keys(&a.scene, "newest.keys"), path(&a.scene, "restored"));
+    let told = restore(&copy, &newest, &key, &target);
+    assert_eq!((&told["erased"], &told["unopened"]), (&json!(1), &json!(0)), "{told}");
+    assert!(!holds(Path::new(&target), MARKER));
+    drop(b);
+}

@@ -8,12 +8,12 @@ use std::sync::Arc;
 
 use base::signed::Signed;
 use base::signing::KeyId;
-use federation::{Alteration, Lane, ObjectName, ReceiptState};
+use federation::{Alteration, DeedError, Lane, ObjectName, ReceiptState};
 use handling::{Addressee, MemberId, Originator, Principal, Refusal, Rule, Rules, Writer, may_administer};
 use ledger::act::Act;
 use serde::Serialize;
 use stix::Timestamp;
-use store::{StoreError, StoredObject, VersionsOf};
+use store::{StoreError, StoredObject};
 
 use super::giving::{Gift, Given, authors, own_word, version_of};
 use super::views::failed;
@@ -67,6 +67,9 @@ pub struct Recalled {
     pub leaf: u64,
     /// One for each member that had it, or was to have it.
     pub receipts: Vec<ReceiptView>,
+    /// Versions that go on standing here: nobody was ever given them, so that a recall does not concern them.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub kept: Vec<String>,
 }
 
 impl Node {
@@ -202,12 +205,12 @@ impl Node {
     /// Calls an own object back from everybody, this node included.
     ///
     /// # Errors
-    /// See [`ExchangeError`]; `NoObject` when it was never given to anybody.
+    /// See [`ExchangeError`]; `NeverGiven` when it was never given to anybody.
     pub async fn recall(&self, who: &Principal, id: &str, reason: &str) -> Result<Recalled, ExchangeError> {
         self.alter(who, id, (&Alteration::Recall, reason)).await
     }
 
-    /// Has an own object destroyed everywhere, for good.
+    /// Has an own object destroyed everywhere, for good; also one that nobody was ever given.
     ///
     /// # Errors
     /// As [`Node::recall`].
@@ -233,29 +236,49 @@ impl Node {
             Err(unknown) => return Err(unknown),
         }
         let carrier = self.carrier(&court).await?;
-        let mut never_given = Vec::new();
-        if *alteration == Alteration::Erase {
-            // Erased is erased: also versions that nobody else ever had.
-            match self.store().history(&self.eyes(who), id).await {
-                Ok(history) => never_given.extend(history.into_iter().map(|row| row.version)),
-                Err(StoreError::NotFound { .. }) => {}
+        let (name, reason) = (id.to_owned(), reason.to_owned());
+        let altered = self.step(&court, 1, move |exchange, desk| {
+            let (sequence, effects) = exchange.alter(desk.rows(), &name, alteration, &reason)?;
+            carrier.carry(desk, effects)?;
+            if *alteration == Alteration::Erase {
+                // Erased is erased: also versions that nobody else ever had.
+                desk.take_away_every(&name, &Originator::Here)?;
+            }
+            Ok(sequence)
+        });
+        let leaf = altered.await.map_err(|error| match error {
+            ExchangeError::Deed(DeedError::NoObject(_)) => ExchangeError::NeverGiven(id.to_owned()),
+            other => other,
+        })?;
+        self.tell_peers();
+        let (receipts, kept) = (self.receipts(leaf).await?, self.own_versions(&court, who, id).await?);
+        Ok(Recalled { id: id.to_owned(), leaf, receipts, kept })
+    }
+
+    /// The versions of an object that stand here by this member's own word, as far as the principal may see them.
+    async fn own_versions(
+        &self,
+        court: &Court,
+        who: &Principal,
+        id: &str,
+    ) -> Result<Vec<String>, ExchangeError> {
+        let eyes = self.eyes(who);
+        let history = match self.store().history(&eyes, id).await {
+            Ok(history) => history,
+            Err(StoreError::NotFound { .. }) => return Ok(Vec::new()),
+            Err(error) => return Err(ReadError::from(error).into()),
+        };
+        let mut own = Vec::new();
+        for version in history.into_iter().map(|row| row.version) {
+            match self.store().object(&eyes, id, Some(&version)).await {
+                Ok(object) if own_word(court, &object).is_some() && !own.contains(&version) => {
+                    own.push(version)
+                }
+                Ok(_) | Err(StoreError::NotFound { .. }) => {}
                 Err(error) => return Err(ReadError::from(error).into()),
             }
-            never_given.push(String::new());
         }
-        let (name, reason) = (id.to_owned(), reason.to_owned());
-        let leaf = self
-            .step(&court, 1, move |exchange, desk| {
-                let (sequence, effects) = exchange.alter(desk.rows(), &name, alteration, &reason)?;
-                carrier.carry(desk, effects)?;
-                for version in &never_given {
-                    desk.take_away(&VersionsOf { id: &name, version, originator: Originator::Here })?;
-                }
-                Ok(sequence)
-            })
-            .await?;
-        self.tell_peers();
-        Ok(Recalled { id: id.to_owned(), leaf, receipts: self.receipts(leaf).await? })
+        Ok(own)
     }
 
     /// Whether this is an own object that was called back, for those who may decide about it: where it stood is not known any

@@ -22,6 +22,11 @@ pub enum ExchangeError {
     /// A rule of the exchange speaks against it.
     #[error("{0}")]
     Deed(DeedError),
+    /// It stands here by this member's word, and nobody was ever given it.
+    #[error(
+        "{0} was never given to anybody, so there is nothing to call back: `cresset erase` destroys it here"
+    )]
+    NeverGiven(String),
     /// A message that is none, or is for somebody else.
     #[error("cannot take what a member said: {0}")]
     Message(String),
@@ -59,6 +64,7 @@ impl ExchangeError {
             Self::Deed(DeedError::NoObject(_)) => "object-unknown",
             Self::Deed(DeedError::Store(_)) => "store-failed",
             Self::Deed(DeedError::Act(_)) => "act-unfit",
+            Self::NeverGiven(_) => "never-given",
             Self::Message(_) => "message-unreadable",
             Self::NoConsent(_) => "consent-unknown",
             Self::NobodyHolds(_) => "consent-nobody",

@@ -254,6 +254,45 @@ async fn erasure_takes_every_version() {
     assert!(share(a, ONE, "b").await.is_err());
 }
 
+/// What nobody was ever given can be erased; a recall says that there is nothing to call back, and what of it goes on standing.
+#[tokio::test]
+async fn what_was_never_given_is_erased_and_a_recall_tells_the_truth_about_it() {
+    let region = region(&["a", "b"]).await;
+    let a = &region[0];
+    bring(a, 1..3, Options::default()).await;
+    let refused = a.node().recall(&a.who, ONE, "").await.unwrap_err();
+    assert_eq!(refused.code(), "never-given");
+    assert!(has(a, ONE).await);
+    let before = leaves(a).await;
+    let erased = a.node().erase(&a.who, ONE, "a person's data").await.unwrap();
+    assert_eq!((erased.leaf, erased.receipts.len(), erased.kept.len()), (before, 0, 0));
+    assert!(!has(a, ONE).await);
+    assert_eq!(a.node().erase(&a.who, ONE, "").await.unwrap_err().code(), "tombstoned");
+    // Of the other a later version is given: the first one stays where it is called back.
+    let two = ONE.replace("000000000001", "000000000002");
+    let later = indicator(2, "[url:value = 'http://later.example/']", "")
+        .replace("\"modified\":\"2025-01-01", "\"modified\":\"2025-02-01");
+    let request = AcceptRequest {
+        collection: "inbox",
+        objects: vec![Bytes::from(later)],
+        options: to(&["b"]),
+        status: KeepStatus::No,
+    };
+    a.node().accept(&a.who, request).await.unwrap();
+    round(&region).await;
+    assert!(has(&region[1], &two).await);
+    let recalled = a.node().recall(&a.who, &two, "").await.unwrap();
+    assert_eq!((recalled.receipts.len(), recalled.kept.len()), (1, 1), "{recalled:?}");
+    assert!(recalled.kept[0].starts_with("2025-01-01"), "{recalled:?}");
+    assert!(a.node().erase(&a.who, &two, "").await.unwrap().kept.is_empty());
+    assert!(!has(a, &two).await);
+    // What is another's is not this member's to erase.
+    bring(&region[1], 5..6, to(&["a"])).await;
+    round(&region).await;
+    let others = ONE.replace("000000000001", "000000000005");
+    assert!(has(a, &others).await && a.node().erase(&a.who, &others, "").await.is_err());
+}
+
 /// (e) What is urgent goes before objects of four batches that wait.
 #[tokio::test]
 async fn flash_overtakes_what_waits() {

@@ -62,7 +62,8 @@ pub(crate) struct ToSync {
 #[schema(value_type = Object)]
 pub(crate) struct Sharing(Shared);
 
-/// What became of taking an object back: its act's place in the ledger, and a receipt of each member that had it.
+/// What became of taking an object back: its act's place in the ledger, a receipt of each member that had it, and, where a recall leaves
+/// versions here that nobody was ever given, those (`kept`).
 #[derive(Serialize, ToSchema)]
 #[schema(value_type = Object)]
 pub(crate) struct TakenBack(Recalled);
