@@ -7,5 +7,6 @@ mod files;
 mod forks;
 mod keys;
 mod laws;
+mod limits;
 mod quorum;
 mod town;
