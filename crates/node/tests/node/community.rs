@@ -5,7 +5,7 @@ use base::signed::Signed;
 use base::signing::{Signer, SigningKey};
 use community::{History, MemberId, QuorumRule, Word};
 use handling::{Principal, Role};
-use node::{CommunityError, EXCHANGE_TYPE, FoundRequest, JoinAsk, NewCircle, Node};
+use node::{CommunityError, EXCHANGE_TYPE, FoundRequest, JoinAsk, NewCircle, Node, RoadError};
 
 use crate::{Bench, START};
 
@@ -237,4 +237,61 @@ async fn a_recovery_takes_effect_seven_days_after_the_others_have_noted_it() {
     assert_eq!(refused.code(), "recovery-none", "it has taken effect");
     meet(&b, &a).await.unwrap();
     assert_eq!(a.hash().await, b.hash().await);
+}
+
+/// Who recovered its key is not known by the new one where that was not noted yet. It calls, and brings what shows it.
+#[tokio::test]
+async fn a_member_that_recovered_its_key_is_known_by_it_once_it_has_called() {
+    let mut region = crate::peers::Region::of(&["a"]).await;
+    let recovery = SigningKey::from_seed(&[42; 32]);
+    for (seed, slug) in [(2, "b"), (3, "c"), (4, "d")] {
+        let newcomer = Seat::new(seed).await;
+        if slug == "b" {
+            newcomer.node().recover_with(&recovery.public_key()).await.unwrap();
+        }
+        join(&region.0[0], &newcomer, slug).await;
+        region.0.push(newcomer);
+        region.decide(slug).await;
+    }
+    let [a, b, c, d] = [0, 1, 2, 3].map(|at| &region.0[at]);
+    // D is away while the others note the recovery.
+    let mut entry =
+        community::Entry::parse(b.node().recovery_draft(&b.who).await.unwrap().as_bytes()).unwrap();
+    entry.sign(&recovery).unwrap();
+    b.node().recover_key(&b.who, &entry.to_json()).await.unwrap();
+    let before = b.node().member_key().await.unwrap();
+    for _ in 0..4 {
+        for (one, other) in [(b, a), (b, c), (a, c)] {
+            meet(one, other).await.unwrap();
+        }
+    }
+    for seat in &region.0 {
+        seat.bench.clock.set(START.plus(7 * DAY));
+    }
+    meet(b, a).await.unwrap();
+    assert_ne!(b.node().member_key().await.unwrap(), before, "it has taken effect");
+    let known = async || {
+        let shown = d.node().community(&d.who).await.unwrap();
+        shown.members.into_iter().find(|one| one.slug == "b").unwrap().key
+    };
+    // What its node shows on a road without the old key is a stranger's to D, whichever of them dials.
+    b.node().hold_certificate().await.unwrap();
+    let (me, to, shown) = (d.id().await, b.id().await, b.node().identity().unwrap());
+    let chain = [shown.chain[0].as_slice()];
+    assert_eq!(d.node().answers_for(to, &chain), Err(RoadError::Unknown));
+    assert_eq!(d.node().caller_of(&chain).await.unwrap(), Err(RoadError::Unknown));
+    assert_eq!(known().await, before.to_string());
+    // It calls and brings its papers, which prove themselves, to the one door that hears whom it cannot tell.
+    let question = b.node().exchange_question(me, Some(&node::Have::new())).await.unwrap();
+    let payload = Signed::parse(&question).unwrap().unverified_payload().to_vec();
+    let forged = Signed::sign(EXCHANGE_TYPE, payload, &SigningKey::from_seed(&[9; 32])).unwrap();
+    let refused = d.node().exchange_answer(forged.to_json().as_bytes(), None).await.unwrap_err();
+    assert_eq!((refused.code(), known().await), ("exchange-stranger", before.to_string()));
+    let answer = d.node().exchange_answer(&question, None).await.unwrap();
+    b.node().exchange_take(me, &question, &answer).await.unwrap();
+    assert_eq!(known().await, b.node().member_key().await.unwrap().to_string());
+    assert_eq!(d.node().answers_for(to, &chain), Ok(()));
+    assert_eq!(d.node().caller_of(&chain).await.unwrap(), Ok(to));
+    meet(d, b).await.unwrap();
+    assert_eq!(d.hash().await, b.hash().await);
 }

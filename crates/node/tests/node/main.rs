@@ -4,6 +4,7 @@
 
 mod accept;
 mod accounts;
+mod awaited;
 mod collections;
 mod community;
 mod exchange;

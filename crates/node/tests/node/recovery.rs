@@ -17,7 +17,7 @@ const ONE: &str = "indicator--00000000-0000-4000-8000-000000000001";
 const TWO: &str = "indicator--00000000-0000-4000-8000-000000000002";
 
 /// The node that a copy of another becomes, an hour later.
-async fn restored(seat: &Seat, file: &std::path::Path) -> Seat {
+pub(crate) async fn restored(seat: &Seat, file: &std::path::Path) -> Seat {
     restored_with(seat, file, Settings::default()).await
 }
 
@@ -25,7 +25,11 @@ async fn restored_with(seat: &Seat, file: &std::path::Path, settings: Settings) 
     restored_at(seat, file, (settings, START.plus(3_600 * Micros::SECOND))).await
 }
 
-async fn restored_at(seat: &Seat, file: &std::path::Path, (settings, now): (Settings, Micros)) -> Seat {
+pub(crate) async fn restored_at(
+    seat: &Seat,
+    file: &std::path::Path,
+    (settings, now): (Settings, Micros),
+) -> Seat {
     let directory = tempfile::tempdir().unwrap();
     let keys = std::fs::read(file.with_extension("keys")).unwrap();
     let (mut keys, absent) = (keys.as_slice(), Absent::Refuse);
@@ -42,13 +46,13 @@ async fn restored_at(seat: &Seat, file: &std::path::Path, (settings, now): (Sett
 }
 
 /// A copy of a node, its keys beside it.
-async fn back_up(a: &Seat, file: &std::path::Path) {
+pub(crate) async fn back_up(a: &Seat, file: &std::path::Path) {
     let keys = std::fs::File::create(file.with_extension("keys")).unwrap();
     a.node().backup(&a.who, file, Box::new(keys)).await.unwrap();
 }
 
 /// A has given one object before its backup and one after, to both others; it is restored, and knows their papers.
-async fn scene() -> (Region, Seat, Vec<u8>) {
+pub(crate) async fn scene() -> (Region, Seat, Vec<u8>) {
     let region = region(&["a", "b", "c"]).await;
     let a = &region[0];
     bring(a, 1..2, to(&["b", "c"])).await;
@@ -231,7 +235,7 @@ async fn who_joined_after_the_backup_is_known_by_the_papers_it_brings() {
 }
 
 /// Why somebody is waited for, and whether it is in vain unless somebody does something.
-async fn why(seat: &Seat, slug: &str) -> (String, bool) {
+pub(crate) async fn why(seat: &Seat, slug: &str) -> (String, bool) {
     let view = seat.node().recovery(&seat.who).await.unwrap();
     let found = view.waits.into_iter().find(|one| one.member == slug);
     let (found, told) = found.map_or_else(Default::default, |one| (one.reason.to_owned(), one.detail));
