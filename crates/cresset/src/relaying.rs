@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use community::MemberId;
-use node::{Node, Peer, RelayErrand, RelayRound};
+use node::{Node, Peer, RelayErrand, RelayOffer, RelayRound};
 use tokio::time::{Instant, sleep, timeout_at};
 
 use crate::gossip::Standing;
@@ -36,9 +36,12 @@ const DROP: &str = "/federation/v1/relay/drop";
 
 /// Puts and takes until the future is dropped.
 pub(crate) async fn run(node: Node, roads: Arc<Roads>) {
-    let mut runner = Runner { node, roads, relays: HashMap::new(), peers: HashMap::new() };
+    let (relays, withdrawn, peers) = Default::default();
+    let mut runner = Runner { node, roads, relays, withdrawn, peers };
     let mut expires = Instant::now();
     loop {
+        // First, so that a relay which may keep something that it should not is offered nothing before it has answered.
+        runner.withdraw().await;
         match runner.node.relay_round().await {
             Ok(Some(round)) => runner.round(&round).await,
             Ok(None) => {}
@@ -65,6 +68,8 @@ struct Runner {
     roads: Arc<Roads>,
     /// How it stands with each relay.
     relays: HashMap<MemberId, Standing>,
+    /// How it stands with each relay that did not drop what it is to drop, whether anything is put there now or not.
+    withdrawn: HashMap<MemberId, Standing>,
     /// How it stands with each member whose parcels no relay takes.
     peers: HashMap<MemberId, Standing>,
 }
@@ -87,14 +92,35 @@ impl Runner {
         }
     }
 
-    /// Has relays drop what they keep for members that are met again. One that does not answer keeps it until its time is over.
-    async fn withdraw(&self) {
+    /// Has relays drop what is not to lie there any longer. One that does not answer is left alone for a growing pause, and asked
+    /// again.
+    async fn withdraw(&mut self) {
+        let withdrawals = match self.node.relay_withdrawals().await {
+            Ok(withdrawals) => withdrawals,
+            Err(error) => {
+                tracing::warn!(code = error.code(), %error, "cannot tell what relays are to drop");
+                return;
+            }
+        };
         let until = Instant::now() + ROUND_TIME_MAX;
-        let Ok(marks) = self.node.relay_withdrawals().await else { return };
-        for (relay, mark) in marks {
-            let said = self.roads.say(&relay, DROP, (mark, "application/octet-stream"));
-            if !matches!(timeout_at(answer_by(until), said).await, Ok(Ok(_))) {
-                tracing::debug!(relay = %relay.member, "a parcel at a relay could not be withdrawn");
+        self.withdrawn.retain(|member, _| withdrawals.iter().any(|one| one.relay.member == *member));
+        for withdrawal in withdrawals {
+            let relay = &withdrawal.relay;
+            let alone = [&self.relays, &self.withdrawn].map(|standings| standings.get(&relay.member));
+            if alone.into_iter().flatten().any(|standing| standing.due > Instant::now()) {
+                continue;
+            }
+            let said = self.roads.say(relay, DROP, (withdrawal.marks.clone(), "application/octet-stream"));
+            let answer = timeout_at(answer_by(until), said).await;
+            let dropped = matches!(answer, Ok(Ok(answer)) if answer.is_success());
+            if !dropped {
+                tracing::debug!(relay = %relay.member, "parcels at a relay could not be withdrawn");
+                self.withdrawn.entry(relay.member).or_insert_with(Standing::new).goes(false);
+                continue;
+            }
+            self.withdrawn.remove(&relay.member);
+            if let Err(error) = self.node.relay_withdrawn(&withdrawal).await {
+                tracing::warn!(code = error.code(), %error, "cannot note that a relay has dropped a parcel");
             }
         }
     }
@@ -124,10 +150,14 @@ impl Runner {
                 // Nobody refused it: the next round goes on.
                 return;
             }
-            match offered((&self.roads, until), relay, &errand).await {
+            if self.withdrawn.contains_key(&relay.member) {
+                // It has not answered what it is to drop.
+                continue;
+            }
+            match self.offer((to, relay), &errand, until).await {
                 Ok(()) => {
                     self.peers.remove(&to);
-                    return self.node.relay_was_put(to, &errand, relay.member);
+                    return;
                 }
                 Err(Some(said)) => code = said,
                 Err(None) => self.standing(relay).goes(false),
@@ -136,6 +166,31 @@ impl Runner {
         self.node.relay_was_refused(to, &code);
         tracing::info!(code, member = %to, "no relay takes what waits for a member");
         self.peers.entry(to).or_insert_with(Standing::new).goes(false);
+    }
+}
+
+impl Runner {
+    /// Offers a parcel to a relay, remembered before it is and after it was; the code of the refusal, where it answered.
+    async fn offer(
+        &self,
+        (to, relay): (MemberId, &Peer),
+        errand: &RelayErrand,
+        until: Instant,
+    ) -> Result<(), Option<String>> {
+        if let Err(error) = self.node.relay_offers(to, errand, relay.member).await {
+            tracing::warn!(code = error.code(), %error, "cannot note that a relay is offered a parcel");
+            return Err(None);
+        }
+        let said = offered((&self.roads, until), relay, errand).await;
+        let offer = match &said {
+            Ok(()) => RelayOffer::Kept,
+            Err(Some(_)) => RelayOffer::Refused,
+            Err(None) => RelayOffer::Unheard,
+        };
+        if let Err(error) = self.node.relay_offered(to, errand, (relay.member, offer)).await {
+            tracing::warn!(code = error.code(), %error, "cannot note how a relay took a parcel");
+        }
+        said
     }
 }
 

@@ -10,8 +10,8 @@
 //! A file that comes twice changes nothing; one that comes too early is refused with the place that is missing.
 
 use base::limit::{
-    BATCH_ENVELOPES_MAX, COURIER_BYTES_MAX, COURIER_ENVELOPES_MAX, ENVELOPE_FIELDS_MAX,
-    RELAY_PARCEL_BYTES_MAX, WINDOW_ENVELOPES_MAX,
+    BATCH_BYTES_MAX, BATCH_ENVELOPES_MAX, COURIER_BYTES_MAX, COURIER_ENVELOPES_MAX, ENVELOPE_BYTES_MAX,
+    ENVELOPE_FIELDS_MAX, RELAY_PARCEL_BYTES_MAX, WINDOW_ENVELOPES_MAX,
 };
 use base::signed::Signed;
 use base::signing::KeyId;
@@ -21,7 +21,8 @@ use serde::{Deserialize, Serialize};
 use crate::Exchange;
 use crate::envelope::statement;
 use crate::frame::{self, Magic, Writer};
-use crate::outbox::Bounds;
+use crate::load::Load;
+use crate::outbox::{Bounds, Places};
 use crate::port::{Read, Rows, Standing, StoreFailed};
 use crate::relay::route_period;
 use crate::rows::{Effect, Lane, PeerRow};
@@ -51,7 +52,8 @@ pub struct Manifest {
     /// The life of the sender's node in which it was made; see [`crate::OwnRow::life`].
     #[serde(default)]
     pub life: u64,
-    /// When the last parcel of the recipient that the sender has taken was made: what that one told need not be told again.
+    /// When the parcel of the recipient that the sender has taken last was made, by the recipient's clock: what that one told need not be
+    /// told again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub heard_us: Option<i64>,
 }
@@ -78,6 +80,21 @@ pub struct Parcel {
     pub ack: Option<Signed>,
     /// A message about the registry, to be taken like one that was asked over a road; `None` in a file.
     pub papers: Option<Vec<u8>>,
+}
+
+impl Parcel {
+    /// Whether it says again what is here: it brings envelopes, or the beginning of its sender's ledger, and nothing of them is new.
+    ///
+    /// # Errors
+    /// The store did not answer.
+    pub fn says_again(&self, rows: &dyn Rows) -> Read<bool> {
+        let from = self.manifest.from;
+        let part = self.heads.iter().rfind(|update| update.origin == from && update.is_part());
+        let held = rows.held(&from)?;
+        let brings = part.is_some() || self.manifest.places.iter().any(Option::is_some);
+        let known = self.manifest.is_read(&rows.peer(&from)?) && part.is_none_or(|part| part.upto() <= held);
+        Ok(brings && known)
+    }
 }
 
 /// Why a courier file is not taken. Nothing of it was.
@@ -122,6 +139,15 @@ pub enum CourierError {
     Store(#[from] StoreFailed),
 }
 
+/// A parcel to be put at a relay.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Packed {
+    /// The sealed bytes.
+    pub parcel: Sealed,
+    /// What of it brings something.
+    pub load: Load,
+}
+
 /// What goes into a parcel beside what waits.
 #[derive(Clone, Debug, Default)]
 pub struct Beside {
@@ -133,13 +159,43 @@ pub struct Beside {
     pub papers: Option<Vec<u8>>,
 }
 
-/// In what a parcel travels.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Carriage {
+/// In what a parcel travels, and what of it there is room for.
+#[derive(Clone, Debug)]
+struct Carriage {
+    /// Most envelopes.
+    envelopes: usize,
+    /// Places beyond what the peer has acknowledged.
+    window: u64,
+    /// Bytes of envelopes.
+    batch_bytes: usize,
+    /// Bytes of everything.
+    bytes: usize,
+    /// Bytes of everything that are left to envelopes, however much there is of heads: the largest goes.
+    batch_bytes_least: usize,
+    /// Whether whoever carries it is to learn its size in steps alone.
+    padded: bool,
+}
+
+impl Carriage {
     /// A file in somebody's pocket.
-    File,
-    /// A relay, which sees how large it is.
-    Relay,
+    const FILE: Self = Self {
+        envelopes: COURIER_ENVELOPES_MAX,
+        window: u64::MAX,
+        batch_bytes: COURIER_BYTES_MAX,
+        bytes: COURIER_BYTES_MAX - 64 * 1024,
+        // What is read as heads is no larger than a batch between peers.
+        batch_bytes_least: COURIER_BYTES_MAX - BATCH_BYTES_MAX,
+        padded: false,
+    };
+    /// A relay.
+    const RELAY: Self = Self {
+        envelopes: BATCH_ENVELOPES_MAX,
+        window: WINDOW_ENVELOPES_MAX,
+        batch_bytes: RELAY_PARCEL_BYTES_MAX / 2,
+        bytes: RELAY_PARCEL_BYTES_MAX / 8 * 7,
+        batch_bytes_least: ENVELOPE_BYTES_MAX + 64 * 1024,
+        padded: true,
+    };
 }
 
 impl Exchange<'_> {
@@ -152,12 +208,8 @@ impl Exchange<'_> {
     /// # Limits
     /// [`COURIER_ENVELOPES_MAX`] envelopes and [`COURIER_BYTES_MAX`] bytes; the rest waits for the next file.
     pub fn courier_out(&self, rows: &dyn Rows, peer: &KeyId) -> Read<Option<Vec<u8>>> {
-        let bounds = Bounds {
-            envelopes: COURIER_ENVELOPES_MAX,
-            bytes: COURIER_BYTES_MAX.saturating_sub(1024 * 1024),
-            window: u64::MAX,
-        };
-        self.parcel_out(rows, peer, (&bounds, Carriage::File), &Beside::default())
+        let packed = self.parcel_out(rows, peer, &Carriage::FILE, &Beside::default())?;
+        Ok(packed.map(|packed| packed.parcel.as_bytes().to_vec()))
     }
 
     /// The same for a relay, which learns its size in steps alone; `None` also while this node takes back what a restore has lost.
@@ -167,63 +219,73 @@ impl Exchange<'_> {
     ///
     /// # Limits
     /// [`BATCH_ENVELOPES_MAX`] envelopes and [`RELAY_PARCEL_BYTES_MAX`] bytes; the rest waits for the next one.
-    pub fn relay_out(&self, rows: &dyn Rows, peer: &KeyId, beside: &Beside) -> Read<Option<Vec<u8>>> {
+    pub fn relay_out(&self, rows: &dyn Rows, peer: &KeyId, beside: &Beside) -> Read<Option<Packed>> {
         if rows.own()?.taking_back().is_some() {
             return Ok(None);
         }
-        let bounds = Bounds {
-            envelopes: BATCH_ENVELOPES_MAX,
-            bytes: RELAY_PARCEL_BYTES_MAX / 2,
-            window: WINDOW_ENVELOPES_MAX,
-        };
-        self.parcel_out(rows, peer, (&bounds, Carriage::Relay), beside)
+        self.parcel_out(rows, peer, &Carriage::RELAY, beside)
     }
 
+    /// Heads come first, since nothing can be taken before the one that covers it: while the own ledger goes in parts no
+    /// envelope goes along, and envelopes have the room that heads leave.
     fn parcel_out(
         &self,
         rows: &dyn Rows,
         peer: &KeyId,
-        (bounds, carriage): (&Bounds, Carriage),
+        carriage: &Carriage,
         beside: &Beside,
-    ) -> Read<Option<Vec<u8>>> {
+    ) -> Read<Option<Packed>> {
         let Some(key) = self.directory.sealing(peer) else { return Ok(None) };
-        let (envelopes, places) = self.lines(rows, peer, bounds)?;
+        let ack = self.parcel_ack(rows, peer, &beside.refused)?.to_json();
+        let papers = beside.papers.as_deref().unwrap_or_default();
+        let room = carriage.bytes.saturating_sub(ack.len()).saturating_sub(papers.len());
+        let known = rows.peer(peer)?.heads;
+        let heads = self.heads_within(rows, &known, room.saturating_sub(carriage.batch_bytes_least))?;
+        let own = heads.iter().rfind(|update| update.origin == self.me.member);
+        let (envelopes, places, load) = if own.is_some_and(HeadUpdate::is_part) {
+            Default::default()
+        } else {
+            let heads = HeadUpdate::to_bytes(&heads).len();
+            let bytes = carriage.batch_bytes.min(room.saturating_sub(heads));
+            let bounds = Bounds { envelopes: carriage.envelopes, window: carriage.window, bytes };
+            self.lines(rows, peer, &bounds)?
+        };
         let batch = batch_to(&envelopes);
-        let manifest = Manifest {
-            from: self.me.member,
-            to: *peer,
-            places,
-            batch: Commitment::digest(&batch),
-            at_us: self.now.0,
-            life: rows.own()?.life,
-            heard_us: beside.heard_us,
-        };
-        let payload = serde_json::to_vec(&manifest).expect("invariant: strings and numbers are always JSON");
-        let signed = Signed::sign(MANIFEST_TYPE, payload, self.me.signer.as_ref())
-            .expect("invariant: a manifest is small");
-        let ack = self.parcel_ack(rows, peer, &beside.refused)?;
+        let manifest = self.manifest_of(rows, (*peer, places), (&batch, beside.heard_us))?;
         let mut writer = Writer::new(MAGIC);
-        writer.field(1, signed.to_json().as_bytes()).field(2, &batch).field(3, ack.to_json().as_bytes());
-        let room =
-            if carriage == Carriage::Relay { RELAY_PARCEL_BYTES_MAX / 8 * 7 } else { COURIER_BYTES_MAX };
-        let mut within = |tag: u16, bytes: &[u8]| {
-            if writer.bytes().len().saturating_add(bytes.len()).saturating_add(1024) <= room {
-                writer.field(tag, bytes);
-            }
-        };
-        let mut heads = self.heads_for(rows, &rows.peer(peer)?.heads, None)?;
-        heads.retain(|update| update.note.head().size > update.old);
-        within(4, &HeadUpdate::to_bytes(&heads));
-        if let Some(papers) = &beside.papers {
-            within(5, papers);
+        writer.field(1, manifest.to_json().as_bytes()).field(2, &batch).field(3, ack.as_bytes());
+        writer.field(4, &HeadUpdate::to_bytes(&heads));
+        if !papers.is_empty() {
+            writer.field(5, papers);
         }
-        if carriage == Carriage::Relay {
+        if carriage.padded {
             let size = writer.bytes().len();
             writer.field(6, &vec![0; padded(size).saturating_sub(size)]);
         }
         let route = self.me.sealing.route(&key, self.me.member, *peer, route_period(self.now));
         let sealed = route.and_then(|route| Sealed::seal_file(self.rng, &key, route, writer.bytes()));
-        Ok(sealed.ok().map(|sealed| sealed.as_bytes().to_vec()))
+        Ok(sealed.ok().map(|parcel| Packed { parcel, load }))
+    }
+
+    /// What says which places are inside, signed.
+    fn manifest_of(
+        &self,
+        rows: &dyn Rows,
+        (to, places): (KeyId, Places),
+        (batch, heard_us): (&[u8], Option<i64>),
+    ) -> Read<Signed> {
+        let manifest = Manifest {
+            from: self.me.member,
+            to,
+            places,
+            batch: Commitment::digest(batch),
+            at_us: self.now.0,
+            life: rows.own()?.life,
+            heard_us,
+        };
+        let payload = serde_json::to_vec(&manifest).expect("invariant: strings and numbers are always JSON");
+        let signed = Signed::sign(MANIFEST_TYPE, payload, self.me.signer.as_ref());
+        Ok(signed.expect("invariant: a manifest is small"))
     }
 
     /// How far what a peer sent was read, signed.
@@ -250,8 +312,7 @@ impl Exchange<'_> {
             return Err(CourierError::TooLarge(file.len()));
         }
         let plain = self.me.sealing.open(&Sealed::parse_file(file)?)?;
-        let fields =
-            frame::read(MAGIC, &plain, ENVELOPE_FIELDS_MAX).map_err(|_| CourierError::Form("frame"))?;
+        let fields = fields(&plain)?;
         let part = |tag, name| frame::single(&fields, tag).ok_or(CourierError::Form(name));
         let manifest = self.manifest(part(1, "manifest")?)?;
         let batch = part(2, "batch")?;
@@ -284,10 +345,11 @@ impl Exchange<'_> {
     /// # Errors
     /// See [`CourierError`].
     pub fn relay_in(&self, rows: &dyn Rows, parcel: &Sealed) -> Result<Parcel, CourierError> {
-        let parcel = self.courier_in(rows, parcel.as_bytes().to_vec())?;
-        match parcel.envelopes.len() {
-            many if many > BATCH_ENVELOPES_MAX => Err(CourierError::TooMany(many)),
-            _ => Ok(parcel),
+        match self.courier_in(rows, parcel.as_bytes().to_vec()) {
+            Ok(parcel) if parcel.envelopes.len() > BATCH_ENVELOPES_MAX => {
+                Err(CourierError::TooMany(parcel.envelopes.len()))
+            }
+            opened => opened,
         }
     }
 
@@ -334,6 +396,10 @@ impl Exchange<'_> {
     }
 }
 
+fn fields(plain: &[u8]) -> Result<Vec<frame::Field<'_>>, CourierError> {
+    frame::read(MAGIC, plain, ENVELOPE_FIELDS_MAX).map_err(|_| CourierError::Form("frame"))
+}
+
 /// The size that a parcel of so many bytes is brought to: the next of eight steps between one power of two and the next, and
 /// never less than [`SIZE_LEAST`].
 fn padded(size: usize) -> usize {
@@ -342,16 +408,5 @@ fn padded(size: usize) -> usize {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn sizes_come_in_few_steps_and_cost_little() {
-        for (size, shown) in
-            [(0, 0), (1, 4096), (4096, 4096), (4097, 8192), (100_000, 106_496), (1 << 20, 1 << 20)]
-        {
-            assert_eq!(padded(size), shown);
-        }
-        assert!((65_536..2_000_000).step_by(977).all(|size| padded(size) <= size + size / 8));
-    }
-}
+#[path = "courier_tests.rs"]
+mod tests;

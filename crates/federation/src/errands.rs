@@ -3,18 +3,20 @@
 //!
 //! A parcel is put when it says something new, and again when nothing is heard for long. Whoever says again what is known here has
 //! not heard the answer, which is then said again. All of it is in memory alone: a process that begins puts again what waits, and
-//! whoever has it knows it. No decision about what may be taken stands here.
+//! whoever has it knows it. What lies at which relay outlasts it (`deposits`). No decision about what may be taken stands here.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use base::Micros;
 use base::signing::KeyId;
 
 use crate::Exchange;
-use crate::courier::{CourierError, Manifest};
+use crate::courier::{CourierError, Manifest, Packed};
+use crate::deposits::{DepositMark, Seen};
 use crate::left::Left;
-use crate::relay::{RelayWord, relay_mark};
-use crate::seal::{Route, Sealed};
+use crate::load::Load;
+use crate::relay::{RELAY_MARK_BYTES, RelayWord, relay_mark};
+use crate::seal::Route;
 
 /// What a node remembers of relays.
 #[derive(Clone, Debug, Default)]
@@ -23,6 +25,10 @@ pub struct Errands {
     since: Option<Micros>,
     with: BTreeMap<KeyId, With>,
     left: Left,
+    /// Parcels that are being offered to relays.
+    pub(crate) offered: BTreeSet<DepositMark>,
+    /// When deposits were last seen to be ones that would still go.
+    pub(crate) seen: BTreeMap<DepositMark, Seen>,
 }
 
 /// How it stands with one member.
@@ -34,13 +40,11 @@ struct With {
     put: Option<(RelayWord, Micros, usize)>,
     /// The relay that has it.
     through: Option<KeyId>,
-    /// Its route and digest, until it is withdrawn.
-    mark: Option<Vec<u8>>,
     /// Why no relay took the last one.
     refused: Option<String>,
     /// When a parcel of its was last taken here.
     taken: Option<Micros>,
-    /// When that one was made, by its sender's clock.
+    /// When the one taken last was made, by its sender's clock.
     heard_us: Option<i64>,
     /// The latest life of its node that a parcel of its was of.
     life: u64,
@@ -55,8 +59,10 @@ pub struct RelayErrand {
     pub parcel: Vec<u8>,
     /// How often what it says was put before: as many relays are passed over.
     pub before: usize,
-    word: RelayWord,
-    at: Micros,
+    pub(crate) mark: [u8; RELAY_MARK_BYTES],
+    pub(crate) load: Load,
+    pub(crate) word: RelayWord,
+    pub(crate) at: Micros,
 }
 
 /// That a parcel is to be made.
@@ -70,8 +76,10 @@ pub struct Due {
 impl Due {
     /// The errand, once the parcel is made.
     #[must_use]
-    pub const fn with(self, parcel: Vec<u8>) -> RelayErrand {
-        RelayErrand { parcel, before: self.before, word: self.word, at: self.at }
+    pub fn with(self, packed: Packed) -> RelayErrand {
+        let Packed { parcel, load } = packed;
+        let (mark, parcel) = (relay_mark(&parcel), parcel.as_bytes().to_vec());
+        RelayErrand { parcel, before: self.before, mark, load, word: self.word, at: self.at }
     }
 }
 
@@ -100,7 +108,8 @@ pub enum ParcelFate {
 }
 
 impl ParcelFate {
-    /// What becomes of a parcel that cannot be opened; one that cannot be judged since the store fails waits.
+    /// What becomes of a parcel that cannot be opened. It waits where what comes before it is still to come, and where the
+    /// store fails.
     #[must_use]
     pub const fn unopened(error: &CourierError) -> Self {
         match error {
@@ -142,29 +151,15 @@ impl Errands {
     }
 
     /// A relay has taken a parcel.
-    pub fn was_put(&mut self, to: KeyId, errand: &RelayErrand, through: KeyId) {
+    pub(crate) fn was_put(&mut self, to: KeyId, errand: &RelayErrand, through: KeyId) {
         let with = self.with.entry(to).or_default();
         with.put = Some((errand.word, errand.at, errand.before.saturating_add(1)));
         (with.through, with.refused, with.asks_again) = (Some(through), None, false);
-        with.mark =
-            Sealed::parse_parcel(errand.parcel.clone()).ok().map(|sealed| relay_mark(&sealed).to_vec());
     }
 
     /// No relay has taken it; why the last one did not.
     pub fn was_refused(&mut self, to: KeyId, code: &str) {
         self.with.entry(to).or_default().refused = Some(code.to_owned());
-    }
-
-    /// Which relay need not keep which parcel any longer, since who it is for is met again; each is told once.
-    pub fn withdrawals(&mut self, now: Micros, long: i64) -> Vec<(KeyId, Vec<u8>)> {
-        let put = self.with.iter().filter(|(_, with)| with.mark.is_some() && with.through.is_some());
-        let put: Vec<KeyId> = put.map(|(member, _)| *member).collect();
-        let met: Vec<KeyId> = put.into_iter().filter(|member| !self.is_away(member, now, long)).collect();
-        let marks = met.iter().filter_map(|member| {
-            let with = self.with.get_mut(member)?;
-            Some((with.through?, with.mark.take()?))
-        });
-        marks.collect()
     }
 
     /// The routes to ask a relay for: those of members that are not met. One whose parcel waits for something else is passed over
@@ -193,12 +188,12 @@ impl Errands {
         true
     }
 
-    /// Notes that a parcel was taken, as far as it could be; `known` says whether everything in it was here before.
-    pub fn heard(&mut self, manifest: &Manifest, known: bool) {
+    /// Notes that a parcel was taken, as far as it could be; `again` says whether it said again what was here before.
+    pub fn heard(&mut self, manifest: &Manifest, again: bool) {
         let with = self.with.entry(manifest.from).or_default();
         with.heard_us = with.heard_us.max(Some(manifest.at_us));
         // Whoever says again what is known here has not heard that it is.
-        with.asks_again |= known && manifest.places.iter().any(Option::is_some);
+        with.asks_again |= again;
         if manifest.life > with.life {
             // What was told was told to an earlier one, and it says nothing before it hears that it is known.
             (with.life, with.put, with.asks_again) = (manifest.life, None, true);
@@ -223,7 +218,7 @@ mod tests {
     use base::SeededRng;
 
     use super::*;
-    use crate::seal::SealingSecret;
+    use crate::seal::{Sealed, SealingSecret};
 
     const AGAIN: i64 = 100;
 
@@ -235,7 +230,7 @@ mod tests {
         let rng = SeededRng::new(1);
         let key = SealingSecret::generate(&rng).public();
         let sealed = Sealed::seal(&rng, &key, Route([1; 16]), b"parcel").unwrap();
-        due.with(sealed.as_bytes().to_vec())
+        due.with(Packed { parcel: sealed, load: Load::default() })
     }
 
     #[test]
@@ -253,20 +248,6 @@ mod tests {
         }
         let more = RelayWord::of([0, 2], [0, 0], [0, 0]);
         assert_eq!(errands.due(&to, more, (Micros(0), AGAIN)).unwrap().before, 0, "news begins anew");
-    }
-
-    #[test]
-    fn a_parcel_is_withdrawn_once_from_the_relay_that_has_it_when_the_two_have_met() {
-        let mut errands = Errands::default();
-        let (to, relay) = (member(1), member(9));
-        assert!(!errands.is_away(&to, Micros(0), 10) && errands.is_away(&to, Micros(10), 10));
-        let due = errands.due(&to, RelayWord::of([0, 1], [0, 0], [0, 0]), (Micros(10), AGAIN)).unwrap();
-        errands.was_put(to, &errand(due), relay);
-        assert_eq!(errands.withdrawals(Micros(11), 10), []);
-        errands.note_met(to, Micros(12));
-        let told = errands.withdrawals(Micros(12), 10);
-        assert_eq!((told.len(), told[0].0, &told[0].1[..16]), (1, relay, &[1; 16][..]));
-        assert_eq!(errands.withdrawals(Micros(13), 10), []);
     }
 
     #[test]

@@ -4,6 +4,8 @@
 //! Every member mirrors the leaves (hashes, nothing else) of every other, so that whoever lost its ledger gets it back from
 //! anybody, and so that two heads of which neither continues the other are found by whoever hears of both.
 
+use std::collections::BTreeMap;
+
 use base::Micros;
 use base::signing::KeyId;
 use ledger::TreeHash;
@@ -105,13 +107,23 @@ impl Exchange<'_> {
     pub fn heads_for(
         &self,
         rows: &dyn Rows,
-        known: &std::collections::BTreeMap<KeyId, u64>,
+        known: &BTreeMap<KeyId, u64>,
         back: Option<&KeyId>,
+    ) -> Read<Vec<HeadUpdate>> {
+        self.heads_with(rows, (known, back), self.leaves_max)
+    }
+
+    /// The same within so many leaves.
+    pub(crate) fn heads_with(
+        &self,
+        rows: &dyn Rows,
+        (known, back): (&BTreeMap<KeyId, u64>, Option<&KeyId>),
+        leaves_max: usize,
     ) -> Read<Vec<HeadUpdate>> {
         let mut updates = Vec::new();
         let mut members: Vec<KeyId> = std::iter::once(self.me.member).chain(rows.mirrored()?).collect();
         members.sort_by_key(|member| Some(member) != back);
-        let mut room = self.leaves_max;
+        let mut room = leaves_max;
         for member in members.into_iter().take(base::limit::HEADS_MAX) {
             let asked = known.get(&member).copied().unwrap_or(0);
             let Some(update) = self.update_of(rows, &member, (asked, room))? else { continue };

@@ -22,6 +22,7 @@ use crate::content::Content;
 use crate::draft::DeedError;
 use crate::envelope::{Envelope, Inclusion, Proof, statement};
 use crate::hello::Versions;
+use crate::load::Load;
 use crate::port::{Consented, Deed, Question, Read, Rows, StoreFailed, TilesOf};
 use crate::relay::route_period;
 use crate::rows::{
@@ -54,7 +55,7 @@ pub(crate) struct Towards {
 }
 
 /// First and last place in each lane.
-type Places = [Option<(u64, u64)>; 2];
+pub(crate) type Places = [Option<(u64, u64)>; 2];
 
 impl Exchange<'_> {
     /// The next sealed envelopes for a peer, FLASH first.
@@ -135,22 +136,37 @@ impl Exchange<'_> {
         note.map_or(Ok(0), |note| Ok(stored_note(&note)?.head().size))
     }
 
-    /// The next lines within bounds, and which places of each lane they are.
+    /// The next lines within bounds, which places of each lane they are, and which of them bring something.
     pub(crate) fn lines(
         &self,
         rows: &dyn Rows,
         peer: &KeyId,
         bounds: &Bounds,
-    ) -> Read<(Vec<Sealed>, Places)> {
-        let Some(towards) = self.towards(peer) else { return Ok((Vec::new(), [None; 2])) };
-        self.lines_as(rows, peer, (bounds, Brought::default()), |row, act, goods| {
+    ) -> Read<(Vec<Sealed>, Places, Load)> {
+        let Some(towards) = self.towards(peer) else { return Ok((Vec::new(), [None; 2], Load::default())) };
+        let (made, places) = self.lines_as(rows, peer, (bounds, Brought::default()), |row, act, goods| {
+            let brings = goods.0.is_some().then_some((row.lane, row.place));
             let envelope = self.envelope(rows, row, act, goods)?;
             let sealed = self.seal(&towards, &envelope)?;
             Ok(sealed.map(|sealed| {
                 let length = sealed.as_bytes().len();
-                (sealed, length)
+                ((sealed, brings), length)
             }))
-        })
+        })?;
+        let load = made.iter().filter_map(|(_, brings)| *brings).collect();
+        Ok((made.into_iter().map(|(sealed, _)| sealed).collect(), places, load))
+    }
+
+    /// Whether all of a load would still go to a peer.
+    pub(crate) fn still_goes(&self, rows: &dyn Rows, peer: &KeyId, load: &Load) -> Read<bool> {
+        let mut last_own = None;
+        for (lane, place) in load.places() {
+            let line = self.line(rows, (peer, lane, place), &mut last_own)?;
+            if line.is_none_or(|(_, _, (payload, _))| payload.is_none()) {
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 
     /// The next lines behind `behind` and within bounds as `make` makes them, with their bytes, and which places of each lane

@@ -5,6 +5,8 @@
 //! the last whole one: that alone is cosigned, told to others and counted under an act. When the rest has come the larger head takes its
 //! place. Should its ledger go another way meanwhile, the leaves ahead are let go; nobody has relied on them.
 
+use std::collections::BTreeMap;
+
 use base::signing::KeyId;
 use ledger::TreeHash;
 use ledger::proof::{TreeHead, prefix_roots, root_at};
@@ -15,6 +17,9 @@ use crate::heads::{HeadOutcome, Kept, broken};
 use crate::port::{Read, Rows, TilesOf};
 use crate::rows::Effect;
 use crate::wire::HeadUpdate;
+
+/// Bytes that are kept free for what comes with the leaves of a head: its note with the lines of its witnesses, and proofs.
+const BESIDE_LEAVES_BYTES: usize = 64 * 1024;
 
 /// What the leaves of an update, behind those held, are of its head.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,6 +33,37 @@ pub(crate) enum Fit {
 }
 
 impl Exchange<'_> {
+    /// What a peer lacks of ledgers that knows them up to the sizes in `known`, within so many bytes: as many parts of one, one
+    /// behind the other, as there is room for. For roads on which an answer is long in coming.
+    ///
+    /// # Errors
+    /// The store did not answer.
+    pub(crate) fn heads_within(
+        &self,
+        rows: &dyn Rows,
+        known: &BTreeMap<KeyId, u64>,
+        bytes: usize,
+    ) -> Read<Vec<HeadUpdate>> {
+        let (mut known, mut room, mut updates) = (known.clone(), bytes, Vec::new());
+        loop {
+            let leaves = room.saturating_sub(BESIDE_LEAVES_BYTES).checked_div(size_of::<TreeHash>());
+            let more =
+                self.heads_with(rows, (&known, None), leaves.unwrap_or_default().min(self.leaves_max))?;
+            let mut is_part = false;
+            for update in more.into_iter().filter(|update| update.upto() > update.old) {
+                let length = HeadUpdate::to_bytes(std::slice::from_ref(&update)).len();
+                let Some(left) = room.checked_sub(length) else { return Ok(updates) };
+                room = left;
+                is_part |= update.is_part();
+                known.insert(update.origin, update.upto());
+                updates.push(update);
+            }
+            if !is_part {
+                return Ok(updates);
+            }
+        }
+    }
+
     /// What `added` leaves behind the `held` ones are of an update's head.
     pub(crate) fn fit(
         &self,

@@ -315,4 +315,4 @@ impl Exchange<'_> {
 
 #[cfg(test)]
 #[path = "recover_tests.rs"]
-mod tests;
+pub(crate) mod tests;

@@ -56,17 +56,17 @@ impl Judge for Yes {
 }
 
 /// Three members, of which the first loses what it did.
-struct Scene {
+pub(crate) struct Scene {
     rng: SeededRng,
     house: House,
     who: Vec<Me>,
-    rows: Vec<MemoryRows>,
+    pub(crate) rows: Vec<MemoryRows>,
     now: Micros,
-    leaves_max: usize,
+    pub(crate) leaves_max: usize,
 }
 
 impl Scene {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let rng = SeededRng::new(7);
         let mut house = House { members: BTreeMap::new(), epoch: 1 };
         let (mut who, mut rows) = (Vec::new(), Vec::new());
@@ -81,7 +81,7 @@ impl Scene {
         Self { rng, house, who, rows, now, leaves_max }
     }
 
-    fn exchange(&self, at: usize) -> Exchange<'_> {
+    pub(crate) fn exchange(&self, at: usize) -> Exchange<'_> {
         Exchange {
             me: &self.who[at],
             directory: &self.house,
@@ -92,7 +92,7 @@ impl Scene {
         }
     }
 
-    fn member(&self, at: usize) -> KeyId {
+    pub(crate) fn member(&self, at: usize) -> KeyId {
         self.who[at].member
     }
 
@@ -102,7 +102,7 @@ impl Scene {
     }
 
     /// The first releases something to the others.
-    fn release(&mut self, number: usize) {
+    pub(crate) fn release(&mut self, number: usize) {
         self.release_to(0, number, &[1, 2]);
     }
 
@@ -527,7 +527,7 @@ fn what_may_have_been_called_back_is_not_passed_on_before_that_was_read() {
         let together = scene.exchange(0).outgoing_together(&scene.rows[0], &to).unwrap();
         // A parcel that names no place brings nothing.
         let parcel = scene.exchange(0).relay_out(&scene.rows[0], &to, &crate::Beside::default()).unwrap();
-        let parcel = parcel.and_then(|parcel| crate::Sealed::parse_parcel(parcel).ok());
+        let parcel = parcel.map(|packed| packed.parcel);
         let brings = parcel.is_some_and(|parcel| {
             let parcel = scene.exchange(2).relay_in(&scene.rows[2], &parcel).unwrap();
             !parcel.envelopes.is_empty()

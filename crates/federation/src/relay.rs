@@ -30,18 +30,22 @@ pub fn route_period(now: Micros) -> u64 {
 }
 
 /// What a parcel for a peer would say: how much has been given to the peer, how far it has read it, and how far this node has
-/// read what it sent. In each the FLASH lane first.
+/// read what it sent, its ledger too. In each the FLASH lane first.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct RelayWord {
     given: [u64; 2],
     acknowledged: [u64; 2],
     read: [u64; 2],
+    /// Leaves of the own ledger that the peer has said to hold.
+    told: u64,
+    /// Leaves of the peer's ledger that are held here ahead of its head, which came in parts; 0 = the head is whole.
+    ahead: u64,
 }
 
 impl RelayWord {
     #[cfg(test)]
     pub(crate) const fn of(given: [u64; 2], acknowledged: [u64; 2], read: [u64; 2]) -> Self {
-        Self { given, acknowledged, read }
+        Self { given, acknowledged, read, told: 0, ahead: 0 }
     }
 
     /// Whether anything waits that the peer has not acknowledged.
@@ -50,11 +54,16 @@ impl RelayWord {
         self.given != self.acknowledged
     }
 
+    /// How much has been given to the peer.
+    pub(crate) const fn given(&self) -> [u64; 2] {
+        self.given
+    }
+
     /// Whether a parcel would say something that one which said `told` did not.
     #[must_use]
     pub fn is_news_after(&self, told: Option<&Self>) -> bool {
         let told = told.copied().unwrap_or_default();
-        self.read != told.read || (self.waits() && *self != told)
+        self.read != told.read || self.ahead != told.ahead || (self.waits() && *self != told)
     }
 }
 
@@ -109,7 +118,10 @@ impl Exchange<'_> {
         }
         let known = rows.peer(peer)?;
         let queues = Lane::QUEUES.map(|lane| known.queue(lane));
+        let (held, whole) = (rows.held(peer)?, rows.mirror(peer)?.map_or(0, |row| row.size));
         Ok(Some(RelayWord {
+            told: known.heads.get(&self.me.member).copied().unwrap_or_default(),
+            ahead: if held > whole { held } else { 0 },
             given: queues.map(|queue| queue.last),
             acknowledged: queues.map(|queue| queue.acked),
             read: queues.map(|queue| queue.cursor),
@@ -157,5 +169,10 @@ mod tests {
         let read = word(1, 1, 1);
         assert!(read.is_news_after(Some(&told)) && !read.is_news_after(Some(&read)));
         assert!(!word(1, 1, 0).is_news_after(Some(&told)), "an acknowledgement asks for no answer");
+        // Of a ledger that goes in parts each is asked for, and given.
+        let part = RelayWord { ahead: 7, ..read };
+        assert!(part.is_news_after(Some(&read)) && read.is_news_after(Some(&part)));
+        let (asked, idle) = (RelayWord { told: 7, ..told }, RelayWord { told: 7, ..read });
+        assert!(asked.is_news_after(Some(&told)) && !idle.is_news_after(Some(&read)));
     }
 }

@@ -61,8 +61,8 @@ pub use self::exchange::{
     AwaitedMember, CircleState, ConsentGiven, ConsentPage, ConsentRequest, ConsentView, CourierRefusal,
     CourierReport, ExchangeError, GREETING_BYTES_MAX, Heard, HolderView, Meeting, PeerByRelay, PeerRefusal,
     PeerView, Provenance, RELAY_MARK_BYTES, Recalled, ReceiptView, RecoveryView, RelayErrand, RelayError,
-    RelayFigures, RelayKeeps, RelayRound, RelaySettings, RelayTaken, ShareRequest, Shared, Spoken, StateView,
-    TURN_BYTES_MAX,
+    RelayFigures, RelayKeeps, RelayOffer, RelayRound, RelaySettings, RelayTaken, RelayWithdrawal,
+    ShareRequest, Shared, Spoken, StateView, TURN_BYTES_MAX,
 };
 pub use accept::{AcceptError, AcceptRequest, Accepted, KeepStatus};
 pub use accounts::{AccountError, IssuedToken, NewUser, Standing, TokenRequest, TokenView, UserView};

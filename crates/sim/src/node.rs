@@ -6,8 +6,9 @@ use base::signed::Signed;
 use base::signing::KeyId;
 use base::{Micros, Rng};
 use federation::{
-    Ack, Compatibility, Cosigned, Effect, Errands, Exchange, HeadUpdate, Hello, Kept, Me, MemoryRows, Owed,
-    Received, RelayErrand, Route, Rows, Saying, Sealed, Taken, Turn, Versions, batch_from, batch_to,
+    Ack, Compatibility, Cosigned, Deposit, DepositMark, Effect, Errands, Exchange, HeadUpdate, Hello, Kept,
+    Me, MemoryRows, Owed, Received, RelayErrand, Route, Rows, Saying, Sealed, Taken, Turn, Versions,
+    batch_from, batch_to,
 };
 
 use crate::shelf::{Shelf, Whim};
@@ -88,6 +89,8 @@ pub struct Node {
     pub backup: Option<(MemoryRows, Shelf)>,
     /// What it keeps for others.
     pub shelf: Shelf,
+    /// What it has put at relays, which outlasts a crash.
+    pub(crate) deposits: BTreeMap<DepositMark, Deposit>,
     /// What it does as a relay the next time it is asked.
     pub(crate) whim: Whim,
     /// What its process remembers.
@@ -112,7 +115,7 @@ pub(crate) struct Memory {
     /// The number of the last greeting to each member.
     greeted: BTreeMap<KeyId, u64>,
     /// Parcels that were offered to relays, by number.
-    pub(crate) offered: BTreeMap<u64, (KeyId, RelayErrand)>,
+    pub(crate) offered: BTreeMap<u64, (KeyId, KeyId, RelayErrand)>,
 }
 
 /// A transaction in the making.
@@ -164,6 +167,7 @@ impl Node {
             skew_us: 0,
             backup: None,
             shelf: Shelf::default(),
+            deposits: BTreeMap::new(),
             whim: Whim::Honest,
             memory: Memory::default(),
             errands_made: 0,
@@ -313,7 +317,7 @@ impl Node {
             }
             Message::Put(..) | Message::Take(_) | Message::Drop(_) => self.relay(surroundings, from, message),
             Message::Kept(number) => {
-                self.was_put(from, number);
+                self.was_put(number);
                 Vec::new()
             }
             Message::HandedOut(parcels) => self.take(surroundings, from, &parcels),
@@ -464,6 +468,8 @@ impl Node {
         let Some((rows, shelf)) = self.backup.clone() else { return };
         self.ends();
         (self.rows, self.shelf) = (rows, shelf);
+        // Its greeting has the others drop what it put meanwhile.
+        self.deposits.clear();
         if self.fault == Fault::RestoreUnnoticed {
             return;
         }

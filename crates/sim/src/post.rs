@@ -1,14 +1,14 @@
 //! The roads of a node on which two members do not meet: parcels through a relay, and courier files.
 //!
 //! Everything is the core's: what is due, what a parcel says, what is taken of one and what becomes of it at its relay
-//! ([`federation::Errands`], `relay_out`, `relay_in`). A relay answers whoever asks; what is remembered of it is lost with a crash.
+//! ([`federation::Errands`], `relay_out`, `relay_in`). A relay answers whoever asks; what is remembered of it is lost with a crash, but for what lies where.
 
-use base::limit::{RELAY_AGAIN_SECONDS, RELAY_ROUTES_MAX};
+use base::limit::{RELAY_AGAIN_SECONDS, RELAY_ROUTES_MAX, RELAY_SECONDS};
 use base::signing::KeyId;
 use base::{Micros, limit};
 use federation::{
-    Ack, Beside, CourierError, Parcel, ParcelFate, Received, RelayErrand, Route, Rows, Sealed, parcels_from,
-    relay_mark,
+    Ack, Beside, CourierError, Deposit, DepositMark, DepositState, Parcel, ParcelFate, Received, RelayErrand,
+    RelayOffer, Route, Rows, Sealed, parcels_from, relay_mark,
 };
 
 use crate::node::{Message, Node, Said, Surroundings};
@@ -47,18 +47,44 @@ impl Node {
         Beside { refused, heard_us: self.memory.errands.heard_us(&to), papers: None }
     }
 
-    /// Puts a parcel at a relay: it counts as put once the relay has said that it keeps it.
-    pub(crate) fn put(&mut self, to: KeyId, errand: RelayErrand) -> Message {
+    /// Puts a parcel at a relay: it counts as put once the relay has said that it keeps it. Offers for the same member that were not
+    /// answered until now may have been taken.
+    pub(crate) fn put(&mut self, to: KeyId, relay: KeyId, errand: RelayErrand) -> Message {
+        let unheard: Vec<u64> = self
+            .memory
+            .offered
+            .iter()
+            .filter(|(_, (other, ..))| *other == to)
+            .map(|(number, _)| *number)
+            .collect();
+        for number in unheard {
+            self.offered(number, RelayOffer::Unheard);
+        }
         self.errands_made += 1;
         let message = Message::Put(self.errands_made, errand.parcel.clone());
-        self.memory.offered.insert(self.errands_made, (to, errand));
+        let deposit = self.memory.errands.offers(to, &errand, relay);
+        self.deposits.insert(deposit.at, deposit);
+        self.memory.offered.insert(self.errands_made, (to, relay, errand));
         message
     }
 
     /// A relay says that it keeps a parcel.
-    pub(crate) fn was_put(&mut self, relay: KeyId, number: u64) {
-        if let Some((to, errand)) = self.memory.offered.remove(&number) {
-            self.memory.errands.was_put(to, &errand, relay);
+    pub(crate) fn was_put(&mut self, number: u64) {
+        self.offered(number, RelayOffer::Kept);
+    }
+
+    fn offered(&mut self, number: u64, offer: RelayOffer) {
+        let Some((to, relay, errand)) = self.memory.offered.remove(&number) else { return };
+        let deposits: Vec<Deposit> = self.deposits.values().cloned().collect();
+        for (at, state) in self.memory.errands.offered(to, &errand, (relay, offer), &deposits) {
+            match state {
+                DepositState::Gone => drop(self.deposits.remove(&at)),
+                state => {
+                    if let Some(deposit) = self.deposits.get_mut(&at) {
+                        deposit.state = state;
+                    }
+                }
+            }
         }
     }
 
@@ -69,11 +95,27 @@ impl Node {
         routes
     }
 
-    /// What relays need not keep any longer, since who it is for was met.
+    /// What relays are to drop: told again until its time is over, for nobody answers.
     pub(crate) fn withdrawals(&mut self, around: &Surroundings<'_>) -> Said {
-        let now = self.now(around);
-        let marks = self.memory.errands.withdrawals(now, AFTER).into_iter();
-        marks.map(|(relay, mark)| (relay, Message::Drop(mark))).collect()
+        let since = self.now(around).0.saturating_sub(RELAY_SECONDS * Micros::SECOND);
+        self.deposits.retain(|_, deposit| deposit.put.0 >= since);
+        let deposits = self.memory.errands.settled_offers(self.deposits.values().cloned().collect());
+        let mut said = Vec::new();
+        for deposit in deposits {
+            let seen = self.memory.errands.seen(&deposit);
+            let found = self.look(around, |exchange, rows| exchange.is_over(rows, &deposit, (seen, AGAIN)));
+            match found.expect("maps answer") {
+                Ok(seen) if deposit.state == DepositState::Stands => {
+                    self.memory.errands.note_seen(&deposit, seen);
+                }
+                _ => {
+                    let DepositMark { relay, route, digest } = deposit.at;
+                    self.deposits.insert(deposit.at, Deposit { state: DepositState::Void, ..deposit });
+                    said.push((relay, Message::Drop([&route[..], &digest].concat())));
+                }
+            }
+        }
+        said
     }
 
     /// Takes what a relay handed out, and tells it what it need not keep.
@@ -128,7 +170,7 @@ impl Node {
         let (manifest, now) = (&parcel.manifest, self.now(around));
         let from = manifest.from;
         let (taken, ack) = self.transact(around, |exchange, write| {
-            let known = manifest.is_read(&write.rows.peer(&from).expect("maps answer"));
+            let again = parcel.says_again(&write.rows).expect("maps answer");
             let heard = exchange.parcel_heard(&write.rows, manifest, parcel.ack.as_ref());
             write.apply(heard.expect("maps answer"));
             if let Some(ack) = &parcel.ack {
@@ -154,11 +196,11 @@ impl Node {
                 ack
             });
             let all = manifest.is_read(&write.rows.peer(&from).expect("maps answer"));
-            (Some((known, all)), ack)
+            (Some((again, all)), ack)
         })?;
-        let Some((known, all)) = taken else { return Some(None) };
+        let Some((again, all)) = taken else { return Some(None) };
         self.memory.owed.entry(from).or_default().note_parcel(manifest, ack.as_ref(), now);
-        self.memory.errands.heard(manifest, known);
+        self.memory.errands.heard(manifest, again);
         Some(Some(all))
     }
 

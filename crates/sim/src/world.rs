@@ -275,7 +275,7 @@ impl World {
             let turn = (0..others.len()).map(|at| others[(errand.before + at) % others.len()]);
             let through = turn.into_iter().find(|relay| self.reaches(&from, relay));
             let Some(relay) = through else { continue };
-            let message = self.node(&from).put(*to, errand);
+            let message = self.node(&from).put(*to, relay, errand);
             self.send(from, relay, message, weather);
         }
         for (relay, message) in self.with(&from, Node::withdrawals) {

@@ -293,7 +293,9 @@ async fn a_backup_of_before_is_restored_with_its_one_file() {
     std::fs::copy(live.join("cresset.db"), &file).expect("copied");
     let sql = Connection::open(&file).expect("a file");
     sql.execute_batch(
-        "PRAGMA journal_mode = delete; DROP TABLE version_key; DELETE FROM number WHERE name = 'keyed'; \
+        "PRAGMA journal_mode = delete; DROP TABLE deposit; \
+         ALTER TABLE peer DROP COLUMN heard_in; ALTER TABLE peer DROP COLUMN flash_before; \
+         ALTER TABLE peer DROP COLUMN routine_before; DROP TABLE version_key; DELETE FROM number WHERE name = 'keyed'; \
          DROP INDEX approval_glass; \
          ALTER TABLE account DROP COLUMN made_by; ALTER TABLE account DROP COLUMN password_by; \
          ALTER TABLE account DROP COLUMN password_at; ALTER TABLE account DROP COLUMN password_known; \

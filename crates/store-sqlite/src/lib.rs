@@ -18,6 +18,7 @@ mod book;
 #[cfg(test)]
 mod book_tests;
 mod cursor;
+mod deposits;
 mod derived;
 mod edges;
 mod error;

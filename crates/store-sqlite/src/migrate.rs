@@ -39,6 +39,7 @@ const MIGRATIONS: &[Migration] = &[
     Migration { number: 15, name: "version_key", sql: include_str!("../migrations/0015_version_key.sql") },
     Migration { number: 16, name: "makers", sql: include_str!("../migrations/0016_makers.sql") },
     Migration { number: 17, name: "places", sql: include_str!("../migrations/0017_places.sql") },
+    Migration { number: 18, name: "deposits", sql: include_str!("../migrations/0018_deposits.sql") },
 ];
 
 /// Brings the database up to this program, after checking what made it so far.

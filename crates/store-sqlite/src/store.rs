@@ -5,7 +5,7 @@ use std::time::Instant;
 use async_trait::async_trait;
 use base::Micros;
 use base::signing::KeyId;
-use federation::{ConsentRow, RefusalRow};
+use federation::{ConsentRow, Deposit, DepositMark, DepositState, RefusalRow};
 use handling::{Access, CollectionNo, GrantChange, Grantee, Making, Role, Rules, UserNo, Viewer, Writer};
 use index::{Fingerprint, FingerprintKey, PrefixLengths};
 use ledger::TreeHash;
@@ -28,8 +28,8 @@ use crate::open::{DATABASE, SqliteStore};
 use crate::postings::Draft;
 use crate::readers::apart;
 use crate::{
-    accept, approvals, backup, edges, figures, health, leaves, look_up, page, papers, point, rebuild, relay,
-    remove, retention, search, status,
+    accept, approvals, backup, deposits, edges, figures, health, leaves, look_up, page, papers, point,
+    rebuild, relay, remove, retention, search, status,
 };
 
 type Answer<T> = Result<T, StoreError>;
@@ -440,6 +440,22 @@ impl Relays for SqliteStore {
 
     async fn relay_held(&self) -> Answer<RelayHeld> {
         self.readers.read(relay::held).await
+    }
+
+    async fn deposit(&self, deposit: Deposit) -> Answer<()> {
+        self.writer.write(1, move |desk| deposits::add(desk, &deposit)).await
+    }
+
+    async fn deposits(&self) -> Answer<Vec<Deposit>> {
+        self.readers.read(deposits::all).await
+    }
+
+    async fn deposits_settle(&self, settled: Vec<(DepositMark, DepositState)>) -> Answer<()> {
+        self.writer.write(1, move |desk| deposits::settle(desk, &settled)).await
+    }
+
+    async fn deposits_expire(&self, before: Micros) -> Answer<u64> {
+        self.writer.write(1, move |desk| deposits::expire(desk, before)).await
     }
 }
 

@@ -1,10 +1,12 @@
-//! Parcels kept for other members: sealed bytes under routes that say nothing, within bounds.
+//! Parcels kept for other members: sealed bytes under routes that say nothing, within bounds; and what this node has put at the
+//! relays of others.
 //!
 //! One parcel a route. A sender says everything that waits in each parcel, so a later one takes the place of the one before it;
 //! what was called back meanwhile is gone from the relay with it.
 
 use async_trait::async_trait;
 use base::Micros;
+use federation::{Deposit, DepositMark, DepositState};
 
 use crate::StoreError;
 
@@ -59,7 +61,7 @@ pub struct RelayHeld {
     pub bytes: u64,
 }
 
-/// Parcels for others.
+/// Parcels for others, and of this node at others.
 #[async_trait]
 pub trait Relays: Send + Sync {
     /// Keeps a parcel durably in the place of the one under its route. What is refused changes nothing but what was too old.
@@ -79,4 +81,12 @@ pub trait Relays: Send + Sync {
     async fn relay_expire(&self, before: Micros) -> Result<u64, StoreError>;
     /// What is kept.
     async fn relay_held(&self) -> Result<RelayHeld, StoreError>;
+    /// Remembers a parcel durably before a relay is offered it.
+    async fn deposit(&self, deposit: Deposit) -> Result<(), StoreError>;
+    /// The parcels of this node that relays may keep, the oldest first.
+    async fn deposits(&self) -> Result<Vec<Deposit>, StoreError>;
+    /// Notes what becomes of such parcels. Those that are not remembered stay so.
+    async fn deposits_settle(&self, settled: Vec<(DepositMark, DepositState)>) -> Result<(), StoreError>;
+    /// Forgets parcels put before a moment: no relay keeps them any longer. How many there were.
+    async fn deposits_expire(&self, before: Micros) -> Result<u64, StoreError>;
 }

@@ -21,4 +21,5 @@ mod scene;
 mod shredding;
 mod stix_verbs;
 mod town;
+mod withdrawn;
 mod witness;

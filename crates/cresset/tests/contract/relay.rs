@@ -13,9 +13,9 @@ use crate::town::{Town, agree, has, id, peer, until};
 /// Stands in everything that A gives B.
 const MARKER: &str = "zwiebelfisch";
 /// Where nobody answers.
-const NOWHERE: &str = "https://127.0.0.1:9";
+pub(crate) const NOWHERE: &str = "https://127.0.0.1:9";
 
-fn town(after: u32, config: &str) -> Town {
+pub(crate) fn town(after: u32, config: &str) -> Town {
     let scene = Scene::new();
     let config = format!("relay_after_seconds = {after}\nrelay_again_seconds = 3\n{config}");
     std::fs::write(scene.data().join("cresset.toml"), config).unwrap();
@@ -24,12 +24,12 @@ fn town(after: u32, config: &str) -> Town {
 }
 
 /// A and B, whose endpoints lead nowhere, and a secretariat S that both reach.
-fn region(config: &str) -> [Town; 3] {
+pub(crate) fn region(config: &str) -> [Town; 3] {
     region_after(1, config)
 }
 
 /// The same, where parcels go to the relay after so many seconds without a meeting.
-fn region_after(after: u32, config: &str) -> [Town; 3] {
+pub(crate) fn region_after(after: u32, config: &str) -> [Town; 3] {
     let [a, s, b] = [town(after, ""), town(after, config), town(after, "")];
     let anchor = a.create_at("cert-a", &a.mutual(), &[]);
     s.join_as(&anchor, "office", "secretariat", &s.mutual());
@@ -48,6 +48,21 @@ fn region_after(after: u32, config: &str) -> [Town; 3] {
     [a, s, b]
 }
 
+/// A second secretariat in a region.
+pub(crate) fn another_office(region: &[&Town; 3], slug: &str) -> Town {
+    let office = town(1, "");
+    let anchor = region[0].scene.path("anchor.json").to_str().unwrap().to_owned();
+    office.join_as(&anchor, slug, "secretariat", &office.mutual());
+    for member in region {
+        member.approve_if_asked(slug);
+    }
+    agree(&[region[0], region[1], region[2], &office], 4);
+    until("the new one knows that nobody reaches A and B", || {
+        office.show().to_string().matches(NOWHERE).count() >= 2
+    });
+    office
+}
+
 fn gives(town: &Town, number: usize, to: &str) {
     let mut object = indicator(
         id(number).trim_start_matches("indicator--"),
@@ -58,7 +73,7 @@ fn gives(town: &Town, number: usize, to: &str) {
     town.node.there(&["import", &file, "--tlp", "amber", "--to", to]).exits(0);
 }
 
-fn settled(town: &Town, slug: &str) -> bool {
+pub(crate) fn settled(town: &Town, slug: &str) -> bool {
     peer(town, slug)["lag_out"] == 0
 }
 
@@ -69,7 +84,7 @@ fn sql(town: &Town) -> Connection {
 }
 
 /// Parcels that a relay keeps.
-fn kept(relay: &Town) -> u64 {
+pub(crate) fn kept(relay: &Town) -> u64 {
     sql(relay).query_row("SELECT COUNT(*) FROM relay", [], |row| row.get::<_, i64>(0)).unwrap().unsigned_abs()
 }
 
@@ -120,9 +135,9 @@ fn what_goes_through_a_relay_arrives_with_its_receipts_and_the_relay_reads_nothi
 }
 
 /// Everything a relay keeps: route, digest, depositor, bytes.
-type Row = (Vec<u8>, Vec<u8>, Vec<u8>, Vec<u8>);
+pub(crate) type Row = (Vec<u8>, Vec<u8>, Vec<u8>, Vec<u8>);
 
-fn rows(relay: &Town) -> Vec<Row> {
+pub(crate) fn rows(relay: &Town) -> Vec<Row> {
     let sql = sql(relay);
     let mut select = sql.prepare("SELECT route, digest, depositor, bytes FROM relay").unwrap();
     let row = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?));
@@ -130,7 +145,7 @@ fn rows(relay: &Town) -> Vec<Row> {
 }
 
 /// A gives B something while B is away; ends when the relay has it.
-fn gives_while_away(a: &Town, s: &Town, b: &mut Town, number: usize) -> String {
+pub(crate) fn gives_while_away(a: &Town, s: &Town, b: &mut Town, number: usize) -> String {
     let address = b.address();
     b.node.dies();
     let before = rows(s);
@@ -142,7 +157,7 @@ fn gives_while_away(a: &Town, s: &Town, b: &mut Town, number: usize) -> String {
     address
 }
 
-fn comes_back(town: &mut Town, address: &str) {
+pub(crate) fn comes_back(town: &mut Town, address: &str) {
     town.node = town.scene.serve_at(address);
 }
 

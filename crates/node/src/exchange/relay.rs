@@ -5,7 +5,8 @@
 //! nothing is lost with one that is not taken, and what was called back meanwhile is gone from the relay. The other end judges it
 //! as it judges any courier file; a relay that loses, keeps back, repeats or mixes up changes nothing but the time it takes.
 //!
-//! What is remembered here is in memory alone: a process that begins puts again what waits, and whoever has it knows it.
+//! What is remembered here is in memory alone: a process that begins puts again what waits, and whoever has it knows it. What lies at
+//! which relay is remembered for good (`deposits`).
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -34,7 +35,7 @@ pub(crate) struct Relays {
 }
 
 impl Relays {
-    fn book<T>(&self, on: impl FnOnce(&mut Errands) -> T) -> T {
+    pub(super) fn book<T>(&self, on: impl FnOnce(&mut Errands) -> T) -> T {
         on(&mut self.book.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
@@ -151,29 +152,7 @@ impl Node {
         let parcel = store::looked(self.store(), court.member(), move |rows| {
             sitting.exchange().relay_out(rows, &to.0, &beside).map_err(failed)
         });
-        Ok(parcel.await?.map(|parcel| due.with(parcel)))
-    }
-
-    /// A relay has taken a parcel.
-    pub fn relay_was_put(&self, to: MemberId, errand: &RelayErrand, through: MemberId) {
-        self.0.exchange.relays.book(|book| book.was_put(to.0, errand, through.0));
-    }
-
-    /// Parcels for members that are met again, and which relay need not keep them any longer; each is told once.
-    ///
-    /// # Errors
-    /// The store failed.
-    pub async fn relay_withdrawals(&self) -> Result<Vec<(Peer, Vec<u8>)>, StoreError> {
-        let Some(table) = self.community_table().await? else { return Ok(Vec::new()) };
-        let long = i64::from(self.0.settings.relay.after_seconds).saturating_mul(Micros::SECOND);
-        let now = self.now();
-        let marks = self.0.exchange.relays.book(|book| book.withdrawals(now, long));
-        let at = marks.into_iter().filter_map(|(relay, mark)| {
-            let relay = MemberId(relay);
-            let endpoint = table.registry.member(relay)?.own().endpoints.first()?.clone();
-            Some((Peer { member: relay, endpoint }, mark))
-        });
-        Ok(at.collect())
+        Ok(parcel.await?.map(|packed| due.with(packed)))
     }
 
     /// No relay has taken it; why the last one did not.
@@ -224,12 +203,9 @@ impl Node {
     }
 
     async fn take_parcel(&self, sealed: Sealed) -> Result<ParcelFate, ExchangeError> {
-        let court = self.sitting().await?;
-        let sitting = Arc::clone(&court);
-        let opened = store::looked(self.store(), court.member(), move |rows| {
-            Ok(sitting.exchange().relay_in(rows, &sealed))
-        });
-        let parcel = match opened.await? {
+        let sealed = Arc::new(sealed);
+        let opened = self.open_parcel(&sealed).await?;
+        let parcel = match opened {
             Ok(parcel) => parcel,
             Err(CourierError::Store(failed)) => return Err(failed.into()),
             Err(error) => {
@@ -241,11 +217,7 @@ impl Node {
             }
         };
         let from = parcel.manifest.from;
-        if let Some(papers) = &parcel.papers
-            && let Err(error) = self.exchange_answer(papers, Some(MemberId(from))).await
-        {
-            tracing::info!(code = error.code(), %error, member = %from, "papers that came by relay are not taken");
-        }
+        self.take_papers_of(from, parcel.papers.as_deref()).await;
         // With the papers that came along: they may name who is in a circle.
         let court = self.sitting().await?;
         match self.take_mail_of(&court, parcel).await {
@@ -260,22 +232,38 @@ impl Node {
         }
     }
 
+    async fn open_parcel(&self, sealed: &Arc<Sealed>) -> Result<Result<Parcel, CourierError>, ExchangeError> {
+        let (court, sealed) = (self.sitting().await?, Arc::clone(sealed));
+        let sitting = Arc::clone(&court);
+        let opened = store::looked(self.store(), court.member(), move |rows| {
+            Ok(sitting.exchange().relay_in(rows, &sealed))
+        });
+        Ok(opened.await?)
+    }
+
+    async fn take_papers_of(&self, from: KeyId, papers: Option<&[u8]>) {
+        let Some(papers) = papers else { return };
+        if let Err(error) = self.exchange_answer(papers, Some(MemberId(from))).await {
+            tracing::info!(code = error.code(), %error, member = %from, "papers that came by relay are not taken");
+        }
+    }
+
     /// Takes what is in a parcel; whether everything in it has been read then.
     async fn take_mail_of(&self, court: &Arc<Court>, parcel: Parcel) -> Result<bool, ExchangeError> {
         let (carrier, sitting) = (self.carrier(court).await?, Arc::clone(court));
-        let Parcel { manifest, heads, envelopes, ack, .. } = parcel;
-        let (from, told) = (manifest.from, manifest.clone());
-        let (known, received, said, all) = self
-            .step(court, envelopes.len().max(1), move |exchange, desk| {
-                let known = manifest.is_read(&desk.rows().peer(&from)?);
-                let mail = Mail { manifest: &manifest, heads: &heads, ack: ack.as_ref(), batch: &envelopes };
+        let (from, told) = (parcel.manifest.from, parcel.manifest.clone());
+        let (again, received, said, all) = self
+            .step(court, parcel.envelopes.len().max(1), move |exchange, desk| {
+                let again = parcel.says_again(desk.rows())?;
+                let Parcel { manifest, heads, envelopes, ack, .. } = &parcel;
+                let mail = Mail { manifest, heads, ack: ack.as_ref(), batch: envelopes };
                 let (received, said) = take_mail(&sitting, exchange, (desk, &carrier), &mail)?;
-                Ok((known, received, said, manifest.is_read(&desk.rows().peer(&from)?)))
+                Ok((again, received, said, manifest.is_read(&desk.rows().peer(&from)?)))
             })
             .await?;
         self.0.exchange.note_gaps(from, gaps(&received));
         self.0.exchange.owed(&from, |owed| owed.note_parcel(&told, said.as_ref(), court.now));
-        self.0.exchange.relays.book(|book| book.heard(&told, known));
+        self.0.exchange.relays.book(|book| book.heard(&told, again));
         Ok(all)
     }
 

@@ -210,11 +210,12 @@ impl Node {
         Ok(())
     }
 
-    /// Drops what was kept for too long.
+    /// Drops what was kept for too long, and forgets what others have kept for as long.
     ///
     /// # Errors
     /// The store failed.
     pub async fn relay_expire(&self) -> Result<u64, StoreError> {
+        self.store().deposits_expire(kept_since(self.now())).await?;
         if self.store().relay_held().await?.parcels == 0 {
             return Ok(0);
         }

@@ -1,10 +1,11 @@
 //! Parcels that relays hand out: what a hostile member puts into one costs nobody else anything.
 
 use base::signed::Signed;
-use base::signing::SigningKey;
+use base::signing::{Signer, SigningKey};
 use base::{SeededRng, limit};
 use federation::{Ack, AckRefusal, Manifest, Sealed, batch_to, parcels_to};
 use ledger::commitment::Commitment;
+use node::RelayOffer;
 
 use crate::community::Seat;
 use crate::exchange::{bring, has, meet, peer, region, round, to};
@@ -175,7 +176,8 @@ async fn an_answer_that_is_lost_is_said_again() {
     let put = async |from: &Seat, to: &Seat| {
         let (id, node) = (to.id().await, from.node());
         let errand = node.relay_parcel(id).await.unwrap()?;
-        node.relay_was_put(id, &errand, relay);
+        node.relay_offers(id, &errand, relay).await.unwrap();
+        node.relay_offered(id, &errand, (relay, RelayOffer::Kept)).await.unwrap();
         Some(errand.parcel)
     };
     let take = async |seat: &Seat, parcel: &[u8]| {
@@ -237,7 +239,8 @@ async fn after_a_restore_two_that_never_meet_go_on_by_parcels() {
         for (from, whom) in [(&a, b), (b, &a)] {
             let id = whom.id().await;
             let Some(errand) = from.node().relay_parcel(id).await.unwrap() else { continue };
-            from.node().relay_was_put(id, &errand, relay);
+            from.node().relay_offers(id, &errand, relay).await.unwrap();
+            from.node().relay_offered(id, &errand, (relay, RelayOffer::Kept)).await.unwrap();
             whom.node().relay_take(&parcels_to(&[errand.parcel])).await.unwrap();
         }
     }
@@ -245,4 +248,20 @@ async fn after_a_restore_two_that_never_meet_go_on_by_parcels() {
         assert!(has(b, &ONE.replace("000000000001", &format!("{number:012}"))).await, "{number}");
     }
     assert_eq!(peer(&a, "b").await.lag_out, 0);
+}
+
+/// (e) A ledger of which more is new than one head is told with goes in one parcel where there is room, and what waits with it.
+#[tokio::test]
+async fn a_ledger_far_ahead_comes_by_relay() {
+    let mut region = region(&["a", "b"]).await;
+    for seat in &mut region.0 {
+        seat.bench.reopened(node::Settings { head_leaves_max: 7, ..node::Settings::default() }).await;
+    }
+    let (a, b) = (&region[0], &region[1]);
+    bring(a, 1..31, to(&["b"])).await;
+    let outcome = b.node().relay_take(&parcels_to(&[parcel(a, b).await])).await.unwrap();
+    assert_eq!((outcome.taken, outcome.drop.len()), (1, MARK_BYTES));
+    assert!(has(b, ONE).await && has(b, "indicator--00000000-0000-4000-8000-000000000030").await);
+    let shown = crate::exchange::peer(b, "a").await;
+    assert!(shown.refusals.is_empty(), "{:?}", shown.refusals);
 }

@@ -1,6 +1,8 @@
 //! Parcels kept for other members.
 
 use base::Micros;
+use base::signing::KeyId;
+use federation::{Deposit, DepositMark, DepositState, Lane, Load};
 
 use super::Site;
 use super::sample::START;
@@ -74,4 +76,42 @@ pub async fn a_relay_is_bounded(site: Site) {
     assert_eq!(store.relay_put(parcel(5, 7, 60), later).await.unwrap(), RelayPut::Kept);
     assert_eq!(store.relay_expire(Micros(START.0 + 1_004)).await.unwrap(), 1);
     assert_eq!(store.relay_held().await.unwrap(), RelayHeld { parcels: 1, bytes: 60 });
+}
+
+/// What this node has put at relays stands over restarts, is void or gone by relay, route and digest together, and runs out.
+pub async fn what_was_put_at_a_relay_is_remembered_until_it_is_gone(site: Site) {
+    let store = site.open();
+    let deposit = |relay: u8, digest: u8, after: i64| Deposit {
+        at: DepositMark { relay: KeyId::from_bytes([relay; 32]), route: [7; 16], digest: [digest; 32] },
+        to: KeyId::from_bytes([9; 32]),
+        put: Micros(START.0 + after),
+        load: [(Lane::Flash, 3), (Lane::Routine, u64::MAX)].into_iter().collect(),
+        state: DepositState::Stands,
+    };
+    let (late, first, second) = (deposit(1, 3, 30), deposit(1, 1, 10), deposit(2, 1, 20));
+    for one in [&late, &first, &second] {
+        store.deposit(one.clone()).await.unwrap();
+    }
+    store
+        .deposits_settle(vec![(second.at, DepositState::Void), (late.at, DepositState::Stands)])
+        .await
+        .unwrap();
+    drop(store);
+    let store = site.open();
+    let void = Deposit { state: DepositState::Void, ..second.clone() };
+    assert_eq!(store.deposits().await.unwrap(), [first.clone(), void.clone(), late.clone()]);
+    // Offered again before anybody answered.
+    store
+        .deposit(Deposit { load: Load::default(), put: Micros(START.0 + 40), ..first.clone() })
+        .await
+        .unwrap();
+    let held = store.deposits().await.unwrap();
+    assert_eq!((held.len(), held[2].put, &held[2].load), (3, Micros(START.0 + 40), &Load::default()));
+    let unknown = DepositMark { digest: [8; 32], ..late.at };
+    let gone =
+        vec![(first.at, DepositState::Gone), (unknown, DepositState::Void), (unknown, DepositState::Gone)];
+    store.deposits_settle(gone).await.unwrap();
+    assert_eq!(store.deposits().await.unwrap(), [void, late.clone()]);
+    assert_eq!(store.deposits_expire(Micros(START.0 + 30)).await.unwrap(), 1);
+    assert_eq!(store.deposits().await.unwrap(), [late]);
 }
