@@ -112,6 +112,14 @@ pub enum CourierError {
     /// Not signed by an active member.
     #[error("the courier file is not signed by an active member")]
     Stranger,
+    /// Signed with a key that is not known here yet, by who may be an active member.
+    #[error("the parcel is signed with a key that is not known here yet")]
+    UnknownKey {
+        /// The member that it says it is by.
+        from: KeyId,
+        /// The message about the registry in it, which may say whose key it is. Nothing of it is verified.
+        papers: Option<Vec<u8>>,
+    },
     /// For another member.
     #[error("the courier file is for another member")]
     OtherRecipient,
@@ -346,6 +354,7 @@ impl Exchange<'_> {
     /// See [`CourierError`].
     pub fn relay_in(&self, rows: &dyn Rows, parcel: &Sealed) -> Result<Parcel, CourierError> {
         match self.courier_in(rows, parcel.as_bytes().to_vec()) {
+            Err(CourierError::Stranger) => Err(self.unknown(parcel).unwrap_or(CourierError::Stranger)),
             Ok(parcel) if parcel.envelopes.len() > BATCH_ENVELOPES_MAX => {
                 Err(CourierError::TooMany(parcel.envelopes.len()))
             }
@@ -381,6 +390,21 @@ impl Exchange<'_> {
         };
         effects.push(Effect::Peer(manifest.from, peer));
         Ok(effects)
+    }
+
+    /// Of a parcel that is signed by nobody known: that it is by a key which is not known yet, where an active member is who it says it is
+    /// by, and whose route it came under.
+    fn unknown(&self, parcel: &Sealed) -> Option<CourierError> {
+        let plain = self.me.sealing.open(parcel).ok()?;
+        let fields = fields(&plain).ok()?;
+        let signed = statement(frame::single(&fields, 1)?).ok()?;
+        let manifest: Manifest = serde_json::from_slice(signed.unverified_payload()).ok()?;
+        let from = manifest.from;
+        let fits = manifest.to == self.me.member
+            && self.directory.standing(&from) == Standing::Active
+            && self.relay_routes(&from).contains(&parcel.route());
+        let papers = frame::single(&fields, 5).map(<[u8]>::to_vec);
+        fits.then_some(CourierError::UnknownKey { from, papers })
     }
 
     fn manifest(&self, json: &[u8]) -> Result<Manifest, CourierError> {

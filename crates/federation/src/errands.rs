@@ -108,12 +108,12 @@ pub enum ParcelFate {
 }
 
 impl ParcelFate {
-    /// What becomes of a parcel that cannot be opened. It waits where what comes before it is still to come, and where the
-    /// store fails.
+    /// What becomes of a parcel that cannot be opened. It waits where what comes before it is still to come, or what says whose key it is
+    /// signed with, and where the store fails.
     #[must_use]
     pub const fn unopened(error: &CourierError) -> Self {
         match error {
-            CourierError::Gap { .. } | CourierError::Store(_) => Self::Left,
+            CourierError::Gap { .. } | CourierError::UnknownKey { .. } | CourierError::Store(_) => Self::Left,
             _ => Self::Useless,
         }
     }

@@ -204,7 +204,13 @@ impl Node {
 
     async fn take_parcel(&self, sealed: Sealed) -> Result<ParcelFate, ExchangeError> {
         let sealed = Arc::new(sealed);
-        let opened = self.open_parcel(&sealed).await?;
+        let mut opened = self.open_parcel(&sealed).await?;
+        if let Err(CourierError::UnknownKey { from, papers }) = &opened {
+            // They are judged by themselves, and may say whose key it is.
+            tracing::info!(member = %from, "a parcel that a relay handed out is signed with a key that is not known yet");
+            self.take_papers_of(*from, papers.as_deref()).await;
+            opened = self.open_parcel(&sealed).await?;
+        }
         let parcel = match opened {
             Ok(parcel) => parcel,
             Err(CourierError::Store(failed)) => return Err(failed.into()),

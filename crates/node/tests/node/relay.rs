@@ -265,3 +265,36 @@ async fn a_ledger_far_ahead_comes_by_relay() {
     let shown = crate::exchange::peer(b, "a").await;
     assert!(shown.refusals.is_empty(), "{:?}", shown.refusals);
 }
+
+/// (f) A parcel signed with a key that is not known yet is taken with the papers in it that say whose key it is; without them it
+/// waits until they come; what can be nobody's is dropped at once.
+#[tokio::test]
+async fn a_parcel_by_a_new_key_is_taken_once_its_papers_are() {
+    for with_papers in [true, false] {
+        let region = region(&["a", "b"]).await;
+        let (a, b) = (&region[0], &region[1]);
+        let before = a.node().member_signer().await.unwrap();
+        a.node().rotate_key(&a.who).await.unwrap();
+        let key = a.node().member_signer().await.unwrap();
+        assert_ne!(before.public_key(), key.public_key());
+        bring(a, 1..2, to(&["b"])).await;
+        let whole = parcel(a, b).await;
+        let without = altered(b, &whole, |fields| fields.retain(|field| field.0 != 5)).await;
+        if with_papers {
+            let outcome = b.node().relay_take(&parcels_to(&[whole])).await.unwrap();
+            assert_eq!((outcome.taken, has(b, ONE).await), (1, true));
+            continue;
+        }
+        let stranger = SigningKey::generate(&SeededRng::new(6));
+        let forged = altered(b, &without, |fields| {
+            manifest(fields, &stranger, |manifest| manifest.from = stranger.public_key().id());
+        })
+        .await;
+        let outcome = b.node().relay_take(&parcels_to(&[forged, without.clone()])).await.unwrap();
+        assert_eq!((outcome.taken, outcome.drop.len(), has(b, ONE).await), (0, MARK_BYTES, false));
+        region.gather().await;
+        b.bench.clock.advance(10 * base::Micros::SECOND);
+        let outcome = b.node().relay_take(&parcels_to(&[without])).await.unwrap();
+        assert_eq!((outcome.taken, has(b, ONE).await), (1, true), "its key is known now");
+    }
+}
