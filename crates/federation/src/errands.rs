@@ -191,7 +191,8 @@ impl Errands {
     /// Notes that a parcel was taken, as far as it could be; `again` says whether it said again what was here before.
     pub fn heard(&mut self, manifest: &Manifest, again: bool) {
         let with = self.with.entry(manifest.from).or_default();
-        with.heard_us = with.heard_us.max(Some(manifest.at_us));
+        // What comes last counts, not what is latest: a clock that ran ahead once would say so for ever.
+        with.heard_us = Some(manifest.at_us);
         // Whoever says again what is known here has not heard that it is.
         with.asks_again |= again;
         if manifest.life > with.life {

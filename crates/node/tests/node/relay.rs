@@ -298,3 +298,28 @@ async fn a_parcel_by_a_new_key_is_taken_once_its_papers_are() {
         assert_eq!((outcome.taken, has(b, ONE).await), (1, true), "its key is known now");
     }
 }
+
+/// (g) What was heard last is told, whatever the other's clock said before.
+#[tokio::test]
+async fn a_clock_that_ran_ahead_once_does_not_stand_for_what_was_heard() {
+    let region = region(&["a", "b"]).await;
+    let (a, b) = (&region[0], &region[1]);
+    let day = 86_400 * base::Micros::SECOND;
+    a.bench.clock.advance(day);
+    bring(a, 1..2, to(&["b"])).await;
+    let ahead = parcel(a, b).await;
+    a.bench.clock.advance(-day);
+    bring(a, 2..3, to(&["b"])).await;
+    let right = parcel(a, b).await;
+    for parcel in [ahead, right] {
+        let outcome = b.node().relay_take(&parcels_to(&[parcel])).await.unwrap();
+        assert_eq!(outcome.taken, 1);
+    }
+    let mut heard = None;
+    altered(a, &parcel(b, a).await, |fields| {
+        let signed = Signed::parse(&fields[0].1).unwrap();
+        heard = serde_json::from_slice::<Manifest>(signed.unverified_payload()).unwrap().heard_us;
+    })
+    .await;
+    assert_eq!(heard, Some(base::Clock::now(&*a.bench.clock).0));
+}
