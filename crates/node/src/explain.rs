@@ -242,7 +242,7 @@ static CODES: &[(&str, &str)] = &[
     ),
     (
         "relay-full",
-        "The relay has no room for anybody. What waits stays here and is put as soon as there is room; its operator can allow more with `relay_megabytes`.",
+        "The relay has no room beyond what each member has there for itself (half of all it keeps, divided among the members), and what waits is larger than that. What waits stays here and is put as soon as there is room; its operator can allow more with `relay_megabytes`.",
     ),
     (
         "relay-share-full",

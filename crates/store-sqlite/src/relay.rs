@@ -11,22 +11,8 @@ use crate::writer::Desk;
 pub(crate) fn put(desk: &Desk<'_>, parcel: &RelayParcel, bounds: &RelayBounds) -> Done<RelayPut> {
     expire(desk, bounds.since)?;
     let counted = number(parcel.bytes.len()).max(signed(bounds.bytes_least));
-    let sum = |question: &str, depositor: &[u8]| -> Done<i64> {
-        let mut select = desk.sql().prepare_cached(question)?;
-        Ok(select.query_row((depositor, parcel.route), |row| row.get(0))?)
-    };
-    let with = |sum: i64| sum.saturating_add(counted);
-    // Two questions, since each is answered from its index alone.
-    let all = "SELECT COALESCE(SUM(counted), 0) - COALESCE((SELECT counted FROM relay WHERE route = ?2), 0) \
-               FROM relay WHERE ?1 IS NOT NULL";
-    if with(sum(all, &bounds.depositor)?) > signed(bounds.bytes_max) {
-        return Ok(RelayPut::Full);
-    }
-    let own = "SELECT COALESCE(SUM(counted), 0) - \
-               COALESCE((SELECT counted FROM relay WHERE route = ?2 AND depositor = ?1), 0) \
-               FROM relay WHERE depositor = ?1";
-    if with(sum(own, &bounds.depositor)?) > signed(bounds.depositor_bytes_max) {
-        return Ok(RelayPut::ShareFull);
+    if let Some(refused) = refused(desk, parcel, (counted, bounds))? {
+        return Ok(refused);
     }
     let mut insert = desk.sql().prepare_cached(
         "INSERT INTO relay (route, digest, depositor, counted, at, bytes) VALUES (?1, ?2, ?3, ?4, ?5, ?6) \
@@ -36,6 +22,41 @@ pub(crate) fn put(desk: &Desk<'_>, parcel: &RelayParcel, bounds: &RelayBounds) -
     let RelayParcel { route, digest, bytes } = parcel;
     insert.execute((route, digest, bounds.depositor, counted, bounds.at.0, bytes))?;
     Ok(RelayPut::Kept)
+}
+
+/// Why there is no room for a parcel that counts so much; `None` where there is. What lies under its route counts no more.
+fn refused(
+    desk: &Desk<'_>,
+    parcel: &RelayParcel,
+    (counted, bounds): (i64, &RelayBounds),
+) -> Done<Option<RelayPut>> {
+    // Both are answered from the index alone.
+    let mut own = desk.sql().prepare_cached(
+        "SELECT COALESCE(SUM(counted), 0) - \
+         COALESCE((SELECT counted FROM relay WHERE route = ?2 AND depositor = ?1), 0) \
+         FROM relay WHERE depositor = ?1",
+    )?;
+    let own: i64 = own.query_row((bounds.depositor, parcel.route), |row| row.get(0))?;
+    let own = own.saturating_add(counted);
+    if own > signed(bounds.depositor_bytes_max) {
+        return Ok(Some(RelayPut::ShareFull));
+    }
+    let mut others = desk.sql().prepare_cached(
+        "SELECT COALESCE(SUM(MAX(held - ?3, 0)), 0) FROM (SELECT SUM(counted) - \
+         COALESCE((SELECT counted FROM relay WHERE route = ?2 AND depositor = one.depositor), 0) AS held \
+         FROM relay AS one WHERE depositor != ?1 GROUP BY depositor)",
+    )?;
+    let mut others_beyond = |least: i64| -> Done<i64> {
+        Ok(others.query_row((bounds.depositor, parcel.route, least), |row| row.get(0))?)
+    };
+    let least = signed(bounds.depositor_bytes_least);
+    let beyond = own.saturating_sub(least);
+    if beyond > 0 && beyond.saturating_add(others_beyond(least)?) > signed(bounds.shared_bytes_max) {
+        return Ok(Some(RelayPut::Full));
+    }
+    // Who comes and goes in the community changes what each has for itself.
+    let full = own.saturating_add(others_beyond(0)?) > signed(bounds.bytes_max);
+    Ok(full.then_some(RelayPut::Full))
 }
 
 /// What waits under routes.

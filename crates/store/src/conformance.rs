@@ -172,6 +172,7 @@ macro_rules! each_case {
         $case!(papers::papers_are_replaced_and_removed);
         $case!(relay::a_route_keeps_its_last_parcel);
         $case!(relay::a_relay_is_bounded);
+        $case!(relay::each_depositor_has_its_share_of_a_relay);
         $case!(relay::what_was_put_at_a_relay_is_remembered_until_it_is_gone);
         $case!(removing::versions_go_one_by_one_or_all);
         $case!(removing::nothing_is_found_of_what_is_gone);

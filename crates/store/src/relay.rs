@@ -27,12 +27,16 @@ pub type RelayMark = ([u8; 16], Option<[u8; 32]>);
 /// How much is kept, and whose parcel it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RelayBounds {
-    /// Who puts it, by a word that only the putting process can tie to a member.
+    /// Who puts it, by a word that says so to this relay alone.
     pub depositor: [u8; 16],
     /// Bytes kept for everybody.
     pub bytes_max: u64,
     /// Bytes kept by one depositor.
     pub depositor_bytes_max: u64,
+    /// Bytes that every depositor has for itself, whatever the others put.
+    pub depositor_bytes_least: u64,
+    /// Bytes that depositors may have beyond those, all together.
+    pub shared_bytes_max: u64,
     /// Bytes that the smallest parcel counts for, so that there are only so many.
     pub bytes_least: u64,
     /// Parcels put before this moment are dropped first.
@@ -46,7 +50,7 @@ pub struct RelayBounds {
 pub enum RelayPut {
     /// It is kept.
     Kept,
-    /// There is no room for anybody.
+    /// There is no room beyond what each depositor has for itself.
     Full,
     /// The depositor has used up its share.
     ShareFull,

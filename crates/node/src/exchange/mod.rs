@@ -81,8 +81,6 @@ pub(crate) struct Desk {
     owed: Mutex<BTreeMap<KeyId, Owed>>,
     /// What goes over relays.
     pub(crate) relays: relay::Relays,
-    /// Who put what is kept here for others.
-    pub(crate) depositors: shelf::Depositors,
 }
 
 /// What a turn said last, for the one that may follow before it is answered.

@@ -1,10 +1,9 @@
 //! This node as a relay: sealed parcels kept for other members, by routes that say nothing here.
 //!
 //! It can read neither content nor sender nor recipient from what it keeps. Who calls shows whose node it is, so that nobody else
-//! fills the shelf; that is counted under a word which only this process can tie to a member, and is written nowhere else.
+//! fills the shelf; that is counted under a word which a secret of this node ties to a member, and is written nowhere else. Each member
+//! has a share that the others cannot use up.
 //! Whoever knows a route may take what waits there, or have it dropped: the two ends alone can compute it.
-
-use std::sync::{Mutex, PoisonError};
 
 use base::Micros;
 use base::limit::{
@@ -12,7 +11,7 @@ use base::limit::{
     RELAY_PARCEL_BYTES_MAX, RELAY_ROUTES_MAX, RELAY_SECONDS,
 };
 use community::{MemberId, MemberKind};
-use federation::{RELAY_MARK_BYTES, ROUTE_BYTES, Route, Sealed, parcels_to};
+use federation::{RELAY_MARK_BYTES, ROUTE_BYTES, Route, Sealed, SealingSecret, parcels_to};
 use sha2::{Digest, Sha256};
 use store::{Fault, RelayBounds, RelayHeld, RelayMark, RelayParcel, RelayPut, StoreError};
 
@@ -73,8 +72,8 @@ pub enum RelayError {
         "a question to a relay is whole routes, or routes with digests, and at most {RELAY_ROUTES_MAX} of them"
     )]
     Question,
-    /// There is no room for anybody.
-    #[error("the relay is full")]
+    /// There is no room beyond what each member has for itself.
+    #[error("the relay is full but for what each member has for itself, and this is more than that")]
     Full,
     /// The member that puts has used up its share.
     #[error("this member's share of the relay is used up: what waits has to be taken first")]
@@ -108,21 +107,15 @@ impl RelayError {
     }
 }
 
-/// A key that this process alone has: members under it are words that nobody else can tell.
-#[derive(Debug, Default)]
-pub(crate) struct Depositors(Mutex<Option<[u8; 32]>>);
-
-impl Depositors {
-    fn word(&self, member: &MemberId, rng: &dyn base::Rng) -> [u8; 16] {
-        let mut held = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let key = held.get_or_insert_with(|| {
-            let mut key = [0; 32];
-            rng.fill(&mut key);
-            key
-        });
-        let digest = Sha256::new().chain_update(key).chain_update(member.0.as_bytes()).finalize();
-        digest.first_chunk().copied().unwrap_or_default()
-    }
+/// The word under which a member's parcels are counted: the same as long as the secret is, so that a share does not begin anew when the
+/// node does; whose it is nobody can tell without.
+fn depositor(secret: &SealingSecret, member: &MemberId) -> [u8; 16] {
+    let mut digest = Sha256::new();
+    digest.update(b"cresset relay depositor\0");
+    digest.update(secret.expose().expose().as_slice());
+    digest.update(member.0.as_bytes());
+    let digest: [u8; 32] = digest.finalize().into();
+    digest.first_chunk().copied().unwrap_or_default()
 }
 
 impl Node {
@@ -154,10 +147,13 @@ impl Node {
         let bytes = sealed.as_bytes().to_vec();
         let parcel = RelayParcel { route: sealed.route().0, digest: Sha256::digest(&bytes).into(), bytes };
         let (settings, at) = (&self.0.settings.relay, self.now());
+        let (depositor_bytes_least, shared_bytes_max) = self.relay_shares().await?;
         let bounds = RelayBounds {
-            depositor: self.0.exchange.depositors.word(&by, self.rng()),
+            depositor: depositor(&self.sealing_secret().await?, &by),
             bytes_max: settings.bytes_max,
             depositor_bytes_max: settings.member_bytes_max,
+            depositor_bytes_least,
+            shared_bytes_max,
             bytes_least: RELAY_PARCEL_BYTES_LEAST,
             since: kept_since(at),
             at,
@@ -167,6 +163,20 @@ impl Node {
             RelayPut::Full => Err(RelayError::Full),
             RelayPut::ShareFull => Err(RelayError::ShareFull),
         }
+    }
+
+    /// Bytes that each member has here for itself, and bytes for whoever comes first: half of everything is divided among the members
+    /// that take part now.
+    async fn relay_shares(&self) -> Result<(u64, u64), StoreError> {
+        let (settings, now) = (&self.0.settings.relay, self.now());
+        let others = self.community_table().await?.map_or(0, |table| {
+            let members = table.registry.members().filter(|member| member.id() != table.me);
+            members.filter(|member| member.status(now).takes_part()).count()
+        });
+        let members = u64::try_from(others).unwrap_or(u64::MAX).max(1);
+        let half = settings.bytes_max.checked_div(2).unwrap_or_default();
+        let least = half.checked_div(members).unwrap_or_default().min(settings.member_bytes_max);
+        Ok((least, settings.bytes_max.saturating_sub(least.saturating_mul(members))))
     }
 
     /// What waits under routes, which are written one behind the other; it waits on until it is dropped.

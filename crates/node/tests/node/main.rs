@@ -7,6 +7,7 @@ mod accounts;
 mod awaited;
 mod collections;
 mod community;
+mod deposits;
 mod exchange;
 mod import;
 mod peers;
@@ -58,8 +59,12 @@ impl Bench {
 
     /// The same node, as a process that begins anew with other settings.
     async fn reopened(&mut self, settings: Settings) {
+        self.reopened_with(31, settings).await;
+    }
+
+    async fn reopened_with(&mut self, seed: u64, settings: Settings) {
         let settings = Settings { password_cost: PasswordCost::Least, ..settings };
-        let rng = Arc::new(SeededRng::new(31));
+        let rng = Arc::new(SeededRng::new(seed));
         self.node = Node::open(self.store.clone(), self.clock.clone(), rng, settings);
         self.node.keep_ledger().await.unwrap();
     }

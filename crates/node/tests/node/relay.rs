@@ -323,3 +323,35 @@ async fn a_clock_that_ran_ahead_once_does_not_stand_for_what_was_heard() {
     .await;
     assert_eq!(heard, Some(base::Clock::now(&*a.bench.clock).0));
 }
+
+/// (h) What a member has at a relay for itself nobody else uses up, and what it has there counts after a restart as before.
+#[tokio::test]
+async fn each_member_has_its_share_of_a_relay_over_restarts() {
+    let mut region = region(&["s", "a", "b", "c"]).await;
+    let relay = node::RelaySettings {
+        keeps: node::RelayKeeps::Always,
+        bytes_max: 600_000,
+        member_bytes_max: 400_000,
+        ..node::RelaySettings::default()
+    };
+    let settings = || node::Settings { relay: relay.clone(), ..node::Settings::default() };
+    let mut ids = Vec::new();
+    for seat in &region.0 {
+        ids.push(seat.id().await);
+    }
+    let sealed = |route: u8, size: usize| [&[1][..], &[route; 16], &vec![9; size]].concat();
+    // A hundred thousand bytes for each of three, and as many again for whoever comes first.
+    let puts = [
+        (1, sealed(1, 380_000), None),
+        (2, sealed(2, 130_000), Some("relay-full")),
+        (2, sealed(2, 90_000), None),
+        (3, sealed(3, 90_000), None),
+        (1, sealed(4, 100), Some("relay-share-full")),
+        (2, sealed(5, 100), Some("relay-full")),
+    ];
+    for (seed, (by, parcel, refused)) in (40..).zip(puts) {
+        region.0[0].bench.reopened_with(seed, settings()).await;
+        let put = region[0].node().relay_keep(ids[by], parcel).await;
+        assert_eq!(put.err().map(|error| error.code()), refused, "member {by}");
+    }
+}

@@ -19,6 +19,8 @@ fn bounds(depositor: u8, after: i64) -> RelayBounds {
         depositor: [depositor; 16],
         bytes_max: 100,
         depositor_bytes_max: 60,
+        depositor_bytes_least: 0,
+        shared_bytes_max: 100,
         bytes_least: 10,
         since,
         at,
@@ -76,6 +78,39 @@ pub async fn a_relay_is_bounded(site: Site) {
     assert_eq!(store.relay_put(parcel(5, 7, 60), later).await.unwrap(), RelayPut::Kept);
     assert_eq!(store.relay_expire(Micros(START.0 + 1_004)).await.unwrap(), 1);
     assert_eq!(store.relay_held().await.unwrap(), RelayHeld { parcels: 1, bytes: 60 });
+}
+
+/// What a depositor has for itself nobody else takes, over restarts as well; beyond that comes first who comes first.
+pub async fn each_depositor_has_its_share_of_a_relay(site: Site) {
+    let mut store = site.open();
+    let shares =
+        |depositor| RelayBounds { depositor_bytes_least: 12, shared_bytes_max: 40, ..bounds(depositor, 1) };
+    let puts = [
+        (1, 53, RelayPut::Full),
+        (1, 52, RelayPut::Kept),
+        (2, 13, RelayPut::Full),
+        (2, 12, RelayPut::Kept),
+        (3, 12, RelayPut::Kept),
+        (4, 12, RelayPut::Kept),
+        (5, 12, RelayPut::Kept),
+        (1, 61, RelayPut::ShareFull),
+        (5, 13, RelayPut::Full),
+    ];
+    for (depositor, size, becomes) in puts {
+        let put = store.relay_put(parcel(depositor, depositor, size), shares(depositor)).await.unwrap();
+        assert_eq!(put, becomes, "{depositor} puts {size}");
+        drop(store);
+        store = site.open();
+    }
+    assert_eq!(store.relay_held().await.unwrap(), RelayHeld { parcels: 5, bytes: 100 });
+    let other = store.relay_put(parcel(6, 6, 10), shares(1)).await.unwrap();
+    assert_eq!(other, RelayPut::ShareFull, "it counts with what lies there");
+    // As others leave, or take what waits, there is room again.
+    assert_eq!(store.relay_drop(vec![([1; 16], None)]).await.unwrap(), 1);
+    assert_eq!(store.relay_put(parcel(5, 9, 50), shares(5)).await.unwrap(), RelayPut::Kept);
+    let many = RelayBounds { depositor_bytes_least: 50, shared_bytes_max: 0, ..bounds(7, 1) };
+    let put = store.relay_put(parcel(7, 7, 20), many).await.unwrap();
+    assert_eq!(put, RelayPut::Full, "all together keep to what there is");
 }
 
 /// What this node has put at relays stands over restarts, is void or gone by relay, route and digest together, and runs out.
