@@ -6,6 +6,10 @@ use federation::{Back, Exchange, Giving, Lane, OwnRow, PeerRow, Recovery, Rows, 
 use serde::Serialize;
 use stix::Timestamp;
 
+/// What who waits for a member that it never meets has to know.
+const NO_OTHER_WAY: &str =
+    " by this node, or this node by it: neither relays nor courier files give back what was lost";
+
 /// How it was when this node last spoke to a member's node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Spoken {
@@ -128,12 +132,14 @@ impl Awaited<'_> {
                     (_, Some(at)) => Reason::stuck(
                         "not-reached",
                         format!(
-                            "it was last heard of at {at}, and is not reached now: see that it runs and can be reached"
+                            "it was last heard of at {at}, and is not reached now: see that it runs and can be reached{NO_OTHER_WAY}"
                         ),
                     ),
                     (_, None) => Reason::stuck(
                         "not-reached",
-                        "it was not heard of since the recovery began: see that it runs and can be reached",
+                        format!(
+                            "it was not heard of since the recovery began: see that it runs and can be reached{NO_OTHER_WAY}"
+                        ),
                     ),
                 })
             }
