@@ -80,6 +80,11 @@ impl Standing {
         }
     }
 
+    /// Whether the last question was answered, or none was asked yet.
+    pub(crate) fn answers(&self) -> bool {
+        self.pause == PAUSE_FIRST
+    }
+
     /// Notes that there is something to tell. Who could not be reached is left alone for its pause all the same.
     pub(crate) fn news(&mut self) {
         self.changed = true;

@@ -1,16 +1,18 @@
 //! While the node serves: parcels for members that are not met go to relays, and those that others left there are fetched.
 //!
-//! Nothing is decided here. A relay that does not answer, or takes nothing, is left alone for a growing pause; the next one in the
-//! order is tried meanwhile.
+//! Nothing is decided here. Each relay is asked by itself what it has, so that one which hangs keeps nobody else waiting; what is to be
+//! put is offered to the relays that answered last, one after the other. Who does not answer is asked again after a growing pause,
+//! first of all to drop what it may have and should not.
 
-use std::collections::HashMap;
-use std::sync::Arc;
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
 use community::MemberId;
-use node::{Node, Peer, RelayErrand, RelayOffer, RelayRound};
-use tokio::time::{Instant, sleep, timeout_at};
+use node::{Node, Peer, RelayErrand, RelayOffer, RelayRound, RelayWithdrawal};
+use tokio::task::{Id, JoinSet};
+use tokio::time::{Instant, interval, sleep, timeout_at};
 
 use crate::gossip::Standing;
 use crate::roads::Roads;
@@ -21,6 +23,12 @@ const EVERY: Duration = Duration::from_secs(5);
 const GATHER: Duration = Duration::from_millis(200);
 /// Longest time one question to a relay may take.
 const ASK_TIME_MAX: Duration = Duration::from_secs(60);
+/// Longest time an offer may take, beside its bytes: others wait for it.
+const OFFER_TIME: Duration = Duration::from_secs(10);
+/// Bytes of an offer that go in a second at least.
+const OFFER_BYTES_A_SECOND: u64 = 512 * 1024;
+/// Most relays asked at the same time.
+const ASKED_MAX: usize = 8;
 /// Longest time of a round: what was not asked then is asked in the next one.
 const ROUND_TIME_MAX: Duration = Duration::from_secs(120);
 /// Most answers of one relay in a round.
@@ -36,103 +44,130 @@ const DROP: &str = "/federation/v1/relay/drop";
 
 /// Puts and takes until the future is dropped.
 pub(crate) async fn run(node: Node, roads: Arc<Roads>) {
-    let (relays, withdrawn, peers) = Default::default();
-    let mut runner = Runner { node, roads, relays, withdrawn, peers };
-    let mut expires = Instant::now();
-    loop {
-        // First, so that a relay which may keep something that it should not is offered nothing before it has answered.
-        runner.withdraw().await;
-        match runner.node.relay_round().await {
-            Ok(Some(round)) => runner.round(&round).await,
-            Ok(None) => {}
-            Err(error) => {
-                tracing::warn!(code = error.code(), %error, "cannot tell who is to be reached by relay")
-            }
-        }
-        runner.withdraw().await;
-        if expires <= Instant::now() {
-            expires = Instant::now() + EXPIRE_EVERY;
-            if let Err(error) = runner.node.relay_expire().await {
-                tracing::warn!(code = error.code(), %error, "what is kept for others for too long cannot be dropped");
-            }
-        }
-        tokio::select! {
-            () = runner.node.relay_waiting() => sleep(GATHER).await,
-            () = sleep(EVERY) => {}
-        }
-    }
+    let runner = Runner { node, roads, relays: Mutex::default() };
+    tokio::join!(runner.puts(), runner.asks(), runner.expires());
 }
 
 struct Runner {
     node: Node,
     roads: Arc<Roads>,
     /// How it stands with each relay.
-    relays: HashMap<MemberId, Standing>,
-    /// How it stands with each relay that did not drop what it is to drop, whether anything is put there now or not.
-    withdrawn: HashMap<MemberId, Standing>,
-    /// How it stands with each member whose parcels no relay takes.
-    peers: HashMap<MemberId, Standing>,
+    relays: Mutex<HashMap<MemberId, Standing>>,
 }
 
 impl Runner {
-    async fn round(&mut self, round: &RelayRound) {
-        self.relays.retain(|member, _| round.relays.iter().any(|relay| relay.member == *member));
-        self.peers.retain(|member, _| round.away.contains(member));
-        let until = Instant::now() + ROUND_TIME_MAX;
-        for to in &round.away {
-            self.put(*to, &round.relays, until).await;
-        }
-        for relay in &round.relays {
-            let now = Instant::now();
-            if self.standing(relay).due > now || until <= now {
-                continue;
+    /// Puts what waits, as soon as it does.
+    async fn puts(&self) {
+        // How it stands with each member whose parcels no relay takes.
+        let mut peers = HashMap::new();
+        loop {
+            if let Some(round) = self.round().await {
+                peers.retain(|member, _| round.away.contains(member));
+                let until = Instant::now() + ROUND_TIME_MAX;
+                for to in &round.away {
+                    self.put(*to, (&round.relays, &mut peers), until).await;
+                }
             }
-            let answered = take(&self.node, (&self.roads, until), relay, &round.away).await;
-            self.standing(relay).goes(answered);
+            tokio::select! {
+                () = self.node.relay_waiting() => sleep(GATHER).await,
+                () = sleep(EVERY) => {}
+            }
         }
     }
 
-    /// Has relays drop what is not to lie there any longer. One that does not answer is left alone for a growing pause, and asked
-    /// again.
-    async fn withdraw(&mut self) {
+    /// Asks each relay now and then, beside each other: first to drop what it may have and should not, then what it has for this node.
+    async fn asks(&self) {
+        let (mut tick, mut asked) = (interval(EVERY), JoinSet::new());
+        let mut whose: HashMap<Id, MemberId> = HashMap::new();
+        loop {
+            tokio::select! {
+                _ = tick.tick() => {
+                    let busy: HashSet<MemberId> = whose.values().copied().collect();
+                    for errand in self.errands().await {
+                        let relay = errand.relay.member;
+                        if whose.len() < ASKED_MAX && !busy.contains(&relay) && self.is_due(relay) {
+                            let (node, roads) = (self.node.clone(), Arc::clone(&self.roads));
+                            whose.insert(asked.spawn(async move { errand.run(&node, &roads).await }).id(), relay);
+                        }
+                    }
+                }
+                Some(ended) = asked.join_next_with_id() => {
+                    let (id, answered) = ended.unwrap_or_else(|failed| (failed.id(), false));
+                    if let Some(relay) = whose.remove(&id) {
+                        self.note(relay, answered);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Drops what is kept here for others for too long, and forgets what others have kept as long.
+    async fn expires(&self) {
+        loop {
+            if let Err(error) = self.node.relay_expire().await {
+                tracing::warn!(code = error.code(), %error, "what is kept for others for too long cannot be dropped");
+            }
+            sleep(EXPIRE_EVERY).await;
+        }
+    }
+
+    async fn round(&self) -> Option<RelayRound> {
+        match self.node.relay_round().await {
+            Ok(round) => round,
+            Err(error) => {
+                tracing::warn!(code = error.code(), %error, "cannot tell who is to be reached by relay");
+                None
+            }
+        }
+    }
+
+    /// What each relay is to be asked now. Those that are asked nothing any more are forgotten.
+    async fn errands(&self) -> Vec<Asking> {
         let withdrawals = match self.node.relay_withdrawals().await {
             Ok(withdrawals) => withdrawals,
             Err(error) => {
                 tracing::warn!(code = error.code(), %error, "cannot tell what relays are to drop");
-                return;
+                Vec::new()
             }
         };
-        let until = Instant::now() + ROUND_TIME_MAX;
-        self.withdrawn.retain(|member, _| withdrawals.iter().any(|one| one.relay.member == *member));
-        for withdrawal in withdrawals {
-            let relay = &withdrawal.relay;
-            let alone = [&self.relays, &self.withdrawn].map(|standings| standings.get(&relay.member));
-            if alone.into_iter().flatten().any(|standing| standing.due > Instant::now()) {
-                continue;
-            }
-            let said = self.roads.say(relay, DROP, (withdrawal.marks.clone(), "application/octet-stream"));
-            let answer = timeout_at(answer_by(until), said).await;
-            let dropped = matches!(answer, Ok(Ok(answer)) if answer.is_success());
-            if !dropped {
-                tracing::debug!(relay = %relay.member, "parcels at a relay could not be withdrawn");
-                self.withdrawn.entry(relay.member).or_insert_with(Standing::new).goes(false);
-                continue;
-            }
-            self.withdrawn.remove(&relay.member);
-            if let Err(error) = self.node.relay_withdrawn(&withdrawal).await {
-                tracing::warn!(code = error.code(), %error, "cannot note that a relay has dropped a parcel");
-            }
+        let mut asking: HashMap<MemberId, Asking> = HashMap::new();
+        let round = self.round().await.unwrap_or_else(|| RelayRound { relays: Vec::new(), away: Vec::new() });
+        for relay in round.relays {
+            let away = round.away.iter().copied().filter(|member| *member != relay.member).collect();
+            asking.insert(relay.member, Asking { relay, away, withdrawal: None });
         }
+        for withdrawal in withdrawals {
+            let relay = withdrawal.relay.clone();
+            let asked = asking.entry(relay.member);
+            asked.or_insert(Asking { relay, away: Vec::new(), withdrawal: None }).withdrawal =
+                Some(withdrawal);
+        }
+        self.standings(|standings| standings.retain(|member, _| asking.contains_key(member)));
+        asking.into_values().collect()
     }
 
-    fn standing(&mut self, relay: &Peer) -> &mut Standing {
-        self.relays.entry(relay.member).or_insert_with(Standing::new)
+    fn standings<T>(&self, on: impl FnOnce(&mut HashMap<MemberId, Standing>) -> T) -> T {
+        on(&mut self.relays.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Puts what waits for a member at the first relay that takes it. One that did not answer is passed over as long as it is left
-    /// alone.
-    async fn put(&mut self, to: MemberId, relays: &[Peer], until: Instant) {
-        let due = self.peers.get(&to).is_none_or(|standing| standing.due <= Instant::now());
+    fn is_due(&self, relay: MemberId) -> bool {
+        self.standings(|standings| {
+            standings.get(&relay).is_none_or(|standing| standing.due <= Instant::now())
+        })
+    }
+
+    fn note(&self, relay: MemberId, answered: bool) {
+        self.standings(|standings| standings.entry(relay).or_insert_with(Standing::new).goes(answered));
+    }
+
+    /// Puts what waits for a member at the first relay that takes it. One that did not answer last is passed over.
+    async fn put(
+        &self,
+        to: MemberId,
+        (relays, peers): (&[Peer], &mut HashMap<MemberId, Standing>),
+        until: Instant,
+    ) {
+        let due = peers.get(&to).is_none_or(|standing| standing.due <= Instant::now());
         if !due || relays.iter().all(|relay| relay.member == to) || until <= Instant::now() {
             return;
         }
@@ -145,31 +180,26 @@ impl Runner {
             }
         };
         let mut code = "unreachable".to_owned();
-        for relay in in_turn(relays, to, errand.before, &self.relays) {
+        let turn = self.standings(|standings| in_turn(relays, to, errand.before, standings));
+        for relay in turn {
             if until <= Instant::now() {
                 // Nobody refused it: the next round goes on.
                 return;
             }
-            if self.withdrawn.contains_key(&relay.member) {
-                // It has not answered what it is to drop.
-                continue;
-            }
             match self.offer((to, relay), &errand, until).await {
                 Ok(()) => {
-                    self.peers.remove(&to);
+                    peers.remove(&to);
                     return;
                 }
                 Err(Some(said)) => code = said,
-                Err(None) => self.standing(relay).goes(false),
+                Err(None) => self.note(relay.member, false),
             }
         }
         self.node.relay_was_refused(to, &code);
         tracing::info!(code, member = %to, "no relay takes what waits for a member");
-        self.peers.entry(to).or_insert_with(Standing::new).goes(false);
+        peers.entry(to).or_insert_with(Standing::new).goes(false);
     }
-}
 
-impl Runner {
     /// Offers a parcel to a relay, remembered before it is and after it was; the code of the refusal, where it answered.
     async fn offer(
         &self,
@@ -194,24 +224,83 @@ impl Runner {
     }
 }
 
-/// The relays that a parcel is offered to, one after the other: as many are passed over as have had it, and those that are left alone.
+/// What one relay is asked.
+struct Asking {
+    relay: Peer,
+    /// Members that are not met, but for itself.
+    away: Vec<MemberId>,
+    withdrawal: Option<RelayWithdrawal>,
+}
+
+impl Asking {
+    /// Asks it; whether it answered, whatever it said.
+    async fn run(self, node: &Node, roads: &Roads) -> bool {
+        let until = Instant::now() + ROUND_TIME_MAX;
+        if let Some(withdrawal) = &self.withdrawal
+            && withdrawn((node, roads), withdrawal, until).await == Err(Unheard)
+        {
+            return false;
+        }
+        take(node, (roads, until), &self.relay, &self.away).await != Err(Unheard)
+    }
+}
+
+/// A relay did not answer.
+#[derive(Debug, PartialEq, Eq)]
+struct Unheard;
+
+/// Asks a relay something; what it answered, where it did what it was asked.
+async fn ask(
+    (roads, until): (&Roads, Instant),
+    relay: &Peer,
+    (path, body): (&str, Vec<u8>),
+) -> Result<Option<Bytes>, Unheard> {
+    let said = roads.say(relay, path, (body, "application/octet-stream"));
+    match timeout_at(answer_by(until), said).await {
+        Ok(Ok(answer)) => Ok(answer.is_success().then_some(answer.body)),
+        _ => Err(Unheard),
+    }
+}
+
+/// Has a relay drop what is not to lie there any longer.
+async fn withdrawn(
+    (node, roads): (&Node, &Roads),
+    withdrawal: &RelayWithdrawal,
+    until: Instant,
+) -> Result<(), Unheard> {
+    let relay = &withdrawal.relay;
+    if ask((roads, until), relay, (DROP, withdrawal.marks.clone())).await?.is_none() {
+        tracing::info!(relay = %relay.member, "a relay does not drop what it is to drop");
+    } else if let Err(error) = node.relay_withdrawn(withdrawal).await {
+        tracing::warn!(code = error.code(), %error, "cannot note that a relay has dropped a parcel");
+    }
+    Ok(())
+}
+
+/// The relays that a parcel is offered to, one after the other: as many are passed over as have had it, and those that did not
+/// answer last.
 fn in_turn<'a>(
     relays: &'a [Peer],
     to: MemberId,
     before: usize,
     standings: &HashMap<MemberId, Standing>,
 ) -> Vec<&'a Peer> {
-    let now = Instant::now();
     let mut others: Vec<&Peer> = relays.iter().filter(|relay| relay.member != to).collect();
     let first = before.checked_rem(others.len()).unwrap_or_default();
     others.rotate_left(first);
-    others.retain(|relay| standings.get(&relay.member).is_none_or(|standing| standing.due <= now));
+    others.retain(|relay| standings.get(&relay.member).is_none_or(Standing::answers));
     others
 }
 
 /// When a relay must have answered what it is asked now, in a round that ends then.
 fn answer_by(until: Instant) -> Instant {
     until.min(Instant::now() + ASK_TIME_MAX)
+}
+
+/// When an offer of so many bytes must have been answered.
+fn offer_by(until: Instant, bytes: usize) -> Instant {
+    let seconds = u64::try_from(bytes).unwrap_or(u64::MAX) / OFFER_BYTES_A_SECOND;
+    until.min(Instant::now() + OFFER_TIME + Duration::from_secs(seconds))
 }
 
 /// Offers a parcel to a relay; the code of the refusal, where it answered.
@@ -221,7 +310,8 @@ async fn offered(
     errand: &RelayErrand,
 ) -> Result<(), Option<String>> {
     let parcel = (errand.parcel.clone(), "application/octet-stream");
-    match timeout_at(answer_by(until), roads.say(relay, RELAY, parcel)).await {
+    let by = offer_by(until, errand.parcel.len());
+    match timeout_at(by, roads.say(relay, RELAY, parcel)).await {
         Ok(Ok(answer)) if answer.is_success() => Ok(()),
         Ok(Ok(answer)) => {
             let said: Option<serde_json::Value> = serde_json::from_slice(&answer.body).ok();
@@ -240,33 +330,33 @@ async fn offered(
     }
 }
 
-/// Takes what a relay keeps for this node until there is nothing more; whether it answered.
-async fn take(node: &Node, (roads, until): (&Roads, Instant), relay: &Peer, away: &[MemberId]) -> bool {
-    let ask = async |path: &str, body: Vec<u8>| -> Option<Bytes> {
-        let said = roads.say(relay, path, (body, "application/octet-stream"));
-        let answer = timeout_at(answer_by(until), said).await.ok()?.ok()?;
-        answer.is_success().then_some(answer.body)
-    };
+/// Takes what a relay keeps for this node until there is nothing more.
+async fn take(
+    node: &Node,
+    (roads, until): (&Roads, Instant),
+    relay: &Peer,
+    away: &[MemberId],
+) -> Result<(), Unheard> {
     for _ in 0..ANSWERS_MAX {
-        let others: Vec<MemberId> = away.iter().copied().filter(|member| *member != relay.member).collect();
-        let question = match node.relay_question(&others).await {
+        let question = match node.relay_question(away).await {
             Ok(question) if !question.is_empty() => question,
-            _ => return true,
+            _ => return Ok(()),
         };
-        let Some(answer) = ask(TAKE, question).await else { return false };
+        let Some(answer) = ask((roads, until), relay, (TAKE, question)).await? else { return Ok(()) };
         let outcome = match node.relay_take(&answer).await {
             Ok(outcome) => outcome,
             Err(error) => {
                 tracing::warn!(code = error.code(), %error, relay = %relay.member, "what a relay handed out was not taken");
-                return false;
+                // What it hands out is no answer.
+                return Err(Unheard);
             }
         };
         // What is taken is on disk: only now the relay need not keep it.
-        if outcome.drop.is_empty() || ask(DROP, outcome.drop).await.is_none() {
-            return true;
+        if outcome.drop.is_empty() || ask((roads, until), relay, (DROP, outcome.drop)).await?.is_none() {
+            return Ok(());
         }
     }
-    true
+    Ok(())
 }
 
 #[cfg(test)]
@@ -302,6 +392,9 @@ mod tests {
     fn no_question_outlasts_its_round() {
         let now = Instant::now();
         assert_eq!(answer_by(now), now);
+        assert_eq!(offer_by(now, 1 << 30), now);
+        let (small, large) = (offer_by(now + ROUND_TIME_MAX, 4096), offer_by(now + ROUND_TIME_MAX, 24 << 20));
+        assert!(small < now + 2 * OFFER_TIME && large >= now + OFFER_TIME + Duration::from_secs(48));
         let late = answer_by(now + ROUND_TIME_MAX);
         assert!(now + ASK_TIME_MAX <= late && late < now + ROUND_TIME_MAX);
     }

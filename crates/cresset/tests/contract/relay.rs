@@ -1,7 +1,7 @@
 //! Two members that cannot reach each other, and a secretariat that both reach: what they say goes through it, and it reads nothing.
 
 use std::io::{Read, Write};
-use std::net::TcpStream;
+use std::net::{TcpListener, TcpStream};
 use std::path::Path;
 
 use rusqlite::Connection;
@@ -289,4 +289,35 @@ fn who_is_no_relay_keeps_nothing() {
     gives(&a, 1, "cert-b");
     until("A is told", || peer(&a, "cert-b")["relay"]["refused"] == "relay-off");
     assert_eq!((kept(&s), has(&b, 1)), (0, false));
+}
+
+/// A socket that takes calls and says nothing.
+fn mute() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = format!("https://{}", listener.local_addr().unwrap());
+    std::thread::spawn(move || listener.incoming().collect::<Vec<_>>());
+    address
+}
+
+#[test]
+fn a_relay_that_hangs_keeps_nobody_waiting() {
+    let [a, s, b] = region("");
+    // A second one, which everybody asks first, and which says nothing any more.
+    let mut t = another_office(&[&a, &s, &b], "first-office");
+    let mute = mute();
+    t.ok(&["community", "endpoint", &mute]);
+    until("everybody knows", || [&a, &s, &b].iter().all(|town| town.show().to_string().contains(&mute)));
+    t.node.dies();
+    for number in 1..4 {
+        gives(&a, number, "cert-b");
+        until("B has it", || has(&b, number));
+        until("everything is acknowledged", || settled(&a, "cert-b") && settled(&b, "cert-a"));
+        assert_eq!(peer(&a, "cert-b")["relay"]["through"], "office");
+    }
+    // What it may have it is to drop, as soon as it says something; it is offered nothing more before.
+    let left = sql(&a)
+        .query_row("SELECT COUNT(*) FROM deposit WHERE void = 1", [], |row| row.get::<_, i64>(0))
+        .unwrap();
+    assert_eq!(left, 1);
+    until("what the other one had is gone", || kept(&s) == 0);
 }
