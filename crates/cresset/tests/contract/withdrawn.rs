@@ -25,12 +25,16 @@ fn what_was_called_back_in_another_week_is_at_no_relay_any_more() {
 
 #[test]
 fn what_was_called_back_is_at_no_relay_that_ever_had_it() {
-    let [a, s, mut b] = region("");
+    let [mut a, s, mut b] = region("");
     let t = another_office(&[&a, &s, &b], "other-office");
-    let _address = gives_while_away(&a, &s, &mut b, 1);
+    gives_while_away(&a, &s, &mut b, 1);
     // Nobody answers, so it is put again at the next one; what says the same may lie at both.
     until("both have it", || (kept(&s), kept(&t)) == (1, 1));
     let before = [rows(&s), rows(&t)].concat();
+    // From now on nothing is put again that could take its place at the other one.
+    let config = "relay_after_seconds = 1\nrelay_again_seconds = 3600";
+    std::fs::write(a.scene.data().join("cresset.toml"), config).unwrap();
+    a.dies_and_comes_back();
     a.ok(&["recall", &id(1), "--reason", "a mistake"]);
     until("neither has it any more", || {
         [rows(&s), rows(&t)].concat().iter().all(|row| before.iter().all(|one| one.1 != row.1))
