@@ -314,10 +314,11 @@ fn a_relay_that_hangs_keeps_nobody_waiting() {
         until("everything is acknowledged", || settled(&a, "cert-b") && settled(&b, "cert-a"));
         assert_eq!(peer(&a, "cert-b")["relay"]["through"], "office");
     }
-    // What it may have it is to drop, as soon as it says something; it is offered nothing more before.
+    // What it may have it is to drop, as soon as it says something; it is offered nothing more before. Where it had been asked first, it
+    // was offered nothing at all.
     let left = sql(&a)
         .query_row("SELECT COUNT(*) FROM deposit WHERE void = 1", [], |row| row.get::<_, i64>(0))
         .unwrap();
-    assert_eq!(left, 1);
+    assert!(left <= 1, "{left} parcels may lie there");
     until("what the other one had is gone", || kept(&s) == 0);
 }
