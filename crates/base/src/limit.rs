@@ -60,6 +60,8 @@ pub const IMPORT_OBJECTS_MAX: usize = ENVELOPE_OBJECTS_MAX;
 pub const FINDINGS_BYTES_MIN: usize = 2 * 1024;
 /// Seconds that one request may spend on matching patterns.
 pub const OBSERVED_SECONDS_MAX: u64 = 20;
+/// Patterns named in one answer that ran into a limit; all of them are counted.
+pub const UNDECIDED_NAMED_MAX: usize = 100;
 /// Findings listed for one object or bundle; later ones are only counted in.
 pub const FINDINGS_MAX: usize = 200;
 /// Request body read without waiting for a place, in bytes (256 KiB).

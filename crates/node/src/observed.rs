@@ -1,6 +1,8 @@
 //! Which indicators would have matched what was observed? STIX patterns over a bundle of observed data.
 //!
-//! Patterns are asked of the store page by page and matched on the blocking pool. Compiled patterns are kept by their row
+//! Patterns are asked of the store page by page and matched on the blocking pool. An indicator that is revoked or expired
+//! matches like any other and is said to be so; whether it was valid when the match was observed is said too, and where
+//! some observations lie inside its validity and others do not, a match among the former is the one that is told. Compiled patterns are kept by their row
 //! in the store, which never changes its pattern; their number and size are bounded.
 
 use std::collections::HashMap;
@@ -8,11 +10,12 @@ use std::num::NonZero;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use base::limit::OBSERVED_SECONDS_MAX;
+use base::Micros;
+use base::limit::{OBSERVED_SECONDS_MAX, UNDECIDED_NAMED_MAX};
 use bytes::Bytes;
-use handling::{Cleared, Principal};
-use stix::Json;
-use stix::pattern::matching::{Observations, Outcome, Prepared};
+use handling::{Cleared, Principal, Viewer};
+use stix::pattern::matching::{Observations, Outcome, Prepared, Validity};
+use stix::{Json, Timestamp};
 use store::{Fault, PatternRow, StoreError};
 use tokio::sync::Semaphore;
 
@@ -33,6 +36,16 @@ pub struct ObservedMatch {
     pub id: String,
     /// The observed-data objects of one binding, as indexes in bundle order.
     pub observations: Vec<usize>,
+    /// Whether the indicator has been revoked.
+    pub revoked: bool,
+    /// Whether its time is over.
+    pub expired: bool,
+    /// From when on it is valid, as its producer wrote it.
+    pub valid_from: Option<String>,
+    /// Until when it is valid, as its producer wrote it.
+    pub valid_until: Option<String>,
+    /// Whether it was valid when what matches was observed; an observation without usable times counts as made now.
+    pub valid_then: bool,
 }
 
 /// The indicators that match, and how many patterns were tried.
@@ -42,8 +55,29 @@ pub struct Observed {
     pub matches: Vec<ObservedMatch>,
     /// Patterns tried.
     pub tried: u64,
-    /// Patterns for which a limit was reached before there was an answer; they count as not matching.
+    /// Patterns for which a limit was reached before there was an answer: whether they match is not known.
     pub undecided: u64,
+    /// Their indicators, in the order they were added; at most [`UNDECIDED_NAMED_MAX`].
+    pub undecided_ids: Vec<String>,
+}
+
+impl Observed {
+    /// What came of further patterns, after those that were tried before.
+    fn extend(&mut self, part: Self) {
+        self.matches.extend(part.matches);
+        self.tried = self.tried.saturating_add(part.tried);
+        self.undecided = self.undecided.saturating_add(part.undecided);
+        let room = UNDECIDED_NAMED_MAX.saturating_sub(self.undecided_ids.len());
+        self.undecided_ids.extend(part.undecided_ids.into_iter().take(room));
+    }
+
+    /// A pattern that ran into a limit.
+    fn undecided(&mut self, id: String) {
+        self.undecided = self.undecided.saturating_add(1);
+        if self.undecided_ids.len() < UNDECIDED_NAMED_MAX {
+            self.undecided_ids.push(id);
+        }
+    }
 }
 
 /// Why observations were not matched.
@@ -84,7 +118,8 @@ impl ObservedError {
 }
 
 impl Node {
-    /// The current indicators this principal may read whose patterns match the observed data in a bundle.
+    /// The indicators this principal may read whose patterns match the observed data in a bundle, revoked and expired
+    /// ones too.
     ///
     /// # Errors
     /// See [`ObservedError`].
@@ -99,20 +134,64 @@ impl Node {
         let _turn = self.0.patterns.turns.acquire().await.expect("invariant: the semaphore is never closed");
         let mut after = i64::MIN;
         loop {
-            let rows = self.store().patterns(&view, now, after, PATTERNS_AT_ONCE).await?;
+            let rows = self.store().patterns(&view, after, PATTERNS_AT_ONCE).await?;
             let last = rows.last().map(|row| row.row);
-            let (kept, bundle) = (Arc::clone(&self.0.patterns), bundle.clone());
-            let (part, took) = offload(move || run(&kept, &bundle, rows, time)).await?;
+            let (kept, asked) = (Arc::clone(&self.0.patterns), bundle.clone());
+            let (part, hits, took) = offload(move || run(&kept, &asked, rows, time)).await?;
             time = time.saturating_sub(took);
-            observed.matches.extend(part.matches);
-            observed.tried = observed.tried.saturating_add(part.tried);
-            observed.undecided = observed.undecided.saturating_add(part.undecided);
+            observed.extend(part);
+            if !hits.is_empty() {
+                let stands = self.standing_of(&view, hits).await?;
+                let (kept, asked) = (Arc::clone(&self.0.patterns), bundle.clone());
+                let (matches, took) = offload(move || date(&kept, &asked, stands, (now, time))).await?;
+                time = time.saturating_sub(took);
+                observed.matches.extend(matches);
+            }
             match last {
                 Some(row) => after = row,
                 None => return Ok(view.clear(observed)),
             }
         }
     }
+
+    /// How the indicators stand whose patterns match. One that has gone in between is no match.
+    async fn standing_of(&self, view: &Viewer, hits: Vec<Hit>) -> Result<Vec<Standing>, StoreError> {
+        let now = self.now();
+        let mut stands = Vec::with_capacity(hits.len());
+        for hit in hits {
+            let object = match self.store().object(view, &hit.row.id, None).await {
+                Ok(object) => object,
+                Err(StoreError::NotFound { .. }) => continue,
+                Err(error) => return Err(error),
+            };
+            let json = Json::parse(&object.bytes).unwrap_or(Json::Null);
+            let time =
+                |key| json.get(key).and_then(Json::as_str).and_then(|text| Timestamp::parse(text).ok());
+            stands.push(Standing {
+                hit,
+                revoked: object.revoked,
+                expired: object.expires.is_some_and(|expires| expires <= now),
+                from: time("valid_from"),
+                until: time("valid_until"),
+            });
+        }
+        Ok(stands)
+    }
+}
+
+/// A pattern that matches, and where.
+struct Hit {
+    row: PatternRow,
+    observations: Vec<usize>,
+}
+
+/// A hit, and how its indicator stands.
+struct Standing {
+    hit: Hit,
+    revoked: bool,
+    expired: bool,
+    from: Option<Timestamp>,
+    until: Option<Timestamp>,
 }
 
 /// Compiled patterns by their row.
@@ -174,14 +253,14 @@ fn run(
     bundle: &[u8],
     rows: Vec<PatternRow>,
     time: Duration,
-) -> Result<(Observed, Duration), ObservedError> {
+) -> Result<(Observed, Vec<Hit>, Duration), ObservedError> {
     let start = Instant::now();
     let bundle = Json::parse(bundle).map_err(|error| ObservedError::Unfit(error.to_string()))?;
     let observations = Observations::from_bundle(&bundle);
     if observations.is_empty() {
         return Err(ObservedError::Unfit("there is no observed-data object".into()));
     }
-    let mut observed = Observed::default();
+    let (mut observed, mut hits) = (Observed::default(), Vec::new());
     for row in rows {
         if start.elapsed() >= time {
             return Err(ObservedError::TooCostly);
@@ -189,12 +268,49 @@ fn run(
         let Some(prepared) = patterns.of(&row) else { continue };
         observed.tried = observed.tried.saturating_add(1);
         match prepared.run(&observations) {
-            Outcome::Matched(observations) => {
-                observed.matches.push(ObservedMatch { id: row.id, observations });
-            }
+            Outcome::Matched(observations) => hits.push(Hit { row, observations }),
             Outcome::NotMatched => {}
-            Outcome::Undecided => observed.undecided = observed.undecided.saturating_add(1),
+            Outcome::Undecided => observed.undecided(row.id),
         }
     }
-    Ok((observed, start.elapsed()))
+    Ok((observed, hits, start.elapsed()))
+}
+
+/// Says of each match whether its indicator was valid then, looking for another match that was where the first was not.
+fn date(
+    patterns: &Patterns,
+    bundle: &[u8],
+    stands: Vec<Standing>,
+    (now, time): (Micros, Duration),
+) -> Result<(Vec<ObservedMatch>, Duration), ObservedError> {
+    let start = Instant::now();
+    let bundle = Json::parse(bundle).map_err(|error| ObservedError::Unfit(error.to_string()))?;
+    let observations = Observations::from_bundle(&bundle);
+    let now = Timestamp::from_micros(now);
+    let mut matches = Vec::with_capacity(stands.len());
+    for Standing { hit, revoked, expired, from, until } in stands {
+        if start.elapsed() >= time {
+            return Err(ObservedError::TooCostly);
+        }
+        let validity = Validity::new(from.as_ref(), until.as_ref(), &now);
+        let mut binding = hit.observations;
+        let mut valid_then = binding.iter().all(|at| observations.is_within(*at, &validity));
+        if !valid_then
+            && let Some(prepared) = patterns.of(&hit.row)
+            && let Outcome::Matched(then) = prepared.run(&observations.within(&validity))
+        {
+            (binding, valid_then) = (then, true);
+        }
+        let text = |at: Option<Timestamp>| at.map(|at| at.as_str().to_owned());
+        matches.push(ObservedMatch {
+            id: hit.row.id,
+            observations: binding,
+            revoked,
+            expired,
+            valid_from: text(from),
+            valid_until: text(until),
+            valid_then,
+        });
+    }
+    Ok((matches, start.elapsed()))
 }

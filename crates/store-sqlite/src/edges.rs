@@ -1,11 +1,11 @@
 //! Edges of an object: by name, then newest first, then by the identifier of the other end.
 
-use base::limit;
+use base::{Micros, limit};
 use handling::Viewer;
 use index::FingerprintKey;
 use rusqlite::{Connection, OptionalExtension, ToSql};
 use sha2::{Digest, Sha256};
-use store::{Direction, EdgeRow};
+use store::{Direction, EdgeEnd, EdgeRow, Standing};
 
 use crate::cursor::Question;
 use crate::error::{Done, damaged};
@@ -150,7 +150,7 @@ impl Walk<'_> {
     ) -> Done<()> {
         let Way { own, other } = self.way;
         let mut select = self.connection.prepare_cached(&format!(
-            "SELECT e.version, e.{other}, v.object, e.source FROM edge e CROSS JOIN version v ON v.no = e.version \
+            "SELECT e.version, e.{other}, v.object, e.source, v.revoked, v.expires FROM edge e CROSS JOIN version v ON v.no = e.version \
              CROSS JOIN object o ON o.no = e.{other} WHERE e.{own} = ?2 AND e.name = ?3 AND e.version <= ?4 AND {} \
              ORDER BY e.version DESC, o.uuid, (SELECT n.name FROM name n WHERE n.no = o.kind) LIMIT ?5",
             self.sight.latest("v")
@@ -172,8 +172,12 @@ impl Walk<'_> {
             let edge = EdgeRow {
                 name: name.to_owned(),
                 other: self.id(other)?,
-                other_label: self.label(other)?,
+                other_held: self.end(other)?,
                 through: if by == source { None } else { Some(self.id(by)?) },
+                standing: Standing {
+                    revoked: row.get(4)?,
+                    expires: row.get::<_, Option<i64>>(5)?.map(Micros),
+                },
             };
             found.push((Place { ..place }, edge));
         }
@@ -191,17 +195,23 @@ impl Walk<'_> {
         found.optional()?.ok_or_else(|| damaged("an edge ends at no object"))
     }
 
-    /// The label of the latest version that the viewer may see.
-    fn label(&self, object: i64) -> Done<Option<String>> {
+    /// The latest version that the viewer may see.
+    fn end(&self, object: i64) -> Done<Option<EdgeEnd>> {
         let mut select = self.connection.prepare_cached(&format!(
-            "SELECT (SELECT v.label FROM version v WHERE v.no = l.version) FROM holding l \
+            "SELECT v.label, v.revoked, v.expires FROM holding l CROSS JOIN version v ON v.no = l.version \
              WHERE l.object = ?2 AND {} ORDER BY l.place DESC, l.added LIMIT 1",
             self.sight.sees("l")
         ))?;
         self.sight.bind(&mut select, &[&object])?;
         let mut rows = select.raw_query();
         Ok(match rows.next()? {
-            Some(row) => row.get(0)?,
+            Some(row) => Some(EdgeEnd {
+                label: row.get(0)?,
+                standing: Standing {
+                    revoked: row.get(1)?,
+                    expires: row.get::<_, Option<i64>>(2)?.map(Micros),
+                },
+            }),
             None => None,
         })
     }

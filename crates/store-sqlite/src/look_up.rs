@@ -139,12 +139,12 @@ fn in_range(
     Ok(found)
 }
 
-/// Patterns of current indicators after a row.
+/// Patterns of indicators after a row.
 pub(crate) fn patterns(
     connection: &Connection,
     viewer: &Viewer,
-    now: Micros,
-    (after, limit): (i64, usize),
+    after: i64,
+    limit: usize,
 ) -> Done<Vec<PatternRow>> {
     let Some(sight) = Sight::of(connection, viewer)? else {
         return Ok(Vec::new());
@@ -152,12 +152,12 @@ pub(crate) fn patterns(
     let mut select = connection.prepare_cached(&format!(
         "SELECT q.version, (SELECT n.name FROM name n WHERE n.no = v.kind), \
          (SELECT o.uuid FROM object o WHERE o.no = v.object), q.pattern \
-         FROM pattern q JOIN version v ON v.no = q.version WHERE q.version > ?2 AND v.revoked = 0 \
-         AND v.findings IS NULL AND (v.expires IS NULL OR v.expires > ?3) AND {} ORDER BY q.version LIMIT ?4",
+         FROM pattern q JOIN version v ON v.no = q.version WHERE q.version > ?2 \
+         AND v.findings IS NULL AND {} ORDER BY q.version LIMIT ?3",
         sight.latest("v")
     ))?;
     let most = i64::try_from(limit.min(limit::PAGE_MAX)).unwrap_or(i64::MAX);
-    let own: [&dyn ToSql; 3] = [&after, &now.0, &most];
+    let own: [&dyn ToSql; 2] = [&after, &most];
     sight.bind(&mut select, &own)?;
     let mut rows = select.raw_query();
     let mut found = Vec::new();

@@ -315,15 +315,9 @@ impl Objects for SqliteStore {
         self.readers.search(|connection| edges::edges(connection, &ask)).await
     }
 
-    async fn patterns(
-        &self,
-        viewer: &Viewer,
-        now: Micros,
-        after: i64,
-        limit: usize,
-    ) -> Answer<Vec<PatternRow>> {
+    async fn patterns(&self, viewer: &Viewer, after: i64, limit: usize) -> Answer<Vec<PatternRow>> {
         self.may_serve()?;
-        self.readers.search(|connection| look_up::patterns(connection, viewer, now, (after, limit))).await
+        self.readers.search(|connection| look_up::patterns(connection, viewer, after, limit)).await
     }
 
     async fn sightings(&self, viewer: &Viewer, ids: &[&str]) -> Answer<Vec<(u64, i64, Option<Micros>)>> {

@@ -152,7 +152,8 @@ macro_rules! each_case {
         $case!(finding::text_is_searched);
         $case!(finding::results_are_paged);
         $case!(finding::edges_go_both_ways);
-        $case!(finding::current_patterns_are_listed);
+        $case!(finding::edges_say_how_both_ends_stand);
+        $case!(finding::patterns_are_listed);
         $case!(finding::sightings_are_counted);
         $case!(leaves::every_object_leaves_a_leaf);
         $case!(leaves::heads_only_grow);

@@ -37,8 +37,8 @@ pub use objects::{
 };
 pub use papers::{Paper, PaperKind, PaperWork, Papers};
 pub use query::{
-    Direction, EdgeRow, Filter, Found, LookupRow, Manifest, ManifestRow, ObjectPage, Page, PageRequest,
-    PatternRow, Ruled, SearchRequest, StoredObject, VersionPick, VersionRow,
+    Direction, EdgeEnd, EdgeRow, Filter, Found, LookupRow, Manifest, ManifestRow, ObjectPage, Page,
+    PageRequest, PatternRow, Ruled, SearchRequest, Standing, StoredObject, VersionPick, VersionRow,
 };
 pub use relay::{RelayBounds, RelayHeld, RelayMark, RelayParcel, RelayPut, Relays};
 pub use upkeep::{

@@ -275,11 +275,10 @@ pub trait Objects: Send + Sync {
         direction: Direction,
         page: (usize, Option<String>),
     ) -> Result<(Vec<EdgeRow>, Option<String>), StoreError>;
-    /// Patterns of current indicators (latest version, not revoked, not expired at `now`, without findings), after `after`.
+    /// Patterns of indicators (latest version, without findings), revoked and expired ones too, after `after`.
     async fn patterns(
         &self,
         viewer: &Viewer,
-        now: Micros,
         after: i64,
         limit: usize,
     ) -> Result<Vec<PatternRow>, StoreError>;

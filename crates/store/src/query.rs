@@ -193,13 +193,41 @@ pub struct EdgeRow {
     pub name: String,
     /// The object at the other end.
     pub other: String,
-    /// A line to recognise it by; `None` when it is not held here, or not for this viewer.
-    pub other_label: Option<String>,
+    /// What it is; `None` when it is not held here, or not for this viewer.
+    pub other_held: Option<EdgeEnd>,
     /// The relationship object, for edges that are objects themselves.
     pub through: Option<String>,
+    /// How the object stands that says so: the relationship, or the one that the reference stands in.
+    pub standing: Standing,
 }
 
-/// One current indicator's pattern.
+/// The object at the other end of an edge, in the version that the viewer knows as its latest.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EdgeEnd {
+    /// A line to recognise it by.
+    pub label: String,
+    /// How it stands.
+    pub standing: Standing,
+}
+
+/// Whether an object still says what it says.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Standing {
+    /// Whether it is revoked.
+    pub revoked: bool,
+    /// From when on it says nothing any more.
+    pub expires: Option<Micros>,
+}
+
+impl Standing {
+    /// Whether its time is over.
+    #[must_use]
+    pub fn expired(&self, now: Micros) -> bool {
+        self.expires.is_some_and(|expires| expires <= now)
+    }
+}
+
+/// One indicator's pattern.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PatternRow {
     /// Place in the list: ask for more after the last one seen.

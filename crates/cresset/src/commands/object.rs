@@ -5,6 +5,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
+use super::search::standing;
 use crate::args::Common;
 use crate::directory::Access;
 use crate::exit::{Exit, Failure};
@@ -88,6 +89,25 @@ struct EdgeRow {
     name: String,
     other: String,
     other_label: Option<String>,
+    other_revoked: Option<bool>,
+    other_expired: Option<bool>,
+    #[serde(default)]
+    revoked: bool,
+    #[serde(default)]
+    expired: bool,
+}
+
+impl EdgeRow {
+    /// What is no longer in force at this edge, in words.
+    fn standing(&self) -> String {
+        let other = standing(self.other_revoked == Some(true), self.other_expired == Some(true));
+        match (standing(self.revoked, self.expired), other) {
+            ("current", "current") => "current".to_owned(),
+            (own, "current") => format!("relation {own}"),
+            ("current", other) => format!("object {other}"),
+            (own, other) => format!("relation {own}, object {other}"),
+        }
+    }
 }
 
 /// Shows one object.
@@ -146,15 +166,16 @@ pub(crate) async fn edges(common: &Common, args: EdgesArgs, out: &mut Out) -> Re
     let rows = all.into_iter().filter_map(|(direction, edge)| {
         let edge: EdgeRow = serde_json::from_value(edge).ok()?;
         let arrow = if direction == Direction::Out { "-->" } else { "<--" };
+        let standing = edge.standing();
         let label = edge.other_label.map_or_else(|| "(not held here)".to_owned(), |label| shown(&label));
-        Some([arrow.to_owned(), shown(&edge.name), shown(&edge.other), label])
+        Some([arrow.to_owned(), shown(&edge.name), shown(&edge.other), standing, label])
     });
-    let rows: Vec<[String; 4]> = rows.collect();
+    let rows: Vec<[String; 5]> = rows.collect();
     if rows.is_empty() {
         say(format_args!("nothing that you may read is related to {}", shown(&args.id)));
         return Ok(Exit::Done);
     }
-    out.table(["", "RELATION", "OBJECT", "LABEL"], &rows)?;
+    out.table(["", "RELATION", "OBJECT", "STANDING", "LABEL"], &rows)?;
     Ok(Exit::Done)
 }
 

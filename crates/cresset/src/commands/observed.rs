@@ -3,9 +3,10 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use serde_json::Value;
+use serde::Deserialize;
 
 use super::import::read_input;
+use super::search::standing;
 use crate::args::Common;
 use crate::directory::Access;
 use crate::exit::{Exit, Failure};
@@ -19,21 +20,63 @@ pub(crate) struct ObservedArgs {
     file: PathBuf,
 }
 
-/// Runs the command: exits 1 when no pattern matches.
+/// Runs the command: exits 1 when no pattern matches. A pattern that ran into a limit is no match, and is named.
 pub(crate) async fn run(common: &Common, args: ObservedArgs, out: &mut Out) -> Result<Exit, Failure> {
     let bundle = read_input(&args.file)?;
     let reach = Reach::open(common, Access::Read).await?;
     let answer = reach.ask(question::post_bytes(["observed"], bundle, "application/json")).await?;
-    let found: Value = serde_json::from_slice(&answer).map_err(Failure::unreachable)?;
-    let indicators = found["items"].as_array().cloned().unwrap_or_default();
+    let found: Found = serde_json::from_slice(&answer).map_err(Failure::unreachable)?;
     if out.is_json() {
         out.line(&answer)?;
     } else {
-        for indicator in &indicators {
-            out.line(shown(indicator["id"].as_str().unwrap_or_default()).as_bytes())?;
+        for one in &found.items {
+            let then = if one.valid_then { "valid" } else { "not valid" };
+            let standing = standing(one.revoked, one.expired);
+            out.line(format!("{} ({standing}, {then} when it was observed)", shown(&one.id)).as_bytes())?;
         }
-        let found = counted(u64::try_from(indicators.len()).unwrap_or(u64::MAX), "indicator");
-        say(format_args!("found {found} whose pattern matches"));
+        let matching = counted(u64::try_from(found.items.len()).unwrap_or(u64::MAX), "indicator");
+        say(format_args!("found {matching} whose pattern matches"));
+        say_undecided(&found);
     }
-    Ok(if indicators.is_empty() { Exit::No } else { Exit::Done })
+    Ok(if found.items.is_empty() { Exit::No } else { Exit::Done })
+}
+
+/// What was found, as the API tells it.
+#[derive(Deserialize)]
+struct Found {
+    items: Vec<Item>,
+    #[serde(default)]
+    undecided: u64,
+    #[serde(default)]
+    undecided_ids: Vec<String>,
+}
+
+#[derive(Deserialize)]
+struct Item {
+    id: String,
+    #[serde(default)]
+    revoked: bool,
+    #[serde(default)]
+    expired: bool,
+    #[serde(default)]
+    valid_then: bool,
+}
+
+/// Names the indicators of which nothing is known because a limit was reached.
+fn say_undecided(found: &Found) {
+    if found.undecided == 0 {
+        return;
+    }
+    say(format_args!(
+        "not decided, because a limit was reached: {} (send fewer or shorter observations at once)",
+        counted(found.undecided, "pattern")
+    ));
+    for id in &found.undecided_ids {
+        say(format_args!("  {}", shown(id)));
+    }
+    let unnamed =
+        found.undecided.saturating_sub(u64::try_from(found.undecided_ids.len()).unwrap_or(u64::MAX));
+    if unnamed > 0 {
+        say(format_args!("  and {unnamed} more"));
+    }
 }

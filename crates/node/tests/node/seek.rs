@@ -113,7 +113,7 @@ async fn text_is_searched_by_its_words() {
 }
 
 #[tokio::test]
-async fn observations_are_matched_by_current_patterns() {
+async fn observations_are_matched_by_patterns_and_how_these_stand_is_told() {
     let (bench, root) = filled().await;
     let bundle = r#"{"type":"bundle","id":"bundle--00000000-0000-4000-8000-000000000000","objects":[
         {"type":"domain-name","spec_version":"2.1","id":"domain-name--bedb4899-d24b-5401-bc86-8f6b4cc18ec7","value":"evil.example"},
@@ -124,8 +124,12 @@ async fn observations_are_matched_by_current_patterns() {
          "object_refs":["domain-name--bedb4899-d24b-5401-bc86-8f6b4cc18ec7","url--c1477287-23ac-5971-a010-5c287877fa60"]}]}"#;
     for _ in 0..2 {
         let observed = bench.node.observed(&root, Bytes::from(bundle)).await.unwrap().into_inner();
-        let ids: Vec<_> = observed.matches.iter().map(|found| found.id.as_str()).collect();
-        assert_eq!(ids, ["indicator--00000000-0000-4000-8000-000000000003"]);
+        let told: Vec<_> = observed.matches.iter().map(|found| (found.id.as_str(), found.revoked)).collect();
+        let (current, revoked) = (
+            "indicator--00000000-0000-4000-8000-000000000003",
+            "indicator--00000000-0000-4000-8000-000000000004",
+        );
+        assert_eq!(told, [(current, false), (revoked, true)]);
         assert_eq!(observed.matches[0].observations, [0]);
     }
     for junk in ["", "[]", "{}", r#"{"type":"bundle","objects":[]}"#] {

@@ -8,7 +8,7 @@ use index::{Fingerprint, TermKind};
 
 use super::Site;
 use super::sample::{START, Sample, add, collections, day, id, viewer};
-use crate::{Direction, SearchRequest, Store, StoreError};
+use crate::{Direction, Facts, SearchRequest, Standing, Store, StoreError};
 
 fn of(store: &dyn Store, kind: TermKind, value: &str) -> Fingerprint {
     Fingerprint::of(&store.fingerprint_key(), kind, value)
@@ -226,11 +226,12 @@ pub async fn edges_go_both_ways(site: Site) {
     let through: Vec<Option<String>> = outward.0.iter().map(|edge| edge.through.clone()).collect();
     assert_eq!(through, [12, 11, 10].map(|number| Some(id("relationship", number))));
     assert!(outward.0.iter().all(|edge| edge.other == tool && edge.name == "uses"));
-    assert_eq!(outward.0[0].other_label, Some(format!("label of {tool}")));
+    let end = outward.0[0].other_held.as_ref().unwrap();
+    assert_eq!((end.label.clone(), end.standing), (format!("label of {tool}"), Standing::default()));
     let of_tool = store.edges(&view, &tool, Direction::Outward, (99, None)).await.unwrap().0;
-    assert_eq!((of_tool.len(), of_tool[0].through.clone(), of_tool[0].other_label.clone()), (1, None, None));
+    assert_eq!((of_tool.len(), of_tool[0].through.clone(), of_tool[0].other_held.clone()), (1, None, None));
     let half = store.edges(&viewer(1, &c[..1]), &tool, Direction::Inward, (99, None)).await.unwrap().0;
-    assert!(half.len() == 3 && half.iter().all(|edge| edge.other == actor && edge.other_label.is_none()));
+    assert!(half.len() == 3 && half.iter().all(|edge| edge.other == actor && edge.other_held.is_none()));
     let (mut seen, mut next) = (Vec::new(), None);
     loop {
         let page = store.edges(&view, &identity, Direction::Inward, (3, next)).await.unwrap();
@@ -249,8 +250,34 @@ pub async fn edges_go_both_ways(site: Site) {
     assert_eq!(none, (Vec::new(), None));
 }
 
-/// Patterns of indicators that say something now, in order, after a row.
-pub async fn current_patterns_are_listed(site: Site) {
+/// An edge says whether what states it, and what it leads to, is revoked or has an end; of the latter no more than the
+/// viewer may see.
+pub async fn edges_say_how_both_ends_stand(site: Site) {
+    let store = site.open();
+    let c = collections(&*store, 2).await;
+    let (tool, actor) = (id("tool", 1), id("threat-actor", 2));
+    let uses = |number: u64| {
+        Sample::of(&id("relationship", number), Some(&day(1))).edge("uses", Some(&actor), &tool)
+    };
+    add(&*store, c[0], &[Sample::of(&tool, Some(&day(1))), uses(10), uses(11)]).await;
+    let over = |facts: &mut Facts| (facts.revoked, facts.expires) = (true, Some(START));
+    let revoked = Sample::of(&id("relationship", 10), Some(&day(2))).edge("uses", Some(&actor), &tool);
+    add(&*store, c[0], &[revoked.with(over)]).await;
+    add(&*store, c[1], &[Sample::of(&tool, Some(&day(3))).with(over)]).await;
+    let gone = Standing { revoked: true, expires: Some(START) };
+    for (mine, end) in [(&c[..], gone), (&c[..1], Standing::default())] {
+        let edges = store.edges(&viewer(1, mine), &actor, Direction::Outward, (9, None)).await.unwrap().0;
+        let stands =
+            edges.iter().map(|edge| (edge.standing, edge.other_held.as_ref().map(|end| end.standing)));
+        let wanted = [(gone, Some(end)), (Standing::default(), Some(end))];
+        assert_eq!(stands.collect::<Vec<_>>(), wanted);
+    }
+    assert!(gone.expired(START) && !gone.expired(START.plus(-1)) && !Standing::default().expired(START));
+}
+
+/// Patterns of indicators, in order, after a row: revoked and expired ones too, but none with findings, and none that a
+/// newer version dropped.
+pub async fn patterns_are_listed(site: Site) {
     let store = site.open();
     let c = collections(&*store, 1).await;
     let pattern = |number: u64| Sample::indicator(number, 1).pattern(&format!("[a:b = {number}]"));
@@ -266,13 +293,13 @@ pub async fn current_patterns_are_listed(site: Site) {
     add(&*store, c[0], &samples).await;
     add(&*store, c[0], &[Sample::indicator(7, 2)]).await;
     let view = viewer(1, &c);
-    let rows = store.patterns(&view, START, 0, 99).await.unwrap();
+    let rows = store.patterns(&view, 0, 99).await.unwrap();
     let ids: Vec<String> = rows.iter().map(|row| row.id.clone()).collect();
-    assert_eq!(ids, [1, 5].map(|number| id("indicator", number)));
+    assert_eq!(ids, [1, 2, 3, 5].map(|number| id("indicator", number)));
     assert_eq!(rows[0].pattern, "[a:b = 1]");
-    assert_eq!(store.patterns(&view, START, 0, 1).await.unwrap(), rows[..1]);
-    assert_eq!(store.patterns(&view, START, rows[0].row, 99).await.unwrap(), rows[1..]);
-    assert!(store.patterns(&view, START, rows[1].row, 99).await.unwrap().is_empty());
+    assert_eq!(store.patterns(&view, 0, 1).await.unwrap(), rows[..1]);
+    assert_eq!(store.patterns(&view, rows[0].row, 99).await.unwrap(), rows[1..]);
+    assert!(store.patterns(&view, rows[3].row, 99).await.unwrap().is_empty());
 }
 
 /// Sightings are counted over what the viewer may see, latest versions only.

@@ -70,7 +70,7 @@ pub async fn nothing_is_found_of_what_is_gone(site: Site) {
         assert_eq!(store.search(&view, &words).await.unwrap().rows.len(), left);
         let inward = store.edges(&view, &id("identity", 1), Direction::Inward, (9, None)).await.unwrap();
         assert_eq!(inward.0.len(), left);
-        let patterns = store.patterns(&view, super::sample::START, 0, 9).await.unwrap();
+        let patterns = store.patterns(&view, 0, 9).await.unwrap();
         assert_eq!(patterns.len(), left);
         let (sightings, count, _) = store.sightings(&view, &[&id("indicator", 1)]).await.unwrap()[0];
         assert_eq!((sightings, count), (left as u64, 3 * left as i64));

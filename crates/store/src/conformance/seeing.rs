@@ -7,7 +7,7 @@ use handling::{CollectionNo, Rules, Viewer};
 use index::TermKind;
 
 use super::Site;
-use super::sample::{START, Sample, add, batch_by, collections, day, id, viewer};
+use super::sample::{Sample, add, batch_by, collections, day, id, viewer};
 use crate::{Direction, Filter, PageRequest, SearchRequest, Store, StoreError, VersionPick};
 
 const COLLECTIONS: usize = 4;
@@ -94,7 +94,7 @@ async fn learned(
     let words = SearchRequest { words: vec!["word".into()], limit: 1000, ..SearchRequest::default() };
     let searched = store.search(view, &words).await.unwrap().rows;
     let edges = store.edges(view, &id("identity", 1), Direction::Inward, (1000, None)).await.unwrap().0;
-    let patterns = store.patterns(view, START, 0, 1000).await.unwrap();
+    let patterns = store.patterns(view, 0, 1000).await.unwrap();
     vec![
         ("object", points),
         ("history", histories),

@@ -109,6 +109,10 @@ pub(crate) struct Observed {
     items: Vec<ObservedMatch>,
     /// Patterns tried.
     tried: u64,
+    /// Patterns that ran into a limit: whether they match is not known.
+    undecided: u64,
+    /// The indicators of the first 100 of them.
+    undecided_ids: Vec<String>,
     /// Always null: the answer is whole.
     next: Option<String>,
 }
@@ -121,6 +125,16 @@ pub(crate) struct PatternMatch {
     id: String,
     /// The observed-data objects of one binding, as indexes in bundle order.
     observations: Vec<usize>,
+    /// Whether the indicator has been revoked.
+    revoked: bool,
+    /// Whether its time is over.
+    expired: bool,
+    /// From when on it is valid, as its producer wrote it.
+    valid_from: Option<String>,
+    /// Until when it is valid, as its producer wrote it.
+    valid_until: Option<String>,
+    /// Whether it was valid when what matches was observed; an observation without usable times counts as made now.
+    valid_then: bool,
 }
 
 /// What has been seen.
@@ -231,7 +245,7 @@ async fn search(
     Ok(place.held(Json(List { items: page.rows, next: page.next }).into_response()))
 }
 
-/// Which indicators' patterns match what was observed?
+/// Which indicators' patterns match what was observed? Revoked and expired ones match too and are said to be so
 #[utoipa::path(post, path = "/api/v1/observed", tag = "look-up",
     request_body(content = Object, content_type = "application/json", description = "a STIX bundle"),
     responses((status = 200, body = Observed)))]
@@ -241,7 +255,13 @@ async fn observed(
     MediumBody(body): MediumBody,
 ) -> Result<Json<Observed>, Problem> {
     let found = app.node().observed(&who, body.bytes.clone()).await?.into_inner();
-    Ok(Json(Observed { items: found.matches, tried: found.tried, next: None }))
+    Ok(Json(Observed {
+        items: found.matches,
+        tried: found.tried,
+        undecided: found.undecided,
+        undecided_ids: found.undecided_ids,
+        next: None,
+    }))
 }
 
 /// Say that an object or value has been seen

@@ -6,6 +6,7 @@ use axum::Json;
 use axum::body::Body;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
+use base::Micros;
 use bytes::Bytes;
 use http::HeaderValue;
 use http::header::CONTENT_TYPE;
@@ -101,14 +102,31 @@ pub(crate) struct Edge {
     other: String,
     /// A line to recognise it by; null when it is not held here, or not for the caller.
     other_label: Option<String>,
+    /// Whether the object at the other end is revoked; null when it is not held here, or not for the caller.
+    other_revoked: Option<bool>,
+    /// Whether its time is over; null as above.
+    other_expired: Option<bool>,
     /// Id of the relationship object, for edges that are objects themselves.
     through: Option<String>,
+    /// Whether the relationship, or the object that the reference stands in, is revoked.
+    revoked: bool,
+    /// Whether its time is over.
+    expired: bool,
 }
 
-impl From<EdgeRow> for Edge {
-    fn from(row: EdgeRow) -> Self {
-        let EdgeRow { name, other, other_label, through } = row;
-        Self { name, other, other_label, through }
+impl Edge {
+    fn of(row: EdgeRow, now: Micros) -> Self {
+        let EdgeRow { name, other, other_held, through, standing } = row;
+        Self {
+            name,
+            other,
+            other_revoked: other_held.as_ref().map(|end| end.standing.revoked),
+            other_expired: other_held.as_ref().map(|end| end.standing.expired(now)),
+            other_label: other_held.map(|end| end.label),
+            through,
+            revoked: standing.revoked,
+            expired: standing.expired(now),
+        }
     }
 }
 
@@ -215,7 +233,7 @@ async fn history(
     List::page(rows, |row| &row.key, params).map(|list| place.held(Json(list).into_response()))
 }
 
-/// Relationships and references of an object in one direction
+/// Relationships and references of an object in one direction, revoked and expired ones too, which are said to be so
 #[utoipa::path(get, path = "/api/v1/objects/{id}/edges", tag = "objects",
     params(("id" = String, Path), ("direction" = Option<String>, Query, description = "out (default) or in"),
         ("limit" = Option<usize>, Query), ("next" = Option<String>, Query)),
@@ -237,7 +255,8 @@ async fn edges(
     params.end()?;
     let place = app.page_place(who.user).await?;
     let (rows, next) = app.node().edges(&who, &id, direction, page).await?.into_inner();
-    let items: Vec<Edge> = rows.into_iter().map(Edge::from).collect();
+    let now = app.node().clock().now();
+    let items: Vec<Edge> = rows.into_iter().map(|row| Edge::of(row, now)).collect();
     Ok(place.held(Json(List { items, next }).into_response()))
 }
 

@@ -3,12 +3,13 @@
 use askama::Template;
 use axum::extract::{Path, Query, State};
 use axum::response::Response;
+use base::Micros;
 use handling::Principal;
 use http::StatusCode;
 use node::CollectionView;
 use serde::Deserialize;
 use stix::{Json, TlpLevel};
-use store::{Direction, EdgeRow, StoredObject, VersionRow};
+use store::{Direction, EdgeRow, Standing, StoredObject, VersionRow};
 
 use super::form::encode;
 use super::origin::Origin;
@@ -64,7 +65,11 @@ struct Edge {
     label: String,
     kind: String,
     held: bool,
+    /// How the object at the other end stands.
+    tags: Vec<Tag>,
     through: Option<String>,
+    /// How the relationship stands, or the object that the reference stands in.
+    stands: Vec<Tag>,
 }
 
 struct Version {
@@ -163,17 +168,21 @@ async fn side(
         Direction::Inward => ("inward", "Referred to by", "in"),
     };
     let more = next.map(|next| format!("{}?{field}={}#{anchor}", object(id), encode(&next)));
-    Ok(Side { anchor, title, rows: rows.into_iter().map(edge).collect(), more })
+    let now = app.node().clock().now();
+    Ok(Side { anchor, title, rows: rows.into_iter().map(|row| edge(row, now)).collect(), more })
 }
 
-fn edge(row: EdgeRow) -> Edge {
+fn edge(row: EdgeRow, now: Micros) -> Edge {
+    let tags = |standing: Standing| state(standing.revoked, standing.expired(now));
     Edge {
         name: row.name,
         href: object(&row.other),
         kind: stix::id::type_of(&row.other).to_owned(),
-        held: row.other_label.is_some(),
-        label: row.other_label.filter(|label| !label.is_empty()).unwrap_or(row.other),
+        held: row.other_held.is_some(),
+        tags: row.other_held.as_ref().map_or_else(Vec::new, |end| tags(end.standing)),
+        label: row.other_held.map(|end| end.label).filter(|label| !label.is_empty()).unwrap_or(row.other),
         through: row.through.as_deref().map(object),
+        stands: tags(row.standing),
     }
 }
 

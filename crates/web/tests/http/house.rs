@@ -117,6 +117,16 @@ impl House {
     pub(crate) fn ask(&self, method: &'static str, target: &str) -> Ask {
         Ask::new(self.address, method, target)
     }
+
+    /// A page as somebody sees it who has signed in with the password.
+    pub(crate) async fn page(&self, name: &str, target: &str) -> String {
+        let form = self.ask("POST", "/sign-in").header("Content-Type", "application/x-www-form-urlencoded");
+        let password = PASSWORD.replace(' ', "+");
+        let answer = form.body(format!("user={name}&password={password}")).send().await;
+        let cookie = answer.header("set-cookie").unwrap().split(';').next().unwrap().to_owned();
+        let answer = self.ask("GET", target).header("Cookie", &cookie).send().await;
+        String::from_utf8(answer.body).unwrap()
+    }
 }
 
 impl Person {

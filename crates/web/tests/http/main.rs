@@ -11,5 +11,6 @@ mod interference;
 mod members;
 mod pages;
 mod secure;
+mod seen;
 mod statuses;
 mod versions;

@@ -340,17 +340,9 @@ async fn who_has_a_say_is_shown_on_every_page_that_the_glass_was_broken() {
     let id = pending.json()["approval"].as_str().unwrap().to_owned();
     let broken = format!("/api/v1/approvals/{id}/break-glass");
     assert_eq!(send("POST", broken, json!({"reason": "bob is asleep"})).await.status, 200);
-    let page = async |name: &str| {
-        let form = house.ask("POST", "/sign-in").header("Content-Type", "application/x-www-form-urlencoded");
-        let password = PASSWORD.replace(' ', "+");
-        let answer = form.body(format!("user={name}&password={password}")).send().await;
-        let cookie = answer.header("set-cookie").unwrap().split(';').next().unwrap().to_owned();
-        let answer = house.ask("GET", "/look-up").header("Cookie", &cookie).send().await;
-        String::from_utf8(answer.body).unwrap()
-    };
-    let told = page("bob").await;
+    let told = house.page("bob", "/look-up").await;
     assert!(told.contains("Last sue, drop-approver: bob is asleep"), "{told}");
-    assert!(!page("ann").await.contains("bob is asleep"));
+    assert!(!house.page("ann", "/look-up").await.contains("bob is asleep"));
     let figures = root.get("/metrics").await;
     assert!(String::from_utf8(figures.body).unwrap().contains("\ncresset_glass_broken 1\n"));
 }

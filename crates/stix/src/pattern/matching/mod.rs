@@ -52,7 +52,7 @@ use crate::pattern::matching::plan::Plan;
 use crate::pattern::matching::search::Search;
 
 pub use address::Network;
-pub use observation::Observations;
+pub use observation::{Observations, Validity};
 
 /// A pattern compiled for matching.
 ///

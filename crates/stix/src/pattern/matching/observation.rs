@@ -17,14 +17,31 @@ use crate::{Json, Kind, Timestamp, kind_of};
 ///
 /// # Source
 /// STIX 2.1, sections 4.14 and 9.7.4
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Observations<'j> {
     observed: Vec<Observed<'j>>,
     by_type: HashMap<&'j str, Vec<Root<'j>>>,
 }
 
+/// From when on, and until when, something says something: the end is not in it.
+#[derive(Clone, Copy, Debug)]
+pub struct Validity {
+    from: Moment,
+    until: Moment,
+    /// What an observation without usable times is taken to be of.
+    now: Moment,
+}
+
+impl Validity {
+    /// An end that is not given is never reached. Observations without usable times are taken to be of `now`.
+    #[must_use]
+    pub fn new(from: Option<&Timestamp>, until: Option<&Timestamp>, now: &Timestamp) -> Self {
+        Self { from: from.map_or(ALWAYS.0, moment), until: until.map_or(ALWAYS.1, moment), now: moment(now) }
+    }
+}
+
 /// One observed-data object.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Observed<'j> {
     /// When its observations happened: each at any moment from the first to the last, both included. `None` = unknown.
     pub(super) span: Option<(Moment, Moment)>,
@@ -44,10 +61,17 @@ pub(super) struct Root<'j> {
 }
 
 /// The objects that references of one observation may lead to.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Scope<'j> {
     /// Ordered by identifier.
     objects: Vec<(&'j str, &'j Json<'j>)>,
+}
+
+impl Observed<'_> {
+    fn is_within(&self, validity: &Validity) -> bool {
+        let (first, last) = self.span.unwrap_or((validity.now, validity.now));
+        first < validity.until && last >= validity.from
+    }
 }
 
 impl<'j> Scope<'j> {
@@ -117,6 +141,25 @@ impl<'j> Observations<'j> {
         self.observed.is_empty()
     }
 
+    /// Whether the observed-data object at a place may have been observed while something was valid.
+    #[must_use]
+    pub fn is_within(&self, at: usize, validity: &Validity) -> bool {
+        self.observed.get(at).is_some_and(|one| one.is_within(validity))
+    }
+
+    /// The same observations, those that were not observed while something was valid taken as never observed: places
+    /// stay.
+    #[must_use]
+    pub fn within(&self, validity: &Validity) -> Self {
+        let mut left = self.clone();
+        for one in &mut left.observed {
+            if !one.is_within(validity) {
+                one.count = 0;
+            }
+        }
+        left
+    }
+
     /// How many observations all of them stand for.
     pub(super) fn total(&self) -> u64 {
         self.observed.iter().fold(0, |sum, one| u64::saturating_add(sum, one.count))
@@ -177,6 +220,33 @@ mod tests {
         assert_eq!(counts, [(3, true), (0, false)]);
         assert!(found.observed()[1].scope.get("0").is_some());
         assert!(found.observed()[1].scope.get("file--1").is_none());
+    }
+
+    #[test]
+    fn what_was_observed_at_another_time_is_left_out_at_its_place() {
+        let text = br#"{"type":"bundle","objects":[
+            {"type":"file","id":"file--1","name":"a"},
+            {"type":"observed-data","first_observed":"2024-01-01T00:00:00Z","last_observed":"2024-01-03T00:00:00Z",
+             "number_observed":1,"object_refs":["file--1"]},
+            {"type":"observed-data","number_observed":1,"object_refs":["file--1"]}]}"#;
+        let json = Json::parse(text).unwrap();
+        let all = Observations::from_bundle(&json);
+        let at = |text: &str| Timestamp::parse(text).unwrap();
+        let kept = |from: Option<&str>, until: Option<&str>| {
+            let (from, until) = (from.map(at), until.map(at));
+            let validity = Validity::new(from.as_ref(), until.as_ref(), &at("2025-01-01T00:00:00Z"));
+            let left = all.within(&validity);
+            let counted: Vec<bool> = left.observed().iter().map(|one| one.count > 0).collect();
+            let asked: Vec<bool> = (0..2).map(|place| all.is_within(place, &validity)).collect();
+            assert_eq!(counted, asked);
+            counted
+        };
+        assert_eq!(kept(None, None), [true, true]);
+        assert_eq!(kept(Some("2024-01-03T00:00:00Z"), None), [true, true]);
+        assert_eq!(kept(Some("2024-01-03T00:00:00.001Z"), None), [false, true]);
+        assert_eq!(kept(None, Some("2024-01-01T00:00:00.001Z")), [true, false]);
+        assert_eq!(kept(None, Some("2024-01-01T00:00:00Z")), [false, false]);
+        assert!(!all.is_within(2, &Validity::new(None, None, &at("2025-01-01T00:00:00Z"))));
     }
 
     #[test]

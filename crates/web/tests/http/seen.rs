@@ -1,0 +1,152 @@
+//! What was observed, asked of the patterns held: nothing of the answer is left out, and how each indicator stands is said.
+
+use handling::Role;
+use serde_json::{Value, json};
+
+use crate::house::{House, Person, id, indicator};
+
+/// One process with a command line, observed on a day of 2023 or at no known time.
+fn observed(command_line: &str, days: &[Option<&str>]) -> Vec<u8> {
+    let process = "process--26aaa0d9-cdd5-4b44-b275-f8010cb6846d";
+    let mut objects = vec![
+        json!({"type": "process", "spec_version": "2.1", "id": process, "pid": 7, "command_line": command_line}),
+    ];
+    for (at, day) in days.iter().enumerate() {
+        let mut seen = json!({
+            "type": "observed-data", "spec_version": "2.1", "id": id("observed-data", at),
+            "created": "2024-01-01T00:00:00.000Z", "modified": "2024-01-01T00:00:00.000Z",
+            "number_observed": 1, "object_refs": [process],
+        });
+        if let Some(day) = day {
+            seen["first_observed"] = json!(format!("{day}T00:00:00Z"));
+            seen["last_observed"] = json!(format!("{day}T12:00:00Z"));
+        }
+        objects.push(seen);
+    }
+    json!({"type": "bundle", "id": id("bundle", 1), "objects": objects}).to_string().into_bytes()
+}
+
+async fn ask(person: &Person, bundle: Vec<u8>) -> Value {
+    let asked = person.ask("POST", "/api/v1/observed").without("Accept");
+    let answer = asked.header("Content-Type", "application/json").body(bundle).send().await;
+    assert_eq!(answer.status, 200, "{}", String::from_utf8_lossy(&answer.body));
+    answer.json()
+}
+
+fn with(mut object: Value, more: Value) -> Value {
+    for (key, value) in more.as_object().unwrap() {
+        object[key] = value.clone();
+    }
+    object
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn patterns_that_ran_into_a_limit_are_counted_and_named_to_who_may_see_them() {
+    let house = House::new().await;
+    let (ann, bob) = (house.person("ann", Role::Analyst).await, house.person("bob", Role::Reader).await);
+    house.collection("c1", &[(&ann, "rw")]).await;
+    house.collection("c2", &[(&ann, "rw"), (&bob, "r")]).await;
+    let costly = |number| {
+        let pattern = json!("[process:command_line MATCHES '^(([a-z])+.)+[A-Z]([a-z])+$']");
+        with(indicator(number, 1), json!({"pattern": pattern}))
+    };
+    ann.post("c1", &[costly(1)]).await;
+    ann.post("c2", &[costly(2), with(indicator(3, 1), json!({"pattern": "[process:pid = 7]"}))]).await;
+    let bundle = observed(&format!("{}b", "a".repeat(40)), &[Some("2023-05-01")]);
+    let all = ask(&ann, bundle.clone()).await;
+    assert_eq!((&all["tried"], &all["undecided"]), (&json!(3), &json!(2)));
+    assert_eq!(all["undecided_ids"], json!([id("indicator", 1), id("indicator", 2)]));
+    let some = ask(&bob, bundle).await;
+    assert_eq!((&some["tried"], &some["undecided"]), (&json!(2), &json!(1)));
+    assert_eq!(some["undecided_ids"], json!([id("indicator", 2)]));
+    assert_eq!(some["items"][0]["id"], id("indicator", 3));
+    let decided = ask(&bob, observed("short", &[None])).await;
+    assert_eq!((&decided["undecided"], &decided["undecided_ids"]), (&json!(0), &json!([])));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn last_years_logs_meet_the_patterns_that_were_valid_then() {
+    let house = House::new().await;
+    let ann = house.person("ann", Role::Analyst).await;
+    house.collection("c1", &[(&ann, "rw")]).await;
+    let made =
+        |number, more: Value| with(with(indicator(number, 1), json!({"pattern": "[process:pid = 7]"})), more);
+    let until = "2023-06-01T00:00:00Z";
+    ann.post(
+        "c1",
+        &[
+            made(1, json!({"valid_from": "2023-01-01T00:00:00Z", "valid_until": until})),
+            made(2, json!({"valid_from": "2023-01-01T00:00:00Z", "revoked": true})),
+            made(3, json!({"valid_from": "2024-01-01T00:00:00Z"})),
+        ],
+    )
+    .await;
+    let told = |answer: &Value| -> Vec<(Value, bool, bool, bool)> {
+        let flag = |one: &Value, key: &str| one[key].as_bool().unwrap();
+        let items = answer["items"].as_array().unwrap().iter();
+        items
+            .map(|one| {
+                let observations = one["observations"].clone();
+                (observations, flag(one, "revoked"), flag(one, "expired"), flag(one, "valid_then"))
+            })
+            .collect()
+    };
+    let last_year = ask(&ann, observed("x", &[Some("2023-05-01")])).await;
+    assert_eq!(
+        told(&last_year),
+        [(json!([0]), false, true, true), (json!([0]), true, false, true), (json!([0]), false, false, false),]
+    );
+    assert_eq!(last_year["items"][0]["id"], id("indicator", 1));
+    assert_eq!(last_year["items"][0]["valid_until"], until);
+    assert_eq!(last_year["items"][2]["valid_from"], "2024-01-01T00:00:00Z");
+    // Of several observations, one from when the indicator was valid is the one that is told.
+    let both = ask(&ann, observed("x", &[Some("2024-02-01"), Some("2023-05-01")])).await;
+    assert_eq!(told(&both)[0], (json!([1]), false, true, true));
+    assert_eq!(told(&both)[2], (json!([0]), false, false, true));
+    // Without usable times it is now, which is in 2024.
+    let now = ask(&ann, observed("x", &[None])).await;
+    assert_eq!(told(&now).iter().map(|one| one.3).collect::<Vec<_>>(), [false, true, true]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn edges_say_what_is_no_longer_in_force_and_no_more_than_the_asker_may_see() {
+    let house = House::new().await;
+    let (ann, bob) = (house.person("ann", Role::Analyst).await, house.person("bob", Role::Reader).await);
+    house.collection("c1", &[(&ann, "rw"), (&bob, "r")]).await;
+    house.collection("c2", &[(&ann, "rw")]).await;
+    let relationship = |number, version, target: String| {
+        json!({
+            "type": "relationship", "spec_version": "2.1", "id": id("relationship", number),
+            "created": "2024-01-01T00:00:00.000Z", "modified": crate::house::modified(version),
+            "relationship_type": "related-to", "source_ref": id("indicator", 1), "target_ref": target,
+        })
+    };
+    let over = json!({"valid_until": "2024-02-01T00:00:00Z"});
+    let withdrawn = json!({"revoked": true});
+    let (one, two, three) = (id("indicator", 2), id("indicator", 3), id("indicator", 4));
+    ann.post("c1", &[indicator(1, 1), with(indicator(2, 1), over), indicator(3, 1), indicator(4, 1)]).await;
+    ann.post("c1", &[relationship(1, 1, one.clone()), relationship(2, 1, two.clone())]).await;
+    ann.post("c1", &[with(relationship(2, 2, two.clone()), withdrawn.clone())]).await;
+    ann.post("c1", &[relationship(3, 1, three.clone())]).await;
+    // Only in a collection that bob cannot read.
+    ann.post("c2", &[with(indicator(4, 2), withdrawn)]).await;
+    let told = async |person: &Person, other: &str| {
+        let target = format!("/api/v1/objects/{}/edges", id("indicator", 1));
+        let edges = person.ask("GET", &target).without("Accept").send().await.json();
+        let edge =
+            edges["items"].as_array().unwrap().iter().find(|edge| edge["other"] == other).unwrap().clone();
+        ["revoked", "expired", "other_revoked", "other_expired"].map(|key| edge[key].as_bool().unwrap())
+    };
+    assert_eq!(told(&ann, &one).await, [false, false, false, true]);
+    assert_eq!(told(&ann, &two).await, [true, false, false, false]);
+    assert_eq!(told(&ann, &three).await, [false, false, true, false]);
+    assert_eq!(told(&bob, &three).await, [false, false, false, false]);
+    let page = async |person: &Person| {
+        let text = house.page(&person.name, &format!("/objects/{}", id("indicator", 1))).await;
+        let side =
+            text.split("id=\"outward\"").nth(1).unwrap().split("</section>").next().unwrap().to_owned();
+        (side.matches(">revoked<").count(), side.matches(">expired<").count())
+    };
+    assert_eq!(page(&ann).await, (2, 1));
+    assert_eq!(page(&bob).await, (1, 1));
+}
