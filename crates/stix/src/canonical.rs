@@ -10,7 +10,8 @@ use crate::timestamp;
 
 /// SHA-256 of what an object says, insensitive to how it is written down.
 ///
-/// Equal for two texts that differ only in white space, order of members, escapes, or the way numbers are written; in the
+/// Equal for two texts that differ only in white space, order of members, escapes, or the way numbers are written (integers
+/// that a double would round are told apart by all of their digits); in the
 /// sub-second digits of `created` and `modified` where the moment is the same; or in leaving out `revoked`, `defanged` and
 /// `summary` where they are false and an observable's `spec_version` where it is 2.1 (a default may be omitted without
 /// changing the object: STIX 2.1, section 3.6). Any other difference changes it.
@@ -19,7 +20,7 @@ pub fn content_digest(object: &Json<'_>) -> [u8; 32] {
     let mut out = String::new();
     match object.as_object() {
         Some(members) => write_content(members, &mut out),
-        None => write(object, &mut out),
+        None => write_as(object, &mut out, exact),
     }
     Sha256::digest(out.as_bytes()).into()
 }
@@ -37,7 +38,7 @@ fn write_content(members: &Members<'_>, out: &mut String) {
             Some(time) if matches!(key, "created" | "modified") && timestamp::check(time).is_ok() => {
                 write_string(out, timestamp::key_of(time));
             }
-            _ => write(value, out),
+            _ => write_as(value, out, exact),
         }
     });
 }
@@ -64,28 +65,58 @@ pub(crate) fn write_members<'m, 'j: 'm>(
 
 /// Writes the canonical text of a value: members by UTF-16 order of their names, numbers as ECMAScript writes them, no
 /// white space.
-#[expect(clippy::cast_precision_loss, reason = "RFC 8785 writes every number as the double it is")]
 pub(crate) fn write(value: &Json<'_>, out: &mut String) {
+    write_as(value, out, double);
+}
+
+/// Writes the canonical text of a value, its numbers as `number` does.
+fn write_as(value: &Json<'_>, out: &mut String, number: fn(&Json<'_>, &mut String)) {
     match value {
-        Json::Integer(number) => write_number(*number as f64, out),
-        Json::Float(number) => write_number(*number, out),
+        Json::Integer(_) | Json::Float(_) => number(value, out),
         Json::List(items) => {
             out.push('[');
             for (at, item) in items.iter().enumerate() {
                 if at > 0 {
                     out.push(',');
                 }
-                write(item, out);
+                write_as(item, out, number);
             }
             out.push(']');
         }
-        Json::Object(members) => write_members(members.iter(), out, &|_, value, out| write(value, out)),
+        Json::Object(members) => {
+            write_members(members.iter(), out, &|_, value, out| write_as(value, out, number));
+        }
         Json::Null | Json::Bool(_) | Json::String(_) => value.write(out),
     }
 }
 
-fn write_number(number: f64, out: &mut String) {
-    out.push_str(ryu_js::Buffer::new().format(number));
+/// Writes a number as RFC 8785 does.
+#[expect(clippy::cast_precision_loss, reason = "RFC 8785 writes every number as the double it is")]
+fn double(number: &Json<'_>, out: &mut String) {
+    let double = match number {
+        Json::Integer(number) => *number as f64,
+        Json::Float(number) => number.value(),
+        _ => return,
+    };
+    out.push_str(ryu_js::Buffer::new().format(double));
+}
+
+/// Writes an integer that a double would round with all of its digits, any other number as RFC 8785 does.
+fn exact(number: &Json<'_>, out: &mut String) {
+    match number {
+        Json::Integer(integer) if is_rounded(*integer) => number.write(out),
+        Json::Float(integer)
+            if integer.is_integer() && format!("{:.0}", integer.value()) != integer.as_written() =>
+        {
+            out.push_str(integer.as_written());
+        }
+        other => double(other, out),
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "the loss is what is asked for")]
+fn is_rounded(integer: i64) -> bool {
+    integer.unsigned_abs() > 1 << f64::MANTISSA_DIGITS && (integer as f64) as i128 != i128::from(integer)
 }
 
 fn by_utf16(one: &str, other: &str) -> Ordering {
@@ -141,5 +172,22 @@ mod tests {
         );
         assert_ne!(digest(r#"{"type":"tool","spec_version":"2.1"}"#), digest(r#"{"type":"tool"}"#));
         assert_ne!(digest(r#"{"a":[1,2]}"#), digest(r#"{"a":[2,1]}"#));
+    }
+
+    #[test]
+    fn integers_that_a_double_rounds_are_told_apart() {
+        for (one, other) in [
+            ("12345678901234567890123", "12345678901234567890999"),
+            ("9007199254740992", "9007199254740993"),
+            ("9223372036854775807", "9223372036854775808"),
+            ("[{\"b\":18446744073709551615}]", "[{\"b\":18446744073709551616}]"),
+        ] {
+            assert_ne!(digest(&format!(r#"{{"a":{one}}}"#)), digest(&format!(r#"{{"a":{other}}}"#)), "{one}");
+        }
+        for (one, other) in
+            [("1e22", "10000000000000000000000"), ("-0", "0"), ("2.50", "2.5"), ("1E5", "100000")]
+        {
+            assert_eq!(digest(&format!(r#"{{"a":{one}}}"#)), digest(&format!(r#"{{"a":{other}}}"#)), "{one}");
+        }
     }
 }

@@ -1,5 +1,5 @@
-//! A JSON document as a tree that borrows from its text and keeps what STIX needs kept: the order of members, and the
-//! difference between integers and other numbers.
+//! A JSON document as a tree that borrows from its text and keeps what STIX needs kept: the order of members, the
+//! difference between integers and other numbers, and the text of numbers that are no 64-bit integers.
 //!
 //! Refuses what I-JSON refuses and STIX inherits: duplicate keys, lone surrogates, invalid UTF-8; and nesting beyond
 //! [`base::limit::JSON_DEPTH_MAX`]. Does not judge numbers beyond what a double holds. Source: RFC 8259, RFC 7493.
@@ -18,6 +18,8 @@ use crate::members::LINEAR_MEMBERS_MAX;
 use crate::quote::{cut, quoted};
 
 pub use crate::members::Members;
+pub use crate::number::Float;
+use crate::number::Numbers;
 
 /// A JSON value borrowing from the text it was read from.
 #[derive(Clone, Debug, PartialEq)]
@@ -28,8 +30,8 @@ pub enum Json<'a> {
     Bool(bool),
     /// A number written without fraction and exponent, within ±2^63.
     Integer(i64),
-    /// Any other number that a double can hold.
-    Float(f64),
+    /// Any other number that a double can hold, with its text.
+    Float(Float<'a>),
     /// A string, unescaped.
     String(Cow<'a, str>),
     /// A list.
@@ -70,7 +72,8 @@ impl<'a> Json<'a> {
         })?;
         let trouble = RefCell::new(Trouble::default());
         let mut reader = serde_json::Deserializer::from_str(text);
-        let seed = ValueSeed { depth: 0, trouble: &trouble };
+        let numbers = Numbers::of(text);
+        let seed = ValueSeed { depth: 0, trouble: &trouble, numbers: &numbers };
         let read = seed.deserialize(&mut reader).and_then(|value| reader.end().map(|()| value));
         read.map_err(|error| trouble.into_inner().explain(text, &error))
     }
@@ -118,6 +121,7 @@ impl<'a> Json<'a> {
             Self::Null => "null",
             Self::Bool(_) => "a boolean",
             Self::Integer(_) => "an integer",
+            Self::Float(number) if number.is_integer() => "an integer",
             Self::Float(_) => "a number",
             Self::String(_) => "a string",
             Self::List(_) => "a list",
@@ -125,14 +129,14 @@ impl<'a> Json<'a> {
         }
     }
 
-    /// Writes the value as JSON: members in their order, no white space, numbers so that they read back the same.
+    /// Writes the value as JSON: members in their order, no white space, numbers as they were written.
     pub fn write(&self, out: &mut String) {
         match self {
             Self::Null => out.push_str("null"),
             Self::Bool(true) => out.push_str("true"),
             Self::Bool(false) => out.push_str("false"),
             Self::Integer(value) => write_display(out, value),
-            Self::Float(value) => write_float(out, *value),
+            Self::Float(number) => out.push_str(number.as_written()),
             Self::String(text) => write_string(out, text),
             Self::List(items) => {
                 out.push('[');
@@ -171,14 +175,6 @@ impl fmt::Display for Json<'_> {
 fn write_display(out: &mut String, value: &impl fmt::Display) {
     use fmt::Write;
     write!(out, "{value}").expect("invariant: a string takes what is written to it");
-}
-
-/// A float keeps a mark of being one (`1.0`, `1e30`), so that reading it back never makes an integer of it.
-fn write_float(out: &mut String, value: f64) {
-    match serde_json::Number::from_f64(value) {
-        Some(number) => write_display(out, &number),
-        None => out.push_str("null"),
-    }
 }
 
 /// Writes `text` as a JSON string with the fewest escapes (RFC 8785, section 3.2.2.2).
@@ -254,12 +250,13 @@ pub(crate) fn offset_of(text: &str, line: usize, column: usize) -> usize {
 }
 
 #[derive(Clone, Copy)]
-struct ValueSeed<'t> {
+struct ValueSeed<'t, 'de> {
     depth: usize,
     trouble: &'t RefCell<Trouble>,
+    numbers: &'t Numbers<'de>,
 }
 
-impl ValueSeed<'_> {
+impl ValueSeed<'_, '_> {
     fn object<E: de::Error>(&self, code: &'static str, message: String) -> E {
         let error = E::custom(&message);
         self.trouble.borrow_mut().found.get_or_insert((code, message));
@@ -270,7 +267,7 @@ impl ValueSeed<'_> {
         if self.depth >= JSON_DEPTH_MAX {
             return Err(self.object(code::JSON_DEPTH, format!("nested deeper than {JSON_DEPTH_MAX} levels")));
         }
-        Ok(Self { depth: self.depth.saturating_add(1), trouble: self.trouble })
+        Ok(Self { depth: self.depth.saturating_add(1), ..self })
     }
 
     fn passed<E>(&self, step: impl FnOnce() -> String) -> impl FnOnce(E) -> E {
@@ -281,7 +278,7 @@ impl ValueSeed<'_> {
     }
 }
 
-impl<'de> DeserializeSeed<'de> for ValueSeed<'_> {
+impl<'de> DeserializeSeed<'de> for ValueSeed<'_, 'de> {
     type Value = Json<'de>;
 
     fn deserialize<D: de::Deserializer<'de>>(self, deserializer: D) -> Result<Json<'de>, D::Error> {
@@ -289,7 +286,7 @@ impl<'de> DeserializeSeed<'de> for ValueSeed<'_> {
     }
 }
 
-impl<'de> Visitor<'de> for ValueSeed<'_> {
+impl<'de> Visitor<'de> for ValueSeed<'_, 'de> {
     type Value = Json<'de>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -305,6 +302,7 @@ impl<'de> Visitor<'de> for ValueSeed<'_> {
     }
 
     fn visit_i64<E>(self, value: i64) -> Result<Json<'de>, E> {
+        self.numbers.pass();
         Ok(Json::Integer(value))
     }
 
@@ -312,12 +310,15 @@ impl<'de> Visitor<'de> for ValueSeed<'_> {
         clippy::cast_precision_loss,
         reason = "beyond 2^63 the value is a double by this type's definition"
     )]
-    fn visit_u64<E>(self, value: u64) -> Result<Json<'de>, E> {
-        Ok(i64::try_from(value).map_or(Json::Float(value as f64), Json::Integer))
+    fn visit_u64<E: de::Error>(self, value: u64) -> Result<Json<'de>, E> {
+        match i64::try_from(value) {
+            Ok(value) => self.visit_i64(value),
+            Err(_) => self.visit_f64(value as f64),
+        }
     }
 
     fn visit_f64<E>(self, value: f64) -> Result<Json<'de>, E> {
-        Ok(Json::Float(value))
+        Ok(Json::Float(Float::new(value, self.numbers.take())))
     }
 
     fn visit_borrowed_str<E>(self, value: &'de str) -> Result<Json<'de>, E> {
@@ -353,7 +354,7 @@ impl<'de> Visitor<'de> for ValueSeed<'_> {
     }
 }
 
-impl ValueSeed<'_> {
+impl ValueSeed<'_, '_> {
     fn duplicate<E: de::Error>(&self, key: &str) -> E {
         self.object(code::JSON_DUPLICATE_KEY, format!("key {} appears twice", quoted(key)))
     }
@@ -401,10 +402,19 @@ mod tests {
         let keys: Vec<&str> = json.as_object().unwrap().iter().map(|(key, _)| key).collect();
         assert_eq!(keys, ["b", "a", "c", "big"]);
         assert_eq!(json.get("b"), Some(&Json::Integer(1)));
-        assert_eq!(json.get("a"), Some(&Json::Float(1.0)));
+        assert_eq!(json.get("a"), Some(&Json::Float(Float::new(1.0, "1.0"))));
         assert!(matches!(json.get("big"), Some(Json::Float(_))));
         assert_eq!(json.get("c").unwrap().as_list().unwrap()[2].as_str(), Some("é"));
-        assert_eq!(json.to_string(), r#"{"b":1,"a":1.0,"c":[null,true,"é"],"big":1.8446744073709552e+19}"#);
+        assert_eq!(json.to_string(), r#"{"b":1,"a":1.0,"c":[null,true,"é"],"big":18446744073709551615}"#);
+    }
+
+    #[test]
+    fn numbers_are_written_as_they_came() {
+        let text = r#"{"1":[12345678901234567890123,-0,7],"a 2":{"b":3.14159265358979323846},"c":[2.50,1E5,-9223372036854775808,1e-400]}"#;
+        assert_eq!(Json::parse(text.as_bytes()).unwrap().to_string(), text);
+        assert_eq!(Json::parse(b" -0 ").unwrap().kind_name(), "an integer");
+        assert_eq!(Json::parse(b"9223372036854775808").unwrap().kind_name(), "an integer");
+        assert_eq!(Json::parse(b"9223372036854775808.0").unwrap().kind_name(), "a number");
     }
 
     #[test]

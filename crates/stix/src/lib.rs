@@ -10,6 +10,7 @@ mod check;
 mod code;
 mod examine;
 mod members;
+mod number;
 mod report;
 mod schema;
 mod split;

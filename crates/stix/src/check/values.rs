@@ -5,7 +5,7 @@ use crate::code;
 use crate::finding::Severity;
 use crate::id;
 use crate::json::{Json, Members};
-use crate::quote::quoted;
+use crate::quote::{cut, quoted};
 use crate::report::Place;
 use crate::schema::vocabulary::Vocabulary;
 use crate::schema::{Fault, Kind, Shape, Target, Value, Weight, kind_of};
@@ -109,10 +109,14 @@ impl<'s> Checker<'_, 's> {
         const EXACT: i64 = (1 << 53) - 1;
         let number = match value {
             Json::Integer(number) => *number,
-            // the reader of JSON has no other word for -0, which is an integer
-            Json::Float(zero) if *zero == 0.0 && zero.is_sign_negative() => 0,
-            Json::Float(number) if number.fract() == 0.0 && number.abs() > 1e15 => {
-                let message = "the number is beyond 2^53 - 1 or not written as an integer";
+            Json::Float(number) if number.is_integer() && number.value() == 0.0 => 0,
+            Json::Float(number) if number.is_integer() => {
+                let message = format!(
+                    "{} is not within {} to {}",
+                    cut(number.as_written()),
+                    least.max(-EXACT),
+                    most.min(EXACT)
+                );
                 return self.add(Severity::Error, code::NUMBER_RANGE, place, message);
             }
             _ => return self.kind(false, "an integer", value, place),
@@ -127,7 +131,7 @@ impl<'s> Checker<'_, 's> {
     #[expect(clippy::cast_precision_loss, reason = "a double is what section 2.6 says the number is")]
     fn number(&mut self, value: &Json<'_>, (least, most): (f64, f64), place: &Place<'_>) {
         let number = match value {
-            Json::Float(number) => *number,
+            Json::Float(number) => number.value(),
             Json::Integer(number) => *number as f64,
             _ => return self.kind(false, "a number", value, place),
         };
@@ -297,6 +301,7 @@ impl<'s> Checker<'_, 's> {
     pub(super) fn free(&mut self, value: &Json<'_>, place: &Place<'_>) {
         match value {
             Json::Null => self.kind(false, "a value", value, place),
+            Json::Float(number) if number.is_integer() => self.integer(value, (i64::MIN, i64::MAX), place),
             Json::Bool(_) | Json::String(_) | Json::Float(_) => {}
             Json::Integer(_) => self.integer(value, (i64::MIN, i64::MAX), place),
             Json::List(items) => {

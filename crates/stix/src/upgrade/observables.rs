@@ -340,7 +340,7 @@ fn owned(value: &Json<'_>) -> Json<'static> {
         Json::Null => Json::Null,
         Json::Bool(value) => Json::Bool(*value),
         Json::Integer(number) => Json::Integer(*number),
-        Json::Float(number) => Json::Float(*number),
+        Json::Float(number) => Json::Float(number.clone().into_owned()),
         Json::String(text) => Json::String(Cow::Owned(text.clone().into_owned())),
         Json::List(items) => Json::List(items.iter().map(owned).collect()),
         Json::Object(members) => {

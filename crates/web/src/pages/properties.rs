@@ -70,7 +70,7 @@ fn write(value: &Json<'_>, out: &mut String) {
         Json::Null => out.push_str("null"),
         Json::Bool(yes) => out.push_str(if *yes { "yes" } else { "no" }),
         Json::Integer(number) => out.push_str(&number.to_string()),
-        Json::Float(number) => out.push_str(&number.to_string()),
+        Json::Float(number) => out.push_str(number.as_written()),
         Json::String(text) => out.push_str(text),
         Json::List(items) => join(items.iter().map(|item| (None, item)), out),
         Json::Object(members) => join(members.iter().map(|(name, value)| (Some(name), value)), out),

@@ -9,6 +9,7 @@ mod hostile;
 mod house;
 mod interference;
 mod members;
+mod numbers;
 mod pages;
 mod secure;
 mod seen;

@@ -286,9 +286,9 @@ fn order(value: &Json<'_>, encoding: Encoding, constant: &Constant) -> Option<Or
         (Json::Integer(found), Constant::Integer(number)) => Some(found.cmp(number)),
         (Json::Integer(found), Constant::Float(number)) => order_of_numbers(*found, *number),
         (Json::Float(found), Constant::Integer(number)) => {
-            order_of_numbers(*number, *found).map(Ordering::reverse)
+            order_of_numbers(*number, found.value()).map(Ordering::reverse)
         }
-        (Json::Float(found), Constant::Float(number)) => found.partial_cmp(number),
+        (Json::Float(found), Constant::Float(number)) => found.value().partial_cmp(number),
         (Json::Bool(found), Constant::Boolean(truth)) => Some(found.cmp(truth)),
         _ => None,
     }
