@@ -152,6 +152,7 @@ impl Viewer {
 pub struct Writer {
     collection: CollectionNo,
     eyes: Viewer,
+    reads: bool,
 }
 
 impl Writer {
@@ -172,6 +173,13 @@ impl Writer {
     #[must_use]
     pub const fn eyes(&self) -> &Viewer {
         &self.eyes
+    }
+
+    /// Whether the writer may also read the collection. Who may not is told nothing that depends on what is there, but
+    /// whether an object was taken.
+    #[must_use]
+    pub const fn reads(&self) -> bool {
+        self.reads
     }
 }
 
@@ -230,9 +238,10 @@ pub fn may_write(
     standing: &Standing,
 ) -> Result<Writer, Refusal> {
     known(principal, collection)?;
-    if access(principal, collection).write {
+    let access = access(principal, collection);
+    if access.write {
         let eyes = Viewer::new(principal.user, BTreeSet::from([collection]), standing);
-        return Ok(Writer { collection, eyes });
+        return Ok(Writer { collection, eyes, reads: access.read });
     }
     Err(Refusal::new(
         Rule::CollectionNotWritable,

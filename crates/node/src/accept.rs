@@ -263,7 +263,7 @@ impl Node {
         }
         let pending = receipts.iter_mut().filter(|receipt| receipt.outcome != Outcome::Refused);
         for ((receipt, landed), stays) in pending.zip(landed).zip(stays) {
-            tell(receipt, landed);
+            tell(receipt, landed.told_to(&place.writer, now));
             if stays && receipt.code.is_none() {
                 receipt.code = Some(Rule::PersonDataStaysHome.code());
                 receipt.reason = Some("it is about a person, so no other member is given it".to_owned());

@@ -271,6 +271,10 @@ static CODES: &[(&str, &str)] = &[
         "The same id and `modified` came with other content: the first stays, the second is refused (STIX 2.1, section 3.6).",
     ),
     (
+        "not-taken",
+        "You may write to this collection but not read it, so no more is told than that the object was not taken: what stands under its id there, or stood, speaks against it. Somebody who may read the collection is told why.",
+    ),
+    (
         "format-not-supported-yet",
         "The file is in a format this version recognises but does not read yet. Convert it to STIX 2.1, STIX 2.0, CSV or plain text.",
     ),

@@ -49,7 +49,7 @@ pub(crate) fn add_with(desk: &mut Desk<'_>, batch: &Batch, leaves: LeavesBy) -> 
         update.execute((collection, last))?;
     }
     if let Some((id, before)) = &batch.status {
-        status::write(desk.sql(), batch, id, &status::results(before, &batch.entries, &landed))?;
+        status::write(desk.sql(), batch, id, &status::results(before, batch, &landed))?;
     }
     Ok(landed)
 }

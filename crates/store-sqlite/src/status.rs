@@ -8,15 +8,16 @@ use base::{Micros, limit};
 use handling::UserNo;
 use rusqlite::Connection;
 use stix::Timestamp;
-use store::{Batch, Entry, Landed, LandedAs, PerObject, StatusRow, StatusState};
+use store::{Batch, Landed, LandedAs, PerObject, StatusRow, StatusState};
 
 use crate::error::{Done, damaged, found};
 
 const NO_MESSAGE: u32 = u32::MAX;
 
-/// The per-object results of a request: those decided before the commit, then the commit's own.
-pub(crate) fn results(before: &[PerObject], entries: &[Entry], landed: &[Landed]) -> Vec<PerObject> {
-    let own = entries.iter().zip(landed).map(|(entry, landed)| {
+/// The per-object results of a request: those decided before the commit, then the commit's own, as its writer may know them.
+pub(crate) fn results(before: &[PerObject], batch: &Batch, landed: &[Landed]) -> Vec<PerObject> {
+    let own = batch.entries.iter().zip(landed).map(|(entry, landed)| {
+        let landed = landed.told_to(&batch.writer, batch.at);
         let version = match (&entry.facts.modified, landed.added) {
             (Some(modified), _) => modified.clone(),
             (None, Some(added)) => Timestamp::text_of(added),

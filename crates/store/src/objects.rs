@@ -131,6 +131,27 @@ pub struct Landed {
     pub added: Option<Micros>,
 }
 
+impl Landed {
+    /// How it landed, as `writer` may know it: who may not read the collection learns whether the object was taken, and
+    /// nothing else that depends on what was there. Of whatever was taken, `at` is the moment.
+    #[must_use]
+    pub fn told_to(&self, writer: &Writer, at: Micros) -> Self {
+        match &self.how {
+            _ if writer.reads() => self.clone(),
+            LandedAs::Refused(_) => {
+                let reason =
+                    "this was not taken: what stands under this id here, or stood, speaks against it"
+                        .to_owned();
+                Self { how: LandedAs::Refused(Conflict { reason, code: NOT_TAKEN }), added: None }
+            }
+            _ => Self { how: LandedAs::Accepted, added: Some(at) },
+        }
+    }
+}
+
+/// The one code of a refusal for who may write to a collection and not read it.
+const NOT_TAKEN: &str = "not-taken";
+
 /// Objects to be stored in one commit.
 #[derive(Debug)]
 pub struct Batch {
