@@ -18,5 +18,5 @@ pub use api::{ApiClient, ApiRequest};
 pub use dialler::{Answer, DialError, Dialler, Question, Repeat, Verb};
 pub use egress::{Egress, Forbidden, Login, PlainHttp};
 pub use mutual::MemberDialler;
-pub use taxii_client::{ApiRoot, Place, Posted, RemoteCollection, TaxiiClient, TaxiiError};
+pub use taxii_client::{ApiRoot, Place, Posted, RemoteCollection, TaxiiClient, TaxiiError, Versions};
 pub use taxii_page::{Envelope, PageError, PagePosition, PulledPage};

@@ -71,6 +71,15 @@ pub struct RemoteCollection {
     pub can_write: bool,
 }
 
+/// Which versions of each object a page is to bring.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Versions {
+    /// The latest one: what a server gives when nothing is said.
+    Last,
+    /// All that the server has.
+    All,
+}
+
 /// What became of posted objects.
 #[derive(Clone, Debug, Default)]
 pub struct Posted {
@@ -244,7 +253,7 @@ impl TaxiiClient {
         }
     }
 
-    /// One page of a collection's objects from `position` on, at most `limit` of them.
+    /// One page of a collection's objects from `position` on, at most `limit` of them, each in its latest version or in all.
     ///
     /// # Errors
     /// Nobody answers, the server refuses, or the page cannot be read or followed.
@@ -253,11 +262,15 @@ impl TaxiiClient {
         collection: &Url,
         position: &PagePosition,
         limit: usize,
+        versions: Versions,
     ) -> Result<PulledPage, TaxiiError> {
         let mut url = objects_address(collection)?;
         {
             let mut query = url.query_pairs_mut();
             query.append_pair("limit", &limit.to_string());
+            if versions == Versions::All {
+                query.append_pair("match[version]", "all");
+            }
             if let Some(after) = &position.added_after {
                 query.append_pair("added_after", after);
             }

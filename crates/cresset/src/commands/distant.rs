@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use base::{Redacted, SystemRng};
-use clap::Args;
+use clap::{Args, ValueEnum};
 use dial::{Dialler, Login, Place, RemoteCollection, TaxiiClient, TaxiiError, Verb};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -32,6 +32,15 @@ pub(crate) struct Distant {
     /// A file with a token for that server.
     #[arg(long, value_name = "FILE")]
     bearer_file: Option<PathBuf>,
+}
+
+/// Which versions of each object are meant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum VersionsArg {
+    /// The latest one.
+    Last,
+    /// All of them, in the order in which they were added where they come from.
+    All,
 }
 
 /// What must be allowed at the other side.

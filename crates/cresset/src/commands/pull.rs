@@ -5,11 +5,11 @@
 
 use bytes::Bytes;
 use clap::Args;
-use dial::{PagePosition, TaxiiClient};
+use dial::{PagePosition, TaxiiClient, Versions};
 use serde_json::json;
 use url::Url;
 
-use super::distant::{Distant, Need, failure, recall, remember};
+use super::distant::{Distant, Need, VersionsArg, failure, recall, remember};
 use super::import::{Counts, Receipts, write};
 use crate::args::Common;
 use crate::directory::Access;
@@ -31,6 +31,9 @@ pub(crate) struct PullArgs {
     /// Objects asked for at once; the server may give fewer.
     #[arg(long, default_value_t = 1_000, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     limit: u32,
+    /// Which versions of each object: a pull of all has a memory of its own, beside that of the latest ones.
+    #[arg(long, value_enum, default_value_t = VersionsArg::Last)]
+    versions: VersionsArg,
     /// Begin from the beginning instead of where the last pull stopped.
     #[arg(long)]
     restart: bool,
@@ -41,10 +44,14 @@ pub(crate) async fn run(common: &Common, args: PullArgs, out: &mut Out) -> Resul
     let client = args.distant.client(common)?;
     let reach = Reach::open(common, Access::Write).await?;
     let (source, _) = args.distant.collection(&client, args.from.as_deref(), Need::Read).await?;
-    let job = job_name(&source.url, &args.collection);
+    let job = job_name(&source.url, &args.collection, args.versions);
     let stopped: PagePosition =
         if args.restart { PagePosition::default() } else { recall(&reach, &job).await? };
-    let pull = Pull { client, reach, source: source.url.clone(), job, limit: args.limit as usize };
+    let versions = match args.versions {
+        VersionsArg::Last => Versions::Last,
+        VersionsArg::All => Versions::All,
+    };
+    let pull = Pull { client, reach, source: source.url.clone(), job, limit: args.limit as usize, versions };
     let (pages, counts) = pull.run(stopped.without_cursor(), &args.collection, out).await?;
     if out.is_json() {
         out.json(&json!({"source": source.url.as_str(), "pages": pages, "summary": counts.json()}))?;
@@ -53,10 +60,11 @@ pub(crate) async fn run(common: &Common, args: PullArgs, out: &mut Out) -> Resul
     Ok(if counts.refused > 0 { Exit::No } else { Exit::Done })
 }
 
-/// A pull's memory is its own for each source and each collection here.
-fn job_name(source: &Url, collection: &str) -> String {
+/// A pull's memory is its own for each source, each collection here, and latest versions or all.
+fn job_name(source: &Url, collection: &str, versions: VersionsArg) -> String {
     use sha2::{Digest, Sha256};
-    let digest = Sha256::digest(format!("{source}\n{collection}"));
+    let all = if versions == VersionsArg::All { "\nall" } else { "" };
+    let digest = Sha256::digest(format!("{source}\n{collection}{all}"));
     format!("pull-{}", hex::encode(digest))
 }
 
@@ -67,6 +75,7 @@ struct Pull {
     source: Url,
     job: String,
     limit: usize,
+    versions: Versions,
 }
 
 impl Pull {
@@ -81,7 +90,7 @@ impl Pull {
         let (mut pages, mut counts) = (0, Counts::default());
         let mut gone_back_to = None;
         loop {
-            let page = match self.client.page(&self.source, &position, self.limit).await {
+            let page = match self.client.page(&self.source, &position, self.limit, self.versions).await {
                 // The server has forgotten its cursor: its dates still hold. One that forgets without end would be asked for ever.
                 Err(error) if error.is_stale_cursor() && position.next.is_some() => {
                     position = position.without_cursor();

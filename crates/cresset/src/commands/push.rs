@@ -14,7 +14,7 @@ use serde_json::json;
 use serde_json::value::RawValue;
 use url::Url;
 
-use super::distant::{Distant, Need, failure, recall, remember};
+use super::distant::{Distant, Need, VersionsArg, failure, recall, remember};
 use crate::args::Common;
 use crate::directory::Access;
 use crate::exit::{Exit, Failure};
@@ -42,6 +42,9 @@ pub(crate) struct PushArgs {
     /// Objects sent at once.
     #[arg(long, default_value_t = 1_000, value_parser = clap::value_parser!(u32).range(1..=5_000))]
     limit: u32,
+    /// Which versions of each object: a push of the latest ones has a memory of its own, beside that of all.
+    #[arg(long, value_enum, default_value_t = VersionsArg::All)]
+    versions: VersionsArg,
     /// Begin from the beginning instead of where the last push stopped.
     #[arg(long)]
     restart: bool,
@@ -76,7 +79,7 @@ pub(crate) async fn run(common: &Common, args: PushArgs, out: &mut Out) -> Resul
     // Written: the node remembers how far the push has come.
     let reach = Reach::open(common, Access::Write).await?;
     let (target, bytes_max) = args.distant.collection(&client, args.to.as_deref(), Need::Write).await?;
-    let job = job_name(&target.url, &args.collection);
+    let job = job_name(&target.url, &args.collection, args.versions);
     let start = if args.restart { Standing::default() } else { recall(&reach, &job).await? };
     let bytes_max = bytes_max.unwrap_or(BODY_BYTES_MAX);
     let push = Push { client, reach, target: target.url.clone(), job, bytes_max };
@@ -94,9 +97,10 @@ pub(crate) async fn run(common: &Common, args: PushArgs, out: &mut Out) -> Resul
     Ok(if failure > 0 { Exit::No } else { Exit::Done })
 }
 
-fn job_name(target: &Url, collection: &str) -> String {
+fn job_name(target: &Url, collection: &str, versions: VersionsArg) -> String {
     use sha2::{Digest, Sha256};
-    let digest = Sha256::digest(format!("{target}\n{collection}"));
+    let last = if versions == VersionsArg::Last { "\nlast" } else { "" };
+    let digest = Sha256::digest(format!("{target}\n{collection}{last}"));
     format!("push-{}", hex::encode(digest))
 }
 
@@ -117,7 +121,8 @@ impl Push {
         loop {
             let mut request = question::get(["collections", &args.collection, "objects"]);
             request.query.push(("limit", args.limit.to_string()));
-            request.query.push(("version", "all".to_owned()));
+            let versions = if args.versions == VersionsArg::All { "all" } else { "last" };
+            request.query.push(("version", versions.to_owned()));
             request.query.extend(start.added_after.clone().map(|after| ("added_after", after)));
             request.query.extend(next.take().map(|cursor| ("next", cursor)));
             let body = self.reach.ask(request).await?;

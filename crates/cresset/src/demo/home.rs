@@ -1,6 +1,6 @@
 //! The steps at one member's own node: what it does for its people, whether it is in a community or not.
 
-use dial::{PagePosition, Place};
+use dial::{PagePosition, Place, Versions};
 use serde::Deserialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
@@ -81,7 +81,7 @@ pub(crate) async fn poll(stage: &mut Stage) -> Told {
     let (mut fetched, mut pages) = (Vec::new(), 0);
     let mut position = PagePosition::default();
     loop {
-        let page = client.page(&wards.url, &position, PAGE).await.map_err(failed)?;
+        let page = client.page(&wards.url, &position, PAGE, Versions::Last).await.map_err(failed)?;
         fetched.extend(page.objects);
         pages += 1;
         match page.onward {

@@ -43,6 +43,53 @@ fn a_collection_travels_by_pull_and_by_push_and_goes_on_where_it_stopped() {
 }
 
 #[test]
+fn all_versions_travel_where_they_are_asked_for() {
+    let (here, there) = (Scene::new(), Scene::new());
+    let source = there.serve();
+    let token = there.file("token", there.init["admin"]["token"].as_str().unwrap());
+    let taxii = source.line["taxii"].as_str().unwrap().to_owned();
+    let version = |minute: u32| {
+        let mut object = indicator(ONE, "[ipv4-addr:value = '198.51.100.7']");
+        object["modified"] = json!(format!("2025-01-01T00:{minute:02}:00.000Z"));
+        object
+    };
+    for minute in [2, 1, 3] {
+        let file = there.file("version.json", bundle(&[version(minute)]));
+        source.there(&["import", &file]).exits(0);
+    }
+    let pull = |more: &[&str]| {
+        let asked = [&["pull", &taxii, "--bearer-file", &token, "--from", "inbox"], more].concat();
+        here.here(&asked).exits(0).json()["summary"]["total"].clone()
+    };
+    let history =
+        || here.here(&["history", &format!("indicator--{ONE}")]).exits(0).json().as_array().unwrap().len();
+    assert_eq!((pull(&[]), history()), (json!(1), 1));
+    assert_eq!((pull(&["--versions", "last"]), history()), (json!(0), 1));
+    // What stopped a pull of the latest versions is not where one of all of them begins.
+    assert_eq!((pull(&["--versions", "all", "--limit", "2"]), history()), (json!(3), 3));
+    assert_eq!((pull(&["--versions", "all"]), pull(&[])), (json!(0), json!(0)));
+
+    for (target, versions, sent) in [("every", "all", 3), ("latest", "last", 1)] {
+        source
+            .there(&["collection", "add", target, "--title", target, "--grant", "role:analyst=rw"])
+            .exits(0);
+        let push = || {
+            let asked = ["push", &taxii, "--bearer-file", &token, "--to", target, "--collection", "inbox"];
+            here.here(&[&asked[..], &["--versions", versions]].concat()).exits(0).json()["summary"].clone()
+        };
+        assert_eq!(
+            (push()["success"].clone(), push()["total"].clone()),
+            (json!(sent), json!(0)),
+            "{versions}"
+        );
+        let export = ["export", "--collection", target, "--type", "indicator"];
+        let held = source.there(&export).exits(0).json()["objects"].clone();
+        assert_eq!(held, json!([version(3)]), "{versions}");
+    }
+    assert_eq!(source.terminate(), 0);
+}
+
+#[test]
 fn the_demonstration_goes_as_told_and_leaves_its_record() {
     let room = tempfile::tempdir().unwrap();
     let dir = room.path().join("demo");
