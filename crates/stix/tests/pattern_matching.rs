@@ -275,3 +275,40 @@ fn repetition_costs_nothing_and_every_search_ends() {
     let steps = format!("[file:name{} = 'a']", ".x_ref[*]".repeat(50_000));
     assert_eq!(outcome(&steps, &many), Outcome::NotMatched);
 }
+
+/// 300 times `a` and `b` in turn, each at its second.
+fn in_turn(second_of: impl Fn(u64) -> u64) -> String {
+    let objects: Vec<String> = (0..300)
+        .map(|at| {
+            let (name, second) = (if at % 2 == 0 { "a" } else { "b" }, second_of(at));
+            let time = format!("2024-01-01T{:02}:{:02}:{:02}Z", second / 3600, second / 60 % 60, second % 60);
+            format!(
+                r#"{{"type":"file","id":"file--{at}","name":"{name}"}},{{"type":"observed-data","number_observed":1,"first_observed":"{time}","last_observed":"{time}","object_refs":["file--{at}"]}}"#
+            )
+        })
+        .collect();
+    format!("{{\"objects\":[{}]}}", objects.join(","))
+}
+
+#[test]
+fn a_part_repeated_more_often_than_the_search_takes_is_found_copy_by_copy() {
+    let outcome = |pattern: &str, data: &str| {
+        let json = Json::parse(data.as_bytes()).unwrap();
+        Prepared::new(&stix::pattern::parse(pattern).unwrap()).run(&Observations::from_bundle(&json))
+    };
+    let often = |times: u64| {
+        format!("(([file:name = 'a'] FOLLOWEDBY [file:name = 'b']) WITHIN 2 SECONDS) REPEATS {times} TIMES")
+    };
+    let (near, far) = (in_turn(|at| at), in_turn(|at| 3 * at));
+    for times in [1, 33, 100, 150] {
+        let json = Json::parse(near.as_bytes()).unwrap();
+        let pattern = stix::pattern::parse(&often(times)).unwrap();
+        let binding = pattern.match_over(&Observations::from_bundle(&json)).unwrap();
+        assert!(binding.is_sorted_by(|one, next| one < next), "{binding:?}");
+        assert_eq!(binding.len() as u64, 2 * times);
+    }
+    assert_eq!(outcome(&often(151), &near), Outcome::NotMatched);
+    assert_eq!(outcome(&often(100), &far), Outcome::NotMatched);
+    // Some are near enough to each other: not found, and not said to be absent.
+    assert_eq!(outcome(&often(100), &in_turn(|at| if at < 100 { at } else { 3 * at })), Outcome::Undecided);
+}

@@ -15,6 +15,9 @@
 //! 3. **Flow.** With the intervals fixed, observations are given to slots by maximum flow ([`flow`]). The flow is also
 //!    tried with part of the variables fixed: if even that fails, no value of the rest can help.
 //!
+//! A repeated part whose copies are too many for that is looked for one copy after the other, earliest first: what is
+//! found so is a match, and where some but not all are found so the answer stays "undecided".
+//!
 //! Stage 3 is exact and quick; stage 2 is exponential in the number of variables, stage 1 in the number of ORs over more
 //! than single observations. All of it draws on one budget, [`base::limit::MATCH_STEPS_MAX`]; when that is used up the
 //! answer is "undecided", which is not a match.
@@ -123,8 +126,40 @@ impl<'s, 'j> Search<'s, 'j> {
 
     /// Indexes of observations that satisfy the plan, in order, if there are any.
     pub(super) fn run(&mut self, plan: &Plan) -> Option<Vec<usize>> {
+        let found = self.once(plan);
+        match plan {
+            Plan::Repeat(times, part) if found.is_none() && self.exhausted => {
+                self.exhausted = false;
+                self.one_by_one(*times, part)
+            }
+            _ => found,
+        }
+    }
+
+    fn once(&mut self, plan: &Plan) -> Option<Vec<usize>> {
         let task = Task { times: 1, work: Work::Part(plan), bounds: Vec::new() };
         self.draft(vec![task], Draft::default()).ok()
+    }
+
+    /// Looks for one copy of a repeated part after the other, each among the observed-data objects that the copies before it
+    /// left alone. What this finds is a binding, and where there is not one copy there are none; that there are fewer than
+    /// asked for decides nothing, since other copies before might have left more.
+    fn one_by_one(&mut self, times: u64, part: &Plan) -> Option<Vec<usize>> {
+        let mut all = Vec::new();
+        for before in 0..times {
+            let Some(copy) = self.once(part) else {
+                self.exhausted |= before > 0;
+                return None;
+            };
+            for object in &copy {
+                if let Some(count) = self.counts.get_mut(*object) {
+                    *count = 0;
+                }
+            }
+            all.extend(copy);
+        }
+        all.sort_unstable();
+        Some(all)
     }
 
     fn pay(&mut self, steps: usize) -> Result<(), Fail> {
@@ -345,7 +380,8 @@ impl<'s, 'j> Search<'s, 'j> {
                     None if bounds.is_empty() && choice.span == ALWAYS => ALWAYS,
                     None => continue,
                 };
-                if from <= to && observed.count > 0 {
+                let is_left = self.counts.get(*object).is_some_and(|count| *count > 0);
+                if from <= to && is_left {
                     entries.push(Entry { object: *object, from, to });
                 }
             }
@@ -545,4 +581,70 @@ fn is_pairs(draft: &Draft) -> bool {
         && draft.slots.len() == draft.variables.len().saturating_mul(2)
         && left.entries.is_sorted_by_key(|entry| entry.object)
         && right.entries.iter().all(|entry| objects.binary_search(&entry.object).is_err())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fmt::Write;
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::Json;
+    use crate::pattern::matching::condition::Doubt;
+
+    /// Files by name, each observed so often between two seconds.
+    fn bundle(seen: &[(char, u64, u64, u64)]) -> String {
+        let mut objects = String::new();
+        for (at, (name, first, longer, count)) in seen.iter().enumerate() {
+            let last = first.saturating_add(*longer);
+            write!(
+                objects,
+                r#"{{"type":"file","id":"file--{at}","name":"{name}"}},{{"type":"observed-data","number_observed":{count},
+                "first_observed":"2024-01-01T00:00:{first:02}Z","last_observed":"2024-01-01T00:00:{last:02}Z","object_refs":["file--{at}"]}},"#
+            )
+            .unwrap();
+        }
+        format!(r#"{{"objects":[{}]}}"#, objects.trim_end_matches(','))
+    }
+
+    /// What the whole search finds, what is found one copy after the other, and whether the latter was decided.
+    fn both_ways(pattern: &str, data: &str) -> (Option<Vec<usize>>, Option<Vec<usize>>, bool) {
+        let json = Json::parse(data.as_bytes()).unwrap();
+        let over = Observations::from_bundle(&json);
+        let pattern = crate::pattern::parse(pattern).unwrap();
+        let mut leaves = Vec::new();
+        let plan = Plan::new(pattern.expression(), &mut leaves);
+        let Plan::Repeat(times, part) = &plan else { panic!("no repeated part: {plan:?}") };
+        let all =
+            |leaf: &crate::pattern::matching::condition::Leaf| leaf.all(&over, 1_000, &mut Doubt::default());
+        let candidates: Vec<_> = leaves.iter().map(|leaf| all(leaf).unwrap()).collect();
+        let whole = Search::new(&over, &candidates).run(&plan);
+        let mut search = Search::new(&over, &candidates);
+        let copies = search.one_by_one(*times, part);
+        (whole, copies, !search.exhausted)
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_found_one_by_one_is_a_match(
+            seen in prop::collection::vec((prop::sample::select(vec!['a', 'b', 'c']), 0..9_u64, 0..3_u64, 1..3_u64), 1..9),
+            times in 2..4_u64,
+            within in 1..4_u64,
+        ) {
+            let data = bundle(&seen);
+            for part in [
+                format!("([file:name = 'a'] FOLLOWEDBY [file:name = 'b']) WITHIN {within} SECONDS"),
+                "[file:name = 'a'] FOLLOWEDBY [file:name IN ('a', 'b')]".to_owned(),
+                format!("([file:name = 'a'] AND [file:name = 'b']) WITHIN {within} SECONDS"),
+                "([file:name = 'a'] FOLLOWEDBY [file:name = 'b']) OR ([file:name = 'c'] FOLLOWEDBY [file:name = 'a'])".to_owned(),
+            ] {
+                let (whole, copies, decided) = both_ways(&format!("({part}) REPEATS {times} TIMES"), &data);
+                prop_assert!(copies.is_none() || whole.is_some(), "{part} {seen:?}");
+                prop_assert!(copies.is_some() || whole.is_none() || !decided, "{part} {seen:?}");
+                let distinct = copies.as_ref().is_none_or(|copies| copies.windows(2).all(|pair| pair[0] < pair[1]));
+                prop_assert!(distinct, "{part} {copies:?}");
+            }
+        }
+    }
 }
