@@ -21,7 +21,7 @@ use super::search::standing;
 use crate::args::Common;
 use crate::directory::Access;
 use crate::exit::{Exit, Failure};
-use crate::out::{Out, progress, shown};
+use crate::out::{Out, counted, progress, shown};
 use crate::reach::{Reach, question};
 
 /// Values in one request.
@@ -38,6 +38,9 @@ pub(crate) struct LookupArgs {
     /// Read values from this file, one a line.
     #[arg(long, value_name = "FILE", conflicts_with = "values")]
     file: Option<PathBuf>,
+    /// Count the sightings of each match; in words they always are.
+    #[arg(long)]
+    sightings: bool,
 }
 
 #[derive(Deserialize)]
@@ -67,6 +70,23 @@ struct MatchRow {
     #[serde(default)]
     expired: bool,
     confidence: Option<u8>,
+    sightings: Option<Sightings>,
+}
+
+#[derive(Deserialize)]
+struct Sightings {
+    reports: u64,
+    count: i64,
+    last_seen: Option<String>,
+}
+
+impl Sightings {
+    /// `sighted 3 times in 2 reports, last at 2024-05-17T09:30:00Z`
+    fn words(&self) -> String {
+        let times = counted(u64::try_from(self.count).unwrap_or_default(), "time");
+        let last = self.last_seen.as_deref().map(|at| format!(", last at {}", shown(at))).unwrap_or_default();
+        format!("sighted {times} in {}{last}", counted(self.reports, "report"))
+    }
 }
 
 /// Runs the command: exits 1 when nothing of what was asked is known.
@@ -74,6 +94,7 @@ pub(crate) async fn run(common: &Common, args: LookupArgs, out: &mut Out) -> Res
     let words = !out.is_json() && io::stdout().is_terminal();
     let mut values = Values::of(&args)?;
     let reach = Arc::new(Reach::open(common, Access::Read).await?);
+    let sightings = args.sightings || words;
     let bar = if words { indicatif::ProgressBar::hidden() } else { progress(values.total, "looked up") };
     let mut under_way: VecDeque<JoinHandle<Result<Vec<Bytes>, Failure>>> = VecDeque::new();
     let mut known = 0;
@@ -89,18 +110,21 @@ pub(crate) async fn run(common: &Common, args: LookupArgs, out: &mut Out) -> Res
             continue;
         }
         let reach = Arc::clone(&reach);
-        under_way.push_back(tokio::spawn(async move { ask(&reach, &batch).await }));
+        under_way.push_back(tokio::spawn(async move { ask(&reach, &batch, sightings).await }));
     }
     bar.finish_and_clear();
     Ok(if known > 0 { Exit::Done } else { Exit::No })
 }
 
 /// Asks for a batch; one that is too much for one question is asked in halves. Answers come in the order of the values.
-async fn ask(reach: &Reach, batch: &[String]) -> Result<Vec<Bytes>, Failure> {
+async fn ask(reach: &Reach, batch: &[String], sightings: bool) -> Result<Vec<Bytes>, Failure> {
     let mut answers = Vec::new();
     let mut waiting = vec![batch];
     while let Some(part) = waiting.pop() {
-        match reach.ask(question::send(Verb::Post, ["lookup"], &json!({"values": part}))).await {
+        match reach
+            .ask(question::send(Verb::Post, ["lookup"], &json!({"values": part, "sightings": sightings})))
+            .await
+        {
             Err(failure) if part.len() > 1 && failure.code.as_deref() == Some("query-too-costly") => {
                 let (first, second) = part.split_at(part.len() / 2);
                 waiting.extend([second, first]);
@@ -131,6 +155,9 @@ fn write(answer: &Bytes, words: bool, out: &mut Out) -> Result<(u64, u64), Failu
                 shown(&hit.id)
             );
             out.line(line.as_bytes())?;
+            if let Some(sighted) = hit.sightings.as_ref().filter(|sighted| sighted.reports > 0) {
+                out.line(format!("    {}", sighted.words()).as_bytes())?;
+            }
         }
     }
     Ok((u64::try_from(answers.answers.len()).unwrap_or(u64::MAX), answers.known))

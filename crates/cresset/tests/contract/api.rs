@@ -72,6 +72,8 @@ fn what_is_asked_wrongly_is_told_as_a_problem_with_a_code() {
         ("POST", "/api/v1/users", "{\"name\":\"x\",\"unknown\":1}", 400),
         ("POST", "/api/v1/collections/inbox/import?format=poem", "{}", 400),
         ("POST", "/api/v1/collections/inbox/import?tlp=puce", "{}", 400),
+        ("POST", "/api/v1/collections/inbox/import", "{", 422),
+        ("POST", "/api/v1/collections/inbox/import", "[", 422),
         ("PUT", "/api/v1/collections/inbox/grants", "{\"grantee\":\"x\",\"access\":\"r\"}", 400),
     ] {
         let (status, problem) = ask(&running, method, path, (Some(token), body.as_bytes()));

@@ -98,6 +98,8 @@ fn lifecycle(ask: &dyn Fn(&[&str], &[u8]) -> crate::scene::Ended, scene: &Scene)
     assert_eq!(found["items"][0]["id"], json!(id));
     assert_eq!(ask(&["search", "nothing-like-this"], b"").exits(0).json()["items"], json!([]));
     ask(&["sight", "198.51.100.7", "--count", "3", "--collection", "feed"], b"").exits(0);
+    let sighted = ask(&["lookup", "--sightings", "198.51.100.7"], b"").exits(0).lines();
+    assert_eq!(sighted[0]["matches"][0]["sightings"]["count"], 3, "{sighted:?}");
     assert!(!ask(&["edges", &id, "--direction", "in"], b"").exits(0).json().as_array().unwrap().is_empty());
 
     let exported = ask(&["export", "--collection", "feed", "--type", "indicator"], b"").exits(0).json();

@@ -150,3 +150,13 @@ async fn edges_say_what_is_no_longer_in_force_and_no_more_than_the_asker_may_see
     assert_eq!(page(&ann).await, (2, 1));
     assert_eq!(page(&bob).await, (1, 1));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_search_that_cannot_go_on_does_not_say_that_nothing_was_found() {
+    let house = House::new().await;
+    let ann = house.person("ann", Role::Analyst).await;
+    house.collection("c1", &[(&ann, "rw")]).await;
+    let stuck = house.page("ann", "/search?q=a&next=zz").await;
+    assert!(stuck.contains("the cursor does not belong") && !stuck.contains("Nothing found"), "{stuck}");
+    assert!(house.page("ann", "/search?q=a").await.contains("Nothing found"));
+}
