@@ -14,6 +14,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use node::{AuthError, ExchangeError};
 use serde::Serialize;
 use store::{Fault, StoreError};
+use utoipa::ToSchema;
 
 /// The media type of problem documents.
 pub const PROBLEM_JSON: HeaderValue = HeaderValue::from_static("application/problem+json");
@@ -38,18 +39,27 @@ pub struct Problem {
     headers: Vec<(HeaderName, HeaderValue)>,
 }
 
-/// RFC 9457, section 3.
-#[derive(Serialize)]
-struct Document<'a> {
+/// Why a request is not answered as asked (RFC 9457).
+#[derive(Serialize, ToSchema)]
+#[schema(as = Problem)]
+pub(crate) struct Document<'a> {
+    /// `urn:cresset:problem:` and the code.
     r#type: String,
+    /// The status in words.
     title: &'a str,
+    /// The HTTP status.
     status: u16,
+    /// What was attempted on which thing, and why it was not done.
     detail: &'a str,
+    /// Stable code: `cresset explain CODE` tells what to do.
     code: &'a str,
+    /// Which part of the request is meant.
     #[serde(skip_serializing_if = "Option::is_none")]
     path: Option<&'a str>,
+    /// The approval that a second person has to give first.
     #[serde(skip_serializing_if = "Option::is_none")]
     approval: Option<&'a str>,
+    /// By which the operator finds the request in the log.
     #[serde(skip_serializing_if = "Option::is_none")]
     request_id: Option<&'a str>,
 }

@@ -49,10 +49,25 @@ fn every_described_route_exists_and_wants_a_login() {
     assert!(count >= 25, "{count}");
 }
 
+/// The answers that are described for an address; `None` for one that is not.
+fn answers<'d>(described: &'d Value, method: &str, address: &str) -> Option<&'d Value> {
+    let path = address.split('?').next().unwrap();
+    let is_of = |template: &str| {
+        let (template, path): (Vec<&str>, Vec<&str>) =
+            (template.split('/').collect(), path.split('/').collect());
+        let fits = |(wanted, found): (&&str, &&str)| wanted == found || wanted.starts_with('{');
+        template.len() == path.len() && template.iter().zip(&path).all(fits)
+    };
+    let (_, operations) = described["paths"].as_object().unwrap().iter().find(|(path, _)| is_of(path))?;
+    operations.get(method.to_lowercase()).map(|operation| &operation["responses"])
+}
+
 #[test]
 fn what_is_asked_wrongly_is_told_as_a_problem_with_a_code() {
     let scene = Scene::new();
     let running = scene.serve();
+    let (_, described) = ask(&running, "GET", "/openapi.json", (None, b""));
+    assert!(described["components"]["schemas"]["Problem"]["properties"]["code"].is_object());
     let token = scene.init["admin"]["token"].as_str().unwrap();
     for (method, path, body, expected) in [
         ("GET", "/api/v1/users?nonsense=1", "", 400),
@@ -80,6 +95,11 @@ fn what_is_asked_wrongly_is_told_as_a_problem_with_a_code() {
         assert_eq!(status, expected, "{method} {path} {problem}");
         assert!(problem["code"].is_string() && problem["detail"].is_string(), "{method} {path} {problem}");
         assert_eq!(problem["status"], expected, "{method} {path}");
+        if let Some(answers) = answers(&described, method, path) {
+            let answer = &answers[expected.to_string()]["content"]["application/problem+json"];
+            let schema = &answer["schema"]["$ref"];
+            assert_eq!(schema, "#/components/schemas/Problem", "{method} {path} {expected}");
+        }
     }
 }
 

@@ -20,6 +20,7 @@ mod objects;
 mod params;
 mod passing;
 mod pour;
+mod refusals;
 mod upkeep;
 
 use std::net::{IpAddr, Ipv4Addr};
@@ -65,7 +66,9 @@ struct Frame;
 
 /// The description as it is served, made once.
 static DESCRIPTION: LazyLock<Bytes> = LazyLock::new(|| {
-    let text = serde_json::to_vec(&described().into_openapi()).expect("invariant: a description is JSON");
+    let mut described = described().into_openapi();
+    refusals::describe(&mut described);
+    let text = serde_json::to_vec(&described).expect("invariant: a description is JSON");
     Bytes::from(text)
 });
 
@@ -145,6 +148,11 @@ mod tests {
                 let answers = operation["responses"].as_object().unwrap();
                 assert!(answers.keys().any(|status| status.starts_with('2')), "{method} {path}");
                 assert!(operation["summary"].is_string(), "{method} {path}");
+                for (status, answer) in answers.iter().filter(|(status, _)| !status.starts_with('2')) {
+                    let schema = &answer["content"]["application/problem+json"]["schema"]["$ref"];
+                    assert_eq!(schema, "#/components/schemas/Problem", "{method} {path} {status}");
+                }
+                assert!(["401", "403", "429", "default"].iter().all(|status| answers.contains_key(*status)));
                 for piece in path.split('/').filter_map(|piece| piece.strip_prefix('{')) {
                     let name = piece.trim_end_matches('}');
                     let told = operation["parameters"].as_array().unwrap();
