@@ -17,7 +17,7 @@ use crate::retention;
 use crate::rules_rows::{self, Under};
 use crate::sight::Sight;
 use crate::status;
-use crate::version_rows::{Arrival, post, share, spec_no, store_version, versions_of};
+use crate::version_rows::{Arrival, lineage_no, post, share, spec_no, store_version, versions_of};
 use crate::writer::Desk;
 
 /// Stores a batch inside the transaction, with a leaf of the ledger for each object that lands.
@@ -150,6 +150,9 @@ impl Place {
             Judged::Store(how @ LandedAs::Refused(_)) => return Ok(Landed { how, added: None }),
             Judged::Store(how) => how,
         };
+        if !arrival.new {
+            arrival.lineage = lineage_no(desk, &arrival)?;
+        }
         // A version of its own for every place: if places shared one, its number would tell when the first of them got it.
         let (version, derived) = store_version(desk, &arrival)?;
         let added = desk.next_added();
@@ -286,8 +289,8 @@ impl Place {
         let size = i64::try_from(arrival.entry.bytes.len()).unwrap_or(i64::MAX);
         sql.prepare_cached(
             "INSERT INTO holding (collection, added, object, kind, version, place, spec, size, is_last, \
-             is_first, restricted, rules, lone) \
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
+             is_first, restricted, rules, lone, lineage) \
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
         )?
         .execute(rusqlite::params![
             self.collection,
@@ -303,6 +306,7 @@ impl Place {
             under.restricted,
             under.no,
             arrival.new,
+            arrival.lineage,
         ])?;
         Ok(())
     }

@@ -300,6 +300,7 @@ async fn a_backup_of_before_is_restored_with_its_one_file() {
          ALTER TABLE account DROP COLUMN made_by; ALTER TABLE account DROP COLUMN password_by; \
          ALTER TABLE account DROP COLUMN password_at; ALTER TABLE account DROP COLUMN password_known; \
          ALTER TABLE token DROP COLUMN made_by; ALTER TABLE token DROP COLUMN known_to; \
+         ALTER TABLE version DROP COLUMN lineage; ALTER TABLE holding DROP COLUMN lineage; \
          ALTER TABLE approval DROP COLUMN asked_with; ALTER TABLE approval DROP COLUMN decided_with; \
          DELETE FROM migration WHERE number >= (SELECT number FROM migration WHERE name = 'version_key')",
     )

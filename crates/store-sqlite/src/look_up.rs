@@ -1,7 +1,7 @@
 //! Finding objects by exact terms, by address range, and the patterns and sightings of what is held.
 //!
-//! What is found is always the version that the viewer knows as the object's latest: a value that a newer version dropped
-//! is not found any more.
+//! What is found is always the version that the viewer knows as the latest of its lineage (one `created`, one creator):
+//! a value that a newer version dropped is not found any more, and what somebody else says of the same object hides nothing.
 
 use std::collections::HashSet;
 

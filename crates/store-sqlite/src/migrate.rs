@@ -40,6 +40,7 @@ const MIGRATIONS: &[Migration] = &[
     Migration { number: 16, name: "makers", sql: include_str!("../migrations/0016_makers.sql") },
     Migration { number: 17, name: "places", sql: include_str!("../migrations/0017_places.sql") },
     Migration { number: 18, name: "deposits", sql: include_str!("../migrations/0018_deposits.sql") },
+    Migration { number: 19, name: "lineages", sql: include_str!("../migrations/0019_lineages.sql") },
 ];
 
 /// Brings the database up to this program, after checking what made it so far.
@@ -162,7 +163,7 @@ fn digest(migration: &Migration) -> String {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
 
     fn message(connection: &Connection) -> String {
@@ -178,14 +179,19 @@ mod tests {
         verify_current(&connection, "db").unwrap();
     }
 
-    /// A database as the first two migrations left it.
     fn before_handling() -> Connection {
+        before("handling")
+    }
+
+    /// A database as the migrations before the one of a name left it.
+    fn before(name: &str) -> Connection {
+        let number = MIGRATIONS.iter().position(|migration| migration.name == name).unwrap();
         let connection = Connection::open_in_memory().unwrap();
         connection.pragma_update(None, "application_id", APPLICATION_ID).unwrap();
         connection
             .execute_batch("CREATE TABLE migration (number INTEGER NOT NULL PRIMARY KEY, name TEXT NOT NULL, digest TEXT NOT NULL)")
             .unwrap();
-        for migration in &MIGRATIONS[..2] {
+        for migration in &MIGRATIONS[..number] {
             connection.execute_batch(migration.sql).unwrap();
             connection
                 .execute(
@@ -195,6 +201,35 @@ mod tests {
                 .unwrap();
         }
         connection
+    }
+
+    /// Takes away from a database what the migration of a name and those after it added: tables, columns, indexes and numbers.
+    pub(crate) fn undo_since(connection: &Connection, name: &str) {
+        let old = before(name);
+        let said = |of: &Connection, sql: &str| -> BTreeSet<String> {
+            let mut select = of.prepare(sql).unwrap();
+            select.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect()
+        };
+        let added = |sql: &str| -> Vec<String> {
+            said(connection, sql).difference(&said(&old, sql)).cloned().collect()
+        };
+        let named =
+            |kind: &str| format!("SELECT name FROM sqlite_schema WHERE type = '{kind}' AND sql IS NOT NULL");
+        for (kind, names) in ["index", "table"].map(|kind| (kind, added(&named(kind)))) {
+            for name in names {
+                connection.execute_batch(&format!("DROP {kind} IF EXISTS {name}")).unwrap();
+            }
+        }
+        let columns = "SELECT m.name || ' DROP COLUMN ' || c.name FROM sqlite_schema m, pragma_table_info(m.name) c \
+                       WHERE m.type = 'table'";
+        for column in added(columns) {
+            connection.execute_batch(&format!("ALTER TABLE {column}")).unwrap();
+        }
+        for number in added("SELECT name FROM number") {
+            connection.execute("DELETE FROM number WHERE name = ?1", [number]).unwrap();
+        }
+        let kept = "DELETE FROM migration WHERE number >= (SELECT number FROM migration WHERE name = ?1)";
+        connection.execute(kept, [name]).unwrap();
     }
 
     #[test]
@@ -238,6 +273,47 @@ mod tests {
         assert_eq!(under(3), Some(to(Some(stix::TlpLevel::Amber), &[])));
         assert_eq!((under(4), under(5)), (under(1), None));
         assert_eq!(crate::rules_rows::compare(&connection).unwrap(), (3, 0));
+    }
+
+    #[test]
+    fn versions_of_before_find_their_lineages() {
+        let connection = before("lineages");
+        // Object 1: by 7, by 8, by 7 again. Object 2: created twice. Object 3: one version. Object 4 is an observable.
+        let held = [
+            (1, 1, Some("2020"), Some(7)),
+            (2, 1, Some("2020"), Some(8)),
+            (3, 1, Some("2020"), Some(7)),
+            (4, 2, Some("2020"), None),
+            (5, 2, Some("2021"), None),
+            (6, 2, Some("2020"), None),
+            (7, 3, Some("2020"), Some(7)),
+            (8, 4, None, None),
+            (9, 4, None, None),
+        ];
+        for (no, object, created, creator) in held {
+            connection
+                .execute(
+                    "INSERT INTO version (no, object, kind, spec, revoked, created_key, creator, digest, content_digest, label, \
+                     derived) VALUES (?1, ?2, 1, 21, 0, ?3, ?4, x'', x'', '', x'')",
+                    (no, object, created, creator),
+                )
+                .unwrap();
+            connection
+                .execute(
+                    "INSERT INTO holding (collection, added, object, kind, version, place, spec, size, is_last, is_first, \
+                     restricted, lone) VALUES (1, ?1, ?2, 1, ?1, '', 21, 1, 0, 0, 0, ?3)",
+                    (no, object, object == 3),
+                )
+                .unwrap();
+        }
+        migrate(&connection, "db").unwrap();
+        for (table, version) in [("version", "no"), ("holding", "version")] {
+            let sql = format!("SELECT lineage FROM {table} ORDER BY {version}");
+            let mut select = connection.prepare(&sql).unwrap();
+            let found: Vec<i64> =
+                select.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect();
+            assert_eq!(found, [0, 1, 0, 0, 1, 0, 0, 0, 0], "{table}");
+        }
     }
 
     #[test]

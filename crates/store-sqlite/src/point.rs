@@ -1,7 +1,5 @@
 //! One object: the version asked for, and its history.
 
-use std::collections::BTreeSet;
-
 use base::Micros;
 use bytes::Bytes;
 use handling::{CollectionNo, Viewer};
@@ -15,7 +13,8 @@ use crate::rules_rows;
 use crate::sight::Sight;
 use crate::writer::object_no;
 
-/// One object from anywhere the viewer may look: the latest version, or the one named `version`.
+/// One object from anywhere the viewer may look: the latest version, or the one named `version`. Where there are several lineages
+/// of it, that is a version of the one that was here first among what the viewer may see.
 pub(crate) fn object(
     connection: &Connection,
     viewer: &Viewer,
@@ -25,88 +24,111 @@ pub(crate) fn object(
     let none = || StoreError::NotFound { what: "object" };
     let object = object_no(connection, id)?.ok_or_else(none)?;
     let sight = Sight::of(connection, viewer)?.ok_or_else(none)?;
-    let held = holdings(connection, &sight, object, version.map(key_of))?;
-    let Some((row, first)) = held.first() else {
-        return Err(none().into());
-    };
-    // The latest version's text may stand in several collections: this is one object, told once.
-    let same = || held.iter().filter(|(_, held)| held.digest == first.digest).map(|(_, held)| held);
-    let mut collections: Vec<String> = same().map(|held| held.id.clone()).collect();
-    let mut told = BTreeSet::new();
-    collections.retain(|id| told.insert(id.clone()));
-    let ruled = |held: &Holding| -> Done<Ruled> {
-        let rules = rules_rows::read(connection, held.rules)?;
-        Ok(Ruled { collection: CollectionNo(held.collection), rules })
-    };
-    let places = same().map(ruled).collect::<Done<Vec<_>>>()?;
+    let told = told(connection, &sight, object, version.map(key_of))?.ok_or_else(none)?;
+    let (collections, places) = places(connection, &sight, object, &told)?;
     let revoked = if version.is_some() { latest_revoked(connection, &sight, object)? } else { None };
+    let contradictions = contradictions(connection, &sight, object, told.version)?;
     let mut select = connection.prepare_cached(
         "SELECT v.modified, b.bytes, v.revoked, v.expires, v.findings, v.tlp FROM version v \
          JOIN body b ON b.version = v.no WHERE v.no = ?1",
     )?;
-    let stored = select.query_row([row], |row| {
+    let stored = select.query_row([told.version], |row| {
         Ok(StoredObject {
             id: id.to_owned(),
-            version: version_text(row.get(0)?, first.added),
+            version: version_text(row.get(0)?, told.added),
             bytes: Bytes::from(row.get::<_, Vec<u8>>(1)?),
-            added: Micros(first.added),
+            added: Micros(told.added),
             collections,
             revoked: revoked.map_or_else(|| row.get(2), Ok)?,
             expires: row.get::<_, Option<i64>>(3)?.map(Micros),
             findings: row.get(4)?,
             tlp: row.get(5)?,
+            contradictions,
             places,
         })
     });
     found(stored, "object")
 }
 
-struct Holding {
+/// The version that is told.
+struct Told {
+    version: i64,
     added: i64,
-    id: String,
-    collection: i64,
-    rules: i64,
+    place: String,
     digest: [u8; 32],
 }
 
-/// The holdings of the latest version, or of the one with `key`, oldest first, each with its row in `version`.
-fn holdings(
-    connection: &Connection,
-    sight: &Sight,
-    object: i64,
-    key: Option<&str>,
-) -> Done<Vec<(i64, Holding)>> {
-    let which = if key.is_some() { "h.place IN (?3, '~' || ?3)" } else { "?3 IS NULL" };
+/// The latest version, or the one with `key`: of the lineage that was here first, or else of another.
+fn told(connection: &Connection, sight: &Sight, object: i64, key: Option<&str>) -> Done<Option<Told>> {
     let sees = sight.sees("h");
+    let first = sight.first_lineage();
+    let which = if key.is_some() { "h.place IN (?3, '~' || ?3)" } else { "?3 IS NULL" };
     let mut select = connection.prepare_cached(&format!(
-        "SELECT h.place, h.version, h.added, c.id, c.no, h.rules, v.digest FROM holding h \
-         JOIN version v ON v.no = h.version JOIN collection c ON c.no = h.collection \
-         WHERE h.object = ?2 AND {which} AND {sees} ORDER BY h.place DESC, h.added"
+        "SELECT h.version, h.added, h.place, v.digest FROM holding h JOIN version v ON v.no = h.version \
+         WHERE h.object = ?2 AND {which} AND {sees} ORDER BY h.lineage <> {first}, h.place DESC, h.added LIMIT 1"
     ))?;
     let own: [&dyn ToSql; 2] = [&object, &key];
     sight.bind(&mut select, &own)?;
     let mut rows = select.raw_query();
-    let mut held: Vec<(i64, Holding)> = Vec::new();
-    let mut latest: Option<String> = None;
-    while let Some(row) = rows.next()? {
-        let key = row.get_ref(0)?.as_str().map_err(rusqlite::Error::from)?;
-        if latest.get_or_insert_with(|| key.to_owned()) != key {
-            break;
+    Ok(match rows.next()? {
+        Some(row) => {
+            Some(Told { version: row.get(0)?, added: row.get(1)?, place: row.get(2)?, digest: row.get(3)? })
         }
-        let (added, id) = (row.get(2)?, row.get(3)?);
-        let (collection, rules, digest) = (row.get(4)?, row.get(5)?, row.get(6)?);
-        held.push((row.get(1)?, Holding { added, id, collection, rules, digest }));
+        None => None,
+    })
+}
+
+/// Where the text of a version stands, oldest first: it may be in several collections and is one object, told once.
+fn places(
+    connection: &Connection,
+    sight: &Sight,
+    object: i64,
+    told: &Told,
+) -> Done<(Vec<String>, Vec<Ruled>)> {
+    let mut select = connection.prepare_cached(&format!(
+        "SELECT c.id, c.no, h.rules FROM holding h JOIN version v ON v.no = h.version \
+         JOIN collection c ON c.no = h.collection \
+         WHERE h.object = ?2 AND h.place = ?3 AND v.digest = ?4 AND {} ORDER BY h.added",
+        sight.sees("h")
+    ))?;
+    let own: [&dyn ToSql; 3] = [&object, &told.place, &told.digest];
+    sight.bind(&mut select, &own)?;
+    let mut rows = select.raw_query();
+    let (mut collections, mut places): (Vec<String>, Vec<Ruled>) = (Vec::new(), Vec::new());
+    while let Some(row) = rows.next()? {
+        let id: String = row.get(0)?;
+        if !collections.contains(&id) {
+            collections.push(id);
+        }
+        let rules = rules_rows::read(connection, row.get(2)?)?;
+        places.push(Ruled { collection: CollectionNo(row.get(1)?), rules });
     }
-    Ok(held)
+    Ok((collections, places))
+}
+
+/// Versions that the viewer may see which contradict one: other `created` or creator, or the same version with other content.
+fn contradictions(connection: &Connection, sight: &Sight, object: i64, version: i64) -> Done<u64> {
+    let mut select = connection.prepare_cached(&format!(
+        "SELECT count(*) FROM holding h JOIN version v ON v.no = h.version, version t \
+         WHERE t.no = ?3 AND h.object = ?2 AND {} AND (v.created_key IS NOT t.created_key \
+         OR v.creator IS NOT t.creator OR (v.modified = t.modified AND v.content_digest <> t.content_digest))",
+        sight.sees("h")
+    ))?;
+    let own: [&dyn ToSql; 2] = [&object, &version];
+    sight.bind(&mut select, &own)?;
+    let mut rows = select.raw_query();
+    Ok(match rows.next()? {
+        Some(row) => row.get(0)?,
+        None => 0,
+    })
 }
 
 fn latest_revoked(connection: &Connection, sight: &Sight, object: i64) -> Done<Option<bool>> {
-    let held = holdings(connection, sight, object, None)?;
-    let Some((row, _)) = held.first() else {
+    let Some(latest) = told(connection, sight, object, None)? else {
         return Ok(None);
     };
     let mut select = connection.prepare_cached("SELECT revoked FROM version WHERE no = ?1")?;
-    Ok(Some(select.query_row([row], |row| row.get(0))?))
+    Ok(Some(select.query_row([latest.version], |row| row.get(0))?))
 }
 
 /// History of one object over all collections of the viewer, oldest first.
@@ -116,24 +138,44 @@ pub(crate) fn history(connection: &Connection, viewer: &Viewer, id: &str) -> Don
     let sight = Sight::of(connection, viewer)?.ok_or_else(none)?;
     let sees = sight.sees("h");
     let mut select = connection.prepare_cached(&format!(
-        "SELECT v.modified, h.added, c.id, v.revoked, v.digest FROM holding h JOIN version v ON v.no = h.version \
+        "SELECT v.modified, h.added, c.id, v.revoked, v.digest, v.created_key, v.creator, v.content_digest \
+         FROM holding h JOIN version v ON v.no = h.version \
          JOIN collection c ON c.no = h.collection WHERE h.object = ?2 AND {sees} ORDER BY ltrim(h.place, '~'), h.added"
     ))?;
     sight.bind(&mut select, &[&object])?;
     let mut rows = select.raw_query();
-    let mut history = Vec::new();
+    let (mut history, mut marks) = (Vec::new(), Vec::new());
     while let Some(row) = rows.next()? {
-        let added = row.get(1)?;
+        let (modified, added): (Option<String>, _) = (row.get(0)?, row.get(1)?);
+        let origin = (row.get::<_, Option<String>>(5)?, row.get::<_, Option<i64>>(6)?);
+        marks.push(Mark { origin, modified: modified.clone(), content: row.get(7)? });
         history.push(VersionRow {
-            version: version_text(row.get(0)?, added),
+            version: version_text(modified, added),
             collection: row.get(2)?,
             added: Micros(added),
             revoked: row.get(3)?,
             digest: row.get(4)?,
+            contradicts: false,
         });
     }
-    if history.is_empty() {
-        return Err(none().into());
+    let first = history.iter().enumerate().min_by_key(|(_, row)| row.added).and_then(|(at, _)| marks.get(at));
+    let Some(first) = first else { return Err(none().into()) };
+    let mut before: Option<&Mark> = None;
+    for (row, mark) in history.iter_mut().zip(&marks) {
+        let same = before.filter(|before| mark.modified.is_some() && before.modified == mark.modified);
+        row.contradicts =
+            mark.origin != first.origin || same.is_some_and(|same| same.content != mark.content);
+        // Of versions with one date the first stays what the others are held against.
+        before = same.or(Some(mark));
     }
     Ok(history)
+}
+
+/// What a version is held against others by.
+#[derive(PartialEq, Eq)]
+struct Mark {
+    /// `created` and creator.
+    origin: (Option<String>, Option<i64>),
+    modified: Option<String>,
+    content: [u8; 32],
 }

@@ -135,12 +135,21 @@ impl Sight {
         )
     }
 
-    /// Whether the version of `v` (columns `object`, `no`) is what this viewer knows as the object's latest version.
+    /// Whether the version of `v` (columns `object`, `lineage`, `no`) is what this viewer knows as the latest of its lineage: of the
+    /// versions with the same `created` and creator.
     pub(crate) fn latest(&self, v: &str) -> String {
         format!(
-            "{v}.no = (SELECT l.version FROM holding l WHERE l.object = {v}.object AND {} \
+            "{v}.no = (SELECT l.version FROM holding l WHERE l.object = {v}.object AND l.lineage = {v}.lineage AND {} \
              ORDER BY l.place DESC, l.added LIMIT 1)",
             self.sees("l")
+        )
+    }
+
+    /// The lineage that was here first among what this viewer may see of the object `?2`.
+    pub(crate) fn first_lineage(&self) -> String {
+        format!(
+            "(SELECT f.lineage FROM holding f WHERE f.object = ?2 AND {} ORDER BY f.added LIMIT 1)",
+            self.sees("f")
         )
     }
 

@@ -3,6 +3,7 @@
 //! Says how a version is written, not whether: that is for [`crate::accept`].
 
 use handling::Originator;
+use rusqlite::OptionalExtension;
 use store::Entry;
 
 use crate::derived::Derived;
@@ -23,6 +24,8 @@ pub(crate) struct Arrival<'a> {
     pub(crate) new: bool,
     /// Its creator, by number.
     pub(crate) creator: Option<i64>,
+    /// Which lineage of its object it belongs to; see [`lineage_no`].
+    pub(crate) lineage: i64,
 }
 
 impl<'a> Arrival<'a> {
@@ -31,7 +34,7 @@ impl<'a> Arrival<'a> {
         let known = desk.object(entry.facts.id.as_str())?;
         let creator =
             entry.facts.creator.as_deref().map(|id| desk.object(id)).transpose()?.map(|known| known.no);
-        Ok(Self { entry, object: known.no, kind: known.kind, new: known.new, creator })
+        Ok(Self { entry, object: known.no, kind: known.kind, new: known.new, creator, lineage: 0 })
     }
 }
 
@@ -47,7 +50,11 @@ pub(crate) const fn spec_text(spec: i64) -> &'static str {
 
 /// Writes again everything that derives from a version's bytes, after what was there has been taken away.
 pub(crate) fn write_again(desk: &mut Desk<'_>, entry: &Entry, version: i64) -> Done<()> {
-    let arrival = Arrival::of(desk, entry)?;
+    let mut arrival = Arrival::of(desk, entry)?;
+    let mut lineage = desk.sql().prepare_cached("SELECT lineage FROM version WHERE no = ?1")?;
+    // A version that holdings name and no row knows is made again as well.
+    arrival.lineage = lineage.query_row([version], |row| row.get(0)).optional()?.unwrap_or_default();
+    drop(lineage);
     let derived = derive(desk, &arrival)?;
     desk.sql().prepare_cached("DELETE FROM version WHERE no = ?1")?.execute([version])?;
     insert_version(desk, &arrival, version, &derived)?;
@@ -65,6 +72,21 @@ pub(crate) fn write_again(desk: &mut Desk<'_>, entry: &Entry, version: i64) -> D
 pub(crate) fn versions_of(desk: &Desk<'_>, object: i64) -> Done<Vec<i64>> {
     let mut select = desk.sql().prepare_cached("SELECT version FROM holding WHERE object = ?1 LIMIT 2")?;
     Ok(select.query_map([object], |row| row.get(0))?.collect::<rusqlite::Result<_>>()?)
+}
+
+/// The number of a version's lineage: the one of what is held of its object with the same `created` and creator, or else a new one.
+pub(crate) fn lineage_no(desk: &Desk<'_>, arrival: &Arrival<'_>) -> Done<i64> {
+    let mut same = desk.sql().prepare_cached(
+        "SELECT h.lineage FROM holding h JOIN version v ON v.no = h.version \
+         WHERE h.object = ?1 AND v.created_key IS ?2 AND v.creator IS ?3 LIMIT 1",
+    )?;
+    let asked = (arrival.object, &arrival.entry.facts.created_key, arrival.creator);
+    if let Some(lineage) = same.query_row(asked, |row| row.get(0)).optional()? {
+        return Ok(lineage);
+    }
+    let mut next =
+        desk.sql().prepare_cached("SELECT coalesce(max(lineage) + 1, 0) FROM holding WHERE object = ?1")?;
+    Ok(next.query_row([arrival.object], |row| row.get(0))?)
 }
 
 /// Has look-ups ask the database about a version from now on.
@@ -147,8 +169,8 @@ fn insert_version(desk: &Desk<'_>, arrival: &Arrival<'_>, version: i64, derived:
     desk.sql()
         .prepare_cached(
             "INSERT INTO version (no, object, kind, spec, modified, created_key, creator, revoked, expires, \
-             confidence, tlp, digest, content_digest, label, findings, derived) \
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)",
+             confidence, tlp, digest, content_digest, label, findings, derived, lineage) \
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)",
         )?
         .execute(rusqlite::params![
             version,
@@ -167,6 +189,7 @@ fn insert_version(desk: &Desk<'_>, arrival: &Arrival<'_>, version: i64, derived:
             facts.label,
             facts.findings,
             derived.pack(),
+            arrival.lineage,
         ])?;
     Ok(())
 }

@@ -147,6 +147,7 @@ macro_rules! each_case {
         $case!(exchange::each_word_stands_and_goes_alone);
         $case!(finding::terms_are_found);
         $case!(finding::terms_follow_versions);
+        $case!(finding::lineages_hide_nothing_of_each_other);
         $case!(finding::ranges_hold_addresses);
         $case!(finding::look_ups_are_bounded);
         $case!(finding::text_is_searched);

@@ -82,6 +82,7 @@ struct VersionRow {
     collection: String,
     added: String,
     revoked: bool,
+    contradicts: bool,
 }
 
 #[derive(Deserialize)]
@@ -136,8 +137,13 @@ pub(crate) async fn history(common: &Common, args: HistoryArgs, out: &mut Out) -
     let rows = versions.into_iter().filter_map(|row| serde_json::from_value::<VersionRow>(row).ok());
     let rows: Vec<[String; 4]> = rows
         .map(|row| {
-            let revoked = if row.revoked { "revoked" } else { "" };
-            [shown(&row.version), row.added, shown(&row.collection), revoked.to_owned()]
+            let marks = match (row.revoked, row.contradicts) {
+                (false, false) => "",
+                (true, false) => "revoked",
+                (false, true) => "contradicts the first",
+                (true, true) => "revoked, contradicts the first",
+            };
+            [shown(&row.version), row.added, shown(&row.collection), marks.to_owned()]
         })
         .collect();
     out.table(["VERSION", "ADDED", "COLLECTION", ""], &rows)?;

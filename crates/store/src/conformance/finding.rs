@@ -94,6 +94,65 @@ pub async fn terms_follow_versions(site: Site) {
     assert_eq!(lengths().await, [0, 0, 0]);
 }
 
+/// What one says of an object neither replaces nor revokes what another says of it: each lineage has its latest version. Told is the
+/// one that was here first among what the viewer may see, and that others contradict it.
+pub async fn lineages_hide_nothing_of_each_other(site: Site) {
+    let store = site.open();
+    let c = collections(&*store, 3).await;
+    let said = |modified, name: &str| Sample::indicator(1, modified).term(TermKind::Name, name).text(name);
+    let foreign = |facts: &mut crate::Facts| {
+        facts.creator = Some(id("identity", 7));
+        facts.revoked = true;
+        facts.label = "foreign".into();
+    };
+    add(&*store, c[0], &[said(1, "first")]).await;
+    add(&*store, c[1], &[said(5, "other").saying("b").with(foreign)]).await;
+    let names = ["first", "other", "newer"];
+    let asked = names.map(|name| of(&*store, TermKind::Name, name));
+    let found = async |store: &dyn Store, viewer: &Viewer| {
+        let rows = store.look_up(viewer, &asked).await.unwrap();
+        let counts: Vec<usize> = rows.iter().map(Vec::len).collect();
+        for (name, rows) in names.iter().zip(&rows) {
+            let request =
+                SearchRequest { words: vec![(*name).to_owned()], limit: 9, ..SearchRequest::default() };
+            assert_eq!(&store.search(viewer, &request).await.unwrap().rows, rows, "{name}");
+        }
+        counts
+    };
+    let (one, both) = (viewer(1, &c[..1]), viewer(1, &c));
+    assert_eq!(found(&*store, &one).await, [1, 0, 0]);
+    assert_eq!(found(&*store, &both).await, [1, 1, 0]);
+    let object = store.object(&both, &id("indicator", 1), None).await.unwrap();
+    assert_eq!((object.version, object.revoked, object.contradictions), (day(1), false, 1));
+    let object = store.object(&viewer(1, &c[1..2]), &id("indicator", 1), None).await.unwrap();
+    assert_eq!((object.version, object.revoked, object.contradictions), (day(5), true, 0));
+    let object = store.object(&both, &id("indicator", 1), Some(&day(5))).await.unwrap();
+    assert_eq!((object.version, object.contradictions), (day(5), 1), "whoever names it gets it");
+    let contradict = async |viewer: &Viewer| -> Vec<bool> {
+        let rows = store.history(viewer, &id("indicator", 1)).await.unwrap();
+        rows.into_iter().map(|row| row.contradicts).collect()
+    };
+    assert_eq!((contradict(&one).await, contradict(&both).await), (vec![false], vec![false, true]));
+    // A lineage goes on wherever it is said: its older version is no more.
+    add(&*store, c[2], &[said(3, "newer").saying("c")]).await;
+    assert_eq!(found(&*store, &one).await, [1, 0, 0]);
+    assert_eq!(found(&*store, &both).await, [0, 1, 1]);
+    assert_eq!(store.object(&both, &id("indicator", 1), None).await.unwrap().version, day(3));
+    // The same version with other content contradicts as well; the first stays what is told.
+    add(&*store, c[1], &[Sample::indicator(2, 1).saying("a")]).await;
+    add(&*store, c[2], &[Sample::indicator(2, 1).saying("b")]).await;
+    let object = store.object(&both, &id("indicator", 2), None).await.unwrap();
+    assert_eq!(
+        (object.bytes, object.contradictions),
+        (Sample::indicator(2, 1).saying("a").bytes().into(), 1)
+    );
+    let rows = store.history(&both, &id("indicator", 2)).await.unwrap();
+    assert_eq!(rows.into_iter().map(|row| row.contradicts).collect::<Vec<_>>(), [false, true]);
+    drop(store);
+    let store = site.open();
+    assert_eq!(found(&*store, &both).await, [0, 1, 1], "after a restart");
+}
+
 fn octets(text: &str) -> [u8; 16] {
     text.parse::<Ipv6Addr>().unwrap().octets()
 }

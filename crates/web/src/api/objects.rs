@@ -54,6 +54,9 @@ pub(crate) struct Object {
     #[serde(flatten)]
     #[schema(value_type = Object)]
     provenance: Provenance,
+    /// How many versions that you may see contradict it: with another `created` or creator, or this version with other content;
+    /// the history tells which.
+    contradictions: u64,
     /// What the examination found in it.
     #[schema(value_type = Vec<Object>)]
     findings: Box<RawValue>,
@@ -73,6 +76,8 @@ pub(crate) struct Version {
     added: String,
     /// Whether this version revokes the object.
     revoked: bool,
+    /// Whether it contradicts what was here first: another `created` or creator, or the same version with other content.
+    contradicts: bool,
     /// SHA-256 of its bytes, hexadecimal.
     sha256: String,
     #[serde(skip)]
@@ -87,6 +92,7 @@ impl From<VersionRow> for Version {
             collection: row.collection,
             added: Timestamp::text_of(row.added),
             revoked: row.revoked,
+            contradicts: row.contradicts,
             sha256: row.digest.iter().map(|byte| format!("{byte:02x}")).collect(),
             key,
         }
@@ -212,6 +218,7 @@ fn object_of(
         valid_until: found.expires.map(Timestamp::text_of),
         handling,
         provenance,
+        contradictions: found.contradictions,
         findings: raw(found.findings.unwrap_or_else(|| "[]".to_owned()))?,
         object: raw(text)?,
     })

@@ -31,6 +31,7 @@ struct Page {
     label: String,
     tags: Vec<Tag>,
     findings: Vec<Finding>,
+    contradictions: u64,
     properties: Vec<Line>,
     collections: Vec<(String, String)>,
     added: String,
@@ -79,6 +80,7 @@ struct Version {
     added: String,
     digest: String,
     revoked: bool,
+    contradicts: bool,
     shown: bool,
 }
 
@@ -109,6 +111,7 @@ pub(crate) async fn show(
         kind: stix::id::type_of(&stored.id).to_owned(),
         label: label(&json, &stored.id),
         tags: tags(&app, &stored),
+        contradictions: stored.contradictions,
         findings: stored
             .findings
             .as_deref()
@@ -196,5 +199,6 @@ fn version(row: VersionRow, stored: &StoredObject, titles: &Titles) -> Version {
         added: moment(row.added),
         digest: digest.chars().take(DIGEST_DIGITS).collect(),
         revoked: row.revoked,
+        contradicts: row.contradicts,
     }
 }

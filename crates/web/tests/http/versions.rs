@@ -109,3 +109,48 @@ async fn observables_and_marking_definitions_have_versions_too() {
     let target = format!("/api1/collections/c1/objects/{}/", id("marking-definition", 3));
     assert_eq!(ann.get(&format!("{target}?match[version]=2024-02-02T00:00:00Z")).await.objects().len(), 1);
 }
+
+/// Whoever may write somewhere neither replaces nor revokes what another collection holds.
+#[tokio::test(flavor = "multi_thread")]
+async fn another_creators_word_in_another_collection_hides_nothing() {
+    let house = House::new().await;
+    let [ann, hal, bob] = ["ann", "hal", "bob"].map(|name| house.person(name, Role::Analyst));
+    let (ann, hal, bob) = (ann.await, hal.await, bob.await);
+    house.collection("alpha", &[(&ann, "rw"), (&bob, "r")]).await;
+    house.collection("beta", &[(&hal, "rw"), (&bob, "r")]).await;
+    ann.post("alpha", &[indicator(1, 1)]).await;
+    let mut foreign = indicator(1, 9);
+    foreign["created"] = json!("2023-01-01T00:00:00.000Z");
+    foreign["created_by_ref"] = json!(id("identity", 7));
+    foreign["pattern"] = json!("[ipv4-addr:value = '10.9.9.9']");
+    foreign["revoked"] = json!(true);
+    let status = hal.post("beta", &[foreign]).await;
+    assert_eq!(status["success_count"], 1, "{status}");
+    let look_up = async |person: &Person, value: &str| {
+        let body = json!({ "values": [value] }).to_string();
+        let answer =
+            person.ask("POST", "/api/v1/lookup").header("content-type", "application/json").body(body);
+        let answer = answer.send().await.json();
+        answer["answers"][0]["matches"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|row| row["revoked"].clone())
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(look_up(&bob, "10.0.0.1").await, [json!(false)]);
+    assert_eq!(look_up(&bob, "10.9.9.9").await, [json!(true)]);
+    let object = format!("/api/v1/objects/{}", id("indicator", 1));
+    let seen = bob.get(&object).await.json();
+    assert_eq!(
+        (&seen["version"], &seen["revoked"], &seen["contradictions"]),
+        (&json!(modified(1)), &json!(false), &json!(1))
+    );
+    let history = bob.get(&format!("{object}/history")).await.json();
+    let marks: Vec<&Value> =
+        history["items"].as_array().unwrap().iter().map(|version| &version["contradicts"]).collect();
+    assert_eq!(marks, [&json!(false), &json!(true)]);
+    // Who may see one of the two is told nothing of the other.
+    let seen = hal.get(&object).await.json();
+    assert_eq!((&seen["version"], &seen["contradictions"]), (&json!(modified(9)), &json!(0)));
+}
