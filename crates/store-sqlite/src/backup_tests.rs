@@ -292,19 +292,8 @@ async fn a_backup_of_before_is_restored_with_its_one_file() {
     drop(store);
     std::fs::copy(live.join("cresset.db"), &file).expect("copied");
     let sql = Connection::open(&file).expect("a file");
-    sql.execute_batch(
-        "PRAGMA journal_mode = delete; DROP TABLE deposit; \
-         ALTER TABLE peer DROP COLUMN heard_in; ALTER TABLE peer DROP COLUMN flash_before; \
-         ALTER TABLE peer DROP COLUMN routine_before; DROP TABLE version_key; DELETE FROM number WHERE name = 'keyed'; \
-         DROP INDEX approval_glass; \
-         ALTER TABLE account DROP COLUMN made_by; ALTER TABLE account DROP COLUMN password_by; \
-         ALTER TABLE account DROP COLUMN password_at; ALTER TABLE account DROP COLUMN password_known; \
-         ALTER TABLE token DROP COLUMN made_by; ALTER TABLE token DROP COLUMN known_to; \
-         ALTER TABLE version DROP COLUMN lineage; ALTER TABLE holding DROP COLUMN lineage; \
-         ALTER TABLE approval DROP COLUMN asked_with; ALTER TABLE approval DROP COLUMN decided_with; \
-         DELETE FROM migration WHERE number >= (SELECT number FROM migration WHERE name = 'version_key')",
-    )
-    .expect("as it was");
+    sql.pragma_update(None, "journal_mode", "delete").expect("as it was");
+    crate::migrate::tests::undo_since(&sql, "version_key");
     sql.close().expect("closed");
     let at = directory.path().join("again");
     restore(&file, None, &at).expect("restored");
