@@ -6,6 +6,7 @@
 //! files each envelope goes for itself.
 
 use std::collections::BTreeMap;
+use std::ops::ControlFlow;
 
 use base::limit::{
     ALONE_ENVELOPES_MAX, BATCH_BYTES_MAX, BATCH_ENVELOPES_MAX, ENVELOPE_BYTES_MAX, WINDOW_ENVELOPES_MAX,
@@ -23,10 +24,10 @@ use crate::draft::DeedError;
 use crate::envelope::{Envelope, Inclusion, Proof, statement};
 use crate::hello::Versions;
 use crate::load::Load;
-use crate::port::{Consented, Deed, Question, Read, Rows, StoreFailed, TilesOf};
+use crate::port::{Consented, Deed, Question, Read, Rows, StoreFailed, TilesOf, Waiting};
 use crate::relay::route_period;
 use crate::rows::{
-    ActRow, Effect, Lane, ObjectName, OutboxRow, PayloadRow, ReceiptRow, ReceiptState, RefusalRow,
+    ActRow, Effect, Lane, OutboxRow, PayloadRow, ReceiptRow, ReceiptState, RefusalRow, VersionRow,
 };
 use crate::seal::{Route, Sealed};
 use crate::wire::{Ack, WireError};
@@ -161,8 +162,13 @@ impl Exchange<'_> {
     pub(crate) fn still_goes(&self, rows: &dyn Rows, peer: &KeyId, load: &Load) -> Read<bool> {
         let mut last_own = None;
         for (lane, place) in load.places() {
-            let line = self.line(rows, (peer, lane, place), &mut last_own)?;
-            if line.is_none_or(|(_, _, (payload, _))| payload.is_none()) {
+            let mut goes = false;
+            rows.lines(peer, lane, place..=place, &mut |place, waiting| {
+                let line = self.line(rows, (peer, lane, place), waiting, &mut last_own)?;
+                goes = line.is_some_and(|(_, _, (payload, _))| payload.is_some());
+                Ok(ControlFlow::Break(()))
+            })?;
+            if !goes {
                 return Ok(false);
             }
         }
@@ -186,25 +192,33 @@ impl Exchange<'_> {
             // has read already.
             return Ok((batch, places));
         }
-        let (mut bytes, mut last_own) = (0usize, None);
+        let (mut bytes, mut last_own, mut full) = (0usize, None, false);
         for ((lane, range), behind) in Lane::QUEUES.into_iter().zip(&mut places).zip(behind.0) {
             let queue = known.queue(lane);
             let last = queue.last.min(queue.acked.saturating_add(bounds.window));
-            for place in queue.acked.max(behind).saturating_add(1)..=last {
-                if batch.len() >= bounds.envelopes {
-                    return Ok((batch, places));
+            let waiting = queue.acked.max(behind).saturating_add(1)..=last;
+            rows.lines(peer, lane, waiting, &mut |place, waiting| {
+                full = batch.len() >= bounds.envelopes;
+                if full {
+                    return Ok(ControlFlow::Break(()));
                 }
-                let Some((row, act, goods)) = self.line(rows, (peer, lane, place), &mut last_own)? else {
-                    break;
+                let line = self.line(rows, (peer, lane, place), waiting, &mut last_own)?;
+                let Some((row, act, goods)) = line else { return Ok(ControlFlow::Break(())) };
+                let Some((made, length)) = make(&row, &act, goods)? else {
+                    return Ok(ControlFlow::Break(()));
                 };
-                let Some((made, length)) = make(&row, &act, goods)? else { break };
                 bytes = bytes.saturating_add(length).saturating_add(6);
-                if bytes > bounds.bytes {
-                    return Ok((batch, places));
+                full = bytes > bounds.bytes;
+                if full {
+                    return Ok(ControlFlow::Break(()));
                 }
                 let first = range.map_or(place, |(first, _): (u64, u64)| first);
                 *range = Some((first, place));
                 batch.push(made);
+                Ok(ControlFlow::Continue(()))
+            })?;
+            if full {
+                break;
             }
         }
         Ok((batch, places))
@@ -216,29 +230,28 @@ impl Exchange<'_> {
         &self,
         rows: &dyn Rows,
         (peer, lane, place): (&KeyId, Lane, u64),
+        waiting: Option<Waiting>,
         last_own: &mut Option<Option<u64>>,
     ) -> Read<Option<Line>> {
-        let line = rows.outbox(peer, lane, place)?;
-        let lost = line.is_none();
-        let row = match line {
-            Some(row) => row,
+        let Some(waiting) = waiting else {
             // Behind a recovery many places may have no act: looked for once.
-            None => {
-                let found = match *last_own {
-                    Some(found) => found,
-                    None => *last_own.insert(self.last_own(rows)?),
-                };
-                let Some(sequence) = found else { return Ok(None) };
-                OutboxRow { peer: *peer, lane, place, author: self.me.member, sequence }
-            }
+            let found = match *last_own {
+                Some(found) => found,
+                None => *last_own.insert(self.last_own(rows)?),
+            };
+            let Some(sequence) = found else { return Ok(None) };
+            let Some(act) = rows.act(&self.me.member, sequence)? else { return Ok(None) };
+            let row = OutboxRow { peer: *peer, lane, place, author: self.me.member, sequence };
+            return Ok(Some((row, act, (None, Vec::new()))));
         };
-        let Some(act) = rows.act(&row.author, row.sequence)? else { return Ok(None) };
-        let others = row.author != self.me.member && brings_object(&act.kind);
-        if others && self.may_be_recalled(rows, &row.author)? {
+        let Waiting { line, act: Some(act), payload, version, fate } = waiting else { return Ok(None) };
+        let others = line.author != self.me.member && brings_object(&act.kind);
+        if others && self.may_be_recalled(rows, &line.author)? {
             return Ok(None);
         }
-        let goods = if lost { (None, Vec::new()) } else { self.may_go(rows, peer, &act)? };
-        Ok(Some((row, act, goods)))
+        let void = fate.is_some_and(|fate| fate.voids(act.sequence));
+        let goods = self.may_go(rows, peer, &act, (payload, version.filter(|_| !void)))?;
+        Ok(Some((line, act, goods)))
     }
 
     fn last_own(&self, rows: &dyn Rows) -> Read<Option<u64>> {
@@ -311,17 +324,20 @@ impl Exchange<'_> {
         Some(Towards { key, route })
     }
 
-    /// The payload, and the consents it needs, when it may still go to a peer.
-    fn may_go(&self, rows: &dyn Rows, peer: &KeyId, act: &ActRow) -> Read<Goods> {
-        let Some(payload) = rows.payload(&act.author, act.sequence)? else { return Ok((None, Vec::new())) };
-        let Some(name) = &act.object else { return Ok((Some(payload), Vec::new())) };
-        if !brings_object(&act.kind) {
+    /// The payload, and the consents it needs, when it may still go to a peer; `held` is the version that the act brought, as long
+    /// as it is not void.
+    fn may_go(
+        &self,
+        rows: &dyn Rows,
+        peer: &KeyId,
+        act: &ActRow,
+        (payload, held): (Option<PayloadRow>, Option<VersionRow>),
+    ) -> Read<Goods> {
+        let Some(payload) = payload else { return Ok((None, Vec::new())) };
+        if act.object.is_none() || !brings_object(&act.kind) {
             return Ok((Some(payload), Vec::new()));
         }
-        let held = rows.versions(name)?.into_iter().find(|held| held.sequence == act.sequence);
-        let Some(held) = held.filter(|held| !voided(rows, name, held.sequence)) else {
-            return Ok((None, Vec::new()));
-        };
+        let Some(held) = held else { return Ok((None, Vec::new())) };
         if act.author != self.me.member {
             return match self.may_pass_on(rows, &held, *peer) {
                 Ok(tokens) => Ok((Some(payload), tokens)),
@@ -396,10 +412,6 @@ impl Exchange<'_> {
 /// Kinds whose payload is an object that handling decides about; a kind that is not known is one.
 pub(crate) const fn brings_object(kind: &ActKind) -> bool {
     matches!(kind, ActKind::Released | ActKind::Sighted | ActKind::Other(_))
-}
-
-fn voided(rows: &dyn Rows, name: &ObjectName, sequence: u64) -> bool {
-    rows.fate(name).map_or(true, |fate| fate.voids(sequence))
 }
 
 pub(crate) fn stored_note(note: &str) -> Read<SignedCheckpoint> {

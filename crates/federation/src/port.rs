@@ -5,6 +5,7 @@
 //! waits, writes or remembers.
 
 use std::collections::BTreeSet;
+use std::ops::{ControlFlow, RangeInclusive};
 
 use base::Micros;
 use base::signing::{KeyId, PublicKey, Signer};
@@ -107,6 +108,34 @@ pub struct StoreFailed(pub String);
 /// Every read answers this.
 pub type Read<T> = Result<T, StoreFailed>;
 
+/// A line of an outbox and what its envelope is made of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Waiting {
+    /// The line.
+    pub line: OutboxRow,
+    /// Its act.
+    pub act: Option<ActRow>,
+    /// The act's payload.
+    pub payload: Option<PayloadRow>,
+    /// The version that the act brought, where it is held.
+    pub version: Option<VersionRow>,
+    /// What has become of the object that the act is about; `None` where nothing has, or it is about none.
+    pub fate: Option<FateRow>,
+}
+
+impl Waiting {
+    fn of<R: Rows + ?Sized>(rows: &R, line: OutboxRow) -> Read<Self> {
+        let act = rows.act(&line.author, line.sequence)?;
+        let payload = rows.payload(&line.author, line.sequence)?;
+        let (mut version, mut fate) = (None, None);
+        if let Some(name) = act.as_ref().and_then(|act| act.object.as_ref()) {
+            version = rows.versions(name)?.into_iter().find(|held| held.sequence == line.sequence);
+            fate = Some(rows.fate(name)?).filter(|fate| !fate.is_none());
+        }
+        Ok(Self { line, act, payload, version, fate })
+    }
+}
+
 /// One consistent view of the rows, inside the transaction that will apply the effects.
 pub trait Rows {
     /// The own ledger.
@@ -115,6 +144,24 @@ pub trait Rows {
     fn peer(&self, member: &KeyId) -> Read<PeerRow>;
     /// One line of a peer's outbox.
     fn outbox(&self, peer: &KeyId, lane: crate::Lane, place: u64) -> Read<Option<OutboxRow>>;
+    /// Goes through places of a lane in their order, until `each` has enough; `None` where no line stands. A store that can read
+    /// many at once does.
+    fn lines(
+        &self,
+        peer: &KeyId,
+        lane: crate::Lane,
+        places: RangeInclusive<u64>,
+        each: &mut dyn FnMut(u64, Option<Waiting>) -> Read<ControlFlow<()>>,
+    ) -> Read<()> {
+        for place in places {
+            let line = self.outbox(peer, lane, place)?;
+            let waiting = line.map(|line| Waiting::of(self, line)).transpose()?;
+            if each(place, waiting)?.is_break() {
+                break;
+            }
+        }
+        Ok(())
+    }
     /// An act by author and place in the author's ledger.
     fn act(&self, author: &KeyId, sequence: u64) -> Read<Option<ActRow>>;
     /// Acts of an author from a place on, by place, at most `limit`.

@@ -11,10 +11,8 @@ use federation::{
     RelayOffer, Route, Rows, Sealed, parcels_from, relay_mark,
 };
 
-use crate::message::{Message, Said};
-use crate::node::{Node, Surroundings};
+use crate::node::{Message, Node, Said, Surroundings};
 use crate::shelf::Whim;
-use crate::surroundings::Fault;
 
 /// How long a member must not have been met before parcels for it are put, in microseconds: five ticks.
 const AFTER: i64 = 5 * limit::RELAY_AFTER_SECONDS as i64 * Micros::SECOND;
@@ -72,7 +70,6 @@ impl Node {
 
     /// A relay says that it keeps a parcel.
     pub(crate) fn was_put(&mut self, number: u64) {
-        self.parcels += u64::from(self.memory.offered.contains_key(&number));
         self.offered(number, RelayOffer::Kept);
     }
 
@@ -209,8 +206,7 @@ impl Node {
 
     /// What this node answers as a relay.
     pub(crate) fn relay(&mut self, around: &Surroundings<'_>, from: KeyId, message: Message) -> Said {
-        let now = self.now(around);
-        let whim = if self.fault == Fault::RelaysHoard { Whim::Hoard } else { self.whim };
+        let (now, whim) = (self.now(around), self.whim);
         match message {
             Message::Put(number, parcel) => {
                 let Ok(parcel) = Sealed::parse_parcel(parcel) else { return Vec::new() };
@@ -220,8 +216,8 @@ impl Node {
             Message::Take(routes) => {
                 vec![(from, Message::HandedOut(self.shelf.hand_out(&routes, now, whim)))]
             }
-            Message::Drop(marks) => {
-                self.shelf.drop_marked(&marks, whim);
+            Message::Drop(marks) if whim != Whim::Idle => {
+                self.shelf.drop_marked(&marks);
                 Vec::new()
             }
             _ => Vec::new(),

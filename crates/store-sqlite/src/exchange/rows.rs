@@ -1,17 +1,19 @@
 //! The rows of exchange as the steps of `federation` read them.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::{ControlFlow, RangeInclusive};
 
 use base::Micros;
 use base::signing::KeyId;
 use federation::{
     ActRow, ConsentRow, Covered, FateRow, Giving, HolderRow, Lane, MirrorRow, ObjectName, OutboxRow, OwnRow,
     PayloadRow, PeerRow, Queue, Read, ReceiptRow, ReceiptState, Recovery, Rows, Stage, StoreFailed,
-    VersionRow, WitnessedRow,
+    VersionRow, Waiting, WitnessedRow,
 };
 use ledger::TreeHash;
 use ledger::commitment::{Commitment, Salt};
 use ledger::tile::{TILE_WIDTH, Tile, TileKind, TilePath};
+use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OptionalExtension, Params, Row};
 
 use super::mirror::{ahead, mirror_tile};
@@ -98,17 +100,22 @@ const ACT: &str = "SELECT author, sequence, leaf, kind, object, signed, awaited 
 
 /// An act; `None` inside when its kind cannot be read.
 fn act(row: &Row<'_>) -> rusqlite::Result<Option<ActRow>> {
-    let author = key(row, 0)?;
-    let Ok(kind) = row.get_ref(3)?.as_str()?.parse() else { return Ok(None) };
-    let object: Option<String> = row.get(4)?;
-    let awaited: Option<i64> = row.get(6)?;
+    act_of(row, (key(row, 0)?, told(row.get(1)?)), 2)
+}
+
+/// The same of a known author and place, from its leaf on.
+fn act_of(row: &Row<'_>, (author, sequence): (KeyId, u64), from: usize) -> rusqlite::Result<Option<ActRow>> {
+    let at = |column: usize| from.saturating_add(column);
+    let Ok(kind) = row.get_ref(at(1))?.as_str()?.parse() else { return Ok(None) };
+    let object: Option<String> = row.get(at(2))?;
+    let awaited: Option<i64> = row.get(at(4))?;
     Ok(Some(ActRow {
         author,
-        sequence: told(row.get(1)?),
-        leaf: TreeHash(row.get(2)?),
+        sequence,
+        leaf: TreeHash(row.get(from)?),
         kind,
         object: object.map(|id| ObjectName { author, id }),
-        signed: row.get(5)?,
+        signed: row.get(at(3))?,
         covered: awaited.map_or(Covered::Yes, |since| Covered::Awaited(Micros(since))),
     }))
 }
@@ -116,18 +123,36 @@ fn act(row: &Row<'_>) -> rusqlite::Result<Option<ActRow>> {
 const HELD: &str = "SELECT author, object, version, sequence, kind, digest, rules, passed_by FROM held";
 
 fn held(row: &Row<'_>) -> rusqlite::Result<Option<VersionRow>> {
-    let Ok(kind) = row.get_ref(4)?.as_str()?.parse() else { return Ok(None) };
-    let by: Option<[u8; 32]> = row.get(7)?;
+    held_of(row, (ObjectName { author: key(row, 0)?, id: row.get(1)? }, told(row.get(3)?)), [2, 4, 5, 6, 7])
+}
+
+/// The same of a known object and act, from its version, kind, digest, rules, and who passed it on.
+fn held_of(
+    row: &Row<'_>,
+    (name, sequence): (ObjectName, u64),
+    [version, kind, digest, rules, by]: [usize; 5],
+) -> rusqlite::Result<Option<VersionRow>> {
+    let Ok(kind) = row.get_ref(kind)?.as_str()?.parse() else { return Ok(None) };
+    let by: Option<[u8; 32]> = row.get(by)?;
     Ok(Some(VersionRow {
-        name: ObjectName { author: key(row, 0)?, id: row.get(1)? },
-        version: row.get(2)?,
-        sequence: told(row.get(3)?),
+        name,
+        version: row.get(version)?,
+        sequence,
         kind,
-        digest: Commitment(row.get(5)?),
-        rules: row.get(6)?,
+        digest: Commitment(row.get(digest)?),
+        rules: row.get(rules)?,
         by: by.map(KeyId::from_bytes),
     }))
 }
+
+/// Lines of an outbox with everything that their envelopes are made of.
+const WAITING: &str = "SELECT o.place, o.author, o.sequence, a.leaf, a.kind, a.object, a.signed, a.awaited, p.salt, p.bytes, \
+    h.version, h.kind, h.digest, h.rules, h.passed_by, f.object FROM outbox o \
+    LEFT JOIN act a ON a.author = o.author AND a.sequence = o.sequence \
+    LEFT JOIN payload p ON p.author = o.author AND p.sequence = o.sequence \
+    LEFT JOIN held h ON h.author = o.author AND h.object = a.object AND h.sequence = o.sequence \
+    LEFT JOIN fate f ON f.author = o.author AND f.object = a.object \
+    WHERE o.peer = ?1 AND o.lane = ?2 AND o.place BETWEEN ?3 AND ?4 ORDER BY o.place";
 
 const CONSENT: &str = "SELECT id, author, object, digest, giver, recipient, until, signed FROM consent";
 
@@ -190,6 +215,37 @@ impl Rows for SqlRows<'_> {
         self.one(query, (peer.as_bytes(), no, stored(place)), |row| {
             Ok(OutboxRow { peer: *peer, lane, place, author: key(row, 0)?, sequence: told(row.get(1)?) })
         })
+    }
+
+    fn lines(
+        &self,
+        peer: &KeyId,
+        lane: Lane,
+        places: RangeInclusive<u64>,
+        each: &mut dyn FnMut(u64, Option<Waiting>) -> Read<ControlFlow<()>>,
+    ) -> Read<()> {
+        // What is given back has no queue: no line stands there.
+        let no = lane_no(lane).unwrap_or(-1);
+        let (mut next, last) = (*places.start(), *places.end());
+        let mut select = self.sql.prepare_cached(WAITING).map_err(failed)?;
+        let of = (peer.as_bytes(), no, stored(next), stored(last));
+        let mut rows = select.query(of).map_err(failed)?;
+        loop {
+            let row = rows.next().map_err(failed)?;
+            let stands = row.map(|row| row.get(0)).transpose().map_err(failed)?.map(told);
+            // Places that a restore has lost come before the one that stands, or after all that do.
+            while next < stands.unwrap_or_else(|| last.saturating_add(1)) {
+                if each(next, None)?.is_break() {
+                    return Ok(());
+                }
+                next = next.saturating_add(1);
+            }
+            let Some(row) = row else { return Ok(()) };
+            if each(next, Some(self.waiting(row, (*peer, lane, next))?))?.is_break() {
+                return Ok(());
+            }
+            next = next.saturating_add(1);
+        }
     }
 
     fn act(&self, author: &KeyId, sequence: u64) -> Read<Option<ActRow>> {
@@ -363,6 +419,36 @@ impl Rows for SqlRows<'_> {
 }
 
 impl SqlRows<'_> {
+    /// A row of [`WAITING`].
+    fn waiting(&self, row: &Row<'_>, (peer, lane, place): (KeyId, Lane, u64)) -> Read<Waiting> {
+        let read = || {
+            let (author, sequence) = (key(row, 1)?, told(row.get(2)?));
+            let has = |column| row.get_ref(column).map(|value| value != ValueRef::Null);
+            let act = if has(3)? { Some(act_of(row, (author, sequence), 3)?) } else { None };
+            let payload = if has(8)? {
+                Some(PayloadRow { author, sequence, salt: Salt::from_bytes(row.get(8)?), bytes: row.get(9)? })
+            } else {
+                None
+            };
+            let object: Option<String> = row.get(5)?;
+            let name = object.map(|id| ObjectName { author, id });
+            let version = match name.clone().filter(|_| has(10).unwrap_or(true)) {
+                Some(name) => Some(held_of(row, (name, sequence), [10, 11, 12, 13, 14])?),
+                None => None,
+            };
+            let line = OutboxRow { peer, lane, place, author, sequence };
+            Ok((line, act, payload, version, name.filter(|_| has(15).unwrap_or(true))))
+        };
+        let (line, act, payload, version, fallen) = read().map_err(failed)?;
+        Ok(Waiting {
+            line,
+            act: act.map(|act| act.ok_or_else(|| unreadable("act"))).transpose()?,
+            payload,
+            version: version.map(|held| held.ok_or_else(|| unreadable("version"))).transpose()?,
+            fate: fallen.map(|name| self.fate(&name)).transpose()?.filter(|fate| !fate.is_none()),
+        })
+    }
+
     fn read_own(&self) -> Read<OwnRow> {
         let head = book::head(self.sql).map_err(of_ours)?;
         let life = crate::writer::number(self.sql, "life").map_err(of_ours)?;

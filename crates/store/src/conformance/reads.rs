@@ -1,6 +1,7 @@
 //! Every read of exchange's rows, over two of them that should be the same.
 
 use std::collections::BTreeSet;
+use std::ops::ControlFlow;
 
 use base::signing::KeyId;
 use federation::{Lane, MemoryRows, ObjectName, Read, Rows, state_hash};
@@ -55,6 +56,18 @@ fn of_member(both: (&MemoryRows, &dyn Rows, &str), member: &KeyId) {
         let last = maps.peer(member).unwrap().queue(lane).last;
         for place in (0..=last.saturating_add(1)).chain([u64::MAX]) {
             same(both, "outbox", |rows| rows.outbox(member, lane, place));
+        }
+        for (from, to, most) in
+            [(1, last.saturating_add(2), usize::MAX), (2, 4, usize::MAX), (1, last, 3), (3, 2, 9)]
+        {
+            same(both, "lines", |rows| {
+                let mut lines = Vec::new();
+                rows.lines(member, lane, from..=to, &mut |place, waiting| {
+                    lines.push((place, waiting));
+                    Ok(if lines.len() < most { ControlFlow::Continue(()) } else { ControlFlow::Break(()) })
+                })?;
+                Ok(lines)
+            });
         }
     }
     let known: BTreeSet<u64> =
