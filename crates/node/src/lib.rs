@@ -74,6 +74,8 @@ pub use explain::{all_codes, explain};
 pub use export::{Export, ExportFormat, ExportRequest, UnknownExportFormat};
 pub use glass::BrokenGlass;
 pub use handle::{HandlingView, Options, Urgency};
+#[cfg(fuzzing)]
+pub use import::fuzzing;
 pub use import::{Format, ImportError, ImportRequest, Receipts, UnknownFormat};
 pub use initialise::{AdminSecrets, InitError, InitRequest, Initialised, Member};
 pub use jobs::JobError;

@@ -4,6 +4,8 @@
 //! stored. Values in lists and texts become indicators by this node's member (`produce`).
 
 mod csv;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 mod made;
 mod old;
 mod sniff;
