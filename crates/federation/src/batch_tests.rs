@@ -16,7 +16,7 @@ use crate::Versions;
 use crate::port::{Directory, Judge, Me, Question, Rows, Standing};
 use crate::rows::{ActRow, Effect, PeerRow};
 use crate::seal::SealingSecret;
-use crate::{Kept, MemoryRows, Received, Release, Route, Taken, Turn};
+use crate::{AckRefusal, Kept, MemoryRows, Received, Release, Route, Taken, Turn};
 
 struct House(BTreeMap<KeyId, (PublicKey, [u8; 32])>);
 
@@ -419,4 +419,38 @@ fn a_batch_is_no_larger_than_the_version_of_its_reader_takes() {
         let opened = scene.exchange(1).open_batch(&sealed).unwrap();
         assert_eq!(opened.entries.len(), entries, "version {version}");
     }
+}
+
+#[test]
+fn what_was_refused_is_told_in_parts_to_who_reads_less_at_once() {
+    let mut scene = Scene::new(1);
+    let peer = scene.who[1].member;
+    let many = u64::try_from(ALONE_ENVELOPES_MAX + 88).unwrap();
+    let refused = |place| Received {
+        from: Some(peer),
+        at_place: Some((Lane::Routine, place)),
+        taken: Taken::Refused(Rule::Handling.into()),
+        effects: Vec::new(),
+    };
+    let batch: Vec<Received> = (1..=many).map(refused).collect();
+    let (_, effects) = scene.exchange(0).close(&scene.rows[0], peer, &batch).unwrap();
+    scene.rows[0].apply_all(effects);
+    for (version, first, rest) in [(2, ALONE_ENVELOPES_MAX, 88), (3, ALONE_ENVELOPES_MAX + 88, 0)] {
+        let row = PeerRow { version: Some(version), ..scene.rows[0].peer(&peer).unwrap() };
+        scene.rows[0].apply(Effect::Peer(peer, row));
+        let (ack, _) = scene.exchange(0).close(&scene.rows[0], peer, &batch).unwrap();
+        assert_eq!(ack.refused.len(), first, "version {version}");
+        let told = scene.exchange(0).untold(&scene.rows[0], &peer, 0).unwrap().refused;
+        assert_eq!((told.len(), told[0].1.place), (first, 1));
+        let behind = told.last().unwrap().0;
+        let next = scene.exchange(0).untold(&scene.rows[0], &peer, behind).unwrap().refused;
+        assert_eq!(next.len(), rest);
+        assert!(next.first().is_none_or(|(_, refused)| refused.place == u64::try_from(first).unwrap() + 1));
+    }
+    // Of more than one acknowledgement ever tells, the last are kept.
+    let effect =
+        Effect::Owe(peer, (0..2_000).map(|place| AckRefusal { lane: 0, place, rule: "x".into() }).collect());
+    scene.rows[0].apply(effect);
+    let told = scene.exchange(0).untold(&scene.rows[0], &peer, 0).unwrap().refused;
+    assert_eq!((told.len(), told[0].1.place, told[1_023].1.place), (1_024, 976, 1_999));
 }

@@ -215,8 +215,8 @@ impl Exchange<'_> {
     ///
     /// # Limits
     /// [`COURIER_ENVELOPES_MAX`] envelopes and [`COURIER_BYTES_MAX`] bytes; the rest waits for the next file.
-    pub fn courier_out(&self, rows: &dyn Rows, peer: &KeyId) -> Read<Option<Vec<u8>>> {
-        let packed = self.parcel_out(rows, peer, &Carriage::FILE, &Beside::default())?;
+    pub fn courier_out(&self, rows: &dyn Rows, peer: &KeyId, beside: &Beside) -> Read<Option<Vec<u8>>> {
+        let packed = self.parcel_out(rows, peer, &Carriage::FILE, beside)?;
         Ok(packed.map(|packed| packed.parcel.as_bytes().to_vec()))
     }
 
@@ -388,6 +388,7 @@ impl Exchange<'_> {
             Some(ack) => peer.has_read(&manifest.from, ack.cursors, own.life),
             None => Vec::new(),
         };
+        effects.push(Effect::Paid { peer: manifest.from, upto: u64::MAX });
         effects.push(Effect::Peer(manifest.from, peer));
         Ok(effects)
     }

@@ -256,6 +256,10 @@ impl Exchange<'_> {
             peer.outlive(own.life);
         }
         let begins_life = hello.life > peer.life;
+        if begins_life {
+            // Its lanes have other places now.
+            effects.push(Effect::Paid { peer: hello.from, upto: u64::MAX });
+        }
         peer.life = hello.life;
         peer.version = if let Compatibility::Speak(version) = compatibility { Some(version) } else { None };
         peer.seen = Some(self.now);

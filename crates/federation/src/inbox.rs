@@ -640,7 +640,8 @@ impl Exchange<'_> {
         Ok((Some(Outcome::Done), effects))
     }
 
-    /// Ends a batch: a receipt for each author of what was taken, and the acknowledgement for the sender.
+    /// Ends a batch: a receipt for each author of what was taken, and the acknowledgement for the sender. What was refused is owed
+    /// to the sender as well, until it has been told: of more than it reads in one acknowledgement the rest goes with the next.
     ///
     /// # Errors
     /// Those of [`DeedError`].
@@ -671,13 +672,18 @@ impl Exchange<'_> {
             effects = draft.finish();
         }
         let known = rows.peer(&peer)?;
-        let refused = batch.iter().filter_map(|received| ack_refusal(&peer, received));
+        let mut refused: Vec<AckRefusal> =
+            batch.iter().filter_map(|received| ack_refusal(&peer, received)).collect();
+        if !refused.is_empty() {
+            effects.push(Effect::Owe(peer, refused.clone()));
+        }
+        refused.truncate(known.refusals_max());
         let ack = Ack {
             from: self.me.member,
             to: peer,
             life: Some(known.life),
             cursors: Lane::QUEUES.map(|lane| known.queue(lane).cursor),
-            refused: refused.take(base::limit::ACK_REFUSALS_MAX).collect(),
+            refused,
             heads: BTreeMap::new(),
             back: None,
         };

@@ -100,7 +100,11 @@ fn after_a_restore_two_that_never_meet_go_on_by_files() {
     scene.rows[1].apply(Effect::Peer(first, row));
     for _ in 0..3 {
         for (from, to, whom) in [(0, 1, second), (1, 0, first)] {
-            let file = scene.exchange(from).courier_out(&scene.rows[from], &whom).unwrap().unwrap();
+            let file = scene
+                .exchange(from)
+                .courier_out(&scene.rows[from], &whom, &crate::Beside::default())
+                .unwrap()
+                .unwrap();
             scene.carry(to, file);
         }
     }

@@ -4,6 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use base::limit::ACK_REFUSALS_MAX;
 use base::signing::KeyId;
 use ledger::TreeHash;
 use ledger::frontier::Frontier;
@@ -14,6 +15,7 @@ use crate::rows::{
     ActRow, ConsentRow, Covered, Effect, FateRow, HolderRow, Lane, MirrorRow, ObjectName, OutboxRow, OwnRow,
     PayloadRow, PeerRow, ReceiptRow, RefusalRow, RevokedRow, VersionRow, WitnessedRow,
 };
+use crate::wire::AckRefusal;
 
 /// Every table of exchange.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -36,6 +38,8 @@ pub struct MemoryRows {
     leaves: BTreeMap<KeyId, Vec<TreeHash>>,
     refusals: Vec<RefusalRow>,
     refused_there: Vec<RefusalRow>,
+    owed: BTreeMap<(KeyId, u64), AckRefusal>,
+    owed_last: u64,
     evidence: BTreeMap<KeyId, Vec<String>>,
 }
 
@@ -119,6 +123,8 @@ impl MemoryRows {
             }
             Effect::Refusal(row) => self.refusals.push(row),
             Effect::RefusedThere(row) => self.refused_there.push(row),
+            Effect::Owe(peer, refused) => self.owe(peer, refused),
+            Effect::Paid { peer, upto } => self.owed.retain(|(to, no), _| *to != peer || *no > upto),
             Effect::Evidence { origin, text } => self.evidence.entry(origin).or_default().push(text),
         }
     }
@@ -135,6 +141,18 @@ impl MemoryRows {
         own.truncate(usize::try_from(sequence).unwrap_or(usize::MAX));
         own.push(leaf);
         self.own.next = self.own.next.saturating_add(1);
+    }
+
+    fn owe(&mut self, peer: KeyId, refused: Vec<AckRefusal>) {
+        for refusal in refused {
+            self.owed_last = self.owed_last.saturating_add(1);
+            self.owed.insert((peer, self.owed_last), refusal);
+        }
+        let numbers: Vec<u64> =
+            self.owed.range((peer, 0)..=(peer, u64::MAX)).map(|((_, no), _)| *no).collect();
+        for no in numbers.iter().rev().skip(ACK_REFUSALS_MAX) {
+            self.owed.remove(&(peer, *no));
+        }
     }
 
     fn move_lines(&mut self, (peer, lane): (KeyId, Lane), (after, upto): (u64, u64), by: u64) {
@@ -208,6 +226,7 @@ impl MemoryRows {
         bare.refused_there.clear();
         bare.evidence.clear();
         bare.peers.clear();
+        (bare.owed, bare.owed_last) = (BTreeMap::new(), 0);
         bare
     }
 }
@@ -276,6 +295,11 @@ impl Rows for MemoryRows {
 
     fn revoked(&self, author: &KeyId, token: &[u8; 32]) -> Read<bool> {
         Ok(self.revoked.contains_key(&(*author, *token)))
+    }
+
+    fn owed(&self, peer: &KeyId, after: u64, most: usize) -> Read<Vec<(u64, AckRefusal)>> {
+        let range = self.owed.range((*peer, after.saturating_add(1))..=(*peer, u64::MAX));
+        Ok(range.map(|((_, no), refusal)| (*no, refusal.clone())).take(most).collect())
     }
 
     fn mirror(&self, member: &KeyId) -> Read<Option<MirrorRow>> {

@@ -387,13 +387,17 @@ impl Exchange<'_> {
             if let Some(line) = rows.outbox(&ack.from, lane, refused.place)?
                 && line.author == self.me.member
             {
-                let open = rows
-                    .receipts(line.sequence)?
-                    .into_iter()
-                    .any(|receipt| receipt.member == ack.from && receipt.state == ReceiptState::Pending);
+                let mut receipts = rows.receipts(line.sequence)?.into_iter();
                 let state = ReceiptState::Refused(rule.clone());
-                let row = ReceiptRow { sequence: line.sequence, member: ack.from, state };
-                effects.extend(open.then_some(Effect::Receipt(row)));
+                match receipts.find(|receipt| receipt.member == ack.from).map(|receipt| receipt.state) {
+                    Some(ReceiptState::Pending) => {
+                        let row = ReceiptRow { sequence: line.sequence, member: ack.from, state };
+                        effects.push(Effect::Receipt(row));
+                    }
+                    // It is said until it is known to have been heard.
+                    Some(before) if before == state => continue,
+                    _ => {}
+                }
             }
             effects.push(Effect::RefusedThere(RefusalRow {
                 peer: Some(ack.from),

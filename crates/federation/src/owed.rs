@@ -5,24 +5,20 @@
 //! have been followed by another turn already. It is kept until a turn that said it was answered, and said again in the next
 //! meeting that this node begins: what is lost on the way would leave the sender without an answer for ever.
 //!
-//! In memory alone: what a process that ends had not told is not told.
+//! Refusals are rows ([`Rows::owed`]), put there by the step that refused; here is only how far they have been said, so that a
+//! process that ends leaves nothing untold. A line under a head is in memory alone: there will be a later head.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
-use crate::courier::Manifest;
-use crate::port::Me;
-use crate::turn::Turn;
-use crate::wire::{Ack, AckRefusal, Cosigned};
 use base::Micros;
-use base::limit::ACK_REFUSALS_MAX;
 use base::signing::KeyId;
 
-/// One thing to tell.
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Word {
-    Refused(AckRefusal),
-    Line(Cosigned),
-}
+use crate::Exchange;
+use crate::courier::Manifest;
+use crate::port::{Me, Read, Rows};
+use crate::rows::Lane;
+use crate::turn::Turn;
+use crate::wire::{Ack, AckRefusal, Cosigned};
 
 /// In what a word is said.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,143 +29,154 @@ pub enum Saying {
     Answer,
 }
 
+/// What the rows have to tell a member.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Untold {
+    /// The latest life of its node that was heard of.
+    pub life: u64,
+    /// The last place taken of it in each lane, FLASH first.
+    pub cursors: [u64; 2],
+    /// What was refused of it, with its number: as many as it reads in one acknowledgement.
+    pub refused: Vec<(u64, AckRefusal)>,
+}
+
+impl Untold {
+    /// The number of the last refusal; 0 where there is none.
+    #[must_use]
+    pub fn last(&self) -> u64 {
+        self.refused.last().map_or(0, |(no, _)| *no)
+    }
+
+    /// The refusals.
+    #[must_use]
+    pub fn refusals(self) -> Vec<AckRefusal> {
+        self.refused.into_iter().map(|(_, refused)| refused).collect()
+    }
+}
+
+impl Exchange<'_> {
+    /// What a member may be told: of refusals those behind a number, as many as it reads at once.
+    ///
+    /// # Errors
+    /// The store did not answer.
+    pub fn untold(&self, rows: &dyn Rows, member: &KeyId, after: u64) -> Read<Untold> {
+        let peer = rows.peer(member)?;
+        let refused = rows.owed(member, after, peer.refusals_max())?;
+        Ok(Untold { life: peer.life, cursors: Lane::QUEUES.map(|lane| peer.queue(lane).cursor), refused })
+    }
+}
+
 /// What is said now.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Told {
     /// The last place taken in each lane and the life of the member's node that they are of, where it is due to be said.
     cursors: Option<(u64, [u64; 2])>,
     refused: Vec<AckRefusal>,
-    cosigned: Vec<Cosigned>,
+    cosigned: Option<Cosigned>,
 }
 
-/// What one member is owed.
+/// How far a turn has told.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Said {
+    /// The number of the last refusal.
+    refusal: u64,
+    /// The line under the head.
+    line: bool,
+}
+
+/// How far a member was told what it is owed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Owed {
     /// The life of the member's node that it is about; what a later one is told is about other places.
     life: u64,
-    /// The oldest first. Told ones stand before those that were not told yet.
-    words: VecDeque<Word>,
-    /// How many of them have been said.
-    said: usize,
-    /// How many of them had been said with each turn that is under way, the oldest turn first.
-    under_way: VecDeque<usize>,
-    /// When the last parcel was made, and how many of them every parcel of then or later tells.
-    by_parcel: Option<(i64, usize)>,
-    /// The last place taken in each lane.
-    cursors: [u64; 2],
+    /// The line under its latest head.
+    line: Option<Cosigned>,
+    /// How far was told in this meeting.
+    said: Said,
+    /// The same with each turn that is under way, the oldest first.
+    under_way: VecDeque<Said>,
+    /// When the last parcel was made, and the number of the last refusal that every parcel of then or later tells.
+    by_parcel: Option<(i64, u64)>,
     /// An acknowledgement is due, if only of the places.
     due: bool,
 }
 
 impl Owed {
-    /// Notes what hearing a member of this life came to.
+    /// Notes what hearing a member of this life came to: whether there is something to acknowledge, and lines under its heads.
     pub fn note(&mut self, life: u64, ack: Option<&Ack>, cosigned: &[Cosigned]) {
         if self.life != life {
             *self = Self { life, ..Self::default() };
         }
-        if let Some(ack) = ack {
-            (self.cursors, self.due) = (ack.cursors, true);
-            self.words.extend(ack.refused.iter().cloned().map(Word::Refused));
-        }
+        self.due |= ack.is_some();
         // A line for an earlier head says nothing any more.
-        self.words.extend(cosigned.iter().max_by_key(|line| line.size).cloned().map(Word::Line));
-        while self.words.len() > ACK_REFUSALS_MAX {
-            self.words.pop_front();
-            self.is_over(1);
+        if let Some(line) = cosigned.iter().max_by_key(|line| line.size) {
+            (self.line, self.said.line) = (Some(line.clone()), false);
+            self.under_way.iter_mut().for_each(|said| said.line = false);
         }
-    }
-
-    /// Whether the member is to be told something beyond how far it was read.
-    #[must_use]
-    pub fn is_owed(&self) -> bool {
-        !self.words.is_empty()
     }
 
     /// A meeting begins: nobody answers any more to what was under way, and what it said is said again.
     pub fn begin(&mut self) {
         self.under_way.clear();
-        self.said = 0;
+        self.said = Said::default();
+    }
+
+    /// The number of the refusal behind which what is to be said begins.
+    #[must_use]
+    pub const fn said(&self) -> u64 {
+        self.said.refusal
     }
 
     /// What was not said yet, to be said now.
-    pub fn tell(&mut self, saying: Saying) -> Told {
-        let mut told = Told::default();
-        for word in self.words.range(self.said..) {
-            match word {
-                Word::Refused(refused) => told.refused.push(refused.clone()),
-                Word::Line(line) => told.cosigned.push(line.clone()),
-            }
-        }
-        told.cursors = (self.due || !told.refused.is_empty()).then_some((self.life, self.cursors));
-        (self.said, self.due) = (self.words.len(), false);
+    pub fn tell(&mut self, saying: Saying, untold: Untold) -> Told {
+        let cosigned = self.line.clone().filter(|_| !self.said.line);
+        self.said = Said { refusal: self.said.refusal.max(untold.last()), line: self.line.is_some() };
+        let due = std::mem::take(&mut self.due) || !untold.refused.is_empty();
         if saying == Saying::Turn {
             self.under_way.push_back(self.said);
         }
-        told
+        let cursors = due.then_some((untold.life, untold.cursors));
+        Told { cursors, refused: untold.refusals(), cosigned }
     }
 
     /// A turn was said that tells nothing of this.
     pub fn pass(&mut self) {
-        self.under_way.push_back(0);
+        self.under_way.push_back(Said::default());
     }
 
-    /// What was refused and may not have been told, to be put into a parcel made at a moment: how many words that is is kept until
-    /// the other has taken the parcel.
-    pub fn tell_by_parcel(&mut self, at_us: i64) -> Vec<AckRefusal> {
+    /// Refusals that are put into a parcel made at a moment: how far they go is kept until the other has taken the parcel.
+    pub fn tell_by_parcel(&mut self, at_us: i64, untold: Untold) -> Vec<AckRefusal> {
         // The other names the moment alone: of two parcels of one moment, or with a clock that was put back, the first counts.
         if self.by_parcel.is_none_or(|(made, _)| made < at_us) {
-            self.by_parcel = Some((at_us, self.words.len()));
+            self.by_parcel = Some((at_us, untold.last()));
         }
-        let refused = self.words.iter().filter_map(|word| match word {
-            Word::Refused(refused) => Some(refused.clone()),
-            Word::Line(_) => None,
-        });
-        refused.collect()
+        untold.refusals()
     }
 
-    /// Notes what taking a parcel of the member came to: `ack` is to be told, and what the member says to have heard is not told
-    /// again.
-    pub fn note_parcel(&mut self, manifest: &Manifest, ack: Option<&Ack>, now: Micros) {
-        self.note(manifest.life, ack, &[]);
+    /// The number up to which refusals were heard, by what a parcel of the member says it has taken; 0 = none.
+    pub fn heard_by_parcel(&mut self, manifest: &Manifest, now: Micros) -> u64 {
         // It is a moment of this node's own clock: one that is yet to come was never told.
-        if let Some(heard) = manifest.heard_us.filter(|heard| *heard <= now.0) {
-            self.heard_by_parcel(heard);
-        }
+        let Some(heard) = manifest.heard_us.filter(|heard| *heard <= now.0) else { return 0 };
+        self.by_parcel.take_if(|(made, _)| *made <= heard).map_or(0, |(_, told)| told)
     }
 
-    /// The other has taken the parcel made at a moment, or a later one.
-    fn heard_by_parcel(&mut self, at_us: i64) {
-        if let Some((_, told)) = self.by_parcel.take_if(|(made, _)| *made <= at_us) {
-            let told = told.min(self.words.len());
-            self.words.drain(..told);
-            self.is_over(told);
-        }
-    }
-
-    /// The oldest turn that is under way has been answered.
-    pub fn answered(&mut self) {
+    /// The oldest turn that is under way has been answered: the number up to which refusals were heard; 0 = none.
+    pub fn answered(&mut self) -> u64 {
         let heard = self.under_way.pop_front().unwrap_or_default();
-        self.words.drain(..heard.min(self.words.len()));
-        self.is_over(heard);
-    }
-
-    /// So many words from the front are kept no longer.
-    fn is_over(&mut self, count: usize) {
-        self.said = self.said.saturating_sub(count);
-        self.under_way.iter_mut().for_each(|said| *said = said.saturating_sub(count));
-        if let Some((_, told)) = &mut self.by_parcel {
-            *told = told.saturating_sub(count);
+        if heard.line {
+            self.line = None;
         }
+        heard.refusal
     }
 }
 
 impl Told {
     /// Puts it into a turn to the member.
     pub fn put(self, me: &Me, to: KeyId, turn: &mut Turn) {
-        turn.cosigned = self.cosigned;
+        turn.cosigned = self.cosigned.into_iter().collect();
         if let Some((life, cursors)) = self.cursors {
-            let (from, heads) = (me.member, std::collections::BTreeMap::new());
-            let ack = Ack { from, to, life: Some(life), cursors, refused: self.refused, heads, back: None };
+            let (from, heads, life) = (me.member, BTreeMap::new(), Some(life));
+            let ack = Ack { from, to, life, cursors, refused: self.refused, heads, back: None };
             turn.ack = Some(ack.sign(me.signer.as_ref()));
         }
     }
@@ -177,19 +184,20 @@ impl Told {
 
 #[cfg(test)]
 mod tests {
+    use ledger::commitment::Commitment;
+
     use super::*;
 
-    fn ack(places: std::ops::Range<u64>) -> Ack {
-        let refusal = |place| AckRefusal { lane: 1, place, rule: "handling".to_owned() };
-        Ack {
-            from: KeyId::from_bytes([1; 32]),
-            to: KeyId::from_bytes([2; 32]),
-            life: Some(0),
-            cursors: [0, places.end],
-            refused: places.map(refusal).collect(),
-            heads: std::collections::BTreeMap::new(),
-            back: None,
-        }
+    /// What the rows hold: the places are the numbers.
+    fn untold(numbers: std::ops::Range<u64>) -> Untold {
+        let row = |no| (no, AckRefusal { lane: 1, place: no, rule: "handling".to_owned() });
+        Untold { life: 7, cursors: [0, numbers.end], refused: numbers.map(row).collect() }
+    }
+
+    fn ack() -> Ack {
+        let (from, to) = (KeyId::from_bytes([1; 32]), KeyId::from_bytes([2; 32]));
+        let (refused, heads) = (Vec::new(), BTreeMap::new());
+        Ack { from, to, life: Some(0), cursors: [0, 0], refused, heads, back: None }
     }
 
     fn places(told: &Told) -> Vec<u64> {
@@ -200,54 +208,55 @@ mod tests {
     fn a_word_is_said_with_each_meeting_until_a_turn_that_said_it_was_answered() {
         let mut owed = Owed::default();
         owed.begin();
-        owed.tell(Saying::Turn);
-        owed.tell(Saying::Turn);
-        owed.answered();
-        owed.note(0, Some(&ack(1..3)), &[]);
-        assert_eq!(places(&owed.tell(Saying::Turn)), [1, 2]);
-        owed.note(0, Some(&ack(3..4)), &[]);
-        owed.answered();
-        assert_eq!(owed.words.len(), 3, "the turn that was answered was said before");
-        assert_eq!(places(&owed.tell(Saying::Answer)), [3]);
-        assert_eq!(owed.tell(Saying::Answer), Told::default());
-        owed.answered();
-        assert_eq!(owed.words.len(), 1, "an answer may be lost");
+        owed.tell(Saying::Turn, untold(0..0));
+        owed.tell(Saying::Turn, untold(0..0));
+        assert_eq!(owed.answered(), 0);
+        owed.note(0, Some(&ack()), &[]);
+        assert_eq!((owed.said(), places(&owed.tell(Saying::Turn, untold(1..3)))), (0, vec![1, 2]));
+        owed.note(0, Some(&ack()), &[]);
+        assert_eq!(owed.answered(), 0, "the turn that was answered was said before");
+        assert_eq!((owed.said(), places(&owed.tell(Saying::Answer, untold(3..4)))), (2, vec![3]));
+        assert_eq!((owed.said(), owed.tell(Saying::Answer, untold(4..4))), (3, Told::default()));
+        assert_eq!(owed.answered(), 2, "an answer may be lost");
         owed.begin();
-        let again = owed.tell(Saying::Turn);
-        assert_eq!((places(&again), again.cursors), (vec![3], Some((0, [0, 4]))));
-        owed.answered();
+        assert_eq!(owed.said(), 0);
+        let again = owed.tell(Saying::Turn, untold(3..4));
+        assert_eq!((places(&again), again.cursors), (vec![3], Some((7, [0, 4]))));
+        assert_eq!(owed.answered(), 3);
         owed.begin();
-        assert_eq!(owed.tell(Saying::Turn), Told::default());
+        assert_eq!(owed.tell(Saying::Turn, untold(4..4)), Told::default());
     }
 
     #[test]
     fn a_word_goes_into_parcels_until_one_that_told_it_was_taken() {
         let mut owed = Owed::default();
-        owed.note(0, Some(&ack(1..3)), &[]);
-        assert_eq!(owed.tell_by_parcel(10).len(), 2);
-        owed.note(0, Some(&ack(3..4)), &[]);
-        assert_eq!(owed.tell_by_parcel(20).len(), 3, "the one before may never be taken");
-        owed.heard_by_parcel(10);
-        assert_eq!(owed.words.len(), 3);
-        owed.note(0, Some(&ack(4..5)), &[]);
-        owed.heard_by_parcel(20);
-        assert_eq!(places(&owed.tell(Saying::Turn)), [4]);
+        let heard = |heard_us| Manifest {
+            from: KeyId::from_bytes([1; 32]),
+            to: KeyId::from_bytes([2; 32]),
+            places: [None; 2],
+            batch: Commitment::digest(b""),
+            at_us: 0,
+            life: 0,
+            heard_us,
+        };
+        assert_eq!(owed.tell_by_parcel(10, untold(1..3)).len(), 2);
+        assert_eq!(owed.tell_by_parcel(20, untold(1..4)).len(), 3, "the one before may never be taken");
+        assert_eq!(owed.tell_by_parcel(20, untold(1..5)).len(), 4);
+        for (manifest, upto) in
+            [(heard(None), 0), (heard(Some(10)), 0), (heard(Some(90)), 0), (heard(Some(20)), 3)]
+        {
+            assert_eq!(owed.heard_by_parcel(&manifest, Micros(50)), upto, "{:?}", manifest.heard_us);
+        }
+        assert_eq!(owed.heard_by_parcel(&heard(Some(20)), Micros(50)), 0);
     }
 
     #[test]
-    fn what_is_owed_is_bounded_and_of_one_life() {
-        let most = u64::try_from(ACK_REFUSALS_MAX).unwrap();
+    fn what_was_told_is_of_one_life() {
         let mut owed = Owed::default();
-        owed.note(0, Some(&ack(0..most)), &[]);
-        assert_eq!(owed.tell(Saying::Turn).refused.len(), ACK_REFUSALS_MAX);
-        owed.note(0, Some(&ack(most..most + 3)), &[]);
-        assert_eq!(places(&owed.tell(Saying::Turn)), [most, most + 1, most + 2]);
-        owed.answered();
-        assert_eq!(owed.words.len(), 3);
-        owed.answered();
-        assert!(owed.words.is_empty());
-        owed.note(0, Some(&ack(1..2)), &[]);
+        owed.note(0, Some(&ack()), &[]);
+        owed.tell(Saying::Turn, untold(1..2));
         owed.note(7, None, &[]);
-        assert_eq!(owed.tell(Saying::Turn), Told::default(), "places of before a restore are others");
+        assert_eq!((owed.said(), owed.answered()), (0, 0), "places of before a restore are others");
+        assert_eq!(owed.tell(Saying::Turn, untold(2..2)), Told::default());
     }
 }

@@ -17,6 +17,7 @@ use crate::rows::{
     ReceiptRow, VersionRow, WitnessedRow,
 };
 use crate::seal::SealingSecret;
+use crate::wire::AckRefusal;
 
 /// How a member stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -184,6 +185,8 @@ pub trait Rows {
     fn consents(&self, name: &ObjectName) -> Read<Vec<ConsentRow>>;
     /// Whether a member has taken back the token of consent of this digest.
     fn revoked(&self, author: &KeyId, token: &[u8; 32]) -> Read<bool>;
+    /// What a peer is still to be told of what was refused of what it sent: numbers and refusals behind one, at most so many.
+    fn owed(&self, peer: &KeyId, after: u64, most: usize) -> Read<Vec<(u64, AckRefusal)>>;
     /// The last head of another member's ledger that this node took and cosigned.
     fn mirror(&self, member: &KeyId) -> Read<Option<MirrorRow>>;
     /// The last head of another member's ledger that this node cosigned for somebody who asked.

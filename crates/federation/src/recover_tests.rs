@@ -357,7 +357,11 @@ fn what_an_earlier_life_said_counts_for_nobody_who_has_heard_of_a_later_one() {
     scene.release(2);
     let hello = scene.exchange(0).hello(&scene.rows[0], scene.member(1), Versions::OURS).unwrap();
     let sealed = scene.exchange(0).outgoing(&scene.rows[0], &scene.member(1)).unwrap();
-    let file = scene.exchange(0).courier_out(&scene.rows[0], &scene.member(1)).unwrap().unwrap();
+    let file = scene
+        .exchange(0)
+        .courier_out(&scene.rows[0], &scene.member(1), &crate::Beside::default())
+        .unwrap()
+        .unwrap();
     scene.lose(&backup);
     for at in [1, 2] {
         let given = scene.given_by(at);

@@ -6,10 +6,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use base::Micros;
+use base::limit::{ACK_REFUSALS_MAX, ALONE_ENVELOPES_MAX};
 use base::signing::KeyId;
 use ledger::TreeHash;
 use ledger::act::ActKind;
 use ledger::commitment::{Commitment, Salt};
+
+use crate::hello::Versions;
+use crate::wire::AckRefusal;
 
 /// Which queue to a peer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -148,6 +152,13 @@ pub struct PeerRow {
 }
 
 impl PeerRow {
+    /// Most refusals that one acknowledgement to it may tell: as many as it reads.
+    #[must_use]
+    pub fn refusals_max(&self) -> usize {
+        let large = self.version.is_some_and(|version| version >= Versions::LARGE);
+        if large { ACK_REFUSALS_MAX } else { ALONE_ENVELOPES_MAX }
+    }
+
     /// A queue.
     ///
     /// # Panics
@@ -490,6 +501,15 @@ pub enum Effect {
     Refusal(RefusalRow),
     /// A peer refused something of ours.
     RefusedThere(RefusalRow),
+    /// A peer is to be told of these refusals, which get the next numbers. Of each peer the last [`ACK_REFUSALS_MAX`] are kept.
+    Owe(KeyId, Vec<AckRefusal>),
+    /// A peer has been told of the refusals up to a number.
+    Paid {
+        /// The peer.
+        peer: KeyId,
+        /// The number of the last.
+        upto: u64,
+    },
     /// A member keeps two ledgers, or signed two acts for one place; the text proves it to anyone.
     Evidence {
         /// Who.
@@ -503,6 +523,14 @@ impl Effect {
     /// Whether it changes anything but the log of refusals and how far a lane has been read.
     #[must_use]
     pub const fn is_more_than_refusal(&self) -> bool {
-        !matches!(self, Self::Refusal(_) | Self::RefusedThere(_) | Self::Peer(..) | Self::Evidence { .. })
+        !matches!(
+            self,
+            Self::Refusal(_)
+                | Self::RefusedThere(_)
+                | Self::Owe(..)
+                | Self::Paid { .. }
+                | Self::Peer(..)
+                | Self::Evidence { .. }
+        )
     }
 }

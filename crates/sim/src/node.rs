@@ -1,13 +1,13 @@
 //! One simulated node: rows in maps, transactions that a crash can end at any write, and what it says to which message.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use base::signed::Signed;
 use base::signing::KeyId;
 use base::{Micros, Rng};
 use federation::{
     Ack, Compatibility, Cosigned, Deposit, DepositMark, Effect, Errands, Exchange, HeadUpdate, Hello, Kept,
-    Me, MemoryRows, Owed, Received, RelayErrand, Route, Rows, Saying, Sealed, Taken, Turn, Versions,
+    Me, MemoryRows, Owed, Received, RelayErrand, Route, Rows, Saying, Sealed, Taken, Turn, Untold, Versions,
     batch_from, batch_to,
 };
 
@@ -97,8 +97,6 @@ pub struct Node {
     pub(crate) memory: Memory,
     /// Greetings and errands so far: their numbers.
     pub(crate) errands_made: u64,
-    /// Members whom a process that ended still had to tell something.
-    pub forgot: BTreeSet<KeyId>,
     /// The node crashes after so many writes from now, inside whatever transaction that is.
     pub crash_after: Option<usize>,
     /// Crashes so far.
@@ -171,7 +169,6 @@ impl Node {
             whim: Whim::Honest,
             memory: Memory::default(),
             errands_made: 0,
-            forgot: BTreeSet::new(),
             crash_after: None,
             crashes: 0,
             fault,
@@ -258,8 +255,7 @@ impl Node {
 
     /// Its process ends, and what it remembered with it.
     fn ends(&mut self) {
-        let owed = std::mem::take(&mut self.memory).owed;
-        self.forgot.extend(owed.into_iter().filter(|(_, owed)| owed.is_owed()).map(|(member, _)| member));
+        self.memory = Memory::default();
     }
 
     /// A greeting, with what the member is still to be told.
@@ -268,13 +264,25 @@ impl Node {
         self.errands_made += 1;
         self.memory.greeted.insert(to, self.errands_made);
         self.memory.owed.entry(to).or_default().begin();
-        self.says(to, hello.expect("maps answer"), (Answer::Wanted, self.errands_made))
+        self.says(around, to, (hello.expect("maps answer"), Answer::Wanted, self.errands_made))
     }
 
-    fn says(&mut self, to: KeyId, hello: Signed, (answer, number): (Answer, u64)) -> Message {
+    /// What a member may be told: of what was refused that behind a number.
+    pub(crate) fn untold(&self, around: &Surroundings<'_>, to: KeyId, after: u64) -> Untold {
+        self.look(around, |exchange, rows| exchange.untold(rows, &to, after)).expect("maps answer")
+    }
+
+    fn says(
+        &mut self,
+        around: &Surroundings<'_>,
+        to: KeyId,
+        (hello, answer, number): (Signed, Answer, u64),
+    ) -> Message {
         let saying = if answer == Answer::Wanted { Saying::Turn } else { Saying::Answer };
         let mut turn = Turn::of(hello);
-        self.memory.owed.entry(to).or_default().tell(saying).put(&self.me, to, &mut turn);
+        let said = self.memory.owed.entry(to).or_default().said();
+        let untold = self.untold(around, to, said);
+        self.memory.owed.entry(to).or_default().tell(saying, untold).put(&self.me, to, &mut turn);
         let ack = turn.ack.map(|ack| ack.to_json());
         Message::Hello(Greeting { hello: turn.hello.to_json(), ack, answer, number })
     }
@@ -326,14 +334,17 @@ impl Node {
 
     fn hello(&mut self, surroundings: &Surroundings<'_>, from: KeyId, greeting: &Greeting) -> Said {
         let Ok(signed) = Signed::parse(greeting.hello.as_bytes()) else { return Vec::new() };
-        let versions = self.versions;
+        let (versions, mut paid) = (self.versions, 0);
         if greeting.answer == Answer::Given && self.memory.greeted.get(&from) == Some(&greeting.number) {
             self.memory.greeted.remove(&from);
-            self.memory.owed.entry(from).or_default().answered();
+            paid = self.memory.owed.entry(from).or_default().answered();
         }
         let heard = self.transact(surroundings, |exchange, write| {
             let Ok(Ok(greeted)) = exchange.greet(&write.rows, &signed, versions) else { return None };
             write.apply(greeted.effects);
+            if paid > 0 {
+                write.apply(vec![Effect::Paid { peer: from, upto: paid }]);
+            }
             let hello = exchange.hello(&write.rows, from, versions).expect("maps answer");
             if greeted.outlived || !matches!(greeted.compatibility, Compatibility::Speak(_)) {
                 // It is told so by what this node knows of it.
@@ -351,7 +362,8 @@ impl Node {
         self.memory.errands.note_met(from, self.now(surroundings));
         self.shelf.withdraw(&heard.withdraw);
         let answers = greeting.answer == Answer::Wanted;
-        let answer = answers.then(|| (from, self.says(from, hello, (Answer::Given, greeting.number))));
+        let answer =
+            answers.then(|| (from, self.says(surroundings, from, (hello, Answer::Given, greeting.number))));
         answer.into_iter().chain(said).collect()
     }
 

@@ -7,8 +7,8 @@ use base::limit::{RELAY_AGAIN_SECONDS, RELAY_ROUTES_MAX, RELAY_SECONDS};
 use base::signing::KeyId;
 use base::{Micros, limit};
 use federation::{
-    Ack, Beside, CourierError, Deposit, DepositMark, DepositState, Parcel, ParcelFate, Received, RelayErrand,
-    RelayOffer, Route, Rows, Sealed, parcels_from, relay_mark,
+    Ack, Beside, CourierError, Deposit, DepositMark, DepositState, Effect, Parcel, ParcelFate, Received,
+    RelayErrand, RelayOffer, Route, Rows, Sealed, parcels_from, relay_mark,
 };
 
 use crate::node::{Message, Node, Said, Surroundings};
@@ -37,13 +37,14 @@ impl Node {
         let word =
             self.look(around, |exchange, rows| exchange.relay_word(rows, &to)).expect("maps answer")?;
         let due = self.memory.errands.due(&to, word, (now, AGAIN))?;
-        let beside = self.beside(to, now);
+        let beside = self.beside(around, to, now);
         let parcel = self.look(around, |exchange, rows| exchange.relay_out(rows, &to, &beside));
         Some(due.with(parcel.expect("maps answer")?))
     }
 
-    fn beside(&mut self, to: KeyId, now: Micros) -> Beside {
-        let refused = self.memory.owed.entry(to).or_default().tell_by_parcel(now.0);
+    fn beside(&mut self, around: &Surroundings<'_>, to: KeyId, now: Micros) -> Beside {
+        let untold = self.untold(around, to, 0);
+        let refused = self.memory.owed.entry(to).or_default().tell_by_parcel(now.0, untold);
         Beside { refused, heard_us: self.memory.errands.heard_us(&to), papers: None }
     }
 
@@ -151,7 +152,8 @@ impl Node {
 
     /// Everything that waits for a member as a courier file.
     pub(crate) fn courier_out(&mut self, around: &Surroundings<'_>, to: KeyId) -> Option<Vec<u8>> {
-        self.look(around, |exchange, rows| exchange.courier_out(rows, &to)).expect("maps answer")
+        self.look(around, |exchange, rows| exchange.courier_out(rows, &to, &Beside::default()))
+            .expect("maps answer")
     }
 
     /// Takes a courier file; whether a crash let it happen.
@@ -169,6 +171,7 @@ impl Node {
     fn take_mail(&mut self, around: &Surroundings<'_>, parcel: &Parcel) -> Option<Option<bool>> {
         let (manifest, now) = (&parcel.manifest, self.now(around));
         let from = manifest.from;
+        let paid = self.memory.owed.entry(from).or_default().heard_by_parcel(manifest, now);
         let (taken, ack) = self.transact(around, |exchange, write| {
             let again = parcel.says_again(&write.rows).expect("maps answer");
             let heard = exchange.parcel_heard(&write.rows, manifest, parcel.ack.as_ref());
@@ -195,11 +198,14 @@ impl Node {
                 write.apply(effects);
                 ack
             });
+            if paid > 0 {
+                write.apply(vec![Effect::Paid { peer: from, upto: paid }]);
+            }
             let all = manifest.is_read(&write.rows.peer(&from).expect("maps answer"));
             (Some((again, all)), ack)
         })?;
         let Some((again, all)) = taken else { return Some(None) };
-        self.memory.owed.entry(from).or_default().note_parcel(manifest, ack.as_ref(), now);
+        self.memory.owed.entry(from).or_default().note(manifest.life, ack.as_ref(), &[]);
         self.memory.errands.heard(manifest, again);
         Some(Some(all))
     }

@@ -41,6 +41,7 @@ const MIGRATIONS: &[Migration] = &[
     Migration { number: 17, name: "places", sql: include_str!("../migrations/0017_places.sql") },
     Migration { number: 18, name: "deposits", sql: include_str!("../migrations/0018_deposits.sql") },
     Migration { number: 19, name: "lineages", sql: include_str!("../migrations/0019_lineages.sql") },
+    Migration { number: 20, name: "owed", sql: include_str!("../migrations/0020_owed.sql") },
 ];
 
 /// Brings the database up to this program, after checking what made it so far.

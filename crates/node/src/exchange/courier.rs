@@ -5,17 +5,28 @@
 
 use std::sync::Arc;
 
-use federation::{CourierError, Received, Taken};
+use base::signing::KeyId;
+use federation::{Beside, CourierError, Effect, Manifest, Received, Taken};
 use handling::Principal;
 use serde::Serialize;
 use store::StoreError;
 
-use super::ExchangeError;
 use super::turns::{Mail, gaps, take_mail};
+use super::views::failed;
+use super::{Court, ExchangeError};
 use crate::{Node, ReadError};
 
 /// The setting that holds who sent the courier file taken last.
 const LAST_COURIER: &str = "courier-last-from";
+
+/// The setting that holds, for each member, when the file of it that was taken last was made, by its clock.
+const HEARD: &str = "courier-heard";
+/// The setting that holds, for each member, when a file was made for it last that tells of refusals, and the number of the last.
+const TOLD: &str = "courier-told";
+
+fn setting(name: &str, member: &KeyId) -> String {
+    format!("{name}-{member}")
+}
 
 /// An envelope of a courier file that was refused.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -76,12 +87,48 @@ impl Node {
             Some(name) => self.member_called(who, name).await?,
             None => self.last_courier().await?,
         };
+        let untold = self.untold(&court, to, 0).await?;
+        let upto = untold.last();
+        let heard = self.store().setting(&setting(HEARD, &to)).await?;
+        let beside = Beside {
+            refused: untold.refusals(),
+            heard_us: heard.and_then(|text| text.parse().ok()),
+            papers: None,
+        };
         let sitting = Arc::clone(&court);
         let file = store::looked(self.store(), court.member(), move |rows| {
-            let file = sitting.exchange().courier_out(rows, &to);
-            file.map_err(|failed| StoreError::Backend(failed.0))
+            sitting.exchange().courier_out(rows, &to, &beside).map_err(failed)
         });
-        file.await?.ok_or_else(|| ExchangeError::NotAPeer(self.slug_of(&to)))
+        let file = file.await?.ok_or_else(|| ExchangeError::NotAPeer(self.slug_of(&to)))?;
+        // The other names the moment alone: of two files of one moment, or with a clock that was put back, the first counts.
+        let told = self.told_by_file(&to).await?;
+        if upto > 0 && told.is_none_or(|(at, _)| at < court.now.0) {
+            self.store().set_setting(&setting(TOLD, &to), &format!("{} {upto}", court.now.0)).await?;
+        }
+        Ok(file)
+    }
+
+    /// When a file was made for a member last that tells of refusals, and the number of the last.
+    async fn told_by_file(&self, to: &KeyId) -> Result<Option<(i64, u64)>, StoreError> {
+        let told = self.store().setting(&setting(TOLD, to)).await?;
+        let told = told.as_deref().and_then(|text| text.split_once(' '));
+        Ok(told.and_then(|(at, upto)| Some((at.parse().ok()?, upto.parse().ok()?))))
+    }
+
+    /// Takes note of what a file says that its sender has taken: what that one told of refusals need not be told again.
+    async fn file_heard(&self, court: &Arc<Court>, manifest: &Manifest) -> Result<(), ExchangeError> {
+        let from = manifest.from;
+        self.store().set_setting(&setting(HEARD, &from), &manifest.at_us.to_string()).await?;
+        let told = self.told_by_file(&from).await?;
+        // It is a moment of this node's own clock: one that is yet to come was never told.
+        let heard = manifest.heard_us.filter(|heard| *heard <= court.now.0);
+        if let Some(((at, upto), heard)) = told.zip(heard)
+            && at <= heard
+        {
+            self.step(court, 1, move |_, desk| Ok(desk.apply(vec![Effect::Paid { peer: from, upto }])?))
+                .await?;
+        }
+        Ok(())
     }
 
     /// Takes a courier file.
@@ -94,7 +141,7 @@ impl Node {
         self.may_carry(who).await?;
         let carrier = self.carrier(&court).await?;
         let sitting = Arc::clone(&court);
-        let (from, received) = self
+        let (manifest, received) = self
             .step(&court, 1, move |exchange, desk| {
                 let parcel = exchange.courier_in(desk.rows(), file).map_err(|error| match error {
                     CourierError::Store(failed) => failed.into(),
@@ -102,9 +149,12 @@ impl Node {
                 })?;
                 let (manifest, ack) = (&parcel.manifest, parcel.ack.as_ref());
                 let mail = Mail { manifest, heads: &parcel.heads, ack, batch: &parcel.envelopes };
-                Ok((manifest.from, take_mail(&sitting, exchange, (desk, &carrier), &mail)?.0))
+                let received = take_mail(&sitting, exchange, (desk, &carrier), &mail)?.0;
+                Ok((parcel.manifest, received))
             })
             .await?;
+        let from = manifest.from;
+        self.file_heard(&court, &manifest).await?;
         self.0.exchange.note_gaps(from, gaps(&received));
         self.store().set_setting(LAST_COURIER, &from.to_string()).await?;
         self.tell_peers();
@@ -118,7 +168,7 @@ impl Node {
         Ok(())
     }
 
-    async fn last_courier(&self) -> Result<base::signing::KeyId, ExchangeError> {
+    async fn last_courier(&self) -> Result<KeyId, ExchangeError> {
         let kept = self.store().setting(LAST_COURIER).await?;
         let from = kept.and_then(|text| text.parse().ok());
         from.ok_or(ExchangeError::NoCourier)

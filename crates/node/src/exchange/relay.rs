@@ -14,7 +14,7 @@ use base::Micros;
 use base::signing::KeyId;
 use community::{MemberId, MemberKind, Road};
 use federation::{
-    Beside, CourierError, Errands, Parcel, ParcelFate, RelayErrand, Sealed, parcels_from, relay_mark,
+    Beside, CourierError, Effect, Errands, Parcel, ParcelFate, RelayErrand, Sealed, parcels_from, relay_mark,
 };
 use serde::Serialize;
 use stix::Timestamp;
@@ -143,8 +143,9 @@ impl Node {
             .relays
             .book(|book| (book.due(&to.0, word, (court.now, again)), book.heard_us(&to.0)));
         let Some(due) = due else { return Ok(None) };
+        let untold = self.untold(&court, to.0, 0).await?;
         let beside = Beside {
-            refused: self.0.exchange.owed(&to.0, |owed| owed.tell_by_parcel(court.now.0)),
+            refused: self.0.exchange.owed(&to.0, |owed| owed.tell_by_parcel(court.now.0, untold)),
             papers: self.exchange_question(to, None).await.ok(),
             heard_us,
         };
@@ -258,17 +259,21 @@ impl Node {
     async fn take_mail_of(&self, court: &Arc<Court>, parcel: Parcel) -> Result<bool, ExchangeError> {
         let (carrier, sitting) = (self.carrier(court).await?, Arc::clone(court));
         let (from, told) = (parcel.manifest.from, parcel.manifest.clone());
+        let paid = self.0.exchange.owed(&from, |owed| owed.heard_by_parcel(&told, court.now));
         let (again, received, said, all) = self
             .step(court, parcel.envelopes.len().max(1), move |exchange, desk| {
                 let again = parcel.says_again(desk.rows())?;
                 let Parcel { manifest, heads, envelopes, ack, .. } = &parcel;
                 let mail = Mail { manifest, heads, ack: ack.as_ref(), batch: envelopes };
                 let (received, said) = take_mail(&sitting, exchange, (desk, &carrier), &mail)?;
+                if paid > 0 {
+                    desk.apply(vec![Effect::Paid { peer: from, upto: paid }])?;
+                }
                 Ok((again, received, said, manifest.is_read(&desk.rows().peer(&from)?)))
             })
             .await?;
         self.0.exchange.note_gaps(from, gaps(&received));
-        self.0.exchange.owed(&from, |owed| owed.note_parcel(&told, said.as_ref(), court.now));
+        self.0.exchange.owed(&from, |owed| owed.note(told.life, said.as_ref(), &[]));
         self.0.exchange.relays.book(|book| book.heard(&told, again));
         Ok(all)
     }

@@ -10,13 +10,14 @@ use base::signed::Signed;
 use base::signing::KeyId;
 use federation::{
     Ack, Back, Compatibility, Cosigned, Effect, Exchange, HeadUpdate, Hello, Kept, Lane, Manifest, Owed,
-    Received, Refused, Rule, Saying, Sealed, Taken, Turn, Versions,
+    Received, Refused, Rule, Saying, Sealed, Taken, Turn, Untold, Versions,
 };
 use store::{ExchangeDesk, StoreError};
 
 use super::awaited::HeardBack;
 use super::carry::{Carried, Carrier};
 use super::letters::{Letters, Said};
+use super::views::failed;
 use super::{Court, ExchangeError, LastSaid};
 use crate::{Node, ReadError};
 
@@ -126,7 +127,7 @@ impl Node {
         let Words { mut turn, .. } = self.words(&court, (to.0, Brings::WhatWaits), None).await?;
         self.0.exchange.owed(&to.0, Owed::begin);
         self.0.exchange.begins_parts(to.0, &turn);
-        self.tell(&court, to.0, Saying::Turn, &mut turn);
+        self.tell(&court, to.0, Saying::Turn, &mut turn).await?;
         Ok(turn.to_bytes())
     }
 
@@ -155,7 +156,7 @@ impl Node {
         });
         let Some((mut turn, last)) = said.await? else { return Ok(None) };
         self.0.exchange.note_said(to.0, Some(last));
-        self.tell(&court, to.0, Saying::Turn, &mut turn);
+        self.tell(&court, to.0, Saying::Turn, &mut turn).await?;
         Ok(Some(turn.to_bytes()))
     }
 
@@ -196,7 +197,7 @@ impl Node {
             if self.0.exchange.meets(&from, court.now) { Brings::Nothing } else { Brings::WhatWaits };
         let Words { mut turn, .. } = self.words_if(&court, (from, brings), &minutes).await?;
         if minutes.speaks {
-            self.tell(&court, from, Saying::Answer, &mut turn);
+            self.tell(&court, from, Saying::Answer, &mut turn).await?;
         }
         Ok(turn.to_bytes())
     }
@@ -213,7 +214,7 @@ impl Node {
         let words = self.words_if(&court, (from.0, Brings::WhatWaits), &minutes).await?;
         let Words { mut turn, takes_back } = words;
         if minutes.speaks {
-            self.tell(&court, from.0, Saying::Turn, &mut turn);
+            self.tell(&court, from.0, Saying::Turn, &mut turn).await?;
         }
         let goes_on = if takes_back {
             // What is refused is not asked for again in the same meeting.
@@ -229,12 +230,35 @@ impl Node {
     }
 
     /// Puts what a member is still to be told into what is said to it next. What is given back has a word of its own.
-    fn tell(&self, court: &Court, to: KeyId, saying: Saying, turn: &mut Turn) {
+    async fn tell(
+        &self,
+        court: &Arc<Court>,
+        to: KeyId,
+        saying: Saying,
+        turn: &mut Turn,
+    ) -> Result<(), ExchangeError> {
         if turn.ack.is_none() {
-            self.0.exchange.owed(&to, |owed| owed.tell(saying)).put(&court.me, to, turn);
+            let said = self.0.exchange.owed(&to, |owed| owed.said());
+            let untold = self.untold(court, to, said).await?;
+            self.0.exchange.owed(&to, |owed| owed.tell(saying, untold)).put(&court.me, to, turn);
         } else if saying == Saying::Turn {
             self.0.exchange.owed(&to, Owed::pass);
         }
+        Ok(())
+    }
+
+    /// What a member may be told: of what was refused that behind a number.
+    pub(super) async fn untold(
+        &self,
+        court: &Arc<Court>,
+        to: KeyId,
+        after: u64,
+    ) -> Result<Untold, StoreError> {
+        let sitting = Arc::clone(court);
+        store::looked(self.store(), court.member(), move |rows| {
+            sitting.exchange().untold(rows, &to, after).map_err(failed)
+        })
+        .await
     }
 
     async fn words_if(
@@ -317,10 +341,8 @@ impl Node {
         let (said, examined) = read.await.map_err(|failed| StoreError::Backend(failed.to_string()))??;
         let said = Arc::new(said);
         let carrier = Arc::new(Carrier { examined: Mutex::new(examined), ..self.carrier(court).await? });
-        if let Some(answers) = expected {
-            self.0.exchange.owed(&answers, Owed::answered);
-        }
-        let mut minutes = self.hear_in_steps(court, (&said, &carrier)).await?;
+        let paid = expected.map_or(0, |answers| self.0.exchange.owed(&answers, Owed::answered));
+        let mut minutes = self.hear_in_steps(court, (&said, &carrier), paid).await?;
         self.hear_back(court, &mut minutes).await?;
         self.0.exchange.note_gaps(minutes.hello.from, gaps(&minutes.received));
         self.0.exchange.relays.note_met(minutes.hello.from, court.now);
@@ -354,17 +376,22 @@ impl Node {
         self.advance_recovery(court).await
     }
 
-    /// Takes a turn, some envelopes in each commit with their receipts; all the rest of it in the first.
+    /// Takes a turn, some envelopes in each commit with their receipts; all the rest of it in the first. By it refusals up to the
+    /// number `paid` are known to have been heard.
     async fn hear_in_steps(
         &self,
         court: &Arc<Court>,
         (said, carrier): (&Arc<Said>, &Arc<Carrier>),
+        paid: u64,
     ) -> Result<Minutes, ExchangeError> {
         let all = said.letters().count();
         let first = STEP_ENVELOPES.min(all);
         let (sitting, turn, carries) = (Arc::clone(court), Arc::clone(said), Arc::clone(carrier));
         let step = self.step(court, first.max(1), move |exchange, desk| {
             let mut minutes = greeted(exchange, desk, &turn.turn)?;
+            if paid > 0 {
+                desk.apply(vec![Effect::Paid { peer: minutes.hello.from, upto: paid }])?;
+            }
             if minutes.speaks && first > 0 {
                 let from = minutes.hello.from;
                 minutes.add(take_some(

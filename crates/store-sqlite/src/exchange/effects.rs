@@ -2,11 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use base::limit::ACK_REFUSALS_MAX;
 use base::signed::Signed;
 use base::signing::KeyId;
 use federation::{
-    ActRow, ConsentRow, Covered, Effect, FateRow, HolderRow, Lane, ObjectName, OutboxRow, PayloadRow,
-    PeerRow, ReceiptRow, ReceiptState, Recovery, RefusalRow, RevokedRow, Stage, VersionRow,
+    AckRefusal, ActRow, ConsentRow, Covered, Effect, FateRow, HolderRow, Lane, ObjectName, OutboxRow,
+    PayloadRow, PeerRow, ReceiptRow, ReceiptState, Recovery, RefusalRow, RevokedRow, Stage, VersionRow,
 };
 use handling::{MemberId, Originator};
 use ledger::TreeHash;
@@ -169,6 +170,10 @@ fn put(sql: &Connection, effect: Effect) -> Done<()> {
         ),
         Effect::Refusal(row) => put_refusal(sql, RefusedBy::Here, &row),
         Effect::RefusedThere(row) => put_refusal(sql, RefusedBy::There, &row),
+        Effect::Owe(peer, refused) => put_owed(sql, peer, &refused),
+        Effect::Paid { peer, upto } => {
+            run(sql, "DELETE FROM owed WHERE peer = ?1 AND no <= ?2", (peer.as_bytes(), stored(upto)))
+        }
         Effect::Evidence { origin, text } => put_evidence(sql, origin, &text),
     }
 }
@@ -416,6 +421,23 @@ fn move_lines(sql: &Connection, (peer, lane): (KeyId, Lane), (after, upto): (u64
         sql,
         "UPDATE outbox SET place = -place WHERE peer = ?1 AND lane = ?2 AND place < 0",
         (peer.as_bytes(), no),
+    )
+}
+
+fn put_owed(sql: &Connection, peer: KeyId, refused: &[AckRefusal]) -> Done<()> {
+    for refusal in refused {
+        run(
+            sql,
+            "INSERT INTO owed (peer, lane, place, rule) VALUES (?1, ?2, ?3, ?4)",
+            (peer.as_bytes(), refusal.lane, stored(refusal.place), &refusal.rule),
+        )?;
+    }
+    let kept = i64::try_from(ACK_REFUSALS_MAX).unwrap_or(i64::MAX);
+    run(
+        sql,
+        "DELETE FROM owed WHERE peer = ?1 AND no <= \
+         (SELECT no FROM owed WHERE peer = ?1 ORDER BY no DESC LIMIT 1 OFFSET ?2)",
+        (peer.as_bytes(), kept),
     )
 }
 

@@ -6,9 +6,9 @@ use std::ops::{ControlFlow, RangeInclusive};
 use base::Micros;
 use base::signing::KeyId;
 use federation::{
-    ActRow, ConsentRow, Covered, FateRow, Giving, HolderRow, Lane, MirrorRow, ObjectName, OutboxRow, OwnRow,
-    PayloadRow, PeerRow, Queue, Read, ReceiptRow, ReceiptState, Recovery, Rows, Stage, StoreFailed,
-    VersionRow, Waiting, WitnessedRow,
+    AckRefusal, ActRow, ConsentRow, Covered, FateRow, Giving, HolderRow, Lane, MirrorRow, ObjectName,
+    OutboxRow, OwnRow, PayloadRow, PeerRow, Queue, Read, ReceiptRow, ReceiptState, Recovery, Rows, Stage,
+    StoreFailed, VersionRow, Waiting, WitnessedRow,
 };
 use ledger::TreeHash;
 use ledger::commitment::{Commitment, Salt};
@@ -335,6 +335,15 @@ impl Rows for SqlRows<'_> {
     fn revoked(&self, author: &KeyId, token: &[u8; 32]) -> Read<bool> {
         let query = "SELECT 1 FROM consent_revoked WHERE author = ?1 AND id = ?2";
         Ok(self.one(query, (author.as_bytes(), token), |_| Ok(()))?.is_some())
+    }
+
+    fn owed(&self, peer: &KeyId, after: u64, most: usize) -> Read<Vec<(u64, AckRefusal)>> {
+        let query = "SELECT no, lane, place, rule FROM owed WHERE peer = ?1 AND no > ?2 ORDER BY no LIMIT ?3";
+        let most = i64::try_from(most).unwrap_or(i64::MAX);
+        self.all(query, (peer.as_bytes(), stored(after), most), |row| {
+            let refusal = AckRefusal { lane: row.get(1)?, place: told(row.get(2)?), rule: row.get(3)? };
+            Ok((told(row.get(0)?), refusal))
+        })
     }
 
     fn mirror(&self, member: &KeyId) -> Read<Option<MirrorRow>> {

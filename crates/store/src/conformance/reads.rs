@@ -50,6 +50,9 @@ fn of_member(both: (&MemoryRows, &dyn Rows, &str), member: &KeyId) {
     let (maps, ..) = both;
     same(both, "peer", |rows| rows.peer(member));
     same(both, "mirror", |rows| rows.mirror(member));
+    for (after, most) in [(0, 1), (0, 10_000), (2, 3), (u64::MAX, 1)] {
+        same(both, "owed", |rows| rows.owed(member, after, most));
+    }
     same(both, "witnessed", |rows| rows.witnessed(member));
     same(both, "awaited", |rows| rows.awaited(member));
     for lane in [Lane::Flash, Lane::Routine, Lane::Back] {

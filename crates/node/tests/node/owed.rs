@@ -1,0 +1,83 @@
+//! What a member is still to be told of what was refused: by whatever road it came, and over the end of a process.
+
+use std::sync::Arc;
+
+use base::Micros;
+use node::{Options, Settings};
+
+use crate::START;
+use crate::community::Seat;
+use crate::exchange::{bring, meet, peer, region, to};
+use crate::peers::Region;
+
+/// B gives A something whose time is over by A's clock before it comes. Answers with the act's place in B's ledger.
+async fn stale(region: &Region) -> u64 {
+    let (a, b) = (&region[0], &region[1]);
+    let soon = START.plus(3_600 * Micros::SECOND);
+    bring(b, 1..2, Options { retain_until: Some(soon), ..to(&["a"]) }).await;
+    a.bench.clock.set(soon.plus(Micros::SECOND));
+    b.node().shared_state().await.unwrap().unwrap().leaves - 1
+}
+
+async fn receipt(seat: &Seat, leaf: u64) -> &'static str {
+    seat.node().receipts(leaf).await.unwrap()[0].status
+}
+
+/// How many refusals a node has still to tell a member of.
+async fn owed(seat: &Seat, whom: &Seat) -> usize {
+    let (me, whom) = (seat.id().await.0, whom.id().await.0);
+    let store: Arc<dyn store::Store> = seat.bench.store.clone();
+    store::looked(&*store, me, move |rows| Ok(rows.owed(&whom, 0, 10_000).unwrap().len())).await.unwrap()
+}
+
+async fn carry(from: &Seat, to: &Seat, slug: &str) -> node::CourierReport {
+    let file = from.node().courier_out(&from.who, Some(slug)).await.unwrap();
+    to.node().courier_in(&to.who, file).await.unwrap()
+}
+
+#[tokio::test]
+async fn what_was_refused_of_a_file_is_told_by_the_next_file_until_one_that_told_it_was_taken() {
+    let region = region(&["a", "b"]).await;
+    let leaf = stale(&region).await;
+    let (a, b) = (&region[0], &region[1]);
+    let report = carry(b, a, "a").await;
+    assert!(report.refused[0].rule.starts_with("handling/"), "{report:?}");
+    assert_eq!((receipt(b, leaf).await, owed(a, b).await), ("pending", 1));
+    // The first file is lost.
+    a.node().courier_out(&a.who, Some("b")).await.unwrap();
+    carry(a, b, "b").await;
+    assert_eq!(receipt(b, leaf).await, "refused");
+    let refusals = peer(b, "a").await.refusals.len();
+    carry(a, b, "b").await;
+    assert_eq!((peer(b, "a").await.refusals.len(), owed(a, b).await), (refusals, 1), "it may not have come");
+    carry(b, a, "a").await;
+    assert_eq!(owed(a, b).await, 0, "that file said what B has taken");
+}
+
+#[tokio::test]
+async fn what_was_refused_of_a_file_is_told_in_the_next_meeting() {
+    let region = region(&["a", "b"]).await;
+    let leaf = stale(&region).await;
+    let (a, b) = (&region[0], &region[1]);
+    carry(b, a, "a").await;
+    meet(a, b).await;
+    assert_eq!((receipt(b, leaf).await, owed(a, b).await), ("refused", 0));
+}
+
+#[tokio::test]
+async fn a_refusal_that_a_process_had_not_told_is_told_by_the_next_one() {
+    let mut region = region(&["a", "b"]).await;
+    meet(&region[0], &region[1]).await;
+    let leaf = stale(&region).await;
+    let first = region[1].node().turn_first(region[0].id().await).await.unwrap();
+    // Taken, refused, and the answer is lost with the process.
+    region[0].node().turn_answer(&first).await.unwrap();
+    assert_eq!(receipt(&region[1], leaf).await, "pending");
+    region.0[0].bench.reopened(Settings::default()).await;
+    let (a, b) = (&region[0], &region[1]);
+    assert_eq!(owed(a, b).await, 1);
+    meet(a, b).await;
+    assert_eq!((receipt(b, leaf).await, owed(a, b).await), ("refused", 0));
+    meet(a, b).await;
+    assert_eq!(peer(b, "a").await.refusals.len(), 1, "once it has come it is not told again");
+}
