@@ -18,7 +18,7 @@ use ledger::note::Note;
 use ledger::proof::TreeHead;
 use ledger::{TreeHash, act::ACT_TYPE};
 
-use crate::node::Message;
+use crate::message::Message;
 use crate::world::{Weather, World};
 
 /// What a hostile member does.
@@ -48,11 +48,13 @@ pub enum Trick {
     Garbage,
     /// A receipt for something it never got.
     FalseReceipt,
+    /// Another member's word that it broke glass, before it comes from there.
+    SpreadNotice,
 }
 
 impl Trick {
     /// Every trick.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::ForgeAuthor,
         Self::StripMarking,
         Self::Readdress,
@@ -65,6 +67,7 @@ impl Trick {
         Self::Withhold,
         Self::Garbage,
         Self::FalseReceipt,
+        Self::SpreadNotice,
     ];
 }
 
@@ -89,6 +92,7 @@ impl World {
             Trick::Replay => self.replay(hostile, weather),
             Trick::Garbage => self.garbage(hostile, victim, weather),
             Trick::TwoHeads => self.two_heads(hostile, weather),
+            Trick::SpreadNotice => self.spread_notice(hostile, victim, weather),
             Trick::StripMarking | Trick::Readdress | Trick::ForgeConsent => {
                 self.misuse(trick, hostile, victim, weather)
             }
@@ -183,6 +187,22 @@ impl World {
             consents.push(token.sign(node.me.signer.as_ref()).expect("small"));
         }
         self.inject(hostile, victim, (signed, Some((payload.salt, bytes)), consents), weather);
+        true
+    }
+
+    /// What another member told everybody, to somebody whom it has not reached.
+    fn spread_notice(&mut self, hostile: KeyId, victim: KeyId, weather: Weather) -> bool {
+        let (node, known) = (&self.nodes[&hostile], &self.nodes[&victim].rows);
+        let untold = node.rows.acts().find(|act| {
+            let others = act.author != hostile && act.author != victim;
+            let is_known = known.act(&act.author, act.sequence).expect("maps answer").is_some();
+            act.kind == ActKind::GlassBroken && others && !is_known
+        });
+        let Some(act) = untold.cloned() else { return false };
+        let payload = node.rows.payload(&act.author, act.sequence).expect("maps answer");
+        let Ok(signed) = Signed::parse(act.signed.as_bytes()) else { return false };
+        let goods = (signed, payload.map(|payload| (payload.salt, payload.bytes)), Vec::new());
+        self.inject(hostile, victim, goods, weather);
         true
     }
 

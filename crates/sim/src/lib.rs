@@ -1,12 +1,15 @@
 //! Many members in one process, from one seed: the machines of `federation` under everything that can go wrong.
 //!
-//! A [`World`] holds nodes over plain maps, a network that loses, repeats, delays and reorders, clocks that are off, crashes
-//! at any write, restores from old backups, and a hostile member. [`run`] lets a random story happen, mends the
-//! network, and asks [`verdict`] whether every invariant holds. The same seed gives the same story to the byte.
+//! A [`World`] holds nodes over plain maps, a network that loses, repeats, delays and reorders, relays that do not do what they should,
+//! courier files in somebody's pocket, clocks that are off, crashes at any write, restores from old backups, and a hostile member.
+//! [`run`] lets a random story happen, mends the network, and asks [`verdict`] whether every invariant holds. The same seed gives the
+//! same story to the byte. What is played and what not stands in `docs/decisions/0036-what-the-simulation-plays.md`.
 //!
 //! For developers; nothing of the product names it. Deliberately not here: sockets, files, time.
 
+mod closely;
 mod hostile;
+mod message;
 mod node;
 mod post;
 mod shelf;
@@ -16,8 +19,9 @@ pub mod verdict;
 pub mod world;
 
 pub use hostile::Trick;
-pub use node::{Answer, Greeting, Message, Node};
+pub use message::{Answer, Greeting, Message};
+pub use node::Node;
 pub use shelf::Shelf;
 pub use story::{Report, run};
-pub use surroundings::{Fault, House, HouseJudge, rules_for};
+pub use surroundings::{Fault, House, HouseJudge, kept_until, rules_for, rules_until};
 pub use world::World;

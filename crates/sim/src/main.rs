@@ -3,7 +3,7 @@
 
 use std::process::ExitCode;
 
-use sim::{Fault, run};
+use sim::{Fault, Report, run};
 
 /// Ticks of one story, unless told otherwise.
 const TICKS: u64 = 80;
@@ -17,20 +17,28 @@ fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let (from, seeds) = (number(&arguments, "--from", 0), number(&arguments, "--seeds", 100));
     let ticks = number(&arguments, "--ticks", TICKS);
-    let (mut failed, mut released, mut crashes, mut restores, mut tricks) = (0u64, 0, 0, 0, 0);
+    let (mut failed, mut all) = (0u64, Report::default());
     for seed in from..from.saturating_add(seeds) {
         let report = run(seed, ticks, Fault::None);
-        released += report.released;
-        crashes += report.crashes;
-        restores += report.restores;
-        tricks += report.tricks;
+        all.add(&report);
         if !report.broken.is_empty() {
             failed += 1;
             println!("seed {seed}: {}", report.broken.join("; "));
         }
     }
     println!(
-        "{seeds} seeds of {ticks} ticks: {failed} broken; {released} releases, {crashes} crashes, {restores} restores, {tricks} tricks"
+        "{seeds} seeds of {ticks} ticks: {failed} broken; {} releases, {} changes, {} crashes, {} restores, {} tricks, {} refusals, \
+         {} parcels, {} files, {} notices, {} retired",
+        all.released,
+        all.changed,
+        all.crashes,
+        all.restores,
+        all.tricks,
+        all.refused,
+        all.parcels,
+        all.files,
+        all.notices,
+        all.retired
     );
     if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }

@@ -7,73 +7,14 @@ use base::signing::KeyId;
 use base::{Micros, Rng};
 use federation::{
     Ack, Compatibility, Cosigned, Deposit, DepositMark, Effect, Errands, Exchange, HeadUpdate, Hello, Kept,
-    Me, MemoryRows, Owed, Received, RelayErrand, Route, Rows, Saying, Sealed, Taken, Turn, Untold, Versions,
-    batch_from, batch_to,
+    Me, MemoryRows, Owed, PeerRow, Received, RelayErrand, Rows, Saying, Sealed, Taken, Turn, Untold,
+    Versions, batch_from, batch_to,
 };
+use ledger::act::ActKind;
 
+use crate::message::{Answer, Greeting, Message, Said};
 use crate::shelf::{Shelf, Whim};
-use crate::surroundings::{Fault, House, HouseJudge};
-
-/// What one node says to another. Everything is bytes, as it is on the wire.
-#[derive(Clone, Debug)]
-pub enum Message {
-    /// A greeting, with what its sender is still to tell.
-    Hello(Greeting),
-    /// A batch of envelopes.
-    Batch(Vec<u8>),
-    /// Heads of ledgers and a batch behind them, in one request: who takes the acts has their leaves.
-    Delivery(Vec<u8>, Vec<u8>),
-    /// Heads of ledgers, and behind them a batch that is signed and sealed as one.
-    Together(Vec<u8>, Vec<u8>),
-    /// Heads of ledgers.
-    Heads(Vec<u8>),
-    /// A witness's line.
-    Cosigned(Vec<u8>),
-    /// Everything given back to a member that lost it, in the order it must be taken in.
-    Restitution(Vec<u8>, Vec<Vec<u8>>, String),
-    /// A parcel for a relay to keep; by the number it says that it does.
-    Put(u64, Vec<u8>),
-    /// A relay keeps a parcel.
-    Kept(u64),
-    /// What waits at a relay under these routes?
-    Take(Vec<Route>),
-    /// What a relay hands out.
-    HandedOut(Vec<u8>),
-    /// What a relay need not keep any longer.
-    Drop(Vec<u8>),
-}
-
-/// A greeting, and what goes with it in the same turn.
-#[derive(Clone, Debug)]
-pub struct Greeting {
-    /// The signed greeting.
-    pub hello: String,
-    /// A signed acknowledgement.
-    pub ack: Option<String>,
-    /// Whether it asks for an answer.
-    pub answer: Answer,
-    /// Which of its sender's greetings it is, or answers to.
-    pub number: u64,
-}
-
-impl Message {
-    /// Whether it goes to or comes from a relay, which is no meeting.
-    pub(crate) const fn is_relayed(&self) -> bool {
-        matches!(self, Self::Put(..) | Self::Kept(_) | Self::Take(_) | Self::HandedOut(_) | Self::Drop(_))
-    }
-}
-
-/// Whether a greeting asks for one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Answer {
-    /// It does.
-    Wanted,
-    /// It is one.
-    Given,
-}
-
-/// What a node says next, and to whom.
-pub(crate) type Said = Vec<(KeyId, Message)>;
+use crate::surroundings::{Fault, House, HouseJudge, kept_until};
 
 /// A node.
 pub struct Node {
@@ -97,12 +38,21 @@ pub struct Node {
     pub(crate) memory: Memory,
     /// Greetings and errands so far: their numbers.
     pub(crate) errands_made: u64,
+    /// Parcels that relays said they keep.
+    pub parcels: u64,
+    /// Up to which moment of its clock it has destroyed what is past its time; nothing behind a restore.
+    pub retired_at: Option<Micros>,
+    /// How many versions it has destroyed so.
+    pub retired: usize,
     /// The node crashes after so many writes from now, inside whatever transaction that is.
     pub crash_after: Option<usize>,
     /// Crashes so far.
     pub crashes: usize,
-    fault: Fault,
+    pub(crate) fault: Fault,
 }
+
+/// Versions that are destroyed in one transaction because their time is over.
+const RETIRED_AT_ONCE: usize = 3;
 
 /// What a process remembers and loses when it ends.
 #[derive(Default)]
@@ -147,10 +97,31 @@ impl Writing {
                 Some(left) => *left -= 1,
                 None => {}
             }
-            let forgotten = self.fault == Fault::FatesForgotten && matches!(effect, Effect::Fate(_));
-            if !self.crashed && !forgotten {
+            if let Some(effect) = self.as_stored(effect).filter(|_| !self.crashed) {
                 self.rows.apply(effect);
             }
+        }
+    }
+
+    /// What the store makes of an effect; nothing where its fault loses it.
+    fn as_stored(&self, effect: Effect) -> Option<Effect> {
+        let lost = match (self.fault, &effect) {
+            (Fault::FatesForgotten, Effect::Fate(_)) | (Fault::ContentStays, Effect::DropPayload { .. }) => {
+                true
+            }
+            (Fault::NoticesLost, Effect::Outbox(row)) => {
+                let act = self.rows.act(&row.author, row.sequence).expect("maps answer");
+                act.is_some_and(|act| act.kind == ActKind::GlassBroken)
+            }
+            (Fault::TracesLost, Effect::Act(row)) => row.kind == ActKind::RetentionEnded,
+            _ => false,
+        };
+        match effect {
+            _ if lost => None,
+            Effect::Peer(member, row) if self.fault == Fault::LivesForgotten => {
+                Some(Effect::Peer(member, PeerRow { life: 0, ..row }))
+            }
+            effect => Some(effect),
         }
     }
 }
@@ -169,6 +140,9 @@ impl Node {
             whim: Whim::Honest,
             memory: Memory::default(),
             errands_made: 0,
+            parcels: 0,
+            retired_at: None,
+            retired: 0,
             crash_after: None,
             crashes: 0,
             fault,
@@ -470,6 +444,34 @@ impl Node {
         });
     }
 
+    /// Destroys what is past its time by its own clock, some in each transaction; not while it recovers.
+    pub(crate) fn retire(&mut self, around: &Surroundings<'_>) {
+        if self.rows.own().expect("maps answer").recovery.is_some() {
+            self.retired_at = None;
+            return;
+        }
+        let now = self.now(around);
+        while self.fault != Fault::NothingRetired {
+            let held = self.rows.all_versions().expect("maps answer").into_iter();
+            let over = held.filter(|row| kept_until(&row.rules).is_some_and(|until| until <= now));
+            let over: Vec<_> = over.take(RETIRED_AT_ONCE).collect();
+            if over.is_empty() {
+                break;
+            }
+            let done = self.transact(around, |exchange, write| {
+                for row in &over {
+                    let effects = exchange.retire(&write.rows, &row.name, &row.version);
+                    write.apply(effects.expect("nothing speaks against it"));
+                }
+            });
+            if done.is_none() {
+                return;
+            }
+            self.retired += over.len();
+        }
+        self.retired_at = Some(now);
+    }
+
     /// Makes a backup.
     pub fn back_up(&mut self) {
         self.backup = Some((self.rows.clone(), self.shelf.clone()));
@@ -479,7 +481,7 @@ impl Node {
     pub(crate) fn restore(&mut self, surroundings: &Surroundings<'_>) {
         let Some((rows, shelf)) = self.backup.clone() else { return };
         self.ends();
-        (self.rows, self.shelf) = (rows, shelf);
+        (self.rows, self.shelf, self.retired_at) = (rows, shelf, None);
         // Its greeting has the others drop what it put meanwhile.
         self.deposits.clear();
         if self.fault == Fault::RestoreUnnoticed {

@@ -11,8 +11,10 @@ use federation::{
     RelayErrand, RelayOffer, Route, Rows, Sealed, parcels_from, relay_mark,
 };
 
-use crate::node::{Message, Node, Said, Surroundings};
+use crate::message::{Message, Said};
+use crate::node::{Node, Surroundings};
 use crate::shelf::Whim;
+use crate::surroundings::Fault;
 
 /// How long a member must not have been met before parcels for it are put, in microseconds: five ticks.
 const AFTER: i64 = 5 * limit::RELAY_AFTER_SECONDS as i64 * Micros::SECOND;
@@ -71,6 +73,7 @@ impl Node {
 
     /// A relay says that it keeps a parcel.
     pub(crate) fn was_put(&mut self, number: u64) {
+        self.parcels += u64::from(self.memory.offered.contains_key(&number));
         self.offered(number, RelayOffer::Kept);
     }
 
@@ -152,8 +155,8 @@ impl Node {
 
     /// Everything that waits for a member as a courier file.
     pub(crate) fn courier_out(&mut self, around: &Surroundings<'_>, to: KeyId) -> Option<Vec<u8>> {
-        self.look(around, |exchange, rows| exchange.courier_out(rows, &to, &Beside::default()))
-            .expect("maps answer")
+        let beside = Beside { refused: self.untold(around, to, 0).refusals(), ..Beside::default() };
+        self.look(around, |exchange, rows| exchange.courier_out(rows, &to, &beside)).expect("maps answer")
     }
 
     /// Takes a courier file; whether a crash let it happen.
@@ -212,7 +215,8 @@ impl Node {
 
     /// What this node answers as a relay.
     pub(crate) fn relay(&mut self, around: &Surroundings<'_>, from: KeyId, message: Message) -> Said {
-        let (now, whim) = (self.now(around), self.whim);
+        let now = self.now(around);
+        let whim = if self.fault == Fault::RelaysHoard { Whim::Hoard } else { self.whim };
         match message {
             Message::Put(number, parcel) => {
                 let Ok(parcel) = Sealed::parse_parcel(parcel) else { return Vec::new() };
@@ -222,8 +226,8 @@ impl Node {
             Message::Take(routes) => {
                 vec![(from, Message::HandedOut(self.shelf.hand_out(&routes, now, whim)))]
             }
-            Message::Drop(marks) if whim != Whim::Idle => {
-                self.shelf.drop_marked(&marks);
+            Message::Drop(marks) => {
+                self.shelf.drop_marked(&marks, whim);
                 Vec::new()
             }
             _ => Vec::new(),

@@ -33,6 +33,8 @@ pub(crate) enum Whim {
     Old,
     /// It hands out changed bytes.
     Changed,
+    /// It lets nothing go.
+    Hoard,
 }
 
 impl Whim {
@@ -54,7 +56,7 @@ impl Whim {
 impl Shelf {
     /// Keeps a parcel in the place of the one under its route.
     pub(crate) fn put(&mut self, parcel: Sealed, now: Micros, whim: Whim) {
-        self.expire(now);
+        self.expire(now, whim);
         self.hoard.push(parcel.clone());
         if self.hoard.len() > HOARD_MAX {
             self.hoard.remove(0);
@@ -66,11 +68,11 @@ impl Shelf {
 
     /// What is handed out to somebody who asks for these routes.
     pub(crate) fn hand_out(&mut self, routes: &[Route], now: Micros, whim: Whim) -> Vec<u8> {
-        self.expire(now);
+        self.expire(now, whim);
         let waiting = routes.iter().filter_map(|route| self.kept.get(route));
         let mut parcels: Vec<Vec<u8>> = waiting.map(|(_, parcel)| parcel.as_bytes().to_vec()).collect();
         match whim {
-            Whim::Honest => {}
+            Whim::Honest | Whim::Hoard => {}
             Whim::Idle => parcels.clear(),
             Whim::Twice => parcels = parcels.iter().rev().chain(parcels.iter()).cloned().collect(),
             Whim::Old => parcels.extend(self.hoard.iter().rev().map(|parcel| parcel.as_bytes().to_vec())),
@@ -82,7 +84,10 @@ impl Shelf {
     }
 
     /// Drops what is under a route, if it is what the mark says.
-    pub(crate) fn drop_marked(&mut self, marks: &[u8]) {
+    pub(crate) fn drop_marked(&mut self, marks: &[u8], whim: Whim) {
+        if matches!(whim, Whim::Idle | Whim::Hoard) {
+            return;
+        }
         for mark in marks.as_chunks::<RELAY_MARK_BYTES>().0 {
             let route = mark.first_chunk::<ROUTE_BYTES>().map(|route| Route(*route)).expect("is longer");
             if self.kept.get(&route).is_some_and(|(_, parcel)| relay_mark(parcel) == *mark) {
@@ -96,7 +101,10 @@ impl Shelf {
         routes.iter().for_each(|route| drop(self.kept.remove(route)));
     }
 
-    fn expire(&mut self, now: Micros) {
+    fn expire(&mut self, now: Micros, whim: Whim) {
+        if whim == Whim::Hoard {
+            return;
+        }
         let since = now.0.saturating_sub(RELAY_SECONDS * Micros::SECOND);
         self.kept.retain(|_, (at, _)| at.0 >= since);
     }
@@ -104,6 +112,12 @@ impl Shelf {
     /// Everything that lies on it, as it lies there.
     pub fn kept(&self) -> impl Iterator<Item = &Sealed> {
         self.kept.values().map(|(_, parcel)| parcel)
+    }
+
+    /// Parcels that lie under these routes, and those that were put before a moment.
+    #[must_use]
+    pub fn lies(&self, routes: &[Route], since: Micros) -> usize {
+        self.kept.iter().filter(|(route, (at, _))| routes.contains(route) || *at < since).count()
     }
 
     /// Everything that a relay could have looked into, as far back as it remembers.

@@ -7,9 +7,9 @@ use base::signing::KeyId;
 use federation::{Alteration, Lane, ObjectName, Rows};
 
 use crate::hostile::Trick;
-use crate::surroundings::{Fault, rules_for};
-use crate::verdict::{bytes_out_of_place, is_exposed, unsettled};
-use crate::world::{Weather, World};
+use crate::surroundings::{Fault, rules_until};
+use crate::verdict::{bytes_out_of_place, is_exposed, past_its_time, relays_keep, unsettled};
+use crate::world::{RELAYS, Road, Weather, World};
 
 /// What became of a story.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -28,8 +28,32 @@ pub struct Report {
     pub tricks: usize,
     /// Envelopes refused.
     pub refused: usize,
+    /// Courier files written.
+    pub files: usize,
+    /// Times that glass was broken.
+    pub notices: usize,
+    /// Versions destroyed because their time was over.
+    pub retired: usize,
+    /// Parcels put at relays.
+    pub parcels: u64,
     /// Digest of the whole end state: the same seed gives the same.
     pub fingerprint: String,
+}
+
+impl Report {
+    /// Adds what happened in another story.
+    pub fn add(&mut self, other: &Self) {
+        self.released += other.released;
+        self.changed += other.changed;
+        self.crashes += other.crashes;
+        self.restores += other.restores;
+        self.tricks += other.tricks;
+        self.refused += other.refused;
+        self.files += other.files;
+        self.notices += other.notices;
+        self.retired += other.retired;
+        self.parcels += other.parcels;
+    }
 }
 
 /// A story in the making.
@@ -52,6 +76,9 @@ const MEMBERS: usize = 6;
 /// Rounds of everybody greeting everybody after which a story must have come to rest.
 const ROUNDS: usize = 30;
 
+/// Hours after which nothing that has an end is to be kept, nor anything at a relay.
+const AFTERWARDS_HOURS: i64 = 24 * 20;
+
 /// Lets the story of `seed` happen for so many ticks, with a check switched off or none.
 #[must_use]
 pub fn run(seed: u64, ticks: u64, fault: Fault) -> Report {
@@ -68,6 +95,7 @@ pub fn run(seed: u64, ticks: u64, fault: Fault) -> Report {
         recovering: None,
         equivocated: false,
     };
+    story.part(seed);
     story.skew_clocks();
     for _ in 0..ticks {
         story.tick();
@@ -81,6 +109,21 @@ pub fn run(seed: u64, ticks: u64, fault: Fault) -> Report {
 impl Story {
     fn pick(&self) -> KeyId {
         self.honest[self.world.draw(self.honest.len())]
+    }
+
+    /// In every second story two that do not relay never meet.
+    fn part(&mut self, seed: u64) {
+        let road = match seed % 4 {
+            0 => Road::Relay,
+            1 => Road::File,
+            _ => return,
+        };
+        let one = RELAYS + self.world.draw(self.honest.len() - RELAYS);
+        let other = RELAYS + self.world.draw(self.honest.len() - RELAYS);
+        let other = if other == one { other % (self.honest.len() - RELAYS) + RELAYS } else { other };
+        if one != other {
+            self.world.apart = Some((self.honest[one], self.honest[other], road));
+        }
     }
 
     fn skew_clocks(&mut self) {
@@ -101,6 +144,9 @@ impl Story {
             12 => self.back_up(),
             13 => self.restore(),
             14..=16 => self.trick(),
+            17 => self.courier(),
+            18 => self.break_glass(),
+            19 => self.leap(),
             _ => {}
         }
         self.pass_on();
@@ -110,10 +156,11 @@ impl Story {
             self.world.greet(from, to, Weather::Rough);
         }
         self.relay();
+        self.world.bring(Weather::Rough);
         self.world.pass(Weather::Rough);
         self.settle_recovery();
-        let broken = bytes_out_of_place(&self.world, Some(self.hostile));
-        self.report.broken.extend(broken);
+        self.report.broken.extend(bytes_out_of_place(&self.world, Some(self.hostile)));
+        self.report.broken.extend(past_its_time(&self.world, Some(self.hostile)));
     }
 
     fn release(&mut self) {
@@ -122,10 +169,24 @@ impl Story {
             self.world.order.clone().into_iter().filter(|_| self.world.draw(2) == 0).collect();
         to.remove(&author);
         let lane = if self.world.draw(4) == 0 { Lane::Flash } else { Lane::Routine };
-        if let Some((id, _)) = self.world.release(author, None, &to, lane) {
+        let until = self.end_of_time(&author);
+        if let Some((id, _)) = self.world.release_until(author, None, (&to, lane), until) {
             self.report.released += 1;
             self.objects.push((author, id, to));
         }
+    }
+
+    /// Until when something is to be kept: for ever, some minutes, days or weeks, by its author's clock.
+    fn end_of_time(&mut self, author: &KeyId) -> Option<Micros> {
+        let (minutes, days) = (self.world.draw(20) + 1, self.world.draw(10) + 1);
+        let seconds = match self.world.draw(6) {
+            0 => 60 * minutes,
+            1 => 86_400 * days,
+            _ => return None,
+        };
+        let skew = self.world.node(author).skew_us;
+        let seconds = i64::try_from(seconds).expect("small");
+        Some(self.world.now().plus(skew).plus(seconds * Micros::SECOND))
     }
 
     /// A new version, to whoever has the object and perhaps one more.
@@ -140,7 +201,8 @@ impl Story {
         to.extend(holders.into_iter().map(|row| row.member));
         to.insert(self.pick());
         to.remove(&author);
-        if self.world.release(author, Some(&id), &to, Lane::Routine).is_some() {
+        let until = self.end_of_time(&author);
+        if self.world.release_until(author, Some(&id), (&to, Lane::Routine), until).is_some() {
             self.report.released += 1;
             self.objects[at].2 = to;
         }
@@ -154,7 +216,7 @@ impl Story {
         let Some(at) = self.some_object() else { return };
         let (author, id, to) = self.objects[at].clone();
         let kept: BTreeSet<KeyId> = to.into_iter().filter(|_| self.world.draw(2) == 0).collect();
-        let rules = rules_for(&kept);
+        let rules = rules_until(&kept, self.end_of_time(&author));
         let alteration = match self.world.draw(3) {
             0 => Alteration::Narrow(&rules),
             1 => Alteration::Recall,
@@ -212,10 +274,11 @@ impl Story {
         }
     }
 
-    /// One at a time: what two have lost at once may be lost.
+    /// One at a time: what two have lost at once may be lost. Who never meets another is not restored: no parcel gives back.
     fn restore(&mut self) {
         let member = self.pick();
-        if self.recovering.is_some() || self.world.node(&member).backup.is_none() {
+        let apart = self.world.apart.is_some_and(|(one, other, _)| [one, other].contains(&member));
+        if apart || self.recovering.is_some() || self.world.node(&member).backup.is_none() {
             return;
         }
         self.world.restore(&member);
@@ -238,6 +301,28 @@ impl Story {
             self.report.tricks += 1;
             self.equivocated |= trick == Trick::TwoHeads;
         }
+    }
+
+    /// Somebody writes a courier file, more often one of two that have no other road.
+    fn courier(&mut self) {
+        let (from, to) = match self.world.apart {
+            Some((one, other, Road::File)) if self.world.draw(2) == 0 => (one, other),
+            Some((one, other, Road::File)) => (other, one),
+            _ => (self.pick(), self.pick()),
+        };
+        self.world.pack(from, to);
+        self.report.files += usize::from(from != to);
+    }
+
+    fn break_glass(&mut self) {
+        let member = self.pick();
+        self.report.notices += usize::from(self.world.break_glass(member).is_some());
+    }
+
+    /// Nothing happens for some hours.
+    fn leap(&mut self) {
+        let hours = i64::try_from(self.world.draw(72)).expect("small");
+        self.world.leap(hours);
     }
 
     /// Some go round the relays.
@@ -267,10 +352,19 @@ impl Story {
             self.report.broken.push("I4: the nodes do not come to rest".to_owned());
         }
         self.report.broken.extend(unsettled(&self.world, Some(self.hostile)));
+        // The time of whatever has one is over, and relays have kept for long enough.
+        self.world.leap(AFTERWARDS_HOURS);
+        if !self.world.settle(ROUNDS) {
+            self.report.broken.push("I4: the nodes do not come to rest after everything's time".to_owned());
+        }
+        self.report.broken.extend(unsettled(&self.world, Some(self.hostile)));
+        self.report.broken.extend(relays_keep(&self.world, Some(self.hostile)));
         for member in &self.honest {
             let node = &self.world.nodes[member];
             self.report.crashes += node.crashes;
             self.report.refused += node.rows.refusals().len();
+            self.report.retired += node.retired;
+            self.report.parcels += node.parcels;
         }
         if self.equivocated
             && both_heads_arrived(&self.world, self.hostile)

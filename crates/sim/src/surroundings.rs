@@ -1,6 +1,6 @@
 //! Who is a member and what handling says, for the simulator; and the faults that prove it can fail.
 //!
-//! Rules are a line `to=all` or `to=` and member ids. A fault switches one check off, so that a test can see the invariant
+//! Rules are a line `to=all` or `to=` and member ids, and `;until=` a moment where they end. A fault switches one check off, so that a test can see the invariant
 //! break that the check holds up.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -24,6 +24,20 @@ pub enum Fault {
     FatesForgotten,
     /// A restored node goes on as if nothing had happened.
     RestoreUnnoticed,
+    /// The store forgets which life of a peer it has heard of.
+    LivesForgotten,
+    /// What is past its time is not destroyed.
+    NothingRetired,
+    /// The store keeps the content of what is no longer held.
+    ContentStays,
+    /// Handling does not look at the clock.
+    TimeForgotten,
+    /// The store loses the lines that tell others of broken glass.
+    NoticesLost,
+    /// The store loses the acts that say what was destroyed because its time was over.
+    TracesLost,
+    /// Relays let nothing go, whatever they are told and however old it is.
+    RelaysHoard,
 }
 
 /// The registry of a simulated community.
@@ -78,16 +92,60 @@ impl Directory for House {
     }
 }
 
+/// A line of rules as the simulator reads it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Ruling {
+    /// Who may have it; `None` = everybody.
+    to: Option<BTreeSet<KeyId>>,
+    /// Until when; `None` = for ever.
+    until: Option<Micros>,
+}
+
+impl Ruling {
+    /// Nobody may have it.
+    fn closed() -> Self {
+        Self { to: Some(BTreeSet::new()), until: None }
+    }
+
+    fn read(line: &str) -> Option<Self> {
+        let (to, until) = match line.split_once(';') {
+            Some((to, until)) => (to, Some(Micros(until.strip_prefix("until=")?.parse().ok()?))),
+            None => (line, None),
+        };
+        let list = to.strip_prefix("to=")?;
+        let ids = list.split(',').filter(|id| !id.is_empty()).map(|id| id.parse().ok());
+        let to = if list == "all" { None } else { Some(ids.collect::<Option<BTreeSet<KeyId>>>()?) };
+        Some(Self { to, until })
+    }
+
+    fn line(&self) -> String {
+        let to = match &self.to {
+            None => "all".to_owned(),
+            Some(members) => members.iter().map(KeyId::to_string).collect::<Vec<_>>().join(","),
+        };
+        match self.until {
+            None => format!("to={to}"),
+            Some(until) => format!("to={to};until={}", until.0),
+        }
+    }
+}
+
 /// The line of rules that lets these members have something.
 #[must_use]
 pub fn rules_for(members: &BTreeSet<KeyId>) -> String {
-    let ids: Vec<String> = members.iter().map(KeyId::to_string).collect();
-    format!("to={}", ids.join(","))
+    rules_until(members, None)
 }
 
-fn addressees(rules: &str) -> Option<BTreeSet<KeyId>> {
-    let list = rules.strip_prefix("to=")?;
-    list.split(',').filter(|id| !id.is_empty()).map(|id| id.parse().ok()).collect()
+/// The same until a moment, where one is named.
+#[must_use]
+pub fn rules_until(members: &BTreeSet<KeyId>, until: Option<Micros>) -> String {
+    Ruling { to: Some(members.clone()), until }.line()
+}
+
+/// Until when what is under a line of rules may be kept; `None` = for ever.
+#[must_use]
+pub fn kept_until(rules: &str) -> Option<Micros> {
+    Ruling::read(rules)?.until
 }
 
 /// Handling for the simulator.
@@ -96,28 +154,36 @@ pub struct HouseJudge(pub Fault);
 
 impl Judge for HouseJudge {
     fn decide(&self, question: &Question<'_>) -> Result<(), String> {
-        let all = question.rules == "to=all" || self.0 == Fault::JudgeAllows;
-        if all || question.consent == Consented::Yes || question.recipient == question.originator {
-            return Ok(());
+        let ruling = Ruling::read(question.rules).unwrap_or_else(Ruling::closed);
+        let over = ruling.until.is_some_and(|until| until <= question.now);
+        if over && self.0 != Fault::TimeForgotten {
+            return Err("retention".to_owned());
         }
-        let named = addressees(question.rules).is_some_and(|members| members.contains(&question.recipient));
-        if named { Ok(()) } else { Err("audience".to_owned()) }
+        let named = ruling.to.is_none_or(|members| members.contains(&question.recipient));
+        let own = question.recipient == question.originator;
+        if named || own || question.consent == Consented::Yes || self.0 == Fault::JudgeAllows {
+            Ok(())
+        } else {
+            Err("audience".to_owned())
+        }
     }
 
-    fn named(&self, rules: &str, _: Micros) -> BTreeSet<KeyId> {
-        addressees(rules).unwrap_or_default()
+    fn named(&self, rules: &str, now: Micros) -> BTreeSet<KeyId> {
+        let ruling = Ruling::read(rules).filter(|ruling| ruling.until.is_none_or(|until| now < until));
+        ruling.and_then(|ruling| ruling.to).unwrap_or_default()
     }
 
     fn meet(&self, one: &str, other: &str) -> String {
-        if one == "to=all" {
-            return other.to_owned();
-        }
-        if other == "to=all" {
-            return one.to_owned();
-        }
-        let nobody = BTreeSet::new();
-        let (one, other) = (addressees(one), addressees(other));
-        let both = one.as_ref().unwrap_or(&nobody).intersection(other.as_ref().unwrap_or(&nobody));
-        rules_for(&both.copied().collect())
+        let read = |line| Ruling::read(line).unwrap_or_else(Ruling::closed);
+        let (one, other) = (read(one), read(other));
+        let to = match (one.to, other.to) {
+            (None, to) | (to, None) => to,
+            (Some(one), Some(other)) => Some(one.intersection(&other).copied().collect()),
+        };
+        let until = match (one.until, other.until) {
+            (None, until) | (until, None) => until,
+            (Some(one), Some(other)) => Some(one.min(other)),
+        };
+        Ruling { to, until }.line()
     }
 }

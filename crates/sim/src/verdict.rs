@@ -2,17 +2,19 @@
 
 use std::collections::BTreeSet;
 
+use base::Micros;
+use base::limit::RELAY_SECONDS;
 use base::signing::KeyId;
 use federation::{Consented, Content};
 use federation::{
-    Covered, Deed, Effect, Judge, MemoryRows, ObjectName, Question, ReceiptState, Rows, VersionRow,
+    Covered, Deed, Effect, Judge, MemoryRows, Notice, ObjectName, Question, ReceiptState, Rows, VersionRow,
     state_hash,
 };
 use ledger::act::ActKind;
 use ledger::evidence::Evidence;
 
-use crate::surroundings::{Fault, HouseJudge};
-use crate::world::{World, number_of};
+use crate::surroundings::{Fault, HouseJudge, kept_until};
+use crate::world::{Road, World, number_of};
 
 /// At any moment: bytes are only where the originator's rules ever let them be, and no relay can read what it keeps (I2).
 #[must_use]
@@ -34,10 +36,56 @@ pub fn bytes_out_of_place(world: &World, hostile: Option<KeyId>) -> Vec<String> 
     broken
 }
 
-/// After everything has settled: I1, I3, I4, I5, I6 as far as nodes can tell without people.
+/// At any moment: what is past its time by the clock of who held it is destroyed there, content too, and is not taken again (I10).
+#[must_use]
+pub fn past_its_time(world: &World, hostile: Option<KeyId>) -> Vec<String> {
+    let honest = |member: &KeyId| Some(*member) != hostile;
+    let late = world.late.iter().filter(|(member, _)| honest(member));
+    let mut broken: Vec<String> =
+        late.map(|(member, name)| format!("I10: {member} took {} after its time", name.id)).collect();
+    for (member, node) in world.nodes.iter().filter(|(member, _)| honest(member)) {
+        let over = |rules: &str| kept_until(rules).is_some_and(|until| Some(until) <= node.retired_at);
+        for row in node.rows.all_versions().unwrap_or_default().into_iter().filter(|row| over(&row.rules)) {
+            broken.push(format!("I10: {member} holds {} past its time", row.name.id));
+        }
+        for payload in node.rows.payloads() {
+            let Ok(content) = Content::parse(&payload.bytes) else { continue };
+            if !content.object.is_empty() && over(content.rules) {
+                broken.push(format!(
+                    "I10: {member} can still read act {} of {} past its time",
+                    payload.sequence, payload.author
+                ));
+            }
+        }
+    }
+    broken
+}
+
+/// Two weeks after the last word, and with everybody at rest: relays keep nothing of then, nor anything for two that are reached by
+/// them alone (I12).
+#[must_use]
+pub fn relays_keep(world: &World, hostile: Option<KeyId>) -> Vec<String> {
+    let mut broken = Vec::new();
+    let routes = match world.apart {
+        Some((one, other, Road::Relay)) => [world.routes(&one, &other), world.routes(&other, &one)].concat(),
+        _ => Vec::new(),
+    };
+    for (member, node) in world.nodes.iter().filter(|(member, _)| Some(**member) != hostile) {
+        let since = world.now().plus(node.skew_us - RELAY_SECONDS * Micros::SECOND);
+        let lies = node.shelf.lies(&routes, since);
+        if lies > 0 {
+            broken.push(format!("I12: {lies} parcels lie at {member} that it should have let go"));
+        }
+    }
+    broken
+}
+
+/// After everything has settled: I1, I3, I4, I5, I6, I10, I11 and I13 as far as nodes can tell without people.
 #[must_use]
 pub fn unsettled(world: &World, hostile: Option<KeyId>) -> Vec<String> {
     let mut broken = bytes_out_of_place(world, hostile);
+    broken.extend(past_its_time(world, hostile));
+    broken.extend(untold(world, hostile));
     for member in world.order.iter().filter(|member| Some(**member) != hostile) {
         broken.extend(state_differs(world, member, hostile));
         broken.extend(ledger_differs(world, member, hostile));
@@ -50,7 +98,7 @@ pub fn unsettled(world: &World, hostile: Option<KeyId>) -> Vec<String> {
 fn state_differs(world: &World, member: &KeyId, hostile: Option<KeyId>) -> Option<String> {
     let held = &world.nodes.get(member)?.rows;
     let expected = expected(world, member, hostile);
-    let found = without(held, hostile);
+    let found = without(held, world, hostile);
     if state_hash(&found).ok()? == state_hash(&expected).ok()? {
         return None;
     }
@@ -74,10 +122,16 @@ fn summary(rows: &MemoryRows) -> BTreeSet<String> {
     lines
 }
 
-fn without(rows: &MemoryRows, hostile: Option<KeyId>) -> MemoryRows {
+/// Whether no clock has reached the end of something's time: only then everybody must hold it alike.
+fn lasts(world: &World, rules: &str) -> bool {
+    let latest = world.nodes.values().map(|node| node.skew_us).max().unwrap_or_default();
+    kept_until(rules).is_none_or(|until| world.now().plus(latest) < until)
+}
+
+fn without(rows: &MemoryRows, world: &World, hostile: Option<KeyId>) -> MemoryRows {
     let mut honest = MemoryRows::default();
     for version in rows.all_versions().unwrap_or_default() {
-        if Some(version.name.author) != hostile {
+        if Some(version.name.author) != hostile && lasts(world, &version.rules) {
             honest.apply(Effect::Version(version));
         }
     }
@@ -93,7 +147,8 @@ fn expected(world: &World, member: &KeyId, hostile: Option<KeyId>) -> MemoryRows
     let mut expected = MemoryRows::default();
     for (author, node) in world.nodes.iter().filter(|(author, _)| Some(**author) != hostile) {
         for version in node.rows.all_versions().unwrap_or_default() {
-            if version.name.author == *author && is_to_hold(world, member, &version) {
+            let own = version.name.author == *author;
+            if own && lasts(world, &version.rules) && is_to_hold(world, member, &version) {
                 expected.apply(Effect::Version(version));
             }
         }
@@ -194,7 +249,7 @@ fn open_ends(world: &World, member: &KeyId, hostile: Option<KeyId>) -> Vec<Strin
     let mut broken = Vec::new();
     let Some(node) = world.nodes.get(member) else { return broken };
     for receipt in node.rows.all_receipts().filter(|receipt| Some(receipt.member) != hostile) {
-        if receipt.state == ReceiptState::Pending {
+        if receipt.state == ReceiptState::Pending && !is_lost_for_words(world, member, &receipt.member) {
             broken.push(format!(
                 "I1: act {} of {member} has no receipt by {}",
                 receipt.sequence, receipt.member
@@ -203,6 +258,12 @@ fn open_ends(world: &World, member: &KeyId, hostile: Option<KeyId>) -> Vec<Strin
     }
     if node.rows.own().is_ok_and(|own| own.recovery.is_some()) {
         broken.push(format!("I9: {member} is still taking back"));
+    }
+    // I13: what was destroyed for its time has left its act, but for what a restore has taken with it.
+    let traces = node.rows.acts().filter(|act| act.author == *member && act.kind == ActKind::RetentionEnded);
+    let traces = traces.count();
+    if traces < node.retired && !world.restored.contains(member) {
+        broken.push(format!("I13: {member} destroyed {} versions and wrote {traces} down", node.retired));
     }
     // I6: what is erased is nowhere, and the act that released it is still a leaf.
     for fate in node.rows.all_fates().unwrap_or_default().into_iter().filter(|fate| fate.erased.is_some()) {
@@ -213,6 +274,41 @@ fn open_ends(world: &World, member: &KeyId, hostile: Option<KeyId>) -> Vec<Strin
         for act in node.rows.acts().filter(released) {
             if node.rows.payload(&act.author, act.sequence).is_ok_and(|payload| payload.is_some()) {
                 broken.push(format!("I6: {member} can still read the erased {}", fate.name.id));
+            }
+        }
+    }
+    broken
+}
+
+/// Whether a member refused something of another of which the other cannot know any more: it has gone back to a backup of before.
+fn is_lost_for_words(world: &World, author: &KeyId, member: &KeyId) -> bool {
+    let Some(node) = world.nodes.get(member) else { return false };
+    let refused = node.rows.refusals().iter().any(|row| row.peer == Some(*author));
+    refused && world.restored.contains(author)
+}
+
+/// I11: who knows of one broken glass, all know of it, and its author knows that they do. It tells of no object.
+fn untold(world: &World, hostile: Option<KeyId>) -> Vec<String> {
+    let honest = || world.nodes.iter().filter(|(member, _)| Some(**member) != hostile);
+    let acts = honest().flat_map(|(_, node)| node.rows.acts());
+    let notices: BTreeSet<(KeyId, u64)> = acts
+        .filter(|act| act.kind == ActKind::GlassBroken && Some(act.author) != hostile)
+        .map(|act| (act.author, act.sequence))
+        .collect();
+    let mut broken = Vec::new();
+    for (author, sequence) in notices {
+        let receipts = world.nodes[&author].rows.receipts(sequence).unwrap_or_default();
+        for (member, node) in honest() {
+            let told = node.rows.payload(&author, sequence).ok().flatten();
+            let sound = told
+                .as_ref()
+                .and_then(|told| Content::parse(&told.bytes).ok())
+                .is_some_and(|content| content.object.is_empty() && Notice::read(&content).is_ok());
+            let answered = receipts
+                .iter()
+                .any(|row| row.member == *member && matches!(row.state, ReceiptState::Done { .. }));
+            if !sound || !(answered || *member == author) {
+                broken.push(format!("I11: {member} does not know that {author} broke glass ({sequence})"));
             }
         }
     }

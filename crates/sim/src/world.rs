@@ -5,21 +5,21 @@ use std::collections::{BTreeMap, BTreeSet};
 use base::signing::{KeyId, Signer, SigningKey};
 use base::{Micros, Rng, SeededRng};
 use federation::{
-    Alteration, CourierError, Effect, Grant, Lane, Me, ObjectName, Received, Release, Released, Rows, Sealed,
-    SealingSecret,
+    Alteration, Grant, Lane, Me, Notice, ObjectName, Release, Released, Route, Rows, SealingSecret,
 };
 use ledger::act::ActKind;
 
-use crate::node::{Message, Node, Surroundings};
+use crate::message::Message;
+use crate::node::{Node, Surroundings};
 use crate::shelf::Whim;
-use crate::surroundings::{Fault, House, rules_for};
+use crate::surroundings::{Fault, House, kept_until, rules_until};
 
 /// A message on its way.
 #[derive(Clone, Debug)]
-struct Flight {
+pub(crate) struct Flight {
     due: u64,
     from: KeyId,
-    to: KeyId,
+    pub(crate) to: KeyId,
     /// The life of the sender's node when it was sent, as the greeting of a turn says it.
     life: u64,
     message: Message,
@@ -44,6 +44,12 @@ pub struct World {
     pub house: House,
     /// Pairs that do not reach each other.
     pub cut: BTreeSet<(KeyId, KeyId)>,
+    /// Two that never reach each other, and by which other road they do.
+    pub apart: Option<(KeyId, KeyId, Road)>,
+    /// Courier files in somebody's pocket, and for whom they are.
+    pub pocket: Vec<(KeyId, Vec<u8>)>,
+    /// Who held what it had taken after its time was over.
+    pub late: Vec<(KeyId, ObjectName)>,
     /// Who may ever have had an object, by the number in it.
     pub entitled: BTreeMap<u64, BTreeSet<KeyId>>,
     /// What was seen at somebody to whom it was passed on: the object, the act that brought it, and who.
@@ -53,9 +59,19 @@ pub struct World {
     /// Every batch that ever went over the network, for whoever replays.
     pub overheard: Vec<(KeyId, Message)>,
     rng: SeededRng,
-    flights: Vec<Flight>,
+    pub(crate) flights: Vec<Flight>,
     tick: u64,
+    leapt_us: i64,
     objects: u64,
+}
+
+/// By which road two are connected that never meet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Road {
+    /// Parcels through relays.
+    Relay,
+    /// Courier files.
+    File,
 }
 
 /// Members that relay: the first that are made.
@@ -92,6 +108,9 @@ impl World {
             order,
             house,
             cut: BTreeSet::new(),
+            apart: None,
+            pocket: Vec::new(),
+            late: Vec::new(),
             entitled: BTreeMap::new(),
             arrived: BTreeSet::new(),
             restored: BTreeSet::new(),
@@ -99,6 +118,7 @@ impl World {
             rng,
             flights: Vec::new(),
             tick: 0,
+            leapt_us: 0,
             objects: 0,
         }
     }
@@ -121,7 +141,12 @@ impl World {
     #[must_use]
     pub fn now(&self) -> Micros {
         let ticks = i64::try_from(self.tick).expect("small");
-        Micros(1_800_000_000 * Micros::SECOND).plus(ticks * TICK_US)
+        Micros(1_800_000_000 * Micros::SECOND).plus(ticks * TICK_US).plus(self.leapt_us)
+    }
+
+    /// So many hours pass in which nothing happens.
+    pub fn leap(&mut self, hours: i64) {
+        self.leapt_us += hours * 3_600 * Micros::SECOND;
     }
 
     /// A member's node.
@@ -166,10 +191,19 @@ impl World {
         }
     }
 
-    /// Lets a tick pass: delivers what is due, in any order, and what that leads to.
+    /// Lets a tick pass: delivers what is due, in any order, and what that leads to; then everybody destroys what is past its time.
     pub fn pass(&mut self, weather: Weather) {
         self.tick += 1;
         self.deliver(weather);
+        let late = self.nodes.iter().flat_map(|(member, node)| {
+            let held = node.rows.all_versions().expect("maps answer").into_iter();
+            let over = |rules: &str| kept_until(rules).is_some_and(|until| Some(until) <= node.retired_at);
+            held.filter(move |row| over(&row.rules)).map(|row| (*member, row.name))
+        });
+        self.late = late.collect();
+        for member in self.order.clone() {
+            self.with(&member, Node::retire);
+        }
         for (member, node) in &self.nodes {
             let held = node.rows.all_versions().expect("maps answer");
             let passed = held.into_iter().filter(|row| row.by.is_some());
@@ -177,7 +211,8 @@ impl World {
         }
     }
 
-    fn deliver(&mut self, weather: Weather) {
+    /// Delivers what is due, in any order, and what that leads to.
+    pub fn deliver(&mut self, weather: Weather) {
         let mut rounds = 0;
         loop {
             let (mut due, later): (Vec<Flight>, Vec<Flight>) =
@@ -219,7 +254,7 @@ impl World {
     /// came about.
     pub fn settle(&mut self, rounds: usize) -> bool {
         // What goes by relay may wait for a pause to be over.
-        let rest = if self.cut.is_empty() { 1 } else { QUIET_ROUNDS };
+        let rest = if self.cut.is_empty() && self.apart.is_none() { 1 } else { QUIET_ROUNDS };
         let (mut last, mut quiet) = (String::new(), 0);
         for _ in 0..rounds {
             for from in self.order.clone() {
@@ -228,6 +263,13 @@ impl World {
                 }
                 self.relay_round(from, Weather::Fair);
                 self.pass(Weather::Fair);
+            }
+            if let Some((one, other, Road::File)) = self.apart {
+                self.pocket.clear();
+                self.pack(one, other);
+                self.bring(Weather::Fair);
+                self.pack(other, one);
+                self.bring(Weather::Fair);
             }
             let now = self.fingerprint();
             quiet = if now == last { quiet + 1 } else { 0 };
@@ -260,7 +302,12 @@ impl World {
     /// One node's round of relays: parcels for members that it does not meet are put, those that wait for it are asked for, and what
     /// need not wait any longer is withdrawn.
     pub fn relay_round(&mut self, from: KeyId, weather: Weather) {
-        let away = self.with(&from, Node::away);
+        let mut away = self.with(&from, Node::away);
+        if let Some((one, other, Road::File)) = self.apart
+            && [one, other].contains(&from)
+        {
+            away.retain(|member| ![one, other].contains(member));
+        }
         let relays: Vec<KeyId> =
             self.order.iter().take(RELAYS).copied().filter(|relay| *relay != from).collect();
         for to in &away {
@@ -290,8 +337,50 @@ impl World {
         }
     }
 
+    /// A relay hands out everything that it remembers, whoever it was for and however old it is.
+    pub fn hand_out_old(&mut self, relay: &KeyId, to: &KeyId) {
+        let parcels: Vec<Vec<u8>> =
+            self.nodes[relay].shelf.seen().map(|parcel| parcel.as_bytes().to_vec()).collect();
+        let message = Message::HandedOut(federation::parcels_to(&parcels));
+        self.with(to, |node, around| node.hear(around, *relay, message));
+    }
+
+    /// The routes of parcels from one to another.
+    #[must_use]
+    pub(crate) fn routes(&self, from: &KeyId, to: &KeyId) -> Vec<Route> {
+        let around = Surroundings { house: &self.house, rng: &self.rng, now: self.now() };
+        self.nodes[to].look(&around, |exchange, _| exchange.relay_routes(from))
+    }
+
     fn reaches(&self, from: &KeyId, to: &KeyId) -> bool {
-        from != to && !self.cut.contains(&(*from, *to)) && !self.cut.contains(&(*to, *from))
+        let apart = self
+            .apart
+            .is_some_and(|(one, other, _)| (one, other) == (*from, *to) || (other, one) == (*from, *to));
+        from != to && !apart && !self.cut.contains(&(*from, *to)) && !self.cut.contains(&(*to, *from))
+    }
+
+    /// Somebody puts a courier file into their pocket.
+    pub fn pack(&mut self, from: KeyId, to: KeyId) {
+        if from != to {
+            let file = self.courier_out(&from, &to);
+            self.pocket.extend(file.map(|file| (to, file)));
+        }
+    }
+
+    /// Somebody brings a file from their pocket, any of them: it may be lost before, and comes again when it stays there.
+    pub fn bring(&mut self, weather: Weather) {
+        if self.pocket.is_empty() {
+            return;
+        }
+        let at = if weather == Weather::Rough { self.draw(self.pocket.len()) } else { 0 };
+        let (to, file) = self.pocket[at].clone();
+        let chance = if weather == Weather::Rough { self.draw(6) } else { 1 };
+        let taken = chance != 0 && self.courier_in(&to, file).is_ok();
+        // One that came too early is kept, and so is now and then one that was taken.
+        let is_kept = weather == Weather::Rough && chance != 0 && (!taken || chance == 2);
+        if !is_kept {
+            self.pocket.remove(at);
+        }
     }
 
     /// The bytes of a new object, or of a new version of one.
@@ -313,8 +402,19 @@ impl World {
         to: &BTreeSet<KeyId>,
         lane: Lane,
     ) -> Option<(String, Released)> {
+        self.release_until(author, id, (to, lane), None)
+    }
+
+    /// The same, to be kept until a moment.
+    pub fn release_until(
+        &mut self,
+        author: KeyId,
+        id: Option<&str>,
+        (to, lane): (&BTreeSet<KeyId>, Lane),
+        until: Option<Micros>,
+    ) -> Option<(String, Released)> {
         let (number, id, object) = self.object(&author, id);
-        let rules = rules_for(to);
+        let rules = rules_until(to, until);
         let kind = if self.draw(4) == 0 { ActKind::Sighted } else { ActKind::Released };
         let mut entitled = to.clone();
         entitled.insert(author);
@@ -328,6 +428,19 @@ impl World {
             })
         });
         Some((id, released.flatten()?))
+    }
+
+    /// A member tells everybody what it did without a second person.
+    pub fn break_glass(&mut self, member: KeyId) -> Option<u64> {
+        let done = self.with(&member, |node, around| {
+            node.transact(around, |exchange, write| {
+                let notice = Notice { deed: "export".to_owned(), reason: "the house is on fire".to_owned() };
+                let (sequence, effects) = exchange.announce(&write.rows, &notice).ok()?;
+                write.apply(effects);
+                Some(sequence)
+            })
+        });
+        done.flatten()
     }
 
     /// A member changes an object of its own.
@@ -403,94 +516,4 @@ pub(crate) fn number_of(payload: &[u8]) -> Option<u64> {
     let content = federation::Content::parse(payload).ok()?;
     let object: serde_json::Value = serde_json::from_slice(content.object).ok()?;
     object.get("number")?.as_u64()
-}
-
-/// One step at a time, for tests that look closely.
-impl World {
-    /// What a member would send another now.
-    pub fn outgoing(&mut self, from: &KeyId, to: &KeyId) -> Vec<Sealed> {
-        let batch = self.with(from, |node, around| {
-            node.transact(around, |exchange, write| exchange.outgoing(&write.rows, to).expect("maps answer"))
-        });
-        batch.unwrap_or_default()
-    }
-
-    /// A member takes the heads that another knows.
-    pub fn tell_heads(&mut self, from: &KeyId, to: &KeyId) {
-        let known = self.nodes[to].rows.mirrored().expect("maps answer").into_iter().map(|member| {
-            let mirror = self.nodes[to].rows.mirror(&member).expect("maps answer");
-            (member, mirror.map_or(0, |row| row.size))
-        });
-        let known = known.collect();
-        let updates = self.with(from, |node, around| {
-            node.transact(around, |exchange, write| {
-                exchange.heads_for(&write.rows, &known, None).expect("maps answer")
-            })
-        });
-        let bytes = federation::HeadUpdate::to_bytes(&updates.unwrap_or_default());
-        let from = *from;
-        self.with(to, |node, around| node.hear(around, from, Message::Heads(bytes)));
-    }
-
-    /// A member takes one envelope, without closing a batch.
-    pub fn receive(&mut self, member: &KeyId, sealed: &Sealed) -> Received {
-        let received = self.with(member, |node, around| {
-            node.transact(around, |exchange, write| {
-                let received = exchange.receive(&write.rows, sealed).expect("maps answer");
-                write.apply(received.effects.clone());
-                received
-            })
-        });
-        received.expect("nothing crashes here")
-    }
-
-    /// A courier file of everything that waits for a peer.
-    pub fn courier_out(&mut self, from: &KeyId, to: &KeyId) -> Option<Vec<u8>> {
-        self.with(from, |node, around| node.courier_out(around, *to))
-    }
-
-    /// A member takes a courier file; whether it had the time to, before a crash.
-    ///
-    /// # Errors
-    /// The file is not taken.
-    pub fn courier_in(&mut self, member: &KeyId, file: Vec<u8>) -> Result<bool, CourierError> {
-        self.with(member, |node, around| node.courier_in(around, file))
-    }
-
-    /// A member believes that a peer has everything, as when a courier file is under way.
-    pub fn pretend_acknowledged(&mut self, member: &KeyId, peer: &KeyId) {
-        let mut row = self.nodes[member].rows.peer(peer).expect("maps answer");
-        for queue in &mut row.queues {
-            queue.acked = queue.last;
-        }
-        self.node(member).rows.apply(Effect::Peer(*peer, row));
-    }
-
-    /// A member goes back to its backup.
-    pub fn restore(&mut self, member: &KeyId) {
-        self.restored.insert(*member);
-        // What was on its way to the node that died went with its connections.
-        self.flights.retain(|flight| flight.to != *member);
-        self.with(member, |node, around| node.restore(around));
-    }
-
-    /// An operator does not wait any longer for another member, in a recovery.
-    pub fn leave_out(&mut self, member: &KeyId, other: KeyId) {
-        self.with(member, |node, around| {
-            node.transact(around, |exchange, write| {
-                if let Ok(effects) = exchange.leave_out(&write.rows, other).expect("maps answer") {
-                    write.apply(effects);
-                    write.apply(exchange.advance(&write.rows).expect("maps answer"));
-                }
-            })
-        });
-    }
-
-    /// Acts that a member has waited for too long to see in a ledger.
-    pub fn overdue(&mut self, member: &KeyId) -> Vec<(KeyId, u64)> {
-        let overdue = self.with(member, |node, around| {
-            node.transact(around, |exchange, write| exchange.overdue(&write.rows).expect("maps answer"))
-        });
-        overdue.unwrap_or_default()
-    }
 }

@@ -2,10 +2,12 @@
 
 use std::collections::BTreeSet;
 
+use base::Micros;
 use base::signing::KeyId;
 use federation::{Alteration, CourierError, Lane, ObjectName, ReceiptState, Rows, Taken, state_hash};
+use ledger::act::ActKind;
 use sim::verdict::unsettled;
-use sim::world::Weather;
+use sim::world::{Road, Weather};
 use sim::{Fault, World, rules_for};
 
 fn three() -> (World, KeyId, KeyId, KeyId) {
@@ -395,4 +397,64 @@ fn clocks_a_day_off_are_told_and_harm_nothing() {
     let skew = world.nodes[&a].rows.peer(&b).unwrap().skew_us;
     assert!(federation::is_skewed(base::Micros(skew), base::Micros(0)));
     world.greet(a, b, Weather::Fair);
+}
+
+#[test]
+fn what_is_past_its_time_is_destroyed_by_each_holder_and_does_not_come_back() {
+    let (mut world, a, b, c) = three();
+    world.node(&c).skew_us = 10 * 3_600 * Micros::SECOND;
+    let until = Some(world.now().plus(20 * 3_600 * Micros::SECOND));
+    let to = BTreeSet::from([b, c]);
+    let (_, released) = world.release_until(a, None, (&to, Lane::Routine), until).unwrap();
+    assert!(world.settle(10));
+    world.node(&b).back_up();
+    world.leap(12);
+    world.pass(Weather::Fair);
+    assert_eq!((held(&world, &a), held(&world, &b), held(&world, &c)), (1, 1, 0), "each by its own clock");
+    world.leap(12);
+    world.pass(Weather::Fair);
+    let ended = |world: &World, member: &KeyId| {
+        let acts = world.nodes[member].rows.acts();
+        acts.filter(|act| act.author == *member && act.kind == ActKind::RetentionEnded).count()
+    };
+    for member in [a, b, c] {
+        assert_eq!((held(&world, &member), ended(&world, &member)), (0, 1));
+        assert!(world.nodes[&member].rows.payload(&a, released.sequence).unwrap().is_none());
+    }
+    let words = receipts(&world, &a, released.sequence);
+    assert!(words.iter().all(|(_, word)| word == "kept"), "what became of it then stays written");
+    world.restore(&b);
+    assert!(world.settle(20));
+    assert_eq!(held(&world, &b), 0);
+    assert!(world.nodes[&b].rows.payload(&a, released.sequence).unwrap().is_none());
+    assert_eq!(unsettled(&world, None), Vec::<String>::new());
+}
+
+#[test]
+fn what_comes_after_its_time_is_refused_and_its_author_hears_of_it_by_relay_too() {
+    let (mut world, a, b, c) = three();
+    world.apart = Some((b, c, Road::Relay));
+    world.node(&c).skew_us = 10 * 3_600 * Micros::SECOND;
+    let until = Some(world.now().plus(5 * 3_600 * Micros::SECOND));
+    let (_, released) = world.release_until(b, None, (&BTreeSet::from([c]), Lane::Routine), until).unwrap();
+    assert!(world.settle(30));
+    assert_eq!((held(&world, &a), held(&world, &b), held(&world, &c)), (0, 1, 0));
+    assert_eq!(receipts(&world, &b, released.sequence), [(c, "handling/retention".to_owned())]);
+}
+
+#[test]
+fn who_is_restored_after_breaking_glass_still_tells_everybody() {
+    let (mut world, a, b, c) = three();
+    world.node(&a).back_up();
+    world.cut.insert((a, c));
+    world.cut.insert((b, c));
+    let sequence = world.break_glass(a).unwrap();
+    assert!(world.settle(20));
+    world.restore(&a);
+    world.cut.remove(&(a, c));
+    assert!(world.settle(20));
+    for member in [a, b, c] {
+        assert!(world.nodes[&member].rows.payload(&a, sequence).unwrap().is_some(), "{member} was not told");
+    }
+    assert_eq!(unsettled(&world, None), Vec::<String>::new());
 }

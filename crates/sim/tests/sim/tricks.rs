@@ -69,6 +69,19 @@ fn a_false_receipt_is_refused() {
 }
 
 #[test]
+fn what_another_told_everybody_is_taken_from_that_member_alone() {
+    let (mut world, a, victim, hostile) = scene();
+    world.cut.insert((a, victim));
+    world.break_glass(a).expect("is announced");
+    assert!(world.settle(20));
+    let before = world.nodes[&victim].rows.without_logs();
+    assert!(world.play(Trick::SpreadNotice, hostile, victim, Weather::Fair));
+    world.deliver(Weather::Fair);
+    assert_eq!(world.nodes[&victim].rows.without_logs(), before);
+    assert_eq!(codes(&world, &victim), ["not-originator"]);
+}
+
+#[test]
 fn noise_is_refused() {
     assert_eq!(refused(Trick::Garbage), ["envelope-form"]);
 }
