@@ -17,12 +17,13 @@ use base::Micros;
 use base::limit::{ALONE_ENVELOPES_MAX, BATCH_BYTES_MAX};
 use base::signed::Signed;
 use base::signing::KeyId;
+use ledger::act::ActKind;
 
 use crate::Exchange;
 use crate::outbox::brings_object;
 use crate::port::{Read, Rows};
 use crate::rows::{
-    Effect, Giving, Lane, OutboxRow, PeerRow, ReceiptRow, ReceiptState, Recovery, RefusalRow, Stage,
+    ActRow, Effect, Giving, Lane, OutboxRow, PeerRow, ReceiptRow, ReceiptState, Recovery, RefusalRow, Stage,
 };
 use crate::seal::Sealed;
 use crate::wire::{Ack, Back};
@@ -279,17 +280,17 @@ impl Exchange<'_> {
         Ok(Lane::QUEUES.into_iter().zip(sent).all(|(lane, last)| peer.queue(lane).cursor >= last))
     }
 
-    /// Acts that came back go again to holders of whom nothing is known to have reached them.
+    /// Acts that came back go again to whom they concern, and of whom it is not known that they have them.
     fn address_again(&self, rows: &dyn Rows, from: u64) -> Read<Vec<Effect>> {
         let mut peers: BTreeMap<KeyId, PeerRow> = BTreeMap::new();
         let mut effects = Vec::new();
         for act in rows.acts_from(&self.me.member, from, usize::MAX)? {
-            let Some(name) = &act.object else { continue };
             let lane = if brings_object(&act.kind) { Lane::Routine } else { Lane::Flash };
             let answered: BTreeSet<KeyId> =
                 rows.receipts(act.sequence)?.into_iter().map(|row| row.member).collect();
-            for holder in rows.holders(name)?.into_iter().filter(|row| !answered.contains(&row.member)) {
-                let (member, sequence) = (holder.member, act.sequence);
+            let concerned = self.concerned(rows, &act)?;
+            for member in concerned.into_iter().filter(|member| !answered.contains(member)) {
+                let sequence = act.sequence;
                 let known = match peers.remove(&member) {
                     Some(known) => known,
                     None => rows.peer(&member)?,
@@ -310,6 +311,17 @@ impl Exchange<'_> {
         }
         effects.extend(peers.into_iter().map(|(member, row)| Effect::Peer(member, row)));
         Ok(effects)
+    }
+
+    /// Whom an own act concerns: the holders of its object, and everybody who takes part where glass was broken.
+    fn concerned(&self, rows: &dyn Rows, act: &ActRow) -> Read<BTreeSet<KeyId>> {
+        if act.kind == ActKind::GlassBroken {
+            let mut others = self.directory.active();
+            others.remove(&self.me.member);
+            return Ok(others);
+        }
+        let Some(name) = &act.object else { return Ok(BTreeSet::new()) };
+        Ok(rows.holders(name)?.into_iter().map(|row| row.member).collect())
     }
 }
 

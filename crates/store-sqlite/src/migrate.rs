@@ -214,15 +214,16 @@ pub(crate) mod tests {
         let added = |sql: &str| -> Vec<String> {
             said(connection, sql).difference(&said(&old, sql)).cloned().collect()
         };
-        let named =
-            |kind: &str| format!("SELECT name FROM sqlite_schema WHERE type = '{kind}' AND sql IS NOT NULL");
+        let named = |kind: &str| {
+            format!("SELECT name FROM sqlite_schema WHERE type = '{kind}' AND name NOT LIKE 'sqlite_%'")
+        };
         for (kind, names) in ["index", "table"].map(|kind| (kind, added(&named(kind)))) {
             for name in names {
                 connection.execute_batch(&format!("DROP {kind} IF EXISTS {name}")).unwrap();
             }
         }
         let columns = "SELECT m.name || ' DROP COLUMN ' || c.name FROM sqlite_schema m, pragma_table_info(m.name) c \
-                       WHERE m.type = 'table'";
+                       WHERE m.type = 'table' AND m.name NOT LIKE 'sqlite_%'";
         for column in added(columns) {
             connection.execute_batch(&format!("ALTER TABLE {column}")).unwrap();
         }
