@@ -85,6 +85,13 @@ pub(crate) fn in_text(text: &str) -> impl Iterator<Item = Draft> + Send + 'stati
     subjects.filter(move |subject| seen.insert(subject.clone())).map(Draft::about)
 }
 
+/// Whether it is `CVE-`, a year and a number, and nothing more: terms of references may be only the beginning of one.
+fn is_cve(value: &str) -> bool {
+    let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+    let parts = value.strip_prefix("CVE-").and_then(|rest| rest.split_once('-'));
+    parts.is_some_and(|(year, number)| year.len() == 4 && number.len() >= 4 && digits(year) && digits(number))
+}
+
 /// What an object about this term is about; `None` for terms that are no observable values.
 pub(crate) fn subject_of(term: &Term, name: Option<&str>) -> Option<Subject> {
     let value = term.value.as_str();
@@ -98,7 +105,7 @@ pub(crate) fn subject_of(term: &Term, name: Option<&str>) -> Option<Subject> {
         TermKind::Email => format!("[email-addr:value = '{literal}']"),
         TermKind::Hash => format!("[file:hashes.'{}' = '{literal}']", algorithm(value)?),
         TermKind::Reference if value.starts_with("CVE-") => {
-            return Some(Subject::Vulnerability(value.to_owned()));
+            return is_cve(value).then(|| Subject::Vulnerability(value.to_owned()));
         }
         TermKind::Reference => {
             let number: u32 = value.strip_prefix("AS")?.parse().ok()?;
@@ -118,5 +125,25 @@ fn algorithm(hash: &str) -> Option<&'static str> {
         64 => Some("SHA-256"),
         128 => Some("SHA-512"),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_half_cve_number_is_no_vulnerability() {
+        let of = |cell| subject(cell, Some(Sort::Reference), None);
+        assert!(matches!(of("CVE-2024-1234"), Some(Subject::Vulnerability(_))));
+        for half in [
+            "CVE-2024-",
+            "CVE-2024-\u{c3}1234",
+            "CVE-2024-\u{fffd}\u{fffd}\u{fffd}1234",
+            "CVE-24-12345",
+            "CVE-2024-123",
+        ] {
+            assert_eq!(of(half), None, "{half}");
+        }
     }
 }
