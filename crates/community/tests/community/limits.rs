@@ -3,8 +3,8 @@
 use base::limit::{COMMUNITY_MEMBERS_MAX, REGISTRY_ENTRIES_MAX, ROUNDS_MAX, STALLED_VOTES_MAX};
 use base::signing::{Signer, SigningKey};
 use community::{
-    Admitted, Body, Chain, Content, Deed, Entry, JoinRequest, MemberKind, Names, OfMember, QuorumRule, Rule,
-    Snapshot, Statement, Word,
+    Admitted, Body, Deed, Entry, JoinRequest, MemberKind, Names, OfMember, QuorumRule, Rule, Snapshot,
+    Statement, Word,
 };
 
 use crate::town::{Town, key, member};
@@ -21,27 +21,9 @@ fn observer(town: &Town, number: u16) -> base::signed::Signed {
     request.sign(&key).unwrap()
 }
 
-/// An entry for the next place in the community's chain.
-fn next(town: &Town, round: u64, kind: &str, body: &impl serde::Serialize) -> Entry {
-    Entry::unsigned(&Content {
-        community: Some(town.registry.id()),
-        chain: Chain::Community,
-        epoch: town.registry.head().epoch + 1,
-        previous: Some(town.registry.head().hash),
-        at: town.now,
-        round,
-        heads: std::collections::BTreeMap::new(),
-        basis: None,
-        kind: kind.into(),
-        body: serde_json::value::to_raw_value(body).unwrap(),
-    })
-    .unwrap()
-}
-
 fn admission(town: &Town, number: u16) -> Entry {
-    let body = Admitted { request: observer(town, number) };
-    let whole = Body::Admitted(Box::new(body.clone()));
-    let mut entry = next(town, 0, whole.kind(), &body);
+    let body = Body::Admitted(Box::new(Admitted { request: observer(town, number) }));
+    let mut entry = town.decision(&body, 0);
     entry.sign(&key(1)).unwrap();
     entry
 }
@@ -82,8 +64,7 @@ fn a_registry_is_read_up_to_so_many_entries() {
 /// A decision in a round, signed by these, and unlike others of its round.
 fn suspension(town: &Town, round: u64, reason: &str, by: &[u8]) -> Entry {
     let of = OfMember { member: member(3), reason: reason.into(), proposed: town.now };
-    let whole = Body::Suspended(of.clone());
-    let mut entry = next(town, round, whole.kind(), &of);
+    let mut entry = town.decision(&Body::Suspended(of), round);
     for number in by {
         entry.sign(&key(*number)).unwrap();
     }

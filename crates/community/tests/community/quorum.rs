@@ -3,9 +3,7 @@
 use base::Micros;
 use base::limit::REQUEST_SECONDS_MAX;
 use base::signing::Signer;
-use community::{
-    Body, Chain, Content, Deed, Entry, MemberKind, OfMember, QuorumRule, Registry, Rule, Status, Word,
-};
+use community::{Body, Content, Deed, Entry, MemberKind, OfMember, QuorumRule, Registry, Rule, Status, Word};
 
 use crate::town::{DAY, START, Town, key, member};
 
@@ -74,7 +72,7 @@ fn the_secretariat_alone_or_with_one_other_changes_nothing() {
         }
         // Nor by force: an entry that both have signed without asking anybody.
         let body = Body::Suspended(OfMember { member: member(2), reason: String::new(), proposed: town.now });
-        let mut forced = decision(&town, &body);
+        let mut forced = town.decision(&body, 0);
         forced.sign(&key(9)).unwrap();
         forced.sign(&key(1)).unwrap();
         assert_eq!(town.registry.apply(&forced).unwrap_err().rule, Rule::QuorumMissing);
@@ -82,31 +80,11 @@ fn the_secretariat_alone_or_with_one_other_changes_nothing() {
     }
 }
 
-fn decision(town: &Town, body: &Body) -> Entry {
-    let raw = serde_json::to_value(match body {
-        Body::Suspended(of) => of,
-        other => panic!("{other:?}"),
-    });
-    Entry::unsigned(&Content {
-        community: Some(town.registry.id()),
-        chain: Chain::Community,
-        epoch: town.registry.head().epoch + 1,
-        previous: Some(town.registry.head().hash),
-        at: town.now,
-        round: 0,
-        heads: std::collections::BTreeMap::new(),
-        basis: None,
-        kind: body.kind().into(),
-        body: serde_json::value::to_raw_value(&raw.unwrap()).unwrap(),
-    })
-    .unwrap()
-}
-
 #[test]
 fn no_set_of_signatures_below_the_quorum_changes_anything() {
     let town = Town::of(4, Some(9));
     let body = Body::Suspended(OfMember { member: member(4), reason: String::new(), proposed: town.now });
-    let unsigned = decision(&town, &body);
+    let unsigned = town.decision(&body, 0);
     let voters = [1, 2, 3, 4, 9_u8];
     for set in 0_u32..32 {
         let mut entry = unsigned.clone();
@@ -131,13 +109,13 @@ fn strangers_and_members_without_a_vote_do_not_count() {
     town.grow(5, MemberKind::Observer);
     let body = Body::Suspended(OfMember { member: member(3), reason: String::new(), proposed: town.now });
     for stranger in [5, 77] {
-        let mut entry = decision(&town, &body);
+        let mut entry = town.decision(&body, 0);
         for number in [1, 2, 3, stranger] {
             entry.sign(&key(number)).unwrap();
         }
         assert_eq!(town.registry.apply(&entry).unwrap_err().rule, Rule::SignatureStranger);
     }
-    let mut entry = decision(&town, &body);
+    let mut entry = town.decision(&body, 0);
     for number in [1, 2, 3] {
         entry.sign(&key(number)).unwrap();
     }

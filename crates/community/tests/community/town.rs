@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use base::Micros;
 use base::signing::{Signer, SigningKey};
 use community::{
-    Approval, Body, Council, Deed, Entry, EntryHash, Founded, JoinRequest, MemberId, MemberKind, Move, Names,
-    Proposal, QuorumRule, Recovery, Registry, Rule, Slug, Statement, Subject, Word,
+    Approval, Body, Chain, Content, Council, Deed, Entry, EntryHash, Founded, JoinRequest, MemberId,
+    MemberKind, Move, Names, Proposal, QuorumRule, Recovery, Registry, Rule, Slug, Statement, Subject, Word,
 };
 
 /// One day.
@@ -48,6 +48,28 @@ pub(crate) struct Town {
 }
 
 impl Town {
+    /// An entry for the next place in the community's chain that nobody has signed yet, by the words of a decision.
+    pub(crate) fn decision(&self, body: &Body, round: u64) -> Entry {
+        let raw = match body {
+            Body::Suspended(of) => serde_json::value::to_raw_value(of),
+            Body::Admitted(request) => serde_json::value::to_raw_value(request),
+            other => panic!("nobody asked for this yet: {other:?}"),
+        };
+        Entry::unsigned(&Content {
+            community: Some(self.registry.id()),
+            chain: Chain::Community,
+            epoch: self.registry.head().epoch + 1,
+            previous: Some(self.registry.head().hash),
+            at: self.now,
+            round,
+            heads: BTreeMap::new(),
+            basis: None,
+            kind: body.kind().into(),
+            body: raw.unwrap(),
+        })
+        .unwrap()
+    }
+
     /// A community that member 1 has founded.
     pub(crate) fn new(quorum: QuorumRule) -> Self {
         let founded = Founded {

@@ -85,6 +85,13 @@ fn note(town: &Town, name: &str) -> String {
     town.scene.file(name, note)
 }
 
+/// What `doctor`, which finds something, says of the recovery.
+fn doctor(town: &Town) -> String {
+    let checks = town.node.there(&["doctor"]).exits(3).json();
+    let line = checks["checks"].as_array().unwrap().iter().find(|line| line["name"] == "recovery");
+    line.unwrap()["detail"].as_str().unwrap().to_owned()
+}
+
 /// Nobody has been told two stories by anybody.
 fn nobody_forked(towns: &[&Town]) {
     for town in towns {
@@ -221,9 +228,8 @@ fn while_recovering(a: &Town) {
     assert!(ask(a, "/metrics", "*/*").1.contains("cresset_recovering 1"));
     let view = a.ok(&["node", "recover"]);
     assert_eq!((&view["stage"], &view["awaited"]), (&json!("taking-back"), &json!(["cert-c"])), "{view}");
-    let checks = a.node.there(&["doctor"]).exits(3).json();
-    let line = checks["checks"].as_array().unwrap().iter().find(|line| line["name"] == "recovery").unwrap();
-    assert!(line["detail"].as_str().unwrap().contains("cresset node recover --without"), "{line}");
+    let told = doctor(a);
+    assert!(told.contains("cresset node recover --without"), "{told}");
     for args in [&["get", &id(2)][..], &["search", "Zuckerwatte"], &["lookup", "198.18.0.3"], &["export"]] {
         let refused = a.node.there(args).exits(4);
         assert!(refused.stderr.contains("[recovering]"), "{args:?} {}", refused.stderr);
@@ -267,11 +273,9 @@ fn who_never_comes_back_is_left_out_on_the_operators_word() {
         (&json!("not-reached"), &json!(true)),
         "{waiting}"
     );
-    let checks = a.node.there(&["doctor"]).exits(3).json();
-    let line = checks["checks"].as_array().unwrap().iter().find(|line| line["name"] == "recovery").unwrap();
-    let told = line["detail"].as_str().unwrap();
-    assert!(told.contains("cert-c: it was not heard of since"), "{line}");
-    assert!(told.contains("neither relays nor courier files give back what was lost"), "{line}");
+    let told = doctor(&a);
+    assert!(told.contains("cert-c: it was not heard of since"), "{told}");
+    assert!(told.contains("neither relays nor courier files give back what was lost"), "{told}");
     let view = a.ok(&["node", "recover", "--without", "cert-c"]);
     assert!(!view["awaited"].as_array().unwrap().contains(&json!("cert-c")), "{view}");
     assert_eq!(view["without"], json!(["cert-c"]));
@@ -453,9 +457,8 @@ fn a_backup_from_before_anybody_joined_signs_nothing_until_one_of_them_comes() {
     c.node.dies();
     assert_eq!(restore(&mut a, &copy)["recovering"], true);
     assert_eq!(state(&a)["status"], "recovering");
-    let checks = a.node.there(&["doctor"]).exits(3).json();
-    let line = checks["checks"].as_array().unwrap().iter().find(|line| line["name"] == "recovery").unwrap();
-    assert!(line["detail"].as_str().unwrap().contains("restore a later backup"), "{line}");
+    let told = doctor(&a);
+    assert!(told.contains("restore a later backup"), "{told}");
     let refused = a.node.there(&["import", &file(&a, 3, "new")]);
     assert_eq!(refused.code, 4, "{}", refused.stderr);
 

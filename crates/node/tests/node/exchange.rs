@@ -45,6 +45,15 @@ pub(crate) async fn bring(seat: &Seat, numbers: std::ops::Range<u32>, options: O
     seat.node().accept(&seat.who, request).await.unwrap()
 }
 
+/// A later version of the indicator with a number, about something else.
+async fn bring_later(seat: &Seat, number: u32, options: Options) {
+    let later = indicator(number, "[url:value = 'http://later.example/']", "")
+        .replace("\"modified\":\"2025-01-01", "\"modified\":\"2025-02-01");
+    let objects = vec![Bytes::from(later)];
+    let request = AcceptRequest { collection: "inbox", objects, options, status: KeepStatus::No };
+    seat.node().accept(&seat.who, request).await.unwrap();
+}
+
 /// A meeting begun by `one`; how many turns each side said.
 pub(crate) async fn meet(one: &Seat, other: &Seat) -> usize {
     let (id, mut turn) = (other.id().await, one.node().turn_first(other.id().await).await.unwrap());
@@ -233,15 +242,7 @@ async fn erasure_takes_every_version() {
     let region = region(&["a", "b"]).await;
     let a = &region[0];
     bring(a, 1..2, Options::default()).await;
-    let later = indicator(1, "[url:value = 'http://later.example/']", "")
-        .replace("\"modified\":\"2025-01-01", "\"modified\":\"2025-02-01");
-    let request = AcceptRequest {
-        collection: "inbox",
-        objects: vec![Bytes::from(later)],
-        options: to(&["b"]),
-        status: KeepStatus::No,
-    };
-    a.node().accept(&a.who, request).await.unwrap();
+    bring_later(a, 1, to(&["b"])).await;
     round(&region).await;
     assert!(has(&region[1], ONE).await);
     a.node().erase(&a.who, ONE, "").await.unwrap();
@@ -270,15 +271,7 @@ async fn what_was_never_given_is_erased_and_a_recall_tells_the_truth_about_it() 
     assert_eq!(a.node().erase(&a.who, ONE, "").await.unwrap_err().code(), "tombstoned");
     // Of the other a later version is given: the first one stays where it is called back.
     let two = ONE.replace("000000000001", "000000000002");
-    let later = indicator(2, "[url:value = 'http://later.example/']", "")
-        .replace("\"modified\":\"2025-01-01", "\"modified\":\"2025-02-01");
-    let request = AcceptRequest {
-        collection: "inbox",
-        objects: vec![Bytes::from(later)],
-        options: to(&["b"]),
-        status: KeepStatus::No,
-    };
-    a.node().accept(&a.who, request).await.unwrap();
+    bring_later(a, 2, to(&["b"])).await;
     round(&region).await;
     assert!(has(&region[1], &two).await);
     let recalled = a.node().recall(&a.who, &two, "").await.unwrap();
