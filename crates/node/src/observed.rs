@@ -155,22 +155,20 @@ impl Node {
     }
 
     /// How the indicators stand whose patterns match. One that has gone in between is no match.
-    async fn standing_of(&self, view: &Viewer, hits: Vec<Hit>) -> Result<Vec<Standing>, StoreError> {
+    async fn standing_of(&self, view: &Viewer, hits: Vec<Hit>) -> Result<Vec<Dated>, StoreError> {
         let now = self.now();
         let mut stands = Vec::with_capacity(hits.len());
         for hit in hits {
-            let object = match self.store().object(view, &hit.row.id, None).await {
-                Ok(object) => object,
-                Err(StoreError::NotFound { .. }) => continue,
-                Err(error) => return Err(error),
+            let Some((bytes, standing)) = self.store().indicator_of(view, hit.row.row).await? else {
+                continue;
             };
-            let json = Json::parse(&object.bytes).unwrap_or(Json::Null);
+            let json = Json::parse(&bytes).unwrap_or(Json::Null);
             let time =
                 |key| json.get(key).and_then(Json::as_str).and_then(|text| Timestamp::parse(text).ok());
-            stands.push(Standing {
+            stands.push(Dated {
                 hit,
-                revoked: object.revoked,
-                expired: object.expires.is_some_and(|expires| expires <= now),
+                revoked: standing.revoked,
+                expired: standing.expired(now),
                 from: time("valid_from"),
                 until: time("valid_until"),
             });
@@ -186,7 +184,7 @@ struct Hit {
 }
 
 /// A hit, and how its indicator stands.
-struct Standing {
+struct Dated {
     hit: Hit,
     revoked: bool,
     expired: bool,
@@ -280,7 +278,7 @@ fn run(
 fn date(
     patterns: &Patterns,
     bundle: &[u8],
-    stands: Vec<Standing>,
+    stands: Vec<Dated>,
     (now, time): (Micros, Duration),
 ) -> Result<(Vec<ObservedMatch>, Duration), ObservedError> {
     let start = Instant::now();
@@ -288,7 +286,7 @@ fn date(
     let observations = Observations::from_bundle(&bundle);
     let now = Timestamp::from_micros(now);
     let mut matches = Vec::with_capacity(stands.len());
-    for Standing { hit, revoked, expired, from, until } in stands {
+    for Dated { hit, revoked, expired, from, until } in stands {
         if start.elapsed() >= time {
             return Err(ObservedError::TooCostly);
         }

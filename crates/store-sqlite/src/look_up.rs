@@ -6,10 +6,11 @@
 use std::collections::HashSet;
 
 use base::{Micros, limit};
+use bytes::Bytes;
 use handling::Viewer;
 use index::Fingerprint;
 use rusqlite::{Connection, OptionalExtension, Row, ToSql};
-use store::{LookupRow, PatternRow, StoreError};
+use store::{LookupRow, PatternRow, Standing, StoreError};
 
 use crate::error::Done;
 use crate::ids;
@@ -167,6 +168,28 @@ pub(crate) fn patterns(
         found.push(PatternRow { row: row.get(0)?, id: ids::text(&kind, uuid), pattern: row.get(3)? });
     }
     Ok(found)
+}
+
+/// The version that a pattern is of, and how it stands.
+pub(crate) fn indicator_of(
+    connection: &Connection,
+    viewer: &Viewer,
+    version: i64,
+) -> Done<Option<(Bytes, Standing)>> {
+    let Some(sight) = Sight::of(connection, viewer)? else {
+        return Ok(None);
+    };
+    let mut select = connection.prepare_cached(&format!(
+        "SELECT b.bytes, v.revoked, v.expires FROM version v JOIN body b ON b.version = v.no WHERE v.no = ?2 AND {}",
+        sight.latest("v")
+    ))?;
+    sight.bind(&mut select, &[&version])?;
+    let mut rows = select.raw_query();
+    let Some(row) = rows.next()? else {
+        return Ok(None);
+    };
+    let standing = Standing { revoked: row.get(1)?, expires: row.get::<_, Option<i64>>(2)?.map(Micros) };
+    Ok(Some((row.get::<_, Vec<u8>>(0)?.into(), standing)))
 }
 
 /// Sightings of each object: how many, the sum of their counts, and when last.

@@ -5,6 +5,7 @@ use std::time::Instant;
 use async_trait::async_trait;
 use base::Micros;
 use base::signing::KeyId;
+use bytes::Bytes;
 use federation::{ConsentRow, Deposit, DepositMark, DepositState, RefusalRow};
 use handling::{Access, CollectionNo, GrantChange, Grantee, Making, Role, Rules, UserNo, Viewer, Writer};
 use index::{Fingerprint, FingerprintKey, PrefixLengths};
@@ -17,8 +18,8 @@ use store::{
     KeySink, Landed, LeafRow, Leaves, LedgerAuthor, LookupRow, Manifest, NewCollection, NewSession, NewToken,
     NewUser, NoticeRow, ObjectPage, Objects, PageRequest, Paper, PaperKind, PaperWork, Papers, PatternRow,
     ProvenLeaf, Recovering, RefusedBy, RelayBounds, RelayHeld, RelayMark, RelayParcel, RelayPut, Relays,
-    SearchRequest, SessionRow, Settled, Spending, StatusRow, StoreError, StoredObject, TokenRow, Upkeep,
-    UserRow, VersionRow,
+    SearchRequest, SessionRow, Settled, Spending, Standing, StatusRow, StoreError, StoredObject, TokenRow,
+    Upkeep, UserRow, VersionRow,
 };
 
 use crate::accounts::{self, Change};
@@ -318,6 +319,11 @@ impl Objects for SqliteStore {
     async fn patterns(&self, viewer: &Viewer, after: i64, limit: usize) -> Answer<Vec<PatternRow>> {
         self.may_serve()?;
         self.readers.search(|connection| look_up::patterns(connection, viewer, after, limit)).await
+    }
+
+    async fn indicator_of(&self, viewer: &Viewer, row: i64) -> Answer<Option<(Bytes, Standing)>> {
+        self.may_serve()?;
+        self.readers.read(|connection| look_up::indicator_of(connection, viewer, row)).await
     }
 
     async fn sightings(&self, viewer: &Viewer, ids: &[&str]) -> Answer<Vec<(u64, i64, Option<Micros>)>> {

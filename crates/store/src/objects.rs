@@ -9,7 +9,7 @@ use stix::{ObjectId, TlpLevel};
 
 use crate::{
     Direction, EdgeRow, Filter, Found, LookupRow, Manifest, ObjectPage, PageRequest, PatternRow,
-    SearchRequest, StoreError, StoredObject, VersionRow,
+    SearchRequest, Standing, StoreError, StoredObject, VersionRow,
 };
 
 /// What the store needs to know of an object besides its bytes. Taken from a `stix::Valid`, never made up.
@@ -303,6 +303,9 @@ pub trait Objects: Send + Sync {
         after: i64,
         limit: usize,
     ) -> Result<Vec<PatternRow>, StoreError>;
+    /// The indicator of a pattern, by the pattern's row: the exact bytes of that very version, and how it stands; `None` where it is
+    /// not, or no longer, what the viewer knows as the latest of its lineage.
+    async fn indicator_of(&self, viewer: &Viewer, row: i64) -> Result<Option<(Bytes, Standing)>, StoreError>;
     /// How often objects were sighted, as far as the viewer may know: for each id in order (sightings, sum of counts, last
     /// seen).
     async fn sightings(

@@ -338,7 +338,7 @@ pub async fn edges_say_how_both_ends_stand(site: Site) {
 /// newer version dropped.
 pub async fn patterns_are_listed(site: Site) {
     let store = site.open();
-    let c = collections(&*store, 1).await;
+    let c = collections(&*store, 2).await;
     let pattern = |number: u64| Sample::indicator(number, 1).pattern(&format!("[a:b = {number}]"));
     let samples = [
         pattern(1),
@@ -351,7 +351,7 @@ pub async fn patterns_are_listed(site: Site) {
     ];
     add(&*store, c[0], &samples).await;
     add(&*store, c[0], &[Sample::indicator(7, 2)]).await;
-    let view = viewer(1, &c);
+    let view = viewer(1, &c[..1]);
     let rows = store.patterns(&view, 0, 99).await.unwrap();
     let ids: Vec<String> = rows.iter().map(|row| row.id.clone()).collect();
     assert_eq!(ids, [1, 2, 3, 5].map(|number| id("indicator", number)));
@@ -359,6 +359,22 @@ pub async fn patterns_are_listed(site: Site) {
     assert_eq!(store.patterns(&view, 0, 1).await.unwrap(), rows[..1]);
     assert_eq!(store.patterns(&view, rows[0].row, 99).await.unwrap(), rows[1..]);
     assert!(store.patterns(&view, rows[3].row, 99).await.unwrap().is_empty());
+    // Each tells of the version it is of, whatever else is said of the object.
+    let foreign = pattern(1).saying("b").with(|facts| facts.creator = Some(id("identity", 7)));
+    add(&*store, c[1], &[foreign.with(|facts| facts.revoked = true)]).await;
+    let both = viewer(1, &c);
+    let first: Vec<_> =
+        store.patterns(&both, 0, 99).await.unwrap().into_iter().filter(|row| row.id == rows[0].id).collect();
+    let mut revoked = Vec::new();
+    for row in &first {
+        revoked.push(store.indicator_of(&both, row.row).await.unwrap().unwrap().1.revoked);
+    }
+    assert_eq!(revoked, [false, true]);
+    let (bytes, _) = store.indicator_of(&view, rows[0].row).await.unwrap().unwrap();
+    assert_eq!(bytes, pattern(1).bytes());
+    assert_eq!(store.indicator_of(&view, first[1].row).await.unwrap(), None, "not to be seen");
+    add(&*store, c[0], &[Sample::indicator(1, 2)]).await;
+    assert_eq!(store.indicator_of(&view, rows[0].row).await.unwrap(), None, "not current any more");
 }
 
 /// Sightings are counted over what the viewer may see, latest versions only.

@@ -160,3 +160,21 @@ async fn a_search_that_cannot_go_on_does_not_say_that_nothing_was_found() {
     assert!(stuck.contains("the cursor does not belong") && !stuck.contains("Nothing found"), "{stuck}");
     assert!(house.page("ann", "/search?q=a").await.contains("Nothing found"));
 }
+
+/// Where two creators claim one indicator, each match tells of the version that matched.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_match_tells_of_the_version_that_matched() {
+    let house = House::new().await;
+    let (ann, hal) = (house.person("ann", Role::Analyst).await, house.person("hal", Role::Analyst).await);
+    house.collection("alpha", &[(&ann, "rw")]).await;
+    house.collection("beta", &[(&hal, "rw"), (&ann, "r")]).await;
+    let claimed = |more: Value| with(with(indicator(1, 1), json!({"pattern": "[process:pid = 7]"})), more);
+    ann.post("alpha", &[claimed(json!({"valid_from": "2023-01-01T00:00:00Z"}))]).await;
+    let foreign =
+        json!({"created_by_ref": id("identity", 7), "revoked": true, "valid_from": "2024-01-01T00:00:00Z"});
+    hal.post("beta", &[claimed(foreign)]).await;
+    let answer = ask(&ann, observed("x", &[Some("2023-05-01")])).await;
+    let told: Vec<_> =
+        answer["items"].as_array().unwrap().iter().map(|one| (&one["revoked"], &one["valid_then"])).collect();
+    assert_eq!(told, [(&json!(false), &json!(true)), (&json!(true), &json!(false))], "{answer}");
+}
