@@ -13,11 +13,12 @@ use store::{Batch, Conflict, Entry, Facts, Landed, LandedAs, LeavesBy};
 
 use crate::book;
 use crate::error::{Done, damaged, found};
+use crate::lineage;
 use crate::retention;
 use crate::rules_rows::{self, Under};
 use crate::sight::Sight;
 use crate::status;
-use crate::version_rows::{Arrival, lineage_no, post, share, spec_no, store_version, versions_of};
+use crate::version_rows::{Arrival, post, share, spec_no, store_version, versions_of};
 use crate::writer::Desk;
 
 /// Stores a batch inside the transaction, with a leaf of the ledger for each object that lands.
@@ -151,7 +152,7 @@ impl Place {
             Judged::Store(how) => how,
         };
         if !arrival.new {
-            arrival.lineage = lineage_no(desk, &arrival)?;
+            arrival.lineage = lineage::of(desk, &arrival)?;
         }
         // A version of its own for every place: if places shared one, its number would tell when the first of them got it.
         let (version, derived) = store_version(desk, &arrival)?;

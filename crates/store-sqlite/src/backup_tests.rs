@@ -7,13 +7,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 use base::{Micros, SeededRng};
 use handling::Originator;
 use rusqlite::Connection;
-use store::conformance::sample::{START, id, viewer, writer};
+use store::conformance::sample::{START, collection, id, viewer, writer};
 use store::{
-    Absent, BackupReport, BackupTo, Batch, Filter, Objects, Restored, SearchRequest, StoreError, Upkeep,
-    VersionsOf,
+    Absent, Accounts, BackupReport, BackupTo, Batch, Filter, Objects, Restored, SearchRequest, StoreError,
+    Upkeep, VersionsOf,
 };
 
-use crate::rebuild_tests::{indicator, open, with_objects};
+use crate::rebuild_tests::{indicator, indicator_by, open, with_objects};
 use crate::{RestoreFrom, SqliteStore};
 
 /// A key file in memory.
@@ -280,6 +280,36 @@ async fn what_a_member_destroys_leaves_the_word_of_others() {
     assert_eq!(store.writer.write(1, deed).await.expect("written"), 0);
     let told = restore(&file, Some(&keys(&store).await), &directory.path().join("again")).expect("restored");
     assert_eq!(told.erased, 0);
+}
+
+/// What two creators say of one object is found after a restore as before, also of a copy from before that was told apart.
+#[tokio::test]
+async fn lineages_outlive_a_sealed_backup() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let (live, file) = (directory.path().join("live"), directory.path().join("backup"));
+    let store = with_objects(&live).await;
+    let other = store.add_collection(collection("other", None), Vec::new()).await.expect("a collection").no;
+    let entries = vec![indicator_by(2, 7)];
+    store.add(Batch { writer: writer(1, other), at: START, entries, status: None }).await.expect("added");
+    let (_, keys) = backup(&store, &file).await.expect("a backup");
+    let asked = [indicator_by(2, 1), indicator_by(2, 7)]
+        .map(|entry| entry.terms[0].fingerprint(&store.fingerprint_key()));
+    let (first, both) = (handling::CollectionNo(1), [handling::CollectionNo(1), other]);
+    for (name, undone) in [("again", false), ("of before", true)] {
+        if undone {
+            let sql = Connection::open(&file).expect("a file");
+            crate::migrate::tests::undo_since(&sql, "lineages");
+        }
+        let at = directory.path().join(name);
+        restore(&file, Some(&keys), &at).unwrap_or_else(|error| panic!("{name}: {error:?}"));
+        let again = open(&at).expect("a store");
+        no_recovery(&again).await;
+        for (collections, found) in [(&both[..], [1, 1]), (&[first], [1, 0]), (&[other], [0, 1])] {
+            let rows = again.look_up(&viewer(1, collections), &asked).await.expect("looked up");
+            assert_eq!(rows.iter().map(Vec::len).collect::<Vec<_>>(), found, "{name} {collections:?}");
+        }
+        assert_eq!(again.rebuild(false).await.expect("compared"), Vec::<String>::new(), "{name}");
+    }
 }
 
 /// A backup as programs made it before there were key files, of their schema.

@@ -199,9 +199,9 @@ impl Walk<'_> {
     fn end(&self, object: i64) -> Done<Option<EdgeEnd>> {
         let mut select = self.connection.prepare_cached(&format!(
             "SELECT v.label, v.revoked, v.expires FROM holding l CROSS JOIN version v ON v.no = l.version \
-             WHERE l.object = ?2 AND {} ORDER BY l.lineage <> {}, l.place DESC, l.added LIMIT 1",
+             WHERE l.object = ?2 AND {} ORDER BY {} LIMIT 1",
             self.sight.sees("l"),
-            self.sight.first_lineage()
+            self.sight.told_first(self.connection, "l", object)?
         ))?;
         self.sight.bind(&mut select, &[&object])?;
         let mut rows = select.raw_query();

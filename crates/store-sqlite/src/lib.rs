@@ -30,6 +30,7 @@ mod health;
 mod ids;
 mod keys;
 mod leaves;
+mod lineage;
 mod look_up;
 #[cfg(test)]
 mod look_up_tests;

@@ -8,6 +8,7 @@ use stix::timestamp::key_of;
 use store::{Ruled, StoreError, StoredObject, VersionRow};
 
 use crate::error::{Done, found};
+use crate::lineage;
 use crate::page::version_text;
 use crate::rules_rows;
 use crate::sight::Sight;
@@ -26,10 +27,10 @@ pub(crate) fn object(
     let sight = Sight::of(connection, viewer)?.ok_or_else(none)?;
     let told = told(connection, &sight, object, version.map(key_of))?.ok_or_else(none)?;
     let (collections, places) = places(connection, &sight, object, &told)?;
-    let revoked = if version.is_some() { latest_revoked(connection, &sight, object)? } else { None };
-    let contradictions = contradictions(connection, &sight, object, told.version)?;
+    let revoked = latest_revoked(connection, &sight, object, told.lineage)?;
+    let contradictions = contradictions(connection, &sight, object, &told)?;
     let mut select = connection.prepare_cached(
-        "SELECT v.modified, b.bytes, v.revoked, v.expires, v.findings, v.tlp FROM version v \
+        "SELECT v.modified, b.bytes, v.expires, v.findings, v.tlp FROM version v \
          JOIN body b ON b.version = v.no WHERE v.no = ?1",
     )?;
     let stored = select.query_row([told.version], |row| {
@@ -39,10 +40,10 @@ pub(crate) fn object(
             bytes: Bytes::from(row.get::<_, Vec<u8>>(1)?),
             added: Micros(told.added),
             collections,
-            revoked: revoked.map_or_else(|| row.get(2), Ok)?,
-            expires: row.get::<_, Option<i64>>(3)?.map(Micros),
-            findings: row.get(4)?,
-            tlp: row.get(5)?,
+            revoked,
+            expires: row.get::<_, Option<i64>>(2)?.map(Micros),
+            findings: row.get(3)?,
+            tlp: row.get(4)?,
             contradictions,
             places,
         })
@@ -55,25 +56,30 @@ struct Told {
     version: i64,
     added: i64,
     place: String,
+    lineage: i64,
     digest: [u8; 32],
 }
 
 /// The latest version, or the one with `key`: of the lineage that was here first, or else of another.
 fn told(connection: &Connection, sight: &Sight, object: i64, key: Option<&str>) -> Done<Option<Told>> {
     let sees = sight.sees("h");
-    let first = sight.first_lineage();
+    let order = sight.told_first(connection, "h", object)?;
     let which = if key.is_some() { "h.place IN (?3, '~' || ?3)" } else { "?3 IS NULL" };
     let mut select = connection.prepare_cached(&format!(
-        "SELECT h.version, h.added, h.place, v.digest FROM holding h JOIN version v ON v.no = h.version \
-         WHERE h.object = ?2 AND {which} AND {sees} ORDER BY h.lineage <> {first}, h.place DESC, h.added LIMIT 1"
+        "SELECT t.*, v.digest FROM (SELECT h.version, h.added, h.place, h.lineage FROM holding h \
+         WHERE h.object = ?2 AND {which} AND {sees} ORDER BY {order} LIMIT 1) t JOIN version v ON v.no = t.version"
     ))?;
     let own: [&dyn ToSql; 2] = [&object, &key];
     sight.bind(&mut select, &own)?;
     let mut rows = select.raw_query();
     Ok(match rows.next()? {
-        Some(row) => {
-            Some(Told { version: row.get(0)?, added: row.get(1)?, place: row.get(2)?, digest: row.get(3)? })
-        }
+        Some(row) => Some(Told {
+            version: row.get(0)?,
+            added: row.get(1)?,
+            place: row.get(2)?,
+            lineage: row.get(3)?,
+            digest: row.get(4)?,
+        }),
         None => None,
     })
 }
@@ -107,14 +113,17 @@ fn places(
 }
 
 /// Versions that the viewer may see which contradict one: other `created` or creator, or the same version with other content.
-fn contradictions(connection: &Connection, sight: &Sight, object: i64, version: i64) -> Done<u64> {
+fn contradictions(connection: &Connection, sight: &Sight, object: i64, told: &Told) -> Done<u64> {
+    // Of one lineage only versions of one date contradict each other.
+    let which =
+        if lineage::several(connection, object)? { "?4 IS NOT NULL" } else { "h.place IN (?4, '~' || ?4)" };
     let mut select = connection.prepare_cached(&format!(
         "SELECT count(*) FROM holding h JOIN version v ON v.no = h.version, version t \
-         WHERE t.no = ?3 AND h.object = ?2 AND {} AND (v.created_key IS NOT t.created_key \
+         WHERE t.no = ?3 AND h.object = ?2 AND {which} AND {} AND (v.created_key IS NOT t.created_key \
          OR v.creator IS NOT t.creator OR (v.modified = t.modified AND v.content_digest <> t.content_digest))",
         sight.sees("h")
     ))?;
-    let own: [&dyn ToSql; 2] = [&object, &version];
+    let own: [&dyn ToSql; 3] = [&object, &told.version, &told.place.trim_start_matches('~')];
     sight.bind(&mut select, &own)?;
     let mut rows = select.raw_query();
     Ok(match rows.next()? {
@@ -123,12 +132,20 @@ fn contradictions(connection: &Connection, sight: &Sight, object: i64, version: 
     })
 }
 
-fn latest_revoked(connection: &Connection, sight: &Sight, object: i64) -> Done<Option<bool>> {
-    let Some(latest) = told(connection, sight, object, None)? else {
-        return Ok(None);
-    };
-    let mut select = connection.prepare_cached("SELECT revoked FROM version WHERE no = ?1")?;
-    Ok(Some(select.query_row([latest.version], |row| row.get(0))?))
+/// Whether the latest version of a lineage is revoked, of those that the viewer may see.
+fn latest_revoked(connection: &Connection, sight: &Sight, object: i64, lineage: i64) -> Done<bool> {
+    let mut select = connection.prepare_cached(&format!(
+        "SELECT v.revoked FROM version v WHERE v.no = (SELECT h.version FROM holding h WHERE h.object = ?2 \
+         AND h.lineage = ?3 AND {} ORDER BY h.place DESC, h.added LIMIT 1)",
+        sight.sees("h")
+    ))?;
+    let own: [&dyn ToSql; 2] = [&object, &lineage];
+    sight.bind(&mut select, &own)?;
+    let mut rows = select.raw_query();
+    Ok(match rows.next()? {
+        Some(row) => row.get(0)?,
+        None => false,
+    })
 }
 
 /// History of one object over all collections of the viewer, oldest first.
@@ -162,9 +179,12 @@ pub(crate) fn history(connection: &Connection, viewer: &Viewer, id: &str) -> Don
     let Some(first) = first else { return Err(none().into()) };
     let mut before: Option<&Mark> = None;
     for (row, mark) in history.iter_mut().zip(&marks) {
+        if mark.origin != first.origin {
+            row.contradicts = true;
+            continue;
+        }
         let same = before.filter(|before| mark.modified.is_some() && before.modified == mark.modified);
-        row.contradicts =
-            mark.origin != first.origin || same.is_some_and(|same| same.content != mark.content);
+        row.contradicts = same.is_some_and(|same| same.content != mark.content);
         // Of versions with one date the first stays what the others are held against.
         before = same.or(Some(mark));
     }

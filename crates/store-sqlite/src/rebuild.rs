@@ -9,6 +9,7 @@ use store::{Entry, Facts};
 
 use crate::derived::Derived;
 use crate::error::{Done, damaged};
+use crate::lineage;
 use crate::remove::{ENDS, mark_ends, unindex};
 use crate::text::entry;
 use crate::version_rows;
@@ -74,6 +75,9 @@ fn differences(sql: &Connection, no: i64, entry: &Entry) -> Done<Vec<&'static st
     let mut differing = Vec::new();
     if !same_facts(sql, no, &entry.facts)? {
         differing.push("facts");
+    }
+    if lineage::differs(sql, no)? {
+        differing.push("lineage");
     }
     let packed: Vec<u8> =
         sql.prepare_cached("SELECT derived FROM version WHERE no = ?1")?.query_row([no], |row| row.get(0))?;

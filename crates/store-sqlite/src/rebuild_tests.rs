@@ -14,10 +14,16 @@ pub(crate) fn open(directory: &Path) -> Result<Arc<SqliteStore>, StoreError> {
 }
 
 pub(crate) fn indicator(number: u64) -> Entry {
+    indicator_by(number, 1)
+}
+
+/// The indicator of a number as a creator says it, about an address of the creator's own.
+pub(crate) fn indicator_by(number: u64, creator: u64) -> Entry {
+    let address = format!("{}.0.2.{number}", 191 + creator);
     let text = format!(
-        r#"{{"type":"indicator","spec_version":"2.1","id":"{}","created":"2024-01-01T00:00:00Z","modified":"2024-01-01T00:00:00Z","name":"Beacon {number}","pattern":"[ipv4-addr:value = '192.0.2.{number}']","pattern_type":"stix","valid_from":"2024-01-01T00:00:00Z","created_by_ref":"{}"}}"#,
+        r#"{{"type":"indicator","spec_version":"2.1","id":"{}","created":"2024-01-01T00:00:00Z","modified":"2024-01-01T00:00:00Z","name":"Beacon {number}","pattern":"[ipv4-addr:value = '{address}']","pattern_type":"stix","valid_from":"2024-01-01T00:00:00Z","created_by_ref":"{}"}}"#,
         id("indicator", number),
-        id("identity", 1)
+        id("identity", creator)
     );
     crate::text::entry(text.into_bytes()).expect("an object")
 }
@@ -70,6 +76,7 @@ async fn damage_is_found_and_repaired() {
         "UPDATE version SET label = 'other' WHERE no = 4",
         "UPDATE version SET derived = x'00' WHERE no = 5",
         "UPDATE version SET tlp = NULL WHERE no = 6",
+        "UPDATE version SET lineage = 1 WHERE no = 2",
         "UPDATE holding SET is_last = 0",
     ] {
         let deed = move |desk: &mut crate::writer::Desk<'_>| Ok(desk.sql().execute(damage, [])?);

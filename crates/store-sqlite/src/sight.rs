@@ -11,6 +11,7 @@ use handling::{Action, Addressee, CollectionNo, Demand, Originator, Person, Test
 use rusqlite::{CachedStatement, Connection, ToSql};
 
 use crate::error::Done;
+use crate::lineage;
 
 /// The parameter of the moment.
 const NOW: usize = 9;
@@ -145,8 +146,15 @@ impl Sight {
         )
     }
 
-    /// The lineage that was here first among what this viewer may see of the object `?2`.
-    pub(crate) fn first_lineage(&self) -> String {
+    /// In which order the holdings `h` of the object `?2` stand where one version is told of it: the latest first, and where it has
+    /// several lineages those of the one that was here first among what this viewer may see before all others.
+    pub(crate) fn told_first(&self, connection: &Connection, h: &str, object: i64) -> Done<String> {
+        let latest = format!("{h}.place DESC, {h}.added");
+        let several = lineage::several(connection, object)?;
+        Ok(if several { format!("{h}.lineage <> {}, {latest}", self.first_lineage()) } else { latest })
+    }
+
+    fn first_lineage(&self) -> String {
         format!(
             "(SELECT f.lineage FROM holding f WHERE f.object = ?2 AND {} ORDER BY f.added LIMIT 1)",
             self.sees("f")

@@ -3,12 +3,12 @@
 //! Says how a version is written, not whether: that is for [`crate::accept`].
 
 use handling::Originator;
-use rusqlite::OptionalExtension;
 use store::Entry;
 
 use crate::derived::Derived;
 use crate::error::Done;
 use crate::ids::Parts;
+use crate::lineage;
 use crate::postings::{Change, Posted};
 use crate::writer::{Desk, number};
 
@@ -24,7 +24,7 @@ pub(crate) struct Arrival<'a> {
     pub(crate) new: bool,
     /// Its creator, by number.
     pub(crate) creator: Option<i64>,
-    /// Which lineage of its object it belongs to; see [`lineage_no`].
+    /// Which lineage of its object it belongs to; see [`lineage`].
     pub(crate) lineage: i64,
 }
 
@@ -51,10 +51,7 @@ pub(crate) const fn spec_text(spec: i64) -> &'static str {
 /// Writes again everything that derives from a version's bytes, after what was there has been taken away.
 pub(crate) fn write_again(desk: &mut Desk<'_>, entry: &Entry, version: i64) -> Done<()> {
     let mut arrival = Arrival::of(desk, entry)?;
-    let mut lineage = desk.sql().prepare_cached("SELECT lineage FROM version WHERE no = ?1")?;
-    // A version that holdings name and no row knows is made again as well.
-    arrival.lineage = lineage.query_row([version], |row| row.get(0)).optional()?.unwrap_or_default();
-    drop(lineage);
+    arrival.lineage = lineage::held(desk.sql(), arrival.object, version)?;
     let derived = derive(desk, &arrival)?;
     desk.sql().prepare_cached("DELETE FROM version WHERE no = ?1")?.execute([version])?;
     insert_version(desk, &arrival, version, &derived)?;
@@ -72,21 +69,6 @@ pub(crate) fn write_again(desk: &mut Desk<'_>, entry: &Entry, version: i64) -> D
 pub(crate) fn versions_of(desk: &Desk<'_>, object: i64) -> Done<Vec<i64>> {
     let mut select = desk.sql().prepare_cached("SELECT version FROM holding WHERE object = ?1 LIMIT 2")?;
     Ok(select.query_map([object], |row| row.get(0))?.collect::<rusqlite::Result<_>>()?)
-}
-
-/// The number of a version's lineage: the one of what is held of its object with the same `created` and creator, or else a new one.
-pub(crate) fn lineage_no(desk: &Desk<'_>, arrival: &Arrival<'_>) -> Done<i64> {
-    let mut same = desk.sql().prepare_cached(
-        "SELECT h.lineage FROM holding h JOIN version v ON v.no = h.version \
-         WHERE h.object = ?1 AND v.created_key IS ?2 AND v.creator IS ?3 LIMIT 1",
-    )?;
-    let asked = (arrival.object, &arrival.entry.facts.created_key, arrival.creator);
-    if let Some(lineage) = same.query_row(asked, |row| row.get(0)).optional()? {
-        return Ok(lineage);
-    }
-    let mut next =
-        desk.sql().prepare_cached("SELECT coalesce(max(lineage) + 1, 0) FROM holding WHERE object = ?1")?;
-    Ok(next.query_row([arrival.object], |row| row.get(0))?)
 }
 
 /// Has look-ups ask the database about a version from now on.

@@ -100,7 +100,7 @@ pub struct StoredObject {
     pub added: Micros,
     /// Ids of the collections of the viewer that hold it.
     pub collections: Vec<String>,
-    /// Whether the latest version is revoked.
+    /// Whether the latest version of its lineage is revoked.
     pub revoked: bool,
     /// From when on it says nothing any more.
     pub expires: Option<Micros>,

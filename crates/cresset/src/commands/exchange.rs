@@ -10,7 +10,7 @@ use crate::args::Common;
 use crate::commands::import::read_input;
 use crate::directory::Access;
 use crate::exit::{Exit, Failure};
-use crate::out::{Out, say, shown};
+use crate::out::{Out, counted, say, shown};
 use crate::reach::{Reach, question};
 
 /// An object to be given to members and circles.
@@ -165,8 +165,8 @@ async fn take_back(
     }
     if let Some(kept) = answer["kept"].as_array().filter(|kept| !kept.is_empty()) {
         say(format_args!(
-            "{} versions that nobody was ever given go on standing here; `cresset erase` destroys them too",
-            kept.len()
+            "still standing here, since nobody was ever given it: {}; `cresset erase` destroys that too",
+            counted(kept.len() as u64, "version")
         ));
     }
     Ok(Exit::Done)

@@ -82,6 +82,7 @@ struct VersionRow {
     collection: String,
     added: String,
     revoked: bool,
+    #[serde(default)]
     contradicts: bool,
 }
 

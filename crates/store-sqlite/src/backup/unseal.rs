@@ -15,6 +15,7 @@ use super::seal::{SEALED, moment_of, name_of_payload, name_of_version, short_has
 use crate::error::{Done, damaged};
 use crate::ids;
 use crate::keys;
+use crate::lineage;
 use crate::remove::{End, mark_ends, take_out};
 use crate::text::entry;
 use crate::version_rows::write_again;
@@ -46,6 +47,8 @@ pub(super) fn unseal(desk: &mut Desk<'_>, at: i64, keys: &mut dyn Read, absent: 
     // What is opened is found by its words at once; numbers that a later life gave are not given again.
     set_number(sql, "text_done", last)?;
     opening.versions(desk)?;
+    // Of a copy from before there were lineages nobody could number them while it was sealed.
+    lineage::number_all(sql)?;
     opening.payloads(sql)?;
     opening.judge(absent)?;
     end(sql)?;

@@ -128,6 +128,9 @@ pub async fn lineages_hide_nothing_of_each_other(site: Site) {
     assert_eq!((object.version, object.revoked, object.contradictions), (day(5), true, 0));
     let object = store.object(&both, &id("indicator", 1), Some(&day(5))).await.unwrap();
     assert_eq!((object.version, object.contradictions), (day(5), 1), "whoever names it gets it");
+    assert!(object.revoked, "told of its own lineage");
+    let object = store.object(&both, &id("indicator", 1), Some(&day(1))).await.unwrap();
+    assert_eq!((object.version, object.revoked), (day(1), false), "the other's revocation is not its own");
     let contradict = async |viewer: &Viewer| -> Vec<bool> {
         let rows = store.history(viewer, &id("indicator", 1)).await.unwrap();
         rows.into_iter().map(|row| row.contradicts).collect()
@@ -138,6 +141,11 @@ pub async fn lineages_hide_nothing_of_each_other(site: Site) {
     assert_eq!(found(&*store, &one).await, [1, 0, 0]);
     assert_eq!(found(&*store, &both).await, [0, 1, 1]);
     assert_eq!(store.object(&both, &id("indicator", 1), None).await.unwrap().version, day(3));
+    // What the first says on the other's day is no contradiction of the first.
+    add(&*store, c[0], &[said(5, "first again").saying("d")]).await;
+    assert_eq!(contradict(&both).await, [false, false, true, false]);
+    let gone = crate::Filter { versions: vec![crate::VersionPick::Last], ..crate::Filter::default() };
+    store.delete(&super::sample::writer(1, c[0]), &id("indicator", 1), &gone).await.unwrap();
     // The same version with other content contradicts as well; the first stays what is told.
     add(&*store, c[1], &[Sample::indicator(2, 1).saying("a")]).await;
     add(&*store, c[2], &[Sample::indicator(2, 1).saying("b")]).await;
