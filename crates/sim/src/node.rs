@@ -329,7 +329,7 @@ impl Node {
             {
                 write.apply(effects);
             }
-            let said = brings(exchange, &write.rows, &greeted.hello);
+            let said = brings(exchange, &write.rows, (&greeted.hello, &hello));
             Some((greeted.hello, hello, vec![(from, said)]))
         });
         let Some((heard, hello, said)) = heard.flatten() else { return Vec::new() };
@@ -494,7 +494,7 @@ impl Node {
 }
 
 /// What goes to a member that has greeted: what it lost and asks for, or what waits for it, with the heads before.
-fn brings(exchange: &Exchange<'_>, rows: &MemoryRows, hello: &Hello) -> Message {
+fn brings(exchange: &Exchange<'_>, rows: &MemoryRows, (hello, own): (&Hello, &Signed)) -> Message {
     let back = hello.recovering_from.map(|_| &hello.from);
     let heads = exchange.heads_for(rows, &hello.heads, back).expect("maps answer");
     let heads = HeadUpdate::to_bytes(&heads);
@@ -505,7 +505,7 @@ fn brings(exchange: &Exchange<'_>, rows: &MemoryRows, hello: &Hello) -> Message 
             Message::Heads(heads)
         };
     }
-    let mut turn = Turn::of(exchange.hello(rows, hello.from, Versions::OURS).expect("maps answer"));
+    let mut turn = Turn::of(own.clone());
     exchange.bring(rows, &hello.from, &mut turn).expect("maps answer");
     match turn.together {
         Some(together) => Message::Together(heads, together.as_bytes().to_vec()),

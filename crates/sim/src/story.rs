@@ -121,9 +121,7 @@ impl Story {
         let one = RELAYS + self.world.draw(self.honest.len() - RELAYS);
         let other = RELAYS + self.world.draw(self.honest.len() - RELAYS);
         let other = if other == one { other % (self.honest.len() - RELAYS) + RELAYS } else { other };
-        if one != other {
-            self.world.apart = Some((self.honest[one], self.honest[other], road));
-        }
+        self.world.apart = Some((self.honest[one], self.honest[other], road));
     }
 
     fn skew_clocks(&mut self) {
@@ -303,7 +301,7 @@ impl Story {
         }
     }
 
-    /// Somebody writes a courier file, more often one of two that have no other road.
+    /// Somebody writes a courier file: one of the two that have no other road, where there are such.
     fn courier(&mut self) {
         let (from, to) = match self.world.apart {
             Some((one, other, Road::File)) if self.world.draw(2) == 0 => (one, other),

@@ -200,7 +200,8 @@ impl World {
             let over = |rules: &str| kept_until(rules).is_some_and(|until| Some(until) <= node.retired_at);
             held.filter(move |row| over(&row.rules)).map(|row| (*member, row.name))
         });
-        self.late = late.collect();
+        let late: Vec<_> = late.collect();
+        self.late.extend(late);
         for member in self.order.clone() {
             self.with(&member, Node::retire);
         }
