@@ -78,9 +78,8 @@ pub(crate) fn processor_ns(pid: u32) -> Result<u64> {
     let tasks = format!("/proc/{pid}/task");
     let mut sum = 0;
     for task in std::fs::read_dir(&tasks).with_context(|| format!("cannot read {tasks}"))? {
-        let path = task?.path().join("schedstat");
-        let text =
-            std::fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
+        // A thread may end between the two looks.
+        let Ok(text) = std::fs::read_to_string(task?.path().join("schedstat")) else { continue };
         sum += text.split_whitespace().next().context("an empty line of /proc")?.parse::<u64>()?;
     }
     Ok(sum)

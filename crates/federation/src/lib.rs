@@ -63,7 +63,7 @@ pub use inbox::{Received, Taken};
 pub use load::Load;
 pub use memory::MemoryRows;
 pub use outbox::Brought;
-pub use owed::{Owed, Saying, Told, Untold};
+pub use owed::{Owed, Saying, TellsRefusals, Told, Untold};
 pub use port::{Consented, Deed, Directory, Judge, Me, Question, Read, Rows, Standing, StoreFailed, Waiting};
 pub use refusal::{Refused, Rule};
 pub use relay::{RELAY_MARK_BYTES, RelayWord, parcels_from, parcels_to, relay_mark, route_period};

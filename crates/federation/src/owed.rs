@@ -84,6 +84,31 @@ struct Said {
     line: bool,
 }
 
+/// What a parcel or file tells of refusals, which is known to have been heard when one of the other's names its moment or a later
+/// one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TellsRefusals {
+    /// When it was made, in microseconds since 1970 by this node's clock.
+    pub at_us: i64,
+    /// The number of the last refusal in it; 0 = it tells none.
+    pub upto: u64,
+}
+
+impl TellsRefusals {
+    /// What counts after one more was made, where `before` did. The other names the moment alone: of two of one moment, or with a clock
+    /// that was put back, the first counts.
+    #[must_use]
+    pub fn after(before: Option<Self>, at_us: i64, upto: u64) -> Self {
+        before.filter(|before| before.at_us >= at_us).unwrap_or(Self { at_us, upto })
+    }
+
+    /// Whether it was heard, by what a parcel or file of the other says it has taken. A moment that is yet to come was never told.
+    #[must_use]
+    pub fn is_heard(&self, manifest: &Manifest, now: Micros) -> bool {
+        manifest.heard_us.is_some_and(|heard| heard <= now.0 && self.at_us <= heard)
+    }
+}
+
 /// How far a member was told what it is owed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Owed {
@@ -95,8 +120,8 @@ pub struct Owed {
     said: Said,
     /// The same with each turn that is under way, the oldest first.
     under_way: VecDeque<Said>,
-    /// When the last parcel was made, and the number of the last refusal that every parcel of then or later tells.
-    by_parcel: Option<(i64, u64)>,
+    /// What every parcel of a moment or later tells of refusals.
+    by_parcel: Option<TellsRefusals>,
     /// An acknowledgement is due, if only of the places.
     due: bool,
 }
@@ -146,18 +171,13 @@ impl Owed {
 
     /// Refusals that are put into a parcel made at a moment: how far they go is kept until the other has taken the parcel.
     pub fn tell_by_parcel(&mut self, at_us: i64, untold: Untold) -> Vec<AckRefusal> {
-        // The other names the moment alone: of two parcels of one moment, or with a clock that was put back, the first counts.
-        if self.by_parcel.is_none_or(|(made, _)| made < at_us) {
-            self.by_parcel = Some((at_us, untold.last()));
-        }
+        self.by_parcel = Some(TellsRefusals::after(self.by_parcel, at_us, untold.last()));
         untold.refusals()
     }
 
     /// The number up to which refusals were heard, by what a parcel of the member says it has taken; 0 = none.
     pub fn heard_by_parcel(&mut self, manifest: &Manifest, now: Micros) -> u64 {
-        // It is a moment of this node's own clock: one that is yet to come was never told.
-        let Some(heard) = manifest.heard_us.filter(|heard| *heard <= now.0) else { return 0 };
-        self.by_parcel.take_if(|(made, _)| *made <= heard).map_or(0, |(_, told)| told)
+        self.by_parcel.take_if(|told| told.is_heard(manifest, now)).map_or(0, |told| told.upto)
     }
 
     /// The oldest turn that is under way has been answered: the number up to which refusals were heard; 0 = none.

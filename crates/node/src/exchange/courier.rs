@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use base::signing::KeyId;
-use federation::{Beside, CourierError, Effect, Manifest, Received, Taken};
+use federation::{Beside, CourierError, Effect, Manifest, Received, Taken, TellsRefusals};
 use handling::Principal;
 use serde::Serialize;
 use store::StoreError;
@@ -100,19 +100,20 @@ impl Node {
             sitting.exchange().courier_out(rows, &to, &beside).map_err(failed)
         });
         let file = file.await?.ok_or_else(|| ExchangeError::NotAPeer(self.slug_of(&to)))?;
-        // The other names the moment alone: of two files of one moment, or with a clock that was put back, the first counts.
-        let told = self.told_by_file(&to).await?;
-        if upto > 0 && told.is_none_or(|(at, _)| at < court.now.0) {
-            self.store().set_setting(&setting(TOLD, &to), &format!("{} {upto}", court.now.0)).await?;
+        if upto > 0 {
+            let told = TellsRefusals::after(self.told_by_file(&to).await?, court.now.0, upto);
+            self.store().set_setting(&setting(TOLD, &to), &format!("{} {}", told.at_us, told.upto)).await?;
         }
         Ok(file)
     }
 
-    /// When a file was made for a member last that tells of refusals, and the number of the last.
-    async fn told_by_file(&self, to: &KeyId) -> Result<Option<(i64, u64)>, StoreError> {
+    /// What the files for a member tell of refusals.
+    async fn told_by_file(&self, to: &KeyId) -> Result<Option<TellsRefusals>, StoreError> {
         let told = self.store().setting(&setting(TOLD, to)).await?;
         let told = told.as_deref().and_then(|text| text.split_once(' '));
-        Ok(told.and_then(|(at, upto)| Some((at.parse().ok()?, upto.parse().ok()?))))
+        Ok(told.and_then(|(at_us, upto)| {
+            Some(TellsRefusals { at_us: at_us.parse().ok()?, upto: upto.parse().ok()? })
+        }))
     }
 
     /// Takes note of what a file says that its sender has taken: what that one told of refusals need not be told again.
@@ -120,11 +121,7 @@ impl Node {
         let from = manifest.from;
         self.store().set_setting(&setting(HEARD, &from), &manifest.at_us.to_string()).await?;
         let told = self.told_by_file(&from).await?;
-        // It is a moment of this node's own clock: one that is yet to come was never told.
-        let heard = manifest.heard_us.filter(|heard| *heard <= court.now.0);
-        if let Some(((at, upto), heard)) = told.zip(heard)
-            && at <= heard
-        {
+        if let Some(TellsRefusals { upto, .. }) = told.filter(|told| told.is_heard(manifest, court.now)) {
             self.step(court, 1, move |_, desk| Ok(desk.apply(vec![Effect::Paid { peer: from, upto }])?))
                 .await?;
         }

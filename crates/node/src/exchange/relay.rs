@@ -6,7 +6,7 @@
 //! as it judges any courier file; a relay that loses, keeps back, repeats or mixes up changes nothing but the time it takes.
 //!
 //! What is remembered here is in memory alone: a process that begins puts again what waits, and whoever has it knows it. What lies at
-//! which relay is remembered for good (`deposits`).
+//! which relay is remembered over restarts, for as long as relays keep it (`deposits`).
 
 use std::sync::{Arc, Mutex, PoisonError};
 

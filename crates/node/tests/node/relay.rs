@@ -16,7 +16,7 @@ const TWO: &str = "indicator--00000000-0000-4000-8000-000000000002";
 /// What a signed manifest says it is.
 const MANIFEST_TYPE: &str = "application/vnd.cresset.courier.v1+json";
 /// Route and digest of a parcel that a relay is to drop.
-const MARK_BYTES: usize = 16 + 32;
+use node::RELAY_MARK_BYTES as MARK_BYTES;
 
 /// The fields of a parcel that somebody has opened.
 type Fields = Vec<(u16, Vec<u8>)>;
