@@ -413,7 +413,7 @@ pub enum Effect {
     /// The own ledger's row but for `next`, which follows the leaves.
     OwnHead(String),
     /// A new life of this node begins. Of each peer heard in the one that ends it is noted what it was given until now
-    /// ([`PeerRow::before`]).
+    /// ([`PeerRow::before`]). In a list of effects it stands before what is known of any peer: a row of before would be written over it.
     Life(u64),
     /// How far a recovery has come; `None` when it is over.
     Recovery(Option<Recovery>),

@@ -71,8 +71,13 @@ impl ExchangeDesk for SqlDesk<'_, '_> {
     }
 
     fn apply(&mut self, effects: Vec<Effect>) -> Result<(), StoreError> {
-        if effects.iter().any(|effect| matches!(effect, Effect::Life(_))) {
+        if let Some(life) = effects.iter().position(|effect| matches!(effect, Effect::Life(_))) {
             // It changes the rows of peers where they stand.
+            let peer = effects.iter().position(|effect| matches!(effect, Effect::Peer(..)));
+            debug_assert!(
+                peer.is_none_or(|peer| life < peer),
+                "invariant: a life begins before peers are known in it"
+            );
             self.put_peers()?;
             self.rows.seen.forget_peers();
         }
