@@ -14,7 +14,7 @@ use store::StoreError;
 use crate::error::{Done, Fail, damaged};
 use crate::figures::Counted;
 use crate::postings::Postings;
-use crate::readers::{Readers, keep_plans};
+use crate::readers::{Readers, Writes, keep_plans};
 use crate::writer::{Memory, State, Writer};
 use crate::{keys, migrate};
 
@@ -65,9 +65,10 @@ impl SqliteStore {
         keys::fill_once(&connection, &seed)?;
         let memory = Memory::load(&connection, key, seed)?;
         let state = Arc::new(State::load(&connection)?);
-        let readers = Readers::open(&database)?;
+        let readers = Readers::open(&database, Writes::Here)?;
         let postings = Postings::loading();
-        let writer = Writer::start(connection, memory, (Arc::clone(&state), Arc::clone(&postings)), clock)?;
+        let shared = (Arc::clone(&state), Arc::clone(&postings), readers.clone());
+        let writer = Writer::start(connection, memory, shared, clock)?;
         postings.load_from(&database);
         Ok(Arc::new(Self {
             directory: directory.to_owned(),
@@ -98,7 +99,7 @@ impl SqliteStore {
         let key =
             held_key(&connection, "main")?.ok_or_else(|| damaged("the key of fingerprints is missing"))?;
         let state = Arc::new(State::load(&connection)?);
-        let readers = Readers::open(&database)?;
+        let readers = Readers::open(&database, Writes::Elsewhere)?;
         let (writer, postings) = (Writer::none(), Postings::off());
         Ok(Arc::new(Self {
             directory: directory.to_owned(),

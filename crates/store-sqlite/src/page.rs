@@ -50,17 +50,15 @@ struct Lines {
 
 /// A page of objects.
 pub(crate) fn objects(connection: &Connection, ask: &Ask<'_>) -> Done<ObjectPage> {
-    let question = ask.question("objects");
-    let lines = ask.lines(connection, &question, limit::PAGE_BYTES_MAX)?;
+    let lines = ask.lines(connection, "objects", limit::PAGE_BYTES_MAX)?;
     let objects = concatenated(connection, &lines.lines)?;
-    Ok(ObjectPage { page: ask.page(&lines, &question), count: lines.lines.len(), objects })
+    Ok(ObjectPage { page: ask.page(&lines, "objects"), count: lines.lines.len(), objects })
 }
 
 /// The same page as a manifest.
 pub(crate) fn manifest(connection: &Connection, ask: &Ask<'_>) -> Done<Manifest> {
-    let question = ask.question("manifest");
-    let lines = ask.lines(connection, &question, usize::MAX)?;
-    Ok(Manifest { page: ask.page(&lines, &question), rows: rows(connection, &lines.lines)? })
+    let lines = ask.lines(connection, "manifest", usize::MAX)?;
+    Ok(Manifest { page: ask.page(&lines, "manifest"), rows: rows(connection, &lines.lines)? })
 }
 
 /// The versions of one object as a manifest.
@@ -68,7 +66,7 @@ pub(crate) fn versions(connection: &Connection, ask: &Ask<'_>, id: &str) -> Done
     let filter = Filter { ids: vec![id.to_owned()], versions: vec![VersionPick::All], ..Filter::default() };
     let any =
         Ask { request: &PageRequest { limit: 1, filter: filter.clone(), ..PageRequest::default() }, ..*ask };
-    if any.lines(connection, &any.question("any"), usize::MAX)?.lines.is_empty() {
+    if any.lines(connection, "any", usize::MAX)?.lines.is_empty() {
         return Err(StoreError::NotFound { what: "object" }.into());
     }
     let filter = Filter { spec_versions: ask.request.filter.spec_versions.clone(), ..filter };
@@ -85,25 +83,26 @@ pub(crate) fn is_short(filter: &Filter) -> bool {
 }
 
 impl Ask<'_> {
+    /// Spelled out only where a cursor is taken or given.
     fn question(&self, list: &str) -> Question {
         Question::of(&(list, self.collection, self.request.added_after, &self.request.filter))
     }
 
-    fn page(&self, lines: &Lines, question: &Question) -> Page {
+    fn page(&self, lines: &Lines, list: &str) -> Page {
         let last = lines.lines.last().map(|line| line.added);
         Page {
-            next: last.filter(|_| lines.more).map(|added| question.cursor(self.key, &[added])),
+            next: last.filter(|_| lines.more).map(|added| self.question(list).cursor(self.key, &[added])),
             first_added: lines.lines.first().map(|line| Micros(line.added)),
             last_added: last.map(Micros),
         }
     }
 
-    fn lines(&self, connection: &Connection, question: &Question, bytes_max: usize) -> Done<Lines> {
+    fn lines(&self, connection: &Connection, list: &str, bytes_max: usize) -> Done<Lines> {
         let Some(sight) = Sight::of_one(connection, self.viewer, self.collection)? else {
             return Err(StoreError::NotFound { what: "collection" }.into());
         };
         let after = match &self.request.next {
-            Some(next) => question.place::<1>(self.key, next)?[0],
+            Some(next) => self.question(list).place::<1>(self.key, next)?[0],
             None => self.request.added_after.map_or(i64::MIN, |after| after.0),
         };
         let limit = self.request.limit.clamp(1, limit::PAGE_MAX);
@@ -145,18 +144,28 @@ impl Finder<'_> {
         match (&objects, &kinds) {
             (Some(objects), kinds) => {
                 for object in objects {
-                    let lead = Lead { from: "INDEXED BY holding_object", only: "h.object = ?5", of: *object };
+                    let lead = Lead {
+                        from: "INDEXED BY holding_object",
+                        only: "h.object = ?5",
+                        of: *object,
+                        order: "",
+                    };
                     self.collect(&mut lines, &lead, &picks, kinds.as_deref())?;
                 }
             }
             (None, Some(kinds)) => {
                 for kind in kinds {
-                    let lead = Lead { from: "INDEXED BY holding_kind", only: "h.kind = ?5", of: *kind };
+                    let lead = Lead {
+                        from: "INDEXED BY holding_kind",
+                        only: "h.kind = ?5",
+                        of: *kind,
+                        order: IN_ORDER,
+                    };
                     self.collect(&mut lines, &lead, &picks, None)?;
                 }
             }
             (None, None) => {
-                let lead = Lead { from: "NOT INDEXED", only: "?5 = 0", of: 0 };
+                let lead = Lead { from: "NOT INDEXED", only: "?5 = 0", of: 0, order: IN_ORDER };
                 self.collect(&mut lines, &lead, &picks, None)?;
             }
         }
@@ -184,11 +193,11 @@ impl Finder<'_> {
 
     fn collect(&self, lines: &mut Vec<Line>, lead: &Lead, picks: &Picks, kinds: Option<&[i64]>) -> Done<()> {
         let sees = self.sight.sees("h");
-        let Lead { from, only, of } = lead;
+        let Lead { from, only, of, order } = lead;
         let Picks { condition, places } = picks;
         let mut statement = self.connection.prepare_cached(&format!(
             "SELECT h.added, h.version, h.size, h.kind FROM holding h {from} \
-             WHERE h.collection = ?2 AND h.added > ?3 AND {only} AND {sees} AND {condition} ORDER BY h.added LIMIT ?4"
+             WHERE h.collection = ?2 AND h.added > ?3 AND {only} AND {sees} AND {condition} {order}"
         ))?;
         let most = i64::try_from(self.most).unwrap_or(i64::MAX);
         let own: [&dyn ToSql; 5] = [&self.collection.0, &self.after, &most, of, places];
@@ -199,14 +208,14 @@ impl Finder<'_> {
             if kinds.is_none_or(|kinds| kinds.contains(&kind)) {
                 lines.push(Line { added: row.get(0)?, version: row.get(1)?, size: row.get(2)? });
             }
-        }
-        if lines.len() > self.most.saturating_mul(LINES_OVER) {
-            self.cut(lines);
+            if lines.len() > self.most.saturating_mul(LINES_OVER) {
+                self.cut(lines);
+            }
         }
         Ok(())
     }
 
-    /// What is left of lines found by several leads: the first in order, each once.
+    /// What is left of lines found by several leads, or in no order: the first, each once.
     fn cut(&self, lines: &mut Vec<Line>) {
         lines.sort_unstable();
         lines.dedup();
@@ -214,7 +223,7 @@ impl Finder<'_> {
     }
 }
 
-/// How many pages of lines are gathered by several leads before they are cut.
+/// How many pages of lines are gathered before they are cut.
 const LINES_OVER: usize = 4;
 
 /// The filter's versions and specification versions as a condition, of which there are few, so that its statement is
@@ -268,7 +277,12 @@ struct Lead {
     from: &'static str,
     only: &'static str,
     of: i64,
+    /// Nothing where the index has another order: a few versions of one object are sorted here, for which SQLite would make a table.
+    order: &'static str,
 }
+
+/// The first in order of an index.
+const IN_ORDER: &str = "ORDER BY h.added LIMIT ?4";
 
 /// The objects' bytes with commas between.
 fn concatenated(connection: &Connection, lines: &[Line]) -> Done<Bytes> {

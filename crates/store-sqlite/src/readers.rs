@@ -6,10 +6,14 @@
 //! Reads that may come near that bound are *searching* ones: only some run at a time, so that a connection is always left
 //! for the others, and the thread they run on leaves its other work to another.
 //! Long work (check, state hash) takes a connection to a thread of its own and knows no bound.
+//!
+//! What a connection sees stays open after a read, and the next read on it goes on with it as long as nothing was committed:
+//! to begin and end it took seven system calls. A log cannot be folded back past what a reader still sees, so the writer
+//! says when it commits, and nothing stays open meanwhile.
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use base::limit::READ_STEPS_MAX;
 use rusqlite::config::DbConfig;
@@ -42,6 +46,28 @@ struct Pool {
     permits: Semaphore,
     searching: Semaphore,
     steps_max: u64,
+    commits: Option<Commits>,
+}
+
+/// How far the writer of this process is: even while it rests, odd while it commits or folds the log back.
+#[derive(Debug, Default)]
+struct Commits(AtomicU64);
+
+impl Commits {
+    /// The moment that a read which begins now may stay at; `None` while the next one is being made.
+    fn moment(&self) -> Option<u64> {
+        let moment = self.0.load(Ordering::SeqCst);
+        moment.is_multiple_of(2).then_some(moment)
+    }
+}
+
+/// Who writes the store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Writes {
+    /// This process alone, and says so by [`Readers::committing`].
+    Here,
+    /// Another process, perhaps.
+    Elsewhere,
 }
 
 /// A connection that counts the steps of the present read and ends it beyond the bound.
@@ -49,6 +75,8 @@ struct Pool {
 struct Counted {
     connection: Connection,
     steps: Arc<AtomicU64>,
+    /// The moment that it still sees.
+    at: Option<u64>,
 }
 
 impl Counted {
@@ -58,21 +86,55 @@ impl Counted {
         let at_once = u64::from(STEPS_AT_ONCE.unsigned_abs());
         let too_many = move || count.fetch_add(at_once, Ordering::Relaxed) >= steps_max;
         connection.progress_handler(STEPS_AT_ONCE, Some(too_many));
-        Ok(Self { connection, steps })
+        Ok(Self { connection, steps, at: None })
+    }
+
+    /// Reads at `moment`, which the connection may see already.
+    fn read<T>(&mut self, moment: Option<u64>, deed: impl FnOnce(&Connection) -> Done<T>) -> Done<T> {
+        self.steps.store(0, Ordering::Relaxed);
+        if self.at.is_none() || self.at != moment {
+            self.let_go()?;
+            self.connection.prepare_cached("BEGIN")?.execute([])?;
+            self.at = moment;
+        }
+        deed(&self.connection)
+    }
+
+    /// Sees nothing any more.
+    fn let_go(&mut self) -> Done<()> {
+        self.at = None;
+        if !self.connection.is_autocommit() {
+            self.connection.prepare_cached("ROLLBACK")?.execute([])?;
+        }
+        Ok(())
     }
 }
 
 impl Readers {
     /// Opens the pool.
-    pub(crate) fn open(path: &Path) -> Done<Self> {
-        Self::bounded(path, READ_STEPS_MAX)
+    pub(crate) fn open(path: &Path, writes: Writes) -> Done<Self> {
+        Self::bounded(path, writes, READ_STEPS_MAX)
     }
 
-    fn bounded(path: &Path, steps_max: u64) -> Done<Self> {
+    fn bounded(path: &Path, writes: Writes, steps_max: u64) -> Done<Self> {
         let free = (0..READERS).map(|_| Counted::open(path, steps_max)).collect::<Done<Vec<_>>>()?;
         let (permits, searching) = (Semaphore::new(READERS), Semaphore::new(SEARCHING));
         let free = Mutex::new(free);
-        Ok(Self(Arc::new(Pool { path: path.to_owned(), free, permits, searching, steps_max })))
+        let commits = (writes == Writes::Here).then(Commits::default);
+        Ok(Self(Arc::new(Pool { path: path.to_owned(), free, permits, searching, steps_max, commits })))
+    }
+
+    /// Said by the writer before it commits or folds the log back: until what is answered is dropped, no connection at rest
+    /// sees anything, and afterwards every read sees what was committed.
+    pub(crate) fn committing(&self) -> Committing<'_> {
+        let guard = Committing(self);
+        guard.step();
+        for counted in self.0.free().iter_mut() {
+            if let Err(fail) = counted.let_go() {
+                tracing::warn!(error = %StoreError::from(fail), "a connection still sees what was there before a commit");
+            }
+        }
+        guard
     }
 
     /// Runs a bounded read on the caller's thread. Everything it reads is one moment in commit order.
@@ -82,16 +144,15 @@ impl Readers {
     ) -> Result<T, StoreError> {
         let _permit =
             self.0.permits.acquire().await.map_err(|_| StoreError::Backend("the store is closed".into()))?;
-        let taken = self.0.free.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        let counted = match taken {
+        // Before anything is seen: a later moment would be claimed for what an earlier one showed.
+        let moment = self.0.moment();
+        let taken = self.0.free().pop();
+        let mut counted = match taken {
             Some(counted) => counted,
             None => Counted::open(&self.0.path, self.0.steps_max)?,
         };
-        counted.steps.store(0, Ordering::Relaxed);
-        let result = in_one_moment(&counted.connection, deed);
-        if counted.connection.is_autocommit() {
-            self.0.free.lock().unwrap_or_else(PoisonError::into_inner).push(counted);
-        }
+        let result = counted.read(moment, deed);
+        self.0.give_back(counted, result.is_ok());
         Ok(result?)
     }
 
@@ -112,6 +173,46 @@ impl Readers {
     ) -> Result<T, StoreError> {
         let path = self.0.path.clone();
         apart("store-long-read", move || in_one_moment(&open(&path)?, deed)).await
+    }
+}
+
+impl Pool {
+    fn free(&self) -> MutexGuard<'_, Vec<Counted>> {
+        self.free.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn moment(&self) -> Option<u64> {
+        self.commits.as_ref()?.moment()
+    }
+
+    /// Takes a connection back, which goes on seeing what it sees where that is the present and its read went well. One that
+    /// cannot let go is closed.
+    fn give_back(&self, mut counted: Counted, well: bool) {
+        if (counted.at.is_none() || !well) && counted.let_go().is_err() {
+            return;
+        }
+        // Asked under the lock: who commits says so first, and has those at rest let go then.
+        let mut free = self.free();
+        if counted.at == self.moment() || counted.let_go().is_ok() {
+            free.push(counted);
+        }
+    }
+}
+
+/// A commit under way; see [`Readers::committing`].
+pub(crate) struct Committing<'a>(&'a Readers);
+
+impl Committing<'_> {
+    fn step(&self) {
+        if let Some(commits) = &self.0.0.commits {
+            commits.0.fetch_add(1, Ordering::SeqCst);
+        }
+    }
+}
+
+impl Drop for Committing<'_> {
+    fn drop(&mut self) {
+        self.step();
     }
 }
 
@@ -178,6 +279,7 @@ mod tests {
     use super::*;
 
     const STEPS_MAX: u64 = 1_000_000;
+    const COMMITS: usize = 300;
 
     fn count_to(number: i64) -> impl Fn(&Connection) -> Done<i64> {
         move |connection| {
@@ -190,8 +292,89 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("db");
         Connection::open(&path).unwrap().execute_batch("CREATE TABLE t (n)").unwrap();
-        let readers = Readers::bounded(&path, STEPS_MAX).unwrap();
+        let readers = Readers::bounded(&path, Writes::Here, STEPS_MAX).unwrap();
         (directory, readers)
+    }
+
+    fn writing(directory: &tempfile::TempDir) -> Connection {
+        let writer = Connection::open(directory.path().join("db")).unwrap();
+        writer.pragma_update_and_check(None, "journal_mode", "wal", |_| Ok(())).unwrap();
+        writer
+    }
+
+    async fn lines(readers: &Readers) -> i64 {
+        let count = |connection: &Connection| -> Done<i64> {
+            Ok(connection.query_row("SELECT count(*) FROM t", [], |row| row.get(0))?)
+        };
+        readers.read(count).await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn what_is_seen_stays_until_a_commit_is_told_and_no_longer() {
+        let (directory, readers) = readers();
+        let writer = writing(&directory);
+        assert_eq!(lines(&readers).await, 0);
+        // Nobody may write like this; it shows that the connection goes on with what it saw.
+        writer.execute_batch("INSERT INTO t VALUES (1)").unwrap();
+        assert_eq!(lines(&readers).await, 0);
+        {
+            let _committing = readers.committing();
+            assert_eq!(lines(&readers).await, 1);
+            writer.execute_batch("INSERT INTO t VALUES (2)").unwrap();
+            assert_eq!(lines(&readers).await, 2, "nothing is kept while a commit is under way");
+        }
+        assert_eq!(lines(&readers).await, 2);
+        let elsewhere = Readers::bounded(&directory.path().join("db"), Writes::Elsewhere, STEPS_MAX).unwrap();
+        assert_eq!(lines(&elsewhere).await, 2);
+        writer.execute_batch("INSERT INTO t VALUES (3)").unwrap();
+        assert_eq!(lines(&elsewhere).await, 3, "another process may have written");
+    }
+
+    #[tokio::test]
+    async fn the_log_is_folded_back_past_readers_at_rest() {
+        let (directory, readers) = readers();
+        let writer = writing(&directory);
+        let fold = || writer.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get::<_, bool>(0));
+        writer.execute_batch("INSERT INTO t VALUES (1)").unwrap();
+        assert_eq!(lines(&readers).await, 1);
+        writer.execute_batch("INSERT INTO t VALUES (2)").unwrap();
+        writer.busy_timeout(std::time::Duration::ZERO).unwrap();
+        assert!(fold().unwrap(), "a reader at rest still needs the log");
+        let committing = readers.committing();
+        assert!(!fold().unwrap());
+        drop(committing);
+        assert_eq!(lines(&readers).await, 2);
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+    async fn a_read_that_begins_after_a_commit_sees_it_however_many_read() {
+        let (directory, readers) = readers();
+        let writer = writing(&directory);
+        let done = Arc::new(AtomicUsize::new(0));
+        let reading: Vec<_> = (0..READERS)
+            .map(|_| {
+                let (readers, done) = (readers.clone(), Arc::clone(&done));
+                tokio::spawn(async move {
+                    loop {
+                        let before = done.load(Ordering::SeqCst);
+                        let seen = usize::try_from(lines(&readers).await).unwrap();
+                        assert!(seen >= before, "{seen} lines were seen after commit {before}");
+                        if before >= COMMITS {
+                            break;
+                        }
+                    }
+                })
+            })
+            .collect();
+        for commit in 1..=COMMITS {
+            let committing = readers.committing();
+            writer.execute_batch("INSERT INTO t VALUES (1)").unwrap();
+            drop(committing);
+            done.store(commit, Ordering::SeqCst);
+        }
+        for one in reading {
+            one.await.unwrap();
+        }
     }
 
     #[tokio::test(flavor = "multi_thread")]

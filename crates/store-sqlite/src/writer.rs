@@ -26,6 +26,7 @@ pub(crate) use desk::{Desk, Memory, State, alone, name_no, number, object_no, se
 use crate::error::{Done, Fail};
 use crate::exchange;
 use crate::postings::Postings;
+use crate::readers::Readers;
 
 /// Units that may wait before those who ask wait with them.
 const QUEUE_MAX: usize = 64;
@@ -103,12 +104,12 @@ impl Writer {
     pub(crate) fn start(
         connection: Connection,
         memory: Memory,
-        (state, postings): (Arc<State>, Arc<Postings>),
+        (state, postings, readers): (Arc<State>, Arc<Postings>, Readers),
         clock: Arc<dyn Clock>,
     ) -> Result<Self, StoreError> {
         let (to, from) = channel();
         let thread = std::thread::Builder::new().name("store-writer".into()).spawn(move || {
-            Bench { connection, memory, state, postings, clock, begun: None }.work(&from);
+            Bench { connection, memory, state, postings, readers, clock, begun: None }.work(&from);
         });
         let thread =
             thread.map_err(|error| StoreError::Backend(format!("cannot start the writer: {error}")))?;
@@ -181,6 +182,7 @@ struct Bench {
     memory: Memory,
     state: Arc<State>,
     postings: Arc<Postings>,
+    readers: Readers,
     clock: Arc<dyn Clock>,
     /// A recovery that began in a group whose leaves from before it are not to be signed.
     begun: Option<exchange::Begun>,
@@ -274,6 +276,7 @@ impl Bench {
         let connection = &self.connection;
         let written = connection.execute_batch("BEGIN IMMEDIATE").map_err(Fail::from).and_then(|()| {
             exchange::begin(connection, begun)?;
+            let _committing = self.readers.committing();
             Ok(connection.execute_batch("COMMIT")?)
         });
         if let Err(fail) = written {
@@ -334,6 +337,7 @@ impl Bench {
             }
             written?;
         }
+        let _committing = self.readers.committing();
         connection.prepare_cached("COMMIT")?.execute([])?;
         Ok(())
     }

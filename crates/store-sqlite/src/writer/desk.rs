@@ -429,11 +429,10 @@ pub(crate) fn name_no(connection: &Connection, name: &str) -> Done<Option<i64>> 
 /// The number of an identifier that is known already.
 pub(crate) fn object_no(connection: &Connection, id: &str) -> Done<Option<i64>> {
     let parts = Parts::of(id);
-    let Some(kind) = name_no(connection, parts.kind)? else {
-        return Ok(None);
-    };
-    let mut select = connection.prepare_cached("SELECT no FROM object WHERE uuid = ?1 AND kind = ?2")?;
-    Ok(select.query_row((&parts.uuid, kind), |row| row.get(0)).optional()?)
+    let mut select = connection.prepare_cached(
+        "SELECT no FROM object WHERE uuid = ?1 AND kind = (SELECT no FROM name WHERE name = ?2)",
+    )?;
+    Ok(select.query_row((&parts.uuid, parts.kind), |row| row.get(0)).optional()?)
 }
 
 /// Where a sequence stands.

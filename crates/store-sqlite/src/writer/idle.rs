@@ -148,6 +148,7 @@ fn folded(bench: &Bench) -> bool {
 
 /// Folds the log back into the database and empties it; whether it could, for readers may still need it.
 fn checkpoint(bench: &Bench) -> Done<bool> {
+    let _committing = bench.readers.committing();
     bench.connection.busy_timeout(CHECKPOINT_WAIT)?;
     let busy = bench.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get::<_, bool>(0));
     bench.connection.busy_timeout(BUSY)?;
