@@ -116,6 +116,9 @@ pub const PROOF_PAYLOAD_BYTES_MAX: usize = OBJECT_BYTES_MAX;
 pub const PROOF_FILE_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// Largest file of evidence, in bytes (1 MiB).
 pub const EVIDENCE_BYTES_MAX: usize = 1024 * 1024;
+/// Pieces of evidence kept against one ledger: one proves that it has two heads, and further ones would take the place of evidence
+/// against others.
+pub const EVIDENCE_OF_ONE_MAX: u64 = 8;
 /// Members of one community, former ones included.
 pub const COMMUNITY_MEMBERS_MAX: usize = 128;
 /// Largest entry of a community's registry as text, in bytes (256 KiB).

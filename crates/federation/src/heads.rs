@@ -7,6 +7,7 @@
 use std::collections::BTreeMap;
 
 use base::Micros;
+use base::limit::EVIDENCE_OF_ONE_MAX;
 use base::signing::KeyId;
 use ledger::TreeHash;
 use ledger::checkpoint::{Origin, SignedCheckpoint};
@@ -36,7 +37,7 @@ pub enum Kept {
     OtherSize,
     /// Not signed by the ledger's key, or its proof or leaves do not belong to it.
     Unsound,
-    /// It cannot be honest together with the one that was taken: evidence is among the effects.
+    /// It cannot be honest together with the one that was taken: evidence is among the effects, unless there is enough of it.
     Forked,
     /// The own ledger was found to be longer elsewhere than here: it was put back to an earlier state. A recovery is among the
     /// effects.
@@ -203,17 +204,22 @@ impl Exchange<'_> {
         let Some(held) = held.filter(|_| known.size > 0 && update.old == known.size) else {
             return Ok(HeadOutcome::only(Kept::Unsound));
         };
-        Ok(self.branched(update, &held, head))
+        self.branched(rows, update, (&held, head))
     }
 
     /// The leaves are not the head's: then its ledger has another beginning, or these are somebody's invention.
-    fn branched(&self, update: &HeadUpdate, held: &SignedCheckpoint, head: TreeHead) -> HeadOutcome {
+    fn branched(
+        &self,
+        rows: &dyn Rows,
+        update: &HeadUpdate,
+        (held, head): (&SignedCheckpoint, TreeHead),
+    ) -> Read<HeadOutcome> {
         let known = held.head();
         match prefix_roots(known.size, head.size, &update.prefix) {
             Ok((before, after)) if after == head.root && before != known.root => {
-                self.forked(update, held, update.prefix.clone())
+                self.forked(rows, update, (held, update.prefix.clone()))
             }
-            _ => HeadOutcome::only(Kept::Unsound),
+            _ => Ok(HeadOutcome::only(Kept::Unsound)),
         }
     }
 
@@ -242,21 +248,25 @@ impl Exchange<'_> {
             return Ok(HeadOutcome::only(Kept::Known));
         }
         let prefix = prefix(&tiles, head.size, held.head().size).map_err(|error| broken(&error))?;
-        Ok(self.forked(update, held, prefix))
+        self.forked(rows, update, (held, prefix))
     }
 
-    fn forked(&self, update: &HeadUpdate, held: &SignedCheckpoint, prefix: Vec<TreeHash>) -> HeadOutcome {
+    fn forked(
+        &self,
+        rows: &dyn Rows,
+        update: &HeadUpdate,
+        (held, prefix): (&SignedCheckpoint, Vec<TreeHash>),
+    ) -> Read<HeadOutcome> {
         let keys = self.ledger_keys(&update.origin);
         let evidence = keys
             .into_iter()
             .find_map(|key| Evidence::new(key, held.clone(), update.note.clone(), prefix.clone()).ok());
-        match evidence {
-            Some(evidence) => HeadOutcome {
-                kept: Kept::Forked,
-                effects: vec![Effect::Evidence { origin: update.origin, text: evidence.to_json() }],
-            },
-            None => HeadOutcome::only(Kept::Unsound),
+        let Some(evidence) = evidence else { return Ok(HeadOutcome::only(Kept::Unsound)) };
+        let mut outcome = HeadOutcome::only(Kept::Forked);
+        if rows.evidence_against(&update.origin)? < EVIDENCE_OF_ONE_MAX {
+            outcome.effects.push(Effect::Evidence { origin: update.origin, text: evidence.to_json() });
         }
+        Ok(outcome)
     }
 
     /// Takes a head with its leaves, and cosigns it unless a later one was cosigned already.
@@ -301,7 +311,7 @@ impl Exchange<'_> {
                 } else {
                     prefix(&tiles, old, size).map_err(|error| broken(&error))?
                 };
-                Ok(self.forked(update, &last, prefix))
+                self.forked(rows, update, (&last, prefix))
             }
             _ => Ok(HeadOutcome::only(Kept::Unsound)),
         }
@@ -369,7 +379,7 @@ impl Exchange<'_> {
             Fit::Part => Ok(self.hold_ahead(self.me.member, (stored, added))),
             Fit::No if stored > own.next => self.let_go_ahead(rows, (update, head), (own.next, stored)),
             Fit::No => match held.filter(|held| held.head().size == own.next && update.old == own.next) {
-                Some(held) => Ok(self.branched(update, &held, head)),
+                Some(held) => self.branched(rows, update, (&held, head)),
                 None => Ok(HeadOutcome::only(Kept::Unsound)),
             },
         }

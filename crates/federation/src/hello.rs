@@ -136,7 +136,28 @@ pub struct Greeted {
     pub effects: Vec<Effect>,
 }
 
+/// How far a member is: what it has read of the other, and the leaves that it holds of each ledger.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reach {
+    cursors: [u64; 2],
+    heads: BTreeMap<KeyId, u64>,
+}
+
+impl Reach {
+    /// How far the sender of a greeting of one's own is, which need not be verified; `None` where it is not one.
+    #[must_use]
+    pub fn of_own(greeting: &Signed) -> Option<Self> {
+        serde_json::from_slice::<Hello>(greeting.unverified_payload()).ok().map(|hello| hello.reach())
+    }
+}
+
 impl Hello {
+    /// How far its sender is.
+    #[must_use]
+    pub fn reach(&self) -> Reach {
+        Reach { cursors: self.cursors, heads: self.heads.clone() }
+    }
+
     /// Whether its sender takes back what it lost and asks for more of it.
     #[must_use]
     pub const fn asks_back(&self) -> bool {

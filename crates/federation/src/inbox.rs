@@ -10,6 +10,7 @@
 
 use std::collections::BTreeMap;
 
+use base::limit::EVIDENCE_OF_ONE_MAX;
 use base::signed::Signed;
 use base::signing::{KeyId, PublicKey};
 use ledger::TreeHash;
@@ -376,6 +377,9 @@ impl Exchange<'_> {
     /// What proves that an author did two things at one place: both acts where both are signed; else the one in its ledger
     /// with its way to a signed head, and the other. `None` where neither can be shown.
     fn two_acts(&self, rows: &dyn Rows, held: &ActRow, envelope: &Envelope) -> Read<Option<Effect>> {
+        if rows.evidence_against(&held.author)? >= EVIDENCE_OF_ONE_MAX {
+            return Ok(None);
+        }
         let keys = self.directory.keys(&held.author);
         let sound = |signed: &Signed| keys.iter().any(|key| signed.verify_with(ACT_TYPE, key).is_ok());
         let (first, second) = (held.signed.as_str(), envelope.act.to_json());

@@ -58,7 +58,7 @@ pub use errands::{Due, Errands, ParcelFate, Reached, RelayErrand};
 pub use exchange::Exchange;
 pub use frame::FrameError;
 pub use heads::{HeadOutcome, Kept};
-pub use hello::{Compatibility, Greeted, HELLO_TYPE, Hello, HelloError, Versions};
+pub use hello::{Compatibility, Greeted, HELLO_TYPE, Hello, HelloError, Reach, Versions};
 pub use inbox::{Received, Taken};
 pub use load::Load;
 pub use memory::MemoryRows;

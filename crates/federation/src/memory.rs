@@ -125,7 +125,12 @@ impl MemoryRows {
             Effect::RefusedThere(row) => self.refused_there.push(row),
             Effect::Owe(peer, refused) => self.owe(peer, refused),
             Effect::Paid { peer, upto } => self.owed.retain(|(to, no), _| *to != peer || *no > upto),
-            Effect::Evidence { origin, text } => self.evidence.entry(origin).or_default().push(text),
+            Effect::Evidence { origin, text } => {
+                let held = self.evidence.entry(origin).or_default();
+                if !held.contains(&text) {
+                    held.push(text);
+                }
+            }
         }
     }
 
@@ -234,6 +239,10 @@ impl MemoryRows {
 impl Rows for MemoryRows {
     fn own(&self) -> Read<OwnRow> {
         Ok(self.own.clone())
+    }
+
+    fn evidence_against(&self, member: &KeyId) -> Read<u64> {
+        Ok(self.evidence.get(member).map_or(0, |held| u64::try_from(held.len()).unwrap_or(u64::MAX)))
     }
 
     fn peer(&self, member: &KeyId) -> Read<PeerRow> {

@@ -200,6 +200,8 @@ pub trait Rows {
     fn leaves(&self, member: &KeyId, from: u64, to: u64) -> Read<Vec<TreeHash>>;
     /// A tile of hashes of a ledger, own or mirrored.
     fn tile(&self, member: &KeyId, path: TilePath) -> Read<Tile>;
+    /// Pieces of evidence kept against a ledger.
+    fn evidence_against(&self, member: &KeyId) -> Read<u64>;
     /// Every version held, for the state hash.
     fn all_versions(&self) -> Read<Vec<VersionRow>>;
     /// Every fate, for the state hash.

@@ -116,6 +116,8 @@ impl Node {
         self.renew_certificate().await?;
         if tell {
             self.chamber().changed.notify_one();
+            // What waited for these papers is asked for again.
+            self.tell_peers();
         }
         Ok(table)
     }

@@ -29,7 +29,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use base::signing::KeyId;
 use base::{Micros, Rng};
-use federation::{Brought, Exchange, HeadUpdate, Me, Owed, Turn};
+use federation::{Brought, Exchange, HeadUpdate, Me, Owed, Reach, Turn};
 use store::{ExchangeDesk, StoreError};
 use tokio::sync::Notify;
 
@@ -73,6 +73,8 @@ pub(crate) struct Desk {
     gave: Mutex<BTreeMap<KeyId, (u64, u64)>>,
     /// Leaves that a member had of all ledgers, when it was last told of one in parts in the present meeting.
     parts: Mutex<BTreeMap<KeyId, u64>>,
+    /// How far a member and this node were when something was last said to it in the present meeting.
+    reached: Mutex<BTreeMap<KeyId, [Option<Reach>; 2]>>,
     /// How it was when this node last spoke to each member's node.
     spoken: Mutex<BTreeMap<KeyId, Spoken>>,
     /// What was last heard of each member while this node took back what it lost.
@@ -163,6 +165,19 @@ impl Desk {
             parts.insert(hello.from, has);
         }
         took && turn.heads.iter().any(|update| !update.leaves.is_empty())
+    }
+
+    /// A meeting begins, in which nothing has moved yet.
+    fn begins_to_move(&self, member: &KeyId) {
+        self.reached.lock().unwrap_or_else(PoisonError::into_inner).remove(member);
+    }
+
+    /// Whether either side is further than when this was last asked in the present meeting. Where neither is, what is said is
+    /// what was said: acts whose head cannot be taken, or that wait for something else. It is said again in the next meeting.
+    fn moved(&self, theirs: &federation::Hello, ours: &Turn) -> bool {
+        let reached = [Some(theirs.reach()), Reach::of_own(&ours.hello)];
+        let mut held = self.reached.lock().unwrap_or_else(PoisonError::into_inner);
+        held.insert(theirs.from, reached.clone()) != Some(reached)
     }
 
     /// All papers of a member have been read.

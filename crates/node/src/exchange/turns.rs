@@ -49,8 +49,6 @@ struct Minutes {
     /// What is to be acknowledged of the step that was committed last, and its lines under heads.
     ack: Option<Ack>,
     cosigned: Vec<Cosigned>,
-    /// Whether anything is to be acknowledged.
-    acks: bool,
     /// Whether the beginning of a head came, and the rest is to be asked for.
     parts: bool,
     /// It spoke of an earlier life of its node than is known.
@@ -67,6 +65,8 @@ struct Minutes {
     said: Option<Back>,
     /// An envelope waits for a circle's document, and everything after it with it.
     waits: bool,
+    /// Something came that was judged and will not come again.
+    moved: bool,
 }
 
 /// What there is to say.
@@ -94,8 +94,12 @@ impl Minutes {
 
     fn add(&mut self, taken: TakenSome) {
         self.ack = Some(taken.ack);
-        self.acks = true;
         self.envelopes = self.envelopes.saturating_add(taken.envelopes);
+        self.moved |= taken.received.iter().any(|one| match &one.taken {
+            Taken::Known => false,
+            Taken::Refused(refused) => !refused.rule.passes(),
+            Taken::Done { .. } => true,
+        });
         if taken.received.iter().any(|one| matches!(one.taken, Taken::Refused(_))) {
             self.back = None;
         }
@@ -127,6 +131,7 @@ impl Node {
         let Words { mut turn, .. } = self.words(&court, (to.0, Brings::WhatWaits), None).await?;
         self.0.exchange.owed(&to.0, Owed::begin);
         self.0.exchange.begins_parts(to.0, &turn);
+        self.0.exchange.begins_to_move(&to.0);
         self.tell(&court, to.0, Saying::Turn, &mut turn).await?;
         Ok(turn.to_bytes())
     }
@@ -224,7 +229,8 @@ impl Node {
         } else {
             // Each is asked: what one says is forgotten by the next.
             let parts = self.0.exchange.goes_on_with_parts(&minutes.hello, &turn);
-            turn.says_something() || parts || minutes.parts || minutes.begins_life
+            let moved = self.0.exchange.moved(&minutes.hello, &turn);
+            (turn.says_something() && moved) || parts || minutes.parts || minutes.begins_life
         };
         Ok(Heard { next: goes_on.then(|| turn.to_bytes()), envelopes })
     }
@@ -347,7 +353,7 @@ impl Node {
         self.0.exchange.note_gaps(minutes.hello.from, gaps(&minutes.received));
         self.0.exchange.relays.note_met(minutes.hello.from, court.now);
         self.relay_withdraw(&minutes.hello.withdraw).await?;
-        if minutes.envelopes > 0 || minutes.acks {
+        if minutes.moved {
             self.0.exchange.arrived.notify_waiters();
             // Receipts and what was passed along wait for others.
             self.tell_peers();
@@ -463,7 +469,6 @@ fn greeted(
         speaks,
         ack: None,
         cosigned: Vec::new(),
-        acks: false,
         parts: false,
         outlived: greeted.outlived,
         begins_life: greeted.begins_life,
@@ -473,6 +478,7 @@ fn greeted(
         back: None,
         said: None,
         waits: false,
+        moved: false,
     };
     if greeted.outlived {
         tracing::info!(member = %from, "a member's turn is of before its node was restored, and counts no more");
@@ -567,6 +573,7 @@ fn heads(
     let (mut told, mut parts) = (Own::Sound, false);
     for update in updates {
         let outcome = exchange.take_head(desk.rows(), update)?;
+        let is_news = outcome.kept == Kept::Forked && desk.rows().evidence_against(&update.origin)? == 0;
         desk.apply(outcome.effects)?;
         let own = update.origin == exchange.me.member;
         parts |= outcome.kept == Kept::Part;
@@ -577,6 +584,10 @@ fn heads(
             Kept::Unsound if own => {
                 tracing::warn!(member = %from, "a member tells leaves of this ledger that are not its");
                 desk.apply(vec![exchange.refused_leaves(from)])?;
+            }
+            // Said again in every meeting, and in `doctor` and the list of peers.
+            Kept::Forked if !is_news => {
+                tracing::debug!(member = %update.origin, "a ledger has two heads, as was known");
             }
             Kept::Forked if own => {
                 tracing::error!(

@@ -1,17 +1,21 @@
 //! Exchange between members in turns carried by hand: what is given again, by several, before others, and taken back.
 
-use base::Micros;
+use std::sync::Arc;
+
+use base::limit::EVIDENCE_OF_ONE_MAX;
+use base::{FixedClock, Micros, SeededRng};
 use bytes::Bytes;
 use handling::{Principal, Role};
 use node::{
-    AcceptRequest, Accepted, Detail, ExchangeError, KeepStatus, Meeting, Options, PeerView, SearchQuery,
-    ShareRequest, Urgency,
+    AcceptRequest, Accepted, Detail, ExchangeError, KeepStatus, Meeting, Node, Options, PasswordCost,
+    PeerView, SearchQuery, Settings, ShareRequest, Urgency,
 };
 use store::{Direction, PageRequest, Upkeep};
+use store_sqlite::SqliteStore;
 
 use crate::community::Seat;
-use crate::indicator;
 use crate::peers::Region;
+use crate::{Bench, START, indicator};
 
 const ONE: &str = "indicator--00000000-0000-4000-8000-000000000001";
 /// Acts in one batch.
@@ -604,4 +608,60 @@ async fn nothing_left(seat: &Seat, id: &str) {
     }
     let counted = seat.bench.store.figures(None).await.unwrap();
     assert_eq!(counted.objects, page.count as u64, "{counted:?}");
+}
+
+/// The node that a copy of another's directory becomes: put back without anybody being told.
+async fn put_back(seat: &Seat) -> Seat {
+    let directory = tempfile::tempdir().unwrap();
+    for file in std::fs::read_dir(seat.bench._directory.path()).unwrap() {
+        let file = file.unwrap();
+        if file.file_name() != "cresset.lock" {
+            std::fs::copy(file.path(), directory.path().join(file.file_name())).unwrap();
+        }
+    }
+    let clock = Arc::new(FixedClock::at(START));
+    let rng = Arc::new(SeededRng::new(78));
+    let store = SqliteStore::open(directory.path(), clock.clone(), rng.as_ref()).unwrap();
+    let settings = Settings { password_cost: PasswordCost::Least, ..Settings::default() };
+    let node = Node::open(store.clone(), clock.clone(), rng, settings);
+    let bench = Bench { node, clock, store, _directory: directory };
+    bench.node.keep_ledger().await.unwrap();
+    Seat { bench, who: seat.who.clone() }
+}
+
+/// Whether a node wants to meet the others now, all earlier wishes forgotten.
+async fn wants_to_meet(seat: &Seat) -> bool {
+    tokio::time::timeout(std::time::Duration::from_millis(50), seat.node().exchange_waiting()).await.is_ok()
+}
+
+#[tokio::test]
+async fn acts_of_a_ledger_that_forked_are_not_said_without_end() {
+    let region = region(&["a", "b"]).await;
+    let b = &region[1];
+    bring(&region[0], 1..2, to(&["b"])).await;
+    round(&region).await;
+    let a = put_back(&region[0]).await;
+    bring(&region[0], 2..3, to(&["b"])).await;
+    round(&region).await;
+    // It signs before it meets anybody.
+    bring(&a, 3..6, to(&["b"])).await;
+    for (one, other) in [(&a, b), (b, &a), (&a, b)] {
+        let turns = meet(one, other).await;
+        assert!(turns <= 3, "{turns}");
+    }
+    assert!(
+        !has(b, "indicator--00000000-0000-4000-8000-000000000003").await,
+        "no head of its ledger covers it"
+    );
+    let evidence = peer(b, "a").await.evidence;
+    assert!(evidence >= 1);
+    while wants_to_meet(b).await || wants_to_meet(&a).await {}
+    for number in 10..30 {
+        bring(&a, number..number + 1, to(&["b"])).await;
+        meet(&a, b).await;
+        meet(b, &a).await;
+    }
+    assert!(!wants_to_meet(b).await, "nothing came that was not there");
+    let evidence = peer(b, "a").await.evidence;
+    assert!(evidence <= EVIDENCE_OF_ONE_MAX, "{evidence}");
 }

@@ -377,6 +377,13 @@ impl Rows for SqlRows<'_> {
         self.all("SELECT member FROM mirror ORDER BY member", [], |row| key(row, 0))
     }
 
+    fn evidence_against(&self, member: &KeyId) -> Read<u64> {
+        let query = "SELECT count(*) FROM evidence WHERE origin = ?1";
+        Ok(self
+            .one(query, [member.as_bytes()], |row| row.get::<_, i64>(0))?
+            .map_or(0, |count| u64::try_from(count).unwrap_or_default()))
+    }
+
     fn leaves(&self, member: &KeyId, from: u64, to: u64) -> Read<Vec<TreeHash>> {
         let own = *member == self.me && to <= self.next;
         let mut leaves = Vec::new();
