@@ -174,7 +174,13 @@ static CODES: &[(&str, &str)] = &[
     ),
     (
         "store-read-only",
-        "The disk is full or failing, so nothing is written for now; reading goes on. The node takes writes again by itself when there is room.",
+        "The disk is full or failing, so nothing is written for now; reading goes on. The node takes writes again by itself when there is room or the disk works. Nothing of the request was acknowledged: \
+         send it again, and what is there all the same is told as known.",
+    ),
+    (
+        "store-unreadable",
+        "The disk did not give what was to be read, or a file of the database does not open (the log says which, and whether there were \
+         too many open files). What was asked is unknown, not absent: ask again. See to the disk, then run `cresset doctor`.",
     ),
     ("store-busy", "Another process works on the same directory. Stop it, or use `--url` to ask it."),
     (
@@ -189,7 +195,7 @@ static CODES: &[(&str, &str)] = &[
     ),
     (
         "store-damaged",
-        "Stored data is damaged. `cresset doctor` tells what; restore a backup if it cannot be rebuilt.",
+        "Stored data is damaged, or the disk cannot be read there. `cresset doctor` tells what; restore a backup if it cannot be rebuilt.",
     ),
     (
         "store-failed",

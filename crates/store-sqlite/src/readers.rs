@@ -92,7 +92,8 @@ impl Counted {
     /// Reads at `moment`, which the connection may see already.
     fn read<T>(&mut self, moment: Option<u64>, deed: impl FnOnce(&Connection) -> Done<T>) -> Done<T> {
         self.steps.store(0, Ordering::Relaxed);
-        if self.at.is_none() || self.at != moment {
+        // After an I/O error SQLite has let go of what was seen, of itself.
+        if self.at.is_none() || self.at != moment || self.connection.is_autocommit() {
             self.let_go()?;
             self.connection.prepare_cached("BEGIN")?.execute([])?;
             self.at = moment;

@@ -176,6 +176,14 @@ impl<F: FnOnce(&mut Desk<'_>) -> Done<()> + Send> Unit for Own<F> {
     fn finish(&mut self, _committed: Result<(), StoreError>) {}
 }
 
+/// What the neighbours of a unit are told for which SQLite rolled everything back.
+fn rolled_back(failure: Option<&StoreError>) -> StoreError {
+    match failure {
+        Some(disk @ (StoreError::ReadOnly { .. } | StoreError::Unreadable { .. })) => disk.clone(),
+        _ => StoreError::ReadOnly { reason: "the disk is full or failed while writing".into() },
+    }
+}
+
 /// Everything the thread owns.
 struct Bench {
     connection: Connection,
@@ -308,9 +316,7 @@ impl Bench {
             if !unit.run(&mut desk) {
                 if connection.is_autocommit() {
                     // SQLite has rolled everything back (full disk, I/O error): the neighbours' work is gone too.
-                    return Err(Fail::Store(StoreError::ReadOnly {
-                        reason: "the disk is full or failed while writing".into(),
-                    }));
+                    return Err(Fail::Store(rolled_back(unit.failure())));
                 }
                 if alone {
                     connection.prepare_cached("ROLLBACK")?.execute([])?;

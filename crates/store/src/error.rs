@@ -11,7 +11,9 @@ pub enum Fault {
     Ours,
 }
 
-/// A failed request to the store. Nothing of the request has been stored.
+/// A failed request to the store. Nothing of the request has been stored; only after a flush that failed (`ReadOnly`) is that not certain
+/// until something else has been committed, for what a disk does with pages it could not write is known to nobody. Then it is
+/// there wholly or not at all.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum StoreError {
     /// The thing asked for is not there, or not for the one who asked: the two answer alike.
@@ -42,6 +44,12 @@ pub enum StoreError {
         /// What the operating system said.
         reason: String,
     },
+    /// The disk did not give what was to be read: what was asked is unknown, not absent.
+    #[error("the store cannot be read for now: {reason}")]
+    Unreadable {
+        /// What the operating system said.
+        reason: String,
+    },
     /// The node takes back from the other members what a restore has lost: until then it shows nothing and takes nothing in.
     #[error(
         "the node was restored from a backup and takes back from the other members what it lost; until then it shows nothing and takes nothing in"
@@ -67,8 +75,8 @@ pub enum StoreError {
         /// What is wrong with the key file.
         reason: String,
     },
-    /// Stored data is damaged.
-    #[error("stored data is damaged: {0}; run `cresset doctor`")]
+    /// Stored data is damaged, or lies where the disk cannot be read: SQLite does not tell the two apart.
+    #[error("stored data is damaged or the disk cannot be read: {0}; run `cresset doctor`")]
     Damaged(String),
     /// The backend failed in a way that is none of the above.
     #[error("the store failed: {0}")]
@@ -85,6 +93,7 @@ impl StoreError {
             Self::BadCursor => "bad-cursor",
             Self::TooCostly => "query-too-costly",
             Self::ReadOnly { .. } => "store-read-only",
+            Self::Unreadable { .. } => "store-unreadable",
             Self::Recovering => "recovering",
             Self::Busy { .. } => "store-busy",
             Self::CannotOpen { .. } => "store-cannot-open",
@@ -100,6 +109,7 @@ impl StoreError {
         match self {
             Self::NotFound { .. } | Self::Exists { .. } | Self::BadCursor | Self::TooCostly => Fault::Caller,
             Self::ReadOnly { .. }
+            | Self::Unreadable { .. }
             | Self::Recovering
             | Self::Busy { .. }
             | Self::CannotOpen { .. }

@@ -317,7 +317,10 @@ fn unavailable(code: &str) -> &'static str {
     }
     if code == "store-read-only" {
         return "the node takes no writes for now, because its disk is full or failing: nothing of this request was \
-                stored, reading goes on, and writing does again when there is room";
+                acknowledged, reading goes on, and writing does again when there is room; send the request again then";
+    }
+    if code == "store-unreadable" {
+        return "the node cannot read its disk for now: what was asked is unknown, not absent; its operator has to see to the disk";
     }
     "the node cannot do this for now: its operator has to see to the store"
 }

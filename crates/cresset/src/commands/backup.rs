@@ -158,8 +158,19 @@ fn end_keys(keys: KeysToFile, part: &Path, file: &Path) -> Result<(), Failure> {
 /// Renames, durably.
 fn place(part: &Path, file: &Path) -> io::Result<()> {
     std::fs::rename(part, file)?;
+    keep_name(file)
+}
+
+/// Has a file's name outlive a power cut.
+fn keep_name(file: &Path) -> io::Result<()> {
     let parent = file.parent().filter(|parent| *parent != Path::new("")).unwrap_or(Path::new("."));
     File::open(parent)?.sync_all()
+}
+
+/// The same for a copy, which is not there when that failed. A key file stays: the one before it is gone.
+fn name(part: &Path, file: &Path) -> io::Result<()> {
+    std::fs::rename(part, file)?;
+    keep_name(file).inspect_err(|_| discard(file))
 }
 
 /// Writes zeros over a file that has no name any more.
@@ -201,6 +212,6 @@ fn write(copy: &Path, file: &Path, recipient: &str, label: &Label) -> Result<(),
     let written = sealed::seal(recipient, label, BufReader::new(plain), BufWriter::new(&out))
         .map_err(Failure::unreachable)
         .and_then(|()| out.sync_all().map_err(|error| Failure::file("write", &part, &error)))
-        .and_then(|()| place(&part, file).map_err(|error| Failure::file("write", file, &error)));
+        .and_then(|()| name(&part, file).map_err(|error| Failure::file("write", file, &error)));
     written.inspect_err(|_| discard(&part))
 }

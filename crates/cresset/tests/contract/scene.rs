@@ -44,12 +44,26 @@ impl Ended {
     }
 }
 
+/// Variables of the environment that the binary listens to.
+const VARIABLES: [&str; 5] =
+    ["CRESSET_DATA", "CRESSET_URL", "CRESSET_TOKEN", "CRESSET_CONFIG", "CRESSET_CLOCK_OFFSET"];
+
 fn command() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_cresset"));
-    for name in ["CRESSET_DATA", "CRESSET_URL", "CRESSET_TOKEN", "CRESSET_CONFIG", "CRESSET_CLOCK_OFFSET"] {
+    for name in VARIABLES {
         command.env_remove(name);
     }
     command
+}
+
+/// The binary, after a shell has done something to the process that it becomes.
+pub(crate) fn after(shell: &str) -> Command {
+    let mut by = Command::new("sh");
+    by.args(["-c", &format!("{shell}; exec \"$0\" \"$@\""), env!("CARGO_BIN_EXE_cresset")]);
+    for name in VARIABLES {
+        by.env_remove(name);
+    }
+    by
 }
 
 /// Runs the binary with input.
@@ -167,7 +181,18 @@ impl Running {
     /// The same at an address.
     #[track_caller]
     pub(crate) fn start_at(data: &Path, address: &str, more: &[&str], envs: &[(&str, &str)]) -> Self {
-        let mut child = command()
+        Self::start_by(command(), data, address, more, envs)
+    }
+
+    /// Starts `serve` after a shell has done something to the process that it becomes.
+    #[track_caller]
+    pub(crate) fn start_after(shell: &str, data: &Path) -> Self {
+        Self::start_by(after(shell), data, "127.0.0.1:0", &[], &[])
+    }
+
+    #[track_caller]
+    fn start_by(mut by: Command, data: &Path, address: &str, more: &[&str], envs: &[(&str, &str)]) -> Self {
+        let mut child = by
             .args(["serve", "--listen", address, "--json", "--log", "error", "--data"])
             .arg(data)
             .args(more)

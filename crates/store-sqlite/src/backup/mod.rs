@@ -74,18 +74,17 @@ pub(crate) fn backup_keys(database: &Path, mut keys: KeySink, at: i64) -> Done<(
     seal::keys_of(database, &mut *keys, at)
 }
 
-/// Gives a finished file its name, durably.
+/// Gives a finished file its name, durably. Where the name may not outlive a power cut it is taken away again: what failed is not there.
 fn put(part: &Path, file: &Path) -> Result<(), StoreError> {
-    let named = std::fs::File::open(part)
-        .and_then(|part| part.sync_all())
-        .and_then(|()| std::fs::rename(part, file))
-        .and_then(|()| {
-            std::fs::File::open(
-                file.parent().filter(|parent| *parent != Path::new("")).unwrap_or(Path::new(".")),
-            )?
-            .sync_all()
-        });
-    named.map_err(|error| refused(file, error.to_string()))
+    let directory = file.parent().filter(|parent| *parent != Path::new("")).unwrap_or(Path::new("."));
+    let named =
+        std::fs::File::open(part).and_then(|part| part.sync_all()).and_then(|()| std::fs::rename(part, file));
+    let kept = named.and_then(|()| {
+        std::fs::File::open(directory).and_then(|directory| directory.sync_all()).inspect_err(|_| {
+            let _ = std::fs::remove_file(file);
+        })
+    });
+    kept.map_err(|error| refused(file, error.to_string()))
 }
 
 fn beside(file: &Path) -> PathBuf {
