@@ -13,7 +13,7 @@ fuzz_target!(|bytes: &[u8]| {
     match kept {
         Ok(valid) => {
             assert_eq!(valid.bytes(), bytes);
-            let _ = (valid.digest(), valid.canonical_digest(), valid.references(), valid.version_facts());
+            let _ = (valid.digest(), valid.canonical_digest(), valid.references());
         }
         Err(rejected) => assert!(!rejected.to_string().is_empty()),
     }

@@ -46,8 +46,8 @@ impl NodeCertificate {
         sign(CERTIFICATE_TYPE, self, signer)
     }
 
-    /// Reads a certificate of `member` and verifies it with its key. Whether it holds at a moment is for
-    /// [`NodeCertificate::holds_at`].
+    /// Reads a certificate of `member` and verifies it with its key. Whether it holds at a moment nobody asks: a registry keeps it, and what
+    /// nodes show each other is another certificate.
     ///
     /// # Errors
     /// `PayloadType`, `PayloadForm`, `CertificateUnfit`, and what is wrong with the signature.
@@ -59,12 +59,6 @@ impl NodeCertificate {
         }
         signed_by_alone(signed, CERTIFICATE_TYPE, key)?;
         Ok(certificate)
-    }
-
-    /// Whether it holds at a moment.
-    #[must_use]
-    pub fn holds_at(&self, now: Micros) -> bool {
-        self.from <= now && now < self.until
     }
 
     fn check(&self) -> Result<(), Rule> {

@@ -171,21 +171,6 @@ impl Rule {
     pub const fn passes(self) -> bool {
         matches!(self, Self::Gap | Self::RegistryBehind | Self::HeadBehind | Self::Recovering)
     }
-
-    /// Whether it was refused before anybody was known to have sent it: nothing at all is kept of it but a count.
-    #[must_use]
-    pub const fn is_anonymous(self) -> bool {
-        matches!(
-            self,
-            Self::SealForm
-                | Self::SealSuite
-                | Self::SealClosed
-                | Self::EnvelopeForm
-                | Self::WrongRecipient
-                | Self::SenderUnknown
-                | Self::SenderSignature
-        )
-    }
 }
 
 impl fmt::Display for Rule {
@@ -229,6 +214,5 @@ mod tests {
         let codes: BTreeSet<&str> = Rule::ALL.iter().map(|rule| rule.code()).collect();
         assert_eq!(codes.len(), Rule::ALL.len());
         assert!(Rule::ALL.windows(2).all(|pair| pair[0] < pair[1]), "each once, in order");
-        assert!(Rule::ALL.iter().all(|rule| !(rule.passes() && rule.is_anonymous())));
     }
 }

@@ -18,8 +18,6 @@
 //!
 //! Invariant: a chain is never empty and names no object twice.
 
-use base::Micros;
-
 use crate::Fingerprint;
 use crate::record::{Record, TypeNames};
 
@@ -419,14 +417,6 @@ const fn load_max(slots: usize) -> usize {
 
 const fn slots_for(terms: usize) -> usize {
     (terms / 3 + 1) * 4
-}
-
-impl ObjectFacts {
-    /// Whether the object says something at `now`: neither revoked nor expired.
-    #[must_use]
-    pub fn is_current(&self, now: Micros) -> bool {
-        !self.revoked && self.expires.is_none_or(|expires| expires > now)
-    }
 }
 
 #[cfg(test)]

@@ -50,16 +50,6 @@ fn facts_come_back_as_given() {
 }
 
 #[test]
-fn current_means_neither_revoked_nor_expired() {
-    let mut table = Table::default();
-    let base = ObjectFacts { revoked: false, expires: None, ..facts(&mut table, 0) };
-    assert!(base.is_current(Micros(5)));
-    assert!(ObjectFacts { expires: Some(Micros(6)), ..base }.is_current(Micros(5)));
-    assert!(!ObjectFacts { expires: Some(Micros(5)), ..base }.is_current(Micros(5)));
-    assert!(!ObjectFacts { revoked: true, ..base }.is_current(Micros(5)));
-}
-
-#[test]
 fn an_empty_table_answers() {
     let mut table = Table::default();
     assert_eq!(found(&table, 7), [] as [u32; 0]);

@@ -4,7 +4,7 @@
 //!
 //! Invariant: there is one peak for every bit of the size, the largest complete subtree first.
 
-use crate::hash::{HASH_BYTES, TreeHash};
+use crate::hash::TreeHash;
 
 /// Levels of the tree that one tile spans.
 pub const TILE_HEIGHT: u32 = 8;
@@ -40,16 +40,6 @@ impl Frontier {
         (u64::from(size.count_ones()) == u64::try_from(peaks.len()).ok()?).then_some(Self { size, peaks })
     }
 
-    /// An edge from [`Frontier::peak_bytes`]; `None` when they do not fit the size.
-    #[must_use]
-    pub fn from_bytes(size: u64, bytes: &[u8]) -> Option<Self> {
-        let (hashes, rest) = bytes.as_chunks::<HASH_BYTES>();
-        if !rest.is_empty() {
-            return None;
-        }
-        Self::from_parts(size, hashes.iter().map(|hash| TreeHash(*hash)).collect())
-    }
-
     /// Leaves in the tree.
     #[must_use]
     pub const fn size(&self) -> u64 {
@@ -60,12 +50,6 @@ impl Frontier {
     #[must_use]
     pub fn peaks(&self) -> &[TreeHash] {
         &self.peaks
-    }
-
-    /// The peaks one after the other, for storing.
-    #[must_use]
-    pub fn peak_bytes(&self) -> Vec<u8> {
-        self.peaks.iter().flat_map(|peak| peak.0).collect()
     }
 
     /// Adds a leaf, and tells the root of every tile that became full by it.
@@ -109,10 +93,9 @@ mod tests {
         let mut frontier = Frontier::new();
         for leaf in 0..300u32 {
             frontier.append(TreeHash::leaf(&leaf.to_be_bytes()), |_| {});
-            let bytes = frontier.peak_bytes();
-            assert_eq!(Frontier::from_bytes(frontier.size(), &bytes).as_ref(), Some(&frontier));
-            assert_eq!(Frontier::from_bytes(frontier.size(), &bytes[1..]), None);
-            assert_eq!(Frontier::from_bytes(frontier.size(), &bytes[32..]), None);
+            let peaks = frontier.peaks();
+            assert_eq!(Frontier::from_parts(frontier.size(), peaks.to_vec()).as_ref(), Some(&frontier));
+            assert_eq!(Frontier::from_parts(frontier.size(), peaks[1..].to_vec()), None);
         }
     }
 

@@ -91,26 +91,6 @@ impl HeadKeeper {
         &self.origin
     }
 
-    /// Learns of a head of this ledger that a mirror or a witness holds, so that nothing smaller is signed after a restore
-    /// from an old backup. One that is not larger changes nothing.
-    ///
-    /// # Errors
-    /// `Stored` when it is not by this ledger's key; `Inconsistent` when it has the size of the last head and another root:
-    /// then the ledger has forked.
-    pub fn remind(&mut self, held: &SignedCheckpoint, earlier: &[NoteKey]) -> Result<(), HeadError> {
-        let mut keys = vec![self.key.clone()];
-        keys.extend_from_slice(earlier);
-        let head = held.verify(&self.origin, &keys)?;
-        match self.signed {
-            Some(signed) if signed.size == head.size => self.check(head, &[]),
-            Some(signed) if signed.size > head.size => Ok(()),
-            _ => {
-                self.signed = Some(head);
-                Ok(())
-            }
-        }
-    }
-
     /// Checks that `head` may be signed: `proof` shows that it continues the head signed last.
     ///
     /// # Errors

@@ -66,30 +66,3 @@ fn a_keeper_goes_on_from_the_stored_head() {
     let elsewhere = Origin::of_member(&successor.public_key().id());
     assert!(HeadKeeper::resume(elsewhere, &signer, &stored, &[]).is_err());
 }
-
-#[test]
-fn a_restored_keeper_is_reminded_of_later_heads() {
-    let signer = key(1);
-    let all = leaves(9);
-    let old = keeper(&signer).sign(head(&all[..4]), &[], &signer).unwrap();
-    let held = keeper(&signer).sign(head(&all[..8]), &[], &signer).unwrap();
-    let mut restored = HeadKeeper::resume(keeper(&signer).origin().clone(), &signer, &old, &[]).unwrap();
-    restored.remind(&held, &[]).unwrap();
-    restored.remind(&old, &[]).unwrap();
-    let smaller = restored.sign(head(&all[..5]), &naive::consistency(&all[..5], 4), &signer);
-    assert_eq!(smaller, Err(HeadError::Smaller { asked: 5, signed: 8 }));
-    let mut other = all.clone();
-    other[8] = TreeHash::leaf(b"made after the restore");
-    restored.sign(head(&other), &naive::consistency(&other, 8), &signer).unwrap();
-
-    // A head of the same size and another root is the sign of a fork, a head by a stranger is nothing.
-    let mut forked = all.clone();
-    forked[0] = TreeHash::leaf(b"other");
-    let fork = keeper(&signer).sign(head(&forked), &[], &signer).unwrap();
-    assert!(matches!(restored.remind(&fork, &[]), Err(HeadError::Inconsistent { .. })));
-    let stranger = key(3);
-    let mut false_keeper = HeadKeeper::new(restored.origin().clone(), &stranger);
-    let false_head = false_keeper.sign(head(&leaves(30)), &[], &stranger).unwrap();
-    assert!(matches!(restored.remind(&false_head, &[]), Err(HeadError::Stored(_))));
-    assert_eq!(restored.signed(), Some(head(&other)));
-}

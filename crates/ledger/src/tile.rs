@@ -198,63 +198,6 @@ pub trait Tiles {
     fn tile(&self, path: TilePath) -> Result<Tile, Self::Error>;
 }
 
-/// Longest entry of a bundle, in bytes.
-pub const ENTRY_BYTES_MAX: usize = 65_535;
-
-/// Bytes that are no bundle of entries.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum BundleError {
-    /// None, or more than 256.
-    #[error("a bundle has 1 to 256 entries")]
-    Count,
-    /// An entry ends beyond the bundle.
-    #[error("an entry of the bundle is cut short")]
-    Cut,
-    /// An entry is too long to be written.
-    #[error("an entry has {0} bytes, more than {ENTRY_BYTES_MAX}")]
-    TooLong(usize),
-}
-
-/// Writes entries as a bundle: each after its length in two bytes, the higher first.
-///
-/// # Errors
-/// `Count` and `TooLong`.
-///
-/// # Source
-/// C2SP tlog-tiles, "Log entries".
-pub fn write_entries(entries: &[&[u8]]) -> Result<Vec<u8>, BundleError> {
-    if !(1..=usize::from(TILE_WIDTH)).contains(&entries.len()) {
-        return Err(BundleError::Count);
-    }
-    let mut bytes = Vec::new();
-    for entry in entries {
-        let length = u16::try_from(entry.len()).map_err(|_| BundleError::TooLong(entry.len()))?;
-        bytes.extend_from_slice(&length.to_be_bytes());
-        bytes.extend_from_slice(entry);
-    }
-    Ok(bytes)
-}
-
-/// Reads the entries of a bundle, without copying them.
-///
-/// # Errors
-/// `Count` and `Cut`.
-pub fn read_entries(bytes: &[u8]) -> Result<Vec<&[u8]>, BundleError> {
-    let mut entries = Vec::new();
-    let mut rest = bytes;
-    while !rest.is_empty() {
-        if entries.len() >= usize::from(TILE_WIDTH) {
-            return Err(BundleError::Count);
-        }
-        let (length, tail) = rest.split_first_chunk::<2>().ok_or(BundleError::Cut)?;
-        let length = usize::from(u16::from_be_bytes(*length));
-        let (entry, tail) = tail.split_at_checked(length).ok_or(BundleError::Cut)?;
-        entries.push(entry);
-        rest = tail;
-    }
-    if entries.is_empty() { Err(BundleError::Count) } else { Ok(entries) }
-}
-
 #[cfg(test)]
 #[path = "tile_tests.rs"]
 mod tests;

@@ -89,20 +89,3 @@ fn tiles_have_a_least_and_a_greatest_width() {
     let tile = Tile::from_bytes(&[7; 96]).unwrap();
     assert_eq!((tile.hashes().len(), tile.to_bytes()), (3, vec![7; 96]));
 }
-
-#[test]
-fn bundles_are_read_back_and_cut_ones_refused() {
-    let long = vec![b'x'; ENTRY_BYTES_MAX];
-    let entries: [&[u8]; 3] = [b"", b"abc", &long];
-    let bytes = write_entries(&entries).unwrap();
-    assert_eq!(read_entries(&bytes).unwrap(), entries);
-    for cut in [1, 3, 6, bytes.len() - 1] {
-        assert_eq!(read_entries(&bytes[..cut]), Err(BundleError::Cut), "{cut}");
-    }
-    assert_eq!(read_entries(b""), Err(BundleError::Count));
-    assert_eq!(read_entries(&vec![0; 2 * 257]), Err(BundleError::Count));
-    assert_eq!(read_entries(&vec![0; 2 * 256]).unwrap().len(), 256);
-    let too_long = vec![0; ENTRY_BYTES_MAX + 1];
-    assert_eq!(write_entries(&[&too_long]), Err(BundleError::TooLong(ENTRY_BYTES_MAX + 1)));
-    assert_eq!(write_entries(&[]), Err(BundleError::Count));
-}

@@ -17,7 +17,6 @@ use crate::quote::cut;
 use crate::report::{Place, Report};
 use crate::schema::{self, Kind};
 use crate::timestamp::Timestamp;
-use crate::version::VersionFacts;
 
 /// How much an examination forgives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -232,12 +231,6 @@ impl<'a> Valid<'a> {
     #[must_use]
     pub fn canonical_digest(&self) -> [u8; 32] {
         canonical::content_digest(&self.json)
-    }
-
-    /// What the rules of versioning need to know of it.
-    #[must_use]
-    pub fn version_facts(&self) -> VersionFacts<'_> {
-        VersionFacts::of(&self.json)
     }
 }
 

@@ -4,6 +4,7 @@ use proptest::collection::vec;
 use proptest::prelude::{Just, Strategy, any, prop_oneof, proptest};
 use proptest::{prop_assert, prop_assert_eq};
 use serde_json::{Map, Value};
+use stix::version::VersionFacts;
 use stix::{
     Json, ObjectId, Profile, Timestamp, content_digest, examine, marking, sco_id, split, upgrade, validate,
 };
@@ -101,7 +102,7 @@ proptest! {
         }
         if let Ok(valid) = examine(text.as_bytes(), Profile::Store) {
             prop_assert_eq!(valid.bytes(), text.as_bytes());
-            let _ = (valid.references(), valid.canonical_digest(), valid.version_facts());
+            let _ = (valid.references(), valid.canonical_digest(), VersionFacts::of(&read));
         }
     }
 

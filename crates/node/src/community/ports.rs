@@ -108,25 +108,6 @@ impl Node {
         Ok((sealing, identity))
     }
 
-    /// Rules as others are told them: this member and its people by key and name. Whoever is no user any more is left out.
-    /// `None` while the member is in no community.
-    ///
-    /// # Errors
-    /// The store failed.
-    pub async fn rules_abroad(&self, rules: &Rules) -> Result<Option<Rules>, StoreError> {
-        let Some(Members(known, _)) = self.members().await? else { return Ok(None) };
-        let (me, directory) = (theirs(known.table.me), self.directory().await?);
-        let originator = |held: &Originator| match held {
-            Originator::Here => Originator::Member(me),
-            other => other.clone(),
-        };
-        let person = |held: &Person| match held {
-            Person::Here(no) => directory.user(*no).map(|user| Person::There(me, user.name.clone())),
-            other @ Person::There(..) => Some(other.clone()),
-        };
-        Ok(Some(rules.reworded(originator, person)))
-    }
-
     /// Rules that came from another member, as they hold here: people of this member as users. Whoever is no user here is
     /// left out, and so is whoever is called by a number of another node. `None` while the member is in no community.
     ///
