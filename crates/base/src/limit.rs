@@ -137,10 +137,10 @@ pub const CIRCLE_BYTES_MAX: usize = 64 * 1024;
 pub const PENDING_SUBJECTS_MAX: usize = 64;
 /// Circles one node knows.
 pub const CIRCLES_MAX: usize = 1_000;
-/// Entries in one message between nodes, in bytes (600 KiB).
-pub const EXCHANGE_ENTRIES_BYTES_MAX: usize = 600 * 1024;
-/// What waits for a decision in one message between nodes, in bytes (300 KiB).
-pub const EXCHANGE_PENDING_BYTES_MAX: usize = 300 * 1024;
+/// Entries in one message of registry papers between nodes, in bytes (600 KiB).
+pub const PAPERS_ENTRIES_BYTES_MAX: usize = 600 * 1024;
+/// What waits for a decision in one message of registry papers, in bytes (300 KiB).
+pub const PAPERS_PENDING_BYTES_MAX: usize = 300 * 1024;
 /// Attempts at one place of a registry.
 pub const ROUNDS_MAX: u64 = 16;
 /// Votes of earlier rounds that one entry carries along.

@@ -121,7 +121,7 @@ pub(crate) async fn run(node: Node, roads: Arc<Roads>) {
                 tracing::warn!(code = error.code(), %error, "cannot tell the community for which key it seals to this member");
             }
         }
-        let peers = node.exchange_peers().await.unwrap_or_default();
+        let peers = node.papers_peers().await.unwrap_or_default();
         standings.retain(|member, standing| standing.busy || peers.iter().any(|peer| peer.member == *member));
         for peer in peers {
             let standing = standings.entry(peer.member).or_insert_with(Standing::new);
@@ -169,8 +169,8 @@ pub(crate) async fn meet(node: &Node, roads: &Roads, peer: &Peer) -> bool {
     let (mut theirs, mut introduces) = (None, None);
     for _ in 0..QUESTIONS_MAX {
         let asked = match introduces {
-            Some(Introduction::Now) => node.exchange_introduction(peer.member).await,
-            _ => node.exchange_question(peer.member, theirs.as_ref()).await.map(Some),
+            Some(Introduction::Now) => node.papers_introduction(peer.member).await,
+            _ => node.papers_question(peer.member, theirs.as_ref()).await.map(Some),
         };
         let asked = match asked {
             Ok(Some(asked)) => asked,
@@ -180,7 +180,7 @@ pub(crate) async fn meet(node: &Node, roads: &Roads, peer: &Peer) -> bool {
                 return false;
             }
         };
-        let said = roads.say(peer, "/federation/v1/registry", (asked.clone(), node::EXCHANGE_TYPE));
+        let said = roads.say(peer, "/federation/v1/registry", (asked.clone(), node::PAPERS_TYPE));
         let answer = match said.await {
             Ok(answer) if answer.is_success() => answer,
             Ok(answer) if answer.status == FORBIDDEN && introduces.is_none() => {
@@ -196,7 +196,7 @@ pub(crate) async fn meet(node: &Node, roads: &Roads, peer: &Peer) -> bool {
                 return false;
             }
         };
-        match node.exchange_take(peer.member, &asked, &answer.body).await {
+        match node.take_papers(peer.member, &asked, &answer.body).await {
             Ok(taken) if !taken.more => return true,
             Ok(taken) => (theirs, introduces) = (Some(taken.have), Some(Introduction::Done)),
             Err(error) => {

@@ -54,8 +54,8 @@ mod why;
 use std::sync::{Arc, RwLock};
 
 pub use self::community::{
-    CircleView, CommunityError, CommunityView, EXCHANGE_TYPE, FoundRequest, Have, JoinAsk, MemberView,
-    Members, NewCircle, Peer, PendingView, Said, Taken,
+    CircleView, CommunityError, CommunityView, FoundRequest, Have, JoinAsk, MemberView, Members, NewCircle,
+    PAPERS_TYPE, Peer, PendingView, Said, Taken,
 };
 pub use self::exchange::{
     AwaitedMember, CircleState, ConsentGiven, ConsentPage, ConsentRequest, ConsentView, CourierRefusal,

@@ -4,8 +4,8 @@
 //! small pool of read connections ([`readers`]) and are bounded by `base::limit`. Everything a viewer is told passes the
 //! predicate made in [`sight`]. Nothing here decides who may see what: it asks `handling` through the [`handling::Viewer`].
 //!
-//! Architecture Invariant: no SQL stands outside this crate, and no other module than `writer` opens a connection that may
-//! write.
+//! Architecture Invariant: no SQL stands outside this crate. One connection may write to the store: [`open`] opens it and hands it to the
+//! writer. What [`backup`] writes are copies that nobody else has open.
 
 mod accept;
 mod accounts;

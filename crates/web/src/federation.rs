@@ -119,6 +119,6 @@ async fn registry(State(app): State<App>, request: Request) -> Result<Response, 
 async fn question(app: &App, (parts, trail): (&Parts, &Trail), stream: Body) -> Result<Response, Problem> {
     let caller = road::of_question(app, trail).await?;
     let question = body::read(app, &parts.headers, stream, (NOBODY, SIGNED_TEXT_BYTES_MAX)).await?;
-    let answer = app.node().exchange_answer(&question.bytes, caller).await?;
+    let answer = app.node().papers_answer(&question.bytes, caller).await?;
     Ok(([(CONTENT_TYPE, HeaderValue::from_static("application/json"))], answer).into_response())
 }

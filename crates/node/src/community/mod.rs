@@ -1,14 +1,14 @@
 //! The community that this node's member belongs to: founding, joining, deciding, and what is shown of it.
 //!
 //! Rules are `community`'s; here is who of this node's users may ask for what, and that everything which was signed is
-//! written down before anybody else sees it. How papers travel is in [`exchange`], circles are in [`circles`].
+//! written down before anybody else sees it. How papers travel is in [`papers`], circles are in [`circles`].
 //!
 //! Invariant: one change at a time; a vote and the note that it was given are one commit.
 
 mod circles;
 mod deeds;
 mod error;
-mod exchange;
+mod papers;
 mod peers;
 mod ports;
 mod show;
@@ -23,7 +23,7 @@ pub(crate) use circles::may_know_circles;
 pub use circles::{CircleView, NewCircle};
 pub use deeds::{FoundRequest, JoinAsk, Said};
 pub use error::CommunityError;
-pub use exchange::{EXCHANGE_TYPE, Have, Peer, Taken};
+pub use papers::{Have, PAPERS_TYPE, Peer, Taken};
 pub use ports::Members;
 pub use show::{CommunityView, MemberView, PendingView};
 pub(crate) use table::Table;

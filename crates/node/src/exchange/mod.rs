@@ -294,11 +294,7 @@ impl Node {
     /// The store failed.
     pub async fn meeting_peers(&self) -> Result<Vec<crate::Peer>, crate::CommunityError> {
         let table = self.community_table().await?;
-        if table.is_some_and(|table| table.is_member()) {
-            self.exchange_peers().await
-        } else {
-            Ok(Vec::new())
-        }
+        if table.is_some_and(|table| table.is_member()) { self.papers_peers().await } else { Ok(Vec::new()) }
     }
 
     /// Waits until something waits for a peer that it should be given.

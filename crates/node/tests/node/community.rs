@@ -5,7 +5,7 @@ use base::signed::Signed;
 use base::signing::{Signer, SigningKey};
 use community::{History, MemberId, QuorumRule, Word};
 use handling::{Principal, Role};
-use node::{CommunityError, EXCHANGE_TYPE, FoundRequest, JoinAsk, NewCircle, Node, RoadError};
+use node::{CommunityError, FoundRequest, JoinAsk, NewCircle, Node, PAPERS_TYPE, RoadError};
 
 use crate::{Bench, START};
 
@@ -52,9 +52,9 @@ pub(crate) async fn meet(one: &Seat, other: &Seat) -> Result<(), CommunityError>
     let to = other.id().await;
     let mut theirs = None;
     for _ in 0..20 {
-        let question = one.node().exchange_question(to, theirs.as_ref()).await?;
-        let answer = other.node().exchange_answer(&question, None).await?;
-        let taken = one.node().exchange_take(to, &question, &answer).await?;
+        let question = one.node().papers_question(to, theirs.as_ref()).await?;
+        let answer = other.node().papers_answer(&question, None).await?;
+        let taken = one.node().take_papers(to, &question, &answer).await?;
         if !taken.more {
             return Ok(());
         }
@@ -103,38 +103,38 @@ async fn a_newcomer_is_told_nothing_until_it_is_let_in() {
 async fn messages_from_strangers_for_others_and_of_other_times_are_refused() {
     let (a, b, c) = pair().await;
     let to = a.id().await;
-    let question = b.node().exchange_question(to, None).await.unwrap();
+    let question = b.node().papers_question(to, None).await.unwrap();
     let before = a.hash().await;
 
     // Twice does no more than once.
-    let first = a.node().exchange_answer(&question, None).await.unwrap();
-    let second = a.node().exchange_answer(&question, None).await.unwrap();
+    let first = a.node().papers_answer(&question, None).await.unwrap();
+    let second = a.node().papers_answer(&question, None).await.unwrap();
     assert_eq!(first, second);
     // For somebody else, or answering something else.
-    assert!(matches!(b.node().exchange_answer(&question, None).await, Err(CommunityError::Misdirected)));
-    assert!(matches!(c.node().exchange_answer(&question, None).await, Err(CommunityError::None)));
-    let other = b.node().exchange_question(to, Some(&node::Have::new())).await.unwrap();
-    let taken = b.node().exchange_take(to, &other, &first).await;
+    assert!(matches!(b.node().papers_answer(&question, None).await, Err(CommunityError::Misdirected)));
+    assert!(matches!(c.node().papers_answer(&question, None).await, Err(CommunityError::None)));
+    let other = b.node().papers_question(to, Some(&node::Have::new())).await.unwrap();
+    let taken = b.node().take_papers(to, &other, &first).await;
     assert!(matches!(taken, Err(CommunityError::Misdirected)));
     // Signed by another key, by two, by nobody, or as another kind of statement.
     let payload = Signed::parse(&question).unwrap().unverified_payload().to_vec();
     let thief = SigningKey::from_seed(&[9; 32]);
-    let forged = Signed::sign(EXCHANGE_TYPE, payload.clone(), &thief).unwrap();
+    let forged = Signed::sign(PAPERS_TYPE, payload.clone(), &thief).unwrap();
     let mut both = Signed::parse(&question).unwrap();
     both.add(&thief).unwrap();
-    let bare = Signed::unsigned(EXCHANGE_TYPE, payload.clone()).unwrap();
+    let bare = Signed::unsigned(PAPERS_TYPE, payload.clone()).unwrap();
     for bad in [forged, both, bare] {
-        let refused = a.node().exchange_answer(bad.to_json().as_bytes(), None).await.unwrap_err();
+        let refused = a.node().papers_answer(bad.to_json().as_bytes(), None).await.unwrap_err();
         assert_eq!(refused.code(), "exchange-stranger");
     }
     let otherwise = Signed::sign("application/json", payload, &thief).unwrap();
-    let refused = a.node().exchange_answer(otherwise.to_json().as_bytes(), None).await.unwrap_err();
+    let refused = a.node().papers_answer(otherwise.to_json().as_bytes(), None).await.unwrap_err();
     assert_eq!(refused.code(), "registry-payload-type");
     // More than a day ago, or ahead.
     a.bench.clock.set(START.plus(2 * DAY));
-    assert!(matches!(a.node().exchange_answer(&question, None).await, Err(CommunityError::ClockApart)));
+    assert!(matches!(a.node().papers_answer(&question, None).await, Err(CommunityError::ClockApart)));
     a.bench.clock.set(START.plus(DAY));
-    assert!(a.node().exchange_answer(&question, None).await.is_ok(), "a day is borne");
+    assert!(a.node().papers_answer(&question, None).await.is_ok(), "a day is borne");
     assert_eq!(a.hash().await, before);
 }
 
@@ -153,7 +153,7 @@ async fn a_circle_goes_to_its_members_and_to_nobody_else() {
         (made.undelivered.clone(), made.members.clone()),
         (vec!["b".to_owned()], vec!["a".to_owned(), "b".into()])
     );
-    let to_c = a.node().exchange_question(c.id().await, None).await.unwrap();
+    let to_c = a.node().papers_question(c.id().await, None).await.unwrap();
     let payload = String::from_utf8(Signed::parse(&to_c).unwrap().unverified_payload().to_vec()).unwrap();
     assert!(payload.contains("\"circles\":[]"), "{payload}");
     meet(&a, &b).await.unwrap();
@@ -282,13 +282,13 @@ async fn a_member_that_recovered_its_key_is_known_by_it_once_it_has_called() {
     assert_eq!(d.node().caller_of(&chain).await.unwrap(), Err(RoadError::Unknown));
     assert_eq!(known().await, before.to_string());
     // It calls and brings its papers, which prove themselves, to the one door that hears whom it cannot tell.
-    let question = b.node().exchange_question(me, Some(&node::Have::new())).await.unwrap();
+    let question = b.node().papers_question(me, Some(&node::Have::new())).await.unwrap();
     let payload = Signed::parse(&question).unwrap().unverified_payload().to_vec();
-    let forged = Signed::sign(EXCHANGE_TYPE, payload, &SigningKey::from_seed(&[9; 32])).unwrap();
-    let refused = d.node().exchange_answer(forged.to_json().as_bytes(), None).await.unwrap_err();
+    let forged = Signed::sign(PAPERS_TYPE, payload, &SigningKey::from_seed(&[9; 32])).unwrap();
+    let refused = d.node().papers_answer(forged.to_json().as_bytes(), None).await.unwrap_err();
     assert_eq!((refused.code(), known().await), ("exchange-stranger", before.to_string()));
-    let answer = d.node().exchange_answer(&question, None).await.unwrap();
-    b.node().exchange_take(me, &question, &answer).await.unwrap();
+    let answer = d.node().papers_answer(&question, None).await.unwrap();
+    b.node().take_papers(me, &question, &answer).await.unwrap();
     assert_eq!(known().await, b.node().member_key().await.unwrap().to_string());
     assert_eq!(d.node().answers_for(to, &chain), Ok(()));
     assert_eq!(d.node().caller_of(&chain).await.unwrap(), Ok(to));

@@ -214,24 +214,24 @@ async fn who_joined_after_the_backup_is_known_by_the_papers_it_brings() {
     let (before, b) = (known().await, &region[1]);
     b.bench.clock.set(START.plus(3_600 * Micros::SECOND));
     let (me, code) = (back.id().await, "exchange-stranger");
-    let bare = b.node().exchange_question(me, None).await.unwrap();
-    assert_eq!(back.node().exchange_answer(&bare, None).await.unwrap_err().code(), code);
-    let whole = b.node().exchange_introduction(me).await.unwrap().unwrap();
+    let bare = b.node().papers_question(me, None).await.unwrap();
+    assert_eq!(back.node().papers_answer(&bare, None).await.unwrap_err().code(), code);
+    let whole = b.node().papers_introduction(me).await.unwrap().unwrap();
     let said = base::signed::Signed::parse(&whole).unwrap();
     let other = base::signing::SigningKey::generate(&SeededRng::new(5));
     let payload = said.unverified_payload().to_vec();
-    let forged = base::signed::Signed::sign(node::EXCHANGE_TYPE, payload, &other).unwrap().to_json();
-    assert_eq!(back.node().exchange_answer(forged.as_bytes(), None).await.unwrap_err().code(), code);
+    let forged = base::signed::Signed::sign(node::PAPERS_TYPE, payload, &other).unwrap().to_json();
+    assert_eq!(back.node().papers_answer(forged.as_bytes(), None).await.unwrap_err().code(), code);
     assert_eq!(known().await.state_hash, before.state_hash, "nothing was taken of it");
-    let answer = back.node().exchange_answer(&whole, None).await.unwrap();
-    b.node().exchange_take(me, &whole, &answer).await.unwrap();
+    let answer = back.node().papers_answer(&whole, None).await.unwrap();
+    b.node().take_papers(me, &whole, &answer).await.unwrap();
     assert_eq!(known().await.state_hash, b.node().community(&b.who).await.unwrap().state_hash);
     let mut seen = back.node().recovery(&back.who).await.unwrap();
     seen.awaited.sort();
     assert!(!seen.alone && seen.awaited == ["b", "c"], "{seen:?}");
     // To one that is whole, whatever it is told, a stranger is one.
     let alone = Region::of(&["a"]).await;
-    assert!(alone[0].node().exchange_answer(&whole, None).await.is_err());
+    assert!(alone[0].node().papers_answer(&whole, None).await.is_err());
 }
 
 /// Why somebody is waited for, and whether it is in vain unless somebody does something.

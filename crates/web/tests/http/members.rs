@@ -146,9 +146,9 @@ async fn me(house: &House) -> MemberId {
 async fn meet(one: &House, other: &House) {
     let (to, mut theirs) = (me(other).await, None);
     for _ in 0..20 {
-        let Ok(question) = one.node.exchange_question(to, theirs.as_ref()).await else { return };
-        let Ok(answer) = other.node.exchange_answer(&question, None).await else { return };
-        let Ok(taken) = one.node.exchange_take(to, &question, &answer).await else { return };
+        let Ok(question) = one.node.papers_question(to, theirs.as_ref()).await else { return };
+        let Ok(answer) = other.node.papers_answer(&question, None).await else { return };
+        let Ok(taken) = one.node.take_papers(to, &question, &answer).await else { return };
         if !taken.more {
             return;
         }
@@ -284,7 +284,7 @@ async fn certificates_end_by_time_by_a_new_key_and_with_the_member() {
     // A new key: with it comes a new certificate, which B takes for A's before it has heard of the key.
     a.node.rotate_key(&a.admin).await.unwrap();
     let newest = node_of(&a.node.identity().unwrap());
-    let question = a.node.exchange_question(me(b).await, None).await.unwrap();
+    let question = a.node.papers_question(me(b).await, None).await.unwrap();
     assert_eq!(says(b, &newest, (REGISTRY, &question)).await.0, 200);
     assert_eq!(says(b, &newest, (EXCHANGE, &turn(a, b).await)).await.0, 200);
     let refused = says(b, &new, (EXCHANGE, &turn(a, b).await)).await;
@@ -330,7 +330,7 @@ async fn a_kept_connection_is_dropped_when_the_registry_tells_of_another_key_or_
     let (before_c, count) = counted(c).await;
     let dialler = MemberDialler::new(Egress::default(), Arc::new(SeededRng::new(77)), a.node.clone());
     let say = async || {
-        let body = Bytes::from(a.node.exchange_question(me(c).await, None).await.unwrap());
+        let body = Bytes::from(a.node.papers_question(me(c).await, None).await.unwrap());
         let question = Question {
             verb: Verb::Post,
             url: format!("https://{before_c}{REGISTRY}").parse().unwrap(),
@@ -359,7 +359,7 @@ async fn a_kept_connection_is_dropped_when_the_registry_tells_of_another_key_or_
 async fn questions_about_the_registry_are_for_newcomers_too() {
     let houses = members().await;
     let [a, b, c, _] = &houses;
-    let question = a.node.exchange_question(me(b).await, None).await.unwrap();
+    let question = a.node.papers_question(me(b).await, None).await.unwrap();
     let others = node_of_house(c).await;
     assert_eq!(says(b, &others, (REGISTRY, &question)).await, (403, "certificate-other".to_owned()));
     assert_eq!(says(b, &Arc::new(Shows::default()), (REGISTRY, &question)).await.0, 200);
@@ -367,7 +367,7 @@ async fn questions_about_the_registry_are_for_newcomers_too() {
     let anchor = b.node.community_anchor(&b.admin).await.unwrap();
     let ask = says_of_itself(&newcomer, "e");
     newcomer.node.join_community(&newcomer.admin, &anchor, &ask).await.unwrap();
-    let question = newcomer.node.exchange_question(me(b).await, None).await.unwrap();
+    let question = newcomer.node.papers_question(me(b).await, None).await.unwrap();
     assert_eq!(says(b, &node_of_house(&newcomer).await, (REGISTRY, &question)).await.0, 200);
     assert_eq!(b.node.pending(&b.admin).await.unwrap().len(), 1);
 }

@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use base::Micros;
-use base::limit::{APPROVAL_AHEAD_SECONDS_MAX, EXCHANGE_ENTRIES_BYTES_MAX, EXCHANGE_PENDING_BYTES_MAX};
+use base::limit::{APPROVAL_AHEAD_SECONDS_MAX, PAPERS_ENTRIES_BYTES_MAX, PAPERS_PENDING_BYTES_MAX};
 use base::signed::Signed;
 use base::signing::{PublicKey, SigningKey};
 use community::{
@@ -23,7 +23,7 @@ use super::{CommunityError, Table};
 use crate::{Node, RoadError};
 
 /// The type of a signed message between nodes about their registry.
-pub const EXCHANGE_TYPE: &str = "application/vnd.cresset.registry-exchange+json";
+pub const PAPERS_TYPE: &str = "application/vnd.cresset.registry-exchange+json";
 /// How often it is written down that a member was heard of.
 const HEARD_EVERY: i64 = 60 * Micros::SECOND;
 
@@ -84,7 +84,7 @@ impl Node {
     ///
     /// # Errors
     /// The store failed.
-    pub async fn exchange_peers(&self) -> Result<Vec<Peer>, CommunityError> {
+    pub async fn papers_peers(&self) -> Result<Vec<Peer>, CommunityError> {
         let Some(table) = self.community_table().await? else { return Ok(Vec::new()) };
         let now = self.now();
         if !table.is_member() {
@@ -104,7 +104,7 @@ impl Node {
     ///
     /// # Errors
     /// See [`CommunityError`].
-    pub async fn exchange_question(
+    pub async fn papers_question(
         &self,
         to: MemberId,
         theirs: Option<&Have>,
@@ -126,12 +126,12 @@ impl Node {
     ///
     /// # Errors
     /// See [`CommunityError`].
-    pub async fn exchange_introduction(&self, to: MemberId) -> Result<Option<Vec<u8>>, CommunityError> {
+    pub async fn papers_introduction(&self, to: MemberId) -> Result<Option<Vec<u8>>, CommunityError> {
         let table = self.community_table().await?.ok_or(CommunityError::None)?;
         if !table.is_member() {
             return Ok(None);
         }
-        self.exchange_question(to, Some(&Have::new())).await.map(Some)
+        self.papers_question(to, Some(&Have::new())).await.map(Some)
     }
 
     /// Answers another node's question, after taking what it brings. Where the road tells whose node calls, it is `caller`, and
@@ -139,7 +139,7 @@ impl Node {
     ///
     /// # Errors
     /// See [`CommunityError`]; nothing was changed.
-    pub async fn exchange_answer(
+    pub async fn papers_answer(
         &self,
         question: &[u8],
         caller: Option<MemberId>,
@@ -181,7 +181,7 @@ impl Node {
     ///
     /// # Errors
     /// See [`CommunityError`]; nothing was changed.
-    pub async fn exchange_take(
+    pub async fn take_papers(
         &self,
         from: MemberId,
         question: &[u8],
@@ -224,7 +224,7 @@ fn covers(ours: &Have, theirs: &Have) -> bool {
 
 /// Reads a message. Who it is from is not verified.
 fn open(signed: &Signed) -> Result<Message, CommunityError> {
-    if signed.payload_type() != EXCHANGE_TYPE {
+    if signed.payload_type() != PAPERS_TYPE {
         return Err(Rule::PayloadType.into());
     }
     Ok(serde_json::from_slice(signed.unverified_payload()).map_err(|_| Rule::PayloadForm)?)
@@ -267,7 +267,7 @@ fn by_alone(signed: &Signed, key: &PublicKey) -> Result<(), CommunityError> {
     if signed.signatures().len() != 1 {
         return Err(CommunityError::Stranger);
     }
-    signed.verify_with(EXCHANGE_TYPE, key).map(|_| ()).map_err(|_| CommunityError::Stranger)
+    signed.verify_with(PAPERS_TYPE, key).map(|_| ()).map_err(|_| CommunityError::Stranger)
 }
 
 /// Takes what a member's message brings; whether anything was new.
@@ -342,7 +342,7 @@ enum Standing {
 /// Circles that one who takes back what a restore has lost may lack: its own, and those of this member that it is in, whose
 /// delivery may have been before its restore.
 fn lost_circles(table: &Table, asked: &Message) -> Vec<Signed> {
-    let mut room = EXCHANGE_PENDING_BYTES_MAX;
+    let mut room = PAPERS_PENDING_BYTES_MAX;
     let held = |circle: &Circle| asked.holds.get(&circle.id()).is_some_and(|held| *held >= circle.version);
     let lost = table.circles.values().filter(|(circle, _)| {
         let theirs = circle.owner == asked.from;
@@ -387,7 +387,7 @@ fn empty(table: &Table, to: MemberId, now: Micros) -> Message {
 fn message(table: &Table, to: MemberId, theirs: Option<&Have>, now: Micros) -> Message {
     let mut message = empty(table, to, now);
     message.have = have(table);
-    let mut room = EXCHANGE_ENTRIES_BYTES_MAX;
+    let mut room = PAPERS_ENTRIES_BYTES_MAX;
     let lacked = match theirs {
         Some(theirs) => lacking(table, theirs),
         // Steps of one's own that no decision has noted go along: the other may not know the key that signs this.
@@ -397,7 +397,7 @@ fn message(table: &Table, to: MemberId, theirs: Option<&Have>, now: Micros) -> M
         let Some(raw) = fit(&mut room, entry.to_json()) else { break };
         message.entries.push(raw);
     }
-    let mut room = EXCHANGE_PENDING_BYTES_MAX;
+    let mut room = PAPERS_PENDING_BYTES_MAX;
     let mut within = |signed: &Signed| fit(&mut room, signed.to_json()).map(|_| signed.clone());
     message.subjects = table
         .subjects
@@ -501,7 +501,7 @@ fn seal(
     } else {
         keys.first().ok_or(Rule::SignatureMissing)?
     };
-    let signed = Signed::sign(EXCHANGE_TYPE, payload, key).map_err(|_| Rule::TooLarge)?;
+    let signed = Signed::sign(PAPERS_TYPE, payload, key).map_err(|_| Rule::TooLarge)?;
     Ok(signed.to_json().into_bytes())
 }
 
