@@ -110,6 +110,21 @@ pub fn uuid_version(text: &str) -> Option<u8> {
     char::from(*digits.get(14)?).to_digit(16).and_then(|digit| u8::try_from(digit).ok())
 }
 
+/// Whether the UUID of an identifier has a variant and a version that RFC 4122 defines, or is its nil UUID.
+pub(crate) fn is_rfc_4122(text: &str) -> bool {
+    matches!(uuid_version(text), Some(1..=5)) || is_nil(text)
+}
+
+/// Whether an identifier's UUID is the one that identifies nothing.
+pub(crate) fn is_nil(text: &str) -> bool {
+    text.ends_with("--00000000-0000-0000-0000-000000000000")
+}
+
+/// What is said of an identifier whose UUID is none.
+pub(crate) fn undefined_uuid(text: &str) -> String {
+    format!("the UUID of {} has a variant or version that RFC 4122 does not define", quoted(text))
+}
+
 /// Splits at the hyphens before the last 36 bytes, since a type name may itself hold two hyphens in a row.
 fn halves(text: &str) -> Option<(&str, &str)> {
     let at = text.len().checked_sub(UUID_CHARS)?;

@@ -44,3 +44,21 @@ fn whole_families_are_without_remark() {
         assert!(verdict.valid, "{name}: {}", found.join("\n"));
     }
 }
+
+/// A reference is an identifier, so its UUID is one: an error that is kept, as in the object's own identifier.
+#[test]
+fn a_reference_to_no_uuid_is_an_error() {
+    let finding = |uuid: &str| {
+        let text = format!(
+            r#"{{"type":"identity","spec_version":"2.1","id":"identity--d038c3a9-e45d-460c-a9ba-7925d439cca0","created":"2024-01-01T00:00:00.000Z","modified":"2024-01-01T00:00:00.000Z","name":"n","created_by_ref":"identity--{uuid}"}}"#
+        );
+        let verdict = validate(text.as_bytes(), false);
+        verdict.errors.iter().map(|error| format!("{} {}", error.path, error.code)).collect::<Vec<_>>()
+    };
+    for odd in ["335e30d8-8421-4f59-0215-972803302266", "335e30d8-8421-0f59-b215-972803302266"] {
+        assert_eq!(finding(odd), ["created_by_ref id-uuid"], "{odd}");
+    }
+    for right in ["335e30d8-8421-4f59-b215-972803302266", "335e30d8-8421-5f59-8215-972803302266"] {
+        assert_eq!(finding(right), [""; 0], "{right}");
+    }
+}

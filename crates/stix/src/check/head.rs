@@ -153,20 +153,12 @@ fn check_uuid(text: &str, kind: Kind, here: &Place<'_>, report: &mut Report) {
         let message = "the UUID is not written in lower case";
         report.add(Severity::Warning, code::ID_UUID_CASE, here, message);
     }
-    let nil = text.ends_with("--00000000-0000-0000-0000-000000000000");
-    match version {
-        Some(1..=5) => {}
-        _ if nil => {
-            let message = "the nil UUID identifies nothing";
-            return report.add(Severity::Warning, code::ID_UUID_VERSION, here, message);
-        }
-        _ => {
-            let message = format!(
-                "the UUID of {} has a variant or version that RFC 4122 does not define",
-                quoted(text)
-            );
-            return report.add(Severity::Error, code::ID_UUID, here, message);
-        }
+    if !id::is_rfc_4122(text) {
+        return report.add(Severity::Error, code::ID_UUID, here, id::undefined_uuid(text));
+    }
+    if id::is_nil(text) {
+        let message = "the nil UUID identifies nothing";
+        return report.add(Severity::Warning, code::ID_UUID_VERSION, here, message);
     }
     if !matches!(kind, Kind::Observable | Kind::Custom) && version != Some(4) {
         let message = "an identifier other than an observable's should have a random UUID, version 4";

@@ -222,6 +222,9 @@ impl<'s> Checker<'_, 's> {
         if let Err(error) = id::check(text) {
             return self.add(Severity::Fatal, code::REFERENCE_FORM, place, error.to_string());
         }
+        if !id::is_rfc_4122(text) {
+            self.add(Severity::Error, code::ID_UUID, place, id::undefined_uuid(text));
+        }
         let type_name = id::type_of(text);
         if !target.takes(type_name) {
             let message = format!("a reference here is to {}, not to {}", target.words(), quoted(type_name));
