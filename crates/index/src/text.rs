@@ -9,6 +9,7 @@
 //! * Words joined by `-`, `.` or `_`, with a digit anywhere (`T1059.001`, `CVE-2024-1234`, `198.51.100.7`), are stored one by
 //!   one and joined by `_` from each of them to the last: `cve 2024 1234 cve_2024_1234 2024_1234`. Asked for, such a chain is
 //!   its joined form alone; with the last word left open `T1059` still finds `T1059.001`. At most 8 words make a chain.
+//! * In such a chain letters before digits (`v1.2.3`, `T1059.001`) are left out once besides: `1_2_3`, `1059_001`.
 //!
 //! Bounded: words by [`WORD_BYTES_MAX`], an object's text by [`OBJECT_WORDS_BYTES_MAX`], a question by [`QUERY_WORDS_MAX`].
 
@@ -150,8 +151,12 @@ impl Cutter {
             Piece::Chain(chain) => {
                 chain.words().for_each(|word| self.put(word));
                 if chain.has_digit {
-                    for first in 0..chain.length.saturating_sub(1) {
-                        self.put(&chain.joined_from(first));
+                    for (first, word) in chain.words().enumerate().take(chain.length.saturating_sub(1)) {
+                        let joined = chain.joined_from(first);
+                        self.put(&joined);
+                        if let Some(digits) = after_letters(word).and_then(|letters| joined.get(letters..)) {
+                            self.put(digits);
+                        }
                     }
                 }
             }
@@ -219,6 +224,12 @@ impl<'a> Chain<'a> {
         joined.truncate(cut(&joined).len());
         joined
     }
+}
+
+/// How long the letters are that a word of letters and then digits begins with.
+fn after_letters(word: &str) -> Option<usize> {
+    let letters = word.find(|letter: char| letter.is_ascii_digit()).filter(|letters| *letters > 0)?;
+    word.get(letters..)?.bytes().all(|byte| byte.is_ascii_digit()).then_some(letters)
 }
 
 fn cut(word: &str) -> &str {
@@ -386,7 +397,8 @@ mod tests {
         for (text, cut) in [
             ("Cobalt Strike, used by APT28!", "cobalt strike used by apt28"),
             ("spear-phishing", "spear phishing"),
-            ("T1059.001", "t1059 001 t1059_001"),
+            ("T1059.001", "t1059 001 t1059_001 1059_001"),
+            ("OpenSSL v1.2.3-rc1", "openssl v1 2 3 rc1 v1_2_3_rc1 1_2_3_rc1 2_3_rc1 3_rc1"),
             ("CVE-2024-1234.", "cve 2024 1234 cve_2024_1234 2024_1234"),
             ("CVE\u{2011}2024\u{2010}1234", "cve 2024 1234 cve_2024_1234 2024_1234"),
             ("198.51.100.7", "198 51 100 7 198_51_100_7 51_100_7 100_7"),
@@ -456,6 +468,16 @@ mod tests {
             for word in words(&text).split(' ') {
                 prop_assert!(word.chars().all(|letter| !letter.is_ascii() || letter == '_' || letter.is_ascii_alphanumeric()));
                 prop_assert!(!word.contains(char::is_whitespace));
+            }
+        }
+
+        #[test]
+        fn a_version_is_found_with_and_without_what_stands_before_it(before in "[a-z]{0,6}", parts in prop::collection::vec("[0-9]{1,4}", 2..7)) {
+            let version = parts.join(".");
+            let stored = words(&format!("{before}{version}"));
+            let stored: Vec<&str> = stored.split(' ').collect();
+            for word in query_words(&version) {
+                prop_assert!(stored.contains(&word.as_str()), "{} in {:?}", word, stored);
             }
         }
 
