@@ -53,6 +53,8 @@ pub struct Indexed {
     pub pattern: Option<String>,
     /// What it says, when it is a sighting.
     pub seen: Option<Seen>,
+    /// `valid_from` of an indicator.
+    pub starts: Option<Micros>,
     /// `valid_until` of an indicator.
     pub expires: Option<Micros>,
     /// `confidence`, 0 to 100.
@@ -82,6 +84,7 @@ pub fn of_object(valid: &Valid<'_>) -> Indexed {
         label: label_of(type_name, members),
         pattern,
         seen: seen_of(type_name, members),
+        starts: (type_name == "indicator").then(|| moment(members, "valid_from")).flatten(),
         expires: (type_name == "indicator").then(|| moment(members, "valid_until")).flatten(),
         confidence: members.get("confidence").and_then(Json::as_integer).and_then(percent),
         tlp: stix::marking::tlp_of(json).max(gathered.part_tlp),

@@ -22,7 +22,7 @@ pub enum ExportFormat {
     /// A STIX 2.1 bundle of the stored bytes.
     #[default]
     Stix,
-    /// One line per look-up value: `value,kind,id,label,confidence,valid_until,revoked`.
+    /// One line per look-up value: `value,kind,id,label,confidence,valid_until,revoked,valid_from`.
     Csv,
 }
 
@@ -244,7 +244,9 @@ impl Export {
             ExportFormat::Stix => {
                 format!("{{\"type\":\"bundle\",\"id\":\"bundle--{}\"", self.node.new_uuid()).into()
             }
-            ExportFormat::Csv => Bytes::from_static(b"value,kind,id,label,confidence,valid_until,revoked\n"),
+            ExportFormat::Csv => {
+                Bytes::from_static(b"value,kind,id,label,confidence,valid_until,revoked,valid_from\n")
+            }
         }
     }
 
@@ -303,7 +305,7 @@ fn csv_lines(objects: &[Bytes]) -> Bytes {
     for entry in objects.iter().filter_map(|object| derive(object, Bar::Store).ok()).map(|one| one.entry) {
         let facts = &entry.facts;
         let confidence = facts.confidence.map(|confidence| confidence.to_string());
-        let expires = facts.expires.map(Timestamp::text_of);
+        let (starts, expires) = (facts.starts.map(Timestamp::text_of), facts.expires.map(Timestamp::text_of));
         let revoked = if facts.revoked { "revoked" } else { "" };
         let label = inert(&facts.label);
         for term in &entry.terms {
@@ -315,6 +317,7 @@ fn csv_lines(objects: &[Bytes]) -> Bytes {
                 Cow::Borrowed(confidence.as_deref().unwrap_or_default()),
                 Cow::Borrowed(expires.as_deref().unwrap_or_default()),
                 Cow::Borrowed(revoked),
+                Cow::Borrowed(starts.as_deref().unwrap_or_default()),
             ];
             let written = out.write_record(line.iter().map(|cell| cell.as_bytes()));
             written.expect("invariant: every line has as many cells, and memory takes them");

@@ -1,7 +1,8 @@
 //! "Do we know any of these?" For one value or thousands: exact, inside known ranges, below known domains, on known hosts.
 //!
 //! A value that is not known costs a few hashes and, where the store keeps its fingerprints in memory, no query. Revoked
-//! and expired objects are answered, and said to be so: "we knew, and no longer hold it" is an answer too.
+//! and expired objects, and those whose time is still to come, are answered, and said to be so: "we knew, and no longer hold it" is an answer too, and so is
+//! "from tomorrow on".
 
 use std::collections::{HashMap, HashSet};
 
@@ -69,8 +70,8 @@ pub enum Detail {
 /// One object that has to do with the value.
 ///
 /// # Shape
-/// As JSON `{"id","type","label","how","revoked","expired","valid_until","confidence","added","sightings"}`; moments in RFC
-/// 3339, `sightings` only where asked for: `{"reports","count","last_seen"}`.
+/// As JSON `{"id","type","label","how","revoked","not_yet_valid","valid_from","expired","valid_until","confidence","added","sightings"}`;
+/// moments in RFC 3339, `sightings` only where asked for: `{"reports","count","last_seen"}`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LookUpMatch {
     /// Object id.
@@ -81,6 +82,8 @@ pub struct LookUpMatch {
     pub how: How,
     /// Whether it has been revoked.
     pub revoked: bool,
+    /// From when on it says something, while that is still to come.
+    pub valid_from: Option<Micros>,
     /// Whether its time is over.
     pub expired: bool,
     /// From when on it says nothing any more.
@@ -100,12 +103,19 @@ impl LookUpMatch {
         stix::id::type_of(&self.id)
     }
 
+    /// Whether its time is still to come.
+    #[must_use]
+    pub const fn not_yet_valid(&self) -> bool {
+        self.valid_from.is_some()
+    }
+
     pub(crate) fn of(row: LookupRow, how: How, now: Micros) -> Self {
         Self {
             id: row.id,
             label: row.label,
             how,
             revoked: row.revoked,
+            valid_from: row.starts.filter(|starts| *starts > now),
             expired: row.expires.is_some_and(|expires| expires <= now),
             valid_until: row.expires,
             confidence: row.confidence,
@@ -117,12 +127,14 @@ impl LookUpMatch {
 
 impl Serialize for LookUpMatch {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut out = serializer.serialize_struct("LookUpMatch", 10)?;
+        let mut out = serializer.serialize_struct("LookUpMatch", 12)?;
         out.serialize_field("id", &self.id)?;
         out.serialize_field("type", self.type_name())?;
         out.serialize_field("label", &self.label)?;
         out.serialize_field("how", self.how.name())?;
         out.serialize_field("revoked", &self.revoked)?;
+        out.serialize_field("not_yet_valid", &self.not_yet_valid())?;
+        out.serialize_field("valid_from", &self.valid_from.map(Timestamp::text_of))?;
         out.serialize_field("expired", &self.expired)?;
         out.serialize_field("valid_until", &self.valid_until.map(Timestamp::text_of))?;
         out.serialize_field("confidence", &self.confidence)?;

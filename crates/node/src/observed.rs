@@ -16,7 +16,7 @@ use bytes::Bytes;
 use handling::{Cleared, Principal, Viewer};
 use stix::pattern::matching::{Observations, Outcome, Prepared, Validity};
 use stix::{Json, Timestamp};
-use store::{Fault, PatternRow, StoreError};
+use store::{Fault, PatternRow, Standing, StoreError};
 use tokio::sync::Semaphore;
 
 use crate::Node;
@@ -38,6 +38,8 @@ pub struct ObservedMatch {
     pub observations: Vec<usize>,
     /// Whether the indicator has been revoked.
     pub revoked: bool,
+    /// Whether its time is still to come.
+    pub not_yet_valid: bool,
     /// Whether its time is over.
     pub expired: bool,
     /// From when on it is valid, as its producer wrote it.
@@ -156,7 +158,6 @@ impl Node {
 
     /// How the indicators stand whose patterns match. One that has gone in between is no match.
     async fn standing_of(&self, view: &Viewer, hits: Vec<Hit>) -> Result<Vec<Dated>, StoreError> {
-        let now = self.now();
         let mut stands = Vec::with_capacity(hits.len());
         for hit in hits {
             let Some((bytes, standing)) = self.store().indicator_of(view, hit.row.row).await? else {
@@ -165,13 +166,7 @@ impl Node {
             let json = Json::parse(&bytes).unwrap_or(Json::Null);
             let time =
                 |key| json.get(key).and_then(Json::as_str).and_then(|text| Timestamp::parse(text).ok());
-            stands.push(Dated {
-                hit,
-                revoked: standing.revoked,
-                expired: standing.expired(now),
-                from: time("valid_from"),
-                until: time("valid_until"),
-            });
+            stands.push(Dated { hit, standing, from: time("valid_from"), until: time("valid_until") });
         }
         Ok(stands)
     }
@@ -186,8 +181,7 @@ struct Hit {
 /// A hit, and how its indicator stands.
 struct Dated {
     hit: Hit,
-    revoked: bool,
-    expired: bool,
+    standing: Standing,
     from: Option<Timestamp>,
     until: Option<Timestamp>,
 }
@@ -284,13 +278,13 @@ fn date(
     let start = Instant::now();
     let bundle = Json::parse(bundle).map_err(|error| ObservedError::Unfit(error.to_string()))?;
     let observations = Observations::from_bundle(&bundle);
-    let now = Timestamp::from_micros(now);
+    let moment = Timestamp::from_micros(now);
     let mut matches = Vec::with_capacity(stands.len());
-    for Dated { hit, revoked, expired, from, until } in stands {
+    for Dated { hit, standing, from, until } in stands {
         if start.elapsed() >= time {
             return Err(ObservedError::TooCostly);
         }
-        let validity = Validity::new(from.as_ref(), until.as_ref(), &now);
+        let validity = Validity::new(from.as_ref(), until.as_ref(), &moment);
         let mut binding = hit.observations;
         let mut valid_then = binding.iter().all(|at| observations.is_within(*at, &validity));
         if !valid_then
@@ -303,8 +297,9 @@ fn date(
         matches.push(ObservedMatch {
             id: hit.row.id,
             observations: binding,
-            revoked,
-            expired,
+            revoked: standing.revoked,
+            not_yet_valid: standing.not_yet(now),
+            expired: standing.expired(now),
             valid_from: text(from),
             valid_until: text(until),
             valid_then,

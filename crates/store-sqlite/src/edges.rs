@@ -1,15 +1,16 @@
 //! Edges of an object: by name, then newest first, then by the identifier of the other end.
 
-use base::{Micros, limit};
+use base::limit;
 use handling::Viewer;
 use index::FingerprintKey;
 use rusqlite::{Connection, OptionalExtension, ToSql};
 use sha2::{Digest, Sha256};
-use store::{Direction, EdgeEnd, EdgeRow, Standing};
+use store::{Direction, EdgeEnd, EdgeRow};
 
 use crate::cursor::Question;
 use crate::error::{Done, damaged};
 use crate::ids;
+use crate::look_up::standing;
 use crate::sight::{Exact, Sight};
 use crate::writer::object_no;
 
@@ -150,7 +151,7 @@ impl Walk<'_> {
     ) -> Done<()> {
         let Way { own, other } = self.way;
         let mut select = self.connection.prepare_cached(&format!(
-            "SELECT e.version, e.{other}, v.object, e.source, v.revoked, v.expires FROM edge e CROSS JOIN version v ON v.no = e.version \
+            "SELECT e.version, e.{other}, v.object, e.source, v.revoked, v.starts, v.expires FROM edge e CROSS JOIN version v ON v.no = e.version \
              CROSS JOIN object o ON o.no = e.{other} WHERE e.{own} = ?2 AND e.name = ?3 AND e.version <= ?4 AND {} \
              ORDER BY e.version DESC, o.uuid, (SELECT n.name FROM name n WHERE n.no = o.kind) LIMIT ?5",
             self.sight.latest("v")
@@ -174,10 +175,7 @@ impl Walk<'_> {
                 other: self.id(other)?,
                 other_held: self.end(other)?,
                 through: if by == source { None } else { Some(self.id(by)?) },
-                standing: Standing {
-                    revoked: row.get(4)?,
-                    expires: row.get::<_, Option<i64>>(5)?.map(Micros),
-                },
+                standing: standing(row, 4)?,
             };
             found.push((Place { ..place }, edge));
         }
@@ -198,7 +196,7 @@ impl Walk<'_> {
     /// The latest version that the viewer may see.
     fn end(&self, object: i64) -> Done<Option<EdgeEnd>> {
         let mut select = self.connection.prepare_cached(&format!(
-            "SELECT v.label, v.revoked, v.expires FROM holding l CROSS JOIN version v ON v.no = l.version \
+            "SELECT v.label, v.revoked, v.starts, v.expires FROM holding l CROSS JOIN version v ON v.no = l.version \
              WHERE l.object = ?2 AND {} ORDER BY {} LIMIT 1",
             self.sight.sees("l"),
             self.sight.told_first(self.connection, "l", object)?
@@ -206,13 +204,7 @@ impl Walk<'_> {
         self.sight.bind(&mut select, &[&object])?;
         let mut rows = select.raw_query();
         Ok(match rows.next()? {
-            Some(row) => Some(EdgeEnd {
-                label: row.get(0)?,
-                standing: Standing {
-                    revoked: row.get(1)?,
-                    expires: row.get::<_, Option<i64>>(2)?.map(Micros),
-                },
-            }),
+            Some(row) => Some(EdgeEnd { label: row.get(0)?, standing: standing(row, 1)? }),
             None => None,
         })
     }

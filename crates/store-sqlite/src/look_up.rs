@@ -23,9 +23,18 @@ pub(crate) fn row_columns(sight: &Sight) -> String {
     format!(
         "v.no, (SELECT n.name FROM name n WHERE n.no = v.kind), (SELECT o.uuid FROM object o WHERE o.no = v.object), \
          v.label, v.revoked, v.expires, v.confidence, \
-         (SELECT min(a.added) FROM holding a WHERE a.object = v.object AND a.version = v.no AND {})",
+         (SELECT min(a.added) FROM holding a WHERE a.object = v.object AND a.version = v.no AND {}), v.starts",
         sight.sees("a")
     )
+}
+
+/// How an object stands, from three columns: `revoked`, `starts`, `expires`.
+pub(crate) fn standing(row: &Row<'_>, first: usize) -> Done<Standing> {
+    Ok(Standing {
+        revoked: row.get(first)?,
+        starts: row.get::<_, Option<i64>>(first + 1)?.map(Micros),
+        expires: row.get::<_, Option<i64>>(first + 2)?.map(Micros),
+    })
 }
 
 /// A [`LookupRow`] from [`row_columns`].
@@ -36,6 +45,7 @@ pub(crate) fn row(row: &Row<'_>) -> Done<LookupRow> {
         id: ids::text(&kind, uuid),
         label: row.get(3)?,
         revoked: row.get(4)?,
+        starts: row.get::<_, Option<i64>>(8)?.map(Micros),
         expires: row.get::<_, Option<i64>>(5)?.map(Micros),
         confidence: row.get(6)?,
         added: Micros(row.get(7)?),
@@ -180,7 +190,7 @@ pub(crate) fn indicator_of(
         return Ok(None);
     };
     let mut select = connection.prepare_cached(&format!(
-        "SELECT b.bytes, v.revoked, v.expires FROM version v JOIN body b ON b.version = v.no WHERE v.no = ?2 AND {}",
+        "SELECT b.bytes, v.revoked, v.starts, v.expires FROM version v JOIN body b ON b.version = v.no WHERE v.no = ?2 AND {}",
         sight.latest("v")
     ))?;
     sight.bind(&mut select, &[&version])?;
@@ -188,8 +198,7 @@ pub(crate) fn indicator_of(
     let Some(row) = rows.next()? else {
         return Ok(None);
     };
-    let standing = Standing { revoked: row.get(1)?, expires: row.get::<_, Option<i64>>(2)?.map(Micros) };
-    Ok(Some((row.get::<_, Vec<u8>>(0)?.into(), standing)))
+    Ok(Some((row.get::<_, Vec<u8>>(0)?.into(), standing(row, 1)?)))
 }
 
 /// Sightings of each object: how many, the sum of their counts, and when last.

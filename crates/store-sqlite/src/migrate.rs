@@ -46,6 +46,7 @@ const MIGRATIONS: &[Migration] = &[
         sql: concat!(include_str!("../migrations/0019_lineages.sql"), include_str!("lineages.sql")),
     },
     Migration { number: 20, name: "owed", sql: include_str!("../migrations/0020_owed.sql") },
+    Migration { number: 21, name: "starts", sql: include_str!("../migrations/0021_starts.sql") },
 ];
 
 /// Brings the database up to this program, after checking what made it so far.

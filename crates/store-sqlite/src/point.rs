@@ -30,7 +30,7 @@ pub(crate) fn object(
     let revoked = latest_revoked(connection, &sight, object, told.lineage)?;
     let contradictions = contradictions(connection, &sight, object, &told)?;
     let mut select = connection.prepare_cached(
-        "SELECT v.modified, b.bytes, v.expires, v.findings, v.tlp FROM version v \
+        "SELECT v.modified, b.bytes, v.expires, v.findings, v.tlp, v.starts FROM version v \
          JOIN body b ON b.version = v.no WHERE v.no = ?1",
     )?;
     let stored = select.query_row([told.version], |row| {
@@ -41,6 +41,7 @@ pub(crate) fn object(
             added: Micros(told.added),
             collections,
             revoked,
+            starts: row.get::<_, Option<i64>>(5)?.map(Micros),
             expires: row.get::<_, Option<i64>>(2)?.map(Micros),
             findings: row.get(3)?,
             tlp: row.get(4)?,

@@ -217,6 +217,7 @@ impl Loaded {
                 id,
                 label: String::new(),
                 revoked: facts.revoked,
+                starts: None,
                 expires: facts.expires,
                 confidence: facts.confidence,
                 added: facts.added,
@@ -317,6 +318,12 @@ impl Loaded {
     }
 }
 
+/// Whether what an object says had begun when it was added. The table has no room for a beginning: where it is still to come, look-ups ask
+/// the database.
+pub(crate) fn has_begun(starts: Option<i64>, added: i64) -> bool {
+    starts.is_none_or(|starts| starts <= added)
+}
+
 /// Reads everything that is posted; one moment in commit order.
 fn load(connection: &Connection, closing: &AtomicBool) -> Done<Loaded> {
     connection.execute_batch("BEGIN")?;
@@ -343,7 +350,7 @@ fn load_facts(connection: &Connection, closing: &AtomicBool, loaded: &mut Loaded
     // A version with terms begins with their number, which is not zero.
     let mut select = connection.prepare(
         "SELECT v.no, (SELECT n.name FROM name n WHERE n.no = v.kind), o.uuid, v.revoked, v.expires, v.confidence, \
-         count(h.added), min(h.collection), max(h.restricted), min(h.added) FROM version v \
+         count(h.added), min(h.collection), max(h.restricted), min(h.added), v.starts FROM version v \
          CROSS JOIN object o ON o.no = v.object CROSS JOIN holding h ON h.object = v.object \
          WHERE substr(v.derived, 1, 1) <> x'00' GROUP BY v.no ORDER BY v.no",
     )?;
@@ -352,7 +359,8 @@ fn load_facts(connection: &Connection, closing: &AtomicBool, loaded: &mut Loaded
     while let Some(row) = rows.next()? {
         go_on(closing, read)?;
         read += 1;
-        let alone = row.get::<_, i64>(6)? == 1 && !row.get::<_, bool>(8)?;
+        let alone =
+            row.get::<_, i64>(6)? == 1 && !row.get::<_, bool>(8)? && has_begun(row.get(10)?, row.get(9)?);
         let posted = Posted {
             version: row.get(0)?,
             fingerprints: Vec::new(),

@@ -114,14 +114,16 @@ fn same_facts(sql: &Connection, no: i64, facts: &Facts) -> Done<bool> {
         None => None,
     };
     let object = object_no(sql, facts.id.as_str())?;
-    let (expires, spec) = (facts.expires.map(|at| at.0), version_rows::spec_no(facts.spec_version));
-    let values: [(&str, &dyn ToSql); 12] = [
+    let (starts, expires) = (facts.starts.map(|at| at.0), facts.expires.map(|at| at.0));
+    let spec = version_rows::spec_no(facts.spec_version);
+    let values: [(&str, &dyn ToSql); 13] = [
         ("object", &object),
         ("spec", &spec),
         ("modified", &facts.modified),
         ("created_key", &facts.created_key),
         ("creator", &creator),
         ("revoked", &facts.revoked),
+        ("starts", &starts),
         ("expires", &expires),
         ("confidence", &facts.confidence),
         ("digest", &facts.digest),

@@ -133,3 +133,39 @@ async fn text_survives_a_power_cut() {
     assert!(after.rebuild(false).await.expect("compared").is_empty());
     assert_eq!(after.last_added(), store.last_added());
 }
+
+/// A store of before learns from its bytes when each indicator begins, to the microsecond, as the program reads it.
+#[tokio::test]
+async fn what_was_held_before_there_were_beginnings_has_its_own() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let store = with_objects(directory.path()).await;
+    let moments = [
+        "2099-12-31T23:59:59Z",
+        "2024-02-29T12:00:00.5Z",
+        "2024-02-29T12:00:00.1234567Z",
+        "1969-12-31T23:59:59.25Z",
+    ];
+    let entries = moments.iter().zip(100..).map(|(moment, number)| {
+        let text = String::from_utf8(indicator(number).bytes.to_vec()).expect("text");
+        let text =
+            text.replace(r#""valid_from":"2024-01-01T00:00:00Z""#, &format!(r#""valid_from":"{moment}""#));
+        crate::text::entry(text.into_bytes()).expect("an object")
+    });
+    let batch = Batch {
+        writer: writer(1, handling::CollectionNo(1)),
+        at: START,
+        entries: entries.collect(),
+        status: None,
+    };
+    store.add(batch).await.expect("added");
+    drop(store);
+    let sql = rusqlite::Connection::open(directory.path().join("cresset.db")).expect("a file");
+    crate::migrate::tests::undo_since(&sql, "starts");
+    sql.close().expect("closed");
+    let store = open(directory.path()).expect("a store");
+    let begun = "SELECT count(starts) FROM version";
+    let begun =
+        store.readers.read(move |sql| Ok(sql.query_row(begun, [], |row| row.get::<_, i64>(0))?)).await;
+    assert_eq!(begun.expect("counted"), 5 + 4);
+    assert_eq!(store.rebuild(false).await.expect("compared"), Vec::<String>::new());
+}

@@ -9,7 +9,7 @@ use crate::derived::Derived;
 use crate::error::Done;
 use crate::ids::Parts;
 use crate::lineage;
-use crate::postings::{Change, Posted};
+use crate::postings::{Change, Posted, has_begun};
 use crate::writer::{Desk, number};
 
 /// An object on its way in.
@@ -98,7 +98,7 @@ pub(crate) fn post(
     desk.post(Change::Held(Box::new(Posted {
         version,
         fingerprints: derived.asked(),
-        only_in,
+        only_in: only_in.filter(|_| has_begun(facts.starts.map(|at| at.0), added)),
         kind: parts.kind.to_owned(),
         uuid: parts.uuid,
         revoked: facts.revoked,
@@ -151,8 +151,8 @@ fn insert_version(desk: &Desk<'_>, arrival: &Arrival<'_>, version: i64, derived:
     desk.sql()
         .prepare_cached(
             "INSERT INTO version (no, object, kind, spec, modified, created_key, creator, revoked, expires, \
-             confidence, tlp, digest, content_digest, label, findings, derived, lineage) \
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)",
+             confidence, tlp, digest, content_digest, label, findings, derived, lineage, starts) \
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)",
         )?
         .execute(rusqlite::params![
             version,
@@ -172,6 +172,7 @@ fn insert_version(desk: &Desk<'_>, arrival: &Arrival<'_>, version: i64, derived:
             facts.findings,
             derived.pack(),
             arrival.lineage,
+            facts.starts.map(|at| at.0),
         ])?;
     Ok(())
 }

@@ -23,6 +23,7 @@ impl Entry {
         Self {
             facts: Facts {
                 confidence: indexed.confidence,
+                starts: indexed.starts,
                 expires: indexed.expires,
                 label: indexed.label,
                 tlp: indexed.tlp.map(TlpLevel::number),
@@ -61,6 +62,7 @@ fn facts_of(valid: &Valid<'_>) -> Facts {
         modified_key: key(modified),
         creator: valid.created_by_ref().map(str::to_owned),
         revoked: valid.revoked(),
+        starts: None,
         expires: None,
         confidence: None,
         digest: valid.digest(),

@@ -31,6 +31,8 @@ pub struct Facts {
     pub creator: Option<String>,
     /// `revoked`.
     pub revoked: bool,
+    /// From when on the object says something (`valid_from` of an indicator), if it says so.
+    pub starts: Option<Micros>,
     /// From when on the object says nothing any more (`valid_until` of an indicator), if it says so.
     pub expires: Option<Micros>,
     /// `confidence`, 0 to 100.

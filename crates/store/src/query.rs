@@ -102,6 +102,8 @@ pub struct StoredObject {
     pub collections: Vec<String>,
     /// Whether the latest version of its lineage is revoked.
     pub revoked: bool,
+    /// From when on it says something.
+    pub starts: Option<Micros>,
     /// From when on it says nothing any more.
     pub expires: Option<Micros>,
     /// Findings as a JSON list.
@@ -150,6 +152,8 @@ pub struct LookupRow {
     pub label: String,
     /// Whether it is revoked.
     pub revoked: bool,
+    /// From when on it says something, where that was still to come when it was added; else a backend may leave it out.
+    pub starts: Option<Micros>,
     /// From when on it says nothing any more.
     pub expires: Option<Micros>,
     /// `confidence`.
@@ -215,16 +219,24 @@ pub struct EdgeEnd {
     pub standing: Standing,
 }
 
-/// Whether an object still says what it says.
+/// Whether an object says now what it says.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Standing {
     /// Whether it is revoked.
     pub revoked: bool,
+    /// From when on it says something.
+    pub starts: Option<Micros>,
     /// From when on it says nothing any more.
     pub expires: Option<Micros>,
 }
 
 impl Standing {
+    /// Whether its time is still to come.
+    #[must_use]
+    pub fn not_yet(&self, now: Micros) -> bool {
+        self.starts.is_some_and(|starts| starts > now)
+    }
+
     /// Whether its time is over.
     #[must_use]
     pub fn expired(&self, now: Micros) -> bool {

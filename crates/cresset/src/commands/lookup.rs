@@ -68,6 +68,8 @@ struct MatchRow {
     #[serde(default)]
     revoked: bool,
     #[serde(default)]
+    not_yet_valid: bool,
+    #[serde(default)]
     expired: bool,
     confidence: Option<u8>,
     sightings: Option<Sightings>,
@@ -146,7 +148,7 @@ fn write(answer: &Bytes, words: bool, out: &mut Out) -> Result<(u64, u64), Failu
         let verdict = if row.known { "known" } else { "not known" };
         out.line(format!("{}: {verdict}", shown(&row.value)).as_bytes())?;
         for hit in &row.matches {
-            let standing = standing(hit.revoked, hit.expired);
+            let standing = standing((hit.revoked, hit.not_yet_valid, hit.expired));
             let confidence = hit.confidence.map(|sure| format!(", confidence {sure}")).unwrap_or_default();
             let line = format!(
                 "  {} ({}, {standing}{confidence})\n    {}",

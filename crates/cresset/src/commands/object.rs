@@ -92,9 +92,12 @@ struct EdgeRow {
     other: String,
     other_label: Option<String>,
     other_revoked: Option<bool>,
+    other_not_yet_valid: Option<bool>,
     other_expired: Option<bool>,
     #[serde(default)]
     revoked: bool,
+    #[serde(default)]
+    not_yet_valid: bool,
     #[serde(default)]
     expired: bool,
 }
@@ -102,8 +105,10 @@ struct EdgeRow {
 impl EdgeRow {
     /// What is no longer in force at this edge, in words.
     fn standing(&self) -> String {
-        let other = standing(self.other_revoked == Some(true), self.other_expired == Some(true));
-        match (standing(self.revoked, self.expired), other) {
+        let other = [self.other_revoked, self.other_not_yet_valid, self.other_expired];
+        let [revoked, not_yet, expired] = other.map(|said| said == Some(true));
+        let other = standing((revoked, not_yet, expired));
+        match (standing((self.revoked, self.not_yet_valid, self.expired)), other) {
             ("current", "current") => "current".to_owned(),
             (own, "current") => format!("relation {own}"),
             ("current", other) => format!("object {other}"),

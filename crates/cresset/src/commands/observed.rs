@@ -31,7 +31,7 @@ pub(crate) async fn run(common: &Common, args: ObservedArgs, out: &mut Out) -> R
     } else {
         for one in &found.items {
             let then = if one.valid_then { "valid" } else { "not valid" };
-            let standing = standing(one.revoked, one.expired);
+            let standing = standing((one.revoked, one.not_yet_valid, one.expired));
             out.line(format!("{} ({standing}, {then} when it was observed)", shown(&one.id)).as_bytes())?;
         }
         let matching = counted(u64::try_from(found.items.len()).unwrap_or(u64::MAX), "indicator");
@@ -56,6 +56,8 @@ struct Item {
     id: String,
     #[serde(default)]
     revoked: bool,
+    #[serde(default)]
+    not_yet_valid: bool,
     #[serde(default)]
     expired: bool,
     #[serde(default)]

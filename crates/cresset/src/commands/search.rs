@@ -34,6 +34,8 @@ pub(crate) struct FoundRow {
     #[serde(default)]
     revoked: bool,
     #[serde(default)]
+    not_yet_valid: bool,
+    #[serde(default)]
     expired: bool,
 }
 
@@ -58,7 +60,13 @@ pub(crate) async fn run(common: &Common, args: SearchArgs, out: &mut Out) -> Res
     let rows: Vec<[String; 3]> = page
         .items
         .iter()
-        .map(|row| [shown(&row.id), standing(row.revoked, row.expired).to_owned(), shown(&row.label)])
+        .map(|row| {
+            [
+                shown(&row.id),
+                standing((row.revoked, row.not_yet_valid, row.expired)).to_owned(),
+                shown(&row.label),
+            ]
+        })
         .collect();
     out.table(["OBJECT", "STANDING", "LABEL"], &rows)?;
     if let Some(next) = page.next {
@@ -68,10 +76,11 @@ pub(crate) async fn run(common: &Common, args: SearchArgs, out: &mut Out) -> Res
 }
 
 /// How an object stands, in a word.
-pub(crate) const fn standing(revoked: bool, expired: bool) -> &'static str {
-    match (revoked, expired) {
-        (true, _) => "revoked",
-        (false, true) => "expired",
-        (false, false) => "current",
+pub(crate) const fn standing((revoked, not_yet, expired): (bool, bool, bool)) -> &'static str {
+    match (revoked, not_yet, expired) {
+        (true, _, _) => "revoked",
+        (false, true, _) => "not yet valid",
+        (false, false, true) => "expired",
+        (false, false, false) => "current",
     }
 }

@@ -28,7 +28,10 @@ pub async fn terms_are_found(site: Site) {
         });
     let second =
         Sample::indicator(2, 1).term(TermKind::Domain, "a.example").with(|facts| facts.revoked = true);
-    let dates = add(&*store, c[0], &[first, second]).await;
+    let coming = Micros(4_102_444_800_000_000);
+    let third =
+        Sample::indicator(3, 1).term(TermKind::Domain, "c.example").with(|facts| facts.starts = Some(coming));
+    let dates = add(&*store, c[0], &[first, second, third]).await;
     let asked = [
         of(&*store, TermKind::Domain, "b.example"),
         of(&*store, TermKind::Domain, "a.example"),
@@ -43,9 +46,13 @@ pub async fn terms_are_found(site: Site) {
     assert_eq!((row.label.as_str(), row.confidence, row.expires), ("A", Some(85), Some(START)));
     assert_eq!((row.added, row.revoked, answers[1][0].revoked), (dates[0], false, true));
     assert!(store.look_up(&viewer(1, &c), &[]).await.unwrap().is_empty());
+    let later = [of(&*store, TermKind::Domain, "c.example")];
+    let told = store.look_up(&viewer(1, &c), &later).await.unwrap();
+    assert_eq!(told[0].iter().map(|row| row.starts).collect::<Vec<_>>(), [Some(coming)]);
     drop(store);
     let store = site.open();
     assert_eq!(store.look_up(&viewer(1, &c), &asked).await.unwrap(), answers, "after a restart");
+    assert_eq!(store.look_up(&viewer(1, &c), &later).await.unwrap(), told, "after a restart");
 }
 
 /// All values of a look-up together find so many rows and no more, however few they are.
@@ -327,11 +334,13 @@ pub async fn edges_say_how_both_ends_stand(site: Site) {
         Sample::of(&id("relationship", number), Some(&day(1))).edge("uses", Some(&actor), &tool)
     };
     add(&*store, c[0], &[Sample::of(&tool, Some(&day(1))), uses(10), uses(11)]).await;
-    let over = |facts: &mut Facts| (facts.revoked, facts.expires) = (true, Some(START));
+    let over = |facts: &mut Facts| {
+        (facts.revoked, facts.starts, facts.expires) = (true, Some(START.plus(-9)), Some(START));
+    };
     let revoked = Sample::of(&id("relationship", 10), Some(&day(2))).edge("uses", Some(&actor), &tool);
     add(&*store, c[0], &[revoked.with(over)]).await;
     add(&*store, c[1], &[Sample::of(&tool, Some(&day(3))).with(over)]).await;
-    let gone = Standing { revoked: true, expires: Some(START) };
+    let gone = Standing { revoked: true, starts: Some(START.plus(-9)), expires: Some(START) };
     for (mine, end) in [(&c[..], gone), (&c[..1], Standing::default())] {
         let edges = store.edges(&viewer(1, mine), &actor, Direction::Outward, (9, None)).await.unwrap().0;
         let stands =
@@ -339,6 +348,7 @@ pub async fn edges_say_how_both_ends_stand(site: Site) {
         let wanted = [(gone, Some(end)), (Standing::default(), Some(end))];
         assert_eq!(stands.collect::<Vec<_>>(), wanted);
     }
+    assert!(gone.not_yet(START.plus(-10)) && !gone.not_yet(START.plus(-9)));
     assert!(gone.expired(START) && !gone.expired(START.plus(-1)) && !Standing::default().expired(START));
 }
 

@@ -122,6 +122,7 @@ impl Sample {
             modified_key: modified.map(|text| key_of(text).to_owned()),
             creator: None,
             revoked: false,
+            starts: None,
             expires: None,
             confidence: None,
             digest: [0; 32],

@@ -77,6 +77,10 @@ pub(crate) struct Match {
     how: String,
     /// Whether it has been revoked.
     revoked: bool,
+    /// Whether its time is still to come: nothing may act on it yet.
+    not_yet_valid: bool,
+    /// From when on it says something (RFC 3339), while that is still to come.
+    valid_from: Option<String>,
     /// Whether its time is over.
     expired: bool,
     /// From when on it says nothing any more (RFC 3339).
@@ -127,6 +131,8 @@ pub(crate) struct PatternMatch {
     observations: Vec<usize>,
     /// Whether the indicator has been revoked.
     revoked: bool,
+    /// Whether its time is still to come.
+    not_yet_valid: bool,
     /// Whether its time is over.
     expired: bool,
     /// From when on it is valid, as its producer wrote it.
@@ -245,7 +251,7 @@ async fn search(
     Ok(place.held(Json(List { items: page.rows, next: page.next }).into_response()))
 }
 
-/// Which indicators' patterns match what was observed? Revoked and expired ones match too and are said to be so
+/// Which indicators' patterns match what was observed? Revoked and expired ones, and those whose time is still to come, match too and are said to be so
 #[utoipa::path(post, path = "/api/v1/observed", tag = "look-up",
     request_body(content = Object, content_type = "application/json", description = "a STIX bundle"),
     responses((status = 200, body = Observed)))]

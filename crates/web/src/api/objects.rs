@@ -43,6 +43,10 @@ pub(crate) struct Object {
     collections: Vec<String>,
     /// Whether its latest version is revoked.
     revoked: bool,
+    /// Whether its time is still to come.
+    not_yet_valid: bool,
+    /// From when on it says something (RFC 3339).
+    valid_from: Option<String>,
     /// Whether its time is over.
     expired: bool,
     /// From when on it says nothing any more (RFC 3339).
@@ -110,12 +114,16 @@ pub(crate) struct Edge {
     other_label: Option<String>,
     /// Whether the object at the other end is revoked; null when it is not held here, or not for the caller.
     other_revoked: Option<bool>,
+    /// Whether its time is still to come; null as above.
+    other_not_yet_valid: Option<bool>,
     /// Whether its time is over; null as above.
     other_expired: Option<bool>,
     /// Id of the relationship object, for edges that are objects themselves.
     through: Option<String>,
     /// Whether the relationship, or the object that the reference stands in, is revoked.
     revoked: bool,
+    /// Whether its time is still to come.
+    not_yet_valid: bool,
     /// Whether its time is over.
     expired: bool,
 }
@@ -127,10 +135,12 @@ impl Edge {
             name,
             other,
             other_revoked: other_held.as_ref().map(|end| end.standing.revoked),
+            other_not_yet_valid: other_held.as_ref().map(|end| end.standing.not_yet(now)),
             other_expired: other_held.as_ref().map(|end| end.standing.expired(now)),
             other_label: other_held.map(|end| end.label),
             through,
             revoked: standing.revoked,
+            not_yet_valid: standing.not_yet(now),
             expired: standing.expired(now),
         }
     }
@@ -214,6 +224,8 @@ fn object_of(
         added: Timestamp::text_of(found.added),
         collections: found.collections,
         revoked: found.revoked,
+        not_yet_valid: found.starts.is_some_and(|starts| starts > now),
+        valid_from: found.starts.map(Timestamp::text_of),
         expired: found.expires.is_some_and(|expires| expires <= now),
         valid_until: found.expires.map(Timestamp::text_of),
         handling,

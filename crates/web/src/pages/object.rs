@@ -144,7 +144,8 @@ fn label(json: &Json<'_>, id: &str) -> String {
 
 fn tags(app: &App, stored: &StoredObject) -> Vec<Tag> {
     let now = app.node().clock().now();
-    let mut tags = state(stored.revoked, stored.expires.is_some_and(|expires| expires <= now));
+    let standing = Standing { revoked: stored.revoked, starts: stored.starts, expires: stored.expires };
+    let mut tags = state(standing.revoked, standing.not_yet(now), standing.expired(now));
     tags.extend(stored.tlp.and_then(TlpLevel::from_number).map(tlp));
     tags
 }
@@ -176,7 +177,7 @@ async fn side(
 }
 
 fn edge(row: EdgeRow, now: Micros) -> Edge {
-    let tags = |standing: Standing| state(standing.revoked, standing.expired(now));
+    let tags = |standing: Standing| state(standing.revoked, standing.not_yet(now), standing.expired(now));
     Edge {
         name: row.name,
         href: object(&row.other),

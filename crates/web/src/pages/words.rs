@@ -34,7 +34,7 @@ pub(crate) struct Row {
 impl Row {
     pub(crate) fn of(found: &LookUpMatch) -> Self {
         let label = if found.label.is_empty() { found.id.clone() } else { found.label.clone() };
-        let mut tags = state(found.revoked, found.expired);
+        let mut tags = state(found.revoked, found.not_yet_valid(), found.expired);
         if found.how != node::How::Exact {
             tags.push(Tag::new("plain", found.how.name()));
         }
@@ -51,11 +51,14 @@ impl Row {
     }
 }
 
-/// Marks for what no longer holds.
-pub(crate) fn state(revoked: bool, expired: bool) -> Vec<Tag> {
+/// Marks for what does not hold now.
+pub(crate) fn state(revoked: bool, not_yet: bool, expired: bool) -> Vec<Tag> {
     let mut tags = Vec::new();
     if revoked {
         tags.push(Tag::new("bad", "revoked"));
+    }
+    if not_yet {
+        tags.push(Tag::new("warn", "not yet valid"));
     }
     if expired {
         tags.push(Tag::new("warn", "expired"));

@@ -178,3 +178,72 @@ async fn a_match_tells_of_the_version_that_matched() {
         answer["items"].as_array().unwrap().iter().map(|one| (&one["revoked"], &one["valid_then"])).collect();
     assert_eq!(told, [(&json!(false), &json!(true)), (&json!(true), &json!(false))], "{answer}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_not_valid_yet_is_said_to_be_so_wherever_it_is_told() {
+    let house = House::new().await;
+    let ann = house.person("ann", Role::Analyst).await;
+    house.collection("c1", &[(&ann, "rw")]).await;
+    let later = "2100-01-01T00:00:00Z";
+    let from = |number, moment: &str| with(indicator(number, 1), json!({"valid_from": moment}));
+    let relationship = json!({
+        "type": "relationship", "spec_version": "2.1", "id": id("relationship", 1),
+        "created": "2024-01-01T00:00:00.000Z", "modified": crate::house::modified(1),
+        "relationship_type": "related-to", "source_ref": id("indicator", 2), "target_ref": id("indicator", 1),
+    });
+    ann.post("c1", &[from(1, later), from(2, "2024-01-01T00:00:00Z"), relationship]).await;
+    let told = |one: &Value| (one["not_yet_valid"].as_bool().unwrap(), !one["valid_from"].is_null());
+
+    let values = json!({"values": ["10.0.0.1", "10.0.0.2"]}).to_string();
+    let asked = ann.ask("POST", "/api/v1/lookup").header("content-type", "application/json").body(values);
+    let answers = asked.send().await.json()["answers"].clone();
+    assert_eq!(told(&answers[0]["matches"][0]), (true, true), "{answers}");
+    assert_eq!(answers[0]["matches"][0]["valid_from"], "2100-01-01T00:00:00.000000Z");
+    assert_eq!(told(&answers[1]["matches"][0]), (false, false), "{answers}");
+
+    let get = async |target: &str| ann.ask("GET", target).without("Accept").send().await.json();
+    let found = get("/api/v1/search?q=n1").await["items"].clone();
+    assert_eq!(told(&found[0]), (true, true), "{found}");
+    let object = get(&format!("/api/v1/objects/{}", id("indicator", 1))).await;
+    assert_eq!(told(&object), (true, true), "{object}");
+    let edges = get(&format!("/api/v1/objects/{}/edges", id("indicator", 2))).await["items"].clone();
+    let edge = edges.as_array().unwrap().iter().find(|edge| edge["name"] == "related-to").unwrap();
+    assert_eq!((&edge["not_yet_valid"], &edge["other_not_yet_valid"]), (&json!(false), &json!(true)));
+    for (target, marks) in [
+        (format!("/objects/{}", id("indicator", 1)), 1),
+        (format!("/objects/{}", id("indicator", 2)), 1),
+        ("/search?q=n1".to_owned(), 1),
+    ] {
+        let page = house.page("ann", &target).await;
+        assert_eq!(page.matches(">not yet valid<").count(), marks, "{target}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_observation_meets_what_is_not_valid_yet_and_is_told_so() {
+    let house = House::new().await;
+    let ann = house.person("ann", Role::Analyst).await;
+    house.collection("c1", &[(&ann, "rw")]).await;
+    let made = json!({"pattern": "[process:pid = 7]", "valid_from": "2100-01-01T00:00:00Z"});
+    ann.post("c1", &[with(indicator(1, 1), made)]).await;
+    let item = ask(&ann, observed("x", &[None])).await["items"][0].clone();
+    assert_eq!((&item["not_yet_valid"], &item["valid_then"]), (&json!(true), &json!(false)));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_version_is_found_with_and_without_its_v() {
+    let house = House::new().await;
+    let ann = house.person("ann", Role::Analyst).await;
+    house.collection("c1", &[(&ann, "rw")]).await;
+    ann.post("c1", &[with(indicator(1, 1), json!({"name": "Loader v1.2.3 of 恶意软件"}))]).await;
+    for (words, found) in
+        [("1.2.3", 1), ("v1.2.3", 1), ("2.3", 1), ("1.2", 0), ("v1.2.4", 0), ("恶意 1.2.3", 1)]
+    {
+        let target = format!(
+            "/api/v1/search?q={}",
+            form_urlencoded::byte_serialize(words.as_bytes()).collect::<String>()
+        );
+        let answer = ann.ask("GET", &target).without("Accept").send().await.json();
+        assert_eq!(answer["items"].as_array().unwrap().len(), found, "{words}: {answer}");
+    }
+}
