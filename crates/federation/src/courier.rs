@@ -21,9 +21,11 @@ use serde::{Deserialize, Serialize};
 use crate::Exchange;
 use crate::envelope::statement;
 use crate::frame::{self, Magic, Writer};
+use crate::life::Shown;
 use crate::load::Load;
 use crate::outbox::{Bounds, Places};
 use crate::port::{Read, Rows, Standing, StoreFailed};
+use crate::refusal::Rule;
 use crate::relay::route_period;
 use crate::rows::{Effect, Lane, PeerRow};
 use crate::seal::{SealError, Sealed};
@@ -52,6 +54,9 @@ pub struct Manifest {
     /// The life of the sender's node in which it was made; see [`crate::OwnRow::life`].
     #[serde(default)]
     pub life: u64,
+    /// What proves that; absent for the first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub life_proof: Option<Signed>,
     /// When the parcel of the recipient that the sender has taken last was made, by the recipient's clock: what that one told need not be
     /// told again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -132,6 +137,9 @@ pub enum CourierError {
     /// Its sender has been restored from a backup since it was made.
     #[error("the courier file was made before its sender was restored from a backup: ask for a new one")]
     Outlived,
+    /// It tells of a later life of its sender's node than is known, and does not show it.
+    #[error("the courier file speaks of a restore of its sender's node that its sender has not signed")]
+    LifeUnproven,
     /// A file before this one has not come.
     #[error("a courier file is missing: lane {lane} goes on at {expected}, and this file begins at {first}")]
     Gap {
@@ -282,13 +290,15 @@ impl Exchange<'_> {
         (to, places): (KeyId, Places),
         (batch, heard_us): (&[u8], Option<i64>),
     ) -> Read<Signed> {
+        let own = rows.own()?;
         let manifest = Manifest {
             from: self.me.member,
             to,
             places,
             batch: Commitment::digest(batch),
             at_us: self.now.0,
-            life: rows.own()?.life,
+            life: own.life,
+            life_proof: self.proof_of_life(&own),
             heard_us,
         };
         let payload = serde_json::to_vec(&manifest).expect("invariant: strings and numbers are always JSON");
@@ -331,6 +341,7 @@ impl Exchange<'_> {
         if manifest.life < known.life {
             return Err(CourierError::Outlived);
         }
+        self.life_in(&manifest, &known).map_err(|_| CourierError::LifeUnproven)?;
         for (lane, places) in Lane::QUEUES.into_iter().zip(manifest.places) {
             let expected = known.queue(lane).cursor.saturating_add(1);
             if let Some((first, _)) = places.filter(|(first, _)| *first > expected) {
@@ -381,7 +392,8 @@ impl Exchange<'_> {
         if manifest.life <= peer.life || own.recovery.is_some() {
             return Ok(Vec::new());
         }
-        peer.life = manifest.life;
+        let Ok(shown) = self.life_in(manifest, &peer) else { return Ok(Vec::new()) };
+        shown.put(&mut peer);
         let ack =
             ack.and_then(|ack| Ack::open(ack, &self.me.member, |member| self.directory.keys(member)).ok());
         let mut effects = match ack.filter(|ack| ack.from == manifest.from && ack.life == Some(own.life)) {
@@ -391,6 +403,11 @@ impl Exchange<'_> {
         effects.push(Effect::Paid { peer: manifest.from, upto: u64::MAX });
         effects.push(Effect::Peer(manifest.from, peer));
         Ok(effects)
+    }
+
+    /// The life of its sender's node that a manifest tells of.
+    fn life_in(&self, manifest: &Manifest, known: &PeerRow) -> Result<Shown, Rule> {
+        self.life_of(&manifest.from, known, (manifest.life, manifest.life_proof.as_ref()))
     }
 
     /// Of a parcel that is signed by nobody known: that it is by a key which is not known yet, where an active member is who it says it is

@@ -80,3 +80,41 @@ fn a_ledger_larger_than_a_parcel_goes_in_parts_and_then_what_waits() {
     (0..100).for_each(|number| scene.release(number));
     assert_eq!(said(&mut scene, &Carriage::RELAY)[0], 100);
 }
+
+#[test]
+fn a_file_that_tells_of_a_life_which_its_sender_has_not_signed_is_refused() {
+    let mut scene = Scene::new();
+    scene.rows[0].apply(Effect::Life(9));
+    let peer = scene.member(1);
+    let file = scene.exchange(0).courier_out(&scene.rows[0], &peer, &Beside::default()).unwrap().unwrap();
+    let plain = scene.exchange(1).me.sealing.open(&Sealed::parse_file(file.clone()).unwrap()).unwrap();
+    let parts = fields(&plain).unwrap();
+    let manifest = statement(frame::single(&parts, 1).unwrap()).unwrap();
+    let manifest: Manifest = serde_json::from_slice(manifest.unverified_payload()).unwrap();
+    let taken = |scene: &Scene, change: &dyn Fn(&mut Manifest)| {
+        let (exchange, mut manifest) = (scene.exchange(0), manifest.clone());
+        change(&mut manifest);
+        let (payload, signer) = (serde_json::to_vec(&manifest).unwrap(), exchange.me.signer.as_ref());
+        let signed = Signed::sign(MANIFEST_TYPE, payload, signer).unwrap();
+        let mut writer = Writer::new(MAGIC);
+        writer.field(1, signed.to_json().as_bytes());
+        for part in parts.iter().filter(|part| part.tag != 1) {
+            writer.field(part.tag, part.bytes);
+        }
+        let key = scene.exchange(1).me.sealing.public();
+        let sealed = Sealed::seal_file(exchange.rng, &key, crate::Route([0; 16]), writer.bytes()).unwrap();
+        scene.exchange(1).courier_in(&scene.rows[1], sealed.as_bytes().to_vec()).map(drop)
+    };
+    assert_eq!(taken(&scene, &|_| ()), Ok(()));
+    assert_eq!(taken(&scene, &|manifest| manifest.life_proof = None), Err(CourierError::LifeUnproven));
+    assert_eq!(taken(&scene, &|manifest| manifest.life = 10), Err(CourierError::LifeUnproven));
+    // What is taken is shown in return.
+    let (own, exchange) = (scene.rows[0].own().unwrap(), scene.exchange(1));
+    let parcel = exchange.courier_in(&scene.rows[1], file).unwrap();
+    let effects = exchange.parcel_heard(&scene.rows[1], &parcel.manifest, None).unwrap();
+    let unshown = Manifest { life_proof: None, ..parcel.manifest };
+    assert_eq!(exchange.parcel_heard(&scene.rows[1], &unshown, None).unwrap(), []);
+    scene.rows[1].apply_all(effects);
+    let known = scene.rows[1].peer(&scene.member(0)).unwrap();
+    assert_eq!((known.life, known.proof()), (9, scene.exchange(0).proof_of_life(&own)));
+}

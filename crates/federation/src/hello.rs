@@ -13,8 +13,10 @@ use base::signing::KeyId;
 use serde::{Deserialize, Serialize};
 
 use crate::Exchange;
+use crate::life::Shown;
 use crate::port::{Read, Rows};
-use crate::rows::{Effect, Lane, Recovery};
+use crate::refusal::Rule;
+use crate::rows::{Effect, Lane, OwnRow, PeerRow, Recovery};
 use crate::seal::Route;
 
 /// What a signed greeting says it is.
@@ -85,9 +87,15 @@ pub struct Hello {
     /// Which life of its node speaks; see [`crate::OwnRow::life`].
     #[serde(default)]
     pub life: u64,
+    /// What proves that; absent for the first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub life_proof: Option<Signed>,
     /// The latest life of the other that it has heard of.
     #[serde(default)]
     pub knows_life: u64,
+    /// What proves that: the other's own statement, which it was shown.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub knows_life_proof: Option<Signed>,
     /// Set while it takes back what it lost: the place from which on it asks for own acts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub recovering_from: Option<u64>,
@@ -126,8 +134,9 @@ pub struct Greeted {
     pub hello: Hello,
     /// The version to speak, or who is too old.
     pub compatibility: Compatibility,
-    /// Whether it is of an earlier life of its sender than is known: whatever comes with it counts no more.
-    pub outlived: bool,
+    /// Why whatever comes with it does not count: it is of an earlier life of its sender than is known ([`Rule::Outlived`]), or
+    /// speaks of one that it does not show ([`Rule::LifeUnproven`]).
+    pub refused: Option<Rule>,
     /// Whether a later life of its sender is heard of by it: the sender waits to be told so.
     pub begins_life: bool,
     /// Whether the peer's clock differs so much that the operator is told.
@@ -191,7 +200,9 @@ impl Exchange<'_> {
             sent: Lane::QUEUES.map(|lane| peer.queue(lane).last),
             heads,
             life: own.life,
+            life_proof: self.proof_of_life(&own),
             knows_life: peer.life,
+            knows_life_proof: peer.proof(),
             recovering_from: own.taking_back().map(asks),
             given_back: own.taking_back().is_some_and(has_given),
             at_us: self.now.0,
@@ -244,7 +255,7 @@ impl Exchange<'_> {
     }
 
     /// Takes a peer's greeting: its cursors count in place of what it acknowledged before. One of an earlier life of its node
-    /// changes nothing.
+    /// changes nothing, and one that speaks of a life without showing it nothing but the log of refusals.
     ///
     /// # Errors
     /// The greeting does not count: see [`HelloError`]. The store's failure stands inside.
@@ -259,35 +270,69 @@ impl Exchange<'_> {
 
     fn greeted(&self, rows: &dyn Rows, hello: Hello, versions: Versions) -> Read<Greeted> {
         let compatibility = versions.with(hello.versions);
-        let mut peer = rows.peer(&hello.from)?;
-        let skewed = crate::is_skewed(Micros(hello.at_us), self.now);
-        let own = rows.own()?;
-        let mut effects = self.begin_anew(rows, hello.knows_life)?;
-        if hello.life < peer.life {
-            let (outlived, begins_life) = (true, false);
-            return Ok(Greeted { hello, compatibility, outlived, begins_life, skewed, effects });
-        }
-        if effects.is_empty() {
+        let peer = rows.peer(&hello.from)?;
+        let known = peer.life;
+        let (refused, effects) = match self.lives(&rows.own()?, &peer, &hello) {
+            Ok((later, Some(shown))) => {
+                let mut effects = self.begin_anew(rows, later.as_ref())?;
+                effects.extend(self.heard_of(rows, &hello, (shown, later), compatibility)?);
+                (None, effects)
+            }
+            Ok((later, None)) => (Some(Rule::Outlived), self.begin_anew(rows, later.as_ref())?),
+            Err(rule) => (Some(rule), vec![self.refused_of(hello.from, rule)]),
+        };
+        Ok(Greeted {
+            compatibility,
+            refused,
+            begins_life: refused.is_none() && hello.life > known,
+            skewed: crate::is_skewed(Micros(hello.at_us), self.now),
+            hello,
+            effects,
+        })
+    }
+
+    /// What a greeting shows of lives: a later one of this node than the present, and the one that its sender is in, unless that is
+    /// over.
+    fn lives(
+        &self,
+        own: &OwnRow,
+        peer: &PeerRow,
+        hello: &Hello,
+    ) -> Result<(Option<Shown>, Option<Shown>), Rule> {
+        let later = self.later_life(own, (hello.knows_life, hello.knows_life_proof.as_ref()))?;
+        let present = || self.life_of(&hello.from, peer, (hello.life, hello.life_proof.as_ref()));
+        Ok((later, (hello.life >= peer.life).then(present).transpose()?))
+    }
+
+    /// What a greeting changes of what is known of its sender, which shows the life it is in. `later` = this node begins a new one.
+    fn heard_of(
+        &self,
+        rows: &dyn Rows,
+        hello: &Hello,
+        (shown, later): (Shown, Option<Shown>),
+        compatibility: Compatibility,
+    ) -> Read<Vec<Effect>> {
+        let (own, mut peer, mut effects) = (rows.own()?, rows.peer(&hello.from)?, Vec::new());
+        if later.is_some() {
+            peer.outlive(own.life);
+        } else {
             // Who has not heard of this life may still take something of an earlier one: what it has read by now is not its last word.
             if peer.heard_in == own.life || hello.knows_life == own.life {
                 effects.extend(peer.has_read(&hello.from, hello.cursors, own.life));
             }
-            effects.extend(self.hear_again(rows, &hello, peer.life)?);
-        } else {
-            peer.outlive(own.life);
+            effects.extend(self.hear_again(rows, hello, peer.life)?);
         }
-        let begins_life = hello.life > peer.life;
-        if begins_life {
+        if shown.life() > peer.life {
             // Its lanes have other places now.
             effects.push(Effect::Paid { peer: hello.from, upto: u64::MAX });
         }
-        peer.life = hello.life;
+        shown.put(&mut peer);
         peer.version = if let Compatibility::Speak(version) = compatibility { Some(version) } else { None };
         peer.seen = Some(self.now);
         peer.skew_us = hello.at_us.saturating_sub(self.now.0);
         peer.heads.clone_from(&hello.heads);
         effects.push(Effect::Peer(hello.from, peer));
-        Ok(Greeted { hello, compatibility, outlived: false, begins_life, skewed, effects })
+        Ok(effects)
     }
 }
 

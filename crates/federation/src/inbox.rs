@@ -230,12 +230,11 @@ impl Exchange<'_> {
     /// What becomes of what was sent before its sender was restored: its place belongs to something else by now, so none is named.
     fn of_earlier_life(&self, from: KeyId) -> Received {
         let rule = Rule::Outlived;
-        let row = RefusalRow { peer: Some(from), at_place: None, rule: rule.code().to_owned(), at: self.now };
         Received {
             from: Some(from),
             at_place: None,
             taken: Taken::Refused(rule.into()),
-            effects: vec![Effect::Refusal(row)],
+            effects: vec![self.refused_of(from, rule)],
         }
     }
 

@@ -257,6 +257,7 @@ mod tests {
             batch: Commitment::digest(b""),
             at_us: 0,
             life: 0,
+            life_proof: None,
             heard_us,
         };
         assert_eq!(owed.tell_by_parcel(10, untold(1..3)).len(), 2);

@@ -13,13 +13,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use base::Micros;
 use base::limit::{ALONE_ENVELOPES_MAX, BATCH_BYTES_MAX};
 use base::signed::Signed;
 use base::signing::KeyId;
 use ledger::act::ActKind;
 
 use crate::Exchange;
+use crate::life::{LIFE_MAX, Shown};
 use crate::outbox::brings_object;
 use crate::port::{Read, Rows};
 use crate::rows::{
@@ -28,10 +28,6 @@ use crate::rows::{
 use crate::seal::Sealed;
 use crate::wire::{Ack, Back};
 use crate::{Hello, Rule};
-
-/// How far ahead of this node's clock somebody's word on its latest life may be, in seconds (30 days): the clock may have been
-/// wrong at the restore before, and nobody can use up all numbers.
-const LIFE_AHEAD_SECONDS_MAX: i64 = 30 * 86_400;
 
 impl Exchange<'_> {
     /// What a restore sets before anything else happens. Everybody is waited for, whomever an earlier recovery left out: one of
@@ -56,19 +52,15 @@ impl Exchange<'_> {
         };
         // What an earlier recovery had held of leaves that did not all come back begins anew too.
         let ahead = Effect::Ahead { member: self.me.member, from: own.next, leaves: Vec::new() };
-        Ok(vec![ahead, Effect::Life(now.max(life.saturating_add(1))), Effect::Recovery(Some(recovery))])
+        let next = now.max(life.saturating_add(1)).min(LIFE_MAX);
+        Ok(vec![ahead, Effect::Life(next), Effect::Recovery(Some(recovery))])
     }
 
-    /// Somebody has heard of a later life of this node than this one: it was put back to a state before its last restore.
-    pub(crate) fn begin_anew(&self, rows: &dyn Rows, known: u64) -> Read<Vec<Effect>> {
-        let latest = self.now.plus(LIFE_AHEAD_SECONDS_MAX.saturating_mul(Micros::SECOND));
-        let believable = known <= u64::try_from(latest.0).unwrap_or_default();
-        let own = rows.own()?;
-        if known > own.life && believable {
-            let without = own.recovery.map(|recovery| recovery.without).unwrap_or_default();
-            return self.begin_after(rows, known, without);
-        }
-        Ok(Vec::new())
+    /// Somebody shows a later life of this node than the present one: it was put back to a state before its last restore.
+    pub(crate) fn begin_anew(&self, rows: &dyn Rows, later: Option<&Shown>) -> Read<Vec<Effect>> {
+        let Some(later) = later else { return Ok(Vec::new()) };
+        let without = rows.own()?.recovery.map(|recovery| recovery.without).unwrap_or_default();
+        self.begin_after(rows, later.life(), without)
     }
 
     /// What this node holds of a member whose greeting says that it takes back what it lost: a page of its acts, sealed, and the
@@ -153,7 +145,12 @@ impl Exchange<'_> {
     /// The line in the log of refusals for leaves of the own ledger that are not its.
     #[must_use]
     pub fn refused_leaves(&self, from: KeyId) -> Effect {
-        let rule = Rule::ProofContradicted.code().to_owned();
+        self.refused_of(from, Rule::ProofContradicted)
+    }
+
+    /// The line in the log of refusals for something of a member's that had no place.
+    pub(crate) fn refused_of(&self, from: KeyId, rule: Rule) -> Effect {
+        let rule = rule.code().to_owned();
         Effect::Refusal(RefusalRow { peer: Some(from), at_place: None, rule, at: self.now })
     }
 

@@ -32,6 +32,8 @@ pub enum Rule {
     Recovering,
     /// Its sender has been restored since it was sent: it was said in an earlier life.
     Outlived,
+    /// A life of this node or of the sender's is spoken of that its own member's signature does not show.
+    LifeUnproven,
     /// There is no recovery going on.
     NotRecovering,
     /// The author is no member.
@@ -84,7 +86,7 @@ pub enum Rule {
 
 impl Rule {
     /// Every rule.
-    pub const ALL: [Self; 36] = [
+    pub const ALL: [Self; 37] = [
         Self::SealForm,
         Self::SealSuite,
         Self::SealClosed,
@@ -97,6 +99,7 @@ impl Rule {
         Self::HeadBehind,
         Self::Recovering,
         Self::Outlived,
+        Self::LifeUnproven,
         Self::NotRecovering,
         Self::AuthorUnknown,
         Self::AuthorInactive,
@@ -139,6 +142,7 @@ impl Rule {
             Self::HeadBehind => "head-behind",
             Self::Recovering => "recovering",
             Self::Outlived => "outlived",
+            Self::LifeUnproven => "life-unproven",
             Self::NotRecovering => "not-recovering",
             Self::AuthorUnknown => "author-unknown",
             Self::AuthorInactive => "author-inactive",

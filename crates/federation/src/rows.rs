@@ -144,6 +144,9 @@ pub struct PeerRow {
     pub heads: BTreeMap<KeyId, u64>,
     /// Its latest life that was heard of.
     pub life: u64,
+    /// What shows that: the statement that its member signed, as JSON; see `life`. `None` for the first life, and where it was
+    /// heard of by a version that knew no proofs.
+    pub life_proof: Option<String>,
     /// In which life of this node ([`OwnRow::life`]) it last said how far it has read. While that is not the present one, it may
     /// have read places that a restore has lost, and nothing goes to it: see `places`.
     pub heard_in: u64,

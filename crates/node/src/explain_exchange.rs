@@ -33,6 +33,9 @@ pub(crate) const fn text(rule: Rule) -> &'static str {
         Rule::Outlived => {
             "It was sent before its sender was restored from a backup, and came after: it counts no more. Where it is a courier file, ask its sender for a new one."
         }
+        Rule::LifeUnproven => {
+            "It speaks of a restore of this node, or of its sender's, that the member whose node it is has not signed. Nothing of it was taken and nothing has changed: a node takes back what it lost on the word of its own member alone. An honest node shows what it was shown; ask those who run the sender's node what has become of its database, and which version they run."
+        }
         Rule::NotRecovering => "Nothing is being recovered, so nobody is waited for.",
         Rule::AuthorUnknown => "The author of the act is no member of the community.",
         Rule::AuthorInactive => {

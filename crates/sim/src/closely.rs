@@ -4,7 +4,7 @@ use base::signing::KeyId;
 use federation::{CourierError, Effect, Received, Rows, Sealed};
 
 use crate::message::Message;
-use crate::world::World;
+use crate::world::{World, life_of};
 
 impl World {
     /// What a member would send another now.
@@ -72,6 +72,7 @@ impl World {
         // What was on its way to the node that died went with its connections.
         self.flights.retain(|flight| flight.to != *member);
         self.with(member, |node, around| node.restore(around));
+        self.lives.insert(*member, life_of(&self.nodes[member].rows));
     }
 
     /// An operator does not wait any longer for another member, in a recovery.

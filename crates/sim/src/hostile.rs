@@ -8,8 +8,8 @@ use std::collections::BTreeSet;
 use base::signed::Signed;
 use base::signing::{KeyId, Signer};
 use federation::{
-    BatchHead, Change, Consent, Content, Envelope, HeadUpdate, Lane, Proof, Route, Rows, Sealed, Versions,
-    batch_to, entry_bytes, sign_batch,
+    BatchHead, Change, Consent, Content, Envelope, HELLO_TYPE, HeadUpdate, Hello, LIFE_TYPE, Lane, Proof,
+    Route, Rows, Sealed, Versions, batch_to, entry_bytes, sign_batch,
 };
 use ledger::act::{Act, ActKind, ActObject, Header};
 use ledger::checkpoint::{Checkpoint, Origin, SignedCheckpoint};
@@ -18,7 +18,7 @@ use ledger::note::Note;
 use ledger::proof::TreeHead;
 use ledger::{TreeHash, act::ACT_TYPE};
 
-use crate::message::Message;
+use crate::message::{Answer, Greeting, Message};
 use crate::world::{Weather, World};
 
 /// What a hostile member does.
@@ -50,11 +50,13 @@ pub enum Trick {
     FalseReceipt,
     /// Another member's word that it broke glass, before it comes from there.
     SpreadNotice,
+    /// A greeting that tells of a restore which never was.
+    ClaimLife,
 }
 
 impl Trick {
     /// Every trick.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::ForgeAuthor,
         Self::StripMarking,
         Self::Readdress,
@@ -68,6 +70,7 @@ impl Trick {
         Self::Garbage,
         Self::FalseReceipt,
         Self::SpreadNotice,
+        Self::ClaimLife,
     ];
 }
 
@@ -93,6 +96,7 @@ impl World {
             Trick::Garbage => self.garbage(hostile, victim, weather),
             Trick::TwoHeads => self.two_heads(hostile, weather),
             Trick::SpreadNotice => self.spread_notice(hostile, victim, weather),
+            Trick::ClaimLife => self.claim_life(hostile, victim, weather),
             Trick::StripMarking | Trick::Readdress | Trick::ForgeConsent => {
                 self.misuse(trick, hostile, victim, weather)
             }
@@ -203,6 +207,36 @@ impl World {
         let Ok(signed) = Signed::parse(act.signed.as_bytes()) else { return false };
         let goods = (signed, payload.map(|payload| (payload.salt, payload.bytes)), Vec::new());
         self.inject(hostile, victim, goods, weather);
+        true
+    }
+
+    /// A greeting as it would be, but for a later life of the victim's node, or of its own, that is not shown: without a proof, with
+    /// one that it signed itself, with one of its own, or with the one that it has of an earlier life.
+    fn claim_life(&mut self, hostile: KeyId, victim: KeyId, weather: Weather) -> bool {
+        let signed = self.with(&hostile, |node, around| {
+            node.look(around, |exchange, rows| exchange.hello(rows, victim, node.versions))
+        });
+        let Ok(signed) = signed else { return false };
+        let mut hello: Hello = serde_json::from_slice(signed.unverified_payload()).expect("is a greeting");
+        let life = hello.knows_life.max(u64::try_from(self.now().0).unwrap_or_default()) + 1;
+        let of = if self.draw(2) == 0 { victim } else { hostile };
+        let signer = self.nodes[&hostile].me.signer.as_ref();
+        let payload =
+            serde_json::to_vec(&serde_json::json!({ "member": of, "life": life })).expect("is JSON");
+        let forged = Signed::sign(LIFE_TYPE, payload, signer).expect("small");
+        (hello.knows_life, hello.knows_life_proof) = match self.draw(4) {
+            0 => (life, None),
+            1 => (life, hello.knows_life_proof),
+            2 => (life, Some(forged)),
+            _ => (hello.knows_life, hello.knows_life_proof),
+        };
+        if hello.knows_life < life {
+            hello.life = life;
+        }
+        let payload = serde_json::to_vec(&hello).expect("is JSON");
+        let signed = Signed::sign(HELLO_TYPE, payload, signer).expect("small");
+        let greeting = Greeting { hello: signed.to_json(), ack: None, answer: Answer::Wanted, number: 0 };
+        self.send(hostile, victim, Message::Hello(greeting), weather);
         true
     }
 

@@ -7,7 +7,7 @@ use base::signing::KeyId;
 use base::{Micros, Rng};
 use federation::{
     Ack, Compatibility, Cosigned, Deposit, DepositMark, Effect, Errands, Exchange, HeadUpdate, Hello, Kept,
-    Me, MemoryRows, Owed, PeerRow, Received, RelayErrand, Rows, Saying, Sealed, Taken, Turn, Untold,
+    Me, MemoryRows, Owed, PeerRow, Received, RelayErrand, Rows, Rule, Saying, Sealed, Taken, Turn, Untold,
     Versions, batch_from, batch_to,
 };
 use ledger::act::ActKind;
@@ -119,7 +119,7 @@ impl Writing {
         match effect {
             _ if lost => None,
             Effect::Peer(member, row) if self.fault == Fault::LivesForgotten => {
-                Some(Effect::Peer(member, PeerRow { life: 0, ..row }))
+                Some(Effect::Peer(member, PeerRow { life: 0, life_proof: None, ..row }))
             }
             effect => Some(effect),
         }
@@ -316,11 +316,14 @@ impl Node {
         let heard = self.transact(surroundings, |exchange, write| {
             let Ok(Ok(greeted)) = exchange.greet(&write.rows, &signed, versions) else { return None };
             write.apply(greeted.effects);
+            if greeted.refused == Some(Rule::LifeUnproven) {
+                return None;
+            }
             if paid > 0 {
                 write.apply(vec![Effect::Paid { peer: from, upto: paid }]);
             }
             let hello = exchange.hello(&write.rows, from, versions).expect("maps answer");
-            if greeted.outlived || !matches!(greeted.compatibility, Compatibility::Speak(_)) {
+            if greeted.refused.is_some() || !matches!(greeted.compatibility, Compatibility::Speak(_)) {
                 // It is told so by what this node knows of it.
                 return Some((greeted.hello, hello, Vec::new()));
             }

@@ -8,7 +8,7 @@ use federation::{Alteration, Lane, ObjectName, Rows};
 
 use crate::hostile::Trick;
 use crate::surroundings::{Fault, rules_until};
-use crate::verdict::{bytes_out_of_place, is_exposed, past_its_time, relays_keep, unsettled};
+use crate::verdict::{bytes_out_of_place, is_exposed, lives_differ, past_its_time, relays_keep, unsettled};
 use crate::world::{RELAYS, Road, Weather, World};
 
 /// What became of a story.
@@ -159,6 +159,7 @@ impl Story {
         self.settle_recovery();
         self.report.broken.extend(bytes_out_of_place(&self.world, Some(self.hostile)));
         self.report.broken.extend(past_its_time(&self.world, Some(self.hostile)));
+        self.report.broken.extend(lives_differ(&self.world, Some(self.hostile)));
     }
 
     fn release(&mut self) {

@@ -14,7 +14,7 @@ use ledger::act::ActKind;
 use ledger::evidence::Evidence;
 
 use crate::surroundings::{Fault, HouseJudge, kept_until};
-use crate::world::{Road, World, number_of};
+use crate::world::{Road, World, life_of, number_of};
 
 /// At any moment: bytes are only where the originator's rules ever let them be, and no relay can read what it keeps (I2).
 #[must_use]
@@ -56,6 +56,19 @@ pub fn past_its_time(world: &World, hostile: Option<KeyId>) -> Vec<String> {
                     payload.sequence, payload.author
                 ));
             }
+        }
+    }
+    broken
+}
+
+/// At any moment: a node is in the life that its last restore began, and in its first without one, whatever others say (I14).
+#[must_use]
+pub fn lives_differ(world: &World, hostile: Option<KeyId>) -> Vec<String> {
+    let mut broken = Vec::new();
+    for (member, node) in world.nodes.iter().filter(|(member, _)| Some(**member) != hostile) {
+        let (life, began) = (life_of(&node.rows), world.lives.get(member).copied().unwrap_or_default());
+        if life != began {
+            broken.push(format!("I14: {member} is in the life {life}, and its last restore began {began}"));
         }
     }
     broken

@@ -56,6 +56,8 @@ pub struct World {
     pub arrived: BTreeSet<(ObjectName, u64, KeyId)>,
     /// Who has gone back to a backup.
     pub restored: BTreeSet<KeyId>,
+    /// The life that its last restore began, of each node that had one.
+    pub lives: BTreeMap<KeyId, u64>,
     /// Every batch that ever went over the network, for whoever replays.
     pub overheard: Vec<(KeyId, Message)>,
     rng: SeededRng,
@@ -114,6 +116,7 @@ impl World {
             entitled: BTreeMap::new(),
             arrived: BTreeSet::new(),
             restored: BTreeSet::new(),
+            lives: BTreeMap::new(),
             overheard: Vec::new(),
             rng,
             flights: Vec::new(),
@@ -504,7 +507,7 @@ impl World {
     }
 }
 
-fn life_of(rows: &federation::MemoryRows) -> u64 {
+pub(crate) fn life_of(rows: &federation::MemoryRows) -> u64 {
     rows.own().expect("maps answer").life
 }
 

@@ -5,6 +5,7 @@ use std::net::TcpStream;
 
 use serde_json::{Value, json};
 
+use crate::relay::sql;
 use crate::scene::{bundle, indicator, run};
 use crate::town::{Town, agree, community, has, id, peer, until};
 
@@ -385,6 +386,58 @@ fn a_machine_put_back_without_restore_notices_and_takes_back() {
     until("what is given next arrives", || has(&b, 3));
     quiet(&[&a, &b]);
     nobody_forked(&[&a, &b]);
+}
+
+/// A machine that is put back to before its last restore is told so by who shows that it was, its own word; a restore that nobody
+/// can show, because it never was, has no node recover, and the others go on.
+#[test]
+fn a_restore_is_believed_from_another_member_where_it_shows_it() {
+    let [mut a, mut b, c] = community([("cert-a", "cert"), ("cert-b", "cert"), ("cert-c", "cert")]);
+    gives(&a, 1, "cert-b,cert-c");
+    quiet(&[&a, &b, &c]);
+    mirrored(&a, "cert-a", &[&b, &c]);
+    let (at_a, at_b) = (a.address(), b.address());
+    let (snapshot, copy) = (a.scene.path("snapshot"), back_up(&a, "old.backup"));
+    a.node.dies();
+    copy_directory(&a.scene.data(), &snapshot);
+    a.node = a.scene.serve_at(&at_a);
+    restore(&mut a, &copy);
+    until("A is back", || is_back(&a));
+    quiet(&[&a, &b, &c]);
+    let life = number(&a, "SELECT value FROM number WHERE name = 'life'");
+    until("B has heard of it", || number(&b, "SELECT max(life) FROM peer") == life);
+    // The machine is put back to before that: no head tells it, since nothing was done meanwhile.
+    a.node.dies();
+    std::fs::rename(a.scene.data(), a.scene.path("put-back")).unwrap();
+    std::fs::rename(&snapshot, a.scene.data()).unwrap();
+    assert_eq!(number(&a, "SELECT value FROM number WHERE name = 'life'"), 0);
+    a.node = a.scene.serve_at(&at_a);
+    until("A has begun a later life, and is back", || {
+        number(&a, "SELECT value FROM number WHERE name = 'life'") > life && is_back(&a)
+    });
+    quiet(&[&a, &b, &c]);
+    nobody_forked(&[&a, &b, &c]);
+    // B tells of one that never was.
+    let life = number(&a, "SELECT value FROM number WHERE name = 'life'");
+    b.node.dies();
+    sql(&b).execute("UPDATE peer SET life = ?1 + 1000000 WHERE life = ?1", [life]).unwrap();
+    b.node = b.scene.serve_at(&at_b);
+    gives(&b, 2, "cert-a,cert-c");
+    let told = |town: &Town| {
+        let refusals = peer(town, "cert-b")["refusals"].clone();
+        refusals.as_array().unwrap().iter().any(|one| one["rule"] == "life-unproven")
+    };
+    until("A tells its operator", || told(&a));
+    gives(&a, 3, "cert-c");
+    until("the others go on", || has(&c, 3) && has(&c, 2));
+    assert!(is_back(&a) && !has(&a, 2));
+    assert_eq!(number(&a, "SELECT value FROM number WHERE name = 'life'"), life);
+    a.node.there(&["explain", "life-unproven"]).exits(0);
+}
+
+/// A number that a node keeps.
+fn number(town: &Town, query: &str) -> i64 {
+    sql(town).query_row(query, [], |row| row.get(0)).unwrap()
 }
 
 fn copy_directory(from: &std::path::Path, to: &std::path::Path) {

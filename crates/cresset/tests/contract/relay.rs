@@ -77,7 +77,7 @@ pub(crate) fn settled(town: &Town, slug: &str) -> bool {
     peer(town, slug)["lag_out"] == 0
 }
 
-fn sql(town: &Town) -> Connection {
+pub(crate) fn sql(town: &Town) -> Connection {
     let connection = Connection::open(town.scene.data().join("cresset.db")).unwrap();
     connection.busy_timeout(std::time::Duration::from_secs(20)).unwrap();
     connection

@@ -1,8 +1,7 @@
 //! Why a recovery waits for a member, and what helps: told to whoever runs the node, so that nobody is left out who would answer.
 
-use base::Micros;
 use base::signing::KeyId;
-use federation::{Back, Exchange, Giving, Lane, OwnRow, PeerRow, Recovery, Rows, Stage, Standing};
+use federation::{Back, Exchange, Giving, Lane, OwnRow, PeerRow, Recovery, Rows, Rule, Stage, Standing};
 use serde::Serialize;
 use stix::Timestamp;
 
@@ -24,10 +23,8 @@ pub enum Spoken {
 /// What was last heard of a member while this node took back what it lost.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct HeardBack {
-    /// The latest life of this node that it has heard of.
-    pub(super) knows_life: u64,
-    /// It spoke of an earlier life of its own node than is known here.
-    pub(super) outlived: bool,
+    /// Why its greeting does not count.
+    pub(super) greeting: Option<Rule>,
     /// It speaks a version that is spoken here.
     pub(super) speaks: bool,
     /// How far it says that it has given back.
@@ -152,21 +149,22 @@ impl Awaited<'_> {
         (own, peer): (&OwnRow, &PeerRow),
         heard: &HeardBack,
     ) -> Reason {
-        if heard.knows_life > own.life {
-            let at = Timestamp::text_of(Micros(i64::try_from(heard.knows_life).unwrap_or(i64::MAX)));
-            return Reason::stuck(
-                "later-life",
-                format!(
-                    "it knows of a restore of this node at {at}, which is more than 30 days ahead of this node's clock: set the \
-                     clock right and restore again"
-                ),
-            );
-        }
-        if heard.outlived {
-            return Reason::passes(
-                "earlier-life",
-                "its node was put back to before its last restore, and recovers itself first",
-            );
+        match heard.greeting {
+            None => {}
+            Some(Rule::Outlived) => {
+                return Reason::passes(
+                    "earlier-life",
+                    "its node was put back to before its last restore, and recovers itself first",
+                );
+            }
+            Some(rule) => {
+                return Reason::stuck(
+                    "greeting",
+                    format!(
+                        "its greeting is refused ({rule}): see `cresset explain {rule}`, and ask those who run it"
+                    ),
+                );
+            }
         }
         if !heard.speaks {
             return Reason::stuck(

@@ -71,6 +71,7 @@ impl ExchangeError {
             Self::NotAPeer(_) => "peer-unknown",
             Self::Courier(CourierError::Gap { .. }) => "courier-missing",
             Self::Courier(CourierError::Outlived) => "outlived",
+            Self::Courier(CourierError::LifeUnproven) => "life-unproven",
             Self::Courier(_) => "courier-unfit",
             Self::NoCourier => "courier-none",
             Self::Store(error) => error.code(),

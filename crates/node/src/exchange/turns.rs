@@ -51,8 +51,8 @@ struct Minutes {
     cosigned: Vec<Cosigned>,
     /// Whether the beginning of a head came, and the rest is to be asked for.
     parts: bool,
-    /// It spoke of an earlier life of its node than is known.
-    outlived: bool,
+    /// Why nothing of it counts.
+    refused: Option<Rule>,
     /// It spoke of a later life of its node than was known, and is to hear that it is known now: then it goes on.
     begins_life: bool,
     /// What came of the own ledger is not its.
@@ -84,9 +84,8 @@ impl Minutes {
             _ => None,
         });
         HeardBack {
-            knows_life: self.hello.knows_life,
-            outlived: self.outlived,
-            speaks: self.speaks || self.outlived,
+            greeting: self.refused,
+            speaks: self.speaks || self.refused.is_some(),
             said: self.said,
             refused: refused.or_else(|| self.unsound.then(|| Rule::ProofContradicted.code().to_owned())),
         }
@@ -350,6 +349,9 @@ impl Node {
         let paid = expected.map_or(0, |answers| self.0.exchange.owed(&answers, Owed::answered));
         let mut minutes = self.hear_in_steps(court, (&said, &carrier), paid).await?;
         self.hear_back(court, &mut minutes).await?;
+        if let Some(rule @ Rule::LifeUnproven) = minutes.refused {
+            return Err(federation::DeedError::from(rule).into());
+        }
         self.0.exchange.note_gaps(minutes.hello.from, gaps(&minutes.received));
         self.0.exchange.relays.note_met(minutes.hello.from, court.now);
         self.relay_withdraw(&minutes.hello.withdraw).await?;
@@ -459,7 +461,7 @@ fn greeted(
     if greeted.skewed {
         tracing::warn!(member = %from, "a member's clock differs much from this node's");
     }
-    let speaks = !greeted.outlived && matches!(greeted.compatibility, Compatibility::Speak(_));
+    let speaks = greeted.refused.is_none() && matches!(greeted.compatibility, Compatibility::Speak(_));
     desk.apply(greeted.effects)?;
     if greeted.hello.recovering_from.is_some() {
         tracing::info!(member = %from, "a member takes back what a restore has lost");
@@ -470,7 +472,7 @@ fn greeted(
         ack: None,
         cosigned: Vec::new(),
         parts: false,
-        outlived: greeted.outlived,
+        refused: greeted.refused,
         begins_life: greeted.begins_life,
         unsound: false,
         envelopes: 0,
@@ -480,9 +482,16 @@ fn greeted(
         waits: false,
         moved: false,
     };
-    if greeted.outlived {
-        tracing::info!(member = %from, "a member's turn is of before its node was restored, and counts no more");
-        return Ok(minutes);
+    match greeted.refused {
+        Some(Rule::Outlived) => {
+            tracing::info!(member = %from, "a member's turn is of before its node was restored, and counts no more");
+            return Ok(minutes);
+        }
+        Some(rule) => {
+            tracing::warn!(member = %from, %rule, "a member's greeting is refused, and all that came with it");
+            return Ok(minutes);
+        }
+        None => {}
     }
     if !speaks {
         tracing::warn!(member = %from, "a member speaks no version of the protocol that this node speaks");

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use base::{FixedClock, Micros, SeededRng};
-use federation::Turn;
+use federation::{Effect, Hello, PeerRow, Turn};
 use node::{AcceptError, AcceptRequest, KeepStatus, Node, Options, PasswordCost, Settings, Spoken, Status};
 use store::{Absent, StoreError, Upkeep};
 use store_sqlite::{RestoreFrom, SqliteStore};
@@ -280,7 +280,7 @@ async fn the_operator_is_told_why_a_member_is_waited_for_and_what_helps() {
 }
 
 #[tokio::test]
-async fn a_life_that_a_member_knows_from_beyond_the_clock_is_told() {
+async fn who_was_restored_by_a_clock_far_ahead_goes_on_above_that_life() {
     let region = region(&["a", "b"]).await;
     let a = &region[0];
     let room = tempfile::tempdir().unwrap();
@@ -294,9 +294,54 @@ async fn a_life_that_a_member_knows_from_beyond_the_clock_is_told() {
     let back = restored(a, &file).await;
     let turn = back.node().turn_first(b.id().await).await.unwrap();
     let answer = b.node().turn_answer(&turn).await.unwrap();
-    back.node().spoke(b.id().await, Spoken::Answered);
     back.node().turn_take(b.id().await, &answer).await.unwrap();
-    assert_eq!(why(&back, "b").await, ("later-life".to_owned(), true));
+    b.bench.clock.set(START.plus(3_600 * Micros::SECOND));
+    exchange_papers(&back, b).await.unwrap();
+    for _ in 0..2 {
+        meet(&back, b).await;
+    }
+    assert_eq!(back.node().status().0, Status::Ok);
+    let turn = back.node().turn_first(b.id().await).await.unwrap();
+    assert!(said(&turn).life > u64::try_from(START.plus(180 * day).0).unwrap());
+}
+
+/// A member that tells of a restore which it cannot show has nobody recover, and its operator and the other's are told.
+#[tokio::test]
+async fn a_restore_that_a_member_only_claims_changes_nothing_and_is_told() {
+    let region = region(&["a", "b"]).await;
+    let (a, b) = (&region[0], &region[1]);
+    let room = tempfile::tempdir().unwrap();
+    let file = room.path().join("copy");
+    back_up(a, &file).await;
+    let (me, life) = (a.id().await.0, u64::try_from(START.plus(7_200 * Micros::SECOND).0).unwrap());
+    let claims = store::exchanged(&*b.bench.store, 1, move |desk| {
+        let row = PeerRow { life, ..desk.rows().peer(&me).unwrap() };
+        desk.apply(vec![Effect::Peer(me, row)])
+    });
+    claims.await.unwrap();
+    // Whoever of them calls.
+    let turn = b.node().turn_first(a.id().await).await.unwrap();
+    assert_eq!(said(&turn).knows_life, life);
+    assert_eq!(a.node().turn_answer(&turn).await.unwrap_err().code(), "life-unproven");
+    let turn = a.node().turn_first(b.id().await).await.unwrap();
+    let answer = b.node().turn_answer(&turn).await.unwrap();
+    assert_eq!(a.node().turn_take(b.id().await, &answer).await.unwrap_err().code(), "life-unproven");
+    assert_eq!((a.node().status().0, said(&turn).life), (Status::Ok, 0));
+    let rules: Vec<String> = peer(a, "b").await.refusals.into_iter().map(|one| one.rule).collect();
+    assert_eq!(rules, ["life-unproven"; 2]);
+    // Who recovers is told why it waits for it.
+    let back = restored(a, &file).await;
+    let turn = back.node().turn_first(b.id().await).await.unwrap();
+    let answer = b.node().turn_answer(&turn).await.unwrap();
+    back.node().spoke(b.id().await, Spoken::Answered);
+    assert_eq!(back.node().turn_take(b.id().await, &answer).await.unwrap_err().code(), "life-unproven");
+    assert_eq!(why(&back, "b").await, ("greeting".to_owned(), true));
+}
+
+/// What a turn's greeting says.
+fn said(turn: &[u8]) -> Hello {
+    let turn = Turn::from_bytes(turn).unwrap();
+    serde_json::from_slice(turn.hello.unverified_payload()).unwrap()
 }
 
 /// A member that was left out has read further than the backup knows: what is done before the two meet again comes to it all the
@@ -331,6 +376,11 @@ async fn what_is_done_before_a_member_that_was_left_out_is_met_comes_to_it() {
         a.node().recall(&a.who, ONE, "a mistake").await.unwrap();
         bring(&a, 10..13, to(&["b", "c"])).await;
         assert!(has(b, ONE).await && peer(&a, "b").await.lag_out >= 4);
+        let first = a.node().turn_first(b.id().await).await.unwrap();
+        assert!(
+            !Turn::from_bytes(&first).unwrap().brings(),
+            "B has not said in this life how far it has read"
+        );
         let (one, other) = if calls == 0 { (&a, b) } else { (b, &a) };
         for _ in 0..2 {
             meet(one, other).await;

@@ -3,8 +3,9 @@
 use std::collections::BTreeSet;
 
 use federation::Lane;
+use sim::verdict::lives_differ;
 use sim::world::Weather;
-use sim::{Fault, World, run};
+use sim::{Fault, Trick, World, run};
 
 /// Seeds tried until one breaks; each fault is found well before the last.
 const SEEDS: u64 = 24;
@@ -33,6 +34,23 @@ fn a_judge_that_allows_everything_lets_bytes_go_astray() {
 #[test]
 fn mixed_keys_let_forgeries_in() {
     breaks(Fault::KeysMixed, &["I2", "I4", "I5"]);
+}
+
+/// Whether a member has another's node begin a new life by telling it of a restore that never was.
+fn a_claimed_life_is_believed(fault: Fault) -> bool {
+    (0..64).any(|seed| {
+        let mut world = World::new(seed, 4, fault);
+        let (victim, hostile) = (world.order[0], world.order[1]);
+        assert!(world.play(Trick::ClaimLife, hostile, victim, Weather::Fair));
+        world.pass(Weather::Fair);
+        lives_differ(&world, Some(hostile)).iter().any(|line| line.starts_with("I14"))
+    })
+}
+
+#[test]
+fn with_mixed_keys_a_member_has_another_begin_a_new_life() {
+    assert!(a_claimed_life_is_believed(Fault::KeysMixed), "nobody noticed");
+    assert!(!a_claimed_life_is_believed(Fault::None), "a life is shown by its own member");
 }
 
 #[test]

@@ -3,7 +3,7 @@
 
 use sim::{Fault, Report, run};
 
-const SEEDS: std::ops::Range<u64> = 0..10;
+const SEEDS: std::ops::Range<u64> = 0..14;
 const TICKS: u64 = 40;
 /// Seeds whose stories once broke an invariant, at [`ONCE_BROKEN_TICKS`]; they draw otherwise since there are files, retention and
 /// glass in them, and what they broke has journeys of its own.

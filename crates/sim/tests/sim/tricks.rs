@@ -10,7 +10,11 @@ use sim::{Fault, Trick, World};
 
 /// A, a victim, a hostile member that was sent an object by A, and a bystander; everything at rest.
 fn scene() -> (World, KeyId, KeyId, KeyId) {
-    let mut world = World::new(7, 4, Fault::None);
+    scene_of(7)
+}
+
+fn scene_of(seed: u64) -> (World, KeyId, KeyId, KeyId) {
+    let mut world = World::new(seed, 4, Fault::None);
     let (a, victim, hostile) = (world.order[0], world.order[1], world.order[2]);
     for to in [hostile, victim] {
         world.release(a, None, &BTreeSet::from([to]), Lane::Routine).expect("is released");
@@ -79,6 +83,22 @@ fn what_another_told_everybody_is_taken_from_that_member_alone() {
     world.deliver(Weather::Fair);
     assert_eq!(world.nodes[&victim].rows.without_logs(), before);
     assert_eq!(codes(&world, &victim), ["not-originator"]);
+}
+
+#[test]
+fn a_restore_that_never_was_is_nobodys_to_tell() {
+    for seed in 0..16 {
+        let (mut world, _, victim, hostile) = scene_of(seed);
+        // It holds a proof, of the life that the victim is in.
+        world.node(&victim).back_up();
+        world.restore(&victim);
+        assert!(world.settle(20));
+        let (before, known) = (world.nodes[&victim].rows.without_logs(), codes(&world, &victim).len());
+        assert!(world.play(Trick::ClaimLife, hostile, victim, Weather::Fair));
+        world.pass(Weather::Fair);
+        assert_eq!(world.nodes[&victim].rows.without_logs(), before, "seed {seed}");
+        assert_eq!(codes(&world, &victim)[known..], ["life-unproven"], "seed {seed}");
+    }
 }
 
 #[test]

@@ -387,8 +387,8 @@ pub(super) fn put_peer(sql: &Connection, member: KeyId, row: &PeerRow) -> Done<(
     run(
         sql,
         "INSERT OR REPLACE INTO peer (member, flash_last, flash_acked, flash_cursor, routine_last, routine_acked, \
-         routine_cursor, version, seen, skew_us, heads, life, heard_in, flash_before, routine_before) \
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)",
+         routine_cursor, version, seen, skew_us, heads, life, heard_in, flash_before, routine_before, life_proof) \
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)",
         (
             member.as_bytes(),
             stored(flash.last),
@@ -405,6 +405,7 @@ pub(super) fn put_peer(sql: &Connection, member: KeyId, row: &PeerRow) -> Done<(
             stored(row.heard_in),
             stored(flash_before),
             stored(routine_before),
+            &row.life_proof,
         ),
     )
 }

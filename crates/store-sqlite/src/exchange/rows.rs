@@ -473,7 +473,8 @@ impl SqlRows<'_> {
 
     fn read_peer(&self, member: &KeyId) -> Read<PeerRow> {
         let query = "SELECT flash_last, flash_acked, flash_cursor, routine_last, routine_acked, routine_cursor, \
-                     version, seen, skew_us, heads, life, heard_in, flash_before, routine_before FROM peer WHERE member = ?1";
+                     version, seen, skew_us, heads, life, heard_in, flash_before, routine_before, \
+                     life_proof FROM peer WHERE member = ?1";
         let row = self.one(query, [member.as_bytes()], |row| {
             let queue = |from: usize| -> rusqlite::Result<Queue> {
                 Ok(Queue {
@@ -492,6 +493,7 @@ impl SqlRows<'_> {
                 life: told(row.get(10)?),
                 heard_in: told(row.get(11)?),
                 before: [told(row.get(12)?), told(row.get(13)?)],
+                life_proof: row.get(14)?,
             })
         })?;
         Ok(row.unwrap_or_default())

@@ -180,6 +180,7 @@ pub async fn lines_go_behind_what_a_restore_has_lost(site: Site) {
         village.step(0, Step::Put(vec![moved])).await;
         let (mut row, last) = (village.members[0].rows.peer(&peer).unwrap(), 6 + by);
         (row.queues[1].last, row.heard_in) = (last, 12);
+        (row.life, row.life_proof) = (by, Some(format!("{{\"life\":{by}}}")));
         village.step(0, Step::Put(vec![Effect::Peer(peer, row)])).await;
         village.compare("moved").await;
         let rows = &village.members[0].rows;
