@@ -146,10 +146,16 @@ impl Town {
 
 /// Waits for something that other nodes bring about.
 #[track_caller]
-pub(crate) fn until(what: &str, mut so: impl FnMut() -> bool) {
+pub(crate) fn until(what: &str, so: impl FnMut() -> bool) {
+    until_within(60, what, so);
+}
+
+/// The same, for so many seconds.
+#[track_caller]
+pub(crate) fn until_within(seconds: u64, what: &str, mut so: impl FnMut() -> bool) {
     let start = Instant::now();
     while !so() {
-        assert!(start.elapsed() < Duration::from_secs(60), "in vain: {what}");
+        assert!(start.elapsed() < Duration::from_secs(seconds), "in vain: {what}");
         std::thread::sleep(Duration::from_millis(100));
     }
 }
