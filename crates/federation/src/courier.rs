@@ -400,7 +400,7 @@ impl Exchange<'_> {
             Some(ack) => peer.has_read(&manifest.from, ack.cursors, own.life),
             None => Vec::new(),
         };
-        effects.push(Effect::Paid { peer: manifest.from, upto: u64::MAX });
+        effects.push(Effect::OweAgain(manifest.from));
         effects.push(Effect::Peer(manifest.from, peer));
         Ok(effects)
     }

@@ -323,8 +323,7 @@ impl Exchange<'_> {
             effects.extend(self.hear_again(rows, hello, peer.life)?);
         }
         if shown.life() > peer.life {
-            // Its lanes have other places now.
-            effects.push(Effect::Paid { peer: hello.from, upto: u64::MAX });
+            effects.push(Effect::OweAgain(hello.from));
         }
         shown.put(&mut peer);
         peer.version = if let Compatibility::Speak(version) = compatibility { Some(version) } else { None };

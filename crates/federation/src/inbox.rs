@@ -601,7 +601,7 @@ impl Exchange<'_> {
             return Err(Rule::ReceiptUnfounded.into());
         }
         let size = rows.own()?.next;
-        let mut effects = Vec::new();
+        let (mut effects, mut unfounded) = (Vec::new(), 0_usize);
         for line in &receipt.acts {
             let next = line.sequence.saturating_add(1);
             let leaf: Option<TreeHash> = if line.sequence < size {
@@ -610,7 +610,9 @@ impl Exchange<'_> {
                 None
             };
             if leaf != Some(line.leaf) {
-                return Err(Rule::ReceiptUnfounded.into());
+                // A restore may have lost one act of several that are answered in one.
+                unfounded = unfounded.saturating_add(1);
+                continue;
             }
             let awaited = rows.receipts(line.sequence)?.into_iter().any(|row| row.member == header.author);
             effects.extend(awaited.then(|| {
@@ -623,6 +625,12 @@ impl Exchange<'_> {
                     },
                 })
             }));
+        }
+        if unfounded > 0 {
+            if unfounded == receipt.acts.len() {
+                return Err(Rule::ReceiptUnfounded.into());
+            }
+            effects.push(self.refused_of(header.author, Rule::ReceiptUnfounded));
         }
         effects.push(Effect::Payload(judged.payload.clone()));
         Ok(effects)

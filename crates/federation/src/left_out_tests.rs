@@ -89,6 +89,89 @@ fn an_acknowledgement_of_another_life_changes_nothing() {
     assert_ne!(scene.rows[0], before);
 }
 
+/// A word of the second on the present life, the first there is: how far it has read, and what it refused.
+fn first_word(scene: &Scene, refused: Vec<crate::AckRefusal>) -> Signed {
+    let (ack, _) = scene.exchange(1).close(&scene.rows[1], scene.member(0), &[]).unwrap();
+    let life = Some(scene.rows[0].own().unwrap().life);
+    Ack { life, refused, ..ack }.sign(scene.who[1].signer.as_ref())
+}
+
+#[test]
+fn how_far_who_has_not_heard_of_this_life_has_read_is_not_its_last_word() {
+    let mut scene = left_out(5, 1);
+    let (first, second) = (scene.member(0), scene.member(1));
+    let before = scene.rows[0].peer(&second).unwrap();
+    for known in [false, true] {
+        let hello = scene.exchange(1).hello(&scene.rows[1], first, Versions::OURS).unwrap();
+        scene.do_at(0, |exchange, rows| {
+            exchange.greet(rows, &hello, Versions::OURS).unwrap().unwrap().effects
+        });
+        let (row, own) = (scene.rows[0].peer(&second).unwrap(), scene.rows[0].own().unwrap());
+        assert_eq!((row.queues == before.queues, row.heard_in == own.life), (!known, known));
+        let hello = scene.exchange(0).hello(&scene.rows[0], second, Versions::OURS).unwrap();
+        scene.do_at(1, |exchange, rows| {
+            exchange.greet(rows, &hello, Versions::OURS).unwrap().unwrap().effects
+        });
+    }
+}
+
+#[test]
+fn what_was_refused_of_lost_lines_is_not_said_of_those_that_stand_there_since() {
+    let mut scene = left_out(5, 1);
+    let second = scene.member(1);
+    let places = |scene: &Scene| -> Vec<(u64, u64)> {
+        let lines = scene.rows[0].lines().filter(|line| line.peer == second && line.lane == Lane::Routine);
+        lines.map(|line| (line.place, line.sequence)).collect()
+    };
+    let before = places(&scene);
+    let [.., kept, (place, sequence)] = before[..] else { panic!("{before:?}") };
+    let refusal = |place| crate::AckRefusal { lane: 1, place, rule: "of-before".to_owned() };
+    let signed = first_word(&scene, vec![refusal(kept.0), refusal(place)]);
+    scene.do_at(0, |exchange, rows| exchange.take_ack(rows, &signed).unwrap().unwrap().1);
+    assert_eq!(places(&scene).last(), Some(&(8, sequence)), "it goes on behind what was read: {before:?}");
+    let state = |sequence| {
+        let receipts = scene.rows[0].receipts(sequence).unwrap();
+        receipts.into_iter().find(|row| row.member == second).unwrap().state
+    };
+    assert_eq!(state(sequence), ReceiptState::Pending);
+    assert_eq!(state(kept.1), ReceiptState::Refused("of-before".to_owned()), "its line was not lost");
+}
+
+#[test]
+fn of_a_receipt_for_several_acts_those_count_that_are_known() {
+    let mut scene = Scene::new();
+    scene.release(1);
+    let before = scene.rows[0].clone();
+    scene.release(2);
+    let (first, second) = (scene.member(0), scene.member(1));
+    scene.meet_heads(1, 0);
+    let mut received = Vec::new();
+    for sealed in scene.exchange(0).outgoing(&scene.rows[0], &second).unwrap() {
+        let one = scene.exchange(1).receive(&scene.rows[1], &sealed).unwrap();
+        scene.rows[1].apply_all(one.effects.clone());
+        received.push(one);
+    }
+    assert_eq!(received.len(), 2);
+    scene.do_at(1, |exchange, rows| exchange.close(rows, first, &received).unwrap().1);
+    scene.do_at(1, |exchange, rows| exchange.sign_head(rows).unwrap());
+    // The second act is lost, and nobody gives it back.
+    scene.rows[0] = before;
+    let known = scene.exchange(0).heads_known(&scene.rows[0]).unwrap();
+    for update in scene.exchange(1).heads_for(&scene.rows[1], &known, None).unwrap() {
+        if update.origin == second {
+            scene.do_at(0, |exchange, rows| exchange.take_head(rows, &update).unwrap().effects);
+        }
+    }
+    for sealed in scene.exchange(1).outgoing(&scene.rows[1], &first).unwrap() {
+        scene.do_at(0, |exchange, rows| exchange.receive(rows, &sealed).unwrap().effects);
+    }
+    let receipts = scene.rows[0].receipts(0).unwrap();
+    let row = receipts.into_iter().find(|row| row.member == second).unwrap();
+    assert!(matches!(row.state, ReceiptState::Done { .. }), "{row:?}");
+    let rules: Vec<String> = scene.rows[0].refusals().iter().map(|row| row.rule.clone()).collect();
+    assert_eq!(rules, ["receipt-unfounded"]);
+}
+
 #[test]
 fn after_a_restore_two_that_never_meet_go_on_by_files() {
     let mut scene = left_out(5, 8);

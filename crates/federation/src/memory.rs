@@ -124,6 +124,7 @@ impl MemoryRows {
             Effect::Refusal(row) => self.refusals.push(row),
             Effect::RefusedThere(row) => self.refused_there.push(row),
             Effect::Owe(peer, refused) => self.owe(peer, refused),
+            Effect::OweAgain(peer) => self.owe_again(peer),
             Effect::Paid { peer, upto } => self.owed.retain(|(to, no), _| *to != peer || *no > upto),
             Effect::Evidence { origin, text } => {
                 let held = self.evidence.entry(origin).or_default();
@@ -158,6 +159,24 @@ impl MemoryRows {
         for no in numbers.iter().rev().skip(ACK_REFUSALS_MAX) {
             self.owed.remove(&(peer, *no));
         }
+    }
+
+    fn owe_again(&mut self, peer: KeyId) {
+        self.owed.retain(|(to, _), _| *to != peer);
+        let mut last: BTreeMap<(Lane, u64), (usize, &str)> = BTreeMap::new();
+        for (no, row) in self.refusals.iter().enumerate().filter(|(_, row)| row.peer == Some(peer)) {
+            if let Some(place) = row.at_place.filter(|(lane, _)| *lane != Lane::Back) {
+                last.insert(place, (no, &row.rule));
+            }
+        }
+        let mut last: Vec<_> = last
+            .into_iter()
+            .map(|((lane, place), (no, rule))| {
+                (no, AckRefusal { lane: lane.number(), place, rule: rule.to_owned() })
+            })
+            .collect();
+        last.sort_by_key(|(no, _)| *no);
+        self.owe(peer, last.into_iter().map(|(_, refusal)| refusal).collect());
     }
 
     fn move_lines(&mut self, (peer, lane): (KeyId, Lane), (after, upto): (u64, u64), by: u64) {

@@ -381,11 +381,15 @@ impl Exchange<'_> {
         if !ack.heads.is_empty() {
             peer.heads.clone_from(&ack.heads);
         }
+        // Behind them stand lines now that the refusals of an earlier life do not speak of.
+        let moved: Vec<(Lane, u64)> = effects.iter().filter_map(Effect::moves_behind).collect();
         for refused in &ack.refused {
             let Some(lane) = Lane::from_number(refused.lane) else { continue };
             let rule: String = refused.rule.chars().take(128).collect();
+            let is_lost = moved.iter().any(|(of, after)| *of == lane && refused.place > *after);
             if let Some(line) = rows.outbox(&ack.from, lane, refused.place)?
                 && line.author == self.me.member
+                && !is_lost
             {
                 let mut receipts = rows.receipts(line.sequence)?.into_iter();
                 let state = ReceiptState::Refused(rule.clone());

@@ -146,6 +146,15 @@ impl Scene {
 
     /// One hears everything that another has for it.
     fn hear(&mut self, listener: usize, speaker: usize) {
+        self.meet_heads(listener, speaker);
+        let to = self.member(listener);
+        for sealed in self.exchange(speaker).outgoing(&self.rows[speaker], &to).unwrap() {
+            self.do_at(listener, |exchange, rows| exchange.receive(rows, &sealed).unwrap().effects);
+        }
+    }
+
+    /// Two greet each other, and one takes the heads that the other has.
+    fn meet_heads(&mut self, listener: usize, speaker: usize) {
         let hello = self
             .exchange(listener)
             .hello(&self.rows[listener], self.member(speaker), Versions::OURS)
@@ -162,10 +171,6 @@ impl Scene {
         let updates = self.exchange(speaker).heads_for(&self.rows[speaker], &known, None).unwrap();
         for update in updates {
             self.do_at(listener, |exchange, rows| exchange.take_head(rows, &update).unwrap().effects);
-        }
-        let to = self.member(listener);
-        for sealed in self.exchange(speaker).outgoing(&self.rows[speaker], &to).unwrap() {
-            self.do_at(listener, |exchange, rows| exchange.receive(rows, &sealed).unwrap().effects);
         }
     }
 

@@ -506,6 +506,9 @@ pub enum Effect {
     RefusedThere(RefusalRow),
     /// A peer is to be told of these refusals, which get the next numbers. Of each peer the last [`ACK_REFUSALS_MAX`] are kept.
     Owe(KeyId, Vec<AckRefusal>),
+    /// A peer began a new life, and has forgotten what its backup does not know: in place of what it was still to be told it is owed
+    /// again what the log has of refusals of what stood in its lanes, the last of each place.
+    OweAgain(KeyId),
     /// A peer has been told of the refusals up to a number.
     Paid {
         /// The peer.
@@ -523,6 +526,14 @@ pub enum Effect {
 }
 
 impl Effect {
+    /// The lane of lines that go on elsewhere, and the place behind which they stood.
+    pub(crate) const fn moves_behind(&self) -> Option<(Lane, u64)> {
+        match self {
+            Self::MoveLines { lane, after, .. } => Some((*lane, *after)),
+            _ => None,
+        }
+    }
+
     /// Whether it changes anything but the log of refusals and how far a lane has been read.
     #[must_use]
     pub const fn is_more_than_refusal(&self) -> bool {
@@ -531,6 +542,7 @@ impl Effect {
             Self::Refusal(_)
                 | Self::RefusedThere(_)
                 | Self::Owe(..)
+                | Self::OweAgain(_)
                 | Self::Paid { .. }
                 | Self::Peer(..)
                 | Self::Evidence { .. }

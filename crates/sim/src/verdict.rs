@@ -262,8 +262,7 @@ fn open_ends(world: &World, member: &KeyId, hostile: Option<KeyId>) -> Vec<Strin
     let mut broken = Vec::new();
     let Some(node) = world.nodes.get(member) else { return broken };
     for receipt in node.rows.all_receipts().filter(|receipt| Some(receipt.member) != hostile) {
-        let told = (*member, receipt.sequence);
-        if receipt.state == ReceiptState::Pending && !is_lost_for_words(world, told, &receipt.member) {
+        if receipt.state == ReceiptState::Pending {
             broken.push(format!(
                 "I1: act {} of {member} has no receipt by {}",
                 receipt.sequence, receipt.member
@@ -292,15 +291,6 @@ fn open_ends(world: &World, member: &KeyId, hostile: Option<KeyId>) -> Vec<Strin
         }
     }
     broken
-}
-
-/// Whether a member refused this act of another and the other cannot know of it any more: it has gone back to a backup of before.
-fn is_lost_for_words(world: &World, (author, sequence): (KeyId, u64), member: &KeyId) -> bool {
-    let [Some(here), Some(there)] = [world.nodes.get(&author), world.nodes.get(member)] else { return false };
-    let mut places = here.rows.lines().filter(|line| line.peer == *member && line.sequence == sequence);
-    let refused =
-        |at| there.rows.refusals().iter().any(|row| row.peer == Some(author) && row.at_place == Some(at));
-    world.restored.contains(&author) && places.any(|line| refused((line.lane, line.place)))
 }
 
 /// I11: who knows of one broken glass, all know of it, and its author knows that they do. It tells of no object.

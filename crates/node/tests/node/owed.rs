@@ -6,9 +6,10 @@ use base::Micros;
 use node::{Options, Settings};
 
 use crate::START;
-use crate::community::Seat;
+use crate::community::{Seat, meet as exchange_papers};
 use crate::exchange::{bring, meet, peer, region, to};
 use crate::peers::Region;
+use crate::recovery::{back_up, restored_at};
 
 /// B gives A something whose time is over by A's clock before it comes. Answers with the act's place in B's ledger.
 async fn stale(region: &Region) -> u64 {
@@ -62,6 +63,26 @@ async fn what_was_refused_of_a_file_is_told_in_the_next_meeting() {
     carry(b, a, "a").await;
     meet(a, b).await;
     assert_eq!((receipt(b, leaf).await, owed(a, b).await), ("refused", 0));
+}
+
+#[tokio::test]
+async fn a_refusal_that_its_author_was_told_after_its_backup_is_told_again() {
+    let region = region(&["a", "b"]).await;
+    let a = &region[0];
+    meet(a, &region[1]).await;
+    let leaf = stale(&region).await;
+    let room = tempfile::tempdir().unwrap();
+    let file = room.path().join("copy");
+    back_up(&region[1], &file).await;
+    meet(a, &region[1]).await;
+    assert_eq!((receipt(&region[1], leaf).await, owed(a, &region[1]).await), ("refused", 0));
+    let b = restored_at(&region[1], &file, (Settings::default(), START.plus(60 * Micros::SECOND))).await;
+    exchange_papers(&b, a).await.unwrap();
+    for _ in 0..2 {
+        meet(&b, a).await;
+    }
+    meet(a, &b).await;
+    assert_eq!((receipt(&b, leaf).await, owed(a, &b).await), ("refused", 0));
 }
 
 #[tokio::test]

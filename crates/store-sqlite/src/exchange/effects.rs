@@ -171,6 +171,7 @@ fn put(sql: &Connection, effect: Effect) -> Done<()> {
         Effect::Refusal(row) => put_refusal(sql, RefusedBy::Here, &row),
         Effect::RefusedThere(row) => put_refusal(sql, RefusedBy::There, &row),
         Effect::Owe(peer, refused) => put_owed(sql, peer, &refused),
+        Effect::OweAgain(peer) => owe_again(sql, peer),
         Effect::Paid { peer, upto } => {
             run(sql, "DELETE FROM owed WHERE peer = ?1 AND no <= ?2", (peer.as_bytes(), stored(upto)))
         }
@@ -433,6 +434,23 @@ fn put_owed(sql: &Connection, peer: KeyId, refused: &[AckRefusal]) -> Done<()> {
             (peer.as_bytes(), refusal.lane, stored(refusal.place), &refusal.rule),
         )?;
     }
+    bound_owed(sql, peer)
+}
+
+/// Owes what the log has of the refusals of a peer's, the last of each place, in place of what it was still to be told.
+fn owe_again(sql: &Connection, peer: KeyId) -> Done<()> {
+    run(sql, "DELETE FROM owed WHERE peer = ?1", [peer.as_bytes()])?;
+    run(
+        sql,
+        "INSERT INTO owed (peer, lane, place, rule) SELECT ?1, lane, place, rule FROM \
+         (SELECT lane, place, rule, max(no) AS last FROM refusal \
+         WHERE peer = ?1 AND NOT there AND lane IS NOT NULL GROUP BY lane, place) ORDER BY last",
+        [peer.as_bytes()],
+    )?;
+    bound_owed(sql, peer)
+}
+
+fn bound_owed(sql: &Connection, peer: KeyId) -> Done<()> {
     let kept = i64::try_from(ACK_REFUSALS_MAX).unwrap_or(i64::MAX);
     run(
         sql,

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use base::{Micros, SeededRng};
-use federation::{Effect, Giving, Lane, Recovery, RefusalRow, Rows as _, Stage};
+use federation::{AckRefusal, Effect, Giving, Lane, Recovery, RefusalRow, Rows as _, Stage};
 use handling::{Audience, CollectionNo, MemberId, Originator, Rules};
 use stix::TlpLevel;
 
@@ -189,6 +189,40 @@ pub async fn lines_go_behind_what_a_restore_has_lost(site: Site) {
         assert_eq!([4 + by, 5 + by, last].map(line), [Some(first), Some(first + 1), Some(first + 2)]);
         assert_eq!(line(4), None);
     }
+}
+
+/// Who began a new life is owed again what the log has of refusals of what stood in its lanes, in place of what it was owed.
+pub async fn refusals_are_owed_again(site: Site) {
+    let store = site.open();
+    collections(&*store, 1).await;
+    let mut village = Village::new(store, 3).await;
+    let [peer, other] = [1, 2].map(|at| village.members[at].id());
+    let refused = |peer, at_place, rule: &str| {
+        Effect::Refusal(RefusalRow { peer, at_place, rule: rule.to_owned(), at: START })
+    };
+    let logged = vec![
+        refused(Some(peer), Some((Lane::Routine, 7)), "first"),
+        refused(Some(peer), Some((Lane::Flash, 7)), "flash"),
+        refused(Some(other), Some((Lane::Routine, 1)), "of another"),
+        refused(Some(peer), None, "without a place"),
+        refused(None, None, "of nobody"),
+        refused(Some(peer), Some((Lane::Routine, 7)), "last"),
+        Effect::RefusedThere(RefusalRow {
+            peer: Some(peer),
+            at_place: Some((Lane::Routine, 2)),
+            rule: "there".into(),
+            at: START,
+        }),
+        Effect::Owe(peer, vec![AckRefusal { lane: 1, place: 9, rule: "owed".into() }]),
+        Effect::Owe(other, vec![AckRefusal { lane: 1, place: 9, rule: "owed".into() }]),
+    ];
+    village.step(0, Step::Put(logged)).await;
+    village.step(0, Step::Put(vec![Effect::OweAgain(peer)])).await;
+    village.compare("owed again").await;
+    let owed = |member| village.members[0].rows.owed(member, 0, 10).unwrap();
+    let told: Vec<_> = owed(&peer).into_iter().map(|(_, it)| (it.lane, it.place, it.rule)).collect();
+    assert_eq!(told, [(0, 7, "flash".to_owned()), (1, 7, "last".to_owned())]);
+    assert_eq!(owed(&other).len(), 1);
 }
 
 async fn holds(store: &dyn Store, collections: &[CollectionNo], number: u64) -> bool {
