@@ -143,7 +143,7 @@ fn main() {
     }
     report("receive: open, verify, judge, rows in maps", start.elapsed(), batch.len());
     let start = Instant::now();
-    let (_, effects) = reader.close(&to, one.member, &taken).expect("closes");
+    let effects = reader.close(&to, one.member, &taken).expect("closes");
     report("close: one receipt for the batch", start.elapsed(), batch.len());
     to.apply_all(effects);
     println!("{} of {OBJECTS} objects arrived", to.all_versions().map_or(0, |held| held.len()));
@@ -169,7 +169,7 @@ fn together((sender, from): (&Exchange<'_>, &MemoryRows), (reader, mut to): (&Ex
     }
     report("receive: leaf, commitments, judge, rows in maps", start.elapsed(), OBJECTS);
     let start = Instant::now();
-    let (_, effects) = reader.close(&to, sender.me.member, &taken).expect("closes");
+    let effects = reader.close(&to, sender.me.member, &taken).expect("closes");
     report("close: one receipt for the batch", start.elapsed(), OBJECTS);
     to.apply_all(effects);
     println!("{} of {OBJECTS} objects arrived", to.all_versions().map_or(0, |held| held.len()));

@@ -20,7 +20,7 @@ pub struct Exchange<'a> {
     pub rng: &'a dyn Rng,
     /// The present moment.
     pub now: Micros,
-    /// Most leaves of ledgers that are told at once; at most [`base::limit::HEAD_LEAVES_MAX`].
+    /// Most leaves of ledgers in a turn, and in each of the parts that a parcel or file holds; at most [`base::limit::HEAD_LEAVES_MAX`].
     pub leaves_max: usize,
 }
 

@@ -33,7 +33,7 @@ use crate::rows::{
     RevokedRow, VersionRow,
 };
 use crate::seal::{SealError, Sealed};
-use crate::wire::{Ack, AckRefusal};
+use crate::wire::AckRefusal;
 use crate::{Exchange, Refused, Rule};
 
 /// What became of one envelope.
@@ -651,17 +651,12 @@ impl Exchange<'_> {
         Ok((Some(Outcome::Done), effects))
     }
 
-    /// Ends a batch: a receipt for each author of what was taken, and the acknowledgement for the sender. What was refused is owed
-    /// to the sender as well, until it has been told: of more than it reads in one acknowledgement the rest goes with the next.
+    /// Ends a batch: a receipt for each author of what was taken; and what was refused is owed to the sender until it is known to have
+    /// been told (see `owed`).
     ///
     /// # Errors
     /// Those of [`DeedError`].
-    pub fn close(
-        &self,
-        rows: &dyn Rows,
-        peer: KeyId,
-        batch: &[Received],
-    ) -> Result<(Ack, Vec<Effect>), DeedError> {
+    pub fn close(&self, rows: &dyn Rows, peer: KeyId, batch: &[Received]) -> Result<Vec<Effect>, DeedError> {
         let mut by_author: BTreeMap<(KeyId, Lane), Vec<ReceiptLine>> = BTreeMap::new();
         for received in batch {
             if let Taken::Done { author, lane, line: Some(line) } = &received.taken {
@@ -682,23 +677,12 @@ impl Exchange<'_> {
             }
             effects = draft.finish();
         }
-        let known = rows.peer(&peer)?;
-        let mut refused: Vec<AckRefusal> =
+        let refused: Vec<AckRefusal> =
             batch.iter().filter_map(|received| ack_refusal(&peer, received)).collect();
         if !refused.is_empty() {
-            effects.push(Effect::Owe(peer, refused.clone()));
+            effects.push(Effect::Owe(peer, refused));
         }
-        refused.truncate(known.refusals_max());
-        let ack = Ack {
-            from: self.me.member,
-            to: peer,
-            life: Some(known.life),
-            cursors: Lane::QUEUES.map(|lane| known.queue(lane).cursor),
-            refused,
-            heads: BTreeMap::new(),
-            back: None,
-        };
-        Ok((ack, effects))
+        Ok(effects)
     }
 }
 

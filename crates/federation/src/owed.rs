@@ -1,9 +1,11 @@
 //! What a member is still to be told: how far this node has read what it sent, what it refused of it, and its lines under the
 //! member's heads.
 //!
-//! A word goes with the next turn that is said to the member, whoever begins it: the answer that brought what was refused may
-//! have been followed by another turn already. It is kept until a turn that said it was answered, and said again in the next
-//! meeting that this node begins: what is lost on the way would leave the sender without an answer for ever.
+//! A word goes with the next turn and with the next answer that is said to the member: the answer that brought what was refused may
+//! have been followed by another turn already, and who cannot be called hears answers alone. How far each has told is counted by
+//! itself, since a turn may never have left and nobody says whether an answer came. A word is kept until a turn that said it was
+//! answered, and is said again from the next meeting on that this node tries to begin: what is lost on the way would leave the sender
+//! without an answer for ever.
 //!
 //! Refusals are rows ([`Rows::owed`]), put there by the step that refused; here is only how far they have been said, so that a
 //! process that ends leaves nothing untold. A line under a head is in memory alone: there will be a later head.
@@ -75,7 +77,7 @@ pub struct Told {
     cosigned: Option<Cosigned>,
 }
 
-/// How far a turn has told.
+/// How far turns have told, or answers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Said {
     /// The number of the last refusal.
@@ -84,22 +86,23 @@ struct Said {
     line: bool,
 }
 
-/// What a parcel or file tells of refusals, which is known to have been heard when one of the other's names its moment or a later
-/// one.
+/// What the oldest parcel or file tells of refusals that is not known to have been heard. It is when one of the other's names its
+/// moment or a later one, since every later one tells as much.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TellsRefusals {
     /// When it was made, in microseconds since 1970 by this node's clock.
     pub at_us: i64,
-    /// The number of the last refusal in it; 0 = it tells none.
+    /// The number of the last refusal in it.
     pub upto: u64,
 }
 
 impl TellsRefusals {
-    /// What counts after one more was made, where `before` did. The other names the moment alone: of two of one moment, or with a clock
-    /// that was put back, the first counts.
+    /// What counts after one more was made, where `before` did: the oldest, or under steady traffic none would ever be heard, and no
+    /// more of it than this one tells too. `None` where nothing is told.
     #[must_use]
-    pub fn after(before: Option<Self>, at_us: i64, upto: u64) -> Self {
-        before.filter(|before| before.at_us >= at_us).unwrap_or(Self { at_us, upto })
+    pub fn after(before: Option<Self>, at_us: i64, upto: u64) -> Option<Self> {
+        let oldest = before.unwrap_or(Self { at_us, upto });
+        Some(Self { upto: oldest.upto.min(upto), ..oldest }).filter(|told| told.upto > 0)
     }
 
     /// Whether it was heard, by what a parcel or file of the other says it has taken. A moment that is yet to come was never told.
@@ -116,9 +119,11 @@ pub struct Owed {
     life: u64,
     /// The line under its latest head.
     line: Option<Cosigned>,
-    /// How far was told in this meeting.
-    said: Said,
-    /// The same with each turn that is under way, the oldest first.
+    /// How far the turns of this meeting have told.
+    in_turns: Said,
+    /// How far answers have told since it began: what only they said may not have come.
+    in_answers: Said,
+    /// How far was told with each turn that is under way, the oldest first.
     under_way: VecDeque<Said>,
     /// What every parcel of a moment or later tells of refusals.
     by_parcel: Option<TellsRefusals>,
@@ -127,41 +132,55 @@ pub struct Owed {
 }
 
 impl Owed {
-    /// Notes what hearing a member of this life came to: whether there is something to acknowledge, and lines under its heads.
-    pub fn note(&mut self, life: u64, ack: Option<&Ack>, cosigned: &[Cosigned]) {
+    /// Notes what hearing a member of this life came to: how many envelopes came, which are to be acknowledged, and lines under its
+    /// heads.
+    pub fn note(&mut self, life: u64, envelopes: usize, cosigned: &[Cosigned]) {
         if self.life != life {
-            *self = Self { life, ..Self::default() };
+            // As many turns are under way as before, and each is answered; what they told was of other places.
+            let under_way = self.under_way.iter().map(|_| Said::default()).collect();
+            *self = Self { life, under_way, ..Self::default() };
         }
-        self.due |= ack.is_some();
+        self.due |= envelopes > 0;
         // A line for an earlier head says nothing any more.
         if let Some(line) = cosigned.iter().max_by_key(|line| line.size) {
-            (self.line, self.said.line) = (Some(line.clone()), false);
-            self.under_way.iter_mut().for_each(|said| said.line = false);
+            self.line = Some(line.clone());
+            let marks = [&mut self.in_turns, &mut self.in_answers].into_iter().chain(&mut self.under_way);
+            marks.for_each(|said| said.line = false);
         }
     }
 
-    /// A meeting begins: nobody answers any more to what was under way, and what it said is said again.
+    /// A meeting begins: nobody answers any more to what was under way, and what was said is said again.
     pub fn begin(&mut self) {
         self.under_way.clear();
-        self.said = Said::default();
+        (self.in_turns, self.in_answers) = Default::default();
+    }
+
+    const fn mark(&mut self, saying: Saying) -> &mut Said {
+        match saying {
+            Saying::Turn => &mut self.in_turns,
+            Saying::Answer => &mut self.in_answers,
+        }
     }
 
     /// The number of the refusal behind which what is to be said begins.
     #[must_use]
-    pub const fn said(&self) -> u64 {
-        self.said.refusal
+    pub const fn said(&mut self, saying: Saying) -> u64 {
+        self.mark(saying).refusal
     }
 
-    /// What was not said yet, to be said now.
+    /// What was not said yet in turns, or in answers, to be said now.
     pub fn tell(&mut self, saying: Saying, untold: Untold) -> Told {
-        let cosigned = self.line.clone().filter(|_| !self.said.line);
-        self.said = Said { refusal: self.said.refusal.max(untold.last()), line: self.line.is_some() };
-        let due = std::mem::take(&mut self.due) || !untold.refused.is_empty();
+        let line = self.line.clone();
+        let mark = self.mark(saying);
+        let before = *mark;
+        *mark = Said { refusal: before.refusal.max(untold.last()), line: line.is_some() };
+        let said = *mark;
         if saying == Saying::Turn {
-            self.under_way.push_back(self.said);
+            self.under_way.push_back(said);
         }
+        let due = std::mem::take(&mut self.due) || !untold.refused.is_empty();
         let cursors = due.then_some((untold.life, untold.cursors));
-        Told { cursors, refused: untold.refusals(), cosigned }
+        Told { cursors, refused: untold.refusals(), cosigned: line.filter(|_| !before.line) }
     }
 
     /// A turn was said that tells nothing of this.
@@ -171,7 +190,7 @@ impl Owed {
 
     /// Refusals that are put into a parcel made at a moment: how far they go is kept until the other has taken the parcel.
     pub fn tell_by_parcel(&mut self, at_us: i64, untold: Untold) -> Vec<AckRefusal> {
-        self.by_parcel = Some(TellsRefusals::after(self.by_parcel, at_us, untold.last()));
+        self.by_parcel = TellsRefusals::after(self.by_parcel, at_us, untold.last());
         untold.refusals()
     }
 
@@ -204,7 +223,10 @@ impl Told {
 
 #[cfg(test)]
 mod tests {
+    use base::signing::{Signer as _, SigningKey};
+    use ledger::checkpoint::Origin;
     use ledger::commitment::Commitment;
+    use ledger::note::{KeyKind, NoteKey, NoteSignature};
 
     use super::*;
 
@@ -214,10 +236,24 @@ mod tests {
         Untold { life: 7, cursors: [0, numbers.end], refused: numbers.map(row).collect() }
     }
 
-    fn ack() -> Ack {
-        let (from, to) = (KeyId::from_bytes([1; 32]), KeyId::from_bytes([2; 32]));
-        let (refused, heads) = (Vec::new(), BTreeMap::new());
-        Ack { from, to, life: Some(0), cursors: [0, 0], refused, heads, back: None }
+    fn line() -> Cosigned {
+        let key = SigningKey::from_seed(&[1; 32]).public_key();
+        let (witness, name) = (key.id(), Origin::of_member(&key.id()).key_name().clone());
+        let line = NoteSignature::new(&NoteKey::new(name, KeyKind::Cosignature, key), vec![0; 72]);
+        Cosigned { witness, size: 4, line }
+    }
+
+    fn manifest(heard_us: Option<i64>) -> Manifest {
+        Manifest {
+            from: KeyId::from_bytes([1; 32]),
+            to: KeyId::from_bytes([2; 32]),
+            places: [None; 2],
+            batch: Commitment::digest(b""),
+            at_us: 0,
+            life: 0,
+            life_proof: None,
+            heard_us,
+        }
     }
 
     fn places(told: &Told) -> Vec<u64> {
@@ -231,15 +267,18 @@ mod tests {
         owed.tell(Saying::Turn, untold(0..0));
         owed.tell(Saying::Turn, untold(0..0));
         assert_eq!(owed.answered(), 0);
-        owed.note(0, Some(&ack()), &[]);
-        assert_eq!((owed.said(), places(&owed.tell(Saying::Turn, untold(1..3)))), (0, vec![1, 2]));
-        owed.note(0, Some(&ack()), &[]);
+        owed.note(0, 1, &[]);
+        assert_eq!(
+            (owed.said(Saying::Turn), places(&owed.tell(Saying::Turn, untold(1..3)))),
+            (0, vec![1, 2])
+        );
+        owed.note(0, 1, &[]);
         assert_eq!(owed.answered(), 0, "the turn that was answered was said before");
-        assert_eq!((owed.said(), places(&owed.tell(Saying::Answer, untold(3..4)))), (2, vec![3]));
-        assert_eq!((owed.said(), owed.tell(Saying::Answer, untold(4..4))), (3, Told::default()));
-        assert_eq!(owed.answered(), 2, "an answer may be lost");
+        let next = owed.tell(Saying::Turn, untold(3..3));
+        assert_eq!((owed.said(Saying::Turn), places(&next), next.cursors), (2, vec![], Some((7, [0, 3]))));
+        assert_eq!((owed.answered(), owed.answered()), (2, 2));
         owed.begin();
-        assert_eq!(owed.said(), 0);
+        assert_eq!(owed.said(Saying::Turn), 0, "what is not known to be heard is said again");
         let again = owed.tell(Saying::Turn, untold(3..4));
         assert_eq!((places(&again), again.cursors), (vec![3], Some((7, [0, 4]))));
         assert_eq!(owed.answered(), 3);
@@ -248,36 +287,68 @@ mod tests {
     }
 
     #[test]
-    fn a_word_goes_into_parcels_until_one_that_told_it_was_taken() {
+    fn an_answer_tells_what_a_turn_may_not_have_brought_and_counts_for_nothing() {
         let mut owed = Owed::default();
-        let heard = |heard_us| Manifest {
-            from: KeyId::from_bytes([1; 32]),
-            to: KeyId::from_bytes([2; 32]),
-            places: [None; 2],
-            batch: Commitment::digest(b""),
-            at_us: 0,
-            life: 0,
-            life_proof: None,
-            heard_us,
-        };
+        owed.begin();
+        owed.note(0, 1, &[line()]);
+        // The turn never leaves: the member cannot be called.
+        let turn = owed.tell(Saying::Turn, untold(1..3));
+        assert_eq!((places(&turn), turn.cosigned.is_some()), (vec![1, 2], true));
+        assert_eq!(owed.said(Saying::Answer), 0);
+        let answer = owed.tell(Saying::Answer, untold(1..4));
+        assert_eq!((places(&answer), answer.cosigned.is_some()), (vec![1, 2, 3], true));
+        assert_eq!(
+            (owed.said(Saying::Answer), owed.tell(Saying::Answer, untold(4..4))),
+            (3, Told::default())
+        );
+        assert_eq!(owed.said(Saying::Turn), 2, "an answer may be lost");
+        let next = owed.tell(Saying::Turn, untold(3..4));
+        assert_eq!((places(&next), next.cosigned), (vec![3], None));
+        assert_eq!((owed.answered(), owed.answered()), (2, 3));
+        // Each attempt to begin a meeting says all again, also to who hears nothing but answers.
+        owed.begin();
+        assert_eq!((owed.said(Saying::Turn), owed.said(Saying::Answer)), (0, 0));
+    }
+
+    #[test]
+    fn a_word_goes_into_parcels_until_one_that_told_it_was_taken() {
+        let (mut owed, heard) = (Owed::default(), manifest);
+        assert_eq!(owed.tell_by_parcel(5, untold(1..1)).len(), 0);
         assert_eq!(owed.tell_by_parcel(10, untold(1..3)).len(), 2);
         assert_eq!(owed.tell_by_parcel(20, untold(1..4)).len(), 3, "the one before may never be taken");
-        assert_eq!(owed.tell_by_parcel(20, untold(1..5)).len(), 4);
-        for (manifest, upto) in
-            [(heard(None), 0), (heard(Some(10)), 0), (heard(Some(90)), 0), (heard(Some(20)), 3)]
-        {
+        for (manifest, upto) in [
+            (heard(None), 0),
+            (heard(Some(9)), 0),
+            (heard(Some(90)), 0),
+            (heard(Some(10)), 2),
+            (heard(Some(20)), 0),
+        ] {
             assert_eq!(owed.heard_by_parcel(&manifest, Micros(50)), upto, "{:?}", manifest.heard_us);
         }
-        assert_eq!(owed.heard_by_parcel(&heard(Some(20)), Micros(50)), 0);
+    }
+
+    #[test]
+    fn under_steady_traffic_what_parcels_tell_is_heard_all_the_same() {
+        let mut owed = Owed::default();
+        let mut heard = 0;
+        for at in 1..20_i64 {
+            // Each names the one before the last: another was made meanwhile.
+            let told = u64::try_from(at).unwrap();
+            owed.tell_by_parcel(at, untold(heard + 1..told + 1));
+            heard = heard.max(owed.heard_by_parcel(&manifest(Some(at - 2)), Micros(50)));
+        }
+        assert!(heard > 14, "{heard} of 19");
     }
 
     #[test]
     fn what_was_told_is_of_one_life() {
         let mut owed = Owed::default();
-        owed.note(0, Some(&ack()), &[]);
+        owed.note(0, 1, &[]);
         owed.tell(Saying::Turn, untold(1..2));
-        owed.note(7, None, &[]);
-        assert_eq!((owed.said(), owed.answered()), (0, 0), "places of before a restore are others");
-        assert_eq!(owed.tell(Saying::Turn, untold(2..2)), Told::default());
+        owed.note(7, 1, &[]);
+        assert_eq!(owed.said(Saying::Turn), 0, "places of before a restore are others");
+        owed.tell(Saying::Turn, untold(2..3));
+        assert_eq!((owed.answered(), owed.answered()), (0, 2), "each answer is to the turn that it is to");
+        assert_eq!(owed.tell(Saying::Turn, untold(3..3)), Told::default());
     }
 }

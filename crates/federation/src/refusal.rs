@@ -1,7 +1,8 @@
 //! What an exchange is refused for: one stable code for each reason.
 //!
-//! A refusal changes nothing but the log of refusals. Those that pass by themselves (`passes`) leave the cursor where it
-//! stands, so that the sender tries again; every other moves it on, so that one bad envelope never stops a lane.
+//! A refusal changes nothing but the log of refusals, what its sender is to be told of it, and the cursor. Those that pass by
+//! themselves (`passes`) leave the cursor where it stands, so that the sender tries again, and are not told; every other moves it on, so
+//! that one bad envelope never stops a lane.
 
 use std::fmt;
 

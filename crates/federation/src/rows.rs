@@ -534,7 +534,8 @@ impl Effect {
         }
     }
 
-    /// Whether it changes anything but the log of refusals and how far a lane has been read.
+    /// Whether it changes anything but the logs, what a peer is still to be told of refusals, and what is known of a peer, as how far
+    /// its lanes have been read.
     #[must_use]
     pub const fn is_more_than_refusal(&self) -> bool {
         !matches!(

@@ -103,7 +103,7 @@ pub struct Ack {
     pub life: Option<u64>,
     /// The last place taken in each lane, FLASH first.
     pub cursors: [u64; 2],
-    /// What was refused, since the last acknowledgement.
+    /// What was refused, as far as it is not known that the other has been told.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub refused: Vec<AckRefusal>,
     /// In a courier file, where no greeting goes before: leaves of each ledger that it has.

@@ -254,7 +254,7 @@ impl Node {
     ) -> Message {
         let saying = if answer == Answer::Wanted { Saying::Turn } else { Saying::Answer };
         let mut turn = Turn::of(hello);
-        let said = self.memory.owed.entry(to).or_default().said();
+        let said = self.memory.owed.entry(to).or_default().said(saying);
         let untold = self.untold(around, to, said);
         self.memory.owed.entry(to).or_default().tell(saying, untold).put(&self.me, to, &mut turn);
         let ack = turn.ack.map(|ack| ack.to_json());
@@ -319,13 +319,13 @@ impl Node {
             if greeted.refused == Some(Rule::LifeUnproven) {
                 return None;
             }
-            if paid > 0 {
-                write.apply(vec![Effect::Paid { peer: from, upto: paid }]);
-            }
             let hello = exchange.hello(&write.rows, from, versions).expect("maps answer");
             if greeted.refused.is_some() || !matches!(greeted.compatibility, Compatibility::Speak(_)) {
                 // It is told so by what this node knows of it.
                 return Some((greeted.hello, hello, Vec::new()));
+            }
+            if paid > 0 {
+                write.apply(vec![Effect::Paid { peer: from, upto: paid }]);
             }
             if let Some(ack) = greeting.ack.as_ref().and_then(|ack| Signed::parse(ack.as_bytes()).ok())
                 && let Ok(Ok((_, effects))) = exchange.take_ack(&write.rows, &ack)
@@ -376,8 +376,8 @@ impl Node {
         count: usize,
         one: impl Fn(&Exchange<'_>, &MemoryRows, usize) -> Received,
     ) {
-        let acks = self.transact(surroundings, |exchange, write| {
-            let mut acks = Vec::new();
+        let closed = self.transact(surroundings, |exchange, write| {
+            let mut closed = Vec::new();
             let mut by_sender: BTreeMap<KeyId, Vec<Received>> = BTreeMap::new();
             for at in 0..count {
                 let received = one(exchange, &write.rows, at);
@@ -387,14 +387,14 @@ impl Node {
                 }
             }
             for (sender, received) in by_sender {
-                let Ok((ack, effects)) = exchange.close(&write.rows, sender, &received) else { continue };
+                let Ok(effects) = exchange.close(&write.rows, sender, &received) else { continue };
                 write.apply(effects);
-                acks.push((sender, write.rows.peer(&sender).expect("maps answer").life, ack));
+                closed.push((sender, write.rows.peer(&sender).expect("maps answer").life, received.len()));
             }
-            acks
+            closed
         });
-        for (sender, life, ack) in acks.unwrap_or_default() {
-            self.memory.owed.entry(sender).or_default().note(life, Some(&ack), &[]);
+        for (sender, life, envelopes) in closed.unwrap_or_default() {
+            self.memory.owed.entry(sender).or_default().note(life, envelopes, &[]);
         }
     }
 
@@ -527,9 +527,8 @@ fn restitution_for(exchange: &Exchange<'_>, rows: &MemoryRows, hello: &Hello, he
         }
         hello.recovering_from = back.next;
     };
-    let (mut ack, _) = exchange.close(rows, hello.from, &[]).expect("nothing to close");
-    ack.back = Some(back);
-    Message::Restitution(heads, batches, ack.sign(exchange.me.signer.as_ref()).to_json())
+    let ack = exchange.gives_back(rows, hello.from, back).expect("maps answer");
+    Message::Restitution(heads, batches, ack.to_json())
 }
 
 /// What a node is given from outside at each step.

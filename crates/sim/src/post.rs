@@ -7,7 +7,7 @@ use base::limit::{RELAY_AGAIN_SECONDS, RELAY_ROUTES_MAX, RELAY_SECONDS};
 use base::signing::KeyId;
 use base::{Micros, limit};
 use federation::{
-    Ack, Beside, CourierError, Deposit, DepositMark, DepositState, Effect, Parcel, ParcelFate, Received,
+    Beside, CourierError, Deposit, DepositMark, DepositState, Effect, Parcel, ParcelFate, Received,
     RelayErrand, RelayOffer, Route, Rows, Sealed, parcels_from, relay_mark,
 };
 
@@ -175,14 +175,14 @@ impl Node {
         let (manifest, now) = (&parcel.manifest, self.now(around));
         let from = manifest.from;
         let paid = self.memory.owed.entry(from).or_default().heard_by_parcel(manifest, now);
-        let (taken, ack) = self.transact(around, |exchange, write| {
+        let taken = self.transact(around, |exchange, write| {
             let again = parcel.says_again(&write.rows).expect("maps answer");
             let heard = exchange.parcel_heard(&write.rows, manifest, parcel.ack.as_ref());
             write.apply(heard.expect("maps answer"));
             if let Some(ack) = &parcel.ack {
                 let Ok(Ok((_, effects))) = exchange.take_ack(&write.rows, ack) else {
                     write.give_up();
-                    return (None, None);
+                    return None;
                 };
                 write.apply(effects);
             }
@@ -196,19 +196,17 @@ impl Node {
                 write.take(&received);
                 batch.push(received);
             }
-            let ack: Option<Ack> = (!batch.is_empty()).then(|| {
-                let (ack, effects) = exchange.close(&write.rows, from, &batch).expect("is not taking back");
-                write.apply(effects);
-                ack
-            });
+            if !batch.is_empty() {
+                write.apply(exchange.close(&write.rows, from, &batch).expect("is not taking back"));
+            }
             if paid > 0 {
                 write.apply(vec![Effect::Paid { peer: from, upto: paid }]);
             }
             let all = manifest.is_read(&write.rows.peer(&from).expect("maps answer"));
-            (Some((again, all)), ack)
+            Some((again, all))
         })?;
         let Some((again, all)) = taken else { return Some(None) };
-        self.memory.owed.entry(from).or_default().note(manifest.life, ack.as_ref(), &[]);
+        self.memory.owed.entry(from).or_default().note(manifest.life, parcel.envelopes.len(), &[]);
         self.memory.errands.heard(manifest, again);
         Some(Some(all))
     }

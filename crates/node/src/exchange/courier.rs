@@ -21,7 +21,8 @@ const LAST_COURIER: &str = "courier-last-from";
 
 /// The setting that holds, for each member, when the file of it that was taken last was made, by its clock.
 const HEARD: &str = "courier-heard";
-/// The setting that holds, for each member, when a file was made for it last that tells of refusals, and the number of the last.
+/// The setting that holds, for each member, when the oldest file was made for it that tells of refusals and is not known to have been
+/// taken, and the number of the last; empty where there is none.
 const TOLD: &str = "courier-told";
 
 fn setting(name: &str, member: &KeyId) -> String {
@@ -100,11 +101,17 @@ impl Node {
             sitting.exchange().courier_out(rows, &to, &beside).map_err(failed)
         });
         let file = file.await?.ok_or_else(|| ExchangeError::NotAPeer(self.slug_of(&to)))?;
-        if upto > 0 {
-            let told = TellsRefusals::after(self.told_by_file(&to).await?, court.now.0, upto);
-            self.store().set_setting(&setting(TOLD, &to), &format!("{} {}", told.at_us, told.upto)).await?;
+        let before = self.told_by_file(&to).await?;
+        let told = TellsRefusals::after(before, court.now.0, upto);
+        if told != before {
+            self.note_told_by_file(&to, told).await?;
         }
         Ok(file)
+    }
+
+    async fn note_told_by_file(&self, to: &KeyId, told: Option<TellsRefusals>) -> Result<(), StoreError> {
+        let told = told.map(|told| format!("{} {}", told.at_us, told.upto));
+        self.store().set_setting(&setting(TOLD, to), &told.unwrap_or_default()).await
     }
 
     /// What the files for a member tell of refusals.
@@ -124,6 +131,7 @@ impl Node {
         if let Some(TellsRefusals { upto, .. }) = told.filter(|told| told.is_heard(manifest, court.now)) {
             self.step(court, 1, move |_, desk| Ok(desk.apply(vec![Effect::Paid { peer: from, upto }])?))
                 .await?;
+            self.note_told_by_file(&from, None).await?;
         }
         Ok(())
     }
@@ -146,7 +154,7 @@ impl Node {
                 })?;
                 let (manifest, ack) = (&parcel.manifest, parcel.ack.as_ref());
                 let mail = Mail { manifest, heads: &parcel.heads, ack, batch: &parcel.envelopes };
-                let received = take_mail(&sitting, exchange, (desk, &carrier), &mail)?.0;
+                let received = take_mail(&sitting, exchange, (desk, &carrier), &mail)?;
                 Ok((parcel.manifest, received))
             })
             .await?;

@@ -260,20 +260,21 @@ impl Node {
         let (carrier, sitting) = (self.carrier(court).await?, Arc::clone(court));
         let (from, told) = (parcel.manifest.from, parcel.manifest.clone());
         let paid = self.0.exchange.owed(&from, |owed| owed.heard_by_parcel(&told, court.now));
-        let (again, received, said, all) = self
+        let came = parcel.envelopes.len();
+        let (again, received, all) = self
             .step(court, parcel.envelopes.len().max(1), move |exchange, desk| {
                 let again = parcel.says_again(desk.rows())?;
                 let Parcel { manifest, heads, envelopes, ack, .. } = &parcel;
                 let mail = Mail { manifest, heads, ack: ack.as_ref(), batch: envelopes };
-                let (received, said) = take_mail(&sitting, exchange, (desk, &carrier), &mail)?;
+                let received = take_mail(&sitting, exchange, (desk, &carrier), &mail)?;
                 if paid > 0 {
                     desk.apply(vec![Effect::Paid { peer: from, upto: paid }])?;
                 }
-                Ok((again, received, said, manifest.is_read(&desk.rows().peer(&from)?)))
+                Ok((again, received, manifest.is_read(&desk.rows().peer(&from)?)))
             })
             .await?;
         self.0.exchange.note_gaps(from, gaps(&received));
-        self.0.exchange.owed(&from, |owed| owed.note(told.life, said.as_ref(), &[]));
+        self.0.exchange.owed(&from, |owed| owed.note(told.life, came, &[]));
         self.0.exchange.relays.book(|book| book.heard(&told, again));
         Ok(all)
     }

@@ -9,8 +9,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use base::signed::Signed;
 use base::signing::KeyId;
 use federation::{
-    Ack, Back, Compatibility, Cosigned, Effect, Exchange, HeadUpdate, Hello, Kept, Lane, Manifest, Owed,
-    Received, Refused, Rule, Saying, Sealed, Taken, Turn, Untold, Versions,
+    Back, Compatibility, Cosigned, Effect, Exchange, HeadUpdate, Hello, Kept, Lane, Manifest, Owed, Received,
+    Refused, Rule, Saying, Sealed, Taken, Turn, Untold, Versions,
 };
 use store::{ExchangeDesk, StoreError};
 
@@ -46,8 +46,8 @@ enum Brings {
 struct Minutes {
     hello: Hello,
     speaks: bool,
-    /// What is to be acknowledged of the step that was committed last, and its lines under heads.
-    ack: Option<Ack>,
+    /// Envelopes of the step that was committed last, which are to be acknowledged, and its lines under heads.
+    came: usize,
     cosigned: Vec<Cosigned>,
     /// Whether the beginning of a head came, and the rest is to be asked for.
     parts: bool,
@@ -92,7 +92,7 @@ impl Minutes {
     }
 
     fn add(&mut self, taken: TakenSome) {
-        self.ack = Some(taken.ack);
+        self.came = taken.envelopes;
         self.envelopes = self.envelopes.saturating_add(taken.envelopes);
         self.moved |= taken.received.iter().any(|one| match &one.taken {
             Taken::Known => false,
@@ -110,9 +110,9 @@ impl Minutes {
 impl super::Desk {
     /// What a step came to is to be told, as soon as it is committed.
     fn owe(&self, minutes: &mut Minutes) {
-        let (ack, cosigned) = (minutes.ack.take(), std::mem::take(&mut minutes.cosigned));
+        let (came, cosigned) = (std::mem::take(&mut minutes.came), std::mem::take(&mut minutes.cosigned));
         let life = minutes.hello.life;
-        self.owed(&minutes.hello.from, |owed| owed.note(life, ack.as_ref(), &cosigned));
+        self.owed(&minutes.hello.from, |owed| owed.note(life, came, &cosigned));
     }
 }
 
@@ -145,7 +145,6 @@ impl Node {
         let court = self.sitting().await?;
         let sitting = Arc::clone(&court);
         let said = store::looked(self.store(), court.member(), move |rows| {
-            let failed = |failed: federation::StoreFailed| StoreError::Backend(failed.0);
             let exchange = sitting.exchange();
             if rows.own().map_err(failed)?.taking_back().is_some() {
                 return Ok(None);
@@ -243,7 +242,7 @@ impl Node {
         turn: &mut Turn,
     ) -> Result<(), ExchangeError> {
         if turn.ack.is_none() {
-            let said = self.0.exchange.owed(&to, |owed| owed.said());
+            let said = self.0.exchange.owed(&to, |owed| owed.said(saying));
             let untold = self.untold(court, to, said).await?;
             self.0.exchange.owed(&to, |owed| owed.tell(saying, untold)).put(&court.me, to, turn);
         } else if saying == Saying::Turn {
@@ -291,7 +290,6 @@ impl Node {
     ) -> Result<Words, ExchangeError> {
         let (sitting, hello) = (Arc::clone(court), hello.cloned());
         let said = store::looked(self.store(), court.member(), move |rows| {
-            let failed = |failed: federation::StoreFailed| StoreError::Backend(failed.0);
             let exchange = sitting.exchange();
             let mut turn = Turn::of(exchange.hello(rows, to, Versions::OURS).map_err(failed)?);
             // Before its greeting has come, what it said it had when it was last heard of.
@@ -397,7 +395,8 @@ impl Node {
         let (sitting, turn, carries) = (Arc::clone(court), Arc::clone(said), Arc::clone(carrier));
         let step = self.step(court, first.max(1), move |exchange, desk| {
             let mut minutes = greeted(exchange, desk, &turn.turn)?;
-            if paid > 0 {
+            // Who speaks no version that is spoken here has read nothing but the greeting.
+            if minutes.speaks && paid > 0 {
                 desk.apply(vec![Effect::Paid { peer: minutes.hello.from, upto: paid }])?;
             }
             if minutes.speaks && first > 0 {
@@ -469,7 +468,7 @@ fn greeted(
     let mut minutes = Minutes {
         hello: greeted.hello,
         speaks,
-        ack: None,
+        came: 0,
         cosigned: Vec::new(),
         parts: false,
         refused: greeted.refused,
@@ -516,25 +515,23 @@ pub(super) struct Mail<'a> {
     pub(super) batch: &'a [Sealed],
 }
 
-/// Takes what a member sent: its acknowledgement, heads of ledgers, then envelopes. What became of each envelope, and what
-/// of them is to be acknowledged.
+/// Takes what a member sent: its acknowledgement, heads of ledgers, then envelopes. What became of each envelope.
 pub(super) fn take_mail(
     court: &Court,
     exchange: &Exchange<'_>,
     (desk, carrier): (&mut dyn ExchangeDesk, &Carrier),
     mail: &Mail<'_>,
-) -> Result<(Vec<Received>, Option<Ack>), ExchangeError> {
+) -> Result<Vec<Received>, ExchangeError> {
     let from = mail.manifest.from;
     let effects = exchange.parcel_heard(desk.rows(), mail.manifest, mail.ack)?;
     desk.apply(effects)?;
     before_envelopes(exchange, desk, (mail.ack, mail.heads), (from, &mut Vec::new()))?;
     if mail.batch.is_empty() {
-        return Ok((Vec::new(), None));
+        return Ok(Vec::new());
     }
     let letters = Letters { batch: mail.batch, together: None };
     let range = 0..letters.count();
-    let taken = take_some(court, exchange, (desk, carrier), (&letters, range), from)?;
-    Ok((taken.received, Some(taken.ack)))
+    Ok(take_some(court, exchange, (desk, carrier), (&letters, range), from)?.received)
 }
 
 /// What came before the envelopes of a turn.
@@ -636,8 +633,6 @@ pub(super) fn gaps(all: &[Received]) -> [Option<u64>; 2] {
 
 /// What became of some envelopes of a turn.
 struct TakenSome {
-    /// What is acknowledged after them.
-    ack: Ack,
     /// What became of each, as far as it was taken.
     received: Vec<Received>,
     /// How many came.
@@ -666,9 +661,9 @@ fn take_some(
         }
         all.push(take(carrier, desk, received)?);
     }
-    let (ack, effects) = exchange.close(desk.rows(), from, &all)?;
+    let effects = exchange.close(desk.rows(), from, &all)?;
     desk.apply(effects)?;
-    Ok(TakenSome { ack, received: all, envelopes, waits })
+    Ok(TakenSome { received: all, envelopes, waits })
 }
 
 /// Whether it was refused for want of a circle's document that may still come.

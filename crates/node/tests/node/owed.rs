@@ -3,6 +3,8 @@
 use std::sync::Arc;
 
 use base::Micros;
+use base::signed::Signed;
+use federation::{HELLO_TYPE, Hello, Turn, Versions};
 use node::{Options, Settings};
 
 use crate::START;
@@ -56,6 +58,28 @@ async fn what_was_refused_of_a_file_is_told_by_the_next_file_until_one_that_told
 }
 
 #[tokio::test]
+async fn what_files_told_is_known_to_be_heard_however_many_follow() {
+    let region = region(&["a", "b"]).await;
+    stale(&region).await;
+    let (a, b) = (&region[0], &region[1]);
+    carry(b, a, "a").await;
+    carry(a, b, "b").await;
+    // Others are on their way when B says that it has taken the first.
+    a.bench.clock.advance(Micros::SECOND);
+    a.node().courier_out(&a.who, Some("b")).await.unwrap();
+    carry(b, a, "a").await;
+    assert_eq!(owed(a, b).await, 0);
+    // So it goes with what is refused next.
+    let soon = START.plus(3_600 * Micros::SECOND);
+    bring(b, 2..3, Options { retain_until: Some(soon), ..to(&["a"]) }).await;
+    carry(b, a, "a").await;
+    assert_eq!(owed(a, b).await, 1);
+    carry(a, b, "b").await;
+    carry(b, a, "a").await;
+    assert_eq!(owed(a, b).await, 0);
+}
+
+#[tokio::test]
 async fn what_was_refused_of_a_file_is_told_in_the_next_meeting() {
     let region = region(&["a", "b"]).await;
     let leaf = stale(&region).await;
@@ -83,6 +107,36 @@ async fn a_refusal_that_its_author_was_told_after_its_backup_is_told_again() {
     }
     meet(a, &b).await;
     assert_eq!((receipt(&b, leaf).await, owed(a, &b).await), ("refused", 0));
+}
+
+#[tokio::test]
+async fn what_was_refused_is_told_in_answers_to_who_cannot_be_called() {
+    let region = region(&["a", "b"]).await;
+    let leaf = stale(&region).await;
+    let (a, b) = (&region[0], &region[1]);
+    carry(b, a, "a").await;
+    // What A would say never comes.
+    a.node().turn_first(b.id().await).await.unwrap();
+    meet(b, a).await;
+    assert_eq!((receipt(b, leaf).await, owed(a, b).await), ("refused", 1), "nobody says that an answer came");
+    meet(a, b).await;
+    assert_eq!((peer(b, "a").await.refusals.len(), owed(a, b).await), (1, 0));
+}
+
+#[tokio::test]
+async fn who_speaks_no_common_version_has_not_read_what_was_refused() {
+    let region = region(&["a", "b"]).await;
+    stale(&region).await;
+    let (a, b) = (&region[0], &region[1]);
+    carry(b, a, "a").await;
+    let asked = a.node().turn_first(b.id().await).await.unwrap();
+    let mut turn = Turn::from_bytes(&b.node().turn_answer(&asked).await.unwrap()).unwrap();
+    let mut hello: Hello = serde_json::from_slice(turn.hello.unverified_payload()).unwrap();
+    hello.versions = Versions { min: 90, max: 91 };
+    let (payload, key) = (serde_json::to_vec(&hello).unwrap(), b.node().member_signer().await.unwrap());
+    turn.hello = Signed::sign(HELLO_TYPE, payload, &key).unwrap();
+    a.node().turn_take(b.id().await, &turn.to_bytes()).await.unwrap();
+    assert_eq!(owed(a, b).await, 1);
 }
 
 #[tokio::test]

@@ -9,8 +9,9 @@ use std::sync::Arc;
 use base::signing::{KeyId, PublicKey, Signer, SigningKey};
 use base::{Micros, Rng, SeededRng};
 use federation::{
-    Alteration, Consented, DeedError, Directory, Effect, Exchange, Grant, Judge, Kept, Lane, Me, MemoryRows,
-    ObjectName, Question, Recovery, Release, Rows, SealingSecret, Standing, Turn, Versions,
+    Ack, Alteration, Consented, DeedError, Directory, Effect, Exchange, Grant, Judge, Kept, Lane, Me,
+    MemoryRows, ObjectName, Question, Recovery, Release, Rows, SealingSecret, Standing, Turn, Untold,
+    Versions,
 };
 use ledger::act::ActKind;
 
@@ -301,11 +302,15 @@ fn hear(exchange: &Exchange<'_>, table: &mut dyn Table, bytes: &[u8]) -> Result<
     }
     let mut ack = None;
     if !all.is_empty() && answered(table.rows().own())?.recovery.is_none() {
-        let (closed, effects) = exchange
+        let effects = exchange
             .close(table.rows(), from, &all)
             .map_err(|error| StoreError::Backend(error.to_string()))?;
         table.apply(effects)?;
-        ack = Some(closed.sign(exchange.me.signer.as_ref()));
+        let Untold { life, cursors, refused } = answered(exchange.untold(table.rows(), &from, 0))?;
+        let refused = refused.into_iter().map(|(_, refused)| refused).collect();
+        let (me, heads) = (exchange.me.member, BTreeMap::new());
+        let said = Ack { from: me, to: from, life: Some(life), cursors, refused, heads, back: None };
+        ack = Some(said.sign(exchange.me.signer.as_ref()));
     }
     let mut said = words(exchange, table.rows(), from)?;
     (said.ack, said.cosigned) = (ack, cosigned);
