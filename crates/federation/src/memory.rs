@@ -122,7 +122,15 @@ impl MemoryRows {
                 self.witnessed.insert(row.member, row);
             }
             Effect::Refusal(row) => self.refusals.push(row),
-            Effect::RefusedThere(row) => self.refused_there.push(row),
+            Effect::RefusedThere(row) => {
+                let same = |before: &RefusalRow| {
+                    (before.peer, before.at_place, &before.rule) == (row.peer, row.at_place, &row.rule)
+                };
+                // It is said until it is known to have been heard, and is logged once.
+                if !self.refused_there.iter().any(same) {
+                    self.refused_there.push(row);
+                }
+            }
             Effect::Owe(peer, refused) => self.owe(peer, refused),
             Effect::OweAgain(peer) => self.owe_again(peer),
             Effect::Paid { peer, upto } => self.owed.retain(|(to, no), _| *to != peer || *no > upto),

@@ -48,6 +48,7 @@ const MIGRATIONS: &[Migration] = &[
     Migration { number: 20, name: "owed", sql: include_str!("../migrations/0020_owed.sql") },
     Migration { number: 21, name: "starts", sql: include_str!("../migrations/0021_starts.sql") },
     Migration { number: 22, name: "life_proof", sql: include_str!("../migrations/0022_life_proof.sql") },
+    Migration { number: 23, name: "refused_once", sql: include_str!("../migrations/0023_refused_once.sql") },
 ];
 
 /// Brings the database up to this program, after checking what made it so far.

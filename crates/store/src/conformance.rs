@@ -144,6 +144,7 @@ macro_rules! each_case {
         $case!(exchange::lines_go_behind_what_a_restore_has_lost);
         $case!(exchange::refusals_are_owed_again);
         $case!(exchange::a_failed_step_leaves_nothing);
+        $case!(exchange::a_refusal_told_again_is_logged_once);
         $case!(exchange::a_step_reads_its_own_leaves);
         $case!(exchange::each_word_stands_and_goes_alone);
         $case!(finding::terms_are_found);

@@ -460,13 +460,15 @@ fn bound_owed(sql: &Connection, peer: KeyId) -> Done<()> {
     )
 }
 
+/// Logs a refusal. What a peer has refused it says until that is known to have been heard, and is logged once.
 fn put_refusal(sql: &Connection, by: RefusedBy, row: &RefusalRow) -> Done<()> {
     let (lane, place) =
         row.at_place.map_or((None, None), |(lane, place)| (lane_no(lane), Some(stored(place))));
     run(
         sql,
-        "INSERT INTO refusal (no, there, peer, lane, place, rule, at) VALUES \
-         ((SELECT coalesce(max(no), 0) + 1 FROM refusal), ?1, ?2, ?3, ?4, ?5, ?6)",
+        "INSERT INTO refusal (no, there, peer, lane, place, rule, at) \
+         SELECT (SELECT coalesce(max(no), 0) + 1 FROM refusal), ?1, ?2, ?3, ?4, ?5, ?6 WHERE NOT (?1 AND EXISTS \
+         (SELECT 1 FROM refusal WHERE there = 1 AND peer = ?2 AND lane = ?3 AND place = ?4 AND rule = ?5))",
         (by == RefusedBy::There, row.peer.as_ref().map(KeyId::as_bytes), lane, place, &row.rule, row.at.0),
     )?;
     let newest: i64 =

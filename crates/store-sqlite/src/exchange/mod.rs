@@ -74,10 +74,9 @@ impl ExchangeDesk for SqlDesk<'_, '_> {
         if let Some(life) = effects.iter().position(|effect| matches!(effect, Effect::Life(_))) {
             // It changes the rows of peers where they stand.
             let peer = effects.iter().position(|effect| matches!(effect, Effect::Peer(..)));
-            debug_assert!(
-                peer.is_none_or(|peer| life < peer),
-                "invariant: a life begins before peers are known in it"
-            );
+            if peer.is_some_and(|peer| peer < life) {
+                return Err(effects::contradiction("a peer is known in a life before that has begun").into());
+            }
             self.put_peers()?;
             self.rows.seen.forget_peers();
         }

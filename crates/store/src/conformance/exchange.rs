@@ -301,7 +301,35 @@ pub async fn a_failed_step_leaves_nothing(site: Site) {
     });
     assert!(torn.await.is_err());
     assert_eq!(store.leaf_count().await.unwrap(), before);
+    // A new life changes what is known of peers as it stands.
+    let late = exchanged(&*store, 1, move |desk| {
+        desk.apply(vec![Effect::Peer(peer, federation::PeerRow::default()), Effect::Life(9)])
+    });
+    assert!(late.await.is_err());
     assert!(store.check(true).await.unwrap().iter().all(|check| check.ok));
+}
+
+/// A refusal that a peer tells again is logged once; another one, and what was refused here, each time.
+pub async fn a_refusal_told_again_is_logged_once(site: Site) {
+    let store = site.open();
+    let mut village = Village::new(std::sync::Arc::clone(&store), 2).await;
+    let peer = village.members[1].id();
+    let row = |place, rule: &str| RefusalRow {
+        peer: Some(peer),
+        at_place: Some((Lane::Routine, place)),
+        rule: rule.into(),
+        at: START,
+    };
+    for _ in 0..3 {
+        let there = [row(1, "noise"), row(2, "noise"), row(1, "other")].map(Effect::RefusedThere);
+        village
+            .step(0, Step::Put(there.into_iter().chain([Effect::Refusal(row(1, "noise"))]).collect()))
+            .await;
+    }
+    village.compare("after it was told three times").await;
+    let logged = store.refusals(None, 99).await.unwrap();
+    let by = |by| logged.iter().filter(|(who, _)| *who == by).count();
+    assert_eq!((by(crate::RefusedBy::There), by(crate::RefusedBy::Here)), (3, 3));
 }
 
 /// A leaf can be read by the step that made it.
