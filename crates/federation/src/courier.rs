@@ -329,7 +329,11 @@ impl Exchange<'_> {
         if file.len() > COURIER_BYTES_MAX {
             return Err(CourierError::TooLarge(file.len()));
         }
-        let plain = self.me.sealing.open(&Sealed::parse_file(file)?)?;
+        self.parcel_in(rows, &Sealed::parse_file(file)?)
+    }
+
+    fn parcel_in(&self, rows: &dyn Rows, sealed: &Sealed) -> Result<Parcel, CourierError> {
+        let plain = self.me.sealing.open(sealed)?;
         let fields = fields(&plain)?;
         let part = |tag, name| frame::single(&fields, tag).ok_or(CourierError::Form(name));
         let manifest = self.manifest(part(1, "manifest")?)?;
@@ -364,7 +368,7 @@ impl Exchange<'_> {
     /// # Errors
     /// See [`CourierError`].
     pub fn relay_in(&self, rows: &dyn Rows, parcel: &Sealed) -> Result<Parcel, CourierError> {
-        match self.courier_in(rows, parcel.as_bytes().to_vec()) {
+        match self.parcel_in(rows, parcel) {
             Err(CourierError::Stranger) => Err(self.unknown(parcel).unwrap_or(CourierError::Stranger)),
             Ok(parcel) if parcel.envelopes.len() > BATCH_ENVELOPES_MAX => {
                 Err(CourierError::TooMany(parcel.envelopes.len()))
@@ -374,10 +378,11 @@ impl Exchange<'_> {
     }
 
     /// What a parcel tells of its sender's node, as a greeting would: in which life it is. Where that is a later one than was heard of
-    /// and the sender knows the present one of this node, what it has read by now counts in place of what it acknowledged before.
+    /// and the sender knows the present one of this node, or has said before how far it has read in it, what it has read by now counts
+    /// in place of what it acknowledged before.
     ///
-    /// So two members that no network connects go on after a restore of either: until each has heard of the other's life and said
-    /// how far it has read, their parcels hold no envelopes.
+    /// So two members that no network connects go on after a restore of either, or of both: until each has heard of the other's life
+    /// and said how far it has read, their parcels hold no envelopes.
     ///
     /// # Errors
     /// The store did not answer.
@@ -396,7 +401,11 @@ impl Exchange<'_> {
         shown.put(&mut peer);
         let ack =
             ack.and_then(|ack| Ack::open(ack, &self.me.member, |member| self.directory.keys(member)).ok());
-        let mut effects = match ack.filter(|ack| ack.from == manifest.from && ack.life == Some(own.life)) {
+        // Who had said so in this life has a backup of before, perhaps: it had read less of the same places then.
+        let counts = |ack: &Ack| {
+            ack.from == manifest.from && (ack.life == Some(own.life) || peer.heard_in == own.life)
+        };
+        let mut effects = match ack.filter(counts) {
             Some(ack) => peer.has_read(&manifest.from, ack.cursors, own.life),
             None => Vec::new(),
         };

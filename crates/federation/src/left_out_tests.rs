@@ -61,32 +61,39 @@ fn what_is_done_before_a_member_that_was_left_out_is_met_comes_to_it() {
 fn an_acknowledgement_of_another_life_changes_nothing() {
     let mut scene = left_out(5, 8);
     let (first, second) = (scene.member(0), scene.member(1));
-    let ack = |scene: &Scene, life: Option<u64>| {
-        let (ack, _) = scene.exchange(1).close(&scene.rows[1], first, &[]).unwrap();
-        assert_eq!(
-            ack.life,
-            Some(scene.rows[1].peer(&first).unwrap().life),
-            "it names the life it has heard of"
-        );
-        Ack { life, ..ack }.sign(scene.who[1].signer.as_ref())
+    let ack = |scene: &Scene, life: Option<u64>, further: u64| {
+        let known = scene.rows[1].peer(&first).unwrap();
+        let cursors = Lane::QUEUES.map(|lane| known.queue(lane).cursor + further);
+        let (from, refused, heads) = (scene.member(1), Vec::new(), BTreeMap::new());
+        let ack = Ack { from, to: first, life, cursors, refused, heads, back: None };
+        ack.sign(scene.who[1].signer.as_ref())
     };
     let life = scene.rows[0].own().unwrap().life;
-    let before = scene.rows[0].clone();
     for other in [Some(0), Some(life + 1), None] {
-        let signed = ack(&scene, other);
+        let signed = ack(&scene, other, 0);
         let (_, effects) = scene.exchange(0).take_ack(&scene.rows[0], &signed).unwrap().unwrap();
         assert!(effects.is_empty(), "{other:?} {effects:?}");
     }
     // Of the present one it says what a greeting says.
-    let signed = ack(&scene, Some(life));
+    let signed = ack(&scene, Some(life), 0);
     scene.do_at(0, |exchange, rows| exchange.take_ack(rows, &signed).unwrap().unwrap().1);
     let queue = scene.rows[0].peer(&second).unwrap().queue(Lane::Routine);
     assert_eq!((queue.acked, queue.last), (7, 15));
     // Who says no life is believed once it was heard in this one.
-    let signed = ack(&scene, None);
+    let signed = ack(&scene, None, 1);
     scene.do_at(0, |exchange, rows| exchange.take_ack(rows, &signed).unwrap().unwrap().1);
-    assert_eq!(scene.rows[0].peer(&second).unwrap().queue(Lane::Routine).acked, 7);
-    assert_ne!(scene.rows[0], before);
+    assert_eq!(scene.rows[0].peer(&second).unwrap().queue(Lane::Routine).acked, 8);
+}
+
+/// The first two send each other files, three times; the second begins.
+fn files(scene: &mut Scene) {
+    for _ in 0..3 {
+        for (from, to) in [(1, 0), (0, 1)] {
+            let whom = scene.member(to);
+            let file = scene.exchange(from).courier_out(&scene.rows[from], &whom, &crate::Beside::default());
+            scene.carry(to, file.unwrap().unwrap());
+        }
+    }
 }
 
 /// A word of the second on the present life, the first there is: how far it has read, and what it refused.
@@ -181,16 +188,7 @@ fn after_a_restore_two_that_never_meet_go_on_by_files() {
     let mut row = scene.rows[1].peer(&first).unwrap();
     row.queues[1].acked = row.queues[1].last;
     scene.rows[1].apply(Effect::Peer(first, row));
-    for _ in 0..3 {
-        for (from, to, whom) in [(0, 1, second), (1, 0, first)] {
-            let file = scene
-                .exchange(from)
-                .courier_out(&scene.rows[from], &whom, &crate::Beside::default())
-                .unwrap()
-                .unwrap();
-            scene.carry(to, file);
-        }
-    }
+    files(&mut scene);
     for number in [100, 107] {
         let name = crate::ObjectName { author: first, id: format!("indicator--{number}") };
         assert_eq!(scene.rows[1].versions(&name).unwrap().len(), 1, "{number}");
@@ -198,4 +196,33 @@ fn after_a_restore_two_that_never_meet_go_on_by_files() {
     let name = crate::ObjectName { author: second, id: "indicator--200".to_owned() };
     assert_eq!(scene.rows[0].versions(&name).unwrap().len(), 1);
     assert!(scene.rows.iter().all(|rows| rows.refusals().is_empty()));
+}
+
+#[test]
+fn two_that_were_both_restored_and_never_meet_go_on_by_files() {
+    for told in [true, false] {
+        let mut scene = left_out(5, 8);
+        // Of before it heard of the first's new life.
+        let backup = scene.rows[1].clone();
+        if told {
+            files(&mut scene);
+            scene.release(300);
+        }
+        let (first, second) = (scene.member(0), scene.member(1));
+        scene.lose_at(1, &backup);
+        scene.do_at(1, |exchange, rows| exchange.leave_out(rows, first).unwrap().unwrap());
+        scene.recover(1, 2);
+        assert_eq!(scene.stage_at(1), None);
+        scene.release_to(1, 200, &[0]);
+        scene.release(301);
+        files(&mut scene);
+        let held = |at: usize, author: KeyId, number: usize| {
+            let name = crate::ObjectName { author, id: format!("indicator--{number}") };
+            scene.rows[at].versions(&name).unwrap().len()
+        };
+        let expected = [100, 107, 301].map(|number| held(1, first, number));
+        assert_eq!((expected, held(0, second, 200)), ([1; 3], 1), "{told}");
+        assert_eq!(held(1, first, 300), usize::from(told));
+        assert!(scene.rows.iter().all(|rows| rows.refusals().is_empty()));
+    }
 }
