@@ -1,8 +1,8 @@
 //! While the node serves: parcels for members that are not met go to relays, and those that others left there are fetched.
 //!
 //! Nothing is decided here. Each relay is asked by itself what it has, so that one which hangs keeps nobody else waiting; what is to be
-//! put is offered to the relays that answered last, one after the other. Who does not answer is asked again after a growing pause,
-//! first of all to drop what it may have and should not.
+//! put is offered to the relays that answered last, one after the other. Who does not answer, or does not do what it is asked, is asked
+//! again after a growing pause, first of all to drop what it may have and should not.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -10,9 +10,9 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use community::MemberId;
-use node::{Node, Peer, RelayErrand, RelayOffer, RelayRound, RelayWithdrawal};
+use node::{ExchangeError, Node, Peer, RelayErrand, RelayOffer, RelayRound, RelayWithdrawal};
 use tokio::task::{Id, JoinSet};
-use tokio::time::{Instant, interval, sleep, timeout_at};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout_at};
 
 use crate::gossip::Standing;
 use crate::roads::Roads;
@@ -52,8 +52,69 @@ struct Runner {
     node: Node,
     roads: Arc<Roads>,
     /// How it stands with each relay.
-    relays: Mutex<HashMap<MemberId, Standing>>,
+    relays: Mutex<HashMap<MemberId, Terms>>,
 }
+
+/// How it stands with a relay.
+struct Terms {
+    /// Whether it answers.
+    answers: Standing,
+    /// Whether it does what it is asked. A relay that does not may take parcels all the same.
+    does: Standing,
+}
+
+impl Terms {
+    fn new() -> Self {
+        Self { answers: Standing::new(), does: Standing::new() }
+    }
+
+    fn are_due(&self) -> bool {
+        self.answers.due.max(self.does.due) <= Instant::now()
+    }
+
+    fn heard(&mut self, heard: Heard) {
+        match heard {
+            Heard::Done => {
+                self.answers.goes(true);
+                self.does.goes(true);
+            }
+            Heard::Refused => {
+                self.answers.goes(true);
+                self.does.goes(false);
+            }
+            Heard::Nothing => self.answers.goes(false),
+            Heard::NotAsked => {}
+        }
+    }
+}
+
+/// What was heard of a relay that there was something to ask.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Heard {
+    /// It does what it was asked.
+    Done,
+    /// It answered that it does not.
+    Refused,
+    /// It did not answer.
+    Nothing,
+    /// It was asked nothing, for want of something to ask or because this node's own store failed.
+    NotAsked,
+}
+
+/// Why an offer came to nothing.
+#[derive(Debug)]
+enum NotKept {
+    /// The relay refused it, with this code.
+    Refused(String),
+    /// It did not answer.
+    Unheard,
+    /// It was not offered: this node's own store failed.
+    NotOffered,
+}
+
+/// This node's own store failed, as its log tells.
+#[derive(Clone, Copy, Debug)]
+struct OwnFailed;
 
 impl Runner {
     /// Puts what waits, as soon as it does.
@@ -61,7 +122,7 @@ impl Runner {
         // How it stands with each member whose parcels no relay takes.
         let mut peers = HashMap::new();
         loop {
-            if let Some(round) = self.round().await {
+            if let Ok(Some(round)) = self.round().await {
                 peers.retain(|member, _| round.away.contains(member));
                 let until = Instant::now() + ROUND_TIME_MAX;
                 for to in &round.away {
@@ -78,6 +139,8 @@ impl Runner {
     /// Asks each relay now and then, beside each other: first to drop what it may have and should not, then what it has for this node.
     async fn asks(&self) {
         let (mut tick, mut asked) = (interval(EVERY), JoinSet::new());
+        // What was missed while errands were looked for is not made up for.
+        tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut whose: HashMap<Id, MemberId> = HashMap::new();
         loop {
             tokio::select! {
@@ -92,9 +155,9 @@ impl Runner {
                     }
                 }
                 Some(ended) = asked.join_next_with_id() => {
-                    let (id, answered) = ended.unwrap_or_else(|failed| (failed.id(), false));
+                    let (id, heard) = ended.unwrap_or_else(|failed| (failed.id(), Heard::NotAsked));
                     if let Some(relay) = whose.remove(&id) {
-                        self.note(relay, answered);
+                        self.note(relay, heard);
                     }
                 }
             }
@@ -111,53 +174,53 @@ impl Runner {
         }
     }
 
-    async fn round(&self) -> Option<RelayRound> {
-        match self.node.relay_round().await {
-            Ok(round) => round,
-            Err(error) => {
-                tracing::warn!(code = error.code(), %error, "cannot tell who is to be reached by relay");
-                None
-            }
-        }
+    async fn round(&self) -> Result<Option<RelayRound>, OwnFailed> {
+        self.node.relay_round().await.map_err(|error| {
+            tracing::warn!(code = error.code(), %error, "cannot tell who is to be reached by relay");
+            OwnFailed
+        })
     }
 
-    /// What each relay is to be asked now. Those that are asked nothing any more are forgotten.
+    async fn withdrawals(&self) -> Result<Vec<RelayWithdrawal>, OwnFailed> {
+        self.node.relay_withdrawals().await.map_err(|error| {
+            tracing::warn!(code = error.code(), %error, "cannot tell what relays are to drop");
+            OwnFailed
+        })
+    }
+
+    /// What each relay is to be asked now. Those that are asked nothing any more are forgotten, unless it cannot be told.
     async fn errands(&self) -> Vec<Asking> {
-        let withdrawals = match self.node.relay_withdrawals().await {
-            Ok(withdrawals) => withdrawals,
-            Err(error) => {
-                tracing::warn!(code = error.code(), %error, "cannot tell what relays are to drop");
-                Vec::new()
-            }
-        };
+        let (withdrawals, round) = (self.withdrawals().await, self.round().await);
+        let is_all = withdrawals.is_ok() && round.is_ok();
         let mut asking: HashMap<MemberId, Asking> = HashMap::new();
-        let round = self.round().await.unwrap_or_else(|| RelayRound { relays: Vec::new(), away: Vec::new() });
-        for relay in round.relays {
-            let away = round.away.iter().copied().filter(|member| *member != relay.member).collect();
-            asking.insert(relay.member, Asking { relay, away, withdrawal: None });
+        for round in round.into_iter().flatten() {
+            for relay in round.relays {
+                let away = round.away.iter().copied().filter(|member| *member != relay.member).collect();
+                asking.insert(relay.member, Asking { relay, away, withdrawal: None });
+            }
         }
-        for withdrawal in withdrawals {
+        for withdrawal in withdrawals.into_iter().flatten() {
             let relay = withdrawal.relay.clone();
             let asked = asking.entry(relay.member);
             asked.or_insert(Asking { relay, away: Vec::new(), withdrawal: None }).withdrawal =
                 Some(withdrawal);
         }
-        self.standings(|standings| standings.retain(|member, _| asking.contains_key(member)));
+        if is_all {
+            self.terms(|terms| terms.retain(|member, _| asking.contains_key(member)));
+        }
         asking.into_values().collect()
     }
 
-    fn standings<T>(&self, on: impl FnOnce(&mut HashMap<MemberId, Standing>) -> T) -> T {
+    fn terms<T>(&self, on: impl FnOnce(&mut HashMap<MemberId, Terms>) -> T) -> T {
         on(&mut self.relays.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     fn is_due(&self, relay: MemberId) -> bool {
-        self.standings(|standings| {
-            standings.get(&relay).is_none_or(|standing| standing.due <= Instant::now())
-        })
+        self.terms(|terms| terms.get(&relay).is_none_or(Terms::are_due))
     }
 
-    fn note(&self, relay: MemberId, answered: bool) {
-        self.standings(|standings| standings.entry(relay).or_insert_with(Standing::new).goes(answered));
+    fn note(&self, relay: MemberId, heard: Heard) {
+        self.terms(|terms| terms.entry(relay).or_insert_with(Terms::new).heard(heard));
     }
 
     /// Puts what waits for a member at the first relay that takes it. One that did not answer last is passed over.
@@ -180,7 +243,7 @@ impl Runner {
             }
         };
         let mut code = "unreachable".to_owned();
-        let turn = self.standings(|standings| in_turn(relays, to, errand.before, standings));
+        let turn = self.terms(|terms| in_turn(relays, to, errand.before, terms));
         for relay in turn {
             if until <= Instant::now() {
                 // Nobody refused it: the next round goes on.
@@ -191,8 +254,10 @@ impl Runner {
                     peers.remove(&to);
                     return;
                 }
-                Err(Some(said)) => code = said,
-                Err(None) => self.note(relay.member, false),
+                Err(NotKept::Refused(said)) => code = said,
+                Err(NotKept::Unheard) => self.note(relay.member, Heard::Nothing),
+                // No relay is to blame: the next round goes on.
+                Err(NotKept::NotOffered) => return,
             }
         }
         self.node.relay_was_refused(to, &code);
@@ -200,22 +265,22 @@ impl Runner {
         peers.entry(to).or_insert_with(Standing::new).goes(false);
     }
 
-    /// Offers a parcel to a relay, remembered before it is and after it was; the code of the refusal, where it answered.
+    /// Offers a parcel to a relay, remembered before it is and after it was.
     async fn offer(
         &self,
         (to, relay): (MemberId, &Peer),
         errand: &RelayErrand,
         until: Instant,
-    ) -> Result<(), Option<String>> {
+    ) -> Result<(), NotKept> {
         if let Err(error) = self.node.relay_offers(to, errand, relay.member).await {
             tracing::warn!(code = error.code(), %error, "cannot note that a relay is offered a parcel");
-            return Err(None);
+            return Err(NotKept::NotOffered);
         }
         let said = offered((&self.roads, until), relay, errand).await;
         let offer = match &said {
             Ok(()) => RelayOffer::Kept,
-            Err(Some(_)) => RelayOffer::Refused,
-            Err(None) => RelayOffer::Unheard,
+            Err(NotKept::Refused(_)) => RelayOffer::Refused,
+            Err(NotKept::Unheard | NotKept::NotOffered) => RelayOffer::Unheard,
         };
         if let Err(error) = self.node.relay_offered(to, errand, (relay.member, offer)).await {
             tracing::warn!(code = error.code(), %error, "cannot note how a relay took a parcel");
@@ -233,48 +298,50 @@ struct Asking {
 }
 
 impl Asking {
-    /// Asks it; whether it answered, whatever it said.
-    async fn run(self, node: &Node, roads: &Roads) -> bool {
+    /// Asks it; what was heard of it.
+    async fn run(self, node: &Node, roads: &Roads) -> Heard {
         let until = Instant::now() + ROUND_TIME_MAX;
-        if let Some(withdrawal) = &self.withdrawal
-            && withdrawn((node, roads), withdrawal, until).await == Err(Unheard)
-        {
-            return false;
+        let mut dropped = Heard::NotAsked;
+        if let Some(withdrawal) = &self.withdrawal {
+            dropped = withdrawn((node, roads), withdrawal, until).await;
         }
-        take(node, (roads, until), &self.relay, &self.away).await != Err(Unheard)
+        if dropped == Heard::Nothing {
+            return dropped;
+        }
+        match (dropped, take(node, (roads, until), &self.relay, &self.away).await) {
+            (dropped, Heard::NotAsked) => dropped,
+            (Heard::Refused, Heard::Done) => Heard::Refused,
+            (_, taken) => taken,
+        }
     }
 }
 
-/// A relay did not answer.
-#[derive(Debug, PartialEq, Eq)]
-struct Unheard;
-
-/// Asks a relay something; what it answered, where it did what it was asked.
+/// Asks a relay something; what it answered, or what was heard where it did not do what it was asked.
 async fn ask(
     (roads, until): (&Roads, Instant),
     relay: &Peer,
     (path, body): (&str, Vec<u8>),
-) -> Result<Option<Bytes>, Unheard> {
+) -> Result<Bytes, Heard> {
     let said = roads.say(relay, path, (body, "application/octet-stream"));
     match timeout_at(answer_by(until), said).await {
-        Ok(Ok(answer)) => Ok(answer.is_success().then_some(answer.body)),
-        _ => Err(Unheard),
+        Ok(Ok(answer)) if answer.is_success() => Ok(answer.body),
+        Ok(Ok(answer)) => {
+            tracing::debug!(status = answer.status, path, relay = %relay.member, "a relay does not do what it is asked");
+            Err(Heard::Refused)
+        }
+        _ => Err(Heard::Nothing),
     }
 }
 
 /// Has a relay drop what is not to lie there any longer.
-async fn withdrawn(
-    (node, roads): (&Node, &Roads),
-    withdrawal: &RelayWithdrawal,
-    until: Instant,
-) -> Result<(), Unheard> {
-    let relay = &withdrawal.relay;
-    if ask((roads, until), relay, (DROP, withdrawal.marks.clone())).await?.is_none() {
-        tracing::info!(relay = %relay.member, "a relay does not drop what it is to drop");
-    } else if let Err(error) = node.relay_withdrawn(withdrawal).await {
+async fn withdrawn((node, roads): (&Node, &Roads), withdrawal: &RelayWithdrawal, until: Instant) -> Heard {
+    if let Err(heard) = ask((roads, until), &withdrawal.relay, (DROP, withdrawal.marks.clone())).await {
+        return heard;
+    }
+    if let Err(error) = node.relay_withdrawn(withdrawal).await {
         tracing::warn!(code = error.code(), %error, "cannot note that a relay has dropped a parcel");
     }
-    Ok(())
+    Heard::Done
 }
 
 /// The relays that a parcel is offered to, one after the other: as many are passed over as have had it, and those that did not
@@ -283,12 +350,12 @@ fn in_turn<'a>(
     relays: &'a [Peer],
     to: MemberId,
     before: usize,
-    standings: &HashMap<MemberId, Standing>,
+    terms: &HashMap<MemberId, Terms>,
 ) -> Vec<&'a Peer> {
     let mut others: Vec<&Peer> = relays.iter().filter(|relay| relay.member != to).collect();
     let first = before.checked_rem(others.len()).unwrap_or_default();
     others.rotate_left(first);
-    others.retain(|relay| standings.get(&relay.member).is_none_or(Standing::answers));
+    others.retain(|relay| terms.get(&relay.member).is_none_or(|terms| terms.answers.answers()));
     others
 }
 
@@ -303,12 +370,12 @@ fn offer_by(until: Instant, bytes: usize) -> Instant {
     until.min(Instant::now() + OFFER_TIME + Duration::from_secs(seconds))
 }
 
-/// Offers a parcel to a relay; the code of the refusal, where it answered.
+/// Offers a parcel to a relay.
 async fn offered(
     (roads, until): (&Roads, Instant),
     relay: &Peer,
     errand: &RelayErrand,
-) -> Result<(), Option<String>> {
+) -> Result<(), NotKept> {
     let parcel = (errand.parcel.clone(), "application/octet-stream");
     let by = offer_by(until, errand.parcel.len());
     match timeout_at(by, roads.say(relay, RELAY, parcel)).await {
@@ -320,43 +387,50 @@ async fn offered(
             let is_code = |code: &&str| {
                 code.len() <= 64 && code.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'-')
             };
-            Err(Some(code.filter(is_code).unwrap_or("refused").to_owned()))
+            Err(NotKept::Refused(code.filter(is_code).unwrap_or("refused").to_owned()))
         }
         Ok(Err(error)) => {
             tracing::debug!(%error, relay = %relay.member, "a relay cannot be reached");
-            Err(None)
+            Err(NotKept::Unheard)
         }
-        Err(_) => Err(None),
+        Err(_) => Err(NotKept::Unheard),
     }
 }
 
 /// Takes what a relay keeps for this node until there is nothing more.
-async fn take(
-    node: &Node,
-    (roads, until): (&Roads, Instant),
-    relay: &Peer,
-    away: &[MemberId],
-) -> Result<(), Unheard> {
+async fn take(node: &Node, (roads, until): (&Roads, Instant), relay: &Peer, away: &[MemberId]) -> Heard {
+    let mut heard = Heard::NotAsked;
     for _ in 0..ANSWERS_MAX {
         let question = match node.relay_question(away).await {
             Ok(question) if !question.is_empty() => question,
-            _ => return Ok(()),
+            Ok(_) => return heard,
+            Err(error) => {
+                tracing::warn!(code = error.code(), %error, "cannot tell what a relay is to be asked for");
+                return heard;
+            }
         };
-        let Some(answer) = ask((roads, until), relay, (TAKE, question)).await? else { return Ok(()) };
+        let answer = match ask((roads, until), relay, (TAKE, question)).await {
+            Ok(answer) => answer,
+            Err(said) => return said,
+        };
         let outcome = match node.relay_take(&answer).await {
             Ok(outcome) => outcome,
             Err(error) => {
                 tracing::warn!(code = error.code(), %error, relay = %relay.member, "what a relay handed out was not taken");
-                // What it hands out is no answer.
-                return Err(Unheard);
+                // What does not read is no answer; whatever else fails is this node's own.
+                return if matches!(error, ExchangeError::Message(_)) { Heard::Nothing } else { heard };
             }
         };
+        heard = Heard::Done;
+        if outcome.drop.is_empty() {
+            return heard;
+        }
         // What is taken is on disk: only now the relay need not keep it.
-        if outcome.drop.is_empty() || ask((roads, until), relay, (DROP, outcome.drop)).await?.is_none() {
-            return Ok(());
+        if let Err(said) = ask((roads, until), relay, (DROP, outcome.drop)).await {
+            return said;
         }
     }
-    Ok(())
+    heard
 }
 
 #[cfg(test)]
@@ -373,19 +447,40 @@ mod tests {
             member: member(seed),
             endpoint: format!("https://relay-{seed}.example").parse().unwrap(),
         });
-        let mut standings = HashMap::new();
-        let turn = |to, before, standings: &HashMap<MemberId, Standing>| -> Vec<MemberId> {
-            in_turn(&relays, to, before, standings).iter().map(|relay| relay.member).collect()
+        let mut terms = HashMap::new();
+        let turn = |to, before, terms: &HashMap<MemberId, Terms>| -> Vec<MemberId> {
+            in_turn(&relays, to, before, terms).iter().map(|relay| relay.member).collect()
         };
         let [one, two, three] = [1, 2, 3].map(member);
-        assert_eq!(turn(member(9), 0, &standings), [one, two, three]);
-        assert_eq!(turn(member(9), 4, &standings), [two, three, one], "one has had it, and all once before");
-        assert_eq!(turn(two, 1, &standings), [three, one], "nobody relays for itself");
-        standings.entry(two).or_insert_with(Standing::new).goes(false);
-        assert_eq!(turn(member(9), 0, &standings), [one, three], "it did not answer");
-        standings.entry(two).or_insert_with(Standing::new).goes(true);
-        assert_eq!(turn(member(9), 0, &standings), [one, two, three]);
-        assert_eq!(in_turn(&[], one, 3, &standings).len(), 0);
+        assert_eq!(turn(member(9), 0, &terms), [one, two, three]);
+        assert_eq!(turn(member(9), 4, &terms), [two, three, one], "one has had it, and all once before");
+        assert_eq!(turn(two, 1, &terms), [three, one], "nobody relays for itself");
+        terms.entry(two).or_insert_with(Terms::new).heard(Heard::Nothing);
+        assert_eq!(turn(member(9), 0, &terms), [one, three], "it did not answer");
+        terms.entry(two).or_insert_with(Terms::new).heard(Heard::NotAsked);
+        assert_eq!(turn(member(9), 0, &terms), [one, three], "and was not asked since");
+        terms.entry(two).or_insert_with(Terms::new).heard(Heard::Refused);
+        assert_eq!(turn(member(9), 0, &terms), [one, two, three], "it answers");
+        assert_eq!(in_turn(&[], one, 3, &terms).len(), 0);
+    }
+
+    #[test]
+    fn a_relay_that_refuses_is_asked_after_growing_pauses_until_it_does_what_it_is_asked() {
+        let mut terms = Terms::new();
+        assert!(terms.are_due());
+        let pauses: Vec<Duration> = (0..10)
+            .map(|_| {
+                terms.heard(Heard::Refused);
+                terms.does.due - Instant::now()
+            })
+            .collect();
+        assert!(pauses[..5].is_sorted() && pauses[9] > 8 * pauses[0], "{pauses:?}");
+        terms.heard(Heard::NotAsked);
+        assert!(!terms.are_due() && terms.answers.answers(), "not to have been asked is no answer");
+        terms.heard(Heard::Done);
+        assert!(terms.are_due(), "it is asked whenever there is something to ask");
+        terms.heard(Heard::Nothing);
+        assert!(!terms.are_due());
     }
 
     #[test]

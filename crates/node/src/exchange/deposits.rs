@@ -60,8 +60,11 @@ impl Node {
         let settled = self.0.exchange.relays.book(|book| {
             book.offered(to.0, errand, (relay.0, offer), deposits.as_deref().unwrap_or_default())
         });
-        deposits?;
-        if settled.is_empty() { Ok(()) } else { self.store().deposits_settle(settled).await }
+        // What came of the offer itself hangs on no other deposit: it is kept also where those could not be read.
+        if !settled.is_empty() {
+            self.store().deposits_settle(settled).await?;
+        }
+        deposits.map(drop)
     }
 
     /// What relays are to drop now.
