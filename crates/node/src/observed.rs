@@ -24,6 +24,8 @@ use crate::blocking::offload;
 
 /// Patterns matched at a time.
 const PATTERNS_AT_ONCE: usize = 2_000;
+/// Bytes of the indicators of matches held at a time: one object may have half of it.
+const DATED_BYTES_MAX: usize = 2 * base::limit::OBJECT_BYTES_MAX;
 /// Compiled patterns kept.
 const KEPT_MAX: usize = 20_000;
 /// Text of the compiled patterns kept, in bytes: what they take in memory is a small multiple of it.
@@ -46,8 +48,9 @@ pub struct ObservedMatch {
     pub valid_from: Option<String>,
     /// Until when it is valid, as its producer wrote it.
     pub valid_until: Option<String>,
-    /// Whether it was valid when what matches was observed; an observation without usable times counts as made now.
-    pub valid_then: bool,
+    /// Whether it was valid when what matches was observed; an observation without usable times counts as made now. `None` where a
+    /// limit was reached before it was known whether it also matches what was observed while it was valid.
+    pub valid_then: Option<bool>,
 }
 
 /// The indicators that match, and how many patterns were tried.
@@ -64,9 +67,8 @@ pub struct Observed {
 }
 
 impl Observed {
-    /// What came of further patterns, after those that were tried before.
-    fn extend(&mut self, part: Self) {
-        self.matches.extend(part.matches);
+    /// Counts what was tried further.
+    fn count(&mut self, part: Self) {
         self.tried = self.tried.saturating_add(part.tried);
         self.undecided = self.undecided.saturating_add(part.undecided);
         let room = UNDECIDED_NAMED_MAX.saturating_sub(self.undecided_ids.len());
@@ -141,14 +143,9 @@ impl Node {
             let (kept, asked) = (Arc::clone(&self.0.patterns), bundle.clone());
             let (part, hits, took) = offload(move || run(&kept, &asked, rows, time)).await?;
             time = time.saturating_sub(took);
-            observed.extend(part);
-            if !hits.is_empty() {
-                let stands = self.standing_of(&view, hits).await?;
-                let (kept, asked) = (Arc::clone(&self.0.patterns), bundle.clone());
-                let (matches, took) = offload(move || date(&kept, &asked, stands, (now, time))).await?;
-                time = time.saturating_sub(took);
-                observed.matches.extend(matches);
-            }
+            observed.count(part);
+            let matches = self.date(&view, &bundle, hits, (now, &mut time)).await?;
+            observed.matches.extend(matches);
             match last {
                 Some(row) => after = row,
                 None => return Ok(view.clear(observed)),
@@ -156,19 +153,26 @@ impl Node {
         }
     }
 
-    /// How the indicators stand whose patterns match. One that has gone in between is no match.
-    async fn standing_of(&self, view: &Viewer, hits: Vec<Hit>) -> Result<Vec<Dated>, StoreError> {
-        let mut stands = Vec::with_capacity(hits.len());
-        for hit in hits {
-            let Some((bytes, standing)) = self.store().indicator_of(view, hit.row.row).await? else {
-                continue;
-            };
-            let json = Json::parse(&bytes).unwrap_or(Json::Null);
-            let time =
-                |key| json.get(key).and_then(Json::as_str).and_then(|text| Timestamp::parse(text).ok());
-            stands.push(Dated { hit, standing, from: time("valid_from"), until: time("valid_until") });
+    /// Says of hits how their indicators stand and stood. One that has gone in between is no match.
+    async fn date(
+        &self,
+        view: &Viewer,
+        bundle: &Bytes,
+        mut hits: Vec<Hit>,
+        (now, time): (Micros, &mut Duration),
+    ) -> Result<Vec<ObservedMatch>, ObservedError> {
+        let mut matches = Vec::with_capacity(hits.len());
+        while !hits.is_empty() {
+            let (start, rows) = (Instant::now(), hits.iter().map(|hit| hit.row.row).collect::<Vec<i64>>());
+            let told = self.store().indicators_of(view, &rows, DATED_BYTES_MAX).await?;
+            let left = time.saturating_sub(start.elapsed());
+            let later = hits.split_off(told.len().clamp(1, hits.len()));
+            let (kept, asked) = (Arc::clone(&self.0.patterns), bundle.clone());
+            let (dated, took) = offload(move || date(&kept, &asked, (hits, told), (now, left))).await?;
+            (hits, *time) = (later, left.saturating_sub(took));
+            matches.extend(dated);
         }
-        Ok(stands)
+        Ok(matches)
     }
 }
 
@@ -176,14 +180,6 @@ impl Node {
 struct Hit {
     row: PatternRow,
     observations: Vec<usize>,
-}
-
-/// A hit, and how its indicator stands.
-struct Dated {
-    hit: Hit,
-    standing: Standing,
-    from: Option<Timestamp>,
-    until: Option<Timestamp>,
 }
 
 /// Compiled patterns by their row.
@@ -272,31 +268,28 @@ fn run(
 fn date(
     patterns: &Patterns,
     bundle: &[u8],
-    stands: Vec<Dated>,
+    (hits, told): (Vec<Hit>, Vec<Option<(Bytes, Standing)>>),
     (now, time): (Micros, Duration),
 ) -> Result<(Vec<ObservedMatch>, Duration), ObservedError> {
     let start = Instant::now();
     let bundle = Json::parse(bundle).map_err(|error| ObservedError::Unfit(error.to_string()))?;
     let observations = Observations::from_bundle(&bundle);
-    let moment = Timestamp::from_micros(now);
-    let mut matches = Vec::with_capacity(stands.len());
-    for Dated { hit, standing, from, until } in stands {
+    let at = Timestamp::from_micros(now);
+    let mut matches = Vec::with_capacity(hits.len());
+    for (hit, told) in hits.into_iter().zip(told) {
         if start.elapsed() >= time {
             return Err(ObservedError::TooCostly);
         }
-        let validity = Validity::new(from.as_ref(), until.as_ref(), &moment);
-        let mut binding = hit.observations;
-        let mut valid_then = binding.iter().all(|at| observations.is_within(*at, &validity));
-        if !valid_then
-            && let Some(prepared) = patterns.of(&hit.row)
-            && let Outcome::Matched(then) = prepared.run(&observations.within(&validity))
-        {
-            (binding, valid_then) = (then, true);
-        }
+        let Some((bytes, standing)) = told else { continue };
+        let json = Json::parse(&bytes).unwrap_or(Json::Null);
+        let moment = |key| json.get(key).and_then(Json::as_str).and_then(|text| Timestamp::parse(text).ok());
+        let (from, until) = (moment("valid_from"), moment("valid_until"));
+        let validity = Validity::new(from.as_ref(), until.as_ref(), &at);
+        let (valid_then, observations) = was_valid(patterns, &hit, &observations, &validity);
         let text = |at: Option<Timestamp>| at.map(|at| at.as_str().to_owned());
         matches.push(ObservedMatch {
             id: hit.row.id,
-            observations: binding,
+            observations: observations.unwrap_or(hit.observations),
             revoked: standing.revoked,
             not_yet_valid: standing.not_yet(now),
             expired: standing.expired(now),
@@ -306,4 +299,21 @@ fn date(
         });
     }
     Ok((matches, start.elapsed()))
+}
+
+/// Whether an indicator was valid when what its pattern matches was observed, and another match where that one shows it.
+fn was_valid(
+    patterns: &Patterns,
+    hit: &Hit,
+    observations: &Observations<'_>,
+    validity: &Validity,
+) -> (Option<bool>, Option<Vec<usize>>) {
+    if hit.observations.iter().all(|at| observations.is_within(*at, validity)) {
+        return (Some(true), None);
+    }
+    match patterns.of(&hit.row).map(|prepared| prepared.run(&observations.within(validity))) {
+        Some(Outcome::Matched(then)) => (Some(true), Some(then)),
+        Some(Outcome::NotMatched) => (Some(false), None),
+        Some(Outcome::Undecided) | None => (None, None),
+    }
 }

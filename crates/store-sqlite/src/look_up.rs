@@ -180,25 +180,36 @@ pub(crate) fn patterns(
     Ok(found)
 }
 
-/// The version that a pattern is of, and how it stands.
-pub(crate) fn indicator_of(
+/// The versions that patterns are of, and how they stand, until they have so many bytes.
+pub(crate) fn indicators_of(
     connection: &Connection,
     viewer: &Viewer,
-    version: i64,
-) -> Done<Option<(Bytes, Standing)>> {
+    (versions, bytes_max): (&[i64], usize),
+) -> Done<Vec<Option<(Bytes, Standing)>>> {
     let Some(sight) = Sight::of(connection, viewer)? else {
-        return Ok(None);
+        return Ok(vec![None; versions.len()]);
     };
     let mut select = connection.prepare_cached(&format!(
         "SELECT b.bytes, v.revoked, v.starts, v.expires FROM version v JOIN body b ON b.version = v.no WHERE v.no = ?2 AND {}",
         sight.latest("v")
     ))?;
-    sight.bind(&mut select, &[&version])?;
-    let mut rows = select.raw_query();
-    let Some(row) = rows.next()? else {
-        return Ok(None);
-    };
-    Ok(Some((row.get::<_, Vec<u8>>(0)?.into(), standing(row, 1)?)))
+    let (mut found, mut bytes) = (Vec::with_capacity(versions.len()), 0_usize);
+    for version in versions {
+        sight.bind(&mut select, &[version])?;
+        let mut rows = select.raw_query();
+        let Some(row) = rows.next()? else {
+            found.push(None);
+            continue;
+        };
+        let stands = standing(row, 1)?;
+        let object: Vec<u8> = row.get(0)?;
+        bytes = bytes.saturating_add(object.len());
+        found.push(Some((object.into(), stands)));
+        if bytes >= bytes_max {
+            break;
+        }
+    }
+    Ok(found)
 }
 
 /// Sightings of each object: how many, the sum of their counts, and when last.

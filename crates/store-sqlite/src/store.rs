@@ -321,9 +321,14 @@ impl Objects for SqliteStore {
         self.readers.search(|connection| look_up::patterns(connection, viewer, after, limit)).await
     }
 
-    async fn indicator_of(&self, viewer: &Viewer, row: i64) -> Answer<Option<(Bytes, Standing)>> {
+    async fn indicators_of(
+        &self,
+        viewer: &Viewer,
+        rows: &[i64],
+        bytes_max: usize,
+    ) -> Answer<Vec<Option<(Bytes, Standing)>>> {
         self.may_serve()?;
-        self.readers.read(|connection| look_up::indicator_of(connection, viewer, row)).await
+        self.readers.search(|connection| look_up::indicators_of(connection, viewer, (rows, bytes_max))).await
     }
 
     async fn sightings(&self, viewer: &Viewer, ids: &[&str]) -> Answer<Vec<(u64, i64, Option<Micros>)>> {

@@ -305,9 +305,15 @@ pub trait Objects: Send + Sync {
         after: i64,
         limit: usize,
     ) -> Result<Vec<PatternRow>, StoreError>;
-    /// The indicator of a pattern, by the pattern's row: the exact bytes of that very version, and how it stands; `None` where it is
-    /// not, or no longer, what the viewer knows as the latest of its lineage.
-    async fn indicator_of(&self, viewer: &Viewer, row: i64) -> Result<Option<(Bytes, Standing)>, StoreError>;
+    /// The indicators of patterns, by the patterns' rows: the exact bytes of those very versions, and how they stand; `None` where one is
+    /// not, or no longer, what the viewer knows as the latest of its lineage. Of the first rows alone where they have more than
+    /// `bytes_max` bytes together: as many as reach it, one at least.
+    async fn indicators_of(
+        &self,
+        viewer: &Viewer,
+        rows: &[i64],
+        bytes_max: usize,
+    ) -> Result<Vec<Option<(Bytes, Standing)>>, StoreError>;
     /// How often objects were sighted, as far as the viewer may know: for each id in order (sightings, sum of counts, last
     /// seen).
     async fn sightings(

@@ -30,9 +30,13 @@ pub(crate) async fn run(common: &Common, args: ObservedArgs, out: &mut Out) -> R
         out.line(&answer)?;
     } else {
         for one in &found.items {
-            let then = if one.valid_then { "valid" } else { "not valid" };
+            let then = match one.valid_then {
+                Some(true) => "valid when it was observed",
+                Some(false) => "not valid when it was observed",
+                None => "not decided whether it was valid when it was observed, because a limit was reached",
+            };
             let standing = standing((one.revoked, one.not_yet_valid, one.expired));
-            out.line(format!("{} ({standing}, {then} when it was observed)", shown(&one.id)).as_bytes())?;
+            out.line(format!("{} ({standing}, {then})", shown(&one.id)).as_bytes())?;
         }
         let matching = counted(u64::try_from(found.items.len()).unwrap_or(u64::MAX), "indicator");
         say(format_args!("found {matching} whose pattern matches"));
@@ -60,8 +64,9 @@ struct Item {
     not_yet_valid: bool,
     #[serde(default)]
     expired: bool,
+    /// Null where it is not known.
     #[serde(default)]
-    valid_then: bool,
+    valid_then: Option<bool>,
 }
 
 /// Names the indicators of which nothing is known because a limit was reached.

@@ -383,16 +383,21 @@ pub async fn patterns_are_listed(site: Site) {
     let both = viewer(1, &c);
     let first: Vec<_> =
         store.patterns(&both, 0, 99).await.unwrap().into_iter().filter(|row| row.id == rows[0].id).collect();
-    let mut revoked = Vec::new();
-    for row in &first {
-        revoked.push(store.indicator_of(&both, row.row).await.unwrap().unwrap().1.revoked);
-    }
+    let both_rows = [first[0].row, first[1].row];
+    let told = store.indicators_of(&both, &both_rows, usize::MAX).await.unwrap();
+    let revoked: Vec<bool> = told.iter().map(|one| one.as_ref().unwrap().1.revoked).collect();
     assert_eq!(revoked, [false, true]);
-    let (bytes, _) = store.indicator_of(&view, rows[0].row).await.unwrap().unwrap();
+    assert_eq!(
+        store.indicators_of(&both, &both_rows, 1).await.unwrap(),
+        told[..1],
+        "no more bytes than asked for"
+    );
+    let (bytes, standing) = told[0].clone().unwrap();
     assert_eq!(bytes, pattern(1).bytes());
-    assert_eq!(store.indicator_of(&view, first[1].row).await.unwrap(), None, "not to be seen");
+    let seen = store.indicators_of(&view, &[first[1].row, rows[0].row], 1).await.unwrap();
+    assert_eq!(seen, [None, Some((bytes, standing))], "one is not to be seen");
     add(&*store, c[0], &[Sample::indicator(1, 2)]).await;
-    assert_eq!(store.indicator_of(&view, rows[0].row).await.unwrap(), None, "not current any more");
+    assert_eq!(store.indicators_of(&view, &[rows[0].row], 1).await.unwrap(), [None], "not current any more");
 }
 
 /// Sightings are counted over what the viewer may see, latest versions only.

@@ -139,8 +139,9 @@ pub(crate) struct PatternMatch {
     valid_from: Option<String>,
     /// Until when it is valid, as its producer wrote it.
     valid_until: Option<String>,
-    /// Whether it was valid when what matches was observed; an observation without usable times counts as made now.
-    valid_then: bool,
+    /// Whether it was valid when what matches was observed; an observation without usable times counts as made now. Null where a limit
+    /// was reached before that was known.
+    valid_then: Option<bool>,
 }
 
 /// What has been seen.

@@ -162,6 +162,34 @@ async fn a_search_that_cannot_go_on_does_not_say_that_nothing_was_found() {
 }
 
 /// Where two creators claim one indicator, each match tells of the version that matched.
+/// What matches was observed before the indicator was valid, and a limit was reached in looking at what was observed then.
+#[tokio::test(flavor = "multi_thread")]
+async fn whether_it_was_valid_then_is_not_said_where_it_is_not_known() {
+    let house = House::new().await;
+    let ann = house.person("ann", Role::Analyst).await;
+    house.collection("c1", &[(&ann, "rw")]).await;
+    let either = "[process:pid = 8] OR [process:command_line MATCHES '^(([a-z])+.)+[A-Z]([a-z])+$']";
+    let made = with(indicator(1, 1), json!({"pattern": either, "valid_from": "2023-01-01T00:00:00Z"}));
+    ann.post("c1", &[made]).await;
+    let bundle = |command_line: &str| {
+        let mut bundle: Value =
+            serde_json::from_slice(&observed(command_line, &[Some("2023-05-01")])).unwrap();
+        let mut before: Value = serde_json::from_slice(&observed("x", &[None, Some("2022-05-01")])).unwrap();
+        let other = "process--36aaa0d9-cdd5-4b44-b275-f8010cb6846d";
+        let (mut process, mut seen) = (before["objects"][0].take(), before["objects"][2].take());
+        (process["pid"], process["id"], seen["object_refs"]) = (json!(8), json!(other), json!([other]));
+        bundle["objects"].as_array_mut().unwrap().extend([process, seen]);
+        bundle.to_string().into_bytes()
+    };
+    for (command_line, expected) in
+        [(format!("{}b", "a".repeat(40)), Value::Null), ("x".to_owned(), json!(false))]
+    {
+        let answer = ask(&ann, bundle(&command_line)).await;
+        assert_eq!((&answer["undecided"], &answer["items"][0]["observations"]), (&json!(0), &json!([1])));
+        assert_eq!(answer["items"][0]["valid_then"], expected, "{answer}");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_match_tells_of_the_version_that_matched() {
     let house = House::new().await;
