@@ -2,7 +2,7 @@
 
 use base::Micros;
 use bytes::Bytes;
-use handling::{CollectionNo, Viewer};
+use handling::{CollectionNo, Originator, Viewer};
 use rusqlite::{Connection, ToSql};
 use stix::timestamp::key_of;
 use store::{Ruled, StoreError, StoredObject, VersionRow};
@@ -156,7 +156,7 @@ pub(crate) fn history(connection: &Connection, viewer: &Viewer, id: &str) -> Don
     let sight = Sight::of(connection, viewer)?.ok_or_else(none)?;
     let sees = sight.sees("h");
     let mut select = connection.prepare_cached(&format!(
-        "SELECT v.modified, h.added, c.id, v.revoked, v.digest, v.created_key, v.creator, v.content_digest \
+        "SELECT v.modified, h.added, c.id, v.revoked, v.digest, v.created_key, v.creator, v.content_digest, h.rules \
          FROM holding h JOIN version v ON v.no = h.version \
          JOIN collection c ON c.no = h.collection WHERE h.object = ?2 AND {sees} ORDER BY ltrim(h.place, '~'), h.added"
     ))?;
@@ -174,6 +174,8 @@ pub(crate) fn history(connection: &Connection, viewer: &Viewer, id: &str) -> Don
             revoked: row.get(3)?,
             digest: row.get(4)?,
             contradicts: false,
+            originator: rules_rows::read(connection, row.get(8)?)?
+                .map_or(Originator::Here, |rules| rules.originator().clone()),
         });
     }
     let first = history.iter().enumerate().min_by_key(|(_, row)| row.added).and_then(|(at, _)| marks.get(at));

@@ -2,7 +2,7 @@
 
 use base::Micros;
 use bytes::Bytes;
-use handling::{CollectionNo, Rules};
+use handling::{CollectionNo, Originator, Rules};
 
 /// Which versions a filter picks. The parts combine as OR; `all` includes every other.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -141,6 +141,8 @@ pub struct VersionRow {
     pub digest: [u8; 32],
     /// Whether it contradicts what was here first: another `created` or creator, or the same version with other content.
     pub contradicts: bool,
+    /// By whose word it stands there.
+    pub originator: Originator,
 }
 
 /// One object found by a term.

@@ -15,7 +15,7 @@ use serde::Serialize;
 use stix::Timestamp;
 use store::{StoreError, StoredObject};
 
-use super::giving::{Gift, Given, authors, own_word, version_of};
+use super::giving::{Gift, Given, authors, is_own, own_word, version_of};
 use super::views::failed;
 use super::{Court, ExchangeError};
 use crate::accept::{Known, Place};
@@ -67,7 +67,8 @@ pub struct Recalled {
     pub leaf: u64,
     /// One for each member that had it, or was to have it.
     pub receipts: Vec<ReceiptView>,
-    /// Versions that go on standing here: nobody was ever given them, so that a recall does not concern them.
+    /// Versions that go on standing here: nobody was ever given them, so that a recall does not concern them. None are told where the
+    /// store did not answer any more, as the log says.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub kept: Vec<String>,
 }
@@ -251,7 +252,14 @@ impl Node {
             other => other,
         })?;
         self.tell_peers();
-        let (receipts, kept) = (self.receipts(leaf).await?, self.own_versions(&court, who, id).await?);
+        let (receipts, mut kept) = (self.receipts(leaf).await?, Vec::new());
+        if *alteration == Alteration::Recall {
+            // It is called back whatever is told of the rest.
+            kept = self.own_versions(&court, who, id).await.unwrap_or_else(|error| {
+                tracing::warn!(code = error.code(), %error, "cannot tell what goes on standing here of what was called back");
+                Vec::new()
+            });
+        }
         Ok(Recalled { id: id.to_owned(), leaf, receipts, kept })
     }
 
@@ -261,24 +269,14 @@ impl Node {
         court: &Court,
         who: &Principal,
         id: &str,
-    ) -> Result<Vec<String>, ExchangeError> {
-        let eyes = self.eyes(who);
-        let history = match self.store().history(&eyes, id).await {
-            Ok(history) => history,
+    ) -> Result<Vec<String>, StoreError> {
+        let history = match self.store().history(&self.eyes(who), id).await {
             Err(StoreError::NotFound { .. }) => return Ok(Vec::new()),
-            Err(error) => return Err(ReadError::from(error).into()),
+            history => history?,
         };
-        let mut own = Vec::new();
-        for version in history.into_iter().map(|row| row.version) {
-            match self.store().object(&eyes, id, Some(&version)).await {
-                Ok(object) if own_word(court, &object).is_some() && !own.contains(&version) => {
-                    own.push(version)
-                }
-                Ok(_) | Err(StoreError::NotFound { .. }) => {}
-                Err(error) => return Err(ReadError::from(error).into()),
-            }
-        }
-        Ok(own)
+        let own = history.into_iter().filter(|row| is_own(court, &row.originator)).map(|row| row.version);
+        // In several collections it is one version.
+        Ok(own.collect::<BTreeSet<String>>().into_iter().collect())
     }
 
     /// Whether this is an own object that was called back, for those who may decide about it: where it stood is not known any
