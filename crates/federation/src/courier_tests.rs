@@ -118,3 +118,15 @@ fn a_file_that_tells_of_a_life_which_its_sender_has_not_signed_is_refused() {
     let known = scene.rows[1].peer(&scene.member(0)).unwrap();
     assert_eq!((known.life, known.proof()), (9, scene.exchange(0).proof_of_life(&own)));
 }
+
+#[test]
+fn no_more_heads_go_into_a_parcel_than_are_read() {
+    let mut scene = Scene::new();
+    scene.leaves_max = 1;
+    (0..base::limit::HEADS_MAX + 9).for_each(|number| scene.release(number));
+    let peer = scene.member(1);
+    let out = scene.exchange(0).relay_out(&scene.rows[0], &peer, &Beside::default()).unwrap().unwrap();
+    takes(&mut scene, 1, out.parcel);
+    let own = scene.member(0);
+    assert_eq!(scene.rows[1].held(&own).unwrap(), base::limit::HEADS_MAX as u64);
+}

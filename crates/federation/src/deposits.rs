@@ -6,6 +6,8 @@
 //!
 //! Where deposits are kept, for they outlast a process, is for whoever runs this; nothing is offered that is not kept before.
 
+use std::collections::BTreeSet;
+
 use base::Micros;
 use base::signing::KeyId;
 
@@ -107,7 +109,8 @@ impl Errands {
     #[must_use]
     pub fn settled_offers(&mut self, mut deposits: Vec<Deposit>) -> Vec<Deposit> {
         let (offered, seen) = (&self.offered, &mut self.seen);
-        seen.retain(|mark, _| offered.contains(mark) || deposits.iter().any(|deposit| deposit.at == *mark));
+        let held: BTreeSet<DepositMark> = deposits.iter().map(|deposit| deposit.at).collect();
+        seen.retain(|mark, _| offered.contains(mark) || held.contains(mark));
         deposits.retain(|deposit| !offered.contains(&deposit.at));
         deposits
     }

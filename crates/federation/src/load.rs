@@ -1,6 +1,8 @@
 //! What of a parcel brings something: kept by who put it at a relay, so that it can be dropped there as soon as any of it is
 //! called back, or all of it has come.
 
+use std::ops::RangeInclusive;
+
 use crate::rows::{Lane, PeerRow};
 
 /// Bytes of one place as it is stored.
@@ -11,9 +13,18 @@ const PLACE_BYTES: usize = 9;
 pub struct Load(Vec<(Lane, u64)>);
 
 impl Load {
-    /// Its places.
-    pub(crate) fn places(&self) -> impl Iterator<Item = (Lane, u64)> {
-        self.0.iter().copied()
+    /// Its places, those that follow each other together.
+    pub(crate) fn runs(&self) -> Vec<(Lane, RangeInclusive<u64>)> {
+        let mut runs: Vec<(Lane, RangeInclusive<u64>)> = Vec::new();
+        for (lane, place) in &self.0 {
+            match runs.last_mut() {
+                Some((last, run)) if last == lane && run.end().checked_add(1) == Some(*place) => {
+                    *run = *run.start()..=*place;
+                }
+                _ => runs.push((*lane, *place..=*place)),
+            }
+        }
+        runs
     }
 
     /// Whether there is any, and a peer has acknowledged all of it.
@@ -52,6 +63,24 @@ impl FromIterator<(Lane, u64)> for Load {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn places_that_follow_each_other_are_one_run() {
+        let (flash, routine) = (Lane::Flash, Lane::Routine);
+        let load: Load = [
+            (flash, 1),
+            (flash, 2),
+            (routine, 3),
+            (routine, 5),
+            (routine, 6),
+            (routine, u64::MAX),
+            (routine, 0),
+        ]
+        .into_iter()
+        .collect();
+        let alone = |place| (routine, place..=place);
+        assert_eq!(load.runs(), [(flash, 1..=2), alone(3), (routine, 5..=6), alone(u64::MAX), alone(0)]);
+    }
 
     #[test]
     fn a_load_is_read_back_and_is_taken_when_the_last_of_it_is_acknowledged() {

@@ -161,14 +161,17 @@ impl Exchange<'_> {
     /// Whether all of a load would still go to a peer.
     pub(crate) fn still_goes(&self, rows: &dyn Rows, peer: &KeyId, load: &Load) -> Read<bool> {
         let mut last_own = None;
-        for (lane, place) in load.places() {
-            let mut goes = false;
-            rows.lines(peer, lane, place..=place, &mut |place, waiting| {
+        for (lane, run) in load.runs() {
+            let (last, mut went) = (*run.end(), None);
+            rows.lines(peer, lane, run, &mut |place, waiting| {
                 let line = self.line(rows, (peer, lane, place), waiting, &mut last_own)?;
-                goes = line.is_some_and(|(_, _, (payload, _))| payload.is_some());
-                Ok(ControlFlow::Break(()))
+                if line.is_none_or(|(_, _, (payload, _))| payload.is_none()) {
+                    return Ok(ControlFlow::Break(()));
+                }
+                went = Some(place);
+                Ok(ControlFlow::Continue(()))
             })?;
-            if !goes {
+            if went != Some(last) {
                 return Ok(false);
             }
         }

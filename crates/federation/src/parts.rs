@@ -7,6 +7,7 @@
 
 use std::collections::BTreeMap;
 
+use base::limit::HEADS_MAX;
 use base::signing::KeyId;
 use ledger::TreeHash;
 use ledger::proof::{TreeHead, prefix_roots, root_at};
@@ -34,7 +35,7 @@ pub(crate) enum Fit {
 
 impl Exchange<'_> {
     /// What a peer lacks of ledgers that knows them up to the sizes in `known`, within so many bytes: as many parts of one, one
-    /// behind the other, as there is room for. For roads on which an answer is long in coming.
+    /// behind the other, as there is room for, and no more of all than one message holds. For roads on which an answer is long in coming.
     ///
     /// # Errors
     /// The store did not answer.
@@ -51,6 +52,10 @@ impl Exchange<'_> {
                 self.heads_with(rows, (&known, None), leaves.unwrap_or_default().min(self.leaves_max))?;
             let mut is_part = false;
             for update in more.into_iter().filter(|update| update.upto() > update.old) {
+                if updates.len() >= HEADS_MAX {
+                    // More do not read.
+                    return Ok(updates);
+                }
                 let length = HeadUpdate::to_bytes(std::slice::from_ref(&update)).len();
                 let Some(left) = room.checked_sub(length) else { return Ok(updates) };
                 room = left;
