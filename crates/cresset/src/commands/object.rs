@@ -103,12 +103,15 @@ struct EdgeRow {
 }
 
 impl EdgeRow {
-    /// What is no longer in force at this edge, in words.
+    /// What is no longer in force at this edge, in words. Nothing is known of an object that is not held here.
     fn standing(&self) -> String {
+        let own = standing((self.revoked, self.not_yet_valid, self.expired));
+        if self.other_label.is_none() {
+            return if own == "current" { "not known".to_owned() } else { format!("relation {own}") };
+        }
         let other = [self.other_revoked, self.other_not_yet_valid, self.other_expired];
         let [revoked, not_yet, expired] = other.map(|said| said == Some(true));
-        let other = standing((revoked, not_yet, expired));
-        match (standing((self.revoked, self.not_yet_valid, self.expired)), other) {
+        match (own, standing((revoked, not_yet, expired))) {
             ("current", "current") => "current".to_owned(),
             (own, "current") => format!("relation {own}"),
             ("current", other) => format!("object {other}"),

@@ -45,7 +45,10 @@ pub(crate) fn recognise(bytes: &Bytes, format: Format) -> Result<Document, Impor
         Format::Auto => match std::str::from_utf8(bytes) {
             Ok(text) if super::csv::has_header(text) => Ok(Document::Csv),
             Ok(text) if begins_like_json(text) && super::values::in_text(text).next().is_none() => {
-                Err(ImportError::Unreadable("it begins like JSON, is none, and holds no value".into()))
+                Err(ImportError::Unreadable(
+                    "it begins like JSON, is none, and holds no value: name its format (--format) if it is text or CSV"
+                        .into(),
+                ))
             }
             Ok(_) => Ok(Document::Text),
             Err(error) => {
@@ -56,7 +59,7 @@ pub(crate) fn recognise(bytes: &Bytes, format: Format) -> Result<Document, Impor
 }
 
 fn begins_like_json(text: &str) -> bool {
-    text.trim_start().starts_with(['{', '['])
+    text.trim_start_matches('\u{feff}').trim_start().starts_with(['{', '['])
 }
 
 fn looks_like_json(bytes: &[u8]) -> bool {
@@ -191,7 +194,16 @@ mod tests {
             let refused = recognise(&Bytes::from_static(text.as_bytes()), Format::Auto);
             assert!(matches!(refused, Err(ImportError::NotSupportedYet(_))), "{text}");
         }
-        for junk in [&b"{\"type\":"[..], b"{", b" [", b"[Report]", b"[{]", b"\xff\xfe", b"{\"a\":1} x"] {
+        for junk in [
+            &b"{\"type\":"[..],
+            b"{",
+            b"\xEF\xBB\xBF{",
+            b" [",
+            b"[Report]",
+            b"[{]",
+            b"\xff\xfe",
+            b"{\"a\":1} x",
+        ] {
             let refused = recognise(&Bytes::from_static(junk), Format::Auto);
             assert!(matches!(refused, Err(ImportError::Unreadable(_))), "{junk:?}");
         }

@@ -5,7 +5,7 @@ use base::signing::{Signer, SigningKey};
 use base::{SeededRng, limit};
 use federation::{Ack, AckRefusal, Manifest, Sealed, batch_to, parcels_to};
 use ledger::commitment::Commitment;
-use node::RelayOffer;
+use node::{RELAY_MARK_BYTES as MARK_BYTES, RelayOffer};
 
 use crate::community::Seat;
 use crate::exchange::{bring, has, meet, peer, region, round, to};
@@ -15,8 +15,6 @@ const ONE: &str = "indicator--00000000-0000-4000-8000-000000000001";
 const TWO: &str = "indicator--00000000-0000-4000-8000-000000000002";
 /// What a signed manifest says it is.
 const MANIFEST_TYPE: &str = "application/vnd.cresset.courier.v1+json";
-/// Route and digest of a parcel that a relay is to drop.
-use node::RELAY_MARK_BYTES as MARK_BYTES;
 
 /// The fields of a parcel that somebody has opened.
 type Fields = Vec<(u16, Vec<u8>)>;
