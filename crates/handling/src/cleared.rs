@@ -76,12 +76,21 @@ pub struct Viewer {
     user: UserNo,
     collections: BTreeSet<CollectionNo>,
     action: Action,
+    /// Whether what may be used for something else only is in view too.
+    purposes: Asked,
     standing: Standing,
+}
+
+/// Whether a view asks what something may be used for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Asked {
+    Yes,
+    No,
 }
 
 impl Viewer {
     fn new(user: UserNo, collections: BTreeSet<CollectionNo>, standing: &Standing) -> Self {
-        Self { user, collections, action: Action::See, standing: standing.clone() }
+        Self { user, collections, action: Action::See, purposes: Asked::Yes, standing: standing.clone() }
     }
 
     /// Whose eyes these are: decides about objects that are for named persons.
@@ -115,10 +124,22 @@ impl Viewer {
         self
     }
 
+    /// The same eyes, also on what may not be used for this: to find what a deed is about (it is narrowed, called back), never to
+    /// show it.
+    #[must_use]
+    pub fn for_deeds(mut self) -> Self {
+        self.purposes = Asked::No;
+        self
+    }
+
     /// What an object's rules must meet to be in this view; the store renders this list into its queries.
     #[must_use]
     pub fn demands(&self) -> Vec<Demand> {
-        demands(&self.recipient(), self.action, &self.standing.situation())
+        let mut demands = demands(&self.recipient(), self.action, &self.standing.situation());
+        if self.purposes == Asked::No {
+            demands.retain(|demand| demand.rule != Rule::Purpose);
+        }
+        demands
     }
 
     /// The decision for one object: is it in a readable collection, and do its rules (`None` = none) let these eyes have it?
@@ -153,6 +174,8 @@ pub struct Writer {
     collection: CollectionNo,
     eyes: Viewer,
     reads: bool,
+    /// This collection, and those that the writer reads.
+    known: BTreeSet<CollectionNo>,
 }
 
 impl Writer {
@@ -180,6 +203,14 @@ impl Writer {
     #[must_use]
     pub const fn reads(&self) -> bool {
         self.reads
+    }
+
+    /// Whether what this writer puts in as a version of something stays under `rules`, under which another version of it stands in
+    /// `collection`: it does wherever the writer may know of that one, whatever it may be used for. What is withheld from them
+    /// binds nobody, so that it does not show in what they put in.
+    #[must_use]
+    pub fn is_bound_by(&self, collection: CollectionNo, rules: &Rules) -> bool {
+        self.known.contains(&collection) && allows(&self.eyes.demands(), &rules.apart_from_purposes())
     }
 }
 
@@ -241,7 +272,9 @@ pub fn may_write(
     let access = access(principal, collection);
     if access.write {
         let eyes = Viewer::new(principal.user, BTreeSet::from([collection]), standing);
-        return Ok(Writer { collection, eyes, reads: access.read });
+        let mut known = viewer(principal, standing).collections;
+        known.insert(collection);
+        return Ok(Writer { collection, eyes, reads: access.read, known });
     }
     Err(Refusal::new(
         Rule::CollectionNotWritable,

@@ -354,6 +354,13 @@ impl Rules {
         Self { retain: None, ..self.clone() }
     }
 
+    /// The same rules without purposes: to ask who may decide about something, or is bound by what was asked for it, whatever it may
+    /// be used for. Nothing is put under them.
+    #[must_use]
+    pub fn apart_from_purposes(&self) -> Self {
+        Self { purposes: Purposes::ANY, ..self.clone() }
+    }
+
     /// For these purposes only.
     #[must_use]
     pub fn limited_to(mut self, purposes: Purposes) -> Self {

@@ -15,9 +15,9 @@ use tokio::sync::SemaphorePermit;
 use crate::blocking::offload_all;
 use crate::derive::{self, Bar, Derived, Rejected};
 use crate::directory::Directory;
-use crate::exchange::Sending;
+use crate::exchange::{Sending, rules_of};
 use crate::produce::Author;
-use crate::receipts::{Outcome, Receipt};
+use crate::receipts::{Handled, Outcome, Receipt};
 use crate::redact::redacted;
 use crate::{Node, Options, Passing, settle};
 
@@ -234,11 +234,11 @@ impl Node {
             status: status.clone().map(|id| (id, failures)),
         };
         let definitions = settle::definitions(&batch.entries, &place.writer);
-        let named: Vec<Known> = if place.passing.addressees().is_empty() {
-            Vec::new()
-        } else {
+        let named: Vec<Known> = if place.passing.says_something() {
             let facts = batch.entries.iter().map(|entry| &entry.facts);
             facts.map(|facts| (facts.id.as_str().to_owned(), facts.modified.clone())).collect()
+        } else {
+            Vec::new()
         };
         let others = place.passing.names_others();
         let stays: Vec<bool> = batch
@@ -247,22 +247,23 @@ impl Node {
             .map(|entry| others && entry.facts.subject >= stix::Subject::Person)
             .collect();
         let landed = self.add_and_release(batch, &place.sending).await?;
-        let known = named.into_iter().zip(&landed).filter(|(_, landed)| landed.how == LandedAs::Known);
-        let known: Vec<Known> = known.map(|(named, _)| named).collect();
-        if !known.is_empty() {
-            self.give_known(place, known).await?;
-        }
-        if !views.is_empty() {
-            let batch = Batch { writer: place.writer.clone(), at: now, entries: views, status: None };
-            self.add_and_release(batch, &place.sending).await?;
-        }
+        let known = named.into_iter().enumerate().zip(&landed);
+        let known = known.filter(|(_, landed)| landed.how == LandedAs::Known).map(|(known, _)| known);
+        let handled = self.handle_known(place, known.collect()).await?;
+        self.add_views(place, views, &landed).await?;
         for (at, definition) in definitions {
             if landed.get(at).is_some_and(|landed| landed.how == LandedAs::Accepted) {
                 self.settle_marked(&place.writer, &definition).await?;
             }
         }
-        let pending = receipts.iter_mut().filter(|receipt| receipt.outcome != Outcome::Refused);
-        for ((receipt, landed), stays) in pending.zip(landed).zip(stays) {
+        let mut pending: Vec<&mut Receipt> =
+            receipts.iter_mut().filter(|receipt| receipt.outcome != Outcome::Refused).collect();
+        for (at, how) in handled {
+            if let Some(receipt) = pending.get_mut(at) {
+                how.tell(receipt);
+            }
+        }
+        for ((receipt, landed), stays) in pending.into_iter().zip(landed).zip(stays) {
             tell(receipt, landed.told_to(&place.writer, now));
             if stays && receipt.code.is_none() {
                 receipt.code = Some(Rule::PersonDataStaysHome.code());
@@ -277,11 +278,42 @@ impl Node {
     }
 }
 
+impl Node {
+    /// Stores redacted views, each beside the object at its place in the batch: under the handling that this inherited, where no earlier
+    /// view of it is there whose own is inherited.
+    async fn add_views(
+        &self,
+        place: &Place,
+        views: Vec<(usize, Entry)>,
+        landed: &[Landed],
+    ) -> Result<(), StoreError> {
+        let mut entries = Vec::with_capacity(views.len());
+        for (at, mut view) in views {
+            let inherited = landed.get(at).and_then(|landed| landed.inherited.as_ref());
+            if let Some(inherited) = inherited {
+                match self.store().object(place.writer.eyes(), view.facts.id.as_str(), None).await {
+                    Ok(_) => {}
+                    Err(StoreError::NotFound { .. }) => view.rules = Some(rules_of(&view).meet(inherited)),
+                    Err(error) => return Err(error),
+                }
+            }
+            entries.push(view);
+        }
+        if !entries.is_empty() {
+            let batch = Batch { writer: place.writer.clone(), at: self.now(), entries, status: None };
+            self.add_and_release(batch, &place.sending).await?;
+        }
+        Ok(())
+    }
+}
+
 /// An object that was here already: its id and version.
 pub(crate) type Known = (String, Option<String>);
 
 /// Where objects go, by what right, and under which handling.
 pub(crate) struct Place {
+    /// Who brings them.
+    pub(crate) who: Principal,
     pub(crate) writer: Writer,
     pub(crate) bar: Bar,
     /// Over the same collection, where the writer may also read.
@@ -321,16 +353,16 @@ impl Node {
         let days = i64::from(self.0.settings.person_data_days);
         let persons_until =
             Micros(standing.now.0.saturating_add(days.saturating_mul(86_400 * Micros::SECOND)));
-        Ok(Place { writer, bar, viewer, passing, within: None, sending, persons_until })
+        Ok(Place { who: who.clone(), writer, bar, viewer, passing, within: None, sending, persons_until })
     }
 
     /// Gives entries the rules that their markings and the request ask for. Answers with the redacted views to be stored
-    /// beside them.
+    /// beside them, each with the place of what it is a view of.
     pub(crate) async fn put_under_rules(
         &self,
         place: &Place,
         entries: &mut [Entry],
-    ) -> Result<Vec<Entry>, StoreError> {
+    ) -> Result<Vec<(usize, Entry)>, StoreError> {
         let asked = self.0.markings.read(self.store(), place.writer.eyes(), entries).await?;
         let author = if asked.iter().any(|asked| asked.rest.is_some()) {
             Author::of(self.store(), self.member().await?).await?
@@ -338,7 +370,7 @@ impl Node {
             None
         };
         let mut views = Vec::new();
-        for (entry, asked) in entries.iter_mut().zip(asked) {
+        for (at, (entry, asked)) in entries.iter_mut().zip(asked).enumerate() {
             crate::handle::mark(entry, &asked, place);
             if let (Some(rest), Some(author)) = (&asked.rest, &author)
                 && let Some(bytes) = redacted(&entry.bytes, &rest.withheld, author)
@@ -347,7 +379,7 @@ impl Node {
             {
                 let mut view = derived.entry;
                 crate::handle::mark(&mut view, &rest.asked, place);
-                views.push(view);
+                views.push((at, view));
             }
         }
         Ok(views)
@@ -362,12 +394,17 @@ fn receipt_of(derived: &Derived) -> Receipt {
         outcome: Outcome::Accepted,
         code: None,
         reason: None,
+        handling: None,
         findings: derived.findings.clone(),
     }
 }
 
 /// Writes into a receipt how the object landed.
 fn tell(receipt: &mut Receipt, landed: Landed) {
+    if landed.inherited.is_some() {
+        receipt.handling = Some(Handled::Inherited);
+        receipt.reason = Some(store::INHERITED.to_owned());
+    }
     receipt.outcome = match landed.how {
         LandedAs::Accepted => Outcome::Accepted,
         LandedAs::Known => Outcome::Known,

@@ -57,6 +57,7 @@ impl Rejected {
             outcome: Outcome::Refused,
             code: self.worst().map(|finding| finding.code),
             reason: Some(self.worst().map(Finding::sentence).unwrap_or_default()),
+            handling: None,
             id: self.id,
             version: self.version,
             findings: self.findings,

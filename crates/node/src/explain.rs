@@ -214,6 +214,10 @@ static CODES: &[(&str, &str)] = &[
         "No consent of this id is known here, or it is about an object that you may not see: `cresset consent list` shows them.",
     ),
     (
+        "narrowing-empty",
+        "`cresset narrow` was told no rule that could be stricter: name one, --tlp red for example. What is not named stays as it is.",
+    ),
+    (
         "never-given",
         "The object stands here by this member's word, and nobody was ever given it: there is nothing to call back. `cresset erase` \
          destroys it here, and in backups that are opened with a key file of after that.",

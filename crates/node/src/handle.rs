@@ -95,6 +95,35 @@ impl Passing {
         self.to.iter().any(|one| !matches!(one, Addressee::Person(Person::Here(_)) | Addressee::Originator))
     }
 
+    /// The same, for whoever has it now.
+    pub(crate) fn for_nobody_besides(mut self) -> Self {
+        self.to.clear();
+        self
+    }
+
+    /// Whether it says anything that can be stricter than what stands.
+    pub(crate) fn says_something(&self) -> bool {
+        self.tlp.is_some()
+            || self.pap > Pap::Clear
+            || !self.to.is_empty()
+            || self.control == Control::Originator
+            || self.embargo.is_some()
+            || self.retain.is_some()
+            || self.purposes.is_some()
+    }
+
+    /// What is asked besides for something that is under `held` already. What the request leaves open stays as it is.
+    pub(crate) fn besides(&self, held: &Rules, by: UserNo) -> Rules {
+        let mut rules = self.rules(Some(held.level()), by);
+        if self.to.is_empty() {
+            rules = rules.to(held.audience().clone());
+            if let (Some(_), Some(named)) = (rules.named(), held.named()) {
+                rules = rules.naming(named.clone());
+            }
+        }
+        rules
+    }
+
     /// Whether anything is asked for a circle.
     pub(crate) fn names_a_circle(&self) -> bool {
         self.to.iter().any(|one| matches!(one, Addressee::Circle(_)))

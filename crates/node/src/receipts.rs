@@ -35,11 +35,23 @@ impl Outcome {
     }
 }
 
+/// What became of the handling that a request asked for, where the object does not simply stand under it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Handled {
+    /// It stands under stricter rules: those of another version of it that is held here.
+    Inherited,
+    /// It was here already, and stands under what was asked for besides from now on, in all its versions.
+    Narrowed,
+    /// It was here already, and stands under the rules it had.
+    Kept,
+}
+
 /// What became of one object.
 ///
 /// # Shape
-/// As JSON `{"id","version","outcome","code","reason","findings":[{"severity","code","path","message"}]}`; `code` and
-/// `reason` are null and `findings` is left out where there is nothing to say.
+/// As JSON `{"id","version","outcome","code","reason","handling","findings":[{"severity","code","path","message"}]}`; `code` and
+/// `reason` are null, `handling` and `findings` are left out where there is nothing to say.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Receipt {
     /// Its id, as far as it could be read.
@@ -50,8 +62,11 @@ pub struct Receipt {
     pub outcome: Outcome,
     /// Stable code of the reason.
     pub code: Option<&'static str>,
-    /// Why it was refused, without the code.
+    /// Why it was refused, or what is to be said of its handling, without the code.
     pub reason: Option<String>,
+    /// What became of the handling that was asked for, where it does not simply stand under that.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub handling: Option<Handled>,
     /// What the examination found, also in an object that was kept.
     #[serde(serialize_with = "findings", skip_serializing_if = "Vec::is_empty")]
     pub findings: Vec<Finding>,
@@ -83,11 +98,36 @@ pub struct Summary {
     pub older: u64,
     /// Not stored.
     pub refused: u64,
+    /// Of these: under the stricter rules of another version.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub inherited: u64,
+    /// Of these: known, and under stricter rules from now on.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub narrowed: u64,
+    /// Of these: known by another member's word, whose handling was to be changed and was not.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub not_ours: u64,
+}
+
+/// The code of what only its originator changes.
+const NOT_OURS: &str = handling::Rule::OriginatorControl.code();
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]
+const fn is_zero(count: &u64) -> bool {
+    *count == 0
 }
 
 impl Summary {
     /// Counts one more receipt.
     pub fn count(&mut self, receipt: &Receipt) {
+        match (receipt.handling, receipt.code) {
+            (Some(Handled::Inherited), _) => self.inherited = self.inherited.saturating_add(1),
+            (Some(Handled::Narrowed), _) => self.narrowed = self.narrowed.saturating_add(1),
+            (Some(Handled::Kept), Some(code)) if code == NOT_OURS => {
+                self.not_ours = self.not_ours.saturating_add(1)
+            }
+            _ => {}
+        }
         self.total = self.total.saturating_add(1);
         let counter = match receipt.outcome {
             Outcome::Accepted => &mut self.accepted,
@@ -120,6 +160,7 @@ mod tests {
             outcome: Outcome::Known,
             code: None,
             reason: None,
+            handling: None,
             findings: Vec::new(),
         };
         let json = serde_json::to_string(&receipt).unwrap();

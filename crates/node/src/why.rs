@@ -5,9 +5,7 @@
 //! there.
 
 use bytes::Bytes;
-use handling::{
-    Action, Cleared, Decision, Principal, Recipient, Refusal, Rule, Rules, Verdict, judge, viewer,
-};
+use handling::{Action, Cleared, Decision, Principal, Recipient, Rule, Rules, Verdict, judge, viewer};
 use serde::Serialize;
 use store::{Fault, Ruled, StoreError};
 
@@ -206,53 +204,6 @@ impl Node {
             );
         };
         verdicts.fold(first, |best, other| if best.is_allowed() { best } else { other })
-    }
-
-    /// Puts an object, wherever it stands and this principal may write, under stricter rules: those it has, and those that
-    /// `options` ask for. Answers with the number of versions.
-    ///
-    /// # Errors
-    /// See [`WhyError`]. `originator-control` when it is another originator's: only who said it changes it.
-    pub async fn narrow(&self, who: &Principal, id: &str, options: Options) -> Result<u64, WhyError> {
-        let directory = self.directory().await?;
-        let standing = self.standing();
-        let object = self.store().object(&self.eyes(who), id, None).await?;
-        let passing = self.passing(who, &directory, &options)?;
-        let own = object.places.iter().all(|place| {
-            let rules = rules_of(object.tlp, place);
-            match rules.originator() {
-                handling::Originator::Here => true,
-                handling::Originator::Member(member) => standing.home == Some(*member),
-                handling::Originator::Nobody => false,
-            }
-        });
-        if !own {
-            let refusal =
-                Refusal::new(Rule::OriginatorControl, "only its originator changes how it is handled");
-            return Err(ReadError::Refused(refusal).into());
-        }
-        let writable = object.places.iter().filter(|place| handling::access(who, place.collection).write);
-        let mut narrowings = Vec::new();
-        for place in writable {
-            let writer = handling::may_write(who, place.collection, &standing).map_err(ReadError::from)?;
-            let held = rules_of(object.tlp, place);
-            // What the narrowing leaves open stays as it is.
-            let mut rules = passing.rules(Some(held.level()), writer.user());
-            if options.to.is_empty() {
-                rules = rules.to(held.audience().clone());
-                if let (Some(_), Some(named)) = (rules.named(), held.named()) {
-                    rules = rules.naming(named.clone());
-                }
-            }
-            narrowings.push((writer, rules));
-        }
-        let versions = self.narrow_everywhere(id, narrowings).await?;
-        if versions == 0 {
-            let refusal =
-                Refusal::new(Rule::CollectionNotWritable, "it stands in no collection that you may write to");
-            return Err(ReadError::Refused(refusal).into());
-        }
-        Ok(versions)
     }
 }
 

@@ -5,7 +5,7 @@
 //! members say is judged against what the same member said, whoever sees it: two members' words are never merged.
 
 use base::Micros;
-use handling::{MemberId, Originator, Viewer};
+use handling::{MemberId, Originator, Writer};
 use rusqlite::{CachedStatement, OptionalExtension, ToSql};
 use stix::Timestamp;
 use stix::version::{Verdict, VersionFacts, compare};
@@ -13,6 +13,7 @@ use store::{Batch, Conflict, Entry, Facts, Landed, LandedAs, LeavesBy};
 
 use crate::book;
 use crate::error::{Done, damaged, found};
+use crate::follow;
 use crate::lineage;
 use crate::retention;
 use crate::rules_rows::{self, Under};
@@ -32,10 +33,9 @@ pub(crate) fn add_with(desk: &mut Desk<'_>, batch: &Batch, leaves: LeavesBy) -> 
     let mut known = desk.sql().prepare_cached("SELECT 1 FROM collection WHERE no = ?1")?;
     found(known.query_row([collection], |_| Ok(())), "collection")?;
     let home = batch.writer.eyes().standing().home;
-    let eyes = batch.writer.eyes().clone();
     let mut place = Place {
         collection,
-        eyes,
+        writer: batch.writer.clone(),
         home,
         beside: Beside::of(desk, batch, leaves)?,
         fresh: None,
@@ -58,7 +58,7 @@ pub(crate) fn add_with(desk: &mut Desk<'_>, batch: &Batch, leaves: LeavesBy) -> 
 /// Where a batch goes, and what its poster may know of there.
 struct Place {
     collection: i64,
-    eyes: Viewer,
+    writer: Writer,
     home: Option<MemberId>,
     beside: Beside,
     /// When the last open version came in: all readers are told, so a restricted one does not count.
@@ -131,15 +131,15 @@ impl Place {
         let mut arrival = Arrival::of(desk, entry)?;
         if matches!(self.beside, Beside::SameWord) {
             retention::forget(desk, entry)?;
-        } else if retention::is_gone(desk, entry, &self.eyes)? {
+        } else if retention::is_gone(desk, entry, self.writer.eyes())? {
             let reason = "its originator gave it for a time that is over, and can give it anew";
             let how = LandedAs::Refused(Conflict { reason: reason.to_owned(), code: "retention-over" });
-            return Ok(Landed { how, added: None });
+            return Ok(Landed { how, added: None, inherited: None });
         }
         if !arrival.new && erased(desk, entry)? {
             let reason = "this member had the object destroyed everywhere, for good";
             let how = LandedAs::Refused(Conflict { reason: reason.to_owned(), code: "erased" });
-            return Ok(Landed { how, added: None });
+            return Ok(Landed { how, added: None, inherited: None });
         }
         let before = if arrival.new { Vec::new() } else { versions_of(desk, arrival.object)? };
         // Known by references to it only: nothing is held that it could meet.
@@ -147,8 +147,12 @@ impl Place {
         let judged =
             if arrival.new { Judged::Store(LandedAs::Accepted) } else { self.judge(desk, &arrival)? };
         let how = match judged {
-            Judged::Known(added) => return Ok(Landed { how: LandedAs::Known, added: Some(Micros(added)) }),
-            Judged::Store(how @ LandedAs::Refused(_)) => return Ok(Landed { how, added: None }),
+            Judged::Known(added) => {
+                return Ok(Landed { how: LandedAs::Known, added: Some(Micros(added)), inherited: None });
+            }
+            Judged::Store(how @ LandedAs::Refused(_)) => {
+                return Ok(Landed { how, added: None, inherited: None });
+            }
             Judged::Store(how) => how,
         };
         if !arrival.new {
@@ -157,7 +161,11 @@ impl Place {
         // A version of its own for every place: if places shared one, its number would tell when the first of them got it.
         let (version, derived) = store_version(desk, &arrival)?;
         let added = desk.next_added();
-        let under = match &entry.rules {
+        let inherited = match self.beside {
+            Beside::Seen(_) if !arrival.new => follow::stricter(desk, &self.writer, &arrival)?,
+            _ => None,
+        };
+        let under = match inherited.as_ref().or(entry.rules.as_ref()) {
             None => Under::NONE,
             Some(rules) => rules_rows::keep(desk, rules, self.home)?,
         };
@@ -171,7 +179,7 @@ impl Place {
         let alone = before.is_empty() && !under.restricted;
         post(desk, &arrival, (version, &derived), (alone.then_some(self.collection), added));
         self.stored.push(arrival.object);
-        Ok(Landed { how, added: Some(Micros(added)) })
+        Ok(Landed { how, added: Some(Micros(added)), inherited })
     }
 
     /// The rules of versions, in one collection, as the poster may know them.

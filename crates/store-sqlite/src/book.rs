@@ -5,6 +5,7 @@
 
 use base::Micros;
 use base::signing::{KeyId, PublicKey};
+use handling::Rules;
 use ledger::TreeHash;
 use ledger::act::{Act, ActKind, ActObject, Header};
 use ledger::checkpoint::{Origin, SignedCheckpoint};
@@ -192,7 +193,12 @@ impl Book {
     }
 
     /// Adds the act that an object came in.
-    fn received(&mut self, connection: &Connection, entry: &Entry, (object, at): (i64, Micros)) -> Done<()> {
+    fn received(
+        &mut self,
+        connection: &Connection,
+        (entry, rules): (&Entry, Option<&Rules>),
+        (object, at): (i64, Micros),
+    ) -> Done<()> {
         if self.takes_back() {
             return Err(StoreError::Recovering.into());
         }
@@ -211,7 +217,7 @@ impl Book {
                 version: facts.modified.clone(),
                 digest: commitment,
             }),
-            handling: entry.rules.as_ref().map(|rules| salt.commit(rules.to_string().as_bytes())),
+            handling: rules.map(|rules| salt.commit(rules.to_string().as_bytes())),
             payload: Some(commitment),
             addressees: None,
         };
@@ -315,8 +321,9 @@ pub(crate) fn record(desk: &mut Desk<'_>, batch: &Batch, landed: &[Landed], stor
     let Some(book) = desk.book() else { return Ok(()) };
     let came = batch.entries.iter().zip(landed);
     let came = came.filter(|(_, landed)| !matches!(landed.how, LandedAs::Known | LandedAs::Refused(_)));
-    for ((entry, _), object) in came.zip(stored) {
-        book.received(connection, entry, (*object, batch.at))?;
+    for ((entry, landed), object) in came.zip(stored) {
+        let rules = landed.inherited.as_ref().or(entry.rules.as_ref());
+        book.received(connection, (entry, rules), (*object, batch.at))?;
     }
     Ok(())
 }

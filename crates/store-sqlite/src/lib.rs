@@ -24,6 +24,7 @@ mod edges;
 mod error;
 mod exchange;
 mod figures;
+mod follow;
 #[cfg(test)]
 mod full_tests;
 mod health;

@@ -1,7 +1,7 @@
 //! Removing versions from a collection, and with the last holding of a version everything that derives from it; putting
 //! versions under stricter rules.
 
-use handling::{Markings, MemberId, Originator, Rules, Writer};
+use handling::{CollectionNo, Markings, MemberId, Originator, Rules, Viewer, Writer};
 use rusqlite::{Connection, OptionalExtension};
 use store::{Deleted, Filter, Settled, StoreError, VersionPick, VersionsOf};
 
@@ -38,7 +38,7 @@ pub(crate) fn delete(desk: &mut Desk<'_>, writer: &Writer, id: &str, filter: &Fi
     let sql = desk.sql();
     let collection = writer.collection().0;
     let object = object_no(sql, id)?.ok_or_else(none)?;
-    let held = held(sql, object, writer)?;
+    let held = held(sql, object, (writer.eyes(), writer.collection()))?;
     let picked: Vec<&Held> = held
         .iter()
         .enumerate()
@@ -55,9 +55,9 @@ pub(crate) fn delete(desk: &mut Desk<'_>, writer: &Writer, id: &str, filter: &Fi
     Ok(Deleted { versions: picked.len() as u64 })
 }
 
-/// The versions that the writer may know of, oldest first.
-fn held(sql: &Connection, object: i64, writer: &Writer) -> Done<Vec<Held>> {
-    let Some(sight) = Sight::of_one(sql, writer.eyes(), writer.collection())? else {
+/// The versions in a collection that these eyes may know of, oldest first.
+fn held(sql: &Connection, object: i64, (eyes, collection): (&Viewer, CollectionNo)) -> Done<Vec<Held>> {
+    let Some(sight) = Sight::of_one(sql, eyes, collection)? else {
         return Ok(Vec::new());
     };
     let mut select = sql.prepare_cached(&format!(
@@ -86,19 +86,25 @@ pub(crate) fn narrow(desk: &mut Desk<'_>, writer: &Writer, id: &str, rules: &Rul
     let sql = desk.sql();
     let (collection, home) = (writer.collection().0, writer.eyes().standing().home);
     let object = object_no(sql, id)?.ok_or_else(none)?;
-    let held = held(sql, object, writer)?;
+    let held = held(sql, object, (&writer.eyes().clone().for_deeds(), writer.collection()))?;
     if held.is_empty() {
         return Err(none().into());
     }
+    let mut changed = 0;
     for version in &held {
         let before = match rules_rows::read(sql, version.rules)? {
             Some(rules) => rules,
             None => rules_rows::of_level(sql, version.version)?,
         };
-        put_under(desk, collection, version, &before.meet(rules), home)?;
+        // What stands here by another member's word is under what that member says.
+        let after = before.meet(rules);
+        if after != before && after.originator() == before.originator() {
+            put_under(desk, collection, version, &after, home)?;
+            changed += 1;
+        }
     }
     mark_ends(sql, object, collection)?;
-    Ok(held.len() as u64)
+    Ok(changed)
 }
 
 /// Says what the markings ask that objects awaited.
@@ -108,7 +114,7 @@ pub(crate) fn settle(desk: &mut Desk<'_>, writer: &Writer, settled: &[Settled]) 
     let mut changed = 0;
     for one in settled {
         let Some(object) = object_no(sql, &one.id)? else { continue };
-        for version in held(sql, object, writer)? {
+        for version in held(sql, object, (writer.eyes(), writer.collection()))? {
             let Some(rules) = rules_rows::read(sql, version.rules)? else { continue };
             if rules.markings() == Markings::Awaited {
                 let mut known = rules.settled().pap_at_least(one.pap);
@@ -190,6 +196,17 @@ pub(crate) fn put_versions_under(
         mark_ends(desk.sql(), object, *collection)?;
     }
     Ok(places.len() as u64)
+}
+
+/// Whether an object stands in any collection by an originator's word, whoever may see it.
+pub(crate) fn stands(sql: &Connection, id: &str, originator: &Originator) -> Done<bool> {
+    let Some(object) = object_no(sql, id)? else { return Ok(false) };
+    let here = *originator == Originator::Here;
+    let mut select = sql.prepare_cached(
+        "SELECT EXISTS (SELECT 1 FROM holding h LEFT JOIN rules r ON r.no = h.rules \
+         WHERE h.object = ?1 AND coalesce(r.originator = ?2, ?3))",
+    )?;
+    Ok(select.query_row((object, originator.to_string(), here), |row| row.get(0))?)
 }
 
 fn put_under(

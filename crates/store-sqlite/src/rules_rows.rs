@@ -180,8 +180,13 @@ pub(crate) fn of_level(sql: &Connection, version: i64) -> Done<Rules> {
     let level: Option<u8> = sql
         .prepare_cached("SELECT tlp FROM version WHERE no = ?1")?
         .query_row([version], |row| row.get(0))?;
+    Ok(of_number(level))
+}
+
+/// The rules of a TLP level by its number, by this node's member.
+pub(crate) fn of_number(level: Option<u8>) -> Rules {
     let level = level.map(|no| TlpLevel::from_number(no).unwrap_or(TlpLevel::Red));
-    Ok(Rules::marked(level, Originator::Here))
+    Rules::marked(level, Originator::Here)
 }
 
 /// Forgets rules that nothing is under any more.

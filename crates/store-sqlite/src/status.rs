@@ -8,7 +8,7 @@ use base::{Micros, limit};
 use handling::UserNo;
 use rusqlite::Connection;
 use stix::Timestamp;
-use store::{Batch, Landed, LandedAs, PerObject, StatusRow, StatusState};
+use store::{Batch, INHERITED, Landed, LandedAs, PerObject, StatusRow, StatusState};
 
 use crate::error::{Done, damaged, found};
 
@@ -27,7 +27,7 @@ pub(crate) fn results(before: &[PerObject], batch: &Batch, landed: &[Landed]) ->
             LandedAs::Refused(conflict) => {
                 (StatusState::Failure, Some(format!("{} [{}]", conflict.reason, conflict.code)))
             }
-            _ => (StatusState::Success, None),
+            _ => (StatusState::Success, landed.inherited.map(|_| INHERITED.to_owned())),
         };
         PerObject { id: entry.facts.id.as_str().to_owned(), version, message, state }
     });

@@ -7,7 +7,9 @@ use base::Micros;
 use base::signing::KeyId;
 use bytes::Bytes;
 use federation::{ConsentRow, Deposit, DepositMark, DepositState, RefusalRow};
-use handling::{Access, CollectionNo, GrantChange, Grantee, Making, Role, Rules, UserNo, Viewer, Writer};
+use handling::{
+    Access, CollectionNo, GrantChange, Grantee, Making, Originator, Role, Rules, UserNo, Viewer, Writer,
+};
 use index::{Fingerprint, FingerprintKey, PrefixLengths};
 use ledger::TreeHash;
 use ledger::tile::{Tile, TilePath};
@@ -386,6 +388,10 @@ impl Exchanges for SqliteStore {
 
     async fn look(&self, me: KeyId, step: ExchangeLook) -> Answer<()> {
         self.readers.search(|connection| Ok(step(&exchange::rows_of(connection, me)?)?)).await
+    }
+
+    async fn stands(&self, id: &str, originator: &Originator) -> Answer<bool> {
+        self.readers.read(|connection| remove::stands(connection, id, originator)).await
     }
 
     async fn refusals(&self, peer: Option<KeyId>, limit: usize) -> Answer<Vec<(RefusedBy, RefusalRow)>> {

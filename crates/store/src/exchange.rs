@@ -107,6 +107,9 @@ pub trait Exchanges: Send + Sync {
     async fn exchange(&self, weight: usize, step: ExchangeStep) -> Result<(), StoreError>;
     /// Runs a step over one moment of the rows of `me`.
     async fn look(&self, me: KeyId, step: ExchangeLook) -> Result<(), StoreError>;
+    /// Whether an object stands in any collection by an originator's word, whoever may see it: for those who decide about it by its
+    /// id alone. Tells of nothing else.
+    async fn stands(&self, id: &str, originator: &Originator) -> Result<bool, StoreError>;
     /// What was refused, newest first, at most `limit`: here, or by a peer of what this node sent.
     async fn refusals(
         &self,

@@ -32,8 +32,8 @@ pub use exchange::{
 };
 pub use leaves::{LeafRow, Leaves, LedgerAuthor, ProvenLeaf};
 pub use objects::{
-    Batch, Conflict, Deleted, Edge, Entry, Facts, Landed, LandedAs, Objects, PerObject, Settled, Sighting,
-    StatusRow, StatusState, Text,
+    Batch, Conflict, Deleted, Edge, Entry, Facts, INHERITED, Landed, LandedAs, Objects, PerObject, Settled,
+    Sighting, StatusRow, StatusState, Text,
 };
 pub use papers::{Paper, PaperKind, PaperWork, Papers};
 pub use query::{

@@ -124,6 +124,9 @@ pub enum LandedAs {
     Refused(Conflict),
 }
 
+/// What is said of an object that stands under inherited rules.
+pub const INHERITED: &str = "it is under the stricter handling of another version of it that is held here";
+
 /// The outcome for one object of a batch, in the batch's order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Landed {
@@ -131,6 +134,9 @@ pub struct Landed {
     pub how: LandedAs,
     /// The object's `date_added` in the collection (the old one when `Known`); `None` when refused.
     pub added: Option<Micros>,
+    /// The rules that it stands under, where these are stricter than those it came under: a version of the same lineage that the
+    /// writer may know of is under them.
+    pub inherited: Option<Rules>,
 }
 
 impl Landed {
@@ -144,9 +150,13 @@ impl Landed {
                 let reason =
                     "this was not taken: what stands under this id here, or stood, speaks against it"
                         .to_owned();
-                Self { how: LandedAs::Refused(Conflict { reason, code: NOT_TAKEN }), added: None }
+                Self {
+                    how: LandedAs::Refused(Conflict { reason, code: NOT_TAKEN }),
+                    added: None,
+                    inherited: None,
+                }
             }
-            _ => Self { how: LandedAs::Accepted, added: Some(at) },
+            _ => Self { how: LandedAs::Accepted, added: Some(at), inherited: None },
         }
     }
 }
@@ -233,7 +243,8 @@ pub trait Objects: Send + Sync {
     /// versions in the filter all go: a deletion that names none removes the object.
     async fn delete(&self, writer: &Writer, id: &str, filter: &Filter) -> Result<Deleted, StoreError>;
     /// Puts an object, in all its versions in one collection that the writer may know of, under its rules and `rules` too
-    /// ([`Rules::meet`]); answers with how many versions there are. `NotFound` when there is none.
+    /// ([`Rules::meet`]), but for those that stand by another member's word; answers with how many versions that changed. What they may
+    /// be used for does not matter. `NotFound` when there is none.
     async fn narrow(&self, writer: &Writer, id: &str, rules: &Rules) -> Result<u64, StoreError>;
 
     /// Says of objects in one collection, as far as the writer may know of them, that the markings they awaited are known and

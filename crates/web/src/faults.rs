@@ -3,7 +3,8 @@
 use http::StatusCode;
 use node::{
     AcceptError, AccountError, ApprovalError, CollectionError, CommunityError, ImportError, JobError,
-    LookUpError, ObservedError, ProveError, ReadError, SearchError, SightError, UpkeepError, WhyError,
+    LookUpError, NarrowError, ObservedError, ProveError, ReadError, SearchError, SightError, UpkeepError,
+    WhyError,
 };
 
 use crate::Problem;
@@ -110,6 +111,11 @@ statuses! {
         WhyError::Read(ReadError::NotFound(_) | ReadError::CollectionUnknown) => NOT_FOUND,
         WhyError::Accept(AcceptError::Refused(_)) => FORBIDDEN,
         WhyError::Accept(AcceptError::NotFound) => NOT_FOUND,
+        _ => UNPROCESSABLE_ENTITY,
+    }
+    NarrowError {
+        NarrowError::Read(ReadError::Refused(_)) => FORBIDDEN,
+        NarrowError::Read(ReadError::NotFound(_) | ReadError::CollectionUnknown) => NOT_FOUND,
         _ => UNPROCESSABLE_ENTITY,
     }
     UpkeepError passing Second {

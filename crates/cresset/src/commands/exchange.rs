@@ -152,7 +152,19 @@ async fn take_back(
         return Ok(Exit::Done);
     }
     say(format_args!("{} is {done} here", shown(&args.id)));
-    for receipt in answer["receipts"].as_array().into_iter().flatten() {
+    write_receipts(&answer["receipts"], done, out)?;
+    if let Some(kept) = answer["kept"].as_array().filter(|kept| !kept.is_empty()) {
+        say(format_args!(
+            "still standing here, since nobody was ever given it: {}; `cresset erase` destroys that too",
+            counted(kept.len() as u64, "version")
+        ));
+    }
+    Ok(Exit::Done)
+}
+
+/// Writes what members answered to an act of this one, a line each.
+pub(crate) fn write_receipts(receipts: &Value, done: &str, out: &mut Out) -> Result<(), Failure> {
+    for receipt in receipts.as_array().into_iter().flatten() {
         let word = |name: &str| shown(receipt[name].as_str().unwrap_or_default());
         let line = match receipt["status"].as_str() {
             Some("done") => {
@@ -163,13 +175,7 @@ async fn take_back(
         };
         out.line(line.as_bytes())?;
     }
-    if let Some(kept) = answer["kept"].as_array().filter(|kept| !kept.is_empty()) {
-        say(format_args!(
-            "still standing here, since nobody was ever given it: {}; `cresset erase` destroys that too",
-            counted(kept.len() as u64, "version")
-        ));
-    }
-    Ok(Exit::Done)
+    Ok(())
 }
 
 /// Runs a command about consents.

@@ -71,6 +71,15 @@ pub(crate) struct Counts {
     pub(crate) newer: u64,
     pub(crate) older: u64,
     pub(crate) refused: u64,
+    /// Of these: under the stricter rules of another version.
+    #[serde(default)]
+    inherited: u64,
+    /// Of these: known, and under stricter rules from now on.
+    #[serde(default)]
+    narrowed: u64,
+    /// Of these: by another member's word, which was to be handled otherwise and is not.
+    #[serde(default)]
+    not_ours: u64,
 }
 
 impl Counts {
@@ -81,6 +90,9 @@ impl Counts {
         self.newer += other.newer;
         self.older += other.older;
         self.refused += other.refused;
+        self.inherited += other.inherited;
+        self.narrowed += other.narrowed;
+        self.not_ours += other.not_ours;
     }
 
     /// All of them.
@@ -90,14 +102,38 @@ impl Counts {
 
     /// As the last line of an import.
     pub(crate) fn json(&self) -> serde_json::Value {
-        json!({
+        let mut summary = json!({
             "total": self.total(),
             "accepted": self.accepted,
             "known": self.known,
             "newer": self.newer,
             "older": self.older,
             "refused": self.refused,
-        })
+        });
+        for (name, count) in self.handled() {
+            if count > 0 {
+                summary[name] = json!(count);
+            }
+        }
+        summary
+    }
+
+    const fn handled(&self) -> [(&'static str, u64); 3] {
+        [("inherited", self.inherited), ("narrowed", self.narrowed), ("not_ours", self.not_ours)]
+    }
+
+    /// What is to be said of their handling, a sentence each.
+    fn say_handled(&self) {
+        let words = [
+            "under the stricter handling of another version that is held here",
+            "known already, and under what was asked for too from now on",
+            "by another member's word, whose handling is that member's and was not changed [originator-control]",
+        ];
+        for ((_, count), words) in self.handled().into_iter().zip(words) {
+            if count > 0 {
+                say(format_args!("{count} of them {words}"));
+            }
+        }
     }
 
     /// As a sentence.
@@ -122,7 +158,7 @@ struct Receipt {
     reason: Option<String>,
 }
 
-/// Runs the command: exits 1 when any object was refused.
+/// Runs the command: exits 1 when any object was refused, or is another member's and was to be handled otherwise.
 pub(crate) async fn run(common: &Common, args: ImportArgs, out: &mut Out) -> Result<Exit, Failure> {
     let reach = Reach::open(common, Access::Write).await?;
     let mut counts = Counts::default();
@@ -146,8 +182,9 @@ pub(crate) async fn run(common: &Common, args: ImportArgs, out: &mut Out) -> Res
         say("nothing to import: no object was found, and no value that one could be made of");
     } else {
         say(format_args!("imported into {}: {}", shown(&args.collection), counts.words()));
+        counts.say_handled();
     }
-    Ok(if counts.refused > 0 { Exit::No } else { Exit::Done })
+    Ok(if counts.refused > 0 || counts.not_ours > 0 { Exit::No } else { Exit::Done })
 }
 
 fn piece_request(args: &ImportArgs, bytes: Bytes) -> dial::ApiRequest {

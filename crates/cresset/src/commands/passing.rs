@@ -7,6 +7,7 @@ use dial::{ApiRequest, Verb};
 use serde_json::{Value, json};
 
 use crate::args::Common;
+use crate::commands::exchange::write_receipts;
 use crate::commands::import::{INBOX, read_input};
 use crate::directory::Access;
 use crate::exit::{Exit, Failure};
@@ -120,6 +121,9 @@ pub(crate) struct SimulateArgs {
 pub(crate) struct NarrowArgs {
     /// The object's id.
     id: String,
+    /// How long to wait for receipts of those who hold it, in seconds; at most 60.
+    #[arg(long, default_value_t = 0, value_name = "SECONDS")]
+    wait: u64,
     #[command(flatten)]
     handling: HandlingArgs,
 }
@@ -166,16 +170,27 @@ fn tell(judged: &Value, recipient: &str, out: &mut Out) -> Result<Exit, Failure>
     Ok(if allowed { Exit::Done } else { Exit::No })
 }
 
-/// Puts an object under stricter rules.
+/// Puts an object under stricter rules: exits 1 when it is under these or stricter ones already.
 pub(crate) async fn narrow(common: &Common, args: NarrowArgs, out: &mut Out) -> Result<Exit, Failure> {
-    let reach = Reach::open(common, Access::Write).await?;
     let mut request = question::send(Verb::Post, ["objects", &args.id, "narrow"], &json!({}));
     args.handling.put(&mut request);
+    if request.query.is_empty() {
+        return Err(Failure::usage("narrow needs a stricter rule: --tlp, --pap, --to, --embargo-until, ..."));
+    }
+    request.query.push(("wait", args.wait.to_string()));
+    let reach = Reach::open(common, Access::Write).await?;
     let answer: Value = reach.answer(request).await?;
     let versions = answer["versions"].as_u64().unwrap_or_default();
-    if out.is_json() {
-        out.json(&json!({"id": args.id, "versions": versions}))?;
+    let id = shown(&args.id);
+    if versions == 0 {
+        say(format_args!("nothing changed: {id} is under these or stricter rules already"));
+    } else {
+        say(format_args!("put {} of {id} under stricter rules", counted(versions, "version")));
     }
-    say(format_args!("put {} of {} under stricter rules", counted(versions, "version"), shown(&args.id)));
-    Ok(Exit::Done)
+    if out.is_json() {
+        out.json(&answer)?;
+    } else {
+        write_receipts(&answer["receipts"], "under them", out)?;
+    }
+    Ok(if versions == 0 { Exit::No } else { Exit::Done })
 }

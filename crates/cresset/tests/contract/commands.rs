@@ -198,7 +198,26 @@ fn handled(ask: &dyn Fn(&[&str], &[u8]) -> crate::scene::Ended, scene: &Scene) {
     ask(&["narrow", &id, "--tlp", "red", "--to", "user:ann"], b"").exits(0);
     assert_eq!(ask(&["why", &id, "--for", "user:bob"], b"").exits(1).json()["rule"], "tlp-red-persons");
     ask(&["why", &id, "--for", "user:ann"], b"").exits(0);
-    assert_eq!(ask(&["get", &id], b"").exits(0).json()["handling"]["tlp"], "red");
+    let red = ask(&["get", &id], b"").exits(0).json()["handling"].clone();
+    assert_eq!(red["tlp"], "red");
+    // What would be wider changes nothing, and says so; without a rule there is nothing to do.
+    let wider = ask(&["narrow", &id, "--tlp", "green"], b"").exits(1);
+    assert!(wider.stderr.contains("nothing changed"), "{}", wider.stderr);
+    ask(&["narrow", &id], b"").exits(2);
+    // A later version without a word of handling is under the same.
+    let later = one.to_string().replace("\"modified\":\"2025-01-01", "\"modified\":\"2025-02-01");
+    assert_ne!(later, one.to_string());
+    let later = scene.file("later.json", later.into_bytes());
+    let receipt = ask(&["import", &later, "--tlp", "clear"], b"").exits(0).lines();
+    assert_eq!((&receipt[0]["outcome"], &receipt[0]["handling"]), (&json!("newer"), &json!("inherited")));
+    assert_eq!(receipt[1]["summary"]["inherited"], 1);
+    let got = ask(&["get", &id], b"").exits(0).json();
+    assert!(got["object"]["modified"].as_str().unwrap().starts_with("2025-02-01"), "{got}");
+    assert_eq!((&got["handling"]["tlp"], &got["handling"]["named"]), (&red["tlp"], &red["named"]));
+    ask(&["why", &id, "--for", "user:bob"], b"").exits(1);
+    let known = ask(&["import", &later, "--pap", "red"], b"").exits(0).lines();
+    assert_eq!((&known[0]["outcome"], &known[0]["handling"]), (&json!("known"), &json!("narrowed")));
+    assert_eq!(ask(&["get", &id], b"").exits(0).json()["handling"]["pap"], "red");
 }
 
 #[test]

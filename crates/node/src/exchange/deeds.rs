@@ -8,17 +8,18 @@ use std::sync::Arc;
 
 use base::signed::Signed;
 use base::signing::KeyId;
-use federation::{Alteration, DeedError, Lane, ObjectName, ReceiptState};
-use handling::{Addressee, MemberId, Originator, Principal, Refusal, Rule, Rules, Writer, may_administer};
+use federation::{Alteration, DeedError, Exchange, Lane, ObjectName, ReceiptState, Rows};
+use handling::{Addressee, MemberId, Originator, Principal, Refusal, Rule, may_administer};
 use ledger::act::Act;
 use serde::Serialize;
 use stix::Timestamp;
-use store::{StoreError, StoredObject};
+use store::{ExchangeDesk, StoreError, StoredObject};
 
 use super::giving::{Gift, Given, authors, is_own, own_word, version_of};
 use super::views::failed;
 use super::{Court, ExchangeError};
 use crate::accept::{Known, Place};
+use crate::narrow::{Changed, Narrowing};
 use crate::{Node, ReadError, Urgency};
 
 /// An object to be given to members or circles.
@@ -203,7 +204,7 @@ impl Node {
         members.map(|member| KeyId::from_bytes(member.0)).filter(|member| *member != court.member()).collect()
     }
 
-    /// Calls an own object back from everybody, this node included.
+    /// Calls an own object back from everybody, this node included. Said again, it does nothing, and tells how far it has come.
     ///
     /// # Errors
     /// See [`ExchangeError`]; `NeverGiven` when it was never given to anybody.
@@ -211,7 +212,7 @@ impl Node {
         self.alter(who, id, (&Alteration::Recall, reason)).await
     }
 
-    /// Has an own object destroyed everywhere, for good; also one that nobody was ever given.
+    /// Has an own object destroyed everywhere, for good; also one that nobody was ever given. Said again, as with a recall.
     ///
     /// # Errors
     /// As [`Node::recall`].
@@ -228,17 +229,16 @@ impl Node {
         let court = self.sitting().await?;
         match self.writable(who, id).await {
             Ok(object) => self.must_be_own(&court, &object)?,
-            // What was called back stands nowhere any more, and can still be erased.
-            Err(unknown) if *alteration == Alteration::Erase => {
-                if !self.erasable_unseen(&court, who, id).await? {
-                    return Err(unknown);
-                }
-            }
-            Err(unknown) => return Err(unknown),
+            // What stands nowhere any more can still be taken from those who have it.
+            Err(unknown) if !self.decides_unseen(&court, who, id).await? => return Err(unknown),
+            Err(_) => {}
         }
         let carrier = self.carrier(&court).await?;
         let (name, reason) = (id.to_owned(), reason.to_owned());
         let altered = self.step(&court, 1, move |exchange, desk| {
+            if let Some(sequence) = done_before(exchange, desk.rows(), &name, alteration)? {
+                return Ok(sequence);
+            }
             let (sequence, effects) = exchange.alter(desk.rows(), &name, alteration, &reason)?;
             carrier.carry(desk, effects)?;
             if *alteration == Alteration::Erase {
@@ -279,59 +279,59 @@ impl Node {
         Ok(own.collect::<BTreeSet<String>>().into_iter().collect())
     }
 
-    /// Whether this is an own object that was called back, for those who may decide about it: where it stood is not known any
-    /// more, so whoever administers this node. To others it is unknown.
-    async fn erasable_unseen(&self, court: &Court, who: &Principal, id: &str) -> Result<bool, StoreError> {
-        if may_administer(who).is_err() {
+    /// Whether this is an own object that was given to others, or was taken back from them, and stands here no more: called back, erased,
+    /// or deleted. For those who may decide about it then: where it stood is not known any more, so whoever administers this node. To
+    /// others it is unknown.
+    async fn decides_unseen(&self, court: &Court, who: &Principal, id: &str) -> Result<bool, StoreError> {
+        Ok(may_administer(who).is_ok() && self.is_gone(court, id).await?)
+    }
+
+    /// Whether an own object was given to others, or was taken back from them, and stands here no more.
+    pub(super) async fn is_gone(&self, court: &Court, id: &str) -> Result<bool, StoreError> {
+        if self.store().stands(id, &Originator::Here).await? {
             return Ok(false);
         }
         let name = ObjectName { author: court.member(), id: id.to_owned() };
         store::looked(self.store(), court.member(), move |rows| {
             let fate = rows.fate(&name).map_err(failed)?;
-            // What is erased already is told to be so.
-            let gone = fate.recalled.is_some() || fate.erased.is_some();
-            Ok(gone && rows.versions(&name).map_err(failed)?.is_empty())
+            let taken_back = fate.recalled.is_some() || fate.erased.is_some();
+            Ok(taken_back || !rows.versions(&name).map_err(failed)?.is_empty())
         })
         .await
     }
 
-    /// Narrows an own object here and, in the same commit, at everybody who has it. Answers with how many versions there are here.
+    /// Narrows own objects here and, in the same commit, at everybody who has them. Answers in the order given.
     pub(crate) async fn narrow_everywhere(
         &self,
-        id: &str,
-        narrowings: Vec<(Writer, Rules)>,
-    ) -> Result<u64, StoreError> {
+        narrowings: Vec<Narrowing>,
+    ) -> Result<Vec<Changed>, StoreError> {
+        if narrowings.is_empty() {
+            return Ok(Vec::new());
+        }
         let Some(court) = self.court().await? else {
-            let mut versions = 0_u64;
-            for (writer, rules) in narrowings {
-                versions = versions.saturating_add(self.store().narrow(&writer, id, &rules).await?);
+            let mut all = Vec::with_capacity(narrowings.len());
+            for Narrowing { id, places } in narrowings {
+                let mut changed = Changed::default();
+                for (writer, rules) in places {
+                    let versions = self.store().narrow(&writer, &id, &rules).await?;
+                    changed.versions = changed.versions.saturating_add(versions);
+                }
+                all.push(changed);
             }
-            return Ok(versions);
+            return Ok(all);
         };
-        let (court, id) = (Arc::new(court), id.to_owned());
+        self.keep_ledger().await?;
+        let (court, weight) = (Arc::new(court), narrowings.len());
         let home = court.home();
-        let narrowed = self.step(&court, 1, move |exchange, desk| {
-            let mut versions = 0_u64;
-            for (writer, rules) in &narrowings {
-                versions = versions.saturating_add(desk.narrow(writer, &id, rules)?);
-            }
-            let name = ObjectName { author: exchange.me.member, id: id.clone() };
-            let all = narrowings.into_iter().map(|(_, rules)| rules.told_by(home));
-            if let Some(told) = all.reduce(|one, other| one.meet(&other))
-                && !desk.rows().versions(&name)?.is_empty()
-            {
-                let line = told.to_string();
-                let (_, effects) = exchange.alter(desk.rows(), &id, &Alteration::Narrow(&line), "")?;
-                desk.apply(effects)?;
-            }
-            Ok(versions)
+        let narrowed = self.step(&court, weight, move |exchange, desk| {
+            narrowings.into_iter().map(|one| narrow(exchange, desk, one, home)).collect()
         });
-        let versions = narrowed.await.map_err(|error| match error {
+        let narrowed = narrowed.await.map_err(|error| match error {
             ExchangeError::Store(error) => error,
             other => StoreError::Backend(format!("cannot tell the others of a narrowing: {other}")),
         })?;
         self.tell_peers();
-        Ok(versions)
+        Ok(narrowed)
     }
 
     /// What was answered to an act of this member.
@@ -392,9 +392,10 @@ impl Node {
         }
     }
 
-    /// An object that this principal may see, and may write where it stands.
+    /// An object that this principal may see, whatever it may be used for, and may write where it stands.
     pub(super) async fn writable(&self, who: &Principal, id: &str) -> Result<StoredObject, ExchangeError> {
-        let object = self.store().object(&self.eyes(who), id, None).await.map_err(ReadError::from)?;
+        let object =
+            self.store().object(&self.eyes(who).for_deeds(), id, None).await.map_err(ReadError::from)?;
         if object.places.iter().any(|place| handling::access(who, place.collection).write) {
             return Ok(object);
         }
@@ -416,6 +417,50 @@ impl Node {
         let slug = known.and_then(|community| community.slug(&MemberId(*member.as_bytes())));
         slug.unwrap_or_else(|| member.to_string())
     }
+}
+
+/// The act by which this was done already, since the object was last given: what is said twice is done once.
+fn done_before(
+    exchange: &Exchange<'_>,
+    rows: &dyn Rows,
+    id: &str,
+    alteration: &Alteration<'_>,
+) -> Result<Option<u64>, ExchangeError> {
+    let name = ObjectName { author: exchange.me.member, id: id.to_owned() };
+    let fate = rows.fate(&name)?;
+    Ok(match alteration {
+        Alteration::Erase => fate.erased,
+        Alteration::Recall if rows.versions(&name)?.is_empty() => fate.recalled,
+        _ => None,
+    })
+}
+
+/// Narrows an own object here, and at everybody who has it where that changes anything for them.
+fn narrow(
+    exchange: &Exchange<'_>,
+    desk: &mut dyn ExchangeDesk,
+    Narrowing { id, places }: Narrowing,
+    home: MemberId,
+) -> Result<Changed, ExchangeError> {
+    let mut versions = 0_u64;
+    for (writer, rules) in &places {
+        versions = versions.saturating_add(desk.narrow(writer, &id, rules)?);
+    }
+    let name = ObjectName { author: exchange.me.member, id: id.clone() };
+    let told = places.into_iter().map(|(_, rules)| rules.told_by(home));
+    let Some(line) = told.reduce(|one, other| one.meet(&other)).map(|told| told.to_string()) else {
+        return Ok(Changed::default());
+    };
+    let held = desk.rows().versions(&name)?;
+    let changes = held.iter().any(|held| exchange.judge.meet(&held.rules, &line) != held.rules);
+    let leaf = if changes {
+        let (sequence, effects) = exchange.alter(desk.rows(), &id, &Alteration::Narrow(&line), "")?;
+        desk.apply(effects)?;
+        Some(sequence)
+    } else {
+        desk.rows().fate(&name)?.narrowed.last().map(|(sequence, _)| *sequence)
+    };
+    Ok(Changed { versions, leaf })
 }
 
 fn first_signature(signed: &Signed) -> Option<String> {

@@ -42,7 +42,7 @@ pub use error::ExchangeError;
 pub use federation::{GREETING_BYTES_MAX, RELAY_MARK_BYTES, RelayErrand, RelayOffer, TURN_BYTES_MAX};
 pub use recovery::RecoveryView;
 pub use relay::{PeerByRelay, RelayFigures, RelayRound, RelayTaken};
-pub(crate) use release::Sending;
+pub(crate) use release::{Sending, rules_of};
 pub use shelf::{RelayError, RelayKeeps, RelaySettings};
 pub use turns::Heard;
 pub use views::{CircleState, HolderView, PeerRefusal, PeerView, Provenance, StateView};

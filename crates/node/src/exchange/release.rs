@@ -37,13 +37,16 @@ impl Court {
     pub(crate) fn who_may(&self, rules: &Rules) -> BTreeSet<KeyId> {
         let others =
             self.exchange().directory.active().into_iter().filter(|member| *member != self.me.member);
-        others.filter(|member| self.members.may_have(MemberId(*member.as_bytes()), rules, self.now)).collect()
+        others.filter(|member| self.may_have(member, rules)).collect()
+    }
+
+    fn may_have(&self, member: &KeyId, rules: &Rules) -> bool {
+        self.members.may_have(MemberId(*member.as_bytes()), rules, self.now)
     }
 
     /// Whom an entry is to be released to.
     fn addressees(&self, entry: &Entry, sending: &Sending) -> BTreeSet<KeyId> {
-        let level = entry.facts.tlp.map(crate::markings::level_of);
-        let rules = entry.rules.clone().unwrap_or_else(|| Rules::marked(level, Originator::Here));
+        let rules = rules_of(entry);
         if *rules.originator() != Originator::Here {
             return BTreeSet::new();
         }
@@ -69,13 +72,19 @@ impl Node {
             return self.store().add(batch).await;
         }
         let (court, lane, weight) = (Arc::new(court), sending.lane, batch.entries.len());
-        let home = court.home();
+        let asked = Arc::clone(&court);
         let landed = self.step(&court, weight, move |exchange, desk| {
             let landed = desk.add(&batch, LeavesBy::Store)?;
-            for ((entry, landed), whom) in batch.entries.iter().zip(&landed).zip(&whom) {
-                let stored = !matches!(landed.how, LandedAs::Known | LandedAs::Refused(_));
-                if stored && !whom.is_empty() {
-                    release(exchange, desk, entry, (whom, lane, home))?;
+            for ((entry, landed), mut whom) in batch.entries.iter().zip(&landed).zip(whom) {
+                if matches!(landed.how, LandedAs::Known | LandedAs::Refused(_)) {
+                    continue;
+                }
+                let rules = landed.inherited.clone().unwrap_or_else(|| rules_of(entry)).told_by(asked.home());
+                if landed.inherited.is_some() {
+                    whom.retain(|member| asked.may_have(member, &rules));
+                }
+                if !whom.is_empty() {
+                    release(exchange, desk, (entry, &rules), (&whom, lane))?;
                 }
             }
             Ok(landed)
@@ -92,15 +101,19 @@ impl Node {
 fn release(
     exchange: &Exchange<'_>,
     desk: &mut dyn ExchangeDesk,
-    entry: &Entry,
-    (addressees, lane, home): (&BTreeSet<KeyId>, Lane, MemberId),
+    (entry, rules): (&Entry, &Rules),
+    (addressees, lane): (&BTreeSet<KeyId>, Lane),
 ) -> Result<(), ExchangeError> {
-    let level = entry.facts.tlp.map(crate::markings::level_of);
-    let rules = entry.rules.clone().unwrap_or_else(|| Rules::marked(level, Originator::Here));
-    let line = rules.told_by(home).to_string();
+    let line = rules.to_string();
     let kind = if entry.sighting.is_some() { ActKind::Sighted } else { ActKind::Released };
     let release = Release { object: &entry.bytes, rules: &line, addressees, lane, kind };
     let released = exchange.release(desk.rows(), &release)?;
     desk.apply(released.effects)?;
     Ok(())
+}
+
+/// The rules that an entry comes under.
+pub(crate) fn rules_of(entry: &Entry) -> Rules {
+    let level = entry.facts.tlp.map(crate::markings::level_of);
+    entry.rules.clone().unwrap_or_else(|| Rules::marked(level, Originator::Here))
 }

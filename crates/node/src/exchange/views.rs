@@ -23,11 +23,11 @@ use crate::{Node, NoticeView, ReadError, RoadError};
 pub struct HolderView {
     /// The member, by slug where known.
     pub member: String,
-    /// Why it may: `released` or `consent`.
+    /// Why it may: `released` or `consent`; why it is to have it no more: `recalled` or `erased`.
     pub rule: String,
     /// When it received it, by its own clock (RFC 3339).
     pub received_at: Option<String>,
-    /// `valid` or `missing`.
+    /// `valid` or `missing`; of what was taken back: `pending` or `refused`.
     pub receipt: &'static str,
 }
 
@@ -129,34 +129,36 @@ pub(super) fn failed(failed: federation::StoreFailed) -> StoreError {
 }
 
 impl Node {
-    /// Who holds an own object.
+    /// Who holds an own object, and who has not said yet that it gave up what was called back or erased.
     ///
     /// # Errors
-    /// See [`ExchangeError`]. An object that was called back has no holders; who runs or audits the node is told so, and everybody
-    /// else what they are told of what was never here.
+    /// See [`ExchangeError`]. Of an object that stands here no more who runs or audits the node is told, and everybody else what they
+    /// are told of what was never here.
     pub async fn holders(&self, who: &Principal, id: &str) -> Result<Vec<HolderView>, ExchangeError> {
         let court = self.sitting().await?;
         let name = ObjectName { author: court.member(), id: id.to_owned() };
-        if let Err(error) = self.store().object(&self.eyes(who), id, None).await {
+        if let Err(error) = self.store().object(&self.eyes(who).for_deeds(), id, None).await {
             // Nobody is told that something was here but those who run the node.
             let runs = [Role::Admin, Role::Auditor].iter().any(|role| who.roles.contains(role));
-            let gone = name.clone();
-            let fate =
-                store::looked(self.store(), court.member(), move |rows| rows.fate(&gone).map_err(failed));
-            let fate = fate.await?;
-            if runs && (fate.recalled.is_some() || fate.erased.is_some()) {
-                return Ok(Vec::new());
+            if !runs || !self.is_gone(&court, id).await? {
+                return Err(ReadError::from(error).into());
             }
-            return Err(ReadError::from(error).into());
         }
-        let found = store::looked(self.store(), court.member(), move |rows| holders(rows, &name)).await?;
+        let look = move |rows: &dyn Rows| Ok((holders(rows, &name)?, not_given_up(rows, &name)?));
+        let (found, left) = store::looked(self.store(), court.member(), look).await?;
         let views = found.into_iter().map(|(member, rule, received)| HolderView {
             member: self.slug_of(&member),
             rule,
             received_at: received.map(Timestamp::text_of),
             receipt: if received.is_some() { "valid" } else { "missing" },
         });
-        Ok(views.collect())
+        let left = left.into_iter().map(|(member, rule, receipt)| HolderView {
+            member: self.slug_of(&member),
+            rule: rule.to_owned(),
+            received_at: None,
+            receipt,
+        });
+        Ok(views.chain(left).collect())
     }
 
     /// Where an object came from, as far as this node's member can tell: for those who may see the object.
@@ -323,6 +325,26 @@ fn may_know_peers(who: &Principal) -> Result<(), ExchangeError> {
 /// Whether what is under this line of rules is still kept.
 fn kept(line: &str, now: Micros) -> bool {
     line.parse::<Rules>().ok().and_then(|rules| rules.retain()).is_none_or(|until| until > now)
+}
+
+/// Who was told that an object is called back or erased and has not confirmed it: by which act, and how its receipt stands.
+fn not_given_up(
+    rows: &dyn Rows,
+    name: &ObjectName,
+) -> Result<Vec<(KeyId, &'static str, &'static str)>, StoreError> {
+    let fate = rows.fate(name).map_err(failed)?;
+    let (sequence, rule) = match (fate.erased, fate.recalled) {
+        (Some(sequence), _) => (sequence, "erased"),
+        (None, Some(sequence)) => (sequence, "recalled"),
+        (None, None) => return Ok(Vec::new()),
+    };
+    let receipts = rows.receipts(sequence).map_err(failed)?.into_iter();
+    let left = receipts.filter_map(|row| match row.state {
+        ReceiptState::Done { .. } => None,
+        ReceiptState::Pending => Some((row.member, rule, "pending")),
+        ReceiptState::Refused(_) => Some((row.member, rule, "refused")),
+    });
+    Ok(left.collect())
 }
 
 type Holder = (KeyId, String, Option<Micros>);

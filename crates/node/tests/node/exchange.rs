@@ -101,6 +101,102 @@ async fn leaves(seat: &Seat) -> u64 {
     seat.node().shared_state().await.unwrap().unwrap().leaves
 }
 
+async fn handled(seat: &Seat) -> serde_json::Value {
+    let object = seat.node().object(&seat.who, ONE, None).await.unwrap().into_inner();
+    serde_json::to_value(seat.node().handling_of(object.tlp, &object.places).await.unwrap()).unwrap()
+}
+
+async fn level(seat: &Seat) -> String {
+    handled(seat).await["tlp"].as_str().unwrap().to_owned()
+}
+
+/// What is narrowed goes on being so: in what follows, at those who hold it, and by bringing it again. Who holds it signs for it.
+#[tokio::test]
+async fn handling_stays_with_an_object_at_every_holder() {
+    let region = region(&["a", "b", "c"]).await;
+    let (a, b) = (&region[0], &region[1]);
+    bring(a, 1..2, to(&["b", "c"])).await;
+    round(&region).await;
+    let red = Options { pap: Some(handling::Pap::Red), ..Options::default() };
+    let narrowed = a.node().narrow(&a.who, ONE, red.clone()).await.unwrap();
+    let status = |receipts: &[node::ReceiptView]| receipts.iter().map(|one| one.status).collect::<Vec<_>>();
+    assert_eq!((narrowed.versions, status(&narrowed.receipts)), (1, vec!["pending", "pending"]));
+    round(&region).await;
+    // Said again, nothing is done, and it is told how far it has come.
+    let before = leaves(a).await;
+    let again = a.node().narrow(&a.who, ONE, red).await.unwrap();
+    assert_eq!((again.versions, again.leaf, leaves(a).await), (0, narrowed.leaf, before));
+    assert_eq!(status(&again.receipts), ["done", "done"]);
+    assert!(again.receipts.iter().all(|one| one.signature.is_some() && one.at.is_some()));
+    assert_eq!(handled(b).await["pap"], "red");
+    // A later version is for B alone, and C is not given it; both narrowings hold at B.
+    let strict =
+        Options { tlp: Some(stix::TlpLevel::AmberStrict), to: vec!["b".into()], ..Options::default() };
+    a.node().narrow(&a.who, ONE, strict).await.unwrap();
+    bring_later(a, 1, Options { tlp: Some(stix::TlpLevel::Green), ..to(&["b"]) }).await;
+    round(&region).await;
+    let later = handled(b).await;
+    assert_eq!((&later["pap"], &later["tlp"]), (&"red".into(), &"amber+strict".into()), "{later}");
+    assert!(!has(&region[2], ONE).await);
+    // Brought again under stricter rules, it is under them at B too.
+    let accepted =
+        bring(a, 1..2, Options { control: handling::Control::Originator, ..Options::default() }).await;
+    assert_eq!(accepted.receipts[0].handling, Some(node::Handled::Narrowed));
+    round(&region).await;
+    assert_eq!(handled(b).await["originator_control"], true);
+}
+
+/// What its own purpose hides from this member's people is theirs to call back all the same. Who was told of a recall and has not
+/// confirmed it is known later, and saying it again does nothing more.
+#[tokio::test]
+async fn what_was_taken_back_is_told_as_far_as_it_has_come() {
+    let region = region(&["a", "b"]).await;
+    let (a, b) = (&region[0], &region[1]);
+    bring(a, 1..3, to(&["b"])).await;
+    round(&region).await;
+    let tools = handling::Purposes::of([handling::Purpose::Defence]);
+    let defence = Options { purposes: Some(tools), ..Options::default() };
+    a.node().narrow(&a.who, ONE, defence).await.unwrap();
+    assert!(!has(a, ONE).await, "it may not be read any more");
+    assert_eq!(a.node().holders(&a.who, ONE).await.unwrap().len(), 1);
+    let first = a.node().recall(&a.who, ONE, "").await.unwrap();
+    let (again, before) = (a.node().recall(&a.who, ONE, "").await.unwrap(), leaves(a).await);
+    assert_eq!((first.leaf, &first.receipts), (again.leaf, &again.receipts));
+    assert_eq!(again.receipts[0].status, "pending");
+    let left = a.node().holders(&a.who, ONE).await.unwrap();
+    assert_eq!((left.len(), &*left[0].rule, left[0].receipt), (1, "recalled", "pending"));
+    let (reader, analyst) =
+        (a.bench.user("reader", Role::Reader).await, a.bench.user("analyst", Role::Analyst).await);
+    assert!(
+        a.node().holders(&reader, ONE).await.is_err() && a.node().recall(&analyst, ONE, "").await.is_err()
+    );
+    round(&region).await;
+    assert_eq!(a.node().recall(&a.who, ONE, "").await.unwrap().receipts[0].status, "done");
+    assert_eq!((a.node().holders(&a.who, ONE).await.unwrap(), leaves(a).await), (vec![], before));
+    // Deleted here, it is called back and erased by its id; twice is once.
+    let two = ONE.replace("000000000001", "000000000002");
+    a.node().delete(&a.who, "inbox", &two, &store::Filter::default()).await.unwrap();
+    assert!(!has(a, &two).await && has(b, &two).await);
+    assert_eq!(a.node().holders(&a.who, &two).await.unwrap()[0].rule, "released");
+    assert!(a.node().recall(&analyst, &two, "").await.is_err(), "where it stood is not known any more");
+    a.node().recall(&a.who, &two, "").await.unwrap();
+    round(&region).await;
+    assert!(!has(b, &two).await);
+    let erased = a.node().erase(&a.who, &two, "").await.unwrap();
+    assert_eq!(a.node().holders(&a.who, &two).await.unwrap()[0].rule, "erased");
+    assert_eq!(a.node().erase(&a.who, &two, "").await.unwrap().leaf, erased.leaf);
+    assert_eq!(a.node().recall(&a.who, &two, "").await.unwrap_err().code(), "tombstoned");
+    // What stands here hidden is not called back by whoever runs the node and may not see it.
+    let red = Options { tlp: Some(stix::TlpLevel::Red), to: vec!["user:eve@b".into()], ..Options::default() };
+    let objects = vec![Bytes::from(indicator(7, "[url:value = 'http://7.example/']", ""))];
+    let request = AcceptRequest { collection: "inbox", objects, options: red, status: KeepStatus::No };
+    a.node().accept(&analyst, request).await.unwrap();
+    let seven = ONE.replace("000000000001", "000000000007");
+    assert!(!has(a, &seven).await && a.node().recall(&a.who, &seven, "").await.is_err());
+    assert!(a.node().holders(&a.who, &seven).await.is_err());
+    assert!(a.node().recall(&analyst, &seven, "").await.is_ok());
+}
+
 /// (a) Bringing what is known again, for somebody more, gives it to them; for the same ones it changes nothing.
 #[tokio::test]
 async fn what_is_known_is_given_to_those_named_besides() {
@@ -115,12 +211,17 @@ async fn what_is_known_is_given_to_those_named_besides() {
     assert!(has(&region[1], ONE).await && has(&region[2], ONE).await);
     let (before, waiting) = (leaves(a).await, peer(a, "c").await.lag_out);
     bring(a, 1..4, to(&["b", "c"])).await;
-    bring(a, 1..4, to(&["user:root"])).await;
     assert_eq!((leaves(a).await, peer(a, "c").await.lag_out), (before, waiting));
     let state = async |at: usize| region[at].node().shared_state().await.unwrap().unwrap().state_hash;
     assert_eq!(state(1).await, state(2).await);
-    // What stands at B by A's word is not B's to give.
-    bring(&region[1], 1..2, to(&["c"])).await;
+    // What stands at B by A's word is not B's to give, nor to handle otherwise: B is told so.
+    let others = bring(&region[1], 1..2, to(&["c"])).await;
+    assert_eq!(others.receipts[0].code, Some("originator-control"));
+    let red = Options { tlp: Some(stix::TlpLevel::Red), ..Options::default() };
+    let others = bring(&region[1], 1..2, red).await;
+    assert_eq!(others.receipts[0].code, Some("originator-control"));
+    assert_eq!(others.receipts[0].handling, Some(node::Handled::Kept));
+    assert_eq!(level(&region[1]).await, "amber");
     assert_eq!(peer(&region[1], "c").await.lag_out, 0);
 }
 
@@ -272,7 +373,7 @@ async fn what_was_never_given_is_erased_and_a_recall_tells_the_truth_about_it() 
     let erased = a.node().erase(&a.who, ONE, "a person's data").await.unwrap();
     assert_eq!((erased.leaf, erased.receipts.len(), erased.kept.len()), (before, 0, 0));
     assert!(!has(a, ONE).await);
-    assert_eq!(a.node().erase(&a.who, ONE, "").await.unwrap_err().code(), "tombstoned");
+    assert_eq!(a.node().erase(&a.who, ONE, "").await.unwrap(), erased, "said again, nothing more is done");
     // Of the other a later version is given: the first one stays where it is called back.
     let two = ONE.replace("000000000001", "000000000002");
     bring_later(a, 2, to(&["b"])).await;

@@ -179,17 +179,164 @@ async fn narrowing_takes_effect_at_once_and_only_narrows() {
     bring(&bench.node, &root, 1, Options { tlp: Some(TlpLevel::Green), ..Options::default() }).await;
     let red = Options { tlp: Some(TlpLevel::Red), to: vec!["user:bob".into()], ..Options::default() };
     assert!(sees(&bench.node, &ann, 1).await);
-    assert_eq!(bench.node.narrow(&root, &id(1), red).await.unwrap(), 1);
+    assert_eq!(bench.node.narrow(&root, &id(1), red).await.unwrap().versions, 1);
     assert!(!sees(&bench.node, &ann, 1).await);
     assert!(sees(&bench.node, &root, 1).await && sees(&bench.node, &bob, 1).await);
     let wide = Options { tlp: Some(TlpLevel::Clear), to: vec!["user:ann".into()], ..Options::default() };
     bench.node.narrow(&root, &id(1), wide.clone()).await.unwrap();
     assert!(!sees(&bench.node, &ann, 1).await && !sees(&bench.node, &bob, 1).await);
+    // What would be wider, or is said twice, changes nothing, and is told so.
+    let green = Options { tlp: Some(TlpLevel::Green), ..Options::default() };
+    assert_eq!(bench.node.narrow(&root, &id(1), green).await.unwrap().versions, 0);
+    let nothing = bench.node.narrow(&root, &id(1), Options::default()).await;
+    assert_eq!(nothing.unwrap_err().code(), "narrowing-empty");
     let refused = bench.node.narrow(&ann, &id(1), wide.clone()).await;
     assert_eq!(refused.unwrap_err().code(), "not-found");
     bring(&bench.node, &root, 2, Options::default()).await;
     let refused = bench.node.narrow(&bob, &id(2), wide).await;
     assert_eq!(refused.unwrap_err().code(), "collection-not-writable");
+}
+
+/// The indicator with a number, as of a month of 2024.
+fn version(number: u64, month: u32) -> String {
+    indicator(number, "").replace("\"modified\":\"2024-01-01", &format!("\"modified\":\"2024-{month:02}-01"))
+}
+
+/// Brings one object; what became of it.
+async fn put(
+    (node, who): (&Node, &Principal),
+    collection: &str,
+    object: String,
+    options: Options,
+) -> node::Receipt {
+    let objects = vec![Bytes::from(object)];
+    let request = AcceptRequest { collection, objects, options, status: KeepStatus::Yes };
+    node.accept(who, request).await.unwrap().receipts.remove(0)
+}
+
+/// What an object is under, as JSON.
+async fn handled(node: &Node, who: &Principal, id: &str, version: Option<&str>) -> serde_json::Value {
+    let object = node.object(who, id, version).await.unwrap().into_inner();
+    serde_json::to_value(node.handling_of(object.tlp, &object.places).await.unwrap()).unwrap()
+}
+
+fn at_red(to: &[&str]) -> Options {
+    let to = to.iter().map(|name| (*name).to_owned()).collect();
+    Options { tlp: Some(TlpLevel::Red), to, ..Options::default() }
+}
+
+/// Whatever was asked for a version holds for the ones before and after it, here and in other collections; whoever may see the
+/// first one sees those, and nobody else does.
+#[tokio::test]
+async fn a_later_version_stays_under_the_handling_of_the_earlier_one() {
+    let (bench, _) = Bench::new().await;
+    for name in ["ann", "bob"] {
+        bench.user(name, Role::Analyst).await;
+    }
+    bench.collection("other", vec![("user:root", RW), ("user:bob", RW), ("user:ann", R)]).await;
+    let (root, ann, bob) =
+        (bench.operator().await, bench.principal("ann").await, bench.principal("bob").await);
+    let node = &bench.node;
+    let embargo = Options { embargo_until: Some(START.plus(Micros::SECOND)), ..Options::default() };
+    let tools = handling::Purposes::of([handling::Purpose::Defence]);
+    let defence = Options { purposes: Some(tools), ..Options::default() };
+    let cases = [at_red(&[]), at_red(&["user:bob"]), embargo, defence];
+    for (number, options) in (10..).zip(cases) {
+        for (month, narrowed) in [(3, false), (3, true)] {
+            let number = number + if narrowed { 100 } else { 0 };
+            if narrowed {
+                put((node, &root), "inbox", version(number, month), Options::default()).await;
+                node.narrow(&root, &id(number), options.clone()).await.unwrap();
+            } else {
+                put((node, &root), "inbox", version(number, month), options.clone()).await;
+            }
+            let seen = async || {
+                let mut seen = Vec::new();
+                for who in [&root, &*ann, &*bob] {
+                    seen.push(sees(node, who, number).await);
+                }
+                seen
+            };
+            let before = seen().await;
+            assert_ne!(before, [true, true, true], "{options:?}");
+            for (month, collection) in [(4, "inbox"), (2, "inbox"), (5, "other"), (3, "other")] {
+                let clear = Options { tlp: Some(TlpLevel::Clear), ..Options::default() };
+                let receipt = put((node, &root), collection, version(number, month), clear).await;
+                assert_eq!(receipt.handling, Some(node::Handled::Inherited), "{month} {receipt:?}");
+                assert!(receipt.reason.is_some() && receipt.code.is_none());
+                assert_eq!(seen().await, before, "{options:?} {month}");
+            }
+        }
+    }
+    let named = handled(node, &root, &id(11), None).await["named"].clone();
+    assert_eq!(named.as_array().unwrap().len(), 2, "{named}");
+    // What is withheld from whoever brings a version does not bind them: nothing shows in it.
+    put((node, &root), "inbox", version(50, 1), at_red(&[])).await;
+    let receipt = put((node, &ann), "inbox", version(50, 2), Options::default()).await;
+    assert_eq!((receipt.outcome, receipt.handling), (node::Outcome::Accepted, None));
+    assert!(sees(node, &bob, 50).await);
+    // What nobody said does not bind what is said of the next one.
+    put((node, &root), "inbox", version(52, 1), Options::default()).await;
+    let green = Options { tlp: Some(TlpLevel::Green), ..Options::default() };
+    assert_eq!(put((node, &root), "inbox", version(52, 2), green).await.handling, None);
+    // Deleted and brought anew it is no later version.
+    put((node, &root), "inbox", version(51, 1), at_red(&[])).await;
+    node.delete(&root, "inbox", &id(51), &store::Filter::default()).await.unwrap();
+    let receipt = put((node, &root), "inbox", version(51, 2), Options::default()).await;
+    assert_eq!((receipt.outcome, receipt.handling), (node::Outcome::Accepted, None));
+}
+
+/// An observable has no versions: it is followed in its own collection, and says nothing of itself elsewhere.
+#[tokio::test]
+async fn an_observable_is_followed_in_its_own_collection() {
+    let (bench, _) = Bench::new().await;
+    bench.collection("other", vec![("user:root", RW)]).await;
+    let (node, root) = (&bench.node, bench.operator().await);
+    let id = "url--00000000-0000-4000-8000-000000000001";
+    let url = |more: &str| {
+        format!(r#"{{"type":"url","spec_version":"2.1","id":"{id}","value":"http://one.example/"{more}}}"#)
+    };
+    put((node, &root), "inbox", url(""), at_red(&[])).await;
+    let clear = || Options { tlp: Some(TlpLevel::Clear), ..Options::default() };
+    let elsewhere = put((node, &root), "other", url(""), clear()).await;
+    assert_eq!((elsewhere.outcome, elsewhere.handling), (node::Outcome::Accepted, None));
+    let here = put((node, &root), "inbox", url(r#","defanged":true"#), clear()).await;
+    assert_eq!(here.handling, Some(node::Handled::Inherited));
+}
+
+/// What is brought again under stricter rules is under them; under looser ones nothing changes, and that is told.
+#[tokio::test]
+async fn stricter_handling_of_what_is_known_is_put_on() {
+    let (bench, _) = Bench::new().await;
+    bench.user("bob", Role::Reader).await;
+    bench.collection("other", vec![("user:root", RW), ("user:bob", R)]).await;
+    let (node, root, bob) = (&bench.node, bench.operator().await, bench.principal("bob").await);
+    let embargo = Options { embargo_until: Some(START.plus(Micros::SECOND)), ..Options::default() };
+    let amber = TlpLevel::Amber;
+    let to_root = Options { tlp: Some(amber), to: vec!["user:root".into()], ..Options::default() };
+    for (number, options) in (1..).zip([at_red(&[]), embargo, to_root]) {
+        let green = Options { tlp: Some(TlpLevel::Green), ..Options::default() };
+        for (month, collection) in [(1, "inbox"), (2, "inbox"), (2, "other")] {
+            put((node, &root), collection, version(number, month), green.clone()).await;
+        }
+        assert!(sees(node, &bob, number).await);
+        let receipt = put((node, &root), "inbox", version(number, 2), options.clone()).await;
+        assert_eq!(receipt.outcome, node::Outcome::Known);
+        assert_eq!(receipt.handling, Some(node::Handled::Narrowed), "{options:?}");
+        assert!(!sees(node, &bob, number).await, "in every version, wherever it stands");
+        let before = handled(node, &root, &id(number), None).await;
+        for again in [options, green] {
+            let receipt = put((node, &root), "inbox", version(number, 2), again).await;
+            assert_eq!((receipt.handling, receipt.code), (Some(node::Handled::Kept), None));
+        }
+        assert_eq!(handled(node, &root, &id(number), None).await, before);
+        let silent = put((node, &root), "inbox", version(number, 2), Options::default()).await;
+        assert_eq!((silent.handling, silent.reason), (None, None), "nothing was asked for");
+    }
+    let controlled = Options { control: handling::Control::Originator, ..Options::default() };
+    put((node, &root), "inbox", version(9, 1), Options::default()).await;
+    put((node, &root), "inbox", version(9, 1), controlled).await;
+    assert_eq!(handled(node, &root, &id(9), None).await["originator_control"], true);
 }
 
 #[tokio::test]

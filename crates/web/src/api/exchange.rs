@@ -68,7 +68,8 @@ pub(crate) struct Sharing(Shared);
 #[schema(value_type = Object)]
 pub(crate) struct TakenBack(Recalled);
 
-/// A member that holds an object of this member, or was to have it: by which rule, since when, and whether it said so.
+/// A member that holds an object of this member, or was to have it: by which rule, since when, and whether it said so. Of what was
+/// called back or erased: who has not confirmed it, with the rule `recalled` or `erased` and the receipt `pending` or `refused`.
 #[derive(Serialize, ToSchema)]
 #[schema(value_type = Object)]
 pub(crate) struct Holder(HolderView);
@@ -162,18 +163,27 @@ async fn erase(
     with_receipts(&app, erased, body.wait).await
 }
 
-/// Waits for the receipts that are still to come, as long as was asked.
 async fn with_receipts(app: &App, mut done: Recalled, wait: u64) -> Result<Json<TakenBack>, Problem> {
+    done.receipts = receipts_of(app, (done.leaf, done.receipts), wait).await?;
+    Ok(Json(TakenBack(done)))
+}
+
+/// Waits for the receipts of an act that are still to come, as long as was asked.
+pub(super) async fn receipts_of(
+    app: &App,
+    (leaf, mut receipts): (u64, Vec<ReceiptView>),
+    wait: u64,
+) -> Result<Vec<ReceiptView>, Problem> {
     let until = Instant::now() + Duration::from_secs(wait.min(WAIT_MAX));
     let pending = |receipts: &[ReceiptView]| receipts.iter().any(|receipt| receipt.status == "pending");
-    while pending(&done.receipts) && Instant::now() < until {
+    while pending(&receipts) && Instant::now() < until {
         tokio::select! {
             () = app.node().exchange_arrived() => {}
             () = sleep(LOOK) => {}
         }
-        done.receipts = app.node().receipts(done.leaf).await?;
+        receipts = app.node().receipts(leaf).await?;
     }
-    Ok(Json(TakenBack(done)))
+    Ok(receipts)
 }
 
 /// The members that hold an object of this member

@@ -36,8 +36,11 @@ pub(crate) struct ObjectReceipt {
     outcome: String,
     /// Stable code of the reason.
     code: Option<String>,
-    /// Why it was refused.
+    /// Why it was refused, or what is to be said of its handling.
     reason: Option<String>,
+    /// inherited: it is under the stricter rules of another version held here; narrowed: it was here already and is under what was
+    /// asked for besides from now on; kept: it was here already and its rules were not changed. Absent: as was asked.
+    handling: Option<String>,
     /// What the examination found.
     findings: Option<Vec<FindingLine>>,
 }
@@ -72,6 +75,12 @@ pub(crate) struct Counts {
     older: u64,
     /// Not stored.
     refused: u64,
+    /// Of these: under the stricter rules of another version; absent where 0.
+    inherited: Option<u64>,
+    /// Of these: known, and under stricter rules from now on; absent where 0.
+    narrowed: Option<u64>,
+    /// Of these: known by another member's word, whose handling was to be changed and was not; absent where 0.
+    not_ours: Option<u64>,
 }
 
 pub(crate) fn routes() -> OpenApiRouter<App> {

@@ -3,13 +3,14 @@
 use axum::Json;
 use axum::extract::{Path, State};
 use handling::{Action, Control, Pap, Purpose, Purposes};
-use node::{Judged, Options, SimulateRequest, Urgency};
+use node::{Judged, Narrowed, Options, ReceiptView, SimulateRequest, Urgency};
 use serde::Serialize;
 use stix::TlpLevel;
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use super::exchange::receipts_of;
 use super::params::Params;
 use crate::{App, Caller, MediumBody, Problem};
 
@@ -121,10 +122,18 @@ pub(crate) struct Simulated {
 }
 
 /// What a narrowing did.
-#[derive(Serialize, ToSchema)]
-pub(crate) struct Narrowed {
-    /// Versions that are under stricter rules now.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "describes the node's answer")]
+pub(crate) struct NarrowedTold {
+    /// The object.
+    id: String,
+    /// Versions here that are under stricter rules now; 0 = they were under these or stricter ones already.
     versions: u64,
+    /// The act that tells those who hold it; where nothing changed, that of the last narrowing.
+    leaf: Option<u64>,
+    /// One for each member that holds it: member, status (done, pending, refused), at, signature, rule.
+    #[schema(value_type = Vec<Object>)]
+    receipts: Vec<ReceiptView>,
 }
 
 pub(crate) fn routes() -> OpenApiRouter<App> {
@@ -177,8 +186,9 @@ async fn simulate(
 
 /// Put an object under stricter rules, wherever it stands and the caller may write
 #[utoipa::path(post, path = "/api/v1/objects/{id}/narrow", tag = "objects",
-    params(("id" = String, Path), Passing),
-    responses((status = 200, body = Narrowed)))]
+    params(("id" = String, Path), Passing,
+        ("wait" = Option<u64>, Query, description = "How long to wait for receipts, in seconds; at most 60")),
+    responses((status = 200, body = NarrowedTold)))]
 async fn narrow(
     State(app): State<App>,
     Caller(who): Caller,
@@ -186,8 +196,13 @@ async fn narrow(
     mut params: Params,
 ) -> Result<Json<Narrowed>, Problem> {
     let options = passing(&mut params)?;
+    let wait: Option<u64> = params.parsed("wait", "a number of seconds")?;
     params.end()?;
-    Ok(Json(Narrowed { versions: app.node().narrow(&who, &id, options).await? }))
+    let mut done = app.node().narrow(&who, &id, options).await?;
+    if let Some(leaf) = done.leaf {
+        done.receipts = receipts_of(&app, (leaf, done.receipts), wait.unwrap_or_default()).await?;
+    }
+    Ok(Json(done))
 }
 
 fn about(params: &mut Params) -> Result<(String, Option<Action>), Problem> {

@@ -47,6 +47,24 @@ async fn versions_are_picked_by_modified_and_not_by_arrival() {
     ann.get("/api1/collections/c1/objects/nonsense/").await.taxii_error(404);
 }
 
+/// Over TAXII nothing can be said of handling: what was said of an earlier version holds.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_version_posted_later_stays_under_the_handling_of_the_earlier_one() {
+    let house = House::new().await;
+    let (ann, bob) = (house.person("ann", Role::Analyst).await, house.person("bob", Role::Reader).await);
+    house.collection("c1", &[(&ann, "rw"), (&bob, "r")]).await;
+    let first = ann.ask("POST", "/api/v1/collections/c1/import?tlp=red");
+    let first = first.header("Content-Type", "application/octet-stream").body(indicator(1, 1).to_string());
+    assert_eq!(first.send().await.json()["summary"]["accepted"], 1);
+    let status = ann.post("c1", &[indicator(1, 2), indicator(2, 1)]).await;
+    let messages: Vec<bool> =
+        status["successes"].as_array().unwrap().iter().map(|one| one["message"].is_string()).collect();
+    assert_eq!(messages, [true, false], "{status}");
+    let objects = "/api1/collections/c1/objects/?match[version]=all";
+    assert_eq!(names(&ann, objects).await.len(), 3);
+    assert_eq!(names(&bob, objects).await, [modified(1)], "the other one alone");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn deleting_takes_one_version_or_all() {
     let house = House::new().await;

@@ -1,0 +1,222 @@
+//! Stricter handling for what is here already: by `narrow`, and by bringing it again under stricter rules.
+//!
+//! Both come to the same: every version of the object, wherever it stands and the one who asks may write, is under its rules and
+//! those that are asked for, in one commit, with an act for those who hold it. What another member says is that member's to
+//! change; a request that asks for it is told so.
+
+use handling::{MemberId, Originator, Principal, Refusal, Rule, Rules, Standing, Writer};
+use serde::Serialize;
+use store::{Fault, StoreError, StoredObject};
+
+use crate::accept::{Known, Place};
+use crate::exchange::ReceiptView;
+use crate::handle::{Passing, rules_of};
+use crate::receipts::{Handled, Receipt};
+use crate::{AcceptError, ExchangeError, Node, Options, ReadError};
+
+/// What a narrowing did.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Narrowed {
+    /// The object.
+    pub id: String,
+    /// Versions here that are under stricter rules now; 0 = they were under these or stricter ones already.
+    pub versions: u64,
+    /// The act that tells those who hold it; where nothing changed, that of the last narrowing. Null = nobody is to be told.
+    pub leaf: Option<u64>,
+    /// What they answered, as far as it has come.
+    pub receipts: Vec<ReceiptView>,
+}
+
+/// Why an object was not put under stricter rules.
+#[derive(Debug, thiserror::Error)]
+pub enum NarrowError {
+    /// Not there, not for the one who asks, or not theirs to change.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    /// Whoever is meant is not known.
+    #[error(transparent)]
+    Accept(#[from] AcceptError),
+    /// Nothing is asked for.
+    #[error("no stricter rule is named: say at least one, --tlp red for example")]
+    Empty,
+    /// What was answered could not be read.
+    #[error(transparent)]
+    Exchange(#[from] ExchangeError),
+}
+
+impl NarrowError {
+    /// Stable code.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::Read(error) => error.code(),
+            Self::Accept(error) => error.code(),
+            Self::Empty => "narrowing-empty",
+            Self::Exchange(error) => error.code(),
+        }
+    }
+
+    /// Whose fault it is.
+    #[must_use]
+    pub const fn fault(&self) -> Fault {
+        match self {
+            Self::Read(error) => error.fault(),
+            Self::Accept(error) => error.fault(),
+            Self::Empty => Fault::Caller,
+            Self::Exchange(error) => error.fault(),
+        }
+    }
+}
+
+impl From<StoreError> for NarrowError {
+    fn from(error: StoreError) -> Self {
+        Self::Read(error.into())
+    }
+}
+
+/// An object, and what its versions are to be under besides, collection by collection.
+pub(crate) struct Narrowing {
+    pub(crate) id: String,
+    pub(crate) places: Vec<(Writer, Rules)>,
+}
+
+/// What became of a [`Narrowing`].
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Changed {
+    /// Versions here that are under stricter rules now.
+    pub(crate) versions: u64,
+    /// As [`Narrowed::leaf`].
+    pub(crate) leaf: Option<u64>,
+}
+
+impl Narrowing {
+    /// What `passing` asks of an object besides; in the collections where the principal may write.
+    fn of(
+        (who, standing): (&Principal, &Standing),
+        object: &StoredObject,
+        passing: &Passing,
+    ) -> Result<Self, Refusal> {
+        let own = object.places.iter().all(|place| is_own(&rules_of(object.tlp, place), standing.home));
+        if !own {
+            let why = "only its originator changes how it is handled";
+            return Err(Refusal::new(Rule::OriginatorControl, why));
+        }
+        let writable = object.places.iter().filter(|place| handling::access(who, place.collection).write);
+        let places = writable.map(|place| {
+            let writer = handling::may_write(who, place.collection, standing)?;
+            let rules = passing.besides(&rules_of(object.tlp, place), writer.user());
+            Ok((writer, rules))
+        });
+        let places = places.collect::<Result<Vec<_>, Refusal>>()?;
+        if places.is_empty() {
+            let why = "it stands in no collection that you may write to";
+            return Err(Refusal::new(Rule::CollectionNotWritable, why));
+        }
+        Ok(Self { id: object.id.clone(), places })
+    }
+}
+
+fn is_own(rules: &Rules, home: Option<MemberId>) -> bool {
+    match rules.originator() {
+        Originator::Here => true,
+        Originator::Member(member) => home == Some(*member),
+        Originator::Nobody => false,
+    }
+}
+
+impl Node {
+    /// Puts an object, wherever it stands and this principal may write, under stricter rules: those it has, and those that
+    /// `options` ask for. Whoever holds it is told in the same commit.
+    ///
+    /// # Errors
+    /// See [`NarrowError`]. `originator-control` when it is another originator's: only who said it changes it.
+    pub async fn narrow(&self, who: &Principal, id: &str, options: Options) -> Result<Narrowed, NarrowError> {
+        let directory = self.directory().await?;
+        let passing = self.passing(who, &directory, &options)?;
+        if !passing.says_something() {
+            return Err(NarrowError::Empty);
+        }
+        let object = self.store().object(&self.eyes(who).for_deeds(), id, None).await?;
+        let narrowing =
+            Narrowing::of((who, &self.standing()), &object, &passing).map_err(ReadError::Refused)?;
+        let changed = self.narrow_everywhere(vec![narrowing]).await?.into_iter().next().unwrap_or_default();
+        let receipts = match changed.leaf {
+            Some(leaf) => self.receipts(leaf).await?,
+            None => Vec::new(),
+        };
+        Ok(Narrowed { id: id.to_owned(), versions: changed.versions, leaf: changed.leaf, receipts })
+    }
+
+    /// Does with objects that are here already what a request asks for them: stricter rules are put on, members named besides are
+    /// given them. Answers with what became of each, by its place in the request.
+    ///
+    /// Who may not read what is there changes no rules of it: they would learn from that what they may not know.
+    pub(crate) async fn handle_known(
+        &self,
+        place: &Place,
+        known: Vec<(usize, Known)>,
+    ) -> Result<Vec<(usize, KnownAs)>, StoreError> {
+        let (mut narrowings, mut told) = (Vec::new(), Vec::new());
+        let gives = place.passing.names_others();
+        let passing = if gives { place.passing.clone().for_nobody_besides() } else { place.passing.clone() };
+        let standing = place.writer.eyes().standing();
+        let eyes = self.eyes(&place.who).for_deeds();
+        for (at, (id, version)) in known.iter().filter(|_| place.writer.reads()) {
+            let object = match self.store().object(&eyes, id, version.as_deref()).await {
+                Ok(object) => object,
+                Err(StoreError::NotFound { .. }) => continue,
+                Err(error) => return Err(error),
+            };
+            match Narrowing::of((&place.who, standing), &object, &passing) {
+                Ok(narrowing) if passing.says_something() => narrowings.push((*at, narrowing)),
+                Err(refusal) if refusal.rule == Rule::OriginatorControl => told.push((*at, KnownAs::Others)),
+                _ => {}
+            }
+        }
+        let (places, narrowings): (Vec<usize>, Vec<Narrowing>) = narrowings.into_iter().unzip();
+        let changed = self.narrow_everywhere(narrowings).await?;
+        told.extend(places.into_iter().zip(changed).map(|(at, changed)| {
+            let how = if changed.versions > 0 { KnownAs::Narrowed } else { KnownAs::Kept };
+            (at, how)
+        }));
+        if gives {
+            self.give_known(place, known.into_iter().map(|(_, known)| known).collect()).await?;
+        }
+        Ok(told)
+    }
+}
+
+/// What became of the handling that was asked for something that was here already.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum KnownAs {
+    /// It is under that too from now on.
+    Narrowed,
+    /// It was under that, or stricter rules, already.
+    Kept,
+    /// It stands by another member's word, whose alone it is to change.
+    Others,
+}
+
+impl KnownAs {
+    /// Writes it into a receipt.
+    pub(crate) fn tell(self, receipt: &mut Receipt) {
+        let (handling, reason) = match self {
+            Self::Narrowed => (
+                Handled::Narrowed,
+                "it was here already, and all its versions are under what was asked for too",
+            ),
+            Self::Kept => {
+                (Handled::Kept, "it was here already, under these or stricter rules, which stay as they are")
+            }
+            Self::Others => {
+                receipt.code = Some(Rule::OriginatorControl.code());
+                (
+                    Handled::Kept,
+                    "it stands here by another member's word: only its originator changes how it is handled",
+                )
+            }
+        };
+        receipt.handling = Some(handling);
+        receipt.reason = Some(reason.to_owned());
+    }
+}

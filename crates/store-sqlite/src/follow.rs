@@ -1,0 +1,54 @@
+//! A version stays under the handling of the others of its lineage.
+//!
+//! Whoever stated how an object is to be handled stated it of the object, not of one version of it: what is put in as another
+//! version of it allows nothing that the rules refuse which a version stands under already. Only what this node's people put in
+//! binds, and only as far as whoever puts in the next one may know of it; what members say is under the rules they say it with.
+//!
+//! Two things are not taken from a version that stands. What nobody said does not bind: without a marking and without options it is
+//! handled as TLP:AMBER+STRICT, which is no word against what is said of the next one. And members and circles that are named for
+//! a version are let have it besides, as `share` would: whom to give it to is the originator's to say each time.
+//!
+//! An object without versions, an observable say, is followed in its own collection only: its identifier comes from its content, so
+//! that it stands elsewhere says nothing of this one.
+
+use std::collections::BTreeSet;
+
+use handling::{Addressee, CollectionNo, Originator, Person, Rules, Writer};
+
+use crate::error::Done;
+use crate::rules_rows;
+use crate::version_rows::Arrival;
+use crate::writer::Desk;
+
+/// The rules that a version comes under, where they are stricter than those it came with.
+pub(crate) fn stricter(desk: &Desk<'_>, writer: &Writer, arrival: &Arrival<'_>) -> Done<Option<Rules>> {
+    let entry = arrival.entry;
+    let asked = entry.rules.clone().unwrap_or_else(|| rules_rows::of_number(entry.facts.tlp));
+    let named = named_by(&asked);
+    let only_in = entry.facts.modified_key.is_none().then(|| writer.collection());
+    let mut select = desk.sql().prepare_cached(
+        "SELECT DISTINCT h.collection, h.rules, iif(h.rules = 0, v.tlp, NULL) \
+         FROM holding h JOIN version v ON v.no = h.version WHERE h.object = ?1 AND h.lineage = ?2",
+    )?;
+    let mut rows = select.query((arrival.object, arrival.lineage))?;
+    let mut met = asked.clone();
+    while let Some(row) = rows.next()? {
+        let (collection, no): (CollectionNo, i64) = (CollectionNo(row.get(0)?), row.get(1)?);
+        let level: Option<u8> = row.get(2)?;
+        let said_nothing = no == 0 && level.is_none();
+        if said_nothing || only_in.is_some_and(|only| only != collection) {
+            continue;
+        }
+        let held = rules_rows::read(desk.sql(), no)?.unwrap_or_else(|| rules_rows::of_number(level));
+        if *held.originator() == Originator::Here && writer.is_bound_by(collection, &held) {
+            met = met.meet(&held.also_to(&named));
+        }
+    }
+    Ok((met != asked).then_some(met))
+}
+
+/// The members, circles and persons elsewhere that rules name.
+fn named_by(rules: &Rules) -> BTreeSet<Addressee> {
+    let here = |one: &Addressee| matches!(one, Addressee::Originator | Addressee::Person(Person::Here(_)));
+    rules.audience().clauses().flatten().filter(|one| !here(one)).cloned().collect()
+}
