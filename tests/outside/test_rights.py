@@ -48,7 +48,7 @@ DEEDS = [
     ("grant", {"admin"}, lambda node, who: api(node, who, "PUT", "collections/open/grants", json={"grantee": "user:nobody", "access": "none"})),
     ("make a token for somebody else", {"admin"}, lambda node, who: api(node, who, "POST", "tokens", json={"user": "nobody", "scopes": ["read"]})),
     ("disable somebody", {"admin"}, lambda node, who: api(node, who, "PATCH", "users/nobody", json={"disabled": False})),
-    ("read metrics", {"admin"}, lambda node, who: node.session(who).get(f"{node.url}/metrics", timeout=30)),
+    ("read metrics", {"admin", "auditor"}, lambda node, who: node.session(who).get(f"{node.url}/metrics", timeout=30)),
     ("examine the node", {"admin"}, lambda node, who: api(node, who, "GET", "doctor")),
     ("rebuild", {"admin"}, lambda node, who: api(node, who, "POST", "rebuild?check=true")),
     ("know oneself", set(ROLES), lambda node, who: api(node, who, "GET", "me")),

@@ -98,6 +98,23 @@ const fn rule_text(rule: Rule) -> &'static str {
 }
 
 static CODES: &[(&str, &str)] = &[
+    (
+        "line-form",
+        "The line is not a question of this verb of `cresset stix`: one JSON object with the fields that the verb takes.",
+    ),
+    ("line-length", "The line is longer than the largest document can be."),
+    (
+        "line-text",
+        "The value is not UTF-8 text. It was not asked for; the other values were. Convert the file, or give the value in another form.",
+    ),
+    (
+        "internal",
+        "A defect of the program: answering this line failed. The other lines were answered; please report the line.",
+    ),
+    (
+        "file-unreadable",
+        "The file cannot be read: it is missing, not yours to read, larger than what is taken, or breaks off. Nothing of it was imported; the other files were.",
+    ),
     ("credential-missing", "The request carried no user name and password, token or session."),
     (
         "credential-wrong",
@@ -160,6 +177,14 @@ static CODES: &[(&str, &str)] = &[
     (
         "tokens-max",
         "A user has at most 1,000 tokens that are neither revoked nor expired. Revoke some that are not used.",
+    ),
+    (
+        "job-state-too-long",
+        "What a pull or push remembers is longer than the node keeps for it; nothing was written down.",
+    ),
+    (
+        "object-unknown",
+        "This member holds no such object as exchange knows it: it is not here, not for you, or not this member's to give, recall or erase.",
     ),
     ("jobs-max", "The node keeps the memory of at most 1,000 pulls and pushes for one user."),
     ("grantee-form", "A grant speaks to `user:NAME` or to `role:ROLE`."),

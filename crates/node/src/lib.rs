@@ -60,9 +60,9 @@ pub use self::community::{
 };
 pub use self::exchange::{
     AwaitedMember, CircleState, ConsentGiven, ConsentPage, ConsentRequest, ConsentView, CourierRefusal,
-    CourierReport, ExchangeError, GREETING_BYTES_MAX, Heard, HolderView, Meeting, PeerByRelay, PeerRefusal,
-    PeerView, Provenance, RELAY_MARK_BYTES, Recalled, ReceiptView, RecoveryView, RelayErrand, RelayError,
-    RelayFigures, RelayKeeps, RelayOffer, RelayRound, RelaySettings, RelayTaken, RelayWithdrawal,
+    CourierReport, ExchangeError, GREETING_BYTES_MAX, Heard, HolderView, Meeting, PeerByRelay, PeerFigures,
+    PeerRefusal, PeerView, Provenance, RELAY_MARK_BYTES, Recalled, ReceiptView, RecoveryView, RelayErrand,
+    RelayError, RelayFigures, RelayKeeps, RelayOffer, RelayRound, RelaySettings, RelayTaken, RelayWithdrawal,
     ShareRequest, Shared, Spoken, StateView, TURN_BYTES_MAX,
 };
 pub use accept::{AcceptError, AcceptRequest, Accepted, KeepStatus};

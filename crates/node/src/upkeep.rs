@@ -3,7 +3,10 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use handling::{Action, Cleared, Guarded, Principal, Refusal, Seconded, TwoPersonDeed, may_administer};
+use handling::{
+    Action, Cleared, Guarded, Principal, Refusal, Role, Seconded, TwoPersonDeed, UserNo, may_administer,
+    may_audit,
+};
 use serde::Serialize;
 use store::{BackupReport, BackupTo, Check, Fault, Figures, KeySink, StoreError};
 
@@ -95,12 +98,12 @@ impl Node {
         Ok(view.clear(figures))
     }
 
-    /// How much there is in all, for `/metrics`: numbers, no content.
+    /// How much there is in all, for `/metrics`: numbers, no content. For administrators and auditors.
     ///
     /// # Errors
     /// Not for this principal, or the store failed.
     pub async fn figures_of_all(&self, who: &Principal) -> Result<Cleared<Figures>, UpkeepError> {
-        let cleared = may_administer(who)?;
+        let cleared = may_know_totals(who)?;
         let figures = self.0.store.figures(None).await?;
         Ok(cleared.map(|_| figures))
     }
@@ -115,12 +118,12 @@ impl Node {
         }
     }
 
-    /// Status, digest and size. Reads everything held once.
+    /// Status, digest and size. Reads everything held once. For administrators and auditors.
     ///
     /// # Errors
     /// Not for this principal, or the store failed.
     pub async fn state(&self, who: &Principal) -> Result<State, UpkeepError> {
-        may_administer(who)?;
+        may_know_totals(who)?;
         let (status, reason) = self.status();
         let reason = match reason {
             Some(reason) => Some(reason),
@@ -224,6 +227,15 @@ impl Node {
             },
         })
     }
+}
+
+/// The right to know totals over everything: numbers and digests, no content. For those who run the node or audit it.
+pub(crate) fn may_know_totals(who: &Principal) -> Result<Cleared<UserNo>, Refusal> {
+    // An auditor who lacks a scope is told of that one; everybody else of the administrator's right.
+    if who.roles.contains(&Role::Auditor) && !who.roles.contains(&Role::Admin) {
+        return may_audit(who);
+    }
+    may_administer(who).or_else(|refusal| may_audit(who).map_err(|_| refusal))
 }
 
 /// How far `doctor` looks.

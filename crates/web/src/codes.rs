@@ -6,7 +6,24 @@ pub const fn codes() -> &'static [(&'static str, &'static str)] {
     CODES
 }
 
+/// What `code` means, whichever crate gives it; `None` for a code this program never gives.
+#[must_use]
+pub fn explain(code: &str) -> Option<&'static str> {
+    node::explain(code).or_else(|| CODES.iter().find(|(known, _)| *known == code).map(|(_, text)| *text))
+}
+
+/// Every code this program gives, in alphabetical order, with its explanation.
+#[must_use]
+pub fn all_codes() -> Vec<(&'static str, &'static str)> {
+    let mut all = node::all_codes();
+    all.extend_from_slice(CODES);
+    all.sort_unstable();
+    all.dedup_by_key(|(code, _)| *code);
+    all
+}
+
 static CODES: &[(&str, &str)] = &[
+    ("access-unknown", "A grant is `rw`, `r`, `w`, or `none` to take it back."),
     (
         "body-broken",
         "The request body ended early or its framing is wrong. Nothing of it was kept; send it again.",
@@ -50,11 +67,23 @@ static CODES: &[(&str, &str)] = &[
         "envelope-shape",
         "The body is JSON but not a TAXII envelope: an object with a list called objects, each property at most once.",
     ),
+    (
+        "form-from-elsewhere",
+        "The form was sent from a page of another site, so that a browser acts for its user without their knowing. Open the page on this node and send it there.",
+    ),
+    (
+        "form-malformed",
+        "The form does not have the fields that this page sends, or a field has a value that it cannot have. Load the page again.",
+    ),
     ("frame-missing", "A defect of the program: a request lost what the frame notes about it."),
     ("method-not-allowed", "This address does not take this method; Allow tells which it takes."),
     (
         "not-acceptable",
         "Accept does not allow the media type of this address. TAXII is application/taxii+json;version=2.1.",
+    ),
+    (
+        "pages-under-way",
+        "So many answers are under way to this account and not read that another one found no place in time. Read them first, or ask for fewer at once.",
     ),
     (
         "panic",
@@ -67,7 +96,17 @@ static CODES: &[(&str, &str)] = &[
     ("query-field-twice", "A field of the query that may stand once stands more than once."),
     ("query-malformed", "A field of the query does not have the form that TAXII 2.1, section 3.4, gives it."),
     ("request-refused", "The request does not have the form that this address takes."),
+    ("role-unknown", "A role is reader, analyst, approver, admin, auditor or contact."),
+    ("scope-unknown", "A scope of a token is read, write or admin."),
     ("status-missing", "A defect of the program: a request to add objects left no status resource."),
+    (
+        "stored-job-unreadable",
+        "What the node keeps of this pull or push cannot be read: stored data is damaged, or of another version. `cresset doctor` tells more.",
+    ),
+    (
+        "stored-object-unreadable",
+        "A stored object cannot be read as JSON: stored data is damaged. `cresset doctor --deep` tells which.",
+    ),
     (
         "target-too-long",
         "The address with its query is longer than the node takes. Ask for fewer values at once.",

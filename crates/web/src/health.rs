@@ -32,11 +32,12 @@ async fn ready(State(app): State<App>) -> Json<Ready> {
     Json(Ready { status: app.node().status().0 })
 }
 
-/// Counters and the store's figures, for administrators.
+/// Counters, the store's figures and how it stands with each member, for administrators and auditors.
 async fn metrics(State(app): State<App>, Caller(principal): Caller) -> Result<Response, Problem> {
     let figures = app.node().figures_of_all(&principal).await?;
     let (relay, glass) = (app.node().relay_figures().await?, app.node().glass_count().await?);
-    let text = app.metrics().to_text(figures.get(), app.node().status().0, (&relay, glass));
+    let peers = app.node().peer_figures(&principal).await?;
+    let text = app.metrics().to_text(figures.get(), app.node().status().0, (&relay, glass), &peers);
     let kind = HeaderValue::from_static("application/openmetrics-text; version=1.0.0; charset=utf-8");
     Ok(([(CONTENT_TYPE, kind)], text).into_response())
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::time::Duration;
 
-use node::{RelayFigures, Status};
+use node::{PeerFigures, RelayFigures, Status};
 use prometheus_client::encoding::text::encode;
 use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue, LabelValueEncoder};
 use prometheus_client::metrics::counter::Counter;
@@ -101,6 +101,7 @@ impl Metrics {
         figures: &Figures,
         status: Status,
         (relay, glass): (&RelayFigures, usize),
+        peers: &[PeerFigures],
     ) -> String {
         let mut out = String::new();
         if encode(&mut out, &self.registry).is_err() {
@@ -140,8 +141,39 @@ impl Metrics {
             writeln!(out, "cresset_objects_by_type{{type=\"{name}\"}} {count}")
                 .expect("invariant: a string takes what is written to it");
         }
+        by_peer(&mut out, peers);
         out.push_str("# EOF\n");
         out
+    }
+}
+
+/// One figure of a peer: its name, what it says, and where it is taken from.
+type PeerGauge = (&'static str, &'static str, fn(&PeerFigures) -> u64);
+
+const PEER_GAUGES: [PeerGauge; 7] = [
+    ("peer_reachable", "1 while the member was heard of within the last minutes", |peer| {
+        u64::from(peer.reachable)
+    }),
+    ("peer_lag_in", "Acts of the member that came and that no head of its ledger covers yet", |peer| {
+        peer.lag_in
+    }),
+    ("peer_lag_out", "Envelopes that wait for the member", |peer| peer.lag_out),
+    ("peer_last_head", "Leaves of the member's last head known here", |peer| peer.last_head),
+    ("peer_gaps", "Places in the member's lanes at which something is missing", |peer| peer.gaps),
+    ("peer_refusals", "Refusals that peer list shows of the member, its or this node's", |peer| {
+        peer.refusals
+    }),
+    ("peer_evidence", "Files of evidence that the member told two stories", |peer| peer.evidence),
+];
+
+/// Writes how it stands with each member.
+fn by_peer(out: &mut String, peers: &[PeerFigures]) {
+    for (name, help, value) in PEER_GAUGES.iter().filter(|_| !peers.is_empty()) {
+        out.push_str(&format!("# HELP cresset_{name} {help}.\n# TYPE cresset_{name} gauge\n"));
+        for peer in peers {
+            let member = peer.member.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n");
+            out.push_str(&format!("cresset_{name}{{member=\"{member}\"}} {}\n", value(peer)));
+        }
     }
 }
 
@@ -170,8 +202,10 @@ mod tests {
         let by_type =
             [("indicator", 4), ("x_\"1", 1), ("x 2", 2)].map(|(name, count)| (name.to_owned(), count));
         let figures = Figures { objects: 7, by_type: by_type.to_vec(), ..Figures::default() };
+        let peers =
+            [PeerFigures { member: "cert-b".into(), lag_out: 3, evidence: 1, ..PeerFigures::default() }];
         let relay = RelayFigures { away: 2, ..RelayFigures::default() };
-        let text = metrics.to_text(&figures, Status::ReadOnly, (&relay, 3));
+        let text = metrics.to_text(&figures, Status::ReadOnly, (&relay, 3), &peers);
         for line in [
             "cresset_http_requests_total{method=\"GET\",route=\"/taxii2/\",status=\"200\"} 1",
             "cresset_objects_received_total{outcome=\"accepted\"} 3",
@@ -180,6 +214,8 @@ mod tests {
             "cresset_objects_by_type{type=\"other\"} 3",
             "cresset_read_only 1",
             "cresset_relay_members 2",
+            "cresset_peer_lag_out{member=\"cert-b\"} 3",
+            "cresset_peer_evidence{member=\"cert-b\"} 1",
         ] {
             assert!(text.lines().any(|found| found == line), "{line}\n{text}");
         }

@@ -88,6 +88,9 @@ impl Node {
             Some(name) => self.member_called(who, name).await?,
             None => self.last_courier().await?,
         };
+        if to == court.member() {
+            return Err(ExchangeError::NotAPeer(self.slug_of(&to)));
+        }
         let untold = self.untold(&court, to, 0).await?;
         let upto = untold.last();
         let heard = self.store().setting(&setting(HEARD, &to)).await?;

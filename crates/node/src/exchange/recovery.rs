@@ -235,19 +235,6 @@ impl Node {
         let detail = [vec![told], whys, vec![how.to_owned()]].concat().join("; ");
         Ok(Check { name: "recovery", ok: false, detail })
     }
-
-    /// The line of `doctor` about heads of this member's own ledger that cannot both be honest.
-    pub(crate) async fn check_heads(&self) -> Result<Option<Check>, StoreError> {
-        let Some(court) = self.court().await? else { return Ok(None) };
-        let against = self.store().evidence().await?.into_iter().any(|(of, _)| of == court.member());
-        Ok(against.then(|| Check {
-            name: "heads",
-            ok: false,
-            detail: "another member has a head of this member's ledger that this ledger does not continue: the node went on \
-                     from an older state and signed before it met anybody; tell the other members what happened"
-                .to_owned(),
-        }))
-    }
 }
 
 fn stage_name(recovery: &Recovery) -> &'static str {

@@ -7,7 +7,7 @@ use base::Micros;
 use base::limit::PEER_REFUSALS_SHOWN;
 use base::signed::Signed;
 use base::signing::KeyId;
-use federation::{Lane, ObjectName, ReceiptState, Rows, part_state, state_hash_of};
+use federation::{Lane, ObjectName, ReceiptState, RefusalRow, Rows, part_state, state_hash_of};
 use handling::{Addressee, CircleId, Principal, Refusal, Role, Rule, Rules};
 use ledger::act::Act;
 use serde::Serialize;
@@ -34,7 +34,7 @@ pub struct HolderView {
 /// Something that was refused.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct PeerRefusal {
-    /// The object, where it is known.
+    /// The object, where this node holds the act that was refused (its own, refused there) and whoever asks may see it.
     pub object: Option<String>,
     /// The code, with handling's after a slash.
     pub rule: String,
@@ -209,7 +209,9 @@ impl Node {
         let mut views = Vec::new();
         let others: BTreeSet<KeyId> = court.exchange().directory.active();
         for member in others.into_iter().filter(|member| *member != court.member()) {
-            views.push(self.peer_view(&court, member).await?);
+            let mut view = self.peer_view(&court, member).await?;
+            self.hide_unseen(who, &mut view.refusals).await?;
+            views.push(view);
         }
         // Who may not know of notices sees the rest.
         for notice in self.notices(who).await.unwrap_or_default() {
@@ -220,24 +222,41 @@ impl Node {
         Ok(views)
     }
 
+    /// Takes the names of objects away that whoever asks may not see.
+    async fn hide_unseen(&self, who: &Principal, refusals: &mut [PeerRefusal]) -> Result<(), StoreError> {
+        let eyes = self.eyes(who);
+        for refusal in refusals {
+            let Some(id) = &refusal.object else { continue };
+            match self.store().object(&eyes, id, None).await {
+                Ok(_) => {}
+                Err(StoreError::NotFound { .. }) => refusal.object = None,
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
     async fn peer_view(&self, court: &Arc<Court>, member: KeyId) -> Result<PeerView, ExchangeError> {
         let sitting = Arc::clone(court);
-        let (peer, awaited, mirror, recovery) = store::looked(self.store(), court.member(), move |rows| {
-            let peer = rows.peer(&member).map_err(failed)?;
-            let awaited = rows.awaited(&member).map_err(failed)?;
-            let recovery = match rows.own().map_err(failed)?.recovery {
-                Some(recovery) if recovery.without.contains(&member) => Some("left-out"),
-                Some(recovery) => {
-                    let awaited = sitting.exchange().awaited_members(rows, &recovery).map_err(failed)?;
-                    Some(if awaited.contains(&member) { "awaited" } else { "given-back" })
-                }
-                None => None,
-            };
-            Ok((peer, awaited, rows.mirror(&member).map_err(failed)?, recovery))
-        })
-        .await?;
-        let evidence = self.store().evidence().await?;
         let refusals = self.store().refusals(Some(member), PEER_REFUSALS_SHOWN).await?;
+        let (peer, awaited, mirror, recovery, refusals) =
+            store::looked(self.store(), court.member(), move |rows| {
+                let peer = rows.peer(&member).map_err(failed)?;
+                let awaited = rows.awaited(&member).map_err(failed)?;
+                let recovery = match rows.own().map_err(failed)?.recovery {
+                    Some(recovery) if recovery.without.contains(&member) => Some("left-out"),
+                    Some(recovery) => {
+                        let awaited = sitting.exchange().awaited_members(rows, &recovery).map_err(failed)?;
+                        Some(if awaited.contains(&member) { "awaited" } else { "given-back" })
+                    }
+                    None => None,
+                };
+                let refusals: Result<Vec<_>, _> =
+                    refusals.into_iter().map(|(by, row)| refusal_view(rows, by, row)).collect();
+                Ok((peer, awaited, rows.mirror(&member).map_err(failed)?, recovery, refusals?))
+            })
+            .await?;
+        let evidence = self.store().evidence().await?;
         let gone = self.0.roads.gone(&member);
         let lanes = Lane::QUEUES.into_iter().enumerate();
         let gaps =
@@ -259,15 +278,7 @@ impl Node {
             evidence: evidence.iter().filter(|(of, _)| *of == member).count() as u64,
             recovery,
             relay: self.by_relay(&member, court.now),
-            refusals: refusals
-                .into_iter()
-                .map(|(by, row)| PeerRefusal {
-                    object: None,
-                    rule: row.rule,
-                    by: if by == RefusedBy::Here { "here" } else { "there" },
-                    at: Timestamp::text_of(row.at),
-                })
-                .collect(),
+            refusals,
             notices: Vec::new(),
         })
     }
@@ -304,6 +315,26 @@ impl Node {
         let part = part.await?;
         Ok(CircleState { state_hash: hex::encode(part.state_hash), objects: part.objects })
     }
+}
+
+/// A line of the log of refusals. An act that was refused here is not held, so what it was about is known for those refused there.
+fn refusal_view(rows: &dyn Rows, by: RefusedBy, row: RefusalRow) -> Result<PeerRefusal, StoreError> {
+    let line = match (by, row.peer, row.at_place) {
+        (RefusedBy::There, Some(peer), Some((lane, place))) => {
+            rows.outbox(&peer, lane, place).map_err(failed)?
+        }
+        _ => None,
+    };
+    let act = match line {
+        Some(line) => rows.act(&line.author, line.sequence).map_err(failed)?,
+        None => None,
+    };
+    Ok(PeerRefusal {
+        object: act.and_then(|act| act.object).map(|name| name.id),
+        rule: row.rule,
+        by: if by == RefusedBy::Here { "here" } else { "there" },
+        at: Timestamp::text_of(row.at),
+    })
 }
 
 /// Whether a line of rules names a circle.

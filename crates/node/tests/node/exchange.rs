@@ -17,7 +17,7 @@ use crate::community::Seat;
 use crate::peers::Region;
 use crate::{Bench, START, indicator};
 
-const ONE: &str = "indicator--00000000-0000-4000-8000-000000000001";
+pub(crate) const ONE: &str = "indicator--00000000-0000-4000-8000-000000000001";
 /// Acts in one batch.
 const BATCH: u64 = base::limit::BATCH_ENVELOPES_MAX as u64;
 /// Objects that are not quite four batches.
@@ -756,6 +756,15 @@ async fn acts_of_a_ledger_that_forked_are_not_said_without_end() {
     );
     let evidence = peer(b, "a").await.evidence;
     assert!(evidence >= 1);
+    let files = b.node().evidence(&b.who, "a").await.unwrap();
+    assert_eq!(files.len() as u64, evidence);
+    let split = files.iter().any(|file| {
+        ledger::evidence::Evidence::parse(file.as_bytes()).is_ok_and(|file| file.verify().is_ok())
+    });
+    assert!(split, "{files:?}");
+    let told = b.node().doctor(&b.who, node::Depth::Quick).await.unwrap();
+    let heads = told.iter().find(|check| check.name == "heads").unwrap();
+    assert!(!heads.ok && heads.detail.contains("cresset peer evidence a"), "{heads:?}");
     while wants_to_meet(b).await || wants_to_meet(&a).await {}
     for number in 10..30 {
         bring(&a, number..number + 1, to(&["b"])).await;

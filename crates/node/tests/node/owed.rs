@@ -9,7 +9,7 @@ use node::{Options, Settings};
 
 use crate::START;
 use crate::community::{Seat, meet as exchange_papers};
-use crate::exchange::{bring, meet, peer, region, to};
+use crate::exchange::{ONE, bring, meet, peer, region, to};
 use crate::peers::Region;
 use crate::recovery::{back_up, restored_at};
 
@@ -50,7 +50,16 @@ async fn what_was_refused_of_a_file_is_told_by_the_next_file_until_one_that_told
     a.node().courier_out(&a.who, Some("b")).await.unwrap();
     carry(a, b, "b").await;
     assert_eq!(receipt(b, leaf).await, "refused");
-    let refusals = peer(b, "a").await.refusals.len();
+    let refusals = peer(b, "a").await.refusals;
+    assert_eq!(refusals[0].object.as_deref(), Some(ONE), "B holds the act that A refused");
+    let nobody = handling::Principal { access: std::collections::BTreeMap::new(), ..b.who.clone() };
+    let told = b.node().peers(&nobody).await.unwrap().remove(0).refusals;
+    assert_eq!(
+        (told.len(), told[0].object.as_deref()),
+        (refusals.len(), None),
+        "who may not see it is not told"
+    );
+    let refusals = refusals.len();
     carry(a, b, "b").await;
     assert_eq!((peer(b, "a").await.refusals.len(), owed(a, b).await), (refusals, 1), "it may not have come");
     carry(b, a, "a").await;

@@ -79,6 +79,15 @@ pub(crate) struct Holder(HolderView);
 #[schema(value_type = Object)]
 pub(crate) struct Peer(PeerView);
 
+/// A file that proves to anybody that a member told two stories.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct EvidenceFile {
+    /// Which one of those kept, from 1, oldest first.
+    number: String,
+    /// The text of the file, as `cresset verify` takes it.
+    file: String,
+}
+
 /// What a courier file brought: who sent it, envelopes, those taken, those known before, those refused.
 #[derive(Serialize, ToSchema)]
 #[schema(value_type = Object)]
@@ -91,6 +100,7 @@ pub(crate) fn routes() -> OpenApiRouter<App> {
         .routes(routes!(erase))
         .routes(routes!(holders))
         .routes(routes!(peers))
+        .routes(routes!(evidence))
         .routes(routes!(sync))
         .routes(routes!(courier_out))
         .routes(routes!(courier_in))
@@ -208,6 +218,21 @@ async fn peers(
 ) -> Result<Json<List<Peer>>, Problem> {
     let peers = app.node().peers(&who).await?.into_iter().map(Peer).collect();
     Ok(Json(List::page(peers, |Peer(peer)| &peer.member, params)?))
+}
+
+/// The files that prove to anybody that a member told two stories; for administrators and auditors
+#[utoipa::path(get, path = "/api/v1/peers/{member}/evidence", tag = "exchange", params(("member" = String, Path)),
+    responses((status = 200, body = List<EvidenceFile>)))]
+async fn evidence(
+    State(app): State<App>,
+    Caller(who): Caller,
+    Path(member): Path<String>,
+    params: Params,
+) -> Result<Json<List<EvidenceFile>>, Problem> {
+    let held = app.node().evidence(&who, &member).await?.into_iter().enumerate();
+    let files =
+        held.map(|(at, file)| EvidenceFile { number: at.saturating_add(1).to_string(), file }).collect();
+    Ok(Json(List::page(files, |file| &file.number, params)?))
 }
 
 /// Meet the other members now, and wait until nothing waits for them

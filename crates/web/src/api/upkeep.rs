@@ -183,7 +183,7 @@ async fn status(State(app): State<App>, Caller(_): Caller) -> Result<Json<Status
     Ok(Json(Status { status, version: env!("CARGO_PKG_VERSION"), member }))
 }
 
-/// Status, digest and size; for administrators. With `circle` digest and objects are those addressed to it
+/// Status, digest and size; for administrators and auditors. With `circle` digest and objects are those addressed to it
 #[utoipa::path(get, path = "/api/v1/state", tag = "node", params(("circle" = Option<String>, Query)),
     responses((status = 200, body = NodeState)))]
 async fn state(
@@ -307,7 +307,7 @@ async fn put_job(
 #[utoipa::path(get, path = "/api/v1/explain/{code}", tag = "node", params(("code" = String, Path)),
     responses((status = 200, body = Explanation)))]
 async fn explain(Caller(_): Caller, Path(code): Path<String>) -> Result<Json<Explanation>, Problem> {
-    match node::explain(&code) {
+    match crate::explain(&code) {
         Some(text) => Ok(Json(Explanation { code, text })),
         None => Err(Problem::not_found("there is no such code")),
     }

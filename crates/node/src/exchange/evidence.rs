@@ -1,0 +1,123 @@
+//! What is kept against members that told two stories: handed to whoever runs or audits the node, and told by `doctor` and
+//! `/metrics`. A file of evidence proves itself to anybody (`cresset verify`), and holds commitments, never content.
+//!
+//! What is to follow is people's to decide: nobody is suspended by a file.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use base::limit::PEER_REFUSALS_SHOWN;
+use base::signing::KeyId;
+use handling::Principal;
+use store::{Check, StoreError};
+
+use super::ExchangeError;
+use crate::upkeep::may_know_totals;
+use crate::{Node, PeerView, ReadError};
+
+/// How it stands with a peer, in numbers.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PeerFigures {
+    /// The member, by slug where known.
+    pub member: String,
+    /// Whether it was heard of within the last minutes.
+    pub reachable: bool,
+    /// Its acts that came and that no head of its ledger covers yet.
+    pub lag_in: u64,
+    /// Envelopes that wait for it.
+    pub lag_out: u64,
+    /// Leaves of its last head known here; 0 where none is.
+    pub last_head: u64,
+    /// Places in its lanes at which something is missing.
+    pub gaps: u64,
+    /// Refusals of the log, at most [`PeerFigures::REFUSALS_MAX`].
+    pub refusals: u64,
+    /// Files of evidence against it.
+    pub evidence: u64,
+}
+
+impl PeerFigures {
+    /// The most refusals of one member that are counted.
+    pub const REFUSALS_MAX: usize = PEER_REFUSALS_SHOWN;
+}
+
+impl From<PeerView> for PeerFigures {
+    fn from(view: PeerView) -> Self {
+        Self {
+            member: view.member,
+            reachable: view.reachable,
+            lag_in: view.lag_in,
+            lag_out: view.lag_out,
+            last_head: view.last_head.unwrap_or(0),
+            gaps: view.gaps,
+            refusals: u64::try_from(view.refusals.len()).unwrap_or(u64::MAX),
+            evidence: view.evidence,
+        }
+    }
+}
+
+impl Node {
+    /// The files of evidence kept against a member, oldest first: each proves to anybody that it told two stories.
+    ///
+    /// # Errors
+    /// See [`ExchangeError`]; refused unless the principal runs or audits the node.
+    pub async fn evidence(&self, who: &Principal, member: &str) -> Result<Vec<String>, ExchangeError> {
+        self.sitting().await?;
+        may_know_totals(who).map_err(ReadError::Refused)?;
+        let member = self.member_called(who, member).await?;
+        let held = self.store().evidence().await?;
+        Ok(held.into_iter().filter(|(of, _)| *of == member).map(|(_, file)| file).collect())
+    }
+
+    /// How it stands with every other member that takes part, in numbers; nobody while this node's member is in no community.
+    ///
+    /// # Errors
+    /// See [`ExchangeError`]; refused unless the principal runs or audits the node.
+    pub async fn peer_figures(&self, who: &Principal) -> Result<Vec<PeerFigures>, ExchangeError> {
+        may_know_totals(who).map_err(ReadError::Refused)?;
+        match self.peers(who).await {
+            Err(ExchangeError::Alone) => Ok(Vec::new()),
+            peers => Ok(peers?.into_iter().map(PeerFigures::from).collect()),
+        }
+    }
+
+    /// Whose ledgers have two heads, this member's own among them.
+    pub(crate) async fn check_heads(&self) -> Result<Vec<Check>, StoreError> {
+        let Some(court) = self.court().await? else { return Ok(Vec::new()) };
+        let mut files: BTreeMap<KeyId, u64> = BTreeMap::new();
+        for (of, _) in self.store().evidence().await? {
+            *files.entry(of).or_default() += 1;
+        }
+        let active: BTreeSet<KeyId> = court.exchange().directory.active();
+        let check = |(member, files): (KeyId, u64)| {
+            let slug = self.slug_of(&member);
+            let (ok, detail) = if member == court.member() {
+                (false, own_fork())
+            } else if active.contains(&member) {
+                (false, fork_of(&slug, files))
+            } else {
+                (
+                    true,
+                    format!(
+                        "the ledger of {slug} has two heads ({files} kept as evidence); it takes part no more"
+                    ),
+                )
+            };
+            Check { name: "heads", ok, detail }
+        };
+        Ok(files.into_iter().map(check).collect())
+    }
+}
+
+fn own_fork() -> String {
+    "another member has a head of this member's ledger that this ledger does not continue: the node went on from an older state and \
+     signed before it met anybody; tell the other members what happened"
+        .to_owned()
+}
+
+fn fork_of(slug: &str, files: u64) -> String {
+    format!(
+        "the ledger of {slug} has two heads, so it has told two stories ({files} kept as evidence): what comes after them is not \
+         taken. Ask its people whether its node was put back from an older copy; `cresset peer evidence {slug} --out FILE` writes what \
+         proves it to the others (`cresset verify FILE`), and `cresset community suspend {slug}` asks them to go on without it"
+    )
+}
