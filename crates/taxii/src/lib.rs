@@ -19,6 +19,6 @@ mod percent;
 
 pub use endpoint::{Endpoint, Method};
 pub use envelope::{Envelope, EnvelopeError};
-pub use media::{MEDIA_TYPE, STIX_MEDIA_TYPE};
+pub use media::{MEDIA_TYPE, STIX_2_0_MEDIA_TYPE, STIX_MEDIA_TYPE};
 pub use query::{Query, QueryError, Version};
 pub use resource::{ApiRoot, Collection, Collections, Discovery, ErrorMessage, Status, StatusDetails};

@@ -6,6 +6,8 @@
 pub const MEDIA_TYPE: &str = "application/taxii+json;version=2.1";
 /// The media type of the objects inside.
 pub const STIX_MEDIA_TYPE: &str = "application/stix+json;version=2.1";
+/// Media type of STIX 2.0 content, as the manifest names objects that were stored without `spec_version`.
+pub const STIX_2_0_MEDIA_TYPE: &str = "application/stix+json;version=2.0";
 /// The one version spoken here.
 const VERSION: &str = "2.1";
 

@@ -350,7 +350,7 @@ impl<T: DeserializeOwned> FromRequest<App> for JsonBody<T> {
             return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "body-type", detail));
         }
         let raw = RawBody::of(request, app, BODY_MEDIUM_MAX).await?;
-        serde_json::from_slice(&raw.bytes).map(Self).map_err(|error| {
+        crate::object(&raw.bytes).map(Self).map_err(|error| {
             let problem = Problem::bad_request(
                 "body-json",
                 format!("the body is not what this address takes: {error}"),

@@ -89,6 +89,12 @@ impl Server {
         if let Some(url) = &self.frame.app().options().public_url {
             return url.clone();
         }
+        self.listening()
+    }
+
+    /// The address that it listens on, whatever stands before it.
+    #[must_use]
+    pub fn listening(&self) -> String {
         let scheme = if self.frame.app().options().tls.is_some() { "https" } else { "http" };
         format!("{scheme}://{}", self.address)
     }

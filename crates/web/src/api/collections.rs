@@ -13,7 +13,7 @@ use utoipa_axum::routes;
 
 use super::list::List;
 use super::params::Params;
-use crate::{App, Caller, JsonBody, Problem};
+use crate::{App, Caller, JsonBody, Object, Problem};
 
 /// A collection as the caller may know it.
 #[derive(Serialize, ToSchema)]
@@ -68,7 +68,8 @@ pub(crate) struct CollectionToAdd {
     strict: bool,
     /// Who may do what, from the start.
     #[serde(default)]
-    grants: Vec<GrantToSet>,
+    #[schema(value_type = Vec<GrantToSet>)]
+    grants: Vec<Object<GrantToSet>>,
 }
 
 /// A grant to be set.
@@ -138,7 +139,7 @@ async fn add_collection(
     Caller(who): Caller,
     JsonBody(wanted): JsonBody<CollectionToAdd>,
 ) -> Result<(StatusCode, Json<Collection>), Problem> {
-    let grants = wanted.grants.iter().map(GrantToSet::read).collect::<Result<Vec<_>, _>>()?;
+    let grants = wanted.grants.iter().map(|Object(grant)| grant.read()).collect::<Result<Vec<_>, _>>()?;
     let new = NewCollection {
         id: wanted.id,
         alias: wanted.alias,

@@ -16,7 +16,7 @@ use utoipa_axum::routes;
 
 use super::list::List;
 use super::params::Params;
-use crate::{App, Caller, JsonBody, Problem};
+use crate::{App, Caller, JsonBody, Object, Problem};
 
 /// The community as this node knows it: id, epoch, state hash, members.
 #[derive(Serialize, ToSchema)]
@@ -66,7 +66,8 @@ pub(crate) struct ToFound {
     /// Approvals that a decision takes; none = all up to three members, all but one beyond.
     approvals: Option<usize>,
     /// The founder: this node's member.
-    member: OwnWord,
+    #[schema(value_type = OwnWord)]
+    member: Object<OwnWord>,
 }
 
 /// A wish to join.
@@ -76,7 +77,8 @@ pub(crate) struct ToJoin {
     /// The text of the anchor file.
     anchor: String,
     /// This node's member.
-    member: OwnWord,
+    #[schema(value_type = OwnWord)]
+    member: Object<OwnWord>,
 }
 
 /// A word on what waits for a decision.
@@ -197,7 +199,7 @@ async fn create(
     JsonBody(wanted): JsonBody<ToFound>,
 ) -> Result<(StatusCode, Json<Community>), Problem> {
     let quorum = wanted.approvals.map_or(QuorumRule::AllButOne, QuorumRule::Fixed);
-    let request = FoundRequest { name: wanted.name, quorum, member: wanted.member.into() };
+    let request = FoundRequest { name: wanted.name, quorum, member: wanted.member.0.into() };
     app.node().found_community(&who, request).await?;
     Ok((StatusCode::CREATED, Json(Community(app.node().community(&who).await?))))
 }
@@ -218,7 +220,7 @@ async fn join(
     Caller(who): Caller,
     JsonBody(wanted): JsonBody<ToJoin>,
 ) -> Result<(StatusCode, Json<Outcome>), Problem> {
-    let said = app.node().join_community(&who, &wanted.anchor, &wanted.member.into()).await?;
+    let said = app.node().join_community(&who, &wanted.anchor, &wanted.member.0.into()).await?;
     Ok((StatusCode::ACCEPTED, Json(said.into())))
 }
 

@@ -196,7 +196,7 @@ async fn look_up(
     MediumBody(body): MediumBody,
 ) -> Result<Response, Problem> {
     let place = app.page_place(who.user).await?;
-    let asked: Values<'_> = serde_json::from_slice(&body.bytes)
+    let asked: Values<'_> = crate::object(&body.bytes)
         .map_err(|error| Problem::bad_request("body-json", format!("this is not a look-up: {error}")))?;
     let values: Vec<&str> = asked.values.iter().map(|value| value.0.as_ref()).collect();
     let detail = if asked.sightings { Detail::Sightings } else { Detail::Brief };

@@ -76,6 +76,6 @@ fn described(view: CollectionView) -> Collection {
         alias: view.alias,
         can_read: view.can_read,
         can_write: view.can_write,
-        media_types: vec![taxii::STIX_MEDIA_TYPE.to_owned()],
+        media_types: [taxii::STIX_MEDIA_TYPE, taxii::STIX_2_0_MEDIA_TYPE].map(str::to_owned).to_vec(),
     }
 }

@@ -2,6 +2,7 @@
 
 use axum::extract::{Form, FromRequest, Request};
 use base::limit::BODY_SMALL_MAX;
+use http::HeaderMap;
 use http::header::CONTENT_TYPE;
 use serde::de::DeserializeOwned;
 
@@ -15,8 +16,7 @@ impl<T: DeserializeOwned, const BYTES_MAX: usize> FromRequest<App> for Fields<T,
     type Rejection = Problem;
 
     async fn from_request(request: Request, app: &App) -> Result<Self, Problem> {
-        let site = request.headers().get("sec-fetch-site").and_then(|site| site.to_str().ok());
-        if site.is_some_and(|site| !matches!(site, "same-origin" | "none")) {
+        if is_from_elsewhere(request.headers(), app) {
             return Err(Problem::forbidden("form-from-elsewhere", "this form was sent from another site"));
         }
         let mut head = Request::new(());
@@ -31,6 +31,21 @@ impl<T: DeserializeOwned, const BYTES_MAX: usize> FromRequest<App> for Fields<T,
             Err(error) => Err(Problem::new(error.status(), "form-malformed", error.body_text())),
         }
     }
+}
+
+/// Whether a browser says that the form stood on another site. Of what says so in neither way nothing is assumed: it is a script, or a
+/// browser that was told to keep where it comes from to itself (`null`).
+fn is_from_elsewhere(headers: &HeaderMap, app: &App) -> bool {
+    let field = |name: &str| headers.get(name).and_then(|field| field.to_str().ok());
+    if let Some(site) = field("sec-fetch-site") {
+        return !matches!(site, "same-origin" | "none");
+    }
+    let Some(origin) = field("origin").filter(|origin| *origin != "null") else { return false };
+    let host = |address: &str| address.split_once("://").map(|(_, host)| host.to_ascii_lowercase());
+    let from = host(origin);
+    let public = app.options().public_url.as_deref().and_then(host);
+    let asked = field("host").map(str::to_ascii_lowercase);
+    from.is_none() || (from != asked && from != public)
 }
 
 /// Checks the token that a form of a signed-in person must carry.

@@ -5,6 +5,7 @@
 mod blind;
 mod bounds;
 mod client;
+mod doors;
 mod frame;
 mod hostile;
 mod house;

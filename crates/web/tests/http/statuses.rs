@@ -93,7 +93,10 @@ async fn resources_say_what_the_standard_asks() {
     assert!(listed["collections"].as_array().unwrap().contains(&by_id));
     assert_eq!(ann.get("/api1/collections/c1/").await.json(), by_id);
     assert_eq!((&by_id["can_read"], &by_id["can_write"]), (&json!(true), &json!(true)));
-    assert_eq!(by_id["media_types"], json!(["application/stix+json;version=2.1"]));
+    assert_eq!(
+        by_id["media_types"],
+        json!(["application/stix+json;version=2.1", "application/stix+json;version=2.0"])
+    );
     for target in ["/api1/collections/c1/objects/", "/api1/collections/c1/manifest/"] {
         let empty = ann.get(target).await;
         assert_eq!((empty.status, empty.body.as_slice()), (200, &b"{}"[..]));

@@ -165,7 +165,7 @@ struct RefusedError<'a> {
 
 /// Answers that a line cannot be answered, with its `id` if that much can be read.
 pub(crate) fn refuse(line: &[u8], why: &Unanswerable, out: &mut Vec<u8>) {
-    let id = serde_json::from_slice::<OnlyId<'_>>(line).ok().and_then(|only| only.id);
+    let id = web::object::<OnlyId<'_>>(line).ok().and_then(|only| only.id);
     let errors = [RefusedError { code: why.code, path: "", message: &why.message }];
     put(&Refused { id, valid: false, errors }, out);
 }
@@ -178,7 +178,7 @@ pub(crate) fn put(answer: &impl Serialize, out: &mut Vec<u8>) {
 
 /// Reads a question, or appends the answer that it cannot be read.
 pub(crate) fn question<'a, Q: Deserialize<'a>>(line: &'a [u8], out: &mut Vec<u8>) -> Option<Q> {
-    match serde_json::from_slice(line) {
+    match web::object(line) {
         Ok(question) => Some(question),
         Err(error) => {
             let message = format!("the line is not a question of this verb: {error}");

@@ -7,6 +7,7 @@ use serde::ser::SerializeSeq;
 use serde::{Deserialize, Serialize, Serializer};
 use serde_json::value::RawValue;
 use stix::pattern::matching::{Observations, Outcome};
+use stix::quote::quoted;
 use stix::{Finding, Json, marking, pattern as patterns, sco_id as ids, version};
 
 use super::stream::{Unanswerable, put, question, refuse};
@@ -121,6 +122,10 @@ pub(super) fn matches(line: &[u8], out: &mut Vec<u8>) {
     let Some(asked) = question::<ToMatch<'_>>(line, out) else { return };
     let mut answer = Matched { id: asked.id, matched: false, observations: Vec::new(), errors: Vec::new() };
     let Some(bundle) = tree(line, asked.bundle, out) else { return };
+    if bundle.as_object().is_none() {
+        let message = "bundle is not an object: it is a bundle, or one observed-data object".to_owned();
+        return refuse(line, &Unanswerable { code: "value-kind", message }, out);
+    }
     match patterns::parse(&asked.pattern) {
         Ok(pattern) => match pattern.prepare().run(&Observations::from_bundle(&bundle)) {
             Outcome::Matched(observations) => {
@@ -184,6 +189,17 @@ struct Current<'a> {
 pub(super) fn latest(line: &[u8], out: &mut Vec<u8>) {
     let Some(asked) = question::<ToCompare<'_>>(line, out) else { return };
     let Some(objects) = tree(line, asked.objects, out) else { return };
+    let ids =
+        || objects.as_list().into_iter().flatten().filter_map(|one| one.get("id").and_then(Json::as_str));
+    if let Some(other) = ids().find(|id| ids().next() != Some(*id)) {
+        let first = ids().next().unwrap_or_default();
+        let message = format!(
+            "objects are versions of one object, and these are of {} and {}",
+            quoted(first),
+            quoted(other)
+        );
+        return refuse(line, &Unanswerable { code: "line-form", message }, out);
+    }
     match objects.as_list().and_then(version::replay) {
         Some(history) => {
             let verdicts = history.verdicts.iter().map(|verdict| verdict.as_str()).collect();
