@@ -65,11 +65,19 @@ fn writable(directory: &Path, clock: &Arc<dyn Clock>) -> Result<Arc<dyn Store>, 
 }
 
 fn must_exist(directory: &Path) -> Result<(), Failure> {
-    if directory.is_dir() {
+    // Opening a store to write would make one where there is none.
+    if store_sqlite::is_there(directory) {
         return Ok(());
     }
     Err(Failure::unreachable(format_args!("there is no node in {}", directory.display()))
         .hint("make one with `cresset init --name NAME`, or name another directory with --data"))
+}
+
+/// The directory holds a store and no member yet.
+pub(crate) fn not_initialised(directory: &Path) -> Failure {
+    Failure::unreachable(format_args!("the node in {} has not been initialised", directory.display()))
+        .code("not-initialised")
+        .hint("run `cresset init --name NAME`")
 }
 
 /// One command by whoever holds the directory: nobody to protect from.

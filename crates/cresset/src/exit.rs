@@ -4,8 +4,8 @@ use std::fmt;
 use std::io;
 use std::process::ExitCode;
 
-/// How a command ends.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// How a command ends; of two ends the greater one says more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Exit {
     /// Done.
     Done = 0,
@@ -65,6 +65,12 @@ impl Failure {
         Self::with(Exit::Unreachable, message)
     }
 
+    /// What answered said something that a node does not.
+    pub(crate) fn no_node(error: serde_json::Error) -> Self {
+        Self::unreachable(format_args!("what answered does not answer as a node: {error}"))
+            .hint("check --url: it is the node's address without a path, like https://node.example:8400")
+    }
+
     /// A file that cannot be read or written.
     pub(crate) fn file(deed: &str, path: &std::path::Path, error: &io::Error) -> Self {
         Self::unreachable(format_args!("cannot {deed} {}: {error}", path.display()))
@@ -73,6 +79,12 @@ impl Failure {
     /// The same failure with a word on what to do.
     pub(crate) fn hint(mut self, hint: impl fmt::Display) -> Self {
         self.hint = Some(hint.to_string());
+        self
+    }
+
+    /// The same failure with a code, where it has none.
+    pub(crate) fn or_code(mut self, code: &str) -> Self {
+        self.code.get_or_insert_with(|| code.to_owned());
         self
     }
 

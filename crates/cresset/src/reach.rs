@@ -48,6 +48,10 @@ impl Reach {
             return Ok(Self(Way::Remote { client, place }));
         }
         let node = directory::open(&common.data, access, base::SystemClock::default())?;
+        let member = node.member().await.map_err(|error| directory::failure(&error))?;
+        if member.is_none() {
+            return Err(directory::not_initialised(&common.data));
+        }
         let operator = node.local_operator().await.map_err(|error| directory::failure(&error))?;
         let base = Url::parse("http://directory.invalid/").expect("invariant: an address");
         Ok(Self(Way::Local { router: web::api::in_process(node, operator), base }))

@@ -236,11 +236,13 @@ impl Node {
         let mut room = LOOKUP_ROWS_MAX;
         for (value, asked) in values.iter().zip(questions.asked) {
             let mut matches = Vec::new();
-            for (rows, how) in found.by_ref().take(asked).zip(hows.by_ref()) {
-                matches.extend(rows.into_iter().map(|row| LookUpMatch::of(row, how, now)));
+            for (at, (rows, how)) in found.by_ref().take(asked).zip(hows.by_ref()).enumerate() {
+                // Ranges and parents are asked for in the order of their nearness; other terms are equally near.
+                let far = if matches!(how, How::Range | How::ParentDomain) { at } else { 0 };
+                matches.extend(rows.into_iter().map(|row| (far, LookUpMatch::of(row, how, now))));
             }
             if let Some(rows) = questions.range_of.get(value).and_then(|at| inside.get(*at)) {
-                matches.extend(rows.iter().map(|row| LookUpMatch::of(row.clone(), How::Inside, now)));
+                matches.extend(rows.iter().map(|row| (0, LookUpMatch::of(row.clone(), How::Inside, now))));
             }
             let matches = closest(matches);
             room = room.checked_sub(matches.len()).ok_or(StoreError::TooCostly)?;
@@ -324,15 +326,18 @@ impl<'v> Questions<'v> {
     }
 }
 
-/// Each object once, by its closest relation to the value; closest first, then newest first; cut at the limit.
-fn closest(mut matches: Vec<LookUpMatch>) -> Vec<LookUpMatch> {
+/// Each object once, by its closest relation to the value; closest first (of ranges the smallest, of parents the nearest), then newest
+/// first; cut at the limit.
+fn closest(mut matches: Vec<(usize, LookUpMatch)>) -> Vec<LookUpMatch> {
     if matches.len() > 1 {
-        matches.sort_by(|one, other| (one.how, other.added).cmp(&(other.how, one.added)));
+        matches.sort_by(|(far, one), (further, other)| {
+            (one.how, far, other.added).cmp(&(other.how, further, one.added))
+        });
         let mut seen = HashSet::with_capacity(matches.len());
-        matches.retain(|found| seen.insert(found.id.clone()));
+        matches.retain(|(_, found)| seen.insert(found.id.clone()));
         matches.truncate(LOOKUP_MATCHES_MAX);
     }
-    matches
+    matches.into_iter().map(|(_, found)| found).collect()
 }
 
 impl From<index::How> for How {

@@ -58,4 +58,4 @@ mod version_rows;
 mod writer;
 
 pub use backup::RestoreFrom;
-pub use open::SqliteStore;
+pub use open::{SqliteStore, is_there};

@@ -45,6 +45,12 @@ pub struct SqliteStore {
     lock: Option<File>,
 }
 
+/// Whether a directory holds a store.
+#[must_use]
+pub fn is_there(directory: &Path) -> bool {
+    directory.join(DATABASE).is_file()
+}
+
 impl SqliteStore {
     /// Opens the store in `directory` for reading and writing, and makes one where there is none.
     ///

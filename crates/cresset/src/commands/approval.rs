@@ -67,7 +67,7 @@ async fn decide(common: &Common, request: ApiRequest, out: &mut Out) -> Result<E
         out.line(&answer)?;
         return Ok(Exit::Done);
     }
-    let view: Value = serde_json::from_slice(&answer).map_err(Failure::unreachable)?;
+    let view: Value = serde_json::from_slice(&answer).map_err(Failure::no_node)?;
     say(format_args!("{}: {}", word(&view["status"]), word(&view["words"])));
     Ok(Exit::Done)
 }

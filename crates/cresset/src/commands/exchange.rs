@@ -102,6 +102,18 @@ pub(crate) enum CourierCommand {
 pub(crate) enum PeerCommand {
     /// Show how it stands with every other member.
     List,
+    /// Write a file that proves to anybody that a member told two stories (`cresset verify`); exits 1 when there is none.
+    Evidence {
+        /// The member.
+        member: String,
+        /// The file; `-` writes standard output.
+        #[arg(long, value_name = "FILE")]
+        out: PathBuf,
+        /// Which one, where `peer list` counts several: 1 is the oldest. Without it the first that shows two heads, which
+        /// `cresset verify` checks; what shows two acts instead is checked with the author's key.
+        #[arg(long, value_name = "N")]
+        number: Option<usize>,
+    },
     /// Meet the other members now.
     Sync {
         /// The member; without it all of them.
@@ -250,6 +262,9 @@ pub(crate) async fn peer(common: &Common, command: PeerCommand, out: &mut Out) -
             let reach = Reach::open(common, Access::Read).await?;
             (reach.all(question::get(["peers"])).await?, false)
         }
+        PeerCommand::Evidence { member, out: file, number } => {
+            return evidence(common, (member.as_str(), number, file.as_path()), out).await;
+        }
         PeerCommand::Sync { member, wait } => {
             let answer = post(common, ["peers", "sync"], &json!({"member": member, "wait": wait})).await?;
             (answer.as_array().cloned().unwrap_or_default(), wait > 0)
@@ -273,6 +288,39 @@ pub(crate) async fn peer(common: &Common, command: PeerCommand, out: &mut Out) -
         out.table(["MEMBER", "REACHABLE", "VERSION", "IN", "OUT", "HEAD", "GAPS", "ROAD", "HEARD"], &rows)?;
     }
     Ok(if waited && behind { Exit::No } else { Exit::Done })
+}
+
+/// Writes a file of evidence against a member.
+async fn evidence(
+    common: &Common,
+    (member, number, file): (&str, Option<usize>, &Path),
+    out: &mut Out,
+) -> Result<Exit, Failure> {
+    let reach = Reach::open(common, Access::Read).await?;
+    let held: Vec<Value> = reach.all(question::get(["peers", member, "evidence"])).await?;
+    let texts: Vec<&str> = held.iter().filter_map(|one| one["file"].as_str()).collect();
+    let is_split = |text: &str| ledger::evidence::Evidence::parse(text.as_bytes()).is_ok();
+    let at = match number {
+        Some(number) => number.checked_sub(1),
+        None => Some(texts.iter().position(|text| is_split(text)).unwrap_or(0)),
+    };
+    let Some((at, text)) = at.and_then(|at| Some((at, *texts.get(at)?))) else {
+        let kept = counted(texts.len() as u64, "file");
+        return Err(Failure::no(format_args!("no such evidence against {}: {kept} kept", shown(member))));
+    };
+    if file == Path::new("-") {
+        out.raw(text.as_bytes())?;
+        return Ok(Exit::Done);
+    }
+    std::fs::write(file, text).map_err(|error| Failure::file("write", file, &error))?;
+    let (number, of) = (at + 1, texts.len());
+    if out.is_json() {
+        let proves = if is_split(text) { "split-view" } else { "two-acts" };
+        out.json(&json!({"file": file, "number": number, "of": of, "proves": proves}))?;
+    } else {
+        say(format_args!("wrote evidence {number} of {of} against {} to {}", shown(member), file.display()));
+    }
+    Ok(Exit::Done)
 }
 
 /// Runs a command about courier files.

@@ -16,7 +16,7 @@ pub(crate) struct ExplainArgs {
 /// Runs the command: exits 1 when there is no such code.
 pub(crate) fn run(args: &ExplainArgs, out: &mut Out) -> Result<Exit, Failure> {
     let Some(code) = &args.code else {
-        let all = node::all_codes();
+        let all = web::all_codes();
         if out.is_json() {
             let all: Vec<_> = all.iter().map(|(code, text)| json!({"code": code, "text": text})).collect();
             out.json(&all)?;
@@ -28,7 +28,7 @@ pub(crate) fn run(args: &ExplainArgs, out: &mut Out) -> Result<Exit, Failure> {
         return Ok(Exit::Done);
     };
     let code = code.trim_matches(['[', ']']);
-    let Some(text) = node::explain(code) else {
+    let Some(text) = web::explain(code) else {
         return Err(Failure::no(format_args!("there is no code {}", ::stix::quote::quoted(code)))
             .hint("`cresset explain` lists every code"));
     };

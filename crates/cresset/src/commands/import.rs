@@ -158,33 +158,80 @@ struct Receipt {
     reason: Option<String>,
 }
 
-/// Runs the command: exits 1 when any object was refused, or is another member's and was to be handled otherwise.
+/// Runs the command: exits 1 when any object was refused, or is another member's and was to be handled otherwise, and 1 or 4 when a
+/// file was not imported.
+///
+/// A file that is not imported has a line that says why, and the others go on; where no answer comes at all, they would fare no
+/// better and are left.
 pub(crate) async fn run(common: &Common, args: ImportArgs, out: &mut Out) -> Result<Exit, Failure> {
     let reach = Reach::open(common, Access::Write).await?;
     let mut counts = Counts::default();
+    let (mut failed, mut exit) = (0_u64, Exit::Done);
     for file in &args.files {
-        let bytes = read_input(file)?;
-        let pieces = pieces_of(bytes, &args.format);
-        let total = u64::try_from(pieces.iter().map(|piece| piece.objects).sum::<usize>()).ok();
-        let bar = progress(total.filter(|total| *total > 0), "imported");
-        for piece in pieces {
-            let answer = reach.ask(piece_request(&args, piece.bytes)).await?;
-            let found = write(&answer, Receipts::All, (&bar, out))?;
-            bar.inc(found.total());
-            counts.add(found);
+        let (failure, goes_on) = match read_input(file) {
+            Ok(bytes) => match import_one(&reach, (&args, bytes), &mut counts, out).await {
+                Ok(()) => continue,
+                Err(failure) => {
+                    let goes_on = failure.exit != Exit::Unreachable;
+                    (failure, goes_on)
+                }
+            },
+            Err(failure) => (failure.or_code("file-unreadable"), true),
+        };
+        // A reader that has seen enough wants no summary either.
+        if failure.exit == Exit::Done {
+            return Err(failure);
         }
-        bar.finish_and_clear();
+        failed += 1;
+        exit = exit.max(failure.exit);
+        tell_failed(file, &failure, out)?;
+        if !goes_on {
+            break;
+        }
     }
     if out.is_json() {
-        out.json(&json!({"summary": counts.json()}))?;
+        let mut summary = counts.json();
+        summary["files_failed"] = json!(failed);
+        out.json(&json!({"summary": summary}))?;
     }
-    if counts.total() == 0 {
-        say("nothing to import: no object was found, and no value that one could be made of");
-    } else {
+    if counts.total() > 0 {
         say(format_args!("imported into {}: {}", shown(&args.collection), counts.words()));
         counts.say_handled();
+    } else if failed == 0 {
+        say("nothing to import: no object was found, and no value that one could be made of");
     }
-    Ok(if counts.refused > 0 || counts.not_ours > 0 { Exit::No } else { Exit::Done })
+    Ok(if counts.refused > 0 || counts.not_ours > 0 { exit.max(Exit::No) } else { exit })
+}
+
+/// Brings one file in; what its pieces came to is counted as they are answered.
+async fn import_one(
+    reach: &Reach,
+    (args, bytes): (&ImportArgs, Bytes),
+    counts: &mut Counts,
+    out: &mut Out,
+) -> Result<(), Failure> {
+    let pieces = pieces_of(bytes, &args.format);
+    let total = u64::try_from(pieces.iter().map(|piece| piece.objects).sum::<usize>()).ok();
+    let bar = progress(total.filter(|total| *total > 0), "imported");
+    for piece in pieces {
+        let answer = reach.ask(piece_request(args, piece.bytes)).await?;
+        let found = write(&answer, Receipts::All, (&bar, out))?;
+        bar.inc(found.total());
+        counts.add(found);
+    }
+    bar.finish_and_clear();
+    Ok(())
+}
+
+/// The line of a file that was not imported, or not to its end.
+fn tell_failed(file: &Path, failure: &Failure, out: &mut Out) -> Result<(), Failure> {
+    say(format_args!("cannot import {}: {failure}", file.display()));
+    if out.is_json() {
+        let line =
+            json!({"file": file, "outcome": "failed", "code": failure.code, "reason": failure.message});
+        out.json(&line)?;
+    }
+    Ok(())
 }
 
 fn piece_request(args: &ImportArgs, bytes: Bytes) -> dial::ApiRequest {
@@ -213,13 +260,13 @@ pub(crate) fn write(
     wanted: Receipts,
     (bar, out): (&indicatif::ProgressBar, &mut Out),
 ) -> Result<Counts, Failure> {
-    let answer: Answer<'_> = serde_json::from_slice(answer).map_err(Failure::unreachable)?;
+    let answer: Answer<'_> = serde_json::from_slice(answer).map_err(Failure::no_node)?;
     for raw in &answer.receipts {
         if out.is_json() && wanted == Receipts::All {
             out.line(raw.get().as_bytes())?;
             continue;
         }
-        let receipt: Receipt = serde_json::from_str(raw.get()).map_err(Failure::unreachable)?;
+        let receipt: Receipt = serde_json::from_str(raw.get()).map_err(Failure::no_node)?;
         if receipt.outcome == "refused" && out.is_json() {
             out.line(raw.get().as_bytes())?;
         } else if receipt.outcome == "refused" {
@@ -285,7 +332,7 @@ impl<'de> Visitor<'de> for ListedVisitor {
 /// A long bundle in pieces that are bundles; anything else whole, for the node to judge.
 fn pieces_of(bytes: Bytes, format: &str) -> Vec<Piece> {
     let may_split = matches!(format, "auto" | "stix" | "stix20") && bytes.len() > WHOLE_BYTES_MAX;
-    let bundle = if may_split { serde_json::from_slice::<Bundle<'_>>(&bytes).ok() } else { None };
+    let bundle = if may_split { web::object::<Bundle<'_>>(&bytes).ok() } else { None };
     let Some(bundle) = bundle.filter(|bundle| bundle.kind == "bundle") else {
         return vec![Piece { bytes, objects: 0 }];
     };

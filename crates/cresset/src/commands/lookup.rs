@@ -21,7 +21,7 @@ use super::search::standing;
 use crate::args::Common;
 use crate::directory::Access;
 use crate::exit::{Exit, Failure};
-use crate::out::{Out, counted, progress, shown};
+use crate::out::{Out, counted, progress, say, shown};
 use crate::reach::{Reach, question};
 
 /// Values in one request.
@@ -98,30 +98,75 @@ pub(crate) async fn run(common: &Common, args: LookupArgs, out: &mut Out) -> Res
     let reach = Arc::new(Reach::open(common, Access::Read).await?);
     let sightings = args.sightings || words;
     let bar = if words { indicatif::ProgressBar::hidden() } else { progress(values.total, "looked up") };
-    let mut under_way: VecDeque<JoinHandle<Result<Vec<Bytes>, Failure>>> = VecDeque::new();
-    let mut known = 0;
+    let mut under_way: VecDeque<JoinHandle<Answered>> = VecDeque::new();
+    let (mut known, mut unasked) = (0, 0);
     loop {
-        let batch = if under_way.len() < UNDER_WAY_MAX { values.batch()? } else { Vec::new() };
+        let batch = if under_way.len() < UNDER_WAY_MAX { values.batch()? } else { Batch::default() };
         if batch.is_empty() {
             let Some(first) = under_way.pop_front() else { break };
-            for answer in first.await.map_err(Failure::unreachable)?? {
+            let (answers, unfit) = first.await.map_err(Failure::unreachable)??;
+            for answer in answers {
                 let (count, hits) = write(&answer, words, out)?;
                 known += hits;
                 bar.inc(count);
             }
+            if let Some(unfit) = unfit {
+                unfit.write(words, out)?;
+                unasked += 1;
+            }
             continue;
         }
         let reach = Arc::clone(&reach);
-        under_way.push_back(tokio::spawn(async move { ask(&reach, &batch, sightings).await }));
+        under_way.push_back(tokio::spawn(async move {
+            Ok((ask(&reach, &batch.values, sightings).await?, batch.unfit))
+        }));
     }
     bar.finish_and_clear();
+    if unasked > 0 {
+        say(format_args!("{} could not be looked up: its line says why", counted(unasked, "value")));
+    }
     Ok(if known > 0 { Exit::Done } else { Exit::No })
+}
+
+/// The answers about a batch, and what stands behind it.
+type Answered = Result<(Vec<Bytes>, Option<Unfit>), Failure>;
+
+/// Values that are asked at once, and the one behind them that cannot be asked.
+#[derive(Default)]
+struct Batch {
+    values: Vec<String>,
+    unfit: Option<Unfit>,
+}
+
+impl Batch {
+    const fn is_empty(&self) -> bool {
+        self.values.is_empty() && self.unfit.is_none()
+    }
+}
+
+/// A value that is none: it has a line like every other, which says why it was not asked.
+struct Unfit {
+    value: String,
+    code: &'static str,
+    message: String,
+}
+
+impl Unfit {
+    fn write(&self, words: bool, out: &mut Out) -> Result<(), Failure> {
+        if words {
+            let line = format!("{}: not looked up, {} [{}]", shown(&self.value), self.message, self.code);
+            return out.line(line.as_bytes());
+        }
+        let error = json!({"code": self.code, "message": self.message});
+        out.json(&json!({"value": self.value, "known": false, "matches": [], "error": error}))
+    }
 }
 
 /// Asks for a batch; one that is too much for one question is asked in halves. Answers come in the order of the values.
 async fn ask(reach: &Reach, batch: &[String], sightings: bool) -> Result<Vec<Bytes>, Failure> {
     let mut answers = Vec::new();
     let mut waiting = vec![batch];
+    waiting.retain(|part| !part.is_empty());
     while let Some(part) = waiting.pop() {
         match reach
             .ask(question::send(Verb::Post, ["lookup"], &json!({"values": part, "sightings": sightings})))
@@ -138,13 +183,13 @@ async fn ask(reach: &Reach, batch: &[String], sightings: bool) -> Result<Vec<Byt
 }
 
 fn write(answer: &Bytes, words: bool, out: &mut Out) -> Result<(u64, u64), Failure> {
-    let answers: Answers<'_> = serde_json::from_slice(answer).map_err(Failure::unreachable)?;
+    let answers: Answers<'_> = serde_json::from_slice(answer).map_err(Failure::no_node)?;
     for answer in &answers.answers {
         if !words {
             out.line(answer.get().as_bytes())?;
             continue;
         }
-        let row: AnswerRow = serde_json::from_str(answer.get()).map_err(Failure::unreachable)?;
+        let row: AnswerRow = serde_json::from_str(answer.get()).map_err(Failure::no_node)?;
         let verdict = if row.known { "known" } else { "not known" };
         out.line(format!("{}: {verdict}", shown(&row.value)).as_bytes())?;
         for hit in &row.matches {
@@ -167,7 +212,7 @@ fn write(answer: &Bytes, words: bool, out: &mut Out) -> Result<(u64, u64), Failu
 
 /// Where values come from.
 struct Values {
-    lines: Box<dyn Iterator<Item = io::Result<String>>>,
+    lines: Box<dyn Iterator<Item = io::Result<Vec<u8>>>>,
     total: Option<u64>,
 }
 
@@ -175,38 +220,97 @@ impl Values {
     fn of(args: &LookupArgs) -> Result<Self, Failure> {
         if let Some(path) = &args.file {
             let file = File::open(path).map_err(|error| Failure::file("read", path, &error))?;
-            return Ok(Self { lines: Box::new(BufReader::new(file).lines()), total: None });
+            return Ok(Self::lines_of(BufReader::new(file)));
         }
         if args.values.is_empty() || args.values == ["-"] {
             if io::stdin().is_terminal() && args.values.is_empty() {
                 return Err(Failure::usage("there is nothing to look up")
                     .hint("give values, or --file FILE, or pipe values in"));
             }
-            return Ok(Self { lines: Box::new(BufReader::new(io::stdin()).lines()), total: None });
+            return Ok(Self::lines_of(BufReader::new(io::stdin())));
         }
         let total = u64::try_from(args.values.len()).ok();
-        Ok(Self { lines: Box::new(args.values.clone().into_iter().map(Ok)), total })
+        let lines = args.values.clone().into_iter().map(|value| Ok(value.into_bytes()));
+        Ok(Self { lines: Box::new(lines), total })
     }
 
-    /// The next values; empty lines are passed over.
-    fn batch(&mut self) -> Result<Vec<String>, Failure> {
-        let mut batch = Vec::new();
+    /// Lines of a text, without the mark that some programs put before the first (as `import` reads it).
+    fn lines_of(text: impl BufRead + 'static) -> Self {
+        let lines = text.split(b'\n').enumerate().map(|(at, line)| {
+            let mut line = line?;
+            if at == 0 && line.starts_with(BYTE_ORDER_MARK) {
+                line.drain(..BYTE_ORDER_MARK.len());
+            }
+            Ok(line)
+        });
+        Self { lines: Box::new(lines), total: None }
+    }
+
+    /// The next values, up to one that cannot be asked; empty lines are passed over.
+    fn batch(&mut self) -> Result<Batch, Failure> {
+        let mut batch = Batch::default();
         for line in self.lines.by_ref() {
-            let line = line.map_err(|error| {
-                Failure::unreachable(format_args!("cannot read the values: {error}"))
-                    .hint("values are lines of UTF-8 text")
-            })?;
-            let value = line.trim();
-            if value.len() > QUERY_BYTES_MAX {
-                return Err(Failure::usage(format_args!("a value is longer than {QUERY_BYTES_MAX} bytes")));
+            let line =
+                line.map_err(|error| Failure::unreachable(format_args!("cannot read the values: {error}")))?;
+            match value_of(&line) {
+                Ok("") => {}
+                Ok(value) => batch.values.push(value.to_owned()),
+                Err(unfit) => {
+                    batch.unfit = Some(unfit);
+                    break;
+                }
             }
-            if !value.is_empty() {
-                batch.push(value.to_owned());
-            }
-            if batch.len() >= BATCH {
+            if batch.values.len() >= BATCH {
                 break;
             }
         }
         Ok(batch)
+    }
+}
+
+const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
+/// Characters shown of a value that cannot be asked.
+const UNFIT_CHARS_MAX: usize = 100;
+
+/// The value that a line is.
+fn value_of(line: &[u8]) -> Result<&str, Unfit> {
+    let unfit = |code, message| {
+        let value = String::from_utf8_lossy(line).trim().chars().take(UNFIT_CHARS_MAX).collect();
+        Unfit { value, code, message }
+    };
+    match std::str::from_utf8(line).map(str::trim) {
+        Ok(value) if value.len() <= QUERY_BYTES_MAX => Ok(value),
+        Ok(_) => Err(unfit("query-too-long", format!("a value has at most {QUERY_BYTES_MAX} bytes"))),
+        Err(_) => Err(unfit("line-text", "a value is UTF-8 text".to_owned())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_that_is_no_value_ends_a_batch_and_nothing_else() {
+        let text =
+            [&b"\xef\xbb\xbfone\r\n\n two\n\xff\xfe\nthree\n"[..], &[b'x'; QUERY_BYTES_MAX + 1], b"\nfour"]
+                .concat();
+        let mut values = Values::lines_of(io::Cursor::new(text));
+        let mut batches = Vec::new();
+        loop {
+            let batch = values.batch().unwrap();
+            if batch.is_empty() {
+                break;
+            }
+            batches.push((batch.values, batch.unfit.map(|unfit| (unfit.code, unfit.value.len()))));
+        }
+        let words = |list: &[&str]| list.iter().map(|&word| word.to_owned()).collect::<Vec<_>>();
+        assert_eq!(
+            batches,
+            [
+                (words(&["one", "two"]), Some(("line-text", "\u{fffd}\u{fffd}".len()))),
+                (words(&["three"]), Some(("query-too-long", UNFIT_CHARS_MAX))),
+                (words(&["four"]), None),
+            ]
+        );
     }
 }

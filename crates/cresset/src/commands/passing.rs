@@ -6,7 +6,7 @@ use clap::Args;
 use dial::{ApiRequest, Verb};
 use serde_json::{Value, json};
 
-use crate::args::Common;
+use crate::args::{Common, names};
 use crate::commands::exchange::write_receipts;
 use crate::commands::import::{INBOX, read_input};
 use crate::directory::Access;
@@ -30,13 +30,13 @@ pub(crate) struct HandlingArgs {
     #[arg(long)]
     originator_control: bool,
     /// Until then only the persons named may see it (RFC 3339).
-    #[arg(long, value_name = "TIME")]
+    #[arg(long, value_name = "TIME", value_parser = moment)]
     embargo_until: Option<String>,
     /// From then on it is for nobody, and every node that has it destroys it (RFC 3339).
-    #[arg(long, value_name = "TIME")]
+    #[arg(long, value_name = "TIME", value_parser = moment)]
     retain_until: Option<String>,
     /// Only for these purposes: awareness, defence, sharing; several separated by commas.
-    #[arg(long, value_delimiter = ',', value_name = "PURPOSE")]
+    #[arg(long, value_delimiter = ',', value_name = "PURPOSE", value_parser = names(["awareness", "defence", "sharing"]))]
     purpose: Vec<String>,
     /// Other members are given it before everything that waits for them.
     #[arg(long)]
@@ -68,6 +68,11 @@ fn level(text: &str) -> Result<::stix::TlpLevel, String> {
 
 fn pap(text: &str) -> Result<handling::Pap, String> {
     text.parse().map_err(|error: handling::UnknownPap| error.to_string())
+}
+
+fn moment(text: &str) -> Result<String, String> {
+    let read = ::stix::Timestamp::parse(text);
+    read.map(|_| text.to_owned()).map_err(|error| format!("{error}: a moment is like 2026-05-01T12:00:00Z"))
 }
 
 fn action(text: &str) -> Result<handling::Action, String> {

@@ -19,8 +19,8 @@ pub(crate) struct SearchArgs {
     #[arg(long = "type", value_name = "TYPE")]
     types: Vec<String>,
     /// Most results.
-    #[arg(long, default_value_t = 50)]
-    limit: usize,
+    #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..))]
+    limit: u32,
     /// Where to go on: `next` of an earlier answer to the same question.
     #[arg(long)]
     next: Option<String>,
@@ -52,7 +52,7 @@ pub(crate) async fn run(common: &Common, args: SearchArgs, out: &mut Out) -> Res
         out.line(&answer)?;
         return Ok(Exit::Done);
     }
-    let page: Page<FoundRow> = serde_json::from_slice(&answer).map_err(Failure::unreachable)?;
+    let page: Page<FoundRow> = serde_json::from_slice(&answer).map_err(Failure::no_node)?;
     if page.items.is_empty() {
         say("nothing found");
         return Ok(Exit::Done);

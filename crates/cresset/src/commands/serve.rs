@@ -12,6 +12,7 @@ use node::Settings;
 use serde_json::json;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
+use url::Url;
 use web::{MembersTls, Options, ServeError, Server, TlsFiles};
 
 use crate::args::Common;
@@ -149,10 +150,7 @@ pub(crate) async fn run(common: &Common, args: ServeArgs, out: &mut Out) -> Resu
     };
     let node = directory::open_to_serve(&common.data, clock, settings)?;
     let member = node.member().await.map_err(|error| directory::failure(&error))?;
-    let member = member.ok_or_else(|| {
-        Failure::unreachable(format_args!("the node in {} has not been initialised", common.data.display()))
-            .hint("run `cresset init --name NAME`")
-    })?;
+    let member = member.ok_or_else(|| directory::not_initialised(&common.data))?;
     node.keep_ledger().await.map_err(|error| directory::failure(&error))?;
     let options = options(&config, member.name, args.allow_test_controls)?;
     // Before the first request can come: a signal from now on is a wish to stop, not a sudden death.
@@ -178,11 +176,13 @@ pub(crate) async fn run(common: &Common, args: ServeArgs, out: &mut Out) -> Resu
 fn cannot_serve(error: &ServeError) -> Failure {
     let failure = Failure::unreachable(error);
     let ServeError::Listen { source, .. } = error else { return failure };
+    if source.kind() == ErrorKind::InvalidInput {
+        return Failure::usage(error).hint("--listen takes ADDRESS:PORT, like 127.0.0.1:8400");
+    }
     match source.kind() {
         ErrorKind::AddrInUse => {
             failure.hint("another program listens there: stop it, or choose another port with --listen")
         }
-        ErrorKind::InvalidInput => failure.hint("--listen takes ADDRESS:PORT, like 127.0.0.1:8400"),
         ErrorKind::PermissionDenied => failure.hint("ports below 1024 take a privilege: choose a higher one"),
         _ => failure,
     }
@@ -211,7 +211,7 @@ fn options(config: &Config, member: String, allow_test_controls: bool) -> Result
         tls,
         members_tls,
         trusted_proxy,
-        public_url: config.public_url.as_ref().map(|url| url.trim_end_matches('/').to_owned()),
+        public_url: config.public_url.as_deref().map(public_url).transpose()?,
         title: config.title.clone().unwrap_or(member),
         contact: config.contact.clone(),
         allow_test_controls,
@@ -219,12 +219,29 @@ fn options(config: &Config, member: String, allow_test_controls: bool) -> Result
     })
 }
 
+/// The address that others reach the node at, without a slash at its end.
+fn public_url(text: &str) -> Result<String, Failure> {
+    let read = Url::parse(text).ok().filter(|url| {
+        let plain = url.username().is_empty() && url.password().is_none();
+        matches!(url.scheme(), "http" | "https") && plain && url.query().is_none() && url.fragment().is_none()
+    });
+    if read.is_some() {
+        return Ok(text.trim_end_matches('/').to_owned());
+    }
+    let shown = stix::quote::quoted(text).to_string();
+    Err(Failure::usage(format_args!(
+        "public_url is {shown}, which is no address that others could reach a node at"
+    ))
+    .hint("it begins with https:// or http://, like https://node.example"))
+}
+
 /// Tells where the node is, once it answers: the one line that scripts wait for.
 fn announce(server: &Server, out: &mut Out) -> Result<(), Failure> {
     let url = server.url();
     let taxii = format!("{url}/taxii2/");
     if out.is_json() {
-        out.json(&json!({"listening": url, "taxii": taxii, "pid": std::process::id()}))?;
+        let listening = server.listening();
+        out.json(&json!({"listening": listening, "url": url, "taxii": taxii, "pid": std::process::id()}))?;
     } else {
         say(format_args!("the node answers at {url} (pages and API) and {taxii} (TAXII); Ctrl-C stops it"));
     }

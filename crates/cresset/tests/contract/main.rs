@@ -10,6 +10,7 @@ mod community;
 mod copies;
 mod demonstration;
 mod disk;
+mod doors;
 mod faults;
 mod ledger;
 mod mutual;

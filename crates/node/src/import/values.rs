@@ -14,7 +14,10 @@ pub(crate) enum Sort {
     Address,
     Domain,
     Url,
+    /// A hash of any algorithm.
     Hash,
+    /// A hash of this algorithm.
+    HashBy(&'static str),
     Email,
     /// CVE or AS number.
     Reference,
@@ -31,9 +34,11 @@ impl FromStr for Sort {
             | "cidr" | "address" | "range" | "subnet" | "network" => Self::Address,
             "domain" | "hostname" | "fqdn" | "domain_name" | "host" => Self::Domain,
             "url" | "uri" | "link" => Self::Url,
-            "hash" | "md5" | "sha1" | "sha_1" | "sha256" | "sha_256" | "sha512" | "sha_512" | "file"
-            | "filehash" | "md5_hash" | "sha1_hash" | "sha256_hash" | "filehash_md5" | "filehash_sha1"
-            | "filehash_sha256" => Self::Hash,
+            "hash" | "file" | "filehash" => Self::Hash,
+            "md5" | "md5_hash" | "filehash_md5" => Self::HashBy("MD5"),
+            "sha1" | "sha_1" | "sha1_hash" | "filehash_sha1" => Self::HashBy("SHA-1"),
+            "sha256" | "sha_256" | "sha256_hash" | "filehash_sha256" => Self::HashBy("SHA-256"),
+            "sha512" | "sha_512" | "sha512_hash" | "filehash_sha512" => Self::HashBy("SHA-512"),
             "email" | "email_addr" | "email_address" | "mail" | "email_src" | "email_dst" => Self::Email,
             "cve" | "vulnerability" | "asn" | "as" | "autonomous_system" => Self::Reference,
             _ => return Err(()),
@@ -42,23 +47,28 @@ impl FromStr for Sort {
 }
 
 impl Sort {
-    pub(crate) const fn description(self) -> &'static str {
+    pub(crate) fn description(self) -> &'static str {
         match self {
             Self::Address => "an address or a range",
             Self::Domain => "a domain name",
             Self::Url => "a URL",
             Self::Hash => "a hash (MD5, SHA-1, SHA-256 or SHA-512)",
+            Self::HashBy("MD5") => "an MD5 hash",
+            Self::HashBy("SHA-1") => "a SHA-1 hash",
+            Self::HashBy("SHA-256") => "a SHA-256 hash",
+            Self::HashBy(_) => "a SHA-512 hash",
             Self::Email => "an e-mail address",
             Self::Reference => "a CVE or AS number",
         }
     }
 
-    const fn takes(self, kind: TermKind) -> bool {
+    fn takes(self, Term { kind, value }: &Term) -> bool {
         match self {
             Self::Address => matches!(kind, TermKind::Address | TermKind::Range),
             Self::Domain => matches!(kind, TermKind::Domain),
             Self::Url => matches!(kind, TermKind::Url),
             Self::Hash => matches!(kind, TermKind::Hash),
+            Self::HashBy(name) => matches!(kind, TermKind::Hash) && algorithm(value) == Some(name),
             Self::Email => matches!(kind, TermKind::Email),
             Self::Reference => matches!(kind, TermKind::Reference),
         }
@@ -70,7 +80,7 @@ pub(crate) fn subject(cell: &str, sort: Option<Sort>, name: Option<&str>) -> Opt
     let meant = index::refang(cell);
     let term = index::value_term(&meant)?;
     let term = if term.kind == TermKind::Other { index::reference_term(&meant)? } else { term };
-    if sort.is_some_and(|sort| !sort.takes(term.kind)) {
+    if sort.is_some_and(|sort| !sort.takes(&term)) {
         return None;
     }
     subject_of(&term, name)
@@ -131,6 +141,17 @@ fn algorithm(hash: &str) -> Option<&'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_hash_is_of_the_algorithm_that_the_list_names() {
+        let of = |digits: usize, name: &str| subject(&"a".repeat(digits), name.parse().ok(), None).is_some();
+        for (digits, name) in [(32, "md5"), (40, "sha1"), (64, "SHA-256"), (128, "sha512"), (64, "hash")] {
+            assert!(of(digits, name), "{name}");
+        }
+        for (digits, name) in [(32, "sha256"), (64, "md5"), (40, "sha512"), (64, "sha1_hash"), (64, "url")] {
+            assert!(!of(digits, name), "{name}");
+        }
+    }
 
     #[test]
     fn a_half_cve_number_is_no_vulnerability() {
