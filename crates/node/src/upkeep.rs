@@ -218,7 +218,17 @@ impl Node {
     }
 
     async fn check_member(&self) -> Result<Check, StoreError> {
+        let aside = self.members().await?.and_then(|members| members.takes_no_part());
         Ok(match self.member().await? {
+            Some(member) if let Some(how) = aside => Check {
+                name: "member",
+                ok: false,
+                detail: format!(
+                    "this is {:?}, which takes no part in its community ({how}): the other members take nothing from it and give it \
+                     nothing; `cresset community show` lists how each stands",
+                    member.name
+                ),
+            },
             Some(member) => Check { name: "member", ok: true, detail: format!("this is {:?}", member.name) },
             None => Check {
                 name: "member",

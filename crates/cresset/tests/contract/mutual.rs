@@ -130,6 +130,8 @@ fn a_member_that_was_put_aside_is_told_nothing_more() {
     a.ok(&["community", "suspend", "cert-c", "--reason", "a trial"]);
     b.approve("cert-c");
     until("C is put aside", || a.has("cert-c", "suspended") && b.has("cert-c", "suspended"));
+    // It is told that, and nothing more.
+    until("C knows", || c.has("cert-c", "suspended"));
     // What C says is not heard any more, whatever it still knows of the others.
     gives(&c, 2, "cert-a");
     c.node.there(&["peer", "sync", "cert-a", "--wait", "3"]);

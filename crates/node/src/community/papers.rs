@@ -154,6 +154,9 @@ impl Node {
         let (keys, now) = (self.signing_keys().await?, self.now());
         directed(&table, &asked, now)?;
         let request = match stranger(&table, &signed, &asked) {
+            Err(CommunityError::Stranger) if let Some(why) = put_aside(&table, &signed, &asked, now) => {
+                return seal(&table, &keys, &Message { answers: Some(answered(&signed)), ..why }, now);
+            }
             // One that was let in after the backup is known by the entries it brings: they are judged, and the sender by them.
             Err(CommunityError::Stranger) if self.is_recovering() && !asked.entries.is_empty() => None,
             request => request?,
@@ -261,6 +264,26 @@ fn stranger(table: &Table, signed: &Signed, asked: &Message) -> Result<Option<Su
     }
     by_alone(signed, &request.statement.key)?;
     Ok(Some(Subject::open(subject, |_| None)?))
+}
+
+/// What a member is told that takes part no more and does not know it: the entries that put it aside, and nothing that came after.
+/// `None` for anybody else, and for who has them.
+fn put_aside(table: &Table, signed: &Signed, asked: &Message, now: Micros) -> Option<Message> {
+    let member = table.registry.member(asked.from)?;
+    by_alone(signed, &member.key(now)).ok()?;
+    let took_part =
+        |epoch: &u64| table.registry.status_at(asked.from, *epoch).is_some_and(|status| status.takes_part());
+    let last = (0..=table.registry.head().epoch).rev().find(took_part)?;
+    let mut lacked = lacking(table, &asked.have);
+    let decides = |entry: &&Entry| {
+        let content = entry.content();
+        content.chain == Chain::Community && content.epoch == last.saturating_add(1)
+    };
+    let decision = lacked.iter().position(decides)?;
+    lacked.truncate(decision.saturating_add(1));
+    let mut room = EXCHANGE_ENTRIES_BYTES_MAX;
+    let entries = lacked.into_iter().map_while(|entry| fit(&mut room, entry.to_json())).collect();
+    Some(Message { entries, ..empty(table, asked.from, now) })
 }
 
 fn by_alone(signed: &Signed, key: &PublicKey) -> Result<(), CommunityError> {

@@ -129,6 +129,12 @@ impl Members {
         self.0.table.me.0
     }
 
+    /// How this node's member stands, where it takes no part.
+    pub(crate) fn takes_no_part(&self) -> Option<&'static str> {
+        let status = self.member(&self.me())?.status(self.0.now());
+        (!status.takes_part()).then(|| status.name())
+    }
+
     /// The community, as acts name it.
     pub(crate) fn community(&self) -> String {
         self.0.table.registry.id().to_string()

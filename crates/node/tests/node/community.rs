@@ -295,3 +295,40 @@ async fn a_member_that_recovered_its_key_is_known_by_it_once_it_has_called() {
     meet(d, b).await.unwrap();
     assert_eq!(d.hash().await, b.hash().await);
 }
+
+/// Whoever was away when it was put aside is told by the first member it asks: the decision, and nothing of what came after.
+#[tokio::test]
+async fn who_was_put_aside_while_away_is_told_so() {
+    let region = crate::peers::Region::of(&["a", "b", "c", "d"]).await;
+    let (a, d) = (&region[0], &region[3]);
+    let others = [&region[0], &region[1], &region[2]];
+    let decide = async |slug: &str| {
+        for _ in 0..3 {
+            for seat in &others[1..] {
+                // Whoever is put aside is answered no more.
+                let _ = meet(seat, a).await;
+                let _ = seat.node().say(&seat.who, slug, Word::Approve).await;
+                let _ = meet(seat, a).await;
+            }
+        }
+    };
+    a.node().propose(&a.who, "d", Some("silent".to_owned())).await.unwrap();
+    decide("d").await;
+    let aside = a.node().community(&a.who).await.unwrap().epoch;
+    a.node().propose(&a.who, "c", Some("silent too".to_owned())).await.unwrap();
+    let _ = region[1].node().say(&region[1].who, "c", Word::Approve).await;
+    decide("c").await;
+    assert!(a.node().community(&a.who).await.unwrap().epoch > aside, "something was decided since");
+    assert_eq!(d.node().community(&d.who).await.unwrap().status, "member");
+    let doctor = async || {
+        let checks = d.node().doctor(&d.who, node::Depth::Quick).await.unwrap();
+        checks.into_iter().find(|check| check.name == "member").unwrap()
+    };
+    assert!(doctor().await.ok);
+    // It is told, and refused once it knows.
+    assert!(meet(d, a).await.is_err());
+    let shown = d.node().community(&d.who).await.unwrap();
+    assert_eq!((shown.status, shown.epoch), ("suspended", aside));
+    let told = doctor().await;
+    assert!(!told.ok && told.detail.contains("suspended"), "{}", told.detail);
+}
