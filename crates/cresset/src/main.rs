@@ -10,6 +10,7 @@ mod demo;
 mod directory;
 mod exit;
 mod gossip;
+mod later;
 mod meetings;
 mod out;
 mod reach;

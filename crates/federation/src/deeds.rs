@@ -136,8 +136,12 @@ impl Exchange<'_> {
             draft.push(self.holder(&name, *member, "released"));
             address(&mut draft, *member, release.lane, (self.me.member, made.sequence))?;
         }
+        let waited = rows.later(&head.id)?.into_iter().filter(|row| row.version == version);
+        draft.extend(waited.filter(|row| release.addressees.contains(&row.member)).map(|row| row.over()));
         if !withheld.is_empty() {
             self.withhold(&mut draft, object, &withheld)?;
+            let whom = (withheld.iter().map(|(member, _)| *member), release.lane);
+            draft.extend(self.put_off((&head.id, version), (release.rules, release.object), whom));
         }
         Ok(Released { sequence: made.sequence, withheld, effects: draft.finish() })
     }
@@ -146,16 +150,7 @@ impl Exchange<'_> {
     fn sift(&self, release: &Release<'_>) -> (BTreeSet<KeyId>, Vec<(KeyId, String)>) {
         let (mut allowed, mut withheld) = (BTreeSet::new(), Vec::new());
         for member in release.addressees {
-            let question = Question {
-                deed: Deed::Send,
-                originator: self.me.member,
-                recipient: *member,
-                rules: release.rules,
-                object: release.object,
-                consent: Consented::No,
-                now: self.now,
-            };
-            match self.judge.decide(&question) {
+            match self.judge.decide(&self.sending(release.rules, release.object, *member)) {
                 Ok(()) => {
                     allowed.insert(*member);
                 }
@@ -214,6 +209,10 @@ impl Exchange<'_> {
             addressees: &holders,
         })?;
         let change = ChangeOf { kind: &kind, name: &name, sequence: made.sequence, rules };
+        match alteration {
+            Alteration::Narrow(rules) => draft.extend(self.put_off_holders(rows, &name, rules)?),
+            Alteration::Recall | Alteration::Erase => draft.push(Effect::NoneLater(object.to_owned())),
+        }
         draft.extend(change::apply(self, rows, &change)?);
         for member in holders {
             address(&mut draft, member, Lane::Flash, (self.me.member, made.sequence))?;
@@ -382,13 +381,18 @@ impl Exchange<'_> {
         Ok(tokens)
     }
 
-    fn holder(&self, name: &ObjectName, member: KeyId, ground: &str) -> Effect {
+    pub(crate) fn holder(&self, name: &ObjectName, member: KeyId, ground: &str) -> Effect {
         Effect::Holder(HolderRow { name: name.clone(), member, ground: ground.to_owned(), since: self.now })
     }
 }
 
 /// Queues an own act for a member and awaits its receipt.
-fn address(draft: &mut Draft<'_>, member: KeyId, lane: Lane, act: (KeyId, u64)) -> Result<(), DeedError> {
+pub(crate) fn address(
+    draft: &mut Draft<'_>,
+    member: KeyId,
+    lane: Lane,
+    act: (KeyId, u64),
+) -> Result<(), DeedError> {
     draft.enqueue(member, lane, act)?;
     draft.push(Effect::Receipt(ReceiptRow { sequence: act.1, member, state: ReceiptState::Pending }));
     Ok(())

@@ -27,6 +27,7 @@ mod grown;
 mod heads;
 mod hello;
 mod inbox;
+mod later;
 mod left;
 mod life;
 mod load;
@@ -62,6 +63,7 @@ pub use heads::{HeadOutcome, Kept};
 pub use hello::{Compatibility, Greeted, HELLO_TYPE, Hello, HelloError, Reach, Versions};
 pub use inbox::{Received, Taken};
 pub use life::LIFE_TYPE;
+pub use later::{Hindrance, Newcomers, Put, holders_now};
 pub use load::Load;
 pub use memory::MemoryRows;
 pub use outbox::Brought;
@@ -70,9 +72,9 @@ pub use port::{Consented, Deed, Directory, Judge, Me, Question, Read, Rows, Stan
 pub use refusal::{Refused, Rule};
 pub use relay::{RELAY_MARK_BYTES, RelayWord, parcels_from, parcels_to, relay_mark, route_period};
 pub use rows::{
-    ActRow, ConsentRow, Covered, Effect, FateRow, Giving, HolderRow, Lane, MirrorRow, ObjectName, OutboxRow,
-    OwnRow, PayloadRow, PeerRow, Queue, ReceiptRow, ReceiptState, Recovery, RefusalRow, RevokedRow, Stage,
-    VersionRow, WitnessedRow,
+    ActRow, Again, ConsentRow, Covered, Effect, FateRow, Giving, HolderRow, Lane, LaterRow, MirrorRow,
+    ObjectName, OutboxRow, OwnRow, PayloadRow, PeerRow, Queue, ReceiptRow, ReceiptState, Recovery,
+    RefusalRow, RevokedRow, Stage, VersionRow, WitnessedRow,
 };
 pub use seal::{ROUTE_BYTES, Route, SealError, Sealed, SealingSecret};
 pub use state::{PartState, part_state, state_hash, state_hash_of};

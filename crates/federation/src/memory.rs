@@ -4,6 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use base::Micros;
 use base::limit::ACK_REFUSALS_MAX;
 use base::signing::KeyId;
 use ledger::TreeHash;
@@ -12,8 +13,8 @@ use ledger::tile::{TILE_WIDTH, Tile, TileKind, TilePath};
 
 use crate::port::{Read, Rows, StoreFailed};
 use crate::rows::{
-    ActRow, ConsentRow, Covered, Effect, FateRow, HolderRow, Lane, MirrorRow, ObjectName, OutboxRow, OwnRow,
-    PayloadRow, PeerRow, ReceiptRow, RefusalRow, RevokedRow, VersionRow, WitnessedRow,
+    ActRow, Again, ConsentRow, Covered, Effect, FateRow, HolderRow, Lane, LaterRow, MirrorRow, ObjectName,
+    OutboxRow, OwnRow, PayloadRow, PeerRow, ReceiptRow, RefusalRow, RevokedRow, VersionRow, WitnessedRow,
 };
 use crate::wire::AckRefusal;
 
@@ -30,6 +31,7 @@ pub struct MemoryRows {
     versions: BTreeMap<ObjectName, BTreeMap<String, VersionRow>>,
     fates: BTreeMap<ObjectName, FateRow>,
     holders: BTreeMap<(ObjectName, KeyId), HolderRow>,
+    later: BTreeMap<(String, String, KeyId), LaterRow>,
     receipts: BTreeMap<(u64, KeyId), ReceiptRow>,
     consents: BTreeMap<[u8; 32], ConsentRow>,
     revoked: BTreeMap<(KeyId, [u8; 32]), RevokedRow>,
@@ -83,6 +85,14 @@ impl MemoryRows {
             Effect::Holder(row) => {
                 self.holders.insert((row.name.clone(), row.member), row);
             }
+            Effect::Later(row) => {
+                self.later.insert((row.object.clone(), row.version.clone(), row.member), row);
+            }
+            Effect::NoLater { object, version, member } => {
+                self.later.remove(&(object, version, member));
+            }
+            Effect::NoneLater(object) => self.later.retain(|_, row| row.object != object),
+            Effect::LookAgain(again) => self.look_again(&again),
             Effect::Receipt(row) => {
                 self.receipts.insert((row.sequence, row.member), row);
             }
@@ -155,6 +165,15 @@ impl MemoryRows {
         own.truncate(usize::try_from(sequence).unwrap_or(usize::MAX));
         own.push(leaf);
         self.own.next = self.own.next.saturating_add(1);
+    }
+
+    fn look_again(&mut self, again: &Again) {
+        let waits = self.later.values_mut().filter(|row| row.look == Micros(i64::MAX));
+        let meant = waits.filter(|row| match again {
+            Again::Member(member) => row.member == *member,
+            Again::Object(object) => row.object == *object,
+        });
+        meant.for_each(|row| row.look = row.since);
     }
 
     fn owe(&mut self, peer: KeyId, refused: Vec<AckRefusal>) {
@@ -310,6 +329,18 @@ impl Rows for MemoryRows {
         Ok(self.holders.values().filter(|row| row.name == *name).cloned().collect())
     }
 
+    fn later(&self, object: &str) -> Read<Vec<LaterRow>> {
+        Ok(self.later.values().filter(|row| row.object == object).cloned().collect())
+    }
+
+    fn later_due(&self, by: Micros, limit: usize) -> Read<Vec<LaterRow>> {
+        Ok(self.later.values().filter(|row| row.look <= by).take(limit).cloned().collect())
+    }
+
+    fn later_for(&self, member: &KeyId) -> Read<u64> {
+        Ok(self.later.values().filter(|row| row.member == *member).count() as u64)
+    }
+
     fn passed_on(&self, name: &ObjectName) -> Read<BTreeSet<KeyId>> {
         let own = self.me == Some(name.author);
         let lines = self.outbox.values().filter(|line| !own && line.author == name.author);
@@ -382,6 +413,18 @@ impl Rows for MemoryRows {
             hashes.push(edge.root());
         }
         Tile::new(hashes).map_err(|error| StoreFailed(error.to_string()))
+    }
+
+    fn own_versions(&self, after: Option<(String, String)>, limit: usize) -> Read<Vec<VersionRow>> {
+        let own = self
+            .versions
+            .values()
+            .flat_map(BTreeMap::values)
+            .filter(|held| Some(held.name.author) == self.me);
+        let behind = |held: &&VersionRow| {
+            after.as_ref().is_none_or(|(id, version)| (&held.name.id, &held.version) > (id, version))
+        };
+        Ok(own.filter(behind).take(limit).cloned().collect())
     }
 
     fn all_versions(&self) -> Read<Vec<VersionRow>> {

@@ -12,9 +12,10 @@ use base::signing::{KeyId, PublicKey, Signer};
 use ledger::TreeHash;
 use ledger::tile::{Tile, TilePath};
 
+use crate::Hindrance;
 use crate::rows::{
-    ActRow, ConsentRow, FateRow, HolderRow, MirrorRow, ObjectName, OutboxRow, OwnRow, PayloadRow, PeerRow,
-    ReceiptRow, VersionRow, WitnessedRow,
+    ActRow, ConsentRow, FateRow, HolderRow, LaterRow, MirrorRow, ObjectName, OutboxRow, OwnRow, PayloadRow,
+    PeerRow, ReceiptRow, VersionRow, WitnessedRow,
 };
 use crate::seal::SealingSecret;
 use crate::wire::AckRefusal;
@@ -95,6 +96,17 @@ pub trait Judge: Send + Sync {
 
     /// The other members that rules of this member's name, and that may have what is under them; nobody for rules that name nobody.
     fn named(&self, rules: &str, now: Micros) -> BTreeSet<KeyId>;
+
+    /// What speaks against a question now, where that passes: the recipient is meant, and will be allowed once it has. `None` where it
+    /// is allowed already, or will not be.
+    fn hindered(&self, _question: &Question<'_>) -> Option<Hindrance> {
+        None
+    }
+
+    /// The members that circles named in these rules have taken in with everything that was shared before.
+    fn taken_in(&self, _rules: &str, _now: Micros) -> BTreeSet<KeyId> {
+        BTreeSet::new()
+    }
 
     /// Rules that allow nothing that either refuses. Associative, commutative and idempotent, so that narrowings may come in
     /// any order.
@@ -177,6 +189,12 @@ pub trait Rows {
     fn fate(&self, name: &ObjectName) -> Read<FateRow>;
     /// Who has an own object, or was to have it.
     fn holders(&self, name: &ObjectName) -> Read<Vec<HolderRow>>;
+    /// The versions of an own object that wait for members, by version and member.
+    fn later(&self, object: &str) -> Read<Vec<LaterRow>>;
+    /// What waits and is to be looked at by a moment, the first due first, at most `limit` rows.
+    fn later_due(&self, by: Micros, limit: usize) -> Read<Vec<LaterRow>>;
+    /// How many versions wait for a member.
+    fn later_for(&self, member: &KeyId) -> Read<u64>;
     /// To whom this node passed on an object of another member.
     fn passed_on(&self, name: &ObjectName) -> Read<BTreeSet<KeyId>>;
     /// What was answered to an own act.
@@ -202,6 +220,8 @@ pub trait Rows {
     fn tile(&self, member: &KeyId, path: TilePath) -> Read<Tile>;
     /// Pieces of evidence kept against a ledger.
     fn evidence_against(&self, member: &KeyId) -> Read<u64>;
+    /// Versions held of own objects by object and version, behind one, at most `limit`.
+    fn own_versions(&self, after: Option<(String, String)>, limit: usize) -> Read<Vec<VersionRow>>;
     /// Every version held, for the state hash.
     fn all_versions(&self) -> Read<Vec<VersionRow>>;
     /// Every fate, for the state hash.

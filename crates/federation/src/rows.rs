@@ -311,6 +311,36 @@ pub struct HolderRow {
     pub since: Micros,
 }
 
+/// An own version that a member is named for and cannot have yet. Key: object, version, member. See [`Exchange::give_later`].
+///
+/// [`Exchange::give_later`]: crate::Exchange::give_later
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LaterRow {
+    /// STIX id.
+    pub object: String,
+    /// The version as written; empty for objects without.
+    pub version: String,
+    /// For whom it waits.
+    pub member: KeyId,
+    /// In which lane it is to go.
+    pub lane: Lane,
+    /// Why it waits: see [`crate::Hindrance::code`].
+    pub rule: String,
+    /// Since when.
+    pub since: Micros,
+    /// When handling is to be asked again: the end of an embargo; the end of time where it is for something to happen.
+    pub look: Micros,
+}
+
+/// What has happened, so that handling is to be asked again about what waits for it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Again {
+    /// A member takes part again.
+    Member(KeyId),
+    /// The markings of an object have come.
+    Object(String),
+}
+
 /// What became of an own act at one addressee. Key: sequence, member.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ReceiptRow {
@@ -451,6 +481,21 @@ pub enum Effect {
     Fate(FateRow),
     /// A holder of an own object.
     Holder(HolderRow),
+    /// A version waits until a member may have it.
+    Later(LaterRow),
+    /// It waits for that member no more.
+    NoLater {
+        /// STIX id.
+        object: String,
+        /// The version.
+        version: String,
+        /// For whom it waited.
+        member: KeyId,
+    },
+    /// No version of an object waits for anybody any more.
+    NoneLater(String),
+    /// What waits for something to happen is looked at again.
+    LookAgain(Again),
     /// An answer to an own act.
     Receipt(ReceiptRow),
     /// A token of consent.

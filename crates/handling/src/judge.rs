@@ -6,6 +6,7 @@
 use std::collections::BTreeSet;
 
 use base::Micros;
+use stix::Timestamp;
 
 use crate::demand::{Demand, demands};
 use crate::rules::{CircleId, MemberId, Purpose, Rules};
@@ -232,7 +233,10 @@ fn against_by(rule: Rule, rules: &Rules) -> String {
         Rule::TlpStrictClients => format!("it is TLP:{level}: not for the clients of an organisation"),
         Rule::TlpCommunity => format!("it is TLP:{level}: not for anybody outside the community"),
         Rule::Audience => "it is addressed to others".to_owned(),
-        Rule::Embargo => "its embargo is not over".to_owned(),
+        Rule::Embargo => match rules.embargo().filter(|until| *until < Micros(i64::MAX)) {
+            Some(until) => format!("its embargo is not over: it ends at {}", Timestamp::text_of(until)),
+            None => "its embargo is not over".to_owned(),
+        },
         Rule::Retention => "it was to be kept until a moment that has passed".to_owned(),
         Rule::Purpose => "it may not be used for this purpose".to_owned(),
         Rule::OriginatorControl => "its originator decides who else gets it".to_owned(),

@@ -248,6 +248,15 @@ static CODES: &[(&str, &str)] = &[
          destroys it here, and in backups that are opened with a key file of after that.",
     ),
     (
+        "member-absent",
+        "The object is meant for a member that takes no part at present: it is suspended, or has left. It is given it once it takes part again.",
+    ),
+    (
+        "circle-history",
+        "A circle that the object is addressed to has taken the member in with everything that was shared before: the object is given to it in a \
+         moment, by the serving node.",
+    ),
+    (
         "consent-nobody",
         "No member has the object yet, so there is nobody who could pass it on: share it first, or name with --from who may.",
     ),

@@ -37,7 +37,8 @@ impl Node {
                 settled.extend(self.settled(writer, &edge.other).await?);
             }
             if !settled.is_empty() {
-                store.settle(writer, settled).await?;
+                store.settle(writer, settled.clone()).await?;
+                self.settle_later(settled).await?;
             }
             next = more;
             if next.is_none() {

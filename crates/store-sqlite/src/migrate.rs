@@ -49,6 +49,7 @@ const MIGRATIONS: &[Migration] = &[
     Migration { number: 21, name: "starts", sql: include_str!("../migrations/0021_starts.sql") },
     Migration { number: 22, name: "life_proof", sql: include_str!("../migrations/0022_life_proof.sql") },
     Migration { number: 23, name: "refused_once", sql: include_str!("../migrations/0023_refused_once.sql") },
+    Migration { number: 24, name: "later", sql: include_str!("../migrations/0024_later.sql") },
 ];
 
 /// Brings the database up to this program, after checking what made it so far.

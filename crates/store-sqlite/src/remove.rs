@@ -154,6 +154,12 @@ fn places(sql: &Connection, object: i64, versions: &VersionsOf<'_>) -> Done<Vec<
     Ok(rows.collect::<rusqlite::Result<_>>()?)
 }
 
+/// Whether versions of an originator stand in any collection.
+pub(crate) fn stands(desk: &Desk<'_>, versions: &VersionsOf<'_>) -> Done<bool> {
+    let Some(object) = object_no(desk.sql(), versions.id)? else { return Ok(false) };
+    Ok(!places(desk.sql(), object, versions)?.is_empty())
+}
+
 /// Removes versions of an originator from every collection.
 pub(crate) fn take_away(desk: &mut Desk<'_>, versions: &VersionsOf<'_>) -> Done<u64> {
     let Some(object) = object_no(desk.sql(), versions.id)? else { return Ok(0) };

@@ -66,6 +66,11 @@ pub trait ExchangeDesk {
     /// # Errors
     /// The store failed.
     fn retire(&mut self, now: Micros, most: usize) -> Result<Vec<Retired>, StoreError>;
+    /// Whether versions stand in any collection.
+    ///
+    /// # Errors
+    /// The store failed.
+    fn stands(&self, versions: &VersionsOf<'_>) -> Result<bool, StoreError>;
     /// Removes versions from every collection. Answers with how many places they stood in; none is no error.
     ///
     /// # Errors

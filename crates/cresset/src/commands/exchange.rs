@@ -249,7 +249,10 @@ pub(crate) async fn holders(common: &Common, args: HoldersArgs, out: &mut Out) -
     }
     let rows: Vec<[String; 4]> = holders
         .iter()
-        .map(|row| ["member", "rule", "received_at", "receipt"].map(|name| cell(&row[name])))
+        .map(|row| {
+            let receipt = if row["waits"].is_null() { "receipt" } else { "waits" };
+            ["member", "rule", "received_at", receipt].map(|name| cell(&row[name]))
+        })
         .collect();
     out.table(["MEMBER", "RULE", "RECEIVED", "RECEIPT"], &rows)?;
     Ok(Exit::Done)

@@ -162,11 +162,12 @@ pub(crate) async fn run(common: &Common, args: ServeArgs, out: &mut Out) -> Resu
     let certificate = tokio::spawn(roads::keep_certificate(node.clone()));
     let gossip = tokio::spawn(crate::gossip::run(node.clone(), Arc::clone(&roads)));
     let retention = tokio::spawn(crate::retention::run(node.clone()));
+    let later = tokio::spawn(crate::later::run(node.clone()));
     let relaying = tokio::spawn(crate::relaying::run(node.clone(), Arc::clone(&roads)));
     let meetings = tokio::spawn(crate::meetings::run(node, roads));
     announce(&server, out)?;
     server.run(stop).await;
-    for task in [certificate, gossip, retention, relaying, meetings] {
+    for task in [certificate, gossip, retention, later, relaying, meetings] {
         task.abort();
     }
     tracing::info!("stopped");

@@ -1,6 +1,8 @@
 //! Exchange between real nodes: what is for whom arrives there and nowhere else, and what is taken back is gone everywhere.
 
+use base::{Clock, Micros, SystemClock};
 use serde_json::{Value, json};
+use stix::Timestamp;
 
 use crate::scene::{bundle, indicator};
 use crate::town::{Town, agree, community, holds as has, until};
@@ -327,4 +329,23 @@ fn members_of_a_circle_compare_what_is_addressed_to_it() {
     assert_ne!(here["state_hash"], a.ok(&["node", "state"])["state_hash"]);
     // For whoever is not in it there is no such circle.
     c.node.there(&["node", "state", "--circle", "cert-a/banks"]).exits(1);
+}
+
+#[test]
+fn what_was_under_an_embargo_comes_by_itself_when_it_is_over() {
+    let [a, b] = community([("cert-a", "cert"), ("cert-b", "cert")]);
+    let file = a.scene.file("one.json", addresses(&[(ONE, "203.0.113.9")]));
+    // Long enough for what is looked at before it is over.
+    let over = SystemClock::default().now().plus(8 * Micros::SECOND);
+    let over = Timestamp::text_of(over);
+    let embargo = ["import", &file, "--tlp", "amber", "--to", "cert-b", "--embargo-until", &over];
+    a.node.there(&embargo).exits(0);
+    let held = a.ok(&["holders", ONE]);
+    assert_eq!((&held[0]["member"], &held[0]["receipt"]), (&json!("cert-b"), &json!("missing")), "{held}");
+    assert!(held[0]["waits"].as_str().unwrap().starts_with("embargo until "), "{held}");
+    assert_eq!(crate::town::peer(&a, "cert-b")["waits"], 1);
+    assert!(!has(&b, ONE));
+    until("it has come by itself", || has(&b, ONE));
+    until("the receipt has come", || a.ok(&["holders", ONE])[0]["receipt"] == "valid");
+    assert_eq!(crate::town::peer(&a, "cert-b")["waits"], 0);
 }

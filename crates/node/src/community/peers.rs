@@ -23,6 +23,8 @@ pub(super) struct Known {
     at: Option<Micros>,
     /// When what is decided about was shared; `None` = it is being shared now.
     shared: Option<Micros>,
+    /// Whether members that take no part at present count as if they did.
+    absent: bool,
 }
 
 impl Node {
@@ -36,7 +38,7 @@ impl Node {
     /// The community as of this table.
     pub(super) fn known(&self, table: &Arc<Table>) -> Known {
         let clock = Arc::clone(&self.0.clock);
-        Known { table: Arc::clone(table), clock, at: None, shared: None }
+        Known { table: Arc::clone(table), clock, at: None, shared: None, absent: false }
     }
 }
 
@@ -58,9 +60,19 @@ impl Known {
         self.at.unwrap_or_else(|| self.clock.now())
     }
 
+    /// The same where everybody who is or was a member takes part: to ask what is meant for those who may come back.
+    pub(super) fn with_absent(&self) -> Self {
+        Self { absent: true, ..self.clone() }
+    }
+
+    /// The same for what was shared at a moment.
+    pub(super) fn shared_at(&self, moment: Micros) -> Self {
+        Self { shared: Some(moment), ..self.clone() }
+    }
+
     pub(super) fn takes_part(&self, member: MemberId) -> bool {
         let known = self.table.registry.member(member);
-        known.is_some_and(|known| known.status(self.now()).takes_part())
+        known.is_some_and(|known| self.absent || known.status(self.now()).takes_part())
     }
 
     /// Who gets what is shared with a circle: those who take part.
@@ -137,7 +149,7 @@ impl crate::Community for Known {
     }
 
     fn when_shared(&self, at: Micros) -> Box<dyn Peers> {
-        Box::new(Self { shared: Some(at), ..self.clone() })
+        Box::new(self.shared_at(at))
     }
 
     fn circle_name(&self, circle: &handling::CircleId) -> Option<String> {

@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use base::Micros;
 use base::signing::{KeyId, PublicKey};
 use community::{Body, IdentityId, MemberId, Road, SealingKey, Status};
-use federation::{Consented, Deed, Judge, Question, SealingSecret, Standing};
+use federation::{Consented, Deed, Hindrance, Judge, Question, SealingSecret, Standing};
 use handling::{Action, Addressee, Consent, Originator, Peers, Person, Recipient, Rules, Situation, judge};
 use stix::marking::{tlp_of, tlp_of_id};
 use store::StoreError;
@@ -187,9 +187,41 @@ impl Members {
         judge(&Recipient::Member(member), Action::PassOn, rules, &situation).is_allowed()
     }
 
-    /// Who is in a circle now; nobody where it is not known here.
+    /// What keeps a member from what is under these rules for now, where it will have it when that is over.
+    pub(crate) fn hindered_under(&self, rules: &Rules, member: KeyId, now: Micros) -> Option<Hindrance> {
+        let embargo = rules.embargo().filter(|until| *until > now);
+        let moment = embargo.unwrap_or(now);
+        let (known, home) = (self.0.at(moment).with_absent(), Some(theirs(self.0.table.me)));
+        let recipient = Recipient::Member(handling::MemberId(*member.as_bytes()));
+        let situation = Situation { now: moment, home, peers: &known, consent: Consent::None };
+        let lifted = rules.clone().settled();
+        if !judge(&recipient, Action::PassOn, &lifted, &situation).is_allowed() {
+            return None;
+        }
+        let absent = federation::Directory::standing(self, &member) != Standing::Active;
+        match embargo {
+            Some(until) => Some(Hindrance::Embargo(until)),
+            None if rules.markings() == handling::Markings::Awaited => Some(Hindrance::Marking),
+            None => absent.then_some(Hindrance::Absent),
+        }
+    }
+
+    /// Every other member, those that take no part at present too.
+    pub(crate) fn everybody_else(&self) -> BTreeSet<KeyId> {
+        let others = self.0.table.registry.members().map(|member| member.id().0);
+        others.filter(|member| *member != self.me()).collect()
+    }
+
+    /// Who is in which version of which circle, and who takes part: when it changes, more may be meant by what was said before.
+    pub(crate) fn seats(&self) -> (BTreeSet<KeyId>, BTreeSet<(KeyId, u64)>) {
+        let circles = self.0.table.circles.iter();
+        let versions = circles.map(|(id, (circle, _))| (KeyId::from_bytes(*id.as_bytes()), circle.version));
+        (federation::Directory::active(self), versions.collect())
+    }
+
+    /// Who is in a circle now, those that take no part at present too; nobody where it is not known here.
     pub(crate) fn in_circle(&self, circle: &handling::CircleId) -> BTreeSet<handling::MemberId> {
-        self.0.circle(circle).unwrap_or_default()
+        self.0.with_absent().circle(circle).unwrap_or_default()
     }
 
     /// Whether every circle in a line of rules is known here.
@@ -302,6 +334,22 @@ impl Judge for Members {
         }
         let others = federation::Directory::active(self).into_iter().filter(|member| *member != self.me());
         others.filter(|member| self.may_have(handling::MemberId(*member.as_bytes()), &rules, now)).collect()
+    }
+
+    fn hindered(&self, question: &Question<'_>) -> Option<Hindrance> {
+        self.hindered_under(&self.rules(question), question.recipient, question.now)
+    }
+
+    /// A circle's members without a beginning have everything; whoever was never given something has come since.
+    fn taken_in(&self, rules: &str, now: Micros) -> BTreeSet<KeyId> {
+        let Ok(rules) = rules.parse::<Rules>() else { return BTreeSet::new() };
+        let known = self.0.at(now).shared_at(Micros(0));
+        let named = rules.audience().clauses().flatten();
+        let circles = named.filter_map(|one| match one {
+            Addressee::Circle(circle) => known.circle(circle),
+            _ => None,
+        });
+        circles.flatten().map(|member| KeyId::from_bytes(member.0)).collect()
     }
 
     fn meet(&self, one: &str, other: &str) -> String {

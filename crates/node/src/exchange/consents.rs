@@ -7,13 +7,13 @@ use std::collections::BTreeSet;
 
 use base::Micros;
 use base::signing::KeyId;
-use federation::{ConsentRow, DeedError, Grant, Granted, ObjectName};
+use federation::{ConsentRow, DeedError, Grant, Granted, ObjectName, holders_now};
 use handling::{Principal, Viewer};
 use serde::Serialize;
 use stix::Timestamp;
 use store::StoreError;
 
-use super::giving::{holders_now, version_of};
+use super::giving::version_of;
 use super::views::failed;
 use super::{Court, ExchangeError};
 use crate::Node;

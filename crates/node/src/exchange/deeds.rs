@@ -193,7 +193,7 @@ impl Node {
         Ok(Shared { id: object.id.clone(), to, withheld: Vec::new() })
     }
 
-    /// The other members that are meant: circles are those who are in them now.
+    /// The other members that are meant: circles are those who are in them now, whether or not they take part at present.
     fn members_among(&self, court: &Court, addressees: &BTreeSet<Addressee>) -> BTreeSet<KeyId> {
         let members = addressees.iter().flat_map(|one| match one {
             Addressee::Member(member) => BTreeSet::from([*member]),

@@ -5,15 +5,14 @@
 
 use std::collections::BTreeSet;
 
-use base::Micros;
 use base::signing::KeyId;
 use bytes::Bytes;
 use federation::{
-    Consented, Deed, Exchange, HolderRow, Lane, ObjectName, Question, ReceiptState, Release, Rows,
+    Consented, Deed, Exchange, Lane, ObjectName, Question, ReceiptState, Release, Rows, holders_now,
     object_version,
 };
 use handling::{MemberId, Originator, Rules};
-use ledger::act::{Act, ActKind};
+use ledger::act::ActKind;
 use store::{ExchangeDesk, StoredObject, VersionsOf};
 
 use super::{Court, ExchangeError};
@@ -89,6 +88,8 @@ impl Gift {
             let of = receipts.iter().find(|row| row.member == *member);
             of.is_some_and(|row| !matches!(row.state, ReceiptState::Refused(_)))
         };
+        let waiting = rows.later(&self.id)?.into_iter().filter(|row| row.version == self.version);
+        let waiting: BTreeSet<KeyId> = waiting.map(|row| row.member).collect();
         let mut given = Given::default();
         for member in &self.whom {
             let question = Question {
@@ -103,28 +104,15 @@ impl Gift {
             match exchange.judge.decide(&question) {
                 _ if has(member) => drop(given.to.insert(*member)),
                 Ok(()) => return Ok(None),
+                // It is not known yet that it waits for this member.
+                Err(_) if exchange.judge.hindered(&question).is_some() && !waiting.contains(member) => {
+                    return Ok(None);
+                }
                 Err(rule) => drop(given.withheld.insert((*member, rule))),
             }
         }
         Ok(Some(given))
     }
-}
-
-/// Who has an own object, or was to have it, since it was last called back.
-pub(super) fn holders_now(rows: &dyn Rows, name: &ObjectName) -> federation::Read<Vec<HolderRow>> {
-    let fate = rows.fate(name)?;
-    if fate.erased.is_some() {
-        return Ok(Vec::new());
-    }
-    let mut holders = rows.holders(name)?;
-    if let Some(recalled) = fate.recalled {
-        let act = rows.act(&name.author, recalled)?;
-        let signed = act.and_then(|act| base::signed::Signed::parse(act.signed.as_bytes()).ok());
-        let at =
-            signed.and_then(|signed| Act::peek(&signed).ok()).map_or(Micros(i64::MAX), |act| act.header().at);
-        holders.retain(|holder| holder.since > at);
-    }
-    Ok(holders)
 }
 
 /// The rules an object stands under here by this member's own word; `None` when it stands by others' words alone.

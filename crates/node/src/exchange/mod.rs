@@ -15,6 +15,7 @@ mod deposits;
 mod error;
 mod evidence;
 mod giving;
+mod later;
 mod letters;
 mod recovery;
 mod relay;
@@ -83,6 +84,10 @@ pub(crate) struct Desk {
     heard_back: Mutex<BTreeMap<KeyId, awaited::HeardBack>>,
     /// What each member is still to be told of what it sent.
     owed: Mutex<BTreeMap<KeyId, Owed>>,
+    /// Who took part, and who was in which circle, when what waits was last looked at for it.
+    seats: Mutex<Option<later::Seats>>,
+    /// Told when something that waited may be given.
+    later: Notify,
     /// What goes over relays.
     pub(crate) relays: relay::Relays,
 }
@@ -241,7 +246,7 @@ impl Court {
         handling::MemberId(*self.me.member.as_bytes())
     }
 
-    /// Who is in a circle now; nobody where it is not known here.
+    /// Who is in a circle now, those that take no part at present too; nobody where it is not known here.
     pub(crate) fn circle(&self, circle: &handling::CircleId) -> BTreeSet<handling::MemberId> {
         self.members.in_circle(circle)
     }

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use base::signing::KeyId;
-use federation::{Exchange, Lane, Release};
-use handling::{MemberId, Originator, Rules};
+use federation::{Exchange, Lane, Release, Standing};
+use handling::{Markings, MemberId, Originator, Rules};
 use ledger::act::ActKind;
 use store::{Batch, Entry, ExchangeDesk, Landed, LandedAs, LeavesBy, StoreError};
 
@@ -27,10 +27,28 @@ impl Default for Sending {
 }
 
 impl Court {
-    /// The members that rules of this member's name, besides itself. Rules for everybody name nobody.
+    /// The members that rules of this member's name, besides itself: those that may have it, and those that will once what keeps
+    /// it from them has passed. Rules for everybody name nobody.
     pub(crate) fn named_by(&self, rules: &Rules) -> BTreeSet<KeyId> {
-        let for_everybody = rules.audience().is_everybody() && rules.named().is_none();
-        if for_everybody { BTreeSet::new() } else { self.who_may(rules) }
+        let for_everybody = rules.audience().is_everybody() && rules.named().is_none_or(BTreeSet::is_empty);
+        if for_everybody {
+            return BTreeSet::new();
+        }
+        let mut named = self.who_may(rules);
+        named.extend(self.who_will(rules));
+        named
+    }
+
+    /// The other members that may not have what is under these rules now, and will.
+    fn who_will(&self, rules: &Rules) -> BTreeSet<KeyId> {
+        let closed =
+            rules.embargo().is_some_and(|until| until > self.now) || rules.markings() == Markings::Awaited;
+        let mut asked = self.members.everybody_else();
+        if !closed {
+            asked.retain(|member| self.exchange().directory.standing(member) != Standing::Active);
+        }
+        asked.retain(|member| self.members.hindered_under(rules, *member, self.now).is_some());
+        asked
     }
 
     /// The other members that may have what is under these rules.

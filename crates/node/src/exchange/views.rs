@@ -1,20 +1,23 @@
 //! What is shown of exchange: who holds an own object, how it stands with each peer, and the state all entitled nodes share.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use base::Micros;
 use base::limit::PEER_REFUSALS_SHOWN;
 use base::signed::Signed;
 use base::signing::KeyId;
-use federation::{Lane, ObjectName, ReceiptState, RefusalRow, Rows, part_state, state_hash_of};
+use federation::{
+    Lane, ObjectName, ReceiptState, RefusalRow, Rows, holders_now, part_state, state_hash_of,
+};
 use handling::{Addressee, CircleId, Principal, Refusal, Role, Rule, Rules};
 use ledger::act::Act;
 use serde::Serialize;
 use stix::Timestamp;
 use store::{RefusedBy, StoreError, StoredObject};
 
-use super::giving::{authors, holders_now, own_word};
+use super::giving::{authors, own_word};
+use super::later::waits;
 use super::{Court, ExchangeError};
 use crate::{Node, NoticeView, ReadError, RoadError};
 
@@ -23,12 +26,16 @@ use crate::{Node, NoticeView, ReadError, RoadError};
 pub struct HolderView {
     /// The member, by slug where known.
     pub member: String,
-    /// Why it may: `released` or `consent`; why it is to have it no more: `recalled` or `erased`.
+    /// Why it may: `released` or `consent`; why it is to have it no more: `recalled` or `erased`; where it was never given, the rule
+    /// it waits for.
     pub rule: String,
     /// When it received it, by its own clock (RFC 3339).
     pub received_at: Option<String>,
     /// `valid` or `missing`; of what was taken back: `pending` or `refused`.
     pub receipt: &'static str,
+    /// Why it does not have it now and will: `embargo until ...`, say.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub waits: Option<String>,
 }
 
 /// Something that was refused.
@@ -59,6 +66,8 @@ pub struct PeerView {
     pub lag_in: u64,
     /// Envelopes that wait for it.
     pub lag_out: u64,
+    /// Versions of own objects that wait until it may have them: see [`HolderView::waits`].
+    pub waits: u64,
     /// Leaves of its last head known here.
     pub last_head: Option<u64>,
     /// Places in its lanes at which something is missing, as of what it said last.
@@ -144,21 +153,39 @@ impl Node {
                 return Err(ReadError::from(error).into());
             }
         }
-        let look = move |rows: &dyn Rows| Ok((holders(rows, &name)?, not_given_up(rows, &name)?));
-        let (found, left) = store::looked(self.store(), court.member(), look).await?;
-        let views = found.into_iter().map(|(member, rule, received)| HolderView {
-            member: self.slug_of(&member),
-            rule,
-            received_at: received.map(Timestamp::text_of),
-            receipt: if received.is_some() { "valid" } else { "missing" },
-        });
-        let left = left.into_iter().map(|(member, rule, receipt)| HolderView {
+        let look = move |rows: &dyn Rows| {
+            let later = rows.later(&name.id).map_err(failed)?.into_iter().map(|row| (row.member, row));
+            let later = later.collect::<BTreeMap<_, _>>();
+            Ok((holders(rows, &name)?, not_given_up(rows, &name)?, later))
+        };
+        let (found, left, mut later) = store::looked(self.store(), court.member(), look).await?;
+        let mut views = Vec::new();
+        for (member, rule, received) in found {
+            let waits = later.remove(&member).map(|row| waits(&row));
+            let received = received.filter(|_| waits.is_none());
+            views.push(HolderView {
+                member: self.slug_of(&member),
+                rule,
+                received_at: received.map(Timestamp::text_of),
+                receipt: if received.is_some() { "valid" } else { "missing" },
+                waits,
+            });
+        }
+        views.extend(later.into_values().map(|row| HolderView {
+            member: self.slug_of(&row.member),
+            waits: Some(waits(&row)),
+            rule: row.rule,
+            received_at: None,
+            receipt: "missing",
+        }));
+        views.extend(left.into_iter().map(|(member, rule, receipt)| HolderView {
             member: self.slug_of(&member),
             rule: rule.to_owned(),
             received_at: None,
             receipt,
-        });
-        Ok(views.chain(left).collect())
+            waits: None,
+        }));
+        Ok(views)
     }
 
     /// Where an object came from, as far as this node's member can tell: for those who may see the object.
@@ -239,7 +266,7 @@ impl Node {
     async fn peer_view(&self, court: &Arc<Court>, member: KeyId) -> Result<PeerView, ExchangeError> {
         let sitting = Arc::clone(court);
         let refusals = self.store().refusals(Some(member), PEER_REFUSALS_SHOWN).await?;
-        let (peer, awaited, mirror, recovery, refusals) =
+        let (peer, awaited, waits, mirror, recovery, refusals) =
             store::looked(self.store(), court.member(), move |rows| {
                 let peer = rows.peer(&member).map_err(failed)?;
                 let awaited = rows.awaited(&member).map_err(failed)?;
@@ -253,7 +280,8 @@ impl Node {
                 };
                 let refusals: Result<Vec<_>, _> =
                     refusals.into_iter().map(|(by, row)| refusal_view(rows, by, row)).collect();
-                Ok((peer, awaited, rows.mirror(&member).map_err(failed)?, recovery, refusals?))
+                let waits = rows.later_for(&member).map_err(failed)?;
+                Ok((peer, awaited, waits, rows.mirror(&member).map_err(failed)?, recovery, refusals?))
             })
             .await?;
         let evidence = self.store().evidence().await?;
@@ -269,6 +297,7 @@ impl Node {
             version: peer.version,
             lag_in: awaited.len() as u64,
             lag_out: waiting.iter().map(|queue| queue.last.saturating_sub(queue.acked)).sum(),
+            waits,
             last_head: mirror.map(|row| row.size),
             gaps,
             skew_seconds: peer.skew_us / Micros::SECOND,

@@ -6,8 +6,9 @@ use base::limit::ACK_REFUSALS_MAX;
 use base::signed::Signed;
 use base::signing::KeyId;
 use federation::{
-    AckRefusal, ActRow, ConsentRow, Covered, Effect, FateRow, HolderRow, Lane, ObjectName, OutboxRow,
-    PayloadRow, PeerRow, ReceiptRow, ReceiptState, Recovery, RefusalRow, RevokedRow, Stage, VersionRow,
+    AckRefusal, ActRow, Again, ConsentRow, Covered, Effect, FateRow, HolderRow, Lane, LaterRow, ObjectName,
+    OutboxRow, PayloadRow, PeerRow, ReceiptRow, ReceiptState, Recovery, RefusalRow, RevokedRow, Stage,
+    VersionRow,
 };
 use handling::{MemberId, Originator};
 use ledger::TreeHash;
@@ -156,6 +157,14 @@ fn put(sql: &Connection, effect: Effect) -> Done<()> {
             (name.author.as_bytes(), &name.id, &version),
         ),
         Effect::Holder(row) => put_holder(sql, &row),
+        Effect::Later(row) => put_later(sql, &row),
+        Effect::NoLater { object, version, member } => run(
+            sql,
+            "DELETE FROM later WHERE object = ?1 AND version = ?2 AND member = ?3",
+            (object, version, member.as_bytes()),
+        ),
+        Effect::NoneLater(object) => run(sql, "DELETE FROM later WHERE object = ?1", [object]),
+        Effect::LookAgain(again) => look_again(sql, &again),
         Effect::Receipt(row) => put_receipt(sql, &row),
         Effect::Consent(row) => put_consent(sql, &row),
         Effect::Revoked(row) => put_revoked(sql, &row),
@@ -332,6 +341,29 @@ fn put_holder(sql: &Connection, row: &HolderRow) -> Done<()> {
         "INSERT OR REPLACE INTO holder (author, object, member, ground, since) VALUES (?1, ?2, ?3, ?4, ?5)",
         (row.name.author.as_bytes(), &row.name.id, row.member.as_bytes(), &row.ground, row.since.0),
     )
+}
+
+fn put_later(sql: &Connection, row: &LaterRow) -> Done<()> {
+    let lane =
+        lane_no(row.lane).ok_or_else(|| contradiction("something waits for a lane without a queue"))?;
+    run(
+        sql,
+        "INSERT OR REPLACE INTO later (object, version, member, lane, rule, since, look) \
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+        (&row.object, &row.version, row.member.as_bytes(), lane, &row.rule, row.since.0, row.look.0),
+    )
+}
+
+fn look_again(sql: &Connection, again: &Again) -> Done<()> {
+    match again {
+        Again::Member(member) => {
+            let update = "UPDATE later SET look = since WHERE member = ?1 AND look = ?2";
+            run(sql, update, (member.as_bytes(), i64::MAX))
+        }
+        Again::Object(object) => {
+            run(sql, "UPDATE later SET look = since WHERE object = ?1 AND look = ?2", (object, i64::MAX))
+        }
+    }
 }
 
 fn put_receipt(sql: &Connection, row: &ReceiptRow) -> Done<()> {

@@ -97,6 +97,10 @@ impl ExchangeDesk for SqlDesk<'_, '_> {
         Ok(retention::retire(self.desk, self.rows.me, now, most)?)
     }
 
+    fn stands(&self, versions: &VersionsOf<'_>) -> Result<bool, StoreError> {
+        Ok(remove::stands(self.desk, versions)?)
+    }
+
     fn take_away(&mut self, versions: &VersionsOf<'_>) -> Result<u64, StoreError> {
         Ok(remove::take_away(self.desk, versions)?)
     }

@@ -6,9 +6,9 @@ use std::ops::{ControlFlow, RangeInclusive};
 use base::Micros;
 use base::signing::KeyId;
 use federation::{
-    AckRefusal, ActRow, ConsentRow, Covered, FateRow, Giving, HolderRow, Lane, MirrorRow, ObjectName,
-    OutboxRow, OwnRow, PayloadRow, PeerRow, Queue, Read, ReceiptRow, ReceiptState, Recovery, Rows, Stage,
-    StoreFailed, VersionRow, Waiting, WitnessedRow,
+    AckRefusal, ActRow, ConsentRow, Covered, FateRow, Giving, HolderRow, Lane, LaterRow, MirrorRow,
+    ObjectName, OutboxRow, OwnRow, PayloadRow, PeerRow, Queue, Read, ReceiptRow, ReceiptState, Recovery,
+    Rows, Stage, StoreFailed, VersionRow, Waiting, WitnessedRow,
 };
 use ledger::TreeHash;
 use ledger::commitment::{Commitment, Salt};
@@ -143,6 +143,21 @@ fn held_of(
         rules: row.get(rules)?,
         by: by.map(KeyId::from_bytes),
     }))
+}
+
+const LATER: &str = "SELECT object, version, member, lane, rule, since, look FROM later";
+
+fn later(row: &Row<'_>) -> rusqlite::Result<LaterRow> {
+    let flash = row.get::<_, i64>(3)? == 0;
+    Ok(LaterRow {
+        object: row.get(0)?,
+        version: row.get(1)?,
+        member: key(row, 2)?,
+        lane: if flash { Lane::Flash } else { Lane::Routine },
+        rule: row.get(4)?,
+        since: Micros(row.get(5)?),
+        look: Micros(row.get(6)?),
+    })
 }
 
 /// Lines of an outbox with everything that their envelopes are made of.
@@ -309,6 +324,21 @@ impl Rows for SqlRows<'_> {
         })
     }
 
+    fn later(&self, object: &str) -> Read<Vec<LaterRow>> {
+        self.all(&format!("{LATER} WHERE object = ?1 ORDER BY version, member"), [object], later)
+    }
+
+    fn later_due(&self, by: Micros, limit: usize) -> Read<Vec<LaterRow>> {
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        self.all(&format!("{LATER} WHERE look <= ?1 ORDER BY look LIMIT ?2"), (by.0, limit), later)
+    }
+
+    fn later_for(&self, member: &KeyId) -> Read<u64> {
+        let count =
+            self.one("SELECT count(*) FROM later WHERE member = ?1", [member.as_bytes()], |row| row.get(0))?;
+        Ok(count.map_or(0, told))
+    }
+
     fn passed_on(&self, name: &ObjectName) -> Read<BTreeSet<KeyId>> {
         if name.author == self.me {
             return Ok(BTreeSet::new());
@@ -420,6 +450,15 @@ impl Rows for SqlRows<'_> {
         let hashes = tile.hashes().get(..usize::from(path.width)).map(<[TreeHash]>::to_vec);
         let hashes = hashes.ok_or_else(|| StoreFailed(format!("tile {path} is too narrow")))?;
         Tile::new(hashes).map_err(|error| StoreFailed(error.to_string()))
+    }
+
+    fn own_versions(&self, after: Option<(String, String)>, limit: usize) -> Read<Vec<VersionRow>> {
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        let (id, version) = after.unwrap_or_default();
+        let query = format!(
+            "{HELD} WHERE author = ?1 AND (object, version) > (?2, ?3) ORDER BY object, version LIMIT ?4"
+        );
+        each(self.all(&query, (self.me.as_bytes(), id, version, limit), held)?, "version")
     }
 
     fn all_versions(&self) -> Read<Vec<VersionRow>> {

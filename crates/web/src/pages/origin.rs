@@ -74,9 +74,10 @@ fn names(clause: &[String], origin: &str) -> String {
 }
 
 fn holder(view: HolderView) -> Holder {
-    let receipt = match view.receipt {
-        "valid" => Tag::new("good", "receipt valid"),
-        other => Tag::new("warn", format!("receipt {other}")),
+    let receipt = match (view.receipt, view.waits) {
+        (_, Some(waits)) => Tag::new("warn", format!("waits: {waits}")),
+        ("valid", None) => Tag::new("good", "receipt valid"),
+        (other, None) => Tag::new("warn", format!("receipt {other}")),
     };
     let received = view.received_at.map_or_else(String::new, |at| {
         let whole = at.split('.').next().unwrap_or(&at);
@@ -102,6 +103,7 @@ mod tests {
             rule: "released".to_owned(),
             received_at: received_at.map(str::to_owned),
             receipt,
+            waits: None,
         };
         let (signed, waiting) =
             (holder(view(Some("2026-11-22T04:36:54.6Z"), "valid")), holder(view(None, "missing")));

@@ -1,0 +1,299 @@
+//! What is named for a member and cannot go to it yet: kept until it can, and given then.
+//!
+//! An embargo ends, a marking definition comes, a member takes part again, a circle takes somebody in with what was shared
+//! before. For each such member and version there is one row, written in the step that found it; when it may have changed
+//! ([`LaterRow::look`]), handling is asked again, and the version goes, goes on waiting, or is meant for that member no more.
+//!
+//! Invariant: a row says that somebody is to be asked about and never that something may go: [`Exchange::release`] and
+//! the envelope ask handling themselves.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use base::Micros;
+use base::signed::Signed;
+use base::signing::KeyId;
+use ledger::act::Act;
+
+use crate::Exchange;
+use crate::content::Content;
+use crate::deeds::{Release, address};
+use crate::draft::{DeedError, Draft};
+use crate::port::{Consented, Deed, Question, Read, Rows};
+use crate::rows::{Effect, HolderRow, LaterRow, ObjectName, ReceiptState, VersionRow};
+
+/// What speaks against giving something now, and passes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Hindrance {
+    /// It is under an embargo until then.
+    Embargo(Micros),
+    /// A marking definition has not come yet.
+    Marking,
+    /// The member takes no part at present.
+    Absent,
+}
+
+impl Hindrance {
+    /// Its name: the rule's where handling has one.
+    #[must_use]
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::Embargo(_) => "embargo",
+            Self::Marking => "marking-unresolved",
+            Self::Absent => "member-absent",
+        }
+    }
+
+    /// When to ask again; without a moment of its own, when something has happened.
+    const fn look(self) -> Micros {
+        match self {
+            Self::Embargo(until) => until,
+            Self::Marking | Self::Absent => Micros(i64::MAX),
+        }
+    }
+}
+
+/// Versions that are looked at in one step.
+const VERSIONS_MAX: usize = 64;
+/// Rows that one look reads.
+const ROWS_MAX: usize = 1_024;
+/// Own versions that one look for newcomers of circles reads.
+const PAGE: usize = 512;
+
+/// One version, and the members it waits for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Put {
+    /// STIX id of the own object.
+    pub object: String,
+    /// The version as written; empty for objects without.
+    pub version: String,
+    /// What waits, member by member.
+    pub rows: Vec<LaterRow>,
+}
+
+/// What a look through own versions came to.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Newcomers {
+    /// What is to be applied.
+    pub effects: Vec<Effect>,
+    /// Object and version of the last one looked at; `None` when that was all.
+    pub last: Option<(String, String)>,
+}
+
+impl Exchange<'_> {
+    /// The versions that are to be looked at by now, with the members they wait for.
+    ///
+    /// # Errors
+    /// The store did not answer.
+    ///
+    /// # Limits
+    /// 64 versions; the rest is there when these have been looked at.
+    pub fn due_by_now(&self, rows: &dyn Rows) -> Read<Vec<Put>> {
+        let mut due: BTreeMap<(String, String), Vec<LaterRow>> = BTreeMap::new();
+        for row in rows.later_due(self.now, ROWS_MAX)? {
+            let of = (row.object.clone(), row.version.clone());
+            if due.len() < VERSIONS_MAX || due.contains_key(&of) {
+                due.entry(of).or_default().push(row);
+            }
+        }
+        Ok(due.into_iter().map(|((object, version), rows)| Put { object, version, rows }).collect())
+    }
+
+    /// Asks again about a version that waits: it is given to those who may have it now.
+    ///
+    /// Who never had it gets the act by which the others have it, so that all hold the same; where that cannot be (it went
+    /// under other rules, or has been taken back from its holders by a narrowing that is over), it is released anew to all.
+    ///
+    /// # Errors
+    /// Those of [`DeedError`].
+    pub fn give_later(&self, rows: &dyn Rows, put: &Put) -> Result<Vec<Effect>, DeedError> {
+        let name = ObjectName { author: self.me.member, id: put.object.clone() };
+        let held = rows.versions(&name)?.into_iter().find(|held| held.version == put.version);
+        let held = held.filter(|held| held.name == name);
+        let payload =
+            held.as_ref().map(|held| rows.payload(&name.author, held.sequence)).transpose()?.flatten();
+        let (Some(held), Some(payload)) = (held, payload) else {
+            return Ok(put.rows.iter().map(LaterRow::over).collect());
+        };
+        let content = Content::parse(&payload.bytes)?;
+        let narrowed = rows.fate(&name)?.narrowed.iter().any(|(at, _)| *at > held.sequence);
+        let (mut effects, mut ready) = (Vec::new(), Vec::new());
+        for row in &put.rows {
+            let question = self.sending(&held.rules, content.object, row.member);
+            let allowed = self.judge.decide(&question).is_ok();
+            if let Some(by) = self.still_hindered(rows, &question, allowed)? {
+                effects.push(Effect::Later(row.because(by)));
+            } else {
+                if allowed && (narrowed || !self.has_been_given(rows, &held, &row.member)?) {
+                    ready.push(row);
+                }
+                effects.push(row.over());
+            }
+        }
+        let Some(first) = ready.first() else { return Ok(effects) };
+        let lane = ready.iter().map(|row| row.lane).min().unwrap_or(first.lane);
+        if !narrowed && content.rules == held.rules {
+            let mut draft = Draft::begin(self, rows)?;
+            for row in ready {
+                draft.push(self.holder(&name, row.member, "released"));
+                address(&mut draft, row.member, row.lane, (name.author, held.sequence))?;
+            }
+            effects.extend(draft.finish());
+            return Ok(effects);
+        }
+        let mut addressees: BTreeSet<KeyId> = ready.iter().map(|row| row.member).collect();
+        addressees.extend(holders_now(rows, &name)?.into_iter().map(|row| row.member));
+        let (rules, kind) = (held.rules.as_str(), held.kind.clone());
+        let release = Release { object: content.object, rules, addressees: &addressees, lane, kind };
+        effects.extend(self.release(rows, &release)?.effects);
+        Ok(effects)
+    }
+
+    /// What still keeps a version from a member. Where the member's clock is behind, its node would refuse what is under an embargo
+    /// by that clock: it goes when it is over there.
+    fn still_hindered(
+        &self,
+        rows: &dyn Rows,
+        question: &Question<'_>,
+        allowed: bool,
+    ) -> Read<Option<Hindrance>> {
+        if !allowed {
+            return Ok(self.judge.hindered(question));
+        }
+        let behind = rows.peer(&question.recipient)?.skew_us.min(0);
+        let there = Question { now: self.now.plus(behind), ..*question };
+        Ok(match self.judge.hindered(&there) {
+            Some(Hindrance::Embargo(until)) => Some(Hindrance::Embargo(until.plus(behind.saturating_neg()))),
+            _ => None,
+        })
+    }
+
+    /// Whether a member has this act, or it is on its way there.
+    fn has_been_given(&self, rows: &dyn Rows, held: &VersionRow, member: &KeyId) -> Read<bool> {
+        let receipts = rows.receipts(held.sequence)?;
+        let of = receipts.iter().find(|row| row.member == *member);
+        Ok(of.is_some_and(|row| !matches!(row.state, ReceiptState::Refused(_))))
+    }
+
+    /// Notes for whom of these an own version waits: those that are refused it by something that passes.
+    pub(crate) fn put_off(
+        &self,
+        (object, version): (&str, &str),
+        (rules, bytes): (&str, &[u8]),
+        (members, lane): (impl IntoIterator<Item = KeyId>, crate::Lane),
+    ) -> Vec<Effect> {
+        let others = members.into_iter().filter(|member| *member != self.me.member);
+        let wait = others.filter_map(|member| {
+            let by = self.judge.hindered(&self.sending(rules, bytes, member))?;
+            let (object, version) = (object.to_owned(), version.to_owned());
+            let (rule, look, since) = (by.code().to_owned(), by.look(), self.now);
+            Some(Effect::Later(LaterRow { object, version, member, lane, rule, since, look }))
+        });
+        wait.collect()
+    }
+
+    /// Notes whom of the holders a narrowing keeps an own object from for a time: they drop it, and get it again when that is over.
+    pub(crate) fn put_off_holders(
+        &self,
+        rows: &dyn Rows,
+        name: &ObjectName,
+        narrowed: &str,
+    ) -> Read<Vec<Effect>> {
+        let holders: BTreeSet<KeyId> = holders_now(rows, name)?.into_iter().map(|row| row.member).collect();
+        let mut effects = Vec::new();
+        for held in rows.versions(name)? {
+            let Some(payload) = rows.payload(&name.author, held.sequence)? else { continue };
+            let Ok(content) = Content::parse(&payload.bytes) else { continue };
+            let line = self.judge.meet(&held.rules, narrowed);
+            let what = (line.as_str(), content.object);
+            let whom = (holders.iter().copied(), crate::Lane::Routine);
+            effects.extend(self.put_off((&name.id, &held.version), what, whom));
+        }
+        Ok(effects)
+    }
+
+    /// Looks through own versions behind one, for members that circles have taken in with what was shared before and that
+    /// were never given it.
+    ///
+    /// # Errors
+    /// The store did not answer.
+    ///
+    /// # Limits
+    /// 512 versions a look.
+    pub fn newcomers(&self, rows: &dyn Rows, after: Option<(String, String)>) -> Read<Newcomers> {
+        let page = rows.own_versions(after, PAGE)?;
+        let last = page.last().filter(|_| page.len() == PAGE);
+        let last = last.map(|held| (held.name.id.clone(), held.version.clone()));
+        let mut effects = Vec::new();
+        for held in &page {
+            let mut missing = self.judge.taken_in(&held.rules, self.now);
+            missing.remove(&self.me.member);
+            if missing.is_empty() {
+                continue;
+            }
+            for holder in rows.holders(&held.name)? {
+                missing.remove(&holder.member);
+            }
+            for row in rows.later(&held.name.id)?.into_iter().filter(|row| row.version == held.version) {
+                missing.remove(&row.member);
+            }
+            effects.extend(missing.into_iter().map(|member| {
+                Effect::Later(LaterRow {
+                    object: held.name.id.clone(),
+                    version: held.version.clone(),
+                    member,
+                    lane: crate::Lane::Routine,
+                    rule: "circle-history".to_owned(),
+                    since: self.now,
+                    look: self.now,
+                })
+            }));
+        }
+        Ok(Newcomers { effects, last })
+    }
+
+    pub(crate) fn sending<'q>(&self, rules: &'q str, object: &'q [u8], recipient: KeyId) -> Question<'q> {
+        Question {
+            deed: Deed::Send,
+            originator: self.me.member,
+            recipient,
+            rules,
+            object,
+            consent: Consented::No,
+            now: self.now,
+        }
+    }
+}
+
+impl LaterRow {
+    /// It waits no more.
+    #[must_use]
+    pub fn over(&self) -> Effect {
+        let (object, version) = (self.object.clone(), self.version.clone());
+        Effect::NoLater { object, version, member: self.member }
+    }
+
+    /// The same, waiting for something else.
+    fn because(&self, by: Hindrance) -> Self {
+        Self { rule: by.code().to_owned(), look: by.look(), ..self.clone() }
+    }
+}
+
+/// Who has an own object, or was to have it, since it was last called back.
+///
+/// # Errors
+/// The store did not answer.
+pub fn holders_now(rows: &dyn Rows, name: &ObjectName) -> Read<Vec<HolderRow>> {
+    let fate = rows.fate(name)?;
+    if fate.erased.is_some() {
+        return Ok(Vec::new());
+    }
+    let mut holders = rows.holders(name)?;
+    if let Some(recalled) = fate.recalled {
+        let act = rows.act(&name.author, recalled)?;
+        let signed = act.and_then(|act| Signed::parse(act.signed.as_bytes()).ok());
+        let at =
+            signed.and_then(|signed| Act::peek(&signed).ok()).map_or(Micros(i64::MAX), |act| act.header().at);
+        holders.retain(|holder| holder.since > at);
+    }
+    Ok(holders)
+}

@@ -1,0 +1,153 @@
+//! Giving what could not be given at once: looked at when its moment comes, when a member takes part again, when a marking or a
+//! circle with all it was told has come, and at the start.
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, PoisonError};
+
+use base::Micros;
+use base::signing::KeyId;
+use federation::{Again, Effect, LaterRow, Newcomers, ObjectName, Put, Rows};
+use handling::{Markings, Originator, Rules};
+use stix::Timestamp;
+use store::{ExchangeDesk, Settled, StoreError, VersionsOf};
+
+use super::views::failed;
+use super::{Court, ExchangeError};
+use crate::Node;
+
+/// Who took part, and who was in which version of which circle, when this was last looked at.
+pub(super) type Seats = (BTreeSet<KeyId>, BTreeSet<(KeyId, u64)>);
+
+impl Node {
+    /// Gives what waits for members and can go by now; says how many versions were looked at. A node that takes back what a
+    /// restore has lost waits until it has.
+    ///
+    /// # Errors
+    /// See [`ExchangeError`]; what was given until then stays given.
+    pub async fn give_later(&self) -> Result<u64, ExchangeError> {
+        if self.is_recovering() {
+            return Ok(0);
+        }
+        let Some(court) = self.court().await? else { return Ok(0) };
+        self.look_at_seats(&court).await?;
+        let (me, now) = (court.member(), court.now);
+        let mut court = None;
+        let mut all = 0_u64;
+        loop {
+            let due = store::looked(self.store(), me, move |rows| {
+                rows.later_due(now, 1).map_err(failed).map(|due| !due.is_empty())
+            });
+            if !due.await? {
+                break;
+            }
+            let court = match &court {
+                Some(court) => Arc::clone(court),
+                None => Arc::clone(court.insert(self.sitting().await?)),
+            };
+            all = all.saturating_add(self.step(&court, 64, give_due).await?);
+        }
+        if all > 0 {
+            self.tell_peers();
+            tracing::info!(versions = all, "looked at what waited to be given");
+        }
+        Ok(all)
+    }
+
+    /// What a change of members and circles makes possible is looked at: whoever takes part again, whoever came with all that was
+    /// shared before. At the start of the process that is everybody.
+    async fn look_at_seats(&self, court: &Court) -> Result<(), ExchangeError> {
+        let seats = court.members.seats();
+        let before = self.0.exchange.seats.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        if before.as_ref() == Some(&seats) {
+            return Ok(());
+        }
+        let (were, circles) = before.unwrap_or_default();
+        let court = self.sitting().await?;
+        let back: Vec<KeyId> = seats.0.difference(&were).copied().collect();
+        self.step(&court, 1, move |_, desk| {
+            let again = back.into_iter().map(|member| Effect::LookAgain(Again::Member(member)));
+            Ok(desk.apply(again.collect())?)
+        })
+        .await?;
+        let mut after = None;
+        while circles != seats.1 {
+            let from = after.take();
+            let (me, sitting) = (court.member(), Arc::clone(&court));
+            let look = move |rows: &dyn Rows| sitting.exchange().newcomers(rows, from).map_err(failed);
+            let Newcomers { effects, last } = store::looked(self.store(), me, look).await?;
+            if !effects.is_empty() {
+                self.step(&court, effects.len(), move |_, desk| Ok(desk.apply(effects)?)).await?;
+            }
+            after = last;
+            if after.is_none() {
+                break;
+            }
+        }
+        *self.0.exchange.seats.lock().unwrap_or_else(PoisonError::into_inner) = Some(seats);
+        Ok(())
+    }
+
+    /// The markings of objects have come: what was said of them to be given later is under what they ask as well, and is looked at.
+    pub(crate) async fn settle_later(&self, settled: Vec<Settled>) -> Result<(), StoreError> {
+        let Some(court) = self.court().await? else { return Ok(()) };
+        self.keep_ledger().await?;
+        let court = Arc::new(court);
+        let looked = self.step(&court, settled.len(), move |exchange, desk| {
+            for one in settled {
+                let name = ObjectName { author: exchange.me.member, id: one.id.clone() };
+                let mut effects = vec![Effect::LookAgain(Again::Object(one.id.clone()))];
+                for mut held in desk.rows().versions(&name)? {
+                    let Ok(rules) = held.rules.parse::<Rules>() else { continue };
+                    if rules.markings() == Markings::Awaited {
+                        let known = rules.settled().pap_at_least(one.pap);
+                        let known = one.level.map_or(known.clone(), |level| known.at_least(level));
+                        held.rules = known.to_string();
+                        effects.push(Effect::Version(held));
+                    }
+                }
+                desk.apply(effects)?;
+            }
+            Ok(())
+        });
+        looked.await.map_err(|error| match error {
+            ExchangeError::Store(error) => error,
+            other => StoreError::Backend(format!("cannot look at what awaited a marking: {other}")),
+        })?;
+        self.0.exchange.later.notify_one();
+        Ok(())
+    }
+
+    /// Waits until something that waited may be given.
+    pub async fn later_news(&self) {
+        self.0.exchange.later.notified().await;
+    }
+}
+
+/// One step of giving what is due. What stands here no more is for nobody.
+fn give_due(exchange: &federation::Exchange<'_>, desk: &mut dyn ExchangeDesk) -> Result<u64, ExchangeError> {
+    let due = exchange.due_by_now(desk.rows())?;
+    for put in &due {
+        let effects = if stands(desk, put)? {
+            exchange.give_later(desk.rows(), put)?
+        } else {
+            put.rows.iter().map(LaterRow::over).collect()
+        };
+        desk.apply(effects)?;
+    }
+    Ok(due.len() as u64)
+}
+
+fn stands(desk: &dyn ExchangeDesk, put: &Put) -> Result<bool, StoreError> {
+    desk.stands(&VersionsOf { id: &put.object, version: &put.version, originator: Originator::Here })
+}
+
+/// Why something waits, in words.
+pub(super) fn waits(row: &LaterRow) -> String {
+    match row.rule.as_str() {
+        "embargo" if row.look < Micros(i64::MAX) => format!("embargo until {}", Timestamp::text_of(row.look)),
+        "embargo" => "embargo without an end".to_owned(),
+        "marking-unresolved" => "until the definition of its marking has come".to_owned(),
+        "member-absent" => "until the member takes part again".to_owned(),
+        _ => "to be given in a moment".to_owned(),
+    }
+}

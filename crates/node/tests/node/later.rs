@@ -1,0 +1,217 @@
+//! What a member is named for and cannot have yet is told as waiting, and comes when it can.
+
+use base::Micros;
+use bytes::Bytes;
+use community::History;
+use node::{AcceptRequest, HolderView, KeepStatus, Options, ShareRequest, Urgency};
+
+use crate::community::Seat;
+use crate::exchange::{bring, has, meet, peer, region, round, to};
+use crate::peers::Region;
+use crate::{START, indicator};
+
+const ONE: &str = "indicator--00000000-0000-4000-8000-000000000001";
+const TWO: &str = "indicator--00000000-0000-4000-8000-000000000002";
+/// The end of the embargoes here.
+const OVER: Micros = Micros(START.0 + 3_600 * Micros::SECOND);
+
+fn embargoed(names: &[&str]) -> Options {
+    Options { embargo_until: Some(OVER), ..to(names) }
+}
+
+async fn holder(seat: &Seat, id: &str, slug: &str) -> Option<HolderView> {
+    let holders = seat.node().holders(&seat.who, id).await.unwrap();
+    holders.into_iter().find(|holder| holder.member == slug)
+}
+
+/// Why an object waits for a member.
+async fn waits(seat: &Seat, id: &str, slug: &str) -> String {
+    holder(seat, id, slug).await.and_then(|holder| holder.waits).unwrap_or_default()
+}
+
+/// It is so late everywhere, what waits is looked at, and everybody meets.
+async fn at(region: &Region, now: Micros) {
+    for seat in &region.0 {
+        seat.bench.clock.set(now);
+        seat.node().give_later().await.unwrap();
+    }
+    round(region).await;
+}
+
+async fn suspended(region: &Region, slug: &str, reason: Option<&str>) {
+    let a = &region[0];
+    a.node().propose(&a.who, slug, reason.map(str::to_owned)).await.unwrap();
+    region.decide(slug).await;
+}
+
+async fn state(seat: &Seat) -> String {
+    seat.node().shared_state().await.unwrap().unwrap().state_hash
+}
+
+#[tokio::test]
+async fn what_was_under_an_embargo_comes_when_it_is_over() {
+    let region = region(&["a", "b", "c"]).await;
+    let (a, b) = (&region[0], &region[1]);
+    bring(a, 1..2, embargoed(&["b"])).await;
+    // What nobody is named for waits for nobody.
+    bring(a, 2..3, Options { tlp: Some(stix::TlpLevel::Green), ..embargoed(&[]) }).await;
+    at(&region, START.plus(1)).await;
+    assert!(!has(b, ONE).await);
+    let why = waits(a, ONE, "b").await;
+    assert!(why.starts_with("embargo until 20"), "{why}");
+    assert_eq!((peer(a, "b").await.waits, peer(a, "c").await.waits), (1, 0));
+    at(&region, OVER.plus(-1)).await;
+    assert!(!has(b, ONE).await, "not a moment before");
+    at(&region, OVER).await;
+    assert!(has(b, ONE).await && !has(&region[2], ONE).await && !has(b, TWO).await);
+    let held = holder(a, ONE, "b").await.unwrap();
+    assert_eq!((held.receipt, held.waits, peer(a, "b").await.waits), ("valid", None, 0));
+    assert_eq!(a.node().give_later().await.unwrap(), 0, "it is given once");
+}
+
+/// It goes to a member whose clock is behind when its embargo is over there: before, that member would refuse it.
+#[tokio::test]
+async fn an_embargo_ends_by_the_later_of_two_clocks() {
+    let region = region(&["a", "b"]).await;
+    let (a, b) = (&region[0], &region[1]);
+    let minute = 60 * Micros::SECOND;
+    b.bench.clock.set(START.plus(-minute));
+    round(&region).await;
+    bring(a, 1..2, embargoed(&["b"])).await;
+    for (late, comes) in [(0, false), (minute, true)] {
+        a.bench.clock.set(OVER.plus(late));
+        b.bench.clock.set(OVER.plus(late - minute));
+        a.node().give_later().await.unwrap();
+        round(&region).await;
+        assert_eq!(has(b, ONE).await, comes, "{late}");
+    }
+    assert_eq!(peer(a, "b").await.refusals, []);
+}
+
+#[tokio::test]
+async fn what_is_narrowed_to_an_embargo_comes_back_when_that_is_over() {
+    let region = region(&["a", "b", "c"]).await;
+    let (a, b, c) = (&region[0], &region[1], &region[2]);
+    bring(a, 1..2, to(&["b", "c"])).await;
+    round(&region).await;
+    assert!(has(b, ONE).await && has(c, ONE).await);
+    let options = Options { embargo_until: Some(OVER), ..Options::default() };
+    a.node().narrow(&a.who, ONE, options).await.unwrap();
+    at(&region, START.plus(1)).await;
+    assert!(!has(b, ONE).await && !has(c, ONE).await);
+    let held = holder(a, ONE, "b").await.unwrap();
+    assert_eq!((held.receipt, held.waits.is_some()), ("missing", true), "it has it no more");
+    at(&region, OVER).await;
+    assert!(has(b, ONE).await && has(c, ONE).await);
+    assert_eq!((state(a).await, state(b).await), (state(b).await, state(c).await));
+}
+
+#[tokio::test]
+async fn what_is_taken_back_before_it_could_go_never_goes() {
+    let region = region(&["a", "b"]).await;
+    let (a, b) = (&region[0], &region[1]);
+    bring(a, 1..4, embargoed(&["b"])).await;
+    a.node().recall(&a.who, ONE, "wrong").await.unwrap();
+    a.node().erase(&a.who, TWO, "wrong").await.unwrap();
+    let three = TWO.replace("0002", "0003");
+    a.node().delete(&a.who, "inbox", &three, &store::Filter::default()).await.unwrap();
+    at(&region, OVER).await;
+    for id in [ONE, TWO, &three] {
+        assert!(!has(b, id).await, "{id}");
+    }
+    assert_eq!((peer(a, "b").await.waits, peer(a, "b").await.lag_out), (0, 0));
+}
+
+#[tokio::test]
+async fn who_is_taken_into_a_circle_with_its_history_gets_it() {
+    let region = region(&["a", "b", "c", "d"]).await;
+    region.circle("banks", &["b"]).await;
+    let (a, b, c, d) = (&region[0], &region[1], &region[2], &region[3]);
+    bring(a, 1..3, to(&["banks"])).await;
+    bring(b, 3..4, to(&["a/banks"])).await;
+    round(&region).await;
+    at(&region, START.plus(1)).await;
+    let names = |name: &str| [name.to_owned()];
+    a.node().add_to_circle(&a.who, "banks", &names("c"), History::All).await.unwrap();
+    a.node().add_to_circle(&a.who, "banks", &names("d"), History::FromNow).await.unwrap();
+    region.gather().await;
+    at(&region, START.plus(2)).await;
+    let three = TWO.replace("0002", "0003");
+    for id in [ONE, TWO, &three] {
+        assert!(has(c, id).await, "{id}");
+        assert!(!has(d, id).await, "{id} was shared before");
+    }
+    let circle = async |seat: &Seat| seat.node().circle_state(&seat.who, "a/banks").await.unwrap();
+    assert_eq!((circle(a).await, circle(b).await), (circle(c).await, circle(c).await));
+    assert_eq!(circle(a).await.objects, 3);
+    let before = a.node().shared_state().await.unwrap().unwrap().leaves;
+    at(&region, START.plus(3)).await;
+    assert_eq!(a.node().shared_state().await.unwrap().unwrap().leaves, before, "nothing is said again");
+}
+
+#[tokio::test]
+async fn what_awaited_a_marking_goes_when_that_has_come() {
+    let region = region(&["a", "b"]).await;
+    let (a, b) = (&region[0], &region[1]);
+    let marking = "marking-definition--00000000-0000-4000-8000-0000000000aa";
+    let extra = format!(r#","object_marking_refs":["{marking}"]"#);
+    let marked = indicator(1, "[url:value = 'http://1.example/']", &extra);
+    let bring = async |object: String, options: Options| {
+        let objects = vec![Bytes::from(object)];
+        let request = AcceptRequest { collection: "inbox", objects, options, status: KeepStatus::No };
+        let accepted = a.node().accept(&a.who, request).await.unwrap();
+        assert_eq!(accepted.receipts[0].reason, None);
+    };
+    bring(marked, to(&["b"])).await;
+    at(&region, START.plus(1)).await;
+    assert!(!has(b, ONE).await);
+    assert_eq!(waits(a, ONE, "b").await, "until the definition of its marking has come");
+    let definition = format!(
+        r#"{{"type":"marking-definition","spec_version":"2.1","id":"{marking}","created":"2022-10-01T00:00:00.000Z","definition_type":"statement","definition":{{"statement":"Copyright 2026"}}}}"#
+    );
+    bring(definition, Options { tlp: Some(stix::TlpLevel::Clear), ..Options::default() }).await;
+    at(&region, START.plus(2)).await;
+    assert!(has(b, ONE).await);
+    assert_eq!(waits(a, ONE, "b").await, "");
+}
+
+#[tokio::test]
+async fn what_was_for_a_member_that_took_no_part_comes_when_it_does() {
+    let region = region(&["a", "b", "c", "d"]).await;
+    region.circle("banks", &["b", "d"]).await;
+    let (a, b, d) = (&region[0], &region[1], &region[3]);
+    suspended(&region, "d", Some("silent")).await;
+    bring(a, 1..2, to(&["b", "d"])).await;
+    bring(a, 2..3, to(&["banks"])).await;
+    a.node().give_later().await.unwrap();
+    for _ in 0..2 {
+        meet(b, a).await;
+    }
+    assert!(has(b, ONE).await && has(b, TWO).await && !has(d, ONE).await);
+    assert_eq!(waits(a, ONE, "d").await, "until the member takes part again");
+    suspended(&region, "d", None).await;
+    at(&region, START.plus(2)).await;
+    assert!(has(d, ONE).await && has(d, TWO).await);
+    assert_eq!((state(a).await, state(b).await), (state(b).await, state(d).await));
+}
+
+/// What waits is in the store: a process that begins anew goes on with it, and `share` does not have it wait twice.
+#[tokio::test]
+async fn what_waits_outlives_the_process() {
+    let mut region = region(&["a", "b"]).await;
+    bring(&region[0], 1..2, to(&[])).await;
+    bring(&region[0], 2..3, embargoed(&["b"])).await;
+    let options = Options { embargo_until: Some(OVER), ..Options::default() };
+    region[0].node().narrow(&region[0].who, ONE, options).await.unwrap();
+    for _ in 0..2 {
+        let names = ["b".to_owned()];
+        let request = ShareRequest { object: ONE, to: &names, urgency: Urgency::Flash };
+        let shared = region[0].node().share(&region[0].who, request).await.unwrap();
+        assert_eq!((shared.to, shared.withheld), (vec![], vec![("b".to_owned(), "embargo".to_owned())]));
+    }
+    assert_eq!(peer(&region[0], "b").await.waits, 2);
+    region.0[0].bench.reopened(node::Settings::default()).await;
+    at(&region, OVER).await;
+    meet(&region[0], &region[1]).await;
+    assert!(has(&region[1], ONE).await && has(&region[1], TWO).await);
+}
