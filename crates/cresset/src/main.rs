@@ -18,6 +18,7 @@ mod relaying;
 mod retention;
 mod roads;
 mod sealed;
+mod standing_by;
 
 use std::process::ExitCode;
 

@@ -40,6 +40,30 @@ impl Roads {
         &self,
         peer: &Peer,
         path: &str,
+        body: (Vec<u8>, &str),
+    ) -> Result<Answer, DialError> {
+        let answer = self.ask(peer, path, body).await;
+        self.node.spoke(
+            peer.member,
+            match &answer {
+                Ok(answer) if answer.is_success() => Spoken::Answered,
+                Ok(answer) => Spoken::Refused(answer.status),
+                Err(_) => Spoken::Unreachable,
+            },
+        );
+        let answer = answer?;
+        self.node.road_gone(peer.member, peer.endpoint.road() == Road::Mutual);
+        Ok(answer)
+    }
+
+    /// As [`Roads::say`], of something that says nothing about how one stands with the other.
+    ///
+    /// # Errors
+    /// As there.
+    pub(crate) async fn ask(
+        &self,
+        peer: &Peer,
+        path: &str,
         (body, media): (Vec<u8>, &str),
     ) -> Result<Answer, DialError> {
         let address = format!("{}{path}", peer.endpoint.url());
@@ -54,18 +78,7 @@ impl Roads {
             body: Some((Bytes::from(body), media.to_owned())),
             repeat: Repeat::Never,
         };
-        let answer = dialler.ask(&question).await;
-        self.node.spoke(
-            peer.member,
-            match &answer {
-                Ok(answer) if answer.is_success() => Spoken::Answered,
-                Ok(answer) => Spoken::Refused(answer.status),
-                Err(_) => Spoken::Unreachable,
-            },
-        );
-        let answer = answer?;
-        self.node.road_gone(peer.member, mutual);
-        Ok(answer)
+        dialler.ask(&question).await
     }
 }
 

@@ -63,7 +63,7 @@ pub use self::exchange::{
     CourierReport, ExchangeError, GREETING_BYTES_MAX, Heard, HolderView, Meeting, PeerByRelay, PeerFigures,
     PeerRefusal, PeerView, Provenance, RELAY_MARK_BYTES, Recalled, ReceiptView, RecoveryView, RelayErrand,
     RelayError, RelayFigures, RelayKeeps, RelayOffer, RelayRound, RelaySettings, RelayTaken, RelayWithdrawal,
-    ShareRequest, Shared, Spoken, StateView, TURN_BYTES_MAX,
+    ShareRequest, Shared, Spoken, StateView, StoodBy, TURN_BYTES_MAX,
 };
 pub use accept::{AcceptError, AcceptRequest, Accepted, KeepStatus};
 pub use accounts::{AccountError, IssuedToken, NewUser, Standing, TokenRequest, TokenView, UserView};

@@ -22,8 +22,8 @@ use http::HeaderValue;
 use http::header::CONTENT_TYPE;
 use http::request::Parts;
 use http_body::Frame;
-use node::{ExchangeError, GREETING_BYTES_MAX, RoadError, TURN_BYTES_MAX};
-use tokio::time::Instant;
+use node::{ExchangeError, GREETING_BYTES_MAX, RoadError, StoodBy, TURN_BYTES_MAX};
+use tokio::time::{Instant, timeout};
 
 use crate::{App, Problem, Trail, body, caller, road, strangers};
 
@@ -34,8 +34,13 @@ const REGISTRY: &str = "/federation/v1/registry";
 /// Where a node takes turns of meetings.
 const EXCHANGE: &str = "/federation/v1/exchange";
 
+/// Where a member that nobody reaches keeps a question open.
+const WAIT: &str = "/federation/v1/wait";
+/// How long it is kept open.
+const WAIT_TIME: Duration = Duration::from_secs(25);
+
 pub(crate) fn routes() -> Router<App> {
-    Router::new().route(REGISTRY, post(registry)).route(EXCHANGE, post(exchange))
+    Router::new().route(REGISTRY, post(registry)).route(EXCHANGE, post(exchange)).route(WAIT, post(wait))
 }
 
 /// Takes a turn of a meeting and answers with this node's. The same turn twice does no more than once.
@@ -56,6 +61,26 @@ async fn turn(app: &App, (parts, trail): (&Parts, &Trail), stream: Body) -> Resu
     let turn = body::read(app, &parts.headers, stream, (speaker, TURN_BYTES_MAX)).await?;
     let answer = app.node().turn_answer(&turn.bytes).await?;
     Ok(([(CONTENT_TYPE, HeaderValue::from_static("application/octet-stream"))], answer).into_response())
+}
+
+/// Answers a member's greeting as soon as something waits for it, or after a while. Nothing is taken or given.
+async fn wait(State(app): State<App>, request: Request) -> Result<Response, Problem> {
+    let (parts, stream) = request.into_parts();
+    let trail = caller::trail(&parts)?;
+    strangers::bounded(&app, &trail, stand_by(&app, &trail, stream)).await
+}
+
+async fn stand_by(app: &App, trail: &Trail, stream: Body) -> Result<Response, Problem> {
+    let caller = road::of_turn(app, trail).await?;
+    let (speaker, _) = opened(app, stream).await?;
+    if caller.is_some_and(|caller| caller != speaker) {
+        return Err(road::refused(RoadError::Other, caller));
+    }
+    let stood = match timeout(WAIT_TIME, app.node().something_for(speaker)).await {
+        Ok(stood) => stood?,
+        Err(_) => StoodBy::Nothing,
+    };
+    Ok(([(CONTENT_TYPE, HeaderValue::from_static("text/plain"))], stood.word()).into_response())
 }
 
 /// Reads a turn until it is known whose it is: its speaker, and the body from its beginning.

@@ -164,10 +164,15 @@ pub(crate) async fn run(common: &Common, args: ServeArgs, out: &mut Out) -> Resu
     let retention = tokio::spawn(crate::retention::run(node.clone()));
     let later = tokio::spawn(crate::later::run(node.clone()));
     let relaying = tokio::spawn(crate::relaying::run(node.clone(), Arc::clone(&roads)));
-    let meetings = tokio::spawn(crate::meetings::run(node, roads));
+    let standing_by = tokio::spawn(crate::standing_by::run(node.clone(), Arc::clone(&roads)));
+    let meetings = tokio::spawn(crate::meetings::run(node.clone(), roads));
     announce(&server, out)?;
+    let stop = async move {
+        stop.await;
+        node.stop_standing_by();
+    };
     server.run(stop).await;
-    for task in [certificate, gossip, retention, later, relaying, meetings] {
+    for task in [certificate, gossip, retention, later, relaying, standing_by, meetings] {
         task.abort();
     }
     tracing::info!("stopped");

@@ -1,5 +1,7 @@
 //! Exchange between real nodes: what is for whom arrives there and nowhere else, and what is taken back is gone everywhere.
 
+use std::time::{Duration, Instant};
+
 use base::{Clock, Micros, SystemClock};
 use serde_json::{Value, json};
 use stix::Timestamp;
@@ -348,4 +350,32 @@ fn what_was_under_an_embargo_comes_by_itself_when_it_is_over() {
     until("it has come by itself", || has(&b, ONE));
     until("the receipt has come", || a.ok(&["holders", ONE])[0]["receipt"] == "valid");
     assert_eq!(crate::town::peer(&a, "cert-b")["waits"], 0);
+}
+
+/// Nobody reaches B: it asks, and is answered as soon as something waits for it, not at its next round.
+#[test]
+fn what_is_for_a_member_that_only_calls_out_is_there_at_once() {
+    let [a, b] = [Town::new(), Town::new()];
+    let anchor = a.create("cert-a", &[]);
+    b.join_as(&anchor, "cert-b", "cert", "http://127.0.0.1:1");
+    a.approve("cert-b");
+    agree(&[&a, &b], 2);
+    let give = |number: usize| {
+        let object = indicator(
+            crate::town::id(number).trim_start_matches("indicator--"),
+            "[ipv4-addr:value = '203.0.113.9']",
+        );
+        let file = a.scene.file("one.json", bundle(&[object]));
+        a.node.there(&["import", &file, "--tlp", "amber", "--to", "cert-b", "--flash"]).exits(0);
+    };
+    give(1);
+    until("B has the first", || crate::town::has(&b, 1));
+    // At whatever moment of its round.
+    for number in 2..7 {
+        std::thread::sleep(Duration::from_millis(2_600));
+        give(number);
+        let given = Instant::now();
+        until("B has it", || crate::town::has(&b, number));
+        assert!(given.elapsed() < Duration::from_secs(4), "{number}: {:?}", given.elapsed());
+    }
 }

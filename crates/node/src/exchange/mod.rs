@@ -22,6 +22,7 @@ mod relay;
 mod release;
 mod retention;
 mod shelf;
+mod standing_by;
 mod turns;
 mod views;
 mod witness;
@@ -47,6 +48,7 @@ pub use recovery::RecoveryView;
 pub use relay::{PeerByRelay, RelayFigures, RelayRound, RelayTaken};
 pub(crate) use release::{Sending, rules_of};
 pub use shelf::{RelayError, RelayKeeps, RelaySettings};
+pub use standing_by::StoodBy;
 pub use turns::Heard;
 pub use views::{CircleState, HolderView, PeerRefusal, PeerView, Provenance, StateView};
 
@@ -67,6 +69,11 @@ pub(crate) struct Desk {
     gaps: Mutex<BTreeMap<KeyId, [Option<u64>; 2]>>,
     /// Members that have begun meetings since that was last asked.
     heard: Mutex<BTreeSet<KeyId>>,
+    /// When members last called this node.
+    called: Mutex<BTreeMap<KeyId, Micros>>,
+    /// Questions that members keep open here, and what tells them that something waits.
+    open: standing_by::Open,
+    told: Notify,
     /// What a member will know and have once it has taken what was last said to it.
     said: Mutex<BTreeMap<KeyId, LastSaid>>,
     /// Members whose registry papers have all been read since this process began: only then is it known who has something to give
@@ -334,6 +341,7 @@ impl Node {
     /// Has the other members met as soon as can be.
     pub fn tell_peers(&self) {
         self.0.exchange.waiting.notify_one();
+        self.0.exchange.told.notify_waiters();
         self.0.exchange.relays.waiting.notify_one();
     }
 }

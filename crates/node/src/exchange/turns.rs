@@ -195,6 +195,7 @@ impl Node {
         let minutes = self.hear(&court, bytes, None).await?;
         let from = minutes.hello.from;
         self.0.exchange.heard.lock().unwrap_or_else(PoisonError::into_inner).insert(from);
+        self.0.exchange.called.lock().unwrap_or_else(PoisonError::into_inner).insert(from, court.now);
         // What is for the other goes in the meeting that it was begun for.
         let brings =
             if self.0.exchange.meets(&from, court.now) { Brings::Nothing } else { Brings::WhatWaits };

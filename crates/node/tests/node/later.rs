@@ -3,7 +3,7 @@
 use base::Micros;
 use bytes::Bytes;
 use community::History;
-use node::{AcceptRequest, HolderView, KeepStatus, Options, ShareRequest, Urgency};
+use node::{AcceptRequest, HolderView, KeepStatus, Options, ShareRequest, Spoken, StoodBy, Urgency};
 
 use crate::community::Seat;
 use crate::exchange::{bring, has, meet, peer, region, round, to};
@@ -214,4 +214,41 @@ async fn what_waits_outlives_the_process() {
     at(&region, OVER).await;
     meet(&region[0], &region[1]).await;
     assert!(has(&region[1], ONE).await && has(&region[1], TWO).await);
+}
+
+/// A member that nobody reaches keeps one question open, and one only; it is answered when something waits, and when the node stops.
+#[tokio::test]
+async fn who_cannot_be_called_is_answered_when_something_waits() {
+    let region = region(&["a", "b"]).await;
+    round(&region).await;
+    let (a, b) = (&region[0], &region[1]);
+    let id = b.id().await;
+    let asks = async || {
+        let node = a.node().clone();
+        let asked = tokio::spawn(async move { node.something_for(id).await.unwrap() });
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        asked
+    };
+    assert_eq!(asks().await.await.unwrap(), StoodBy::Nothing, "not known yet");
+    a.node().spoke(id, Spoken::Answered);
+    assert_eq!(asks().await.await.unwrap(), StoodBy::Reachable);
+    a.node().spoke(id, Spoken::Unreachable);
+    let open = asks().await;
+    assert_eq!(asks().await.await.unwrap(), StoodBy::Nothing, "one is open");
+    assert!(!open.is_finished());
+    bring(a, 1..2, to(&["b"])).await;
+    assert_eq!(open.await.unwrap(), StoodBy::Something);
+    assert_eq!(asks().await.await.unwrap(), StoodBy::Something, "until it has it");
+    round(&region).await;
+    let given_up = asks().await;
+    given_up.abort();
+    assert!(given_up.await.is_err());
+    let open = asks().await;
+    assert!(!open.is_finished());
+    a.node().stop_standing_by();
+    assert_eq!(open.await.unwrap(), StoodBy::Nothing);
+    // Whoever was called just now asks nobody.
+    assert!(b.node().stand_by(a.id().await).await.unwrap().is_some());
+    meet(a, b).await;
+    assert!(b.node().stand_by(a.id().await).await.unwrap().is_none());
 }

@@ -28,6 +28,7 @@ use crate::secure::files;
 
 const EXCHANGE: &str = "/federation/v1/exchange";
 const REGISTRY: &str = "/federation/v1/registry";
+const WAIT: &str = "/federation/v1/wait";
 
 /// Takes whatever answers: what the door asks is looked at here, not who it is.
 #[derive(Debug)]
@@ -227,6 +228,7 @@ async fn a_turn_is_taken_from_a_node_of_its_member_and_from_no_other() {
     let (own, others) = (node_of_house(a).await, node_of_house(c).await);
     assert_eq!(says(b, &own, (EXCHANGE, &said)).await.0, 200);
     assert_eq!(own.asked.load(Ordering::Relaxed), 1);
+    assert_eq!(says(b, &own, (WAIT, &said)).await.0, 200);
 
     let before = b.node.state(&b.admin).await.unwrap();
     let stranger = house(9, Options::default()).await;
@@ -241,6 +243,7 @@ async fn a_turn_is_taken_from_a_node_of_its_member_and_from_no_other() {
     ] {
         assert_eq!(says(b, shown, (EXCHANGE, &said)).await, (403, code.to_owned()), "{code}");
         // Also where nothing is said that could be judged: it is not even read.
+        assert_eq!(says(b, shown, (WAIT, &said)).await, (403, code.to_owned()), "{code}");
         let refused = says(b, shown, (EXCHANGE, b"")).await;
         assert!(refused == (403, code.to_owned()) || code == "certificate-other", "{refused:?}");
     }
