@@ -69,22 +69,28 @@ impl Node {
             Ok(desk.apply(again.collect())?)
         })
         .await?;
-        let mut after = None;
-        while circles != seats.1 {
-            let from = after.take();
-            let (me, sitting) = (court.member(), Arc::clone(&court));
-            let look = move |rows: &dyn Rows| sitting.exchange().newcomers(rows, from).map_err(failed);
-            let Newcomers { effects, last } = store::looked(self.store(), me, look).await?;
-            if !effects.is_empty() {
-                self.step(&court, effects.len(), move |_, desk| Ok(desk.apply(effects)?)).await?;
-            }
-            after = last;
-            if after.is_none() {
-                break;
-            }
+        if circles != seats.1 {
+            self.look_for_newcomers(&court).await?;
         }
         *self.0.exchange.seats.lock().unwrap_or_else(PoisonError::into_inner) = Some(seats);
         Ok(())
+    }
+
+    /// Notes what waits for members that circles have taken in with what was shared before, a page of own versions at a time.
+    async fn look_for_newcomers(&self, court: &Arc<Court>) -> Result<(), ExchangeError> {
+        let mut after = None;
+        loop {
+            let (from, sitting) = (after.take(), Arc::clone(court));
+            let look = move |rows: &dyn Rows| sitting.exchange().newcomers(rows, from).map_err(failed);
+            let Newcomers { effects, last } = store::looked(self.store(), court.member(), look).await?;
+            if !effects.is_empty() {
+                self.step(court, effects.len(), move |_, desk| Ok(desk.apply(effects)?)).await?;
+            }
+            after = last;
+            if after.is_none() {
+                return Ok(());
+            }
+        }
     }
 
     /// The markings of objects have come: what was said of them to be given later is under what they ask as well, and is looked at.
