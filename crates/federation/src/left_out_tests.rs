@@ -98,9 +98,18 @@ fn files(scene: &mut Scene) {
 
 /// A word of the second on the present life, the first there is: how far it has read, and what it refused.
 fn first_word(scene: &Scene, refused: Vec<crate::AckRefusal>) -> Signed {
-    let (ack, _) = scene.exchange(1).close(&scene.rows[1], scene.member(0), &[]).unwrap();
-    let life = Some(scene.rows[0].own().unwrap().life);
-    Ack { life, refused, ..ack }.sign(scene.who[1].signer.as_ref())
+    let (first, second) = (scene.member(0), scene.member(1));
+    let known = scene.rows[1].peer(&first).unwrap();
+    let ack = Ack {
+        from: second,
+        to: first,
+        life: Some(scene.rows[0].own().unwrap().life),
+        cursors: Lane::QUEUES.map(|lane| known.queue(lane).cursor),
+        refused,
+        heads: std::collections::BTreeMap::new(),
+        back: None,
+    };
+    ack.sign(scene.who[1].signer.as_ref())
 }
 
 #[test]
@@ -159,7 +168,7 @@ fn of_a_receipt_for_several_acts_those_count_that_are_known() {
         received.push(one);
     }
     assert_eq!(received.len(), 2);
-    scene.do_at(1, |exchange, rows| exchange.close(rows, first, &received).unwrap().1);
+    scene.do_at(1, |exchange, rows| exchange.close(rows, first, &received).unwrap());
     scene.do_at(1, |exchange, rows| exchange.sign_head(rows).unwrap());
     // The second act is lost, and nobody gives it back.
     scene.rows[0] = before;

@@ -205,7 +205,7 @@ pub(crate) fn put_versions_under(
 }
 
 /// Whether an object stands in any collection by an originator's word, whoever may see it.
-pub(crate) fn stands(sql: &Connection, id: &str, originator: &Originator) -> Done<bool> {
+pub(crate) fn stands_anywhere(sql: &Connection, id: &str, originator: &Originator) -> Done<bool> {
     let Some(object) = object_no(sql, id)? else { return Ok(false) };
     let here = *originator == Originator::Here;
     let mut select = sql.prepare_cached(

@@ -391,7 +391,7 @@ impl Exchanges for SqliteStore {
     }
 
     async fn stands(&self, id: &str, originator: &Originator) -> Answer<bool> {
-        self.readers.read(|connection| remove::stands(connection, id, originator)).await
+        self.readers.read(|connection| remove::stands_anywhere(connection, id, originator)).await
     }
 
     async fn refusals(&self, peer: Option<KeyId>, limit: usize) -> Answer<Vec<(RefusedBy, RefusalRow)>> {

@@ -281,7 +281,7 @@ fn put_aside(table: &Table, signed: &Signed, asked: &Message, now: Micros) -> Op
     };
     let decision = lacked.iter().position(decides)?;
     lacked.truncate(decision.saturating_add(1));
-    let mut room = EXCHANGE_ENTRIES_BYTES_MAX;
+    let mut room = PAPERS_ENTRIES_BYTES_MAX;
     let entries = lacked.into_iter().map_while(|entry| fit(&mut room, entry.to_json())).collect();
     Some(Message { entries, ..empty(table, asked.from, now) })
 }
