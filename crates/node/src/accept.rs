@@ -234,12 +234,7 @@ impl Node {
             status: status.clone().map(|id| (id, failures)),
         };
         let definitions = settle::definitions(&batch.entries, &place.writer);
-        let named: Vec<Known> = if place.passing.says_something() {
-            let facts = batch.entries.iter().map(|entry| &entry.facts);
-            facts.map(|facts| (facts.id.as_str().to_owned(), facts.modified.clone())).collect()
-        } else {
-            Vec::new()
-        };
+        let named = if place.passing.says_something() { names_of(&batch.entries) } else { Vec::new() };
         let others = place.passing.names_others();
         let stays: Vec<bool> = batch
             .entries
@@ -309,6 +304,11 @@ impl Node {
 
 /// An object that was here already: its id and version.
 pub(crate) type Known = (String, Option<String>);
+
+fn names_of(entries: &[Entry]) -> Vec<Known> {
+    let facts = entries.iter().map(|entry| &entry.facts);
+    facts.map(|facts| (facts.id.as_str().to_owned(), facts.modified.clone())).collect()
+}
 
 /// Where objects go, by what right, and under which handling.
 pub(crate) struct Place {
