@@ -48,7 +48,7 @@ pub(crate) const fn text(rule: Rule) -> &'static str {
         Rule::ActSignature => "The author did not sign the act.",
         Rule::CommunityOther => "The act was done in another community.",
         Rule::Equivocation => {
-            "The author has signed two acts for one place of its ledger. `cresset peer list` names it; the evidence is kept and proves it to anybody."
+            "The author has signed two acts for one place of its ledger. `cresset peer list` names it; `cresset peer evidence` writes what is kept: two heads prove it to anybody (`cresset verify`), two acts to who has its key."
         }
         Rule::Commitment => "What was sent is not what the act commits to: it was changed.",
         Rule::PayloadForm => "What was sent with the act cannot be read.",

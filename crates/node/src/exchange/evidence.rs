@@ -1,5 +1,6 @@
 //! What is kept against members that told two stories: handed to whoever runs or audits the node, and told by `doctor` and
-//! `/metrics`. A file of evidence proves itself to anybody (`cresset verify`), and holds commitments, never content.
+//! `/metrics`. A file that shows two heads proves itself to anybody (`cresset verify`), one that shows two acts to who has their
+//! author's key; both hold commitments, never content.
 //!
 //! What is to follow is people's to decide: nobody is suspended by a file.
 
@@ -8,6 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use base::limit::PEER_REFUSALS_SHOWN;
 use base::signing::KeyId;
 use handling::Principal;
+use ledger::evidence::Evidence;
 use store::{Check, StoreError};
 
 use super::ExchangeError;
@@ -83,28 +85,28 @@ impl Node {
     /// Whose ledgers have two heads, this member's own among them.
     pub(crate) async fn check_heads(&self) -> Result<Vec<Check>, StoreError> {
         let Some(court) = self.court().await? else { return Ok(Vec::new()) };
-        let mut files: BTreeMap<KeyId, u64> = BTreeMap::new();
-        for (of, _) in self.store().evidence().await? {
-            *files.entry(of).or_default() += 1;
+        let mut against: BTreeMap<KeyId, Kept> = BTreeMap::new();
+        for (of, file) in self.store().evidence().await? {
+            let kept = against.entry(of).or_default();
+            kept.files = kept.files.saturating_add(1);
+            kept.heads |= Evidence::parse(file.as_bytes()).is_ok();
         }
         let active: BTreeSet<KeyId> = court.exchange().directory.active();
-        let check = |(member, files): (KeyId, u64)| {
+        let check = |(member, kept): (KeyId, Kept)| {
             let slug = self.slug_of(&member);
             let (ok, detail) = if member == court.member() {
                 (false, own_fork())
             } else if active.contains(&member) {
-                (false, fork_of(&slug, files))
+                (false, kept.detail(&slug))
             } else {
                 (
                     true,
-                    format!(
-                        "the ledger of {slug} has two heads ({files} kept as evidence); it takes part no more"
-                    ),
+                    format!("{} ({} kept as evidence) and takes part no more", kept.what(&slug), kept.files),
                 )
             };
             Check { name: "heads", ok, detail }
         };
-        Ok(files.into_iter().map(check).collect())
+        Ok(against.into_iter().map(check).collect())
     }
 }
 
@@ -114,10 +116,31 @@ fn own_fork() -> String {
         .to_owned()
 }
 
-fn fork_of(slug: &str, files: u64) -> String {
-    format!(
-        "the ledger of {slug} has two heads, so it has told two stories ({files} kept as evidence): what comes after them is not \
-         taken. Ask its people whether its node was put back from an older copy; `cresset peer evidence {slug} --out FILE` writes what \
-         proves it to the others (`cresset verify FILE`), and `cresset community suspend {slug}` asks them to go on without it"
-    )
+/// What is kept against a member.
+#[derive(Clone, Copy, Debug, Default)]
+struct Kept {
+    files: u64,
+    /// Whether one of them shows two heads, which anybody can check; else they show two acts, for which its key is needed.
+    heads: bool,
+}
+
+impl Kept {
+    fn what(self, slug: &str) -> String {
+        if self.heads {
+            format!("the ledger of {slug} has two heads")
+        } else {
+            format!("{slug} has signed two acts for one place of its ledger")
+        }
+    }
+
+    fn detail(self, slug: &str) -> String {
+        let checked = if self.heads { "`cresset verify FILE` checks it" } else { "its key checks it" };
+        format!(
+            "{}, so it has told two stories ({} kept as evidence): what contradicts the first is not taken. Ask its people whether its \
+             node was put back from an older copy; `cresset peer evidence {slug} --out FILE` writes what proves it to the others \
+             ({checked}), and `cresset community suspend {slug}` asks them to go on without it",
+            self.what(slug),
+            self.files
+        )
+    }
 }
