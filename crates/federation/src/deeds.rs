@@ -214,7 +214,9 @@ impl Exchange<'_> {
         })?;
         let change = ChangeOf { kind: &kind, name: &name, sequence: made.sequence, rules, only };
         match alteration {
-            Alteration::Narrow(rules) => draft.extend(self.put_off_holders(rows, &name, rules)?),
+            Alteration::Narrow(narrowed) | Alteration::NarrowTo(narrowed) => {
+                draft.extend(self.put_off_holders(rows, &name, narrowed)?);
+            }
             Alteration::Recall | Alteration::Erase => draft.push(Effect::NoneLater(object.to_owned())),
         }
         draft.extend(change::apply(self, rows, &change)?);
