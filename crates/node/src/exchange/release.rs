@@ -99,7 +99,9 @@ impl Node {
                 }
                 let rules = landed.inherited.clone().unwrap_or_else(|| rules_of(entry)).told_by(asked.home());
                 if landed.inherited.is_some() {
-                    whom.retain(|member| asked.may_have(member, &rules));
+                    // Who is named and has to wait, for an embargo say, stays among them.
+                    let named = asked.named_by(&rules);
+                    whom.retain(|member| named.contains(member) || asked.may_have(member, &rules));
                 }
                 if !whom.is_empty() {
                     release(exchange, desk, (entry, &rules), (&whom, lane))?;
