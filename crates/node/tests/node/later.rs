@@ -223,27 +223,29 @@ async fn who_cannot_be_called_is_answered_when_something_waits() {
     round(&region).await;
     let (a, b) = (&region[0], &region[1]);
     let id = b.id().await;
-    let asks = async || {
+    let asks = || {
         let node = a.node().clone();
-        let asked = tokio::spawn(async move { node.something_for(id).await.unwrap() });
-        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
-        asked
+        tokio::spawn(async move { node.something_for(id).await.unwrap() })
     };
-    assert_eq!(asks().await.await.unwrap(), StoodBy::Nothing, "not known yet");
+    let begins = || tokio::time::sleep(std::time::Duration::from_millis(50));
+    assert_eq!(asks().await.unwrap(), StoodBy::Nothing, "not known yet");
     a.node().spoke(id, Spoken::Answered);
-    assert_eq!(asks().await.await.unwrap(), StoodBy::Reachable);
+    assert_eq!(asks().await.unwrap(), StoodBy::Reachable);
     a.node().spoke(id, Spoken::Unreachable);
-    let open = asks().await;
-    assert_eq!(asks().await.await.unwrap(), StoodBy::Nothing, "one is open");
+    let open = asks();
+    begins().await;
+    assert_eq!(asks().await.unwrap(), StoodBy::Nothing, "one is open");
     assert!(!open.is_finished());
     bring(a, 1..2, to(&["b"])).await;
     assert_eq!(open.await.unwrap(), StoodBy::Something);
-    assert_eq!(asks().await.await.unwrap(), StoodBy::Something, "until it has it");
+    assert_eq!(asks().await.unwrap(), StoodBy::Something, "until it has it");
     round(&region).await;
-    let given_up = asks().await;
+    let given_up = asks();
+    begins().await;
     given_up.abort();
     assert!(given_up.await.is_err());
-    let open = asks().await;
+    let open = asks();
+    begins().await;
     assert!(!open.is_finished());
     a.node().stop_standing_by();
     assert_eq!(open.await.unwrap(), StoodBy::Nothing);
