@@ -17,6 +17,8 @@ pub(crate) struct ChangeOf<'a> {
     pub(crate) name: &'a ObjectName,
     pub(crate) sequence: u64,
     pub(crate) rules: &'a str,
+    /// Of a narrowing: that it says for whom the object is from then on ([`crate::Change::only`]).
+    pub(crate) only: bool,
 }
 
 /// The effects of a change on what is held here.
@@ -28,7 +30,7 @@ pub(crate) fn apply(exchange: &Exchange<'_>, rows: &dyn Rows, change: &ChangeOf<
         if fate.voids(version.sequence) {
             effects.extend(drop_version(&version));
         } else if *change.kind == ActKind::MarkingChanged && version.sequence < change.sequence {
-            effects.extend(narrowed(exchange, rows, version, change.rules)?);
+            effects.extend(narrowed(exchange, rows, version, change)?);
         }
     }
     if fate != before {
@@ -63,10 +65,19 @@ pub(crate) fn rules_now(exchange: &Exchange<'_>, fate: &FateRow, sequence: u64, 
     later.fold(rules.to_owned(), |held, (_, by)| exchange.judge.meet(&held, by))
 }
 
-fn narrowed(exchange: &Exchange<'_>, rows: &dyn Rows, version: VersionRow, by: &str) -> Read<Vec<Effect>> {
-    let rules = exchange.judge.meet(&version.rules, by);
-    let held = VersionRow { rules, ..version };
-    if held.name.author == exchange.me.member || may_keep(exchange, rows, &held)? {
+fn narrowed(
+    exchange: &Exchange<'_>,
+    rows: &dyn Rows,
+    version: VersionRow,
+    by: &ChangeOf<'_>,
+) -> Read<Vec<Effect>> {
+    let narrower = exchange.judge.meet(&version.rules, by.rules);
+    let held = VersionRow { rules: narrower, ..version };
+    if held.name.author == exchange.me.member {
+        return Ok(vec![Effect::Version(held)]);
+    }
+    let lets_go = by.only && exchange.lets_go(rows, &held, (by.sequence, by.rules))?;
+    if !lets_go && may_keep(exchange, rows, &held)? {
         return Ok(vec![Effect::Version(held)]);
     }
     Ok(drop_version(&held))

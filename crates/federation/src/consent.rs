@@ -5,6 +5,9 @@
 //!
 //! The originator may take a token back before its time. Both ends are told, by the digest of the token alone, and remember it for
 //! ever, since the word may overtake the token. What went on before stays where it is: that is what a recall is for.
+//!
+//! A narrowing that says for whom the object is from now on ends every consent of before for somebody else, and who has it by such a
+//! one lets go. Before and after are places in the originator's ledger: a token names the place of the act that gave it.
 
 use std::collections::BTreeSet;
 
@@ -14,9 +17,11 @@ use base::signing::{KeyId, PublicKey, Signer};
 use ledger::commitment::Commitment;
 use serde::{Deserialize, Serialize};
 
-use crate::port::{Read, Rows};
-use crate::rows::{ConsentRow, ObjectName};
-use crate::{Refused, Rule};
+use crate::content::{Change, Content, read_document};
+use crate::envelope::statement;
+use crate::port::{Consented, Deed, Question, Read, Rows};
+use crate::rows::{ConsentRow, ObjectName, VersionRow};
+use crate::{Exchange, Refused, Rule};
 
 /// What a signed token says it is.
 pub const CONSENT_TYPE: &str = "application/vnd.cresset.consent.v1+json";
@@ -36,6 +41,10 @@ pub struct Consent {
     pub to: KeyId,
     /// Until when, in microseconds since 1970; at that moment it has run out.
     pub until_us: i64,
+    /// The place of the act that gives it in the originator's ledger; 0 in tokens of before this was said, so that any narrowing of
+    /// the audience is later.
+    #[serde(default)]
+    pub place: u64,
 }
 
 /// The document of `consent-revoked`.
@@ -45,15 +54,107 @@ pub struct Revocation {
     pub token: Commitment,
 }
 
-/// Those of `tokens` that their originator has taken back.
-pub(crate) fn taken_back(rows: &dyn Rows, author: &KeyId, tokens: &[Signed]) -> Read<BTreeSet<[u8; 32]>> {
-    let mut gone = BTreeSet::new();
-    for id in tokens.iter().map(token_id) {
-        if rows.revoked(author, &id)? {
-            gone.insert(id);
+impl Exchange<'_> {
+    /// Those of `tokens` that count no more: their originator has taken them back, or has said since for whom the object is and not
+    /// named their recipient.
+    pub(crate) fn ended(
+        &self,
+        rows: &dyn Rows,
+        name: &ObjectName,
+        tokens: &[Signed],
+    ) -> Read<BTreeSet<[u8; 32]>> {
+        let narrowed = if tokens.is_empty() { Vec::new() } else { rows.fate(name)?.narrowed };
+        let mut ended = BTreeSet::new();
+        for signed in tokens {
+            let id = token_id(signed);
+            // What does not read is no token, as whoever asks finds next.
+            let Ok(token) = read_document::<Consent>(signed.unverified_payload()) else { continue };
+            let mut gone = rows.revoked(&name.author, &id)?;
+            for (at, rules) in narrowed.iter().filter(|(at, _)| *at >= token.place) {
+                gone = gone
+                    || (says_for_whom(rows, &name.author, *at)?
+                        && !self.admits(rules, name.author, token.to));
+            }
+            if gone {
+                ended.insert(id);
+            }
         }
+        Ok(ended)
     }
-    Ok(gone)
+
+    /// Whether a narrowing ends the consent by which this node has a version; `sequence` is the narrowing's place.
+    pub(crate) fn lets_go(
+        &self,
+        rows: &dyn Rows,
+        held: &VersionRow,
+        (sequence, rules): (u64, &str),
+    ) -> Read<bool> {
+        let me = self.me.member;
+        if held.by.is_none() || self.admits(rules, held.name.author, me) {
+            return Ok(false);
+        }
+        let tokens = rows.consents(&held.name)?.into_iter();
+        let mut tokens = tokens.filter(|row| row.to == me && row.digest == held.digest);
+        let later = |row: ConsentRow| {
+            let signed = statement(row.signed.as_bytes()).ok();
+            let token = signed.and_then(|signed| read_document::<Consent>(signed.unverified_payload()).ok());
+            token.is_some_and(|token| token.place > sequence)
+        };
+        Ok(!tokens.any(later))
+    }
+
+    /// The consent by which `to` may have a version that is held here: from this member, or from anybody where it is this member's
+    /// own. `None` where none counts now.
+    ///
+    /// # Errors
+    /// The store did not answer.
+    pub fn consent_for(
+        &self,
+        rows: &dyn Rows,
+        name: &ObjectName,
+        (version, to): (&str, KeyId),
+    ) -> Read<Option<ConsentRow>> {
+        let held = rows.versions(name)?.into_iter().find(|held| held.version == version);
+        let Some(held) = held else { return Ok(None) };
+        let (me, keys) = (self.me.member, self.directory.keys(&name.author));
+        for row in rows.consents(name)?.into_iter().filter(|row| row.to == to) {
+            let Ok(signed) = statement(row.signed.as_bytes()) else { continue };
+            if name.author != me && row.from != me {
+                continue;
+            }
+            let token = std::slice::from_ref(&signed);
+            let ended = self.ended(rows, name, token)?;
+            let (digest, from) = (held.digest, row.from);
+            let passing = Passing { name, digest, from, to, now: self.now, ended: &ended };
+            if permits(token, &keys, &passing).is_ok() {
+                return Ok(Some(row));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Whether rules by themselves, without any consent, let a member keep what is under them.
+    fn admits(&self, rules: &str, originator: KeyId, member: KeyId) -> bool {
+        let question = Question {
+            deed: Deed::Keep,
+            originator,
+            recipient: member,
+            rules,
+            // No object of its own: only what the rules say is asked.
+            object: b"{}",
+            consent: Consented::No,
+            now: self.now,
+        };
+        self.judge.decide(&question).is_ok()
+    }
+}
+
+/// Whether a narrowing that is known here says for whom its object is from then on.
+fn says_for_whom(rows: &dyn Rows, author: &KeyId, sequence: u64) -> Read<bool> {
+    let payload = rows.payload(author, sequence)?;
+    let content = payload.as_ref().and_then(|payload| Content::parse(&payload.bytes).ok());
+    let change = content.and_then(|content| read_document::<Change>(content.document).ok());
+    Ok(change.is_some_and(|change| change.only))
 }
 
 fn token_id(signed: &Signed) -> [u8; 32] {
@@ -68,8 +169,8 @@ pub(crate) struct Passing<'a> {
     pub(crate) from: KeyId,
     pub(crate) to: KeyId,
     pub(crate) now: Micros,
-    /// Tokens that count no more.
-    pub(crate) revoked: &'a BTreeSet<[u8; 32]>,
+    /// Tokens that count no more: [`Exchange::ended`].
+    pub(crate) ended: &'a BTreeSet<[u8; 32]>,
 }
 
 impl Consent {
@@ -111,7 +212,7 @@ impl Consent {
 ///
 /// # Errors
 /// `ConsentMissing` when there is none, `ConsentExpired` when one would but for its date, `ConsentRevoked` when one would had it
-/// not been taken back, `ConsentInvalid` when none is for this object, sender and recipient, or by the originator.
+/// not been taken back or ended by a narrowing, `ConsentInvalid` when none is for this object, sender and recipient, or by the originator.
 pub(crate) fn permits(tokens: &[Signed], keys: &[PublicKey], passing: &Passing<'_>) -> Result<(), Refused> {
     if tokens.is_empty() {
         return Err(Rule::ConsentMissing.into());
@@ -119,7 +220,7 @@ pub(crate) fn permits(tokens: &[Signed], keys: &[PublicKey], passing: &Passing<'
     let mut worst = Rule::ConsentInvalid;
     for signed in tokens {
         let Ok(token) = Consent::open(signed, keys) else { continue };
-        let revoked = passing.revoked.contains(&token_id(signed));
+        let revoked = passing.ended.contains(&token_id(signed));
         let fits = token.originator == passing.name.author
             && token.object == passing.name.id
             && token.digest == passing.digest
@@ -151,11 +252,19 @@ mod tests {
         let (b, c, d) = ([2; 32], [3; 32], [4; 32]);
         let (b, c, d) = (KeyId::from_bytes(b), KeyId::from_bytes(c), KeyId::from_bytes(d));
         let digest = Commitment::digest(b"object");
-        let token = Consent { originator, object: "x--1".to_owned(), digest, from: b, to: c, until_us: 100 };
+        let token = Consent {
+            originator,
+            object: "x--1".to_owned(),
+            digest,
+            from: b,
+            to: c,
+            until_us: 100,
+            place: 7,
+        };
         let signed = token.sign(&signer).unwrap();
         let name = ObjectName { author: originator, id: "x--1".to_owned() };
         let none = BTreeSet::new();
-        let passing = Passing { name: &name, digest, from: b, to: c, now: Micros(99), revoked: &none };
+        let passing = Passing { name: &name, digest, from: b, to: c, now: Micros(99), ended: &none };
         let ask = |tokens: &[Signed], passing: &Passing<'_>| {
             permits(tokens, &keys, passing).map_err(|refused| refused.rule)
         };
@@ -177,7 +286,7 @@ mod tests {
         assert_eq!(ask(&[forged], &passing), Err(Rule::ConsentInvalid));
         // Taken back, that token counts no more, early or late; another for the same still does.
         let revoked = BTreeSet::from([token.row(&signed).id]);
-        let after = Passing { revoked: &revoked, ..passing.clone() };
+        let after = Passing { ended: &revoked, ..passing.clone() };
         assert_eq!(ask(std::slice::from_ref(&signed), &after), Err(Rule::ConsentRevoked));
         let late = Passing { now: Micros(100), ..after.clone() };
         assert_eq!(ask(std::slice::from_ref(&signed), &late), Err(Rule::ConsentRevoked));

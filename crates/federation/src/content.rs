@@ -107,6 +107,9 @@ pub struct Change {
     /// Why, in the author's words.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub reason: String,
+    /// Of a narrowing: that it says for whom the object is from now on, and for nobody else. Consents of before for others end.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub only: bool,
 }
 
 /// The document of `glass-broken`: what its author did without a second person. It names no person.

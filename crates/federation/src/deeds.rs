@@ -14,7 +14,7 @@ use ledger::commitment::Commitment;
 use serde::{Deserialize, Serialize};
 
 use crate::change::{self, ChangeOf};
-use crate::consent::{Consent, Passing, Revocation, permits, taken_back};
+use crate::consent::{Consent, Passing, Revocation, permits};
 use crate::content::{Change, Content, Notice, ObjectHead, write_document};
 use crate::draft::{DeedError, Draft, Made, NewAct};
 use crate::envelope::statement;
@@ -55,6 +55,8 @@ pub struct Released {
 pub enum Alteration<'a> {
     /// These rules as well, from now on.
     Narrow(&'a str),
+    /// These rules as well, and for whom they say and nobody else: consents of before for others end.
+    NarrowTo(&'a str),
     /// It is called back; the originator may release it anew.
     Recall,
     /// It is destroyed everywhere, for good.
@@ -64,7 +66,7 @@ pub enum Alteration<'a> {
 impl Alteration<'_> {
     fn kind(&self) -> ActKind {
         match self {
-            Self::Narrow(_) => ActKind::MarkingChanged,
+            Self::Narrow(_) | Self::NarrowTo(_) => ActKind::MarkingChanged,
             Self::Recall => ActKind::Recalled,
             Self::Erase => ActKind::Erased,
         }
@@ -202,10 +204,12 @@ impl Exchange<'_> {
         }
         let kind = alteration.kind();
         let rules = match alteration {
-            Alteration::Narrow(rules) => *rules,
+            Alteration::Narrow(rules) | Alteration::NarrowTo(rules) => *rules,
             Alteration::Recall | Alteration::Erase => "",
         };
-        let document = write_document(&Change { originator: self.me.member, reason: reason.to_owned() });
+        let only = matches!(alteration, Alteration::NarrowTo(_));
+        let document =
+            write_document(&Change { originator: self.me.member, reason: reason.to_owned(), only });
         let content = Content { rules, object: &[], document: &document };
         let made = draft.append(&NewAct {
             kind: kind.clone(),
@@ -213,7 +217,7 @@ impl Exchange<'_> {
             content,
             addressees: &holders,
         })?;
-        let change = ChangeOf { kind: &kind, name: &name, sequence: made.sequence, rules };
+        let change = ChangeOf { kind: &kind, name: &name, sequence: made.sequence, rules, only };
         draft.extend(change::apply(self, rows, &change)?);
         for member in holders {
             address(&mut draft, member, Lane::Flash, (self.me.member, made.sequence))?;
@@ -235,7 +239,8 @@ impl Exchange<'_> {
         if let Some(held) = rows.versions(name)?.into_iter().find(|held| held.version == version) {
             draft.extend(change::drop_version(&held));
         }
-        let document = write_document(&Change { originator: name.author, reason: String::new() });
+        let document =
+            write_document(&Change { originator: name.author, reason: String::new(), only: false });
         let content = Content { document: &document, ..Content::default() };
         let object = Some((name.id.as_str(), Some(version).filter(|version| !version.is_empty())));
         let kind = ActKind::RetentionEnded;
@@ -277,6 +282,7 @@ impl Exchange<'_> {
             from: grant.from,
             to: grant.to,
             until_us: grant.until.0,
+            place: draft.next(),
         };
         let mut signed = token.sign(self.me.signer.as_ref())?;
         // A token that was taken back is dead for ever, and this would be the same one: it ends a microsecond earlier.
@@ -360,9 +366,9 @@ impl Exchange<'_> {
             rows.consents(name)?.into_iter().filter(|row| row.to == to && row.from == self.me.member);
         let tokens: Result<Vec<_>, Rule> = tokens.map(|row| statement(row.signed.as_bytes())).collect();
         let tokens = tokens?;
-        let revoked = taken_back(rows, &name.author, &tokens)?;
+        let ended = self.ended(rows, name, &tokens)?;
         let from = self.me.member;
-        let passing = Passing { name, digest: held.digest, from, to, now: self.now, revoked: &revoked };
+        let passing = Passing { name, digest: held.digest, from, to, now: self.now, ended: &ended };
         permits(&tokens, &self.directory.keys(&name.author), &passing)?;
         let payload = rows.payload(&name.author, held.sequence)?;
         let payload = payload.ok_or_else(|| DeedError::NoObject(base::quoted(&name.id).to_string()))?;

@@ -69,6 +69,11 @@ impl<'a> Draft<'a> {
         Ok(Self { exchange, rows, next: own.next, peers: BTreeMap::new(), effects: Vec::new() })
     }
 
+    /// The place in the own ledger that the next act gets.
+    pub(crate) const fn next(&self) -> u64 {
+        self.next
+    }
+
     pub(crate) fn push(&mut self, effect: Effect) {
         self.effects.push(effect);
     }

@@ -16,11 +16,12 @@ use base::signing::{KeyId, PublicKey};
 use ledger::TreeHash;
 use ledger::act::{ACT_TYPE, Act, ActError, ActKind};
 use ledger::checkpoint::Origin;
+use ledger::commitment::Commitment;
 use ledger::proof::verify_inclusion;
 
 use crate::batch::Entry;
 use crate::change::{self, ChangeOf, rules_now};
-use crate::consent::{Consent, Passing, Revocation, permits, taken_back};
+use crate::consent::{Consent, Passing, Revocation, permits};
 use crate::content::{
     Change, Content, Notice, ObjectHead, Outcome, Receipt, ReceiptLine, read_document, write_document,
 };
@@ -29,8 +30,8 @@ use crate::envelope::{Envelope, Proof, statement};
 use crate::outbox::brings_object;
 use crate::port::{Consented, Deed, Question, Read, Rows, Standing, StoreFailed};
 use crate::rows::{
-    ActRow, Covered, Effect, Lane, ObjectName, PayloadRow, PeerRow, ReceiptRow, ReceiptState, RefusalRow,
-    RevokedRow, VersionRow,
+    ActRow, ConsentRow, Covered, Effect, Lane, ObjectName, PayloadRow, PeerRow, ReceiptRow, ReceiptState,
+    RefusalRow, RevokedRow, VersionRow,
 };
 use crate::seal::{SealError, Sealed};
 use crate::wire::{Ack, AckRefusal};
@@ -319,10 +320,12 @@ impl Exchange<'_> {
         let Claim { act, mirrored } = claim;
         let header = act.header();
         if let Some(held) = rows.act(&header.author, header.sequence)? {
-            if held.leaf == act.leaf() {
+            if held.leaf != act.leaf() {
+                return Err(Stop::Twice(self.two_acts(rows, &held, envelope)?.map(Box::new)));
+            }
+            if !comes_again(rows, envelope, &held)? {
                 return Ok((Taken::Known, Vec::new()));
             }
-            return Err(Stop::Twice(self.two_acts(rows, &held, envelope)?.map(Box::new)));
         }
         self.may_speak(envelope, &act)?;
         let covered = self.covered(envelope, &act, mirrored)?;
@@ -485,18 +488,9 @@ impl Exchange<'_> {
         }
         let digest = judged.payload.salt.commit(judged.content.object);
         let passed = judged.envelope.from != header.author;
+        let mut tokens = Vec::new();
         if passed {
-            let tokens = &judged.envelope.consents;
-            let revoked = taken_back(rows, &header.author, tokens)?;
-            let passing = Passing {
-                name: &name,
-                digest,
-                from: judged.envelope.from,
-                to: self.me.member,
-                now: self.now,
-                revoked: &revoked,
-            };
-            permits(tokens, &self.directory.keys(&header.author), &passing)?;
+            tokens = self.permitted(rows, judged, (&name, digest))?;
         }
         let rules = rules_now(self, &fate, header.sequence, judged.content.rules);
         let question = Question {
@@ -518,6 +512,7 @@ impl Exchange<'_> {
         effects
             .extend(held.map(|held| Effect::DropPayload { author: header.author, sequence: held.sequence }));
         effects.push(Effect::Payload(judged.payload.clone()));
+        effects.extend(tokens.into_iter().map(Effect::Consent));
         effects.push(Effect::Version(VersionRow {
             name,
             version,
@@ -528,6 +523,24 @@ impl Exchange<'_> {
             by: passed.then_some(judged.envelope.from),
         }));
         Ok((Some(Outcome::Kept), effects))
+    }
+
+    /// The tokens by which its sender may pass an object on to this member. They are kept: a narrowing that comes later ends those of
+    /// before it.
+    fn permitted(
+        &self,
+        rows: &dyn Rows,
+        judged: &Judged<'_>,
+        (name, digest): (&ObjectName, Commitment),
+    ) -> Step<Vec<ConsentRow>> {
+        let (tokens, keys) = (&judged.envelope.consents, self.directory.keys(&name.author));
+        let ended = self.ended(rows, name, tokens)?;
+        let (from, to) = (judged.envelope.from, self.me.member);
+        let passing = Passing { name, digest, from, to, now: self.now, ended: &ended };
+        permits(tokens, &keys, &passing)?;
+        let good =
+            tokens.iter().filter(|token| permits(std::slice::from_ref(*token), &keys, &passing).is_ok());
+        Ok(good.filter_map(|signed| Some(Consent::open(signed, &keys).ok()?.row(signed))).collect())
     }
 
     /// The object's name and version, when header and bytes say the same and no other member made it.
@@ -563,6 +576,7 @@ impl Exchange<'_> {
             name: &name,
             sequence: header.sequence,
             rules: judged.content.rules,
+            only: change.only,
         };
         let mut effects = change::apply(self, rows, &applied)?;
         effects.push(Effect::Payload(judged.payload.clone()));
@@ -613,7 +627,8 @@ impl Exchange<'_> {
             if leaf != Some(line.leaf) {
                 return Err(Rule::ReceiptUnfounded.into());
             }
-            let awaited = rows.receipts(line.sequence)?.into_iter().any(|row| row.member == header.author);
+            let awaited = rows.receipts(line.sequence)?.into_iter().any(|row| row.member == header.author)
+                || self.has_by_consent(rows, line.sequence, header.author)?;
             effects.extend(awaited.then(|| {
                 Effect::Receipt(ReceiptRow {
                     sequence: line.sequence,
@@ -627,6 +642,14 @@ impl Exchange<'_> {
         }
         effects.push(Effect::Payload(judged.payload.clone()));
         Ok(effects)
+    }
+
+    /// Whether a member may have got what an own act gave from somebody else, by consent: its receipt was awaited of nobody.
+    fn has_by_consent(&self, rows: &dyn Rows, sequence: u64, member: KeyId) -> Read<bool> {
+        let act = rows.act(&self.me.member, sequence)?.filter(|act| brings_object(&act.kind));
+        let Some(name) = act.and_then(|act| act.object) else { return Ok(false) };
+        let mut holders = rows.holders(&name)?.into_iter();
+        Ok(holders.any(|holder| holder.member == member && holder.ground == "consent"))
     }
 
     fn consented(&self, judged: &Judged<'_>) -> Step<(Option<Outcome>, Vec<Effect>)> {
@@ -693,6 +716,15 @@ impl Exchange<'_> {
         };
         Ok((ack, effects))
     }
+}
+
+/// Whether an act that is known here brings again what this node let go of when a consent for it ended: by a new one, perhaps, as
+/// is asked next. What was called back or erased is known, and that is all.
+fn comes_again(rows: &dyn Rows, envelope: &Envelope, held: &ActRow) -> Read<bool> {
+    let brings = envelope.from != held.author && envelope.payload.is_some() && brings_object(&held.kind);
+    let Some(name) = held.object.as_ref().filter(|_| brings) else { return Ok(false) };
+    let is_here = rows.payload(&held.author, held.sequence)?.is_some();
+    Ok(!is_here && !rows.fate(name)?.voids(held.sequence))
 }
 
 /// Only tokens of the author's are meant, whatever digest the author names.

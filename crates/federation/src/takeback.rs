@@ -147,8 +147,9 @@ impl Exchange<'_> {
         };
         let name = ObjectName { author: header.author, id: object.id.clone() };
         if !brings_object(&header.kind) {
-            let change =
-                ChangeOf { kind: &header.kind, name: &name, sequence: header.sequence, rules: content.rules };
+            // Whether it ended consents is asked of those who have the object by one, not of its originator.
+            let (kind, sequence, rules) = (&header.kind, header.sequence, content.rules);
+            let change = ChangeOf { kind, name: &name, sequence, rules, only: false };
             effects.extend(change::apply(self, rows, &change)?);
             effects.push(Effect::Payload(payload));
             return Ok(effects);

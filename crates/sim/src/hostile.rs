@@ -123,7 +123,7 @@ impl World {
         };
         if trick == Trick::RecallForeign {
             let Some(name) = foreign else { return false };
-            let change = Change { originator: name.author, reason: String::new() };
+            let change = Change { originator: name.author, reason: String::new(), only: false };
             forged.kind = ActKind::Recalled;
             forged.object = Some((name.id, None));
             forged.bytes = Vec::new();
@@ -183,6 +183,7 @@ impl World {
                 from: hostile,
                 to: victim,
                 until_us: i64::MAX,
+                place: u64::MAX,
             };
             consents.push(token.sign(node.me.signer.as_ref()).expect("small"));
         }

@@ -290,6 +290,49 @@ fn a_narrowed_object_is_passed_on_narrowed() {
 }
 
 #[test]
+fn a_narrowing_for_others_ends_a_consent_whatever_comes_first() {
+    // What comes first to C: the object, the narrowing, or what B sent without knowing of it.
+    for first in 0..3 {
+        let (mut world, a, b, c) = three();
+        let (id, _) = world.release(a, None, &BTreeSet::from([b]), Lane::Routine).unwrap();
+        world.consent(a, &id, b, c).unwrap();
+        assert!(world.settle(10));
+        let name = ObjectName { author: a, id: id.clone() };
+        let rules = rules_for(&BTreeSet::from([b]));
+        match first {
+            0 => {
+                assert!(world.pass_on(b, &name, c));
+                assert!(world.settle(10));
+                assert_eq!(held(&world, &c), 1);
+            }
+            1 => {}
+            _ => {
+                world.cut.insert((b, c));
+                world.cut.insert((a, b));
+                assert!(world.pass_on(b, &name, c));
+            }
+        }
+        world.alter(a, &id, &Alteration::NarrowTo(&rules)).unwrap();
+        assert!(world.settle(10));
+        if first == 2 {
+            world.cut.remove(&(b, c));
+            assert!(world.settle(10), "the recipient knows, the sender does not");
+            world.cut.clear();
+            assert!(world.settle(10));
+        }
+        assert_eq!((held(&world, &b), held(&world, &c)), (1, 0), "{first}");
+        assert!(!world.pass_on(b, &name, c), "{first}");
+        // By the order of the originator's ledger, a consent of after it counts.
+        world.consent(a, &id, b, c).unwrap();
+        assert!(world.settle(10));
+        assert!(world.pass_on(b, &name, c), "{first}");
+        assert!(world.settle(10));
+        assert_eq!(held(&world, &c), 1, "{first}");
+        assert_eq!(world.nodes[&c].rows.versions(&name).unwrap()[0].rules, rules, "narrowed all the same");
+    }
+}
+
+#[test]
 fn flash_overtakes_everything_that_waits() {
     let (mut world, a, b, _) = three();
     world.cut.insert((a, b));
