@@ -6,17 +6,19 @@
 
 use bytes::Bytes;
 use handling::{
-    Action, Cleared, Decision, Principal, Recipient, Refusal, Rule, Rules, Verdict, judge, viewer,
+    Action, Cleared, Consent, Decision, Principal, Recipient, Refusal, Rule, Rules, Situation, Verdict,
+    judge, viewer,
 };
 use serde::Serialize;
-use store::{Fault, Ruled, StoreError};
+use store::{Fault, Ruled, StoreError, StoredObject};
 
 use crate::community::may_know_circles;
 use crate::directory::Directory;
+use crate::exchange::{ConsentView, Narrowing};
 use crate::handle::{about, met, rules_of};
 use crate::import::objects_in;
 use crate::receipts::Receipt;
-use crate::{AcceptError, Node, Options, ReadError};
+use crate::{AcceptError, Node, Options, Passing, ReadError};
 
 /// A decision as it is told.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -131,8 +133,30 @@ impl Node {
         let object = self.store().object(&view, id, None).await?;
         let directory = self.directory().await?;
         let recipient = self.recipient(who, &directory, recipient)?;
-        let verdict = self.verdict(&directory, &recipient, action, About::of(&object));
+        let mut verdict = self.verdict(&directory, &recipient, action, About::of(&object));
+        if let Recipient::Member(member) = &recipient
+            && !verdict.is_allowed()
+            && let Some(consent) = self.consent_for(&object, *member).await?
+        {
+            verdict = self.with_consent(&recipient, action, About::of(&object));
+            if verdict.is_allowed() {
+                let ConsentView { id, originator, from, until, .. } = consent;
+                verdict
+                    .reasons
+                    .push(format!("{originator} consents: {from} may give it until {until} (consent {id})"));
+            }
+        }
         Ok(view.clear(Judged::of(Some(object.id), verdict)))
+    }
+
+    /// Decides about a member that its originator's consent lets have an object.
+    fn with_consent(&self, member: &Recipient, action: Option<Action>, about: About<'_>) -> Verdict {
+        let rules = crate::handle::about(met(about.tlp, about.places), about.bytes);
+        let action = action.unwrap_or(Action::PassOn);
+        self.decide(about.shared, |situation| {
+            let consented = Situation { consent: Consent::Given, ..*situation };
+            judge(member, action, &rules, &consented)
+        })
     }
 
     /// The same of objects that are not stored; nothing is.
@@ -215,26 +239,42 @@ impl Node {
     /// See [`WhyError`]. `originator-control` when it is another originator's: only who said it changes it.
     pub async fn narrow(&self, who: &Principal, id: &str, options: Options) -> Result<u64, WhyError> {
         let directory = self.directory().await?;
-        let standing = self.standing();
-        let object = self.store().object(&self.eyes(who), id, None).await?;
-        let passing = self.passing(who, &directory, &options)?;
-        let own = object.places.iter().all(|place| {
-            let rules = rules_of(object.tlp, place);
-            match rules.originator() {
-                handling::Originator::Here => true,
-                handling::Originator::Member(member) => standing.home == Some(*member),
-                handling::Originator::Nobody => false,
-            }
-        });
-        if !own {
+        let eyes = self.eyes(who);
+        let Some(object) = found(self.store().own_object(&eyes, id, None).await)? else {
+            self.store().object(&eyes, id, None).await?;
             let refusal =
                 Refusal::new(Rule::OriginatorControl, "only its originator changes how it is handled");
             return Err(ReadError::Refused(refusal).into());
+        };
+        let passing = self.passing(who, &directory, &options)?;
+        let mut narrowings = vec![self.narrowing(who, &object, (&passing, &options))?];
+        // What is left of it without its more strictly marked parts is no less narrow.
+        if let Some(view) = self.view_id_of(id).await?
+            && let Some(view) = found(self.store().own_object(&eyes, &view, None).await)?
+        {
+            narrowings.push(self.narrowing(who, &view, (&passing, &options))?);
         }
+        let versions = self.narrow_everywhere(narrowings).await?;
+        if versions == 0 {
+            let refusal =
+                Refusal::new(Rule::CollectionNotWritable, "it stands in no collection that you may write to");
+            return Err(ReadError::Refused(refusal).into());
+        }
+        Ok(versions)
+    }
+
+    /// What narrowing an own object comes to where it stands and this principal may write.
+    fn narrowing(
+        &self,
+        who: &Principal,
+        object: &StoredObject,
+        (passing, options): (&Passing, &Options),
+    ) -> Result<Narrowing, ReadError> {
+        let standing = self.standing();
         let writable = object.places.iter().filter(|place| handling::access(who, place.collection).write);
-        let mut narrowings = Vec::new();
+        let mut places = Vec::new();
         for place in writable {
-            let writer = handling::may_write(who, place.collection, &standing).map_err(ReadError::from)?;
+            let writer = handling::may_write(who, place.collection, &standing)?;
             let held = rules_of(object.tlp, place);
             // What the narrowing leaves open stays as it is.
             let mut rules = passing.rules(Some(held.level()), writer.user());
@@ -244,15 +284,18 @@ impl Node {
                     rules = rules.naming(named.clone());
                 }
             }
-            narrowings.push((writer, rules));
+            places.push((writer, rules));
         }
-        let versions = self.narrow_everywhere(id, narrowings).await?;
-        if versions == 0 {
-            let refusal =
-                Refusal::new(Rule::CollectionNotWritable, "it stands in no collection that you may write to");
-            return Err(ReadError::Refused(refusal).into());
-        }
-        Ok(versions)
+        Ok(Narrowing { id: object.id.clone(), places, only: !options.to.is_empty() })
+    }
+}
+
+/// An object, or that there is none.
+fn found(asked: Result<StoredObject, StoreError>) -> Result<Option<StoredObject>, StoreError> {
+    match asked {
+        Ok(object) => Ok(Some(object)),
+        Err(StoreError::NotFound { .. }) => Ok(None),
+        Err(error) => Err(error),
     }
 }
 

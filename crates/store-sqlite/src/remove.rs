@@ -80,25 +80,36 @@ fn held(sql: &Connection, object: i64, writer: &Writer) -> Done<Vec<Held>> {
     Ok(held)
 }
 
-/// Puts an object's versions, as far as the writer may know of them, under their rules and `rules` too.
+/// Puts an object's versions by this member's own word, as far as the writer may know of them, under their rules and `rules` too.
 pub(crate) fn narrow(desk: &mut Desk<'_>, writer: &Writer, id: &str, rules: &Rules) -> Done<u64> {
     let none = || StoreError::NotFound { what: "object" };
     let sql = desk.sql();
     let (collection, home) = (writer.collection().0, writer.eyes().standing().home);
     let object = object_no(sql, id)?.ok_or_else(none)?;
     let held = held(sql, object, writer)?;
-    if held.is_empty() {
-        return Err(none().into());
-    }
+    let mut narrowed = 0;
     for version in &held {
         let before = match rules_rows::read(sql, version.rules)? {
             Some(rules) => rules,
             None => rules_rows::of_level(sql, version.version)?,
         };
+        let own = match before.originator() {
+            Originator::Here => true,
+            Originator::Member(member) => home == Some(*member),
+            Originator::Nobody => false,
+        };
+        // Another member's word stays as that member said it.
+        if !own {
+            continue;
+        }
         put_under(desk, collection, version, &before.meet(rules), home)?;
+        narrowed += 1;
+    }
+    if narrowed == 0 {
+        return Err(none().into());
     }
     mark_ends(sql, object, collection)?;
-    Ok(held.len() as u64)
+    Ok(narrowed)
 }
 
 /// Says what the markings ask that objects awaited.

@@ -230,8 +230,8 @@ pub trait Objects: Send + Sync {
     /// Removes an object, or the versions a filter picks, from one collection. `NotFound` when there is none. Without
     /// versions in the filter all go: a deletion that names none removes the object.
     async fn delete(&self, writer: &Writer, id: &str, filter: &Filter) -> Result<Deleted, StoreError>;
-    /// Puts an object, in all its versions in one collection that the writer may know of, under its rules and `rules` too
-    /// ([`Rules::meet`]); answers with how many versions there are. `NotFound` when there is none.
+    /// Puts an object, in all its versions in one collection that the writer may know of and that stand there by this member's own
+    /// word, under its rules and `rules` too ([`Rules::meet`]); answers with how many versions there are. `NotFound` when there is none.
     async fn narrow(&self, writer: &Writer, id: &str, rules: &Rules) -> Result<u64, StoreError>;
 
     /// Says of objects in one collection, as far as the writer may know of them, that the markings they awaited are known and
@@ -262,6 +262,14 @@ pub trait Objects: Send + Sync {
     ) -> Result<Manifest, StoreError>;
     /// One object from anywhere the viewer may look: the latest version, or the one whose text is `version`.
     async fn object(
+        &self,
+        viewer: &Viewer,
+        id: &str,
+        version: Option<&str>,
+    ) -> Result<StoredObject, StoreError>;
+    /// As [`Objects::object`], of what stands there by this member's own word alone, whatever others say of the object: the latest of
+    /// its own versions, and the places where it stands by that word.
+    async fn own_object(
         &self,
         viewer: &Viewer,
         id: &str,

@@ -9,16 +9,19 @@ use std::sync::Arc;
 use base::signed::Signed;
 use base::signing::KeyId;
 use federation::{Alteration, DeedError, Lane, ObjectName, ReceiptState};
-use handling::{Addressee, MemberId, Originator, Principal, Refusal, Rule, Rules, Writer, may_administer};
+use handling::{Addressee, MemberId, Principal, Refusal, Rule, may_administer};
 use ledger::act::Act;
 use serde::Serialize;
 use stix::Timestamp;
 use store::{StoreError, StoredObject};
 
+use super::altering::{Narrowing, Taking};
 use super::giving::{Gift, Given, authors, own_word, version_of};
 use super::views::failed;
 use super::{Court, ExchangeError};
 use crate::accept::{Known, Place};
+use crate::produce::Author;
+use crate::redact::view_id;
 use crate::{Node, ReadError, Urgency};
 
 /// An object to be given to members or circles.
@@ -70,6 +73,9 @@ pub struct Recalled {
     /// Versions that go on standing here: nobody was ever given them, so that a recall does not concern them.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub kept: Vec<String>,
+    /// The acts whose receipts these are: its own, and that about what is left of it without its more strictly marked parts.
+    #[serde(skip)]
+    pub acts: Vec<u64>,
 }
 
 impl Node {
@@ -80,7 +86,10 @@ impl Node {
     /// See [`ExchangeError`].
     pub async fn share(&self, who: &Principal, request: ShareRequest<'_>) -> Result<Shared, ExchangeError> {
         let court = self.sitting().await?;
-        let object = self.writable(who, request.object).await?;
+        let object = match self.own_if_any(who, request.object).await? {
+            Some(own) => own,
+            None => self.writable(who, request.object).await?,
+        };
         if stix::Subject::of_bytes(&object.bytes) >= stix::Subject::Person {
             let why = "it is about a person: such data stays on its home node";
             return Err(ReadError::Refused(Refusal::new(Rule::PersonDataStaysHome, why)).into());
@@ -120,7 +129,7 @@ impl Node {
         }
         let mut gifts = Vec::new();
         for (id, version) in known {
-            let object = match self.store().object(place.writer.eyes(), &id, version.as_deref()).await {
+            let object = match self.store().own_object(place.writer.eyes(), &id, version.as_deref()).await {
                 Ok(object) => object,
                 Err(StoreError::NotFound { .. }) => continue,
                 Err(error) => return Err(error),
@@ -225,8 +234,8 @@ impl Node {
         (alteration, reason): (&'static Alteration<'static>, &str),
     ) -> Result<Recalled, ExchangeError> {
         let court = self.sitting().await?;
-        match self.writable(who, id).await {
-            Ok(object) => self.must_be_own(&court, &object)?,
+        match self.own(who, id).await {
+            Ok(_) => {}
             // What was called back stands nowhere any more, and can still be erased.
             Err(unknown) if *alteration == Alteration::Erase => {
                 if !self.erasable_unseen(&court, who, id).await? {
@@ -236,32 +245,41 @@ impl Node {
             Err(unknown) => return Err(unknown),
         }
         let carrier = self.carrier(&court).await?;
-        let (name, reason) = (id.to_owned(), reason.to_owned());
+        let (name, reason, view) = (id.to_owned(), reason.to_owned(), self.view_id_of(id).await?);
         let altered = self.step(&court, 1, move |exchange, desk| {
-            let (sequence, effects) = exchange.alter(desk.rows(), &name, alteration, &reason)?;
-            carrier.carry(desk, effects)?;
-            if *alteration == Alteration::Erase {
-                // Erased is erased: also versions that nobody else ever had.
-                desk.take_away_every(&name, &Originator::Here)?;
-            }
-            Ok(sequence)
+            let taking = Taking { carrier: &carrier, alteration, reason: &reason };
+            let of_view = match &view {
+                Some(view) if taking.concerns(exchange, desk, view)? => {
+                    Some(taking.back(exchange, desk, view)?)
+                }
+                _ => None,
+            };
+            let of_it = match (taking.back(exchange, desk, &name), of_view) {
+                // Only what is left of it was ever given.
+                (Err(ExchangeError::Deed(DeedError::NoObject(_))), Some(_)) => None,
+                (outcome, _) => Some(outcome?),
+            };
+            Ok(of_it.into_iter().chain(of_view).collect::<Vec<u64>>())
         });
-        let leaf = altered.await.map_err(|error| match error {
+        let acts = altered.await.map_err(|error| match error {
             ExchangeError::Deed(DeedError::NoObject(_)) => ExchangeError::NeverGiven(id.to_owned()),
             other => other,
         })?;
         self.tell_peers();
-        let (receipts, kept) = (self.receipts(leaf).await?, self.own_versions(&court, who, id).await?);
-        Ok(Recalled { id: id.to_owned(), leaf, receipts, kept })
+        let (receipts, kept) = (self.receipts_of(&acts).await?, self.own_versions(who, id).await?);
+        let leaf = acts.first().copied().unwrap_or_default();
+        Ok(Recalled { id: id.to_owned(), leaf, receipts, kept, acts })
+    }
+
+    /// The identifier of the redacted view of an object of this member's, whether there is one or not.
+    pub(crate) async fn view_id_of(&self, id: &str) -> Result<Option<String>, StoreError> {
+        let author = Author::of(self.store(), self.member().await?).await?;
+        let kind = id.split_once("--").map(|(kind, _)| kind);
+        Ok(author.zip(kind).map(|(author, kind)| view_id(&author, kind, id)))
     }
 
     /// The versions of an object that stand here by this member's own word, as far as the principal may see them.
-    async fn own_versions(
-        &self,
-        court: &Court,
-        who: &Principal,
-        id: &str,
-    ) -> Result<Vec<String>, ExchangeError> {
+    async fn own_versions(&self, who: &Principal, id: &str) -> Result<Vec<String>, ExchangeError> {
         let eyes = self.eyes(who);
         let history = match self.store().history(&eyes, id).await {
             Ok(history) => history,
@@ -270,10 +288,8 @@ impl Node {
         };
         let mut own = Vec::new();
         for version in history.into_iter().map(|row| row.version) {
-            match self.store().object(&eyes, id, Some(&version)).await {
-                Ok(object) if own_word(court, &object).is_some() && !own.contains(&version) => {
-                    own.push(version)
-                }
+            match self.store().own_object(&eyes, id, Some(&version)).await {
+                Ok(_) if !own.contains(&version) => own.push(version),
                 Ok(_) | Err(StoreError::NotFound { .. }) => {}
                 Err(error) => return Err(ReadError::from(error).into()),
             }
@@ -297,34 +313,24 @@ impl Node {
         .await
     }
 
-    /// Narrows an own object here and, in the same commit, at everybody who has it. Answers with how many versions there are here.
-    pub(crate) async fn narrow_everywhere(
-        &self,
-        id: &str,
-        narrowings: Vec<(Writer, Rules)>,
-    ) -> Result<u64, StoreError> {
+    /// Narrows an own object, and what is left of it without its more strictly marked parts, here and, in the same commit, at
+    /// everybody who has it. Answers with how many versions there are here.
+    pub(crate) async fn narrow_everywhere(&self, narrowings: Vec<Narrowing>) -> Result<u64, StoreError> {
         let Some(court) = self.court().await? else {
             let mut versions = 0_u64;
-            for (writer, rules) in narrowings {
-                versions = versions.saturating_add(self.store().narrow(&writer, id, &rules).await?);
+            for Narrowing { id, places, .. } in narrowings {
+                for (writer, rules) in places {
+                    versions = versions.saturating_add(self.store().narrow(&writer, &id, &rules).await?);
+                }
             }
             return Ok(versions);
         };
-        let (court, id) = (Arc::new(court), id.to_owned());
+        let court = Arc::new(court);
         let home = court.home();
-        let narrowed = self.step(&court, 1, move |exchange, desk| {
+        let narrowed = self.step(&court, narrowings.len(), move |exchange, desk| {
             let mut versions = 0_u64;
-            for (writer, rules) in &narrowings {
-                versions = versions.saturating_add(desk.narrow(writer, &id, rules)?);
-            }
-            let name = ObjectName { author: exchange.me.member, id: id.clone() };
-            let all = narrowings.into_iter().map(|(_, rules)| rules.told_by(home));
-            if let Some(told) = all.reduce(|one, other| one.meet(&other))
-                && !desk.rows().versions(&name)?.is_empty()
-            {
-                let line = told.to_string();
-                let (_, effects) = exchange.alter(desk.rows(), &id, &Alteration::Narrow(&line), "")?;
-                desk.apply(effects)?;
+            for narrowing in narrowings {
+                versions = versions.saturating_add(narrowing.tell(exchange, desk, home)?);
             }
             Ok(versions)
         });
@@ -334,6 +340,29 @@ impl Node {
         })?;
         self.tell_peers();
         Ok(versions)
+    }
+
+    /// What was answered to several acts of this member that are told as one: of each member what is least done.
+    ///
+    /// # Errors
+    /// See [`ExchangeError`].
+    pub async fn receipts_of(&self, acts: &[u64]) -> Result<Vec<ReceiptView>, ExchangeError> {
+        let rank = |receipt: &ReceiptView| match receipt.status {
+            "pending" => 2,
+            "refused" => 1,
+            _ => 0,
+        };
+        let mut told: Vec<ReceiptView> = Vec::new();
+        for leaf in acts {
+            for receipt in self.receipts(*leaf).await? {
+                match told.iter_mut().find(|one| one.member == receipt.member) {
+                    Some(one) if rank(&receipt) > rank(one) => *one = receipt,
+                    Some(_) => {}
+                    None => told.push(receipt),
+                }
+            }
+        }
+        Ok(told)
     }
 
     /// What was answered to an act of this member.
@@ -394,22 +423,32 @@ impl Node {
         }
     }
 
+    /// An own object that this principal may see, and may write where it stands: its latest version by this member's own word,
+    /// whatever others say of it.
+    ///
+    /// # Errors
+    /// `OriginatorControl` where it stands by others' words alone; else see [`ExchangeError`].
+    pub(super) async fn own(&self, who: &Principal, id: &str) -> Result<StoredObject, ExchangeError> {
+        if let Some(own) = self.own_if_any(who, id).await? {
+            return Ok(own);
+        }
+        self.writable(who, id).await?;
+        let why = "only its originator changes it or calls it back";
+        Err(ReadError::Refused(Refusal::new(Rule::OriginatorControl, why)).into())
+    }
+
+    async fn own_if_any(&self, who: &Principal, id: &str) -> Result<Option<StoredObject>, ExchangeError> {
+        match self.store().own_object(&self.eyes(who), id, None).await {
+            Ok(own) => may_write_there(who, own).map(Some),
+            Err(StoreError::NotFound { .. }) => Ok(None),
+            Err(error) => Err(ReadError::from(error).into()),
+        }
+    }
+
     /// An object that this principal may see, and may write where it stands.
     pub(super) async fn writable(&self, who: &Principal, id: &str) -> Result<StoredObject, ExchangeError> {
         let object = self.store().object(&self.eyes(who), id, None).await.map_err(ReadError::from)?;
-        if object.places.iter().any(|place| handling::access(who, place.collection).write) {
-            return Ok(object);
-        }
-        let why = "it stands in no collection that you may write to";
-        Err(ReadError::Refused(Refusal::new(Rule::CollectionNotWritable, why)).into())
-    }
-
-    pub(super) fn must_be_own(&self, court: &Court, object: &StoredObject) -> Result<(), ExchangeError> {
-        if own_word(court, object).is_some() {
-            return Ok(());
-        }
-        let why = "only its originator changes it or calls it back";
-        Err(ReadError::Refused(Refusal::new(Rule::OriginatorControl, why)).into())
+        may_write_there(who, object)
     }
 
     /// A member by slug, or by key id where it has none here.
@@ -418,6 +457,14 @@ impl Node {
         let slug = known.and_then(|community| community.slug(&MemberId(*member.as_bytes())));
         slug.unwrap_or_else(|| member.to_string())
     }
+}
+
+fn may_write_there(who: &Principal, object: StoredObject) -> Result<StoredObject, ExchangeError> {
+    if object.places.iter().any(|place| handling::access(who, place.collection).write) {
+        return Ok(object);
+    }
+    let why = "it stands in no collection that you may write to";
+    Err(ReadError::Refused(Refusal::new(Rule::CollectionNotWritable, why)).into())
 }
 
 fn first_signature(signed: &Signed) -> Option<String> {

@@ -6,6 +6,7 @@
 //!
 //! Invariant: what `federation` says is held and what readers find are one: both change in the same commit.
 
+mod altering;
 mod awaited;
 mod carry;
 mod consents;
@@ -33,6 +34,7 @@ use federation::{Brought, Exchange, HeadUpdate, Me, Owed, Reach, Turn};
 use store::{ExchangeDesk, StoreError};
 use tokio::sync::Notify;
 
+pub(crate) use altering::Narrowing;
 pub use awaited::{AwaitedMember, Spoken};
 pub use consents::{ConsentGiven, ConsentPage, ConsentRequest, ConsentView};
 pub use courier::{CourierRefusal, CourierReport};

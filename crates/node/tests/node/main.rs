@@ -10,6 +10,7 @@ mod community;
 mod deposits;
 mod exchange;
 mod import;
+mod originator;
 mod owed;
 mod peers;
 mod ports;

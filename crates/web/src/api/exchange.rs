@@ -171,7 +171,7 @@ async fn with_receipts(app: &App, mut done: Recalled, wait: u64) -> Result<Json<
             () = app.node().exchange_arrived() => {}
             () = sleep(LOOK) => {}
         }
-        done.receipts = app.node().receipts(done.leaf).await?;
+        done.receipts = app.node().receipts_of(&done.acts).await?;
     }
     Ok(Json(TakenBack(done)))
 }
