@@ -72,7 +72,9 @@ pub(crate) const fn text(rule: Rule) -> &'static str {
             "The consent is not the originator's, or is for another object, version, giver or recipient."
         }
         Rule::ConsentExpired => "The originator's consent has run out.",
-        Rule::ConsentRevoked => "The originator has taken the consent back: `cresset consent list` shows it.",
+        Rule::ConsentRevoked => {
+            "The originator has taken the consent back, which `cresset consent list` shows, or has said since for whom the object is and not named this member (`cresset narrow --to`). It can consent anew."
+        }
         Rule::Tombstoned => {
             "The object was called back or erased; it does not come again by what was sent before."
         }

@@ -95,6 +95,11 @@ impl Passing {
         self.to.iter().any(|one| !matches!(one, Addressee::Person(Person::Here(_)) | Addressee::Originator))
     }
 
+    /// Whether it says for whom something is.
+    pub(crate) fn says_for_whom(&self) -> bool {
+        !self.to.is_empty()
+    }
+
     /// The same, for whoever has it now.
     pub(crate) fn for_nobody_besides(mut self) -> Self {
         self.to.clear();

@@ -25,6 +25,9 @@ pub struct Narrowed {
     pub leaf: Option<u64>,
     /// What they answered, as far as it has come.
     pub receipts: Vec<ReceiptView>,
+    /// The acts whose receipts these are: its own, and that about what is left of it without its more strictly marked parts.
+    #[serde(skip)]
+    pub acts: Vec<u64>,
 }
 
 /// Why an object was not put under stricter rules.
@@ -78,6 +81,8 @@ impl From<StoreError> for NarrowError {
 pub(crate) struct Narrowing {
     pub(crate) id: String,
     pub(crate) places: Vec<(Writer, Rules)>,
+    /// Whether it is said for whom it is from now on: consents for others end.
+    pub(crate) only: bool,
 }
 
 /// What became of a [`Narrowing`].
@@ -112,7 +117,16 @@ impl Narrowing {
             let why = "it stands in no collection that you may write to";
             return Err(Refusal::new(Rule::CollectionNotWritable, why));
         }
-        Ok(Self { id: object.id.clone(), places })
+        Ok(Self { id: object.id.clone(), places, only: passing.says_for_whom() })
+    }
+}
+
+/// An object, or that there is none.
+fn found(asked: Result<StoredObject, StoreError>) -> Result<Option<StoredObject>, StoreError> {
+    match asked {
+        Ok(object) => Ok(Some(object)),
+        Err(StoreError::NotFound { .. }) => Ok(None),
+        Err(error) => Err(error),
     }
 }
 
@@ -136,15 +150,26 @@ impl Node {
         if !passing.says_something() {
             return Err(NarrowError::Empty);
         }
-        let object = self.store().object(&self.eyes(who).for_deeds(), id, None).await?;
-        let narrowing =
-            Narrowing::of((who, &self.standing()), &object, &passing).map_err(ReadError::Refused)?;
-        let changed = self.narrow_everywhere(vec![narrowing]).await?.into_iter().next().unwrap_or_default();
-        let receipts = match changed.leaf {
-            Some(leaf) => self.receipts(leaf).await?,
-            None => Vec::new(),
+        let (eyes, standing) = (self.eyes(who).for_deeds(), self.standing());
+        let Some(object) = found(self.store().own_object(&eyes, id, None).await)? else {
+            self.store().object(&eyes, id, None).await?;
+            let why = "only its originator changes how it is handled";
+            return Err(ReadError::Refused(Refusal::new(Rule::OriginatorControl, why)).into());
         };
-        Ok(Narrowed { id: id.to_owned(), versions: changed.versions, leaf: changed.leaf, receipts })
+        let narrowing =
+            |object| Narrowing::of((who, &standing), object, &passing).map_err(ReadError::Refused);
+        let mut narrowings = vec![narrowing(&object)?];
+        // What is left of it without its more strictly marked parts is no less narrow.
+        if let Some(view) = self.view_id_of(id).await?
+            && let Some(view) = found(self.store().own_object(&eyes, &view, None).await)?
+        {
+            narrowings.push(narrowing(&view)?);
+        }
+        let changed = self.narrow_everywhere(narrowings).await?;
+        let versions = changed.iter().fold(0_u64, |sum, one| sum.saturating_add(one.versions));
+        let acts: Vec<u64> = changed.iter().filter_map(|one| one.leaf).collect();
+        let receipts = if acts.is_empty() { Vec::new() } else { self.receipts_of(&acts).await? };
+        Ok(Narrowed { id: id.to_owned(), versions, leaf: acts.first().copied(), receipts, acts })
     }
 
     /// Does with objects that are here already what a request asks for them: stricter rules are put on, members named besides are

@@ -22,7 +22,7 @@ pub(crate) fn redacted(bytes: &[u8], selectors: &[String], author: &Author) -> O
     // What is left of them asks for no more than the whole, whose marking stays; places in lists have shifted.
     object.remove("granular_markings");
     let domain = object.contains_key("created");
-    object.insert("id".into(), author.id(&kind, &format!("redacted\0{original}")).into());
+    object.insert("id".into(), view_id(author, &kind, &original).into());
     if domain {
         object.insert("created_by_ref".into(), author.member.id.clone().into());
         let reference = json!({"source_name": "cresset", "external_id": original,
@@ -33,6 +33,12 @@ pub(crate) fn redacted(bytes: &[u8], selectors: &[String], author: &Author) -> O
         }
     }
     serde_json::to_vec(&object).ok().map(Bytes::from)
+}
+
+/// The identifier of what is left of an object of `kind` without its more strictly marked parts. It follows from the original, so
+/// that its originator knows the view of each of its objects without being told, and nobody else can.
+pub(crate) fn view_id(author: &Author, kind: &str, original: &str) -> String {
+    author.id(kind, &format!("redacted\0{original}"))
 }
 
 /// Takes out one part. A place in a list becomes a gap, so that later selectors still count right.

@@ -5,12 +5,15 @@
 //! there.
 
 use bytes::Bytes;
-use handling::{Action, Cleared, Decision, Principal, Recipient, Rule, Rules, Verdict, judge, viewer};
+use handling::{
+    Action, Cleared, Consent, Decision, Principal, Recipient, Rule, Rules, Situation, Verdict, judge, viewer,
+};
 use serde::Serialize;
 use store::{Fault, Ruled, StoreError};
 
 use crate::community::may_know_circles;
 use crate::directory::Directory;
+use crate::exchange::ConsentView;
 use crate::handle::{about, met, rules_of};
 use crate::import::objects_in;
 use crate::receipts::Receipt;
@@ -129,8 +132,30 @@ impl Node {
         let object = self.store().object(&view, id, None).await?;
         let directory = self.directory().await?;
         let recipient = self.recipient(who, &directory, recipient)?;
-        let verdict = self.verdict(&directory, &recipient, action, About::of(&object));
+        let mut verdict = self.verdict(&directory, &recipient, action, About::of(&object));
+        if let Recipient::Member(member) = &recipient
+            && !verdict.is_allowed()
+            && let Some(consent) = self.consent_for(&object, *member).await?
+        {
+            verdict = self.with_consent(&recipient, action, About::of(&object));
+            if verdict.is_allowed() {
+                let ConsentView { id, originator, from, until, .. } = consent;
+                verdict
+                    .reasons
+                    .push(format!("{originator} consents: {from} may give it until {until} (consent {id})"));
+            }
+        }
         Ok(view.clear(Judged::of(Some(object.id), verdict)))
+    }
+
+    /// Decides about a member that its originator's consent lets have an object.
+    fn with_consent(&self, member: &Recipient, action: Option<Action>, about: About<'_>) -> Verdict {
+        let rules = crate::handle::about(met(about.tlp, about.places), about.bytes);
+        let action = action.unwrap_or(Action::PassOn);
+        self.decide(about.shared, |situation| {
+            let consented = Situation { consent: Consent::Given, ..*situation };
+            judge(member, action, &rules, &consented)
+        })
     }
 
     /// The same of objects that are not stored; nothing is.

@@ -22,11 +22,33 @@ pub(crate) fn object(
     id: &str,
     version: Option<&str>,
 ) -> Done<StoredObject> {
+    object_of(connection, viewer, (id, version), |sight| sight.sees("h"))
+}
+
+/// The same of what stands there by this member's own word, whatever others say.
+pub(crate) fn own_object(
+    connection: &Connection,
+    viewer: &Viewer,
+    id: &str,
+    version: Option<&str>,
+) -> Done<StoredObject> {
+    let home = viewer.standing().home;
+    object_of(connection, viewer, (id, version), |sight| sight.sees_own("h", home))
+}
+
+/// One object of the holdings `h` that `counts` is about.
+fn object_of(
+    connection: &Connection,
+    viewer: &Viewer,
+    (id, version): (&str, Option<&str>),
+    counts: impl FnOnce(&Sight) -> String,
+) -> Done<StoredObject> {
     let none = || StoreError::NotFound { what: "object" };
     let object = object_no(connection, id)?.ok_or_else(none)?;
     let sight = Sight::of(connection, viewer)?.ok_or_else(none)?;
-    let told = told(connection, &sight, object, version.map(key_of))?.ok_or_else(none)?;
-    let (collections, places) = places(connection, &sight, object, &told)?;
+    let counts = counts(&sight);
+    let told = told(connection, (&sight, &counts), object, version.map(key_of))?.ok_or_else(none)?;
+    let (collections, places) = places(connection, (&sight, &counts), object, &told)?;
     let revoked = latest_revoked(connection, &sight, object, told.lineage)?;
     let contradictions = contradictions(connection, &sight, object, &told)?;
     let mut select = connection.prepare_cached(
@@ -62,13 +84,17 @@ struct Told {
 }
 
 /// The latest version, or the one with `key`: of the lineage that was here first, or else of another.
-fn told(connection: &Connection, sight: &Sight, object: i64, key: Option<&str>) -> Done<Option<Told>> {
-    let sees = sight.sees("h");
+fn told(
+    connection: &Connection,
+    (sight, counts): (&Sight, &str),
+    object: i64,
+    key: Option<&str>,
+) -> Done<Option<Told>> {
     let order = sight.told_first(connection, "h", object)?;
     let which = if key.is_some() { "h.place IN (?3, '~' || ?3)" } else { "?3 IS NULL" };
     let mut select = connection.prepare_cached(&format!(
         "SELECT t.*, v.digest FROM (SELECT h.version, h.added, h.place, h.lineage FROM holding h \
-         WHERE h.object = ?2 AND {which} AND {sees} ORDER BY {order} LIMIT 1) t JOIN version v ON v.no = t.version"
+         WHERE h.object = ?2 AND {which} AND {counts} ORDER BY {order} LIMIT 1) t JOIN version v ON v.no = t.version"
     ))?;
     let own: [&dyn ToSql; 2] = [&object, &key];
     sight.bind(&mut select, &own)?;
@@ -88,15 +114,14 @@ fn told(connection: &Connection, sight: &Sight, object: i64, key: Option<&str>) 
 /// Where the text of a version stands, oldest first: it may be in several collections and is one object, told once.
 fn places(
     connection: &Connection,
-    sight: &Sight,
+    (sight, counts): (&Sight, &str),
     object: i64,
     told: &Told,
 ) -> Done<(Vec<String>, Vec<Ruled>)> {
     let mut select = connection.prepare_cached(&format!(
         "SELECT c.id, c.no, h.rules FROM holding h JOIN version v ON v.no = h.version \
          JOIN collection c ON c.no = h.collection \
-         WHERE h.object = ?2 AND h.place = ?3 AND v.digest = ?4 AND {} ORDER BY h.added",
-        sight.sees("h")
+         WHERE h.object = ?2 AND h.place = ?3 AND v.digest = ?4 AND {counts} ORDER BY h.added"
     ))?;
     let own: [&dyn ToSql; 3] = [&object, &told.place, &told.digest];
     sight.bind(&mut select, &own)?;

@@ -80,28 +80,37 @@ fn held(sql: &Connection, object: i64, (eyes, collection): (&Viewer, CollectionN
     Ok(held)
 }
 
-/// Puts an object's versions, as far as the writer may know of them, under their rules and `rules` too.
+/// Puts an object's versions by this member's own word, as far as the writer may know of them, under their rules and `rules` too.
 pub(crate) fn narrow(desk: &mut Desk<'_>, writer: &Writer, id: &str, rules: &Rules) -> Done<u64> {
     let none = || StoreError::NotFound { what: "object" };
     let sql = desk.sql();
     let (collection, home) = (writer.collection().0, writer.eyes().standing().home);
     let object = object_no(sql, id)?.ok_or_else(none)?;
     let held = held(sql, object, (&writer.eyes().clone().for_deeds(), writer.collection()))?;
-    if held.is_empty() {
-        return Err(none().into());
-    }
-    let mut changed = 0;
+    let (mut own, mut changed) = (0, 0);
     for version in &held {
         let before = match rules_rows::read(sql, version.rules)? {
             Some(rules) => rules,
             None => rules_rows::of_level(sql, version.version)?,
         };
+        let is_own = match before.originator() {
+            Originator::Here => true,
+            Originator::Member(member) => home == Some(*member),
+            Originator::Nobody => false,
+        };
         // What stands here by another member's word is under what that member says.
+        if !is_own {
+            continue;
+        }
+        own += 1;
         let after = before.meet(rules);
-        if after != before && after.originator() == before.originator() {
+        if after != before {
             put_under(desk, collection, version, &after, home)?;
             changed += 1;
         }
+    }
+    if own == 0 {
+        return Err(none().into());
     }
     mark_ends(sql, object, collection)?;
     Ok(changed)

@@ -7,7 +7,7 @@
 //!
 //! Parameters: `?1` is the viewer, `?2` to `?8` belong to the query, `?9` is the moment, collections start at `?10`.
 
-use handling::{Action, Addressee, CollectionNo, Demand, Originator, Person, Test, Viewer, pap_no};
+use handling::{Action, Addressee, CollectionNo, Demand, MemberId, Originator, Person, Test, Viewer, pap_no};
 use rusqlite::{CachedStatement, Connection, ToSql};
 
 use crate::error::Done;
@@ -122,6 +122,17 @@ impl Sight {
             Ruled::Each => format!("EXISTS (SELECT 1 FROM rules r WHERE r.no = {h}.rules AND {admits})"),
         };
         format!("+{h}.collection IN ({list}) AND ({open} OR {ruled})")
+    }
+
+    /// The predicate over the table alias `h` of `holding`, of what is seen of them by the word of this node's own member.
+    pub(crate) fn sees_own(&self, h: &str, home: Option<MemberId>) -> String {
+        let own: Vec<Originator> =
+            std::iter::once(Originator::Here).chain(home.map(Originator::Member)).collect();
+        let word = originators(&own);
+        format!(
+            "{} AND ({h}.rules = 0 OR EXISTS (SELECT 1 FROM rules r WHERE r.no = {h}.rules AND {word}))",
+            self.sees(h)
+        )
     }
 
     /// Whether `h`, which is seen, is the latest (`>`) or earliest (`<`) version in its own collection for this viewer.

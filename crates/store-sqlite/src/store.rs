@@ -272,6 +272,11 @@ impl Objects for SqliteStore {
         self.readers.read(|connection| point::object(connection, viewer, id, version)).await
     }
 
+    async fn own_object(&self, viewer: &Viewer, id: &str, version: Option<&str>) -> Answer<StoredObject> {
+        self.may_serve()?;
+        self.readers.read(|connection| point::own_object(connection, viewer, id, version)).await
+    }
+
     async fn history(&self, viewer: &Viewer, id: &str) -> Answer<Vec<VersionRow>> {
         self.may_serve()?;
         self.readers.search(|connection| point::history(connection, viewer, id)).await

@@ -280,6 +280,14 @@ pub trait Objects: Send + Sync {
         id: &str,
         version: Option<&str>,
     ) -> Result<StoredObject, StoreError>;
+    /// As [`Objects::object`], of what stands there by this member's own word alone, whatever others say of the object: the latest of
+    /// its own versions, and the places where it stands by that word.
+    async fn own_object(
+        &self,
+        viewer: &Viewer,
+        id: &str,
+        version: Option<&str>,
+    ) -> Result<StoredObject, StoreError>;
     /// History of one object over all collections of the viewer, oldest first.
     async fn history(&self, viewer: &Viewer, id: &str) -> Result<Vec<VersionRow>, StoreError>;
     /// A status resource; `NotFound` unless `user` posted it.

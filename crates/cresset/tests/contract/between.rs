@@ -231,9 +231,17 @@ fn what_is_anothers_goes_on_with_its_consent_only() {
     a.node.there(&["import", &file, "--tlp", "amber", "--to", "cert-b"]).exits(0);
     until("B has it", || has(&b, ONE));
     b.node.there(&["share", ONE, "--to", "cert-c"]).exits(1);
+    b.node.there(&["why", ONE, "--for", "cert-c"]).exits(1);
 
-    a.ok(&["consent", "grant", ONE, "--from", "cert-b", "--to", "cert-c", "--until", "2999-01-01T00:00:00Z"]);
+    let grant =
+        ["consent", "grant", ONE, "--from", "cert-b", "--to", "cert-c", "--until", "2999-01-01T00:00:00Z"];
+    let given = a.ok(&grant);
     until("B has the token", || !b.ok(&["consent", "list"]).as_array().unwrap().is_empty());
+    let why = b.ok(&["why", ONE, "--for", "cert-c"]);
+    assert!(
+        why["reasons"].to_string().contains(given["id"].as_str().unwrap()),
+        "it names the consent: {why}"
+    );
     b.ok(&["share", ONE, "--to", "cert-c"]);
     until("C has it", || has(&c, ONE));
     let got = c.ok(&["get", ONE]);
@@ -243,11 +251,47 @@ fn what_is_anothers_goes_on_with_its_consent_only() {
         "{got}"
     );
     assert_eq!(got["signature"], "valid");
+    let signed = || a.ok(&["holders", ONE]).as_array().unwrap().iter().all(|row| row["receipt"] == "valid");
+    until("A has the receipts of both", signed);
+
+    // For B and nobody else: what was consented to before counts no more, what is consented to after does.
+    a.ok(&["narrow", ONE, "--tlp", "amber", "--to", "cert-b"]);
+    until("C lets go", || !has(&c, ONE));
+    b.node.there(&["why", ONE, "--for", "cert-c"]).exits(1);
+    let refused = b.node.there(&["share", ONE, "--to", "cert-c"]).exits(1);
+    assert!(refused.stderr.contains("consent-revoked"), "{}", refused.stderr);
+    a.ok(&grant);
+    until("B has another token", || b.ok(&["consent", "list"]).as_array().unwrap().len() == 2);
+    b.ok(&["share", ONE, "--to", "cert-c"]);
+    until("C has it again", || has(&c, ONE));
 
     // What A calls back is gone where it was passed on, too.
-    until("A knows that C has it", || a.ok(&["holders", ONE]).as_array().unwrap().len() == 2);
     a.ok(&["recall", ONE, "--wait", "30"]);
     until("it is gone", || !has(&b, ONE) && !has(&c, ONE));
+}
+
+/// B says a later version of what A gave it: A's own word is still A's to give, to narrow and to call back.
+#[test]
+fn an_originator_is_obeyed_whatever_others_say_later() {
+    let [a, b, c] = community([("cert-a", "cert"), ("cert-b", "cert"), ("cert-c", "cert")]);
+    let mut bundle: Value = serde_json::from_str(&addresses(&[(ONE, "203.0.113.9")])).unwrap();
+    let file = a.scene.file("one.json", bundle.to_string());
+    a.node.there(&["import", &file, "--tlp", "amber", "--to", "cert-b"]).exits(0);
+    until("B has it", || has(&b, ONE));
+    bundle["objects"][0]["modified"] = json!("2099-01-01T00:00:00.000Z");
+    bundle["objects"][0]["revoked"] = json!(true);
+    let file = b.scene.file("later.json", bundle.to_string());
+    b.node.there(&["import", &file, "--tlp", "green", "--to", "cert-a"]).exits(0);
+    until("A has B's word", || a.ok(&["history", ONE]).as_array().unwrap().len() == 2);
+
+    a.ok(&["share", ONE, "--to", "cert-c"]);
+    until("C has A's word", || has(&c, ONE));
+    assert_eq!(c.ok(&["get", ONE])["revoked"], false);
+    a.ok(&["narrow", ONE, "--pap", "red"]);
+    a.ok(&["recall", ONE, "--wait", "30"]);
+    until("C has nothing of it any more", || !has(&c, ONE));
+    a.node.there(&["recall", ONE]).exits(1);
+    assert_eq!(b.ok(&["get", ONE])["object"]["revoked"], true, "B's word is B's");
 }
 
 #[test]

@@ -4,16 +4,17 @@
 //! at both ends; what went on before stays there, as something that only a recall reaches.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use base::Micros;
 use base::signing::KeyId;
 use federation::{ConsentRow, DeedError, Grant, Granted, ObjectName, holders_now};
-use handling::{Principal, Viewer};
+use handling::{MemberId, Principal, Viewer};
 use serde::Serialize;
 use stix::Timestamp;
-use store::StoreError;
+use store::{StoreError, StoredObject};
 
-use super::giving::version_of;
+use super::giving::{authors, own_word, version_of};
 use super::views::failed;
 use super::{Court, ExchangeError};
 use crate::Node;
@@ -88,8 +89,7 @@ impl Node {
         request: ConsentRequest<'_>,
     ) -> Result<ConsentGiven, ExchangeError> {
         let court = self.sitting().await?;
-        let found = self.writable(who, request.object).await?;
-        self.must_be_own(&court, &found)?;
+        let found = self.own(who, request.object).await?;
         if request.until <= self.now() {
             return Err(DeedError::from(federation::Rule::ConsentExpired).into());
         }
@@ -141,7 +141,7 @@ impl Node {
             return Err(unknown());
         }
         let revoked = self.flagged(&court, vec![row.clone()]).await?.iter().any(|(_, revoked)| *revoked);
-        self.writable(who, &row.name.id).await?;
+        self.own(who, &row.name.id).await?;
         if !revoked {
             let token = row.clone();
             self.step(&court, 1, move |exchange, desk| {
@@ -194,6 +194,33 @@ impl Node {
         let flagged = self.flagged(&court, seen).await?;
         let consents = flagged.iter().map(|(row, revoked)| self.consent_view(row, *revoked)).collect();
         Ok(ConsentPage { consents, next })
+    }
+
+    /// The consent by which a member may have an object as it stands here, where one counts now: from this member, or from anybody
+    /// where the object is this member's own.
+    pub(crate) async fn consent_for(
+        &self,
+        object: &StoredObject,
+        to: MemberId,
+    ) -> Result<Option<ConsentView>, StoreError> {
+        let Some(court) = self.court().await?.map(Arc::new) else { return Ok(None) };
+        let authors = match own_word(&court, object) {
+            Some(_) => BTreeSet::from([court.member()]),
+            None => authors(&court, object),
+        };
+        let Ok(version) = federation::object_version(&object.bytes) else { return Ok(None) };
+        let (id, to, sitting) = (object.id.clone(), KeyId::from_bytes(to.0), Arc::clone(&court));
+        let row = store::looked(self.store(), court.member(), move |rows| {
+            for author in authors {
+                let name = ObjectName { author, id: id.clone() };
+                let counts = sitting.exchange().consent_for(rows, &name, (&version, to));
+                if let Some(row) = counts.map_err(failed)? {
+                    return Ok(Some(row));
+                }
+            }
+            Ok(None)
+        });
+        Ok(row.await?.map(|row| self.consent_view(&row, false)))
     }
 
     /// Whether somebody may know of this consent: who may see its object.

@@ -8,18 +8,21 @@ use std::sync::Arc;
 
 use base::signed::Signed;
 use base::signing::KeyId;
-use federation::{Alteration, DeedError, Exchange, Lane, ObjectName, ReceiptState, Rows};
+use federation::{Alteration, DeedError, Lane, ObjectName, ReceiptState};
 use handling::{Addressee, MemberId, Originator, Principal, Refusal, Rule, may_administer};
 use ledger::act::Act;
 use serde::Serialize;
 use stix::Timestamp;
-use store::{ExchangeDesk, StoreError, StoredObject};
+use store::{StoreError, StoredObject};
 
+use super::altering::{Taking, narrow};
 use super::giving::{Gift, Given, authors, is_own, own_word, version_of};
 use super::views::failed;
 use super::{Court, ExchangeError};
 use crate::accept::{Known, Place};
 use crate::narrow::{Changed, Narrowing};
+use crate::produce::Author;
+use crate::redact::view_id;
 use crate::{Node, ReadError, Urgency};
 
 /// An object to be given to members or circles.
@@ -72,6 +75,9 @@ pub struct Recalled {
     /// store did not answer any more, as the log says.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub kept: Vec<String>,
+    /// The acts whose receipts these are: its own, and that about what is left of it without its more strictly marked parts.
+    #[serde(skip)]
+    pub acts: Vec<u64>,
 }
 
 impl Node {
@@ -82,7 +88,10 @@ impl Node {
     /// See [`ExchangeError`].
     pub async fn share(&self, who: &Principal, request: ShareRequest<'_>) -> Result<Shared, ExchangeError> {
         let court = self.sitting().await?;
-        let object = self.writable(who, request.object).await?;
+        let object = match self.own_if_any(who, request.object).await? {
+            Some(own) => own,
+            None => self.writable(who, request.object).await?,
+        };
         if stix::Subject::of_bytes(&object.bytes) >= stix::Subject::Person {
             let why = "it is about a person: such data stays on its home node";
             return Err(ReadError::Refused(Refusal::new(Rule::PersonDataStaysHome, why)).into());
@@ -122,7 +131,7 @@ impl Node {
         }
         let mut gifts = Vec::new();
         for (id, version) in known {
-            let object = match self.store().object(place.writer.eyes(), &id, version.as_deref()).await {
+            let object = match self.store().own_object(place.writer.eyes(), &id, version.as_deref()).await {
                 Ok(object) => object,
                 Err(StoreError::NotFound { .. }) => continue,
                 Err(error) => return Err(error),
@@ -227,32 +236,35 @@ impl Node {
         (alteration, reason): (&'static Alteration<'static>, &str),
     ) -> Result<Recalled, ExchangeError> {
         let court = self.sitting().await?;
-        match self.writable(who, id).await {
-            Ok(object) => self.must_be_own(&court, &object)?,
+        match self.own(who, id).await {
+            Ok(_) => {}
             // What stands nowhere any more can still be taken from those who have it.
             Err(unknown) if !self.decides_unseen(&court, who, id).await? => return Err(unknown),
             Err(_) => {}
         }
         let carrier = self.carrier(&court).await?;
-        let (name, reason) = (id.to_owned(), reason.to_owned());
+        let (name, reason, view) = (id.to_owned(), reason.to_owned(), self.view_id_of(id).await?);
         let altered = self.step(&court, 1, move |exchange, desk| {
-            if let Some(sequence) = done_before(exchange, desk.rows(), &name, alteration)? {
-                return Ok(sequence);
-            }
-            let (sequence, effects) = exchange.alter(desk.rows(), &name, alteration, &reason)?;
-            carrier.carry(desk, effects)?;
-            if *alteration == Alteration::Erase {
-                // Erased is erased: also versions that nobody else ever had.
-                desk.take_away_every(&name, &Originator::Here)?;
-            }
-            Ok(sequence)
+            let taking = Taking { carrier: &carrier, alteration, reason: &reason };
+            let of_view = match &view {
+                Some(view) if taking.concerns(exchange, desk, view)? => {
+                    Some(taking.back(exchange, desk, view)?)
+                }
+                _ => None,
+            };
+            let of_it = match (taking.back(exchange, desk, &name), of_view) {
+                // Only what is left of it was ever given.
+                (Err(ExchangeError::Deed(DeedError::NoObject(_))), Some(_)) => None,
+                (outcome, _) => Some(outcome?),
+            };
+            Ok(of_it.into_iter().chain(of_view).collect::<Vec<u64>>())
         });
-        let leaf = altered.await.map_err(|error| match error {
+        let acts = altered.await.map_err(|error| match error {
             ExchangeError::Deed(DeedError::NoObject(_)) => ExchangeError::NeverGiven(id.to_owned()),
             other => other,
         })?;
         self.tell_peers();
-        let (receipts, mut kept) = (self.receipts(leaf).await?, Vec::new());
+        let (receipts, mut kept) = (self.receipts_of(&acts).await?, Vec::new());
         if *alteration == Alteration::Recall {
             // It is called back whatever is told of the rest.
             kept = self.own_versions(&court, who, id).await.unwrap_or_else(|error| {
@@ -260,7 +272,15 @@ impl Node {
                 Vec::new()
             });
         }
-        Ok(Recalled { id: id.to_owned(), leaf, receipts, kept })
+        let leaf = acts.first().copied().unwrap_or_default();
+        Ok(Recalled { id: id.to_owned(), leaf, receipts, kept, acts })
+    }
+
+    /// The identifier of the redacted view of an object of this member's, whether there is one or not.
+    pub(crate) async fn view_id_of(&self, id: &str) -> Result<Option<String>, StoreError> {
+        let author = Author::of(self.store(), self.member().await?).await?;
+        let kind = id.split_once("--").map(|(kind, _)| kind);
+        Ok(author.zip(kind).map(|(author, kind)| view_id(&author, kind, id)))
     }
 
     /// The versions of an object that stand here by this member's own word, as far as the principal may see them.
@@ -288,7 +308,8 @@ impl Node {
 
     /// Whether an own object was given to others, or was taken back from them, and stands here no more.
     pub(super) async fn is_gone(&self, court: &Court, id: &str) -> Result<bool, StoreError> {
-        if self.store().stands(id, &Originator::Here).await? {
+        // What stands is not known while the node takes back what a restore has lost.
+        if self.is_recovering() || self.store().stands(id, &Originator::Here).await? {
             return Ok(false);
         }
         let name = ObjectName { author: court.member(), id: id.to_owned() };
@@ -310,7 +331,7 @@ impl Node {
         }
         let Some(court) = self.court().await? else {
             let mut all = Vec::with_capacity(narrowings.len());
-            for Narrowing { id, places } in narrowings {
+            for Narrowing { id, places, .. } in narrowings {
                 let mut changed = Changed::default();
                 for (writer, rules) in places {
                     let versions = self.store().narrow(&writer, &id, &rules).await?;
@@ -332,6 +353,29 @@ impl Node {
         })?;
         self.tell_peers();
         Ok(narrowed)
+    }
+
+    /// What was answered to several acts of this member that are told as one: of each member what is least done.
+    ///
+    /// # Errors
+    /// See [`ExchangeError`].
+    pub async fn receipts_of(&self, acts: &[u64]) -> Result<Vec<ReceiptView>, ExchangeError> {
+        let rank = |receipt: &ReceiptView| match receipt.status {
+            "pending" => 2,
+            "refused" => 1,
+            _ => 0,
+        };
+        let mut told: Vec<ReceiptView> = Vec::new();
+        for leaf in acts {
+            for receipt in self.receipts(*leaf).await? {
+                match told.iter_mut().find(|one| one.member == receipt.member) {
+                    Some(one) if rank(&receipt) > rank(one) => *one = receipt,
+                    Some(_) => {}
+                    None => told.push(receipt),
+                }
+            }
+        }
+        Ok(told)
     }
 
     /// What was answered to an act of this member.
@@ -392,23 +436,33 @@ impl Node {
         }
     }
 
-    /// An object that this principal may see, whatever it may be used for, and may write where it stands.
-    pub(super) async fn writable(&self, who: &Principal, id: &str) -> Result<StoredObject, ExchangeError> {
-        let object =
-            self.store().object(&self.eyes(who).for_deeds(), id, None).await.map_err(ReadError::from)?;
-        if object.places.iter().any(|place| handling::access(who, place.collection).write) {
-            return Ok(object);
+    /// An own object that this principal may see, and may write where it stands: its latest version by this member's own word,
+    /// whatever others say of it.
+    ///
+    /// # Errors
+    /// `OriginatorControl` where it stands by others' words alone; else see [`ExchangeError`].
+    pub(super) async fn own(&self, who: &Principal, id: &str) -> Result<StoredObject, ExchangeError> {
+        if let Some(own) = self.own_if_any(who, id).await? {
+            return Ok(own);
         }
-        let why = "it stands in no collection that you may write to";
-        Err(ReadError::Refused(Refusal::new(Rule::CollectionNotWritable, why)).into())
-    }
-
-    pub(super) fn must_be_own(&self, court: &Court, object: &StoredObject) -> Result<(), ExchangeError> {
-        if own_word(court, object).is_some() {
-            return Ok(());
-        }
+        self.writable(who, id).await?;
         let why = "only its originator changes it or calls it back";
         Err(ReadError::Refused(Refusal::new(Rule::OriginatorControl, why)).into())
+    }
+
+    async fn own_if_any(&self, who: &Principal, id: &str) -> Result<Option<StoredObject>, ExchangeError> {
+        match self.store().own_object(&self.eyes(who).for_deeds(), id, None).await {
+            Ok(own) => may_write_there(who, own).map(Some),
+            Err(StoreError::NotFound { .. }) => Ok(None),
+            Err(error) => Err(ReadError::from(error).into()),
+        }
+    }
+
+    /// An object that this principal may see, whatever it may be used for, and may write where it stands.
+    pub(super) async fn writable(&self, who: &Principal, id: &str) -> Result<StoredObject, ExchangeError> {
+        let eyes = self.eyes(who).for_deeds();
+        let object = self.store().object(&eyes, id, None).await.map_err(ReadError::from)?;
+        may_write_there(who, object)
     }
 
     /// A member by slug, or by key id where it has none here.
@@ -419,48 +473,12 @@ impl Node {
     }
 }
 
-/// The act by which this was done already, since the object was last given: what is said twice is done once.
-fn done_before(
-    exchange: &Exchange<'_>,
-    rows: &dyn Rows,
-    id: &str,
-    alteration: &Alteration<'_>,
-) -> Result<Option<u64>, ExchangeError> {
-    let name = ObjectName { author: exchange.me.member, id: id.to_owned() };
-    let fate = rows.fate(&name)?;
-    Ok(match alteration {
-        Alteration::Erase => fate.erased,
-        Alteration::Recall if rows.versions(&name)?.is_empty() => fate.recalled,
-        _ => None,
-    })
-}
-
-/// Narrows an own object here, and at everybody who has it where that changes anything for them.
-fn narrow(
-    exchange: &Exchange<'_>,
-    desk: &mut dyn ExchangeDesk,
-    Narrowing { id, places }: Narrowing,
-    home: MemberId,
-) -> Result<Changed, ExchangeError> {
-    let mut versions = 0_u64;
-    for (writer, rules) in &places {
-        versions = versions.saturating_add(desk.narrow(writer, &id, rules)?);
+fn may_write_there(who: &Principal, object: StoredObject) -> Result<StoredObject, ExchangeError> {
+    if object.places.iter().any(|place| handling::access(who, place.collection).write) {
+        return Ok(object);
     }
-    let name = ObjectName { author: exchange.me.member, id: id.clone() };
-    let told = places.into_iter().map(|(_, rules)| rules.told_by(home));
-    let Some(line) = told.reduce(|one, other| one.meet(&other)).map(|told| told.to_string()) else {
-        return Ok(Changed::default());
-    };
-    let held = desk.rows().versions(&name)?;
-    let changes = held.iter().any(|held| exchange.judge.meet(&held.rules, &line) != held.rules);
-    let leaf = if changes {
-        let (sequence, effects) = exchange.alter(desk.rows(), &id, &Alteration::Narrow(&line), "")?;
-        desk.apply(effects)?;
-        Some(sequence)
-    } else {
-        desk.rows().fate(&name)?.narrowed.last().map(|(sequence, _)| *sequence)
-    };
-    Ok(Changed { versions, leaf })
+    let why = "it stands in no collection that you may write to";
+    Err(ReadError::Refused(Refusal::new(Rule::CollectionNotWritable, why)).into())
 }
 
 fn first_signature(signed: &Signed) -> Option<String> {

@@ -6,6 +6,7 @@
 //!
 //! Invariant: what `federation` says is held and what readers find are one: both change in the same commit.
 
+mod altering;
 mod awaited;
 mod carry;
 mod consents;

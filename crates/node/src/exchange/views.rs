@@ -7,9 +7,7 @@ use base::Micros;
 use base::limit::PEER_REFUSALS_SHOWN;
 use base::signed::Signed;
 use base::signing::KeyId;
-use federation::{
-    Lane, ObjectName, ReceiptState, RefusalRow, Rows, holders_now, part_state, state_hash_of,
-};
+use federation::{Lane, ObjectName, ReceiptState, RefusalRow, Rows, holders_now, part_state, state_hash_of};
 use handling::{Addressee, CircleId, Principal, Refusal, Role, Rule, Rules};
 use ledger::act::Act;
 use serde::Serialize;

@@ -50,7 +50,7 @@ pub(crate) async fn bring(seat: &Seat, numbers: std::ops::Range<u32>, options: O
 }
 
 /// A later version of the indicator with a number, about something else.
-async fn bring_later(seat: &Seat, number: u32, options: Options) {
+pub(crate) async fn bring_later(seat: &Seat, number: u32, options: Options) {
     let later = indicator(number, "[url:value = 'http://later.example/']", "")
         .replace("\"modified\":\"2025-01-01", "\"modified\":\"2025-02-01");
     let objects = vec![Bytes::from(later)];
@@ -86,7 +86,7 @@ pub(crate) async fn has(seat: &Seat, id: &str) -> bool {
     seat.node().object(&seat.who, id, None).await.is_ok()
 }
 
-async fn share(seat: &Seat, id: &str, whom: &str) -> Result<node::Shared, ExchangeError> {
+pub(crate) async fn share(seat: &Seat, id: &str, whom: &str) -> Result<node::Shared, ExchangeError> {
     let to = [whom.to_owned()];
     let request = ShareRequest { object: id, to: &to, urgency: Urgency::Routine };
     seat.node().share(&seat.who, request).await

@@ -174,14 +174,14 @@ async fn erase(
 }
 
 async fn with_receipts(app: &App, mut done: Recalled, wait: u64) -> Result<Json<TakenBack>, Problem> {
-    done.receipts = receipts_of(app, (done.leaf, done.receipts), wait).await?;
+    done.receipts = receipts_of(app, (&done.acts, done.receipts), wait).await?;
     Ok(Json(TakenBack(done)))
 }
 
-/// Waits for the receipts of an act that are still to come, as long as was asked.
+/// Waits for the receipts of acts that are still to come, as long as was asked.
 pub(super) async fn receipts_of(
     app: &App,
-    (leaf, mut receipts): (u64, Vec<ReceiptView>),
+    (acts, mut receipts): (&[u64], Vec<ReceiptView>),
     wait: u64,
 ) -> Result<Vec<ReceiptView>, Problem> {
     let until = Instant::now() + Duration::from_secs(wait.min(WAIT_MAX));
@@ -191,7 +191,7 @@ pub(super) async fn receipts_of(
             () = app.node().exchange_arrived() => {}
             () = sleep(LOOK) => {}
         }
-        receipts = app.node().receipts(leaf).await?;
+        receipts = app.node().receipts_of(acts).await?;
     }
     Ok(receipts)
 }

@@ -199,9 +199,7 @@ async fn narrow(
     let wait: Option<u64> = params.parsed("wait", "a number of seconds")?;
     params.end()?;
     let mut done = app.node().narrow(&who, &id, options).await?;
-    if let Some(leaf) = done.leaf {
-        done.receipts = receipts_of(&app, (leaf, done.receipts), wait.unwrap_or_default()).await?;
-    }
+    done.receipts = receipts_of(&app, (&done.acts, done.receipts), wait.unwrap_or_default()).await?;
     Ok(Json(done))
 }
 

@@ -1,0 +1,208 @@
+//! Only its originator does anything with an object, and does it whatever others say of it: over its redacted view, and over the
+//! consents it gave.
+
+use base::Micros;
+use bytes::Bytes;
+use handling::Control;
+use node::{AcceptRequest, ConsentRequest, ExchangeError, Judged, KeepStatus, Options, ReceiptView};
+use stix::TlpLevel;
+use store::PageRequest;
+
+use crate::community::Seat;
+use crate::exchange::{bring, bring_later, has, region, round, share, to};
+use crate::peers::Region;
+use crate::{START, indicator};
+
+const ONE: &str = "indicator--00000000-0000-4000-8000-000000000001";
+
+/// The code by which a deed is refused.
+fn code<T: std::fmt::Debug>(outcome: Result<T, ExchangeError>) -> &'static str {
+    outcome.unwrap_err().code()
+}
+
+async fn consent(seat: &Seat, from: &str, whom: &str) -> Result<node::ConsentGiven, ExchangeError> {
+    let until = START.plus(10 * 86_400 * Micros::SECOND);
+    let request = ConsentRequest { object: ONE, from: Some(from), to: whom, until };
+    seat.node().consent(&seat.who, request).await
+}
+
+async fn why(seat: &Seat, whom: &str) -> Judged {
+    seat.node().why(&seat.who, ONE, whom, None).await.unwrap().into_inner()
+}
+
+fn words(receipts: &[ReceiptView]) -> Vec<(&str, &str)> {
+    receipts.iter().map(|receipt| (receipt.member.as_str(), receipt.status)).collect()
+}
+
+/// A gave something to B and C; B says a later version of it. A's own word is still A's to give, narrow and call back.
+#[tokio::test]
+async fn what_others_say_later_takes_no_power_over_an_own_object() {
+    let region = region(&["a", "b", "c", "d"]).await;
+    let [a, b, c, d] = [0, 1, 2, 3].map(|at| &region[at]);
+    bring(a, 1..2, to(&["b", "c"])).await;
+    round(&region).await;
+    bring_later(b, 1, to(&["a"])).await;
+    round(&region).await;
+    assert_eq!(a.node().history(&a.who, ONE).await.unwrap().get().len(), 2, "B's word stands at A");
+
+    share(a, ONE, "d").await.unwrap();
+    consent(a, "b", "d").await.unwrap();
+    let stricter = Options { pap: Some(handling::Pap::Red), ..Options::default() };
+    assert_eq!(a.node().narrow(&a.who, ONE, stricter).await.unwrap().versions, 1, "its own version, not B's");
+    round(&region).await;
+    let held = d.node().object(&d.who, ONE, None).await.unwrap().into_inner();
+    assert!(String::from_utf8_lossy(&held.bytes).contains("http://1.example/"), "its own version is given");
+    // B's people have no such power over A's word, only over their own.
+    let recalled = b.node().recall(&b.who, ONE, "").await.unwrap();
+    round(&region).await;
+    assert_eq!(words(&b.node().receipts(recalled.leaf).await.unwrap()), [("a", "done")]);
+    assert!(has(a, ONE).await && has(b, ONE).await && has(c, ONE).await);
+
+    let recalled = a.node().recall(&a.who, ONE, "").await.unwrap();
+    round(&region).await;
+    let receipts = a.node().receipts(recalled.leaf).await.unwrap();
+    assert!(receipts.len() == 3 && receipts.iter().all(|receipt| receipt.status == "done"), "{receipts:?}");
+    assert!(!has(a, ONE).await && !has(b, ONE).await && !has(c, ONE).await && !has(d, ONE).await);
+}
+
+/// While B's word goes on standing at A, A erases its own; and what stands by B's word alone is B's.
+#[tokio::test]
+async fn an_erasure_takes_the_own_word_beside_anothers() {
+    let region = region(&["a", "b", "c"]).await;
+    let (a, b, c) = (&region[0], &region[1], &region[2]);
+    bring(a, 1..2, to(&["b", "c"])).await;
+    round(&region).await;
+    bring_later(b, 1, to(&["a"])).await;
+    round(&region).await;
+    a.node().erase(&a.who, ONE, "").await.unwrap();
+    round(&region).await;
+    let left = a.node().object(&a.who, ONE, None).await.unwrap().into_inner();
+    assert!(String::from_utf8_lossy(&left.bytes).contains("later.example"), "B's word");
+    assert!(!has(c, ONE).await);
+    assert_eq!(code(a.node().recall(&a.who, ONE, "").await), "originator-control");
+    assert_eq!(code(consent(a, "b", "c").await), "originator-control");
+    let held = b.node().object(&b.who, ONE, None).await.unwrap().into_inner();
+    assert!(String::from_utf8_lossy(&held.bytes).contains("later.example"));
+}
+
+/// GREEN as a whole, with its name under RED: B gets a view without the name.
+async fn bring_in_parts(seat: &Seat, number: u32) {
+    let (green, red) = (TlpLevel::Green.id(), TlpLevel::Red.id());
+    let marked = format!(
+        r#","object_marking_refs":["{green}"],"granular_markings":[{{"marking_ref":"{red}","selectors":["name"]}}]"#
+    );
+    let object = indicator(number, &format!("[url:value = 'http://{number}.example/']"), &marked);
+    let options = Options { to: vec!["b".to_owned()], ..Options::default() };
+    let objects = vec![Bytes::from(object)];
+    let request = AcceptRequest { collection: "inbox", objects, options, status: KeepStatus::No };
+    seat.node().accept(&seat.who, request).await.unwrap();
+}
+
+async fn count(seat: &Seat) -> usize {
+    let all = PageRequest { limit: 10, ..PageRequest::default() };
+    seat.node().page(&seat.who, "inbox", &all).await.unwrap().get().count
+}
+
+/// What is left of an object without its stricter parts goes where the object goes.
+#[tokio::test]
+async fn a_deed_on_an_object_reaches_what_is_left_of_it() {
+    let region = region(&["a", "b"]).await;
+    let (a, b) = (&region[0], &region[1]);
+    bring_in_parts(a, 1).await;
+    round(&region).await;
+    assert_eq!((count(a).await, count(b).await, has(b, ONE).await), (2, 1, false));
+    let recalled = a.node().recall(&a.who, ONE, "").await.unwrap();
+    round(&region).await;
+    assert_eq!(words(&a.node().receipts_of(&recalled.acts).await.unwrap()), [("b", "done")]);
+    assert_eq!((count(a).await, count(b).await), (1, 0), "the whole was never given and stays");
+    assert_eq!(recalled.kept.len(), 1);
+    let erased = a.node().erase(&a.who, ONE, "").await.unwrap();
+    round(&region).await;
+    assert_eq!(
+        (count(a).await, words(&a.node().receipts_of(&erased.acts).await.unwrap())),
+        (0, vec![("b", "done")])
+    );
+
+    bring_in_parts(a, 2).await;
+    round(&region).await;
+    assert_eq!(count(b).await, 1);
+    let red = Options { tlp: Some(TlpLevel::Red), ..Options::default() };
+    a.node().narrow(&a.who, "indicator--00000000-0000-4000-8000-000000000002", red).await.unwrap();
+    round(&region).await;
+    assert_eq!((count(a).await, count(b).await), (2, 0), "no less narrow than the whole");
+
+    bring_in_parts(a, 3).await;
+    round(&region).await;
+    let erased = a.node().erase(&a.who, "indicator--00000000-0000-4000-8000-000000000003", "").await.unwrap();
+    round(&region).await;
+    assert_eq!(words(&a.node().receipts_of(&erased.acts).await.unwrap()), [("b", "done")]);
+    assert_eq!((count(a).await, count(b).await), (2, 0));
+}
+
+/// A has something that goes on by its consent alone; B has it, and C is to have it from B.
+async fn by_consent() -> Region {
+    let region = region(&["a", "b", "c"]).await;
+    let green = Options { tlp: Some(TlpLevel::Green), control: Control::Originator, ..to(&["b"]) };
+    bring(&region[0], 1..2, green).await;
+    round(&region).await;
+    region
+}
+
+/// `why` says what `share` does, and by which consent; the originator is told who got it so.
+#[tokio::test]
+async fn what_is_asked_and_what_is_done_by_consent_agree() {
+    let region = by_consent().await;
+    let (a, b, c) = (&region[0], &region[1], &region[2]);
+    assert_eq!((why(b, "c").await.decision, code(share(b, ONE, "c").await)), ("refuse", "consent-missing"));
+    let given = consent(a, "b", "c").await.unwrap();
+    round(&region).await;
+    for seat in [a, b] {
+        let judged = why(seat, "c").await;
+        assert_eq!(judged.decision, "allow", "{judged:?}");
+        assert!(judged.reasons.iter().any(|reason| reason.contains(&given.id)), "{judged:?}");
+    }
+    share(b, ONE, "c").await.unwrap();
+    round(&region).await;
+    assert!(has(c, ONE).await);
+    let holders = a.node().holders(&a.who, ONE).await.unwrap();
+    let holder = holders.iter().find(|holder| holder.member == "c").unwrap();
+    assert_eq!(
+        (holder.rule.as_str(), holder.receipt, holder.received_at.is_some()),
+        ("consent", "valid", true)
+    );
+    a.node().revoke_consent(&a.who, &given.id).await.unwrap();
+    round(&region).await;
+    for seat in [a, b] {
+        assert_eq!(why(seat, "c").await.decision, "refuse", "it was taken back");
+    }
+}
+
+/// "For B and nobody else" ends what was consented to before, at both ends; a consent of after counts.
+#[tokio::test]
+async fn a_narrowing_for_others_ends_consents_of_before() {
+    let region = by_consent().await;
+    let (a, b, c) = (&region[0], &region[1], &region[2]);
+    consent(a, "b", "c").await.unwrap();
+    round(&region).await;
+    share(b, ONE, "c").await.unwrap();
+    round(&region).await;
+    let strict = Options { pap: Some(handling::Pap::Amber), ..Options::default() };
+    a.node().narrow(&a.who, ONE, strict).await.unwrap();
+    round(&region).await;
+    assert!(has(c, ONE).await, "for whom it is was not said");
+
+    a.node().narrow(&a.who, ONE, to(&["b"])).await.unwrap();
+    round(&region).await;
+    assert!(has(b, ONE).await && !has(c, ONE).await);
+    assert_eq!((why(a, "c").await.decision, why(b, "c").await.decision), ("refuse", "refuse"));
+    assert_eq!(code(share(b, ONE, "c").await), "consent-revoked");
+
+    consent(a, "b", "c").await.unwrap();
+    round(&region).await;
+    share(b, ONE, "c").await.unwrap();
+    round(&region).await;
+    assert!(has(c, ONE).await, "a consent of after the narrowing counts");
+    a.node().recall(&a.who, ONE, "").await.unwrap();
+    round(&region).await;
+    assert!(!has(b, ONE).await && !has(c, ONE).await);
+}
