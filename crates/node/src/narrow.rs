@@ -21,6 +21,8 @@ pub struct Narrowed {
     pub id: String,
     /// Versions here that are under stricter rules now; 0 = they were under these or stricter ones already.
     pub versions: u64,
+    /// Whether others were told something new: stricter rules, or that consents of before end.
+    pub told: bool,
     /// The act that tells those who hold it; where nothing changed, that of the last narrowing. Null = nobody is to be told.
     pub leaf: Option<u64>,
     /// What they answered, as far as it has come.
@@ -92,6 +94,8 @@ pub(crate) struct Changed {
     pub(crate) versions: u64,
     /// As [`Narrowed::leaf`].
     pub(crate) leaf: Option<u64>,
+    /// As [`Narrowed::told`].
+    pub(crate) told: bool,
 }
 
 impl Narrowing {
@@ -169,7 +173,8 @@ impl Node {
         let versions = changed.iter().fold(0_u64, |sum, one| sum.saturating_add(one.versions));
         let acts: Vec<u64> = changed.iter().filter_map(|one| one.leaf).collect();
         let receipts = if acts.is_empty() { Vec::new() } else { self.receipts_of(&acts).await? };
-        Ok(Narrowed { id: id.to_owned(), versions, leaf: acts.first().copied(), receipts, acts })
+        let (id, leaf, told) = (id.to_owned(), acts.first().copied(), changed.iter().any(|one| one.told));
+        Ok(Narrowed { id, versions, told, leaf, receipts, acts })
     }
 
     /// Does with objects that are here already what a request asks for them: stricter rules are put on, members named besides are
@@ -186,7 +191,10 @@ impl Node {
         let passing = if gives { place.passing.clone().for_nobody_besides() } else { place.passing.clone() };
         let standing = place.writer.eyes().standing();
         let eyes = self.eyes(&place.who).for_deeds();
-        for (at, (id, version)) in known.iter().filter(|_| place.writer.reads()) {
+        // It comes along with what the node makes of a list: nobody says anything about it.
+        let ours = self.member().await?.map(|member| member.id);
+        let asked = known.iter().filter(|(_, (id, _))| place.writer.reads() && ours.as_ref() != Some(id));
+        for (at, (id, version)) in asked {
             let object = match self.store().object(&eyes, id, version.as_deref()).await {
                 Ok(object) => object,
                 Err(StoreError::NotFound { .. }) => continue,

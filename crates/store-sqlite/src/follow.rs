@@ -10,6 +10,9 @@
 //!
 //! An object without versions, an observable say, is followed in its own collection only: its identifier comes from its content, so
 //! that it stands elsewhere says nothing of this one.
+//!
+//! The identity of this node's member is put beside whatever the node makes of a list or a text, under the rules of that. It says
+//! nothing but who that is, so it follows nothing: else an open list would come without it where a hidden one came before.
 
 use std::collections::BTreeSet;
 
@@ -44,7 +47,17 @@ pub(crate) fn stricter(desk: &Desk<'_>, writer: &Writer, arrival: &Arrival<'_>) 
             met = met.meet(&held.also_to(&named));
         }
     }
-    Ok((met != asked).then_some(met))
+    if met == asked || is_own_identity(desk, entry.facts.id.as_str())? {
+        return Ok(None);
+    }
+    Ok(Some(met))
+}
+
+fn is_own_identity(desk: &Desk<'_>, id: &str) -> Done<bool> {
+    let mut select = desk
+        .sql()
+        .prepare_cached("SELECT EXISTS (SELECT 1 FROM setting WHERE name = 'member-id' AND value = ?1)")?;
+    Ok(select.query_row([id], |row| row.get(0))?)
 }
 
 /// The members, circles and persons elsewhere that rules name.

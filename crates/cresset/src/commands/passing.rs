@@ -175,7 +175,7 @@ fn tell(judged: &Value, recipient: &str, out: &mut Out) -> Result<Exit, Failure>
     Ok(if allowed { Exit::Done } else { Exit::No })
 }
 
-/// Puts an object under stricter rules: exits 1 when it is under these or stricter ones already.
+/// Puts an object under stricter rules: exits 1 when it is under these or stricter ones already, and no consent of before ends by it.
 pub(crate) async fn narrow(common: &Common, args: NarrowArgs, out: &mut Out) -> Result<Exit, Failure> {
     let mut request = question::send(Verb::Post, ["objects", &args.id, "narrow"], &json!({}));
     args.handling.put(&mut request);
@@ -187,7 +187,10 @@ pub(crate) async fn narrow(common: &Common, args: NarrowArgs, out: &mut Out) -> 
     let answer: Value = reach.answer(request).await?;
     let versions = answer["versions"].as_u64().unwrap_or_default();
     let id = shown(&args.id);
-    if versions == 0 {
+    let told = answer["told"] == json!(true);
+    if versions == 0 && told {
+        say(format_args!("told those who have {id} for whom it is: consents of before for others end"));
+    } else if versions == 0 {
         say(format_args!("nothing changed: {id} is under these or stricter rules already"));
     } else {
         say(format_args!("put {} of {id} under stricter rules", counted(versions, "version")));
@@ -197,5 +200,5 @@ pub(crate) async fn narrow(common: &Common, args: NarrowArgs, out: &mut Out) -> 
     } else {
         write_receipts(&answer["receipts"], "under them", out)?;
     }
-    Ok(if versions == 0 { Exit::No } else { Exit::Done })
+    Ok(if versions == 0 && !told { Exit::No } else { Exit::Done })
 }

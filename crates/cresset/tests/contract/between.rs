@@ -288,9 +288,13 @@ fn an_originator_is_obeyed_whatever_others_say_later() {
     until("C has A's word", || has(&c, ONE));
     assert_eq!(c.ok(&["get", ONE])["revoked"], false);
     a.ok(&["narrow", ONE, "--pap", "red"]);
-    a.ok(&["recall", ONE, "--wait", "30"]);
+    let called = a.ok(&["recall", ONE, "--wait", "30"]);
     until("C has nothing of it any more", || !has(&c, ONE));
-    a.node.there(&["recall", ONE]).exits(1);
+    assert_eq!(
+        a.ok(&["recall", ONE])["receipts"],
+        called["receipts"],
+        "said again, it tells how far it has come"
+    );
     assert_eq!(b.ok(&["get", ONE])["object"]["revoked"], true, "B's word is B's");
 }
 

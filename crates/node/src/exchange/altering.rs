@@ -28,7 +28,8 @@ pub(super) fn narrow(
     let held = desk.rows().versions(&name)?;
     let ends_consents = only && !held.is_empty() && !desk.rows().consents(&name)?.is_empty();
     let changes = held.iter().any(|held| exchange.judge.meet(&held.rules, &line) != held.rules);
-    let leaf = if changes || ends_consents {
+    let told = changes || ends_consents;
+    let leaf = if told {
         let alteration = if only { Alteration::NarrowTo(&line) } else { Alteration::Narrow(&line) };
         let (sequence, effects) = exchange.alter(desk.rows(), &id, &alteration, "")?;
         desk.apply(effects)?;
@@ -36,7 +37,7 @@ pub(super) fn narrow(
     } else {
         desk.rows().fate(&name)?.narrowed.last().map(|(sequence, _)| *sequence)
     };
-    Ok(Changed { versions, leaf })
+    Ok(Changed { versions, leaf, told })
 }
 
 /// The act by which this was done already, since the object was last given: what is said twice is done once.

@@ -79,7 +79,7 @@ async fn an_erasure_takes_the_own_word_beside_anothers() {
     let left = a.node().object(&a.who, ONE, None).await.unwrap().into_inner();
     assert!(String::from_utf8_lossy(&left.bytes).contains("later.example"), "B's word");
     assert!(!has(c, ONE).await);
-    assert_eq!(code(a.node().recall(&a.who, ONE, "").await), "originator-control");
+    assert_eq!(code(a.node().recall(&a.who, ONE, "").await), "tombstoned");
     assert_eq!(code(consent(a, "b", "c").await), "originator-control");
     let held = b.node().object(&b.who, ONE, None).await.unwrap().into_inner();
     assert!(String::from_utf8_lossy(&held.bytes).contains("later.example"));

@@ -8,7 +8,7 @@ use sim::world::Weather;
 use sim::{Fault, Trick, World, run};
 
 /// Seeds tried until one breaks; each fault is found well before the last.
-const SEEDS: u64 = 24;
+const SEEDS: u64 = 96;
 
 fn breaks(fault: Fault, invariants: &[&str]) {
     let is_of = |line: &String| {

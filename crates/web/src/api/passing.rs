@@ -129,6 +129,8 @@ pub(crate) struct NarrowedTold {
     id: String,
     /// Versions here that are under stricter rules now; 0 = they were under these or stricter ones already.
     versions: u64,
+    /// Whether others were told something new: stricter rules, or that consents of before end.
+    told: bool,
     /// The act that tells those who hold it; where nothing changed, that of the last narrowing.
     leaf: Option<u64>,
     /// One for each member that holds it: member, status (done, pending, refused), at, signature, rule.

@@ -5,6 +5,7 @@
 //! random stream are set anew before every request, so that dates and ids are the same where nothing interferes; only the
 //! ids of requests are left out of the comparison.
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use base::{Micros, Rng, SeededRng};
@@ -93,12 +94,16 @@ struct Act {
     body: Vec<u8>,
 }
 
-struct Dice(SeededRng);
+struct Dice {
+    rng: SeededRng,
+    /// What outsiders have brought, by id and version: to bring that again under stricter rules narrows it, which all see.
+    open: Mutex<BTreeSet<String>>,
+}
 
 impl Dice {
     fn throw(&self, sides: usize) -> usize {
         let mut bytes = [0; 8];
-        self.0.fill(&mut bytes);
+        self.rng.fill(&mut bytes);
         usize::try_from(u64::from_le_bytes(bytes) % sides as u64).unwrap_or(0)
     }
 
@@ -141,8 +146,21 @@ impl Dice {
         }
     }
 
-    fn bundle(&self, count: usize) -> Vec<u8> {
-        let objects: Vec<Value> = (0..count).map(|_| self.object()).collect();
+    /// An object that outsiders bring.
+    fn open_object(&self) -> Value {
+        let object = self.object();
+        self.open.lock().unwrap().insert(version_of(&object));
+        object
+    }
+
+    /// An object that is for few, and that outsiders have not brought before.
+    fn hidden_object(&self) -> Value {
+        let is_new = |object: &Value| !self.open.lock().unwrap().contains(&version_of(object));
+        (0..9).map(|_| self.object()).find(is_new).unwrap_or_else(|| indicator(self.number(), 9))
+    }
+
+    fn bundle(&self, count: usize, object: impl Fn() -> Value) -> Vec<u8> {
+        let objects: Vec<Value> = (0..count).map(|_| object()).collect();
         json!({"type": "bundle", "id": id("bundle", 1), "objects": objects}).to_string().into_bytes()
     }
 
@@ -162,10 +180,10 @@ impl Dice {
             }
             2 => {
                 let target = format!("/api/v1/collections/{collection}/import?format=stix");
-                ("POST", target, "application/octet-stream", self.bundle(3))
+                ("POST", target, "application/octet-stream", self.bundle(3, || self.open_object()))
             }
             _ => {
-                let objects: Vec<Value> = (0..1 + self.throw(3)).map(|_| self.object()).collect();
+                let objects: Vec<Value> = (0..1 + self.throw(3)).map(|_| self.open_object()).collect();
                 let body = json!({"objects": objects}).to_string().into_bytes();
                 let target = format!("/api1/collections/{collection}/objects/");
                 ("POST", target, "application/taxii+json;version=2.1", body)
@@ -200,10 +218,14 @@ impl Dice {
                 let target = format!("/api/v1/collections/closed/objects/{}", id("indicator", self.number()));
                 ("DELETE", target, "application/json", Vec::new())
             }
-            _ => import("stix", self.bundle(1 + self.throw(4))),
+            _ => import("stix", self.bundle(1 + self.throw(4), || self.hidden_object())),
         };
         Act { by_ann: true, hidden: true, method, target, kind, body }
     }
+}
+
+fn version_of(object: &Value) -> String {
+    format!("{} {}", object["id"], object["modified"])
 }
 
 fn head(kind: &str, number: usize, version: usize) -> Value {
@@ -428,7 +450,7 @@ async fn pages(worlds: &mut [World; 2], story: u64) {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_hidden_does_not_show_anywhere() {
     for story in 0..STORIES {
-        let dice = Dice(SeededRng::new(20_261_122 + story));
+        let dice = Dice { rng: SeededRng::new(20_261_122 + story), open: Mutex::default() };
         let mut worlds = [World::new().await, World::new().await];
         let mut hidden_done = 0;
         for step in 0..STEPS {
