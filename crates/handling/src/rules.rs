@@ -146,6 +146,18 @@ pub enum Originator {
     Nobody,
 }
 
+impl Originator {
+    /// Whether it is the word of this node's member, whose key is `home` where it is in a community.
+    #[must_use]
+    pub fn is_own(&self, home: Option<MemberId>) -> bool {
+        match self {
+            Self::Here => true,
+            Self::Member(member) => home == Some(*member),
+            Self::Nobody => false,
+        }
+    }
+}
+
 /// Whether the originator is asked before it goes on.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Control {
@@ -494,11 +506,7 @@ impl Rules {
     /// whatever circles there are: then no such read needs to look at the rules.
     #[must_use]
     pub fn open_here(&self, home: Option<MemberId>) -> bool {
-        let own = match &self.originator {
-            Originator::Here => true,
-            Originator::Member(member) => home == Some(*member),
-            Originator::Nobody => false,
-        };
+        let own = self.originator.is_own(home);
         let speaks_to_us = |one: &Addressee| match one {
             Addressee::Originator => own,
             Addressee::Member(member) => home == Some(*member),

@@ -8,7 +8,7 @@
 //! Long work (check, state hash) takes a connection to a thread of its own and knows no bound.
 //!
 //! What a connection sees stays open after a read, and the next read on it goes on with it as long as nothing was committed:
-//! to begin and end it took seven system calls. A log cannot be folded back past what a reader still sees, so the writer
+//! to begin and end it takes three system calls. A log cannot be folded back past what a reader still sees, so the writer
 //! says when it commits, and nothing stays open meanwhile.
 
 use std::path::{Path, PathBuf};

@@ -47,11 +47,7 @@ pub(crate) fn retire(desk: &mut Desk<'_>, me: KeyId, now: Micros, most: usize) -
     let mut gone = Vec::new();
     for place in past(desk.sql(), now, most)? {
         let rules = rules_rows::read(desk.sql(), place.rules)?.unwrap_or_else(Rules::closed);
-        let own = match rules.originator() {
-            Originator::Here => true,
-            Originator::Member(member) => member.0 == *me.as_bytes(),
-            Originator::Nobody => false,
-        };
+        let own = rules.originator().is_own(Some(MemberId(*me.as_bytes())));
         if !own {
             remember(desk, &place.digest, &rules, now)?;
         }
