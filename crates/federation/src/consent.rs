@@ -82,6 +82,21 @@ impl Exchange<'_> {
         Ok(ended)
     }
 
+    /// Whether a narrowing to these rules, which says for whom an own object is, ends a consent that counts now.
+    ///
+    /// # Errors
+    /// The store did not answer.
+    pub fn ends_any(&self, rows: &dyn Rows, name: &ObjectName, rules: &str) -> Read<bool> {
+        for row in rows.consents(name)?.into_iter().filter(|row| row.until > self.now) {
+            let Ok(signed) = statement(row.signed.as_bytes()) else { continue };
+            let ended = self.ended(rows, name, std::slice::from_ref(&signed))?;
+            if ended.is_empty() && !self.admits(rules, name.author, row.to) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
     /// Whether a narrowing ends the consent by which this node has a version; `sequence` is the narrowing's place.
     pub(crate) fn lets_go(
         &self,

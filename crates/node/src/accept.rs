@@ -15,7 +15,7 @@ use tokio::sync::SemaphorePermit;
 use crate::blocking::offload_all;
 use crate::derive::{self, Bar, Derived, Rejected};
 use crate::directory::Directory;
-use crate::exchange::{Sending, rules_of};
+use crate::exchange::Sending;
 use crate::produce::Author;
 use crate::receipts::{Handled, Outcome, Receipt};
 use crate::redact::redacted;
@@ -245,7 +245,7 @@ impl Node {
         let known = named.into_iter().enumerate().zip(&landed);
         let known = known.filter(|(_, landed)| landed.how == LandedAs::Known).map(|(known, _)| known);
         let handled = self.handle_known(place, known.collect()).await?;
-        self.add_views(place, views, &landed).await?;
+        self.add_views(place, views).await?;
         for (at, definition) in definitions {
             if landed.get(at).is_some_and(|landed| landed.how == LandedAs::Accepted) {
                 self.settle_marked(&place.writer, &definition).await?;
@@ -274,26 +274,8 @@ impl Node {
 }
 
 impl Node {
-    /// Stores redacted views, each beside the object at its place in the batch: under the handling that this inherited, where no earlier
-    /// view of it is there whose own is inherited.
-    async fn add_views(
-        &self,
-        place: &Place,
-        views: Vec<(usize, Entry)>,
-        landed: &[Landed],
-    ) -> Result<(), StoreError> {
-        let mut entries = Vec::with_capacity(views.len());
-        for (at, mut view) in views {
-            let inherited = landed.get(at).and_then(|landed| landed.inherited.as_ref());
-            if let Some(inherited) = inherited {
-                match self.store().object(place.writer.eyes(), view.facts.id.as_str(), None).await {
-                    Ok(_) => {}
-                    Err(StoreError::NotFound { .. }) => view.rules = Some(rules_of(&view).meet(inherited)),
-                    Err(error) => return Err(error),
-                }
-            }
-            entries.push(view);
-        }
+    /// Stores redacted views beside the objects that they are views of.
+    async fn add_views(&self, place: &Place, entries: Vec<Entry>) -> Result<(), StoreError> {
         if !entries.is_empty() {
             let batch = Batch { writer: place.writer.clone(), at: self.now(), entries, status: None };
             self.add_and_release(batch, &place.sending).await?;
@@ -357,12 +339,12 @@ impl Node {
     }
 
     /// Gives entries the rules that their markings and the request ask for. Answers with the redacted views to be stored
-    /// beside them, each with the place of what it is a view of.
+    /// beside them.
     pub(crate) async fn put_under_rules(
         &self,
         place: &Place,
         entries: &mut [Entry],
-    ) -> Result<Vec<(usize, Entry)>, StoreError> {
+    ) -> Result<Vec<Entry>, StoreError> {
         let asked = self.0.markings.read(self.store(), place.writer.eyes(), entries).await?;
         let author = if asked.iter().any(|asked| asked.rest.is_some()) {
             Author::of(self.store(), self.member().await?).await?
@@ -370,7 +352,7 @@ impl Node {
             None
         };
         let mut views = Vec::new();
-        for (at, (entry, asked)) in entries.iter_mut().zip(asked).enumerate() {
+        for (entry, asked) in entries.iter_mut().zip(asked) {
             crate::handle::mark(entry, &asked, place);
             if let (Some(rest), Some(author)) = (&asked.rest, &author)
                 && let Some(bytes) = redacted(&entry.bytes, &rest.withheld, author)
@@ -378,8 +360,9 @@ impl Node {
                 && derived.entry.facts.findings.is_none()
             {
                 let mut view = derived.entry;
+                view.view_of = Some(entry.facts.id.as_str().to_owned());
                 crate::handle::mark(&mut view, &rest.asked, place);
-                views.push((at, view));
+                views.push(view);
             }
         }
         Ok(views)

@@ -1,12 +1,14 @@
 //! Stricter handling for what is here already: by `narrow`, and by bringing it again under stricter rules.
 //!
 //! Both come to the same: every version of the object, wherever it stands and the one who asks may write, is under its rules and
-//! those that are asked for, in one commit, with an act for those who hold it. What another member says is that member's to
-//! change; a request that asks for it is told so.
+//! those that are asked for, and so is what is left of it without its more strictly marked parts; in a community in one commit, with
+//! an act for those who hold it. What another member says is that member's to change; a request that asks for it is told so.
 
-use handling::{MemberId, Originator, Principal, Refusal, Rule, Rules, Standing, Writer};
+use std::collections::{BTreeMap, BTreeSet};
+
+use handling::{Principal, Refusal, Rule, Rules, Standing, Viewer, Writer};
 use serde::Serialize;
-use store::{Fault, StoreError, StoredObject};
+use store::{Fault, Ruled, StoreError, StoredObject};
 
 use crate::accept::{Known, Place};
 use crate::exchange::ReceiptView;
@@ -19,7 +21,8 @@ use crate::{AcceptError, ExchangeError, Node, Options, ReadError};
 pub struct Narrowed {
     /// The object.
     pub id: String,
-    /// Versions here that are under stricter rules now; 0 = they were under these or stricter ones already.
+    /// Versions here that are under stricter rules now, its redacted view's among them; 0 = they were under these or stricter ones
+    /// already.
     pub versions: u64,
     /// Whether others were told something new: stricter rules, or that consents of before end.
     pub told: bool,
@@ -105,7 +108,8 @@ impl Narrowing {
         object: &StoredObject,
         passing: &Passing,
     ) -> Result<Self, Refusal> {
-        let own = object.places.iter().all(|place| is_own(&rules_of(object.tlp, place), standing.home));
+        let own =
+            object.places.iter().all(|place| rules_of(object.tlp, place).originator().is_own(standing.home));
         if !own {
             let why = "only its originator changes how it is handled";
             return Err(Refusal::new(Rule::OriginatorControl, why));
@@ -134,14 +138,6 @@ fn found(asked: Result<StoredObject, StoreError>) -> Result<Option<StoredObject>
     }
 }
 
-fn is_own(rules: &Rules, home: Option<MemberId>) -> bool {
-    match rules.originator() {
-        Originator::Here => true,
-        Originator::Member(member) => home == Some(*member),
-        Originator::Nobody => false,
-    }
-}
-
 impl Node {
     /// Puts an object, wherever it stands and this principal may write, under stricter rules: those it has, and those that
     /// `options` ask for. Whoever holds it is told in the same commit.
@@ -154,27 +150,57 @@ impl Node {
         if !passing.says_something() {
             return Err(NarrowError::Empty);
         }
-        let (eyes, standing) = (self.eyes(who).for_deeds(), self.standing());
-        let Some(object) = found(self.store().own_object(&eyes, id, None).await)? else {
-            self.store().object(&eyes, id, None).await?;
-            let why = "only its originator changes how it is handled";
-            return Err(ReadError::Refused(Refusal::new(Rule::OriginatorControl, why)).into());
-        };
-        let narrowing =
-            |object| Narrowing::of((who, &standing), object, &passing).map_err(ReadError::Refused);
-        let mut narrowings = vec![narrowing(&object)?];
-        // What is left of it without its more strictly marked parts is no less narrow.
-        if let Some(view) = self.view_id_of(id).await?
-            && let Some(view) = found(self.store().own_object(&eyes, &view, None).await)?
-        {
-            narrowings.push(narrowing(&view)?);
-        }
-        let changed = self.narrow_everywhere(narrowings).await?;
+        let narrowings = self.narrowings((who, &self.standing()), id, &passing).await?;
+        let changed = self.narrow_everywhere(narrowings.map_err(ReadError::Refused)?).await?;
         let versions = changed.iter().fold(0_u64, |sum, one| sum.saturating_add(one.versions));
         let acts: Vec<u64> = changed.iter().filter_map(|one| one.leaf).collect();
         let receipts = if acts.is_empty() { Vec::new() } else { self.receipts_of(&acts).await? };
         let (id, leaf, told) = (id.to_owned(), acts.first().copied(), changed.iter().any(|one| one.told));
         Ok(Narrowed { id, versions, told, leaf, receipts, acts })
+    }
+
+    /// What `passing` asks besides of an object, and of what is left of it without its more strictly marked parts: of every version by
+    /// this member's own word, wherever it stands and the principal may write.
+    ///
+    /// # Errors
+    /// `NotFound` where it is not there for them. The refusal inside: it stands by others' words alone, or where they may not write.
+    async fn narrowings(
+        &self,
+        (who, standing): (&Principal, &Standing),
+        id: &str,
+        passing: &Passing,
+    ) -> Result<Result<Vec<Narrowing>, Refusal>, StoreError> {
+        let eyes = self.eyes(who).for_deeds();
+        let Some(object) = self.own_everywhere(&eyes, id).await? else {
+            self.store().object(&eyes, id, None).await?;
+            let why = "only its originator changes how it is handled";
+            return Ok(Err(Refusal::new(Rule::OriginatorControl, why)));
+        };
+        let mut all = vec![object];
+        if let Some(view) = self.view_id_of(id).await? {
+            all.extend(self.own_everywhere(&eyes, &view).await?);
+        }
+        Ok(all.iter().map(|object| Narrowing::of((who, standing), object, passing)).collect())
+    }
+
+    /// The latest version of an object by this member's own word, with every place where a version of it by that word stands.
+    async fn own_everywhere(&self, eyes: &Viewer, id: &str) -> Result<Option<StoredObject>, StoreError> {
+        let Some(mut own) = found(self.store().own_object(eyes, id, None).await)? else { return Ok(None) };
+        let home = self.standing().home;
+        let mut seen: BTreeSet<String> = own.collections.iter().cloned().collect();
+        for row in self.store().history(eyes, id).await?.into_iter().rev() {
+            if !row.originator.is_own(home) || !seen.insert(row.collection) {
+                continue;
+            }
+            let there = found(self.store().own_object(eyes, id, Some(&row.version)).await)?;
+            for place in there.iter().flat_map(|there| &there.places) {
+                if own.places.iter().all(|known| known.collection != place.collection) {
+                    let rules = Some(rules_of(there.as_ref().and_then(|there| there.tlp), place));
+                    own.places.push(Ruled { collection: place.collection, rules });
+                }
+            }
+        }
+        Ok(Some(own))
     }
 
     /// Does with objects that are here already what a request asks for them: stricter rules are put on, members named besides are
@@ -190,26 +216,30 @@ impl Node {
         let gives = place.passing.names_others();
         let passing = if gives { place.passing.clone().for_nobody_besides() } else { place.passing.clone() };
         let standing = place.writer.eyes().standing();
-        let eyes = self.eyes(&place.who).for_deeds();
         // It comes along with what the node makes of a list: nobody says anything about it.
         let ours = self.member().await?.map(|member| member.id);
         let asked = known.iter().filter(|(_, (id, _))| place.writer.reads() && ours.as_ref() != Some(id));
-        for (at, (id, version)) in asked {
-            let object = match self.store().object(&eyes, id, version.as_deref()).await {
-                Ok(object) => object,
-                Err(StoreError::NotFound { .. }) => continue,
+        for (at, (id, _)) in asked {
+            match self.narrowings((&place.who, standing), id, &passing).await {
+                Ok(Ok(all)) if passing.says_something() => {
+                    narrowings.extend(all.into_iter().map(|one| (*at, one)));
+                }
+                Ok(Err(refusal)) if refusal.rule == Rule::OriginatorControl => {
+                    told.push((*at, KnownAs::Others));
+                }
+                Ok(_) | Err(StoreError::NotFound { .. }) => {}
                 Err(error) => return Err(error),
-            };
-            match Narrowing::of((&place.who, standing), &object, &passing) {
-                Ok(narrowing) if passing.says_something() => narrowings.push((*at, narrowing)),
-                Err(refusal) if refusal.rule == Rule::OriginatorControl => told.push((*at, KnownAs::Others)),
-                _ => {}
             }
         }
         let (places, narrowings): (Vec<usize>, Vec<Narrowing>) = narrowings.into_iter().unzip();
         let changed = self.narrow_everywhere(narrowings).await?;
-        told.extend(places.into_iter().zip(changed).map(|(at, changed)| {
-            let how = if changed.versions > 0 { KnownAs::Narrowed } else { KnownAs::Kept };
+        let mut versions: BTreeMap<usize, u64> = BTreeMap::new();
+        for (at, changed) in places.into_iter().zip(changed) {
+            let sum = versions.entry(at).or_default();
+            *sum = sum.saturating_add(changed.versions);
+        }
+        told.extend(versions.into_iter().map(|(at, changed)| {
+            let how = if changed > 0 { KnownAs::Narrowed } else { KnownAs::Kept };
             (at, how)
         }));
         if gives {

@@ -162,7 +162,9 @@ impl Place {
         let (version, derived) = store_version(desk, &arrival)?;
         let added = desk.next_added();
         let inherited = match self.beside {
-            Beside::Seen(_) if !arrival.new => follow::stricter(desk, &self.writer, &arrival)?,
+            Beside::Seen(_) if !arrival.new || entry.view_of.is_some() => {
+                follow::stricter(desk, &self.writer, &arrival)?
+            }
             _ => None,
         };
         let under = match inherited.as_ref().or(entry.rules.as_ref()) {

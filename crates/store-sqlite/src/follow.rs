@@ -11,30 +11,62 @@
 //! An object without versions, an observable say, is followed in its own collection only: its identifier comes from its content, so
 //! that it stands elsewhere says nothing of this one.
 //!
+//! A redacted view stays under the handling of earlier versions of its original as well, where these have no view of their own: whoever
+//! put one of them in under stricter rules spoke of all of it. Where there is a view, that one binds.
+//!
 //! The identity of this node's member is put beside whatever the node makes of a list or a text, under the rules of that. It says
 //! nothing but who that is, so it follows nothing: else an open list would come without it where a hidden one came before.
 
 use std::collections::BTreeSet;
 
 use handling::{Addressee, CollectionNo, Originator, Person, Rules, Writer};
+use store::Entry;
 
 use crate::error::Done;
 use crate::rules_rows;
 use crate::version_rows::Arrival;
-use crate::writer::Desk;
+use crate::writer::{Desk, object_no};
 
 /// The rules that a version comes under, where they are stricter than those it came with.
 pub(crate) fn stricter(desk: &Desk<'_>, writer: &Writer, arrival: &Arrival<'_>) -> Done<Option<Rules>> {
     let entry = arrival.entry;
     let asked = entry.rules.clone().unwrap_or_else(|| rules_rows::of_number(entry.facts.tlp));
-    let named = named_by(&asked);
-    let only_in = entry.facts.modified_key.is_none().then(|| writer.collection());
-    let mut select = desk.sql().prepare_cached(
-        "SELECT DISTINCT h.collection, h.rules, iif(h.rules = 0, v.tlp, NULL) \
-         FROM holding h JOIN version v ON v.no = h.version WHERE h.object = ?1 AND h.lineage = ?2",
-    )?;
-    let mut rows = select.query((arrival.object, arrival.lineage))?;
     let mut met = asked.clone();
+    let own = (STANDS, rusqlite::params![arrival.object, arrival.lineage]);
+    meet(desk, writer, own, (entry, &mut met))?;
+    if let Some(original) = &entry.view_of
+        && let Some(original) = object_no(desk.sql(), original)?
+    {
+        let key = &entry.facts.modified_key;
+        let without_view = (STANDS_WITHOUT_VIEW, rusqlite::params![original, arrival.object, key]);
+        meet(desk, writer, without_view, (entry, &mut met))?;
+    }
+    if met == asked || is_own_identity(desk, entry.facts.id.as_str())? {
+        return Ok(None);
+    }
+    Ok(Some(met))
+}
+
+/// The rules of versions of the object `?1` in the lineage `?2`.
+const STANDS: &str = "SELECT DISTINCT h.collection, h.rules, iif(h.rules = 0, v.tlp, NULL) \
+     FROM holding h JOIN version v ON v.no = h.version WHERE h.object = ?1 AND h.lineage = ?2";
+
+/// The rules of versions of the object `?1`, other than that of the moment `?3`, of which no view stands under the identifier `?2`.
+const STANDS_WITHOUT_VIEW: &str = "SELECT DISTINCT h.collection, h.rules, iif(h.rules = 0, v.tlp, NULL) \
+     FROM holding h JOIN version v ON v.no = h.version WHERE h.object = ?1 AND ltrim(h.place, '~') IS NOT ?3 AND NOT EXISTS \
+     (SELECT 1 FROM holding w WHERE w.object = ?2 AND ltrim(w.place, '~') = ltrim(h.place, '~'))";
+
+/// Meets `met` with the rules that a query finds, as far as they bind who brings the entry.
+fn meet(
+    desk: &Desk<'_>,
+    writer: &Writer,
+    (query, parameters): (&str, &[&dyn rusqlite::ToSql]),
+    (entry, met): (&Entry, &mut Rules),
+) -> Done<()> {
+    let named = named_by(met);
+    let only_in = entry.facts.modified_key.is_none().then(|| writer.collection());
+    let mut select = desk.sql().prepare_cached(query)?;
+    let mut rows = select.query(parameters)?;
     while let Some(row) = rows.next()? {
         let (collection, no): (CollectionNo, i64) = (CollectionNo(row.get(0)?), row.get(1)?);
         let level: Option<u8> = row.get(2)?;
@@ -44,13 +76,10 @@ pub(crate) fn stricter(desk: &Desk<'_>, writer: &Writer, arrival: &Arrival<'_>) 
         }
         let held = rules_rows::read(desk.sql(), no)?.unwrap_or_else(|| rules_rows::of_number(level));
         if *held.originator() == Originator::Here && writer.is_bound_by(collection, &held) {
-            met = met.meet(&held.also_to(&named));
+            *met = met.meet(&held.also_to(&named));
         }
     }
-    if met == asked || is_own_identity(desk, entry.facts.id.as_str())? {
-        return Ok(None);
-    }
-    Ok(Some(met))
+    Ok(())
 }
 
 fn is_own_identity(desk: &Desk<'_>, id: &str) -> Done<bool> {

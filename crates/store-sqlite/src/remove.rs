@@ -93,13 +93,8 @@ pub(crate) fn narrow(desk: &mut Desk<'_>, writer: &Writer, id: &str, rules: &Rul
             Some(rules) => rules,
             None => rules_rows::of_level(sql, version.version)?,
         };
-        let is_own = match before.originator() {
-            Originator::Here => true,
-            Originator::Member(member) => home == Some(*member),
-            Originator::Nobody => false,
-        };
         // What stands here by another member's word is under what that member says.
-        if !is_own {
+        if !before.originator().is_own(home) {
             continue;
         }
         own += 1;

@@ -40,6 +40,7 @@ impl Entry {
                 last_seen: seen.last_seen,
             }),
             rules: None,
+            view_of: None,
         }
     }
 }

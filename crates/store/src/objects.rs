@@ -98,6 +98,8 @@ pub struct Entry {
     /// The rules it is under in this collection; `None` = those of its TLP level (never TLP:RED), which ask nothing of the
     /// readers of this node.
     pub rules: Option<Rules>,
+    /// The object of which this is the redacted view: then it stays under the handling of that one's versions, too.
+    pub view_of: Option<String>,
 }
 
 /// A version conflict: the same id and `modified` with other content. The first stays; the second is refused.

@@ -102,7 +102,7 @@ pub(crate) enum CourierCommand {
 pub(crate) enum PeerCommand {
     /// Show how it stands with every other member.
     List,
-    /// Write a file that proves to anybody that a member told two stories (`cresset verify`); exits 1 when there is none.
+    /// Write a file that proves that a member told two stories (`cresset verify` takes two heads); exits 1 when there is none.
     Evidence {
         /// The member.
         member: String,

@@ -26,7 +26,7 @@ pub(super) fn narrow(
         return Ok(Changed::default());
     };
     let held = desk.rows().versions(&name)?;
-    let ends_consents = only && !held.is_empty() && !desk.rows().consents(&name)?.is_empty();
+    let ends_consents = only && !held.is_empty() && exchange.ends_any(desk.rows(), &name, &line)?;
     let changes = held.iter().any(|held| exchange.judge.meet(&held.rules, &line) != held.rules);
     let told = changes || ends_consents;
     let leaf = if told {

@@ -223,9 +223,15 @@ impl Node {
         Ok(row.await?.map(|row| self.consent_view(&row, false)))
     }
 
-    /// Whether somebody may know of this consent: who may see its object.
+    /// Whether somebody may know of this consent: who may see its object, by the word of whoever gave it where that is this member.
     async fn sees(&self, view: &Viewer, row: &ConsentRow) -> Result<bool, StoreError> {
-        match self.store().object(view, &row.name.id, None).await {
+        let own = self.standing().home == Some(MemberId(*row.name.author.as_bytes()));
+        let asked = if own {
+            self.store().own_object(view, &row.name.id, None).await
+        } else {
+            self.store().object(view, &row.name.id, None).await
+        };
+        match asked {
             Ok(_) => Ok(true),
             Err(StoreError::NotFound { .. }) => Ok(false),
             Err(error) => Err(error),

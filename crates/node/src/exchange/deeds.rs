@@ -16,7 +16,7 @@ use stix::Timestamp;
 use store::{StoreError, StoredObject};
 
 use super::altering::{Taking, narrow};
-use super::giving::{Gift, Given, authors, is_own, own_word, version_of};
+use super::giving::{Gift, Given, authors, own_word, version_of};
 use super::views::failed;
 use super::{Court, ExchangeError};
 use crate::accept::{Known, Place};
@@ -129,9 +129,9 @@ impl Node {
         if whom.is_empty() {
             return Ok(());
         }
-        let mut gifts = Vec::new();
+        let (eyes, mut gifts) = (place.writer.eyes().clone().for_deeds(), Vec::new());
         for (id, version) in known {
-            let object = match self.store().own_object(place.writer.eyes(), &id, version.as_deref()).await {
+            let object = match self.store().own_object(&eyes, &id, version.as_deref()).await {
                 Ok(object) => object,
                 Err(StoreError::NotFound { .. }) => continue,
                 Err(error) => return Err(error),
@@ -294,7 +294,10 @@ impl Node {
             Err(StoreError::NotFound { .. }) => return Ok(Vec::new()),
             history => history?,
         };
-        let own = history.into_iter().filter(|row| is_own(court, &row.originator)).map(|row| row.version);
+        let own = history
+            .into_iter()
+            .filter(|row| row.originator.is_own(Some(court.home())))
+            .map(|row| row.version);
         // In several collections it is one version.
         Ok(own.collect::<BTreeSet<String>>().into_iter().collect())
     }

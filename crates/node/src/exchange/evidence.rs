@@ -58,7 +58,7 @@ impl From<PeerView> for PeerFigures {
 }
 
 impl Node {
-    /// The files of evidence kept against a member, oldest first: each proves to anybody that it told two stories.
+    /// The files of evidence kept against a member, oldest first: two heads prove it to anybody, two acts to who has its key.
     ///
     /// # Errors
     /// See [`ExchangeError`]; refused unless the principal runs or audits the node.

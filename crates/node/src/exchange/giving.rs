@@ -118,16 +118,7 @@ impl Gift {
 /// The rules an object stands under here by this member's own word; `None` when it stands by others' words alone.
 pub(super) fn own_word(court: &Court, object: &StoredObject) -> Option<Rules> {
     let all = object.places.iter().map(|place| rules_of(object.tlp, place));
-    all.filter(|rules| is_own(court, rules.originator())).reduce(|one, other| one.meet(&other))
-}
-
-/// Whether what stands by somebody's word stands by this member's.
-pub(super) fn is_own(court: &Court, originator: &Originator) -> bool {
-    match originator {
-        Originator::Here => true,
-        Originator::Member(member) => *member == court.home(),
-        Originator::Nobody => false,
-    }
+    all.filter(|rules| rules.originator().is_own(Some(court.home()))).reduce(|one, other| one.meet(&other))
 }
 
 /// The other members by whose word an object stands here.

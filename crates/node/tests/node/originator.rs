@@ -191,9 +191,11 @@ async fn a_narrowing_for_others_ends_consents_of_before() {
     round(&region).await;
     assert!(has(c, ONE).await, "for whom it is was not said");
 
-    a.node().narrow(&a.who, ONE, to(&["b"])).await.unwrap();
+    let first = a.node().narrow(&a.who, ONE, to(&["b"])).await.unwrap();
     round(&region).await;
     assert!(has(b, ONE).await && !has(c, ONE).await);
+    let again = a.node().narrow(&a.who, ONE, to(&["b"])).await.unwrap();
+    assert_eq!((first.told, again.told, again.leaf), (true, false, first.leaf), "no consent is left to end");
     assert_eq!((why(a, "c").await.decision, why(b, "c").await.decision), ("refuse", "refuse"));
     assert_eq!(code(share(b, ONE, "c").await), "consent-revoked");
 
@@ -205,4 +207,37 @@ async fn a_narrowing_for_others_ends_consents_of_before() {
     a.node().recall(&a.who, ONE, "").await.unwrap();
     round(&region).await;
     assert!(!has(b, ONE).await && !has(c, ONE).await);
+}
+
+/// The same bytes stand by A's word and by B's: A's is still A's to narrow, also by bringing it again.
+#[tokio::test]
+async fn what_others_say_in_the_same_words_hinders_no_narrowing() {
+    let region = region(&["a", "b"]).await;
+    let (a, b) = (&region[0], &region[1]);
+    bring(a, 1..2, Options::default()).await;
+    bring(b, 1..2, to(&["a"])).await;
+    round(&region).await;
+    let red = Options { tlp: Some(TlpLevel::Red), ..Options::default() };
+    let accepted = bring(a, 1..2, red).await;
+    assert_eq!(accepted.receipts[0].handling, Some(node::Handled::Narrowed), "{:?}", accepted.receipts);
+}
+
+/// Who sees an object by another's word alone is not told who has what this member says of it.
+#[tokio::test]
+async fn holders_of_a_hidden_own_word_are_told_to_nobody_who_may_not_see_it() {
+    let region = region(&["a", "b", "c"]).await;
+    let [a, b, c] = [0, 1, 2].map(|at| &region[at]);
+    a.bench.user("rob", handling::Role::Reader).await;
+    let rob = a.bench.principal("rob").await;
+    bring(a, 1..2, to(&["c"])).await;
+    round(&region).await;
+    assert!(has(c, ONE).await);
+    let until = Some(START.plus(30 * 86_400 * Micros::SECOND));
+    let embargo = Options { embargo_until: until, ..Options::default() };
+    a.node().narrow(&a.who, ONE, embargo).await.unwrap();
+    bring_later(b, 1, to(&["a"])).await;
+    round(&region).await;
+    assert!(a.node().object(&rob, ONE, None).await.is_ok(), "B's word");
+    assert_eq!(a.node().holders(&rob, ONE).await.unwrap(), []);
+    assert_eq!(a.node().consents(&rob, None, 10).await.unwrap().consents, []);
 }

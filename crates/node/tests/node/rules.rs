@@ -339,6 +339,64 @@ async fn stricter_handling_of_what_is_known_is_put_on() {
     assert_eq!(handled(node, &root, &id(9), None).await["originator_control"], true);
 }
 
+/// As [`version`], with its description under TLP:RED: whoever may not see all of it gets a view without that.
+fn in_parts(number: u64, month: u32) -> String {
+    let (green, red) = (TlpLevel::Green.id(), TlpLevel::Red.id());
+    let parts = format!(
+        r#","description":"d","object_marking_refs":["{green}"],"granular_markings":[{{"marking_ref":"{red}","selectors":["description"]}}]}}"#
+    );
+    format!("{}{parts}", version(number, month).strip_suffix('}').unwrap())
+}
+
+/// What was asked for all of an object holds for what is left of a later version of it, whatever that is marked.
+#[tokio::test]
+async fn what_is_left_of_a_version_is_no_wider_than_the_whole_was() {
+    let (bench, _) = Bench::new().await;
+    bench.user("bob", Role::Reader).await;
+    let (node, root, bob) = (&bench.node, bench.operator().await, bench.principal("bob").await);
+    let filter = store::Filter { versions: vec![store::VersionPick::All], ..store::Filter::default() };
+    let all = store::PageRequest { limit: 50, filter, ..Default::default() };
+    let count = async || node.page(&bob, "inbox", &all).await.unwrap().get().count;
+    // The whole was never anybody's else, and then one comes that has parts.
+    put((node, &root), "inbox", version(1, 1), at_red(&[])).await;
+    put((node, &root), "inbox", in_parts(1, 2), Options::default()).await;
+    assert_eq!(count().await, 0);
+    // What is left of one was seen, the whole was hidden after that, and then one comes that has parts again.
+    put((node, &root), "inbox", in_parts(2, 1), Options::default()).await;
+    assert_eq!(count().await, 1);
+    put((node, &root), "inbox", version(2, 2), at_red(&[])).await;
+    put((node, &root), "inbox", in_parts(2, 3), Options::default()).await;
+    assert_eq!(count().await, 1);
+    // Stricter rules for what is here already are for what is left of it, too.
+    put((node, &root), "inbox", in_parts(3, 1), Options::default()).await;
+    assert_eq!(count().await, 2);
+    let receipt = put((node, &root), "inbox", in_parts(3, 1), at_red(&[])).await;
+    assert_eq!((receipt.handling, count().await), (Some(node::Handled::Narrowed), 1));
+    put((node, &root), "inbox", in_parts(4, 1), Options::default()).await;
+    put((node, &root), "inbox", in_parts(4, 2), Options::default()).await;
+    assert_eq!(count().await, 3, "a version with parts follows one with parts");
+}
+
+/// A narrowing is for every version wherever it stands, not only where the latest one does.
+#[tokio::test]
+async fn a_narrowing_reaches_collections_that_hold_earlier_versions_alone() {
+    let (bench, _) = Bench::new().await;
+    bench.user("bob", Role::Reader).await;
+    bench.collection("other", vec![("user:root", RW), ("user:bob", R)]).await;
+    let (node, root, bob) = (&bench.node, bench.operator().await, bench.principal("bob").await);
+    let green = Options { tlp: Some(TlpLevel::Green), ..Options::default() };
+    for (number, by_import) in [(1, false), (2, true)] {
+        put((node, &root), "other", version(number, 1), green.clone()).await;
+        put((node, &root), "inbox", version(number, 2), green.clone()).await;
+        if by_import {
+            put((node, &root), "inbox", version(number, 2), at_red(&[])).await;
+        } else {
+            assert_eq!(node.narrow(&root, &id(number), at_red(&[])).await.unwrap().versions, 2);
+        }
+        assert!(!sees(node, &bob, number).await);
+    }
+}
+
 #[tokio::test]
 async fn a_sighting_of_the_hidden_is_hidden() {
     let (bench, _) = Bench::new().await;

@@ -141,6 +141,7 @@ impl Sample {
             pattern: None,
             sighting: None,
             rules: None,
+            view_of: None,
         };
         Self(entry).saying("")
     }

@@ -79,7 +79,7 @@ pub(crate) struct Holder(HolderView);
 #[schema(value_type = Object)]
 pub(crate) struct Peer(PeerView);
 
-/// A file that proves to anybody that a member told two stories.
+/// A file that proves that a member told two stories: two heads to anybody, two acts to who has its key.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct EvidenceFile {
     /// Which one of those kept, from 1, oldest first.
@@ -220,7 +220,7 @@ async fn peers(
     Ok(Json(List::page(peers, |Peer(peer)| &peer.member, params)?))
 }
 
-/// The files that prove to anybody that a member told two stories; for administrators and auditors
+/// The files that prove that a member told two stories; for administrators and auditors
 #[utoipa::path(get, path = "/api/v1/peers/{member}/evidence", tag = "exchange", params(("member" = String, Path)),
     responses((status = 200, body = List<EvidenceFile>)))]
 async fn evidence(

@@ -127,7 +127,8 @@ pub(crate) struct Simulated {
 pub(crate) struct NarrowedTold {
     /// The object.
     id: String,
-    /// Versions here that are under stricter rules now; 0 = they were under these or stricter ones already.
+    /// Versions here that are under stricter rules now, its redacted view's among them; 0 = they were under these or stricter ones
+    /// already.
     versions: u64,
     /// Whether others were told something new: stricter rules, or that consents of before end.
     told: bool,
