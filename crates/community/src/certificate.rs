@@ -1,7 +1,8 @@
 //! Node certificates: a member's word on which machine speaks for it, for a limited time.
 //!
-//! Says which request-signing key and which TLS certificate a node of the member uses. Signed with the member's long-term
-//! key, so whoever has the registry can check it, and nobody else vouches.
+//! Says which request-signing key and which TLS certificate a node of the member uses, signed with the member's long-term key. It is
+//! kept in the registry for members that write one, and no node asks for it: whose a connection is, nodes show each other by a
+//! certificate of another kind (`node/src/road/`).
 
 use base::Micros;
 use base::limit::{CERTIFICATE_SECONDS_MAX, NAME_CHARS_MAX};
@@ -46,8 +47,7 @@ impl NodeCertificate {
         sign(CERTIFICATE_TYPE, self, signer)
     }
 
-    /// Reads a certificate of `member` and verifies it with its key. Whether it holds at a moment nobody asks: a registry keeps it, and what
-    /// nodes show each other is another certificate.
+    /// Reads a certificate of `member` and verifies it with its key.
     ///
     /// # Errors
     /// `PayloadType`, `PayloadForm`, `CertificateUnfit`, and what is wrong with the signature.

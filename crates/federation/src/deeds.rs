@@ -18,7 +18,7 @@ use crate::consent::{Consent, Passing, Revocation, permits};
 use crate::content::{Change, Content, Notice, ObjectHead, write_document};
 use crate::draft::{DeedError, Draft, Made, NewAct};
 use crate::envelope::statement;
-use crate::port::{Consented, Deed, Question, Rows};
+use crate::port::{Consented, Deed, Question, Read, Rows};
 use crate::rows::{
     ConsentRow, Effect, HolderRow, Lane, ObjectName, ReceiptRow, ReceiptState, RevokedRow, VersionRow,
 };
@@ -117,7 +117,7 @@ impl Exchange<'_> {
         if rows.fate(&name)?.erased.is_some() {
             return Err(Rule::Tombstoned.into());
         }
-        let (allowed, withheld) = self.sift(release);
+        let (allowed, withheld) = self.sift(rows, release)?;
         let content = Content { rules: release.rules, object: release.object, document: &[] };
         let object = Some((head.id.as_str(), head.version()));
         let made =
@@ -143,23 +143,25 @@ impl Exchange<'_> {
         if !withheld.is_empty() {
             self.withhold(&mut draft, object, &withheld)?;
             let whom = (withheld.iter().map(|(member, _)| *member), release.lane);
-            draft.extend(self.put_off((&head.id, version), (release.rules, release.object), whom));
+            draft.extend(self.put_off(rows, (&head.id, version), (release.rules, release.object), whom)?);
         }
         Ok(Released { sequence: made.sequence, withheld, effects: draft.finish() })
     }
 
-    /// Parts the addressees into those who get it and those who do not.
-    fn sift(&self, release: &Release<'_>) -> (BTreeSet<KeyId>, Vec<(KeyId, String)>) {
+    /// Parts the addressees into those who get it and those who do not, or not yet by their own clock.
+    fn sift(&self, rows: &dyn Rows, release: &Release<'_>) -> Read<(BTreeSet<KeyId>, Vec<(KeyId, String)>)> {
         let (mut allowed, mut withheld) = (BTreeSet::new(), Vec::new());
         for member in release.addressees {
-            match self.judge.decide(&self.sending(release.rules, release.object, *member)) {
-                Ok(()) => {
-                    allowed.insert(*member);
-                }
+            let question = self.sending(release.rules, release.object, *member);
+            match self.judge.decide(&question) {
                 Err(rule) => withheld.push((*member, rule)),
+                Ok(()) => match self.still_hindered(rows, &question, true)? {
+                    Some(by) => withheld.push((*member, by.code().to_owned())),
+                    None => drop(allowed.insert(*member)),
+                },
             }
         }
-        (allowed, withheld)
+        Ok((allowed, withheld))
     }
 
     fn withhold(
@@ -276,7 +278,7 @@ impl Exchange<'_> {
         let name = ObjectName { author: self.me.member, id: grant.object.to_owned() };
         let held = rows.versions(&name)?.into_iter().find(|held| held.version == grant.version);
         let held = held.ok_or_else(|| DeedError::NoObject(base::quoted(grant.object).to_string()))?;
-        let mut token = Consent {
+        let token = Consent {
             originator: self.me.member,
             object: grant.object.to_owned(),
             digest: held.digest,
@@ -285,12 +287,7 @@ impl Exchange<'_> {
             until_us: grant.until.0,
             place: draft.next(),
         };
-        let mut signed = token.sign(self.me.signer.as_ref())?;
-        // A token that was taken back is dead for ever, and this would be the same one: it ends a microsecond earlier.
-        while rows.revoked(&self.me.member, &token.row(&signed).id)? {
-            token.until_us = token.until_us.saturating_sub(1);
-            signed = token.sign(self.me.signer.as_ref())?;
-        }
+        let signed = token.sign(self.me.signer.as_ref())?;
         let document = signed.to_json();
         let content = Content { document: document.as_bytes(), ..Content::default() };
         let made = draft.append(&NewAct {

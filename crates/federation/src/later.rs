@@ -150,7 +150,7 @@ impl Exchange<'_> {
 
     /// What still keeps a version from a member. Where the member's clock is behind, its node would refuse what is under an embargo
     /// by that clock: it goes when it is over there.
-    fn still_hindered(
+    pub(crate) fn still_hindered(
         &self,
         rows: &dyn Rows,
         question: &Question<'_>,
@@ -177,18 +177,21 @@ impl Exchange<'_> {
     /// Notes for whom of these an own version waits: those that are refused it by something that passes.
     pub(crate) fn put_off(
         &self,
+        rows: &dyn Rows,
         (object, version): (&str, &str),
         (rules, bytes): (&str, &[u8]),
         (members, lane): (impl IntoIterator<Item = KeyId>, crate::Lane),
-    ) -> Vec<Effect> {
-        let others = members.into_iter().filter(|member| *member != self.me.member);
-        let wait = others.filter_map(|member| {
-            let by = self.judge.hindered(&self.sending(rules, bytes, member))?;
+    ) -> Read<Vec<Effect>> {
+        let mut wait = Vec::new();
+        for member in members.into_iter().filter(|member| *member != self.me.member) {
+            let question = self.sending(rules, bytes, member);
+            let allowed = self.judge.decide(&question).is_ok();
+            let Some(by) = self.still_hindered(rows, &question, allowed)? else { continue };
             let (object, version) = (object.to_owned(), version.to_owned());
             let (rule, look, since) = (by.code().to_owned(), by.look(), self.now);
-            Some(Effect::Later(LaterRow { object, version, member, lane, rule, since, look }))
-        });
-        wait.collect()
+            wait.push(Effect::Later(LaterRow { object, version, member, lane, rule, since, look }));
+        }
+        Ok(wait)
     }
 
     /// Notes whom of the holders a narrowing keeps an own object from for a time: they drop it, and get it again when that is over.
@@ -199,14 +202,17 @@ impl Exchange<'_> {
         narrowed: &str,
     ) -> Read<Vec<Effect>> {
         let holders: BTreeSet<KeyId> = holders_now(rows, name)?.into_iter().map(|row| row.member).collect();
-        let mut effects = Vec::new();
+        let (mut effects, waits) = (Vec::new(), rows.later(&name.id)?);
         for held in rows.versions(name)? {
             let Some(payload) = rows.payload(&name.author, held.sequence)? else { continue };
             let Ok(content) = Content::parse(&payload.bytes) else { continue };
             let line = self.judge.meet(&held.rules, narrowed);
             let what = (line.as_str(), content.object);
-            let whom = (holders.iter().copied(), crate::Lane::Routine);
-            effects.extend(self.put_off((&name.id, &held.version), what, whom));
+            // What waits already goes on waiting in its lane, and is asked about under the stricter rules when its time comes.
+            let waiting =
+                |member: &KeyId| waits.iter().any(|row| row.version == held.version && row.member == *member);
+            let whom = (holders.iter().copied().filter(|member| !waiting(member)), crate::Lane::Routine);
+            effects.extend(self.put_off(rows, (&name.id, &held.version), what, whom)?);
         }
         Ok(effects)
     }
@@ -230,8 +236,9 @@ impl Exchange<'_> {
             if missing.is_empty() {
                 continue;
             }
-            for holder in rows.holders(&held.name)? {
-                missing.remove(&holder.member);
+            // Who had an earlier version, or a consent that nobody used, was not given this one.
+            for receipt in rows.receipts(held.sequence)? {
+                missing.remove(&receipt.member);
             }
             for row in rows.later(&held.name.id)?.into_iter().filter(|row| row.version == held.version) {
                 missing.remove(&row.member);

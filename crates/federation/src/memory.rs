@@ -334,7 +334,10 @@ impl Rows for MemoryRows {
     }
 
     fn later_due(&self, by: Micros, limit: usize) -> Read<Vec<LaterRow>> {
-        Ok(self.later.values().filter(|row| row.look <= by).take(limit).cloned().collect())
+        let mut due: Vec<LaterRow> = self.later.values().filter(|row| row.look <= by).cloned().collect();
+        due.sort_by_key(|row| row.look);
+        due.truncate(limit);
+        Ok(due)
     }
 
     fn later_for(&self, member: &KeyId) -> Read<u64> {

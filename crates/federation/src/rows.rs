@@ -324,7 +324,7 @@ pub struct LaterRow {
     pub member: KeyId,
     /// In which lane it is to go.
     pub lane: Lane,
-    /// Why it waits: see [`crate::Hindrance::code`].
+    /// Why it waits: [`crate::Hindrance::code`], or `circle-history` for whom a circle took in with what was shared before.
     pub rule: String,
     /// Since when.
     pub since: Micros,

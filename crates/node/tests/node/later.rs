@@ -6,7 +6,7 @@ use community::History;
 use node::{AcceptRequest, HolderView, KeepStatus, Options, ShareRequest, Spoken, StoodBy, Urgency};
 
 use crate::community::Seat;
-use crate::exchange::{bring, has, meet, peer, region, round, to};
+use crate::exchange::{bring, bring_later, has, meet, peer, region, round, share, to};
 use crate::peers::Region;
 use crate::{START, indicator};
 
@@ -106,6 +106,38 @@ async fn what_is_narrowed_to_an_embargo_comes_back_when_that_is_over() {
     assert_eq!((state(a).await, state(b).await), (state(b).await, state(c).await));
 }
 
+/// As it goes to holders again, each gets it by its own clock: who is behind is not sent it to refuse it.
+#[tokio::test]
+async fn what_comes_back_to_several_comes_to_each_by_its_own_clock() {
+    let region = region(&["a", "b", "c"]).await;
+    let (a, b, c) = (&region[0], &region[1], &region[2]);
+    let minute = 60 * Micros::SECOND;
+    c.bench.clock.set(START.plus(-minute));
+    bring(a, 1..2, to(&["b", "c"])).await;
+    round(&region).await;
+    let options = Options { embargo_until: Some(OVER), ..Options::default() };
+    a.node().narrow(&a.who, ONE, options).await.unwrap();
+    round(&region).await;
+    assert!(!has(b, ONE).await && !has(c, ONE).await);
+    let until = async |late: i64| {
+        for seat in [a, b] {
+            seat.bench.clock.set(OVER.plus(late));
+        }
+        c.bench.clock.set(OVER.plus(late - minute));
+        a.node().give_later().await.unwrap();
+        round(&region).await;
+    };
+    until(0).await;
+    assert!(has(b, ONE).await && !has(c, ONE).await);
+    // Whoever gives it once more meanwhile sends it too early as little.
+    share(a, ONE, "c").await.unwrap();
+    round(&region).await;
+    assert!(!has(c, ONE).await);
+    until(minute).await;
+    assert!(has(c, ONE).await);
+    assert_eq!(peer(a, "c").await.refusals, []);
+}
+
 #[tokio::test]
 async fn what_is_taken_back_before_it_could_go_never_goes() {
     let region = region(&["a", "b"]).await;
@@ -147,6 +179,34 @@ async fn who_is_taken_into_a_circle_with_its_history_gets_it() {
     let before = a.node().shared_state().await.unwrap().unwrap().leaves;
     at(&region, START.plus(3)).await;
     assert_eq!(a.node().shared_state().await.unwrap().unwrap().leaves, before, "nothing is said again");
+}
+
+/// Also where it had an earlier version of it, or a consent lets it have what nobody gave it.
+#[tokio::test]
+async fn who_comes_back_into_a_circle_with_its_history_gets_what_came_meanwhile() {
+    let region = region(&["a", "b", "c"]).await;
+    region.circle("banks", &["b", "c"]).await;
+    let (a, b, c) = (&region[0], &region[1], &region[2]);
+    bring(a, 1..2, to(&["banks"])).await;
+    round(&region).await;
+    assert!(has(c, ONE).await);
+    let names = |name: &str| [name.to_owned()];
+    a.node().remove_from_circle(&a.who, "banks", &names("c")).await.unwrap();
+    region.gather().await;
+    bring_later(a, 1, to(&["banks"])).await;
+    bring(a, 2..3, to(&["banks"])).await;
+    at(&region, START.plus(1)).await;
+    let until = START.plus(30 * 86_400 * Micros::SECOND);
+    let consent = node::ConsentRequest { object: TWO, from: Some("b"), to: "c", until };
+    a.node().consent(&a.who, consent).await.unwrap();
+    at(&region, START.plus(2)).await;
+    assert!(!has(c, TWO).await);
+    a.node().add_to_circle(&a.who, "banks", &names("c"), History::All).await.unwrap();
+    region.gather().await;
+    at(&region, START.plus(3)).await;
+    assert!(has(c, TWO).await);
+    let circle = async |seat: &Seat| seat.node().circle_state(&seat.who, "a/banks").await.unwrap();
+    assert_eq!((circle(a).await, circle(b).await), (circle(c).await, circle(c).await));
 }
 
 #[tokio::test]
