@@ -21,12 +21,26 @@ const FUZZ_SECONDS: &str = "10";
 /// What came of one step.
 struct Report {
     name: &'static str,
-    success: bool,
-    tally: Tally,
+    outcome: Outcome,
     took: Duration,
 }
 
-type Step = (&'static str, fn(&Path) -> Result<(bool, Tally)>);
+/// What a step found.
+#[derive(Default)]
+struct Outcome {
+    success: bool,
+    tally: Tally,
+    /// Tests that failed, by name: said again in the end, where whoever reads only that sees them.
+    failed: Vec<String>,
+}
+
+impl Outcome {
+    fn of(success: bool) -> Self {
+        Self { success, ..Self::default() }
+    }
+}
+
+type Step = (&'static str, fn(&Path) -> Result<Outcome>);
 
 /// Every step, in order: what is quick to fail first.
 const STEPS: [Step; 7] = [
@@ -59,56 +73,61 @@ pub(crate) fn command(root: &Path, arguments: &[String]) -> Result<ExitCode> {
     Ok(close(&reports))
 }
 
-fn report(name: &'static str, step: fn(&Path) -> Result<(bool, Tally)>, root: &Path) -> Report {
+fn report(name: &'static str, step: fn(&Path) -> Result<Outcome>, root: &Path) -> Report {
     println!("\n== {name}");
     let start = Instant::now();
-    let (success, tally) = step(root).unwrap_or_else(|error| {
+    let outcome = step(root).unwrap_or_else(|error| {
         println!("{name}: {error:#}");
-        (false, Tally::default())
+        Outcome { failed: vec![format!("{error:#}")], ..Outcome::default() }
     });
-    Report { name, success, tally, took: start.elapsed() }
+    Report { name, outcome, took: start.elapsed() }
 }
 
 /// The table and the closing line. A failed step that names no failed test counts as one failure.
 fn close(reports: &[Report]) -> ExitCode {
     let mut total = Tally::default();
     println!("\n== summary");
-    for report in reports {
-        let word = if report.success { "ok" } else { "FAILED" };
-        println!("{:<14} {word:<7} {:>5} s  {}", report.name, report.took.as_secs(), report.tally);
-        total = total + report.tally;
-        if !report.success && report.tally.failed == 0 {
+    for Report { name, outcome, took } in reports {
+        let word = if outcome.success { "ok" } else { "FAILED" };
+        println!("{name:<14} {word:<7} {:>5} s  {}", took.as_secs(), outcome.tally);
+        total = total + outcome.tally;
+        if !outcome.success && outcome.tally.failed == 0 {
             total.failed += 1;
         }
     }
+    for Report { name, outcome, .. } in reports {
+        outcome.failed.iter().for_each(|what| println!("FAILED in {name}: {what}"));
+    }
     println!("\n{total}");
-    let well = total.failed == 0 && reports.iter().all(|report| report.success);
+    let well = total.failed == 0 && reports.iter().all(|report| report.outcome.success);
     if well { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-fn plain(command: &mut Command) -> Result<(bool, Tally)> {
-    Ok((tee(command)?.success, Tally::default()))
-}
-
-fn counted(command: &mut Command) -> Result<(bool, Tally)> {
+fn counted(command: &mut Command) -> Result<Outcome> {
     let ran = tee(command)?;
-    Ok((ran.success, tally::read(&ran.text)))
+    Ok(Outcome { success: ran.success, tally: tally::read(&ran.text), failed: tally::failed(&ran.text) })
 }
 
-fn format(root: &Path) -> Result<(bool, Tally)> {
-    plain(&mut cargo(root, &["fmt", "--all", "--check"]))
+fn format(root: &Path) -> Result<Outcome> {
+    Ok(Outcome::of(tee(&mut cargo(root, &["fmt", "--all", "--check"]))?.success))
 }
 
-fn house_rules(root: &Path) -> Result<(bool, Tally)> {
-    Ok((crate::check::command(root)? == ExitCode::SUCCESS, Tally::default()))
+fn house_rules(root: &Path) -> Result<Outcome> {
+    Ok(Outcome::of(crate::check::command(root)? == ExitCode::SUCCESS))
 }
 
-fn lints(root: &Path) -> Result<(bool, Tally)> {
-    plain(&mut cargo(root, &["clippy", "--workspace", "--all-targets", "--quiet", "--", "-D", "warnings"]))
+fn lints(root: &Path) -> Result<Outcome> {
+    let ran = tee(&mut cargo(
+        root,
+        &["clippy", "--workspace", "--all-targets", "--quiet", "--", "-D", "warnings"],
+    ))?;
+    let said = |line: &&str| line.starts_with("error: ") || line.starts_with("error[");
+    let failed = ran.text.lines().filter(said).map(str::to_owned).collect();
+    Ok(Outcome { success: ran.success, failed, ..Outcome::default() })
 }
 
 /// Unit and integration tests: with nextest where it is installed, else with cargo's own runner.
-fn tests(root: &Path) -> Result<(bool, Tally)> {
+fn tests(root: &Path) -> Result<Outcome> {
     if answers("cargo", &["nextest", "--version"]) {
         let arguments = ["nextest", "run", "--workspace", "--no-fail-fast", "--status-level", "fail"];
         return counted(&mut cargo(root, &arguments));
@@ -120,12 +139,12 @@ fn tests(root: &Path) -> Result<(bool, Tally)> {
     ))
 }
 
-fn doc_tests(root: &Path) -> Result<(bool, Tally)> {
+fn doc_tests(root: &Path) -> Result<Outcome> {
     counted(&mut cargo(root, &["test", "--workspace", "--doc", "--no-fail-fast", "--quiet"]))
 }
 
 /// Python's clients and oracles, and a browser, against the running binary.
-fn outside_tests(root: &Path) -> Result<(bool, Tally)> {
+fn outside_tests(root: &Path) -> Result<Outcome> {
     if !tee(&mut cargo(root, &["build", "--package", "cresset"]))?.success {
         bail!("the binary does not build, so nothing outside can drive it");
     }
@@ -140,10 +159,10 @@ fn outside_tests(root: &Path) -> Result<(bool, Tally)> {
 }
 
 /// Each fuzz target for a few seconds, from its seeds. Needs nightly; says loudly when there is none.
-fn fuzz_smoke(root: &Path) -> Result<(bool, Tally)> {
+fn fuzz_smoke(root: &Path) -> Result<Outcome> {
     if !install::fuzzer()? {
         println!("SKIPPED: fuzz smoke: no nightly toolchain or no cargo-fuzz on this machine");
-        return Ok((true, Tally { skipped: 1, ..Tally::default() }));
+        return Ok(Outcome { tally: Tally { skipped: 1, ..Tally::default() }, ..Outcome::of(true) });
     }
     let fuzz = |arguments: &[&str]| {
         let mut command = Command::new("cargo");
@@ -159,7 +178,7 @@ fn fuzz_smoke(root: &Path) -> Result<(bool, Tally)> {
     if !listed.success || !built.success {
         bail!("the fuzz targets do not build");
     }
-    let mut tally = Tally::default();
+    let (mut tally, mut failed) = (Tally::default(), Vec::new());
     for target in listed.text.lines().filter(|line| !line.trim().is_empty()) {
         let corpus = format!("fuzz/corpus/{target}");
         std::fs::create_dir_all(root.join(&corpus))?;
@@ -179,7 +198,8 @@ fn fuzz_smoke(root: &Path) -> Result<(bool, Tally)> {
             tally.passed += 1;
         } else {
             tally.failed += 1;
+            failed.push(target.to_owned());
         }
     }
-    Ok((tally.failed == 0, tally))
+    Ok(Outcome { success: failed.is_empty(), tally, failed })
 }

@@ -34,6 +34,32 @@ pub(crate) fn read(text: &str) -> Tally {
     text.lines().filter(|line| closes(line)).map(counts).fold(Tally::default(), Add::add)
 }
 
+/// The names of the tests that failed, each once, in the order they are first named.
+pub(crate) fn failed(text: &str) -> Vec<String> {
+    let mut names: Vec<String> = Vec::new();
+    for name in text.lines().filter_map(failure) {
+        if !names.iter().any(|known| known == name) {
+            names.push(name.to_owned());
+        }
+    }
+    names
+}
+
+/// What a line says failed: nextest's `FAIL [ 1.2s] (3/4) BINARY TEST`, pytest's `FAILED FILE::TEST - WHY`, cargo's `test TEST ... FAILED`.
+fn failure(line: &str) -> Option<&str> {
+    let line = line.trim();
+    if let Some(rest) = line.strip_prefix("test ") {
+        return rest.strip_suffix(" ... FAILED");
+    }
+    if let Some(rest) = line.strip_prefix("FAILED ").or_else(|| line.strip_prefix("ERROR tests/")) {
+        return rest.contains("::").then(|| rest.split(" - ").next().unwrap_or(rest));
+    }
+    let ended = ["FAIL [", "TIMEOUT [", "SIGABRT [", "SIGSEGV [", "SIGKILL [", "SIGTERM ["];
+    let rest = ended.iter().find_map(|word| line.strip_prefix(word))?;
+    let rest = rest.split_once(']')?.1.trim_start();
+    Some(rest.strip_prefix('(').and_then(|rest| rest.split_once(')')).map_or(rest, |(_, name)| name).trim())
+}
+
 /// Whether a line is a runner's last word: `test result: ...`, `Summary [...] ...` or pytest's line ending in ` in 1.23s`.
 fn closes(line: &str) -> bool {
     let line = line.trim_matches(['=', ' ']);
@@ -81,6 +107,19 @@ mod tests {
         assert_eq!(read(nextest), tally(11, 1, 4));
         assert_eq!(read("======= 2 failed, 40 passed, 3 skipped in 12.30s ======="), tally(40, 2, 3));
         assert_eq!(read("5 passed, 1 error in 61.02s (0:01:01)"), tally(5, 1, 0));
+    }
+
+    #[test]
+    fn failed_tests_of_each_runner_are_named_once() {
+        let nextest = "        FAIL [   0.020s] (  12/1144) store-sqlite migrate::tests::twice\n\
+             \x20       FAIL [   0.020s] (  12/1144) store-sqlite migrate::tests::twice\n\
+             \x20       PASS [   0.020s] (  13/1144) store-sqlite migrate::tests::once\n\
+             \x20    TIMEOUT [ 300.020s] cresset::contract waits";
+        assert_eq!(failed(nextest), ["store-sqlite migrate::tests::twice", "cresset::contract waits"]);
+        let pytest = "FAILED tests/outside/test_pages.py::test_all[home] - assert 1 == 2";
+        assert_eq!(failed(pytest), ["tests/outside/test_pages.py::test_all[home]"]);
+        assert_eq!(failed("test a::b ... FAILED\ntest a::c ... ok"), ["a::b"]);
+        assert_eq!(failed("test result: FAILED. 3 passed; 1 failed\nFAILED (errors=1)"), [""; 0]);
     }
 
     #[test]
