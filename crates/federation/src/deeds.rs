@@ -104,6 +104,13 @@ struct Withheld {
     from: Vec<(KeyId, String)>,
 }
 
+/// Addressees of a release: who gets it, and who does not by which rule.
+#[derive(Default)]
+struct Sifted {
+    allowed: BTreeSet<KeyId>,
+    withheld: Vec<(KeyId, String)>,
+}
+
 impl Exchange<'_> {
     /// Releases an object.
     ///
@@ -117,7 +124,7 @@ impl Exchange<'_> {
         if rows.fate(&name)?.erased.is_some() {
             return Err(Rule::Tombstoned.into());
         }
-        let (allowed, withheld) = self.sift(rows, release)?;
+        let Sifted { allowed, withheld } = self.sift(rows, release)?;
         let content = Content { rules: release.rules, object: release.object, document: &[] };
         let object = Some((head.id.as_str(), head.version()));
         let made =
@@ -149,19 +156,19 @@ impl Exchange<'_> {
     }
 
     /// Parts the addressees into those who get it and those who do not, or not yet by their own clock.
-    fn sift(&self, rows: &dyn Rows, release: &Release<'_>) -> Read<(BTreeSet<KeyId>, Vec<(KeyId, String)>)> {
-        let (mut allowed, mut withheld) = (BTreeSet::new(), Vec::new());
+    fn sift(&self, rows: &dyn Rows, release: &Release<'_>) -> Read<Sifted> {
+        let mut sifted = Sifted::default();
         for member in release.addressees {
             let question = self.sending(release.rules, release.object, *member);
             match self.judge.decide(&question) {
-                Err(rule) => withheld.push((*member, rule)),
+                Err(rule) => sifted.withheld.push((*member, rule)),
                 Ok(()) => match self.still_hindered(rows, &question, true)? {
-                    Some(by) => withheld.push((*member, by.code().to_owned())),
-                    None => drop(allowed.insert(*member)),
+                    Some(by) => sifted.withheld.push((*member, by.code().to_owned())),
+                    None => drop(sifted.allowed.insert(*member)),
                 },
             }
         }
-        Ok((allowed, withheld))
+        Ok(sifted)
     }
 
     fn withhold(

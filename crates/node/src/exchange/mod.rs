@@ -47,7 +47,7 @@ pub use evidence::PeerFigures;
 pub use federation::{GREETING_BYTES_MAX, RELAY_MARK_BYTES, RelayErrand, RelayOffer, TURN_BYTES_MAX};
 pub use recovery::RecoveryView;
 pub use relay::{PeerByRelay, RelayFigures, RelayRound, RelayTaken};
-pub(crate) use release::{Sending, rules_of};
+pub(crate) use release::Sending;
 pub use shelf::{RelayError, RelayKeeps, RelaySettings};
 pub use standing_by::StoodBy;
 pub use turns::Heard;
