@@ -1,5 +1,5 @@
--- Numbers the lineages of all objects anew. Part of migration 19, and of every restore of a sealed backup: never change it but by a
--- migration. lone = 1: certainly the only one. Where there are several, not all of them are lone.
+-- Numbers the lineages of all objects anew. Part of the text of migration 19, and of every restore of a sealed backup: it is never
+-- changed. lone = 1: certainly the only one. Where there are several, not all of them are lone.
 UPDATE holding SET lineage = 0 WHERE lineage <> 0;
 UPDATE version SET lineage = 0 WHERE lineage <> 0;
 CREATE TEMP TABLE found AS

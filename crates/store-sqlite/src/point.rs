@@ -49,7 +49,7 @@ fn object_of(
     let counts = counts(&sight);
     let told = told(connection, (&sight, &counts), object, version.map(key_of))?.ok_or_else(none)?;
     let (collections, places) = places(connection, (&sight, &counts), object, &told)?;
-    let revoked = latest_revoked(connection, &sight, object, told.lineage)?;
+    let revoked = latest_revoked(connection, (&sight, &counts), object, told.lineage)?;
     let contradictions = contradictions(connection, &sight, object, &told)?;
     let mut select = connection.prepare_cached(
         "SELECT v.modified, b.bytes, v.expires, v.findings, v.tlp, v.starts FROM version v \
@@ -158,12 +158,16 @@ fn contradictions(connection: &Connection, sight: &Sight, object: i64, told: &To
     })
 }
 
-/// Whether the latest version of a lineage is revoked, of those that the viewer may see.
-fn latest_revoked(connection: &Connection, sight: &Sight, object: i64, lineage: i64) -> Done<bool> {
+/// Whether the latest version of a lineage is revoked, of those that count.
+fn latest_revoked(
+    connection: &Connection,
+    (sight, counts): (&Sight, &str),
+    object: i64,
+    lineage: i64,
+) -> Done<bool> {
     let mut select = connection.prepare_cached(&format!(
         "SELECT v.revoked FROM version v WHERE v.no = (SELECT h.version FROM holding h WHERE h.object = ?2 \
-         AND h.lineage = ?3 AND {} ORDER BY h.place DESC, h.added LIMIT 1)",
-        sight.sees("h")
+         AND h.lineage = ?3 AND {counts} ORDER BY h.place DESC, h.added LIMIT 1)"
     ))?;
     let own: [&dyn ToSql; 2] = [&object, &lineage];
     sight.bind(&mut select, &own)?;

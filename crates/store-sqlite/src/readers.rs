@@ -22,7 +22,7 @@ use store::StoreError;
 use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::sync::{Semaphore, oneshot};
 
-use crate::error::{Done, told};
+use crate::error::{Done, Fail, told};
 
 /// Connections open for reading.
 const READERS: usize = 4;
@@ -154,7 +154,7 @@ impl Readers {
         };
         let result = counted.read(moment, deed);
         self.0.give_back(counted, result.is_ok());
-        Ok(result?)
+        result.map_err(of_reading)
     }
 
     /// Runs a read that may have to look at much: as [`Readers::read`], but not in the way of others.
@@ -214,6 +214,14 @@ impl Committing<'_> {
 impl Drop for Committing<'_> {
     fn drop(&mut self) {
         self.step();
+    }
+}
+
+/// What failed while somebody read says nothing of writing, whatever the disk was asked for: a sort writes as well.
+fn of_reading(fail: Fail) -> StoreError {
+    match StoreError::from(fail) {
+        StoreError::ReadOnly { reason } => StoreError::Unreadable { reason },
+        error => error,
     }
 }
 
