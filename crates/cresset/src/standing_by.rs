@@ -10,41 +10,49 @@ use std::time::Duration;
 
 use community::MemberId;
 use node::{Node, Peer, StoodBy};
-use tokio::task::JoinSet;
-use tokio::time::{Instant, interval};
+use tokio::task::{Id, JoinSet};
+use tokio::time::{Instant, MissedTickBehavior, interval};
 
 use crate::roads::Roads;
 
 /// How often it is looked whom to ask; also the least time between two questions to one member.
 const LOOK: Duration = Duration::from_secs(1);
-/// When a member is asked again that can call this node, or that did not answer.
+/// When a member is asked again that can call this node, did not answer, or refuses for now.
 const LATER: Duration = Duration::from_secs(30);
 /// When a member is asked again that does not know the question: its node is of an earlier build.
 const UNKNOWN: Duration = Duration::from_secs(600);
+/// What a node answers that does not have this door.
+const NOT_FOUND: u16 = 404;
+/// As that, where the door has no such way in.
+const METHOD_NOT_ALLOWED: u16 = 405;
 
 /// Asks until the future is dropped.
 pub(crate) async fn run(node: Node, roads: Arc<Roads>) {
-    let (mut due, mut open): (HashMap<MemberId, Instant>, _) = (HashMap::new(), JoinSet::new());
-    let mut looks = interval(LOOK);
+    let (mut due, mut whose): (HashMap<MemberId, Instant>, HashMap<Id, MemberId>) = Default::default();
+    let (mut open, mut looks) = (JoinSet::new(), interval(LOOK));
+    looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         tokio::select! {
             _ = looks.tick() => {
-                let peers = node.meeting_peers().await.unwrap_or_default();
+                // A store that does not answer says nothing of who is there.
+                let Ok(peers) = node.meeting_peers().await else { continue };
                 due.retain(|member, _| peers.iter().any(|peer| peer.member == *member));
                 for peer in peers {
                     let now = Instant::now();
-                    let next = due.entry(peer.member).or_insert(now);
-                    if *next > now {
+                    let asked = whose.values().any(|member| *member == peer.member);
+                    if asked || *due.entry(peer.member).or_insert(now) > now {
                         continue;
                     }
-                    // Nothing is asked of it until this has been answered.
-                    *next = now + Duration::from_secs(3_600);
-                    let (node, roads) = (node.clone(), Arc::clone(&roads));
-                    open.spawn(async move { (peer.member, ask(&node, &roads, &peer).await) });
+                    let (node, roads, member) = (node.clone(), Arc::clone(&roads), peer.member);
+                    let task = open.spawn(async move { ask(&node, &roads, &peer).await });
+                    whose.insert(task.id(), member);
                 }
             }
-            Some(Ok((member, pause))) = open.join_next() => {
-                due.insert(member, Instant::now() + pause);
+            Some(answered) = open.join_next_with_id() => {
+                let (id, pause) = answered.unwrap_or_else(|failed| (failed.id(), LATER));
+                if let Some(member) = whose.remove(&id) {
+                    due.insert(member, Instant::now() + pause);
+                }
             }
         }
     }
@@ -68,7 +76,7 @@ async fn ask(node: &Node, roads: &Roads, peer: &Peer) -> Duration {
         }
         Ok(answer) if answer.is_success() && *answer.body == *StoodBy::Nothing.word().as_bytes() => LOOK,
         Ok(answer) if answer.is_success() => LATER,
-        Ok(_) => UNKNOWN,
-        Err(_) => LATER,
+        Ok(answer) if matches!(answer.status, NOT_FOUND | METHOD_NOT_ALLOWED) => UNKNOWN,
+        Ok(_) | Err(_) => LATER,
     }
 }

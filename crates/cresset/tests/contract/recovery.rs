@@ -109,7 +109,7 @@ fn nobody_forked(towns: &[&Town]) {
 }
 
 /// Head and body of the answer to a question.
-fn ask(town: &Town, path: &str, accept: &str) -> (String, String) {
+pub(crate) fn ask(town: &Town, path: &str, accept: &str) -> (String, String) {
     let mut stream = TcpStream::connect(town.address()).unwrap();
     let token = town.scene.init["admin"]["token"].as_str().unwrap();
     write!(

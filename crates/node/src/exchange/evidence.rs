@@ -5,6 +5,7 @@
 //! What is to follow is people's to decide: nobody is suspended by a file.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use base::limit::PEER_REFUSALS_SHOWN;
 use base::signing::KeyId;
@@ -76,10 +77,8 @@ impl Node {
     /// See [`ExchangeError`]; refused unless the principal runs or audits the node.
     pub async fn peer_figures(&self, who: &Principal) -> Result<Vec<PeerFigures>, ExchangeError> {
         may_know_totals(who).map_err(ReadError::Refused)?;
-        match self.peers(who).await {
-            Err(ExchangeError::Alone) => Ok(Vec::new()),
-            peers => Ok(peers?.into_iter().map(PeerFigures::from).collect()),
-        }
+        let Some(court) = self.court().await?.map(Arc::new) else { return Ok(Vec::new()) };
+        Ok(self.peer_views(&court).await?.into_iter().map(PeerFigures::from).collect())
     }
 
     /// Whose ledgers have two heads, this member's own among them.

@@ -1,13 +1,13 @@
 //! A member that nobody reaches from outside keeps one question open at each of the others: it is answered as soon as something
 //! waits for it there, so that it hears as soon as those do who can be called.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, PoisonError};
 
 use base::Micros;
 use base::signing::KeyId;
 use community::MemberId;
-use federation::{Lane, Turn, Versions};
+use federation::{Lane, PeerRow, Turn, Versions};
 
 use super::views::failed;
 use super::{ExchangeError, Spoken};
@@ -43,6 +43,9 @@ impl StoodBy {
 #[derive(Debug, Default)]
 pub(super) struct Open {
     of: Mutex<BTreeSet<KeyId>>,
+    /// The last places of a member's lanes when it was told that something waits. What it did not take then, it is not called for again:
+    /// it takes that in an ordinary round, if at all.
+    told: Mutex<BTreeMap<KeyId, [u64; 2]>>,
     ended: std::sync::atomic::AtomicBool,
 }
 
@@ -53,6 +56,13 @@ impl Open {
     fn place(&self, of: KeyId) -> Option<Place<'_>> {
         let free = self.of.lock().unwrap_or_else(PoisonError::into_inner).insert(of);
         free.then_some(Place(self, of))
+    }
+
+    /// Whether a member has something to fetch that it was not told of; it is told now.
+    fn tells(&self, member: KeyId, peer: &PeerRow) -> bool {
+        let last = Lane::QUEUES.map(|lane| peer.queue(lane).last);
+        let waits = Lane::QUEUES.iter().any(|lane| peer.queue(*lane).last > peer.queue(*lane).acked);
+        waits && self.told.lock().unwrap_or_else(PoisonError::into_inner).insert(member, last) != Some(last)
     }
 }
 
@@ -107,7 +117,7 @@ impl Node {
             let peer =
                 store::looked(self.store(), court.member(), move |rows| rows.peer(&member.0).map_err(failed))
                     .await?;
-            if Lane::QUEUES.iter().any(|lane| peer.queue(*lane).last > peer.queue(*lane).acked) {
+            if desk.open.tells(member.0, &peer) {
                 return Ok(StoodBy::Something);
             }
             told.await;

@@ -239,12 +239,9 @@ impl Node {
     pub async fn peers(&self, who: &Principal) -> Result<Vec<PeerView>, ExchangeError> {
         let court = self.sitting().await?;
         may_know_peers(who)?;
-        let mut views = Vec::new();
-        let others: BTreeSet<KeyId> = court.exchange().directory.active();
-        for member in others.into_iter().filter(|member| *member != court.member()) {
-            let mut view = self.peer_view(&court, member).await?;
+        let mut views = self.peer_views(&court).await?;
+        for view in &mut views {
             self.hide_unseen(who, &mut view.refusals).await?;
-            views.push(view);
         }
         // Who may not know of notices sees the rest.
         for notice in self.notices(who).await.unwrap_or_default() {
@@ -255,14 +252,24 @@ impl Node {
         Ok(views)
     }
 
-    /// Takes the names of objects away that whoever asks may not see.
+    /// How it stands with every other member, without notices, and with objects that not everybody may see.
+    pub(super) async fn peer_views(&self, court: &Arc<Court>) -> Result<Vec<PeerView>, ExchangeError> {
+        let mut views = Vec::new();
+        let others: BTreeSet<KeyId> = court.exchange().directory.active();
+        for member in others.into_iter().filter(|member| *member != court.member()) {
+            views.push(self.peer_view(court, member).await?);
+        }
+        Ok(views)
+    }
+
+    /// Takes the names of objects away that whoever asks may not see; while the node takes back what it lost, that is all.
     async fn hide_unseen(&self, who: &Principal, refusals: &mut [PeerRefusal]) -> Result<(), StoreError> {
         let eyes = self.eyes(who);
         for refusal in refusals {
             let Some(id) = &refusal.object else { continue };
             match self.store().object(&eyes, id, None).await {
                 Ok(_) => {}
-                Err(StoreError::NotFound { .. }) => refusal.object = None,
+                Err(StoreError::NotFound { .. } | StoreError::Recovering) => refusal.object = None,
                 Err(error) => return Err(error),
             }
         }
@@ -272,7 +279,7 @@ impl Node {
     async fn peer_view(&self, court: &Arc<Court>, member: KeyId) -> Result<PeerView, ExchangeError> {
         let sitting = Arc::clone(court);
         let refusals = self.store().refusals(Some(member), PEER_REFUSALS_SHOWN).await?;
-        let (peer, awaited, waits, mirror, recovery, refusals) =
+        let (peer, awaited, waits, mirror, recovery, refusals, evidence) =
             store::looked(self.store(), court.member(), move |rows| {
                 let peer = rows.peer(&member).map_err(failed)?;
                 let awaited = rows.awaited(&member).map_err(failed)?;
@@ -287,10 +294,11 @@ impl Node {
                 let refusals: Result<Vec<_>, _> =
                     refusals.into_iter().map(|(by, row)| refusal_view(rows, by, row)).collect();
                 let waits = rows.later_for(&member).map_err(failed)?;
-                Ok((peer, awaited, waits, rows.mirror(&member).map_err(failed)?, recovery, refusals?))
+                let mirror = rows.mirror(&member).map_err(failed)?;
+                let evidence = rows.evidence_against(&member).map_err(failed)?;
+                Ok((peer, awaited, waits, mirror, recovery, refusals?, evidence))
             })
             .await?;
-        let evidence = self.store().evidence().await?;
         let gone = self.0.roads.gone(&member);
         let lanes = Lane::QUEUES.into_iter().enumerate();
         let gaps =
@@ -310,7 +318,7 @@ impl Node {
             road: court.members.road(&member).map(community::Road::name),
             mutual: gone.map(|gone| gone.mutual),
             road_refused: gone.and_then(|gone| gone.refused).map(RoadError::code),
-            evidence: evidence.iter().filter(|(of, _)| *of == member).count() as u64,
+            evidence,
             recovery,
             relay: self.by_relay(&member, court.now),
             refusals,

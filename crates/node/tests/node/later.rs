@@ -298,7 +298,11 @@ async fn who_cannot_be_called_is_answered_when_something_waits() {
     assert!(!open.is_finished());
     bring(a, 1..2, to(&["b"])).await;
     assert_eq!(open.await.unwrap(), StoodBy::Something);
-    assert_eq!(asks().await.unwrap(), StoodBy::Something, "until it has it");
+    let again = asks();
+    begins().await;
+    assert!(!again.is_finished(), "it was told: what it does not take it is not called for again");
+    bring(a, 2..3, to(&["b"])).await;
+    assert_eq!(again.await.unwrap(), StoodBy::Something, "there is more");
     round(&region).await;
     let given_up = asks();
     begins().await;
