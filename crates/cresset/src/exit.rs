@@ -65,10 +65,15 @@ impl Failure {
         Self::with(Exit::Unreachable, message)
     }
 
-    /// What answered said something that a node does not.
-    pub(crate) fn no_node(error: serde_json::Error) -> Self {
-        Self::unreachable(format_args!("what answered does not answer as a node: {error}"))
+    /// What answered at a place said something that a node does not.
+    pub(crate) fn no_node(place: &str, error: &serde_json::Error) -> Self {
+        Self::unreachable(format_args!("{place} does not answer as a node: {error}"))
             .hint("check --url: it is the node's address without a path, like https://node.example:8400")
+    }
+
+    /// The same where the place is not at hand.
+    pub(crate) fn no_node_there(error: serde_json::Error) -> Self {
+        Self::no_node("what answered", &error)
     }
 
     /// A file that cannot be read or written.

@@ -99,10 +99,12 @@ impl Reach {
     /// Puts a question and reads the answer.
     pub(crate) async fn answer<T: DeserializeOwned>(&self, request: ApiRequest) -> Result<T, Failure> {
         let body = self.ask(request).await?;
-        serde_json::from_slice(&body).map_err(|error| {
-            Failure::unreachable(format_args!("{} does not answer as a node: {error}", self.place()))
-                .hint("check --url: it is the node's address without a path, like https://node.example:8400")
-        })
+        self.read(&body)
+    }
+
+    /// Reads an answer.
+    pub(crate) fn read<'a, T: Deserialize<'a>>(&self, answer: &'a [u8]) -> Result<T, Failure> {
+        serde_json::from_slice(answer).map_err(|error| Failure::no_node(self.place(), &error))
     }
 
     /// Where the node is, for messages.

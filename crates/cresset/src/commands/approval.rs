@@ -67,7 +67,7 @@ async fn decide(common: &Common, request: ApiRequest, out: &mut Out) -> Result<E
         out.line(&answer)?;
         return Ok(Exit::Done);
     }
-    let view: Value = serde_json::from_slice(&answer).map_err(Failure::no_node)?;
+    let view: Value = reach.read(&answer)?;
     say(format_args!("{}: {}", word(&view["status"]), word(&view["words"])));
     Ok(Exit::Done)
 }

@@ -76,7 +76,7 @@ fn tell(answer: &[u8], out: &mut Out) -> Result<Exit, Failure> {
     if out.is_json() {
         out.line(answer)?;
     } else {
-        let circle: Value = serde_json::from_slice(answer).map_err(Failure::no_node)?;
+        let circle: Value = serde_json::from_slice(answer).map_err(Failure::no_node_there)?;
         let name = shown(circle["name"].as_str().unwrap_or_default());
         say(format_args!("circle {name} is at version {}", circle["version"]));
     }

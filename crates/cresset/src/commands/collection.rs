@@ -128,7 +128,7 @@ async fn add(common: &Common, args: AddArgs, out: &mut Out) -> Result<Exit, Fail
     if out.is_json() {
         out.line(&answer)?;
     } else {
-        let answer: Value = serde_json::from_slice(&answer).map_err(Failure::no_node)?;
+        let answer: Value = reach.read(&answer)?;
         out.line(answer["id"].as_str().unwrap_or_default().as_bytes())?;
     }
     say(format_args!("added collection {}", shown(&args.title)));

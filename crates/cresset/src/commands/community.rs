@@ -230,7 +230,7 @@ fn tell(answer: &[u8], out: &mut Out) -> Result<Exit, Failure> {
         out.line(answer)?;
         return Ok(Exit::Done);
     }
-    let answer: Value = serde_json::from_slice(answer).map_err(Failure::no_node)?;
+    let answer: Value = serde_json::from_slice(answer).map_err(Failure::no_node_there)?;
     let line = match answer["status"].as_str() {
         Some("done") => "done",
         _ => "noted; it waits for others to approve",
@@ -276,7 +276,7 @@ async fn show(common: &Common, out: &mut Out) -> Result<Exit, Failure> {
         out.line(&answer)?;
         return Ok(Exit::Done);
     }
-    let view: Value = serde_json::from_slice(&answer).map_err(Failure::no_node)?;
+    let view: Value = reach.read(&answer)?;
     let word = |value: &Value| shown(value.as_str().unwrap_or_default());
     out.line(format!("community  {} ({})", word(&view["name"]), word(&view["community"])).as_bytes())?;
     out.line(format!("this node  {}", word(&view["status"])).as_bytes())?;

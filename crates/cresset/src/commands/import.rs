@@ -158,8 +158,8 @@ struct Receipt {
     reason: Option<String>,
 }
 
-/// Runs the command: exits 1 when any object was refused, or is another member's and was to be handled otherwise, and 1 or 4 when a
-/// file was not imported.
+/// Runs the command: exits 1 when any object was refused, or is another member's and was to be handled otherwise, and as its failure
+/// says when a file was not imported.
 ///
 /// A file that is not imported has a line that says why, and the others go on; where no answer comes at all, they would fare no
 /// better and are left.
@@ -213,14 +213,22 @@ async fn import_one(
     let pieces = pieces_of(bytes, &args.format);
     let total = u64::try_from(pieces.iter().map(|piece| piece.objects).sum::<usize>()).ok();
     let bar = progress(total.filter(|total| *total > 0), "imported");
+    let mut outcome = Ok(());
     for piece in pieces {
-        let answer = reach.ask(piece_request(args, piece.bytes)).await?;
-        let found = write(&answer, Receipts::All, (&bar, out))?;
-        bar.inc(found.total());
-        counts.add(found);
+        let answer = reach.ask(piece_request(args, piece.bytes)).await;
+        match answer.and_then(|answer| write(&answer, Receipts::All, (&bar, out))) {
+            Ok(found) => {
+                bar.inc(found.total());
+                counts.add(found);
+            }
+            Err(failure) => {
+                outcome = Err(failure);
+                break;
+            }
+        }
     }
     bar.finish_and_clear();
-    Ok(())
+    outcome
 }
 
 /// The line of a file that was not imported, or not to its end.
@@ -260,13 +268,13 @@ pub(crate) fn write(
     wanted: Receipts,
     (bar, out): (&indicatif::ProgressBar, &mut Out),
 ) -> Result<Counts, Failure> {
-    let answer: Answer<'_> = serde_json::from_slice(answer).map_err(Failure::no_node)?;
+    let answer: Answer<'_> = serde_json::from_slice(answer).map_err(Failure::no_node_there)?;
     for raw in &answer.receipts {
         if out.is_json() && wanted == Receipts::All {
             out.line(raw.get().as_bytes())?;
             continue;
         }
-        let receipt: Receipt = serde_json::from_str(raw.get()).map_err(Failure::no_node)?;
+        let receipt: Receipt = serde_json::from_str(raw.get()).map_err(Failure::no_node_there)?;
         if receipt.outcome == "refused" && out.is_json() {
             out.line(raw.get().as_bytes())?;
         } else if receipt.outcome == "refused" {

@@ -123,7 +123,7 @@ pub(crate) async fn run(common: &Common, args: LookupArgs, out: &mut Out) -> Res
     }
     bar.finish_and_clear();
     if unasked > 0 {
-        say(format_args!("{} could not be looked up: its line says why", counted(unasked, "value")));
+        say(format_args!("{} could not be looked up: the line of each says why", counted(unasked, "value")));
     }
     Ok(if known > 0 { Exit::Done } else { Exit::No })
 }
@@ -183,13 +183,13 @@ async fn ask(reach: &Reach, batch: &[String], sightings: bool) -> Result<Vec<Byt
 }
 
 fn write(answer: &Bytes, words: bool, out: &mut Out) -> Result<(u64, u64), Failure> {
-    let answers: Answers<'_> = serde_json::from_slice(answer).map_err(Failure::no_node)?;
+    let answers: Answers<'_> = serde_json::from_slice(answer).map_err(Failure::no_node_there)?;
     for answer in &answers.answers {
         if !words {
             out.line(answer.get().as_bytes())?;
             continue;
         }
-        let row: AnswerRow = serde_json::from_str(answer.get()).map_err(Failure::no_node)?;
+        let row: AnswerRow = serde_json::from_str(answer.get()).map_err(Failure::no_node_there)?;
         let verdict = if row.known { "known" } else { "not known" };
         out.line(format!("{}: {verdict}", shown(&row.value)).as_bytes())?;
         for hit in &row.matches {

@@ -130,7 +130,7 @@ pub(crate) async fn get(common: &Common, args: GetArgs, out: &mut Out) -> Result
         out.line(&answer)?;
         return Ok(Exit::Done);
     }
-    let exact: Exact<'_> = serde_json::from_slice(&answer).map_err(Failure::no_node)?;
+    let exact: Exact<'_> = reach.read(&answer)?;
     out.line(exact.object.get().as_bytes())?;
     Ok(Exit::Done)
 }

@@ -25,7 +25,7 @@ pub(crate) async fn run(common: &Common, args: ObservedArgs, out: &mut Out) -> R
     let bundle = read_input(&args.file)?;
     let reach = Reach::open(common, Access::Read).await?;
     let answer = reach.ask(question::post_bytes(["observed"], bundle, "application/json")).await?;
-    let found: Found = serde_json::from_slice(&answer).map_err(Failure::no_node)?;
+    let found: Found = reach.read(&answer)?;
     if out.is_json() {
         out.line(&answer)?;
     } else {

@@ -126,7 +126,7 @@ impl Push {
             request.query.extend(start.added_after.clone().map(|after| ("added_after", after)));
             request.query.extend(next.take().map(|cursor| ("next", cursor)));
             let body = self.reach.ask(request).await?;
-            let page: Page<'_> = serde_json::from_slice(&body).map_err(Failure::no_node)?;
+            let page: Page<'_> = serde_json::from_slice(&body).map_err(Failure::no_node_there)?;
             for part in parts_of(&body, &page.objects, self.bytes_max) {
                 let count = u64::try_from(part.len()).unwrap_or(u64::MAX);
                 let posted = self.post(&part).await?;

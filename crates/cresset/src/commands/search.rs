@@ -52,7 +52,7 @@ pub(crate) async fn run(common: &Common, args: SearchArgs, out: &mut Out) -> Res
         out.line(&answer)?;
         return Ok(Exit::Done);
     }
-    let page: Page<FoundRow> = serde_json::from_slice(&answer).map_err(Failure::no_node)?;
+    let page: Page<FoundRow> = reach.read(&answer)?;
     if page.items.is_empty() {
         say("nothing found");
         return Ok(Exit::Done);

@@ -36,7 +36,7 @@ pub(crate) async fn run(common: &Common, args: SightArgs, out: &mut Out) -> Resu
     if out.is_json() {
         out.line(&answer)?;
     } else {
-        let answer: Value = serde_json::from_slice(&answer).map_err(Failure::no_node)?;
+        let answer: Value = reach.read(&answer)?;
         out.line(shown(answer["id"].as_str().unwrap_or_default()).as_bytes())?;
     }
     say(format_args!("noted that {} was seen {}", shown(&args.what), counted(args.count.into(), "time")));

@@ -112,7 +112,7 @@ async fn create(common: &Common, args: CreateArgs, out: &mut Out) -> Result<Exit
     if out.is_json() {
         out.line(&answer)?;
     } else {
-        let answer: Value = serde_json::from_slice(&answer).map_err(Failure::no_node)?;
+        let answer: Value = reach.read(&answer)?;
         out.line(answer["token"].as_str().unwrap_or_default().as_bytes())?;
     }
     say(format_args!("made a token for user {}: it is shown this once", shown(&args.user)));

@@ -55,7 +55,7 @@ pub(crate) async fn doctor(common: &Common, args: DoctorArgs, out: &mut Out) -> 
     let mut request = question::get(["doctor"]);
     request.query.push(("deep", args.deep.to_string()));
     let answer = reach.ask(request).await?;
-    let report: Value = serde_json::from_slice(&answer).map_err(Failure::no_node)?;
+    let report: Value = reach.read(&answer)?;
     if out.is_json() {
         out.line(&answer)?;
     } else {
@@ -76,7 +76,7 @@ pub(crate) async fn rebuild(common: &Common, args: RebuildArgs, out: &mut Out) -
     let mut request = question::post_bytes(["rebuild"], bytes::Bytes::new(), "application/json");
     request.query.push(("check", args.check.to_string()));
     let answer = reach.ask(request).await?;
-    let report: Value = serde_json::from_slice(&answer).map_err(Failure::no_node)?;
+    let report: Value = reach.read(&answer)?;
     let differences = report["differences"].as_array().cloned().unwrap_or_default();
     if out.is_json() {
         out.line(&answer)?;
@@ -115,7 +115,7 @@ pub(crate) async fn node(common: &Common, command: NodeCommand, out: &mut Out) -
         out.line(&answer)?;
         return Ok(Exit::Done);
     }
-    let told: Value = serde_json::from_slice(&answer).map_err(Failure::no_node)?;
+    let told: Value = reach.read(&answer)?;
     for (name, value) in told.as_object().into_iter().flatten() {
         match value {
             Value::Object(parts) => {
