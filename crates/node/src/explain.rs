@@ -231,6 +231,10 @@ static CODES: &[(&str, &str)] = &[
         "This member had the object destroyed everywhere with `cresset erase`; it does not come in again under the same id.",
     ),
     (
+        "erased-by-originator",
+        "This is a copy of what another member gave and had destroyed everywhere with `cresset erase`; it does not come in again as this member's own word. What this member has to say of the object itself is another version of it, and is taken.",
+    ),
+    (
         "sector-unfit",
         "A sector is a word of up to 100 printable characters, best one of STIX's industry-sector vocabulary: healthcare, energy, financial-services.",
     ),

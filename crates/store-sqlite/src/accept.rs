@@ -14,8 +14,8 @@ use store::{Batch, Conflict, Entry, Facts, Landed, LandedAs, LeavesBy};
 use crate::book;
 use crate::error::{Done, damaged, found};
 use crate::follow;
+use crate::gone::{self, Forbidden};
 use crate::lineage;
-use crate::retention;
 use crate::rules_rows::{self, Under};
 use crate::sight::Sight;
 use crate::status;
@@ -129,17 +129,8 @@ struct Held {
 impl Place {
     fn land(&mut self, desk: &mut Desk<'_>, entry: &Entry) -> Done<Landed> {
         let mut arrival = Arrival::of(desk, entry)?;
-        if matches!(self.beside, Beside::SameWord) {
-            retention::forget(desk, entry)?;
-        } else if retention::is_gone(desk, entry, self.writer.eyes())? {
-            let reason = "its originator gave it for a time that is over, and can give it anew";
-            let how = LandedAs::Refused(Conflict { reason: reason.to_owned(), code: "retention-over" });
-            return Ok(Landed { how, added: None, inherited: None });
-        }
-        if !arrival.new && erased(desk, entry)? {
-            let reason = "this member had the object destroyed everywhere, for good";
-            let how = LandedAs::Refused(Conflict { reason: reason.to_owned(), code: "erased" });
-            return Ok(Landed { how, added: None, inherited: None });
+        if let Some(conflict) = self.gone(desk, &arrival)? {
+            return Ok(Landed { how: LandedAs::Refused(conflict), added: None, inherited: None });
         }
         let before = if arrival.new { Vec::new() } else { versions_of(desk, arrival.object)? };
         // Known by references to it only: nothing is held that it could meet.
@@ -182,6 +173,30 @@ impl Place {
         post(desk, &arrival, (version, &derived), (alone.then_some(self.collection), added));
         self.stored.push(arrival.object);
         Ok(Landed { how, added: Some(Micros(added)), inherited })
+    }
+
+    /// What refuses an object because it was here and is gone for good.
+    fn gone(&self, desk: &mut Desk<'_>, arrival: &Arrival<'_>) -> Done<Option<Conflict>> {
+        let gone = match self.beside {
+            Beside::SameWord => {
+                gone::forget(desk, arrival, &word(arrival.entry))?;
+                None
+            }
+            Beside::Seen(_) => gone::forbidden(desk, arrival, &self.writer)?,
+        };
+        let (code, reason) = match gone {
+            _ if !arrival.new && erased(desk, arrival.entry)? => {
+                ("erased", "this member had the object destroyed everywhere, for good")
+            }
+            Some(Forbidden::Erasure) => {
+                ("erased-by-originator", "its originator had it destroyed everywhere, for good")
+            }
+            Some(Forbidden::Retention) => {
+                ("retention-over", "its originator gave it for a time that is over, and can give it anew")
+            }
+            None => return Ok(None),
+        };
+        Ok(Some(Conflict { reason: reason.to_owned(), code }))
     }
 
     /// The rules of versions, in one collection, as the poster may know them.

@@ -27,6 +27,7 @@ mod figures;
 mod follow;
 #[cfg(test)]
 mod full_tests;
+mod gone;
 mod health;
 mod ids;
 mod keys;

@@ -7,6 +7,7 @@ use store::{Deleted, Filter, Settled, StoreError, VersionPick, VersionsOf};
 
 use crate::derived::Derived;
 use crate::error::Done;
+use crate::gone;
 use crate::keys;
 use crate::postings::Change;
 use crate::rules_rows;
@@ -21,6 +22,8 @@ pub(crate) enum End {
     Deleted,
     /// No backup can: its key goes too.
     Destroyed,
+    /// The same, because its time is over.
+    Over,
 }
 
 /// A version in the collection.
@@ -264,6 +267,7 @@ pub(crate) fn take_out(
     let (object, rules): (i64, i64) = sql
         .prepare_cached("DELETE FROM holding WHERE collection = ?1 AND added = ?2 RETURNING object, rules")?
         .query_row((collection, added), |row| Ok((row.get(0)?, row.get(1)?)))?;
+    gone::remember(desk, &gone::Place { collection, object, version, rules }, end)?;
     rules_rows::release(desk, rules)?;
     let elsewhere: Option<i64> = sql
         .prepare_cached("SELECT 1 FROM holding WHERE object = ?1 AND version = ?2 LIMIT 1")?
@@ -273,7 +277,7 @@ pub(crate) fn take_out(
         unindex(desk, version)?;
         sql.prepare_cached("DELETE FROM body WHERE version = ?1")?.execute([version])?;
         sql.prepare_cached("DELETE FROM version WHERE no = ?1")?.execute([version])?;
-        if end == End::Destroyed {
+        if end != End::Deleted {
             keys::destroy(sql, (object, version))?;
         }
     }
@@ -358,6 +362,7 @@ pub(crate) fn remove_collection(desk: &mut Desk<'_>, collection: i64) -> Done<()
             take_out(desk, (collection, added), version, End::Deleted)?;
         }
     }
+    sql.execute("DELETE FROM mark WHERE collection = ?1", [collection])?;
     sql.execute("DELETE FROM access WHERE collection = ?1", [collection])?;
     let removed = sql.execute("DELETE FROM collection WHERE no = ?1", [collection])?;
     if removed == 0 {

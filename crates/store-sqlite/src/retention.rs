@@ -1,15 +1,13 @@
-//! What is past its retention: finding it, taking it away for good, and knowing it again.
+//! What is past its retention: finding it, and taking it away for good.
 //!
 //! A place is past its retention when the rules it stands under say so; a version that a member gave, when the rules in its
-//! row do. Of what another member gave a mark stays: a keyed digest, and for whom it was. It keeps a copy that somebody brings in by hand from
-//! standing here as this member's own word, and tells nobody anything who could not see it before.
+//! row do. What another member gave is known again ([`crate::gone`]).
 
 use base::Micros;
 use base::signing::KeyId;
-use handling::{MemberId, Originator, Rules, Viewer};
+use handling::{MemberId, Originator, Rules};
 use rusqlite::Connection;
-use sha2::{Digest, Sha256};
-use store::{Entry, Retired, StoreError};
+use store::Retired;
 
 use crate::error::Done;
 use crate::ids;
@@ -26,7 +24,6 @@ struct Past {
     object: i64,
     version: i64,
     rules: i64,
-    digest: Vec<u8>,
     id: String,
     modified: String,
 }
@@ -48,10 +45,7 @@ pub(crate) fn retire(desk: &mut Desk<'_>, me: KeyId, now: Micros, most: usize) -
     for place in past(desk.sql(), now, most)? {
         let rules = rules_rows::read(desk.sql(), place.rules)?.unwrap_or_else(Rules::closed);
         let own = rules.originator().is_own(Some(MemberId(*me.as_bytes())));
-        if !own {
-            remember(desk, &place.digest, &rules, now)?;
-        }
-        take_out(desk, (place.collection, place.added), place.version, End::Destroyed)?;
+        take_out(desk, (place.collection, place.added), place.version, End::Over)?;
         mark_ends(desk.sql(), place.object, place.collection)?;
         if own {
             forget_salts(desk.sql(), place.object)?;
@@ -87,7 +81,7 @@ fn forget_salts(sql: &Connection, object: i64) -> Done<()> {
 
 fn past(sql: &Connection, now: Micros, most: usize) -> Done<Vec<Past>> {
     let mut select = sql.prepare_cached(
-        "SELECT h.collection, h.added, h.object, h.version, h.rules, v.digest, coalesce(v.modified, ''), n.name, o.uuid \
+        "SELECT h.collection, h.added, h.object, h.version, h.rules, coalesce(v.modified, ''), n.name, o.uuid \
          FROM rules r JOIN holding h ON h.rules = r.no JOIN version v ON v.no = h.version \
          JOIN object o ON o.no = h.object JOIN name n ON n.no = o.kind \
          WHERE r.keep <= ?1 AND h.rules <> 0 LIMIT ?2",
@@ -95,16 +89,15 @@ fn past(sql: &Connection, now: Micros, most: usize) -> Done<Vec<Past>> {
     let mut rows = select.query((now.0, i64::try_from(most).unwrap_or(i64::MAX)))?;
     let mut all = Vec::new();
     while let Some(row) = rows.next()? {
-        let (kind, uuid): (String, Vec<u8>) = (row.get(7)?, row.get(8)?);
+        let (kind, uuid): (String, Vec<u8>) = (row.get(6)?, row.get(7)?);
         all.push(Past {
             collection: row.get(0)?,
             added: row.get(1)?,
             object: row.get(2)?,
             version: row.get(3)?,
             rules: row.get(4)?,
-            digest: row.get(5)?,
             id: ids::text(&kind, &uuid),
-            modified: row.get(6)?,
+            modified: row.get(5)?,
         });
     }
     Ok(all)
@@ -127,41 +120,4 @@ fn held_past(sql: &Connection, now: Micros, most: usize) -> Done<Vec<(KeyId, Str
         }
     }
     Ok(all)
-}
-
-/// Knows a copy again: the digest of its digest with this store's own key.
-fn mark(desk: &Desk<'_>, digest: &[u8]) -> Vec<u8> {
-    let mut hash = Sha256::new();
-    hash.update(desk.key().0);
-    hash.update(digest);
-    hash.finalize().to_vec()
-}
-
-fn remember(desk: &Desk<'_>, digest: &[u8], rules: &Rules, now: Micros) -> Done<()> {
-    let seen_by = rules.apart_from_retention().to_string();
-    desk.sql()
-        .prepare_cached("INSERT OR REPLACE INTO gone (mark, rules, at) VALUES (?1, ?2, ?3)")?
-        .execute((mark(desk, digest), seen_by, now.0))?;
-    Ok(())
-}
-
-/// Its originator gives it anew: it is a copy of nothing that is gone.
-pub(crate) fn forget(desk: &Desk<'_>, entry: &Entry) -> Done<()> {
-    let digest = mark(desk, &entry.facts.digest);
-    desk.sql().prepare_cached("DELETE FROM gone WHERE mark = ?1")?.execute([digest])?;
-    Ok(())
-}
-
-/// Whether somebody brings in a copy of what another member gave for a time that is over, and what they could see until then.
-pub(crate) fn is_gone(desk: &Desk<'_>, entry: &Entry, eyes: &Viewer) -> Done<bool> {
-    let mut select = desk.sql().prepare_cached("SELECT rules FROM gone WHERE mark = ?1")?;
-    let mut rows = select.query([mark(desk, &entry.facts.digest)])?;
-    while let Some(row) = rows.next()? {
-        let rules: String = row.get(0)?;
-        let rules: Rules = rules.parse().map_err(|_| StoreError::Damaged("rules of what is gone".into()))?;
-        if eyes.judge(&rules).is_allowed() {
-            return Ok(true);
-        }
-    }
-    Ok(false)
 }

@@ -6,7 +6,7 @@ use base::{Clock, Micros, SystemClock};
 use serde_json::{Value, json};
 use stix::Timestamp;
 
-use crate::scene::{bundle, indicator};
+use crate::scene::{Scene, bundle, indicator};
 use crate::town::{Town, agree, community, holds as has, until};
 
 const ONE: &str = "indicator--11111111-1111-4111-8111-111111111111";
@@ -153,6 +153,42 @@ fn what_is_erased_is_in_no_file_any_more_and_proofs_hold() {
             until(&format!("no file holds {marker}"), || files_with(town, marker.as_bytes()).is_empty());
         }
     }
+}
+
+/// A copy that somebody has kept does not come back as this member's own word, by whichever door; what the member says itself does.
+#[test]
+fn a_copy_of_what_its_originator_erased_is_taken_at_no_door() {
+    let [a, mut b] = community([("cert-a", "cert"), ("cert-b", "cert")]);
+    let file = a.scene.file("two.json", addresses(&[(ONE, "203.0.113.9"), (TWO, "203.0.113.10")]));
+    a.node.there(&["import", &file, "--tlp", "amber", "--to", "cert-b"]).exits(0);
+    until("B has both", || has(&b, ONE) && has(&b, TWO));
+    let kept = Scene::new();
+    kept.here(&["import", &file]).exits(0);
+    a.ok(&["erase", ONE, "--reason", "a person's data", "--wait", "30"]);
+    assert!(!has(&b, ONE));
+    b.dies_and_comes_back();
+
+    let receipts = b.node.there(&["import", &file]).exits(1).lines();
+    let told: Vec<_> = receipts.iter().take(2).map(|one| (&one["outcome"], &one["code"])).collect();
+    assert_eq!(told[0], (&json!("refused"), &json!("erased-by-originator")), "{receipts:?}");
+    assert_eq!(told[1].0, &json!("known"), "{receipts:?}");
+    let explained = b.node.there(&["explain", "erased-by-originator"]).exits(0);
+    assert!(explained.stdout.contains("another member gave"), "{}", explained.stdout);
+    let token = kept.file("token", b.node.token());
+    let taxii = b.node.line["taxii"].as_str().unwrap();
+    let pushed =
+        kept.here(&["push", taxii, "--bearer-file", &token, "--to", "inbox", "--collection", "inbox"]);
+    let pushed = pushed.exits(1);
+    assert!(pushed.stdout.contains("destroyed everywhere"), "{}", pushed.stdout);
+    let summary = pushed.lines().pop().unwrap()["summary"].clone();
+    assert_eq!(summary, json!({"total": 2, "success": 1, "failure": 1, "pending": 0}));
+    assert!(!has(&b, ONE));
+
+    let mut own = indicator(ONE.trim_start_matches("indicator--"), "[ipv4-addr:value = '203.0.113.9']");
+    own["name"] = json!("what B found out itself");
+    let own = b.scene.file("own.json", bundle(&[own]));
+    b.node.there(&["import", &own]).exits(0);
+    assert!(has(&b, ONE) && !has(&a, ONE));
 }
 
 #[test]

@@ -1,9 +1,11 @@
 //! Only its originator does anything with an object, and does it whatever others say of it: over its redacted view, and over the
 //! consents it gave.
 
+use std::collections::BTreeSet;
+
 use base::Micros;
 use bytes::Bytes;
-use handling::Control;
+use handling::{Control, Principal, Role, Scope};
 use node::{AcceptRequest, ConsentRequest, ExchangeError, Judged, KeepStatus, Options, ReceiptView};
 use stix::TlpLevel;
 use store::PageRequest;
@@ -240,4 +242,76 @@ async fn holders_of_a_hidden_own_word_are_told_to_nobody_who_may_not_see_it() {
     assert!(a.node().object(&rob, ONE, None).await.is_ok(), "B's word");
     assert_eq!(a.node().holders(&rob, ONE).await.unwrap(), []);
     assert_eq!(a.node().consents(&rob, None, 10).await.unwrap().consents, []);
+}
+
+/// Brings the indicator with a number to where somebody writes, in the bytes in which `bring` gives it but for a change of their form;
+/// the code by which it is refused.
+async fn by_hand(
+    seat: &Seat,
+    who: &Principal,
+    (collection, number, form): (&str, u32, &str),
+) -> Option<&'static str> {
+    let bytes = indicator(number, &format!("[url:value = 'http://{number}.example/']"), "");
+    let objects = vec![Bytes::from(bytes.replace("\"type\":", form))];
+    let (options, status) = (Options::default(), KeepStatus::No);
+    let request = AcceptRequest { collection, objects, options, status };
+    seat.node().accept(who, request).await.unwrap().receipts.remove(0).code
+}
+
+fn numbered(number: u32) -> String {
+    format!("indicator--00000000-0000-4000-8000-{number:012}")
+}
+
+/// What its originator had destroyed does not come back by hand, as one's own word: to who could see it, whatever became of it before the
+/// erasure. To everybody else it is as new as what was never here, and what stands here by another word is not concerned.
+#[tokio::test]
+async fn what_its_originator_erased_is_not_brought_back_by_hand() {
+    const SAME: &str = "\"type\":";
+    let region = region(&["a", "b", "c"]).await;
+    let (a, b, c) = (&region[0], &region[1], &region[2]);
+    let red = Options { tlp: Some(TlpLevel::Red), ..to(&["b"]) };
+    bring(b, 6..7, to(&[])).await;
+    bring(a, 1..4, to(&["b"])).await;
+    bring(a, 4..5, red).await;
+    bring(a, 5..7, to(&["b"])).await;
+    bring(c, 2..3, to(&["b"])).await;
+    round(&region).await;
+    a.node().recall(&a.who, &numbered(3), "").await.unwrap();
+    round(&region).await;
+    b.node().delete(&b.who, "inbox", &numbered(5), &store::Filter::default()).await.unwrap();
+    assert_eq!(
+        by_hand(b, &b.who, ("inbox", 3, SAME)).await,
+        None,
+        "a recall alone forbids no word of one's own"
+    );
+    b.node().delete(&b.who, "inbox", &numbered(3), &store::Filter::default()).await.unwrap();
+    for number in 1..7 {
+        a.node().erase(&a.who, &numbered(number), "").await.unwrap();
+    }
+    round(&region).await;
+
+    let refused = Some("erased-by-originator");
+    for number in [1, 3, 5] {
+        assert_eq!(by_hand(b, &b.who, ("inbox", number, SAME)).await, refused, "{number}");
+        assert!(!has(b, &numbered(number)).await);
+    }
+    assert_eq!(by_hand(b, &b.who, ("inbox", 1, "\n  \"type\" : ")).await, refused, "in another form");
+    assert_eq!(by_hand(b, &b.who, ("inbox", 2, SAME)).await, None, "it stands by C's word");
+    assert_eq!(by_hand(b, &b.who, ("inbox", 6, SAME)).await, None, "and this by B's own, from before");
+    bring_later(b, 1, to(&[])).await;
+    assert!(has(b, ONE).await, "what B has to say of it itself is B's");
+    assert_eq!(by_hand(b, &b.who, ("inbox", 1, SAME)).await, refused);
+    // C was never given it, and A has its own word for it.
+    assert_eq!(by_hand(c, &c.who, ("inbox", 1, SAME)).await, None);
+    assert_eq!(by_hand(a, &a.who, ("inbox", 1, SAME)).await, Some("erased"));
+
+    // Who could not see it, for its rules or for where it stood, is told what they are told of anything new.
+    b.bench.user("ann", Role::Analyst).await;
+    b.bench.collection("drop", vec![("user:ann", crate::RW)]).await;
+    let ann = b.bench.principal("ann").await;
+    let feed = Principal { scopes: BTreeSet::from([Scope::Write]), ..Principal::clone(&ann) };
+    assert_eq!(by_hand(b, &ann, ("drop", 1, SAME)).await, refused, "she could read it in the inbox");
+    assert_eq!(by_hand(b, &ann, ("drop", 4, SAME)).await, None, "it was for named persons");
+    assert_eq!(by_hand(b, &feed, ("inbox", 1, SAME)).await, Some("not-taken"));
+    assert_eq!(by_hand(b, &feed, ("drop", 1, SAME)).await, None, "it reads no inbox");
 }

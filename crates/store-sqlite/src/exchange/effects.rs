@@ -21,6 +21,7 @@ use super::mirror::{put_ahead, put_mirror, take_back};
 use super::rows::{CATCHING_UP, lane_no, stored, write_heads};
 use crate::book::Book;
 use crate::error::{Done, Fail};
+use crate::gone;
 use crate::keys;
 use crate::text::TEXT_PURGE;
 use crate::writer::{Desk, object_no, set_number};
@@ -73,9 +74,7 @@ pub(super) fn apply(desk: &mut Desk<'_>, me: KeyId, effects: Vec<Effect>) -> Don
                     }
                     set_number(desk.sql(), TEXT_PURGE, 1)?;
                 }
-                if row.recalled.is_some() || row.erased.is_some() {
-                    destroy_keys(desk.sql(), me, &row.name)?;
-                }
+                void(desk.sql(), me, &row)?;
                 put_fate(desk.sql(), &row)?;
             }
             other => put(desk.sql(), other)?,
@@ -263,11 +262,18 @@ fn begin_life(sql: &Connection, life: u64) -> Done<()> {
     set_number(sql, "life", stored(life))
 }
 
-/// What was deleted here before it was called back must not come out of a backup either.
-fn destroy_keys(sql: &Connection, me: KeyId, name: &ObjectName) -> Done<()> {
-    let Some(object) = object_no(sql, &name.id)? else { return Ok(()) };
-    let own = name.author == me;
-    let word = if own { Originator::Here } else { Originator::Member(MemberId(*name.author.as_bytes())) };
+/// What was deleted here before it was called back must not come out of a backup either; of what is erased no copy comes in again.
+fn void(sql: &Connection, me: KeyId, fate: &FateRow) -> Done<()> {
+    if fate.recalled.is_none() && fate.erased.is_none() {
+        return Ok(());
+    }
+    let Some(object) = object_no(sql, &fate.name.id)? else { return Ok(()) };
+    let own = fate.name.author == me;
+    let word =
+        if own { Originator::Here } else { Originator::Member(MemberId(*fate.name.author.as_bytes())) };
+    if fate.erased.is_some() {
+        gone::forbid(sql, object, &word)?;
+    }
     keys::destroy_unheld(sql, object, &word)
 }
 
