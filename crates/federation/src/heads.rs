@@ -332,12 +332,13 @@ impl Exchange<'_> {
                 None => rows.leaves(author, sequence, sequence.saturating_add(1))?.pop(),
             };
             let act = rows.act(author, sequence)?;
-            if act.is_some_and(|act| Some(act.leaf) == leaf) {
+            if act.as_ref().is_some_and(|act| Some(act.leaf) == leaf) {
                 effects.push(Effect::Covered { author: *author, sequence });
             } else {
                 effects.push(Effect::Refusal(RefusalRow {
                     peer: Some(*author),
                     at_place: None,
+                    object: act.and_then(|act| act.object).map(|name| name.id),
                     rule: crate::Rule::ProofContradicted.code().to_owned(),
                     at: self.now,
                 }));

@@ -242,7 +242,8 @@ impl Exchange<'_> {
     /// What becomes of sealed bytes from nobody knows whom.
     #[must_use]
     pub fn turned_away(&self, refused: Refused) -> Received {
-        let row = RefusalRow { peer: None, at_place: None, rule: refused.to_string(), at: self.now };
+        let row =
+            RefusalRow { peer: None, at_place: None, object: None, rule: refused.to_string(), at: self.now };
         Received {
             from: None,
             at_place: None,
@@ -286,6 +287,7 @@ impl Exchange<'_> {
         peer: PeerRow,
     ) -> Read<Received> {
         let cursor = Effect::Peer(at.from, peer);
+        let object = claimed.as_ref().ok().and_then(|(_, claim)| about(&claim.act));
         let taken = match claimed {
             Ok((envelope, claim)) => self.take(rows, envelope, claim),
             Err(rule) => Err(rule.into()),
@@ -296,18 +298,24 @@ impl Exchange<'_> {
                 Ok(received(at, taken, effects))
             }
             Err(Stop::Store(failed)) => Err(failed),
-            Err(Stop::Rule(refused)) => Ok(self.refused(at, refused, vec![cursor])),
+            Err(Stop::Rule(refused)) => Ok(self.refused(at, object, (refused, vec![cursor]))),
             Err(Stop::Twice(evidence)) => {
                 let effects = std::iter::once(cursor).chain(evidence.map(|evidence| *evidence));
-                Ok(self.refused(at, Rule::Equivocation.into(), effects.collect()))
+                Ok(self.refused(at, object, (Rule::Equivocation.into(), effects.collect())))
             }
         }
     }
 
-    fn refused(&self, at: At, refused: Refused, mut effects: Vec<Effect>) -> Received {
+    fn refused(
+        &self,
+        at: At,
+        object: Option<String>,
+        (refused, mut effects): (Refused, Vec<Effect>),
+    ) -> Received {
         effects.push(Effect::Refusal(RefusalRow {
             peer: Some(at.from),
             at_place: Some((at.lane, at.place)),
+            object,
             rule: refused.to_string(),
             at: self.now,
         }));
@@ -739,6 +747,11 @@ fn ack_refusal(peer: &KeyId, received: &Received) -> Option<AckRefusal> {
         return None;
     }
     Some(AckRefusal { lane: lane.number(), place, rule: refused.to_string() })
+}
+
+/// STIX id of the object that an act says it is about.
+pub(crate) fn about(act: &Act) -> Option<String> {
+    act.header().object.as_ref().map(|object| object.id.clone())
 }
 
 fn is_signed(signed: &Signed, act: &Act, key: &PublicKey) -> bool {

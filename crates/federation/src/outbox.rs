@@ -390,10 +390,9 @@ impl Exchange<'_> {
             let Some(lane) = Lane::from_number(refused.lane) else { continue };
             let rule: String = refused.rule.chars().take(128).collect();
             let is_lost = moved.iter().any(|(of, after)| *of == lane && refused.place > *after);
-            if let Some(line) = rows.outbox(&ack.from, lane, refused.place)?
-                && line.author == self.me.member
-                && !is_lost
-            {
+            let line = rows.outbox(&ack.from, lane, refused.place)?.filter(|_| !is_lost);
+            let act = line.as_ref().map(|line| rows.act(&line.author, line.sequence)).transpose()?.flatten();
+            if let Some(line) = line.filter(|line| line.author == self.me.member) {
                 let mut receipts = rows.receipts(line.sequence)?.into_iter();
                 let state = ReceiptState::Refused(rule.clone());
                 match receipts.find(|receipt| receipt.member == ack.from).map(|receipt| receipt.state) {
@@ -409,6 +408,7 @@ impl Exchange<'_> {
             effects.push(Effect::RefusedThere(RefusalRow {
                 peer: Some(ack.from),
                 at_place: Some((lane, refused.place)),
+                object: act.and_then(|act| act.object).map(|name| name.id),
                 rule,
                 at: self.now,
             }));

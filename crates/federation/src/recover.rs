@@ -151,7 +151,7 @@ impl Exchange<'_> {
     /// The line in the log of refusals for something of a member's that had no place.
     pub(crate) fn refused_of(&self, from: KeyId, rule: Rule) -> Effect {
         let rule = rule.code().to_owned();
-        Effect::Refusal(RefusalRow { peer: Some(from), at_place: None, rule, at: self.now })
+        Effect::Refusal(RefusalRow { peer: Some(from), at_place: None, object: None, rule, at: self.now })
     }
 
     /// Takes the word of a member on how far it has given back, once everything that came with it was taken without a refusal.

@@ -427,6 +427,8 @@ pub struct RefusalRow {
     pub peer: Option<KeyId>,
     /// Lane and place, where they are known.
     pub at_place: Option<(Lane, u64)>,
+    /// STIX id of the object that the act was about, as its sender named it; `None` where there was none, or nothing that could be read.
+    pub object: Option<String>,
     /// The code.
     pub rule: String,
     /// When.

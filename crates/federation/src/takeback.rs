@@ -7,7 +7,7 @@ use crate::consent::{Consent, Revocation};
 use crate::content::{Content, ObjectHead};
 use crate::draft::act_row;
 use crate::envelope::{Envelope, statement};
-use crate::inbox::{Received, Taken, form};
+use crate::inbox::{Received, Taken, about, form};
 use crate::outbox::brings_object;
 use crate::port::{Read, Rows};
 use crate::rows::{
@@ -26,6 +26,7 @@ impl Exchange<'_> {
                 let row = RefusalRow {
                     peer: Some(envelope.from),
                     at_place: None,
+                    object: Act::peek(&envelope.act).ok().and_then(|act| about(&act)),
                     rule: refused.to_string(),
                     at: self.now,
                 };

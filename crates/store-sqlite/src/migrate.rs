@@ -57,6 +57,7 @@ const MIGRATIONS: &[Migration] = &[
         sql: include_str!("../migrations/0025_lineage_index.sql"),
     },
     Migration { number: 26, name: "mark", sql: include_str!("../migrations/0026_mark.sql") },
+    Migration { number: 27, name: "refused", sql: include_str!("../migrations/0027_refused.sql") },
 ];
 
 /// Digests of texts that migrations had in builds before, where these made the same rows and a later migration adds what they lack.

@@ -19,9 +19,9 @@ use store::{
     Direction, EdgeRow, ExchangeLook, ExchangeStep, Exchanges, Figures, Filter, Found, GrantRow, Job,
     KeySink, Landed, LeafRow, Leaves, LedgerAuthor, LookupRow, Manifest, NewCollection, NewSession, NewToken,
     NewUser, NoticeRow, ObjectPage, Objects, PageRequest, Paper, PaperKind, PaperWork, Papers, PatternRow,
-    ProvenLeaf, Recovering, RefusedBy, RelayBounds, RelayHeld, RelayMark, RelayParcel, RelayPut, Relays,
-    SearchRequest, SessionRow, Settled, Spending, Standing, StatusRow, StoreError, StoredObject, TokenRow,
-    Upkeep, UserRow, VersionRow,
+    ProvenLeaf, Recovering, Refused, RefusedBy, RelayBounds, RelayHeld, RelayMark, RelayParcel, RelayPut,
+    Relays, SearchRequest, SessionRow, Settled, Spending, Standing, StatusRow, StoreError, StoredObject,
+    TokenRow, Upkeep, UserRow, VersionRow,
 };
 
 use crate::accounts::{self, Change};
@@ -401,6 +401,10 @@ impl Exchanges for SqliteStore {
 
     async fn refusals(&self, peer: Option<KeyId>, limit: usize) -> Answer<Vec<(RefusedBy, RefusalRow)>> {
         self.readers.read(|connection| exchange::refusals(connection, peer, limit)).await
+    }
+
+    async fn refused(&self, peer: KeyId) -> Answer<Refused> {
+        self.readers.read(move |connection| exchange::refused(connection, peer)).await
     }
 
     async fn consents(&self, after: Option<[u8; 32]>, limit: usize) -> Answer<Vec<ConsentRow>> {

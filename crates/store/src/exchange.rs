@@ -121,6 +121,8 @@ pub trait Exchanges: Send + Sync {
         peer: Option<KeyId>,
         limit: usize,
     ) -> Result<Vec<(RefusedBy, RefusalRow)>, StoreError>;
+    /// How often a peer and this node refused each other's acts since this store counts: here, and there. The log keeps fewer.
+    async fn refused(&self, peer: KeyId) -> Result<Refused, StoreError>;
     /// Tokens of consent kept here, those this member gave and those given to it: by digest, those that come after one, at most
     /// `limit`.
     async fn consents(&self, after: Option<[u8; 32]>, limit: usize) -> Result<Vec<ConsentRow>, StoreError>;
@@ -143,6 +145,15 @@ pub struct NoticeRow {
     pub signed: String,
     /// Its payload.
     pub payload: Vec<u8>,
+}
+
+/// How often was refused.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Refused {
+    /// By this node.
+    pub here: u64,
+    /// By the peer.
+    pub there: u64,
 }
 
 /// Which side refused.

@@ -160,9 +160,11 @@ const PEER_GAUGES: [PeerGauge; 7] = [
     ("peer_lag_out", "Envelopes that wait for the member", |peer| peer.lag_out),
     ("peer_last_head", "Leaves of the member's last head known here", |peer| peer.last_head),
     ("peer_gaps", "Places in the member's lanes at which something is missing", |peer| peer.gaps),
-    ("peer_refusals", "Refusals that peer list shows of the member, its or this node's", |peer| {
-        peer.refusals
-    }),
+    (
+        "peer_refusals",
+        "Refusals of what the member sent and of what was sent to it, since they are counted",
+        |peer| peer.refusals,
+    ),
     ("peer_evidence", "Files of evidence that the member told two stories", |peer| peer.evidence),
 ];
 

@@ -7,7 +7,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use base::limit::PEER_REFUSALS_SHOWN;
 use base::signing::KeyId;
 use handling::Principal;
 use ledger::evidence::Evidence;
@@ -32,15 +31,10 @@ pub struct PeerFigures {
     pub last_head: u64,
     /// Places in its lanes at which something is missing.
     pub gaps: u64,
-    /// Refusals of the log, at most [`PeerFigures::REFUSALS_MAX`].
+    /// How often the member and this node refused each other's acts.
     pub refusals: u64,
     /// Files of evidence against it.
     pub evidence: u64,
-}
-
-impl PeerFigures {
-    /// The most refusals of one member that are counted.
-    pub const REFUSALS_MAX: usize = PEER_REFUSALS_SHOWN;
 }
 
 impl From<PeerView> for PeerFigures {
@@ -52,7 +46,7 @@ impl From<PeerView> for PeerFigures {
             lag_out: view.lag_out,
             last_head: view.last_head.unwrap_or(0),
             gaps: view.gaps,
-            refusals: u64::try_from(view.refusals.len()).unwrap_or(u64::MAX),
+            refusals: view.refused_here.saturating_add(view.refused_there),
             evidence: view.evidence,
         }
     }

@@ -683,11 +683,16 @@ fn take(
     match carrier.carry(desk, std::mem::take(&mut received.effects))? {
         Carried::Done => Ok(received),
         Carried::Unfit { code, effects } => {
+            let object = effects.iter().find_map(|effect| match effect {
+                Effect::Act(act) => act.object.as_ref().map(|name| name.id.clone()),
+                _ => None,
+            });
             let cursors = effects.into_iter().filter(|effect| matches!(effect, Effect::Peer(..)));
             let refused = Refused { rule: Rule::Handling, handling: Some(code.to_owned()) };
             let row = federation::RefusalRow {
                 peer: received.from,
                 at_place: received.at_place,
+                object,
                 rule: refused.to_string(),
                 at: carrier.at,
             };

@@ -11,7 +11,7 @@ use federation::{Lane, ObjectName, ReceiptState, RefusalRow, Rows, holders_now, 
 use handling::{Addressee, CircleId, Principal, Refusal, Role, Rule, Rules};
 use ledger::act::Act;
 use serde::Serialize;
-use stix::Timestamp;
+use stix::{ObjectId, Timestamp};
 use store::{RefusedBy, StoreError, StoredObject};
 
 use super::giving::{authors, own_word};
@@ -39,7 +39,8 @@ pub struct HolderView {
 /// Something that was refused.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct PeerRefusal {
-    /// The object, where this node holds the act that was refused (its own, refused there) and whoever asks may see it.
+    /// The object, as the refused act named it, to whoever may see it here. What was refused here is not here, as a rule: its name is told to
+    /// those who run or audit this node as well.
     pub object: Option<String>,
     /// The code, with handling's after a slash.
     pub rule: String,
@@ -87,6 +88,10 @@ pub struct PeerView {
     /// How it is reached over relays; absent where none was needed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub relay: Option<super::PeerByRelay>,
+    /// How often this node refused what came from it.
+    pub refused_here: u64,
+    /// How often it said that it refused what this node sent.
+    pub refused_there: u64,
     /// What was refused last, newest first.
     pub refusals: Vec<PeerRefusal>,
     /// What it did without a second person and told everybody, newest first; for those who run, audit or approve here.
@@ -150,8 +155,7 @@ impl Node {
             Ok(_) => {}
             Err(StoreError::NotFound { .. }) => {
                 // Nobody is told that something was here but those who run the node.
-                let runs = [Role::Admin, Role::Auditor].iter().any(|role| who.roles.contains(role));
-                if !runs || !self.is_gone(&court, id).await? {
+                if !runs(who) || !self.is_gone(&court, id).await? {
                     // Of what others say of it, nobody here knows who holds it.
                     self.store().object(&eyes, id, None).await.map_err(ReadError::from)?;
                     return Ok(Vec::new());
@@ -264,9 +268,13 @@ impl Node {
 
     /// Takes the names of objects away that whoever asks may not see; while the node takes back what it lost, that is all.
     async fn hide_unseen(&self, who: &Principal, refusals: &mut [PeerRefusal]) -> Result<(), StoreError> {
-        let eyes = self.eyes(who);
+        let (eyes, runs) = (self.eyes(who), runs(who));
         for refusal in refusals {
             let Some(id) = &refusal.object else { continue };
+            // Who sent what says nothing of what is here.
+            if runs && refusal.by == HERE {
+                continue;
+            }
             match self.store().object(&eyes, id, None).await {
                 Ok(_) => {}
                 Err(StoreError::NotFound { .. } | StoreError::Recovering) => refusal.object = None,
@@ -279,7 +287,8 @@ impl Node {
     async fn peer_view(&self, court: &Arc<Court>, member: KeyId) -> Result<PeerView, ExchangeError> {
         let sitting = Arc::clone(court);
         let refusals = self.store().refusals(Some(member), PEER_REFUSALS_SHOWN).await?;
-        let (peer, awaited, waits, mirror, recovery, refusals, evidence) =
+        let refused = self.store().refused(member).await?;
+        let (peer, awaited, waits, mirror, recovery, evidence) =
             store::looked(self.store(), court.member(), move |rows| {
                 let peer = rows.peer(&member).map_err(failed)?;
                 let awaited = rows.awaited(&member).map_err(failed)?;
@@ -291,12 +300,10 @@ impl Node {
                     }
                     None => None,
                 };
-                let refusals: Result<Vec<_>, _> =
-                    refusals.into_iter().map(|(by, row)| refusal_view(rows, by, row)).collect();
                 let waits = rows.later_for(&member).map_err(failed)?;
                 let mirror = rows.mirror(&member).map_err(failed)?;
                 let evidence = rows.evidence_against(&member).map_err(failed)?;
-                Ok((peer, awaited, waits, mirror, recovery, refusals?, evidence))
+                Ok((peer, awaited, waits, mirror, recovery, evidence))
             })
             .await?;
         let gone = self.0.roads.gone(&member);
@@ -321,7 +328,9 @@ impl Node {
             evidence,
             recovery,
             relay: self.by_relay(&member, court.now),
-            refusals,
+            refused_here: refused.here,
+            refused_there: refused.there,
+            refusals: refusals.into_iter().map(refusal_view).collect(),
             notices: Vec::new(),
         })
     }
@@ -360,24 +369,22 @@ impl Node {
     }
 }
 
-/// A line of the log of refusals. An act that was refused here is not held, so what it was about is known for those refused there.
-fn refusal_view(rows: &dyn Rows, by: RefusedBy, row: RefusalRow) -> Result<PeerRefusal, StoreError> {
-    let line = match (by, row.peer, row.at_place) {
-        (RefusedBy::There, Some(peer), Some((lane, place))) => {
-            rows.outbox(&peer, lane, place).map_err(failed)?
-        }
-        _ => None,
-    };
-    let act = match line {
-        Some(line) => rows.act(&line.author, line.sequence).map_err(failed)?,
-        None => None,
-    };
-    Ok(PeerRefusal {
-        object: act.and_then(|act| act.object).map(|name| name.id),
+/// Said of what this node refused.
+const HERE: &str = "here";
+
+/// A line of the log of refusals. A name that is no object's is left out: whoever sent it chose it.
+fn refusal_view((by, row): (RefusedBy, RefusalRow)) -> PeerRefusal {
+    PeerRefusal {
+        object: row.object.filter(|id| ObjectId::parse(id).is_ok()),
         rule: row.rule,
-        by: if by == RefusedBy::Here { "here" } else { "there" },
+        by: if by == RefusedBy::Here { HERE } else { "there" },
         at: Timestamp::text_of(row.at),
-    })
+    }
+}
+
+/// Whether somebody runs or audits this node.
+fn runs(who: &Principal) -> bool {
+    [Role::Admin, Role::Auditor].iter().any(|role| who.roles.contains(role))
 }
 
 /// Whether a line of rules names a circle.

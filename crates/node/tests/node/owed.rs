@@ -165,3 +165,33 @@ async fn a_refusal_that_a_process_had_not_told_is_told_by_the_next_one() {
     meet(a, b).await;
     assert_eq!(peer(b, "a").await.refusals.len(), 1, "once it has come it is not told again");
 }
+
+/// More is refused than the list shows: it is counted, and who runs the node is told of which objects.
+#[tokio::test]
+async fn every_refusal_is_counted_and_says_of_which_object() {
+    let region = region(&["a", "b"]).await;
+    let (a, b) = (&region[0], &region[1]);
+    let soon = crate::START.plus(3_600 * Micros::SECOND);
+    bring(b, 1..31, Options { retain_until: Some(soon), ..to(&["a"]) }).await;
+    a.bench.clock.set(soon.plus(Micros::SECOND));
+    carry(b, a, "a").await;
+    let seen = peer(a, "b").await;
+    assert_eq!((seen.refused_here, seen.refused_there, seen.refusals.len()), (30, 0, 20));
+    let named: Vec<_> = seen.refusals.iter().filter_map(|one| one.object.as_deref()).collect();
+    assert!(
+        named.len() == 20 && named.contains(&"indicator--00000000-0000-4000-8000-000000000030"),
+        "{named:?}"
+    );
+    let figures = a.node().peer_figures(&a.who).await.unwrap();
+    assert_eq!(figures[0].refusals, 30);
+    // Nothing of it is here, so whoever does not run the node is told no names.
+    let reader = handling::Principal { roles: [handling::Role::Reader].into(), ..a.who.clone() };
+    let told = a.node().peers(&reader).await.unwrap().remove(0).refusals;
+    assert!(told.len() == 20 && told.iter().all(|one| one.object.is_none()), "{told:?}");
+
+    carry(a, b, "b").await;
+    let there = peer(b, "a").await;
+    assert_eq!((there.refused_here, there.refused_there), (0, 30));
+    assert!(there.refusals.iter().all(|one| one.object.is_some()));
+    assert_eq!(b.node().peer_figures(&b.who).await.unwrap()[0].refusals, 30);
+}

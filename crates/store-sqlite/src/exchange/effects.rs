@@ -502,13 +502,19 @@ fn bound_owed(sql: &Connection, peer: KeyId) -> Done<()> {
 fn put_refusal(sql: &Connection, by: RefusedBy, row: &RefusalRow) -> Done<()> {
     let (lane, place) =
         row.at_place.map_or((None, None), |(lane, place)| (lane_no(lane), Some(stored(place))));
-    run(
-        sql,
-        "INSERT INTO refusal (no, there, peer, lane, place, rule, at) \
-         SELECT (SELECT coalesce(max(no), 0) + 1 FROM refusal), ?1, ?2, ?3, ?4, ?5, ?6 WHERE NOT (?1 AND EXISTS \
-         (SELECT 1 FROM refusal WHERE there = 1 AND peer = ?2 AND lane = ?3 AND place = ?4 AND rule = ?5))",
-        (by == RefusedBy::There, row.peer.as_ref().map(KeyId::as_bytes), lane, place, &row.rule, row.at.0),
-    )?;
+    let (there, peer) = (by == RefusedBy::There, row.peer.as_ref().map(KeyId::as_bytes));
+    let logged = sql
+        .prepare_cached(
+            "INSERT INTO refusal (no, there, peer, lane, place, rule, at, object) \
+             SELECT (SELECT coalesce(max(no), 0) + 1 FROM refusal), ?1, ?2, ?3, ?4, ?5, ?6, ?7 WHERE NOT (?1 AND EXISTS \
+             (SELECT 1 FROM refusal WHERE there = 1 AND peer = ?2 AND lane = ?3 AND place = ?4 AND rule = ?5))",
+        )?
+        .execute((there, peer, lane, place, &row.rule, row.at.0, &row.object))?;
+    if let Some(peer) = peer.filter(|_| logged > 0) {
+        let count = "INSERT INTO refused (peer, here, there) VALUES (?1, NOT ?2, ?2) ON CONFLICT (peer) DO UPDATE SET \
+                     here = here + excluded.here, there = there + excluded.there";
+        run(sql, count, (peer, there))?;
+    }
     let newest: i64 =
         sql.prepare_cached("SELECT coalesce(max(no), 0) FROM refusal")?.query_row([], |row| row.get(0))?;
     run(sql, "DELETE FROM refusal WHERE no <= ?1", [newest.saturating_sub(REFUSALS_KEPT)])

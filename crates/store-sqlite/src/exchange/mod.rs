@@ -12,8 +12,10 @@ use base::Micros;
 use base::signing::KeyId;
 use federation::{Effect, Lane, Recovery, RefusalRow, Rows};
 use handling::{MemberId, Originator, Rules, Writer};
-use rusqlite::Connection;
-use store::{Batch, ExchangeDesk, Landed, LeavesBy, NoticeRow, RefusedBy, Retired, StoreError, VersionsOf};
+use rusqlite::{Connection, OptionalExtension, Row};
+use store::{
+    Batch, ExchangeDesk, Landed, LeavesBy, NoticeRow, Refused, RefusedBy, Retired, StoreError, VersionsOf,
+};
 
 use crate::error::{Done, Fail};
 use crate::writer::Desk;
@@ -130,7 +132,7 @@ pub(crate) fn refusals(
     limit: usize,
 ) -> Done<Vec<(RefusedBy, RefusalRow)>> {
     let mut select = sql.prepare_cached(
-        "SELECT there, peer, lane, place, rule, at FROM refusal WHERE ?1 IS NULL OR peer = ?1 ORDER BY no DESC LIMIT ?2",
+        "SELECT there, peer, lane, place, rule, at, object FROM refusal WHERE ?1 IS NULL OR peer = ?1 ORDER BY no DESC LIMIT ?2",
     )?;
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
     let rows = select.query_map((peer.as_ref().map(KeyId::as_bytes), limit), |row| {
@@ -143,12 +145,24 @@ pub(crate) fn refusals(
         let row = RefusalRow {
             peer: peer.map(KeyId::from_bytes),
             at_place: lane.zip(place),
+            object: row.get(6)?,
             rule: row.get(4)?,
             at: Micros(row.get(5)?),
         };
         Ok((by, row))
     })?;
     Ok(rows.collect::<rusqlite::Result<_>>()?)
+}
+
+/// How often a peer and this node refused each other's acts.
+pub(crate) fn refused(sql: &Connection, peer: KeyId) -> Done<Refused> {
+    let mut select = sql.prepare_cached("SELECT here, there FROM refused WHERE peer = ?1")?;
+    let count = |row: &Row<'_>, column| -> rusqlite::Result<u64> {
+        Ok(u64::try_from(row.get::<_, i64>(column)?).unwrap_or_default())
+    };
+    let found = select
+        .query_row([peer.as_bytes()], |row| Ok(Refused { here: count(row, 0)?, there: count(row, 1)? }));
+    Ok(found.optional()?.unwrap_or_default())
 }
 
 /// What members told everybody.

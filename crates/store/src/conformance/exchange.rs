@@ -197,8 +197,9 @@ pub async fn refusals_are_owed_again(site: Site) {
     collections(&*store, 1).await;
     let mut village = Village::new(store, 3).await;
     let [peer, other] = [1, 2].map(|at| village.members[at].id());
-    let refused = |peer, at_place, rule: &str| {
-        Effect::Refusal(RefusalRow { peer, at_place, rule: rule.to_owned(), at: START })
+    let refused = |peer, at_place: Option<(Lane, u64)>, rule: &str| {
+        let object = at_place.map(|_| id("indicator", 1));
+        Effect::Refusal(RefusalRow { peer, at_place, object, rule: rule.to_owned(), at: START })
     };
     let logged = vec![
         refused(Some(peer), Some((Lane::Routine, 7)), "first"),
@@ -210,6 +211,7 @@ pub async fn refusals_are_owed_again(site: Site) {
         Effect::RefusedThere(RefusalRow {
             peer: Some(peer),
             at_place: Some((Lane::Routine, 2)),
+            object: Some("what its sender calls it".into()),
             rule: "there".into(),
             at: START,
         }),
@@ -254,7 +256,13 @@ pub async fn a_failed_step_leaves_nothing(site: Site) {
             desk.add(&new, LeavesBy::Store)?;
             let held = VersionsOf { id: &id("indicator", 1), version: &day(1), originator: Originator::Here };
             assert_eq!(desk.take_away(&held)?, 1);
-            let row = RefusalRow { peer: Some(peer), at_place: None, rule: "noise".into(), at: START };
+            let row = RefusalRow {
+                peer: Some(peer),
+                at_place: None,
+                object: None,
+                rule: "noise".into(),
+                at: START,
+            };
             desk.apply(vec![
                 Effect::Refusal(row),
                 Effect::Peer(peer, federation::PeerRow { seen: Some(Micros(7)), ..Default::default() }),
@@ -317,6 +325,7 @@ pub async fn a_refusal_told_again_is_logged_once(site: Site) {
     let row = |place, rule: &str| RefusalRow {
         peer: Some(peer),
         at_place: Some((Lane::Routine, place)),
+        object: None,
         rule: rule.into(),
         at: START,
     };
@@ -330,6 +339,9 @@ pub async fn a_refusal_told_again_is_logged_once(site: Site) {
     let logged = store.refusals(None, 99).await.unwrap();
     let by = |by| logged.iter().filter(|(who, _)| *who == by).count();
     assert_eq!((by(crate::RefusedBy::There), by(crate::RefusedBy::Here)), (3, 3));
+    assert_eq!(store.refused(peer).await.unwrap(), crate::Refused { here: 3, there: 3 });
+    let other = village.members[0].id();
+    assert_eq!(store.refused(other).await.unwrap(), crate::Refused::default());
 }
 
 /// A leaf can be read by the step that made it.
