@@ -250,8 +250,15 @@ pub(crate) async fn holders(common: &Common, args: HoldersArgs, out: &mut Out) -
     let rows: Vec<[String; 4]> = holders
         .iter()
         .map(|row| {
-            let receipt = if row["waits"].is_null() { "receipt" } else { "waits" };
-            ["member", "rule", "received_at", receipt].map(|name| cell(&row[name]))
+            let [member, rule, at, receipt, waits] =
+                ["member", "rule", "received_at", "receipt", "waits"].map(|name| cell(&row[name]));
+            // Who has an earlier version waits for a later one.
+            let receipt = match (row["waits"].is_null(), row["receipt"] == "valid") {
+                (true, _) => receipt,
+                (false, true) => format!("{receipt}, next: {waits}"),
+                (false, false) => waits,
+            };
+            [member, rule, at, receipt]
         })
         .collect();
     out.table(["MEMBER", "RULE", "RECEIVED", "RECEIPT"], &rows)?;

@@ -7,7 +7,9 @@ use base::Micros;
 use base::limit::PEER_REFUSALS_SHOWN;
 use base::signed::Signed;
 use base::signing::KeyId;
-use federation::{Lane, ObjectName, ReceiptState, RefusalRow, Rows, holders_now, part_state, state_hash_of};
+use federation::{
+    Lane, ObjectName, Outcome, ReceiptState, RefusalRow, Rows, holders_now, part_state, state_hash_of,
+};
 use handling::{Addressee, CircleId, Principal, Refusal, Role, Rule, Rules};
 use ledger::act::Act;
 use serde::Serialize;
@@ -27,11 +29,11 @@ pub struct HolderView {
     /// Why it may: `released` or `consent`; why it is to have it no more: `recalled` or `erased`; where it was never given, the rule
     /// it waits for.
     pub rule: String,
-    /// When it received it, by its own clock (RFC 3339).
+    /// When it received a version that it has, by its own clock (RFC 3339).
     pub received_at: Option<String>,
     /// `valid` or `missing`; of what was taken back: `pending` or `refused`.
     pub receipt: &'static str,
-    /// Why it does not have it now and will: `embargo until ...`, say.
+    /// Why it does not have a version now and will: `embargo until ...`, say. Of several that wait, what is looked at first.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub waits: Option<String>,
 }
@@ -164,15 +166,19 @@ impl Node {
             Err(error) => return Err(ReadError::from(error).into()),
         }
         let look = move |rows: &dyn Rows| {
-            let later = rows.later(&name.id).map_err(failed)?.into_iter().map(|row| (row.member, row));
-            let later = later.collect::<BTreeMap<_, _>>();
+            let mut later = BTreeMap::new();
+            for row in rows.later(&name.id).map_err(failed)? {
+                let first = later.entry(row.member).or_insert_with(|| row.clone());
+                if row.look < first.look {
+                    *first = row;
+                }
+            }
             Ok((holders(rows, &name)?, not_given_up(rows, &name)?, later))
         };
         let (found, left, mut later) = store::looked(self.store(), court.member(), look).await?;
         let mut views = Vec::new();
         for (member, rule, received) in found {
             let waits = later.remove(&member).map(|row| waits(&row));
-            let received = received.filter(|_| waits.is_none());
             views.push(HolderView {
                 member: self.slug_of(&member),
                 rule,
@@ -430,16 +436,26 @@ fn not_given_up(
 
 type Holder = (KeyId, String, Option<Micros>);
 
-/// The holders of an own object, and when each says it received it.
+/// The holders of an own object, and when each says it received it. A version that waits for a member is not with it, whatever it
+/// received before: a narrowing took it away for a time. What came to it empty did not come.
 fn holders(rows: &dyn Rows, name: &ObjectName) -> Result<Vec<Holder>, StoreError> {
+    let waits = rows.later(&name.id).map_err(failed)?;
     let mut receipts = Vec::new();
     for version in rows.versions(name).map_err(failed)? {
-        receipts.extend(rows.receipts(version.sequence).map_err(failed)?);
+        let mut of_it = rows.receipts(version.sequence).map_err(failed)?;
+        of_it.retain(|row| {
+            !waits.iter().any(|wait| wait.version == version.version && wait.member == row.member)
+        });
+        receipts.extend(of_it);
     }
     let mut found = Vec::new();
     for holder in holders_now(rows, name).map_err(failed)? {
-        let done = receipts.iter().find_map(|row| match row.state {
-            ReceiptState::Done { receipt, .. } if row.member == holder.member => Some(receipt),
+        let done = receipts.iter().find_map(|row| match &row.state {
+            ReceiptState::Done { receipt, outcome }
+                if row.member == holder.member && outcome != Outcome::Empty.name() =>
+            {
+                Some(*receipt)
+            }
             _ => None,
         });
         let said = match done {

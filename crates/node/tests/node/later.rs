@@ -38,7 +38,7 @@ async fn at(region: &Region, now: Micros) {
     round(region).await;
 }
 
-async fn suspended(region: &Region, slug: &str, reason: Option<&str>) {
+pub(crate) async fn suspended(region: &Region, slug: &str, reason: Option<&str>) {
     let a = &region[0];
     a.node().propose(&a.who, slug, reason.map(str::to_owned)).await.unwrap();
     region.decide(slug).await;
@@ -233,6 +233,32 @@ async fn what_awaited_a_marking_goes_when_that_has_come() {
     at(&region, START.plus(2)).await;
     assert!(has(b, ONE).await);
     assert_eq!(waits(a, ONE, "b").await, "");
+}
+
+/// A member that has an earlier version has it, whatever it waits for besides; of several that wait, the first is told.
+#[tokio::test]
+async fn who_waits_for_a_later_version_is_told_as_having_the_earlier() {
+    let region = region(&["a", "b"]).await;
+    let (a, b) = (&region[0], &region[1]);
+    bring(a, 1..2, to(&["b"])).await;
+    round(&region).await;
+    assert!(has(b, ONE).await);
+    let embargoed = |until| Options { embargo_until: Some(until), ..to(&["b"]) };
+    bring_later(a, 1, embargoed(OVER)).await;
+    let last = indicator(1, "[url:value = 'http://last.example/']", "")
+        .replace("\"modified\":\"2025-01-01", "\"modified\":\"2025-03-01");
+    let objects = vec![Bytes::from(last)];
+    let options = embargoed(OVER.plus(86_400 * Micros::SECOND));
+    let request = AcceptRequest { collection: "inbox", objects, options, status: KeepStatus::No };
+    a.node().accept(&a.who, request).await.unwrap();
+    let held = holder(a, ONE, "b").await.unwrap();
+    assert_eq!((held.rule.as_str(), held.receipt, held.received_at.is_some()), ("released", "valid", true));
+    assert_eq!(held.waits, Some(format!("embargo until {}", stix::Timestamp::text_of(OVER))));
+    // What is taken from it by an embargo of its own it has no more.
+    let options = Options { embargo_until: Some(OVER), ..Options::default() };
+    a.node().narrow(&a.who, ONE, options).await.unwrap();
+    let held = holder(a, ONE, "b").await.unwrap();
+    assert_eq!((held.receipt, held.received_at, held.waits.is_some()), ("missing", None, true));
 }
 
 #[tokio::test]
