@@ -253,7 +253,8 @@ static CODES: &[(&str, &str)] = &[
     ),
     (
         "member-absent",
-        "The object is meant for a member that takes no part at present: it is suspended, or has left. It is given it once it takes part again.",
+        "The object is meant for a member that takes no part at present: it is suspended, or has left. It is given it once it takes part again. \
+         What is another member's and was passed on to a circle by its consent has to be shared again then.",
     ),
     (
         "circle-history",

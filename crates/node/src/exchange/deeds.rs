@@ -16,7 +16,7 @@ use stix::Timestamp;
 use store::{StoreError, StoredObject};
 
 use super::altering::{Taking, narrow};
-use super::giving::{Gift, Given, authors, own_word, version_of};
+use super::giving::{Gift, Given, Onward, authors, own_word, version_of};
 use super::views::failed;
 use super::{Court, ExchangeError};
 use crate::accept::{Known, Place};
@@ -104,15 +104,8 @@ impl Node {
         if let Some(rules) = own_word(&court, &object) {
             let whom = self.members_among(&court, &more);
             let gift = Gift::of(&object, rules.also_to(&more), whom)?;
-            return self.give(&court, vec![gift], request.urgency.lane()).await.map(|given| Shared {
-                id: object.id.clone(),
-                to: given.to.iter().map(|member| self.slug_of(member)).collect(),
-                withheld: given
-                    .withheld
-                    .iter()
-                    .map(|(one, rule)| (self.slug_of(one), rule.clone()))
-                    .collect(),
-            });
+            let given = self.give(&court, vec![gift], request.urgency.lane()).await?;
+            return Ok(self.shared(&object.id, given));
         }
         self.pass_on(&court, &object, &more).await
     }
@@ -168,7 +161,8 @@ impl Node {
         Ok(given)
     }
 
-    /// Passes another member's object on, by whichever originator's word and consent it may go.
+    /// Passes another member's object on, by whichever originator's word and consent it may go. Who is named through a circle alone
+    /// and may not have it is left out, and told with the reason, as long as it goes to somebody.
     async fn pass_on(
         &self,
         court: &Arc<Court>,
@@ -177,29 +171,34 @@ impl Node {
     ) -> Result<Shared, ExchangeError> {
         let authors = authors(court, object);
         let version = version_of(object)?;
-        let whom = self.members_among(court, more);
+        let (circles, named): (BTreeSet<_>, BTreeSet<_>) =
+            more.iter().cloned().partition(|one| matches!(one, Addressee::Circle(_)));
+        let named = self.members_among(court, &named);
+        let mut circles = self.members_among(court, &circles);
+        circles.retain(|member| !named.contains(member));
         let why = "only its originator gives it to others";
         let mut outcome = Err(ReadError::Refused(Refusal::new(Rule::OriginatorControl, why)).into());
         for author in authors {
-            let (name, version, given) =
-                (ObjectName { author, id: object.id.clone() }, version.clone(), whom.clone());
-            outcome = self
-                .step(court, 1, move |exchange, desk| {
-                    for member in given {
-                        let effects = exchange.pass_on(desk.rows(), &name, &version, member)?;
-                        desk.apply(effects)?;
-                    }
-                    Ok(())
-                })
-                .await;
+            let name = ObjectName { author, id: object.id.clone() };
+            let onward =
+                Onward { name, version: version.clone(), named: named.clone(), circles: circles.clone() };
+            outcome = self.step(court, 1, move |exchange, desk| onward.pass(exchange, desk)).await;
             if outcome.is_ok() {
                 break;
             }
         }
-        outcome?;
+        let given = outcome?;
         self.tell_peers();
-        let to = whom.iter().map(|member| self.slug_of(member)).collect();
-        Ok(Shared { id: object.id.clone(), to, withheld: Vec::new() })
+        Ok(self.shared(&object.id, given))
+    }
+
+    fn shared(&self, id: &str, given: Given) -> Shared {
+        let withheld = given.withheld.into_iter().map(|(member, rule)| (self.slug_of(&member), rule));
+        Shared {
+            id: id.to_owned(),
+            to: given.to.iter().map(|member| self.slug_of(member)).collect(),
+            withheld: withheld.collect(),
+        }
     }
 
     /// The other members that are meant: circles are those who are in them now, whether or not they take part at present.

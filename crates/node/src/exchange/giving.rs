@@ -1,15 +1,15 @@
 //! Giving an own version to more members: who has it already, whether anything new is said, and by whose word it stands here.
 //!
 //! A version that stands here by the word of several members is each one's own to call back; what this member gives is its own
-//! word and nobody else's.
+//! word and nobody else's. What is another's goes on by that one's consent.
 
 use std::collections::BTreeSet;
 
 use base::signing::KeyId;
 use bytes::Bytes;
 use federation::{
-    Consented, Deed, Exchange, Lane, ObjectName, Question, ReceiptState, Release, Rows, holders_now,
-    object_version,
+    Consented, Deed, DeedError, Exchange, Hindrance, Lane, ObjectName, Question, ReceiptState, Refused,
+    Release, Rows, Standing, holders_now, object_version,
 };
 use handling::{MemberId, Originator, Rules};
 use ledger::act::ActKind;
@@ -113,6 +113,55 @@ impl Gift {
         }
         Ok(Some(given))
     }
+}
+
+/// A version of another member's that is to be passed on.
+pub(super) struct Onward {
+    pub(super) name: ObjectName,
+    pub(super) version: String,
+    /// Who is named by itself.
+    pub(super) named: BTreeSet<KeyId>,
+    /// Who is named through circles alone.
+    pub(super) circles: BTreeSet<KeyId>,
+}
+
+impl Onward {
+    /// Passes it on to all who are named by themselves, and to those of the circles who may have it; fails where one of the first
+    /// may not, or nobody may.
+    pub(super) fn pass(
+        self,
+        exchange: &Exchange<'_>,
+        desk: &mut dyn ExchangeDesk,
+    ) -> Result<Given, ExchangeError> {
+        let (mut given, mut first) = (Given::default(), None);
+        for (members, by_itself) in [(&self.named, true), (&self.circles, false)] {
+            // Its originator has it.
+            for member in members.iter().filter(|member| by_itself || **member != self.name.author) {
+                match exchange.pass_on(desk.rows(), &self.name, &self.version, *member) {
+                    Ok(effects) => {
+                        desk.apply(effects)?;
+                        given.to.insert(*member);
+                    }
+                    Err(DeedError::Refused(refused)) if !by_itself => {
+                        let absent = exchange.directory.standing(member) != Standing::Active;
+                        let why = if absent { Hindrance::Absent.code().to_owned() } else { reason(&refused) };
+                        given.withheld.insert((*member, why));
+                        first.get_or_insert(refused);
+                    }
+                    Err(error) => return Err(error.into()),
+                }
+            }
+        }
+        match first {
+            Some(refused) if given.to.is_empty() => Err(DeedError::from(refused).into()),
+            _ => Ok(given),
+        }
+    }
+}
+
+/// The rule of handling where that decided, else the rule of exchange.
+fn reason(refused: &Refused) -> String {
+    refused.handling.clone().unwrap_or_else(|| refused.rule.to_string())
 }
 
 /// The rules an object stands under here by this member's own word; `None` when it stands by others' words alone.

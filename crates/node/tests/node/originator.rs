@@ -11,7 +11,8 @@ use stix::TlpLevel;
 use store::PageRequest;
 
 use crate::community::Seat;
-use crate::exchange::{bring, bring_later, has, region, round, share, to};
+use crate::exchange::{bring, bring_later, has, meet, region, round, share, to};
+use crate::later::suspended;
 use crate::peers::Region;
 use crate::{START, indicator};
 
@@ -177,6 +178,36 @@ async fn what_is_asked_and_what_is_done_by_consent_agree() {
     for seat in [a, b] {
         assert_eq!(why(seat, "c").await.decision, "refuse", "it was taken back");
     }
+}
+
+/// Who is named through a circle and cannot have it hinders nobody; who is named by itself does.
+#[tokio::test]
+async fn what_is_passed_on_to_a_circle_goes_to_those_who_may_have_it() {
+    let region = region(&["a", "b", "c", "d"]).await;
+    let (a, b, c, d) = (&region[0], &region[1], &region[2], &region[3]);
+    region.circle("banks", &["b", "c", "d"]).await;
+    let green = Options { tlp: Some(TlpLevel::Green), control: Control::Originator, ..to(&["b"]) };
+    bring(a, 1..2, green).await;
+    round(&region).await;
+    let refused = share(b, ONE, "a/banks").await;
+    assert_eq!(code(refused), "consent-missing", "it goes to nobody");
+    for whom in ["c", "d"] {
+        consent(a, "b", whom).await.unwrap();
+    }
+    round(&region).await;
+    suspended(&region, "d", Some("silent")).await;
+    assert!(share(b, ONE, "d").await.is_err());
+    let shared = share(b, ONE, "a/banks").await.unwrap();
+    assert_eq!(shared.to, ["c"]);
+    let [(whom, why)] = shared.withheld.as_slice() else { panic!("{:?}", shared.withheld) };
+    assert_eq!((whom.as_str(), why.as_str()), ("d", "member-absent"));
+    let to = ["a/banks".to_owned(), "d".to_owned()];
+    let request = node::ShareRequest { object: ONE, to: &to, urgency: node::Urgency::Routine };
+    assert!(b.node().share(&b.who, request).await.is_err(), "named by itself");
+    for _ in 0..2 {
+        meet(b, c).await;
+    }
+    assert!(has(c, ONE).await && !has(d, ONE).await);
 }
 
 /// "For B and nobody else" ends what was consented to before, at both ends; a consent of after counts.
