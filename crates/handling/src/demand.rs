@@ -10,7 +10,7 @@ use stix::TlpLevel;
 
 use crate::Rule;
 use crate::judge::{Action, Consent, Kind, Peers, Recipient, Situation};
-use crate::rules::{About, Addressee, Control, Markings, MemberId, Originator, Pap, Person, Purpose, Rules};
+use crate::rules::{About, Addressee, Control, MemberId, Originator, Pap, Person, Purpose, Rules};
 
 /// One question about rules, answered by them alone.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -75,7 +75,7 @@ impl Test {
             Self::KeptAt(now) => rules.retain().is_none_or(|until| until > *now),
             Self::For(purpose) => rules.purposes().hold(*purpose),
             Self::AboutThings => rules.about() == About::Things,
-            Self::MarkingsKnown => rules.markings() == Markings::Known,
+            Self::MarkingsKnown => rules.markings().are_known(),
             Self::Always => true,
         }
     }

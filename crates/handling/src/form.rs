@@ -2,9 +2,9 @@
 //!
 //! # Shape
 //! `tlp=amber pap=clear to=originator,member:HEX|circle:HEX named=here:5 by=here control=free embargo=MICROS keep=MICROS
-//! for=7 markings=known about=things`, in this order, parts that ask nothing left out except `tlp` and `by`. Lists are sorted; clauses of
+//! for=7 markings=UUID about=things`, in this order, parts that ask nothing left out except `tlp` and `by`. Lists are sorted; clauses of
 //! `to` are parted by `|`, an empty clause is `-`; the names of persons elsewhere are hexadecimal, so no name can break the
-//! line. Equal rules have equal text, and text that is read and written again is the same.
+//! line; `markings` are the definitions that are awaited, by the second half of their identifiers, or `awaited` without names. Equal rules have equal text, and text that is read and written again is the same.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -18,6 +18,9 @@ use crate::rules::{
     About, Addressee, Audience, CircleId, Control, Markings, MemberId, Originator, Pap, Person, Purposes,
     Rules,
 };
+
+/// What the identifier of every marking definition begins with.
+const MARKING_PREFIX: &str = "marking-definition--";
 
 /// The text is not a set of rules.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -176,8 +179,13 @@ impl fmt::Display for Rules {
         if self.purposes() != Purposes::ANY {
             write!(f, " for={}", self.purposes().bits())?;
         }
-        if self.markings() == Markings::Awaited {
-            f.write_str(" markings=awaited")?;
+        match self.markings() {
+            Markings::Known => {}
+            Markings::Nameless => f.write_str(" markings=awaited")?,
+            named @ Markings::Awaited(_) => {
+                let halves = named.awaited().filter_map(|id| id.as_str().strip_prefix(MARKING_PREFIX));
+                write!(f, " markings={}", listed(halves))?;
+            }
         }
         if self.about() == About::Persons {
             f.write_str(" about=persons")?;
@@ -225,8 +233,9 @@ impl FromStr for Rules {
         if part("control").is_some() {
             rules = rules.controlled();
         }
-        if part("markings").is_some() {
-            rules = rules.awaiting_marking();
+        if let Some(awaited) = part("markings") {
+            let named = awaited.split(',').map(|half| format!("{MARKING_PREFIX}{half}"));
+            rules = named.fold(rules, |rules, definition| rules.awaiting(&definition));
         }
         if part("about").is_some() {
             rules = rules.about_persons();

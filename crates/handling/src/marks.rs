@@ -23,6 +23,18 @@ pub enum Mark {
     Unknown,
 }
 
+impl Mark {
+    /// Whether it settles what awaited it: what asks for less than TLP:RED does.
+    #[must_use]
+    pub const fn settles(self) -> bool {
+        match self {
+            Self::Nothing | Self::Pap(_) => true,
+            Self::Level(level) => !matches!(level, TlpLevel::Red),
+            Self::Unknown => false,
+        }
+    }
+}
+
 /// A national marking by its words.
 struct National {
     words: &'static str,

@@ -10,9 +10,10 @@
 use std::collections::BTreeSet;
 
 use base::Micros;
-use stix::TlpLevel;
+use stix::{ObjectId, TlpLevel};
 
 use crate::UserNo;
+use crate::marks::Mark;
 
 /// A member of a community, by its key id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -168,14 +169,54 @@ pub enum Control {
     Originator,
 }
 
-/// Whether every marking on the object is known.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+/// The type of a marking definition.
+const DEFINITION: &str = "marking-definition";
+/// Most marking definitions that are awaited by name.
+const AWAITED_MAX: usize = 16;
+
+/// Whether every marking on the object is known. While one is not, nothing leaves the node and nothing acts on it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Markings {
     /// They are.
     #[default]
     Known,
-    /// One is referred to that has not been seen: nothing leaves the node and nothing acts on it until it is.
-    Awaited,
+    /// These definitions are referred to and have not been seen; at least one, at most 16.
+    Awaited(BTreeSet<ObjectId>),
+    /// Something is referred to that no definition can be, or more than are waited for one by one: it does not come.
+    Nameless,
+}
+
+impl Markings {
+    /// Whether nothing is awaited.
+    #[must_use]
+    pub const fn are_known(&self) -> bool {
+        matches!(self, Self::Known)
+    }
+
+    /// The definitions that are awaited by name.
+    pub fn awaited(&self) -> impl Iterator<Item = &ObjectId> {
+        let named = match self {
+            Self::Awaited(definitions) => Some(definitions),
+            Self::Known | Self::Nameless => None,
+        };
+        named.into_iter().flatten()
+    }
+
+    fn of(definitions: BTreeSet<ObjectId>) -> Self {
+        match definitions.len() {
+            0 => Self::Known,
+            1..=AWAITED_MAX => Self::Awaited(definitions),
+            _ => Self::Nameless,
+        }
+    }
+
+    fn meet(&self, other: &Self) -> Self {
+        match (self, other) {
+            (Self::Nameless, _) | (_, Self::Nameless) => Self::Nameless,
+            (Self::Known, rest) | (rest, Self::Known) => rest.clone(),
+            (Self::Awaited(one), Self::Awaited(two)) => Self::of(one.union(two).cloned().collect()),
+        }
+    }
 }
 
 /// Whom something is about.
@@ -305,7 +346,7 @@ impl Rules {
             embargo: Some(Micros(i64::MAX)),
             retain: Some(Micros(i64::MIN)),
             purposes: Purposes::of([]),
-            markings: Markings::Awaited,
+            markings: Markings::Nameless,
             about: About::Persons,
         }
     }
@@ -380,11 +421,31 @@ impl Rules {
         self
     }
 
-    /// With a marking that nobody here knows yet.
+    /// With a marking that nobody here knows yet, by the identifier of its definition.
     #[must_use]
-    pub fn awaiting_marking(mut self) -> Self {
-        self.markings = Markings::Awaited;
+    pub fn awaiting(mut self, definition: &str) -> Self {
+        let named = ObjectId::parse(definition).ok().filter(|id| id.type_name() == DEFINITION);
+        let awaited = named.map_or(Markings::Nameless, |id| Markings::of(BTreeSet::from([id])));
+        self.markings = self.markings.meet(&awaited);
         self
+    }
+
+    /// What stands in place of these rules once a definition is known and asks for `mark`: they await it no more, and are under what
+    /// it asks. `None` where they do not await it, and where it asks for TLP:RED or is not understood: a definition that comes
+    /// later takes nothing from its readers, so who awaits it goes on waiting.
+    #[must_use]
+    pub fn settled_by(&self, definition: &ObjectId, mark: Mark) -> Option<Self> {
+        let Markings::Awaited(awaited) = &self.markings else { return None };
+        let rest: BTreeSet<ObjectId> = awaited.iter().filter(|one| *one != definition).cloned().collect();
+        if rest.len() == awaited.len() || !mark.settles() {
+            return None;
+        }
+        let known = Self { markings: Markings::of(rest), ..self.clone() };
+        Some(match mark {
+            Mark::Level(level) => known.at_least(level),
+            Mark::Pap(pap) => known.pap_at_least(pap),
+            Mark::Nothing | Mark::Unknown => known,
+        })
     }
 
     /// Data about a person.
@@ -394,11 +455,10 @@ impl Rules {
         self
     }
 
-    /// The markings that were awaited are known now; what they ask has to be put on besides.
+    /// The same rules with all markings known: to ask who could have something then. Nothing is put under them.
     #[must_use]
-    pub fn settled(mut self) -> Self {
-        self.markings = Markings::Known;
-        self
+    pub fn apart_from_markings(&self) -> Self {
+        Self { markings: Markings::Known, ..self.clone() }
     }
 
     /// The rules of what this node's member makes out of something under these rules (a sighting, a part of it): the same,
@@ -491,7 +551,7 @@ impl Rules {
             embargo: self.embargo.max(other.embargo),
             retain,
             purposes: Purposes(self.purposes.0 & other.purposes.0),
-            markings: self.markings.max(other.markings),
+            markings: self.markings.meet(&other.markings),
             about: self.about.max(other.about),
         }
     }
@@ -593,8 +653,8 @@ impl Rules {
 
     /// Whether every marking is known.
     #[must_use]
-    pub const fn markings(&self) -> Markings {
-        self.markings
+    pub const fn markings(&self) -> &Markings {
+        &self.markings
     }
 }
 

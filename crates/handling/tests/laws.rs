@@ -4,11 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use base::Micros;
 use handling::{
-    Action, Addressee, Audience, CircleId, Consent, Kind, MemberId, Originator, Pap, Peers, Person, Purposes,
-    Recipient, Rule, Rules, Situation, UserNo, judge,
+    Action, Addressee, Audience, CircleId, Consent, Kind, Mark, Markings, MemberId, Originator, Pap, Peers,
+    Person, Purposes, Recipient, Rule, Rules, Situation, UserNo, judge,
 };
 use proptest::prelude::*;
-use stix::TlpLevel;
+use stix::{ObjectId, TlpLevel};
 
 const fn member(no: u8) -> MemberId {
     MemberId([no; 32])
@@ -75,6 +75,24 @@ fn moment() -> impl Strategy<Value = Option<Micros>> {
     prop::option::weighted(0.4, (0_i64..=4).prop_map(Micros))
 }
 
+fn definition_no(no: u8) -> String {
+    format!("marking-definition--00000000-0000-4000-8000-0000000000{no:02x}")
+}
+
+/// An identifier of a marking definition; now and then something that is none.
+fn definition() -> impl Strategy<Value = String> {
+    (0_u8..20).prop_map(|no| if no == 0 { "none".to_owned() } else { definition_no(no) })
+}
+
+fn mark() -> impl Strategy<Value = Mark> {
+    prop_oneof![
+        Just(Mark::Nothing),
+        Just(Mark::Unknown),
+        level().prop_map(Mark::Level),
+        prop::sample::select(Pap::ALL.to_vec()).prop_map(Mark::Pap),
+    ]
+}
+
 /// Rules as they are stated once.
 fn stated() -> impl Strategy<Value = Rules> {
     let whom = (
@@ -82,7 +100,8 @@ fn stated() -> impl Strategy<Value = Rules> {
         prop::option::of(prop::collection::vec(person(), 0..3)),
         originator(),
     );
-    let rest = (any::<(bool, bool)>(), moment(), moment(), 0_u8..8, prop::sample::select(Pap::ALL.to_vec()));
+    let flags = (any::<bool>(), prop::collection::vec(definition(), 0..3));
+    let rest = (flags, moment(), moment(), 0_u8..8, prop::sample::select(Pap::ALL.to_vec()));
     (prop::option::of(level()), whom, rest).prop_map(|(level, (to, named, originator), rest)| {
         let ((controlled, awaiting), embargo, retain, purposes, pap) = rest;
         let mut rules = Rules::marked(level, originator).pap_at_least(pap);
@@ -94,7 +113,7 @@ fn stated() -> impl Strategy<Value = Rules> {
             rules = rules.limited_to(Purposes::from_bits(purposes));
         }
         rules = if controlled { rules.controlled() } else { rules };
-        if awaiting { rules.awaiting_marking() } else { rules }
+        awaiting.iter().fold(rules, |rules, definition| rules.awaiting(definition))
     })
 }
 
@@ -181,7 +200,8 @@ proptest! {
             rules.clone().at_least(other),
             rules.clone().pap_at_least(Pap::Red),
             rules.clone().controlled(),
-            rules.clone().awaiting_marking(),
+            rules.clone().awaiting(&definition_no(1)),
+            rules.clone().awaiting("no definition"),
             rules.clone().about_persons(),
             rules.clone().embargoed(Micros(at)),
             rules.clone().retained(Micros(at)),
@@ -235,6 +255,27 @@ proptest! {
         prop_assert!(!scene.allows(&who, what, &rules.clone().retained(scene.now)));
         let verdict = judge(&who, what, &rules.retained(scene.now), &scene.situation());
         prop_assert!(!verdict.reasons.is_empty());
+    }
+
+    #[test]
+    fn a_definition_that_comes_settles_what_awaits_it_and_nothing_else(
+        rules in rules(), one in 1_u8..4, two in 1_u8..4, marks in (mark(), mark()),
+    ) {
+        let [one, two] = [one, two].map(|no| ObjectId::parse(&definition_no(no)).unwrap());
+        let awaited: BTreeSet<ObjectId> = rules.markings().awaited().cloned().collect();
+        let settled = rules.settled_by(&one, marks.0);
+        let red = matches!(marks.0, Mark::Unknown | Mark::Level(TlpLevel::Red));
+        prop_assert_eq!(settled.is_some(), awaited.contains(&one) && !red);
+        if let Some(known) = settled {
+            let left: BTreeSet<ObjectId> = known.markings().awaited().cloned().collect();
+            prop_assert_eq!(left, awaited.iter().filter(|id| **id != one).cloned().collect());
+            prop_assert_eq!(known.markings().are_known(), awaited.len() == 1);
+            prop_assert!(known.apart_from_markings().within(&rules.apart_from_markings()));
+            let other = rules.settled_by(&two, marks.1).and_then(|rules| rules.settled_by(&one, marks.0));
+            if one != two && other.is_some() {
+                prop_assert_eq!(known.settled_by(&two, marks.1), other);
+            }
+        }
     }
 
     #[test]
@@ -304,6 +345,18 @@ proptest! {
             prop_assert_eq!(read.to_string(), torn);
         }
     }
+}
+
+#[test]
+fn more_markings_than_are_waited_for_one_by_one_never_come() {
+    let rules = Rules::marked(None, Originator::Here);
+    let sixteen = (1..=16).fold(rules, |rules, no| rules.awaiting(&definition_no(no)));
+    assert_eq!(sixteen.markings().awaited().count(), 16);
+    let one = ObjectId::parse(&definition_no(1)).unwrap();
+    assert!(sixteen.settled_by(&one, Mark::Nothing).is_some());
+    let more = sixteen.awaiting(&definition_no(17));
+    assert_eq!(*more.markings(), Markings::Nameless);
+    assert_eq!(more.settled_by(&one, Mark::Nothing), None);
 }
 
 fn scene_of_a_and_b() -> Scene {

@@ -16,10 +16,11 @@ use crate::blocking::offload_all;
 use crate::derive::{self, Bar, Derived, Rejected};
 use crate::directory::Directory;
 use crate::exchange::Sending;
+use crate::markings::{self, is_definition};
 use crate::produce::Author;
 use crate::receipts::{Handled, Outcome, Receipt};
 use crate::redact::redacted;
-use crate::{Node, Options, Passing, settle};
+use crate::{Node, Options, Passing};
 
 /// Requests smaller than this are examined where they are, without a trip to the blocking pool, in bytes.
 const INLINE_BYTES_MAX: usize = 16 * 1024;
@@ -233,7 +234,7 @@ impl Node {
             entries,
             status: status.clone().map(|id| (id, failures)),
         };
-        let definitions = settle::definitions(&batch.entries, &place.writer);
+        let defines = batch.entries.iter().any(is_definition);
         let named = if place.passing.says_something() { names_of(&batch.entries) } else { Vec::new() };
         let others = place.passing.names_others();
         let stays: Vec<bool> = batch
@@ -246,10 +247,9 @@ impl Node {
         let known = known.filter(|(_, landed)| landed.how == LandedAs::Known).map(|(known, _)| known);
         let handled = self.handle_known(place, known.collect()).await?;
         self.add_views(place, views).await?;
-        for (at, definition) in definitions {
-            if landed.get(at).is_some_and(|landed| landed.how == LandedAs::Accepted) {
-                self.settle_marked(&place.writer, &definition).await?;
-            }
+        if defines && let Err(error) = self.settle_markings().await {
+            // They are stored all the same, and found by the next look.
+            tracing::warn!(code = error.code(), %error, "cannot put on what markings ask that have come");
         }
         let mut pending: Vec<&mut Receipt> =
             receipts.iter_mut().filter(|receipt| receipt.outcome != Outcome::Refused).collect();
@@ -345,7 +345,7 @@ impl Node {
         place: &Place,
         entries: &mut [Entry],
     ) -> Result<Vec<Entry>, StoreError> {
-        let asked = self.0.markings.read(self.store(), place.writer.eyes(), entries).await?;
+        let asked = markings::read(self.store(), place.writer.eyes(), entries).await?;
         let author = if asked.iter().any(|asked| asked.rest.is_some()) {
             Author::of(self.store(), self.member().await?).await?
         } else {

@@ -173,8 +173,8 @@ impl Passing {
 /// Puts rules on an entry: those of its markings and of the request, and whatever else holds at the place.
 pub(crate) fn mark(entry: &mut Entry, asked: &Asked, place: &Place) {
     let mut rules = place.passing.rules(asked.level, place.writer.user()).pap_at_least(asked.pap);
-    if asked.awaited {
-        rules = rules.awaiting_marking();
+    for definition in &asked.awaited {
+        rules = rules.awaiting(definition);
     }
     if entry.facts.subject >= Subject::Person {
         rules = rules.about_persons().retained(place.persons_until);
@@ -234,6 +234,9 @@ pub struct HandlingView {
     pub about_persons: bool,
     /// Whether a marking is not known here yet: until it is, nothing leaves the node and no machine acts on it.
     pub marking_awaited: bool,
+    /// Which marking definitions are not, as far as they have a name.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub awaits: Vec<String>,
 }
 
 impl HandlingView {
@@ -256,7 +259,8 @@ impl HandlingView {
             retain_until: rules.retain().map(Timestamp::text_of),
             purposes: purposes.map(handling::Purpose::name).collect(),
             about_persons: rules.about() == handling::About::Persons,
-            marking_awaited: rules.markings() == handling::Markings::Awaited,
+            marking_awaited: !rules.markings().are_known(),
+            awaits: rules.markings().awaited().map(ToString::to_string).collect(),
         }
     }
 }

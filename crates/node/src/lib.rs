@@ -44,7 +44,6 @@ mod receipts;
 mod redact;
 mod road;
 mod search;
-mod settle;
 mod sight;
 mod strangers;
 mod tally;
@@ -96,7 +95,6 @@ pub use why::{Judged, SimulateRequest, WhyError};
 use directory::Directories;
 use handle::{Membership, Passing};
 use lockout::Lockout;
-use markings::Markings;
 use observed::Patterns;
 use own_ledger::OwnLedger;
 use passwords::Hasher;
@@ -178,7 +176,6 @@ struct Inner {
     /// Held while the glass is broken: two at once are counted one after the other.
     glass: tokio::sync::Mutex<()>,
     patterns: Arc<Patterns>,
-    markings: Markings,
     community: RwLock<Option<Membership>>,
     own_ledger: OwnLedger,
     examining: Semaphore,
@@ -215,7 +212,6 @@ impl Node {
             strangers,
             glass: tokio::sync::Mutex::default(),
             patterns: Arc::default(),
-            markings: Markings::default(),
             community: RwLock::default(),
             own_ledger: OwnLedger::default(),
             examining: Semaphore::new(processors),

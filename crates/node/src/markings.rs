@@ -4,23 +4,22 @@
 //! could be meant to open what TLP closes. `handling` says what a definition asks ([`handling::mark_of`]); here the objects that
 //! point to one are found, whether it came in the same request or stands in the collection already. As long as a
 //! definition is awaited, the object neither leaves the node nor do machines act on it; when it comes, what it asks is put on
-//! (`settle`). Where that is TLP:RED the object stays as it is: a stranger's definition must not take it from its readers.
+//! (`exchange/settle`). Where that is TLP:RED the object stays as it is: a stranger's definition must not take it from its readers.
 //!
 //! A definition itself is not restricted by the level it defines: that everybody may read what TLP:RED means is its point.
 
 use std::collections::{BTreeSet, HashMap};
-use std::sync::{Mutex, PoisonError};
 
-use handling::{Mark, Pap, UserNo, Viewer, mark_of, pap_no};
+use handling::{Mark, Pap, Viewer, mark_of, pap_no};
 use stix::TlpLevel;
 use stix::marking::tlp_of_id;
 use store::{Entry, Store, StoreError};
 
-/// Marking definitions remembered.
-const REMEMBERED_MAX: usize = 4_096;
-
 /// The property that points from an object to its markings.
 pub(crate) const MARKING_REFS: &str = "object_marking_refs";
+
+/// What definitions ask, by id; nothing where none has come.
+type Known = HashMap<String, Vec<Mark>>;
 
 /// What an object's markings ask for together.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -29,8 +28,8 @@ pub(crate) struct Asked {
     pub(crate) level: Option<TlpLevel>,
     /// At least this PAP level.
     pub(crate) pap: Pap,
-    /// Whether a definition is awaited.
-    pub(crate) awaited: bool,
+    /// Definitions that are awaited, by id.
+    pub(crate) awaited: BTreeSet<String>,
     /// Where granular markings ask for a stricter level than the whole bears: what the rest asks for, without those parts.
     pub(crate) rest: Option<Box<Rest>>,
 }
@@ -46,19 +45,19 @@ pub(crate) struct Rest {
 
 impl Asked {
     /// Takes in what the marking `id` asks for.
-    fn meet(&mut self, id: &str, known: &HashMap<String, Option<Mark>>) {
+    fn meet(&mut self, id: &str, known: &Known) {
         if let Some(level) = tlp_of_id(id) {
             self.take(Mark::Level(level));
         }
-        match known.get(id) {
-            Some(Some(mark)) => self.take(*mark),
-            Some(None) => self.awaited = true,
-            None => (),
+        let Some(marks) = known.get(id) else { return };
+        if marks.is_empty() {
+            self.awaited.insert(id.to_owned());
         }
+        marks.iter().for_each(|mark| self.take(*mark));
     }
 
     /// The whole is as strict as its strictest part; the rest is what it is without those that are stricter.
-    fn with_parts(self, parts: &[Part], known: &HashMap<String, Option<Mark>>) -> Self {
+    fn with_parts(self, parts: &[Part], known: &Known) -> Self {
         let usual = self.level.unwrap_or(TlpLevel::AmberStrict);
         let (mut whole, mut withheld) = (self.clone(), Vec::new());
         for part in parts {
@@ -85,65 +84,51 @@ impl Asked {
     }
 }
 
-/// Marking definitions seen in the store, by id and by who saw them. Definitions have no versions.
-#[derive(Default)]
-pub(crate) struct Markings(Mutex<HashMap<(UserNo, String), Mark>>);
-
-impl Markings {
-    /// What the markings of each entry ask for, in order, as far as the one who brings them may know.
-    pub(crate) async fn read(
-        &self,
-        store: &dyn Store,
-        eyes: &Viewer,
-        entries: &[Entry],
-    ) -> Result<Vec<Asked>, StoreError> {
-        let mut known: HashMap<String, Option<Mark>> = HashMap::new();
-        for entry in entries.iter().filter(|entry| is_definition(entry)) {
-            let mark = stix::Json::parse(&entry.bytes).map_or(Mark::Unknown, |json| mark_of(&json));
-            known.insert(entry.facts.id.as_str().to_owned(), Some(mark));
-        }
-        let parts: Vec<Vec<Part>> = entries.iter().map(parts_of).collect();
-        let of_parts = parts.iter().flatten().map(|part| part.marking.as_str());
-        let foreign = entries.iter().flat_map(marks_of).chain(of_parts).filter(|id| tlp_of_id(id).is_none());
-        let foreign: BTreeSet<&str> = foreign.filter(|id| !known.contains_key(*id)).collect();
-        for id in foreign {
-            let mark = self.stored(store, eyes, id).await?;
-            known.insert(id.to_owned(), mark);
-        }
-        let read = entries.iter().zip(&parts).map(|(entry, parts)| {
-            let mut asked = Asked::default();
-            for id in marks_of(entry) {
-                asked.meet(id, &known);
-            }
-            let mut asked = asked.with_parts(parts, &known);
-            // What a definition defines is not what it is under; of others the store may know a stricter level.
-            if !is_definition(entry) {
-                asked.level = asked.level.max(entry.facts.tlp.map(level_of));
-            }
-            asked
-        });
-        Ok(read.collect())
+/// What the markings of each entry ask for, in order, as far as the one who brings them may know.
+pub(crate) async fn read(
+    store: &dyn Store,
+    eyes: &Viewer,
+    entries: &[Entry],
+) -> Result<Vec<Asked>, StoreError> {
+    let mut known = Known::new();
+    for entry in entries.iter().filter(|entry| is_definition(entry)) {
+        known.entry(entry.facts.id.as_str().to_owned()).or_default().push(mark_in(&entry.bytes));
     }
-
-    /// What the definition that is stored under this id asks for; `None` = there is none that these eyes may know of.
-    async fn stored(&self, store: &dyn Store, eyes: &Viewer, id: &str) -> Result<Option<Mark>, StoreError> {
-        let key = (eyes.user(), id.to_owned());
-        if let Some(known) = self.0.lock().unwrap_or_else(PoisonError::into_inner).get(&key) {
-            return Ok(Some(*known));
-        }
-        let object = match store.object(eyes, id, None).await {
-            Ok(object) => object,
-            Err(StoreError::NotFound { .. }) => return Ok(None),
-            Err(error) => return Err(error),
-        };
-        let mark = stix::Json::parse(&object.bytes).map_or(Mark::Unknown, |json| mark_of(&json));
-        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if known.len() >= REMEMBERED_MAX {
-            known.clear();
-        }
-        known.insert(key, mark);
-        Ok(Some(mark))
+    let parts: Vec<Vec<Part>> = entries.iter().map(parts_of).collect();
+    let of_parts = parts.iter().flatten().map(|part| part.marking.as_str());
+    let foreign = entries.iter().flat_map(marks_of).chain(of_parts).filter(|id| tlp_of_id(id).is_none());
+    let foreign: BTreeSet<&str> = foreign.collect();
+    for id in foreign {
+        // What comes along and says something else than what stands does not open what that closes: both hold.
+        let stored = stored(store, eyes, id).await?;
+        known.entry(id.to_owned()).or_default().extend(stored);
     }
+    let read = entries.iter().zip(&parts).map(|(entry, parts)| {
+        let mut asked = Asked::default();
+        for id in marks_of(entry) {
+            asked.meet(id, &known);
+        }
+        let mut asked = asked.with_parts(parts, &known);
+        // What a definition defines is not what it is under; of others the store may know a stricter level.
+        if !is_definition(entry) {
+            asked.level = asked.level.max(entry.facts.tlp.map(level_of));
+        }
+        asked
+    });
+    Ok(read.collect())
+}
+
+/// What the definition that is stored under this id asks for; `None` = there is none that these eyes may know of.
+async fn stored(store: &dyn Store, eyes: &Viewer, id: &str) -> Result<Option<Mark>, StoreError> {
+    match store.object(eyes, id, None).await {
+        Ok(object) => Ok(Some(mark_in(&object.bytes))),
+        Err(StoreError::NotFound { .. }) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+fn mark_in(definition: &[u8]) -> Mark {
+    stix::Json::parse(definition).map_or(Mark::Unknown, |json| mark_of(&json))
 }
 
 /// A part of an object under a marking of its own.

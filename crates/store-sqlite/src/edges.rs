@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 use store::{Direction, EdgeEnd, EdgeRow};
 
 use crate::cursor::Question;
-use crate::error::{Done, damaged};
+use crate::error::Done;
 use crate::ids;
 use crate::look_up::standing;
 use crate::sight::{Exact, Sight};
@@ -172,25 +172,14 @@ impl Walk<'_> {
             }
             let edge = EdgeRow {
                 name: name.to_owned(),
-                other: self.id(other)?,
+                other: ids::of_number(self.connection, other)?,
                 other_held: self.end(other)?,
-                through: if by == source { None } else { Some(self.id(by)?) },
+                through: if by == source { None } else { Some(ids::of_number(self.connection, by)?) },
                 standing: standing(row, 4)?,
             };
             found.push((Place { ..place }, edge));
         }
         Ok(())
-    }
-
-    fn id(&self, object: i64) -> Done<String> {
-        let mut select = self.connection.prepare_cached(
-            "SELECT n.name, o.uuid FROM object o JOIN name n ON n.no = o.kind WHERE o.no = ?1",
-        )?;
-        let found = select.query_row([object], |row| {
-            let kind = row.get_ref(0)?.as_str().map_err(rusqlite::Error::from)?;
-            Ok(ids::text(kind, row.get_ref(1)?.as_blob().map_err(rusqlite::Error::from)?))
-        });
-        found.optional()?.ok_or_else(|| damaged("an edge ends at no object"))
     }
 
     /// The latest version that the viewer may see.

@@ -1,6 +1,9 @@
 //! Identifiers in their stored form: a number for the type, and sixteen bytes for the UUID.
 
+use rusqlite::{Connection, OptionalExtension};
 use stix::id::type_of;
+
+use crate::error::{Done, damaged};
 
 const LOWER_HEX: &[u8; 16] = b"0123456789abcdef";
 
@@ -68,6 +71,17 @@ pub(crate) fn text(kind: &str, uuid: &[u8]) -> String {
         }
     }
     text
+}
+
+/// The identifier of the object with a number.
+pub(crate) fn of_number(sql: &Connection, object: i64) -> Done<String> {
+    let mut select = sql
+        .prepare_cached("SELECT n.name, o.uuid FROM object o JOIN name n ON n.no = o.kind WHERE o.no = ?1")?;
+    let found = select.query_row([object], |row| {
+        let kind = row.get_ref(0)?.as_str().map_err(rusqlite::Error::from)?;
+        Ok(text(kind, row.get_ref(1)?.as_blob().map_err(rusqlite::Error::from)?))
+    });
+    found.optional()?.ok_or_else(|| damaged("something refers to an object that has no identifier"))
 }
 
 #[cfg(test)]

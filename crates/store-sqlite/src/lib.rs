@@ -51,6 +51,7 @@ mod remove;
 mod retention;
 mod rules_rows;
 mod search;
+mod settle;
 mod sight;
 mod status;
 mod store;

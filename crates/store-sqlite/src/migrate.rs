@@ -58,6 +58,7 @@ const MIGRATIONS: &[Migration] = &[
     },
     Migration { number: 26, name: "mark", sql: include_str!("../migrations/0026_mark.sql") },
     Migration { number: 27, name: "refused", sql: include_str!("../migrations/0027_refused.sql") },
+    Migration { number: 28, name: "awaits", sql: include_str!("../migrations/0028_awaits.sql") },
 ];
 
 /// Digests of texts that migrations had in builds before, where these made the same rows and a later migration adds what they lack.
@@ -297,6 +298,46 @@ pub(crate) mod tests {
         assert_eq!(under(3), Some(to(Some(stix::TlpLevel::Amber), &[])));
         assert_eq!((under(4), under(5)), (under(1), None));
         assert_eq!(crate::rules_rows::compare(&connection).unwrap(), (3, 0));
+    }
+
+    /// Versions of two indicators and what they bear: the second version of the first one inherits what the first awaits.
+    const AWAITING: &str = "
+        INSERT INTO name VALUES (1, 'indicator'), (2, 'marking-definition'), (3, 'object_marking_refs');
+        INSERT INTO object VALUES (1, x'00000000000040008000000000000001', 1), (2, x'00000000000040008000000000000002', 1),
+          (11, x'000000000000400080000000000000aa', 2), (12, x'000000000000400080000000000000bb', 2),
+          (13, x'94868c8983c2464b929ba1a8aa3c8487', 2);
+        INSERT INTO version (no, object, kind, spec, modified, revoked, tlp, digest, content_digest, label, derived)
+          VALUES (1, 1, 1, 21, '2025', 0, 2, x'', x'', '', x''), (2, 1, 1, 21, '2026', 0, 2, x'', x'', '', x''),
+            (3, 2, 1, 21, '2025', 0, 2, x'', x'', '', x'');
+        INSERT INTO body VALUES (1, CAST('{}' AS BLOB)), (2, CAST('{}' AS BLOB)), (3, CAST('{\"granular_markings\":[]}' AS BLOB));
+        INSERT INTO edge VALUES (1, 3, 1, 11), (1, 3, 1, 13), (1, 3, 2, 12), (2, 3, 3, 11);
+        INSERT INTO rules (no, form, open, level, pap, originator, controlled, purposes, awaited)
+          VALUES (1, 'tlp=amber to=originator by=here markings=awaited', 1, 2, 0, 'here', 0, 7, 1);
+        INSERT INTO addressee VALUES (1, 0, 'originator');
+        UPDATE number SET value = 1 WHERE name = 'rules';
+        INSERT INTO holding (collection, added, object, kind, version, place, spec, size, is_last, is_first, restricted, rules)
+          VALUES (1, 1, 1, 1, 1, '2025', 21, 1, 0, 1, 0, 1), (1, 2, 1, 1, 2, '2026', 21, 1, 1, 0, 0, 1),
+            (1, 3, 2, 1, 3, '2025', 21, 1, 1, 1, 0, 1);
+        INSERT INTO held (author, object, version, sequence, kind, digest, rules) VALUES
+          (x'01', 'indicator--00000000-0000-4000-8000-000000000001', '2026', 1, 'released', x'', 'tlp=amber by=x markings=awaited');";
+
+    #[test]
+    fn what_awaited_a_definition_is_told_which() {
+        let connection = before("awaits");
+        connection.execute_batch(AWAITING).unwrap();
+        migrate(&connection, "db").unwrap();
+        let form = |added: i64| -> String {
+            let sql = "SELECT r.form FROM holding h JOIN rules r ON r.no = h.rules WHERE h.added = ?1";
+            connection.query_row(sql, [added], |row| row.get(0)).unwrap()
+        };
+        let [a, b] = ["aa", "bb"].map(|end| format!("00000000-0000-4000-8000-0000000000{end}"));
+        let rules = "tlp=amber to=originator by=here markings=";
+        assert_eq!(form(1), format!("{rules}{a}"));
+        assert_eq!(form(2), format!("{rules}{a},{b}"), "it inherits what came before it");
+        assert_eq!(form(3), format!("{rules}awaited"), "nobody knows what its parts bear");
+        assert_eq!(crate::rules_rows::compare(&connection).unwrap(), (3, 0));
+        let told: String = connection.query_row("SELECT rules FROM held", [], |row| row.get(0)).unwrap();
+        assert_eq!(told, format!("tlp=amber by=x markings={a},{b}"));
     }
 
     #[test]

@@ -1,9 +1,9 @@
 //! Removing versions from a collection, and with the last holding of a version everything that derives from it; putting
 //! versions under stricter rules.
 
-use handling::{CollectionNo, Markings, MemberId, Originator, Rules, Viewer, Writer};
+use handling::{CollectionNo, MemberId, Originator, Rules, Viewer, Writer};
 use rusqlite::{Connection, OptionalExtension};
-use store::{Deleted, Filter, Settled, StoreError, VersionPick, VersionsOf};
+use store::{Deleted, Filter, StoreError, VersionPick, VersionsOf};
 
 use crate::derived::Derived;
 use crate::error::Done;
@@ -111,27 +111,6 @@ pub(crate) fn narrow(desk: &mut Desk<'_>, writer: &Writer, id: &str, rules: &Rul
         return Err(none().into());
     }
     mark_ends(sql, object, collection)?;
-    Ok(changed)
-}
-
-/// Says what the markings ask that objects awaited.
-pub(crate) fn settle(desk: &mut Desk<'_>, writer: &Writer, settled: &[Settled]) -> Done<u64> {
-    let sql = desk.sql();
-    let (collection, home) = (writer.collection().0, writer.eyes().standing().home);
-    let mut changed = 0;
-    for one in settled {
-        let Some(object) = object_no(sql, &one.id)? else { continue };
-        for version in held(sql, object, (writer.eyes(), writer.collection()))? {
-            let Some(rules) = rules_rows::read(sql, version.rules)? else { continue };
-            if rules.markings() == Markings::Awaited {
-                let mut known = rules.settled().pap_at_least(one.pap);
-                known = one.level.map_or(known.clone(), |level| known.at_least(level));
-                put_under(desk, collection, &version, &known, home)?;
-                changed += 1;
-            }
-        }
-        mark_ends(sql, object, collection)?;
-    }
     Ok(changed)
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use handling::{Control, Markings, MemberId, Originator, Rules, pap_no};
+use handling::{Control, MemberId, Originator, Rules, pap_no};
 use rusqlite::{Connection, OptionalExtension};
 use stix::TlpLevel;
 
@@ -73,6 +73,10 @@ fn write(desk: &Desk<'_>, rules: &Rules, home: Option<MemberId>) -> Done<Under> 
     for person in columns.named {
         insert.execute((no, person))?;
     }
+    let mut insert = desk.sql().prepare_cached("INSERT INTO awaits (rules, definition) VALUES (?1, ?2)")?;
+    for definition in columns.awaits {
+        insert.execute((no, definition))?;
+    }
     Ok(Under { no, restricted })
 }
 
@@ -90,6 +94,8 @@ struct Columns {
     /// By clause; an empty clause has the addressee ''.
     addressees: BTreeSet<(i64, String)>,
     named: BTreeSet<String>,
+    /// Marking definitions that are awaited by name.
+    awaits: BTreeSet<String>,
 }
 
 impl Columns {
@@ -109,9 +115,10 @@ impl Columns {
             embargo: rules.embargo().map(|at| at.0),
             keep: rules.retain().map(|at| at.0),
             purposes: rules.purposes().bits(),
-            awaited: rules.markings() == Markings::Awaited,
+            awaited: !rules.markings().are_known(),
             addressees,
             named: rules.named().into_iter().flatten().map(ToString::to_string).collect(),
+            awaits: rules.markings().awaited().map(ToString::to_string).collect(),
         }
     }
 
@@ -131,6 +138,7 @@ impl Columns {
                 awaited: row.get(7)?,
                 addressees: BTreeSet::new(),
                 named: BTreeSet::new(),
+                awaits: BTreeSet::new(),
             })
         })?;
         let mut select = sql.prepare_cached("SELECT clause, addressee FROM addressee WHERE rules = ?1")?;
@@ -140,6 +148,10 @@ impl Columns {
         let mut select = sql.prepare_cached("SELECT person FROM named WHERE rules = ?1")?;
         for row in select.query_map([no], |row| row.get(0))? {
             columns.named.insert(row?);
+        }
+        let mut select = sql.prepare_cached("SELECT definition FROM awaits WHERE rules = ?1")?;
+        for row in select.query_map([no], |row| row.get(0))? {
+            columns.awaits.insert(row?);
         }
         Ok(columns)
     }
@@ -196,7 +208,7 @@ pub(crate) fn release(desk: &mut Desk<'_>, no: i64) -> Done<()> {
         .prepare_cached("SELECT EXISTS (SELECT 1 FROM holding WHERE rules = ?1 AND rules <> 0)")?
         .query_row([no], |row| row.get(0))?;
     if no != 0 && !used {
-        for table in ["addressee", "named"] {
+        for table in ["addressee", "named", "awaits"] {
             sql.prepare_cached(&format!("DELETE FROM {table} WHERE rules = ?1"))?.execute([no])?;
         }
         sql.prepare_cached("DELETE FROM rules WHERE no = ?1")?.execute([no])?;

@@ -20,8 +20,8 @@ use store::{
     KeySink, Landed, LeafRow, Leaves, LedgerAuthor, LookupRow, Manifest, NewCollection, NewSession, NewToken,
     NewUser, NoticeRow, ObjectPage, Objects, PageRequest, Paper, PaperKind, PaperWork, Papers, PatternRow,
     ProvenLeaf, Recovering, Refused, RefusedBy, RelayBounds, RelayHeld, RelayMark, RelayParcel, RelayPut,
-    Relays, SearchRequest, SessionRow, Settled, Spending, Standing, StatusRow, StoreError, StoredObject,
-    TokenRow, Upkeep, UserRow, VersionRow,
+    Relays, SearchRequest, SessionRow, Spending, Standing, StatusRow, StoreError, StoredObject, TokenRow,
+    Upkeep, UserRow, VersionRow,
 };
 
 use crate::accounts::{self, Change};
@@ -32,7 +32,7 @@ use crate::postings::Draft;
 use crate::readers::apart;
 use crate::{
     accept, approvals, backup, deposits, edges, figures, health, leaves, look_up, page, papers, point,
-    rebuild, relay, remove, retention, search, status,
+    rebuild, relay, remove, retention, search, settle, status,
 };
 
 type Answer<T> = Result<T, StoreError>;
@@ -221,12 +221,6 @@ impl Objects for SqliteStore {
         self.writer.write(1, move |desk| remove::narrow(desk, &writer, &id, &rules)).await
     }
 
-    async fn settle(&self, writer: &Writer, settled: Vec<Settled>) -> Answer<u64> {
-        self.may_serve()?;
-        let writer = writer.clone();
-        self.writer.write(settled.len(), move |desk| remove::settle(desk, &writer, &settled)).await
-    }
-
     async fn page(
         &self,
         viewer: &Viewer,
@@ -397,6 +391,10 @@ impl Exchanges for SqliteStore {
 
     async fn stands(&self, id: &str, originator: &Originator) -> Answer<bool> {
         self.readers.read(|connection| remove::stands_anywhere(connection, id, originator)).await
+    }
+
+    async fn has_come(&self) -> Answer<bool> {
+        self.readers.read(settle::has_come).await
     }
 
     async fn refusals(&self, peer: Option<KeyId>, limit: usize) -> Answer<Vec<(RefusedBy, RefusalRow)>> {

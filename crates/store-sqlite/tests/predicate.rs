@@ -68,7 +68,11 @@ fn stated() -> impl Strategy<Value = Rules> {
         rules = retain.map_or(rules.clone(), |until| rules.retained(until));
         rules = rules.limited_to(Purposes::from_bits(purposes));
         rules = if controlled { rules.controlled() } else { rules };
-        if awaiting { rules.awaiting_marking() } else { rules }
+        if awaiting {
+            rules.awaiting("marking-definition--00000000-0000-4000-8000-0000000000aa")
+        } else {
+            rules
+        }
     })
 }
 

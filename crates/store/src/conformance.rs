@@ -147,6 +147,7 @@ macro_rules! each_case {
         $case!(exchange::a_refusal_told_again_is_logged_once);
         $case!(exchange::a_step_reads_its_own_leaves);
         $case!(exchange::each_word_stands_and_goes_alone);
+        $case!(exchange::what_markings_ask_is_put_on_once_they_stand);
         $case!(finding::terms_are_found);
         $case!(finding::terms_follow_versions);
         $case!(finding::lineages_hide_nothing_of_each_other);

@@ -4,13 +4,15 @@
 //! inside the store's write transaction, and what it changes (rows, leaves of the ledger, objects in collections) becomes
 //! true together or not at all. Steps that only look run over one moment of the rows.
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use base::Micros;
 use base::signing::KeyId;
 use federation::{ConsentRow, Effect, RefusalRow, Rows};
-use handling::{MemberId, Originator, Rules, Writer};
+use handling::{Mark, MemberId, Originator, Rules, Writer};
+use stix::ObjectId;
 
 use crate::{Batch, Landed, StoreError};
 
@@ -33,6 +35,17 @@ pub struct Retired {
     pub version: String,
     /// Whose word it was.
     pub originator: Originator,
+}
+
+/// A marking definition that had come, and what awaited it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settled {
+    /// The definition.
+    pub definition: ObjectId,
+    /// What it asks.
+    pub mark: Mark,
+    /// STIX ids of this member's objects of which versions are under what it asks from now on.
+    pub objects: BTreeSet<String>,
 }
 
 /// Versions of an object by whose word they are here.
@@ -87,6 +100,15 @@ pub trait ExchangeDesk {
     /// # Errors
     /// Those of `narrow`.
     fn narrow(&mut self, writer: &Writer, id: &str, rules: &Rules) -> Result<u64, StoreError>;
+    /// Puts on objects of this member's what the marking definitions ask that they awaited and that stand in the same collection by
+    /// now, for all its readers ([`Rules::settled_by`]): the first of each identifier. None is no error.
+    ///
+    /// # Errors
+    /// The store failed.
+    ///
+    /// # Limits
+    /// Time is linear in what awaited them.
+    fn settle(&mut self, home: Option<MemberId>) -> Result<Vec<Settled>, StoreError>;
     /// Puts versions under exactly these rules, in every collection. Answers with how many places they stand in.
     ///
     /// # Errors
@@ -115,6 +137,8 @@ pub trait Exchanges: Send + Sync {
     /// Whether an object stands in any collection by an originator's word, whoever may see it: for those who decide about it by its
     /// id alone. Tells of nothing else.
     async fn stands(&self, id: &str, originator: &Originator) -> Result<bool, StoreError>;
+    /// Whether [`ExchangeDesk::settle`] has something to do: asked again and again, and cheap while nothing is awaited.
+    async fn has_come(&self) -> Result<bool, StoreError>;
     /// What was refused, newest first, at most `limit`: here, or by a peer of what this node sent.
     async fn refusals(
         &self,

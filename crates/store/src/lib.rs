@@ -28,12 +28,12 @@ pub use approvals::{Answer, ApprovalRow, Approvals, Spending, Verdict};
 pub use error::{Fault, StoreError};
 pub use exchange::{
     ExchangeDesk, ExchangeLook, ExchangeStep, Exchanges, LeavesBy, NoticeRow, Refused, RefusedBy, Retired,
-    VersionsOf, exchanged, looked,
+    Settled, VersionsOf, exchanged, looked,
 };
 pub use leaves::{LeafRow, Leaves, LedgerAuthor, ProvenLeaf};
 pub use objects::{
-    Batch, Conflict, Deleted, Edge, Entry, Facts, INHERITED, Landed, LandedAs, Objects, PerObject, Settled,
-    Sighting, StatusRow, StatusState, Text,
+    Batch, Conflict, Deleted, Edge, Entry, Facts, INHERITED, Landed, LandedAs, Objects, PerObject, Sighting,
+    StatusRow, StatusState, Text,
 };
 pub use papers::{Paper, PaperKind, PaperWork, Papers};
 pub use query::{

@@ -3,9 +3,9 @@
 use async_trait::async_trait;
 use base::Micros;
 use bytes::Bytes;
-use handling::{CollectionNo, Pap, Rules, UserNo, Viewer, Writer};
+use handling::{CollectionNo, Rules, UserNo, Viewer, Writer};
 use index::Term;
-use stix::{ObjectId, TlpLevel};
+use stix::ObjectId;
 
 use crate::{
     Direction, EdgeRow, Filter, Found, LookupRow, Manifest, ObjectPage, PageRequest, PatternRow,
@@ -217,17 +217,6 @@ pub struct StatusRow {
     pub objects: Vec<PerObject>,
 }
 
-/// What the markings of an object ask, now that all of them are known.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Settled {
-    /// The object.
-    pub id: String,
-    /// At least this TLP level.
-    pub level: Option<TlpLevel>,
-    /// At least this PAP level.
-    pub pap: Pap,
-}
-
 /// What a deletion took away.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Deleted {
@@ -248,10 +237,6 @@ pub trait Objects: Send + Sync {
     /// ([`Rules::meet`]), but for those that stand by another member's word; answers with how many versions that changed. What they may
     /// be used for does not matter. `NotFound` when there is none.
     async fn narrow(&self, writer: &Writer, id: &str, rules: &Rules) -> Result<u64, StoreError>;
-
-    /// Says of objects in one collection, as far as the writer may know of them, that the markings they awaited are known and
-    /// what these ask; objects that await none stay as they are. Answers with how many versions changed.
-    async fn settle(&self, writer: &Writer, settled: Vec<Settled>) -> Result<u64, StoreError>;
 
     /// A page of objects of one collection, in order of `date_added`, as stored bytes.
     async fn page(

@@ -436,6 +436,36 @@ fn what_was_under_an_embargo_comes_by_itself_when_it_is_over() {
     assert_eq!(crate::town::peer(&a, "cert-b")["waits"], 0);
 }
 
+/// Which definition it waits for is told; the definition comes from another member, and what waited goes by itself.
+#[test]
+fn what_awaits_a_marking_is_told_which_and_comes_with_it() {
+    let [a, b] = community([("cert-a", "cert"), ("cert-b", "cert")]);
+    let marking = "marking-definition--44444444-4444-4444-8444-444444444444";
+    let mut object = indicator(ONE.trim_start_matches("indicator--"), "[ipv4-addr:value = '203.0.113.9']");
+    object["object_marking_refs"] = json!([marking]);
+    let file = a.scene.file("marked.json", bundle(&[object]));
+    a.node.there(&["import", &file, "--tlp", "amber", "--to", "cert-b"]).exits(0);
+    let held = a.ok(&["holders", ONE]);
+    assert_eq!(held[0]["waits"], "until the definition of its marking has come", "{held}");
+    assert_eq!(a.ok(&["get", ONE])["handling"]["awaits"], json!([marking]));
+    let definition = json!({
+        "type": "marking-definition", "spec_version": "2.1", "id": marking, "created": "2025-01-01T00:00:00.000Z",
+        "definition_type": "statement", "definition": {"statement": "PAP:AMBER"},
+    });
+    let file = b.scene.file("definition.json", bundle(&[definition]));
+    b.node.there(&["import", &file, "--tlp", "amber", "--to", "cert-a"]).exits(0);
+    until("it has come by itself", || has(&b, ONE));
+    for town in [&a, &b] {
+        let handling = town.ok(&["get", ONE])["handling"].clone();
+        assert_eq!(
+            (&handling["pap"], &handling["marking_awaited"]),
+            (&json!("amber"), &json!(false)),
+            "{handling}"
+        );
+        assert!(handling.get("awaits").is_none(), "{handling}");
+    }
+}
+
 /// Nobody reaches B: it asks, and is answered as soon as something waits for it, not at its next round.
 #[test]
 fn what_is_for_a_member_that_only_calls_out_is_there_at_once() {

@@ -194,14 +194,14 @@ impl Members {
         let (known, home) = (self.0.at(moment).with_absent(), Some(theirs(self.0.table.me)));
         let recipient = Recipient::Member(handling::MemberId(*member.as_bytes()));
         let situation = Situation { now: moment, home, peers: &known, consent: Consent::None };
-        let lifted = rules.clone().settled();
+        let lifted = rules.apart_from_markings();
         if !judge(&recipient, Action::PassOn, &lifted, &situation).is_allowed() {
             return None;
         }
         let absent = federation::Directory::standing(self, &member) != Standing::Active;
         match embargo {
             Some(until) => Some(Hindrance::Embargo(until)),
-            None if rules.markings() == handling::Markings::Awaited => Some(Hindrance::Marking),
+            None if !rules.markings().are_known() => Some(Hindrance::Marking),
             None => absent.then_some(Hindrance::Absent),
         }
     }

@@ -6,10 +6,10 @@ use std::sync::{Arc, PoisonError};
 
 use base::Micros;
 use base::signing::KeyId;
-use federation::{Again, Effect, LaterRow, Newcomers, ObjectName, Put, Rows};
-use handling::{Markings, Originator, Rules};
+use federation::{Again, Effect, LaterRow, Newcomers, Put, Rows};
+use handling::Originator;
 use stix::Timestamp;
-use store::{ExchangeDesk, Settled, StoreError, VersionsOf};
+use store::{ExchangeDesk, StoreError, VersionsOf};
 
 use super::views::failed;
 use super::{Court, ExchangeError};
@@ -19,8 +19,8 @@ use crate::Node;
 pub(super) type Seats = (BTreeSet<KeyId>, BTreeSet<(KeyId, u64)>);
 
 impl Node {
-    /// Gives what waits for members and can go by now; says how many versions were looked at. A node that takes back what a
-    /// restore has lost waits until it has.
+    /// Settles what awaited markings that have come, and gives what waits for members and can go by now; says how many versions were looked
+    /// at. A node that takes back what a restore has lost waits until it has.
     ///
     /// # Errors
     /// See [`ExchangeError`]; what was given until then stays given.
@@ -28,6 +28,7 @@ impl Node {
         if self.is_recovering() {
             return Ok(0);
         }
+        self.settle_markings().await?;
         let Some(court) = self.court().await? else { return Ok(0) };
         self.look_at_seats(&court).await?;
         let (me, now) = (court.member(), court.now);
@@ -91,36 +92,6 @@ impl Node {
                 return Ok(());
             }
         }
-    }
-
-    /// The markings of objects have come: what was said of them to be given later is under what they ask as well, and is looked at.
-    pub(crate) async fn settle_later(&self, settled: Vec<Settled>) -> Result<(), StoreError> {
-        let Some(court) = self.court().await? else { return Ok(()) };
-        self.keep_ledger().await?;
-        let court = Arc::new(court);
-        let looked = self.step(&court, settled.len(), move |exchange, desk| {
-            for one in settled {
-                let name = ObjectName { author: exchange.me.member, id: one.id.clone() };
-                let mut effects = vec![Effect::LookAgain(Again::Object(one.id.clone()))];
-                for mut held in desk.rows().versions(&name)? {
-                    let Ok(rules) = held.rules.parse::<Rules>() else { continue };
-                    if rules.markings() == Markings::Awaited {
-                        let known = rules.settled().pap_at_least(one.pap);
-                        let known = one.level.map_or(known.clone(), |level| known.at_least(level));
-                        held.rules = known.to_string();
-                        effects.push(Effect::Version(held));
-                    }
-                }
-                desk.apply(effects)?;
-            }
-            Ok(())
-        });
-        looked.await.map_err(|error| match error {
-            ExchangeError::Store(error) => error,
-            other => StoreError::Backend(format!("cannot look at what awaited a marking: {other}")),
-        })?;
-        self.0.exchange.later.notify_one();
-        Ok(())
     }
 
     /// Waits until something that waited may be given.

@@ -22,6 +22,7 @@ mod recovery;
 mod relay;
 mod release;
 mod retention;
+mod settle;
 mod shelf;
 mod standing_by;
 mod turns;

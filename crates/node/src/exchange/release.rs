@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use base::signing::KeyId;
 use federation::{Exchange, Lane, Release, Standing};
-use handling::{Markings, MemberId, Originator, Rules};
+use handling::{MemberId, Originator, Rules};
 use ledger::act::ActKind;
 use store::{Batch, Entry, ExchangeDesk, Landed, LandedAs, LeavesBy, StoreError};
 
@@ -41,8 +41,7 @@ impl Court {
 
     /// The other members that may not have what is under these rules now, and will.
     fn who_will(&self, rules: &Rules) -> BTreeSet<KeyId> {
-        let closed =
-            rules.embargo().is_some_and(|until| until > self.now) || rules.markings() == Markings::Awaited;
+        let closed = rules.embargo().is_some_and(|until| until > self.now) || !rules.markings().are_known();
         let mut asked = self.members.everybody_else();
         if !closed {
             asked.retain(|member| self.exchange().directory.standing(member) != Standing::Active);

@@ -20,6 +20,7 @@ mod recovery;
 mod relay;
 mod rules;
 mod seek;
+mod settle;
 
 use std::sync::Arc;
 

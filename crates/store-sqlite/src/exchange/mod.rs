@@ -14,12 +14,13 @@ use federation::{Effect, Lane, Recovery, RefusalRow, Rows};
 use handling::{MemberId, Originator, Rules, Writer};
 use rusqlite::{Connection, OptionalExtension, Row};
 use store::{
-    Batch, ExchangeDesk, Landed, LeavesBy, NoticeRow, Refused, RefusedBy, Retired, StoreError, VersionsOf,
+    Batch, ExchangeDesk, Landed, LeavesBy, NoticeRow, Refused, RefusedBy, Retired, Settled, StoreError,
+    VersionsOf,
 };
 
 use crate::error::{Done, Fail};
 use crate::writer::Desk;
-use crate::{accept, book, remove, retention};
+use crate::{accept, book, remove, retention, settle};
 
 pub(crate) use rows::{SqlRows, consent_of, consents};
 
@@ -113,6 +114,10 @@ impl ExchangeDesk for SqlDesk<'_, '_> {
 
     fn narrow(&mut self, writer: &Writer, id: &str, rules: &Rules) -> Result<u64, StoreError> {
         Ok(remove::narrow(self.desk, writer, id, rules)?)
+    }
+
+    fn settle(&mut self, home: Option<MemberId>) -> Result<Vec<Settled>, StoreError> {
+        Ok(settle::settle(self.desk, home)?)
     }
 
     fn put_under(

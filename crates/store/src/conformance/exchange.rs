@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use base::{Micros, SeededRng};
 use federation::{AckRefusal, Effect, Giving, Lane, Recovery, RefusalRow, Rows as _, Stage};
-use handling::{Audience, CollectionNo, MemberId, Originator, Rules};
+use handling::{Audience, CollectionNo, Mark, MemberId, Originator, Pap, Rules};
 use stix::TlpLevel;
 
 use super::Site;
@@ -433,5 +433,57 @@ pub async fn each_word_stands_and_goes_alone(site: Site) {
     let new = batch(c[1], &[other_content.under(Some(under(&third)))]);
     let landed = exchanged(&*store, 1, move |desk| desk.add(&new, LeavesBy::Step)).await.unwrap();
     assert!(landed[0].added.is_some(), "{:?}", landed[0].how);
+    assert!(store.check(true).await.unwrap().iter().all(|check| check.ok));
+}
+
+/// In the same collection, by the first definition that all its readers may see, on this member's own word alone.
+pub async fn what_markings_ask_is_put_on_once_they_stand(site: Site) {
+    let store = site.open();
+    let c = collections(&*store, 2).await;
+    Village::new(std::sync::Arc::clone(&store), 1).await;
+    let definition = id("marking-definition", 1);
+    let amber = || Rules::marked(Some(TlpLevel::Amber), Originator::Here);
+    let awaiting = |rules: Rules| rules.awaiting(&definition).awaiting(&id("marking-definition", 2));
+    let member = Originator::Member(MemberId([1; 32]));
+    let theirs = Rules::marked(Some(TlpLevel::Green), member);
+    let red = Rules::marked(Some(TlpLevel::Red), Originator::Here);
+    let standing = [amber(), theirs, red.clone()].map(awaiting);
+    for (number, rules) in (1..).zip(&standing) {
+        for collection in &c {
+            let new = batch(*collection, &[Sample::indicator(number, 1).under(Some(rules.clone()))]);
+            exchanged(&*store, 1, move |desk| desk.add(&new, LeavesBy::Step)).await.unwrap();
+        }
+    }
+    let settle = async || exchanged(&*store, 1, |desk| desk.settle(None)).await.unwrap();
+    let said = |statement: &str| {
+        let bytes = format!(
+            r#"{{"type":"marking-definition","id":"{definition}","definition_type":"statement","definition":{{"statement":"{statement}"}}}}"#
+        );
+        Sample::of(&definition, Some(&day(0))).in_bytes(bytes)
+    };
+    assert!(!store.has_come().await.unwrap() && settle().await.is_empty());
+    // One that some may not see settles nothing, and is not the first.
+    add(&*store, c[0], &[said("PAP:RED").under(Some(red))]).await;
+    assert!(!store.has_come().await.unwrap() && settle().await.is_empty());
+    add(&*store, c[1], &[said("PAP:AMBER")]).await;
+    assert!(store.has_come().await.unwrap());
+    let settled = settle().await;
+    let objects = [1, 3].map(|number| id("indicator", number));
+    assert_eq!(settled.len(), 1);
+    assert_eq!(
+        (settled[0].definition.as_str(), settled[0].mark),
+        (definition.as_str(), Mark::Pap(Pap::Amber))
+    );
+    assert_eq!(settled[0].objects, BTreeSet::from(objects));
+    assert!(!store.has_come().await.unwrap() && settle().await.is_empty());
+    let view = viewer(1, &c);
+    for (number, pap) in [(1, [Pap::Clear, Pap::Amber]), (2, [Pap::Clear, Pap::Clear])] {
+        let held = store.object(&view, &id("indicator", number), None).await.unwrap();
+        let under = held.places.iter().map(|place| place.rules.clone().unwrap());
+        let told: Vec<(Pap, usize)> =
+            under.map(|rules| (rules.pap(), rules.markings().awaited().count())).collect();
+        let left = pap.map(|pap| (pap, if pap == Pap::Amber { 1 } else { 2 }));
+        assert_eq!(told, left, "indicator {number}");
+    }
     assert!(store.check(true).await.unwrap().iter().all(|check| check.ok));
 }

@@ -165,6 +165,15 @@ impl Sample {
         self
     }
 
+    /// In these very bytes.
+    #[must_use]
+    pub fn in_bytes(mut self, bytes: String) -> Self {
+        self.0.facts.digest = Sha256::digest(bytes.as_bytes()).into();
+        self.0.facts.content_digest = self.0.facts.digest;
+        self.0.bytes = bytes.into();
+        self
+    }
+
     /// With other facts.
     #[must_use]
     pub fn with(mut self, change: impl FnOnce(&mut Facts)) -> Self {

@@ -97,6 +97,8 @@ pub(crate) struct Handling {
     purposes: Vec<String>,
     /// Whether a marking is not known here yet: until it is, nothing leaves the node and no machine acts on it.
     marking_awaited: bool,
+    /// Which marking definitions are not, as far as they have a name; absent where that is none.
+    awaits: Option<Vec<String>>,
 }
 
 /// A decision.
