@@ -330,7 +330,7 @@ impl Exchange<'_> {
             if held.leaf != act.leaf() {
                 return Err(Stop::Twice(self.two_acts(rows, &held, envelope)?.map(Box::new)));
             }
-            if !comes_again(rows, envelope, &held)? {
+            if !came_empty(rows, envelope, &act)? && !comes_again(rows, envelope, &held)? {
                 return Ok((Taken::Known, Vec::new()));
             }
         }
@@ -339,6 +339,9 @@ impl Exchange<'_> {
         let Some((salt, bytes)) = &envelope.payload else {
             if header.payload.is_none() {
                 return Err(Rule::Commitment.into());
+            }
+            if came_empty(rows, envelope, &act)? {
+                return Err(Rule::CameEmpty.into());
             }
             return Ok((done(envelope, &act, Some(Outcome::Empty)), Vec::new()));
         };
@@ -715,6 +718,17 @@ impl Exchange<'_> {
         }
         Ok(effects)
     }
+}
+
+/// Whether an object was passed on without being there, and is not here otherwise: a consent that lapsed on the way, say. What its
+/// originator has called back is known to be gone, and what the originator itself sends empty is told to it by a receipt.
+fn came_empty(rows: &dyn Rows, envelope: &Envelope, act: &Act) -> Read<bool> {
+    let header = act.header();
+    let passed = envelope.from != header.author && envelope.payload.is_none() && brings_object(&header.kind);
+    let Some(object) = header.object.as_ref().filter(|_| passed) else { return Ok(false) };
+    let name = ObjectName { author: header.author, id: object.id.clone() };
+    let is_here = rows.payload(&header.author, header.sequence)?.is_some();
+    Ok(!is_here && !rows.fate(&name)?.voids(header.sequence))
 }
 
 /// Whether an act that is known here brings again what this node let go of when a consent for it ended: by a new one, perhaps, as

@@ -77,6 +77,8 @@ pub enum Rule {
     ConsentExpired,
     /// The originator has taken the consent back.
     ConsentRevoked,
+    /// It was passed on, and what its sender may not give any more was left out on the way.
+    CameEmpty,
     /// The originator has called it back or erased it.
     Tombstoned,
     /// A receipt for something that was never sent there.
@@ -87,7 +89,7 @@ pub enum Rule {
 
 impl Rule {
     /// Every rule.
-    pub const ALL: [Self; 37] = [
+    pub const ALL: [Self; 38] = [
         Self::SealForm,
         Self::SealSuite,
         Self::SealClosed,
@@ -122,6 +124,7 @@ impl Rule {
         Self::ConsentInvalid,
         Self::ConsentExpired,
         Self::ConsentRevoked,
+        Self::CameEmpty,
         Self::Tombstoned,
         Self::ReceiptUnfounded,
         Self::KindStays,
@@ -165,6 +168,7 @@ impl Rule {
             Self::ConsentInvalid => "consent-invalid",
             Self::ConsentExpired => "consent-expired",
             Self::ConsentRevoked => "consent-revoked",
+            Self::CameEmpty => "came-empty",
             Self::Tombstoned => "tombstoned",
             Self::ReceiptUnfounded => "receipt-unfounded",
             Self::KindStays => "kind-stays",

@@ -75,6 +75,10 @@ pub(crate) const fn text(rule: Rule) -> &'static str {
         Rule::ConsentRevoked => {
             "The originator has taken the consent back, which `cresset consent list` shows, or has said since for whom the object is and not named this member (`cresset narrow --to`). It can consent anew."
         }
+        Rule::CameEmpty => {
+            "It was passed on, and may not go any more since it was sent off: the originator's consent has run out or was taken back on the way, or the object was narrowed, called back or destroyed where it was passed on from. \
+             `cresset why OBJECT --for MEMBER` tells which, there; with a consent that counts it can be shared again."
+        }
         Rule::Tombstoned => {
             "The object was called back or erased; it does not come again by what was sent before."
         }

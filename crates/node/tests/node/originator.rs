@@ -11,7 +11,7 @@ use stix::TlpLevel;
 use store::PageRequest;
 
 use crate::community::Seat;
-use crate::exchange::{bring, bring_later, has, meet, region, round, share, to};
+use crate::exchange::{bring, bring_later, has, meet, peer, region, round, share, to};
 use crate::later::suspended;
 use crate::peers::Region;
 use crate::{START, indicator};
@@ -208,6 +208,43 @@ async fn what_is_passed_on_to_a_circle_goes_to_those_who_may_have_it() {
         meet(b, c).await;
     }
     assert!(has(c, ONE).await && !has(d, ONE).await);
+}
+
+/// A consent that runs out on the way: both ends are told that nothing came, and its originator is not told that it did.
+#[tokio::test]
+async fn a_consent_that_lapses_on_the_way_is_told_at_both_ends() {
+    let region = by_consent().await;
+    let (a, b, c) = (&region[0], &region[1], &region[2]);
+    consent(a, "b", "c").await.unwrap();
+    round(&region).await;
+    assert_eq!(share(b, ONE, "c").await.unwrap().to, ["c"]);
+    for seat in &region.0 {
+        seat.bench.clock.set(START.plus(31 * 86_400 * Micros::SECOND));
+    }
+    round(&region).await;
+    assert!(!has(c, ONE).await);
+    let told = peer(b, "c").await.refusals;
+    let [refusal] = told.as_slice() else { panic!("{told:?}") };
+    assert_eq!(
+        (refusal.rule.as_str(), refusal.by, refusal.object.as_deref()),
+        ("came-empty", "there", Some(ONE))
+    );
+    let here = peer(c, "b").await.refusals;
+    assert_eq!(
+        here.iter().map(|one| (one.rule.as_str(), one.by)).collect::<Vec<_>>(),
+        [("came-empty", "here")]
+    );
+    let holders = a.node().holders(&a.who, ONE).await.unwrap();
+    let holder = holders.iter().find(|holder| holder.member == "c").unwrap();
+    assert_eq!((holder.receipt, &holder.received_at), ("missing", &None));
+    // A consent of after lets it go.
+    let until = START.plus(60 * 86_400 * Micros::SECOND);
+    let request = node::ConsentRequest { object: ONE, from: Some("b"), to: "c", until };
+    a.node().consent(&a.who, request).await.unwrap();
+    round(&region).await;
+    share(b, ONE, "c").await.unwrap();
+    round(&region).await;
+    assert!(has(c, ONE).await);
 }
 
 /// "For B and nobody else" ends what was consented to before, at both ends; a consent of after counts.

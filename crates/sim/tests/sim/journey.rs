@@ -238,6 +238,42 @@ fn a_consent_taken_back_counts_nowhere_whatever_comes_first() {
 }
 
 #[test]
+fn what_may_not_go_any_more_when_it_is_passed_on_is_refused_to_who_passed_it_on() {
+    let (mut world, a, b, c) = three();
+    let (id, released) = world.release(a, None, &BTreeSet::from([b]), Lane::Routine).unwrap();
+    world.consent(a, &id, b, c).unwrap();
+    assert!(world.settle(10));
+    let name = ObjectName { author: a, id: id.clone() };
+    let refusals = |world: &World, member: &KeyId| -> Vec<String> {
+        world.nodes[member].rows.refusals().iter().map(|row| row.rule.clone()).collect()
+    };
+    // Both ends know that the consent was taken back before it goes.
+    world.cut.insert((b, c));
+    assert!(world.pass_on(b, &name, c));
+    world.revoke(a, &id).unwrap();
+    assert!(world.settle(10));
+    world.cut.clear();
+    assert!(world.settle(10));
+    assert_eq!(held(&world, &c), 0);
+    assert_eq!(refusals(&world, &c), ["came-empty"]);
+    let there = world.nodes[&b].rows.refused_there().last().cloned().unwrap();
+    assert_eq!((there.peer, there.rule.as_str()), (Some(c), "came-empty"));
+    let words = receipts(&world, &a, released.sequence);
+    assert_eq!(words, [(b, "kept".to_owned())], "its originator is told nothing of one who did not get it");
+
+    // What was called back on the way is known to be gone: nobody is told of it as of something that failed.
+    world.consent(a, &id, b, c).unwrap();
+    assert!(world.settle(10));
+    world.cut.insert((b, c));
+    assert!(world.pass_on(b, &name, c));
+    world.alter(a, &id, &Alteration::Recall).unwrap();
+    assert!(world.settle(10));
+    world.cut.clear();
+    assert!(world.settle(10));
+    assert_eq!((held(&world, &c), refusals(&world, &c).len()), (0, 1));
+}
+
+#[test]
 fn a_consent_that_has_run_out_when_it_arrives_is_refused_by_its_code() {
     let (mut world, a, b, c) = three();
     let (id, _) = world.release(a, None, &BTreeSet::from([b]), Lane::Routine).unwrap();
