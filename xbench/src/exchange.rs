@@ -132,6 +132,8 @@ fn throughput(count: usize, town: &mut [Member], made: &mut Made) -> Result<Vec<
     town[0].import(&made.next(count), &options(&to, &[]))?;
     let imported = count as f64 / start.elapsed().as_secs_f64();
     let import_cost = town[0].processor_seconds()? - before;
+    // The words of what was imported are written behind it: they are the import's.
+    town[0].rests()?;
     for peer in town.iter_mut().skip(1) {
         peer.comes_back()?;
     }

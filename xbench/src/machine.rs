@@ -2,8 +2,9 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 
 /// One line about the machine: processor, cores, memory, system, compiler.
 pub(crate) fn describe() -> String {
@@ -83,6 +84,26 @@ pub(crate) fn processor_ns(pid: u32) -> Result<u64> {
         sum += text.split_whitespace().next().context("an empty line of /proc")?.parse::<u64>()?;
     }
     Ok(sum)
+}
+
+/// Waits until a process has rested for a moment: a node writes text and folds its log back after what it was given.
+pub(crate) fn rests(pid: u32) -> Result<()> {
+    const LOOK: Duration = Duration::from_millis(500);
+    let start = Instant::now();
+    let mut before = processor_ns(pid)?;
+    let mut still = 0;
+    // A node looks for upkeep once a second.
+    while still < 5 {
+        if start.elapsed() > Duration::from_secs(120) {
+            bail!("process {pid} does not come to rest within two minutes");
+        }
+        std::thread::sleep(LOOK);
+        let now = processor_ns(pid)?;
+        let used = Duration::from_nanos(now.saturating_sub(before));
+        still = if used < LOOK / 50 { still + 1 } else { 0 };
+        before = now;
+    }
+    Ok(())
 }
 
 /// The workspace's root.

@@ -64,6 +64,11 @@ impl Member {
         machine::processor_seconds(self.server.as_ref().context("the node is away")?.pid())
     }
 
+    /// Waits until the node has done what it does behind what it was given.
+    pub(crate) fn rests(&self) -> Result<()> {
+        machine::rests(self.server.as_ref().context("the node is away")?.pid())
+    }
+
     /// Imports objects under these options; what the command line takes in all.
     pub(crate) fn import(&self, objects: &[String], options: &[&str]) -> Result<()> {
         let file = self.file("import.json");

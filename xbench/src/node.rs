@@ -29,6 +29,7 @@ pub(crate) fn small(plan: &Plan, attack: &Load, limits: &Limits) -> Result<Vec<F
     ingests.push(taxii::ingest(&server, &envelopes)?);
     let ingest = median(ingests, |bulk| bulk.rate());
     let objects = taxii::count(&server)?;
+    machine::rests(server.pid())?;
     let mut polls = Vec::new();
     for _ in 0..ROUNDS {
         polls.push(taxii::poll(&server, objects)?);
@@ -80,9 +81,6 @@ pub(crate) fn small(plan: &Plan, attack: &Load, limits: &Limits) -> Result<Vec<F
     Ok(figures)
 }
 
-/// How long a node that is to be measured at rest is left alone: it writes text and folds its log back first.
-const REST: std::time::Duration = std::time::Duration::from_secs(15);
-
 /// A store of `plan.large` indicators: memory while it grows, start-up, and memory after 100,000.
 pub(crate) fn large(plan: &Plan) -> Result<Vec<Figure>> {
     const STEP: usize = 100_000;
@@ -98,7 +96,7 @@ pub(crate) fn large(plan: &Plan) -> Result<Vec<Figure>> {
         residents.push(machine::resident_bytes(server.pid())?);
     }
     let peak = machine::resident_peak_bytes(server.pid())?;
-    std::thread::sleep(REST);
+    machine::rests(server.pid())?;
     let anonymous = machine::anonymous_bytes(server.pid())?;
     let mut figures = look_up(plan, &server)?;
     drop(server);

@@ -44,6 +44,7 @@ fn handling(plan: &Plan) -> Result<Figure> {
         arguments.extend(to.iter().flat_map(|to| ["--tlp", "amber", "--to", to]));
         home.there(&format!("http://{}", server.address), &arguments)?;
     }
+    machine::rests(server.pid())?;
     let (mut used, mut took) = ([Vec::new(), Vec::new()], [Vec::new(), Vec::new()]);
     for _ in 0..POLLS {
         for (side, collection) in ["bench", "ruled"].into_iter().enumerate() {

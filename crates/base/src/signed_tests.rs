@@ -152,3 +152,14 @@ fn what_is_no_envelope_is_refused() {
     let bare = good.replace("\"ed25519:", "\"");
     assert_eq!(Signed::parse(bare.as_bytes()), Err(EnvelopeError::Signature(KeyTextError::NoSuite)));
 }
+
+#[test]
+fn its_json_is_what_serde_writes() {
+    for (payload_type, length, signers) in [(TYPE, 0, 0), (r#"a"\b/'"#, 1, 1), ("~", 2, 2), (TYPE, 300, 3)] {
+        let payload = (0..=u8::MAX).cycle().take(length).collect();
+        let mut signed = Signed::unsigned(payload_type, payload).unwrap();
+        (0..signers).for_each(|seed| signed.add(&key(seed)).unwrap());
+        assert_eq!(signed.to_json(), serde_json::to_string(&signed).unwrap());
+        assert_eq!(Signed::parse(signed.to_json().as_bytes()), Ok(signed));
+    }
+}

@@ -491,12 +491,11 @@ impl Exchange<'_> {
     /// Question 9, and keeping the object.
     fn object(&self, rows: &dyn Rows, judged: &Judged<'_>) -> Step<(Option<Outcome>, Vec<Effect>)> {
         let header = judged.act.header();
-        let (name, version) = self.named(judged)?;
+        let (name, version, digest) = self.named(judged)?;
         let fate = rows.fate(&name)?;
         if fate.voids(header.sequence) {
             return Err(Rule::Tombstoned.into());
         }
-        let digest = judged.payload.salt.commit(judged.content.object);
         let passed = judged.envelope.from != header.author;
         let mut tokens = Vec::new();
         if passed {
@@ -553,8 +552,8 @@ impl Exchange<'_> {
         Ok(good.filter_map(|signed| Some(Consent::open(signed, &keys).ok()?.row(signed))).collect())
     }
 
-    /// The object's name and version, when header and bytes say the same and no other member made it.
-    fn named(&self, judged: &Judged<'_>) -> Result<(ObjectName, String), Refused> {
+    /// The object's name, version and digest, when header and bytes say the same and no other member made it.
+    fn named(&self, judged: &Judged<'_>) -> Result<(ObjectName, String, Commitment), Refused> {
         let header = judged.act.header();
         let said = header.object.as_ref().ok_or(Rule::ObjectOther)?;
         if said.digest != judged.payload.salt.commit(judged.content.object) {
@@ -570,7 +569,7 @@ impl Exchange<'_> {
             return Err(Rule::OriginForged.into());
         }
         let version = head.version().unwrap_or_default().to_owned();
-        Ok((ObjectName { author: header.author, id: head.id }, version))
+        Ok((ObjectName { author: header.author, id: head.id }, version, said.digest))
     }
 
     fn change(&self, rows: &dyn Rows, judged: &Judged<'_>) -> Step<(Option<Outcome>, Vec<Effect>)> {

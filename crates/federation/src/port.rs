@@ -220,7 +220,7 @@ pub trait Rows {
     fn tile(&self, member: &KeyId, path: TilePath) -> Read<Tile>;
     /// Pieces of evidence kept against a ledger.
     fn evidence_against(&self, member: &KeyId) -> Read<u64>;
-    /// Versions held of own objects by object and version, behind one, at most `limit`.
+    /// Versions held of own objects behind one, at most `limit`: in some order of the objects that stays, and of each its versions in theirs.
     fn own_versions(&self, after: Option<(String, String)>, limit: usize) -> Read<Vec<VersionRow>>;
     /// Every version held, for the state hash.
     fn all_versions(&self) -> Read<Vec<VersionRow>>;

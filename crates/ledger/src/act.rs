@@ -233,7 +233,7 @@ impl Header {
         if bytes.len() > ACT_BYTES_MAX {
             return Err(ActError::TooLarge(bytes.len()));
         }
-        Ok(Act { header: self, bytes })
+        Ok(Act { header: self, leaf: TreeHash::leaf(&bytes), bytes })
     }
 }
 
@@ -247,6 +247,7 @@ fn form(error: &serde_json::Error) -> ActError {
 pub struct Act {
     header: Header,
     bytes: Vec<u8>,
+    leaf: TreeHash,
 }
 
 impl Act {
@@ -255,7 +256,7 @@ impl Act {
     /// # Errors
     /// `TooLarge`, `Form` and `Field`.
     pub fn parse(bytes: &[u8]) -> Result<Self, ActError> {
-        Ok(Self { header: Header::parse(bytes)?, bytes: bytes.to_vec() })
+        Ok(Self { header: Header::parse(bytes)?, bytes: bytes.to_vec(), leaf: TreeHash::leaf(bytes) })
     }
 
     /// What it says.
@@ -272,8 +273,8 @@ impl Act {
 
     /// Its leaf in the author's ledger.
     #[must_use]
-    pub fn leaf(&self) -> TreeHash {
-        TreeHash::leaf(&self.bytes)
+    pub const fn leaf(&self) -> TreeHash {
+        self.leaf
     }
 
     /// The act with its author's signature.

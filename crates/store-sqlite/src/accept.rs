@@ -185,7 +185,7 @@ impl Place {
             Beside::Seen(_) => gone::forbidden(desk, arrival, &self.writer)?,
         };
         let (code, reason) = match gone {
-            _ if !arrival.new && erased(desk, arrival.entry)? => {
+            _ if !arrival.new && erased(desk, arrival)? => {
                 ("erased", "this member had the object destroyed everywhere, for good")
             }
             Some(Forbidden::Erasure) => {
@@ -364,13 +364,13 @@ impl Place {
 }
 
 /// Whether this member had the object erased, by whose word it would come in again.
-fn erased(desk: &mut Desk<'_>, entry: &Entry) -> Done<bool> {
-    let own = entry.rules.as_ref().is_none_or(|rules| *rules.originator() == Originator::Here);
+fn erased(desk: &mut Desk<'_>, arrival: &Arrival<'_>) -> Done<bool> {
+    let own = arrival.entry.rules.as_ref().is_none_or(|rules| *rules.originator() == Originator::Here);
     let Some(me) = desk.book().map(|book| book.member()).filter(|_| own) else { return Ok(false) };
     let mut select = desk.sql().prepare_cached(
         "SELECT EXISTS (SELECT 1 FROM fate WHERE author = ?1 AND object = ?2 AND erased IS NOT NULL)",
     )?;
-    Ok(select.query_row((me.as_bytes(), entry.facts.id.as_str()), |row| row.get(0))?)
+    Ok(select.query_row((me.as_bytes(), arrival.object), |row| row.get(0))?)
 }
 
 /// Where a version stands among the versions of its object; a revocation stands after all that it forbids.

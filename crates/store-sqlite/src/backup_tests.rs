@@ -14,6 +14,7 @@ use store::{
 };
 
 use crate::rebuild_tests::{indicator, indicator_by, open, with_objects};
+use crate::writer::object_no;
 use crate::{RestoreFrom, SqliteStore};
 
 /// A key file in memory.
@@ -272,8 +273,10 @@ async fn what_a_member_destroys_leaves_the_word_of_others() {
     let deed = |desk: &mut crate::writer::Desk<'_>| {
         let other = Originator::Member(handling::MemberId([7; 32]));
         let id = id("indicator", 4);
+        let object = object_no(desk.sql(), &id)?.expect("it is known");
         crate::remove::take_away(
             desk,
+            object,
             &VersionsOf { id: &id, version: "2024-01-01T00:00:00Z", originator: other },
         )
     };

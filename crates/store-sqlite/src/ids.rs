@@ -77,11 +77,14 @@ pub(crate) fn text(kind: &str, uuid: &[u8]) -> String {
 pub(crate) fn of_number(sql: &Connection, object: i64) -> Done<String> {
     let mut select = sql
         .prepare_cached("SELECT n.name, o.uuid FROM object o JOIN name n ON n.no = o.kind WHERE o.no = ?1")?;
-    let found = select.query_row([object], |row| {
-        let kind = row.get_ref(0)?.as_str().map_err(rusqlite::Error::from)?;
-        Ok(text(kind, row.get_ref(1)?.as_blob().map_err(rusqlite::Error::from)?))
-    });
+    let found = select.query_row([object], |row| told(row, 0));
     found.optional()?.ok_or_else(|| damaged("something refers to an object that has no identifier"))
+}
+
+/// The identifier in a row: the name of its type at a column, and its UUID at the next.
+pub(crate) fn told(row: &rusqlite::Row<'_>, at: usize) -> rusqlite::Result<String> {
+    let kind = row.get_ref(at)?.as_str().map_err(rusqlite::Error::from)?;
+    Ok(text(kind, row.get_ref(at.saturating_add(1))?.as_blob().map_err(rusqlite::Error::from)?))
 }
 
 #[cfg(test)]

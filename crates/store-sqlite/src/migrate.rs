@@ -11,6 +11,8 @@ use sha2::{Digest, Sha256};
 use store::StoreError;
 
 use crate::error::Done;
+use crate::ids::Parts;
+use crate::writer::{name_no, next_number, object_no};
 
 /// "CRES" in the file's header: this file is a Cresset store.
 const APPLICATION_ID: i32 = 0x4352_4553;
@@ -59,7 +61,11 @@ const MIGRATIONS: &[Migration] = &[
     Migration { number: 26, name: "mark", sql: include_str!("../migrations/0026_mark.sql") },
     Migration { number: 27, name: "refused", sql: include_str!("../migrations/0027_refused.sql") },
     Migration { number: 28, name: "awaits", sql: include_str!("../migrations/0028_awaits.sql") },
+    Migration { number: 29, name: NUMBERED, sql: include_str!("../migrations/0029_numbered.sql") },
 ];
+
+/// The migration by which exchange names objects by number.
+const NUMBERED: &str = "numbered";
 
 /// Digests of texts that migrations had in builds before, where these made the same rows and a later migration adds what they lack.
 /// Migration 19 took the square of the time that it takes now.
@@ -88,6 +94,9 @@ fn apply(connection: &Connection, from: usize) -> Done<()> {
         )?;
     }
     for migration in MIGRATIONS.iter().skip(from) {
+        if migration.name == NUMBERED {
+            number_objects(connection)?;
+        }
         connection.execute_batch(migration.sql)?;
         connection.execute(
             "INSERT INTO migration (number, name, digest) VALUES (?1, ?2, ?3)",
@@ -95,6 +104,43 @@ fn apply(connection: &Connection, from: usize) -> Done<()> {
         )?;
     }
     Ok(())
+}
+
+/// Tells in temp.numbered the number of every identifier that exchange names by its text; what has none is given one.
+fn number_objects(connection: &Connection) -> Done<()> {
+    connection.execute_batch(
+        "CREATE TEMP TABLE numbered (id TEXT NOT NULL PRIMARY KEY, no INTEGER NOT NULL) WITHOUT ROWID",
+    )?;
+    let mut named = connection.prepare(
+        "SELECT object FROM act WHERE object IS NOT NULL UNION SELECT object FROM held UNION SELECT object FROM fate \
+         UNION SELECT object FROM narrowing UNION SELECT object FROM holder",
+    )?;
+    let mut rows = named.query([])?;
+    let mut tell = connection.prepare("INSERT INTO temp.numbered (id, no) VALUES (?1, ?2)")?;
+    while let Some(row) = rows.next()? {
+        let id: String = row.get(0)?;
+        let no = match object_no(connection, &id)? {
+            Some(no) => no,
+            None => new_object(connection, &id)?,
+        };
+        tell.execute((&id, no))?;
+    }
+    Ok(())
+}
+
+fn new_object(connection: &Connection, id: &str) -> Done<i64> {
+    let parts = Parts::of(id);
+    let kind = match name_no(connection, parts.kind)? {
+        Some(no) => no,
+        None => {
+            let no = next_number(connection, "name")?;
+            connection.execute("INSERT INTO name (no, name) VALUES (?1, ?2)", (no, parts.kind))?;
+            no
+        }
+    };
+    let no = next_number(connection, "object")?;
+    connection.execute("INSERT INTO object (no, uuid, kind) VALUES (?1, ?2, ?3)", (no, &parts.uuid, kind))?;
+    Ok(no)
 }
 
 /// How many of this program's migrations the database has, after comparing each.
@@ -393,6 +439,59 @@ pub(crate) mod tests {
         assert_eq!(differing(&connection).unwrap(), Vec::<String>::new());
         connection.execute("UPDATE migration SET digest = ?1 WHERE number = 18", [earlier]).unwrap();
         assert!(message(&connection).contains("migration 18"), "it is one migration's");
+    }
+
+    #[test]
+    fn what_exchange_named_by_its_text_is_found_by_number() {
+        let connection = before(NUMBERED);
+        let known = "indicator--00000000-0000-4000-8000-000000000001";
+        let unknown = [
+            "indicator--00000000-0000-4000-8000-0000000000AB",
+            "campaign--00000000-0000-4000-8000-000000000003",
+            "odd",
+        ];
+        connection
+            .execute_batch(
+                "UPDATE number SET value = 5 WHERE name = 'object'; UPDATE number SET value = 2 WHERE name = 'name';
+                 INSERT INTO name VALUES (2, 'indicator');
+                 INSERT INTO object VALUES (5, x'00000000000040008000000000000001', 2)",
+            )
+            .unwrap();
+        for (sequence, id) in (0_i64..).zip([Some(known), Some(unknown[0]), None]) {
+            let act = "INSERT INTO act VALUES (x'01', ?1, x'02', 'released', ?2, '{}', NULL)";
+            connection.execute(act, (sequence, id)).unwrap();
+        }
+        connection
+            .execute("INSERT INTO held VALUES (x'01', ?1, 'v', 0, 'released', x'', 'to=all', NULL)", [known])
+            .unwrap();
+        connection.execute("INSERT INTO fate VALUES (x'01', ?1, 7, NULL)", [unknown[1]]).unwrap();
+        connection.execute("INSERT INTO narrowing VALUES (x'01', ?1, 6, 'to=none')", [unknown[1]]).unwrap();
+        connection
+            .execute("INSERT INTO holder VALUES (x'01', ?1, x'03', 'released', 9)", [unknown[2]])
+            .unwrap();
+        migrate(&connection, "db").unwrap();
+        let told = |table: &str| -> Vec<Option<String>> {
+            let order = if table == "act" { "sequence" } else { "author" };
+            let sql = format!(
+                "SELECT n.name, o.uuid FROM {table} t LEFT JOIN object o ON o.no = t.object \
+                 LEFT JOIN name n ON n.no = o.kind ORDER BY t.{order}"
+            );
+            let mut select = connection.prepare(&sql).unwrap();
+            let ids = select.query_map([], |row| {
+                let kind: Option<String> = row.get(0)?;
+                kind.map(|_| crate::ids::told(row, 0)).transpose()
+            });
+            ids.unwrap().map(Result::unwrap).collect()
+        };
+        assert_eq!(told("act"), [Some(known.to_owned()), Some(unknown[0].to_owned()), None]);
+        for (table, id) in
+            [("held", known), ("fate", unknown[1]), ("narrowing", unknown[1]), ("holder", unknown[2])]
+        {
+            assert_eq!(told(table), [Some(id.to_owned())], "{table}");
+        }
+        assert_eq!(object_no(&connection, known).unwrap(), Some(5));
+        let last: i64 = connection.query_row("SELECT max(no) FROM object", [], |row| row.get(0)).unwrap();
+        assert_eq!((last, crate::writer::number(&connection, "object").unwrap()), (8, 8));
     }
 
     #[test]

@@ -146,9 +146,8 @@ pub(crate) fn stands(desk: &Desk<'_>, versions: &VersionsOf<'_>) -> Done<bool> {
     Ok(!places(desk.sql(), object, versions)?.is_empty())
 }
 
-/// Removes versions of an originator from every collection.
-pub(crate) fn take_away(desk: &mut Desk<'_>, versions: &VersionsOf<'_>) -> Done<u64> {
-    let Some(object) = object_no(desk.sql(), versions.id)? else { return Ok(0) };
+/// Removes versions of an originator, of the object with this number, from every collection.
+pub(crate) fn take_away(desk: &mut Desk<'_>, object: i64, versions: &VersionsOf<'_>) -> Done<u64> {
     let places = places(desk.sql(), object, versions)?;
     for (collection, held) in &places {
         take_out(desk, (*collection, held.added), held.version, End::Destroyed)?;
@@ -168,7 +167,7 @@ pub(crate) fn take_away_every(desk: &mut Desk<'_>, id: &str, originator: &Origin
     let mut places = 0_u64;
     for version in &versions {
         let versions = VersionsOf { id, version, originator: originator.clone() };
-        places = places.saturating_add(take_away(desk, &versions)?);
+        places = places.saturating_add(take_away(desk, object, &versions)?);
     }
     keys::destroy_unheld(desk.sql(), object, originator)?;
     Ok(places)

@@ -89,14 +89,13 @@ fn past(sql: &Connection, now: Micros, most: usize) -> Done<Vec<Past>> {
     let mut rows = select.query((now.0, i64::try_from(most).unwrap_or(i64::MAX)))?;
     let mut all = Vec::new();
     while let Some(row) = rows.next()? {
-        let (kind, uuid): (String, Vec<u8>) = (row.get(6)?, row.get(7)?);
         all.push(Past {
             collection: row.get(0)?,
             added: row.get(1)?,
             object: row.get(2)?,
             version: row.get(3)?,
             rules: row.get(4)?,
-            id: ids::text(&kind, &uuid),
+            id: ids::told(row, 6)?,
             modified: row.get(5)?,
         });
     }
@@ -105,15 +104,17 @@ fn past(sql: &Connection, now: Micros, most: usize) -> Done<Vec<Past>> {
 
 /// Versions that members gave and that are past their retention.
 fn held_past(sql: &Connection, now: Micros, most: usize) -> Done<Vec<(KeyId, String, String)>> {
-    let mut select = sql
-        .prepare_cached("SELECT author, object, version, rules FROM held WHERE instr(rules, ' keep=') > 0")?;
+    let mut select = sql.prepare_cached(
+        "SELECT h.author, n.name, o.uuid, h.version, h.rules FROM held h JOIN object o ON o.no = h.object \
+         JOIN name n ON n.no = o.kind WHERE instr(h.rules, ' keep=') > 0",
+    )?;
     let mut rows = select.query([])?;
     let mut all = Vec::new();
     while let Some(row) = rows.next()? {
-        let rules: String = row.get(3)?;
+        let rules: String = row.get(4)?;
         let until = rules.parse::<Rules>().ok().and_then(|rules| rules.retain());
         if until.is_some_and(|until| until <= now) {
-            all.push((KeyId::from_bytes(row.get(0)?), row.get(1)?, row.get(2)?));
+            all.push((KeyId::from_bytes(row.get(0)?), ids::told(row, 1)?, row.get(3)?));
             if all.len() >= most {
                 break;
             }

@@ -1,7 +1,7 @@
 //! The one thread that writes.
 //!
-//! Units of work arrive over a channel. The thread takes what waits (up to a bound), runs each unit in one transaction, in a
-//! savepoint where there are several, commits it durably, and only then answers. A unit that fails is rolled back alone; its neighbours stay.
+//! Units of work arrive over a channel. The thread takes what waits (up to a bound), runs each unit in one transaction, each
+//! but the first in a savepoint, commits it durably, and only then answers. A unit that fails is rolled back alone; its neighbours stay.
 //! When nothing waits it does upkeep: full text, checkpoints, old statuses, and a try whether a full disk has space again.
 //!
 //! Invariants: an answer `Ok` is sent only after the commit that holds the unit has been flushed to disk; `date_added`
@@ -21,7 +21,7 @@ use rusqlite::Connection;
 use store::StoreError;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
-pub(crate) use desk::{Desk, Memory, State, alone, name_no, number, object_no, set_number};
+pub(crate) use desk::{Desk, Memory, State, alone, name_no, next_number, number, object_no, set_number};
 
 use crate::error::{Done, Fail};
 use crate::exchange;
@@ -303,11 +303,11 @@ impl Bench {
     fn transaction(&mut self, units: &mut [Box<dyn Unit>]) -> Done<()> {
         let connection = &self.connection;
         connection.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
-        // A unit that is alone needs no savepoint, whose journal would copy every page it touches: when it fails, the transaction begins
-        // anew, to save the numbers that were given.
-        let alone = units.len() == 1;
-        for unit in units {
-            if !alone {
+        for (at, unit) in units.iter_mut().enumerate() {
+            // The first needs no savepoint, whose journal would copy every page it touches: nothing of the others is done yet, so that
+            // when it fails the transaction begins anew, to save the numbers that were given.
+            let first = at == 0;
+            if !first {
                 connection.prepare_cached("SAVEPOINT unit")?.execute([])?;
             }
             let changes = self.memory.changes();
@@ -318,7 +318,7 @@ impl Bench {
                     // SQLite has rolled everything back (full disk, I/O error): the neighbours' work is gone too.
                     return Err(Fail::Store(rolled_back(unit.failure())));
                 }
-                if alone {
+                if first {
                     connection.prepare_cached("ROLLBACK")?.execute([])?;
                     connection.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
                 } else {
@@ -331,7 +331,7 @@ impl Bench {
                     book.go_back(mark);
                 }
             }
-            if !alone {
+            if !first {
                 connection.prepare_cached("RELEASE unit")?.execute([])?;
             }
         }

@@ -19,7 +19,7 @@ use crate::lineage;
 use crate::remove::{End, mark_ends, take_out};
 use crate::text::entry;
 use crate::version_rows::write_again;
-use crate::writer::{Desk, object_no, set_number};
+use crate::writer::{Desk, set_number};
 
 /// Versions opened in one step.
 const STEP: i64 = 500;
@@ -224,18 +224,17 @@ fn leave_out(desk: &mut Desk<'_>, version: &Sealed) -> Done<()> {
 fn drop_payload(sql: &Connection, author: &[u8; 32], sequence: i64) -> Done<()> {
     sql.prepare_cached("DELETE FROM payload WHERE author = ?1 AND sequence = ?2")?
         .execute((author, sequence))?;
-    let objects: Vec<String> = sql
+    let objects: Vec<i64> = sql
         .prepare_cached("SELECT object FROM held WHERE author = ?1 AND sequence = ?2")?
         .query_map((author, sequence), |row| row.get(0))?
         .collect::<rusqlite::Result<_>>()?;
     for object in objects {
-        let no = object_no(sql, &object)?;
         let here: bool = sql
             .prepare_cached("SELECT EXISTS (SELECT 1 FROM holding WHERE object = ?1)")?
-            .query_row([no], |row| row.get(0))?;
+            .query_row([object], |row| row.get(0))?;
         if !here {
             sql.prepare_cached("DELETE FROM held WHERE author = ?1 AND object = ?2 AND sequence = ?3")?
-                .execute((author, &object, sequence))?;
+                .execute((author, object, sequence))?;
         }
     }
     Ok(())

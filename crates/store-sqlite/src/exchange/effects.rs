@@ -43,7 +43,7 @@ pub(super) fn apply(desk: &mut Desk<'_>, me: KeyId, effects: Vec<Effect>) -> Don
                 if row.author == me {
                     own.place(desk, &row)?;
                 }
-                put_act(desk.sql(), &row)?;
+                put_act(desk, &row)?;
             }
             Effect::TakenBack { leaves, note } => take_back(desk, me, &leaves, &note)?,
             Effect::Ahead { member, from, leaves } => {
@@ -75,8 +75,10 @@ pub(super) fn apply(desk: &mut Desk<'_>, me: KeyId, effects: Vec<Effect>) -> Don
                     set_number(desk.sql(), TEXT_PURGE, 1)?;
                 }
                 void(desk.sql(), me, &row)?;
-                put_fate(desk.sql(), &row)?;
+                put_fate(desk, &row)?;
             }
+            Effect::Version(row) => put_version(desk, &row)?,
+            Effect::Holder(row) => put_holder(desk, &row)?,
             other => put(desk.sql(), other)?,
         }
     }
@@ -141,6 +143,8 @@ fn put(sql: &Connection, effect: Effect) -> Done<()> {
         | Effect::Payload(_)
         | Effect::DropPayload { .. }
         | Effect::Recovery(_)
+        | Effect::Version(_)
+        | Effect::Holder(_)
         | Effect::Fate(_) => Ok(()),
         Effect::OwnHead(note) => run(sql, "UPDATE head SET note = ?1 WHERE one = 1", [note]),
         Effect::Life(life) => begin_life(sql, life),
@@ -149,13 +153,7 @@ fn put(sql: &Connection, effect: Effect) -> Done<()> {
             "UPDATE act SET awaited = NULL WHERE author = ?1 AND sequence = ?2",
             (author.as_bytes(), stored(sequence)),
         ),
-        Effect::Version(row) => put_version(sql, &row),
-        Effect::DropVersion { name, version } => run(
-            sql,
-            "DELETE FROM held WHERE author = ?1 AND object = ?2 AND version = ?3",
-            (name.author.as_bytes(), &name.id, &version),
-        ),
-        Effect::Holder(row) => put_holder(sql, &row),
+        Effect::DropVersion { name, version } => drop_version(sql, &name, &version),
         Effect::Later(row) => put_later(sql, &row),
         Effect::NoLater { object, version, member } => run(
             sql,
@@ -192,13 +190,14 @@ pub(super) fn run(sql: &Connection, statement: &str, params: impl rusqlite::Para
     Ok(())
 }
 
-fn put_act(sql: &Connection, row: &ActRow) -> Done<()> {
+fn put_act(desk: &mut Desk<'_>, row: &ActRow) -> Done<()> {
+    let object = row.object.as_ref().map(|name| desk.object(&name.id)).transpose()?;
     let awaited = match row.covered {
         Covered::Yes => None,
         Covered::Awaited(since) => Some(since.0),
     };
     run(
-        sql,
+        desk.sql(),
         "INSERT OR REPLACE INTO act (author, sequence, leaf, kind, object, signed, awaited) \
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
         (
@@ -206,7 +205,7 @@ fn put_act(sql: &Connection, row: &ActRow) -> Done<()> {
             stored(row.sequence),
             row.leaf.0,
             row.kind.name(),
-            row.object.as_ref().map(|name| &name.id),
+            object.map(|known| known.no),
             &row.signed,
             awaited,
         ),
@@ -305,14 +304,15 @@ fn put_recovery(sql: &Connection, recovery: Option<&Recovery>) -> Done<()> {
     Ok(())
 }
 
-fn put_version(sql: &Connection, row: &VersionRow) -> Done<()> {
+fn put_version(desk: &mut Desk<'_>, row: &VersionRow) -> Done<()> {
+    let object = desk.object(&row.name.id)?.no;
     run(
-        sql,
+        desk.sql(),
         "INSERT OR REPLACE INTO held (author, object, version, sequence, kind, digest, rules, passed_by) \
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
         (
             row.name.author.as_bytes(),
-            &row.name.id,
+            object,
             &row.version,
             stored(row.sequence),
             row.kind.name(),
@@ -323,29 +323,40 @@ fn put_version(sql: &Connection, row: &VersionRow) -> Done<()> {
     )
 }
 
-fn put_fate(sql: &Connection, row: &FateRow) -> Done<()> {
-    let ObjectName { author, id } = &row.name;
+fn drop_version(sql: &Connection, name: &ObjectName, version: &str) -> Done<()> {
+    let object = object_no(sql, &name.id)?;
+    run(
+        sql,
+        "DELETE FROM held WHERE author = ?1 AND object = ?2 AND version = ?3",
+        (name.author.as_bytes(), object, version),
+    )
+}
+
+fn put_fate(desk: &mut Desk<'_>, row: &FateRow) -> Done<()> {
+    let (author, object) = (row.name.author, desk.object(&row.name.id)?.no);
+    let sql = desk.sql();
     run(
         sql,
         "INSERT OR REPLACE INTO fate (author, object, recalled, erased) VALUES (?1, ?2, ?3, ?4)",
-        (author.as_bytes(), id, row.recalled.map(stored), row.erased.map(stored)),
+        (author.as_bytes(), object, row.recalled.map(stored), row.erased.map(stored)),
     )?;
-    run(sql, "DELETE FROM narrowing WHERE author = ?1 AND object = ?2", (author.as_bytes(), id))?;
+    run(sql, "DELETE FROM narrowing WHERE author = ?1 AND object = ?2", (author.as_bytes(), object))?;
     for (sequence, rules) in &row.narrowed {
         run(
             sql,
             "INSERT INTO narrowing (author, object, sequence, rules) VALUES (?1, ?2, ?3, ?4)",
-            (author.as_bytes(), id, stored(*sequence), rules),
+            (author.as_bytes(), object, stored(*sequence), rules),
         )?;
     }
     Ok(())
 }
 
-fn put_holder(sql: &Connection, row: &HolderRow) -> Done<()> {
+fn put_holder(desk: &mut Desk<'_>, row: &HolderRow) -> Done<()> {
+    let object = desk.object(&row.name.id)?.no;
     run(
-        sql,
+        desk.sql(),
         "INSERT OR REPLACE INTO holder (author, object, member, ground, since) VALUES (?1, ?2, ?3, ?4, ?5)",
-        (row.name.author.as_bytes(), &row.name.id, row.member.as_bytes(), &row.ground, row.since.0),
+        (row.name.author.as_bytes(), object, row.member.as_bytes(), &row.ground, row.since.0),
     )
 }
 

@@ -54,7 +54,9 @@ impl<'d, 'c> SqlDesk<'d, 'c> {
         Ok(())
     }
 
-    fn count_leaves(&mut self) {
+    /// Leaves and numbers may have been given.
+    fn written(&mut self) {
+        self.rows.seen.forget_object();
         if let Some(book) = self.desk.book() {
             self.rows.next = book.size();
         }
@@ -86,13 +88,13 @@ impl ExchangeDesk for SqlDesk<'_, '_> {
         let seen = &mut self.rows.seen;
         let effects = effects.into_iter().filter_map(|effect| seen.note(effect)).collect();
         effects::apply(self.desk, self.rows.me, effects)?;
-        self.count_leaves();
+        self.written();
         Ok(())
     }
 
     fn add(&mut self, batch: &Batch, leaves: LeavesBy) -> Result<Vec<Landed>, StoreError> {
         let landed = accept::add_with(self.desk, batch, leaves)?;
-        self.count_leaves();
+        self.written();
         Ok(landed)
     }
 
@@ -105,7 +107,8 @@ impl ExchangeDesk for SqlDesk<'_, '_> {
     }
 
     fn take_away(&mut self, versions: &VersionsOf<'_>) -> Result<u64, StoreError> {
-        Ok(remove::take_away(self.desk, versions)?)
+        let object = self.rows.object_no(versions.id).map_err(|failed| StoreError::Backend(failed.0))?;
+        Ok(object.map_or(Ok(0), |object| remove::take_away(self.desk, object, versions))?)
     }
 
     fn take_away_every(&mut self, id: &str, originator: &Originator) -> Result<u64, StoreError> {

@@ -18,8 +18,8 @@ use rusqlite::{Connection, OptionalExtension, Params, Row};
 
 use super::mirror::{ahead, mirror_tile};
 use super::seen::Seen;
-use crate::book;
 use crate::error::Done;
+use crate::{book, ids};
 
 /// The rows as a connection sees them.
 pub(crate) struct SqlRows<'c> {
@@ -96,7 +96,8 @@ fn unreadable(what: &str) -> StoreFailed {
     StoreFailed(format!("a stored {what} cannot be read"))
 }
 
-const ACT: &str = "SELECT author, sequence, leaf, kind, object, signed, awaited FROM act";
+const ACT: &str = "SELECT a.author, a.sequence, a.leaf, a.kind, n.name, o.uuid, a.signed, a.awaited FROM act a \
+    LEFT JOIN object o ON o.no = a.object LEFT JOIN name n ON n.no = o.kind";
 
 /// An act; `None` inside when its kind cannot be read.
 fn act(row: &Row<'_>) -> rusqlite::Result<Option<ActRow>> {
@@ -107,23 +108,30 @@ fn act(row: &Row<'_>) -> rusqlite::Result<Option<ActRow>> {
 fn act_of(row: &Row<'_>, (author, sequence): (KeyId, u64), from: usize) -> rusqlite::Result<Option<ActRow>> {
     let at = |column: usize| from.saturating_add(column);
     let Ok(kind) = row.get_ref(at(1))?.as_str()?.parse() else { return Ok(None) };
-    let object: Option<String> = row.get(at(2))?;
-    let awaited: Option<i64> = row.get(at(4))?;
+    let object = object_at(row, at(2))?;
+    let awaited: Option<i64> = row.get(at(5))?;
     Ok(Some(ActRow {
         author,
         sequence,
         leaf: TreeHash(row.get(from)?),
         kind,
         object: object.map(|id| ObjectName { author, id }),
-        signed: row.get(at(3))?,
+        signed: row.get(at(4))?,
         covered: awaited.map_or(Covered::Yes, |since| Covered::Awaited(Micros(since))),
     }))
 }
 
-const HELD: &str = "SELECT author, object, version, sequence, kind, digest, rules, passed_by FROM held";
+/// The identifier of what an act is about, from the two columns that it takes; `None` where it is about no object.
+fn object_at(row: &Row<'_>, at: usize) -> rusqlite::Result<Option<String>> {
+    if row.get_ref(at)? == ValueRef::Null { Ok(None) } else { ids::told(row, at).map(Some) }
+}
+
+const HELD: &str = "SELECT h.author, n.name, o.uuid, h.version, h.sequence, h.kind, h.digest, h.rules, h.passed_by \
+    FROM held h JOIN object o ON o.no = h.object JOIN name n ON n.no = o.kind";
 
 fn held(row: &Row<'_>) -> rusqlite::Result<Option<VersionRow>> {
-    held_of(row, (ObjectName { author: key(row, 0)?, id: row.get(1)? }, told(row.get(3)?)), [2, 4, 5, 6, 7])
+    let name = ObjectName { author: key(row, 0)?, id: ids::told(row, 1)? };
+    held_of(row, (name, told(row.get(4)?)), [3, 5, 6, 7, 8])
 }
 
 /// The same of a known object and act, from its version, kind, digest, rules, and who passed it on.
@@ -161,12 +169,13 @@ fn later(row: &Row<'_>) -> rusqlite::Result<LaterRow> {
 }
 
 /// Lines of an outbox with everything that their envelopes are made of.
-const WAITING: &str = "SELECT o.place, o.author, o.sequence, a.leaf, a.kind, a.object, a.signed, a.awaited, p.salt, p.bytes, \
-    h.version, h.kind, h.digest, h.rules, h.passed_by, f.object FROM outbox o \
+const WAITING: &str = "SELECT o.place, o.author, o.sequence, a.leaf, a.kind, n.name, x.uuid, a.signed, a.awaited, \
+    p.salt, p.bytes, h.version, h.kind, h.digest, h.rules, h.passed_by, f.object FROM outbox o \
     LEFT JOIN act a ON a.author = o.author AND a.sequence = o.sequence \
+    LEFT JOIN object x ON x.no = a.object LEFT JOIN name n ON n.no = x.kind \
     LEFT JOIN payload p ON p.author = o.author AND p.sequence = o.sequence \
-    LEFT JOIN held h ON h.author = o.author AND h.object = a.object AND h.sequence = o.sequence \
-    LEFT JOIN fate f ON f.author = o.author AND f.object = a.object \
+    LEFT JOIN held h ON h.object = a.object AND h.author = o.author AND h.sequence = o.sequence \
+    LEFT JOIN fate f ON f.object = a.object AND f.author = o.author \
     WHERE o.peer = ?1 AND o.lane = ?2 AND o.place BETWEEN ?3 AND ?4 ORDER BY o.place";
 
 const CONSENT: &str = "SELECT id, author, object, digest, giver, recipient, until, signed FROM consent";
@@ -264,13 +273,13 @@ impl Rows for SqlRows<'_> {
     }
 
     fn act(&self, author: &KeyId, sequence: u64) -> Read<Option<ActRow>> {
-        let query = format!("{ACT} WHERE author = ?1 AND sequence = ?2");
+        let query = format!("{ACT} WHERE a.author = ?1 AND a.sequence = ?2");
         let found = self.one(&query, (author.as_bytes(), stored(sequence)), act)?;
         found.map(|act| act.ok_or_else(|| unreadable("act"))).transpose()
     }
 
     fn acts_from(&self, author: &KeyId, from: u64, limit: usize) -> Read<Vec<ActRow>> {
-        let query = format!("{ACT} WHERE author = ?1 AND sequence >= ?2 ORDER BY sequence LIMIT ?3");
+        let query = format!("{ACT} WHERE a.author = ?1 AND a.sequence >= ?2 ORDER BY a.sequence LIMIT ?3");
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
         each(self.all(&query, (author.as_bytes(), stored(from), limit), act)?, "act")
     }
@@ -293,28 +302,34 @@ impl Rows for SqlRows<'_> {
     }
 
     fn versions(&self, name: &ObjectName) -> Read<Vec<VersionRow>> {
-        let query = format!("{HELD} WHERE author = ?1 AND object = ?2 ORDER BY version");
-        each(self.all(&query, (name.author.as_bytes(), &name.id), held)?, "version")
+        let Some(object) = self.object_no(&name.id)? else { return Ok(Vec::new()) };
+        let query = "SELECT version, sequence, kind, digest, rules, passed_by FROM held \
+                     WHERE object = ?1 AND author = ?2 ORDER BY version";
+        let found = self.all(query, (object, name.author.as_bytes()), |row| {
+            held_of(row, (name.clone(), told(row.get(1)?)), [0, 2, 3, 4, 5])
+        })?;
+        each(found, "version")
     }
 
     fn fate(&self, name: &ObjectName) -> Read<FateRow> {
         let mut fate = FateRow::none(name.clone());
-        let of = (name.author.as_bytes(), &name.id);
-        let query = "SELECT recalled, erased FROM fate WHERE author = ?1 AND object = ?2";
+        let Some(object) = self.object_no(&name.id)? else { return Ok(fate) };
+        let of = (object, name.author.as_bytes());
+        let query = "SELECT recalled, erased FROM fate WHERE object = ?1 AND author = ?2";
         let row = self.one(query, of, |row| Ok((row.get(0)?, row.get(1)?)))?;
         // Narrowings stand beside a row of the fate: of most objects nothing has become.
         let Some((recalled, erased)): Option<(Option<i64>, Option<i64>)> = row else { return Ok(fate) };
         (fate.recalled, fate.erased) = (recalled.map(told), erased.map(told));
         let query =
-            "SELECT sequence, rules FROM narrowing WHERE author = ?1 AND object = ?2 ORDER BY sequence";
+            "SELECT sequence, rules FROM narrowing WHERE object = ?1 AND author = ?2 ORDER BY sequence";
         fate.narrowed = self.all(query, of, |row| Ok((told(row.get(0)?), row.get(1)?)))?;
         Ok(fate)
     }
 
     fn holders(&self, name: &ObjectName) -> Read<Vec<HolderRow>> {
         let query =
-            "SELECT member, ground, since FROM holder WHERE author = ?1 AND object = ?2 ORDER BY member";
-        self.all(query, (name.author.as_bytes(), &name.id), |row| {
+            "SELECT member, ground, since FROM holder WHERE object = ?1 AND author = ?2 ORDER BY member";
+        self.all(query, (self.object_no(&name.id)?, name.author.as_bytes()), |row| {
             Ok(HolderRow {
                 name: name.clone(),
                 member: key(row, 0)?,
@@ -345,8 +360,8 @@ impl Rows for SqlRows<'_> {
         }
         let query = "SELECT DISTINCT o.peer FROM outbox o JOIN act a ON a.author = o.author AND a.sequence = o.sequence \
                      WHERE o.author = ?1 AND a.object = ?2";
-        let peers = self.all(query, (name.author.as_bytes(), &name.id), |row| key(row, 0))?;
-        Ok(peers.into_iter().collect())
+        let of = (name.author.as_bytes(), self.object_no(&name.id)?);
+        Ok(self.all(query, of, |row| key(row, 0))?.into_iter().collect())
     }
 
     fn receipts(&self, sequence: u64) -> Read<Vec<ReceiptRow>> {
@@ -454,11 +469,13 @@ impl Rows for SqlRows<'_> {
 
     fn own_versions(&self, after: Option<(String, String)>, limit: usize) -> Read<Vec<VersionRow>> {
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        // An identifier keeps its number for good.
         let (id, version) = after.unwrap_or_default();
+        let object = self.object_no(&id)?.unwrap_or_default();
         let query = format!(
-            "{HELD} WHERE author = ?1 AND (object, version) > (?2, ?3) ORDER BY object, version LIMIT ?4"
+            "{HELD} WHERE h.author = ?1 AND (h.object, h.version) > (?2, ?3) ORDER BY h.object, h.version LIMIT ?4"
         );
-        each(self.all(&query, (self.me.as_bytes(), id, version, limit), held)?, "version")
+        each(self.all(&query, (self.me.as_bytes(), object, version, limit), held)?, "version")
     }
 
     fn all_versions(&self) -> Read<Vec<VersionRow>> {
@@ -466,33 +483,39 @@ impl Rows for SqlRows<'_> {
     }
 
     fn all_fates(&self) -> Read<Vec<FateRow>> {
-        let names = self.all("SELECT author, object FROM fate ORDER BY author, object", [], |row| {
-            Ok(ObjectName { author: key(row, 0)?, id: row.get(1)? })
-        })?;
+        let query = "SELECT f.author, n.name, o.uuid FROM fate f JOIN object o ON o.no = f.object \
+                     JOIN name n ON n.no = o.kind ORDER BY f.object, f.author";
+        let names =
+            self.all(query, [], |row| Ok(ObjectName { author: key(row, 0)?, id: ids::told(row, 1)? }))?;
         names.iter().map(|name| self.fate(name)).collect()
     }
 }
 
 impl SqlRows<'_> {
+    /// The number of an identifier; `None` where it is not known here, and so nothing is held of it.
+    pub(super) fn object_no(&self, id: &str) -> Read<Option<i64>> {
+        self.seen.object(id, || crate::writer::object_no(self.sql, id).map_err(of_ours))
+    }
+
     /// A row of [`WAITING`].
     fn waiting(&self, row: &Row<'_>, (peer, lane, place): (KeyId, Lane, u64)) -> Read<Waiting> {
         let read = || {
             let (author, sequence) = (key(row, 1)?, told(row.get(2)?));
             let has = |column| row.get_ref(column).map(|value| value != ValueRef::Null);
             let act = if has(3)? { Some(act_of(row, (author, sequence), 3)?) } else { None };
-            let payload = if has(8)? {
-                Some(PayloadRow { author, sequence, salt: Salt::from_bytes(row.get(8)?), bytes: row.get(9)? })
+            let payload = if has(9)? {
+                let (salt, bytes) = (Salt::from_bytes(row.get(9)?), row.get(10)?);
+                Some(PayloadRow { author, sequence, salt, bytes })
             } else {
                 None
             };
-            let object: Option<String> = row.get(5)?;
-            let name = object.map(|id| ObjectName { author, id });
-            let version = match name.clone().filter(|_| has(10).unwrap_or(true)) {
-                Some(name) => Some(held_of(row, (name, sequence), [10, 11, 12, 13, 14])?),
+            let name = object_at(row, 5)?.map(|id| ObjectName { author, id });
+            let version = match name.clone().filter(|_| has(11).unwrap_or(true)) {
+                Some(name) => Some(held_of(row, (name, sequence), [11, 12, 13, 14, 15])?),
                 None => None,
             };
             let line = OutboxRow { peer, lane, place, author, sequence };
-            Ok((line, act, payload, version, name.filter(|_| has(15).unwrap_or(true))))
+            Ok((line, act, payload, version, name.filter(|_| has(16).unwrap_or(true))))
         };
         let (line, act, payload, version, fallen) = read().map_err(failed)?;
         Ok(Waiting {

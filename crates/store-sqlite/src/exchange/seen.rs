@@ -21,6 +21,8 @@ pub(super) struct Seen {
     changed: BTreeSet<KeyId>,
     mirrors: RefCell<BTreeMap<KeyId, Option<MirrorRow>>>,
     tile: RefCell<Option<(KeyId, TilePath, Tile)>>,
+    /// The number of the identifier asked for last.
+    object: RefCell<Option<(String, Option<i64>)>>,
 }
 
 impl Seen {
@@ -75,6 +77,23 @@ impl Seen {
         let picked = pick(&tile);
         *self.tile.borrow_mut() = Some((*member, path, tile));
         Ok(Some(picked))
+    }
+
+    /// The number of an identifier.
+    pub(super) fn object(&self, id: &str, read: impl FnOnce() -> Read<Option<i64>>) -> Read<Option<i64>> {
+        if let Some((of, no)) = &*self.object.borrow()
+            && of == id
+        {
+            return Ok(*no);
+        }
+        let no = read()?;
+        *self.object.borrow_mut() = Some((id.to_owned(), no));
+        Ok(no)
+    }
+
+    /// Something was written that may have given an identifier its number.
+    pub(super) fn forget_object(&mut self) {
+        *self.object.get_mut() = None;
     }
 
     /// Takes note of an effect that is about to be written; `None` = it is written at the step's end.

@@ -350,10 +350,7 @@ impl<'a> Desk<'a> {
 
     /// The next number of a rarely used sequence.
     pub(crate) fn next_number(&self, sequence: &str) -> Done<i64> {
-        let mut statement = self
-            .connection
-            .prepare_cached("UPDATE number SET value = value + 1 WHERE name = ?1 RETURNING value")?;
-        Ok(statement.query_row([sequence], |row| row.get(0))?)
+        next_number(self.connection, sequence)
     }
 
     /// The number of a type or of a reference's name, which is made known when it is new.
@@ -418,6 +415,13 @@ pub(crate) struct Known {
     pub(crate) kind: i64,
     /// Whether it was unknown until now.
     pub(crate) new: bool,
+}
+
+/// The next number of a sequence that is kept in the database alone.
+pub(crate) fn next_number(connection: &Connection, sequence: &str) -> Done<i64> {
+    let mut statement =
+        connection.prepare_cached("UPDATE number SET value = value + 1 WHERE name = ?1 RETURNING value")?;
+    Ok(statement.query_row([sequence], |row| row.get(0))?)
 }
 
 /// The number of a name that is known already.
