@@ -5,7 +5,7 @@
 
 use base::Micros;
 use bytes::Bytes;
-use handling::{Principal, Refusal, Rule, Rules, Viewer, Writer, may_read, may_write};
+use handling::{MemberId, Principal, Refusal, Rule, Rules, Viewer, Writer, may_read, may_write};
 use stix::{Timestamp, TlpLevel};
 use store::{
     Batch, CollectionRow, Entry, Fault, Landed, LandedAs, PerObject, StatusRow, StatusState, StoreError,
@@ -227,6 +227,7 @@ impl Node {
             return Ok(Accepted { status: None, receipts });
         }
         let views = self.put_under_rules(place, &mut entries).await?;
+        self.note_makers(&mut entries).await?;
         self.keep_ledger().await?;
         let batch = Batch {
             writer: place.writer.clone(),
@@ -274,6 +275,21 @@ impl Node {
 }
 
 impl Node {
+    /// Notes which entries are copies of what another member made, by the registry's identities.
+    async fn note_makers(&self, entries: &mut [Entry]) -> Result<(), StoreError> {
+        let Some(members) = self.members().await? else { return Ok(()) };
+        // What comes together is mostly made by one.
+        let mut last: Option<(String, Option<MemberId>)> = None;
+        for entry in entries {
+            let Some(creator) = &entry.facts.creator else { continue };
+            let known = last.take().filter(|(id, _)| id == creator);
+            let (creator, maker) = known.unwrap_or_else(|| (creator.clone(), members.maker(creator)));
+            entry.maker = maker;
+            last = Some((creator, maker));
+        }
+        Ok(())
+    }
+
     /// Stores redacted views beside the objects that they are views of.
     async fn add_views(&self, place: &Place, entries: Vec<Entry>) -> Result<(), StoreError> {
         if !entries.is_empty() {

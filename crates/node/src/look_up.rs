@@ -326,15 +326,15 @@ impl<'v> Questions<'v> {
     }
 }
 
-/// Each object once, by its closest relation to the value; closest first (of ranges the smallest, of parents the nearest), then newest
-/// first; cut at the limit.
+/// Each object once, by its closest relation to the value, and where several members say different things of it each of these (a version
+/// is known by its date); closest first (of ranges the smallest, of parents the nearest), then newest first; cut at the limit.
 fn closest(mut matches: Vec<(usize, LookUpMatch)>) -> Vec<LookUpMatch> {
     if matches.len() > 1 {
         matches.sort_by(|(far, one), (further, other)| {
             (one.how, far, other.added).cmp(&(other.how, further, one.added))
         });
         let mut seen = HashSet::with_capacity(matches.len());
-        matches.retain(|(_, found)| seen.insert(found.id.clone()));
+        matches.retain(|(_, found)| seen.insert((found.id.clone(), found.added)));
         matches.truncate(LOOKUP_MATCHES_MAX);
     }
     matches.into_iter().map(|(_, found)| found).collect()

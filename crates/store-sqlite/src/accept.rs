@@ -16,6 +16,7 @@ use crate::error::{Done, damaged, found};
 use crate::follow;
 use crate::gone::{self, Forbidden};
 use crate::lineage;
+use crate::remove::mark_ends;
 use crate::rules_rows::{self, Under};
 use crate::sight::Sight;
 use crate::status;
@@ -87,7 +88,7 @@ impl Beside {
     /// Which holdings `h` a new version is judged against; ?4 is whose word it is, ?5 the collection.
     fn meets(&self) -> String {
         match self {
-            Self::Seen(sight) => format!("{} AND ?4 IS NOT NULL AND ?5 IS NOT NULL", sight.sees("h")),
+            Self::Seen(sight) => sight.sees("h"),
             Self::SameWord => {
                 let here = Originator::Here;
                 format!(
@@ -97,13 +98,21 @@ impl Beside {
         }
     }
 
-    /// Binds the parameters of a query that asks so, `own` from `?2` on.
-    fn bind(&self, statement: &mut CachedStatement<'_>, own: [&dyn ToSql; 4]) -> Done<()> {
+    /// Whether a holding `h` among these is of the owner ?6: whom a new version follows, whatever others say.
+    const fn is_own(&self) -> &'static str {
         match self {
-            Self::Seen(sight) => sight.bind(statement, &own),
+            Self::Seen(_) => "h.owner IS ?6",
+            Self::SameWord => "?6 IS ?6",
+        }
+    }
+
+    /// Binds the parameters of a query that asks so, `own` from `?2` on.
+    fn bind(&self, statement: &mut CachedStatement<'_>, own: &[&dyn ToSql]) -> Done<()> {
+        match self {
+            Self::Seen(sight) => sight.bind(statement, own),
             Self::SameWord => {
-                for (at, value) in own.iter().enumerate() {
-                    statement.raw_bind_parameter(at.saturating_add(2), value)?;
+                for (at, value) in (2..=statement.parameter_count()).zip(own) {
+                    statement.raw_bind_parameter(at, value)?;
                 }
                 Ok(())
             }
@@ -118,6 +127,8 @@ fn word(entry: &Entry) -> String {
 
 /// A version held already, as far as the rules need it.
 struct Held {
+    /// Whether it is of the owner of the new one.
+    own: bool,
     place: String,
     added: i64,
     content: [u8; 32],
@@ -129,6 +140,7 @@ struct Held {
 impl Place {
     fn land(&mut self, desk: &mut Desk<'_>, entry: &Entry) -> Done<Landed> {
         let mut arrival = Arrival::of(desk, entry)?;
+        arrival.owner = lineage::owner_of(desk, entry, self.home)?;
         if let Some(conflict) = self.gone(desk, &arrival)? {
             return Ok(Landed { how: LandedAs::Refused(conflict), added: None, inherited: None });
         }
@@ -205,8 +217,7 @@ impl Place {
         let Some(key) = &facts.modified_key else {
             return self.judge_observable(desk, arrival);
         };
-        let same = self.held(desk, arrival, Some(key))?;
-        let Some(held) = (if same.is_some() { same } else { self.held(desk, arrival, None)? }) else {
+        let Some(held) = self.beside(desk, arrival, key)? else {
             return Ok(Judged::Store(LandedAs::Accepted));
         };
         let creators = [held.creator, arrival.creator].map(|no| no.map(|no| no.to_string()));
@@ -254,7 +265,7 @@ impl Place {
         ))?;
         let digest = &arrival.entry.facts.content_digest;
         let word = word(arrival.entry);
-        self.beside.bind(&mut select, [&arrival.object, digest, &word, &self.collection])?;
+        self.beside.bind(&mut select, &[&arrival.object, digest, &word, &self.collection])?;
         let mut rows = select.raw_query();
         let held: Option<(i64, bool)> = match rows.next()? {
             Some(row) => Some((row.get(0)?, row.get(1)?)),
@@ -267,17 +278,44 @@ impl Place {
         })
     }
 
-    /// The version with `key`, or else the latest one, among those that count.
-    fn held(&self, desk: &Desk<'_>, arrival: &Arrival<'_>, key: Option<&str>) -> Done<Option<Held>> {
-        let which = if key.is_some() { "h.place IN (?3, '~' || ?3)" } else { "?3 IS NULL" };
+    /// The version that a new one with `key` is judged against. What its owner said comes first: a date that another put under
+    /// the same identifier is no obstacle. The same content is the same, whoever brought it.
+    fn beside(&self, desk: &Desk<'_>, arrival: &Arrival<'_>, key: &str) -> Done<Option<Held>> {
+        let content = arrival.entry.facts.content_digest;
+        let same = self.held(desk, arrival, Which::Of(key))?;
+        if let Some(held) = &same
+            && (held.own || held.content == content)
+        {
+            return Ok(same);
+        }
+        let latest = self.held(desk, arrival, Which::Latest)?;
+        if latest.as_ref().is_none_or(|held| held.own) {
+            return Ok(latest);
+        }
+        let own = self.held(desk, arrival, Which::OwnLatest)?;
+        Ok(own.or(same).or(latest))
+    }
+
+    /// One version among those that count.
+    fn held(&self, desk: &Desk<'_>, arrival: &Arrival<'_>, which: Which<'_>) -> Done<Option<Held>> {
+        let own = self.beside.is_own();
+        let (which, order, key) = match which {
+            Which::Of(key) => {
+                ("h.place IN (?3, '~' || ?3)", "7 DESC, v.content_digest = ?7 DESC, h.added", key)
+            }
+            Which::Latest => ("?3 = ''", "h.place DESC, h.added", ""),
+            Which::OwnLatest => ("?3 = '' AND h.owner IS ?6", "h.place DESC, h.added", ""),
+        };
         let mut select = desk.sql().prepare_cached(&format!(
-            "SELECT h.place, h.added, v.content_digest, v.revoked, v.created_key, v.creator \
+            "SELECT h.place, h.added, v.content_digest, v.revoked, v.created_key, v.creator, {own} \
              FROM holding h JOIN version v ON v.no = h.version \
-             WHERE h.object = ?2 AND {which} AND {} ORDER BY h.place DESC, h.added LIMIT 1",
+             WHERE h.object = ?2 AND {which} AND {} ORDER BY {order} LIMIT 1",
             self.beside.meets()
         ))?;
-        let word = word(arrival.entry);
-        self.beside.bind(&mut select, [&arrival.object, &key, &word, &self.collection])?;
+        let (word, content) = (word(arrival.entry), &arrival.entry.facts.content_digest);
+        let asked: [&dyn ToSql; 6] =
+            [&arrival.object, &key, &word, &self.collection, &arrival.owner, content];
+        self.beside.bind(&mut select, &asked)?;
         let mut rows = select.raw_query();
         let Some(row) = rows.next()? else { return Ok(None) };
         Ok(Some(Held {
@@ -287,6 +325,7 @@ impl Place {
             revoked: row.get(3)?,
             created_key: row.get(4)?,
             creator: row.get(5)?,
+            own: row.get(6)?,
         }))
     }
 
@@ -300,10 +339,11 @@ impl Place {
     ) -> Done<()> {
         let facts = &arrival.entry.facts;
         let place = place(facts, added);
+        let several = arrival.lineage != 0;
         let (is_last, is_first) = match (under.restricted, arrival.new) {
-            (true, _) => (false, false),
             (false, true) => (true, true),
-            (false, false) => self.displace(desk, arrival.object, &place)?,
+            (false, false) if !several => self.displace(desk, arrival.object, &place)?,
+            _ => (false, false),
         };
         let sql = desk.sql();
         if !arrival.new {
@@ -315,8 +355,8 @@ impl Place {
         let size = i64::try_from(arrival.entry.bytes.len()).unwrap_or(i64::MAX);
         sql.prepare_cached(
             "INSERT INTO holding (collection, added, object, kind, version, place, spec, size, is_last, \
-             is_first, restricted, rules, lone, lineage) \
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
+             is_first, restricted, rules, lone, lineage, owner) \
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)",
         )?
         .execute(rusqlite::params![
             self.collection,
@@ -333,8 +373,9 @@ impl Place {
             under.no,
             arrival.new,
             arrival.lineage,
+            arrival.owner,
         ])?;
-        Ok(())
+        if several && !under.restricted { mark_ends(sql, arrival.object, self.collection) } else { Ok(()) }
     }
 
     /// Whether an open version at `place` becomes last and first; those it displaces lose the mark.
@@ -380,6 +421,17 @@ fn place(facts: &Facts, added: i64) -> String {
         Some(key) if facts.revoked => format!("~{key}"),
         Some(key) => key.clone(),
     }
+}
+
+/// Which of the versions held is asked for.
+#[derive(Clone, Copy)]
+enum Which<'a> {
+    /// One of this moment: the owner's before others, and of others' one with the same content.
+    Of(&'a str),
+    /// The latest.
+    Latest,
+    /// The latest of the owner.
+    OwnLatest,
 }
 
 /// What the rules say.

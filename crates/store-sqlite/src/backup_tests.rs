@@ -13,7 +13,7 @@ use store::{
     Upkeep, VersionsOf,
 };
 
-use crate::rebuild_tests::{indicator, indicator_by, open, with_objects};
+use crate::rebuild_tests::{add_anothers, indicator, indicator_by, open, with_objects};
 use crate::writer::object_no;
 use crate::{RestoreFrom, SqliteStore};
 
@@ -285,23 +285,28 @@ async fn what_a_member_destroys_leaves_the_word_of_others() {
     assert_eq!(told.erased, 0);
 }
 
-/// What two creators say of one object is found after a restore as before, also of a copy from before that was told apart.
+/// What two creators, and two members, say of one object is found after a restore as before, also of a copy from before that was told apart.
 #[tokio::test]
 async fn lineages_outlive_a_sealed_backup() {
     let directory = tempfile::tempdir().expect("a directory");
-    let (live, file) = (directory.path().join("live"), directory.path().join("backup"));
+    let (live, whole) = (directory.path().join("live"), directory.path().join("backup"));
     let store = with_objects(&live).await;
     let other = store.add_collection(collection("other", None), Vec::new()).await.expect("a collection").no;
     let entries = vec![indicator_by(2, 7)];
     store.add(Batch { writer: writer(1, other), at: START, entries, status: None }).await.expect("added");
-    let (_, keys) = backup(&store, &file).await.expect("a backup");
+    add_anothers(&store, 3).await;
+    let (_, keys) = backup(&store, &whole).await.expect("a backup");
     let asked = [indicator_by(2, 1), indicator_by(2, 7)]
         .map(|entry| entry.terms[0].fingerprint(&store.fingerprint_key()));
     let (first, both) = (handling::CollectionNo(1), [handling::CollectionNo(1), other]);
-    for (name, undone) in [("again", false), ("of before", true)] {
-        if undone {
+    for (name, undone) in
+        [("again", None), ("of before owners", Some("owners")), ("of before", Some("lineages"))]
+    {
+        let file = directory.path().join(format!("backup {name}"));
+        std::fs::copy(&whole, &file).expect("copied");
+        if let Some(undone) = undone {
             let sql = Connection::open(&file).expect("a file");
-            crate::migrate::tests::undo_since(&sql, "lineages");
+            crate::migrate::tests::undo_since(&sql, undone);
         }
         let at = directory.path().join(name);
         restore(&file, Some(&keys), &at).unwrap_or_else(|error| panic!("{name}: {error:?}"));
@@ -311,6 +316,8 @@ async fn lineages_outlive_a_sealed_backup() {
             let rows = again.look_up(&viewer(1, collections), &asked).await.expect("looked up");
             assert_eq!(rows.iter().map(Vec::len).collect::<Vec<_>>(), found, "{name} {collections:?}");
         }
+        let object = again.object(&viewer(1, &both), &id("indicator", 3), None).await.expect("an object");
+        assert_eq!((object.revoked, object.contradictions), (false, 1), "{name}");
         assert_eq!(again.rebuild(false).await.expect("compared"), Vec::<String>::new(), "{name}");
     }
 }

@@ -32,7 +32,7 @@ pub(crate) fn stricter(desk: &Desk<'_>, writer: &Writer, arrival: &Arrival<'_>) 
     let entry = arrival.entry;
     let asked = entry.rules.clone().unwrap_or_else(|| rules_rows::of_number(entry.facts.tlp));
     let mut met = asked.clone();
-    let own = (STANDS, rusqlite::params![arrival.object, arrival.lineage]);
+    let own = (STANDS, rusqlite::params![arrival.object, entry.facts.created_key, arrival.creator]);
     meet(desk, writer, own, (entry, &mut met))?;
     if let Some(original) = &entry.view_of
         && let Some(original) = object_no(desk.sql(), original)?
@@ -47,9 +47,10 @@ pub(crate) fn stricter(desk: &Desk<'_>, writer: &Writer, arrival: &Arrival<'_>) 
     Ok(Some(met))
 }
 
-/// The rules of versions of the object `?1` in the lineage `?2`.
+/// The rules of versions of the object `?1` with the `created` and creator of the next one, whoever owns them: the registry may have
+/// come to know the creator in between.
 const STANDS: &str = "SELECT DISTINCT h.collection, h.rules, iif(h.rules = 0, v.tlp, NULL) \
-     FROM holding h JOIN version v ON v.no = h.version WHERE h.object = ?1 AND h.lineage = ?2";
+     FROM holding h JOIN version v ON v.no = h.version WHERE h.object = ?1 AND v.created_key IS ?2 AND v.creator IS ?3";
 
 /// The rules of versions of the object `?1`, other than that of the moment `?3`, of which no view stands under the identifier `?2`.
 const STANDS_WITHOUT_VIEW: &str = "SELECT DISTINCT h.collection, h.rules, iif(h.rules = 0, v.tlp, NULL) \

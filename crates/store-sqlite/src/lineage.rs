@@ -1,8 +1,13 @@
-//! Lineages: the versions of an object with one `created` and one creator, which alone follow each other.
+//! Lineages: the versions of an object with one `created`, one creator and one owner, which alone follow each other.
+//!
+//! The owner is whose word it is: another member's, or this node's, which is also what its people say of what others made. What
+//! they bring of what a member made under its identity in the registry is a copy of that member's word.
 //!
 //! Invariant: `version.lineage` and `holding.lineage` are the same for one version, and two versions of an object have the same
-//! number exactly where `created` and creator are the same.
+//! number exactly where `created`, creator and owner are the same. The number is 0 only where an object has one lineage, so that
+//! whoever reads 0 asks nothing more.
 
+use handling::Originator;
 use rusqlite::{Connection, OptionalExtension};
 
 use crate::error::Done;
@@ -12,19 +17,47 @@ use crate::writer::Desk;
 /// Numbers the lineages of all objects anew, in the order in which they were first heard of.
 const NUMBER: &str = include_str!("lineages.sql");
 
-/// The number of a version's lineage: the one of what is held of its object with the same `created` and creator, or else a new one.
+/// The number of whose word it is that an entry stands by; `None` for this node's.
+pub(crate) fn owner_of(
+    desk: &mut Desk<'_>,
+    entry: &store::Entry,
+    home: Option<handling::MemberId>,
+) -> Done<Option<i64>> {
+    let word = match entry.rules.as_ref().map(|rules| rules.originator()) {
+        Some(other) if !other.is_own(home) => other.to_string(),
+        _ => match entry.maker {
+            Some(maker) => Originator::Member(maker).to_string(),
+            None => return Ok(None),
+        },
+    };
+    desk.name(&word).map(Some)
+}
+
+/// The number of a version's lineage: the one of what is held of its object with the same `created`, creator and owner, or else a
+/// new one. What had the object for itself until then gets a number too.
 pub(crate) fn of(desk: &Desk<'_>, arrival: &Arrival<'_>) -> Done<i64> {
     let mut same = desk.sql().prepare_cached(
         "SELECT h.lineage FROM holding h JOIN version v ON v.no = h.version \
-         WHERE h.object = ?1 AND v.created_key IS ?2 AND v.creator IS ?3 LIMIT 1",
+         WHERE h.object = ?1 AND h.owner IS ?4 AND v.created_key IS ?2 AND v.creator IS ?3 LIMIT 1",
     )?;
-    let asked = (arrival.object, &arrival.entry.facts.created_key, arrival.creator);
+    let asked = (arrival.object, &arrival.entry.facts.created_key, arrival.creator, arrival.owner);
     if let Some(lineage) = same.query_row(asked, |row| row.get(0)).optional()? {
         return Ok(lineage);
     }
-    let mut next =
-        desk.sql().prepare_cached("SELECT coalesce(max(lineage) + 1, 0) FROM holding WHERE object = ?1")?;
-    Ok(next.query_row([arrival.object], |row| row.get(0))?)
+    let mut most = desk.sql().prepare_cached("SELECT max(lineage) FROM holding WHERE object = ?1")?;
+    match most.query_row([arrival.object], |row| row.get::<_, Option<i64>>(0))? {
+        None => Ok(0),
+        Some(0) => {
+            for update in [
+                "UPDATE version SET lineage = 1 WHERE no IN (SELECT version FROM holding WHERE object = ?1)",
+                "UPDATE holding SET lineage = 1 WHERE object = ?1",
+            ] {
+                desk.sql().prepare_cached(update)?.execute([arrival.object])?;
+            }
+            Ok(2)
+        }
+        Some(most) => Ok(most.saturating_add(1)),
+    }
 }
 
 /// The number that a version which is held already has, by where it is held.
@@ -53,4 +86,30 @@ pub(crate) fn differs(sql: &Connection, version: i64) -> Done<bool> {
 /// Numbers all anew. For whoever has brought versions whose `created` and creator were not known before.
 pub(crate) fn number_all(sql: &Connection) -> Done<()> {
     Ok(sql.execute_batch(NUMBER)?)
+}
+
+/// Objects whose versions are not numbered by `created`, creator and owner; with `repair` all are numbered anew.
+pub(crate) fn misnumbered(sql: &Connection, repair: bool) -> Done<Vec<String>> {
+    let mut select = sql.prepare(
+        "SELECT object FROM (SELECT DISTINCT h.object, h.lineage, quote(v.created_key) || ' ' || quote(v.creator) || ' ' || \
+         quote(h.owner) AS origin FROM holding h JOIN version v ON v.no = h.version \
+         WHERE h.object IN (SELECT o.object FROM holding o WHERE o.lone = 0)) GROUP BY object \
+         HAVING count(*) > count(DISTINCT lineage) OR count(*) > count(DISTINCT origin) OR (count(*) > 1 AND min(lineage) = 0)",
+    )?;
+    let found: Vec<i64> = select.query_map([], |row| row.get(0))?.collect::<rusqlite::Result<_>>()?;
+    if repair && !found.is_empty() {
+        number_all(sql)?;
+    }
+    Ok(found.into_iter().map(|object| format!("lineages of object {object}")).collect())
+}
+
+/// A query for objects with several lineages, and collections, where a mark does not stand at the end of the one that is there longest;
+/// `order` is the order of `holding m` of one lineage in which that end comes first.
+pub(crate) fn wrong_ends((flag, order): (&str, &str)) -> String {
+    format!(
+        "SELECT object, collection FROM (SELECT m.object, m.collection, m.{flag} <> (m.restricted = 0 AND row_number() OVER \
+         (PARTITION BY m.object, m.collection, m.restricted ORDER BY m.lineage <> m.longest, {order}, m.added) = 1) AS wrong \
+         FROM (SELECT h.*, first_value(h.lineage) OVER (PARTITION BY h.object, h.collection, h.restricted ORDER BY h.added) \
+         AS longest FROM holding h WHERE h.object IN (SELECT o.object FROM holding o WHERE o.lineage <> 0)) m) WHERE wrong"
+    )
 }

@@ -1,6 +1,6 @@
 //! Finding objects by exact terms, by address range, and the patterns and sightings of what is held.
 //!
-//! What is found is always the version that the viewer knows as the latest of its lineage (one `created`, one creator):
+//! What is found is always the version that the viewer knows as the latest of its lineage (one `created`, one creator, one owner):
 //! a value that a newer version dropped is not found any more, and what somebody else says of the same object hides nothing.
 
 use std::collections::HashSet;

@@ -46,7 +46,10 @@ const MIGRATIONS: &[Migration] = &[
     Migration {
         number: 19,
         name: "lineages",
-        sql: concat!(include_str!("../migrations/0019_lineages.sql"), include_str!("lineages.sql")),
+        sql: concat!(
+            include_str!("../migrations/0019_lineages.sql"),
+            include_str!("../migrations/0019_numbers.sql")
+        ),
     },
     Migration { number: 20, name: "owed", sql: include_str!("../migrations/0020_owed.sql") },
     Migration { number: 21, name: "starts", sql: include_str!("../migrations/0021_starts.sql") },
@@ -62,6 +65,11 @@ const MIGRATIONS: &[Migration] = &[
     Migration { number: 27, name: "refused", sql: include_str!("../migrations/0027_refused.sql") },
     Migration { number: 28, name: "awaits", sql: include_str!("../migrations/0028_awaits.sql") },
     Migration { number: 29, name: NUMBERED, sql: include_str!("../migrations/0029_numbered.sql") },
+    Migration {
+        number: 30,
+        name: "owners",
+        sql: concat!(include_str!("../migrations/0030_owners.sql"), include_str!("lineages.sql")),
+    },
 ];
 
 /// The migration by which exchange names objects by number.
@@ -93,16 +101,18 @@ fn apply(connection: &Connection, from: usize) -> Done<()> {
             "CREATE TABLE migration (number INTEGER NOT NULL PRIMARY KEY, name TEXT NOT NULL, digest TEXT NOT NULL)",
         )?;
     }
-    for migration in MIGRATIONS.iter().skip(from) {
-        if migration.name == NUMBERED {
-            number_objects(connection)?;
-        }
-        connection.execute_batch(migration.sql)?;
-        connection.execute(
-            "INSERT INTO migration (number, name, digest) VALUES (?1, ?2, ?3)",
-            (migration.number, migration.name, digest(migration)),
-        )?;
+    MIGRATIONS.iter().skip(from).try_for_each(|migration| run(connection, migration))
+}
+
+fn run(connection: &Connection, migration: &Migration) -> Done<()> {
+    if migration.name == NUMBERED {
+        number_objects(connection)?;
     }
+    connection.execute_batch(migration.sql)?;
+    connection.execute(
+        "INSERT INTO migration (number, name, digest) VALUES (?1, ?2, ?3)",
+        (migration.number, migration.name, digest(migration)),
+    )?;
     Ok(())
 }
 
@@ -260,13 +270,7 @@ pub(crate) mod tests {
             .execute_batch("CREATE TABLE migration (number INTEGER NOT NULL PRIMARY KEY, name TEXT NOT NULL, digest TEXT NOT NULL)")
             .unwrap();
         for migration in &MIGRATIONS[..number] {
-            connection.execute_batch(migration.sql).unwrap();
-            connection
-                .execute(
-                    "INSERT INTO migration VALUES (?1, ?2, ?3)",
-                    (migration.number, migration.name, digest(migration)),
-                )
-                .unwrap();
+            run(&connection, migration).unwrap();
         }
         connection
     }
@@ -423,8 +427,65 @@ pub(crate) mod tests {
             let mut select = connection.prepare(&sql).unwrap();
             let found: Vec<i64> =
                 select.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect();
-            assert_eq!(found, [0, 1, 0, 0, 1, 0, 0, 0, 0], "{table}");
+            assert_eq!(found, [1, 2, 1, 1, 2, 1, 0, 0, 0], "{table}");
         }
+    }
+
+    /// What stood before there were owners gets its own, and the marks stand at the ends of what is there longest.
+    #[test]
+    fn versions_of_before_find_their_owners() {
+        let connection = before("owners");
+        let member = |no: &str| format!("member:{}", no.repeat(32));
+        for (no, word) in [(1, member("aa")), (2, "here".to_owned()), (3, member("bb")), (4, member("aa"))] {
+            let form = format!("{no} by={word}");
+            connection
+                .execute(
+                    "INSERT INTO rules (no, form, open, level, pap, originator, controlled, purposes, awaited) \
+                     VALUES (?1, ?2, 1, 1, 0, ?3, 0, 7, 0)",
+                    (no, form, word),
+                )
+                .unwrap();
+        }
+        connection
+            .execute_batch(
+                "INSERT INTO name VALUES (7, 'indicator'); UPDATE number SET value = 7 WHERE name = 'name'",
+            )
+            .unwrap();
+        // Object 1: by aa under two sets of rules, then a later word of bb. Object 2: this node's, in two ways. Object 3: bb's alone.
+        let held =
+            [(1, 1, 1, "1"), (2, 1, 4, "2"), (3, 1, 3, "3"), (4, 2, 0, "1"), (5, 2, 2, "2"), (6, 3, 3, "1")];
+        for (no, object, rules, place) in held {
+            connection
+                .execute(
+                    "INSERT INTO version (no, object, kind, spec, revoked, created_key, creator, digest, content_digest, label, \
+                     derived, lineage) VALUES (?1, ?2, 7, 21, 0, '2020', NULL, x'', x'', '', x'', 0)",
+                    (no, object),
+                )
+                .unwrap();
+            connection
+                .execute(
+                    "INSERT INTO holding (collection, added, object, kind, version, place, spec, size, is_last, is_first, \
+                     restricted, rules, lone, lineage) VALUES (1, ?1, ?2, 7, ?1, ?3, 21, 1, ?4, ?5, 0, ?6, ?7, 0)",
+                    (no, object, place, [3, 5, 6].contains(&no), [1, 4, 6].contains(&no), rules, object == 3),
+                )
+                .unwrap();
+        }
+        migrate(&connection, "db").unwrap();
+        let all = |sql: &str| -> Vec<Option<i64>> {
+            let mut select = connection.prepare(sql).unwrap();
+            select.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect()
+        };
+        let (aa, bb) = (Some(8), Some(9));
+        assert_eq!(all("SELECT owner FROM holding ORDER BY added"), [aa, aa, bb, None, None, bb]);
+        for (table, version) in [("version", "no"), ("holding", "version")] {
+            let found = all(&format!("SELECT lineage FROM {table} ORDER BY {version}"));
+            assert_eq!(found, [1, 1, 2, 0, 0, 0].map(Some), "{table}");
+        }
+        assert_eq!(all("SELECT added FROM holding WHERE is_last ORDER BY added"), [2, 5, 6].map(Some));
+        assert_eq!(all("SELECT added FROM holding WHERE is_first ORDER BY added"), [1, 4, 6].map(Some));
+        assert_eq!(all("SELECT no FROM name ORDER BY no"), [7, 8, 9].map(Some));
+        assert_eq!(all("SELECT value FROM number WHERE name = 'name'"), [bb]);
+        assert_eq!(crate::rebuild::marks(&connection, false).unwrap(), Vec::<String>::new());
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! One object: the version asked for, and its history.
 
+use std::collections::HashSet;
+
 use base::Micros;
 use bytes::Bytes;
 use handling::{CollectionNo, Originator, Viewer};
@@ -8,7 +10,6 @@ use stix::timestamp::key_of;
 use store::{Ruled, StoreError, StoredObject, VersionRow};
 
 use crate::error::{Done, found};
-use crate::lineage;
 use crate::page::version_text;
 use crate::rules_rows;
 use crate::sight::Sight;
@@ -138,18 +139,27 @@ fn places(
     Ok((collections, places))
 }
 
-/// Versions that the viewer may see which contradict one: other `created` or creator, or the same version with other content.
+/// Versions that the viewer may see which contradict one: of the same lineage those of the same moment with other content, of
+/// other lineages those with content that this one never had.
 fn contradictions(connection: &Connection, sight: &Sight, object: i64, told: &Told) -> Done<u64> {
-    // Of one lineage only versions of one date contradict each other.
-    let which =
-        if lineage::several(connection, object)? { "?4 IS NOT NULL" } else { "h.place IN (?4, '~' || ?4)" };
+    let elsewhere = if told.lineage == 0 {
+        String::new()
+    } else {
+        format!(
+            " UNION ALL SELECT 1 FROM holding h CROSS JOIN version v ON v.no = h.version WHERE h.object = ?2 \
+             AND h.lineage <> ?5 AND {} AND v.content_digest NOT IN (SELECT w.content_digest FROM holding s \
+             CROSS JOIN version w ON w.no = s.version WHERE s.object = ?2 AND s.lineage = ?5 AND {})",
+            sight.sees("h"),
+            sight.sees("s")
+        )
+    };
     let mut select = connection.prepare_cached(&format!(
-        "SELECT count(*) FROM holding h JOIN version v ON v.no = h.version, version t \
-         WHERE t.no = ?3 AND h.object = ?2 AND {which} AND {} AND (v.created_key IS NOT t.created_key \
-         OR v.creator IS NOT t.creator OR (v.modified = t.modified AND v.content_digest <> t.content_digest))",
+        "SELECT count(*) FROM (SELECT 1 FROM holding h CROSS JOIN version v ON v.no = h.version, version t \
+         WHERE t.no = ?3 AND h.object = ?2 AND h.lineage = ?5 AND h.place IN (?4, '~' || ?4) AND {} \
+         AND v.modified = t.modified AND v.content_digest <> t.content_digest{elsewhere})",
         sight.sees("h")
     ))?;
-    let own: [&dyn ToSql; 3] = [&object, &told.version, &told.place.trim_start_matches('~')];
+    let own: [&dyn ToSql; 4] = [&object, &told.version, &told.place.trim_start_matches('~'), &told.lineage];
     sight.bind(&mut select, &own)?;
     let mut rows = select.raw_query();
     Ok(match rows.next()? {
@@ -185,7 +195,7 @@ pub(crate) fn history(connection: &Connection, viewer: &Viewer, id: &str) -> Don
     let sight = Sight::of(connection, viewer)?.ok_or_else(none)?;
     let sees = sight.sees("h");
     let mut select = connection.prepare_cached(&format!(
-        "SELECT v.modified, h.added, c.id, v.revoked, v.digest, v.created_key, v.creator, v.content_digest, h.rules \
+        "SELECT v.modified, h.added, c.id, v.revoked, v.digest, h.lineage, v.content_digest, h.rules \
          FROM holding h JOIN version v ON v.no = h.version \
          JOIN collection c ON c.no = h.collection WHERE h.object = ?2 AND {sees} ORDER BY ltrim(h.place, '~'), h.added"
     ))?;
@@ -194,8 +204,7 @@ pub(crate) fn history(connection: &Connection, viewer: &Viewer, id: &str) -> Don
     let (mut history, mut marks) = (Vec::new(), Vec::new());
     while let Some(row) = rows.next()? {
         let (modified, added): (Option<String>, _) = (row.get(0)?, row.get(1)?);
-        let origin = (row.get::<_, Option<String>>(5)?, row.get::<_, Option<i64>>(6)?);
-        marks.push(Mark { origin, modified: modified.clone(), content: row.get(7)? });
+        marks.push(Mark { lineage: row.get(5)?, modified: modified.clone(), content: row.get(6)? });
         history.push(VersionRow {
             version: version_text(modified, added),
             collection: row.get(2)?,
@@ -203,16 +212,18 @@ pub(crate) fn history(connection: &Connection, viewer: &Viewer, id: &str) -> Don
             revoked: row.get(3)?,
             digest: row.get(4)?,
             contradicts: false,
-            originator: rules_rows::read(connection, row.get(8)?)?
+            originator: rules_rows::read(connection, row.get(7)?)?
                 .map_or(Originator::Here, |rules| rules.originator().clone()),
         });
     }
     let first = history.iter().enumerate().min_by_key(|(_, row)| row.added).and_then(|(at, _)| marks.get(at));
     let Some(first) = first else { return Err(none().into()) };
+    let told: HashSet<&[u8; 32]> =
+        marks.iter().filter(|mark| mark.lineage == first.lineage).map(|mark| &mark.content).collect();
     let mut before: Option<&Mark> = None;
     for (row, mark) in history.iter_mut().zip(&marks) {
-        if mark.origin != first.origin {
-            row.contradicts = true;
+        if mark.lineage != first.lineage {
+            row.contradicts = !told.contains(&mark.content);
             continue;
         }
         let same = before.filter(|before| mark.modified.is_some() && before.modified == mark.modified);
@@ -224,10 +235,8 @@ pub(crate) fn history(connection: &Connection, viewer: &Viewer, id: &str) -> Don
 }
 
 /// What a version is held against others by.
-#[derive(PartialEq, Eq)]
 struct Mark {
-    /// `created` and creator.
-    origin: (Option<String>, Option<i64>),
+    lineage: i64,
     modified: Option<String>,
     content: [u8; 32],
 }

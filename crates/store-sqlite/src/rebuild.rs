@@ -201,33 +201,33 @@ fn indexed(sql: &Connection, no: i64, packed: &[u8]) -> Done<bool> {
     Ok(true)
 }
 
-/// What differs in the marks of last and first versions; `repair` sets them anew.
+/// What differs in the numbers of lineages and the marks of last and first versions, which go by them; `repair` sets them anew.
 pub(crate) fn marks(sql: &Connection, repair: bool) -> Done<Vec<String>> {
+    let mut told = lineage::misnumbered(sql, repair)?;
     let mut differing: Vec<(i64, i64)> = Vec::new();
+    let mut note = |query: &str| -> Done<()> {
+        let mut select = sql.prepare(query)?;
+        for row in select.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))? {
+            differing.push(row?);
+        }
+        Ok(())
+    };
     for (flag, order) in ENDS {
-        let mut select = sql.prepare(&format!(
-            "SELECT h.object, h.collection FROM holding h WHERE h.{flag} <> (h.restricted = 0 AND h.added = \
+        note(&format!(
+            "SELECT h.object, h.collection FROM holding h WHERE h.lineage = 0 AND h.{flag} <> (h.restricted = 0 AND h.added = \
              (SELECT m.added FROM holding m WHERE m.object = h.object AND +m.collection = h.collection \
              AND m.restricted = 0 ORDER BY {order}, m.added LIMIT 1))"
         ))?;
-        let rows = select.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
-        for row in rows {
-            differing.push(row?);
-        }
+        note(&lineage::wrong_ends((flag, order)))?;
     }
     differing.sort_unstable();
     differing.dedup();
     if repair {
         for (object, collection) in &differing {
-            sql.prepare_cached(
-                "UPDATE holding SET is_last = 0, is_first = 0 WHERE object = ?1 AND +collection = ?2",
-            )?
-            .execute((object, collection))?;
             mark_ends(sql, *object, *collection)?;
         }
     }
-    Ok(differing
-        .iter()
-        .map(|(object, collection)| format!("marks of object {object} in collection {collection}"))
-        .collect())
+    let marks = differing.iter();
+    told.extend(marks.map(|(object, at)| format!("marks of object {object} in collection {at}")));
+    Ok(told)
 }

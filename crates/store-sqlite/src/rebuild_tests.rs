@@ -4,8 +4,9 @@ use std::path::Path;
 use std::sync::Arc;
 
 use base::{SeededRng, SystemClock};
+use handling::{Audience, MemberId, Originator, Rules};
 use store::conformance::sample::{START, collections, id, viewer, writer};
-use store::{Batch, Entry, Objects, StoreError, Upkeep};
+use store::{Batch, Entry, LandedAs, LeavesBy, Objects, StoreError, Upkeep};
 
 use crate::SqliteStore;
 
@@ -26,6 +27,21 @@ pub(crate) fn indicator_by(number: u64, creator: u64) -> Entry {
         id("identity", creator)
     );
     crate::text::entry(text.into_bytes()).expect("an object")
+}
+
+/// A later version of an indicator, which revokes it, as another member's word.
+pub(crate) async fn add_anothers(store: &SqliteStore, number: u64) {
+    let text = String::from_utf8(indicator(number).bytes.to_vec()).expect("text");
+    let later = text.replace(r#""modified":"2024-01-01"#, r#""revoked":true,"modified":"2024-06-01"#);
+    let mut entry = crate::text::entry(later.into_bytes()).expect("an object");
+    let word = Originator::Member(MemberId([7; 32]));
+    entry.rules = Some(Rules::marked(Some(stix::TlpLevel::Green), word).to(Audience::EVERYBODY));
+    let writer = writer(1, handling::CollectionNo(1));
+    let batch = Batch { writer, at: START, entries: vec![entry], status: None };
+    let deed =
+        move |desk: &mut crate::writer::Desk<'_>| crate::accept::add_with(desk, &batch, LeavesBy::Step);
+    let landed = store.writer.write(1, deed).await.expect("added");
+    assert_eq!(landed[0].how, LandedAs::Accepted);
 }
 
 fn marked_green() -> Entry {
@@ -89,6 +105,38 @@ async fn damage_is_found_and_repaired() {
     drop(store);
     let store = open(directory.path()).expect("a store");
     assert_eq!(store.look_up(&viewer(1, &c), &asked).await.expect("a look-up")[0].len(), 1);
+}
+
+/// Numbers of lineages follow from the bytes and from whose word it is, and the marks from the numbers.
+#[tokio::test]
+async fn lineages_are_numbered_anew() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let store = with_objects(directory.path()).await;
+    add_anothers(&store, 1).await;
+    let eyes = viewer(1, &[handling::CollectionNo(1)]);
+    let told = async || store.object(&eyes, &id("indicator", 1), None).await.expect("an object").revoked;
+    assert!(!told().await, "another's word revokes nothing");
+    assert_eq!(store.rebuild(false).await.expect("compared"), Vec::<String>::new());
+    for (damage, of) in [
+        ("UPDATE version SET lineage = 0; UPDATE holding SET lineage = 0", "lineages"),
+        (
+            "UPDATE version SET lineage = 1 WHERE lineage = 2; UPDATE holding SET lineage = 1 WHERE lineage = 2",
+            "lineages",
+        ),
+        (
+            "UPDATE version SET lineage = 3 WHERE lineage = 2; UPDATE holding SET lineage = 3 WHERE lineage = 2; \
+          UPDATE holding SET is_last = 1 - is_last WHERE lineage = 3",
+            "marks",
+        ),
+    ] {
+        let deed = move |desk: &mut crate::writer::Desk<'_>| Ok(desk.sql().execute_batch(damage)?);
+        store.writer.write(1, deed).await.expect("damaged");
+        let told_of = store.rebuild(false).await.expect("compared");
+        assert!(told_of.iter().any(|line| line.starts_with(of)), "{damage}: {told_of:?}");
+        store.rebuild(true).await.expect("repaired");
+        assert_eq!(store.rebuild(false).await.expect("compared"), Vec::<String>::new(), "{damage}");
+        assert!(!told().await);
+    }
 }
 
 #[tokio::test]

@@ -33,6 +33,7 @@ struct Held {
     key: String,
     spec: i64,
     rules: i64,
+    lineage: i64,
 }
 
 /// Removes an object, or the versions that `filter` picks, as far as the writer may know of them.
@@ -42,12 +43,14 @@ pub(crate) fn delete(desk: &mut Desk<'_>, writer: &Writer, id: &str, filter: &Fi
     let collection = writer.collection().0;
     let object = object_no(sql, id)?.ok_or_else(none)?;
     let held = held(sql, object, (writer.eyes(), writer.collection()))?;
-    let picked: Vec<&Held> = held
-        .iter()
-        .enumerate()
-        .filter(|(at, version)| picks(filter, version, (*at == 0, *at + 1 == held.len())))
-        .map(|(_, version)| version)
-        .collect();
+    // The first and the last are those of the lineage that stands here longest, as in what is read.
+    let longest = held.iter().min_by_key(|version| version.added).map(|version| version.lineage);
+    let mut ends =
+        held.iter().filter(|version| Some(version.lineage) == longest).map(|version| version.added);
+    let first = ends.next();
+    let last = ends.next_back().or(first);
+    let is_end = |version: &Held| [first, last].map(|end| end == Some(version.added)).into();
+    let picked: Vec<&Held> = held.iter().filter(|version| picks(filter, version, is_end(version))).collect();
     if picked.is_empty() {
         return Err(none().into());
     }
@@ -64,7 +67,7 @@ fn held(sql: &Connection, object: i64, (eyes, collection): (&Viewer, CollectionN
         return Ok(Vec::new());
     };
     let mut select = sql.prepare_cached(&format!(
-        "SELECT h.added, h.version, ltrim(h.place, '~'), h.spec, h.rules FROM holding h WHERE h.object = ?2 AND {} \
+        "SELECT h.added, h.version, ltrim(h.place, '~'), h.spec, h.rules, h.lineage FROM holding h WHERE h.object = ?2 AND {} \
          ORDER BY h.place, h.added",
         sight.sees("h")
     ))?;
@@ -78,6 +81,7 @@ fn held(sql: &Connection, object: i64, (eyes, collection): (&Viewer, CollectionN
             key: row.get(2)?,
             spec: row.get(3)?,
             rules: row.get(4)?,
+            lineage: row.get(5)?,
         });
     }
     Ok(held)
@@ -121,7 +125,7 @@ type Standing = (i64, Held);
 fn places(sql: &Connection, object: i64, versions: &VersionsOf<'_>) -> Done<Vec<Standing>> {
     let here = versions.originator == Originator::Here;
     let mut select = sql.prepare_cached(
-        "SELECT h.collection, h.added, h.version, ltrim(h.place, '~'), h.spec, h.rules FROM holding h \
+        "SELECT h.collection, h.added, h.version, ltrim(h.place, '~'), h.spec, h.rules, h.lineage FROM holding h \
          JOIN version v ON v.no = h.version LEFT JOIN rules r ON r.no = h.rules \
          WHERE h.object = ?1 AND coalesce(v.modified, '') = ?2 AND coalesce(r.originator = ?3, ?4) \
          ORDER BY h.collection, h.added",
@@ -134,6 +138,7 @@ fn places(sql: &Connection, object: i64, versions: &VersionsOf<'_>) -> Done<Vec<
                 key: row.get(3)?,
                 spec: row.get(4)?,
                 rules: row.get(5)?,
+                lineage: row.get(6)?,
             };
             Ok((row.get(0)?, held))
         })?;
@@ -301,25 +306,24 @@ fn unindex_by_version(sql: &Connection, version: i64) -> Done<()> {
     Ok(())
 }
 
-/// The marks of the two ends, and in which order of `holding m` each comes first.
+/// The marks of the two ends, and in which order of `holding m` of one lineage each comes first.
 pub(crate) const ENDS: [(&str, &str); 2] = [("is_last", "m.place DESC"), ("is_first", "ltrim(m.place, '~')")];
 
-/// Sets the marks of the last and the first open version anew.
+/// Sets the marks of the last and the first open version anew: of the lineage that stands in the collection longest.
 pub(crate) fn mark_ends(sql: &Connection, object: i64, collection: i64) -> Done<()> {
     for (flag, order) in ENDS {
         let added: Option<i64> = sql
             .prepare_cached(&format!(
                 "SELECT m.added FROM holding m WHERE m.object = ?1 AND +m.collection = ?2 AND m.restricted = 0 \
-                 ORDER BY {order}, m.added LIMIT 1"
+                 ORDER BY m.lineage <> 0 AND m.lineage <> (SELECT f.lineage FROM holding f WHERE f.object = ?1 \
+                 AND +f.collection = ?2 AND f.restricted = 0 ORDER BY f.added LIMIT 1), {order}, m.added LIMIT 1"
             ))?
             .query_row((object, collection), |row| row.get(0))
             .optional()?;
-        if let Some(added) = added {
-            sql.prepare_cached(&format!(
-                "UPDATE holding SET {flag} = 1 WHERE collection = ?1 AND added = ?2 AND {flag} = 0"
-            ))?
-            .execute((collection, added))?;
-        }
+        sql.prepare_cached(&format!(
+            "UPDATE holding SET {flag} = (added IS ?3) WHERE object = ?1 AND +collection = ?2 AND {flag} <> (added IS ?3)"
+        ))?
+        .execute((object, collection, added))?;
     }
     Ok(())
 }

@@ -135,7 +135,8 @@ impl Sight {
         )
     }
 
-    /// Whether `h`, which is seen, is the latest (`>`) or earliest (`<`) version in its own collection for this viewer.
+    /// Whether `h`, which is seen, is the latest (`>`) or earliest (`<`) version in its own collection for this viewer: of the lineage
+    /// that stands there longest.
     pub(crate) fn ends(&self, h: &str, end: End) -> String {
         let (flag, [of_n, of_h], beyond) = match end {
             End::Last => ("is_last", ["n.place".to_owned(), format!("{h}.place")], ">"),
@@ -145,20 +146,29 @@ impl Sight {
             return format!("{h}.{flag} = 1");
         }
         format!(
-            "({h}.lone = 1 OR NOT EXISTS (SELECT 1 FROM holding n WHERE n.object = {h}.object \
-             AND +n.collection = {h}.collection \
-             AND ({of_n} {beyond} {of_h} OR (n.place = {h}.place AND n.added < {h}.added)) AND {}))",
-            self.sees("n")
+            "({h}.lone = 1 OR (NOT EXISTS (SELECT 1 FROM holding n WHERE n.object = {h}.object \
+             AND +n.collection = {h}.collection AND n.lineage = {h}.lineage \
+             AND ({of_n} {beyond} {of_h} OR (n.place = {h}.place AND n.added < {h}.added)) AND {}) \
+             AND ({h}.lineage = 0 OR {h}.lineage = (SELECT f.lineage FROM holding f WHERE f.object = {h}.object \
+             AND +f.collection = {h}.collection AND {} ORDER BY f.added LIMIT 1))))",
+            self.sees("n"),
+            self.sees("f")
         )
     }
 
-    /// Whether the version of `v` (columns `object`, `lineage`, `no`) is what this viewer knows as the latest of its lineage: of the
-    /// versions with the same `created` and creator.
+    /// Whether the version `v` is what this viewer knows as the latest of its lineage. Where several lineages have come to the same
+    /// content, it is told of the one that came to it first.
     pub(crate) fn latest(&self, v: &str) -> String {
         format!(
             "{v}.no = (SELECT l.version FROM holding l WHERE l.object = {v}.object AND l.lineage = {v}.lineage AND {} \
-             ORDER BY l.place DESC, l.added LIMIT 1)",
-            self.sees("l")
+             ORDER BY l.place DESC, l.added LIMIT 1) AND ({v}.lineage = 0 OR NOT EXISTS \
+             (SELECT 1 FROM holding o CROSS JOIN version w ON w.no = o.version WHERE o.object = {v}.object \
+             AND o.lineage <> {v}.lineage AND o.version < {v}.no AND w.content_digest = {v}.content_digest AND {} \
+             AND NOT EXISTS (SELECT 1 FROM holding n WHERE n.object = o.object AND n.lineage = o.lineage \
+             AND (n.place > o.place OR (n.place = o.place AND n.added < o.added)) AND {})))",
+            self.sees("l"),
+            self.sees("o"),
+            self.sees("n")
         )
     }
 

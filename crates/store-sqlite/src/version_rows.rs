@@ -24,17 +24,27 @@ pub(crate) struct Arrival<'a> {
     pub(crate) new: bool,
     /// Its creator, by number.
     pub(crate) creator: Option<i64>,
-    /// Which lineage of its object it belongs to; see [`lineage`].
+    /// Whose word it is, by number; `None` for this node's. See [`lineage`].
+    pub(crate) owner: Option<i64>,
+    /// Which lineage of its object it belongs to.
     pub(crate) lineage: i64,
 }
 
 impl<'a> Arrival<'a> {
-    /// Gives identifiers their numbers.
+    /// Gives identifiers their numbers. Whose word it is, and its lineage, are for who lands it to say.
     pub(crate) fn of(desk: &mut Desk<'_>, entry: &'a Entry) -> Done<Self> {
         let known = desk.object(entry.facts.id.as_str())?;
         let creator =
             entry.facts.creator.as_deref().map(|id| desk.object(id)).transpose()?.map(|known| known.no);
-        Ok(Self { entry, object: known.no, kind: known.kind, new: known.new, creator, lineage: 0 })
+        Ok(Self {
+            entry,
+            object: known.no,
+            kind: known.kind,
+            new: known.new,
+            creator,
+            owner: None,
+            lineage: 0,
+        })
     }
 }
 

@@ -21,6 +21,7 @@ pub mod exchange;
 pub mod finding;
 pub mod leaves;
 mod meeting;
+pub mod owners;
 pub mod paging;
 pub mod papers;
 mod reads;
@@ -148,6 +149,8 @@ macro_rules! each_case {
         $case!(exchange::a_step_reads_its_own_leaves);
         $case!(exchange::each_word_stands_and_goes_alone);
         $case!(exchange::what_markings_ask_is_put_on_once_they_stand);
+        $case!(owners::only_its_owner_follows_a_version);
+        $case!(owners::own_versions_follow_the_own_word);
         $case!(finding::terms_are_found);
         $case!(finding::terms_follow_versions);
         $case!(finding::lineages_hide_nothing_of_each_other);

@@ -41,6 +41,7 @@ impl Entry {
             }),
             rules: None,
             view_of: None,
+            maker: None,
         }
     }
 }

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use base::Micros;
 use bytes::Bytes;
-use handling::{CollectionNo, Rules, UserNo, Viewer, Writer};
+use handling::{CollectionNo, MemberId, Rules, UserNo, Viewer, Writer};
 use index::Term;
 use stix::ObjectId;
 
@@ -100,6 +100,8 @@ pub struct Entry {
     pub rules: Option<Rules>,
     /// The object of which this is the redacted view: then it stays under the handling of that one's versions, too.
     pub view_of: Option<String>,
+    /// The other member whose identity object made it, as the registry says: it is a copy of that member's word, whoever brings it.
+    pub maker: Option<MemberId>,
 }
 
 /// A version conflict: the same id and `modified` with other content. The first stays; the second is refused.

@@ -110,8 +110,8 @@ pub struct StoredObject {
     pub findings: Option<String>,
     /// As in [`crate::Facts::tlp`].
     pub tlp: Option<u8>,
-    /// How many versions the viewer may see that contradict it: with another `created` or creator, or this version with other
-    /// content.
+    /// How many versions the viewer may see that contradict it: of another lineage (`created`, creator, by whose word) with content
+    /// that this one never had, or this version with other content.
     pub contradictions: u64,
     /// Where the viewer may see it, and under which rules there.
     pub places: Vec<Ruled>,
@@ -139,7 +139,8 @@ pub struct VersionRow {
     pub revoked: bool,
     /// SHA-256 of its bytes.
     pub digest: [u8; 32],
-    /// Whether it contradicts what was here first: another `created` or creator, or the same version with other content.
+    /// Whether it contradicts what was here first: of another lineage with content that the first never had, or the same version
+    /// with other content.
     pub contradicts: bool,
     /// By whose word it stands there.
     pub originator: Originator,

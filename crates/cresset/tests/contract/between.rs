@@ -306,6 +306,52 @@ fn what_is_anothers_goes_on_with_its_consent_only() {
     until("it is gone", || !has(&b, ONE) && !has(&c, ONE));
 }
 
+/// B says a later, revoked version of what A gave to it and to C: C is told A's, finds it, and gets A's next one, whatever its date.
+#[test]
+fn another_members_version_neither_follows_nor_revokes() {
+    let [a, b, c] = community([("cert-a", "cert"), ("cert-b", "cert"), ("cert-c", "cert")]);
+    let mut bundle: Value = serde_json::from_str(&addresses(&[(ONE, "203.0.113.9")])).unwrap();
+    let bring = |town: &Town, bundle: &Value, to: &str| {
+        let file = town.scene.file("one.json", bundle.to_string());
+        town.node.there(&["import", &file, "--tlp", "green", "--to", to]).exits(0).lines().swap_remove(0)
+    };
+    bring(&a, &bundle, "cert-b,cert-c");
+    until("B and C have it", || has(&b, ONE) && has(&c, ONE));
+    let mut others = bundle.clone();
+    others["objects"][0]["modified"] = json!("2099-01-01T00:00:00.000Z");
+    others["objects"][0]["revoked"] = json!(true);
+    bring(&b, &others, "cert-a,cert-c");
+    let words = |town: &Town| town.ok(&["history", ONE]).as_array().unwrap().clone();
+    until("A and C have B's word", || words(&a).len() == 2 && words(&c).len() == 2);
+    let found = |town: &Town, value: &str| {
+        let matches = town.node.there(&["lookup", value]).lines()[0]["matches"].clone();
+        let matches = matches.as_array().cloned().unwrap_or_default();
+        matches.iter().map(|found| found["revoked"] == true).collect::<Vec<_>>()
+    };
+    for town in [&a, &c] {
+        let told = town.ok(&["get", ONE]);
+        assert_eq!(
+            (&told["revoked"], &told["origin"], &told["contradictions"]),
+            (&json!(false), &json!("cert-a"), &json!(1)),
+            "{told}"
+        );
+        let told: Vec<bool> = words(town).iter().map(|row| row["contradicts"] == true).collect();
+        assert_eq!(told, [false, true]);
+        assert_eq!(found(town, "203.0.113.9"), [true, false], "each by its own word, newest first");
+    }
+    bundle["objects"][0]["modified"] = json!("2026-01-01T00:00:00.000Z");
+    bundle["objects"][0]["pattern"] = json!("[ipv4-addr:value = '203.0.113.10']");
+    let receipt = bring(&a, &bundle, "cert-b,cert-c");
+    assert_eq!(receipt["outcome"], "newer", "{receipt}");
+    until("C has A's next version", || words(&c).len() == 3);
+    assert_eq!((found(&c, "203.0.113.9"), found(&c, "203.0.113.10")), (vec![true], vec![false]));
+    until("both have signed for it", || {
+        let holders = a.ok(&["holders", ONE]);
+        let holders = holders.as_array().unwrap();
+        holders.len() == 2 && holders.iter().all(|holder| holder["receipt"] == "valid")
+    });
+}
+
 /// B says a later version of what A gave it: A's own word is still A's to give, to narrow and to call back.
 #[test]
 fn an_originator_is_obeyed_whatever_others_say_later() {

@@ -145,6 +145,12 @@ impl Members {
         self.member(member)?.own().endpoints.first().map(community::Endpoint::road)
     }
 
+    /// The other member whose identity object this is, as the registry says.
+    pub(crate) fn maker(&self, identity: &str) -> Option<handling::MemberId> {
+        let owner = self.0.table.registry.identity_owner(identity)?.id();
+        (owner != self.0.table.me).then(|| theirs(owner))
+    }
+
     /// Rules that came from another member, as they hold here; see [`Node::rules_at_home`].
     pub(crate) fn at_home(&self, rules: &Rules, directory: &Directory) -> Rules {
         let me = theirs(self.0.table.me);

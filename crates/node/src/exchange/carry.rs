@@ -118,7 +118,8 @@ impl Carrier {
             Effect::Payload(payload) if is_of(payload, row) => object_in(payload),
             _ => None,
         });
-        let Some(Ok(derived)) = brought.map(|bytes| derive(&bytes, Bar::Store)) else { return Ok(()) };
+        let Some(Ok(mut derived)) = brought.map(|bytes| derive(&bytes, Bar::Store)) else { return Ok(()) };
+        derived.entry.maker = derived.entry.facts.creator.as_deref().and_then(|id| self.members.maker(id));
         let rules = derived.entry.facts.tlp.map_or(rules.clone(), |tlp| rules.at_least(level_of(tlp)));
         if let Some(code) = self.put(desk, entry_of(derived.entry, rules))? {
             tracing::warn!(code, "an own object that was given back cannot stand beside what is here");

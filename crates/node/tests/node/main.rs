@@ -11,6 +11,7 @@ mod deposits;
 mod exchange;
 mod import;
 mod later;
+mod lineages;
 mod originator;
 mod owed;
 mod peers;

@@ -10,7 +10,7 @@ use super::Site;
 use super::sample::{START, Sample, add, collections, day, id, viewer};
 use crate::{Direction, Facts, SearchRequest, Standing, Store, StoreError};
 
-fn of(store: &dyn Store, kind: TermKind, value: &str) -> Fingerprint {
+pub(super) fn of(store: &dyn Store, kind: TermKind, value: &str) -> Fingerprint {
     Fingerprint::of(&store.fingerprint_key(), kind, value)
 }
 

@@ -142,6 +142,7 @@ impl Sample {
             sighting: None,
             rules: None,
             view_of: None,
+            maker: None,
         };
         Self(entry).saying("")
     }

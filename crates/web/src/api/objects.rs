@@ -58,8 +58,8 @@ pub(crate) struct Object {
     #[serde(flatten)]
     #[schema(value_type = Object)]
     provenance: Provenance,
-    /// How many versions that you may see contradict it: with another `created` or creator, or this version with other content;
-    /// the history tells which.
+    /// How many versions that you may see contradict it: by another member's word or with another `created` or creator, and with
+    /// content that this one never had, or this version with other content; the history tells which.
     contradictions: u64,
     /// What the examination found in it.
     #[schema(value_type = Vec<Object>)]
@@ -80,7 +80,8 @@ pub(crate) struct Version {
     added: String,
     /// Whether this version revokes the object.
     revoked: bool,
-    /// Whether it contradicts what was here first: another `created` or creator, or the same version with other content.
+    /// Whether it contradicts what was here first: by another member's word or with another `created` or creator, and with content that
+    /// the first never had, or the same version with other content.
     contradicts: bool,
     /// SHA-256 of its bytes, hexadecimal.
     sha256: String,

@@ -1,0 +1,245 @@
+//! Owners: whose word follows whose. What a store answers is held against a model that knows nothing but what the viewer may see.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use base::{Micros, SeededRng};
+use handling::{Addressee, Audience, CollectionNo, MemberId, Originator, Person, Rules, UserNo, Viewer};
+use index::TermKind;
+use stix::TlpLevel;
+
+use super::Site;
+use super::finding::of;
+use super::meeting::{Dice, Village};
+use super::sample::{Sample, batch, collections, day, id, viewer};
+use crate::{
+    Filter, LandedAs, LeavesBy, PageRequest, SearchRequest, Store, VersionPick, VersionsOf, exchanged,
+};
+
+/// Stories told.
+const STORIES: u64 = 12;
+/// Steps of one story.
+const STEPS: usize = 30;
+
+/// A version of the one object, where it stands.
+#[derive(Clone, Debug)]
+struct Said {
+    collection: usize,
+    added: Micros,
+    /// By whose word.
+    word: usize,
+    /// Whose it is, and under which creator: what follows what.
+    lineage: (usize, bool),
+    modified: u32,
+    revoked: bool,
+    content: String,
+    /// For user 1 alone.
+    hidden: bool,
+}
+
+impl Said {
+    /// Later ones are greater; of those of one moment the first that came.
+    fn place(&self) -> (bool, u32, std::cmp::Reverse<Micros>) {
+        (self.revoked, self.modified, std::cmp::Reverse(self.added))
+    }
+}
+
+fn latest<'a>(seen: &[&'a Said], lineage: (usize, bool)) -> Option<&'a Said> {
+    seen.iter().filter(|said| said.lineage == lineage).copied().max_by_key(|said| said.place())
+}
+
+fn longest<'a>(seen: &[&'a Said]) -> Option<&'a Said> {
+    seen.iter().copied().min_by_key(|said| said.added)
+}
+
+/// What is found, newest first: the latest of each lineage, and what several say alike once.
+fn found(seen: &[&Said]) -> Vec<Micros> {
+    let lineages: BTreeSet<(usize, bool)> = seen.iter().map(|said| said.lineage).collect();
+    let latest: Vec<&Said> = lineages.into_iter().filter_map(|lineage| latest(seen, lineage)).collect();
+    let again = |one: &Said| latest.iter().any(|said| said.content == one.content && said.added < one.added);
+    let mut found: Vec<Micros> = latest.iter().filter(|one| !again(one)).map(|one| one.added).collect();
+    found.sort_unstable_by(|one, other| other.cmp(one));
+    found
+}
+
+/// When what is told was added, whether it is revoked, and how many contradict it.
+fn told(seen: &[&Said]) -> Option<(Micros, bool, u64)> {
+    let told = latest(seen, longest(seen)?.lineage)?;
+    let own: Vec<&&Said> = seen.iter().filter(|said| said.lineage == told.lineage).collect();
+    let contradicts = |said: &&&Said| {
+        if said.lineage == told.lineage {
+            said.modified == told.modified && said.content != told.content
+        } else {
+            own.iter().all(|own| own.content != said.content)
+        }
+    };
+    Some((told.added, told.revoked, seen.iter().filter(contradicts).count() as u64))
+}
+
+/// What a collection has as the last and the first version.
+fn ends(seen: &[&Said], collection: usize) -> [Option<Micros>; 2] {
+    let here: Vec<&Said> = seen.iter().filter(|said| said.collection == collection).copied().collect();
+    let Some(lineage) = longest(&here).map(|said| said.lineage) else { return [None, None] };
+    let first =
+        here.iter().filter(|said| said.lineage == lineage).min_by_key(|said| (said.modified, said.added));
+    [latest(&here, lineage), first.copied()].map(|end| end.map(|said| said.added))
+}
+
+struct Story {
+    store: Arc<dyn Store>,
+    c: Vec<CollectionNo>,
+    object: String,
+    said: Vec<Said>,
+}
+
+/// Whose words there are: this node's, and those of two members.
+fn word(no: usize) -> Originator {
+    match u8::try_from(no) {
+        Ok(0) | Err(_) => Originator::Here,
+        Ok(member) => Originator::Member(MemberId([member; 32])),
+    }
+}
+
+impl Story {
+    async fn say(&mut self, dice: &Dice) {
+        let (number, collection) =
+            (usize::try_from(dice.throw(3)).unwrap(), usize::try_from(dice.throw(2)).unwrap());
+        let (modified, made) = (1 + u32::try_from(dice.throw(3)).unwrap(), dice.throw(4) == 0);
+        let (revoked, hidden) = (dice.throw(8) == 0, dice.throw(4) == 0);
+        let content = format!("{modified} {made} {revoked} {}", dice.throw(2));
+        let all = Rules::marked(Some(TlpLevel::Green), word(number));
+        let few = Audience::only([Addressee::Person(Person::Here(UserNo(1)))]);
+        let rules =
+            if hidden { Some(all.to(few)) } else { Some(all.to(Audience::EVERYBODY)).filter(|_| number > 0) };
+        let sample =
+            Sample::of(&self.object, Some(&day(modified))).saying(&content).under(rules).text("beacon");
+        let sample = sample.term(TermKind::Name, "beacon").with(|facts| {
+            facts.revoked = revoked;
+            facts.creator = made.then(|| id("identity", 7));
+        });
+        let mut new = batch(self.c[collection], &[sample]);
+        // The identity is that of the first of the two members.
+        new.entries[0].maker = (made && number == 0).then_some(MemberId([1; 32]));
+        let leaves = if number == 0 { LeavesBy::Store } else { LeavesBy::Step };
+        let landed = exchanged(&*self.store, 1, move |desk| desk.add(&new, leaves)).await.unwrap().remove(0);
+        let (LandedAs::Accepted | LandedAs::Newer | LandedAs::Older, Some(added)) =
+            (landed.how, landed.added)
+        else {
+            return;
+        };
+        let owner = if number == 0 && made { 1 } else { number };
+        let hidden = hidden || landed.inherited.is_some();
+        let lineage = (owner, made);
+        self.said.push(Said { collection, added, word: number, lineage, modified, revoked, content, hidden });
+    }
+
+    async fn take_away(&mut self, dice: &Dice) {
+        let Some(one) = self.said.get(usize::try_from(dice.throw(20)).unwrap()).cloned() else { return };
+        let object = self.object.clone();
+        let version = day(one.modified);
+        let taken = exchanged(&*self.store, 1, move |desk| {
+            desk.take_away(&VersionsOf { id: &object, version: &version, originator: word(one.word) })
+        });
+        let before = self.said.len();
+        self.said.retain(|said| (said.word, said.modified) != (one.word, one.modified));
+        assert_eq!(taken.await.unwrap(), (before - self.said.len()) as u64);
+    }
+
+    /// Everything that a viewer is told, against the model.
+    async fn check(&self, eyes: &Viewer, user: i64, about: &str) {
+        let seen: Vec<&Said> = self.said.iter().filter(|said| user == 1 || !said.hidden).collect();
+        let about = format!("{about}, user {user}: {seen:#?}");
+        let asked = of(&*self.store, TermKind::Name, "beacon");
+        let rows = self.store.look_up(eyes, &[asked]).await.unwrap().remove(0);
+        assert_eq!(rows.iter().map(|row| row.added).collect::<Vec<_>>(), found(&seen), "{about}");
+        let request = SearchRequest { words: vec!["beacon".into()], limit: 99, ..SearchRequest::default() };
+        assert_eq!(self.store.search(eyes, &request).await.unwrap().rows, rows, "{about}");
+        let object = self.store.object(eyes, &self.object, None).await.ok();
+        let object = object.map(|object| (object.added, object.revoked, object.contradictions));
+        assert_eq!(object, told(&seen), "{about}");
+        let history = self.store.history(eyes, &self.object).await.unwrap_or_default();
+        let whole: BTreeSet<(Micros, bool)> = history.iter().map(|row| (row.added, row.revoked)).collect();
+        assert_eq!(whole, seen.iter().map(|said| (said.added, said.revoked)).collect(), "{about}");
+        for (at, no) in self.c.iter().enumerate() {
+            for (pick, end) in [VersionPick::Last, VersionPick::First].into_iter().zip(ends(&seen, at)) {
+                let filter = Filter { versions: vec![pick.clone()], ..Filter::default() };
+                let request = PageRequest { limit: 99, filter, ..PageRequest::default() };
+                let rows = self.store.manifest(eyes, *no, &request).await.unwrap().rows;
+                let rows: Vec<Micros> = rows.into_iter().map(|row| row.added).collect();
+                assert_eq!(rows, Vec::from_iter(end), "{pick:?} in {at}, {about}");
+            }
+        }
+    }
+}
+
+/// Random stories of one object by three words in two collections, some for few: after every step two viewers are told what the model
+/// says of what each may see.
+pub async fn only_its_owner_follows_a_version(site: Site) {
+    let store: Arc<dyn Store> = site.open();
+    let c = collections(&*store, 2).await;
+    Village::new(Arc::clone(&store), 1).await;
+    let eyes = [1, 2].map(|user| (user, viewer(user, &c)));
+    for seed in 0..STORIES {
+        let dice = Dice(SeededRng::new(seed));
+        let object = id("indicator", 500 + seed);
+        let mut story = Story { store: Arc::clone(&store), c: c.clone(), object, said: Vec::new() };
+        for step in 0..STEPS {
+            if dice.throw(5) == 0 {
+                story.take_away(&dice).await
+            } else {
+                story.say(&dice).await
+            }
+            for (user, eyes) in &eyes {
+                story.check(eyes, *user, &format!("story {seed}, step {step}")).await;
+            }
+        }
+        // The samples' bytes are no objects, which it tells as well.
+        let wrong = store.rebuild(false).await.unwrap();
+        assert!(wrong.iter().all(|line| line.starts_with("version")), "story {seed}: {wrong:?}");
+        for said in std::mem::take(&mut story.said) {
+            let (object, version) = (story.object.clone(), day(said.modified));
+            let gone = move |desk: &mut dyn crate::ExchangeDesk| {
+                desk.take_away(&VersionsOf { id: &object, version: &version, originator: word(said.word) })
+            };
+            exchanged(&*store, 1, gone).await.unwrap();
+        }
+    }
+}
+
+/// How one's own people's version lands beside what others said since: it is judged against their own word first.
+pub async fn own_versions_follow_the_own_word(site: Site) {
+    let store: Arc<dyn Store> = site.open();
+    let c = collections(&*store, 1).await;
+    Village::new(Arc::clone(&store), 1).await;
+    let rules =
+        |by: &Originator| Some(Rules::marked(Some(TlpLevel::Green), by.clone()).to(Audience::EVERYBODY));
+    let [own, other] = [word(0), word(1)];
+    let land = async |by: &Originator, modified, content: &str, revoked: bool| {
+        let sample = Sample::indicator(1, modified).saying(content).with(|facts| facts.revoked = revoked);
+        let new = batch(c[0], &[sample.under(rules(by))]);
+        let leaves = if *by == Originator::Here { LeavesBy::Store } else { LeavesBy::Step };
+        match exchanged(&*store, 1, move |desk| desk.add(&new, leaves)).await.unwrap().remove(0).how {
+            LandedAs::Accepted => "accepted",
+            LandedAs::Known => "known",
+            LandedAs::Newer => "newer",
+            LandedAs::Older => "older",
+            LandedAs::Refused(conflict) => conflict.code,
+        }
+    };
+    for (by, modified, content, revoked, how) in [
+        (&own, 5, "a", false, "accepted"),
+        (&other, 9, "x", true, "accepted"),
+        (&own, 7, "b", false, "newer"),
+        (&own, 6, "c", false, "older"),
+        (&own, 6, "d", false, "version-conflict"),
+        (&own, 9, "x", true, "known"),
+        (&own, 9, "e", false, "newer"),
+        (&own, 10, "f", true, "newer"),
+        (&own, 11, "g", false, "revoked-already"),
+        (&other, 11, "g", false, "revoked-already"),
+    ] {
+        assert_eq!(land(by, modified, content, revoked).await, how, "{by} on day {modified}: {content}");
+    }
+    let rows = store.history(&viewer(1, &c), &id("indicator", 1)).await.unwrap();
+    assert_eq!(rows.len(), 6);
+}
