@@ -315,6 +315,19 @@ impl Node {
         self.0.community.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    /// By whose word something stands here, by slug where known; `None` while this node's member is in no community, and for what is
+    /// nobody's alone.
+    #[must_use]
+    pub fn word_of(&self, originator: &Originator) -> Option<String> {
+        let Membership { home, community } = self.membership()?;
+        let member = match originator {
+            Originator::Here => home,
+            Originator::Member(member) => *member,
+            Originator::Nobody => return None,
+        };
+        Some(community.slug(&member).unwrap_or_else(|| member.to_string()))
+    }
+
     /// What decisions about this node's own people depend on, as of now.
     pub(crate) fn standing(&self) -> Standing {
         let mut standing = Standing::at(self.now());

@@ -81,6 +81,8 @@ struct VersionRow {
     version: String,
     collection: String,
     added: String,
+    #[serde(default)]
+    origin: Option<String>,
     revoked: bool,
     #[serde(default)]
     contradicts: bool,
@@ -144,7 +146,7 @@ pub(crate) async fn history(common: &Common, args: HistoryArgs, out: &mut Out) -
         return Ok(Exit::Done);
     }
     let rows = versions.into_iter().filter_map(|row| serde_json::from_value::<VersionRow>(row).ok());
-    let rows: Vec<[String; 4]> = rows
+    let rows: Vec<[String; 5]> = rows
         .map(|row| {
             let marks = match (row.revoked, row.contradicts) {
                 (false, false) => "",
@@ -152,10 +154,11 @@ pub(crate) async fn history(common: &Common, args: HistoryArgs, out: &mut Out) -
                 (false, true) => "contradicts the first",
                 (true, true) => "revoked, contradicts the first",
             };
-            [shown(&row.version), row.added, shown(&row.collection), marks.to_owned()]
+            let origin = row.origin.as_deref().map_or_else(String::new, shown);
+            [shown(&row.version), row.added, shown(&row.collection), origin, marks.to_owned()]
         })
         .collect();
-    out.table(["VERSION", "ADDED", "COLLECTION", ""], &rows)?;
+    out.table(["VERSION", "ADDED", "COLLECTION", "BY", ""], &rows)?;
     Ok(Exit::Done)
 }
 

@@ -335,8 +335,9 @@ fn another_members_version_neither_follows_nor_revokes() {
             (&json!(false), &json!("cert-a"), &json!(1)),
             "{told}"
         );
-        let told: Vec<bool> = words(town).iter().map(|row| row["contradicts"] == true).collect();
-        assert_eq!(told, [false, true]);
+        let told: Vec<Value> =
+            words(town).iter().map(|row| json!([row["origin"], row["contradicts"]])).collect();
+        assert_eq!(told, [json!(["cert-a", false]), json!(["cert-b", true])]);
         assert_eq!(found(town, "203.0.113.9"), [true, false], "each by its own word, newest first");
     }
     bundle["objects"][0]["modified"] = json!("2026-01-01T00:00:00.000Z");

@@ -78,6 +78,8 @@ pub(crate) struct Version {
     collection: String,
     /// When it was added there (RFC 3339).
     added: String,
+    /// By whose word it stands there, by slug where known; null while the node's member is in no community.
+    origin: Option<String>,
     /// Whether this version revokes the object.
     revoked: bool,
     /// Whether it contradicts what was here first: by another member's word or with another `created` or creator, and with content that
@@ -89,13 +91,14 @@ pub(crate) struct Version {
     key: String,
 }
 
-impl From<VersionRow> for Version {
-    fn from(row: VersionRow) -> Self {
+impl Version {
+    fn of(row: VersionRow, origin: Option<String>) -> Self {
         let key = format!("{} {} {}", row.added.0, row.collection, row.version);
         Self {
             version: row.version,
             collection: row.collection,
             added: Timestamp::text_of(row.added),
+            origin,
             revoked: row.revoked,
             contradicts: row.contradicts,
             sha256: row.digest.iter().map(|byte| format!("{byte:02x}")).collect(),
@@ -249,7 +252,11 @@ async fn history(
 ) -> Result<Response, Problem> {
     let place = app.page_place(who.user).await?;
     let rows = app.node().history(&who, &id).await?.into_inner();
-    let rows: Vec<Version> = rows.into_iter().map(Version::from).collect();
+    let named = |row: VersionRow| {
+        let origin = app.node().word_of(&row.originator);
+        Version::of(row, origin)
+    };
+    let rows: Vec<Version> = rows.into_iter().map(named).collect();
     List::page(rows, |row| &row.key, params).map(|list| place.held(Json(list).into_response()))
 }
 

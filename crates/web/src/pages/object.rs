@@ -79,6 +79,8 @@ struct Version {
     collection: String,
     added: String,
     digest: String,
+    /// By whose word, where this node's member is in a community.
+    origin: Option<String>,
     revoked: bool,
     contradicts: bool,
     shown: bool,
@@ -122,7 +124,14 @@ pub(crate) async fn show(
         sightings: (sightings.reports > 0).then(|| seen(&sightings)),
         origin: Origin::of(&app, who, &stored).await?,
         edges: vec![outward, inward],
-        history: history.into_iter().rev().map(|row| version(row, &stored, &titles)).collect(),
+        history: history
+            .into_iter()
+            .rev()
+            .map(|row| Version {
+                origin: app.node().word_of(&row.originator),
+                ..version(row, &stored, &titles)
+            })
+            .collect(),
         bytes: String::from_utf8_lossy(&stored.bytes).into_owned(),
     };
     Ok(html(StatusCode::OK, &page))
@@ -199,6 +208,7 @@ fn version(row: VersionRow, stored: &StoredObject, titles: &Titles) -> Version {
         collection: titles.of(&row.collection),
         added: moment(row.added),
         digest: digest.chars().take(DIGEST_DIGITS).collect(),
+        origin: None,
         revoked: row.revoked,
         contradicts: row.contradicts,
     }
