@@ -40,8 +40,11 @@ pub(crate) struct Common {
     /// The node's directory.
     #[arg(long, global = true, env = "CRESSET_DATA", default_value = "./cresset-data", value_name = "DIR")]
     pub(crate) data: PathBuf,
+    /// Whether the command line itself names the directory.
+    #[arg(skip)]
+    pub(crate) data_named: bool,
     /// Act on the running node at this address instead of a directory. Commands that can do so take the environment's
-    /// CRESSET_URL without it; the others pass over that.
+    /// CRESSET_URL without it and without --data; the others pass over that.
     #[arg(long, global = true, value_name = "URL")]
     url: Option<Url>,
     /// Token for --url.
@@ -61,10 +64,17 @@ impl Common {
         if self.json { Style::Json } else { Style::Words }
     }
 
-    /// The running node that the command line names, or else the environment; an empty variable names none.
+    /// The running node that the command line names, or else, where it names no directory either, the environment; an empty
+    /// variable names none.
     pub(crate) fn node_url(&self) -> Result<Option<Url>, Failure> {
-        if let Some(url) = &self.url {
-            return Ok(Some(url.clone()));
+        match (&self.url, self.data_named) {
+            (Some(_), true) => {
+                return Err(Failure::usage("--url and --data name two nodes")
+                    .hint("leave --data out to act on the running node, or --url to act on the directory"));
+            }
+            (Some(url), false) => return Ok(Some(url.clone())),
+            (None, true) => return Ok(None),
+            (None, false) => {}
         }
         match std::env::var(URL_VARIABLE) {
             Ok(text) if !text.is_empty() => text.parse().map(Some).map_err(|error| {

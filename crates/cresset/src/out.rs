@@ -3,6 +3,7 @@
 use std::io::{self, BufWriter, IsTerminal, Stdout, Write};
 
 use serde::Serialize;
+use stix::quote::is_unseen;
 
 use crate::exit::Failure;
 
@@ -100,15 +101,13 @@ pub(crate) fn say(sentence: impl std::fmt::Display) {
 
 /// A text from outside, fit for a terminal: control and direction-changing characters shown as what they are.
 pub(crate) fn shown(text: &str) -> String {
-    let hostile = |letter: char| {
-        letter.is_control()
-            || matches!(letter, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-    };
-    if !text.contains(hostile) {
+    if !text.contains(is_unseen) {
         return text.to_owned();
     }
     text.chars()
-        .map(|letter| if hostile(letter) { letter.escape_default().to_string() } else { letter.to_string() })
+        .map(
+            |letter| if is_unseen(letter) { letter.escape_default().to_string() } else { letter.to_string() },
+        )
         .collect()
 }
 

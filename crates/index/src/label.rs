@@ -3,6 +3,7 @@
 use base::limit::LABEL_CHARS_MAX;
 use stix::Json;
 use stix::json::Members;
+use stix::quote::is_unseen;
 
 /// Properties that name an object, the best first.
 const NAMING: [&str; 22] = [
@@ -89,12 +90,6 @@ fn line(text: &str) -> Option<String> {
         letters = letters.saturating_add(word.chars().count());
     }
     (!out.is_empty()).then_some(out)
-}
-
-/// Controls, and marks that turn the direction of writing: a label must not rearrange the page it stands on.
-fn is_unseen(letter: char) -> bool {
-    letter.is_control()
-        || matches!(letter, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 #[cfg(test)]

@@ -84,13 +84,13 @@ pub(crate) fn read(text: &str, out: &mut String) -> Shape {
         return if is_hash_length(text.len()) { lowered(text, out, Shape::Hash) } else { Shape::Text };
     }
     let shape = if !marks.has(HEX_LETTER | BEYOND) {
-        read_dotted(text, out)
+        read_dotted(text, out).or_else(|| read_mac_in_dots(text, out))
     } else if marks.has(COLON | SLASH) {
         read_marked(text, marks, out)
     } else if marks.has(AT) {
         read_email(text, out)
     } else if marks.has(DOT) && !marks.has(SPACE) {
-        write_domain(out, text).map(|()| Shape::Domain)
+        read_mac_in_dots(text, out).or_else(|| write_domain(out, text).map(|()| Shape::Domain))
     } else {
         read_reference(text, out).or_else(|| read_mac(text, out))
     };
@@ -226,6 +226,28 @@ fn read_reference(text: &str, out: &mut String) -> Option<Shape> {
 }
 
 /// Six octets as `aa:bb:…` or `aa-bb-…`, written with colons in lower case.
+/// As switches of one maker write it: three groups of four digits, `aabb.cc00.1122`. Where the last is of letters alone it is a domain,
+/// as `dead.beef.cafe` is.
+fn read_mac_in_dots(text: &str, out: &mut String) -> Option<Shape> {
+    let bytes = text.as_bytes();
+    let fits = bytes.len() == 14
+        && bytes.iter().enumerate().all(|(at, byte)| match at {
+            4 | 9 => *byte == b'.',
+            _ => byte.is_ascii_hexdigit(),
+        })
+        && bytes.iter().skip(10).any(u8::is_ascii_digit);
+    if !fits {
+        return None;
+    }
+    for (at, digit) in text.chars().filter(|letter| *letter != '.').enumerate() {
+        if at > 0 && at % 2 == 0 {
+            out.push(':');
+        }
+        out.push(digit.to_ascii_lowercase());
+    }
+    Some(Shape::Mac)
+}
+
 fn read_mac(text: &str, out: &mut String) -> Option<Shape> {
     let bytes = text.as_bytes();
     let separator = *bytes.get(2).filter(|byte| matches!(byte, b':' | b'-'))?;
@@ -281,6 +303,9 @@ mod tests {
             ("as0", "Reference", "AS0"),
             ("AA-BB-CC-DD-EE-0F", "Mac", "aa:bb:cc:dd:ee:0f"),
             ("AA:BB:CC:DD:EE:0F", "Mac", "aa:bb:cc:dd:ee:0f"),
+            ("AABB.CC00.1122", "Mac", "aa:bb:cc:00:11:22"),
+            ("0011.2233.4455", "Mac", "00:11:22:33:44:55"),
+            ("dead.beef.cafe", "Domain", "dead.beef.cafe"),
         ] {
             assert_eq!(of(given), (shape.to_owned(), canonical.to_owned()), "{given}");
         }

@@ -127,7 +127,8 @@ pub enum AccountError {
     NameTaken(String),
     /// Not a name a user can have.
     #[error(
-        "a user name has 1 to {NAME_CHARS_MAX} characters, no colon, no control character and no space at its ends"
+        "a user name has 1 to {NAME_CHARS_MAX} characters, begins with a letter or a digit, and has no colon, comma, slash or control \
+         character and no space at its end"
     )]
     NameUnfit,
     /// A user without any role.
@@ -475,9 +476,11 @@ pub enum Standing {
 
 pub(crate) fn is_name(name: &str) -> bool {
     let count = name.chars().count();
+    // What stands in addresses and in lists of whom something is for has to be told from its neighbours there.
     (1..=NAME_CHARS_MAX).contains(&count)
-        && name.trim() == name
-        && !name.chars().any(|char| char.is_control() || char == ':')
+        && name.starts_with(char::is_alphanumeric)
+        && name.trim_end() == name
+        && !name.chars().any(|char| char.is_control() || matches!(char, ':' | ',' | '/' | '\\'))
 }
 
 fn distinct(mut roles: Vec<Role>) -> Result<Vec<Role>, AccountError> {

@@ -141,16 +141,17 @@ impl Node {
     /// Examines the store and says line by line what is in order; `deep` also reads every object.
     ///
     /// # Errors
-    /// Not for this principal, or the store cannot be read at all.
+    /// Not for this principal. What cannot be read is a check that is not in order.
     pub async fn doctor(&self, who: &Principal, depth: Depth) -> Result<Vec<Check>, UpkeepError> {
         may_administer(who)?;
-        let mut checks = vec![self.check_member().await?, self.check_recovery().await?];
-        checks.extend(self.check_road().await?);
-        checks.extend(self.check_heads().await?);
-        checks.extend(self.check_relays().await?);
-        checks.extend(self.0.store.check(depth == Depth::Deep).await?);
-        checks.push(self.check_retention().await?);
-        checks.push(self.check_glass().await?);
+        let mut checks = told("member", self.check_member().await.map(Some));
+        checks.extend(told("recovery", self.check_recovery().await.map(Some)));
+        checks.extend(told("road", self.check_road().await));
+        checks.extend(told("heads", self.check_heads().await));
+        checks.extend(told("relays", self.check_relays().await));
+        checks.extend(told("store", self.0.store.check(depth == Depth::Deep).await));
+        checks.extend(told("retention", self.check_retention().await.map(Some)));
+        checks.extend(told("glass", self.check_glass().await.map(Some)));
         Ok(checks)
     }
 
@@ -236,6 +237,17 @@ impl Node {
                 detail: "the node has no member yet: run `cresset init`".into(),
             },
         })
+    }
+}
+
+/// What a check, or several, came to; what cannot be read has found something too.
+fn told(name: &'static str, checks: Result<impl IntoIterator<Item = Check>, StoreError>) -> Vec<Check> {
+    match checks {
+        Ok(checks) => checks.into_iter().collect(),
+        Err(error) => {
+            let detail = format!("this cannot be read: {error}; restore the last backup");
+            vec![Check { name, ok: false, detail }]
+        }
     }
 }
 

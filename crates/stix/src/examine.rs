@@ -66,7 +66,7 @@ pub struct Rejected {
 
 impl Rejected {
     fn sentence(&self) -> String {
-        let worst = self.findings.iter().max_by_key(|finding| finding.severity);
+        let worst = self.findings.iter().rev().max_by_key(|finding| finding.severity);
         worst.map_or_else(|| "refused".to_owned(), ToString::to_string)
     }
 }

@@ -64,12 +64,13 @@ impl<'p> Place<'p> {
     }
 }
 
-/// Findings as they are made, at most [`FINDINGS_MAX`] of them.
+/// Findings as they are made, at most [`FINDINGS_MAX`] of them: heavier ones take the place of lighter ones.
 #[derive(Debug, Default)]
 pub(crate) struct Report {
     findings: Vec<Finding>,
     worst: Option<Severity>,
-    cut: bool,
+    /// The heaviest that is not listed.
+    cut: Option<Severity>,
 }
 
 impl Report {
@@ -82,11 +83,23 @@ impl Report {
         message: impl Into<Cow<'static, str>>,
     ) {
         self.worst = self.worst.max(Some(severity));
-        if self.findings.len() >= FINDINGS_MAX {
-            self.cut = true;
+        if self.findings.len() >= FINDINGS_MAX && !self.makes_room(severity) {
+            self.cut = self.cut.max(Some(severity));
             return;
         }
         self.findings.push(Finding { severity, code, path: place.path(), message: message.into() });
+    }
+
+    /// Takes the last of the lightest findings out where it is lighter than `severity`.
+    fn makes_room(&mut self, severity: Severity) -> bool {
+        let lightest = self.findings.iter().map(|finding| finding.severity).min();
+        let Some(lightest) = lightest.filter(|lightest| *lightest < severity) else { return false };
+        let Some(last) = self.findings.iter().rposition(|finding| finding.severity == lightest) else {
+            return false;
+        };
+        self.findings.remove(last);
+        self.cut = self.cut.max(Some(lightest));
+        true
     }
 
     /// The heaviest finding so far.
@@ -98,26 +111,27 @@ impl Report {
     /// many times their own memory.
     pub(crate) fn into_findings_of(mut self, object_bytes: usize) -> Vec<Finding> {
         let mut room = object_bytes.saturating_add(FINDINGS_BYTES_MIN);
-        let fits = self.findings.iter().take_while(|finding| {
+        // The heaviest first: a refusal is told by them.
+        let mut heaviest: Vec<usize> = (0..self.findings.len()).collect();
+        heaviest.sort_by_key(|at| std::cmp::Reverse(self.findings.get(*at).map(|finding| finding.severity)));
+        let mut fits = vec![false; self.findings.len()];
+        for at in heaviest {
+            let (Some(finding), Some(fits)) = (self.findings.get(at), fits.get_mut(at)) else { continue };
             let text = finding.path.len().saturating_add(finding.message.len());
             room = room.saturating_sub(text.saturating_add(size_of::<Finding>()));
-            room > 0
-        });
-        let fits = fits.count();
-        // The heaviest is what a refusal is told by.
-        let worst = self.findings.iter().position(|finding| Some(finding.severity) == self.worst);
-        if let Some(worst) = worst.filter(|worst| *worst >= fits) {
-            self.findings.swap(worst, fits.saturating_sub(1));
+            *fits = room > 0;
+            if !*fits {
+                self.cut = self.cut.max(Some(finding.severity));
+            }
         }
-        self.cut |= fits < self.findings.len();
-        self.findings.truncate(fits);
+        let mut fits = fits.into_iter();
+        self.findings.retain(|_| fits.next().unwrap_or_default());
         self.into_findings()
     }
 
     /// The findings; one more says so when some were left out.
     pub(crate) fn into_findings(mut self) -> Vec<Finding> {
-        if self.cut {
-            let severity = self.worst.unwrap_or(Severity::Warning);
+        if let Some(severity) = self.cut {
             let message = Cow::Borrowed("there are more findings than are listed");
             self.findings.push(Finding { severity, code: code::FINDINGS_CUT, path: String::new(), message });
         }
@@ -138,15 +152,41 @@ mod tests {
     }
 
     #[test]
-    fn findings_are_bounded_and_the_worst_is_not_lost() {
+    fn findings_are_bounded_and_the_heaviest_are_listed() {
         let mut report = Report::default();
+        report.add(Severity::Error, code::ID_FORM, &Place::ROOT, "first");
         for _ in 0..FINDINGS_MAX {
             report.add(Severity::Warning, code::NAMING, &Place::ROOT, "w");
         }
-        report.add(Severity::Fatal, code::ID_FORM, &Place::ROOT, "f");
+        report.add(Severity::Fatal, code::ID_FORM, &Place::ROOT, "last");
         assert_eq!(report.worst(), Some(Severity::Fatal));
         let findings = report.into_findings();
         assert_eq!(findings.len(), FINDINGS_MAX + 1);
-        assert_eq!(findings.last().map(|finding| finding.severity), Some(Severity::Fatal));
+        let told = |severity| {
+            findings.iter().filter(move |found| found.severity == severity).map(|found| &*found.message)
+        };
+        assert_eq!(told(Severity::Error).collect::<Vec<_>>(), ["first"]);
+        assert_eq!(told(Severity::Fatal).collect::<Vec<_>>(), ["last"]);
+        let cut = findings.last().unwrap();
+        assert_eq!(
+            (cut.code, cut.severity),
+            (code::FINDINGS_CUT, Severity::Warning),
+            "nothing heavier is left out"
+        );
+    }
+
+    #[test]
+    fn what_a_small_object_has_room_for_is_its_heaviest_in_their_order() {
+        let mut report = Report::default();
+        for at in 0..60 {
+            let severity = if at == 59 { Severity::Error } else { Severity::Warning };
+            report.add(severity, code::NAMING, &Place::ROOT, format!("{at}"));
+        }
+        let findings = report.into_findings_of(100);
+        assert!(findings.len() < 60, "{}", findings.len());
+        assert_eq!(findings.first().map(|found| &*found.message), Some("0"));
+        let before_last = findings.len() - 2;
+        assert_eq!(findings[before_last].message, "59");
+        assert_eq!(findings.last().map(|found| found.severity), Some(Severity::Warning));
     }
 }

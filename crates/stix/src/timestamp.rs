@@ -21,6 +21,10 @@ pub struct Timestamp {
     text: Box<str>,
 }
 
+/// Longest timestamp, in bytes. The text sets no end to sub-second digits; what names a version is written into ledgers and indexes,
+/// and no clock tells these.
+pub const TIMESTAMP_BYTES_MAX: usize = 256;
+
 /// Why a text is not a timestamp.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TimestampError {
@@ -30,6 +34,9 @@ pub enum TimestampError {
     /// A month, day, hour, minute or second that does not exist.
     #[error("timestamp {0} is a moment that does not exist")]
     Range(String),
+    /// Longer than [`TIMESTAMP_BYTES_MAX`].
+    #[error("a timestamp of {0} bytes is longer than the {TIMESTAMP_BYTES_MAX} that are taken")]
+    Length(usize),
 }
 
 impl Timestamp {
@@ -99,6 +106,9 @@ impl Timestamp {
 /// # Errors
 /// As [`Timestamp::parse`].
 pub fn check(text: &str) -> Result<(), TimestampError> {
+    if text.len() > TIMESTAMP_BYTES_MAX {
+        return Err(TimestampError::Length(text.len()));
+    }
     let Some((parts, _)) = read(text) else {
         return Err(TimestampError::Form(quoted(text).to_string()));
     };
@@ -289,6 +299,10 @@ mod tests {
             assert!(Timestamp::parse(bad).is_err(), "{bad:?}");
         }
         assert!(Timestamp::parse("2000-02-29T00:00:00Z").is_ok());
+        let digits = |count: usize| format!("2000-02-29T00:00:00.{}Z", "1".repeat(count));
+        assert!(Timestamp::parse(&digits(TIMESTAMP_BYTES_MAX - 21)).is_ok());
+        let long = Timestamp::parse(&digits(TIMESTAMP_BYTES_MAX - 20)).unwrap_err();
+        assert_eq!(long, TimestampError::Length(TIMESTAMP_BYTES_MAX + 1));
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! `doctor`: whether what is stored is whole, and the digest over what is held.
 
+use std::path::Path;
+
 use rusqlite::Connection;
 use sha2::{Digest, Sha256};
 use store::{Check, StoreError};
@@ -79,16 +81,44 @@ pub(crate) fn check(
     read_only: Option<String>,
     deep: bool,
 ) -> Done<Vec<Check>> {
-    let mut checks = vec![schema(connection, path), writing(read_only), integrity(connection)?];
-    for rule in &RULES {
-        checks.push(count(connection, rule)?);
-    }
-    checks.push(leaves::check(connection, deep)?);
+    let mut checks = vec![schema(connection, path), writing(read_only)];
+    checks.extend(Path::new(path).parent().map(space));
+    checks.push(told("database", integrity(connection)));
+    checks.extend(RULES.iter().map(|rule| told(rule.name, count(connection, rule))));
+    checks.push(told("ledger", leaves::check(connection, deep)));
     if deep {
-        checks.push(digests(connection)?);
-        checks.push(rules(connection)?);
+        checks.push(told("objects", digests(connection)));
+        checks.push(told("rules", rules(connection)));
     }
     Ok(checks)
+}
+
+/// What a check came to; one that cannot be made has found something too.
+fn told(name: &'static str, check: Done<Check>) -> Check {
+    check.unwrap_or_else(|fail| {
+        let detail = format!("this cannot be read: {}; {RESTORE}", StoreError::from(fail));
+        Check { name, ok: false, detail }
+    })
+}
+
+/// Below this much the disk is said to be full soon: what is written ahead is folded back at about as much.
+const SPACE_BYTES_MIN: u64 = 256 * 1024 * 1024;
+
+/// Whether there is room for what comes.
+fn space(directory: &Path) -> Check {
+    let (ok, detail) = match rustix::fs::statvfs(directory) {
+        Ok(disk) => {
+            let bytes = disk.f_bavail.saturating_mul(disk.f_frsize);
+            let free = format!("{} MB are free where the store lies", bytes / 1_000_000);
+            if bytes < SPACE_BYTES_MIN {
+                (false, format!("{free}: make space, or the store takes no writes soon"))
+            } else {
+                (true, free)
+            }
+        }
+        Err(error) => (false, format!("how much is free where the store lies cannot be told: {error}")),
+    };
+    Check { name: "space", ok, detail }
 }
 
 fn schema(connection: &Connection, path: &str) -> Check {

@@ -254,10 +254,15 @@ fn announce(server: &Server, out: &mut Out) -> Result<(), Failure> {
     out.flush()
 }
 
+/// What the system says of a file that would grow beyond the limit of a process (Linux).
+const SIGXFSZ: i32 = 25;
+
 /// Ends with SIGTERM or SIGINT, or with standard input where a parent watches over this process that way.
 fn told_to_stop(until_stdin_ends: bool) -> Result<impl Future<Output = ()>, Failure> {
     let mut terminate = signal(SignalKind::terminate()).map_err(Failure::unreachable)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(Failure::unreachable)?;
+    // A file that may not grow any further is a write that fails, and not the end of this process: the signal is taken for good.
+    let _ = signal(SignalKind::from_raw(SIGXFSZ)).map_err(Failure::unreachable)?;
     let (ended, stdin_ends) = tokio::sync::oneshot::channel::<()>();
     let watch = move || {
         // Whatever comes in is of no interest; that nothing more can come is.

@@ -47,9 +47,90 @@ fn commands_of_this_machine_pass_over_the_address_in_the_environment() {
         here(&["backup", copy, "--data", &data]).exits(0);
         here(&["init", "--name", "x", "--data", &format!("{fresh}-{}", address.len())]).exits(0);
         here(&["stix", "pattern"]).exits(0);
-        let asked = here(&["node", "state", "--data", &data]).code;
+        let both = [("CRESSET_URL", address), ("CRESSET_DATA", data.as_str())];
+        let asked = run_with(&["node", "state"], &both, b"").code;
         assert_eq!(asked, if address.is_empty() { 0 } else { 2 }, "{address:?}");
+        here(&["node", "state", "--data", &data]).exits(0);
+        here(&["--data", &data, "node", "state"]).exits(0);
     }
+}
+
+#[test]
+fn two_nodes_are_not_named_at_once() {
+    let scene = Scene::new();
+    let data = scene.data().to_str().unwrap().to_owned();
+    let both =
+        run(&["node", "state", "--data", &data, "--url", "http://127.0.0.1:1", "--token", "t"]).exits(2);
+    assert!(both.stderr.contains("--url and --data"), "{}", both.stderr);
+}
+
+#[test]
+fn names_that_addresses_and_lists_could_not_tell_apart_are_no_users() {
+    let scene = Scene::new();
+    for name in ["..", "a,b", "a/b", "a:b", " a", "a ", ""] {
+        let ended = scene.here_with(
+            &["user", "add", "--role", "reader", "--password-stdin", "--", name],
+            b"correct horse battery\n",
+        );
+        assert!(matches!(ended.code, 1 | 2), "{name:?}: {} {}", ended.code, ended.stderr);
+    }
+    for name in ["ann", "Анна", "a.b@c.example", "7"] {
+        scene
+            .here_with(
+                &["user", "add", name, "--role", "reader", "--password-stdin"],
+                b"correct horse battery\n",
+            )
+            .exits(0);
+    }
+}
+
+#[test]
+fn what_is_sighted_more_often_than_a_sighting_can_say_is_refused() {
+    let scene = Scene::new();
+    let file = scene.file("s", bundle(&[indicator(ONE, "[domain-name:value = 'a.example']")]));
+    scene.here(&["import", &file]).exits(0);
+    scene.here(&["sight", "a.example", "--count", "1000000000"]).exits(2);
+    scene.here(&["sight", "a.example", "--count", "999999999"]).exits(0);
+}
+
+#[test]
+fn doctor_tells_of_a_damaged_store_line_by_line() {
+    let scene = Scene::new();
+    let objects: Vec<Value> = (0..200)
+        .map(|n| {
+            indicator(&format!("{n:08x}-0000-4000-8000-000000000001"), "[domain-name:value = 'a.example']")
+        })
+        .collect();
+    let file = scene.file("many", bundle(&objects));
+    scene.here(&["import", &file]).exits(0);
+    let path = scene.data().join("cresset.db");
+    let whole = std::fs::read(&path).unwrap();
+    let (mut told, mut unopened) = (0, Vec::new());
+    for tenth in 1..10 {
+        let mut damaged = whole.clone();
+        // A page of its own, not its beginning: 4 KiB pages.
+        let at = damaged.len() / 4096 * tenth / 10 * 4096;
+        damaged[at..at + 1024].fill(0x5a);
+        std::fs::write(&path, damaged).unwrap();
+        let ended = scene.here(&["doctor", "--deep"]);
+        // A page that is not in use tells nothing, and one that opening needs cannot be passed over.
+        if !matches!(ended.code, 0 | 4) {
+            let checks = ended.exits(3).json();
+            let bad =
+                checks["checks"].as_array().unwrap().iter().filter(|check| check["ok"] == false).count();
+            assert!(bad > 0, "{checks}");
+            told += 1;
+        } else if ended.code == 4 {
+            unopened.push(ended.stderr);
+        }
+    }
+    std::fs::write(&path, whole).unwrap();
+    assert!(
+        told >= 3 && unopened.len() <= 1,
+        "{told} of 9 places are told, and these opened nothing: {unopened:?}"
+    );
+    let checks = scene.here(&["doctor", "--deep"]).exits(0).json();
+    assert!(checks["checks"].as_array().unwrap().iter().any(|check| check["name"] == "space"), "{checks}");
 }
 
 /// The story of one node, by whichever way it is asked.

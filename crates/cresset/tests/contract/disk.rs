@@ -21,8 +21,8 @@ fn bound(running: &Running, bytes: &str) {
 #[test]
 fn a_node_whose_disk_fails_says_so_and_goes_on_when_it_works() {
     let scene = Scene::new();
-    let token = scene.init["admin"]["token"].as_str().unwrap();
-    let mut running = Running::start_after(FAIL_INSTEAD, &scene.data()).with_token(token);
+    // Without being told to: the signal that the system has for this would end the process.
+    let mut running = scene.serve();
     let file = |uuid| scene.file(uuid, bundle(&[indicator(uuid, "[domain-name:value = 'a.example']")]));
     let (first, second) = (file(ONE), file(TWO));
     let id = |uuid| format!("indicator--{uuid}");

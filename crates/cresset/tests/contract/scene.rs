@@ -181,18 +181,7 @@ impl Running {
     /// The same at an address.
     #[track_caller]
     pub(crate) fn start_at(data: &Path, address: &str, more: &[&str], envs: &[(&str, &str)]) -> Self {
-        Self::start_by(command(), data, address, more, envs)
-    }
-
-    /// Starts `serve` after a shell has done something to the process that it becomes.
-    #[track_caller]
-    pub(crate) fn start_after(shell: &str, data: &Path) -> Self {
-        Self::start_by(after(shell), data, "127.0.0.1:0", &[], &[])
-    }
-
-    #[track_caller]
-    fn start_by(mut by: Command, data: &Path, address: &str, more: &[&str], envs: &[(&str, &str)]) -> Self {
-        let mut child = by
+        let mut child = command()
             .args(["serve", "--listen", address, "--json", "--log", "error", "--data"])
             .arg(data)
             .args(more)

@@ -350,7 +350,7 @@ async fn delete_object(
     params(("collection" = Option<String>, Query), ("format" = Option<String>, Query, description = "stix (default) or csv"),
         ("type" = Option<Vec<String>>, Query), ("id" = Option<Vec<String>>, Query),
         ("version" = Option<Vec<String>>, Query), ("spec_version" = Option<Vec<String>>, Query)),
-    responses((status = 200, description = "a STIX bundle or CSV", content_type = "application/json"),
+    responses((status = 200, description = "a STIX bundle or CSV", content_type = "application/stix+json;version=2.1"),
         (status = 409, description = "more than one person takes out in a day: a second person is asked")))]
 async fn export(
     State(app): State<App>,

@@ -17,6 +17,7 @@ mod password;
 mod properties;
 mod search;
 mod sign_in;
+mod visible;
 mod words;
 
 use axum::Router;

@@ -9,7 +9,7 @@ use tokio::net::TcpStream;
 use web::Options;
 
 use crate::client::{TAXII, exchange, gzip, parse};
-use crate::house::{House, Person, envelope, id, indicator};
+use crate::house::{House, Person, envelope, id, indicator, modified};
 
 async fn still_well(person: &Person) {
     let status = person.post("c1", &[indicator(9_999, 0)]).await;
@@ -44,6 +44,15 @@ async fn one_bad_object_does_not_hide_the_rest() {
         json!({ "type": "indicator", "id": "x" }).to_string(),
         indicator(3, 0).to_string().replace("indicator--", "../../"),
         indicator(3, 0).to_string().replace("2024-01-01T00:00:00.000Z", "2024-13-01T00:00:00.000Z"),
+        indicator(3, 0)
+            .to_string()
+            .replace(&modified(0), &format!("2024-01-01T00:00:00.{}Z", "1".repeat(600))),
+        json!({
+            "type": "marking-definition", "spec_version": "2.1", "id": id("marking-definition", 3),
+            "created": format!("2024-01-01T00:00:00.{}Z", "1".repeat(600)),
+            "definition_type": "statement", "definition": {"statement": "Copyright"},
+        })
+        .to_string(),
     ];
     for object in &bad {
         let body = format!("{{\"objects\":[{object},{good}]}}");
