@@ -17,7 +17,6 @@ use base::signing::{KeyId, PublicKey, Signature, Signer};
 use ledger::commitment::Salt;
 use sha2::{Digest, Sha256};
 
-use crate::content::Content;
 use crate::envelope::{
     ACT, CONSENT, Envelope, LANE, PAYLOAD, PLACE, Proof, SALT, SIGNATURE, consents, form, payload, statement,
 };
@@ -131,11 +130,10 @@ pub struct Entry {
 }
 
 impl Entry {
-    /// The line of rules in it, for who has to know what it speaks of before it can be judged.
+    /// The payload in it, for who has to know what it speaks of before it can be judged.
     #[must_use]
-    pub fn rules(&self) -> Option<&str> {
-        let (_, bytes) = self.envelope.as_ref().ok()?.payload.as_ref()?;
-        Content::parse(bytes).ok().map(|content| content.rules)
+    pub fn payload(&self) -> Option<&[u8]> {
+        self.envelope.as_ref().ok()?.payload.as_ref().map(|(_, bytes)| bytes.as_slice())
     }
 
     fn read(head: &BatchHead, bytes: &[u8]) -> Result<Self, Rule> {

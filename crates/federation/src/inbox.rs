@@ -194,11 +194,10 @@ impl Exchange<'_> {
         Ok(Ok(Claim { act, mirrored }))
     }
 
-    /// The line of rules in an envelope that opens, for who has to know what it speaks of before it can be judged.
+    /// The payload of an envelope that opens, for who has to know what it speaks of before it can be judged.
     #[must_use]
-    pub fn rules_in(&self, sealed: &Sealed) -> Option<String> {
-        let (_, bytes) = self.open(&self.unseal(sealed).ok()?).ok()?.payload?;
-        Content::parse(&bytes).ok().map(|content| content.rules.to_owned())
+    pub fn payload_in(&self, sealed: &Sealed) -> Option<Vec<u8>> {
+        self.open(&self.unseal(sealed).ok()?).ok()?.payload.map(|(_, bytes)| bytes)
     }
 
     /// Question 1.

@@ -227,6 +227,10 @@ impl Who {
             Demand::new(Rule::Audience, consent(addressed)),
             Demand::new(Rule::Purpose, [Test::For(action.purpose())]),
         ];
+        if self.foreign && action == Action::PassOn {
+            // Whoever it is given to keeps it to be read: given on for nothing, nobody could have it.
+            demands.push(Demand::new(Rule::Purpose, [Test::For(Action::See.purpose())]));
+        }
         if self.foreign {
             // No consent opens this: whoever needs it asks its home.
             demands.push(Demand::new(Rule::PersonDataStaysHome, [Test::AboutThings]));

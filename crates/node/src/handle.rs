@@ -172,7 +172,8 @@ impl Passing {
 
 /// Puts rules on an entry: those of its markings and of the request, and whatever else holds at the place.
 pub(crate) fn mark(entry: &mut Entry, asked: &Asked, place: &Place) {
-    let mut rules = place.passing.rules(asked.level, place.writer.user()).pap_at_least(asked.pap);
+    let level = asked.level_with(place.passing.tlp);
+    let mut rules = place.passing.rules(level, place.writer.user()).pap_at_least(asked.pap);
     for definition in &asked.awaited {
         rules = rules.awaiting(definition);
     }
@@ -186,7 +187,6 @@ pub(crate) fn mark(entry: &mut Entry, asked: &Asked, place: &Place) {
         }
         rules = rules.meet(within);
     }
-    let level = asked.level.max(place.passing.tlp);
     entry.facts.tlp = level.map(Level::number);
     let plain = rules == Rules::marked(level, Originator::Here) && rules.level() < Level::Red;
     entry.rules = (!plain).then_some(rules);

@@ -26,6 +26,8 @@ type Known = HashMap<String, Vec<Mark>>;
 pub(crate) struct Asked {
     /// At least this level; `None` = TLP is not spoken of.
     pub(crate) level: Option<TlpLevel>,
+    /// At least this level for the sake of a part, which does not speak for the rest: it never opens anything.
+    pub(crate) of_parts: Option<TlpLevel>,
     /// At least this PAP level.
     pub(crate) pap: Pap,
     /// Definitions that are awaited, by id.
@@ -56,22 +58,48 @@ impl Asked {
         marks.iter().for_each(|mark| self.take(*mark));
     }
 
-    /// The whole is as strict as its strictest part; the rest is what it is without those that are stricter.
+    /// The whole is as strict as its strictest part; the rest is what it is without those that are stricter, and under what
+    /// is asked of the parts that stay in it.
+    ///
+    /// A part whose definition is awaited is left out with them: it may turn out to be stricter. Where no other is, nothing is left
+    /// out, and the whole waits for the definition.
     fn with_parts(self, parts: &[Part], known: &Known) -> Self {
         let usual = self.level.unwrap_or(TlpLevel::AmberStrict);
-        let (mut whole, mut withheld) = (self.clone(), Vec::new());
+        let (mut whole, mut rest) = (self.clone(), self);
+        let (mut withheld, mut unsure) = (Vec::new(), Vec::new());
         for part in parts {
             let mut own = Self::default();
             own.meet(&part.marking, known);
             if own.level.is_some_and(|level| level > usual) {
                 withheld.extend(part.selectors.iter().cloned());
+            } else if own.awaited.is_subset(&rest.awaited) {
+                rest.meet_part(own.clone());
+            } else {
+                unsure.extend(part.selectors.iter().cloned());
             }
-            whole.meet(&part.marking, known);
+            whole.meet_part(own);
         }
         if !withheld.is_empty() {
-            whole.rest = Some(Box::new(Rest { asked: self, withheld }));
+            withheld.append(&mut unsure);
+            whole.rest = Some(Box::new(Rest { asked: rest, withheld }));
         }
         whole
+    }
+
+    /// Takes in what the marking of a part asks for.
+    fn meet_part(&mut self, own: Self) {
+        self.of_parts = self.of_parts.max(own.level);
+        self.take(Mark::Pap(own.pap));
+        self.awaited.extend(own.awaited);
+    }
+
+    /// The level, where the request states one.
+    pub(crate) fn level_with(&self, stated: Option<TlpLevel>) -> Option<TlpLevel> {
+        let level = self.level.max(stated);
+        match self.of_parts {
+            Some(part) => Some(level.unwrap_or(TlpLevel::AmberStrict).max(part)),
+            None => level,
+        }
     }
 
     fn take(&mut self, mark: Mark) {
@@ -111,7 +139,9 @@ pub(crate) async fn read(
         let mut asked = asked.with_parts(parts, &known);
         // What a definition defines is not what it is under; of others the store may know a stricter level.
         if !is_definition(entry) {
-            asked.level = asked.level.max(entry.facts.tlp.map(level_of));
+            // Of an object with parts it is the strictest level of any.
+            let known = if parts.is_empty() { &mut asked.level } else { &mut asked.of_parts };
+            *known = (*known).max(entry.facts.tlp.map(level_of));
         }
         asked
     });

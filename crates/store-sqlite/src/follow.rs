@@ -53,8 +53,9 @@ const STANDS: &str = "SELECT DISTINCT h.collection, h.rules, iif(h.rules = 0, v.
      FROM holding h JOIN version v ON v.no = h.version WHERE h.object = ?1 AND v.created_key IS ?2 AND v.creator IS ?3";
 
 /// The rules of versions of the object `?1`, other than that of the moment `?3`, of which no view stands under the identifier `?2`.
+/// None of an object without versions: what stands is the original itself, whose rules are those of the parts that are left out.
 const STANDS_WITHOUT_VIEW: &str = "SELECT DISTINCT h.collection, h.rules, iif(h.rules = 0, v.tlp, NULL) \
-     FROM holding h JOIN version v ON v.no = h.version WHERE h.object = ?1 AND ltrim(h.place, '~') IS NOT ?3 AND NOT EXISTS \
+     FROM holding h JOIN version v ON v.no = h.version WHERE h.object = ?1 AND ltrim(h.place, '~') <> ?3 AND NOT EXISTS \
      (SELECT 1 FROM holding w WHERE w.object = ?2 AND w.place IN (ltrim(h.place, '~'), '~' || ltrim(h.place, '~')))";
 
 /// Meets `met` with the rules that a query finds, as far as they bind who brings the entry.

@@ -10,8 +10,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use base::Micros;
 use base::signing::{KeyId, PublicKey};
 use community::{Body, IdentityId, MemberId, Road, SealingKey, Status};
-use federation::{Consented, Deed, Hindrance, Judge, Question, SealingSecret, Standing};
-use handling::{Action, Addressee, Consent, Originator, Peers, Person, Recipient, Rules, Situation, judge};
+use federation::{Consented, Content, Deed, Hindrance, Judge, Question, SealingSecret, Standing};
+use handling::{
+    Action, Addressee, CircleId, Consent, Kind, Originator, Peers, Person, Recipient, Rules, Situation, judge,
+};
 use stix::marking::{tlp_of, tlp_of_id};
 use store::StoreError;
 use zeroize::Zeroizing;
@@ -230,14 +232,33 @@ impl Members {
         self.0.with_absent().circle(circle).unwrap_or_default()
     }
 
-    /// Whether every circle in a line of rules is known here.
-    pub(crate) fn knows_circles(&self, line: &str) -> bool {
-        let Ok(rules) = line.parse::<Rules>() else { return true };
-        let mut named = rules.audience().clauses().flatten();
-        named.all(|one| match one {
-            Addressee::Circle(circle) => self.0.circle(circle).is_some(),
-            _ => true,
-        })
+    /// The circles of which this member would have to be in every one to be let have what `by` sends it, and that are not known here.
+    /// None where something else speaks against it as well: which circles it is in it learns from their owners, of others it
+    /// never hears.
+    pub(crate) fn lacks_circles(&self, by: KeyId, content: &Content<'_>, now: Micros) -> BTreeSet<CircleId> {
+        let me = theirs(self.0.table.me);
+        let question = Question {
+            deed: Deed::Keep,
+            originator: by,
+            recipient: self.me(),
+            rules: content.rules,
+            object: content.object,
+            consent: Consented::No,
+            now,
+        };
+        let (rules, known) = (self.rules(&question), self.0.at(now));
+        let unknown = rules.audience().clauses().flatten().filter_map(|one| match one {
+            Addressee::Circle(circle) => known.circle(circle).is_none().then_some(*circle),
+            _ => None,
+        });
+        let lacking: BTreeSet<CircleId> = unknown.collect();
+        let supposed = Supposed { known, member: me, also_in: &lacking };
+        let situation = Situation { now, home: None, peers: &supposed, consent: Consent::None };
+        if judge(&Recipient::Member(me), Action::See, &rules, &situation).is_allowed() {
+            lacking
+        } else {
+            BTreeSet::new()
+        }
     }
 
     fn member(&self, id: &KeyId) -> Option<&community::Member> {
@@ -361,6 +382,32 @@ impl Judge for Members {
     fn meet(&self, one: &str, other: &str) -> String {
         let read = |line: &str| line.parse().unwrap_or_else(|_| Rules::closed());
         read(one).meet(&read(other)).to_string()
+    }
+}
+
+/// The community if a member were in circles that are not known here.
+struct Supposed<'a> {
+    known: Known,
+    member: handling::MemberId,
+    also_in: &'a BTreeSet<CircleId>,
+}
+
+impl Peers for Supposed<'_> {
+    fn kind(&self, member: &handling::MemberId) -> Option<Kind> {
+        self.known.kind(member)
+    }
+
+    fn circle(&self, circle: &CircleId) -> Option<BTreeSet<handling::MemberId>> {
+        let supposed = || self.also_in.contains(circle).then(|| BTreeSet::from([self.member]));
+        self.known.circle(circle).or_else(supposed)
+    }
+
+    fn circles_of(&self, member: &handling::MemberId) -> BTreeSet<CircleId> {
+        let mut circles = self.known.circles_of(member);
+        if *member == self.member {
+            circles.extend(self.also_in.iter().copied());
+        }
+        circles
     }
 }
 

@@ -10,6 +10,7 @@ use federation::{ActRow, Effect, FateRow, PayloadRow, VersionRow};
 use handling::{Addressee, MemberId, Originator, Rules, Writer};
 use store::{Batch, Entry, ExchangeDesk, LandedAs, LeavesBy, StoreError, VersionsOf};
 
+use super::circle_wait::AwaitedCircles;
 use crate::community::Members;
 use crate::derive::{Bar, Derived, derive};
 use crate::directory::Directory;
@@ -24,6 +25,8 @@ pub(crate) struct Carrier {
     /// People of this node, whom rules name by their member and name.
     pub(crate) members: Members,
     pub(crate) directory: Arc<Directory>,
+    /// Members whose acts wait for a circle's document.
+    pub(crate) awaited_circles: Arc<AwaitedCircles>,
     /// Objects that were examined before the step, by their bytes.
     pub(crate) examined: Mutex<HashMap<Bytes, Derived>>,
     /// The line of rules read last, as whose word, and what it says here.

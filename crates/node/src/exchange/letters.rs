@@ -91,11 +91,11 @@ impl Letters<'_> {
         batch.entries.get(at.checked_sub(self.batch.len())?)
     }
 
-    /// The line of rules in the envelope at a place.
-    pub(super) fn rules(&self, exchange: &Exchange<'_>, at: usize) -> Option<String> {
+    /// The payload in the envelope at a place.
+    pub(super) fn payload(&self, exchange: &Exchange<'_>, at: usize) -> Option<Vec<u8>> {
         match self.batch.get(at) {
-            Some(sealed) => exchange.rules_in(sealed),
-            None => self.entry(at)?.rules().map(str::to_owned),
+            Some(sealed) => exchange.payload_in(sealed),
+            None => self.entry(at)?.payload().map(<[u8]>::to_vec),
         }
     }
 }

@@ -9,6 +9,7 @@
 mod altering;
 mod awaited;
 mod carry;
+mod circle_wait;
 mod consents;
 mod courier;
 mod deeds;
@@ -69,6 +70,8 @@ pub(crate) struct Desk {
     meeting: Mutex<BTreeMap<KeyId, Micros>>,
     /// Where something was missing in a peer's lanes when it was last heard: the first place behind the gap.
     gaps: Mutex<BTreeMap<KeyId, [Option<u64>; 2]>>,
+    /// Members whose acts wait here for a circle's document.
+    awaited_circles: Arc<circle_wait::AwaitedCircles>,
     /// Members that have begun meetings since that was last asked.
     heard: Mutex<BTreeSet<KeyId>>,
     /// When members last called this node.

@@ -4,14 +4,16 @@
 //! what the one before it has changed, [`STEP_ENVELOPES`] in one commit, so that others who write have their turn between. An envelope whose rules
 //! name a circle that is not known here yet is left for later: the circle's document travels with the registry's papers.
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use base::signed::Signed;
 use base::signing::KeyId;
 use federation::{
-    Back, Compatibility, Cosigned, Effect, Exchange, HeadUpdate, Hello, Kept, Lane, Manifest, Owed, Received,
-    Refused, Rule, Saying, Sealed, Taken, Turn, Untold, Versions,
+    Back, Compatibility, Content, Cosigned, Effect, Exchange, HeadUpdate, Hello, Kept, Lane, Manifest, Owed,
+    Received, Refused, Rule, Saying, Sealed, Taken, Turn, Untold, Versions,
 };
+use handling::CircleId;
 use store::{ExchangeDesk, StoreError};
 
 use super::awaited::HeardBack;
@@ -443,6 +445,7 @@ impl Node {
             at: court.now,
             members: court.members.clone(),
             directory,
+            awaited_circles: Arc::clone(&self.0.exchange.awaited_circles),
             examined: Mutex::default(),
             last_rules: Mutex::default(),
             given: Mutex::default(),
@@ -655,23 +658,34 @@ fn take_some(
     let mut all = Vec::with_capacity(envelopes);
     for at in range {
         let Some(received) = letters.receive(exchange, desk.rows(), at)? else { continue };
-        if awaits_circle(court, &received, || letters.rules(exchange, at)) {
+        let lacking = lacking_circles(court, (from, &received), || letters.payload(exchange, at));
+        if !lacking.is_empty() && carrier.awaited_circles.wait(from, lacking, court.now) {
             // Everything after it would be a gap: it comes again, in order.
             waits = true;
             break;
         }
         all.push(take(carrier, desk, received)?);
     }
+    if !waits && envelopes > 0 {
+        carrier.awaited_circles.goes_on(&from);
+    }
     let effects = exchange.close(desk.rows(), from, &all)?;
     desk.apply(effects)?;
     Ok(TakenSome { received: all, envelopes, waits })
 }
 
-/// Whether it was refused for want of a circle's document that may still come.
-fn awaits_circle(court: &Court, received: &Received, rules: impl FnOnce() -> Option<String>) -> bool {
-    let Taken::Refused(Refused { rule: Rule::Handling, .. }) = &received.taken else { return false };
-    let Some(rules) = rules() else { return false };
-    !court.members.knows_circles(&rules)
+/// The circles for want of whose documents alone it was refused; they may still come.
+fn lacking_circles(
+    court: &Court,
+    (from, received): (KeyId, &Received),
+    payload: impl FnOnce() -> Option<Vec<u8>>,
+) -> BTreeSet<CircleId> {
+    let Taken::Refused(Refused { rule: Rule::Handling, .. }) = &received.taken else {
+        return BTreeSet::new();
+    };
+    let payload = payload().unwrap_or_default();
+    let content = Content::parse(&payload);
+    content.map_or_else(|_| BTreeSet::new(), |content| court.members.lacks_circles(from, &content, court.now))
 }
 
 /// Applies what an envelope comes to. What cannot stand beside what is here is refused like anything else.

@@ -73,6 +73,9 @@ pub struct PeerView {
     pub last_head: Option<u64>,
     /// Places in its lanes at which something is missing, as of what it said last.
     pub gaps: u64,
+    /// Since when what it sends waits for the document of a circle (RFC 3339), and everything behind it; an hour at most.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub awaits_circle: Option<String>,
     /// Its clock minus this node's, in seconds.
     pub skew_seconds: i64,
     /// How its nodes are to be reached: `mutual`, `proxied` or `plain`.
@@ -327,6 +330,7 @@ impl Node {
             waits,
             last_head: mirror.map(|row| row.size),
             gaps,
+            awaits_circle: self.0.exchange.awaited_circles.since(&member).map(Timestamp::text_of),
             skew_seconds: peer.skew_us / Micros::SECOND,
             road: court.members.road(&member).map(community::Road::name),
             mutual: gone.map(|gone| gone.mutual),

@@ -5,6 +5,7 @@
 mod accept;
 mod accounts;
 mod awaited;
+mod circle_wait;
 mod collections;
 mod community;
 mod deposits;
@@ -14,6 +15,7 @@ mod later;
 mod lineages;
 mod originator;
 mod owed;
+mod parts;
 mod peers;
 mod ports;
 mod read;

@@ -1,0 +1,109 @@
+//! What a member may have once it learns that it is in a circle waits for that; nothing else does, and nothing for ever.
+
+use base::Micros;
+use community::History;
+use node::Options;
+
+use crate::START;
+use crate::community::Seat;
+use crate::exchange::{bring, has, meet, peer, region, round, to};
+use crate::peers::Region;
+
+const HOUR: i64 = 3_600 * Micros::SECOND;
+
+fn indicator_id(number: u32) -> String {
+    format!("indicator--00000000-0000-4000-8000-{number:012}")
+}
+
+/// A community of which A keeps a circle with C in it.
+async fn with_circle() -> Region {
+    let region = region(&["a", "b", "c"]).await;
+    region.circle("banks", &["c"]).await;
+    region
+}
+
+async fn last_refusal(seat: &Seat, of: &str) -> String {
+    peer(seat, of).await.refusals.first().map(|refusal| refusal.rule.clone()).unwrap_or_default()
+}
+
+/// B is named beside a circle that it is not in, and cannot have the object for another reason: its clock is ahead.
+#[tokio::test]
+async fn what_no_circle_would_let_in_is_refused_at_once() {
+    let region = with_circle().await;
+    let (a, b) = (&region[0], &region[1]);
+    b.bench.clock.set(START.plus(24 * HOUR));
+    let short = Options { retain_until: Some(START.plus(HOUR)), ..to(&["b", "banks"]) };
+    bring(a, 1..2, short).await;
+    bring(a, 2..3, to(&["b"])).await;
+    round(&region).await;
+    assert!(has(b, &indicator_id(2)).await && !has(b, &indicator_id(1)).await);
+    assert_eq!((peer(a, "b").await.lag_out, peer(b, "a").await.awaits_circle), (0, None));
+    assert_eq!(last_refusal(b, "a").await, "handling/retention");
+}
+
+/// To be given on and not to be read is for nobody: the sender's own judgement says so, and nothing goes that is refused.
+#[tokio::test]
+async fn what_may_only_be_given_on_goes_to_nobody() {
+    let region = with_circle().await;
+    let (a, b) = (&region[0], &region[1]);
+    let sharing = handling::Purposes::of([handling::Purpose::Sharing]);
+    bring(a, 1..2, Options { purposes: Some(sharing), ..to(&["b", "banks"]) }).await;
+    bring(a, 2..3, to(&["b"])).await;
+    round(&region).await;
+    assert!(has(b, &indicator_id(2)).await && !has(b, &indicator_id(1)).await);
+    let (ours, theirs) = (peer(a, "b").await, peer(b, "a").await);
+    assert_eq!((ours.lag_out, ours.refused_there, theirs.refused_here), (0, 0, 0));
+}
+
+/// C knows that B is in the circle, and B does not know it yet: A, who keeps the circle, has not met B.
+async fn before_the_owner_comes(region: &Region) {
+    let (a, b, c) = (&region[0], &region[1], &region[2]);
+    a.node().add_to_circle(&a.who, "banks", &["b".to_owned()], History::All).await.unwrap();
+    crate::community::meet(c, a).await.unwrap();
+    bring(c, 1..2, to(&["a/banks"])).await;
+    bring(c, 2..3, to(&["b"])).await;
+    meet(c, b).await;
+    assert!(!has(b, &indicator_id(1)).await && !has(b, &indicator_id(2)).await);
+    assert!(peer(b, "c").await.awaits_circle.is_some());
+}
+
+async fn circles_are_well(seat: &Seat) -> Option<bool> {
+    let checks = seat.node().doctor(&seat.who, node::Depth::Quick).await.unwrap();
+    checks.into_iter().find(|check| check.name == "circles").map(|check| check.ok)
+}
+
+#[tokio::test]
+async fn what_is_for_a_circle_waits_until_its_owner_says_who_is_in_it() {
+    let region = with_circle().await;
+    before_the_owner_comes(&region).await;
+    let (a, b, c) = (&region[0], &region[1], &region[2]);
+    crate::community::meet(b, a).await.unwrap();
+    meet(c, b).await;
+    assert!(has(b, &indicator_id(1)).await && has(b, &indicator_id(2)).await);
+    assert_eq!((peer(b, "c").await.awaits_circle, circles_are_well(b).await), (None, None));
+}
+
+#[tokio::test]
+async fn what_waits_for_a_circle_is_told_and_comes_to_an_end() {
+    let region = with_circle().await;
+    before_the_owner_comes(&region).await;
+    let (b, c) = (&region[1], &region[2]);
+    assert_eq!(circles_are_well(b).await, Some(true), "papers travel within seconds");
+    let later = async |minutes: i64| {
+        for seat in [b, c] {
+            seat.bench.clock.set(START.plus(minutes * 60 * Micros::SECOND));
+        }
+        meet(c, b).await;
+    };
+    later(30).await;
+    assert_eq!((has(b, &indicator_id(2)).await, circles_are_well(b).await), (false, Some(false)));
+    later(61).await;
+    assert!(has(b, &indicator_id(2)).await && !has(b, &indicator_id(1)).await);
+    assert_eq!((last_refusal(b, "c").await, circles_are_well(b).await), ("handling/audience".into(), None));
+    // What else is for the circle does not wait anew.
+    bring(c, 3..4, to(&["a/banks"])).await;
+    bring(c, 4..5, to(&["b"])).await;
+    meet(c, b).await;
+    meet(c, b).await;
+    assert!(has(b, &indicator_id(4)).await && !has(b, &indicator_id(3)).await);
+}
