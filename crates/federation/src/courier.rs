@@ -3,7 +3,7 @@
 //! # Shape
 //! Sealed to the recipient, a frame (`CRC1`) of 1 the signed manifest (JSON), 2 a batch of envelopes as between peers, 3 the
 //! sender's acknowledgement of what it last read (signed JSON), 4 the heads that the recipient lacked when it was last heard of,
-//! and for a relay 5 a message about the registry, 6 nothing but room, so that the size tells little. The manifest says which
+//! 5 a message about the registry, and for a relay 6 nothing but room, so that the size tells little. The manifest says which
 //! places of which lane are inside and binds the batch by its digest, so a missing or exchanged envelope shows before anything is
 //! taken.
 //!
@@ -83,7 +83,7 @@ pub struct Parcel {
     pub envelopes: Vec<Sealed>,
     /// What the sender had read of this node, to be taken as an acknowledgement.
     pub ack: Option<Signed>,
-    /// A message about the registry, to be taken like one that was asked over a road; `None` in a file.
+    /// A message about the registry, to be taken before the rest: it may say whose the keys are, and who is in a circle.
     pub papers: Option<Vec<u8>>,
 }
 
@@ -118,7 +118,7 @@ pub enum CourierError {
     #[error("the courier file is not signed by an active member")]
     Stranger,
     /// Signed with a key that is not known here yet, by who may be an active member.
-    #[error("the parcel is signed with a key that is not known here yet")]
+    #[error("it is signed with a key that is not known here, and the papers in it do not say whose it is")]
     UnknownKey {
         /// The member that it says it is by.
         from: KeyId,
@@ -171,7 +171,7 @@ pub struct Beside {
     pub refused: Vec<AckRefusal>,
     /// When the last parcel of the peer that was taken here was made.
     pub heard_us: Option<i64>,
-    /// A message about the registry, for who exchanges no papers with this node.
+    /// A message about the registry, for who exchanges no papers with this node over a network.
     pub papers: Option<Vec<u8>>,
 }
 
@@ -326,10 +326,22 @@ impl Exchange<'_> {
     /// # Errors
     /// See [`CourierError`].
     pub fn courier_in(&self, rows: &dyn Rows, file: Vec<u8>) -> Result<Parcel, CourierError> {
-        if file.len() > COURIER_BYTES_MAX {
-            return Err(CourierError::TooLarge(file.len()));
+        self.file_in(rows, &courier_file(file)?)
+    }
+
+    /// The same of a file whose form was looked at, which may be opened again once the papers in it were taken.
+    ///
+    /// # Errors
+    /// See [`CourierError`]; `UnknownKey` only where papers came with it.
+    pub fn file_in(&self, rows: &dyn Rows, file: &Sealed) -> Result<Parcel, CourierError> {
+        match self.parcel_in(rows, file) {
+            Err(CourierError::Stranger) => match self.unknown(file) {
+                // Whoever carries a file vouches for no sender: the papers are judged by themselves, and may bring in a member.
+                Some((from, papers @ Some(_))) => Err(CourierError::UnknownKey { from, papers }),
+                _ => Err(CourierError::Stranger),
+            },
+            opened => opened,
         }
-        self.parcel_in(rows, &Sealed::parse_file(file)?)
     }
 
     fn parcel_in(&self, rows: &dyn Rows, sealed: &Sealed) -> Result<Parcel, CourierError> {
@@ -369,7 +381,12 @@ impl Exchange<'_> {
     /// See [`CourierError`].
     pub fn relay_in(&self, rows: &dyn Rows, parcel: &Sealed) -> Result<Parcel, CourierError> {
         match self.parcel_in(rows, parcel) {
-            Err(CourierError::Stranger) => Err(self.unknown(parcel).unwrap_or(CourierError::Stranger)),
+            Err(CourierError::Stranger) => match self.unknown(parcel) {
+                Some((from, papers)) if self.may_lie_there(&from, parcel) => {
+                    Err(CourierError::UnknownKey { from, papers })
+                }
+                _ => Err(CourierError::Stranger),
+            },
             Ok(parcel) if parcel.envelopes.len() > BATCH_ENVELOPES_MAX => {
                 Err(CourierError::TooMany(parcel.envelopes.len()))
             }
@@ -419,19 +436,19 @@ impl Exchange<'_> {
         self.life_of(&manifest.from, known, (manifest.life, manifest.life_proof.as_ref()))
     }
 
-    /// Of a parcel that is signed by nobody known: that it is by a key which is not known yet, where an active member is who it says it is
-    /// by, and whose route it came under.
-    fn unknown(&self, parcel: &Sealed) -> Option<CourierError> {
+    /// Whether a parcel that says it is by `from` came under a route of an active member of that name.
+    fn may_lie_there(&self, from: &KeyId, parcel: &Sealed) -> bool {
+        self.directory.standing(from) == Standing::Active && self.relay_routes(from).contains(&parcel.route())
+    }
+
+    /// Of what is signed by nobody known: who it says it is by, and the papers in it. Nothing of it is verified.
+    fn unknown(&self, parcel: &Sealed) -> Option<(KeyId, Option<Vec<u8>>)> {
         let plain = self.me.sealing.open(parcel).ok()?;
         let fields = fields(&plain).ok()?;
         let signed = statement(frame::single(&fields, 1)?).ok()?;
         let manifest: Manifest = serde_json::from_slice(signed.unverified_payload()).ok()?;
-        let from = manifest.from;
-        let fits = manifest.to == self.me.member
-            && self.directory.standing(&from) == Standing::Active
-            && self.relay_routes(&from).contains(&parcel.route());
         let papers = frame::single(&fields, 5).map(<[u8]>::to_vec);
-        fits.then_some(CourierError::UnknownKey { from, papers })
+        (manifest.to == self.me.member).then_some((manifest.from, papers))
     }
 
     fn manifest(&self, json: &[u8]) -> Result<Manifest, CourierError> {
@@ -445,6 +462,17 @@ impl Exchange<'_> {
         }
         if manifest.to == self.me.member { Ok(manifest) } else { Err(CourierError::OtherRecipient) }
     }
+}
+
+/// Takes bytes for a courier file. Nothing is opened.
+///
+/// # Errors
+/// `TooLarge`, and `Seal` where it is none.
+pub fn courier_file(bytes: Vec<u8>) -> Result<Sealed, CourierError> {
+    if bytes.len() > COURIER_BYTES_MAX {
+        return Err(CourierError::TooLarge(bytes.len()));
+    }
+    Ok(Sealed::parse_file(bytes)?)
 }
 
 fn fields(plain: &[u8]) -> Result<Vec<frame::Field<'_>>, CourierError> {

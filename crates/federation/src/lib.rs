@@ -51,7 +51,7 @@ mod witness;
 pub use batch::{BatchHead, Entry, OpenedBatch, entry_bytes, sign_batch};
 pub use consent::{CONSENT_TYPE, Consent, Revocation};
 pub use content::{Change, Content, Notice, Outcome, Receipt, ReceiptLine, is_skewed, object_version};
-pub use courier::{Beside, CourierError, Manifest, Packed, Parcel};
+pub use courier::{Beside, CourierError, Manifest, Packed, Parcel, courier_file};
 pub use deeds::{Alteration, Grant, Granted, Release, Released};
 pub use deposits::{Deposit, DepositMark, DepositState, Over, RelayOffer, Seen};
 pub use draft::DeedError;

@@ -279,7 +279,18 @@ static CODES: &[(&str, &str)] = &[
     ),
     (
         "courier-unfit",
-        "The file is no courier file for this node: it is sealed to another member, damaged, incomplete, or not signed by a member that takes part.",
+        "The file is no courier file for this node: it is sealed to another member, damaged, incomplete, or not signed by a member that takes part, \
+         as far as it is known here and by the papers in the file.",
+    ),
+    (
+        "circle-awaited",
+        "What waits of the courier file is for a circle whose document has not come. Papers that were not taken say why (`papers`); else let its owner bring \
+         a file. Then bring this one again, or the sender's next.",
+    ),
+    (
+        "ledger-goes-on",
+        "The sender's ledger is larger than one file: this one brought a part of it, and what waits comes after the last part. Carry what `cresset courier \
+         acks` writes to the sender, whose next file goes on.",
     ),
     (
         "courier-none",

@@ -59,10 +59,10 @@ pub use self::community::{
 };
 pub use self::exchange::{
     AwaitedMember, CircleState, ConsentGiven, ConsentPage, ConsentRequest, ConsentView, CourierRefusal,
-    CourierReport, ExchangeError, GREETING_BYTES_MAX, Heard, HolderView, Meeting, PeerByRelay, PeerFigures,
-    PeerRefusal, PeerView, Provenance, RELAY_MARK_BYTES, Recalled, ReceiptView, RecoveryView, RelayErrand,
-    RelayError, RelayFigures, RelayKeeps, RelayOffer, RelayRound, RelaySettings, RelayTaken, RelayWithdrawal,
-    ShareRequest, Shared, Spoken, StateView, StoodBy, TURN_BYTES_MAX,
+    CourierReport, CourierWait, ExchangeError, GREETING_BYTES_MAX, Heard, HolderView, Meeting, PeerByRelay,
+    PeerFigures, PeerRefusal, PeerView, Provenance, RELAY_MARK_BYTES, Recalled, ReceiptView, RecoveryView,
+    RelayErrand, RelayError, RelayFigures, RelayKeeps, RelayOffer, RelayRound, RelaySettings, RelayTaken,
+    RelayWithdrawal, ShareRequest, Shared, Spoken, StateView, StoodBy, TURN_BYTES_MAX,
 };
 pub use accept::{AcceptError, AcceptRequest, Accepted, KeepStatus};
 pub use accounts::{AccountError, IssuedToken, NewUser, Standing, TokenRequest, TokenView, UserView};

@@ -279,6 +279,7 @@ impl From<ExchangeError> for Problem {
                 Some(StatusCode::BAD_REQUEST)
             }
             ExchangeError::Courier(_) => Some(StatusCode::UNPROCESSABLE_ENTITY),
+            ExchangeError::Papers(_) => Some(StatusCode::CONFLICT),
         };
         match (error, callers) {
             (ExchangeError::Read(error), _) => error.into(),

@@ -84,7 +84,7 @@ pub(crate) enum CourierCommand {
         #[arg(long, value_name = "FILE")]
         out: PathBuf,
     },
-    /// Take a courier file: exits 1 when something in it was refused.
+    /// Take a courier file: exits 1 when something in it was refused, or waits for something else.
     Import {
         /// The file; `-` reads standard input.
         file: PathBuf,
@@ -368,6 +368,8 @@ async fn carry(common: &Common, file: &Path, out: &mut Out) -> Result<Exit, Fail
     let request = question::post_bytes(["courier"], bytes, "application/octet-stream");
     let report: Value = reach.answer(request).await?;
     let refused = report["refused"].as_array().map_or(0, Vec::len);
+    let waits = report.get("waits").filter(|waits| !waits.is_null());
+    let whole = matches!(report["papers"].as_str(), Some("none" | "known" | "taken")) && waits.is_none();
     if out.is_json() {
         out.json(&report)?;
     } else {
@@ -376,13 +378,17 @@ async fn carry(common: &Common, file: &Path, out: &mut Out) -> Result<Exit, Fail
             "{} envelopes of {from}: {} taken, {} known before, {refused} refused",
             report["envelopes"], report["taken"], report["known"]
         ));
+        say(format_args!("papers of the community: {}", cell(&report["papers"])));
+        if let Some(waits) = &waits {
+            say(format_args!("{} wait [{}]", waits["envelopes"], cell(&waits["rule"])));
+        }
         for one in report["refused"].as_array().into_iter().flatten() {
             out.line(
                 format!("{} {}: {}", cell(&one["lane"]), cell(&one["place"]), cell(&one["rule"])).as_bytes(),
             )?;
         }
     }
-    Ok(if refused == 0 { Exit::Done } else { Exit::No })
+    Ok(if refused == 0 && whole { Exit::Done } else { Exit::No })
 }
 
 async fn post<const N: usize>(common: &Common, path: [&str; N], body: &Value) -> Result<Value, Failure> {

@@ -260,6 +260,70 @@ fn what_no_network_carries_goes_by_file() {
     scene.here(&["get", ONE]).exits(0);
 }
 
+/// Across an air gap a circle that was made meanwhile, and a key that was replaced meanwhile, come with what they are needed for.
+#[test]
+fn circles_and_keys_go_by_file() {
+    let [a, b] = community([("cert-a", "cert"), ("cert-b", "cert")]);
+    assert_eq!(b.node.terminate(), 0);
+    let (scene, path) = (b.scene, |name: &str| a.scene.path(name).to_str().unwrap().to_owned());
+    a.ok(&["circle", "create", "air", "--members", "cert-b"]);
+    let file = a.scene.file("one.json", addresses(&[(ONE, "203.0.113.9")]));
+    a.node.there(&["import", &file, "--tlp", "amber", "--to", "air"]).exits(0);
+    a.ok(&["community", "rotate-key"]);
+    let file = a.scene.file("more.json", addresses(&[(TWO, "203.0.113.10")]));
+    a.node.there(&["import", &file, "--tlp", "amber", "--to", "cert-b"]).exits(0);
+    let (there, back) = (path("there.crs"), path("back.crs"));
+    a.ok(&["courier", "export", "--to", "cert-b", "--out", &there]);
+
+    let report = scene.here(&["courier", "import", &there]).exits(0).json();
+    assert_eq!(
+        (&report["papers"], &report["taken"], &report["waits"]),
+        (&json!("taken"), &json!(2), &Value::Null),
+        "{report}"
+    );
+    assert!([ONE, TWO].iter().all(|id| scene.here(&["get", id]).code == 0));
+    assert_eq!(scene.here(&["circle", "list"]).exits(0).json()[0]["name"], "air");
+    scene.here(&["courier", "acks", "--out", &back]).exits(0);
+    assert_eq!(a.ok(&["courier", "import", &back])["papers"], "known");
+    assert_eq!(a.ok(&["circle", "list"])[0]["undelivered"], json!([]));
+    assert_eq!(a.ok(&["peer", "list"])[0]["lag_out"], 0);
+}
+
+/// What waits in a file is told, with the reason, and the command does not say that all is well.
+#[test]
+fn what_waits_in_a_file_is_told() {
+    let [a, mut b] = community([("cert-a", "cert"), ("cert-b", "cert")]);
+    b.node.dies();
+    let path = |name: &str| a.scene.path(name).to_str().unwrap().to_owned();
+    a.ok(&["circle", "create", "air", "--members", "cert-b"]);
+    let file = a.scene.file("one.json", addresses(&[(ONE, "203.0.113.9")]));
+    a.node.there(&["import", &file, "--tlp", "amber", "--to", "air"]).exits(0);
+    let there = path("there.crs");
+    a.ok(&["courier", "export", "--to", "cert-b", "--out", &there]);
+    // Its papers are of a day that has not come where B's clock stands.
+    assert_eq!(a.node.terminate(), 0);
+    b.comes_back_later("-2d");
+    let waits = b.node.there(&["courier", "import", &there]).exits(1).json();
+    assert_eq!(waits["papers"], "exchange-clock-apart", "{waits}");
+    assert_eq!(waits["waits"], json!({"envelopes": 1, "rule": "circle-awaited"}), "{waits}");
+    assert!(b.node.there(&["explain", "circle-awaited"]).code == 0 && !has(&b, ONE));
+    b.comes_back_later("+0s");
+    let taken = b.node.there(&["courier", "import", &there]).exits(0).json();
+    assert_eq!((&taken["taken"], &taken["waits"]), (&json!(1), &Value::Null), "{taken}");
+    assert!(has(&b, ONE));
+}
+
+/// A member that was killed is not told as reachable for long.
+#[test]
+fn a_member_that_died_is_soon_not_reachable() {
+    let [a, mut b] = community([("cert-a", "cert"), ("cert-b", "cert")]);
+    until("B is there", || a.ok(&["peer", "list"])[0]["reachable"] == true);
+    b.node.dies();
+    crate::town::until_within(45, "B is known to be gone", || {
+        a.ok(&["peer", "list"])[0]["reachable"] == false
+    });
+}
+
 #[test]
 fn what_is_anothers_goes_on_with_its_consent_only() {
     let [a, b, c] = community([("cert-a", "cert"), ("cert-b", "cert"), ("cert-c", "cert")]);
@@ -394,6 +458,14 @@ fn a_consent_that_was_taken_back_counts_no_more() {
     a.ok(&["share", ONE, "--to", "cert-b"]);
     a.ok(&["share", TWO, "--to", "cert-b"]);
     until("B has them", || has(&b, ONE) && has(&b, TWO));
+
+    // This member needs no consent, and what is for named persons of B does not go to C by any.
+    let own = ["consent", "grant", ONE, "--to", "cert-a", "--until", "2999-01-01T00:00:00Z"];
+    assert!(a.node.there(&own).exits(1).stderr.contains("peer-unknown"));
+    let red = a.scene.file("red.json", addresses(&[(THREE, "203.0.113.11")]));
+    a.node.there(&["import", &red, "--tlp", "red", "--to", "user:admin@cert-b"]).exits(0);
+    let refused = a.node.there(&grant(THREE)).exits(1);
+    assert!(refused.stderr.contains("tlp-red-persons"), "{}", refused.stderr);
 
     // Without --from it is for whoever has it.
     let given = a.ok(&grant(ONE));

@@ -92,7 +92,8 @@ impl Node {
         .await
     }
 
-    /// Takes members into a circle of this member's. They get what is shared with it, so this takes a second person.
+    /// Takes members into a circle of this member's. They get what is shared with it, so this takes a second person. Where all of them
+    /// are in it already nothing changes, not how far back they see either.
     ///
     /// # Errors
     /// See [`CommunityError`].
@@ -106,6 +107,9 @@ impl Node {
         may_administer(who)?;
         let table = self.member_table().await?;
         let (circle, ids) = (own_circle(&table, name)?, named(&table, members, self.now())?);
+        if ids.iter().all(|id| circle.has(*id)) {
+            return Ok(view(&table, &circle));
+        }
         let members = ids.iter().map(|id| format!("{} ({id})", slug(&table, id))).collect();
         let deed = WidenCircle { circle: circle.id(), name: circle.name, ids, members, history };
         let deed = self.second(who, deed).await?;

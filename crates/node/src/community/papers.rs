@@ -9,10 +9,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use base::Micros;
 use base::limit::{APPROVAL_AHEAD_SECONDS_MAX, PAPERS_ENTRIES_BYTES_MAX, PAPERS_PENDING_BYTES_MAX};
 use base::signed::Signed;
-use base::signing::{PublicKey, SigningKey};
+use base::signing::{PublicKey, Signer, SigningKey};
 use community::{
-    Chain, Circle, CircleId, CommunityId, Endpoint, Entry, EntryHash, JoinRequest, MemberId, Point, Rule,
-    Subject, What,
+    CIRCLE_TYPE, Chain, Circle, CircleId, CommunityId, Endpoint, Entry, EntryHash, JoinRequest, MemberId,
+    Point, Rule, Subject, What,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -111,7 +111,8 @@ impl Node {
     ) -> Result<Vec<u8>, CommunityError> {
         let table = self.community_table().await?.ok_or(CommunityError::None)?;
         let keys = self.signing_keys().await?;
-        let mut message = message(&table, to, theirs, self.now());
+        let key = current(&table, &keys, self.now()).ok();
+        let mut message = message(&table, to, theirs, (self.now(), key));
         message.recovering = self.is_recovering();
         if !table.is_member() {
             // A stranger shows nothing but its request.
@@ -152,7 +153,7 @@ impl Node {
         let _one = self.one_at_a_time().await?;
         let mut table = (*self.community_table().await?.ok_or(CommunityError::None)?).clone();
         let (keys, now) = (self.signing_keys().await?, self.now());
-        directed(&table, &asked, now)?;
+        directed(&table, &asked, (now, Road::Network))?;
         let request = match stranger(&table, &signed, &asked) {
             Err(CommunityError::Stranger) if let Some(why) = put_aside(&table, &signed, &asked, now) => {
                 return seal(&table, &keys, &Message { answers: Some(answered(&signed)), ..why }, now);
@@ -166,10 +167,11 @@ impl Node {
             Message { answers: Some(answered(&signed)), ..empty(&table, asked.from, now) }
         } else {
             take(&mut table, &signed, &asked, (&keys, now, self.papers_standing()), None)?;
-            let mut reply = message(&table, asked.from, Some(&asked.have), now);
+            let key = current(&table, &keys, now).ok();
+            let mut reply = message(&table, asked.from, Some(&asked.have), (now, key));
             reply.recovering = self.is_recovering();
             if asked.recovering {
-                reply.circles.extend(lost_circles(&table, &asked));
+                reply.circles.extend(lost_circles(&table, &asked, key));
             }
             Message { answers: Some(answered(&signed)), ..reply }
         };
@@ -199,7 +201,7 @@ impl Node {
         let _one = self.one_at_a_time().await?;
         let mut table = (*self.community_table().await?.ok_or(CommunityError::None)?).clone();
         let (keys, now) = (self.signing_keys().await?, self.now());
-        directed(&table, &told, now)?;
+        directed(&table, &told, (now, Road::Network))?;
         let door = table
             .anchor
             .as_ref()
@@ -215,9 +217,51 @@ impl Node {
 }
 
 impl Node {
+    /// What goes with a courier file: a question with every entry that the member lacks by what its last file told, and without one
+    /// with all of them. What there is no room for goes with the next, once this one was answered.
+    ///
+    /// # Errors
+    /// See [`CommunityError`].
+    pub(crate) async fn papers_by_hand(&self, to: MemberId) -> Result<Vec<u8>, CommunityError> {
+        let told = self.store().setting(&told_by_hand(to)).await?;
+        let theirs: Have = told.and_then(|told| serde_json::from_str(&told).ok()).unwrap_or_default();
+        self.papers_question(to, Some(&theirs)).await
+    }
+
+    /// Takes what came with a courier file that says it is by `from`; whether it was new. A member that is not known here yet is judged
+    /// by the entries it brings, which lead to it.
+    ///
+    /// # Errors
+    /// See [`CommunityError`]; nothing was changed.
+    pub(crate) async fn take_papers_by_hand(
+        &self,
+        from: MemberId,
+        papers: &[u8],
+    ) -> Result<bool, CommunityError> {
+        let signed = Signed::parse(papers).map_err(|_| Rule::EnvelopeForm)?;
+        let told = open(&signed)?;
+        if told.from != from {
+            return Err(CommunityError::Misdirected);
+        }
+        let _one = self.one_at_a_time().await?;
+        let mut table = (*self.community_table().await?.ok_or(CommunityError::None)?).clone();
+        let (keys, now) = (self.signing_keys().await?, self.now());
+        directed(&table, &told, (now, Road::ByHand))?;
+        let news = take(&mut table, &signed, &told, (&keys, now, self.papers_standing()), None)?;
+        self.settle(table).await?;
+        let have = serde_json::to_string(&told.have).map_err(|_| Rule::PayloadForm)?;
+        self.store().set_setting(&told_by_hand(from), &have).await?;
+        Ok(news)
+    }
+
     fn papers_standing(&self) -> Standing {
         if self.is_recovering() { Standing::Recovering } else { Standing::Whole }
     }
+}
+
+/// The setting that holds how far a member has come by the papers of its last courier file.
+fn told_by_hand(member: MemberId) -> String {
+    format!("courier-papers-{member}")
 }
 
 /// Whether one who has come as far as `ours` lacks nothing of `theirs`.
@@ -237,14 +281,23 @@ fn answered(question: &Signed) -> EntryHash {
     EntryHash::of(question.unverified_payload())
 }
 
+/// How a message came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Road {
+    /// At once.
+    Network,
+    /// In a file, which may have been long on its way.
+    ByHand,
+}
+
 /// Whether a message is for this node, of this community, and of our time.
-fn directed(table: &Table, message: &Message, now: Micros) -> Result<(), CommunityError> {
+fn directed(table: &Table, message: &Message, (now, road): (Micros, Road)) -> Result<(), CommunityError> {
     if message.community != table.registry.id() || message.to != table.me || message.from == table.me {
         return Err(CommunityError::Misdirected);
     }
-    let apart = now.0.abs_diff(message.at_us);
     let most = APPROVAL_AHEAD_SECONDS_MAX.saturating_mul(Micros::SECOND).unsigned_abs();
-    if apart > most { Err(CommunityError::ClockApart) } else { Ok(()) }
+    let old = road == Road::ByHand && message.at_us <= now.0;
+    if !old && now.0.abs_diff(message.at_us) > most { Err(CommunityError::ClockApart) } else { Ok(()) }
 }
 
 /// The request of one who is no member and asks to become one, or to come back; `None` for a member.
@@ -364,14 +417,18 @@ enum Standing {
 
 /// Circles that one who takes back what a restore has lost may lack: its own, and those of this member that it is in, whose
 /// delivery may have been before its restore.
-fn lost_circles(table: &Table, asked: &Message) -> Vec<Signed> {
+fn lost_circles(table: &Table, asked: &Message, key: Option<&SigningKey>) -> Vec<Signed> {
     let mut room = PAPERS_PENDING_BYTES_MAX;
     let held = |circle: &Circle| asked.holds.get(&circle.id()).is_some_and(|held| *held >= circle.version);
     let lost = table.circles.values().filter(|(circle, _)| {
         let theirs = circle.owner == asked.from;
         theirs || (circle.owner == table.me && circle.has(asked.from) && !held(circle))
     });
-    lost.map_while(|(_, signed)| fit(&mut room, signed.to_json()).map(|_| signed.clone())).collect()
+    let signed = lost.map(|(circle, signed)| match circle.owner == table.me {
+        true => signed_now(circle, signed, key),
+        false => signed.clone(),
+    });
+    signed.map_while(|signed| fit(&mut room, signed.to_json()).map(|_| signed)).collect()
 }
 
 /// Takes back a circle of this member's own from one who is in it; whether it was new.
@@ -407,7 +464,12 @@ fn empty(table: &Table, to: MemberId, now: Micros) -> Message {
 }
 
 /// What this node has, what waits, and what the other lacks.
-fn message(table: &Table, to: MemberId, theirs: Option<&Have>, now: Micros) -> Message {
+fn message(
+    table: &Table,
+    to: MemberId,
+    theirs: Option<&Have>,
+    (now, key): (Micros, Option<&SigningKey>),
+) -> Message {
     let mut message = empty(table, to, now);
     message.have = have(table);
     let mut room = PAPERS_ENTRIES_BYTES_MAX;
@@ -436,12 +498,20 @@ fn message(table: &Table, to: MemberId, theirs: Option<&Have>, now: Micros) -> M
         .parcels
         .iter()
         .filter(|((_, of), _)| *of == to)
-        .map_while(|(_, (_, signed))| within(signed))
+        .map_while(|(_, (circle, signed))| within(&signed_now(circle, signed, key)))
         .collect();
     message.votes = table.votes.values().map_while(|vote| fit(&mut room, vote.to_json())).collect();
     let of_theirs = table.circles.values().filter(|(circle, _)| circle.owner == to);
     message.holds = of_theirs.map(|(circle, _)| (circle.id(), circle.version)).collect();
     message
+}
+
+/// An own version of a circle under the key that counts now: it may have been signed with one that was replaced before it was delivered,
+/// which nobody takes any more.
+fn signed_now(circle: &Circle, signed: &Signed, key: Option<&SigningKey>) -> Signed {
+    let stale = |key: &&SigningKey| signed.verify_with(CIRCLE_TYPE, &key.public_key()).is_err();
+    let anew = key.filter(stale).and_then(|key| circle.sign(key).ok());
+    anew.unwrap_or_else(|| signed.clone())
 }
 
 /// A piece of JSON, when there is room for it.

@@ -8,8 +8,10 @@ use std::sync::Arc;
 
 use base::Micros;
 use base::signing::KeyId;
-use federation::{ConsentRow, DeedError, Grant, Granted, ObjectName, holders_now};
-use handling::{MemberId, Principal, Viewer};
+use federation::{
+    ConsentRow, Consented, Deed, DeedError, Exchange, Grant, Granted, ObjectName, Question, Rows, holders_now,
+};
+use handling::{MemberId, Principal, Refusal, Rule, Viewer};
 use serde::Serialize;
 use stix::Timestamp;
 use store::{StoreError, StoredObject};
@@ -17,7 +19,7 @@ use store::{StoreError, StoredObject};
 use super::giving::{authors, own_word, version_of};
 use super::views::failed;
 use super::{Court, ExchangeError};
-use crate::Node;
+use crate::{Node, ReadError};
 
 /// A consent to be given.
 #[derive(Clone, Debug)]
@@ -78,11 +80,42 @@ pub struct ConsentPage {
     pub next: Option<[u8; 32]>,
 }
 
+/// Refuses a consent that nothing could make count: what is for named persons stays with them, and they are named in the rules.
+fn could_count(
+    exchange: &Exchange<'_>,
+    rows: &dyn Rows,
+    name: &ObjectName,
+    (version, to): (&str, KeyId),
+) -> Result<(), ExchangeError> {
+    let held = rows.versions(name)?.into_iter().find(|held| held.version == version);
+    let Some(held) = held else { return Ok(()) };
+    let question = Question {
+        deed: Deed::Keep,
+        originator: name.author,
+        recipient: to,
+        rules: &held.rules,
+        // The rules that are told say at least what the object's own markings do.
+        object: b"{}",
+        consent: Consented::Yes,
+        now: exchange.now,
+    };
+    let persons = Rule::TlpRedPersons;
+    match exchange.judge.decide(&question) {
+        Err(code) if code == persons.code() => {
+            let why = "it is for the persons named only, and none of the recipient's is: share it with them by name";
+            Err(ReadError::Refused(Refusal::new(persons, why)).into())
+        }
+        _ => Ok(()),
+    }
+}
+
 impl Node {
     /// Lets members pass on an own object to another, until a moment.
     ///
     /// # Errors
-    /// `consent-expired` when the moment has passed, `NobodyHolds` when no giver is named and nobody has it; else see [`ExchangeError`].
+    /// `consent-expired` when the moment has passed, `NobodyHolds` when no giver is named and nobody has it, `NotAPeer` for this member
+    /// itself, `tlp-red-persons` where none of the recipient's people is named, which no consent takes the place of; else see
+    /// [`ExchangeError`].
     pub async fn consent(
         &self,
         who: &Principal,
@@ -94,6 +127,9 @@ impl Node {
             return Err(DeedError::from(federation::Rule::ConsentExpired).into());
         }
         let to = self.member_called(who, request.to).await?;
+        if to == court.member() {
+            return Err(ExchangeError::NotAPeer(self.slug_of(&to)));
+        }
         let from = match request.from {
             Some(from) => Some(self.member_called(who, from).await?),
             None => None,
@@ -101,12 +137,11 @@ impl Node {
         let (id, version, until) = (found.id.clone(), version_of(&found)?, request.until);
         let given: Vec<Granted> = self
             .step(&court, 1, move |exchange, desk| {
+                let name = ObjectName { author: exchange.me.member, id: id.clone() };
+                could_count(exchange, desk.rows(), &name, (&version, to))?;
                 let givers = match from {
                     Some(from) => BTreeSet::from([from]),
-                    None => {
-                        let name = ObjectName { author: exchange.me.member, id: id.clone() };
-                        holders_now(desk.rows(), &name)?.into_iter().map(|row| row.member).collect()
-                    }
+                    None => holders_now(desk.rows(), &name)?.into_iter().map(|row| row.member).collect(),
                 };
                 let mut given = Vec::new();
                 for from in givers.into_iter().filter(|from| *from != to && *from != exchange.me.member) {

@@ -1,20 +1,24 @@
 //! Courier files: what waits for a member as one sealed file, for where no network goes, and what came back of it.
 //!
 //! A file carries what this node has read of the other's as well, so the acknowledgement of a file is the next file the other
-//! way. Whoever may write the collection for what comes in may carry.
+//! way; and what the other may lack of the registry and of circles, which is judged by itself before the rest. Whoever may write
+//! the collection for what comes in may carry.
 
 use std::sync::Arc;
 
 use base::signing::KeyId;
-use federation::{Beside, CourierError, Effect, Manifest, Received, Taken, TellsRefusals};
+use community::MemberId;
+use federation::{
+    Beside, CourierError, Effect, Manifest, Parcel, Sealed, Taken, TellsRefusals, courier_file,
+};
 use handling::Principal;
 use serde::Serialize;
 use store::StoreError;
 
-use super::turns::{Mail, gaps, take_mail};
+use super::turns::{Awaits, Mail, TakenMail, gaps, take_mail};
 use super::views::failed;
 use super::{Court, ExchangeError};
-use crate::{Node, ReadError};
+use crate::{CommunityError, Node, ReadError};
 
 /// The setting that holds who sent the courier file taken last.
 const LAST_COURIER: &str = "courier-last-from";
@@ -45,6 +49,8 @@ pub struct CourierRefusal {
 pub struct CourierReport {
     /// Who sent it, by slug where known.
     pub from: String,
+    /// What came of the registry and of circles with it: `none`, `known`, `taken`, or the code of why it was refused.
+    pub papers: &'static str,
     /// Envelopes in it.
     pub envelopes: usize,
     /// Those that were taken now.
@@ -53,12 +59,30 @@ pub struct CourierReport {
     pub known: usize,
     /// Those that were refused.
     pub refused: Vec<CourierRefusal>,
+    /// Those that wait, and for what; they come again with the next file.
+    pub waits: Option<CourierWait>,
+}
+
+/// Why some of a courier file is not taken yet.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct CourierWait {
+    /// Envelopes of it that wait.
+    pub envelopes: usize,
+    /// What for: `circle-awaited` or `ledger-goes-on`.
+    pub rule: &'static str,
 }
 
 impl CourierReport {
-    fn of(from: String, received: &[Received]) -> Self {
-        let mut report = Self { from, envelopes: received.len(), taken: 0, known: 0, refused: Vec::new() };
-        for one in received {
+    fn of(from: String, papers: &'static str, (envelopes, mail): (usize, &TakenMail)) -> Self {
+        let waits = mail.awaits.map(|awaits| CourierWait {
+            envelopes: envelopes.saturating_sub(mail.received.len()),
+            rule: match awaits {
+                Awaits::Circle => "circle-awaited",
+                Awaits::Ledger => "ledger-goes-on",
+            },
+        });
+        let mut report = Self { from, papers, envelopes, taken: 0, known: 0, refused: Vec::new(), waits };
+        for one in &mail.received {
             match &one.taken {
                 Taken::Done { .. } => report.taken += 1,
                 Taken::Known => report.known += 1,
@@ -97,7 +121,7 @@ impl Node {
         let beside = Beside {
             refused: untold.refusals(),
             heard_us: heard.and_then(|text| text.parse().ok()),
-            papers: None,
+            papers: Some(self.papers_by_hand(MemberId(to)).await.map_err(ExchangeError::Papers)?),
         };
         let sitting = Arc::clone(&court);
         let file = store::looked(self.store(), court.member(), move |rows| {
@@ -145,28 +169,74 @@ impl Node {
     /// See [`ExchangeError`]; `Courier` when it is not for this node, not whole, or a file before it is missing: then
     /// nothing was taken.
     pub async fn courier_in(&self, who: &Principal, file: Vec<u8>) -> Result<CourierReport, ExchangeError> {
-        let court = self.sitting().await?;
         self.may_carry(who).await?;
+        let file = Arc::new(courier_file(file).map_err(ExchangeError::Courier)?);
+        let (parcel, papers) = self.open_file(&file).await?;
+        // With the papers that came along: they may name who is in a circle.
+        let court = self.sitting().await?;
         let carrier = self.carrier(&court).await?;
-        let sitting = Arc::clone(&court);
-        let (manifest, received) = self
-            .step(&court, 1, move |exchange, desk| {
-                let parcel = exchange.courier_in(desk.rows(), file).map_err(|error| match error {
-                    CourierError::Store(failed) => failed.into(),
-                    other => ExchangeError::Courier(other),
-                })?;
-                let (manifest, ack) = (&parcel.manifest, parcel.ack.as_ref());
-                let mail = Mail { manifest, heads: &parcel.heads, ack, batch: &parcel.envelopes };
-                let received = take_mail(&sitting, exchange, (desk, &carrier), &mail)?;
-                Ok((parcel.manifest, received))
+        let (sitting, manifest, came) = (Arc::clone(&court), parcel.manifest.clone(), parcel.envelopes.len());
+        let mail = self
+            .step(&court, came.max(1), move |exchange, desk| {
+                let Parcel { manifest, heads, envelopes, ack, .. } = &parcel;
+                let mail = Mail { manifest, heads, ack: ack.as_ref(), batch: envelopes };
+                take_mail(&sitting, exchange, (desk, &carrier), &mail)
             })
             .await?;
         let from = manifest.from;
         self.file_heard(&court, &manifest).await?;
-        self.0.exchange.note_gaps(from, gaps(&received));
+        self.0.exchange.note_gaps(from, gaps(&mail.received));
         self.store().set_setting(LAST_COURIER, &from.to_string()).await?;
         self.tell_peers();
-        Ok(CourierReport::of(self.slug_of(&from), &received))
+        Ok(CourierReport::of(self.slug_of(&from), papers, (came, &mail)))
+    }
+
+    /// Opens a courier file, and takes the papers in it; what came of them. Papers that are taken may be what says whose key it is
+    /// signed with.
+    async fn open_file(&self, file: &Arc<Sealed>) -> Result<(Parcel, &'static str), ExchangeError> {
+        match self.look_into(file).await? {
+            Ok(parcel) => {
+                let from = parcel.manifest.from;
+                let papers = self.papers_of_file(from, parcel.papers.as_deref()).await?;
+                Ok((parcel, papers))
+            }
+            Err(CourierError::UnknownKey { from, papers }) => {
+                let papers = self.papers_of_file(from, papers.as_deref()).await?;
+                let parcel = self.look_into(file).await?.map_err(ExchangeError::Courier)?;
+                Ok((parcel, papers))
+            }
+            Err(error) => Err(ExchangeError::Courier(error)),
+        }
+    }
+
+    async fn look_into(&self, file: &Arc<Sealed>) -> Result<Result<Parcel, CourierError>, ExchangeError> {
+        let (court, file) = (self.sitting().await?, Arc::clone(file));
+        let sitting = Arc::clone(&court);
+        let opened = store::looked(self.store(), court.member(), move |rows| {
+            Ok(sitting.exchange().file_in(rows, &file))
+        });
+        match opened.await? {
+            Err(CourierError::Store(failed)) => Err(failed.into()),
+            opened => Ok(opened),
+        }
+    }
+
+    /// Takes the papers of a courier file, and says what came of them; an error where the store failed.
+    async fn papers_of_file(
+        &self,
+        from: KeyId,
+        papers: Option<&[u8]>,
+    ) -> Result<&'static str, ExchangeError> {
+        let Some(papers) = papers else { return Ok("none") };
+        match self.take_papers_by_hand(MemberId(from), papers).await {
+            Ok(true) => Ok("taken"),
+            Ok(false) => Ok("known"),
+            Err(CommunityError::Store(failed)) => Err(failed.into()),
+            Err(error) => {
+                tracing::info!(code = error.code(), %error, member = %from, "papers that came by file are not taken");
+                Ok(error.code())
+            }
+        }
     }
 
     async fn may_carry(&self, who: &Principal) -> Result<(), ExchangeError> {

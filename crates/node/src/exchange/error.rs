@@ -3,7 +3,7 @@
 use federation::{CourierError, DeedError, StoreFailed};
 use store::{Fault, StoreError};
 
-use crate::{AcceptError, ReadError};
+use crate::{AcceptError, CommunityError, ReadError};
 
 /// Why a deed towards other members was not done. Nothing has changed.
 #[derive(Debug, thiserror::Error)]
@@ -47,6 +47,9 @@ pub enum ExchangeError {
     /// There is no courier file to acknowledge.
     #[error("no courier file has come yet: name the member that the file is for")]
     NoCourier,
+    /// What this member has of the registry cannot be put into a courier file.
+    #[error("cannot put the papers of the community into a courier file: {0}")]
+    Papers(#[source] CommunityError),
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -74,6 +77,7 @@ impl ExchangeError {
             Self::Courier(CourierError::LifeUnproven) => "life-unproven",
             Self::Courier(_) => "courier-unfit",
             Self::NoCourier => "courier-none",
+            Self::Papers(error) => error.code(),
             Self::Store(error) => error.code(),
         }
     }
@@ -85,6 +89,7 @@ impl ExchangeError {
             Self::Read(error) => error.fault(),
             Self::Accept(error) => error.fault(),
             Self::Store(error) => error.fault(),
+            Self::Papers(error) => error.fault(),
             Self::Deed(DeedError::Store(_)) => Fault::Operator,
             _ => Fault::Caller,
         }

@@ -41,7 +41,7 @@ use tokio::sync::Notify;
 
 pub use awaited::{AwaitedMember, Spoken};
 pub use consents::{ConsentGiven, ConsentPage, ConsentRequest, ConsentView};
-pub use courier::{CourierRefusal, CourierReport};
+pub use courier::{CourierRefusal, CourierReport, CourierWait};
 pub use deeds::{Recalled, ReceiptView, ShareRequest, Shared};
 pub use deposits::RelayWithdrawal;
 pub use error::ExchangeError;
@@ -197,6 +197,16 @@ impl Desk {
         let reached = [Some(theirs.reach()), Reach::of_own(&ours.hello)];
         let mut held = self.reached.lock().unwrap_or_else(PoisonError::into_inner);
         held.insert(theirs.from, reached.clone()) != Some(reached)
+    }
+
+    /// What came of the last question to a member.
+    fn last_spoken(&self, member: &KeyId) -> Option<Spoken> {
+        self.spoken.lock().unwrap_or_else(PoisonError::into_inner).get(member).copied()
+    }
+
+    /// When a member last began a meeting with this node.
+    fn last_called(&self, member: &KeyId) -> Option<Micros> {
+        self.called.lock().unwrap_or_else(PoisonError::into_inner).get(member).copied()
     }
 
     /// All papers of a member have been read.

@@ -201,7 +201,7 @@ impl Node {
         Awaited {
             member,
             recovery,
-            spoken: desk.spoken.lock().unwrap_or_else(PoisonError::into_inner).get(&member).copied(),
+            spoken: desk.last_spoken(&member),
             heard: desk.heard_back.lock().unwrap_or_else(PoisonError::into_inner).get(&member).cloned(),
             road: self.0.roads.gone(&member).and_then(|gone| gone.refused).map(RoadError::code),
             papers: desk.has_papers_of(&member),

@@ -266,7 +266,7 @@ impl Node {
                 let again = parcel.says_again(desk.rows())?;
                 let Parcel { manifest, heads, envelopes, ack, .. } = &parcel;
                 let mail = Mail { manifest, heads, ack: ack.as_ref(), batch: envelopes };
-                let received = take_mail(&sitting, exchange, (desk, &carrier), &mail)?;
+                let received = take_mail(&sitting, exchange, (desk, &carrier), &mail)?.received;
                 if paid > 0 {
                     desk.apply(vec![Effect::Paid { peer: from, upto: paid }])?;
                 }

@@ -78,8 +78,7 @@ impl Node {
     /// # Errors
     /// See [`ExchangeError`].
     pub async fn stand_by(&self, at: MemberId) -> Result<Option<Vec<u8>>, ExchangeError> {
-        let called =
-            self.0.exchange.called.lock().unwrap_or_else(PoisonError::into_inner).get(&at.0).copied();
+        let called = self.0.exchange.last_called(&at.0);
         if called.is_some_and(|called| self.now().0.saturating_sub(called.0).abs() < CALLED) {
             return Ok(None);
         }
@@ -97,8 +96,7 @@ impl Node {
     /// The store failed.
     pub async fn something_for(&self, member: MemberId) -> Result<StoodBy, ExchangeError> {
         let desk = &self.0.exchange;
-        let spoken = desk.spoken.lock().unwrap_or_else(PoisonError::into_inner).get(&member.0).copied();
-        match spoken {
+        match desk.last_spoken(&member.0) {
             Some(Spoken::Answered) => return Ok(StoodBy::Reachable),
             // It is not known yet: this node has just begun, or the member has just come.
             None => return Ok(StoodBy::Nothing),

@@ -519,23 +519,42 @@ pub(super) struct Mail<'a> {
     pub(super) batch: &'a [Sealed],
 }
 
-/// Takes what a member sent: its acknowledgement, heads of ledgers, then envelopes. What became of each envelope.
+/// What was taken of a mail.
+pub(super) struct TakenMail {
+    /// What became of each envelope, as far as it was taken.
+    pub(super) received: Vec<Received>,
+    /// Why the rest is not taken yet.
+    pub(super) awaits: Option<Awaits>,
+}
+
+/// What has to come before the rest of a mail can be taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Awaits {
+    /// The rest of its sender's ledger, of which it brought a part.
+    Ledger,
+    /// The document of a circle.
+    Circle,
+}
+
+/// Takes what a member sent: its acknowledgement, heads of ledgers, then envelopes.
 pub(super) fn take_mail(
     court: &Court,
     exchange: &Exchange<'_>,
     (desk, carrier): (&mut dyn ExchangeDesk, &Carrier),
     mail: &Mail<'_>,
-) -> Result<Vec<Received>, ExchangeError> {
+) -> Result<TakenMail, ExchangeError> {
     let from = mail.manifest.from;
     let effects = exchange.parcel_heard(desk.rows(), mail.manifest, mail.ack)?;
     desk.apply(effects)?;
-    before_envelopes(exchange, desk, (mail.ack, mail.heads), (from, &mut Vec::new()))?;
+    let before = before_envelopes(exchange, desk, (mail.ack, mail.heads), (from, &mut Vec::new()))?;
     if mail.batch.is_empty() {
-        return Ok(Vec::new());
+        let awaits = before.parts.then_some(Awaits::Ledger);
+        return Ok(TakenMail { received: Vec::new(), awaits });
     }
     let letters = Letters { batch: mail.batch, together: None };
     let range = 0..letters.count();
-    Ok(take_some(court, exchange, (desk, carrier), (&letters, range), from)?.received)
+    let taken = take_some(court, exchange, (desk, carrier), (&letters, range), from)?;
+    Ok(TakenMail { received: taken.received, awaits: taken.waits.then_some(Awaits::Circle) })
 }
 
 /// What came before the envelopes of a turn.

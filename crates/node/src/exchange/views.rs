@@ -18,7 +18,7 @@ use store::{RefusedBy, StoreError, StoredObject};
 
 use super::giving::{authors, own_word};
 use super::later::waits;
-use super::{Court, ExchangeError};
+use super::{Court, ExchangeError, Spoken};
 use crate::{Node, NoticeView, ReadError, RoadError};
 
 /// A member that has an own object, or was to have it.
@@ -139,8 +139,10 @@ pub struct Provenance {
     pub holders_known: u64,
 }
 
-/// How long a peer counts as reachable after it was heard of.
+/// How long a peer counts as reachable after it was heard of, where no question to it went unanswered since.
 const REACHABLE: i64 = 120 * Micros::SECOND;
+/// How long one that cannot be called counts as reachable after it has called: who is there does so every ten seconds.
+const CALLS: i64 = 25 * Micros::SECOND;
 
 pub(super) fn failed(failed: federation::StoreFailed) -> StoreError {
     StoreError::Backend(failed.0)
@@ -293,6 +295,18 @@ impl Node {
         Ok(())
     }
 
+    /// Whether a member is there, as far as is known: where the last question to it went unanswered, it has called since or lately.
+    fn is_reachable(&self, member: &KeyId, seen: Option<Micros>, now: Micros) -> bool {
+        let lately = |at: Option<Micros>, long| {
+            at.is_some_and(|at| now.0.saturating_sub(at.0).saturating_abs() < long)
+        };
+        if self.0.exchange.last_spoken(member) == Some(Spoken::Unreachable) {
+            lately(self.0.exchange.last_called(member), CALLS)
+        } else {
+            lately(seen, REACHABLE)
+        }
+    }
+
     async fn peer_view(&self, court: &Arc<Court>, member: KeyId) -> Result<PeerView, ExchangeError> {
         let sitting = Arc::clone(court);
         let refusals = self.store().refusals(Some(member), PEER_REFUSALS_SHOWN).await?;
@@ -322,7 +336,7 @@ impl Node {
         let waiting = Lane::QUEUES.map(|lane| peer.queue(lane));
         Ok(PeerView {
             member: self.slug_of(&member),
-            reachable: peer.seen.is_some_and(|seen| court.now.0.saturating_sub(seen.0) < REACHABLE),
+            reachable: self.is_reachable(&member, peer.seen, court.now),
             seen: peer.seen.map(Timestamp::text_of),
             version: peer.version,
             lag_in: awaited.len() as u64,

@@ -8,6 +8,7 @@ mod awaited;
 mod circle_wait;
 mod collections;
 mod community;
+mod courier;
 mod deposits;
 mod exchange;
 mod import;

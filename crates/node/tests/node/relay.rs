@@ -17,14 +17,14 @@ const TWO: &str = "indicator--00000000-0000-4000-8000-000000000002";
 const MANIFEST_TYPE: &str = "application/vnd.cresset.courier.v1+json";
 
 /// The fields of a parcel that somebody has opened.
-type Fields = Vec<(u16, Vec<u8>)>;
+pub(crate) type Fields = Vec<(u16, Vec<u8>)>;
 
 async fn parcel(from: &Seat, to: &Seat) -> Vec<u8> {
     from.node().relay_parcel(to.id().await).await.unwrap().unwrap().parcel
 }
 
 /// A parcel for `to` with other fields, as its sender could have sealed it.
-async fn altered(to: &Seat, parcel: &[u8], alter: impl FnOnce(&mut Fields)) -> Vec<u8> {
+pub(crate) async fn altered(to: &Seat, parcel: &[u8], alter: impl FnOnce(&mut Fields)) -> Vec<u8> {
     let (secret, sealed) =
         (to.node().sealing_secret().await.unwrap(), Sealed::parse_parcel(parcel.to_vec()).unwrap());
     let plain = secret.open(&sealed).unwrap();
@@ -46,12 +46,12 @@ async fn altered(to: &Seat, parcel: &[u8], alter: impl FnOnce(&mut Fields)) -> V
     sealed.as_bytes().to_vec()
 }
 
-fn replace(fields: &mut Fields, tag: u16, with: Vec<u8>) {
+pub(crate) fn replace(fields: &mut Fields, tag: u16, with: Vec<u8>) {
     fields.iter_mut().find(|field| field.0 == tag).unwrap().1 = with;
 }
 
 /// Another manifest, as the sender could have signed it.
-fn manifest(fields: &mut Fields, key: &SigningKey, alter: impl FnOnce(&mut Manifest)) {
+pub(crate) fn manifest(fields: &mut Fields, key: &SigningKey, alter: impl FnOnce(&mut Manifest)) {
     let signed = Signed::parse(&fields[0].1).unwrap();
     let mut manifest: Manifest = serde_json::from_slice(signed.unverified_payload()).unwrap();
     alter(&mut manifest);

@@ -88,7 +88,8 @@ pub(crate) struct EvidenceFile {
     file: String,
 }
 
-/// What a courier file brought: who sent it, envelopes, those taken, those known before, those refused.
+/// What a courier file brought: who sent it, what came of the papers of the community in it, envelopes, those taken, those known before, those
+/// refused, and how many wait for what.
 #[derive(Serialize, ToSchema)]
 #[schema(value_type = Object)]
 pub(crate) struct Carried(CourierReport);

@@ -1,0 +1,158 @@
+//! Courier files: what a member that no network reaches may lack comes with them, and what waits is told.
+
+use base::signing::SigningKey;
+use base::{Micros, SeededRng};
+use community::Word;
+use node::{CourierReport, NewCircle, Spoken};
+
+use crate::community::{DAY, Seat, join, meet as exchange_papers};
+use crate::exchange::{ONE, bring, has, peer, region, to};
+use crate::relay::{altered, manifest, replace};
+
+const TWO: &str = "indicator--00000000-0000-4000-8000-000000000002";
+const THREE: &str = "indicator--00000000-0000-4000-8000-000000000003";
+
+async fn file(from: &Seat, slug: &str) -> Vec<u8> {
+    from.node().courier_out(&from.who, Some(slug)).await.unwrap()
+}
+
+async fn carry(from: &Seat, to: &Seat, slug: &str) -> CourierReport {
+    to.node().courier_in(&to.who, file(from, slug).await).await.unwrap()
+}
+
+async fn circle(owner: &Seat, name: &str, member: &str) {
+    let new = NewCircle { name: name.into(), members: vec![member.into()], sector: None };
+    owner.node().create_circle(&owner.who, new).await.unwrap();
+}
+
+/// A circle that B has never heard of, and a key of A's that it does not know, come with the file they are needed for, however long it
+/// was on its way.
+#[tokio::test]
+async fn circles_and_new_keys_come_with_the_file() {
+    let region = region(&["a", "b"]).await;
+    let (a, b) = (&region[0], &region[1]);
+    circle(a, "air", "b").await;
+    bring(a, 1..2, to(&["air"])).await;
+    a.node().rotate_key(&a.who).await.unwrap();
+    bring(a, 2..3, to(&["b"])).await;
+    let carried = file(a, "b").await;
+    b.bench.clock.advance(40 * DAY);
+    let report = b.node().courier_in(&b.who, carried.clone()).await.unwrap();
+    assert_eq!((report.papers, report.taken, &report.waits), ("taken", 2, &None), "{report:?}");
+    assert!(has(b, ONE).await && has(b, TWO).await);
+    let again = b.node().courier_in(&b.who, carried).await.unwrap();
+    assert_eq!((again.papers, again.taken, again.known), ("known", 0, 2), "{again:?}");
+    // A learns by B's file what has come, of the circle too.
+    a.bench.clock.advance(40 * DAY);
+    assert_eq!(carry(b, a, "a").await.taken, 1, "the receipt");
+    assert_eq!(peer(a, "b").await.lag_out, 0);
+    let after = file(a, "b").await.len();
+    bring(a, 3..4, to(&["air"])).await;
+    assert!(file(a, "b").await.len() > after);
+    assert_eq!(carry(a, b, "b").await.papers, "known", "nothing is new");
+    assert!(has(b, THREE).await);
+}
+
+/// A circle's document that does not come keeps what is for it waiting, which the report says; and a file from the future brings no
+/// papers.
+#[tokio::test]
+async fn what_waits_for_a_circle_is_told() {
+    let region = region(&["a", "b"]).await;
+    let (a, b) = (&region[0], &region[1]);
+    circle(a, "air", "b").await;
+    bring(a, 1..2, to(&["air"])).await;
+    a.bench.clock.advance(30 * 3_600 * Micros::SECOND);
+    let report = carry(a, b, "b").await;
+    let waits = report.waits.unwrap();
+    assert_eq!((report.papers, report.envelopes, report.taken), ("exchange-clock-apart", 1, 0));
+    assert_eq!((waits.envelopes, waits.rule), (1, "circle-awaited"));
+    assert!(!has(b, ONE).await);
+    b.bench.clock.advance(6 * 3_600 * Micros::SECOND);
+    assert_eq!(carry(a, b, "b").await.taken, 1);
+    assert!(has(b, ONE).await);
+}
+
+/// A request to join, the words on it and the decision travel by file; and who was let in is known by its own file, to who never met
+/// anybody since.
+#[tokio::test]
+async fn a_member_is_let_in_by_files_alone() {
+    let region = region(&["a", "b"]).await;
+    let (a, b) = (&region[0], &region[1]);
+    let c = Seat::new(9).await;
+    join(a, &c, "c").await;
+    a.node().say(&a.who, "c", Word::Approve).await.unwrap();
+    assert_eq!(carry(a, b, "b").await.papers, "taken");
+    b.node().say(&b.who, "c", Word::Approve).await.unwrap();
+    assert_eq!(carry(b, a, "a").await.papers, "taken");
+    exchange_papers(&c, a).await.unwrap();
+    c.node().announce().await.unwrap();
+    exchange_papers(&c, a).await.unwrap();
+    a.node().announce().await.unwrap();
+
+    bring(&c, 1..2, to(&["b"])).await;
+    let report = carry(&c, b, "b").await;
+    assert_eq!((&*report.from, report.taken), ("c", 1), "{report:?}");
+    assert!(has(b, ONE).await);
+}
+
+/// A file by who is no member, with papers that nobody but itself has signed, is nobody's: nothing of it counts.
+#[tokio::test]
+async fn papers_that_nobody_signed_bring_nobody_in() {
+    let region = region(&["a", "b"]).await;
+    let (a, b) = (&region[0], &region[1]);
+    let c = Seat::new(9).await;
+    join(a, &c, "c").await;
+    let (id, key) = (c.id().await, SigningKey::generate(&SeededRng::new(5)));
+    let papers = c.node().papers_question(b.id().await, None).await.unwrap();
+    bring(a, 1..2, to(&["b"])).await;
+    let sound = file(a, "b").await;
+    let before = b.node().community(&b.who).await.unwrap();
+    let forged = altered(b, &sound, |fields| {
+        manifest(fields, &key, |manifest| manifest.from = id.0);
+        replace(fields, 5, papers.clone());
+    });
+    let refused = b.node().courier_in(&b.who, forged.await).await.unwrap_err();
+    assert_eq!(refused.code(), "courier-unfit");
+    let after = b.node().community(&b.who).await.unwrap();
+    assert_eq!((after.epoch, after.state_hash), (before.epoch, before.state_hash));
+    assert!(b.node().pending(&b.who).await.unwrap().is_empty() && !has(b, ONE).await);
+    // In a file of a member such papers are refused, and the file is taken.
+    let mixed = altered(b, &sound, |fields| replace(fields, 5, papers)).await;
+    let report = b.node().courier_in(&b.who, mixed).await.unwrap();
+    assert_eq!((report.papers, report.taken), ("exchange-misdirected", 1));
+}
+
+/// Who answers no more is told as gone by the last question to it, and not two minutes later; who cannot be called counts while it
+/// calls.
+#[tokio::test]
+async fn who_answers_no_more_is_not_reachable() {
+    let region = region(&["a", "b"]).await;
+    let (a, b) = (&region[0], &region[1]);
+    let of_b = async || peer(a, "b").await.reachable;
+    crate::exchange::meet(a, b).await;
+    assert!(of_b().await);
+    a.node().spoke(b.id().await, Spoken::Unreachable);
+    assert!(!of_b().await, "it has never called");
+    crate::exchange::meet(b, a).await;
+    assert!(of_b().await, "it calls, though it cannot be called");
+    a.bench.clock.advance(25 * Micros::SECOND);
+    assert!(!of_b().await);
+    a.node().spoke(b.id().await, Spoken::Answered);
+    assert!(of_b().await);
+    a.bench.clock.advance(120 * Micros::SECOND);
+    assert!(!of_b().await, "what was heard longer ago counts no more");
+}
+
+/// Who is taken into a circle again while it is in it: nothing changes, and nobody is told anything.
+#[tokio::test]
+async fn taking_in_who_is_in_already_changes_nothing() {
+    let region = region(&["a", "b", "c"]).await;
+    let a = &region[0];
+    circle(a, "air", "b").await;
+    let add = async |slugs: &[&str]| {
+        let members: Vec<String> = slugs.iter().map(|slug| (*slug).to_owned()).collect();
+        a.node().add_to_circle(&a.who, "air", &members, community::History::FromNow).await.unwrap()
+    };
+    assert_eq!((add(&["b"]).await.version, add(&["b", "a"]).await.version), (1, 1));
+    assert_eq!(add(&["b", "c"]).await.version, 2);
+}
