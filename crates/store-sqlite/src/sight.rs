@@ -159,16 +159,22 @@ impl Sight {
     /// Whether the version `v` is what this viewer knows as the latest of its lineage. Where several lineages have come to the same
     /// content, it is told of the one that came to it first.
     pub(crate) fn latest(&self, v: &str) -> String {
+        let latest = |h: &str, of: &str| {
+            let sees = self.sees(h);
+            format!(
+                "(SELECT {h}.version FROM holding {h} WHERE {h}.object = {of}.object AND {h}.lineage = {of}.lineage AND {sees} \
+                 ORDER BY {h}.place DESC, {h}.added LIMIT 1)"
+            )
+        };
+        // What asks for the other's latest goes by `w` and not by `o`, so that it is asked only where the content is the same.
         format!(
-            "{v}.no = (SELECT l.version FROM holding l WHERE l.object = {v}.object AND l.lineage = {v}.lineage AND {} \
-             ORDER BY l.place DESC, l.added LIMIT 1) AND ({v}.lineage = 0 OR NOT EXISTS \
+            "{v}.no = {} AND ({v}.lineage = 0 OR NOT EXISTS \
              (SELECT 1 FROM holding o CROSS JOIN version w ON w.no = o.version WHERE o.object = {v}.object \
-             AND o.lineage <> {v}.lineage AND o.version < {v}.no AND w.content_digest = {v}.content_digest AND {} \
-             AND NOT EXISTS (SELECT 1 FROM holding n WHERE n.object = o.object AND n.lineage = o.lineage \
-             AND (n.place > o.place OR (n.place = o.place AND n.added < o.added)) AND {})))",
-            self.sees("l"),
+             AND o.lineage <> {v}.lineage AND o.version < {v}.no AND {} \
+             AND w.content_digest = {v}.content_digest AND w.no = {}))",
+            latest("l", v),
             self.sees("o"),
-            self.sees("n")
+            latest("n", "w")
         )
     }
 
