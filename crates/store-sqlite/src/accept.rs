@@ -16,7 +16,6 @@ use crate::error::{Done, damaged, found};
 use crate::follow;
 use crate::gone::{self, Forbidden};
 use crate::lineage;
-use crate::remove::mark_ends;
 use crate::rules_rows::{self, Under};
 use crate::sight::Sight;
 use crate::status;
@@ -339,10 +338,11 @@ impl Place {
     ) -> Done<()> {
         let facts = &arrival.entry.facts;
         let place = place(facts, added);
-        let several = arrival.lineage != 0;
         let (is_last, is_first) = match (under.restricted, arrival.new) {
             (false, true) => (true, true),
-            (false, false) if !several => self.displace(desk, arrival.object, &place)?,
+            (false, false) if self.stands_longest(desk, arrival)? => {
+                self.displace(desk, arrival.object, &place)?
+            }
             _ => (false, false),
         };
         let sql = desk.sql();
@@ -375,7 +375,19 @@ impl Place {
             arrival.lineage,
             arrival.owner,
         ])?;
-        if several && !under.restricted { mark_ends(sql, arrival.object, self.collection) } else { Ok(()) }
+        Ok(())
+    }
+
+    /// Whether an arrival is of the lineage that stands in the collection longest, of the open versions: that one has the marks.
+    fn stands_longest(&self, desk: &Desk<'_>, arrival: &Arrival<'_>) -> Done<bool> {
+        if arrival.lineage == 0 {
+            return Ok(true);
+        }
+        let mut first = desk.sql().prepare_cached(
+            "SELECT lineage FROM holding WHERE object = ?1 AND +collection = ?2 AND restricted = 0 ORDER BY added LIMIT 1",
+        )?;
+        let first = first.query_row((arrival.object, self.collection), |row| row.get(0)).optional()?;
+        Ok(first.is_none_or(|first: i64| first == arrival.lineage))
     }
 
     /// Whether an open version at `place` becomes last and first; those it displaces lose the mark.
