@@ -211,14 +211,14 @@ impl Node {
         let mut entries = Vec::with_capacity(derived.len());
         let mut receipts = Vec::with_capacity(derived.len());
         let mut failures = Vec::new();
-        for one in derived {
+        for (at, one) in derived.into_iter().enumerate() {
             match one {
                 Ok(derived) => {
                     receipts.push(receipt_of(&derived));
                     entries.push(derived.entry);
                 }
                 Err(rejected) => {
-                    failures.extend(status.as_ref().map(|_| failure(&rejected, now)));
+                    failures.extend(status.as_ref().map(|_| failure(at, &rejected, now)));
                     receipts.push(rejected.into_receipt());
                 }
             }
@@ -420,11 +420,13 @@ fn tell(receipt: &mut Receipt, landed: Landed) {
     }
 }
 
-fn failure(rejected: &Rejected, now: Micros) -> PerObject {
+/// What a status says of the object at a place of its envelope; one without an identifier is told by that place.
+fn failure(at: usize, rejected: &Rejected, now: Micros) -> PerObject {
+    let place = if rejected.id.is_none() { format!("objects[{at}]: ") } else { String::new() };
     PerObject {
         id: rejected.id.clone().unwrap_or_default(),
         version: rejected.version.clone().unwrap_or_else(|| Timestamp::text_of(now)),
-        message: Some(rejected.message()),
+        message: Some(format!("{place}{}", rejected.message())),
         state: StatusState::Failure,
     }
 }

@@ -1,8 +1,8 @@
-//! Full-text search over what a principal may read, newest first.
+//! Full-text search over what a principal may read: what is called so, then the rest, newest first.
 
 use base::limit::{PAGE_MAX, QUERY_BYTES_MAX};
-use handling::{Action, Cleared, Principal};
-use store::{Fault, SearchRequest, StoreError};
+use handling::{Action, Cleared, Principal, Viewer};
+use store::{Fault, LookupRow, SearchRequest, StoreError};
 
 use crate::Node;
 use crate::look_up::{How, LookUpMatch};
@@ -25,7 +25,7 @@ pub struct SearchQuery {
 /// A page of results.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SearchPage {
-    /// Objects, newest first.
+    /// On the first page what bears the text as its name or alias, then the others, newest first.
     pub rows: Vec<LookUpMatch>,
     /// Where to go on; `None` when nothing remains.
     pub next: Option<String>,
@@ -79,6 +79,9 @@ impl From<StoreError> for SearchError {
     }
 }
 
+/// Up to so many objects with one name are told before the others; where more are called alike, the name says nothing.
+const NAMED_MAX: usize = 20;
+
 impl Node {
     /// Objects in whose text all words occur.
     ///
@@ -97,15 +100,43 @@ impl Node {
             return Err(SearchError::Empty);
         }
         let (view, now) = (self.eyes(who).to(Action::Search), self.now());
+        let limit = query.limit.clamp(1, PAGE_MAX);
+        let named = self.named(&view, &query, limit).await?;
+        // Those before are a part of the first page; the later ones leave them out.
+        let before = if query.next.is_none() { named.as_slice() } else { &[] };
         let request = SearchRequest {
             words,
             open_ended: query.open_ended,
             types: query.types,
-            limit: query.limit.clamp(1, PAGE_MAX),
+            limit: limit.saturating_sub(before.len()),
             next: query.next,
         };
         let found = self.0.store.search(&view, &request).await?;
-        let rows = found.rows.into_iter().map(|row| LookUpMatch::of(row, How::Exact, now)).collect();
+        let rest = found.rows.into_iter().filter(|row| named.iter().all(|known| known.id != row.id));
+        let rows = before.iter().cloned().chain(rest);
+        let rows = rows.map(|row| LookUpMatch::of(row, How::Exact, now)).collect();
         Ok(view.clear(SearchPage { rows, next: found.next }))
+    }
+
+    /// What bears the text as its name or alias, where it is less than a page.
+    async fn named(
+        &self,
+        view: &Viewer,
+        query: &SearchQuery,
+        limit: usize,
+    ) -> Result<Vec<LookupRow>, StoreError> {
+        let Some(term) = index::name_term(&query.text) else { return Ok(Vec::new()) };
+        let term = term.fingerprint(&self.0.store.fingerprint_key());
+        let mut named = match self.0.store.look_up(view, &[term]).await {
+            Ok(found) => found.into_iter().flatten().collect::<Vec<_>>(),
+            Err(StoreError::TooCostly) => Vec::new(),
+            Err(error) => return Err(error),
+        };
+        let of_type = |row: &LookupRow| {
+            query.types.is_empty()
+                || query.types.iter().any(|kind| row.id.split("--").next() == Some(kind.as_str()))
+        };
+        named.retain(of_type);
+        Ok(if named.len() > NAMED_MAX.min(limit.saturating_sub(1)) { Vec::new() } else { named })
     }
 }

@@ -186,3 +186,48 @@ async fn sightings_are_counted_and_stand_where_the_object_does() {
     let refused = bench.node.sight(&bench.principal("bob").await.as_ref().clone(), request).await;
     assert!(matches!(refused, Err(SightError::CollectionNotNamed)));
 }
+
+#[tokio::test]
+async fn what_bears_the_name_is_told_before_what_mentions_it() {
+    let (bench, root) = filled().await;
+    let tool = r#"{"type":"tool","spec_version":"2.1","id":"tool--00000000-0000-4000-8000-0000000000aa","created":"2024-01-01T00:00:00.000Z","modified":"2024-01-01T00:00:00.000Z","name":"Keyring Reader","aliases":["krd"]}"#;
+    bench.accept(&root, "inbox", &[tool.to_owned()]).await;
+    let mentions: Vec<String> = (100..125)
+        .map(|n| {
+            indicator(
+                n,
+                "[domain-name:value = 'x.example']",
+                r#","description":"dropped by Keyring  reader (KRD)""#,
+            )
+        })
+        .collect();
+    bench.accept(&root, "inbox", &mentions).await;
+    for text in ["keyring reader", "KRD"] {
+        let (mut ids, mut next) = (Vec::new(), None);
+        loop {
+            let query = SearchQuery { text: text.into(), limit: 10, next, ..SearchQuery::default() };
+            let page = bench.node.search(&root, query).await.unwrap().into_inner();
+            assert!(page.rows.len() <= 10);
+            ids.extend(page.rows.into_iter().map(|row| row.id));
+            next = page.next;
+            if next.is_none() {
+                break;
+            }
+        }
+        assert_eq!(
+            ids.first().map(String::as_str),
+            Some("tool--00000000-0000-4000-8000-0000000000aa"),
+            "{text}"
+        );
+        let distinct: std::collections::BTreeSet<&String> = ids.iter().collect();
+        assert_eq!((ids.len(), distinct.len()), (26, 26), "{text}: each once");
+    }
+    let of_type = SearchQuery {
+        text: "krd".into(),
+        types: vec!["indicator".into()],
+        limit: 10,
+        ..SearchQuery::default()
+    };
+    let page = bench.node.search(&root, of_type).await.unwrap().into_inner();
+    assert!(page.rows.iter().all(|row| row.id.starts_with("indicator--")));
+}

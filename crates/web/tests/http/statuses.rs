@@ -1,7 +1,7 @@
 //! Every status the standard names, in the standard's form, and who gets which.
 
 use handling::{Role, Scope};
-use serde_json::json;
+use serde_json::{Value, json};
 use web::Options;
 
 use crate::client::{TAXII, gzip};
@@ -280,6 +280,10 @@ async fn a_status_is_its_posters_alone_and_its_counts_add_up() {
         for property in ["id", "version", "message"] {
             assert!(failure[property].as_str().is_some_and(|text| !text.is_empty()), "{failure}");
         }
+    }
+    for at in ["objects[2]: ", "objects[3]: "] {
+        let named = |failure: &Value| failure["message"].as_str().is_some_and(|text| text.starts_with(at));
+        assert!(status["failures"].as_array().unwrap().iter().any(named), "{at} in {status}");
     }
     let target = format!("/api1/status/{}/", status["id"].as_str().unwrap());
     assert_eq!(ann.get(&target).await.json(), status);
