@@ -6,7 +6,7 @@
 use base::Micros;
 use bytes::Bytes;
 use handling::{MemberId, Principal, Refusal, Rule, Rules, Viewer, Writer, may_read, may_write};
-use stix::{Timestamp, TlpLevel};
+use stix::{ObjectId, Timestamp, TlpLevel};
 use store::{
     Batch, CollectionRow, Entry, Fault, Landed, LandedAs, PerObject, StatusRow, StatusState, StoreError,
 };
@@ -235,7 +235,8 @@ impl Node {
             entries,
             status: status.clone().map(|id| (id, failures)),
         };
-        let defines = batch.entries.iter().any(is_definition);
+        let defined = batch.entries.iter().filter(|entry| is_definition(entry));
+        let defined: Vec<ObjectId> = defined.map(|entry| entry.facts.id.clone()).collect();
         let named = if place.passing.says_something() { names_of(&batch.entries) } else { Vec::new() };
         let others = place.passing.names_others();
         let stays: Vec<bool> = batch
@@ -248,7 +249,7 @@ impl Node {
         let known = known.filter(|(_, landed)| landed.how == LandedAs::Known).map(|(known, _)| known);
         let handled = self.handle_known(place, known.collect()).await?;
         self.add_views(place, views).await?;
-        if defines && let Err(error) = self.settle_markings().await {
+        if let Err(error) = self.settle_markings(defined).await {
             // They are stored all the same, and found by the next look.
             tracing::warn!(code = error.code(), %error, "cannot put on what markings ask that have come");
         }

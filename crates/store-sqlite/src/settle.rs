@@ -12,44 +12,58 @@ use rusqlite::Connection;
 use stix::{Json, ObjectId};
 use store::Settled;
 
-use crate::error::Done;
+use crate::error::{Done, damaged};
 use crate::ids;
 use crate::rules_rows;
 use crate::writer::{Desk, object_no};
 
-/// A definition that stands in a collection where own objects await it.
-struct Come {
-    collection: i64,
-    definition: ObjectId,
-    mark: Mark,
+/// Definitions that something awaits, after one.
+pub(crate) fn awaited(sql: &Connection, after: Option<&ObjectId>, limit: usize) -> Done<Vec<ObjectId>> {
+    let mut select = sql.prepare_cached(
+        "SELECT DISTINCT definition FROM awaits WHERE definition > ?1 ORDER BY definition LIMIT ?2",
+    )?;
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    let ids = select.query_map((after.map_or("", ObjectId::as_str), limit), |row| row.get::<_, String>(0))?;
+    let ids = ids.collect::<rusqlite::Result<Vec<String>>>()?;
+    ids.iter()
+        .map(|id| ObjectId::parse(id).map_err(|_| damaged("what awaits a definition names none")))
+        .collect()
 }
 
-/// Whether there is something to settle.
-pub(crate) fn has_come(sql: &Connection) -> Done<bool> {
-    Ok(!come(sql)?.is_empty())
+/// Those of these definitions that have come where they are awaited and settle something.
+pub(crate) fn come(sql: &Connection, definitions: &[ObjectId]) -> Done<Vec<ObjectId>> {
+    let mut come = Vec::new();
+    for definition in definitions {
+        if !come_where(sql, definition)?.is_empty() {
+            come.push(definition.clone());
+        }
+    }
+    Ok(come)
 }
 
-/// Puts on own objects what the definitions ask that they awaited and that have come. Each holding is looked at once.
-pub(crate) fn settle(desk: &mut Desk<'_>, home: Option<MemberId>) -> Done<Vec<Settled>> {
+/// Puts on own objects what these definitions ask, as far as they have come where these await them.
+pub(crate) fn settle(
+    desk: &mut Desk<'_>,
+    definitions: &[ObjectId],
+    home: Option<MemberId>,
+) -> Done<Vec<Settled>> {
     let mut all = Vec::new();
-    for Come { collection, definition, mark } in come(desk.sql())? {
-        let objects = put_on(desk, collection, (&definition, mark), home)?;
-        all.push(Settled { definition, mark, objects });
+    for definition in definitions {
+        for (collection, mark) in come_where(desk.sql(), definition)? {
+            let objects = put_on(desk, collection, (definition, mark), home)?;
+            all.push(Settled { definition: definition.clone(), mark, objects });
+        }
     }
     Ok(all)
 }
 
-/// Definitions that have come where they are awaited, but for those that settle nothing.
-fn come(sql: &Connection) -> Done<Vec<Come>> {
-    let mut awaited = sql.prepare_cached("SELECT DISTINCT definition FROM awaits")?;
-    let awaited: Vec<String> = awaited.query_map([], |row| row.get(0))?.collect::<rusqlite::Result<_>>()?;
+/// The collections in which a definition has come and is awaited, and what it asks there. One that settles nothing has not come.
+fn come_where(sql: &Connection, definition: &ObjectId) -> Done<Vec<(i64, Mark)>> {
+    let Some(object) = object_no(sql, definition.as_str())? else { return Ok(Vec::new()) };
     let mut come = Vec::new();
-    for id in awaited {
-        let (Some(object), Ok(definition)) = (object_no(sql, &id)?, ObjectId::parse(&id)) else { continue };
-        for (collection, mark) in standing(sql, object)? {
-            if mark.settles() && is_awaited(sql, collection, &id)? {
-                come.push(Come { collection, definition: definition.clone(), mark });
-            }
+    for (collection, mark) in standing(sql, object)? {
+        if mark.settles() && is_awaited(sql, collection, definition.as_str())? {
+            come.push((collection, mark));
         }
     }
     Ok(come)

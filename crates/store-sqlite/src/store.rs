@@ -14,6 +14,7 @@ use index::{Fingerprint, FingerprintKey, PrefixLengths};
 use ledger::TreeHash;
 use ledger::tile::{Tile, TilePath};
 use rusqlite::OptionalExtension;
+use stix::ObjectId;
 use store::{
     Accounts, ApprovalRow, Approvals, BackupReport, BackupTo, Batch, Check, CollectionRow, Deleted,
     Direction, EdgeRow, ExchangeLook, ExchangeStep, Exchanges, Figures, Filter, Found, GrantRow, Job,
@@ -393,8 +394,12 @@ impl Exchanges for SqliteStore {
         self.readers.read(|connection| remove::stands_anywhere(connection, id, originator)).await
     }
 
-    async fn has_come(&self) -> Answer<bool> {
-        self.readers.read(settle::has_come).await
+    async fn awaited(&self, after: Option<ObjectId>, limit: usize) -> Answer<Vec<ObjectId>> {
+        self.readers.read(|connection| settle::awaited(connection, after.as_ref(), limit)).await
+    }
+
+    async fn come(&self, definitions: Vec<ObjectId>) -> Answer<Vec<ObjectId>> {
+        self.readers.search(|connection| settle::come(connection, &definitions)).await
     }
 
     async fn refusals(&self, peer: Option<KeyId>, limit: usize) -> Answer<Vec<(RefusedBy, RefusalRow)>> {

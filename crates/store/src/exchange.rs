@@ -100,15 +100,19 @@ pub trait ExchangeDesk {
     /// # Errors
     /// Those of `narrow`.
     fn narrow(&mut self, writer: &Writer, id: &str, rules: &Rules) -> Result<u64, StoreError>;
-    /// Puts on objects of this member's what the marking definitions ask that they awaited and that stand in the same collection by
-    /// now, for all its readers ([`Rules::settled_by`]): the first of each identifier. None is no error.
+    /// Puts on objects of this member's what those of these marking definitions ask that they awaited and that stand in the same
+    /// collection by now, for all its readers ([`Rules::settled_by`]): the first of each identifier. None is no error.
     ///
     /// # Errors
     /// The store failed.
     ///
     /// # Limits
     /// Time is linear in what awaited them.
-    fn settle(&mut self, home: Option<MemberId>) -> Result<Vec<Settled>, StoreError>;
+    fn settle(
+        &mut self,
+        definitions: &[ObjectId],
+        home: Option<MemberId>,
+    ) -> Result<Vec<Settled>, StoreError>;
     /// Puts versions under exactly these rules, in every collection. Answers with how many places they stand in.
     ///
     /// # Errors
@@ -137,8 +141,10 @@ pub trait Exchanges: Send + Sync {
     /// Whether an object stands in any collection by an originator's word, whoever may see it: for those who decide about it by its
     /// id alone. Tells of nothing else.
     async fn stands(&self, id: &str, originator: &Originator) -> Result<bool, StoreError>;
-    /// Whether [`ExchangeDesk::settle`] has something to do: asked again and again, and cheap while nothing is awaited.
-    async fn has_come(&self) -> Result<bool, StoreError>;
+    /// Marking definitions that something awaits, in order of their identifiers, those that come after one, at most `limit`.
+    async fn awaited(&self, after: Option<ObjectId>, limit: usize) -> Result<Vec<ObjectId>, StoreError>;
+    /// Those of these definitions that have come, so that [`ExchangeDesk::settle`] has something to do.
+    async fn come(&self, definitions: Vec<ObjectId>) -> Result<Vec<ObjectId>, StoreError>;
     /// What was refused, newest first, at most `limit`: here, or by a peer of what this node sent.
     async fn refusals(
         &self,

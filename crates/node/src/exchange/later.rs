@@ -28,7 +28,14 @@ impl Node {
         if self.is_recovering() {
             return Ok(0);
         }
-        self.settle_markings().await?;
+        // What cannot be settled holds up nothing that can be given.
+        let settled = self.settle_awaited().await;
+        let given = self.give_what_is_due().await?;
+        settled?;
+        Ok(given)
+    }
+
+    async fn give_what_is_due(&self) -> Result<u64, ExchangeError> {
         let Some(court) = self.court().await? else { return Ok(0) };
         self.look_at_seats(&court).await?;
         let (me, now) = (court.member(), court.now);

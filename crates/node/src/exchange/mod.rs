@@ -36,6 +36,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use base::signing::KeyId;
 use base::{Micros, Rng};
 use federation::{Brought, Exchange, HeadUpdate, Me, Owed, Reach, Turn};
+use stix::ObjectId;
 use store::{ExchangeDesk, StoreError};
 use tokio::sync::Notify;
 
@@ -100,6 +101,8 @@ pub(crate) struct Desk {
     seats: Mutex<Option<later::Seats>>,
     /// Told when something that waited may be given.
     later: Notify,
+    /// The last awaited marking definition that was looked for; `None` when all have been.
+    awaited: Mutex<Option<ObjectId>>,
     /// What goes over relays.
     pub(crate) relays: relay::Relays,
 }

@@ -3,32 +3,60 @@
 //! Which have come is for the store to find ([`store::ExchangeDesk::settle`]), whoever brought or sent them; what was to be given to
 //! other members follows here, in the same commit.
 
+use std::sync::PoisonError;
+
 use base::signing::KeyId;
 use federation::{Again, Effect, ObjectName, Rows};
 use handling::Rules;
+use stix::ObjectId;
 use store::{Settled, StoreError};
 
 use super::views::failed;
 use crate::Node;
 
+/// Awaited definitions that one look asks about.
+const PAGE: usize = 1_000;
+
 impl Node {
-    /// Puts on objects what the marking definitions ask that they awaited and that have come, and has looked at what these were to be
-    /// given to. Says how many definitions that were. What a process that ended did not come to, the next one finds.
+    /// Looks whether marking definitions have come that something awaits, and settles what does; goes on from where the last look ended,
+    /// and begins anew behind the last one. What a process that ended did not come to, the next one finds.
+    ///
+    /// # Errors
+    /// The store failed; nothing has changed then.
+    ///
+    /// # Limits
+    /// 1,000 definitions a look.
+    pub(super) async fn settle_awaited(&self) -> Result<(), StoreError> {
+        let next = &self.0.exchange.awaited;
+        let after = next.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let page = self.store().awaited(after, PAGE).await?;
+        let last = page.last().filter(|_| page.len() == PAGE).cloned();
+        self.settle_markings(page).await?;
+        *next.lock().unwrap_or_else(PoisonError::into_inner) = last;
+        Ok(())
+    }
+
+    /// Puts on objects what those of these marking definitions ask that they awaited and that have come, and has looked at what these
+    /// were to be given to.
     ///
     /// # Errors
     /// The store failed; nothing has changed then.
     ///
     /// # Limits
     /// One commit; its time is linear in what awaited them.
-    pub async fn settle_markings(&self) -> Result<u64, StoreError> {
-        if !self.store().has_come().await? {
-            return Ok(0);
+    pub(crate) async fn settle_markings(&self, definitions: Vec<ObjectId>) -> Result<(), StoreError> {
+        if definitions.is_empty() {
+            return Ok(());
+        }
+        let come = self.store().come(definitions).await?;
+        if come.is_empty() {
+            return Ok(());
         }
         self.keep_ledger().await?;
         let me = self.court().await?.map(|court| court.member());
         let home = self.standing().home;
-        let settled = store::exchanged(self.store(), 1, move |desk| {
-            let all = desk.settle(home)?;
+        let settled = store::exchanged(self.store(), come.len(), move |desk| {
+            let all = desk.settle(&come, home)?;
             if let Some(me) = me {
                 for (settled, id) in all.iter().flat_map(|one| one.objects.iter().map(move |id| (one, id))) {
                     let effects = looked_at(desk.rows(), (me, id), settled)?;
@@ -45,7 +73,7 @@ impl Node {
             "put on objects what markings ask that have come"
         );
         self.0.exchange.later.notify_one();
-        Ok(settled.len() as u64)
+        Ok(())
     }
 }
 

@@ -82,7 +82,7 @@ async fn a_part_whose_marking_is_not_known_is_left_out_of_a_view() {
     assert_eq!((view.get("description"), view.get("name")), (None, None), "{view}");
     assert_eq!((&handling["tlp"], &handling["marking_awaited"]), (&"green".into(), &false.into()));
     scene.bring(&[definition("机密")]).await;
-    scene.node().settle_markings().await.unwrap();
+    scene.node().give_later().await.unwrap();
     assert!(scene.seen("indicator").await.unwrap().0.get("description").is_none());
 }
 

@@ -84,6 +84,22 @@ async fn a_later_version_waits_for_what_the_earlier_one_bears_and_goes_with_it()
     );
 }
 
+/// Also where nothing bears it any more that stands here.
+#[tokio::test]
+async fn what_is_inherited_is_awaited_when_the_earlier_version_is_gone() {
+    let region = region(&["a", "b"]).await;
+    let (a, b) = (&region[0], &region[1]);
+    bring(a, version(1, &[1]), to(&["b"])).await;
+    bring(a, version(2, &[]), to(&["b"])).await;
+    let first = store::Filter { versions: vec![store::VersionPick::First], ..store::Filter::default() };
+    assert_eq!(a.node().delete(&a.who, "inbox", ONE, &first).await.unwrap().versions, 1);
+    pass(&region, 1).await;
+    assert_eq!(versions(b).await, [""; 0]);
+    bring(a, definition(1, "PAP:AMBER"), clear()).await;
+    pass(&region, 2).await;
+    assert_eq!(versions(b).await, ["2025-02"]);
+}
+
 #[tokio::test]
 async fn each_version_awaits_what_it_bears() {
     let region = region(&["a", "b"]).await;

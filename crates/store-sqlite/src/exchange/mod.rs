@@ -13,6 +13,7 @@ use base::signing::KeyId;
 use federation::{Effect, Lane, Recovery, RefusalRow, Rows};
 use handling::{MemberId, Originator, Rules, Writer};
 use rusqlite::{Connection, OptionalExtension, Row};
+use stix::ObjectId;
 use store::{
     Batch, ExchangeDesk, Landed, LeavesBy, NoticeRow, Refused, RefusedBy, Retired, Settled, StoreError,
     VersionsOf,
@@ -119,8 +120,12 @@ impl ExchangeDesk for SqlDesk<'_, '_> {
         Ok(remove::narrow(self.desk, writer, id, rules)?)
     }
 
-    fn settle(&mut self, home: Option<MemberId>) -> Result<Vec<Settled>, StoreError> {
-        Ok(settle::settle(self.desk, home)?)
+    fn settle(
+        &mut self,
+        definitions: &[ObjectId],
+        home: Option<MemberId>,
+    ) -> Result<Vec<Settled>, StoreError> {
+        Ok(settle::settle(self.desk, definitions, home)?)
     }
 
     fn put_under(

@@ -454,19 +454,31 @@ pub async fn what_markings_ask_is_put_on_once_they_stand(site: Site) {
             exchanged(&*store, 1, move |desk| desk.add(&new, LeavesBy::Step)).await.unwrap();
         }
     }
-    let settle = async || exchanged(&*store, 1, |desk| desk.settle(None)).await.unwrap();
+    let asked = async || store.awaited(None, 9).await.unwrap();
+    let has_come = async || !store.come(asked().await).await.unwrap().is_empty();
+    let settle = async || {
+        let all = asked().await;
+        exchanged(&*store, 1, move |desk| desk.settle(&all, None)).await.unwrap()
+    };
     let said = |statement: &str| {
         let bytes = format!(
             r#"{{"type":"marking-definition","id":"{definition}","definition_type":"statement","definition":{{"statement":"{statement}"}}}}"#
         );
         Sample::of(&definition, Some(&day(0))).in_bytes(bytes)
     };
-    assert!(!store.has_come().await.unwrap() && settle().await.is_empty());
+    let both = [1, 2].map(|no| id("marking-definition", no));
+    assert_eq!(asked().await.iter().map(|id| id.as_str()).collect::<Vec<_>>(), both);
+    let first = store.awaited(None, 1).await.unwrap().pop();
+    assert_eq!(
+        store.awaited(first, 9).await.unwrap().iter().map(|id| id.as_str()).collect::<Vec<_>>(),
+        [&both[1]]
+    );
+    assert!(!has_come().await && settle().await.is_empty());
     // One that some may not see settles nothing, and is not the first.
     add(&*store, c[0], &[said("PAP:RED").under(Some(red))]).await;
-    assert!(!store.has_come().await.unwrap() && settle().await.is_empty());
+    assert!(!has_come().await && settle().await.is_empty());
     add(&*store, c[1], &[said("PAP:AMBER")]).await;
-    assert!(store.has_come().await.unwrap());
+    assert!(has_come().await);
     let settled = settle().await;
     let objects = [1, 3].map(|number| id("indicator", number));
     assert_eq!(settled.len(), 1);
@@ -475,7 +487,7 @@ pub async fn what_markings_ask_is_put_on_once_they_stand(site: Site) {
         (definition.as_str(), Mark::Pap(Pap::Amber))
     );
     assert_eq!(settled[0].objects, BTreeSet::from(objects));
-    assert!(!store.has_come().await.unwrap() && settle().await.is_empty());
+    assert!(!has_come().await && settle().await.is_empty());
     let view = viewer(1, &c);
     for (number, pap) in [(1, [Pap::Clear, Pap::Amber]), (2, [Pap::Clear, Pap::Clear])] {
         let held = store.object(&view, &id("indicator", number), None).await.unwrap();
