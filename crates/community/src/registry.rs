@@ -171,6 +171,13 @@ impl Registry {
         self.members.values().filter(claims).min_by_key(|member| (member.identity_since(), member.id))
     }
 
+    /// When it was last decided whether a member takes part; `None` for who is no member.
+    #[must_use]
+    pub fn turned_at(&self, member: MemberId) -> Option<Micros> {
+        let (epoch, _) = self.member(member)?.turns.last()?;
+        Some(self.decisions.get(usize::try_from(*epoch).ok()?)?.at)
+    }
+
     /// Whether what `body` says has been decided on the same asking before.
     #[must_use]
     pub fn has_decided(&self, body: &Body) -> bool {

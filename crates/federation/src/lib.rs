@@ -37,6 +37,7 @@ mod owed;
 mod parts;
 mod places;
 mod port;
+mod proving;
 mod recover;
 mod refusal;
 mod relay;
@@ -69,6 +70,7 @@ pub use memory::MemoryRows;
 pub use outbox::Brought;
 pub use owed::{Owed, Saying, TellsRefusals, Told, Untold};
 pub use port::{Consented, Deed, Directory, Judge, Me, Question, Read, Rows, Standing, StoreFailed, Waiting};
+pub use proving::receipt_in;
 pub use refusal::{Refused, Rule};
 pub use relay::{RELAY_MARK_BYTES, RelayWord, parcels_from, parcels_to, relay_mark, route_period};
 pub use rows::{

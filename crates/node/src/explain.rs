@@ -370,6 +370,14 @@ static CODES: &[(&str, &str)] = &[
         "No leaf of the ledger says how this version came in: it was stored before the ledger was kept, or its salt was erased.",
     ),
     (
+        "act-uncovered",
+        "The act is known here, and no head of its author's ledger that would prove it: it comes with the next meeting, and then the proof can be had.",
+    ),
+    (
+        "receipt-none",
+        "The member has not signed that it did what the act asks: it has not answered yet, or refused, which `cresset holders` and `cresset peer list` tell.",
+    ),
+    (
         "community-none",
         "This node belongs to no community yet. Found one with `cresset community create`, or join one with its anchor file.",
     ),

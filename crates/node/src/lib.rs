@@ -72,6 +72,7 @@ pub use collections::{CollectionError, CollectionView, GrantView, GranteeName, N
 pub use credentials::{AuthError, Credential, Session, SessionSecret};
 pub use explain::{all_codes, explain};
 pub use export::{Export, ExportFormat, ExportRequest, UnknownExportFormat};
+pub use federation::receipt_in;
 pub use glass::BrokenGlass;
 pub use handle::{HandlingView, Options, Urgency};
 #[cfg(fuzzing)]

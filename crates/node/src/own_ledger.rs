@@ -16,7 +16,7 @@ use store::{Fault, LeafRow, LedgerAuthor, StoreError, StoredObject};
 use tokio::sync::Semaphore;
 
 use crate::community::Table;
-use crate::{Node, ReadError};
+use crate::{ExchangeError, Node, ReadError};
 
 /// Acts about one object that are read at once.
 const ACTS_AT_ONCE: usize = 500;
@@ -62,6 +62,18 @@ pub enum ProveError {
     /// No act of this version is in the ledger.
     #[error("the ledger has no act about this version: it came in before the ledger was kept")]
     NotInLedger,
+    /// Nobody was given this version by this member's own word.
+    #[error("nobody was given this version by this member, so nobody has signed for it")]
+    NeverGiven,
+    /// Its act has come before a head that covers it.
+    #[error("no head that is known here covers this act yet")]
+    Uncovered,
+    /// A member has not signed that it did something.
+    #[error("{0} has signed no receipt for this act")]
+    NoReceipt(String),
+    /// The node has nothing to do with other members, or knows no such one.
+    #[error(transparent)]
+    Between(Box<ExchangeError>),
     /// What is stored of the act cannot be put together.
     #[error("cannot put the proof together: {0}")]
     Unfit(String),
@@ -74,6 +86,10 @@ impl ProveError {
         match self {
             Self::Read(error) => error.code(),
             Self::NotInLedger => "not-in-ledger",
+            Self::NeverGiven => "never-given",
+            Self::Uncovered => "act-uncovered",
+            Self::NoReceipt(_) => "receipt-none",
+            Self::Between(error) => error.code(),
             Self::Unfit(_) => "store-damaged",
         }
     }
@@ -83,7 +99,8 @@ impl ProveError {
     pub const fn fault(&self) -> Fault {
         match self {
             Self::Read(error) => error.fault(),
-            Self::NotInLedger => Fault::Caller,
+            Self::Between(error) => error.fault(),
+            Self::NotInLedger | Self::NeverGiven | Self::Uncovered | Self::NoReceipt(_) => Fault::Caller,
             Self::Unfit(_) => Fault::Operator,
         }
     }
@@ -185,7 +202,8 @@ impl Node {
         Ok(self.0.store.ledger_consistency(old, new).await?)
     }
 
-    /// Everything that proves to a stranger how an object came in here: the latest version, or the one named.
+    /// Everything that proves to a stranger how an object came in here: the latest version, or the one named. Of what another member
+    /// gave it is what this node signed for; of what stands here no more, the last that was said of it.
     ///
     /// # Errors
     /// See [`ProveError`]; `Read` when this principal may not know of the object.
@@ -195,8 +213,17 @@ impl Node {
         id: &str,
         version: Option<&str>,
     ) -> Result<ProofFile, ProveError> {
-        let object = self.object(who, id, version).await?.into_inner();
-        let row = self.act_of(&object).await?.ok_or(ProveError::NotInLedger)?;
+        let object = match self.object(who, id, version).await {
+            Ok(object) => object.into_inner(),
+            Err(error) => match self.last_word_on(who, id).await? {
+                Some(leaf) if version.is_none() => return self.prove_own(leaf).await,
+                _ => return Err(error.into()),
+            },
+        };
+        let Some(row) = self.act_of(&object).await? else {
+            let leaf = self.receipt_of(&object).await?.ok_or(ProveError::NotInLedger)?;
+            return self.prove_own(leaf).await;
+        };
         let key = self.member_signer().await?;
         let proven = self.0.store.proven_leaf(row.sequence).await?;
         let unfit = |error: &dyn std::fmt::Display| ProveError::Unfit(error.to_string());
@@ -209,6 +236,24 @@ impl Node {
             hashes: proven.hashes,
             checkpoint: SignedCheckpoint::parse(proven.head.as_bytes()).map_err(|error| unfit(&error))?,
         })
+    }
+
+    /// The place in the own ledger of the act by which others were given a version of an own object; of what stands here no more, of
+    /// the last that was said of it.
+    ///
+    /// # Errors
+    /// As [`Node::prove`].
+    pub async fn leaf_of(&self, who: &Principal, id: &str, version: Option<&str>) -> Result<u64, ProveError> {
+        match self.object(who, id, version).await {
+            Ok(object) => {
+                let given = self.given_by(&object.into_inner()).await?;
+                given.ok_or(ProveError::NeverGiven)
+            }
+            Err(error) => match self.last_word_on(who, id).await? {
+                Some(leaf) if version.is_none() => Ok(leaf),
+                _ => Err(error.into()),
+            },
+        }
     }
 
     /// The last act that commits to exactly these bytes.

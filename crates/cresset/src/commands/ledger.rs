@@ -22,7 +22,8 @@ pub(crate) enum LedgerCommand {
     Checkpoint,
     /// Check that the head in one file continues the head in another. Exits 3 when it does not.
     Consistency(ConsistencyArgs),
-    /// Write the file that proves how an object came in here; `cresset verify` checks it anywhere.
+    /// Write the file that proves how an object came in here, an act of this member's, or what another signed about it;
+    /// `cresset verify` checks it anywhere.
     Proof(ProofArgs),
 }
 
@@ -38,10 +39,17 @@ pub(crate) struct ConsistencyArgs {
 /// An object to be proven.
 #[derive(Debug, Args)]
 pub(crate) struct ProofArgs {
-    /// The object's id.
-    id: String,
+    /// The object's id; of one that was called back or erased, the last that was said of it.
+    #[arg(required_unless_present = "leaf", conflicts_with = "leaf")]
+    id: Option<String>,
+    /// In place of an object: the place of an act in this node's ledger, as `recall` and others tell it.
+    #[arg(long, value_name = "N")]
+    leaf: Option<u64>,
+    /// What this member signed about the act, in place of the act.
+    #[arg(long, value_name = "MEMBER")]
+    receipt: Option<String>,
     /// The version, as its `modified` is written. Without it: the latest.
-    #[arg(long)]
+    #[arg(long, conflicts_with = "leaf")]
     version: Option<String>,
     /// Where the proof goes; `-` = standard output.
     #[arg(long)]
@@ -120,8 +128,13 @@ async fn hashes(common: &Common, old: u64, new: u64) -> Result<Vec<TreeHash>, Fa
 
 async fn proof(common: &Common, args: ProofArgs, out: &mut Out) -> Result<Exit, Failure> {
     let reach = Reach::open(common, Access::Read).await?;
-    let mut request = question::get(["ledger", "proofs", &args.id]);
+    let leaf = args.leaf.map(|leaf| leaf.to_string());
+    let mut request = match (&args.id, &leaf) {
+        (_, Some(leaf)) => question::get(["ledger", "leaves", leaf, "proof"]),
+        (id, None) => question::get(["ledger", "proofs", id.as_deref().unwrap_or_default()]),
+    };
     request.query.extend(args.version.map(|version| ("version", version)));
+    request.query.extend(args.receipt.map(|member| ("receipt", member)));
     let file = reach.ask(request).await?;
     if args.out == Path::new("-") {
         out.raw(&file)?;
@@ -129,7 +142,7 @@ async fn proof(common: &Common, args: ProofArgs, out: &mut Out) -> Result<Exit, 
     }
     std::fs::write(&args.out, &file).map_err(|error| Failure::file("write", &args.out, &error))?;
     if out.is_json() {
-        out.json(&json!({"id": args.id, "file": args.out, "bytes": file.len()}))?;
+        out.json(&json!({"id": args.id, "leaf": args.leaf, "file": args.out, "bytes": file.len()}))?;
     } else {
         say(format_args!("check it anywhere with: cresset verify {}", args.out.display()));
     }

@@ -98,6 +98,7 @@ fn tell_act(proven: &Proven, known: Option<&Known>, out: &mut Out) -> Result<Exi
     let header = proven.act.header();
     let object = header.object.as_ref();
     let at = stix::Timestamp::from_micros(header.at);
+    let receipt = proven.payload.as_deref().and_then(node::receipt_in);
     if out.is_json() {
         out.json(&json!({
             "valid": true,
@@ -107,6 +108,11 @@ fn tell_act(proven: &Proven, known: Option<&Known>, out: &mut Out) -> Result<Exi
             "at": at.as_str(),
             "object": object.map(|object| json!({"id": object.id, "version": object.version})),
             "payload": if proven.payload.is_some() { "shown" } else { "withheld" },
+            "receipt": receipt.as_ref().map(|receipt| json!({
+                "of": receipt.of,
+                "acts": receipt.acts.iter().map(|line| json!({"sequence": line.sequence, "outcome": line.outcome.name()}))
+                    .collect::<Vec<Value>>(),
+            })),
             "sequence": header.sequence,
             "head": {"size": proven.head.size, "root": proven.head.root.to_string()},
             "cosignatures": proven.cosignatures.len(),
@@ -128,6 +134,12 @@ fn tell_act(proven: &Proven, known: Option<&Known>, out: &mut Out) -> Result<Exi
     }
     let payload = if proven.payload.is_some() { "is the one that was committed to" } else { "is not shown" };
     out.line(format!("payload   {payload}").as_bytes())?;
+    for line in receipt.iter().flat_map(|receipt| &receipt.acts) {
+        out.line(format!("receipt   leaf {}: {}", line.sequence, line.outcome.name()).as_bytes())?;
+    }
+    if let Some(receipt) = &receipt {
+        out.line(format!("          of the ledger of {}", receipt.of).as_bytes())?;
+    }
     out.line(format!("ledger    leaf {} of {}", header.sequence, proven.head.size).as_bytes())?;
     if known.is_some() {
         out.line(format!("seen by   {} other members", proven.cosignatures.len()).as_bytes())?;

@@ -6,7 +6,7 @@ use base::{Clock, Micros, SystemClock};
 use serde_json::{Value, json};
 use stix::Timestamp;
 
-use crate::scene::{Scene, bundle, indicator};
+use crate::scene::{Scene, bundle, indicator, run};
 use crate::town::{Town, agree, community, holds as has, until};
 
 const ONE: &str = "indicator--11111111-1111-4111-8111-111111111111";
@@ -311,6 +311,65 @@ fn what_waits_in_a_file_is_told() {
     let taken = b.node.there(&["courier", "import", &there]).exits(0).json();
     assert_eq!((&taken["taken"], &taken["waits"]), (&json!(1), &Value::Null), "{taken}");
     assert!(has(&b, ONE));
+}
+
+/// What one gave, the other got, and both took back is proven to anybody: each by its own leaf, and what the other signed about it.
+#[test]
+fn what_was_given_received_and_called_back_is_proven_to_anybody() {
+    let [a, b] = community([("cert-a", "cert"), ("cert-b", "cert")]);
+    let path = |name: &str| a.scene.path(name).to_str().unwrap().to_owned();
+    let (registry, proof) = (path("registry"), path("proof"));
+    let file = a.scene.file("two.json", addresses(&[(ONE, "203.0.113.9"), (TWO, "203.0.113.10")]));
+    a.node.there(&["import", &file, "--tlp", "amber", "--to", "cert-b"]).exits(0);
+    until("A has the receipts", || a.ok(&["holders", ONE])[0]["receipt"] == "valid");
+    a.ok(&["community", "registry", "--out", &registry]);
+    let proven = |town: &Town, what: &[&str]| {
+        let args = [&["ledger", "proof"], what, &["--out", &proof]].concat();
+        until(&format!("{what:?} is covered"), || town.node.there(&args).code == 0);
+        run(&["verify", &proof, "--registry", &registry, "--json"]).exits(0).json()
+    };
+    let says = |told: &Value, leaf: &Value, outcome: &str| {
+        let acts = told["receipt"]["acts"].as_array().unwrap();
+        acts.iter().any(|act| act["sequence"] == *leaf && act["outcome"] == outcome)
+    };
+
+    // B by its own leaf, A by what B signed, of the same act; and that act itself.
+    let got = proven(&b, &[ONE]);
+    assert_eq!((&got["kind"], &got["slug"]), (&json!("received"), &json!("cert-b")), "{got}");
+    let receipt = proven(&a, &[ONE, "--receipt", "cert-b"]);
+    assert_eq!((&receipt["slug"], &receipt["receipt"]), (&json!("cert-b"), &got["receipt"]), "{receipt}");
+    let acts = receipt["receipt"]["acts"].as_array().unwrap();
+    let given: Vec<Value> =
+        acts.iter().map(|act| proven(&a, &["--leaf", &act["sequence"].to_string()])).collect();
+    let given = given.iter().find(|act| act["object"]["id"] == ONE).unwrap();
+    assert_eq!((&given["kind"], &given["slug"]), (&json!("released"), &json!("cert-a")), "{given}");
+    assert_eq!(receipt["receipt"]["of"], given["member"]);
+    assert!(says(&receipt, &given["sequence"], "kept"), "{receipt}");
+
+    let recalled = a.ok(&["recall", ONE, "--wait", "30"]);
+    let leaf = &recalled["leaf"];
+    let at = leaf.to_string();
+    for what in [&["--leaf", &at][..], &[ONE]] {
+        let told = proven(&a, what);
+        assert_eq!((&told["kind"], &told["sequence"]), (&json!("recalled"), leaf), "{told}");
+        assert_eq!((&told["object"]["id"], &told["payload"]), (&json!(ONE), &json!("withheld")));
+    }
+    assert!(says(&proven(&a, &["--leaf", &at, "--receipt", "cert-b"]), leaf, "done"));
+    assert!(says(&proven(&b, &[ONE]), leaf, "done"));
+    assert!(!std::fs::read_to_string(&proof).unwrap().contains("203.0.113"));
+
+    // Changed, it proves nothing; what nobody signed is not there; and who may not know is told nothing.
+    let changed = std::fs::read_to_string(&proof).unwrap().replacen("index ", "index 1", 1);
+    run(&["verify", &a.scene.file("changed", changed), "--registry", &registry]).exits(3);
+    let none = a.node.there(&["ledger", "proof", "--leaf", &at, "--receipt", "cert-a", "--out", &proof]);
+    assert!(none.exits(1).stderr.contains("receipt-none"));
+    a.node.there(&["user", "add", "ann", "--role", "reader"]).exits(0);
+    let token = a.node.there(&["token", "create", "--user", "ann", "--scope", "read"]).exits(0).json();
+    for what in [&["--leaf", &at][..], &[ONE], &["--leaf", "999999"]] {
+        let args = [&["ledger", "proof"], what, &["--out", &proof]].concat();
+        let told = a.node.there_as(token["token"].as_str().unwrap(), &args, b"").exits(1);
+        assert!(told.stderr.contains("not-found"), "{}", told.stderr);
+    }
 }
 
 /// A member that was killed is not told as reachable for long.

@@ -181,7 +181,9 @@ impl Node {
             let subject = match table.subjects.values().find(same) {
                 Some(subject) => subject.clone(),
                 None => {
-                    let proposal = Proposal { community: table.registry.id(), by: table.me, at: now, deed };
+                    // By the clock of what was decided last about the member, where that goes ahead of this one's.
+                    let at = table.registry.turned_at(member).map_or(now, |turned| now.max(turned));
+                    let proposal = Proposal { community: table.registry.id(), by: table.me, at, deed };
                     let signed = proposal.sign(current(table, keys, now)?)?;
                     let subject = Subject::open(&signed, |id| table.key_of(id, now))?;
                     table.take_subject(subject.clone(), now)?;

@@ -227,8 +227,12 @@ impl Table {
         Ok(true)
     }
 
+    /// Whether it has been decided, or what was decided since has overtaken it: a proposal to put a member aside, or to take it back,
+    /// speaks of how the member stood then.
     fn is_decided(&self, subject: &Subject) -> bool {
-        self.registry.has_decided(&subject.body())
+        let proposed = matches!(subject.what(), community::What::Proposal(_));
+        let turned = subject.about().filter(|_| proposed).and_then(|member| self.registry.turned_at(member));
+        turned.is_some_and(|turned| subject.at() < turned) || self.registry.has_decided(&subject.body())
     }
 
     /// Takes a member's word; whether it was new.

@@ -19,6 +19,7 @@ mod evidence;
 mod giving;
 mod later;
 mod letters;
+mod proofs;
 mod recovery;
 mod relay;
 mod release;

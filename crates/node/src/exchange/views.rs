@@ -407,7 +407,7 @@ fn refusal_view((by, row): (RefusedBy, RefusalRow)) -> PeerRefusal {
 }
 
 /// Whether somebody runs or audits this node.
-fn runs(who: &Principal) -> bool {
+pub(super) fn runs(who: &Principal) -> bool {
     [Role::Admin, Role::Auditor].iter().any(|role| who.roles.contains(role))
 }
 

@@ -332,3 +332,38 @@ async fn who_was_put_aside_while_away_is_told_so() {
     let told = doctor().await;
     assert!(!told.ok && told.detail.contains("suspended"), "{}", told.detail);
 }
+
+/// Two propose the same without knowing of each other: what was decided by one overtakes the other, which nobody can complete once the
+/// member is back.
+#[tokio::test]
+async fn a_second_proposal_does_not_outlive_what_was_decided() {
+    let region = crate::peers::Region::of(&["a", "b", "c", "d"]).await;
+    let pending = async |seat: &Seat| seat.node().pending(&seat.who).await.unwrap();
+    let later = |seconds: i64| {
+        for seat in &region.0 {
+            seat.bench.clock.advance(seconds * Micros::SECOND);
+        }
+    };
+    for at in 0..2 {
+        later(10);
+        region[at].node().propose(&region[at].who, "d", Some("silent".to_owned())).await.unwrap();
+    }
+    region.gather().await;
+    let two = pending(&region[0]).await;
+    assert_eq!(two.len(), 2);
+    later(10);
+    for seat in &region.0[..3] {
+        let _ = seat.node().say(&seat.who, &two[0].subject, Word::Approve).await;
+        region.gather().await;
+    }
+    for seat in &region.0[..3] {
+        assert!(pending(seat).await.is_empty(), "the other is overtaken");
+        assert!(seat.node().say(&seat.who, &two[1].subject, Word::Approve).await.is_err());
+    }
+    later(10);
+    region[0].node().propose(&region[0].who, "d", None).await.unwrap();
+    region.decide("d").await;
+    let shown = region[0].node().community(&region[0].who).await.unwrap();
+    let d = shown.members.iter().find(|member| member.slug == "d").unwrap();
+    assert_eq!((d.status, pending(&region[0]).await.len()), ("active", 0));
+}

@@ -23,7 +23,11 @@ pub(crate) struct Continuation {
 }
 
 pub(crate) fn routes() -> OpenApiRouter<App> {
-    OpenApiRouter::new().routes(routes!(checkpoint)).routes(routes!(continuation)).routes(routes!(proof))
+    OpenApiRouter::new()
+        .routes(routes!(checkpoint))
+        .routes(routes!(continuation))
+        .routes(routes!(proof))
+        .routes(routes!(leaf_proof))
 }
 
 /// The head of the ledger: a C2SP signed note
@@ -51,9 +55,9 @@ async fn continuation(
     Ok(Json(Continuation { hashes: hashes.iter().map(ToString::to_string).collect() }))
 }
 
-/// The proof of how an object came in here: a C2SP proof file that anyone can verify offline
+/// The proof of how an object came in here, or of a member's receipt for it: a C2SP proof file that anyone can verify offline
 #[utoipa::path(get, path = "/api/v1/ledger/proofs/{id}", tag = "node",
-    params(("id" = String, Path), ("version" = Option<String>, Query)),
+    params(("id" = String, Path), ("version" = Option<String>, Query), ("receipt" = Option<String>, Query)),
     responses((status = 200, description = "a proof file", content_type = "text/plain")))]
 async fn proof(
     State(app): State<App>,
@@ -61,8 +65,33 @@ async fn proof(
     Path(id): Path<String>,
     mut params: Params,
 ) -> Result<Response, Problem> {
-    let version = params.one("version")?;
+    let (version, receipt) = (params.one("version")?, params.one("receipt")?);
     params.end()?;
-    let file = app.node().prove(&who, &id, version.as_deref()).await?;
+    let file = match receipt {
+        Some(member) => {
+            let leaf = app.node().leaf_of(&who, &id, version.as_deref()).await?;
+            app.node().prove_receipt(&who, leaf, &member).await?
+        }
+        None => app.node().prove(&who, &id, version.as_deref()).await?,
+    };
+    Ok(([(CONTENT_TYPE, TEXT)], file.to_text()).into_response())
+}
+
+/// The proof of an act by its place in this node's ledger, or of a member's receipt for it
+#[utoipa::path(get, path = "/api/v1/ledger/leaves/{leaf}/proof", tag = "node",
+    params(("leaf" = u64, Path), ("receipt" = Option<String>, Query)),
+    responses((status = 200, description = "a proof file", content_type = "text/plain")))]
+async fn leaf_proof(
+    State(app): State<App>,
+    Caller(who): Caller,
+    Path(leaf): Path<u64>,
+    mut params: Params,
+) -> Result<Response, Problem> {
+    let receipt = params.one("receipt")?;
+    params.end()?;
+    let file = match receipt {
+        Some(member) => app.node().prove_receipt(&who, leaf, &member).await?,
+        None => app.node().prove_leaf(&who, leaf).await?,
+    };
     Ok(([(CONTENT_TYPE, TEXT)], file.to_text()).into_response())
 }

@@ -4,7 +4,7 @@
 use handling::{Role, Scope};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 
 use crate::client::parse;
 use crate::house::{House, Person, indicator};
@@ -134,4 +134,37 @@ async fn a_user_is_changed_in_whole_or_not_at_all() {
     assert_eq!(roles().await, before);
     assert_eq!(change(json!({ "roles": ["admin", "auditor"] })).send().await.status, 200);
     assert_eq!(roles().await, json!(["admin", "auditor"]));
+}
+
+/// Many connections from one place, silent, in the middle of a head or of a body: who comes from another place is answered each time.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_flood_from_one_place_leaves_the_others_their_answers() {
+    let options = web::Options { connections_max: 64, ..web::Options::default() };
+    let house = House::with(options).await;
+    let ann = house.person("ann", Role::Reader).await;
+    let slow = [
+        "",
+        "GET / HTTP/1.1\r\nHost: x\r\nX-A: ",
+        "POST /federation/v1/exchange HTTP/1.1\r\nHost: x\r\nContent-Length: 5000\r\n\r\nx",
+    ];
+    let mut held = Vec::new();
+    for head in slow.iter().cycle().take(300) {
+        let mut stream = TcpStream::connect(house.address).await.unwrap();
+        let _ = stream.write_all(head.as_bytes()).await;
+        held.push(stream);
+    }
+    for _ in 0..50 {
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.bind("127.0.0.2:0".parse().unwrap()).unwrap();
+        let mut stream = socket.connect(house.address).await.unwrap();
+        let head = format!(
+            "GET /api/v1/search?q=word HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {}\r\nConnection: close\r\n\r\n",
+            ann.token
+        );
+        stream.write_all(head.as_bytes()).await.unwrap();
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer).await.unwrap();
+        assert_eq!(parse(&answer, "GET").status, 200);
+    }
+    assert_eq!(held.len(), 300);
 }
