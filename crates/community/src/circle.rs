@@ -71,6 +71,31 @@ pub enum Newer {
     Same,
 }
 
+/// Words that mean somebody else wherever a circle's name may stand.
+const TAKEN_NAMES: [&str; 5] = ["anyone", "automation", "everybody", "here", "originator"];
+
+/// Whether a circle can be called so when it is addressed. A name that reads as a member's, a person's or several names at once cannot,
+/// nor one that shows otherwise than it is written; circles of other members that are called so are addressed by their ids.
+#[must_use]
+pub fn is_circle_name(name: &str) -> bool {
+    let digits = name.len() == 64 && name.bytes().all(|byte| byte.is_ascii_hexdigit());
+    is_line(name, NAME_CHARS_MAX)
+        && !digits
+        && !TAKEN_NAMES.contains(&name.to_lowercase().as_str())
+        && !name.chars().any(|one| matches!(one, ',' | '/' | ':' | '@') || is_unseen(one))
+}
+
+/// Whether a character shows nothing, or changes how those beside it show: what Unicode calls default-ignorable, and white space
+/// other than the space.
+fn is_unseen(one: char) -> bool {
+    (one.is_whitespace() && one != ' ')
+        || matches!(one,
+            '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}'..='\u{1160}' | '\u{17b4}'..='\u{17b5}' | '\u{180b}'..='\u{180f}'
+            | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{3164}'
+            | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{ffa0}' | '\u{fff0}'..='\u{fffb}' | '\u{1bca0}'..='\u{1bca3}'
+            | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}')
+}
+
 impl Circle {
     /// The first version of a circle.
     ///

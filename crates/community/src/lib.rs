@@ -31,7 +31,7 @@ mod words;
 pub use anchor::{Anchor, Door};
 pub use body::{Admitted, Body, Founded, NewKey, OfMember, QuorumChanged};
 pub use certificate::{CERTIFICATE_TYPE, NodeCertificate};
-pub use circle::{CIRCLE_TYPE, Circle, History, Newer, Seat, audience};
+pub use circle::{CIRCLE_TYPE, Circle, History, Newer, Seat, audience, is_circle_name};
 pub use council::{Council, Move, Standing, founding, own_entry};
 pub use entry::{Chain, Content, ENTRY_TYPE, Entry, Point, read_statement};
 pub use fork::Fork;

@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 use base::Micros;
 use base::signing::KeyId;
 use ledger::act::ActKind;
-use ledger::commitment::Commitment;
+use ledger::commitment::{Commitment, Salt};
 use serde::{Deserialize, Serialize};
 
 use crate::change::{self, ChangeOf};
@@ -127,9 +127,19 @@ impl Exchange<'_> {
         let Sifted { allowed, withheld } = self.sift(rows, release)?;
         let content = Content { rules: release.rules, object: release.object, document: &[] };
         let object = Some((head.id.as_str(), head.version()));
-        let made =
-            draft.append(&NewAct { kind: release.kind.clone(), object, content, addressees: &allowed })?;
-        for held in rows.versions(&name)?.into_iter().filter(|held| held.version == version) {
+        let before: Vec<VersionRow> =
+            rows.versions(&name)?.into_iter().filter(|held| held.version == version).collect();
+        let salt = self.salt_of(rows, before.first(), release.object)?;
+        let kind = release.kind.clone();
+        let made = draft.append(&NewAct { kind, object, content, addressees: &allowed, salt })?;
+        if let (Some(held), true) = (before.first(), salt.is_some()) {
+            // Who is not given it anew, since it has it by consent, has signed for these bytes under this commitment.
+            let signed = rows.receipts(held.sequence)?.into_iter().filter(|row| {
+                matches!(row.state, ReceiptState::Done { .. }) && !release.addressees.contains(&row.member)
+            });
+            draft.extend(signed.map(|row| Effect::Receipt(ReceiptRow { sequence: made.sequence, ..row })));
+        }
+        for held in before {
             draft.push(Effect::DropPayload { author: self.me.member, sequence: held.sequence });
         }
         draft.push(Effect::Version(VersionRow {
@@ -153,6 +163,15 @@ impl Exchange<'_> {
             draft.extend(self.put_off(rows, (&head.id, version), (release.rules, release.object), whom)?);
         }
         Ok(Released { sequence: made.sequence, withheld, effects: draft.finish() })
+    }
+
+    /// The salt under which a version was given before, where these are the same bytes: a consent is to a commitment, and giving the
+    /// version to somebody more takes nothing from whom a consent lets have it.
+    fn salt_of(&self, rows: &dyn Rows, held: Option<&VersionRow>, object: &[u8]) -> Read<Option<Salt>> {
+        let Some(held) = held else { return Ok(None) };
+        let payload = rows.payload(&self.me.member, held.sequence)?;
+        let same = payload.filter(|row| Content::parse(&row.bytes).is_ok_and(|of| of.object == object));
+        Ok(same.map(|row| row.salt))
     }
 
     /// Parts the addressees into those who get it and those who do not, or not yet by their own clock.
@@ -179,7 +198,13 @@ impl Exchange<'_> {
     ) -> Result<Made, DeedError> {
         let document = write_document(&Withheld { from: withheld.to_vec() });
         let content = Content { document: &document, ..Content::default() };
-        draft.append(&NewAct { kind: ActKind::Withheld, object, content, addressees: &BTreeSet::new() })
+        draft.append(&NewAct {
+            kind: ActKind::Withheld,
+            object,
+            content,
+            addressees: &BTreeSet::new(),
+            salt: None,
+        })
     }
 
     /// Narrows, recalls or erases an own object, here and at everybody who has it. One that was never released can be erased: that it
@@ -220,6 +245,7 @@ impl Exchange<'_> {
             object: Some((object, None)),
             content,
             addressees: &holders,
+            salt: None,
         })?;
         let change = ChangeOf { kind: &kind, name: &name, sequence: made.sequence, rules, only };
         match alteration {
@@ -254,7 +280,7 @@ impl Exchange<'_> {
         let content = Content { document: &document, ..Content::default() };
         let object = Some((name.id.as_str(), Some(version).filter(|version| !version.is_empty())));
         let kind = ActKind::RetentionEnded;
-        draft.append(&NewAct { kind, object, content, addressees: &BTreeSet::new() })?;
+        draft.append(&NewAct { kind, object, content, addressees: &BTreeSet::new(), salt: None })?;
         Ok(draft.finish())
     }
 
@@ -269,7 +295,7 @@ impl Exchange<'_> {
         let document = write_document(notice);
         let content = Content { document: &document, ..Content::default() };
         let kind = ActKind::GlassBroken;
-        let made = draft.append(&NewAct { kind, object: None, content, addressees: &others })?;
+        let made = draft.append(&NewAct { kind, object: None, content, addressees: &others, salt: None })?;
         for member in others {
             address(&mut draft, member, Lane::Flash, (self.me.member, made.sequence))?;
         }
@@ -302,6 +328,7 @@ impl Exchange<'_> {
             object: None,
             content,
             addressees: &BTreeSet::from([grant.from]),
+            salt: None,
         })?;
         let token = token.row(&signed);
         draft.push(Effect::Consent(token.clone()));
@@ -324,7 +351,7 @@ impl Exchange<'_> {
         let content = Content { document: &document, ..Content::default() };
         let ends = BTreeSet::from([token.from, token.to]);
         let kind = ActKind::ConsentRevoked;
-        let made = draft.append(&NewAct { kind, object: None, content, addressees: &ends })?;
+        let made = draft.append(&NewAct { kind, object: None, content, addressees: &ends, salt: None })?;
         draft.push(Effect::Revoked(RevokedRow {
             author: self.me.member,
             id: token.id,

@@ -43,6 +43,8 @@ pub(crate) struct NewAct<'a> {
     pub(crate) object: Option<(&'a str, Option<&'a str>)>,
     pub(crate) content: Content<'a>,
     pub(crate) addressees: &'a BTreeSet<KeyId>,
+    /// The salt of an earlier act with the same object, so that what was said of its commitment stays said; `None` = one of its own.
+    pub(crate) salt: Option<Salt>,
 }
 
 /// An own act that was made.
@@ -86,7 +88,7 @@ impl<'a> Draft<'a> {
     pub(crate) fn append(&mut self, new: &NewAct<'_>) -> Result<Made, DeedError> {
         let me = self.exchange.me;
         let payload = new.content.to_bytes()?;
-        let salt = Salt::generate(self.exchange.rng);
+        let salt = new.salt.unwrap_or_else(|| Salt::generate(self.exchange.rng));
         let digest = salt.commit(new.content.object);
         let object = new.object.map(|(id, version)| ActObject {
             id: id.to_owned(),

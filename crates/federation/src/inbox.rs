@@ -703,7 +703,13 @@ impl Exchange<'_> {
                 let document = write_document(&receipt);
                 let content = Content { document: &document, ..Content::default() };
                 let addressees = std::collections::BTreeSet::from([author]);
-                let new = NewAct { kind: ActKind::Received, object: None, content, addressees: &addressees };
+                let new = NewAct {
+                    kind: ActKind::Received,
+                    object: None,
+                    content,
+                    addressees: &addressees,
+                    salt: None,
+                };
                 let made = draft.append(&new)?;
                 draft.enqueue(author, lane, (self.me.member, made.sequence))?;
             }

@@ -20,6 +20,8 @@ pub trait Community: Peers {
     fn member_named(&self, name: &str) -> Option<MemberId>;
     /// The circles that a name (`NAME`, `OWNER/NAME`, an id) can mean here; this member's own alone where it has one.
     fn circles_named(&self, name: &str) -> Vec<CircleId>;
+    /// Whether a circle is this member's own.
+    fn owns(&self, circle: &CircleId) -> bool;
     /// The slug of a member.
     fn slug(&self, member: &MemberId) -> Option<String>;
     /// The same, but circles have only those members who get what was shared with them at this moment.
@@ -53,8 +55,10 @@ impl Node {
             Ok(()) => community.circles_named(name),
             Err(_) => Vec::new(),
         };
+        let own = |circle: &CircleId| community.owns(circle);
         match (community.member_named(name), circles.as_slice()) {
-            (Some(member), []) => Ok(Addressee::Member(member)),
+            // Only this member's own people make a name of theirs unsure: another's circle never takes one from a member.
+            (Some(member), circles) if !circles.iter().any(own) => Ok(Addressee::Member(member)),
             (None, [circle]) => Ok(Addressee::Circle(*circle)),
             (None, []) => Err(self.nobody_called(name)),
             _ => Err(AcceptError::AddresseeAmbiguous(name.to_owned())),

@@ -408,6 +408,10 @@ static CODES: &[(&str, &str)] = &[
         "This member keeps a circle of this name already; change that one, or choose another name.",
     ),
     (
+        "circle-name",
+        "Members and circles are addressed by name in one place, so a circle is not called as a member is, nor by a word or an id that means somebody else, nor with a character that does not show or parts names (, / : @). Choose another name; another member's circle that is called so is addressed by its id.",
+    ),
+    (
         "exchange-stranger",
         "A message about the registry comes from a member that takes part, signed with its key, or brings the sender's own request to join.",
     ),

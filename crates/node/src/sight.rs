@@ -1,7 +1,9 @@
 //! "We saw this": a sighting of an object or of a value that is known here.
 
+use std::collections::BTreeSet;
+
 use base::Micros;
-use handling::Principal;
+use handling::{Addressee, Audience, MemberId, Originator, Principal, Rules};
 use stix::{Kind, TlpLevel};
 use store::{Fault, StoreError, StoredObject};
 
@@ -24,6 +26,16 @@ pub struct SightRequest {
     pub collection: Option<String>,
     /// The sector of those who saw it, who stay unnamed: a term of STIX's industry-sector vocabulary, or another word.
     pub sector: Option<String>,
+    /// Whether everybody is told whom the object is for; else its originator alone is, where that is another member.
+    pub to_all: bool,
+}
+
+/// What is said of every object that was seen.
+struct Said<'a> {
+    count: u32,
+    last_seen: Option<Micros>,
+    sector: Option<&'a str>,
+    to_all: bool,
 }
 
 /// What a sighting became: one receipt for each object that was sighted.
@@ -91,7 +103,8 @@ impl SightError {
 impl Node {
     /// Stores a sighting by this node's member. A value that several indicators are about gives one sighting of each.
     ///
-    /// The sighting is marked as strictly as what was sighted: who may not know of the object may not know it was seen.
+    /// The sighting is marked as strictly as what was sighted: who may not know of the object may not know it was seen. Of another
+    /// member's object it is for that member alone, unless the request says otherwise.
     ///
     /// # Errors
     /// See [`SightError`].
@@ -100,48 +113,54 @@ impl Node {
         let author =
             Author::of(self.store(), self.member().await?).await?.ok_or(SightError::NotInitialised)?;
         let seen = self.sighted_objects(who, &request.what).await?;
-        let collection = match request.collection {
+        let collection = match request.collection.clone() {
             Some(collection) => collection,
             None => self.writable_of(who, &seen).await?,
         };
-        let now = self.now();
-        let sightings: Vec<_> = seen
-            .iter()
-            .map(|object| Sighting {
-                uuid: self.new_uuid(),
-                of: &object.id,
-                count: request.count.unwrap_or(1),
-                last_seen: request.last_seen.unwrap_or(now),
-                at: now,
-                tlp: object.tlp.and_then(TlpLevel::from_number),
-                sector,
-            })
-            .collect();
-        let mut made: Vec<_> = sightings.iter().filter_map(|sighting| sighting.sector(&author)).collect();
-        let sectors = made.len();
-        made.extend(sightings.iter().map(|sighting| sighting.object(&author)));
-        let within = seen.iter().map(|object| met(object.tlp, &object.places).of_derived());
-        let within = within.reduce(|one, other| one.meet(&other));
-        let directory = self.directory().await.map_err(SightError::Store)?;
-        let mut place = self.place(who, &directory, &collection, &Options::default())?;
-        // Who may not know of the object must not learn from the member's identity that something came in.
-        let hidden = within.as_ref().is_some_and(|rules| !rules.open_here(self.standing().home));
-        let identity = (!hidden).then(|| author.identity());
-        let extra = usize::from(identity.is_some()).saturating_add(sectors);
-        place.within = within;
-        // Whoever said it hears that it was seen.
-        let originators = seen.iter().flat_map(|object| {
-            let rules = met(object.tlp, &object.places);
-            match rules.originator() {
-                handling::Originator::Member(member) => Some(*member),
-                _ => None,
-            }
-        });
-        place.sending.also = originators.collect();
-        let derived = self.derive_all(identity.into_iter().chain(made).collect(), place.bar).await;
-        let mut receipts = self.commit(&place, derived, None).await?.receipts;
-        receipts.drain(..extra.min(receipts.len()));
+        let SightRequest { count, last_seen, to_all, .. } = &request;
+        let said = Said { count: count.unwrap_or(1), last_seen: *last_seen, sector, to_all: *to_all };
+        let mut receipts = Vec::with_capacity(seen.len());
+        for object in &seen {
+            receipts.extend(self.sight_one(who, (&author, &said), (object, &collection)).await?);
+        }
         Ok(Sighted { of: seen.into_iter().map(|object| object.id).collect(), receipts })
+    }
+
+    /// Stores the sighting of one object, under that one's rules: what others say of the same value is none of its originator's.
+    async fn sight_one(
+        &self,
+        who: &Principal,
+        (author, said): (&Author, &Said<'_>),
+        (object, collection): (&StoredObject, &str),
+    ) -> Result<Option<Receipt>, SightError> {
+        let now = self.now();
+        let sighting = Sighting {
+            uuid: self.new_uuid(),
+            of: &object.id,
+            count: said.count,
+            last_seen: said.last_seen.unwrap_or(now),
+            at: now,
+            tlp: object.tlp.and_then(TlpLevel::from_number),
+            sector: said.sector,
+        };
+        let rules = met(object.tlp, &object.places);
+        let within = match rules.originator() {
+            Originator::Member(member) if !said.to_all => told_to(&rules.of_derived(), *member),
+            _ => rules.of_derived(),
+        };
+        let directory = self.directory().await.map_err(SightError::Store)?;
+        let mut place = self.place(who, &directory, collection, &Options::default())?;
+        // Who may not know of the object must not learn from the member's identity that something came in.
+        let identity = within.open_here(self.standing().home).then(|| author.identity());
+        place.within = Some(within);
+        // Whoever said it hears that it was seen.
+        place.sending.also = match rules.originator() {
+            Originator::Member(member) => BTreeSet::from([*member]),
+            _ => BTreeSet::new(),
+        };
+        let made = identity.into_iter().chain(sighting.sector(author)).chain([sighting.object(author)]);
+        let derived = self.derive_all(made.collect(), place.bar).await;
+        Ok(self.commit(&place, derived, None).await?.receipts.pop())
     }
 
     /// What was seen: the object of that id, or the objects that are about exactly this value.
@@ -183,6 +202,12 @@ impl Node {
             .find(|id| directory.collection(id).is_some_and(|row| handling::access(who, row.no).write));
         found.cloned().ok_or(SightError::CollectionNotNamed)
     }
+}
+
+/// The same rules, for this member and another alone: that this one saw something says who is under attack.
+fn told_to(rules: &Rules, member: MemberId) -> Rules {
+    let only = Audience::only([Addressee::Originator, Addressee::Member(member)]);
+    rules.meet(&rules.clone().to(only))
 }
 
 /// Longest word for a sector.

@@ -6,11 +6,13 @@
 
 use bytes::Bytes;
 use handling::{
-    Action, Cleared, Consent, Decision, Principal, Recipient, Rule, Rules, Situation, Verdict, judge, viewer,
+    Action, Cleared, Consent, Decision, Originator, Principal, Recipient, Rule, Rules, Situation, Verdict,
+    judge, viewer,
 };
 use serde::Serialize;
-use store::{Fault, Ruled, StoreError};
+use store::{Batch, Entry, Fault, Landed, LandedAs, LeavesBy, Ruled, StoreError};
 
+use crate::accept::Place;
 use crate::community::may_know_circles;
 use crate::directory::Directory;
 use crate::exchange::ConsentView;
@@ -39,6 +41,13 @@ impl Judged {
             Decision::Refuse => "refuse",
         };
         Self { id, decision, rule: verdict.rule.code(), reasons: verdict.reasons }
+    }
+
+    /// What another member made is taken by nobody from this one.
+    fn forged(id: Option<String>) -> Self {
+        let why = "created_by_ref says that another member made it, so nobody takes it from this one";
+        let rule = federation::Rule::OriginForged.code();
+        Self { id, decision: "refuse", rule, reasons: vec![why.to_owned()] }
     }
 }
 
@@ -133,6 +142,10 @@ impl Node {
         let directory = self.directory().await?;
         let recipient = self.recipient(who, &directory, recipient)?;
         let mut verdict = self.verdict(&directory, &recipient, action, About::of(&object));
+        let own = met(object.tlp, &object.places).originator().is_own(self.standing().home);
+        if own && verdict.is_allowed() && self.is_forged((&recipient, action), &object.bytes).await? {
+            return Ok(view.clear(Judged::forged(Some(object.id))));
+        }
         if let Recipient::Member(member) = &recipient
             && !verdict.is_allowed()
             && let Some(consent) = self.consent_for(&object, *member).await?
@@ -184,8 +197,20 @@ impl Node {
             }
         }
         self.put_under_rules(&place, &mut entries).await?;
-        for entry in entries {
-            let ruled = Ruled { collection: place.writer.collection(), rules: entry.rules };
+        let landed = self.tried(&place, entries.clone()).await?;
+        for (entry, landed) in entries.into_iter().zip(landed) {
+            let id = Some(entry.facts.id.as_str().to_owned());
+            let rules = match landed.told_to(&place.writer, self.now()) {
+                Landed { how: LandedAs::Refused(conflict), .. } => {
+                    let reasons = vec![conflict.reason];
+                    judged.push(Judged { id, decision: "refuse", rule: conflict.code, reasons });
+                    continue;
+                }
+                Landed { how: LandedAs::Known, .. } => self.known_with(&place, &entry).await?.or(entry.rules),
+                Landed { inherited: Some(rules), .. } => Some(rules),
+                _ => entry.rules,
+            };
+            let ruled = Ruled { collection: place.writer.collection(), rules };
             let about = About {
                 tlp: entry.facts.tlp,
                 places: std::slice::from_ref(&ruled),
@@ -193,9 +218,57 @@ impl Node {
                 shared: self.now(),
             };
             let verdict = self.verdict(&directory, &recipient, request.action, about);
-            judged.push(Judged::of(Some(entry.facts.id.as_str().to_owned()), verdict));
+            let forged =
+                verdict.is_allowed() && self.is_forged((&recipient, request.action), &entry.bytes).await?;
+            judged.push(if forged { Judged::forged(id) } else { Judged::of(id, verdict) });
         }
         Ok(place.writer.eyes().clear(judged))
+    }
+
+    /// How entries would land: they are put in as an import does, and taken out again before anybody sees them.
+    async fn tried(&self, place: &Place, entries: Vec<Entry>) -> Result<Vec<Landed>, StoreError> {
+        if entries.is_empty() {
+            return Ok(Vec::new());
+        }
+        self.keep_ledger().await?;
+        let batch = Batch { writer: place.writer.clone(), at: self.now(), entries, status: None };
+        let (tell, told) = std::sync::mpsc::channel();
+        let undone = store::exchanged(self.store(), batch.entries.len(), move |desk| {
+            // Whoever asked may have gone.
+            let _ = tell.send(desk.add(&batch, LeavesBy::Store)?);
+            Err::<(), _>(StoreError::Backend("what was only tried is undone".into()))
+        });
+        match (undone.await, told.try_recv()) {
+            (_, Ok(landed)) => Ok(landed),
+            (Err(error), Err(_)) => Err(error),
+            (Ok(()), Err(_)) => Ok(Vec::new()),
+        }
+    }
+
+    /// The rules of what is here already, with what the request asks for it besides: stricter as it says, and for whom it names.
+    async fn known_with(&self, place: &Place, entry: &Entry) -> Result<Option<Rules>, StoreError> {
+        let version = entry.facts.modified.as_deref();
+        let held = match self.store().object(place.writer.eyes(), entry.facts.id.as_str(), version).await {
+            Ok(held) => met(held.tlp, &held.places),
+            Err(StoreError::NotFound { .. }) => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        let own = *held.originator() == Originator::Here;
+        let asked = place.passing.besides(&held, place.writer.user());
+        Ok(Some(if own { asked.meet(&held.also_to(place.passing.addressees())) } else { held }))
+    }
+
+    /// Whether another member made what this one would give: nobody takes it then.
+    async fn is_forged(
+        &self,
+        (recipient, action): (&Recipient, Option<Action>),
+        object: &[u8],
+    ) -> Result<bool, StoreError> {
+        let given = matches!(recipient, Recipient::Member(_) | Recipient::Circle(_))
+            && action.is_none_or(|action| action == Action::PassOn);
+        let Some(members) = self.members().await?.filter(|_| given) else { return Ok(false) };
+        let object = stix::Json::parse(object);
+        Ok(object.is_ok_and(|object| members.is_anothers(&object, &members.me())))
     }
 
     /// Decides about an object that stands in `places`. A user is asked about place by place, as reads do: one is enough.

@@ -21,6 +21,9 @@ pub(crate) struct SightArgs {
     /// The sector of those who saw it, who stay unnamed: health, energy, financial-services.
     #[arg(long, value_name = "SECTOR")]
     sector: Option<String>,
+    /// Tell everybody whom the object is for; else another member's object is told to that member alone.
+    #[arg(long)]
+    to_all: bool,
     /// The collection that the sighting goes to, by id or alias.
     #[arg(long, default_value = super::import::INBOX)]
     collection: String,
@@ -31,6 +34,7 @@ pub(crate) async fn run(common: &Common, args: SightArgs, out: &mut Out) -> Resu
     let reach = Reach::open(common, Access::Write).await?;
     let body = json!({
         "of": args.what, "count": args.count, "collection": args.collection, "sector": args.sector,
+        "to_all": args.to_all,
     });
     let answer = reach.ask(question::send(Verb::Post, ["sightings"], &body)).await?;
     if out.is_json() {

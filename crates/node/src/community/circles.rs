@@ -81,6 +81,10 @@ impl Node {
             if table.circles.values().any(|(held, _)| held.owner == table.me && held.name == new.name) {
                 return Err(CommunityError::CircleExists);
             }
+            let slug = || table.registry.named(&new.name).is_some();
+            if !community::is_circle_name(&new.name) || slug() {
+                return Err(CommunityError::CircleName(new.name.clone()));
+            }
             if table.circles.len() >= CIRCLES_MAX {
                 return Err(Rule::TooMany.into());
             }

@@ -39,6 +39,9 @@ pub enum CommunityError {
     /// There is a circle of this name already.
     #[error("this member has a circle of this name already")]
     CircleExists,
+    /// A circle of this name could not be addressed by it.
+    #[error("a circle cannot be called {}: it is a member's name, a word that means somebody else, 64 digits of an id, or holds , / : @ or characters that do not show", base::quoted(.0))]
+    CircleName(String),
     /// Not from a member, nor from one who asks to become one.
     #[error("this does not come from a member of the community")]
     Stranger,
@@ -80,6 +83,7 @@ impl CommunityError {
             Self::NoVote => "member-without-vote",
             Self::CircleUnknown => "circle-unknown",
             Self::CircleExists => "circle-exists",
+            Self::CircleName(_) => "circle-name",
             Self::Stranger => "exchange-stranger",
             Self::Misdirected => "exchange-misdirected",
             Self::ClockApart => "exchange-clock-apart",

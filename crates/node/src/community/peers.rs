@@ -132,16 +132,22 @@ impl crate::Community for Known {
     fn circles_named(&self, name: &str) -> Vec<handling::CircleId> {
         let id = |id: &CircleId| handling::CircleId(*id.as_bytes());
         let own = CircleId::of(self.table.me, name);
-        if self.circles().any(|(known, _)| *known == own) {
+        let plain = community::is_circle_name(name);
+        if plain && self.circles().any(|(known, _)| *known == own) {
             return vec![id(&own)];
         }
         let owned = name.split_once('/');
         let owned = owned.and_then(|(owner, name)| Some((self.table.registry.named(owner)?.id(), name)));
+        let owned = owned.filter(|(_, name)| community::is_circle_name(name));
         let owned = owned.map(|(owner, name)| CircleId::of(owner, name));
         let meant = |known: &CircleId, circle: &Circle| {
-            circle.name == name || Some(*known) == owned || known.to_string() == name
+            (plain && circle.name == name) || Some(*known) == owned || known.to_string() == name
         };
         self.circles().filter(|(known, circle)| meant(known, circle)).map(|(known, _)| id(known)).collect()
+    }
+
+    fn owns(&self, circle: &handling::CircleId) -> bool {
+        self.circles().any(|(id, held)| id.as_bytes() == &circle.0 && held.owner == self.table.me)
     }
 
     fn slug(&self, member: &handling::MemberId) -> Option<String> {

@@ -57,9 +57,13 @@ impl Gift {
         if let Some(given) = self.nothing_new(exchange, desk.rows(), &line)? {
             return Ok(given);
         }
-        // Whoever has it already gets the same rules, so that all who hold it hold the same.
+        // Whoever has it already gets the same rules, so that all who hold it hold the same. Who has it by a consent alone is not given
+        // it, and nobody asked for that.
         let name = ObjectName { author: exchange.me.member, id: self.id.clone() };
-        self.whom.extend(holders_now(desk.rows(), &name)?.into_iter().map(|row| row.member));
+        let mut holders: BTreeSet<KeyId> =
+            holders_now(desk.rows(), &name)?.into_iter().map(|row| row.member).collect();
+        holders.retain(|member| self.is_for(exchange, &line, member));
+        self.whom.append(&mut holders);
         let held = desk.rows().versions(&name)?;
         let kind = held.first().map_or(ActKind::Released, |held| held.kind.clone());
         let release = Release { object: &self.bytes, rules: &line, addressees: &self.whom, lane, kind };
@@ -70,6 +74,24 @@ impl Gift {
         let not: BTreeSet<KeyId> = released.withheld.iter().map(|(member, _)| *member).collect();
         let to = self.whom.into_iter().filter(|member| !not.contains(member)).collect();
         Ok(Given { to, withheld: released.withheld.into_iter().collect() })
+    }
+
+    /// Whether the rules let a member have it, now or when what is in the way has passed.
+    fn is_for(&self, exchange: &Exchange<'_>, line: &str, member: &KeyId) -> bool {
+        let question = self.question(exchange, line, member);
+        exchange.judge.decide(&question).is_ok() || exchange.judge.hindered(&question).is_some()
+    }
+
+    fn question<'a>(&'a self, exchange: &Exchange<'_>, line: &'a str, member: &KeyId) -> Question<'a> {
+        Question {
+            deed: Deed::Send,
+            originator: exchange.me.member,
+            recipient: *member,
+            rules: line,
+            object: &self.bytes,
+            consent: Consented::No,
+            now: exchange.now,
+        }
     }
 
     /// What there is to tell when everybody meant has just this, or is refused it: then nothing is done, however often it is
@@ -92,15 +114,7 @@ impl Gift {
         let waiting: BTreeSet<KeyId> = waiting.map(|row| row.member).collect();
         let mut given = Given::default();
         for member in &self.whom {
-            let question = Question {
-                deed: Deed::Send,
-                originator: exchange.me.member,
-                recipient: *member,
-                rules: line,
-                object: &self.bytes,
-                consent: Consented::No,
-                now: exchange.now,
-            };
+            let question = self.question(exchange, line, member);
             match exchange.judge.decide(&question) {
                 _ if has(member) => drop(given.to.insert(*member)),
                 Ok(()) => return Ok(None),

@@ -11,6 +11,7 @@ mod community;
 mod courier;
 mod deposits;
 mod exchange;
+mod foretold;
 mod import;
 mod later;
 mod lineages;
@@ -25,6 +26,7 @@ mod relay;
 mod rules;
 mod seek;
 mod settle;
+mod sightings;
 
 use std::sync::Arc;
 

@@ -383,3 +383,32 @@ async fn what_its_originator_erased_is_not_brought_back_by_hand() {
     assert_eq!(by_hand(b, &feed, ("inbox", 1, SAME)).await, Some("not-taken"));
     assert_eq!(by_hand(b, &feed, ("drop", 1, SAME)).await, None, "it reads no inbox");
 }
+
+/// A consent is to bytes for somebody until a moment, and giving them to one more changes none of that: nor is who has them by consent
+/// alone told of, or withheld from, as if somebody had asked for it.
+#[tokio::test]
+async fn to_give_it_to_one_more_ends_no_consent() {
+    let region = region(&["a", "b", "c", "d"]).await;
+    let [a, b, c, d] = [0, 1, 2, 3].map(|at| &region[at]);
+    bring(a, 1..2, to(&["b"])).await;
+    round(&region).await;
+    consent(a, "b", "c").await.unwrap();
+    round(&region).await;
+    share(b, ONE, "c").await.unwrap();
+    round(&region).await;
+    let shared = share(a, ONE, "d").await.unwrap();
+    assert!(shared.withheld.is_empty(), "{:?}", shared.withheld);
+    round(&region).await;
+    assert!(has(b, ONE).await && has(c, ONE).await && has(d, ONE).await);
+    for seat in [a, b] {
+        assert_eq!(why(seat, "c").await.decision, "allow");
+    }
+    let holders = a.node().holders(&a.who, ONE).await.unwrap();
+    let valid = |slug: &str| holders.iter().any(|holder| holder.member == slug && holder.receipt == "valid");
+    assert!(["b", "c", "d"].into_iter().all(valid), "{holders:?}");
+    share(b, ONE, "c").await.unwrap();
+    let recalled = a.node().recall(&a.who, ONE, "").await.unwrap();
+    round(&region).await;
+    assert_eq!(a.node().receipts(recalled.leaf).await.unwrap().len(), 3);
+    assert!(!has(b, ONE).await && !has(c, ONE).await && !has(d, ONE).await);
+}

@@ -158,6 +158,9 @@ pub(crate) struct Seen {
     collection: Option<String>,
     /// The sector of those who saw it, who stay unnamed: `health`, say.
     sector: Option<String>,
+    /// Tell everybody whom the object is for, and not its originator alone.
+    #[serde(default)]
+    to_all: bool,
 }
 
 /// What a sighting became.
@@ -295,6 +298,7 @@ async fn sight(
         last_seen: last_seen.map(|at| at.micros()),
         collection: seen.collection,
         sector: seen.sector,
+        to_all: seen.to_all,
     };
     let sighted = app.node().sight(&who, request).await?;
     let id = sighted.receipts.first().and_then(|receipt| receipt.id.clone());
