@@ -1,13 +1,12 @@
 //! A backup is verified before it is trusted, tells nothing without its keys, and gives back what was not destroyed.
 
-use std::io::Write;
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use base::{Micros, SeededRng};
 use handling::Originator;
 use rusqlite::Connection;
-use store::conformance::sample::{START, collection, id, viewer, writer};
+use store::conformance::sample::{START, Written, collection, id, viewer, writer};
 use store::{
     Absent, Accounts, BackupReport, BackupTo, Batch, Filter, Objects, Restored, SearchRequest, StoreError,
     Upkeep, VersionsOf,
@@ -17,27 +16,6 @@ use crate::rebuild_tests::{add_anothers, indicator, indicator_by, open, with_obj
 use crate::writer::object_no;
 use crate::{RestoreFrom, SqliteStore};
 
-/// A key file in memory.
-#[derive(Clone, Default)]
-struct Bytes(Arc<Mutex<Vec<u8>>>);
-
-impl Bytes {
-    fn take(&self) -> Vec<u8> {
-        std::mem::take(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-}
-
-impl Write for Bytes {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).extend(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
-}
-
 /// Moments of backups: each is later than the one before.
 fn now(store: &SqliteStore) -> Micros {
     store.last_added().max(START)
@@ -45,7 +23,7 @@ fn now(store: &SqliteStore) -> Micros {
 
 /// Makes a backup and tells its key file.
 pub(crate) async fn backup(store: &SqliteStore, file: &Path) -> Result<(BackupReport, Vec<u8>), StoreError> {
-    let keys = Bytes::default();
+    let keys = Written::default();
     let to = BackupTo {
         file: file.to_owned(),
         keys: Box::new(keys.clone()),
@@ -56,7 +34,7 @@ pub(crate) async fn backup(store: &SqliteStore, file: &Path) -> Result<(BackupRe
 }
 
 async fn keys(store: &SqliteStore) -> Vec<u8> {
-    let keys = Bytes::default();
+    let keys = Written::default();
     store.backup_keys(Box::new(keys.clone()), now(store)).await.expect("keys");
     keys.take()
 }

@@ -30,6 +30,7 @@ pub mod removing;
 pub mod sample;
 pub mod seeing;
 pub mod upkeep;
+pub mod words;
 
 /// A place where a store can be opened: empty at first, and with what was stored when it is opened again.
 pub trait Ground: Send + Sync {
@@ -196,5 +197,11 @@ macro_rules! each_case {
         $case!(upkeep::what_is_derived_again_is_the_same);
         $case!(upkeep::state_hashes_agree);
         $case!(upkeep::settings_and_jobs_are_kept);
+        $case!(words::the_own_word_is_the_latest_of_ones_own);
+        $case!(words::what_stands_is_known_by_whose_word_it_is);
+        $case!(words::handling_is_inherited_from_who_may_be_known);
+        $case!(words::narrowing_leaves_the_word_of_others);
+        $case!(words::a_copy_of_what_was_erased_is_known);
+        $case!(words::what_waits_is_listed_until_it_waits_no_more);
     };
 }

@@ -8,12 +8,12 @@ mod failing;
 use std::collections::BTreeSet;
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use base::{Rng, SeededRng, SystemClock};
 use handling::CollectionNo;
-use store::conformance::sample::{START, collections, id, viewer, writer};
+use store::conformance::sample::{START, Written, collections, id, viewer, writer};
 use store::{Absent, BackupTo, Batch, Entry, Objects, PageRequest, SearchRequest, StoreError, Upkeep};
 use store_sqlite::{RestoreFrom, SqliteStore};
 
@@ -126,24 +126,9 @@ async fn held(store: &SqliteStore, c: CollectionNo) -> Result<BTreeSet<String>, 
     Ok(manifest.rows.into_iter().map(|row| row.id).collect())
 }
 
-/// A key file in memory.
-#[derive(Clone, Default)]
-struct Bytes(Arc<Mutex<Vec<u8>>>);
-
-impl Write for Bytes {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).extend(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
-}
-
 /// Makes a backup: one that is told to be there is whole, one that is not is not there.
 async fn back_up(store: &SqliteStore, file: PathBuf, disk: &Disk) -> Vec<(Call, u64)> {
-    let keys = Bytes::default();
+    let keys = Written::default();
     let to = BackupTo {
         file: file.clone(),
         keys: Box::new(keys.clone()),
@@ -157,7 +142,7 @@ async fn back_up(store: &SqliteStore, file: PathBuf, disk: &Disk) -> Vec<(Call, 
         assert!(!file.exists(), "a backup that failed has its name: {error}");
         return counted;
     }
-    let keys = keys.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    let keys = keys.take();
     let directory = tempfile::tempdir().expect("a directory");
     let (mut keys, rng) = (&keys[..], SeededRng::new(6));
     let from = RestoreFrom { file: &file, keys: Some(&mut keys), absent: Absent::Refuse, rng: &rng };

@@ -3,11 +3,12 @@
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 
+use base::Micros;
 use base::signing::KeyId;
 use federation::{Lane, MemoryRows, ObjectName, Read, Rows, state_hash};
 use ledger::tile::{TILE_WIDTH, TileKind, TilePath};
 
-use super::sample::id;
+use super::sample::{START, day, id};
 
 /// Numbers that objects have in the stories.
 const NUMBERS: u64 = 8;
@@ -44,6 +45,33 @@ pub(super) fn compare(maps: &MemoryRows, rows: &dyn Rows, members: &[KeyId], tol
     for member in members {
         of_member(both, member);
     }
+    what_waits(both);
+}
+
+/// Own versions that wait, and own versions in pages.
+fn what_waits(both: (&MemoryRows, &dyn Rows, &str)) {
+    for number in 0..NUMBERS {
+        let object = id("indicator", number);
+        same(both, "later", |rows| rows.later(&object));
+    }
+    for by in [i64::MIN, START.0, START.0 + 1, START.0 + 3, i64::MAX - 1, i64::MAX].map(Micros) {
+        same(both, "later due", |rows| {
+            let mut due = rows.later_due(by, 10_000)?;
+            let looks: Vec<Micros> = due.iter().map(|row| row.look).collect();
+            assert!(looks.is_sorted(), "the first due first");
+            assert!(rows.later_due(by, 2)?.iter().map(|row| row.look).eq(looks.into_iter().take(2)));
+            due.sort_by(|one, other| {
+                (&one.object, &one.version, one.member).cmp(&(&other.object, &other.version, other.member))
+            });
+            Ok(due)
+        });
+    }
+    let some = Some((id("indicator", 1), day(1)));
+    for after in [None, some, Some((id("indicator", 2), String::new()))] {
+        for limit in [0, 1, 3, 10_000] {
+            same(both, "own versions", |rows| rows.own_versions(after.clone(), limit));
+        }
+    }
 }
 
 fn of_member(both: (&MemoryRows, &dyn Rows, &str), member: &KeyId) {
@@ -53,6 +81,7 @@ fn of_member(both: (&MemoryRows, &dyn Rows, &str), member: &KeyId) {
     for (after, most) in [(0, 1), (0, 10_000), (2, 3), (u64::MAX, 1)] {
         same(both, "owed", |rows| rows.owed(member, after, most));
     }
+    same(both, "later for", |rows| rows.later_for(member));
     same(both, "witnessed", |rows| rows.witnessed(member));
     same(both, "awaited", |rows| rows.awaited(member));
     for lane in [Lane::Flash, Lane::Routine, Lane::Back] {

@@ -1,6 +1,8 @@
 //! Objects and rights to try a store with.
 
 use std::collections::BTreeMap;
+use std::io::Write;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use base::Micros;
 use handling::{
@@ -90,6 +92,29 @@ pub fn id(kind: &str, number: u64) -> String {
 #[must_use]
 pub fn day(day: u32) -> String {
     format!("2020-{:02}-{:02}T00:00:00.000Z", day / 28 + 1, day % 28 + 1)
+}
+
+/// What is written, kept in memory: a key file, say.
+#[derive(Clone, Debug, Default)]
+pub struct Written(Arc<Mutex<Vec<u8>>>);
+
+impl Written {
+    /// What was written since it was last taken.
+    #[must_use]
+    pub fn take(&self) -> Vec<u8> {
+        std::mem::take(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl Write for Written {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).extend(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
 }
 
 /// An object in the making.
