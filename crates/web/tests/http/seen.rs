@@ -161,7 +161,6 @@ async fn a_search_that_cannot_go_on_does_not_say_that_nothing_was_found() {
     assert!(house.page("ann", "/search?q=a").await.contains("Nothing found"));
 }
 
-/// Where two creators claim one indicator, each match tells of the version that matched.
 /// What matches was observed before the indicator was valid, and a limit was reached in looking at what was observed then.
 #[tokio::test(flavor = "multi_thread")]
 async fn whether_it_was_valid_then_is_not_said_where_it_is_not_known() {
@@ -190,6 +189,7 @@ async fn whether_it_was_valid_then_is_not_said_where_it_is_not_known() {
     }
 }
 
+/// Where two creators claim one indicator, each match tells of the version that matched.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_match_tells_of_the_version_that_matched() {
     let house = House::new().await;
