@@ -232,6 +232,18 @@ pub const RELAY_AGAIN_SECONDS: u32 = 3_600;
 pub const PROOF_GRACE_SECONDS: i64 = 86_400;
 /// Difference of clocks that is told to the operator, in seconds (an hour).
 pub const CLOCK_SKEW_SECONDS: i64 = 3_600;
+/// Versions that wait for members and are looked at in one step.
+pub const LATER_VERSIONS_MAX: usize = 64;
+/// Rows of what waits that one look reads: a version may wait for many members.
+pub const LATER_ROWS_MAX: usize = 1_024;
+/// Own versions that one look for newcomers of circles reads.
+pub const OWN_VERSIONS_PAGE: usize = 512;
+/// How long something waits at most for a clock that is behind, in seconds, before that clock is looked at again (an hour).
+pub const CLOCK_AGAIN_SECONDS: i64 = 3_600;
+/// How long after a member has refused something as too early it is given again, in seconds (six hours).
+pub const EARLY_AGAIN_SECONDS: i64 = 6 * 3_600;
+/// How far behind a clock is believed to be that refuses as too early, in seconds (a week).
+pub const CLOCK_BEHIND_SECONDS: i64 = 7 * 86_400;
 /// Largest courier file, in bytes (100 MiB).
 pub const COURIER_BYTES_MAX: usize = BODY_BYTES_MAX;
 /// Envelopes in one courier file.

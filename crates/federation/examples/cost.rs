@@ -52,6 +52,14 @@ impl Judge for Yes {
     fn named(&self, _: &str, _: Micros) -> BTreeSet<KeyId> {
         BTreeSet::new()
     }
+    fn hindered(&self, _: &Question<'_>) -> Option<federation::Hindrance> {
+        None
+    }
+
+    fn taken_in(&self, _: &str, _: Micros) -> BTreeSet<KeyId> {
+        BTreeSet::new()
+    }
+
     fn meet(&self, one: &str, _: &str) -> String {
         one.to_owned()
     }

@@ -223,16 +223,20 @@ impl Consent {
     }
 }
 
-/// Whether one of `tokens` permits this passing on.
+/// Those of `tokens` that permit this passing on: one at least. Each is verified once.
 ///
 /// # Errors
 /// `ConsentMissing` when there is none, `ConsentExpired` when one would but for its date, `ConsentRevoked` when one would had it
 /// not been taken back or ended by a narrowing, `ConsentInvalid` when none is for this object, sender and recipient, or by the originator.
-pub(crate) fn permits(tokens: &[Signed], keys: &[PublicKey], passing: &Passing<'_>) -> Result<(), Refused> {
+pub(crate) fn permits<'t>(
+    tokens: &'t [Signed],
+    keys: &[PublicKey],
+    passing: &Passing<'_>,
+) -> Result<Vec<(&'t Signed, Consent)>, Refused> {
     if tokens.is_empty() {
         return Err(Rule::ConsentMissing.into());
     }
-    let mut worst = Rule::ConsentInvalid;
+    let (mut good, mut worst) = (Vec::new(), Rule::ConsentInvalid);
     for signed in tokens {
         let Ok(token) = Consent::open(signed, keys) else { continue };
         let revoked = passing.ended.contains(&token_id(signed));
@@ -243,12 +247,12 @@ pub(crate) fn permits(tokens: &[Signed], keys: &[PublicKey], passing: &Passing<'
             && token.to == passing.to;
         match (fits, revoked, passing.now < Micros(token.until_us)) {
             (false, ..) => {}
-            (true, false, true) => return Ok(()),
+            (true, false, true) => good.push((signed, token)),
             (true, true, _) => worst = Rule::ConsentRevoked,
             (true, false, false) => worst = worst.max(Rule::ConsentExpired),
         }
     }
-    Err(worst.into())
+    if good.is_empty() { Err(worst.into()) } else { Ok(good) }
 }
 
 #[cfg(test)]
@@ -281,9 +285,9 @@ mod tests {
         let none = BTreeSet::new();
         let passing = Passing { name: &name, digest, from: b, to: c, now: Micros(99), ended: &none };
         let ask = |tokens: &[Signed], passing: &Passing<'_>| {
-            permits(tokens, &keys, passing).map_err(|refused| refused.rule)
+            permits(tokens, &keys, passing).map(|good| good.len()).map_err(|refused| refused.rule)
         };
-        assert_eq!(ask(std::slice::from_ref(&signed), &passing), Ok(()));
+        assert_eq!(ask(std::slice::from_ref(&signed), &passing), Ok(1));
         assert_eq!(ask(&[], &passing), Err(Rule::ConsentMissing));
         let late = Passing { now: Micros(100), ..passing.clone() };
         assert_eq!(ask(std::slice::from_ref(&signed), &late), Err(Rule::ConsentExpired));
@@ -306,6 +310,6 @@ mod tests {
         let late = Passing { now: Micros(100), ..after.clone() };
         assert_eq!(ask(std::slice::from_ref(&signed), &late), Err(Rule::ConsentRevoked));
         let again = Consent { until_us: 101, ..token }.sign(&signer).unwrap();
-        assert_eq!(ask(&[again, signed], &after), Ok(()));
+        assert_eq!(ask(&[again, signed], &after), Ok(1));
     }
 }

@@ -28,6 +28,7 @@ use crate::content::{
 use crate::draft::{DeedError, Draft, NewAct, act_row};
 use crate::envelope::{Envelope, Proof, statement};
 use crate::outbox::brings_object;
+use crate::passed_on::{came_empty, comes_again};
 use crate::port::{Consented, Deed, Question, Read, Rows, Standing, StoreFailed};
 use crate::rows::{
     ActRow, ConsentRow, Covered, Effect, Lane, ObjectName, PayloadRow, PeerRow, ReceiptRow, ReceiptState,
@@ -545,10 +546,8 @@ impl Exchange<'_> {
         let ended = self.ended(rows, name, tokens)?;
         let (from, to) = (judged.envelope.from, self.me.member);
         let passing = Passing { name, digest, from, to, now: self.now, ended: &ended };
-        permits(tokens, &keys, &passing)?;
-        let good =
-            tokens.iter().filter(|token| permits(std::slice::from_ref(*token), &keys, &passing).is_ok());
-        Ok(good.filter_map(|signed| Some(Consent::open(signed, &keys).ok()?.row(signed))).collect())
+        let good = permits(tokens, &keys, &passing)?;
+        Ok(good.into_iter().map(|(signed, token)| token.row(signed)).collect())
     }
 
     /// The object's name, version and digest, when header and bytes say the same and no other member made it.
@@ -637,17 +636,23 @@ impl Exchange<'_> {
                 unfounded = unfounded.saturating_add(1);
                 continue;
             }
-            let awaited = rows.receipts(line.sequence)?.into_iter().any(|row| row.member == header.author)
-                || self.has_by_consent(rows, line.sequence, header.author)?;
-            effects.extend(awaited.then(|| {
-                Effect::Receipt(ReceiptRow {
+            let found = if rows.receipts(line.sequence)?.into_iter().any(|row| row.member == header.author)
+                || self.has_by_consent(rows, line.sequence, header.author)?
+            {
+                Some(Vec::new())
+            } else {
+                self.was_given(rows, line.sequence, header.author)?
+            };
+            effects.extend(found.into_iter().flat_map(|mut found| {
+                found.push(Effect::Receipt(ReceiptRow {
                     sequence: line.sequence,
                     member: header.author,
                     state: ReceiptState::Done {
                         receipt: header.sequence,
                         outcome: line.outcome.name().to_owned(),
                     },
-                })
+                }));
+                found
             }));
         }
         if unfounded > 0 {
@@ -722,26 +727,6 @@ impl Exchange<'_> {
         }
         Ok(effects)
     }
-}
-
-/// Whether an object was passed on without being there, and is not here otherwise: a consent that lapsed on the way, say. What its
-/// originator has called back is known to be gone, and what the originator itself sends empty is told to it by a receipt.
-fn came_empty(rows: &dyn Rows, envelope: &Envelope, act: &Act) -> Read<bool> {
-    let header = act.header();
-    let passed = envelope.from != header.author && envelope.payload.is_none() && brings_object(&header.kind);
-    let Some(object) = header.object.as_ref().filter(|_| passed) else { return Ok(false) };
-    let name = ObjectName { author: header.author, id: object.id.clone() };
-    let is_here = rows.payload(&header.author, header.sequence)?.is_some();
-    Ok(!is_here && !rows.fate(&name)?.voids(header.sequence))
-}
-
-/// Whether an act that is known here brings again what this node let go of when a consent for it ended: by a new one, perhaps, as
-/// is asked next. What was called back or erased is known, and that is all.
-fn comes_again(rows: &dyn Rows, envelope: &Envelope, held: &ActRow) -> Read<bool> {
-    let brings = envelope.from != held.author && envelope.payload.is_some() && brings_object(&held.kind);
-    let Some(name) = held.object.as_ref().filter(|_| brings) else { return Ok(false) };
-    let is_here = rows.payload(&held.author, held.sequence)?.is_some();
-    Ok(!is_here && !rows.fate(name)?.voids(held.sequence))
 }
 
 /// Only tokens of the author's are meant, whatever digest the author names.

@@ -10,6 +10,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use base::Micros;
+use base::limit::{
+    CLOCK_AGAIN_SECONDS, CLOCK_BEHIND_SECONDS, EARLY_AGAIN_SECONDS, LATER_ROWS_MAX, LATER_VERSIONS_MAX,
+    OWN_VERSIONS_PAGE,
+};
 use base::signed::Signed;
 use base::signing::KeyId;
 use ledger::act::Act;
@@ -18,8 +22,9 @@ use crate::Exchange;
 use crate::content::Content;
 use crate::deeds::{Release, address};
 use crate::draft::{DeedError, Draft};
+use crate::outbox::brings_object;
 use crate::port::{Consented, Deed, Question, Read, Rows};
-use crate::rows::{Effect, HolderRow, LaterRow, ObjectName, ReceiptState, VersionRow};
+use crate::rows::{ActRow, Effect, HolderRow, LaterRow, ObjectName, ReceiptState, VersionRow};
 
 /// What speaks against giving something now, and passes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,13 +57,6 @@ impl Hindrance {
     }
 }
 
-/// Versions that are looked at in one step.
-const VERSIONS_MAX: usize = 64;
-/// Rows that one look reads.
-const ROWS_MAX: usize = 1_024;
-/// Own versions that one look for newcomers of circles reads.
-const PAGE: usize = 512;
-
 /// One version, and the members it waits for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Put {
@@ -86,12 +84,12 @@ impl Exchange<'_> {
     /// The store did not answer.
     ///
     /// # Limits
-    /// 64 versions; the rest is there when these have been looked at.
+    /// [`LATER_VERSIONS_MAX`] versions; the rest is there when these have been looked at.
     pub fn due_by_now(&self, rows: &dyn Rows) -> Read<Vec<Put>> {
         let mut due: BTreeMap<(String, String), Vec<LaterRow>> = BTreeMap::new();
-        for row in rows.later_due(self.now, ROWS_MAX)? {
+        for row in rows.later_due(self.now, LATER_ROWS_MAX)? {
             let of = (row.object.clone(), row.version.clone());
-            if due.len() < VERSIONS_MAX || due.contains_key(&of) {
+            if due.len() < LATER_VERSIONS_MAX || due.contains_key(&of) {
                 due.entry(of).or_default().push(row);
             }
         }
@@ -149,7 +147,8 @@ impl Exchange<'_> {
     }
 
     /// What still keeps a version from a member. Where the member's clock is behind, its node would refuse what is under an embargo
-    /// by that clock: it goes when it is over there.
+    /// by that clock: it goes when it is over there, as far as is known. A greeting that was long on its way makes a clock look
+    /// slow, and clocks are put right: so it is asked again within the hour.
     pub(crate) fn still_hindered(
         &self,
         rows: &dyn Rows,
@@ -162,13 +161,45 @@ impl Exchange<'_> {
         let behind = rows.peer(&question.recipient)?.skew_us.min(0);
         let there = Question { now: self.now.plus(behind), ..*question };
         Ok(match self.judge.hindered(&there) {
-            Some(Hindrance::Embargo(until)) => Some(Hindrance::Embargo(until.plus(behind.saturating_neg()))),
+            Some(Hindrance::Embargo(until)) => {
+                let again = self.now.plus(CLOCK_AGAIN_SECONDS * Micros::SECOND);
+                Some(Hindrance::Embargo(until.plus(behind.saturating_neg()).min(again)))
+            }
             _ => None,
         })
     }
 
-    /// Whether a member has this act, or it is on its way there.
-    fn has_been_given(&self, rows: &dyn Rows, held: &VersionRow, member: &KeyId) -> Read<bool> {
+    /// What a restored node learns by a receipt that it does not await: that a member was given an own version after the backup, which knows
+    /// that it waited for the member, or not even that. The member has answered, and answers no second time. `None` where it is not meant,
+    /// or nothing is made up for.
+    pub(crate) fn was_given(
+        &self,
+        rows: &dyn Rows,
+        sequence: u64,
+        member: KeyId,
+    ) -> Read<Option<Vec<Effect>>> {
+        if rows.own()?.recovery.is_none() {
+            return Ok(None);
+        }
+        let act = rows.act(&self.me.member, sequence)?;
+        let Some((held, bytes)) = act.map(|act| brought(rows, &act)).transpose()?.flatten() else {
+            return Ok(None);
+        };
+        let question = self.sending(&held.rules, &bytes, member);
+        if self.judge.decide(&question).is_err() && self.judge.hindered(&question).is_none() {
+            return Ok(None);
+        }
+        let waits = rows.later(&held.name.id)?.into_iter();
+        let waits = waits.filter(|row| row.version == held.version && row.member == member);
+        let holder = self.holder(&held.name, member, "released");
+        Ok(Some(waits.map(|row| row.over()).chain([holder]).collect()))
+    }
+
+    /// Whether a member has an own version by the very act that gave it last, or it is on its way there.
+    ///
+    /// # Errors
+    /// The store did not answer.
+    pub fn has_been_given(&self, rows: &dyn Rows, held: &VersionRow, member: &KeyId) -> Read<bool> {
         let receipts = rows.receipts(held.sequence)?;
         let of = receipts.iter().find(|row| row.member == *member);
         Ok(of.is_some_and(|row| !matches!(row.state, ReceiptState::Refused(_))))
@@ -192,6 +223,28 @@ impl Exchange<'_> {
             wait.push(Effect::Later(LaterRow { object, version, member, lane, rule, since, look }));
         }
         Ok(wait)
+    }
+
+    /// Notes that an own version is to be given again to a member that has refused it as under an embargo: its clock is behind, which is
+    /// not known of who is reached by relays or files alone. Nothing where no embargo of the last days explains it, or it waits already.
+    pub(crate) fn refused_early(
+        &self,
+        rows: &dyn Rows,
+        (act, member, lane): (&ActRow, KeyId, crate::Lane),
+    ) -> Read<Option<Effect>> {
+        let Some((held, bytes)) = brought(rows, act)? else { return Ok(None) };
+        let there = self.now.plus(-CLOCK_BEHIND_SECONDS * Micros::SECOND);
+        let question = Question { now: there, ..self.sending(&held.rules, &bytes, member) };
+        let waits = rows
+            .later(&held.name.id)?
+            .into_iter()
+            .any(|row| row.version == held.version && row.member == member);
+        let Some(by @ Hindrance::Embargo(_)) = self.judge.hindered(&question).filter(|_| !waits) else {
+            return Ok(None);
+        };
+        let (object, version, rule) = (held.name.id, held.version, by.code().to_owned());
+        let look = self.now.plus(EARLY_AGAIN_SECONDS * Micros::SECOND);
+        Ok(Some(Effect::Later(LaterRow { object, version, member, lane, rule, since: self.now, look })))
     }
 
     /// Notes whom of the holders a narrowing keeps an own object from for a time: they drop it, and get it again when that is over.
@@ -224,10 +277,10 @@ impl Exchange<'_> {
     /// The store did not answer.
     ///
     /// # Limits
-    /// 512 versions a look.
+    /// [`OWN_VERSIONS_PAGE`] versions a look.
     pub fn newcomers(&self, rows: &dyn Rows, after: Option<(String, String)>) -> Read<Newcomers> {
-        let page = rows.own_versions(after, PAGE)?;
-        let last = page.last().filter(|_| page.len() == PAGE);
+        let page = rows.own_versions(after, OWN_VERSIONS_PAGE)?;
+        let last = page.last().filter(|_| page.len() == OWN_VERSIONS_PAGE);
         let last = last.map(|held| (held.name.id.clone(), held.version.clone()));
         let mut effects = Vec::new();
         for held in &page {
@@ -258,7 +311,9 @@ impl Exchange<'_> {
         Ok(Newcomers { effects, last })
     }
 
-    pub(crate) fn sending<'q>(&self, rules: &'q str, object: &'q [u8], recipient: KeyId) -> Question<'q> {
+    /// What handling is asked before an own object is given to a member, without anybody's consent.
+    #[must_use]
+    pub fn sending<'q>(&self, rules: &'q str, object: &'q [u8], recipient: KeyId) -> Question<'q> {
         Question {
             deed: Deed::Send,
             originator: self.me.member,
@@ -283,6 +338,15 @@ impl LaterRow {
     fn because(&self, by: Hindrance) -> Self {
         Self { rule: by.code().to_owned(), look: by.look(), ..self.clone() }
     }
+}
+
+/// The version that an act brought, as it is held, with the object's bytes; `None` where it is held no more by this act.
+fn brought(rows: &dyn Rows, act: &ActRow) -> Read<Option<(VersionRow, Vec<u8>)>> {
+    let Some(name) = act.object.as_ref().filter(|_| brings_object(&act.kind)) else { return Ok(None) };
+    let held = rows.versions(name)?.into_iter().find(|held| held.sequence == act.sequence);
+    let Some(payload) = rows.payload(&act.author, act.sequence)? else { return Ok(None) };
+    let object = Content::parse(&payload.bytes).ok().map(|content| content.object.to_vec());
+    Ok(held.zip(object))
 }
 
 /// Who has an own object, or was to have it, since it was last called back.

@@ -35,6 +35,7 @@ mod memory;
 mod outbox;
 mod owed;
 mod parts;
+mod passed_on;
 mod places;
 mod port;
 mod proving;

@@ -24,7 +24,7 @@ use crate::draft::DeedError;
 use crate::envelope::{Envelope, Inclusion, Proof, statement};
 use crate::hello::Versions;
 use crate::load::Load;
-use crate::port::{Consented, Deed, Question, Read, Rows, StoreFailed, TilesOf, Waiting};
+use crate::port::{Read, Rows, StoreFailed, TilesOf, Waiting};
 use crate::relay::route_period;
 use crate::rows::{
     ActRow, Effect, Lane, OutboxRow, PayloadRow, ReceiptRow, ReceiptState, RefusalRow, VersionRow,
@@ -48,6 +48,9 @@ type Goods = (Option<PayloadRow>, Vec<Signed>);
 
 /// A line of an outbox, its act, and what of it may go.
 type Line = (OutboxRow, ActRow, Goods);
+
+/// What a member says of something that is under an embargo by its clock.
+const TOO_EARLY: &str = "handling/embargo";
 
 /// What is sealed for a peer, and under which route: computed once for a batch, since it costs a key exchange.
 pub(crate) struct Towards {
@@ -349,16 +352,7 @@ impl Exchange<'_> {
             };
         }
         let Ok(content) = Content::parse(&payload.bytes) else { return Ok((None, Vec::new())) };
-        let question = Question {
-            deed: Deed::Send,
-            originator: act.author,
-            recipient: *peer,
-            rules: &held.rules,
-            object: content.object,
-            consent: Consented::No,
-            now: self.now,
-        };
-        let allowed = self.judge.decide(&question).is_ok();
+        let allowed = self.judge.decide(&self.sending(&held.rules, content.object, *peer)).is_ok();
         Ok((allowed.then_some(payload), Vec::new()))
     }
 
@@ -399,6 +393,9 @@ impl Exchange<'_> {
                     Some(ReceiptState::Pending) => {
                         let row = ReceiptRow { sequence: line.sequence, member: ack.from, state };
                         effects.push(Effect::Receipt(row));
+                        if let Some(act) = act.as_ref().filter(|_| rule == TOO_EARLY) {
+                            effects.extend(self.refused_early(rows, (act, ack.from, lane))?);
+                        }
                     }
                     // It is said until it is known to have been heard.
                     Some(before) if before == state => continue,

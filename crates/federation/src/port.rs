@@ -99,14 +99,10 @@ pub trait Judge: Send + Sync {
 
     /// What speaks against a question now, where that passes: the recipient is meant, and will be allowed once it has. `None` where it
     /// is allowed already, or will not be.
-    fn hindered(&self, _question: &Question<'_>) -> Option<Hindrance> {
-        None
-    }
+    fn hindered(&self, question: &Question<'_>) -> Option<Hindrance>;
 
     /// The members that circles named in these rules have taken in with everything that was shared before.
-    fn taken_in(&self, _rules: &str, _now: Micros) -> BTreeSet<KeyId> {
-        BTreeSet::new()
-    }
+    fn taken_in(&self, rules: &str, now: Micros) -> BTreeSet<KeyId>;
 
     /// Rules that allow nothing that either refuses. Associative, commutative and idempotent, so that narrowings may come in
     /// any order.

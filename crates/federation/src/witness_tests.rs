@@ -53,6 +53,14 @@ impl Judge for Two {
     fn named(&self, _: &str, _: Micros) -> BTreeSet<KeyId> {
         BTreeSet::new()
     }
+    fn hindered(&self, _: &Question<'_>) -> Option<crate::Hindrance> {
+        None
+    }
+
+    fn taken_in(&self, _: &str, _: Micros) -> BTreeSet<KeyId> {
+        BTreeSet::new()
+    }
+
     fn meet(&self, one: &str, _: &str) -> String {
         one.to_owned()
     }

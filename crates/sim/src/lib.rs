@@ -23,5 +23,7 @@ pub use message::{Answer, Greeting, Message};
 pub use node::Node;
 pub use shelf::Shelf;
 pub use story::{Report, run};
-pub use surroundings::{Fault, House, HouseJudge, kept_until, rules_for, rules_until};
+pub use surroundings::{
+    Circles, Fault, House, HouseJudge, Terms, closed_until, kept_until, rules_for, rules_under,
+};
 pub use world::World;

@@ -28,7 +28,7 @@ fn main() -> ExitCode {
     }
     println!(
         "{seeds} seeds of {ticks} ticks: {failed} broken; {} releases, {} changes, {} crashes, {} restores, {} tricks, {} refusals, \
-         {} parcels, {} files, {} notices, {} retired",
+         {} parcels, {} files, {} notices, {} retired, {} taken into circles, {} given later",
         all.released,
         all.changed,
         all.crashes,
@@ -38,7 +38,9 @@ fn main() -> ExitCode {
         all.parcels,
         all.files,
         all.notices,
-        all.retired
+        all.retired,
+        all.joined,
+        all.given_later
     );
     if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }

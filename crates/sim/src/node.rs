@@ -7,14 +7,14 @@ use base::signing::KeyId;
 use base::{Micros, Rng};
 use federation::{
     Ack, Compatibility, Cosigned, Deposit, DepositMark, Effect, Errands, Exchange, HeadUpdate, Hello, Kept,
-    Me, MemoryRows, Owed, PeerRow, Received, RelayErrand, Rows, Rule, Saying, Sealed, Taken, Turn, Untold,
-    Versions, batch_from, batch_to,
+    Me, MemoryRows, Newcomers, Owed, PeerRow, Received, RelayErrand, Rows, Rule, Saying, Sealed, Taken, Turn,
+    Untold, Versions, batch_from, batch_to,
 };
 use ledger::act::ActKind;
 
 use crate::message::{Answer, Greeting, Message, Said};
 use crate::shelf::{Shelf, Whim};
-use crate::surroundings::{Fault, House, HouseJudge, kept_until};
+use crate::surroundings::{Circles, Fault, House, HouseJudge, kept_until};
 
 /// A node.
 pub struct Node {
@@ -44,6 +44,8 @@ pub struct Node {
     pub retired_at: Option<Micros>,
     /// How many versions it has destroyed so.
     pub retired: usize,
+    /// How many versions it has given to somebody after they had waited.
+    pub given_later: usize,
     /// The node crashes after so many writes from now, inside whatever transaction that is.
     pub crash_after: Option<usize>,
     /// Crashes so far.
@@ -60,6 +62,8 @@ pub(crate) struct Memory {
     pub(crate) errands: Errands,
     /// What each member is still to be told.
     pub(crate) owed: BTreeMap<KeyId, Owed>,
+    /// Who was in which circle when it last looked for whom they have taken in.
+    seats: Option<Circles>,
     /// The number of the last greeting to each member.
     greeted: BTreeMap<KeyId, u64>,
     /// Parcels that were offered to relays, by number.
@@ -106,9 +110,9 @@ impl Writing {
     /// What the store makes of an effect; nothing where its fault loses it.
     fn as_stored(&self, effect: Effect) -> Option<Effect> {
         let lost = match (self.fault, &effect) {
-            (Fault::FatesForgotten, Effect::Fate(_)) | (Fault::ContentStays, Effect::DropPayload { .. }) => {
-                true
-            }
+            (Fault::FatesForgotten, Effect::Fate(_))
+            | (Fault::ContentStays, Effect::DropPayload { .. })
+            | (Fault::WaitsForgotten, Effect::Later(_)) => true,
             (Fault::NoticesLost, Effect::Outbox(row)) => {
                 let act = self.rows.act(&row.author, row.sequence).expect("maps answer");
                 act.is_some_and(|act| act.kind == ActKind::GlassBroken)
@@ -143,6 +147,7 @@ impl Node {
             parcels: 0,
             retired_at: None,
             retired: 0,
+            given_later: 0,
             crash_after: None,
             crashes: 0,
             fault,
@@ -152,7 +157,7 @@ impl Node {
     fn exchange<'a>(
         &'a self,
         house: &'a House,
-        judge: &'a HouseJudge,
+        judge: &'a HouseJudge<'a>,
         rng: &'a dyn Rng,
         now: Micros,
     ) -> Exchange<'a> {
@@ -166,6 +171,10 @@ impl Node {
         }
     }
 
+    const fn handling<'a>(&self, around: &Surroundings<'a>) -> HouseJudge<'a> {
+        HouseJudge { fault: self.fault, circles: &around.house.circles }
+    }
+
     /// Its own clock.
     pub(crate) const fn now(&self, around: &Surroundings<'_>) -> Micros {
         around.now.plus(self.skew_us)
@@ -177,7 +186,7 @@ impl Node {
         around: &Surroundings<'_>,
         look: impl FnOnce(&Exchange<'_>, &MemoryRows) -> T,
     ) -> T {
-        let judge = HouseJudge(self.fault);
+        let judge = self.handling(around);
         look(&self.exchange(around.house, &judge, around.rng, around.now), &self.rows)
     }
 
@@ -187,7 +196,7 @@ impl Node {
         surroundings: &Surroundings<'_>,
         step: impl FnOnce(&Exchange<'_>, &mut Writing) -> T,
     ) -> Option<T> {
-        let judge = HouseJudge(self.fault);
+        let judge = self.handling(surroundings);
         let mut writing = Writing {
             rows: self.rows.clone(),
             left: self.crash_after.take(),
@@ -473,6 +482,53 @@ impl Node {
             self.retired += over.len();
         }
         self.retired_at = Some(now);
+    }
+
+    /// Gives what waited and can go by now; not while it recovers. Where circles have changed, and at the start of its process, it looks
+    /// for whom they have taken in.
+    pub(crate) fn give_later(&mut self, around: &Surroundings<'_>) {
+        if self.rows.own().expect("maps answer").recovery.is_some() || !self.look_for_newcomers(around) {
+            return;
+        }
+        loop {
+            let due = self.look(around, |exchange, rows| exchange.due_by_now(rows)).expect("maps answer");
+            if due.is_empty() {
+                return;
+            }
+            let done = self.transact(around, |exchange, write| {
+                let mut given = 0;
+                for put in &due {
+                    let effects = exchange.give_later(&write.rows, put).expect("nothing speaks against it");
+                    given += usize::from(effects.iter().any(|effect| matches!(effect, Effect::Outbox(_))));
+                    write.apply(effects);
+                }
+                given
+            });
+            let Some(given) = done else { return };
+            self.given_later += given;
+        }
+    }
+
+    /// Answers whether a crash let it look through all it has.
+    fn look_for_newcomers(&mut self, around: &Surroundings<'_>) -> bool {
+        let circles = &around.house.circles;
+        if self.memory.seats.as_ref() == Some(circles) {
+            return true;
+        }
+        let mut after = None;
+        loop {
+            let from = after.take();
+            let found = self.look(around, |exchange, rows| exchange.newcomers(rows, from));
+            let Newcomers { effects, last } = found.expect("maps answer");
+            if !effects.is_empty() && self.transact(around, |_, write| write.apply(effects)).is_none() {
+                return false;
+            }
+            after = last;
+            if after.is_none() {
+                self.memory.seats = Some(circles.clone());
+                return true;
+            }
+        }
     }
 
     /// Makes a backup.

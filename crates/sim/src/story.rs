@@ -7,8 +7,10 @@ use base::signing::KeyId;
 use federation::{Alteration, Lane, ObjectName, Rows};
 
 use crate::hostile::Trick;
-use crate::surroundings::{Fault, rules_until};
-use crate::verdict::{bytes_out_of_place, is_exposed, lives_differ, past_its_time, relays_keep, unsettled};
+use crate::surroundings::{Fault, Terms, rules_under};
+use crate::verdict::{
+    before_its_time, bytes_out_of_place, is_exposed, lives_differ, past_its_time, relays_keep, unsettled,
+};
 use crate::world::{RELAYS, Road, Weather, World};
 
 /// What became of a story.
@@ -34,6 +36,10 @@ pub struct Report {
     pub notices: usize,
     /// Versions destroyed because their time was over.
     pub retired: usize,
+    /// Members that came into a circle.
+    pub joined: usize,
+    /// Versions that were given after they had waited.
+    pub given_later: usize,
     /// Parcels put at relays.
     pub parcels: u64,
     /// Digest of the whole end state: the same seed gives the same.
@@ -52,6 +58,8 @@ impl Report {
         self.files += other.files;
         self.notices += other.notices;
         self.retired += other.retired;
+        self.joined += other.joined;
+        self.given_later += other.given_later;
         self.parcels += other.parcels;
     }
 }
@@ -64,8 +72,10 @@ struct Story {
     honest: Vec<KeyId>,
     /// Objects by author, and to whom each was released.
     objects: Vec<(KeyId, String, BTreeSet<KeyId>)>,
-    /// Objects that were consented to, which are not released anew.
+    /// Objects that were consented to, which are not released anew, nor put under embargo.
     consented: BTreeSet<(KeyId, String)>,
+    /// Objects that are for a circle or were ever under embargo: nobody consents to those.
+    termed: BTreeSet<(KeyId, String)>,
     passing: Vec<(KeyId, ObjectName, KeyId)>,
     recovering: Option<KeyId>,
     equivocated: bool,
@@ -73,9 +83,13 @@ struct Story {
 
 /// Members of a story: two that relay, three more, and the hostile one.
 const MEMBERS: usize = 6;
+/// Circles of a story.
+const CIRCLES: usize = 2;
 /// Rounds of everybody greeting everybody after which a story must have come to rest.
 const ROUNDS: usize = 30;
 
+/// Hours after which every clock has been looked at again.
+const CLOCK_AGAIN_HOURS: i64 = 7;
 /// Hours after which nothing that has an end is to be kept, nor anything at a relay.
 const AFTERWARDS_HOURS: i64 = 24 * 20;
 
@@ -91,12 +105,14 @@ pub fn run(seed: u64, ticks: u64, fault: Fault) -> Report {
         honest: order[..MEMBERS - 1].to_vec(),
         objects: Vec::new(),
         consented: BTreeSet::new(),
+        termed: BTreeSet::new(),
         passing: Vec::new(),
         recovering: None,
         equivocated: false,
     };
     story.part(seed);
     story.skew_clocks();
+    story.begin_circles();
     for _ in 0..ticks {
         story.tick();
         if !story.report.broken.is_empty() {
@@ -132,7 +148,7 @@ impl Story {
     }
 
     fn tick(&mut self) {
-        match self.world.draw(20) {
+        match self.world.draw(21) {
             0..=4 => self.release(),
             5 => self.release_again(),
             6 => self.alter(),
@@ -145,6 +161,7 @@ impl Story {
             17 => self.courier(),
             18 => self.break_glass(),
             19 => self.leap(),
+            20 => self.join(),
             _ => {}
         }
         self.pass_on();
@@ -160,6 +177,7 @@ impl Story {
         self.report.broken.extend(bytes_out_of_place(&self.world, Some(self.hostile)));
         self.report.broken.extend(past_its_time(&self.world, Some(self.hostile)));
         self.report.broken.extend(lives_differ(&self.world, Some(self.hostile)));
+        self.report.broken.extend(before_its_time(&self.world, Some(self.hostile)));
     }
 
     fn release(&mut self) {
@@ -168,11 +186,39 @@ impl Story {
             self.world.order.clone().into_iter().filter(|_| self.world.draw(2) == 0).collect();
         to.remove(&author);
         let lane = if self.world.draw(4) == 0 { Lane::Flash } else { Lane::Routine };
-        let until = self.end_of_time(&author);
-        if let Some((id, _)) = self.world.release_until(author, None, (&to, lane), until) {
+        let terms = self.terms(&author);
+        if let Some((id, _)) = self.world.release_under(author, None, (&to, lane), &terms) {
             self.report.released += 1;
+            self.note_terms((author, &id), &terms);
             self.objects.push((author, id, to));
         }
+    }
+
+    /// What else the rules of an object say.
+    fn terms(&mut self, author: &KeyId) -> Terms {
+        let circle = match self.world.draw(3) {
+            0 => Some(self.world.draw(CIRCLES) as u64),
+            _ => None,
+        };
+        Terms { circle, from: self.end_of_embargo(author), until: self.end_of_time(author) }
+    }
+
+    fn note_terms(&mut self, (author, id): (KeyId, &str), terms: &Terms) {
+        if terms.circle.is_some() || terms.from.is_some() {
+            self.termed.insert((author, id.to_owned()));
+        }
+    }
+
+    /// Until when something is under embargo: not at all, some minutes or days, by its author's clock.
+    fn end_of_embargo(&mut self, author: &KeyId) -> Option<Micros> {
+        let (minutes, hours) = (self.world.draw(20) + 1, self.world.draw(72) + 1);
+        let seconds = match self.world.draw(8) {
+            0 => 60 * minutes,
+            1 => 3_600 * hours,
+            _ => return None,
+        };
+        let skew = self.world.node(author).skew_us;
+        Some(self.world.now().plus(skew + i64::try_from(seconds).expect("small") * Micros::SECOND))
     }
 
     /// Until when something is to be kept: for ever, some minutes, days or weeks, by its author's clock.
@@ -200,9 +246,10 @@ impl Story {
         to.extend(holders.into_iter().map(|row| row.member));
         to.insert(self.pick());
         to.remove(&author);
-        let until = self.end_of_time(&author);
-        if self.world.release_until(author, Some(&id), (&to, Lane::Routine), until).is_some() {
+        let terms = self.terms(&author);
+        if self.world.release_under(author, Some(&id), (&to, Lane::Routine), &terms).is_some() {
             self.report.released += 1;
+            self.note_terms((author, &id), &terms);
             self.objects[at].2 = to;
         }
     }
@@ -215,7 +262,13 @@ impl Story {
         let Some(at) = self.some_object() else { return };
         let (author, id, to) = self.objects[at].clone();
         let kept: BTreeSet<KeyId> = to.into_iter().filter(|_| self.world.draw(2) == 0).collect();
-        let rules = rules_until(&kept, self.end_of_time(&author));
+        let mut terms = self.terms(&author);
+        // A circle that takes in later whom a narrowing to it has excluded gives nothing back by itself (decision 0039).
+        terms.circle = None;
+        if self.consented.contains(&(author, id.clone())) {
+            terms.from = None;
+        }
+        let rules = rules_under(&kept, &terms);
         let alteration = match self.world.draw(3) {
             0 => Alteration::Narrow(&rules),
             1 => Alteration::Recall,
@@ -223,12 +276,16 @@ impl Story {
         };
         if self.world.alter(author, &id, &alteration).is_some() {
             self.report.changed += 1;
+            self.note_terms((author, &id), &terms);
         }
     }
 
     fn consent(&mut self) {
         let Some(at) = self.some_object() else { return };
         let (author, id, to) = self.objects[at].clone();
+        if self.termed.contains(&(author, id.clone())) {
+            return;
+        }
         let honest = |member: &&KeyId| self.honest.contains(member);
         let Some(from) = to.iter().find(honest).copied() else { return };
         let Some(third) =
@@ -318,6 +375,21 @@ impl Story {
         self.report.notices += usize::from(self.world.break_glass(member).is_some());
     }
 
+    /// Two circles, with a member each.
+    fn begin_circles(&mut self) {
+        for circle in 0..CIRCLES as u64 {
+            let first = self.pick();
+            self.world.join(circle, first);
+        }
+    }
+
+    /// A circle takes somebody in, anybody, with what was shared before.
+    fn join(&mut self) {
+        let circle = self.world.draw(CIRCLES) as u64;
+        let member = self.world.order[self.world.draw(MEMBERS)];
+        self.report.joined += usize::from(self.world.join(circle, member));
+    }
+
     /// Nothing happens for some hours.
     fn leap(&mut self) {
         let hours = i64::try_from(self.world.draw(72)).expect("small");
@@ -339,6 +411,8 @@ impl Story {
             self.world.node(&member).crash_after = None;
         }
         let mut rested = self.world.settle(ROUNDS);
+        // Clocks that looked slow, or whose nodes refused something as too early, are looked at again within hours.
+        self.world.leap(CLOCK_AGAIN_HOURS);
         // A member that lies can hold up who waits for it: then an operator goes on without it.
         for member in self.honest.clone() {
             self.world.leave_out(&member, self.hostile);
@@ -364,6 +438,7 @@ impl Story {
             self.report.refused += node.rows.refusals().len();
             self.report.retired += node.retired;
             self.report.parcels += node.parcels;
+            self.report.given_later += node.given_later;
         }
         if self.equivocated
             && both_heads_arrived(&self.world, self.hostile)

@@ -1,13 +1,14 @@
 //! Who is a member and what handling says, for the simulator; and the faults that prove it can fail.
 //!
-//! Rules are a line `to=all` or `to=` and member ids, and `;until=` a moment where they end. A fault switches one check off, so that a test can see the invariant
-//! break that the check holds up.
+//! Rules are a line `to=all`, or `to=` and who may have it, member ids and `circle:` with a number, where `&` stands between those of whom
+//! each must name the recipient; then `;from=` the moment until which it is under embargo, and `;until=` the moment where they end. A fault switches one check off, so
+//! that a test can see the invariant break that the check holds up.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use base::Micros;
 use base::signing::{KeyId, PublicKey};
-use federation::{Consented, Directory, Judge, Question, Standing};
+use federation::{Consented, Directory, Hindrance, Judge, Question, Standing};
 
 /// A check that is switched off.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,7 +39,14 @@ pub enum Fault {
     TracesLost,
     /// Relays let nothing go, whatever they are told and however old it is.
     RelaysHoard,
+    /// The store loses what has to wait.
+    WaitsForgotten,
+    /// Handling knows no embargo.
+    EmbargoForgotten,
 }
+
+/// Who is in which circle.
+pub type Circles = BTreeMap<u64, BTreeSet<KeyId>>;
 
 /// The registry of a simulated community.
 #[derive(Clone, Debug)]
@@ -47,6 +55,8 @@ pub struct House {
     pub members: BTreeMap<KeyId, (PublicKey, [u8; 32])>,
     /// Members put aside.
     pub inactive: BTreeSet<KeyId>,
+    /// Circles by number: everybody in one was taken in with all that was shared before, and everybody knows who is.
+    pub circles: Circles,
     /// Epoch of the last decision.
     pub epoch: u64,
     /// The check that is switched off.
@@ -92,54 +102,120 @@ impl Directory for House {
     }
 }
 
+/// Somebody whom rules name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Who {
+    Member(KeyId),
+    Circle(u64),
+}
+
+impl Who {
+    fn read(text: &str) -> Option<Self> {
+        match text.strip_prefix("circle:") {
+            Some(number) => number.parse().ok().map(Self::Circle),
+            None => text.parse().ok().map(Self::Member),
+        }
+    }
+
+    fn line(&self) -> String {
+        match self {
+            Self::Member(member) => member.to_string(),
+            Self::Circle(number) => format!("circle:{number}"),
+        }
+    }
+}
+
+/// What rules say besides whom they name.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Terms {
+    /// A circle that they name too.
+    pub circle: Option<u64>,
+    /// Until when it is under embargo.
+    pub from: Option<Micros>,
+    /// Until when it may be kept; `None` = for ever.
+    pub until: Option<Micros>,
+}
+
 /// A line of rules as the simulator reads it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Ruling {
-    /// Who may have it; `None` = everybody.
-    to: Option<BTreeSet<KeyId>>,
-    /// Until when; `None` = for ever.
+    /// Who may have it: whoever is named in each of these; everybody where there is none.
+    to: BTreeSet<BTreeSet<Who>>,
+    from: Option<Micros>,
     until: Option<Micros>,
 }
 
 impl Ruling {
     /// Nobody may have it.
     fn closed() -> Self {
-        Self { to: Some(BTreeSet::new()), until: None }
+        Self { to: BTreeSet::from([BTreeSet::new()]), from: None, until: None }
     }
 
     fn read(line: &str) -> Option<Self> {
-        let (to, until) = match line.split_once(';') {
-            Some((to, until)) => (to, Some(Micros(until.strip_prefix("until=")?.parse().ok()?))),
-            None => (line, None),
+        let mut parts = line.split(';');
+        let list = parts.next()?.strip_prefix("to=")?;
+        let named = |list: &str| -> Option<BTreeSet<Who>> {
+            list.split(',').filter(|one| !one.is_empty()).map(Who::read).collect()
         };
-        let list = to.strip_prefix("to=")?;
-        let ids = list.split(',').filter(|id| !id.is_empty()).map(|id| id.parse().ok());
-        let to = if list == "all" { None } else { Some(ids.collect::<Option<BTreeSet<KeyId>>>()?) };
-        Some(Self { to, until })
+        let to = if list == "all" {
+            BTreeSet::new()
+        } else {
+            list.split('&').map(named).collect::<Option<BTreeSet<_>>>()?
+        };
+        let mut ruling = Self { to, from: None, until: None };
+        for part in parts {
+            let (name, moment) = part.split_once('=')?;
+            let moment = Some(Micros(moment.parse().ok()?));
+            match name {
+                "from" => ruling.from = moment,
+                "until" => ruling.until = moment,
+                _ => return None,
+            }
+        }
+        Some(ruling)
     }
 
     fn line(&self) -> String {
-        let to = match &self.to {
-            None => "all".to_owned(),
-            Some(members) => members.iter().map(KeyId::to_string).collect::<Vec<_>>().join(","),
+        let list = |named: &BTreeSet<Who>| named.iter().map(Who::line).collect::<Vec<_>>().join(",");
+        let to = if self.to.is_empty() {
+            "all".to_owned()
+        } else {
+            self.to.iter().map(list).collect::<Vec<_>>().join("&")
         };
-        match self.until {
-            None => format!("to={to}"),
-            Some(until) => format!("to={to};until={}", until.0),
-        }
+        let moment =
+            |name: &str, at: Option<Micros>| at.map_or(String::new(), |at| format!(";{name}={}", at.0));
+        format!("to={to}{}{}", moment("from", self.from), moment("until", self.until))
+    }
+
+    fn names(&self, member: &KeyId, circles: &Circles) -> bool {
+        self.to.iter().all(|named| {
+            named.iter().any(|one| match one {
+                Who::Member(one) => one == member,
+                Who::Circle(number) => circles.get(number).is_some_and(|members| members.contains(member)),
+            })
+        })
+    }
+
+    fn named_circles(&self) -> impl Iterator<Item = u64> + '_ {
+        self.to.iter().flatten().filter_map(|one| match one {
+            Who::Circle(number) => Some(*number),
+            Who::Member(_) => None,
+        })
     }
 }
 
 /// The line of rules that lets these members have something.
 #[must_use]
 pub fn rules_for(members: &BTreeSet<KeyId>) -> String {
-    rules_until(members, None)
+    rules_under(members, &Terms::default())
 }
 
-/// The same until a moment, where one is named.
+/// The same, with what else is said.
 #[must_use]
-pub fn rules_until(members: &BTreeSet<KeyId>, until: Option<Micros>) -> String {
-    Ruling { to: Some(members.clone()), until }.line()
+pub fn rules_under(members: &BTreeSet<KeyId>, terms: &Terms) -> String {
+    let members = members.iter().map(|member| Who::Member(*member));
+    let named = members.chain(terms.circle.map(Who::Circle)).collect();
+    Ruling { to: BTreeSet::from([named]), from: terms.from, until: terms.until }.line()
 }
 
 /// Until when what is under a line of rules may be kept; `None` = for ever.
@@ -148,20 +224,35 @@ pub fn kept_until(rules: &str) -> Option<Micros> {
     Ruling::read(rules)?.until
 }
 
+/// Until when what is under a line of rules is under embargo; `None` where it is under none.
+#[must_use]
+pub fn closed_until(rules: &str) -> Option<Micros> {
+    Ruling::read(rules)?.from
+}
+
 /// Handling for the simulator.
 #[derive(Clone, Copy, Debug)]
-pub struct HouseJudge(pub Fault);
+pub struct HouseJudge<'a> {
+    /// The check that is switched off.
+    pub fault: Fault,
+    /// Who is in which circle.
+    pub circles: &'a Circles,
+}
 
-impl Judge for HouseJudge {
+impl Judge for HouseJudge<'_> {
     fn decide(&self, question: &Question<'_>) -> Result<(), String> {
         let ruling = Ruling::read(question.rules).unwrap_or_else(Ruling::closed);
         let over = ruling.until.is_some_and(|until| until <= question.now);
-        if over && self.0 != Fault::TimeForgotten {
+        if over && self.fault != Fault::TimeForgotten {
             return Err("retention".to_owned());
         }
-        let named = ruling.to.is_none_or(|members| members.contains(&question.recipient));
         let own = question.recipient == question.originator;
-        if named || own || question.consent == Consented::Yes || self.0 == Fault::JudgeAllows {
+        let early = ruling.from.is_some_and(|from| question.now < from);
+        if early && !own && self.fault != Fault::EmbargoForgotten {
+            return Err("embargo".to_owned());
+        }
+        let named = ruling.names(&question.recipient, self.circles);
+        if named || own || question.consent == Consented::Yes || self.fault == Fault::JudgeAllows {
             Ok(())
         } else {
             Err("audience".to_owned())
@@ -169,21 +260,38 @@ impl Judge for HouseJudge {
     }
 
     fn named(&self, rules: &str, now: Micros) -> BTreeSet<KeyId> {
-        let ruling = Ruling::read(rules).filter(|ruling| ruling.until.is_none_or(|until| now < until));
-        ruling.and_then(|ruling| ruling.to).unwrap_or_default()
+        let Some(ruling) = Ruling::read(rules) else { return BTreeSet::new() };
+        let timely =
+            ruling.until.is_none_or(|until| now < until) && ruling.from.is_none_or(|from| from <= now);
+        if !timely {
+            return BTreeSet::new();
+        }
+        let members = ruling.to.iter().flatten().flat_map(|one| match one {
+            Who::Member(member) => BTreeSet::from([*member]),
+            Who::Circle(number) => self.circles.get(number).cloned().unwrap_or_default(),
+        });
+        members.filter(|member| ruling.names(member, self.circles)).collect()
+    }
+
+    fn hindered(&self, question: &Question<'_>) -> Option<Hindrance> {
+        let from = Ruling::read(question.rules)?.from.filter(|from| question.now < *from)?;
+        let after = Question { now: from, ..*question };
+        self.decide(&after).is_ok().then_some(Hindrance::Embargo(from))
+    }
+
+    fn taken_in(&self, rules: &str, _now: Micros) -> BTreeSet<KeyId> {
+        let Some(ruling) = Ruling::read(rules) else { return BTreeSet::new() };
+        ruling.named_circles().filter_map(|number| self.circles.get(&number)).flatten().copied().collect()
     }
 
     fn meet(&self, one: &str, other: &str) -> String {
         let read = |line| Ruling::read(line).unwrap_or_else(Ruling::closed);
         let (one, other) = (read(one), read(other));
-        let to = match (one.to, other.to) {
-            (None, to) | (to, None) => to,
-            (Some(one), Some(other)) => Some(one.intersection(&other).copied().collect()),
-        };
-        let until = match (one.until, other.until) {
-            (None, until) | (until, None) => until,
-            (Some(one), Some(other)) => Some(one.min(other)),
-        };
-        Ruling { to, until }.line()
+        let earlier = |one: Option<Micros>, other: Option<Micros>| [one, other].into_iter().flatten().min();
+        let all: BTreeSet<_> = one.to.union(&other.to).cloned().collect();
+        // What names more than another one that counts as well says nothing.
+        let more = |named: &BTreeSet<Who>| all.iter().any(|less| less != named && less.is_subset(named));
+        let to = all.iter().filter(|named| !more(named)).cloned().collect();
+        Ruling { to, from: one.from.max(other.from), until: earlier(one.until, other.until) }.line()
     }
 }

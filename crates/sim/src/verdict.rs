@@ -13,7 +13,7 @@ use federation::{
 use ledger::act::ActKind;
 use ledger::evidence::Evidence;
 
-use crate::surroundings::{Fault, HouseJudge, kept_until};
+use crate::surroundings::{Fault, HouseJudge, closed_until, kept_until};
 use crate::world::{Road, World, life_of, number_of};
 
 /// At any moment: bytes are only where the originator's rules ever let them be, and no relay can read what it keeps (I2).
@@ -61,6 +61,22 @@ pub fn past_its_time(world: &World, hostile: Option<KeyId>) -> Vec<String> {
     broken
 }
 
+/// At any moment: nobody but its author holds what is under embargo by the holder's own clock (I16).
+#[must_use]
+pub fn before_its_time(world: &World, hostile: Option<KeyId>) -> Vec<String> {
+    let mut broken = Vec::new();
+    for (member, node) in world.nodes.iter().filter(|(member, _)| Some(**member) != hostile) {
+        let now = world.now().plus(node.skew_us);
+        for row in node.rows.all_versions().unwrap_or_default() {
+            let closed = closed_until(&row.rules).is_some_and(|until| now < until);
+            if row.name.author != *member && closed {
+                broken.push(format!("I16: {member} holds {} before its embargo is over", row.name.id));
+            }
+        }
+    }
+    broken
+}
+
 /// At any moment: a node is in the life that its last restore began, and in its first without one, whatever others say (I14).
 #[must_use]
 pub fn lives_differ(world: &World, hostile: Option<KeyId>) -> Vec<String> {
@@ -93,12 +109,14 @@ pub fn relays_keep(world: &World, hostile: Option<KeyId>) -> Vec<String> {
     broken
 }
 
-/// After everything has settled: I1, I3, I4, I5, I6, I10, I11 and I13 as far as nodes can tell without people.
+/// After everything has settled: I1, I3, I4, I5, I6, I10, I11, I13, I15 and I16 as far as nodes can tell without people.
 #[must_use]
 pub fn unsettled(world: &World, hostile: Option<KeyId>) -> Vec<String> {
     let mut broken = bytes_out_of_place(world, hostile);
     broken.extend(past_its_time(world, hostile));
     broken.extend(untold(world, hostile));
+    broken.extend(before_its_time(world, hostile));
+    broken.extend(forgotten(world, hostile));
     for member in world.order.iter().filter(|member| Some(**member) != hostile) {
         broken.extend(state_differs(world, member, hostile));
         broken.extend(ledger_differs(world, member, hostile));
@@ -135,16 +153,47 @@ fn summary(rows: &MemoryRows) -> BTreeSet<String> {
     lines
 }
 
-/// Whether no clock has reached the end of something's time: only then everybody must hold it alike.
-fn lasts(world: &World, rules: &str) -> bool {
-    let latest = world.nodes.values().map(|node| node.skew_us).max().unwrap_or_default();
-    kept_until(rules).is_none_or(|until| world.now().plus(latest) < until)
+/// Whether everybody must hold a version alike: all clocks say the same of its time, which has not ended by any. Who is restored forgets
+/// what waited for the end of an embargo since its backup (decision 0039).
+fn lasts(world: &World, row: &VersionRow) -> bool {
+    let skews = || world.nodes.values().map(|node| node.skew_us);
+    let (earliest, latest) = (skews().min().unwrap_or_default(), skews().max().unwrap_or_default());
+    let (earliest, latest) = (world.now().plus(earliest), world.now().plus(latest));
+    let alike = closed_until(&row.rules).is_none_or(|until| {
+        (until <= earliest || latest < until) && !world.restored.contains(&row.name.author)
+    });
+    alike && kept_until(&row.rules).is_none_or(|until| latest < until)
+}
+
+/// I15: whoever rules name and handling allows has every version that its author still has, whatever it had to wait for. Who is restored
+/// looks anew for whom circles have taken in.
+fn forgotten(world: &World, hostile: Option<KeyId>) -> Vec<String> {
+    let honest = || world.nodes.iter().filter(|(member, _)| Some(**member) != hostile);
+    let mut broken = Vec::new();
+    for (author, node) in honest() {
+        let own = node.rows.all_versions().unwrap_or_default().into_iter();
+        for row in own.filter(|row| row.name.author == *author && lasts(world, row)) {
+            let named = handling(world).named(&row.rules, world.now());
+            for (member, other) in honest().filter(|(member, _)| *member != author && named.contains(member))
+            {
+                let held = other.rows.versions(&row.name).unwrap_or_default();
+                if !held.iter().any(|held| held.sequence == row.sequence) {
+                    broken.push(format!("I15: {member} was never given {} of {author}", row.name.id));
+                }
+            }
+        }
+    }
+    broken
+}
+
+const fn handling(world: &World) -> HouseJudge<'_> {
+    HouseJudge { fault: Fault::None, circles: &world.house.circles }
 }
 
 fn without(rows: &MemoryRows, world: &World, hostile: Option<KeyId>) -> MemoryRows {
     let mut honest = MemoryRows::default();
     for version in rows.all_versions().unwrap_or_default() {
-        if Some(version.name.author) != hostile && lasts(world, &version.rules) {
+        if Some(version.name.author) != hostile && lasts(world, &version) {
             honest.apply(Effect::Version(version));
         }
     }
@@ -161,7 +210,7 @@ fn expected(world: &World, member: &KeyId, hostile: Option<KeyId>) -> MemoryRows
     for (author, node) in world.nodes.iter().filter(|(author, _)| Some(**author) != hostile) {
         for version in node.rows.all_versions().unwrap_or_default() {
             let own = version.name.author == *author;
-            if own && lasts(world, &version.rules) && is_to_hold(world, member, &version) {
+            if own && lasts(world, &version) && is_to_hold(world, member, &version) {
                 expected.apply(Effect::Version(version));
             }
         }
@@ -229,7 +278,7 @@ fn is_to_hold(world: &World, member: &KeyId, version: &VersionRow) -> bool {
         consent: Consented::No,
         now: world.now(),
     };
-    HouseJudge(Fault::None).decide(&question).is_ok()
+    handling(world).decide(&question).is_ok()
 }
 
 /// I5: every mirror of an honest ledger is a beginning of that ledger, and every act is in it.

@@ -12,7 +12,7 @@ use ledger::act::ActKind;
 use crate::message::Message;
 use crate::node::{Node, Surroundings};
 use crate::shelf::Whim;
-use crate::surroundings::{Fault, House, kept_until, rules_until};
+use crate::surroundings::{Circles, Fault, House, Terms, kept_until, rules_under};
 
 /// A message on its way.
 #[derive(Clone, Debug)]
@@ -52,6 +52,8 @@ pub struct World {
     pub late: Vec<(KeyId, ObjectName)>,
     /// Who may ever have had an object, by the number in it.
     pub entitled: BTreeMap<u64, BTreeSet<KeyId>>,
+    /// The numbers of objects that were released for a circle.
+    pub shared_in: BTreeMap<u64, BTreeSet<u64>>,
     /// What was seen at somebody to whom it was passed on: the object, the act that brought it, and who.
     pub arrived: BTreeSet<(ObjectName, u64, KeyId)>,
     /// Who has gone back to a backup.
@@ -91,7 +93,13 @@ impl World {
     #[must_use]
     pub fn new(seed: u64, members: usize, fault: Fault) -> Self {
         let rng = SeededRng::new(seed);
-        let mut house = House { members: BTreeMap::new(), inactive: BTreeSet::new(), epoch: 1, fault };
+        let mut house = House {
+            members: BTreeMap::new(),
+            inactive: BTreeSet::new(),
+            circles: Circles::new(),
+            epoch: 1,
+            fault,
+        };
         let (mut nodes, mut order) = (BTreeMap::new(), Vec::new());
         for number in 0..members {
             let (signer, sealing) = (SigningKey::generate(&rng), SealingSecret::generate(&rng));
@@ -114,6 +122,7 @@ impl World {
             pocket: Vec::new(),
             late: Vec::new(),
             entitled: BTreeMap::new(),
+            shared_in: BTreeMap::new(),
             arrived: BTreeSet::new(),
             restored: BTreeSet::new(),
             lives: BTreeMap::new(),
@@ -194,7 +203,8 @@ impl World {
         }
     }
 
-    /// Lets a tick pass: delivers what is due, in any order, and what that leads to; then everybody destroys what is past its time.
+    /// Lets a tick pass: delivers what is due, in any order, and what that leads to; then everybody destroys what is past its time,
+    /// and gives what need not wait any longer.
     pub fn pass(&mut self, weather: Weather) {
         self.tick += 1;
         self.deliver(weather);
@@ -207,6 +217,7 @@ impl World {
         self.late.extend(late);
         for member in self.order.clone() {
             self.with(&member, Node::retire);
+            self.with(&member, Node::give_later);
         }
         for (member, node) in &self.nodes {
             let held = node.rows.all_versions().expect("maps answer");
@@ -406,32 +417,47 @@ impl World {
         to: &BTreeSet<KeyId>,
         lane: Lane,
     ) -> Option<(String, Released)> {
-        self.release_until(author, id, (to, lane), None)
+        self.release_under(author, id, (to, lane), &Terms::default())
     }
 
-    /// The same, to be kept until a moment.
-    pub fn release_until(
+    /// The same, with what else its rules say.
+    pub fn release_under(
         &mut self,
         author: KeyId,
         id: Option<&str>,
         (to, lane): (&BTreeSet<KeyId>, Lane),
-        until: Option<Micros>,
+        terms: &Terms,
     ) -> Option<(String, Released)> {
         let (number, id, object) = self.object(&author, id);
-        let rules = rules_until(to, until);
+        let rules = rules_under(to, terms);
         let kind = if self.draw(4) == 0 { ActKind::Sighted } else { ActKind::Released };
+        let mut to = to.clone();
+        if let Some(circle) = terms.circle {
+            to.extend(
+                self.house.circles.get(&circle).into_iter().flatten().filter(|member| **member != author),
+            );
+            self.shared_in.entry(circle).or_default().insert(number);
+        }
         let mut entitled = to.clone();
         entitled.insert(author);
         self.entitled.insert(number, entitled);
         let released = self.with(&author, |node, around| {
             node.transact(around, |exchange, write| {
-                let release = Release { object: &object, rules: &rules, addressees: to, lane, kind };
+                let release = Release { object: &object, rules: &rules, addressees: &to, lane, kind };
                 let released = exchange.release(&write.rows, &release).ok()?;
                 write.apply(released.effects.clone());
                 Some(released)
             })
         });
         Some((id, released.flatten()?))
+    }
+
+    /// A circle takes a member in, with all that was shared in it before.
+    pub fn join(&mut self, circle: u64, member: KeyId) -> bool {
+        for number in self.shared_in.get(&circle).into_iter().flatten() {
+            self.entitled.entry(*number).or_default().insert(member);
+        }
+        self.house.circles.entry(circle).or_default().insert(member)
     }
 
     /// A member tells everybody what it did without a second person.

@@ -8,8 +8,8 @@ use std::collections::BTreeSet;
 use base::signing::KeyId;
 use bytes::Bytes;
 use federation::{
-    Consented, Deed, DeedError, Exchange, Hindrance, Lane, ObjectName, Question, ReceiptState, Refused,
-    Release, Rows, Standing, holders_now, object_version,
+    DeedError, Exchange, Hindrance, Lane, ObjectName, Refused, Release, Rows, Standing, holders_now,
+    object_version,
 };
 use handling::{MemberId, Originator, Rules};
 use ledger::act::ActKind;
@@ -78,20 +78,8 @@ impl Gift {
 
     /// Whether the rules let a member have it, now or when what is in the way has passed.
     fn is_for(&self, exchange: &Exchange<'_>, line: &str, member: &KeyId) -> bool {
-        let question = self.question(exchange, line, member);
+        let question = exchange.sending(line, &self.bytes, *member);
         exchange.judge.decide(&question).is_ok() || exchange.judge.hindered(&question).is_some()
-    }
-
-    fn question<'a>(&'a self, exchange: &Exchange<'_>, line: &'a str, member: &KeyId) -> Question<'a> {
-        Question {
-            deed: Deed::Send,
-            originator: exchange.me.member,
-            recipient: *member,
-            rules: line,
-            object: &self.bytes,
-            consent: Consented::No,
-            now: exchange.now,
-        }
     }
 
     /// What there is to tell when everybody meant has just this, or is refused it: then nothing is done, however often it is
@@ -105,18 +93,13 @@ impl Gift {
         let name = ObjectName { author: exchange.me.member, id: self.id.clone() };
         let held = rows.versions(&name)?.into_iter().find(|held| held.version == self.version);
         let Some(held) = held.filter(|held| held.rules == line) else { return Ok(None) };
-        let receipts = rows.receipts(held.sequence)?;
-        let has = |member: &KeyId| {
-            let of = receipts.iter().find(|row| row.member == *member);
-            of.is_some_and(|row| !matches!(row.state, ReceiptState::Refused(_)))
-        };
         let waiting = rows.later(&self.id)?.into_iter().filter(|row| row.version == self.version);
         let waiting: BTreeSet<KeyId> = waiting.map(|row| row.member).collect();
         let mut given = Given::default();
         for member in &self.whom {
-            let question = self.question(exchange, line, member);
+            let question = exchange.sending(line, &self.bytes, *member);
             match exchange.judge.decide(&question) {
-                _ if has(member) => drop(given.to.insert(*member)),
+                _ if exchange.has_been_given(rows, &held, member)? => drop(given.to.insert(*member)),
                 Ok(()) => return Ok(None),
                 // It is not known yet that it waits for this member.
                 Err(_) if exchange.judge.hindered(&question).is_some() && !waiting.contains(member) => {

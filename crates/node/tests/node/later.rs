@@ -88,6 +88,29 @@ async fn an_embargo_ends_by_the_later_of_two_clocks() {
     assert_eq!(peer(a, "b").await.refusals, []);
 }
 
+/// Who is reached by files alone tells nobody its clock: it refuses what comes before the end of the embargo there, and is given it again.
+#[tokio::test]
+async fn what_came_too_early_for_a_clock_that_nobody_knows_is_given_again() {
+    let region = region(&["a", "b"]).await;
+    let (a, b) = (&region[0], &region[1]);
+    let (hour, behind) = (3_600 * Micros::SECOND, -10 * 3_600 * Micros::SECOND);
+    let carry = async |from: &Seat, to: &Seat, slug: &str| {
+        let file = from.node().courier_out(&from.who, Some(slug)).await.unwrap();
+        to.node().courier_in(&to.who, file).await.unwrap()
+    };
+    bring(a, 1..2, embargoed(&["b"])).await;
+    for (late, waiting, comes) in [(0, 1, false), (6, 1, false), (12, 0, true)] {
+        a.bench.clock.set(OVER.plus(late * hour));
+        b.bench.clock.set(OVER.plus(late * hour + behind));
+        a.node().give_later().await.unwrap();
+        carry(a, b, "b").await;
+        carry(b, a, "a").await;
+        assert_eq!((peer(a, "b").await.waits, has(b, ONE).await), (waiting, comes), "{late} hours later");
+    }
+    assert_eq!(peer(a, "b").await.refused_there, 2);
+    assert_eq!(holder(a, ONE, "b").await.unwrap().receipt, "valid");
+}
+
 #[tokio::test]
 async fn what_is_narrowed_to_an_embargo_comes_back_when_that_is_over() {
     let region = region(&["a", "b", "c"]).await;

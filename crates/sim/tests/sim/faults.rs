@@ -129,3 +129,13 @@ fn relays_that_let_nothing_go_keep_what_was_taken() {
 fn a_store_that_loses_traces_destroys_without_a_word() {
     breaks(Fault::TracesLost, &["I13"]);
 }
+
+#[test]
+fn a_store_that_loses_what_waits_never_gives_it() {
+    breaks(Fault::WaitsForgotten, &["I15"]);
+}
+
+#[test]
+fn handling_without_embargoes_gives_before_the_time() {
+    breaks(Fault::EmbargoForgotten, &["I16"]);
+}

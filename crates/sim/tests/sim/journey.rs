@@ -8,7 +8,7 @@ use federation::{Alteration, CourierError, Lane, ObjectName, ReceiptState, Rows,
 use ledger::act::ActKind;
 use sim::verdict::unsettled;
 use sim::world::{Road, Weather};
-use sim::{Fault, World, rules_for};
+use sim::{Fault, Terms, World, rules_for};
 
 fn three() -> (World, KeyId, KeyId, KeyId) {
     let world = World::new(11, 3, Fault::None);
@@ -483,8 +483,9 @@ fn what_is_past_its_time_is_destroyed_by_each_holder_and_does_not_come_back() {
     let (mut world, a, b, c) = three();
     world.node(&c).skew_us = 10 * 3_600 * Micros::SECOND;
     let until = Some(world.now().plus(20 * 3_600 * Micros::SECOND));
+    let terms = Terms { until, ..Terms::default() };
     let to = BTreeSet::from([b, c]);
-    let (_, released) = world.release_until(a, None, (&to, Lane::Routine), until).unwrap();
+    let (_, released) = world.release_under(a, None, (&to, Lane::Routine), &terms).unwrap();
     assert!(world.settle(10));
     world.node(&b).back_up();
     world.leap(12);
@@ -515,7 +516,8 @@ fn what_comes_after_its_time_is_refused_and_its_author_hears_of_it_by_relay_too(
     world.apart = Some((b, c, Road::Relay));
     world.node(&c).skew_us = 10 * 3_600 * Micros::SECOND;
     let until = Some(world.now().plus(5 * 3_600 * Micros::SECOND));
-    let (_, released) = world.release_until(b, None, (&BTreeSet::from([c]), Lane::Routine), until).unwrap();
+    let terms = Terms { until, ..Terms::default() };
+    let (_, released) = world.release_under(b, None, (&BTreeSet::from([c]), Lane::Routine), &terms).unwrap();
     assert!(world.settle(30));
     assert_eq!((held(&world, &a), held(&world, &b), held(&world, &c)), (0, 1, 0));
     assert_eq!(receipts(&world, &b, released.sequence), [(c, "handling/retention".to_owned())]);
@@ -536,4 +538,107 @@ fn who_is_restored_after_breaking_glass_still_tells_everybody() {
         assert!(world.nodes[&member].rows.payload(&a, sequence).unwrap().is_some(), "{member} was not told");
     }
     assert_eq!(unsettled(&world, None), Vec::<String>::new());
+}
+
+#[test]
+fn what_is_under_embargo_comes_when_it_is_over_by_both_clocks() {
+    let (mut world, a, b, c) = three();
+    world.node(&b).skew_us = -10 * 3_600 * Micros::SECOND;
+    let from = Some(world.now().plus(5 * 3_600 * Micros::SECOND));
+    let terms = Terms { from, ..Terms::default() };
+    assert!(world.settle(10), "they know each other's clocks");
+    world.release_under(a, None, (&BTreeSet::from([b, c]), Lane::Routine), &terms).unwrap();
+    let held_by = |world: &World| [a, b, c].map(|member| held(world, &member));
+    for (hours, expected) in [(0, [1, 0, 0]), (6, [1, 0, 1]), (10, [1, 1, 1])] {
+        world.leap(hours);
+        assert!(world.settle(10));
+        assert_eq!(held_by(&world), expected, "after {hours} hours more");
+    }
+    assert_eq!(unsettled(&world, None), Vec::<String>::new());
+}
+
+#[test]
+fn whom_a_circle_takes_in_gets_what_was_shared_in_it_before() {
+    let (mut world, a, b, c) = three();
+    world.join(0, a);
+    world.join(0, b);
+    let terms = Terms { circle: Some(0), ..Terms::default() };
+    world.release_under(a, None, (&BTreeSet::new(), Lane::Routine), &terms).unwrap();
+    let (gone, _) = world.release_under(a, None, (&BTreeSet::new(), Lane::Routine), &terms).unwrap();
+    let (narrowed, _) = world.release_under(a, None, (&BTreeSet::new(), Lane::Routine), &terms).unwrap();
+    assert!(world.settle(10));
+    assert_eq!([a, b, c].map(|member| held(&world, &member)), [3, 3, 0]);
+    world.alter(a, &gone, &Alteration::Recall).unwrap();
+    world.alter(a, &narrowed, &Alteration::Narrow(&rules_for(&BTreeSet::from([b])))).unwrap();
+    // Its process ends before it has looked; the next one looks at all it has.
+    world.node(&a).crash_after = Some(0);
+    world.join(0, c);
+    assert!(world.settle(10));
+    assert_eq!([a, b, c].map(|member| held(&world, &member)), [2, 2, 1]);
+    assert_eq!(unsettled(&world, None), Vec::<String>::new());
+}
+
+#[test]
+fn who_refuses_it_as_too_early_is_given_it_again() {
+    let (mut world, a, b, c) = three();
+    world.apart = Some((b, c, Road::Relay));
+    world.node(&c).skew_us = -10 * 3_600 * Micros::SECOND;
+    let from = Some(world.now().plus(3_600 * Micros::SECOND));
+    let terms = Terms { from, ..Terms::default() };
+    let (_, released) = world.release_under(b, None, (&BTreeSet::from([c]), Lane::Routine), &terms).unwrap();
+    world.leap(2);
+    assert!(world.settle(30));
+    assert_eq!(
+        receipts(&world, &b, released.sequence),
+        [(c, "handling/embargo".to_owned())],
+        "its clock is not known"
+    );
+    for _ in 0..2 {
+        world.leap(6);
+        assert!(world.settle(30));
+    }
+    assert_eq!((held(&world, &a), held(&world, &b), held(&world, &c)), (0, 1, 1));
+    assert_eq!(receipts(&world, &b, released.sequence), [(c, "kept".to_owned())]);
+    assert_eq!(unsettled(&world, None), Vec::<String>::new());
+}
+
+/// Who was given something after the backup, which knows that it waited or not even that, has answered, and answers no second time.
+#[test]
+fn a_restored_member_knows_who_was_given_what_waited_in_its_backup() {
+    let (mut world, a, b, c) = three();
+    world.join(0, b);
+    let from = Some(world.now().plus(3_600 * Micros::SECOND));
+    let terms = Terms { from, circle: Some(0), until: None };
+    let (_, released) = world.release_under(a, None, (&BTreeSet::new(), Lane::Routine), &terms).unwrap();
+    assert!(world.settle(10));
+    world.node(&a).back_up();
+    world.leap(2);
+    world.join(0, c);
+    assert!(world.settle(10));
+    let expected = BTreeSet::from([(b, "kept".to_owned()), (c, "kept".to_owned())]);
+    let answered =
+        |world: &World| receipts(world, &a, released.sequence).into_iter().collect::<BTreeSet<_>>();
+    assert_eq!(answered(&world), expected);
+    world.restore(&a);
+    assert!(world.settle(20));
+    assert_eq!(answered(&world), expected);
+    assert_eq!(unsettled(&world, None), Vec::<String>::new());
+}
+
+#[test]
+fn a_clock_that_is_put_right_is_waited_for_no_longer() {
+    let (mut world, a, b, _) = three();
+    world.node(&b).skew_us = -90 * 3_600 * Micros::SECOND;
+    let from = Some(world.now().plus(3_600 * Micros::SECOND));
+    let terms = Terms { from, ..Terms::default() };
+    assert!(world.settle(10));
+    world.release_under(a, None, (&BTreeSet::from([b]), Lane::Routine), &terms).unwrap();
+    world.leap(2);
+    assert!(world.settle(10));
+    assert_eq!(held(&world, &b), 0, "it would refuse it");
+    world.node(&b).skew_us = 0;
+    assert!(world.settle(10));
+    world.leap(2);
+    assert!(world.settle(10));
+    assert_eq!(held(&world, &b), 1);
 }

@@ -30,6 +30,7 @@ fn every_invariant_holds_for_the_fixed_seeds() {
         "{all:?}"
     );
     assert!(all.parcels > 100 && all.files > 5 && all.notices > 5 && all.retired > 20, "{all:?}");
+    assert!(all.joined > 5 && all.given_later > 20, "{all:?}");
 }
 
 #[test]

@@ -76,6 +76,14 @@ impl Judge for Bench {
     fn named(&self, _: &str, _: Micros) -> BTreeSet<KeyId> {
         BTreeSet::new()
     }
+    fn hindered(&self, _: &Question<'_>) -> Option<federation::Hindrance> {
+        None
+    }
+
+    fn taken_in(&self, _: &str, _: Micros) -> BTreeSet<KeyId> {
+        BTreeSet::new()
+    }
+
     fn meet(&self, one: &str, other: &str) -> String {
         match (one, other) {
             ("all", rules) | (rules, "all") => rules.into(),
