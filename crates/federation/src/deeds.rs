@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::change::{self, ChangeOf};
 use crate::consent::{Consent, Passing, Revocation, permits};
-use crate::content::{Change, Content, Notice, ObjectHead, write_document};
+use crate::content::{Change, Content, Notice, ObjectHead, Outcome, write_document};
 use crate::draft::{DeedError, Draft, Made, NewAct};
 use crate::envelope::statement;
 use crate::port::{Consented, Deed, Question, Read, Rows};
@@ -134,8 +134,13 @@ impl Exchange<'_> {
         let made = draft.append(&NewAct { kind, object, content, addressees: &allowed, salt })?;
         if let (Some(held), true) = (before.first(), salt.is_some()) {
             // Who is not given it anew, since it has it by consent, has signed for these bytes under this commitment.
+            let holders = rows.holders(&name)?.into_iter();
+            let by_consent: BTreeSet<KeyId> =
+                holders.filter(|row| row.ground == "consent").map(|row| row.member).collect();
             let signed = rows.receipts(held.sequence)?.into_iter().filter(|row| {
-                matches!(row.state, ReceiptState::Done { .. }) && !release.addressees.contains(&row.member)
+                matches!(&row.state, ReceiptState::Done { outcome, .. } if outcome != Outcome::Empty.name())
+                    && by_consent.contains(&row.member)
+                    && !release.addressees.contains(&row.member)
             });
             draft.extend(signed.map(|row| Effect::Receipt(ReceiptRow { sequence: made.sequence, ..row })));
         }

@@ -246,7 +246,9 @@ impl Node {
     pub async fn leaf_of(&self, who: &Principal, id: &str, version: Option<&str>) -> Result<u64, ProveError> {
         match self.object(who, id, version).await {
             Ok(object) => {
-                let given = self.given_by(&object.into_inner()).await?;
+                // Whoever sees another's word alone is not told what became of this member's.
+                let seen = self.own_word_seen(who, id, version).await;
+                let given = if seen.is_ok() { self.given_by(&object.into_inner()).await? } else { None };
                 given.ok_or(ProveError::NeverGiven)
             }
             Err(error) => match self.last_word_on(who, id).await? {

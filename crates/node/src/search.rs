@@ -101,30 +101,28 @@ impl Node {
         }
         let (view, now) = (self.eyes(who).to(Action::Search), self.now());
         let limit = query.limit.clamp(1, PAGE_MAX);
-        let named = self.named(&view, &query, limit).await?;
-        // Those before are a part of the first page; the later ones leave them out.
+        let named = self.named(&view, &query).await?;
+        // Those before are all on the first page, however short one was asked for; the later ones leave them out.
         let before = if query.next.is_none() { named.as_slice() } else { &[] };
         let request = SearchRequest {
             words,
             open_ended: query.open_ended,
             types: query.types,
-            limit: limit.saturating_sub(before.len()),
+            limit: limit.saturating_sub(before.len()).max(1),
             next: query.next,
         };
         let found = self.0.store.search(&view, &request).await?;
-        let rest = found.rows.into_iter().filter(|row| named.iter().all(|known| known.id != row.id));
+        let rest = found
+            .rows
+            .into_iter()
+            .filter(|row| named.iter().all(|known| (&known.id, known.added) != (&row.id, row.added)));
         let rows = before.iter().cloned().chain(rest);
         let rows = rows.map(|row| LookUpMatch::of(row, How::Exact, now)).collect();
         Ok(view.clear(SearchPage { rows, next: found.next }))
     }
 
-    /// What bears the text as its name or alias, where it is less than a page.
-    async fn named(
-        &self,
-        view: &Viewer,
-        query: &SearchQuery,
-        limit: usize,
-    ) -> Result<Vec<LookupRow>, StoreError> {
+    /// What bears the text as its name or alias, where it is little.
+    async fn named(&self, view: &Viewer, query: &SearchQuery) -> Result<Vec<LookupRow>, StoreError> {
         let Some(term) = index::name_term(&query.text) else { return Ok(Vec::new()) };
         let term = term.fingerprint(&self.0.store.fingerprint_key());
         let mut named = match self.0.store.look_up(view, &[term]).await {
@@ -137,6 +135,6 @@ impl Node {
                 || query.types.iter().any(|kind| row.id.split("--").next() == Some(kind.as_str()))
         };
         named.retain(of_type);
-        Ok(if named.len() > NAMED_MAX.min(limit.saturating_sub(1)) { Vec::new() } else { named })
+        Ok(if named.len() > NAMED_MAX { Vec::new() } else { named })
     }
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use base::Micros;
 use handling::{Addressee, Audience, MemberId, Originator, Principal, Rules};
 use stix::{Kind, TlpLevel};
-use store::{Fault, StoreError, StoredObject};
+use store::{Fault, Ruled, StoreError, StoredObject};
 
 use crate::handle::met;
 use crate::look_up::{Detail, How, LookUpError};
@@ -100,6 +100,19 @@ impl SightError {
     }
 }
 
+/// An object as each who says it says it: where two tell the same, each hears of it under their own rules, and of the other nothing.
+fn words_of(object: StoredObject) -> Vec<StoredObject> {
+    let mut words: Vec<(Originator, Vec<Ruled>)> = Vec::new();
+    for place in &object.places {
+        let teller = place.rules.as_ref().map_or(Originator::Here, |rules| rules.originator().clone());
+        match words.iter_mut().find(|(known, _)| *known == teller) {
+            Some((_, places)) => places.push(place.clone()),
+            None => words.push((teller, vec![place.clone()])),
+        }
+    }
+    words.into_iter().map(|(_, places)| StoredObject { places, ..object.clone() }).collect()
+}
+
 impl Node {
     /// Stores a sighting by this node's member. A value that several indicators are about gives one sighting of each.
     ///
@@ -176,7 +189,14 @@ impl Node {
             let answers = known.into_inner();
             let matches = answers.into_iter().flat_map(|answer| answer.matches);
             let exact = matches.filter(|found| found.how == How::Exact && !found.revoked);
-            exact.map(|found| found.id).filter(|id| can_be_sighted(id)).take(SIGHTED_MAX).collect()
+            // Several words under one identifier are told one by one, and it is sighted once.
+            let mut ids: Vec<String> = Vec::new();
+            for id in exact.map(|found| found.id).filter(|id| can_be_sighted(id)) {
+                if !ids.contains(&id) && ids.len() < SIGHTED_MAX {
+                    ids.push(id);
+                }
+            }
+            ids
         };
         if ids.is_empty() {
             return Err(SightError::Unknown);
@@ -186,10 +206,11 @@ impl Node {
         }
         let mut objects = Vec::with_capacity(ids.len());
         for id in ids {
-            objects.push(self.store().object(&view, &id, None).await.map_err(|error| match error {
+            let object = self.store().object(&view, &id, None).await.map_err(|error| match error {
                 StoreError::NotFound { .. } => SightError::Unknown,
                 other => SightError::Store(other),
-            })?);
+            })?;
+            objects.extend(words_of(object));
         }
         Ok(objects)
     }

@@ -23,6 +23,7 @@ DELETE FROM temp.bears WHERE uuid IN (
   '94868c89-83c2-464b-929b-a1a8aa3c8487', 'bab4a63c-aed9-4cf5-a766-dfca5abac2bb', '55d920b0-5e8b-4f79-9ee9-91f868d9b421',
   '939a9414-2ddd-4d32-a0cd-375ea402b003', 'e828b379-4e03-4974-9ac4-e53a884c97c1', '613f2e26-407d-48c7-9eca-b8e91df99dc9',
   '34098fce-860f-48ae-8e50-ebd3cc5e41da', 'f88d31f6-486f-44da-b317-01333bde0b82', '5e57c739-391a-4eb3-b6be-7d15ca92d5ed');
+CREATE INDEX temp.bears_of ON bears (object, lineage, added);
 CREATE TEMP TABLE waiting AS
   SELECT h.collection, h.added, h.object, h.lineage, h.version, r.no AS old, r.form,
     (SELECT group_concat(DISTINCT b.uuid ORDER BY b.uuid) FROM temp.bears b
@@ -57,11 +58,18 @@ DELETE FROM rules WHERE no IN (SELECT w.old FROM temp.waiting w)
   AND NOT EXISTS (SELECT 1 FROM holding h WHERE h.rules = rules.no AND h.rules <> 0);
 
 -- The same of what was said of them to be given to members.
-UPDATE held SET rules = replace(held.rules, ' markings=awaited', ' markings=' || w.names)
-  FROM temp.waiting w JOIN version v ON v.no = w.version JOIN object o ON o.no = w.object JOIN name k ON k.no = o.kind
-  WHERE instr(held.rules, ' markings=awaited') > 0 AND held.version = coalesce(v.modified, '')
-    AND held.object = k.name || '--' || CASE length(o.uuid) WHEN 16 THEN
+CREATE TEMP TABLE renamed AS
+  SELECT k.name || '--' || CASE length(o.uuid) WHEN 16 THEN
       lower(substr(hex(o.uuid), 1, 8) || '-' || substr(hex(o.uuid), 9, 4) || '-' || substr(hex(o.uuid), 13, 4) || '-' ||
-      substr(hex(o.uuid), 17, 4) || '-' || substr(hex(o.uuid), 21)) ELSE CAST(o.uuid AS TEXT) END;
+      substr(hex(o.uuid), 17, 4) || '-' || substr(hex(o.uuid), 21)) ELSE CAST(o.uuid AS TEXT) END AS object,
+    coalesce(v.modified, '') AS version, min(w.names) AS names
+  FROM temp.waiting w JOIN version v ON v.no = w.version JOIN object o ON o.no = w.object JOIN name k ON k.no = o.kind
+  GROUP BY 1, 2;
+CREATE INDEX temp.renamed_of ON renamed (object, version);
+UPDATE held SET rules = replace(rules, ' markings=awaited', ' markings=' || (
+    SELECT r.names FROM temp.renamed r WHERE r.object = held.object AND r.version = held.version))
+  WHERE instr(rules, ' markings=awaited') > 0
+    AND EXISTS (SELECT 1 FROM temp.renamed r WHERE r.object = held.object AND r.version = held.version);
 DROP TABLE temp.bears;
 DROP TABLE temp.waiting;
+DROP TABLE temp.renamed;

@@ -140,6 +140,9 @@ impl Place {
     fn land(&mut self, desk: &mut Desk<'_>, entry: &Entry) -> Done<Landed> {
         let mut arrival = Arrival::of(desk, entry)?;
         arrival.owner = lineage::owner_of(desk, entry, self.home)?;
+        if lineage::is_copy(entry, self.home) && self.goes_on_here(desk, &mut arrival)? {
+            arrival.owner = None;
+        }
         if let Some(conflict) = self.gone(desk, &arrival)? {
             return Ok(Landed { how: LandedAs::Refused(conflict), added: None, inherited: None });
         }
@@ -208,6 +211,19 @@ impl Place {
             None => return Ok(None),
         };
         Ok(Some(Conflict { reason: reason.to_owned(), code }))
+    }
+
+    /// Whether what is brought of another's goes on from what was brought here before its identity was anybody's: who says later that
+    /// it is theirs does not part the two, or a revocation would not reach what it revokes.
+    fn goes_on_here(&self, desk: &Desk<'_>, arrival: &mut Arrival<'_>) -> Done<bool> {
+        if arrival.new {
+            return Ok(false);
+        }
+        let owner = arrival.owner.take();
+        let here = self.held(desk, arrival, Which::OwnLatest)?;
+        arrival.owner = owner;
+        let facts = &arrival.entry.facts;
+        Ok(here.is_some_and(|held| held.created_key == facts.created_key && held.creator == arrival.creator))
     }
 
     /// The rules of versions, in one collection, as the poster may know them.

@@ -104,6 +104,9 @@ fn told(name: &'static str, check: Done<Check>) -> Check {
 /// Below this much the disk is said to be full soon: what is written ahead is folded back at about as much.
 const SPACE_BYTES_MIN: u64 = 256 * 1024 * 1024;
 
+/// The check that is about the disk and not about the store.
+pub(crate) const SPACE: &str = "space";
+
 /// Whether there is room for what comes.
 fn space(directory: &Path) -> Check {
     let (ok, detail) = match rustix::fs::statvfs(directory) {
@@ -118,7 +121,7 @@ fn space(directory: &Path) -> Check {
         }
         Err(error) => (false, format!("how much is free where the store lies cannot be told: {error}")),
     };
-    Check { name: "space", ok, detail }
+    Check { name: SPACE, ok, detail }
 }
 
 fn schema(connection: &Connection, path: &str) -> Check {

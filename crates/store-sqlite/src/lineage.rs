@@ -33,6 +33,12 @@ pub(crate) fn owner_of(
     desk.name(&word).map(Some)
 }
 
+/// Whether an entry is what this node's people bring of what a member made.
+pub(crate) fn is_copy(entry: &store::Entry, home: Option<handling::MemberId>) -> bool {
+    let own = entry.rules.as_ref().is_none_or(|rules| rules.originator().is_own(home));
+    own && entry.maker.is_some()
+}
+
 /// The number of a version's lineage: the one of what is held of its object with the same `created`, creator and owner, or else a
 /// new one. What had the object for itself until then gets a number too.
 pub(crate) fn of(desk: &Desk<'_>, arrival: &Arrival<'_>) -> Done<i64> {

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use base::signing::KeyId;
 use federation::{Exchange, ObjectName, ReceiptState, Rows};
 use handling::Principal;
-use ledger::act::Act;
+use ledger::act::{Act, ActKind};
 use ledger::proof_file::ProofFile;
 use store::{StoreError, StoredObject};
 
@@ -137,16 +137,32 @@ impl Node {
         let Some(object) = act.header().object.as_ref() else {
             return if runs(who) { Ok(()) } else { Err(none()) };
         };
-        match self.object(who, &object.id, None).await {
-            Ok(_) => Ok(()),
+        // The version that it is about, by the word that it is about: another's, or an earlier one, says nothing of this.
+        let (id, version) = (object.id.as_str(), object.version.as_deref());
+        let seen = match act.header().kind {
+            ActKind::Received => self.object(who, id, version).await.map(drop),
+            _ => self.own_word_seen(who, id, version).await,
+        };
+        match seen {
+            Ok(()) => Ok(()),
             Err(ReadError::NotFound(_) | ReadError::Store(StoreError::NotFound { .. })) => {
-                match self.last_word_on(who, &object.id).await? {
+                match self.last_word_on(who, id).await? {
                     Some(_) => Ok(()),
                     None => Err(none()),
                 }
             }
             Err(error) => Err(error.into()),
         }
+    }
+
+    /// Whether somebody may see an object where it stands by this member's own word.
+    pub(crate) async fn own_word_seen(
+        &self,
+        who: &Principal,
+        id: &str,
+        version: Option<&str>,
+    ) -> Result<(), ReadError> {
+        Ok(self.store().own_object(&self.eyes(who), id, version).await.map(drop)?)
     }
 }
 

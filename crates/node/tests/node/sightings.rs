@@ -56,3 +56,20 @@ async fn a_sighting_goes_to_who_said_it_and_to_others_when_asked() {
         assert_eq!((has(a, &made[0]).await, has(c, &made[0]).await), (true, told));
     }
 }
+
+/// A and C told B and D the same bytes: A and C each hear that B saw it, and D, for whom both were, hears nothing of it.
+#[tokio::test]
+async fn where_two_tell_the_same_each_hears_and_nobody_else() {
+    let region = region(&["a", "b", "c", "d"]).await;
+    let (a, b, c, d) = (&region[0], &region[1], &region[2], &region[3]);
+    bring(a, 1..2, to(&["b", "d"])).await;
+    bring(c, 1..2, to(&["b", "d"])).await;
+    round(&region).await;
+    let sighted = sight(b, ONE, false).await;
+    assert_eq!((sighted.of.as_slice(), sighted.receipts.len()), (&[ONE.to_owned(), ONE.to_owned()][..], 2));
+    round(&region).await;
+    for id in ids(&sighted) {
+        assert!(has(a, &id).await != has(c, &id).await, "{id}: one of them");
+        assert!(!has(d, &id).await, "{id}: it says who is under attack");
+    }
+}
