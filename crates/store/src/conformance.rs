@@ -152,6 +152,7 @@ macro_rules! each_case {
         $case!(exchange::what_markings_ask_is_put_on_once_they_stand);
         $case!(owners::only_its_owner_follows_a_version);
         $case!(owners::own_versions_follow_the_own_word);
+        $case!(owners::who_claims_an_identity_later_parts_nothing);
         $case!(finding::terms_are_found);
         $case!(finding::terms_follow_versions);
         $case!(finding::lineages_hide_nothing_of_each_other);

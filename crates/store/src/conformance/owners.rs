@@ -243,3 +243,22 @@ pub async fn own_versions_follow_the_own_word(site: Site) {
     let rows = store.history(&viewer(1, &c), &id("indicator", 1)).await.unwrap();
     assert_eq!(rows.len(), 6);
 }
+
+/// A member that says later that an identity is its own does not part what people here go on bringing under it from what they brought:
+/// a revocation reaches what it revokes.
+pub async fn who_claims_an_identity_later_parts_nothing(site: Site) {
+    let store: Arc<dyn Store> = site.open();
+    let c = collections(&*store, 1).await;
+    Village::new(Arc::clone(&store), 1).await;
+    for (modified, maker) in [(5, None), (7, Some(MemberId([1; 32])))] {
+        let sample = Sample::indicator(1, modified).with(|facts| facts.revoked = maker.is_some());
+        let mut new = batch(c[0], &[sample]);
+        new.entries[0].maker = maker;
+        let landed =
+            exchanged(&*store, 1, move |desk| desk.add(&new, LeavesBy::Store)).await.unwrap().remove(0);
+        let how = if maker.is_some() { LandedAs::Newer } else { LandedAs::Accepted };
+        assert_eq!(landed.how, how);
+    }
+    let told = store.object(&viewer(1, &c), &id("indicator", 1), None).await.unwrap();
+    assert_eq!((told.revoked, told.contradictions), (true, 0));
+}
