@@ -1,4 +1,4 @@
-//! A version stays under the handling of the others of its lineage.
+//! A version stays under the handling of the others with its `created` and creator, whoever owns them.
 //!
 //! Whoever stated how an object is to be handled stated it of the object, not of one version of it: what is put in as another
 //! version of it allows nothing that the rules refuse which a version stands under already. Only what this node's people put in

@@ -102,7 +102,7 @@ fn told(name: &'static str, check: Done<Check>) -> Check {
 }
 
 /// Below this much the disk is said to be full soon: what is written ahead is folded back at about as much.
-const SPACE_BYTES_MIN: u64 = 256 * 1024 * 1024;
+const SPACE_BYTES_MIN: u64 = 256_000_000;
 
 /// The check that is about the disk and not about the store.
 pub(crate) const SPACE: &str = "space";
@@ -119,7 +119,12 @@ fn space(directory: &Path) -> Check {
                 (true, free)
             }
         }
-        Err(error) => (false, format!("how much is free where the store lies cannot be told: {error}")),
+        Err(error) => (
+            false,
+            format!(
+                "how much is free where the store lies cannot be told: {error}; see to the disk and to the rights on the directory"
+            ),
+        ),
     };
     Check { name: SPACE, ok, detail }
 }

@@ -14,7 +14,8 @@ use crate::error::Done;
 use crate::version_rows::Arrival;
 use crate::writer::Desk;
 
-/// Numbers the lineages of all objects anew, in the order in which they were first heard of.
+/// Numbers the lineages of all objects anew, in the order in which they were first heard of, and sets the marks of the two ends where there
+/// are several.
 const NUMBER: &str = include_str!("lineages.sql");
 
 /// The number of whose word it is that an entry stands by; `None` for this node's.
