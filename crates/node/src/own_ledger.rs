@@ -224,14 +224,23 @@ impl Node {
             let leaf = self.receipt_of(&object).await?.ok_or(ProveError::NotInLedger)?;
             return self.prove_own(leaf).await;
         };
+        self.signed_proof(row.sequence, Some(&object.bytes)).await
+    }
+
+    /// The file that proves an own act by its header, which is signed now; with its payload where the object's bytes are given.
+    pub(crate) async fn signed_proof(
+        &self,
+        leaf: u64,
+        object: Option<&[u8]>,
+    ) -> Result<ProofFile, ProveError> {
         let key = self.member_signer().await?;
-        let proven = self.0.store.proven_leaf(row.sequence).await?;
+        let proven = self.0.store.proven_leaf(leaf).await?;
         let unfit = |error: &dyn std::fmt::Display| ProveError::Unfit(error.to_string());
         let act = Act::parse(&proven.leaf.header).map_err(|error| unfit(&error))?;
         Ok(ProofFile {
             act: act.sign(&key).map_err(|error| unfit(&error))?,
             key: key.public_key(),
-            payload: proven.leaf.salt.map(|salt| (salt, object.bytes.to_vec())),
+            payload: proven.leaf.salt.zip(object).map(|(salt, object)| (salt, object.to_vec())),
             index: proven.leaf.sequence,
             hashes: proven.hashes,
             checkpoint: SignedCheckpoint::parse(proven.head.as_bytes()).map_err(|error| unfit(&error))?,

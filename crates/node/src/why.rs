@@ -6,8 +6,7 @@
 
 use bytes::Bytes;
 use handling::{
-    Action, Cleared, Consent, Decision, Originator, Principal, Recipient, Rule, Rules, Situation, Verdict,
-    judge, viewer,
+    Action, Cleared, Consent, Decision, Principal, Recipient, Rule, Rules, Situation, Verdict, judge, viewer,
 };
 use serde::Serialize;
 use store::{Batch, Entry, Fault, Landed, LandedAs, LeavesBy, Ruled, StoreError};
@@ -142,7 +141,8 @@ impl Node {
         let directory = self.directory().await?;
         let recipient = self.recipient(who, &directory, recipient)?;
         let mut verdict = self.verdict(&directory, &recipient, action, About::of(&object));
-        let own = met(object.tlp, &object.places).originator().is_own(self.standing().home);
+        let home = self.standing().home;
+        let own = object.places.iter().any(|place| rules_of(object.tlp, place).originator().is_own(home));
         if own && verdict.is_allowed() && self.is_forged((&recipient, action), &object.bytes).await? {
             return Ok(view.clear(Judged::forged(Some(object.id))));
         }
@@ -238,22 +238,27 @@ impl Node {
             let _ = tell.send(desk.add(&batch, LeavesBy::Store)?);
             Err::<(), _>(StoreError::Backend("what was only tried is undone".into()))
         });
-        match (undone.await, told.try_recv()) {
-            (_, Ok(landed)) => Ok(landed),
-            (Err(error), Err(_)) => Err(error),
-            (Ok(()), Err(_)) => Ok(Vec::new()),
-        }
+        let undone = undone.await;
+        told.try_recv().map_err(|_| {
+            undone.err().unwrap_or_else(|| StoreError::Backend("what was tried told nothing".into()))
+        })
     }
 
     /// The rules of what is here already, with what the request asks for it besides: stricter as it says, and for whom it names.
     async fn known_with(&self, place: &Place, entry: &Entry) -> Result<Option<Rules>, StoreError> {
         let version = entry.facts.modified.as_deref();
-        let held = match self.store().object(place.writer.eyes(), entry.facts.id.as_str(), version).await {
-            Ok(held) => met(held.tlp, &held.places),
-            Err(StoreError::NotFound { .. }) => return Ok(None),
+        let (id, eyes) = (entry.facts.id.as_str(), place.writer.eyes());
+        // Its own word first, as an import narrows it: what others say in the same words hinders nothing.
+        let (held, own) = match self.store().own_object(eyes, id, version).await {
+            Ok(held) => (held, true),
+            Err(StoreError::NotFound { .. }) => match self.store().object(eyes, id, version).await {
+                Ok(held) => (held, false),
+                Err(StoreError::NotFound { .. }) => return Ok(None),
+                Err(error) => return Err(error),
+            },
             Err(error) => return Err(error),
         };
-        let own = *held.originator() == Originator::Here;
+        let held = met(held.tlp, &held.places);
         let asked = place.passing.besides(&held, place.writer.user());
         Ok(Some(if own { asked.meet(&held.also_to(place.passing.addressees())) } else { held }))
     }

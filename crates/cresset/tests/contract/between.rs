@@ -346,6 +346,16 @@ fn what_was_given_received_and_called_back_is_proven_to_anybody() {
     assert_eq!(receipt["receipt"]["of"], given["member"]);
     assert!(says(&receipt, &given["sequence"], "kept"), "{receipt}");
 
+    // What came in at A and was given to nobody is proven by its leaf too, and says nothing of what is in it.
+    let file = a.scene.file("three.json", addresses(&[(THREE, "203.0.113.11")]));
+    a.node.there(&["import", &file]).exits(0);
+    let last = proven(&a, &[THREE])["sequence"].to_string();
+    let told = proven(&a, &["--leaf", &last]);
+    assert_eq!(
+        (&told["kind"], &told["object"]["id"], &told["payload"]),
+        (&json!("received"), &json!(THREE), &json!("withheld"))
+    );
+
     let recalled = a.ok(&["recall", ONE, "--wait", "30"]);
     let leaf = &recalled["leaf"];
     let at = leaf.to_string();

@@ -1,15 +1,15 @@
 //! Proofs of what was done between members: an own act by its place in the ledger, what this node signed about another's act, and
 //! what another member signed about an own one. Whoever gets such a file checks it without asking anybody.
 //!
-//! Of an act about an object it is told to who may see the object; of one that stands here no more, and of acts about no object, to who
-//! runs or audits the node.
+//! Of an act about an object it is told to who may see the version that it is about, where it stands by this member's own word; of one that
+//! stands here no more, and of acts about no object, to who runs or audits the node.
 
 use std::sync::Arc;
 
 use base::signing::KeyId;
 use federation::{Exchange, ObjectName, ReceiptState, Rows};
 use handling::Principal;
-use ledger::act::{Act, ActKind};
+use ledger::act::Act;
 use ledger::proof_file::ProofFile;
 use store::{StoreError, StoredObject};
 
@@ -28,10 +28,14 @@ impl Node {
         self.prove_own(leaf).await
     }
 
-    /// The same for who may know of it.
+    /// The same for who may know of it. Of what came in here and was given to nobody the header alone is kept, which is signed when it is
+    /// asked for.
     pub(crate) async fn prove_own(&self, leaf: u64) -> Result<ProofFile, ProveError> {
         let court = self.sitting().await.map_err(told)?;
-        self.proof_file(&court, court.member(), leaf).await
+        match self.proof_file(&court, court.member(), leaf).await {
+            Err(ProveError::Uncovered) => self.signed_proof(leaf, None).await,
+            file => file,
+        }
     }
 
     /// The file that proves what a member answered to an own act, by the act's place in this node's ledger.
@@ -139,11 +143,7 @@ impl Node {
         };
         // The version that it is about, by the word that it is about: another's, or an earlier one, says nothing of this.
         let (id, version) = (object.id.as_str(), object.version.as_deref());
-        let seen = match act.header().kind {
-            ActKind::Received => self.object(who, id, version).await.map(drop),
-            _ => self.own_word_seen(who, id, version).await,
-        };
-        match seen {
+        match self.own_word_seen(who, id, version).await {
             Ok(()) => Ok(()),
             Err(ReadError::NotFound(_) | ReadError::Store(StoreError::NotFound { .. })) => {
                 match self.last_word_on(who, id).await? {
