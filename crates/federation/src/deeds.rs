@@ -136,7 +136,7 @@ impl Exchange<'_> {
             // Who is not given it anew, since it has it by consent, has signed for these bytes under this commitment.
             let holders = rows.holders(&name)?.into_iter();
             let by_consent: BTreeSet<KeyId> =
-                holders.filter(|row| row.ground == "consent").map(|row| row.member).collect();
+                holders.filter(|row| row.ground == HolderRow::CONSENT).map(|row| row.member).collect();
             let signed = rows.receipts(held.sequence)?.into_iter().filter(|row| {
                 matches!(&row.state, ReceiptState::Done { outcome, .. } if outcome != Outcome::Empty.name())
                     && by_consent.contains(&row.member)
@@ -157,7 +157,7 @@ impl Exchange<'_> {
             by: None,
         }));
         for member in allowed.iter().filter(|member| **member != self.me.member) {
-            draft.push(self.holder(&name, *member, "released"));
+            draft.push(self.holder(&name, *member, HolderRow::RELEASED));
             address(&mut draft, *member, release.lane, (self.me.member, made.sequence))?;
         }
         let waited = rows.later(&head.id)?.into_iter().filter(|row| row.version == version);
@@ -337,7 +337,7 @@ impl Exchange<'_> {
         })?;
         let token = token.row(&signed);
         draft.push(Effect::Consent(token.clone()));
-        draft.push(self.holder(&name, grant.to, "consent"));
+        draft.push(self.holder(&name, grant.to, HolderRow::CONSENT));
         address(&mut draft, grant.from, Lane::Routine, (self.me.member, made.sequence))?;
         Ok(Granted { sequence: made.sequence, token, effects: draft.finish() })
     }

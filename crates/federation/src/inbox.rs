@@ -31,8 +31,8 @@ use crate::outbox::brings_object;
 use crate::passed_on::{came_empty, comes_again};
 use crate::port::{Consented, Deed, Question, Read, Rows, Standing, StoreFailed};
 use crate::rows::{
-    ActRow, ConsentRow, Covered, Effect, Lane, ObjectName, PayloadRow, PeerRow, ReceiptRow, ReceiptState,
-    RefusalRow, RevokedRow, VersionRow,
+    ActRow, ConsentRow, Covered, Effect, HolderRow, Lane, ObjectName, PayloadRow, PeerRow, ReceiptRow,
+    ReceiptState, RefusalRow, RevokedRow, VersionRow,
 };
 use crate::seal::{SealError, Sealed};
 use crate::wire::AckRefusal;
@@ -670,7 +670,7 @@ impl Exchange<'_> {
         let act = rows.act(&self.me.member, sequence)?.filter(|act| brings_object(&act.kind));
         let Some(name) = act.and_then(|act| act.object) else { return Ok(false) };
         let mut holders = rows.holders(&name)?.into_iter();
-        Ok(holders.any(|holder| holder.member == member && holder.ground == "consent"))
+        Ok(holders.any(|holder| holder.member == member && holder.ground == HolderRow::CONSENT))
     }
 
     fn consented(&self, judged: &Judged<'_>) -> Step<(Option<Outcome>, Vec<Effect>)> {

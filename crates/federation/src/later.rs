@@ -132,7 +132,7 @@ impl Exchange<'_> {
         if !narrowed && content.rules == held.rules {
             let mut draft = Draft::begin(self, rows)?;
             for row in ready {
-                draft.push(self.holder(&name, row.member, "released"));
+                draft.push(self.holder(&name, row.member, HolderRow::RELEASED));
                 address(&mut draft, row.member, row.lane, (name.author, held.sequence))?;
             }
             effects.extend(draft.finish());
@@ -191,7 +191,7 @@ impl Exchange<'_> {
         }
         let waits = rows.later(&held.name.id)?.into_iter();
         let waits = waits.filter(|row| row.version == held.version && row.member == member);
-        let holder = self.holder(&held.name, member, "released");
+        let holder = self.holder(&held.name, member, HolderRow::RELEASED);
         Ok(Some(waits.map(|row| row.over()).chain([holder]).collect()))
     }
 

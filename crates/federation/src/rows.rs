@@ -298,6 +298,13 @@ impl FateRow {
     }
 }
 
+impl HolderRow {
+    /// The ground of who was given it.
+    pub const RELEASED: &'static str = "released";
+    /// The ground of who may have it by a consent.
+    pub const CONSENT: &'static str = "consent";
+}
+
 /// Who has an own object, or was to have it. Key: name, member.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HolderRow {
@@ -305,7 +312,7 @@ pub struct HolderRow {
     pub name: ObjectName,
     /// The member.
     pub member: KeyId,
-    /// Why it may: `released` or `consent`.
+    /// Why it may: [`HolderRow::RELEASED`] or [`HolderRow::CONSENT`].
     pub ground: String,
     /// Since when.
     pub since: Micros,

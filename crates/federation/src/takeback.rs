@@ -110,7 +110,7 @@ impl Exchange<'_> {
             let name = ObjectName { author: header.author, id: object.id.clone() };
             // Who has it by consent stays so.
             if !rows.holders(&name)?.iter().any(|row| row.member == member) {
-                let ground = "released".to_owned();
+                let ground = HolderRow::RELEASED.to_owned();
                 effects.push(Effect::Holder(HolderRow { name, member, ground, since: self.now }));
             }
         }
@@ -132,7 +132,7 @@ impl Exchange<'_> {
             && let Ok(token) = Consent::open(&signed, &self.directory.keys(&self.me.member))
         {
             let name = ObjectName { author: self.me.member, id: token.object.clone() };
-            let ground = "consent".to_owned();
+            let ground = HolderRow::CONSENT.to_owned();
             effects.push(Effect::Holder(HolderRow { name, member: token.to, ground, since: self.now }));
             effects.push(Effect::Consent(token.row(&signed)));
         }
@@ -170,7 +170,7 @@ impl Exchange<'_> {
         let known = rows.holders(&name)?;
         for member in self.judge.named(&rules, self.now) {
             if member != self.me.member && !known.iter().any(|row| row.member == member) {
-                let (name, ground) = (name.clone(), "released".to_owned());
+                let (name, ground) = (name.clone(), HolderRow::RELEASED.to_owned());
                 effects.push(Effect::Holder(HolderRow { name, member, ground, since: self.now }));
             }
         }

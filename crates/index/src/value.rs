@@ -225,8 +225,7 @@ fn read_reference(text: &str, out: &mut String) -> Option<Shape> {
     None
 }
 
-/// Six octets as `aa:bb:…` or `aa-bb-…`, written with colons in lower case.
-/// As switches of one maker write it: three groups of four digits, `aabb.cc00.1122`. Where the last is of letters alone it is a domain,
+/// Six octets as switches of one maker write them: three groups of four digits, `aabb.cc00.1122`. Where the last is of letters alone it is a domain,
 /// as `dead.beef.cafe` is.
 fn read_mac_in_dots(text: &str, out: &mut String) -> Option<Shape> {
     let bytes = text.as_bytes();
@@ -248,6 +247,7 @@ fn read_mac_in_dots(text: &str, out: &mut String) -> Option<Shape> {
     Some(Shape::Mac)
 }
 
+/// Six octets as `aa:bb:…` or `aa-bb-…`, written with colons in lower case.
 fn read_mac(text: &str, out: &mut String) -> Option<Shape> {
     let bytes = text.as_bytes();
     let separator = *bytes.get(2).filter(|byte| matches!(byte, b':' | b'-'))?;

@@ -127,7 +127,7 @@ pub enum AccountError {
     NameTaken(String),
     /// Not a name a user can have.
     #[error(
-        "a user name has 1 to {NAME_CHARS_MAX} characters, begins with a letter or a digit, and has no colon, comma, slash or control \
+        "a user name has 1 to {NAME_CHARS_MAX} characters, begins with a letter or a digit, and has no colon, comma, slash, backslash or control \
          character and no space at its end"
     )]
     NameUnfit,

@@ -248,8 +248,9 @@ static CODES: &[(&str, &str)] = &[
     ),
     (
         "never-given",
-        "The object stands here by this member's word, and nobody was ever given it: there is nothing to call back. `cresset erase` \
-         destroys it here, and in backups that are opened with a key file of after that.",
+        "Nobody was ever given the object, or this version of it, by this member's word: there is nothing to call back, and nobody has signed \
+         for it. Where it stands here by this member's word, `cresset erase` destroys it here, and in backups that are opened with a key \
+         file of after that.",
     ),
     (
         "member-absent",

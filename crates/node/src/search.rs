@@ -16,7 +16,7 @@ pub struct SearchQuery {
     pub open_ended: bool,
     /// Only these types; empty = all.
     pub types: Vec<String>,
-    /// Most rows.
+    /// Most rows; on the first page what bears the text as its name comes besides, where it is more than that.
     pub limit: usize,
     /// Where to go on.
     pub next: Option<String>,

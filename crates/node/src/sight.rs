@@ -38,7 +38,7 @@ struct Said<'a> {
     to_all: bool,
 }
 
-/// What a sighting became: one receipt for each object that was sighted.
+/// What a sighting became: one receipt for each word on an object that was sighted. One that two members tell is in it twice.
 #[derive(Clone, Debug)]
 pub struct Sighted {
     /// Ids of the sighted objects, in the order of `receipts`.
@@ -47,7 +47,7 @@ pub struct Sighted {
     pub receipts: Vec<Receipt>,
 }
 
-/// Why nothing was sighted. Nothing has been stored.
+/// Why nothing was sighted, or not all: of several objects, those before the one that failed have been sighted.
 #[derive(Debug, thiserror::Error)]
 pub enum SightError {
     /// No such object, or nothing known about the value, as far as this principal may know.
@@ -189,7 +189,7 @@ impl Node {
             let answers = known.into_inner();
             let matches = answers.into_iter().flat_map(|answer| answer.matches);
             let exact = matches.filter(|found| found.how == How::Exact && !found.revoked);
-            // Several words under one identifier are told one by one, and it is sighted once.
+            // Several words under one identifier are told one by one, and it is looked up once.
             let mut ids: Vec<String> = Vec::new();
             for id in exact.map(|found| found.id).filter(|id| can_be_sighted(id)) {
                 if !ids.contains(&id) && ids.len() < SIGHTED_MAX {

@@ -246,7 +246,12 @@ fn told(name: &'static str, checks: Result<impl IntoIterator<Item = Check>, Stor
     match checks {
         Ok(checks) => checks.into_iter().collect(),
         Err(error) => {
-            let detail = format!("this cannot be read: {error}; restore the last backup");
+            let detail = match &error {
+                StoreError::Damaged(what) => {
+                    format!("what is stored is damaged: {what}; restore the last backup")
+                }
+                other => format!("this cannot be looked at: {other}; see to that and ask again"),
+            };
             vec![Check { name, ok: false, detail }]
         }
     }

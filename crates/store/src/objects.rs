@@ -104,12 +104,14 @@ pub struct Entry {
     pub maker: Option<MemberId>,
 }
 
-/// A version conflict: the same id and `modified` with other content. The first stays; the second is refused.
+/// Why an object is refused because of what is here, or was: a version that cannot stand beside what is held, or a copy of what is gone for
+/// good. What is held stays.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Conflict {
     /// What is wrong, in one sentence.
     pub reason: String,
-    /// Stable code: `version-conflict`, `revoked-already`, `creator-changed`, `created-changed`.
+    /// Stable code: `version-conflict`, `revoked-already`, `creator-changed`, `created-changed`, `erased`, `erased-by-originator`,
+    /// `retention-over`.
     pub code: &'static str,
 }
 

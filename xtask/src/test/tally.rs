@@ -45,13 +45,16 @@ pub(crate) fn failed(text: &str) -> Vec<String> {
     names
 }
 
-/// What a line says failed: nextest's `FAIL [ 1.2s] (3/4) BINARY TEST`, pytest's `FAILED FILE::TEST - WHY`, cargo's `test TEST ... FAILED`.
+/// What a line says failed: nextest's `FAIL [ 1.2s] (3/4) BINARY TEST`, pytest's `FAILED FILE::TEST - WHY` and `ERROR FILE::TEST - WHY`, cargo's `test TEST ... FAILED`.
 fn failure(line: &str) -> Option<&str> {
     let line = line.trim();
     if let Some(rest) = line.strip_prefix("test ") {
         return rest.strip_suffix(" ... FAILED");
     }
-    if let Some(rest) = line.strip_prefix("FAILED ").or_else(|| line.strip_prefix("ERROR tests/")) {
+    if let Some(rest) = line
+        .strip_prefix("FAILED ")
+        .or_else(|| line.strip_prefix("ERROR ").filter(|rest| rest.starts_with("tests/")))
+    {
         return rest.contains("::").then(|| rest.split(" - ").next().unwrap_or(rest));
     }
     let ended = ["FAIL [", "TIMEOUT [", "SIGABRT [", "SIGSEGV [", "SIGKILL [", "SIGTERM ["];
@@ -118,6 +121,8 @@ mod tests {
         assert_eq!(failed(nextest), ["store-sqlite migrate::tests::twice", "cresset::contract waits"]);
         let pytest = "FAILED tests/outside/test_pages.py::test_all[home] - assert 1 == 2";
         assert_eq!(failed(pytest), ["tests/outside/test_pages.py::test_all[home]"]);
+        let pytest = "ERROR tests/outside/test_pages.py::test_all - OSError";
+        assert_eq!(failed(pytest), ["tests/outside/test_pages.py::test_all"]);
         assert_eq!(failed("test a::b ... FAILED\ntest a::c ... ok"), ["a::b"]);
         assert_eq!(failed("test result: FAILED. 3 passed; 1 failed\nFAILED (errors=1)"), [""; 0]);
     }

@@ -167,7 +167,7 @@ impl Node {
     ///
     /// # Errors
     /// See [`ExchangeError`]; `Courier` when it is not for this node, not whole, or a file before it is missing: then
-    /// nothing was taken.
+    /// nothing was taken but, where its sender's key was not known before, its papers, which stand by themselves.
     pub async fn courier_in(&self, who: &Principal, file: Vec<u8>) -> Result<CourierReport, ExchangeError> {
         self.may_carry(who).await?;
         let file = Arc::new(courier_file(file).map_err(ExchangeError::Courier)?);

@@ -1,11 +1,11 @@
-//! How every value is written on a page: as HTML has it, and so that what nobody sees is seen.
+//! How every value is written on a page: as HTML has it, with controls and marks that turn the direction of writing shown by their number.
 
 use std::fmt::{self, Write};
 
 use askama::filters::{Escaper, Html};
 use stix::quote::is_unseen;
 
-/// Escapes for HTML; letters that are not seen, or turn the direction of writing, are shown by their number, but for white space.
+/// Escapes for HTML; controls, but for white space, and marks that turn the direction of writing are shown by their number.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Visible;
 

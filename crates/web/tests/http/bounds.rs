@@ -166,5 +166,5 @@ async fn a_flood_from_one_place_leaves_the_others_their_answers() {
         stream.read_to_end(&mut answer).await.unwrap();
         assert_eq!(parse(&answer, "GET").status, 200);
     }
-    assert_eq!(held.len(), 300);
+    drop(held);
 }
