@@ -62,7 +62,10 @@ pub const FINDINGS_BYTES_MIN: usize = 2 * 1024;
 pub const OBSERVED_SECONDS_MAX: u64 = 20;
 /// Patterns named in one answer that ran into a limit; all of them are counted.
 pub const UNDECIDED_NAMED_MAX: usize = 100;
-/// Findings listed for one object or bundle; later ones are only counted in.
+/// Longest timestamp, in bytes. The text sets no end to sub-second digits; what names a version is written into ledgers and indexes,
+/// and no clock tells these.
+pub const TIMESTAMP_BYTES_MAX: usize = 256;
+/// Findings listed for one object or bundle, the heaviest; one more says that there are others.
 pub const FINDINGS_MAX: usize = 200;
 /// Request body read without waiting for a place, in bytes (256 KiB).
 pub const BODY_SMALL_MAX: usize = 256 * 1024;

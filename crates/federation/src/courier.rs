@@ -117,8 +117,10 @@ pub enum CourierError {
     /// Not signed by an active member.
     #[error("the courier file is not signed by an active member")]
     Stranger,
-    /// Signed with a key that is not known here yet, by who may be an active member.
-    #[error("it is signed with a key that is not known here, and the papers in it do not say whose it is")]
+    /// Signed with a key that is not known here yet: of a parcel by who may be an active member, of a file by anybody.
+    #[error(
+        "the courier file is signed with a key that is not known here, and its papers do not say whose it is: take papers of a member that knows its sender first"
+    )]
     UnknownKey {
         /// The member that it says it is by.
         from: KeyId,

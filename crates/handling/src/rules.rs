@@ -421,7 +421,8 @@ impl Rules {
         self
     }
 
-    /// With a marking that nobody here knows yet, by the identifier of its definition.
+    /// With a marking that nobody here knows yet, by the identifier of its definition. What is no identifier of a marking definition, and
+    /// more than 16, never come.
     #[must_use]
     pub fn awaiting(mut self, definition: &str) -> Self {
         let named = ObjectId::parse(definition).ok().filter(|id| id.type_name() == DEFINITION);

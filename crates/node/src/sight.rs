@@ -56,6 +56,9 @@ pub enum SightError {
     /// An object of a type that is not sighted.
     #[error("an object of type {0} is not sighted: sight an indicator or what it indicates")]
     Unfit(String),
+    /// Seen more often than a sighting can say.
+    #[error("a sighting counts up to {}", stix::SIGHTINGS_MAX)]
+    Count,
     /// A sector that is no word.
     #[error("a sector is 1 to {SECTOR_CHARS_MAX} printable characters")]
     Sector,
@@ -80,6 +83,7 @@ impl SightError {
         match self {
             Self::Unknown => "value-unknown",
             Self::Unfit(_) => "value-unfit",
+            Self::Count => "value-unfit",
             Self::Sector => "sector-unfit",
             Self::CollectionNotNamed => "collection-not-named",
             Self::NotInitialised => "not-initialised",
@@ -92,7 +96,9 @@ impl SightError {
     #[must_use]
     pub const fn fault(&self) -> Fault {
         match self {
-            Self::Unknown | Self::Unfit(_) | Self::Sector | Self::CollectionNotNamed => Fault::Caller,
+            Self::Unknown | Self::Unfit(_) | Self::Count | Self::Sector | Self::CollectionNotNamed => {
+                Fault::Caller
+            }
             Self::NotInitialised => Fault::Operator,
             Self::Accept(error) => error.fault(),
             Self::Store(error) => error.fault(),
@@ -122,6 +128,9 @@ impl Node {
     /// # Errors
     /// See [`SightError`].
     pub async fn sight(&self, who: &Principal, request: SightRequest) -> Result<Sighted, SightError> {
+        if request.count.is_some_and(|count| i64::from(count) > stix::SIGHTINGS_MAX) {
+            return Err(SightError::Count);
+        }
         let sector = request.sector.as_deref().map(sector_of).transpose()?;
         let author =
             Author::of(self.store(), self.member().await?).await?.ok_or(SightError::NotInitialised)?;

@@ -7,6 +7,7 @@ use std::fmt;
 use std::hash::{Hash, Hasher};
 
 use base::Micros;
+use base::limit::TIMESTAMP_BYTES_MAX;
 
 use crate::quote::quoted;
 
@@ -20,10 +21,6 @@ use crate::quote::quoted;
 pub struct Timestamp {
     text: Box<str>,
 }
-
-/// Longest timestamp, in bytes. The text sets no end to sub-second digits; what names a version is written into ledgers and indexes,
-/// and no clock tells these.
-pub const TIMESTAMP_BYTES_MAX: usize = 256;
 
 /// Why a text is not a timestamp.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

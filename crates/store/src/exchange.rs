@@ -37,7 +37,8 @@ pub struct Retired {
     pub originator: Originator,
 }
 
-/// A marking definition that had come, and what awaited it.
+/// A marking definition that had come to a collection, and what awaited it there: one for each collection, whose first definition may ask
+/// something else.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settled {
     /// The definition.

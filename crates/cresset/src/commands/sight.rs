@@ -16,7 +16,7 @@ pub(crate) struct SightArgs {
     /// An object's id, or a value that an object here is about.
     what: String,
     /// How often: STIX takes up to 999,999,999.
-    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(..=999_999_999))]
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(..=stix::SIGHTINGS_MAX))]
     count: u32,
     /// The sector of those who saw it, who stay unnamed: health, energy, financial-services.
     #[arg(long, value_name = "SECTOR")]

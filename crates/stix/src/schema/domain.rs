@@ -294,6 +294,6 @@ static VULNERABILITY: Schema = sdo(
     &[Rule::Own(rules::cve_ids)],
 );
 
-/// How often a sighting may say something was seen.
-pub(crate) const SIGHTINGS_MAX: i64 = 999_999_999;
+/// How often a sighting may say something was seen (STIX 2.1, section 5.2).
+pub const SIGHTINGS_MAX: i64 = 999_999_999;
 const _: () = assert!(SIGHTINGS_MAX < EXACT_MAX);

@@ -14,6 +14,7 @@ pub(crate) mod vocabulary;
 use crate::check::Checker;
 use crate::json::Members;
 use crate::report::Place;
+pub use domain::SIGHTINGS_MAX;
 use vocabulary::Vocabulary;
 
 /// What family an object's type belongs to.

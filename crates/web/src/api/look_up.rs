@@ -274,9 +274,6 @@ async fn observed(
     }))
 }
 
-/// Most that a sighting may count (STIX 2.1, section 5.2).
-const SEEN_MAX: u32 = 999_999_999;
-
 /// Say that an object or value has been seen
 #[utoipa::path(post, path = "/api/v1/sightings", tag = "look-up", request_body = Seen,
     responses((status = 201, body = SightingStored)))]
@@ -288,10 +285,6 @@ async fn sight(
     let last_seen = seen.last_seen.as_deref().map(stix::Timestamp::parse).transpose();
     let last_seen =
         last_seen.map_err(|error| Problem::bad_request("timestamp", error.to_string()).at("last_seen"))?;
-    if seen.count.is_some_and(|count| count > SEEN_MAX) {
-        let detail = format!("a sighting counts up to {SEEN_MAX}");
-        return Err(Problem::bad_request("value-unfit", detail).at("count"));
-    }
     let request = SightRequest {
         what: seen.of,
         count: seen.count,

@@ -1,4 +1,5 @@
-//! How every value is written on a page: as HTML has it, with controls and marks that turn the direction of writing shown by their number.
+//! How every value is written on a page: as HTML has it, with controls and marks that turn the direction of writing shown by their number. What goes back into a form, and the
+//! exact bytes, are written as they are (`|escape("htm")`).
 
 use std::fmt::{self, Write};
 

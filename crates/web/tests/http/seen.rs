@@ -275,3 +275,12 @@ async fn a_version_is_found_with_and_without_its_v() {
         assert_eq!(answer["items"].as_array().unwrap().len(), found, "{words}: {answer}");
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_turns_the_direction_of_writing_is_shown_and_goes_back_into_the_form_as_it_was() {
+    let house = House::new().await;
+    house.person("ann", Role::Analyst).await;
+    let page = house.page("ann", "/search?q=report%E2%80%AEfdp%22%3E").await;
+    assert!(page.contains("<title>report\\u{202e}fdp"), "{page}");
+    assert!(page.contains("value=\"report\u{202e}fdp&#34;&#62;\""), "{page}");
+}
