@@ -72,6 +72,14 @@ pub struct CourierWait {
     pub rule: &'static str,
 }
 
+/// Why a file is not taken; what the store failed at is no fault of the file's.
+fn unfit(error: CourierError) -> ExchangeError {
+    match error {
+        CourierError::Store(failed) => failed.into(),
+        error => ExchangeError::Courier(error),
+    }
+}
+
 impl CourierReport {
     fn of(from: String, papers: &'static str, (envelopes, mail): (usize, &TakenMail)) -> Self {
         let waits = mail.awaits.map(|awaits| CourierWait {
@@ -175,16 +183,18 @@ impl Node {
         // With the papers that came along: they may name who is in a circle.
         let court = self.sitting().await?;
         let carrier = self.carrier(&court).await?;
-        let (sitting, manifest, came) = (Arc::clone(&court), parcel.manifest.clone(), parcel.envelopes.len());
+        let (sitting, came) = (Arc::clone(&court), parcel.envelopes.len());
         let mail = self
             .step(&court, came.max(1), move |exchange, desk| {
+                // Judged anew in the step that takes it: something may have come meanwhile that it does not go on from.
+                let parcel = exchange.file_in(desk.rows(), &file).map_err(unfit)?;
                 let Parcel { manifest, heads, envelopes, ack, .. } = &parcel;
                 let mail = Mail { manifest, heads, ack: ack.as_ref(), batch: envelopes };
                 take_mail(&sitting, exchange, (desk, &carrier), &mail)
             })
             .await?;
-        let from = manifest.from;
-        self.file_heard(&court, &manifest).await?;
+        let (from, manifest) = (parcel.manifest.from, &parcel.manifest);
+        self.file_heard(&court, manifest).await?;
         self.0.exchange.note_gaps(from, gaps(&mail.received));
         self.store().set_setting(LAST_COURIER, &from.to_string()).await?;
         self.tell_peers();
@@ -202,10 +212,10 @@ impl Node {
             }
             Err(CourierError::UnknownKey { from, papers }) => {
                 let papers = self.papers_of_file(from, papers.as_deref()).await?;
-                let parcel = self.look_into(file).await?.map_err(ExchangeError::Courier)?;
+                let parcel = self.look_into(file).await?.map_err(unfit)?;
                 Ok((parcel, papers))
             }
-            Err(error) => Err(ExchangeError::Courier(error)),
+            Err(error) => Err(unfit(error)),
         }
     }
 
@@ -215,10 +225,7 @@ impl Node {
         let opened = store::looked(self.store(), court.member(), move |rows| {
             Ok(sitting.exchange().file_in(rows, &file))
         });
-        match opened.await? {
-            Err(CourierError::Store(failed)) => Err(failed.into()),
-            opened => Ok(opened),
-        }
+        Ok(opened.await?)
     }
 
     /// Takes the papers of a courier file, and says what came of them; an error where the store failed.
