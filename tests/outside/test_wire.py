@@ -37,6 +37,8 @@ def test_no_login_gets_nothing_but_health(node):
     assert requests.get(node.url + "/metrics", timeout=10).status_code in (401, 403)
     for path in ("/api/v1/objects", "/api/v1/search?q=made"):
         assert requests.get(node.url + path, timeout=10).status_code in (401, 404), path
+    for path in ("/ledger/checkpoint", "/ledger/tile/0/000.p/1"):
+        assert requests.get(node.url + path, timeout=10).status_code == 401, path
 
 
 @pytest.mark.parametrize(

@@ -28,6 +28,8 @@ pub(crate) struct Config {
     pub(crate) tls_key: Option<PathBuf>,
     /// Whether other members' nodes must show a node certificate: `required` or `offered`.
     pub(crate) members_tls: Option<String>,
+    /// Who reads the head and the tiles of the ledger: who is known here, or everyone.
+    pub(crate) ledger_readers: Option<LedgerReaders>,
     /// The address that others reach this node at.
     pub(crate) public_url: Option<String>,
     /// Address of the proxy whose `X-Forwarded-For` is believed.
@@ -76,6 +78,25 @@ impl From<SecondPersons> for node::SecondPerson {
             SecondPersons::WhenPossible => handling::Bound::WhenPossible,
             SecondPersons::Always => handling::Bound::Always,
         })
+    }
+}
+
+/// Who reads the head and the tiles of the ledger.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum LedgerReaders {
+    /// Who signs in here, and other members' nodes.
+    Known,
+    /// Anybody.
+    Everyone,
+}
+
+impl From<LedgerReaders> for web::LedgerReaders {
+    fn from(said: LedgerReaders) -> Self {
+        match said {
+            LedgerReaders::Known => Self::Known,
+            LedgerReaders::Everyone => Self::Everyone,
+        }
     }
 }
 
@@ -138,6 +159,7 @@ impl Config {
             tls_cert: self.tls_cert.or(file.tls_cert),
             tls_key: self.tls_key.or(file.tls_key),
             members_tls: self.members_tls.or(file.members_tls),
+            ledger_readers: self.ledger_readers.or(file.ledger_readers),
             public_url: self.public_url.or(file.public_url),
             trusted_proxy: self.trusted_proxy.or(file.trusted_proxy),
             title: self.title.or(file.title),
@@ -235,6 +257,7 @@ mod tests {
                 | "relay_member_megabytes" => "1".to_owned(),
                 "second_person" | "relay" => "'always'".to_owned(),
                 "relay_through" => "['cert-a']".to_owned(),
+                "ledger_readers" => "'everyone'".to_owned(),
                 key => format!("{key:?}"),
             };
             assert!(toml::from_str::<Config>(&format!("{key} = {value}")).is_ok(), "{key}");

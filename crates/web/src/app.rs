@@ -31,6 +31,8 @@ pub struct Options {
     pub tls: Option<TlsFiles>,
     /// Whether other members' nodes must show whose they are.
     pub members_tls: MembersTls,
+    /// Who reads the head and the tiles of this member's ledger.
+    pub ledger_readers: LedgerReaders,
     /// The address that others reach this node at, without a slash at the end; `None` = taken from each request's `Host`.
     pub public_url: Option<String>,
     /// The address of a proxy whose last word in `X-Forwarded-For` is believed; `None` = nobody's is. Lock-outs go by where
@@ -65,6 +67,16 @@ pub enum MembersTls {
     Offered,
 }
 
+/// Who reads the head and the tiles of this member's ledger, which tell how many acts it did, and when, and nothing else.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum LedgerReaders {
+    /// Who signs in here, and other members' nodes.
+    #[default]
+    Known,
+    /// Anybody, so that a monitor of the public's can watch the ledger.
+    Everyone,
+}
+
 /// Where the certificate is.
 #[derive(Clone, Debug)]
 pub struct TlsFiles {
@@ -79,6 +91,7 @@ impl Default for Options {
         Self {
             tls: None,
             members_tls: MembersTls::default(),
+            ledger_readers: LedgerReaders::default(),
             public_url: None,
             trusted_proxy: None,
             title: "Cresset".to_owned(),

@@ -1,14 +1,15 @@
-//! The ledger's public addresses: the signed head and tiles of hashes, as C2SP tlog-tiles names them.
+//! The ledger's addresses: the signed head and tiles of hashes, as C2SP tlog-tiles names them.
 //!
 //! The member is a witness of the others' ledgers as well: whoever brings a head of one and a proof that it continues the one
 //! cosigned last is given a cosignature (C2SP tlog-witness; the submission prefix is the node's address and `/ledger`).
 //!
-//! Open to everyone, so that any member may mirror and witness: a tile says how many acts there are and nothing of what was
-//! done. The acts themselves (entry bundles) are not served.
+//! For who signs in here and for other members' nodes, so that any member may mirror and witness; for everyone where the
+//! operator says so. A tile says how many acts there are and nothing of what was done. The acts themselves (entry bundles) are
+//! not served.
 
 use axum::Router;
 use axum::body::Body;
-use axum::extract::{Path, Request, State};
+use axum::extract::{FromRequestParts, Path, Request, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
@@ -18,12 +19,32 @@ use ledger::tile::TilePath;
 use ledger::witness::Verdict;
 
 use crate::federation::NOBODY;
-use crate::{App, Problem, body, caller, strangers};
+use crate::{App, Caller, Came, LedgerReaders, Problem, body, caller, road, strangers};
 
 /// Largest request to cosign, in bytes: a checkpoint with many lines under it, and a proof.
 const REQUEST_BYTES_MAX: usize = 64 * 1024;
 /// A tile never changes.
 const FOR_EVER: HeaderValue = HeaderValue::from_static("public, max-age=31536000, immutable");
+const FOR_EVER_HERE: HeaderValue = HeaderValue::from_static("private, max-age=31536000, immutable");
+/// For whom a request is answered: asking for it in a handler is what keeps others out.
+struct Reader;
+
+impl FromRequestParts<App> for Reader {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
+        if app.options().ledger_readers == LedgerReaders::Everyone {
+            return Ok(Self);
+        }
+        let trail = caller::trail(parts)?;
+        if let Came::AsMember(shown) = &trail.road
+            && road::caller(app, shown).await.is_some()
+        {
+            return Ok(Self);
+        }
+        Caller::from_request_parts(parts, app).await.map(|Caller(_)| Self)
+    }
+}
 
 pub(crate) fn routes() -> Router<App> {
     Router::new()
@@ -33,7 +54,7 @@ pub(crate) fn routes() -> Router<App> {
 }
 
 /// The head signed last.
-async fn checkpoint(State(app): State<App>) -> Result<Response, Problem> {
+async fn checkpoint(State(app): State<App>, _: Reader) -> Result<Response, Problem> {
     let note = app.node().checkpoint().await?;
     let note = note.ok_or_else(|| Problem::not_found("this node keeps no ledger yet"))?;
     Ok(([(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"))], note).into_response())
@@ -69,11 +90,14 @@ async fn cosigned(app: &App, parts: &Parts, stream: Body) -> Result<Response, Pr
 }
 
 /// Hashes of one tile.
-async fn tile(State(app): State<App>, Path(path): Path<String>) -> Result<Response, Problem> {
+async fn tile(State(app): State<App>, _: Reader, Path(path): Path<String>) -> Result<Response, Problem> {
     let missing = || Problem::not_found("the ledger has no such tile");
     let path: TilePath = format!("tile/{path}").parse().map_err(|_| missing())?;
     let tile = app.node().ledger_tile(path).await?.ok_or_else(missing)?;
-    let head =
-        [(CONTENT_TYPE, HeaderValue::from_static("application/octet-stream")), (CACHE_CONTROL, FOR_EVER)];
+    let kept = match app.options().ledger_readers {
+        LedgerReaders::Known => FOR_EVER_HERE,
+        LedgerReaders::Everyone => FOR_EVER,
+    };
+    let head = [(CONTENT_TYPE, HeaderValue::from_static("application/octet-stream")), (CACHE_CONTROL, kept)];
     Ok((head, tile.to_bytes()).into_response())
 }

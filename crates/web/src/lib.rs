@@ -33,7 +33,7 @@ mod serve;
 mod strangers;
 mod tls;
 
-pub use app::{App, MembersTls, Options, TlsFiles};
+pub use app::{App, LedgerReaders, MembersTls, Options, TlsFiles};
 pub use body::{JsonBody, MediumBody, RawBody};
 pub use caller::{CSRF_HEADER, Caller, SESSION_COOKIE, Trail, Visitor};
 pub use codes::{all_codes, codes, explain};

@@ -44,6 +44,10 @@ pub(crate) struct ServeArgs {
     /// `offered` to take turns without one as well.  [default: required]
     #[arg(long, env = "CRESSET_MEMBERS_TLS", value_name = "WHEN")]
     members_tls: Option<String>,
+    /// Who reads the head and the tiles of this member's ledger at `/ledger/`: who signs in here and other members' nodes
+    /// (`known`), or anybody.  [default: known]
+    #[arg(long, env = "CRESSET_LEDGER_READERS", value_name = "WHO")]
+    ledger_readers: Option<config::LedgerReaders>,
     /// The address that others reach this node at, when a proxy stands before it.
     #[arg(long, env = "CRESSET_PUBLIC_URL", value_name = "URL")]
     public_url: Option<String>,
@@ -109,6 +113,7 @@ impl ServeArgs {
             tls_cert: self.tls_cert.clone(),
             tls_key: self.tls_key.clone(),
             members_tls: self.members_tls.clone(),
+            ledger_readers: self.ledger_readers,
             public_url: self.public_url.clone(),
             trusted_proxy: self.trusted_proxy.clone(),
             title: self.title.clone(),
@@ -216,6 +221,7 @@ fn options(config: &Config, member: String, allow_test_controls: bool) -> Result
     Ok(Options {
         tls,
         members_tls,
+        ledger_readers: config.ledger_readers.map_or_else(Default::default, Into::into),
         trusted_proxy,
         public_url: config.public_url.as_deref().map(public_url).transpose()?,
         title: config.title.clone().unwrap_or(member),

@@ -8,11 +8,12 @@ use crate::scene::{ONE, Running, Scene, TWO, bundle, indicator, run};
 /// An address that a proof of the first object shows and nothing else does.
 const SHOWN: &str = "[ipv4-addr:value = '198.51.100.7']";
 
-/// Asks without a login and reads status and body.
-fn get(running: &Running, path: &str) -> (u16, Vec<u8>) {
+/// Asks without a login, or with a token, and reads status and body.
+fn get(running: &Running, path: &str, token: Option<&str>) -> (u16, Vec<u8>) {
     let address = running.url().trim_start_matches("http://").to_owned();
     let mut stream = TcpStream::connect(&address).unwrap();
-    let head = format!("GET {path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\r\n");
+    let login = token.map(|token| format!("authorization: Bearer {token}\r\n")).unwrap_or_default();
+    let head = format!("GET {path} HTTP/1.1\r\nhost: {address}\r\n{login}connection: close\r\n\r\n");
     stream.write_all(head.as_bytes()).unwrap();
     let mut answer = Vec::new();
     stream.read_to_end(&mut answer).unwrap();
@@ -111,22 +112,38 @@ fn heads_are_compared_and_a_fork_is_3() {
 }
 
 #[test]
-fn everyone_may_read_head_and_tiles_and_nothing_else() {
+fn who_signs_in_reads_head_and_tiles_and_everyone_where_the_operator_says_so() {
     let scene = Scene::new();
     let running = scene.serve();
+    let token = scene.init["admin"]["token"].as_str();
     let objects: Vec<_> = (0..3)
         .map(|number| indicator(&format!("00000000-0000-4000-8000-00000000000{number}"), SHOWN))
         .collect();
     let file = scene.file("three.json", bundle(&objects));
     running.there(&["import", &file]).exits(0);
-    let (status, head) = get(&running, "/ledger/checkpoint");
-    assert_eq!((status, String::from_utf8(head).unwrap().lines().nth(1)), (200, Some("3")));
-    let (status, tile) = get(&running, "/ledger/tile/0/000.p/3");
+    let (status, head) = get(&running, "/ledger/checkpoint", token);
+    assert_eq!((status, std::str::from_utf8(&head).unwrap().lines().nth(1)), (200, Some("3")));
+    let (status, tile) = get(&running, "/ledger/tile/0/000.p/3", token);
     assert_eq!((status, tile.len()), (200, 96));
-    assert_eq!(get(&running, "/ledger/tile/0/000.p/1"), (200, tile[..32].to_vec()));
+    assert_eq!(get(&running, "/ledger/tile/0/000.p/1", token), (200, tile[..32].to_vec()));
     for path in ["0/000", "0/000.p/4", "0/001.p/1", "1/000.p/1", "entries/000.p/3", "0/0", "0/../0", "x"] {
-        assert_eq!(get(&running, &format!("/ledger/tile/{path}")).0, 404, "{path}");
+        assert_eq!(get(&running, &format!("/ledger/tile/{path}"), token).0, 404, "{path}");
     }
-    assert_eq!(get(&running, "/api/v1/ledger/checkpoint").0, 401);
+    // A stranger is not told how many acts there are, nor whether there is such a tile.
+    for path in [
+        "/ledger/checkpoint",
+        "/ledger/tile/0/000.p/3",
+        "/ledger/tile/0/000.p/4",
+        "/api/v1/ledger/checkpoint",
+    ] {
+        assert_eq!(get(&running, path, None).0, 401, "{path}");
+        assert_eq!(get(&running, path, Some("cst_nobody")).0, 401, "{path}");
+    }
     assert_eq!(running.terminate(), 0);
+
+    let open = scene.serve_as("127.0.0.1:0", &["--ledger-readers", "everyone"], &[]);
+    assert_eq!(get(&open, "/ledger/checkpoint", None), (200, head));
+    assert_eq!(get(&open, "/ledger/tile/0/000.p/3", None), (200, tile));
+    assert_eq!(get(&open, "/api/v1/ledger/checkpoint", None).0, 401);
+    assert_eq!(open.terminate(), 0);
 }

@@ -392,6 +392,10 @@ async fn people_and_programs_are_never_asked_for_a_certificate() {
         assert!([200, 303].contains(&answer.status), "{path} {}", answer.status);
     }
     assert_eq!(people.asked.load(Ordering::Relaxed), 0);
+    // A member's node follows the ledger by its certificate; who shows none and does not sign in does not.
+    let stranger = b"GET /ledger/checkpoint HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
+    assert_eq!(ask(b, &people, "http/1.1", stranger).await.status, 401);
+    assert_eq!(ask(b, &people, "cresset/1", stranger).await.status, 200);
     // Where the operator has given no certificate, people come in plain HTTP to the port where members' nodes speak TLS.
     assert_eq!(c.ask("GET", "/healthz").send().await.status, 200);
     assert_eq!(says(c, &node_of_house(b).await, (EXCHANGE, &turn(b, c).await)).await.0, 200);
