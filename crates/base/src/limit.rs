@@ -46,6 +46,8 @@ pub const LOOKUP_ROWS_MAX: usize = 100_000;
 pub const READ_STEPS_MAX: u64 = 200_000_000;
 /// Matches listed for one looked-up value.
 pub const LOOKUP_MATCHES_MAX: usize = 100;
+/// Lineages that one object may have in one collection by one member's word: what contradicts them all is not kept any more.
+pub const LINEAGES_MAX: u64 = 64;
 /// Longest name of a user, a collection or a token, in characters.
 pub const NAME_CHARS_MAX: usize = 250;
 /// Shortest password, in characters.

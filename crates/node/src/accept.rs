@@ -6,7 +6,7 @@
 use base::Micros;
 use bytes::Bytes;
 use handling::{MemberId, Principal, Refusal, Rule, Rules, Viewer, Writer, may_read, may_write};
-use stix::{ObjectId, Timestamp, TlpLevel};
+use stix::{Finding, ObjectId, Severity, Timestamp, TlpLevel};
 use store::{
     Batch, CollectionRow, Entry, Fault, Landed, LandedAs, PerObject, StatusRow, StatusState, StoreError,
 };
@@ -401,6 +401,15 @@ fn receipt_of(derived: &Derived) -> Receipt {
 
 /// Writes into a receipt how the object landed.
 fn tell(receipt: &mut Receipt, landed: Landed) {
+    if let Some(contradiction) = landed.contradicts {
+        receipt.reason = Some(contradiction.words().to_owned());
+        receipt.findings.push(Finding {
+            severity: Severity::Warning,
+            code: contradiction.code(),
+            path: contradiction.property().to_owned(),
+            message: contradiction.words().into(),
+        });
+    }
     if landed.inherited.is_some() {
         receipt.handling = Some(Handled::Inherited);
         receipt.reason = Some(store::INHERITED.to_owned());

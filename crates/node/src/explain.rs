@@ -324,9 +324,16 @@ static CODES: &[(&str, &str)] = &[
     ),
     (
         "creator-changed",
-        "Only its creator makes new versions of an object, and this one names another (STIX 2.1, section 3.6.2).",
+        "Only its creator makes new versions of an object, and this one names another creator than what stands longest under its id in this collection (STIX 2.1, section 3.6.2). It is kept beside that all the same, as a lineage of its own: `get` shows what stands longest and counts it among the contradictions, `history` and TAXII's `match[version]=all` show both, look-up and search find both.",
     ),
-    ("created-changed", "All versions of an object have the same `created` (STIX 2.1, section 3.6)."),
+    (
+        "created-changed",
+        "All versions of an object have the same `created`, and this one has another than what stands longest under its id in this collection (STIX 2.1, section 3.6). It is kept beside that all the same, as a lineage of its own: `get` shows what stands longest and counts it among the contradictions, `history` and TAXII's `match[version]=all` show both, look-up and search find both.",
+    ),
+    (
+        "lineages-max",
+        "Versions of this object with so many different `created` or creators are held in the collection already (64) that one more is not kept. Whoever makes them should give each new object an id of its own; what is not needed can be deleted.",
+    ),
     (
         "version-conflict",
         "The same id and `modified` came with other content: the first stays, the second is refused (STIX 2.1, section 3.6).",

@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 
 use serde::{Serialize, Serializer};
 use stix::Finding;
+use store::Contradiction;
 
 /// How one object ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Outcome {
-    /// The first version in this collection.
+    /// The first version in this collection: of the object, or of a lineage of it.
     Accepted,
     /// The same content was here already.
     Known,
@@ -62,12 +63,13 @@ pub struct Receipt {
     pub outcome: Outcome,
     /// Stable code of the reason.
     pub code: Option<&'static str>,
-    /// Why it was refused, or what is to be said of its handling, without the code.
+    /// Why it was refused, or what is to be said of how it was taken or is handled, without the code.
     pub reason: Option<String>,
     /// What became of the handling that was asked for, where it does not simply stand under that.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub handling: Option<Handled>,
-    /// What the examination found, also in an object that was kept.
+    /// What the examination found, also in an object that was kept; and as a warning what it contradicts (`created-changed`,
+    /// `creator-changed`) and stands beside.
     #[serde(serialize_with = "findings", skip_serializing_if = "Vec::is_empty")]
     pub findings: Vec<Finding>,
 }
@@ -98,6 +100,9 @@ pub struct Summary {
     pub older: u64,
     /// Not stored.
     pub refused: u64,
+    /// Of these: kept beside what stands longest under their identifiers, which they contradict.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub beside: u64,
     /// Of these: under the stricter rules of another version.
     #[serde(skip_serializing_if = "is_zero")]
     pub inherited: u64,
@@ -117,9 +122,18 @@ const fn is_zero(count: &u64) -> bool {
     *count == 0
 }
 
+impl Receipt {
+    /// Whether it was kept beside what it contradicts.
+    fn is_beside(&self) -> bool {
+        let codes = [Contradiction::Created, Contradiction::Creator].map(Contradiction::code);
+        self.findings.iter().any(|finding| codes.contains(&finding.code))
+    }
+}
+
 impl Summary {
     /// Counts one more receipt.
     pub fn count(&mut self, receipt: &Receipt) {
+        self.beside = self.beside.saturating_add(u64::from(receipt.is_beside()));
         match (receipt.handling, receipt.code) {
             (Some(Handled::Inherited), _) => self.inherited = self.inherited.saturating_add(1),
             (Some(Handled::Narrowed), _) => self.narrowed = self.narrowed.saturating_add(1),

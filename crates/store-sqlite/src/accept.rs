@@ -1,23 +1,18 @@
-//! Adding: the version rules inside the transaction, and everything that is stored for an object.
-//!
-//! An object is judged against what its poster may know of in the same collection: the open versions, and restricted ones
-//! whose rules let the poster see them. So the answer to a poster tells nothing of what is withheld from them. What other
-//! members say is judged against what the same member said, whoever sees it: two members' words are never merged.
+//! Adding: everything that is stored for an object inside the transaction, where the rules of versions let it ([`crate::judge`]).
 
 use base::Micros;
 use handling::{MemberId, Originator, Writer};
-use rusqlite::{CachedStatement, OptionalExtension, ToSql};
+use rusqlite::OptionalExtension;
 use stix::Timestamp;
-use stix::version::{Verdict, VersionFacts, compare};
 use store::{Batch, Conflict, Entry, Facts, Landed, LandedAs, LeavesBy};
 
 use crate::book;
-use crate::error::{Done, damaged, found};
+use crate::error::{Done, found};
 use crate::follow;
 use crate::gone::{self, Forbidden};
+use crate::judge::{self, Judge, Judged};
 use crate::lineage;
 use crate::rules_rows::{self, Under};
-use crate::sight::Sight;
 use crate::status;
 use crate::version_rows::{Arrival, post, share, spec_no, store_version, versions_of};
 use crate::writer::Desk;
@@ -37,7 +32,7 @@ pub(crate) fn add_with(desk: &mut Desk<'_>, batch: &Batch, leaves: LeavesBy) -> 
         collection,
         writer: batch.writer.clone(),
         home,
-        beside: Beside::of(desk, batch, leaves)?,
+        judge: Judge::of(desk, batch, leaves)?,
         fresh: None,
         stored: Vec::new(),
     };
@@ -60,118 +55,42 @@ struct Place {
     collection: i64,
     writer: Writer,
     home: Option<MemberId>,
-    beside: Beside,
+    judge: Judge,
     /// When the last open version came in: all readers are told, so a restricted one does not count.
     fresh: Option<i64>,
     /// Numbers of the objects of which something was stored, in the order of the batch.
     stored: Vec<i64>,
 }
 
-/// Which versions a new one is judged against.
-enum Beside {
-    /// Those that the poster may know of.
-    Seen(Sight),
-    /// Those by the word of the same originator, in the same collection.
-    SameWord,
-}
-
-impl Beside {
-    fn of(desk: &Desk<'_>, batch: &Batch, leaves: LeavesBy) -> Done<Self> {
-        if leaves == LeavesBy::Step {
-            return Ok(Self::SameWord);
-        }
-        let sight = Sight::of_one(desk.sql(), batch.writer.eyes(), batch.writer.collection())?;
-        Ok(Self::Seen(sight.ok_or_else(|| damaged("a writer has no eyes on the collection"))?))
-    }
-
-    /// Which holdings `h` a new version is judged against; ?4 is whose word it is, ?5 the collection.
-    fn meets(&self) -> String {
-        match self {
-            Self::Seen(sight) => sight.sees("h"),
-            Self::SameWord => {
-                let here = Originator::Here;
-                format!(
-                    "+h.collection = ?5 AND coalesce((SELECT r.originator FROM rules r WHERE r.no = h.rules), '{here}') = ?4"
-                )
-            }
-        }
-    }
-
-    /// Whether a holding `h` among these is of the owner ?6: whom a new version follows, whatever others say.
-    const fn is_own(&self) -> &'static str {
-        match self {
-            Self::Seen(_) => "h.owner IS ?6",
-            Self::SameWord => "?6 IS ?6",
-        }
-    }
-
-    /// Binds the parameters of a query that asks so, `own` from `?2` on.
-    fn bind(&self, statement: &mut CachedStatement<'_>, own: &[&dyn ToSql]) -> Done<()> {
-        match self {
-            Self::Seen(sight) => sight.bind(statement, own),
-            Self::SameWord => {
-                for (at, value) in (2..=statement.parameter_count()).zip(own) {
-                    statement.raw_bind_parameter(at, value)?;
-                }
-                Ok(())
-            }
-        }
-    }
-}
-
-/// Whose word an entry is.
-fn word(entry: &Entry) -> String {
-    entry.rules.as_ref().map_or(Originator::Here, |rules| rules.originator().clone()).to_string()
-}
-
-/// A version held already, as far as the rules need it.
-struct Held {
-    /// Whether it is of the owner of the new one.
-    own: bool,
-    place: String,
-    added: i64,
-    content: [u8; 32],
-    revoked: bool,
-    created_key: Option<String>,
-    creator: Option<i64>,
-}
-
 impl Place {
     fn land(&mut self, desk: &mut Desk<'_>, entry: &Entry) -> Done<Landed> {
         let mut arrival = Arrival::of(desk, entry)?;
         arrival.owner = lineage::owner_of(desk, entry, self.home)?;
-        if lineage::is_copy(entry, self.home) && self.goes_on_here(desk, &mut arrival)? {
-            arrival.owner = None;
+        if lineage::is_copy(entry, self.home) {
+            self.go_on_here(desk, &mut arrival)?;
         }
         if let Some(conflict) = self.gone(desk, &arrival)? {
-            return Ok(Landed { how: LandedAs::Refused(conflict), added: None, inherited: None });
+            return Ok(Landed::so(LandedAs::Refused(conflict), None));
         }
         let before = if arrival.new { Vec::new() } else { versions_of(desk, arrival.object)? };
         // Known by references to it only: nothing is held that it could meet.
         arrival.new = before.is_empty();
         let judged =
-            if arrival.new { Judged::Store(LandedAs::Accepted) } else { self.judge(desk, &arrival)? };
+            if arrival.new { Judged::Store(LandedAs::Accepted) } else { self.judge.judge(desk, &arrival)? };
         let how = match judged {
-            Judged::Known(added) => {
-                return Ok(Landed { how: LandedAs::Known, added: Some(Micros(added)), inherited: None });
-            }
-            Judged::Store(how @ LandedAs::Refused(_)) => {
-                return Ok(Landed { how, added: None, inherited: None });
-            }
+            Judged::Known(added) => return Ok(Landed::so(LandedAs::Known, Some(Micros(added)))),
+            Judged::Store(how @ LandedAs::Refused(_)) => return Ok(Landed::so(how, None)),
             Judged::Store(how) => how,
         };
         if !arrival.new {
             arrival.lineage = lineage::of(desk, &arrival)?;
         }
+        let contradicts = self.judge.contradiction(desk, &arrival)?;
         // A version of its own for every place: if places shared one, its number would tell when the first of them got it.
         let (version, derived) = store_version(desk, &arrival)?;
         let added = desk.next_added();
-        let inherited = match self.beside {
-            Beside::Seen(_) if !arrival.new || entry.view_of.is_some() => {
-                follow::stricter(desk, &self.writer, &arrival)?
-            }
-            _ => None,
-        };
+        let follows = self.judge.is_of_people() && (!arrival.new || entry.view_of.is_some());
+        let inherited = if follows { follow::stricter(desk, &self.writer, &arrival)? } else { None };
         let under = match inherited.as_ref().or(entry.rules.as_ref()) {
             None => Under::NONE,
             Some(rules) => rules_rows::keep(desk, rules, self.home)?,
@@ -186,17 +105,16 @@ impl Place {
         let alone = before.is_empty() && !under.restricted;
         post(desk, &arrival, (version, &derived), (alone.then_some(self.collection), added));
         self.stored.push(arrival.object);
-        Ok(Landed { how, added: Some(Micros(added)), inherited })
+        Ok(Landed { how, added: Some(Micros(added)), inherited, contradicts })
     }
 
     /// What refuses an object because it was here and is gone for good.
     fn gone(&self, desk: &mut Desk<'_>, arrival: &Arrival<'_>) -> Done<Option<Conflict>> {
-        let gone = match self.beside {
-            Beside::SameWord => {
-                gone::forget(desk, arrival, &word(arrival.entry))?;
-                None
-            }
-            Beside::Seen(_) => gone::forbidden(desk, arrival, &self.writer)?,
+        let gone = if self.judge.is_of_people() {
+            gone::forbidden(desk, arrival, &self.writer)?
+        } else {
+            gone::forget(desk, arrival, &judge::word(arrival.entry))?;
+            None
         };
         let (code, reason) = match gone {
             _ if !arrival.new && erased(desk, arrival)? => {
@@ -213,135 +131,17 @@ impl Place {
         Ok(Some(Conflict { reason: reason.to_owned(), code }))
     }
 
-    /// Whether what is brought of another's goes on from what was brought here before its identity was anybody's: who says later that
+    /// What is brought of another's goes on from what was brought here before its identity was anybody's: who says later that
     /// it is theirs does not part the two, or a revocation would not reach what it revokes.
-    fn goes_on_here(&self, desk: &Desk<'_>, arrival: &mut Arrival<'_>) -> Done<bool> {
+    fn go_on_here(&self, desk: &Desk<'_>, arrival: &mut Arrival<'_>) -> Done<()> {
         if arrival.new {
-            return Ok(false);
+            return Ok(());
         }
         let owner = arrival.owner.take();
-        let here = self.held(desk, arrival, Which::OwnLatest)?;
-        arrival.owner = owner;
-        let facts = &arrival.entry.facts;
-        Ok(here.is_some_and(|held| held.created_key == facts.created_key && held.creator == arrival.creator))
-    }
-
-    /// The rules of versions, in one collection, as the poster may know them.
-    fn judge(&self, desk: &Desk<'_>, arrival: &Arrival<'_>) -> Done<Judged> {
-        let facts = &arrival.entry.facts;
-        let Some(key) = &facts.modified_key else {
-            return self.judge_observable(desk, arrival);
-        };
-        let Some(held) = self.beside(desk, arrival, key)? else {
-            return Ok(Judged::Store(LandedAs::Accepted));
-        };
-        let creators = [held.creator, arrival.creator].map(|no| no.map(|no| no.to_string()));
-        let current = VersionFacts {
-            modified: held.place.trim_start_matches('~'),
-            created: held.created_key.as_deref().unwrap_or_default(),
-            created_by_ref: creators[0].as_deref(),
-            revoked: held.revoked,
-            content: held.content,
-        };
-        let incoming = VersionFacts {
-            modified: key,
-            created: facts.created_key.as_deref().unwrap_or_default(),
-            created_by_ref: creators[1].as_deref(),
-            revoked: facts.revoked,
-            content: facts.content_digest,
-        };
-        Ok(match compare(&current, &incoming) {
-            Verdict::New => Judged::Store(LandedAs::Accepted),
-            Verdict::Newer => Judged::Store(LandedAs::Newer),
-            Verdict::Older => Judged::Store(LandedAs::Older),
-            Verdict::Same => Judged::Known(held.added),
-            Verdict::Conflict => refused(
-                "version-conflict",
-                "this version is held here with other content: the first one stays",
-            ),
-            Verdict::AfterRevocation => {
-                refused("revoked-already", "the object was revoked by an earlier version held here")
-            }
-            Verdict::CreatorChanged => {
-                refused("creator-changed", "created_by_ref differs from the version held here")
-            }
-            Verdict::CreatedChanged => {
-                refused("created-changed", "created differs from the version held here")
-            }
-        })
-    }
-
-    /// An observable's version is its `date_added`: the same content is known, other content is a newer version.
-    fn judge_observable(&self, desk: &Desk<'_>, arrival: &Arrival<'_>) -> Done<Judged> {
-        let mut select = desk.sql().prepare_cached(&format!(
-            "SELECT h.added, v.content_digest = ?3 FROM holding h JOIN version v ON v.no = h.version \
-             WHERE h.object = ?2 AND {} ORDER BY 2 DESC, 1 LIMIT 1",
-            self.beside.meets()
-        ))?;
-        let digest = &arrival.entry.facts.content_digest;
-        let word = word(arrival.entry);
-        self.beside.bind(&mut select, &[&arrival.object, digest, &word, &self.collection])?;
-        let mut rows = select.raw_query();
-        let held: Option<(i64, bool)> = match rows.next()? {
-            Some(row) => Some((row.get(0)?, row.get(1)?)),
-            None => None,
-        };
-        Ok(match held {
-            None => Judged::Store(LandedAs::Accepted),
-            Some((added, true)) => Judged::Known(added),
-            Some((_, false)) => Judged::Store(LandedAs::Newer),
-        })
-    }
-
-    /// The version that a new one with `key` is judged against. What its owner said comes first: a date that another put under
-    /// the same identifier is no obstacle. The same content is the same, whoever brought it.
-    fn beside(&self, desk: &Desk<'_>, arrival: &Arrival<'_>, key: &str) -> Done<Option<Held>> {
-        let content = arrival.entry.facts.content_digest;
-        let same = self.held(desk, arrival, Which::Of(key))?;
-        if let Some(held) = &same
-            && (held.own || held.content == content)
-        {
-            return Ok(same);
+        if !self.judge.is_followed(desk, arrival)? {
+            arrival.owner = owner;
         }
-        let latest = self.held(desk, arrival, Which::Latest)?;
-        if latest.as_ref().is_none_or(|held| held.own) {
-            return Ok(latest);
-        }
-        let own = self.held(desk, arrival, Which::OwnLatest)?;
-        Ok(own.or(same).or(latest))
-    }
-
-    /// One version among those that count.
-    fn held(&self, desk: &Desk<'_>, arrival: &Arrival<'_>, which: Which<'_>) -> Done<Option<Held>> {
-        let own = self.beside.is_own();
-        let (which, order, key) = match which {
-            Which::Of(key) => {
-                ("h.place IN (?3, '~' || ?3)", "7 DESC, v.content_digest = ?7 DESC, h.added", key)
-            }
-            Which::Latest => ("?3 = ''", "h.place DESC, h.added", ""),
-            Which::OwnLatest => ("?3 = '' AND h.owner IS ?6", "h.place DESC, h.added", ""),
-        };
-        let mut select = desk.sql().prepare_cached(&format!(
-            "SELECT h.place, h.added, v.content_digest, v.revoked, v.created_key, v.creator, {own} \
-             FROM holding h JOIN version v ON v.no = h.version \
-             WHERE h.object = ?2 AND {which} AND {} ORDER BY {order} LIMIT 1",
-            self.beside.meets()
-        ))?;
-        let (word, content) = (word(arrival.entry), &arrival.entry.facts.content_digest);
-        let asked: [&dyn ToSql; 6] =
-            [&arrival.object, &key, &word, &self.collection, &arrival.owner, content];
-        self.beside.bind(&mut select, &asked)?;
-        let mut rows = select.raw_query();
-        let Some(row) = rows.next()? else { return Ok(None) };
-        Ok(Some(Held {
-            place: row.get(0)?,
-            added: row.get(1)?,
-            content: row.get(2)?,
-            revoked: row.get(3)?,
-            created_key: row.get(4)?,
-            creator: row.get(5)?,
-            own: row.get(6)?,
-        }))
+        Ok(())
     }
 
     /// Puts a version into the collection.
@@ -449,29 +249,6 @@ fn place(facts: &Facts, added: i64) -> String {
         Some(key) if facts.revoked => format!("~{key}"),
         Some(key) => key.clone(),
     }
-}
-
-/// Which of the versions held is asked for.
-#[derive(Clone, Copy)]
-enum Which<'a> {
-    /// One of this moment: the owner's before others, and of others' one with the same content.
-    Of(&'a str),
-    /// The latest.
-    Latest,
-    /// The latest of the owner.
-    OwnLatest,
-}
-
-/// What the rules say.
-enum Judged {
-    /// Held already, since then.
-    Known(i64),
-    /// To be stored so, or refused.
-    Store(LandedAs),
-}
-
-fn refused(code: &'static str, reason: &str) -> Judged {
-    Judged::Store(LandedAs::Refused(Conflict { reason: reason.to_owned(), code }))
 }
 
 /// The version key of an object whose version is its `date_added`.

@@ -188,7 +188,7 @@ impl Walk<'_> {
             "SELECT v.label, v.revoked, v.starts, v.expires FROM holding l CROSS JOIN version v ON v.no = l.version \
              WHERE l.object = ?2 AND {} ORDER BY {} LIMIT 1",
             self.sight.sees("l"),
-            self.sight.told_first(self.connection, "l", object)?
+            Sight::told_first(self.connection, "l", (object, &self.sight.sees("f")))?
         ))?;
         self.sight.bind(&mut select, &[&object])?;
         let mut rows = select.raw_query();

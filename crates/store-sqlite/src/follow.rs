@@ -8,6 +8,10 @@
 //! handled as TLP:AMBER+STRICT, which is no word against what is said of the next one. And members and circles that are named for
 //! a version are let have it besides, as `share` would: whom to give it to is the originator's to say each time.
 //!
+//! What has another `created` or creator says itself how it is handled, but for the first of a lineage in a collection: it comes
+//! under the handling of what stands there under its identifier, whatever that was created by. Else a second telling of what is for
+//! few would open it there. From then on the lineage follows itself, and what stood there before is no further from its readers.
+//!
 //! An object without versions, an observable say, is followed in its own collection only: its identifier comes from its content, so
 //! that it stands elsewhere says nothing of this one.
 //!
@@ -32,7 +36,8 @@ pub(crate) fn stricter(desk: &Desk<'_>, writer: &Writer, arrival: &Arrival<'_>) 
     let entry = arrival.entry;
     let asked = entry.rules.clone().unwrap_or_else(|| rules_rows::of_number(entry.facts.tlp));
     let mut met = asked.clone();
-    let own = (STANDS, rusqlite::params![arrival.object, entry.facts.created_key, arrival.creator]);
+    let here = writer.collection().0;
+    let own = (STANDS, rusqlite::params![arrival.object, entry.facts.created_key, arrival.creator, here]);
     meet(desk, writer, own, (entry, &mut met))?;
     if let Some(original) = &entry.view_of
         && let Some(original) = object_no(desk.sql(), original)?
@@ -47,18 +52,19 @@ pub(crate) fn stricter(desk: &Desk<'_>, writer: &Writer, arrival: &Arrival<'_>) 
     Ok(Some(met))
 }
 
-/// The rules of versions of the object `?1` with the `created` and creator of the next one, whoever owns them: the registry may have
-/// come to know the creator in between.
-const STANDS: &str = "SELECT DISTINCT h.collection, h.rules, iif(h.rules = 0, v.tlp, NULL) \
-     FROM holding h JOIN version v ON v.no = h.version WHERE h.object = ?1 AND v.created_key IS ?2 AND v.creator IS ?3";
+/// The rules of versions of the object `?1` that have the `created` and creator of the next one, whoever owns them (the registry may have
+/// come to know the creator in between), and of those in the collection `?4` that have others.
+const STANDS: &str = "SELECT DISTINCT h.collection, h.rules, iif(h.rules = 0, v.tlp, NULL), v.created_key IS ?2 AND v.creator IS ?3 \
+     FROM holding h JOIN version v ON v.no = h.version WHERE h.object = ?1 AND (h.collection = ?4 OR (v.created_key IS ?2 AND v.creator IS ?3))";
 
 /// The rules of versions of the object `?1`, other than that of the moment `?3`, of which no view stands under the identifier `?2`.
 /// None of an object without versions: what stands is the original itself, whose rules are those of the parts that are left out.
-const STANDS_WITHOUT_VIEW: &str = "SELECT DISTINCT h.collection, h.rules, iif(h.rules = 0, v.tlp, NULL) \
+const STANDS_WITHOUT_VIEW: &str = "SELECT DISTINCT h.collection, h.rules, iif(h.rules = 0, v.tlp, NULL), 1 \
      FROM holding h JOIN version v ON v.no = h.version WHERE h.object = ?1 AND ltrim(h.place, '~') <> ?3 AND NOT EXISTS \
      (SELECT 1 FROM holding w WHERE w.object = ?2 AND w.place IN (ltrim(h.place, '~'), '~' || ltrim(h.place, '~')))";
 
-/// Meets `met` with the rules that a query finds, as far as they bind who brings the entry.
+/// Meets `met` with the rules that a query finds, as far as they bind who brings the entry. Those of other lineages bind the first of a
+/// lineage alone.
 fn meet(
     desk: &Desk<'_>,
     writer: &Writer,
@@ -69,17 +75,27 @@ fn meet(
     let only_in = entry.facts.modified_key.is_none().then(|| writer.collection());
     let mut select = desk.sql().prepare_cached(query)?;
     let mut rows = select.query(parameters)?;
+    let (mut is_first, mut of_others) = (true, Vec::new());
     while let Some(row) = rows.next()? {
         let (collection, no): (CollectionNo, i64) = (CollectionNo(row.get(0)?), row.get(1)?);
-        let level: Option<u8> = row.get(2)?;
-        let said_nothing = no == 0 && level.is_none();
-        if said_nothing || only_in.is_some_and(|only| only != collection) {
+        let (level, same): (Option<u8>, bool) = (row.get(2)?, row.get(3)?);
+        if only_in.is_some_and(|only| only != collection) {
             continue;
         }
         let held = rules_rows::read(desk.sql(), no)?.unwrap_or_else(|| rules_rows::of_number(level));
-        if *held.originator() == Originator::Here && writer.is_bound_by(collection, &held) {
-            *met = met.meet(&held.also_to(&named));
+        if *held.originator() != Originator::Here || !writer.is_bound_by(collection, &held) {
+            continue;
         }
+        is_first &= !same || collection != writer.collection();
+        let said_nothing = no == 0 && level.is_none();
+        if same && !said_nothing {
+            *met = met.meet(&held.also_to(&named));
+        } else if !said_nothing {
+            of_others.push(held);
+        }
+    }
+    if is_first {
+        *met = of_others.iter().fold(met.clone(), |met, held| met.meet(&held.also_to(&named)));
     }
     Ok(())
 }

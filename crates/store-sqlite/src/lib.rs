@@ -30,6 +30,7 @@ mod full_tests;
 mod gone;
 mod health;
 mod ids;
+mod judge;
 mod keys;
 mod leaves;
 mod lineage;

@@ -23,10 +23,11 @@ pub(crate) fn object(
     id: &str,
     version: Option<&str>,
 ) -> Done<StoredObject> {
-    object_of(connection, viewer, (id, version), |sight| sight.sees("h"))
+    object_of(connection, viewer, (id, version), Sight::sees)
 }
 
-/// The same of what stands there by this member's own word, whatever others say.
+/// The same of what stands there by this member's own word, whatever others say: where that word itself has several lineages, of the
+/// one that was here first.
 pub(crate) fn own_object(
     connection: &Connection,
     viewer: &Viewer,
@@ -34,21 +35,23 @@ pub(crate) fn own_object(
     version: Option<&str>,
 ) -> Done<StoredObject> {
     let home = viewer.standing().home;
-    object_of(connection, viewer, (id, version), |sight| sight.sees_own("h", home))
+    object_of(connection, viewer, (id, version), |sight, h| sight.sees_own(h, home))
 }
 
-/// One object of the holdings `h` that `counts` is about.
+/// One object of the holdings that count, given the name of their table.
 fn object_of(
     connection: &Connection,
     viewer: &Viewer,
     (id, version): (&str, Option<&str>),
-    counts: impl FnOnce(&Sight) -> String,
+    counts: impl Fn(&Sight, &str) -> String,
 ) -> Done<StoredObject> {
     let none = || StoreError::NotFound { what: "object" };
     let object = object_no(connection, id)?.ok_or_else(none)?;
     let sight = Sight::of(connection, viewer)?.ok_or_else(none)?;
-    let counts = counts(&sight);
-    let told = told(connection, (&sight, &counts), object, version.map(key_of))?.ok_or_else(none)?;
+    let order = Sight::told_first(connection, "h", (object, &counts(&sight, "f")))?;
+    let counts = counts(&sight, "h");
+    let told =
+        told(connection, (&sight, &counts), (object, &order), version.map(key_of))?.ok_or_else(none)?;
     let (collections, places) = places(connection, (&sight, &counts), object, &told)?;
     let revoked = latest_revoked(connection, (&sight, &counts), object, told.lineage)?;
     let contradictions = contradictions(connection, &sight, object, &told)?;
@@ -88,10 +91,9 @@ struct Told {
 fn told(
     connection: &Connection,
     (sight, counts): (&Sight, &str),
-    object: i64,
+    (object, order): (i64, &str),
     key: Option<&str>,
 ) -> Done<Option<Told>> {
-    let order = sight.told_first(connection, "h", object)?;
     let which = if key.is_some() { "h.place IN (?3, '~' || ?3)" } else { "?3 IS NULL" };
     let mut select = connection.prepare_cached(&format!(
         "SELECT t.*, v.digest FROM (SELECT h.version, h.added, h.place, h.lineage FROM holding h \

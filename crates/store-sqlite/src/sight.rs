@@ -5,7 +5,7 @@
 //! A restricted holding stands beside the open ones and leaves no trace in what others are told: `is_last` and `is_first`
 //! are kept over open holdings only, and a viewer who has restricted holdings of their own gets them counted in here.
 //!
-//! Parameters: `?1` is the viewer, `?2` to `?8` belong to the query, `?9` is the moment, collections start at `?10`.
+//! Parameters: `?1` is the viewer, `?2` to `?9` belong to the query, `?10` is the moment, collections start at `?11`.
 
 use handling::{Action, Addressee, CollectionNo, Demand, MemberId, Originator, Person, Test, Viewer, pap_no};
 use rusqlite::{CachedStatement, Connection, ToSql};
@@ -14,9 +14,9 @@ use crate::error::Done;
 use crate::lineage;
 
 /// The parameter of the moment.
-const NOW: usize = 9;
+const NOW: usize = 10;
 /// Where the collections' parameters start.
-const COLLECTIONS_FROM: usize = 10;
+const COLLECTIONS_FROM: usize = 11;
 
 /// A viewer's eyes on one connection: the collections in a fixed order, padded so that few statements are enough.
 #[derive(Debug)]
@@ -179,18 +179,19 @@ impl Sight {
     }
 
     /// In which order the holdings `h` of the object `?2` stand where one version is told of it: the latest first, and where it has
-    /// several lineages those of the one that was here first among what this viewer may see before all others.
-    pub(crate) fn told_first(&self, connection: &Connection, h: &str, object: i64) -> Done<String> {
+    /// several lineages those of the one that was here first before all others, among what `counts` of holdings `f`.
+    pub(crate) fn told_first(
+        connection: &Connection,
+        h: &str,
+        (object, counts): (i64, &str),
+    ) -> Done<String> {
         let latest = format!("{h}.place DESC, {h}.added");
-        let several = lineage::several(connection, object)?;
-        Ok(if several { format!("{h}.lineage <> {}, {latest}", self.first_lineage()) } else { latest })
-    }
-
-    fn first_lineage(&self) -> String {
-        format!(
-            "(SELECT f.lineage FROM holding f WHERE f.object = ?2 AND {} ORDER BY f.added LIMIT 1)",
-            self.sees("f")
-        )
+        if !lineage::several(connection, object)? {
+            return Ok(latest);
+        }
+        Ok(format!(
+            "{h}.lineage <> (SELECT f.lineage FROM holding f WHERE f.object = ?2 AND {counts} ORDER BY f.added LIMIT 1), {latest}"
+        ))
     }
 
     /// The version that was added at `added`, as far as this viewer may know of it; otherwise the last one before.
@@ -237,7 +238,7 @@ impl Sight {
 
     /// Binds viewer, moment and collections, and `own` from `?2` on.
     pub(crate) fn bind(&self, statement: &mut CachedStatement<'_>, own: &[&dyn ToSql]) -> Done<()> {
-        debug_assert!(own.len() + 2 <= NOW, "invariant: at most seven parameters of its own");
+        debug_assert!(own.len() + 2 <= NOW, "invariant: at most eight parameters of its own");
         let used = statement.parameter_count();
         if used >= 1 {
             statement.raw_bind_parameter(1, self.user)?;

@@ -27,11 +27,19 @@ pub(crate) fn results(before: &[PerObject], batch: &Batch, landed: &[Landed]) ->
             LandedAs::Refused(conflict) => {
                 (StatusState::Failure, Some(format!("{} [{}]", conflict.reason, conflict.code)))
             }
-            _ => (StatusState::Success, landed.inherited.map(|_| INHERITED.to_owned())),
+            _ => (StatusState::Success, remark(&landed)),
         };
         PerObject { id: entry.facts.id.as_str().to_owned(), version, message, state }
     });
     before.iter().cloned().chain(own).collect()
+}
+
+/// What is to be said of what was taken.
+fn remark(landed: &Landed) -> Option<String> {
+    let beside = landed.contradicts.map(|one| format!("{} [{}]", one.words(), one.code()));
+    let inherited = landed.inherited.as_ref().map(|_| INHERITED.to_owned());
+    let remarks: Vec<String> = beside.into_iter().chain(inherited).collect();
+    (!remarks.is_empty()).then(|| remarks.join("; "))
 }
 
 /// Writes a status resource, and drops some that nobody will ask for any more.

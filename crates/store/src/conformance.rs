@@ -129,6 +129,9 @@ macro_rules! each_case {
         $case!(adding::handling_is_each_copys_own);
         $case!(adding::versions_take_their_places);
         $case!(adding::conflicts_are_refused);
+        $case!(adding::another_created_or_creator_stands_beside);
+        $case!(adding::a_lineage_follows_itself_alone);
+        $case!(adding::lineages_of_an_object_have_a_limit);
         $case!(adding::late_revocations_take_over);
         $case!(adding::refusals_stand_alone);
         $case!(adding::observables_have_their_date_as_version);
@@ -201,6 +204,7 @@ macro_rules! each_case {
         $case!(words::the_own_word_is_the_latest_of_ones_own);
         $case!(words::what_stands_is_known_by_whose_word_it_is);
         $case!(words::handling_is_inherited_from_who_may_be_known);
+        $case!(words::a_lineage_begins_under_the_handling_of_what_stands_there);
         $case!(words::narrowing_leaves_the_word_of_others);
         $case!(words::a_copy_of_what_was_erased_is_known);
         $case!(words::what_waits_is_listed_until_it_waits_no_more);

@@ -110,21 +110,63 @@ pub struct Entry {
 pub struct Conflict {
     /// What is wrong, in one sentence.
     pub reason: String,
-    /// Stable code: `version-conflict`, `revoked-already`, `creator-changed`, `created-changed`, `erased`, `erased-by-originator`,
-    /// `retention-over`.
+    /// Stable code: `version-conflict`, `revoked-already`, `lineages-max`, `erased`, `erased-by-originator`, `retention-over`.
     pub code: &'static str,
+}
+
+/// In what a version that is kept contradicts what stands in its collection longest under its identifier: it is no later version of
+/// that, revokes nothing of it, and stands beside it as a lineage of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Contradiction {
+    /// It has another `created`, which all versions of an object have in common.
+    Created,
+    /// It has another `created_by_ref`, and only its creator makes new versions of an object.
+    Creator,
+}
+
+impl Contradiction {
+    /// Stable code.
+    #[must_use]
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::Created => "created-changed",
+            Self::Creator => "creator-changed",
+        }
+    }
+
+    /// The property that differs.
+    #[must_use]
+    pub const fn property(self) -> &'static str {
+        match self {
+            Self::Created => "created",
+            Self::Creator => "created_by_ref",
+        }
+    }
+
+    /// What is said of it, in one sentence.
+    #[must_use]
+    pub const fn words(self) -> &'static str {
+        match self {
+            Self::Created => {
+                "it contradicts what stands here longest under this id, which has another created: it is kept beside that, and does not take its place"
+            }
+            Self::Creator => {
+                "it contradicts what stands here longest under this id, which has another created_by_ref: it is kept beside that, and does not take its place"
+            }
+        }
+    }
 }
 
 /// How one object landed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum LandedAs {
-    /// The first version this collection holds.
+    /// The first version of its lineage that this collection holds.
     Accepted,
     /// The same content was here already; its `date_added` is unchanged.
     Known,
-    /// A version newer than the latest here.
+    /// A version newer than the latest of its lineage here.
     Newer,
-    /// A version older than the latest here; kept, the latest stays.
+    /// A version older than the latest of its lineage here; kept, the latest stays.
     Older,
     /// Not stored.
     Refused(Conflict),
@@ -143,9 +185,17 @@ pub struct Landed {
     /// The rules that it stands under, where these are stricter than those it came under: a version of the same lineage that the
     /// writer may know of is under them.
     pub inherited: Option<Rules>,
+    /// In what it contradicts what stands here longest under its identifier, where it was stored all the same.
+    pub contradicts: Option<Contradiction>,
 }
 
 impl Landed {
+    /// What landed so, of which nothing more is to be said.
+    #[must_use]
+    pub const fn so(how: LandedAs, added: Option<Micros>) -> Self {
+        Self { how, added, inherited: None, contradicts: None }
+    }
+
     /// How it landed, as `writer` may know it: who may not read the collection learns whether the object was taken, and
     /// nothing else that depends on what was there. Of whatever was taken, `at` is the moment.
     #[must_use]
@@ -156,13 +206,9 @@ impl Landed {
                 let reason =
                     "this was not taken: what stands under this id here, or stood, speaks against it"
                         .to_owned();
-                Self {
-                    how: LandedAs::Refused(Conflict { reason, code: NOT_TAKEN }),
-                    added: None,
-                    inherited: None,
-                }
+                Self::so(LandedAs::Refused(Conflict { reason, code: NOT_TAKEN }), None)
             }
-            _ => Self { how: LandedAs::Accepted, added: Some(at), inherited: None },
+            _ => Self::so(LandedAs::Accepted, Some(at)),
         }
     }
 }
@@ -272,7 +318,7 @@ pub trait Objects: Send + Sync {
         version: Option<&str>,
     ) -> Result<StoredObject, StoreError>;
     /// As [`Objects::object`], of what stands there by this member's own word alone, whatever others say of the object: the latest of
-    /// its own versions, and the places where it stands by that word.
+    /// its own versions, of the lineage of them that stands longest, and the places where it stands by that word.
     async fn own_object(
         &self,
         viewer: &Viewer,

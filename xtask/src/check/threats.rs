@@ -58,9 +58,25 @@ fn missing(workspace: &Workspace, test: &str) -> Result<Option<String>> {
     }
     let text =
         std::fs::read_to_string(workspace.root.join(file)).with_context(|| format!("cannot read {file}"))?;
-    let found =
-        if file.ends_with(".py") { text.contains(&format!("def {name}(")) } else { is_test(&text, name) };
+    let found = if file.ends_with(".py") {
+        text.contains(&format!("def {name}("))
+    } else if let Some(module) = file.strip_prefix(SUITE_DIRECTORY) {
+        let suite = std::fs::read_to_string(workspace.root.join(SUITE)).context("cannot read the store's suite")?;
+        is_case(&suite, module, name)
+    } else {
+        is_test(&text, name)
+    };
     Ok((!found).then(|| format!("`{test}`: there is no such test in the file")))
+}
+
+/// Where the cases stand that every backend of the store passes, and the list that has each of them run.
+const SUITE_DIRECTORY: &str = "crates/store/src/conformance/";
+const SUITE: &str = "crates/store/src/conformance.rs";
+
+/// Whether the suite has a case of a file run.
+fn is_case(suite: &str, file: &str, name: &str) -> bool {
+    let module = file.trim_end_matches(".rs");
+    suite.contains(&format!("$case!({module}::{name});"))
 }
 
 /// Whether `name` is a function directly below a test's attribute (or inside a `proptest!`, where it takes arguments).
@@ -83,6 +99,13 @@ mod tests {
         let text = "#[test]\nfn one() {}\nfn two() {}\n    #[tokio::test]\n    async fn three() {}\n";
         assert!(is_test(text, "one") && is_test(text, "three"));
         assert!(!is_test(text, "two") && !is_test(text, "on") && !is_test(text, "four"));
+    }
+
+    #[test]
+    fn a_case_is_what_the_suite_runs() {
+        let suite = "        $case!(words::one);\n";
+        assert!(is_case(suite, "words.rs", "one"));
+        assert!(!is_case(suite, "words.rs", "on") && !is_case(suite, "adding.rs", "one"));
     }
 
     #[test]

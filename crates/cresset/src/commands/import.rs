@@ -71,6 +71,9 @@ pub(crate) struct Counts {
     pub(crate) newer: u64,
     pub(crate) older: u64,
     pub(crate) refused: u64,
+    /// Of these: kept beside what they contradict.
+    #[serde(default)]
+    beside: u64,
     /// Of these: under the stricter rules of another version.
     #[serde(default)]
     inherited: u64,
@@ -90,6 +93,7 @@ impl Counts {
         self.newer += other.newer;
         self.older += other.older;
         self.refused += other.refused;
+        self.beside += other.beside;
         self.inherited += other.inherited;
         self.narrowed += other.narrowed;
         self.not_ours += other.not_ours;
@@ -110,7 +114,7 @@ impl Counts {
             "older": self.older,
             "refused": self.refused,
         });
-        for (name, count) in self.handled() {
+        for (name, count) in self.remarks() {
             if count > 0 {
                 summary[name] = json!(count);
             }
@@ -118,18 +122,24 @@ impl Counts {
         summary
     }
 
-    const fn handled(&self) -> [(&'static str, u64); 3] {
-        [("inherited", self.inherited), ("narrowed", self.narrowed), ("not_ours", self.not_ours)]
+    const fn remarks(&self) -> [(&'static str, u64); 4] {
+        [
+            ("beside", self.beside),
+            ("inherited", self.inherited),
+            ("narrowed", self.narrowed),
+            ("not_ours", self.not_ours),
+        ]
     }
 
-    /// What is to be said of their handling, a sentence each.
-    fn say_handled(&self) {
+    /// What is to be said of them, a sentence each.
+    fn say_remarks(&self) {
         let words = [
+            "kept beside what stands longest under their ids, which has another created or creator [created-changed, creator-changed]",
             "under the stricter handling of another version that is held here",
             "known already, and under what was asked for too from now on",
             "by another member's word, whose handling is that member's and was not changed [originator-control]",
         ];
-        for ((_, count), words) in self.handled().into_iter().zip(words) {
+        for ((_, count), words) in self.remarks().into_iter().zip(words) {
             if count > 0 {
                 say(format_args!("{count} of them {words}"));
             }
@@ -196,7 +206,7 @@ pub(crate) async fn run(common: &Common, args: ImportArgs, out: &mut Out) -> Res
     }
     if counts.total() > 0 {
         say(format_args!("imported into {}: {}", shown(&args.collection), counts.words()));
-        counts.say_handled();
+        counts.say_remarks();
     } else if failed == 0 {
         say("nothing to import: no object was found, and no value that one could be made of");
     }

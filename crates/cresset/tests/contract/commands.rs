@@ -301,6 +301,47 @@ fn handled(ask: &dyn Fn(&[&str], &[u8]) -> crate::scene::Ended, scene: &Scene) {
     assert_eq!(ask(&["get", &id], b"").exits(0).json()["handling"]["pap"], "red");
 }
 
+/// A report that gives a known id another `created` loses nothing: told in the receipt and in words, shown beside, and known again.
+#[test]
+fn what_has_another_created_is_kept_beside_and_told() {
+    let scene = Scene::new();
+    let first = indicator(ONE, "[ipv4-addr:value = '198.51.100.7']");
+    let mut other = indicator(ONE, "[ipv4-addr:value = '198.51.100.8']");
+    other["created"] = json!("2025-03-01T00:00:00.000Z");
+    other["modified"] = json!("2025-03-01T00:00:00.000Z");
+    let (one, two) =
+        (scene.file("one.json", bundle(&[first])), scene.file("two.json", bundle(&[other.clone()])));
+    scene.here(&["import", &one]).exits(0);
+    let import = scene.here(&["import", &two]).exits(0);
+    let lines = import.lines();
+    assert_eq!((&lines[0]["outcome"], &lines[0]["code"]), (&json!("accepted"), &json!(null)));
+    assert!(lines[0]["reason"].as_str().unwrap().contains("contradicts"), "{}", lines[0]);
+    let codes: Vec<&Value> =
+        lines[0]["findings"].as_array().unwrap().iter().map(|one| &one["code"]).collect();
+    assert!(codes.contains(&&json!("created-changed")), "{codes:?}");
+    assert_eq!((&lines[1]["summary"]["accepted"], &lines[1]["summary"]["beside"]), (&json!(1), &json!(1)));
+    assert!(import.stderr.contains("[created-changed, creator-changed]"), "{}", import.stderr);
+    assert_eq!(scene.here(&["import", &two]).exits(0).lines()[0]["outcome"], "known");
+    for code in ["created-changed", "creator-changed", "lineages-max"] {
+        scene.here(&["explain", code]).exits(0);
+    }
+    let id = format!("indicator--{ONE}");
+    let got = scene.here(&["get", &id]).exits(0).json();
+    assert_eq!(
+        (&got["contradictions"], &got["object"]["modified"]),
+        (&json!(1), &json!("2025-01-01T00:00:00.000Z"))
+    );
+    let version = ["get", &id, "--version", "2025-03-01T00:00:00.000Z"];
+    assert_eq!(scene.here(&version).exits(0).json()["object"], other);
+    assert_eq!(scene.here(&["history", &id]).exits(0).json().as_array().unwrap().len(), 2);
+    for value in ["198.51.100.7", "198.51.100.8"] {
+        assert_eq!(scene.here(&["lookup", value]).exits(0).lines()[0]["known"], true, "{value}");
+    }
+    scene.here(&["rebuild", "--check"]).exits(0);
+    let backup = scene.path("copy");
+    scene.here(&["backup", backup.to_str().unwrap()]).exits(0);
+}
+
 #[test]
 fn handling_is_stated_explained_and_narrowed_here() {
     let scene = Scene::new();

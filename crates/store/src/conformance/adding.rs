@@ -4,10 +4,11 @@ use std::collections::BTreeSet;
 
 use base::Micros;
 use handling::UserNo;
+use stix::timestamp::key_of;
 
 use super::Site;
 use super::sample::{START, Sample, add, batch, batch_by, collections, day, how, how_by, id, viewer};
-use crate::{Filter, LandedAs, PageRequest, PerObject, StatusState, StoreError, VersionPick};
+use crate::{Contradiction, Filter, LandedAs, PageRequest, PerObject, StatusState, StoreError, VersionPick};
 
 /// Dates are unique over the node and rise in the order of commits, whatever the clock does.
 pub async fn dates_rise_and_are_unique(site: Site) {
@@ -133,10 +134,11 @@ pub async fn conflicts_are_refused(site: Site) {
     let other = Sample::indicator(1, 3).saying("b");
     assert_eq!(how(&*store, c[0], &other).await, "version-conflict");
     assert_eq!(how(&*store, c[1], &other).await, "accepted", "another collection has its own");
-    let moved = Sample::indicator(1, 4).with(|facts| facts.created_key = Some("2019-01-01T00:00:00".into()));
-    assert_eq!(how(&*store, c[0], &moved).await, "created-changed");
-    let taken = Sample::indicator(1, 4).with(|facts| facts.creator = Some(id("identity", 7)));
-    assert_eq!(how(&*store, c[0], &taken).await, "creator-changed");
+    assert_eq!(
+        how(&*store, c[0], &moved(3, 1).saying("c")).await,
+        "version-conflict",
+        "one content for a date"
+    );
     let revoked = Sample::indicator(1, 5).with(|facts| facts.revoked = true);
     assert_eq!(how(&*store, c[0], &revoked).await, "newer");
     assert_eq!(how(&*store, c[0], &Sample::indicator(1, 6)).await, "revoked-already");
@@ -145,6 +147,123 @@ pub async fn conflicts_are_refused(site: Site) {
     let object = store.object(&view, &id("indicator", 1), Some(&day(3))).await.unwrap();
     assert_eq!(object.bytes, first.bytes());
     assert!(object.revoked, "told of the object, not of the old version");
+}
+
+/// A version of indicator 1 that was created on another day than day 0.
+fn moved(modified: u32, created: u32) -> Sample {
+    let sample = Sample::indicator(1, modified).created(created);
+    sample.saying(&format!("created on day {created}, modified on day {modified}"))
+}
+
+/// How a sample lands in a collection, and what it contradicts there.
+async fn lands(
+    store: &dyn crate::Store,
+    collection: handling::CollectionNo,
+    sample: &Sample,
+) -> (LandedAs, Option<Contradiction>) {
+    let landed = store.add(batch(collection, std::slice::from_ref(sample))).await.unwrap().remove(0);
+    (landed.how, landed.contradicts)
+}
+
+/// What has another `created` or creator is kept beside what is held, and its poster is told; known again when it comes again.
+pub async fn another_created_or_creator_stands_beside(site: Site) {
+    let store = site.open();
+    let c = collections(&*store, 2).await;
+    assert_eq!(lands(&*store, c[0], &Sample::indicator(1, 3)).await, (LandedAs::Accepted, None));
+    let taken = Sample::indicator(1, 5).saying("taken").with(|facts| facts.creator = Some(id("identity", 7)));
+    for (sample, contradiction) in [(moved(4, 1), Contradiction::Created), (taken, Contradiction::Creator)] {
+        assert_eq!(lands(&*store, c[0], &sample).await, (LandedAs::Accepted, Some(contradiction)));
+        assert_eq!(lands(&*store, c[0], &sample).await, (LandedAs::Known, None));
+        assert_eq!(lands(&*store, c[1], &sample).await.0, LandedAs::Accepted);
+    }
+    // The poster learns of it in the status; who may not see what is contradicted is told nothing.
+    let mut post = batch(c[0], &[moved(6, 2), Sample::indicator(1, 7)]);
+    post.status = Some(("s1".into(), Vec::new()));
+    store.add(post).await.unwrap();
+    let status = store.status(UserNo(1), "s1").await.unwrap().objects;
+    assert!(status.iter().all(|object| object.state == StatusState::Success), "{status:?}");
+    let told = status[0].message.as_ref().unwrap();
+    assert!(told.contains("another created") && told.ends_with("[created-changed]"), "{told}");
+    assert_eq!(status[1].message, None);
+    let secret = Sample::indicator(2, 3).only_for(&[1]);
+    assert_eq!(how(&*store, c[0], &secret).await, "accepted");
+    let other = Sample::indicator(2, 4).created(1).saying("other");
+    let landed = store.add(batch_by(2, c[0], &[other])).await.unwrap().remove(0);
+    assert_eq!((landed.how, landed.contradicts), (LandedAs::Accepted, None));
+    // The other collection has had another one first.
+    assert_eq!(
+        lands(&*store, c[1], &Sample::indicator(1, 3)).await,
+        (LandedAs::Accepted, Some(Contradiction::Created))
+    );
+}
+
+/// Later versions and a revocation belong to the lineage that they are of; what stands longest is told first, here and over TAXII, and
+/// what is left when it goes is told then.
+pub async fn a_lineage_follows_itself_alone(site: Site) {
+    let store = site.open();
+    let c = collections(&*store, 1).await;
+    let revoked = moved(8, 1).with(|facts| facts.revoked = true);
+    for (sample, how, contradicts) in [
+        (Sample::indicator(1, 3), LandedAs::Accepted, None),
+        (moved(4, 1), LandedAs::Accepted, Some(Contradiction::Created)),
+        (Sample::indicator(1, 5), LandedAs::Newer, None),
+        (moved(2, 1), LandedAs::Older, Some(Contradiction::Created)),
+        (revoked, LandedAs::Newer, Some(Contradiction::Created)),
+        (Sample::indicator(1, 9), LandedAs::Newer, None),
+    ] {
+        assert_eq!(lands(&*store, c[0], &sample).await, (how, contradicts));
+    }
+    assert_eq!(how(&*store, c[0], &moved(10, 1)).await, "revoked-already");
+    let view = viewer(1, &c);
+    let told = async || {
+        let object = store.object(&view, &id("indicator", 1), None).await.unwrap();
+        (object.version, object.revoked, object.contradictions)
+    };
+    let polled = async |picks: &[VersionPick]| {
+        let filter = Filter { versions: picks.to_vec(), ..Filter::default() };
+        let request = PageRequest { limit: 9, filter, ..PageRequest::default() };
+        let rows = store.manifest(&view, c[0], &request).await.unwrap().rows;
+        rows.into_iter().map(|row| row.version).collect::<Vec<_>>()
+    };
+    assert_eq!(told().await, (day(9), false, 3));
+    assert_eq!(polled(&[]).await, [day(9)]);
+    assert_eq!(polled(&[VersionPick::First, VersionPick::Last]).await, [day(3), day(9)]);
+    assert_eq!(polled(&[VersionPick::All]).await, [3, 4, 5, 2, 8, 9].map(day));
+    let request = PageRequest { limit: 9, ..PageRequest::default() };
+    let rows = store.versions(&view, c[0], &id("indicator", 1), &request).await.unwrap().rows;
+    assert_eq!(rows.len(), 6);
+    assert_eq!(polled(&[VersionPick::Exact(key_of(&day(4)).into())]).await, [day(4)]);
+
+    let writer = super::sample::writer(1, c[0]);
+    let delete = async |pick| {
+        let filter = Filter { versions: vec![pick], ..Filter::default() };
+        store.delete(&writer, &id("indicator", 1), &filter).await.unwrap().versions
+    };
+    assert_eq!(delete(VersionPick::Last).await, 1);
+    assert_eq!((told().await, polled(&[]).await), ((day(5), false, 3), vec![day(5)]));
+    for day_of in [3, 5] {
+        assert_eq!(delete(VersionPick::Exact(key_of(&day(day_of)).into())).await, 1);
+    }
+    assert_eq!((told().await, polled(&[]).await), ((day(8), true, 0), vec![day(8)]));
+    let wrong = store.rebuild(false).await.unwrap();
+    assert!(wrong.iter().all(|line| line.starts_with("version")), "{wrong:?}");
+    assert_eq!(delete(VersionPick::All).await, 3);
+    assert!(store.object(&view, &id("indicator", 1), None).await.is_err());
+}
+
+/// So many contradict each other and no more, in each collection; those that are held go on.
+pub async fn lineages_of_an_object_have_a_limit(site: Site) {
+    let store = site.open();
+    let c = collections(&*store, 2).await;
+    let most = u32::try_from(base::limit::LINEAGES_MAX).unwrap();
+    for created in 0..most {
+        assert_eq!(how(&*store, c[0], &moved(100 + created, created)).await, "accepted", "{created}");
+    }
+    let one_more = moved(100 + most, most);
+    assert_eq!(how(&*store, c[0], &one_more).await, "lineages-max");
+    assert_eq!(how(&*store, c[1], &one_more).await, "accepted");
+    assert_eq!(how(&*store, c[0], &moved(200, most - 1)).await, "newer");
+    assert_eq!(how(&*store, c[0], &moved(100, 0)).await, "known");
 }
 
 /// A revocation that comes late is the latest all the same, and forbids what is newer.

@@ -1,5 +1,7 @@
-//! Owners: whose word follows whose. What a store answers is held against a model that knows nothing but what the viewer may see.
+//! Lineages: whose word follows whose, and under which `created` and creator. How versions land and what a store answers is held
+//! against a model that knows nothing but what the poster or the viewer may see.
 
+use std::cmp::Ordering;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -13,13 +15,17 @@ use super::finding::of;
 use super::meeting::{Dice, Village};
 use super::sample::{Sample, batch, collections, day, id, viewer};
 use crate::{
-    Filter, LandedAs, LeavesBy, PageRequest, SearchRequest, Store, VersionPick, VersionsOf, exchanged,
+    Contradiction, Filter, Landed, LandedAs, LeavesBy, PageRequest, SearchRequest, Store, VersionPick,
+    VersionsOf, exchanged,
 };
 
 /// Stories told.
-const STORIES: u64 = 12;
+const STORIES: u64 = 24;
 /// Steps of one story.
 const STEPS: usize = 30;
+
+/// What follows what: whose it is, on which day it was created, and whether under the identity of the first member.
+type Lineage = (usize, u32, bool);
 
 /// A version of the one object, where it stands.
 #[derive(Clone, Debug)]
@@ -28,8 +34,7 @@ struct Said {
     added: Micros,
     /// By whose word.
     word: usize,
-    /// Whose it is, and under which creator: what follows what.
-    lineage: (usize, bool),
+    lineage: Lineage,
     modified: u32,
     revoked: bool,
     content: String,
@@ -44,7 +49,7 @@ impl Said {
     }
 }
 
-fn latest<'a>(seen: &[&'a Said], lineage: (usize, bool)) -> Option<&'a Said> {
+fn latest<'a>(seen: &[&'a Said], lineage: Lineage) -> Option<&'a Said> {
     seen.iter().filter(|said| said.lineage == lineage).copied().max_by_key(|said| said.place())
 }
 
@@ -54,7 +59,7 @@ fn longest<'a>(seen: &[&'a Said]) -> Option<&'a Said> {
 
 /// What is found, newest first: the latest of each lineage, and what several say alike once.
 fn found(seen: &[&Said]) -> Vec<Micros> {
-    let lineages: BTreeSet<(usize, bool)> = seen.iter().map(|said| said.lineage).collect();
+    let lineages: BTreeSet<Lineage> = seen.iter().map(|said| said.lineage).collect();
     let latest: Vec<&Said> = lineages.into_iter().filter_map(|lineage| latest(seen, lineage)).collect();
     let again = |one: &Said| latest.iter().any(|said| said.content == one.content && said.added < one.added);
     let mut found: Vec<Micros> = latest.iter().filter(|one| !again(one)).map(|one| one.added).collect();
@@ -85,6 +90,57 @@ fn ends(seen: &[&Said], collection: usize) -> [Option<Micros>; 2] {
     [latest(&here, lineage), first.copied()].map(|end| end.map(|said| said.added))
 }
 
+/// How one version lands beside another, by date, content and revocation.
+fn beside(new: &Said, held: &Said) -> &'static str {
+    match new.modified.cmp(&held.modified) {
+        Ordering::Equal if new.content == held.content => "known",
+        Ordering::Equal => "version-conflict",
+        Ordering::Less => "older",
+        Ordering::Greater if held.revoked => "revoked-already",
+        Ordering::Greater => "newer",
+    }
+}
+
+/// How a version lands in its collection, where `here` is what counts there: the poster's own word first, then what others say.
+fn landing(new: &Said, here: &[&Said]) -> &'static str {
+    let own = |said: &Said| new.word > 0 || said.lineage.0 == new.lineage.0;
+    let of_day: Vec<&Said> = here.iter().copied().filter(|said| said.modified == new.modified).collect();
+    let same = of_day.iter().find(|said| said.content == new.content);
+    if let Some(held) = same.filter(|said| own(said)).or(of_day.iter().find(|said| own(said))).or(same) {
+        return beside(new, held);
+    }
+    let follows = |said: &&&Said| said.lineage.1 == new.lineage.1 && said.lineage.2 == new.lineage.2;
+    let before: Vec<&Said> = here.iter().filter(follows).copied().collect();
+    let by_place = |said: &&&Said| said.place();
+    if let Some(held) = before.iter().filter(|said| own(said)).max_by_key(by_place) {
+        return beside(new, held);
+    }
+    match (of_day.first(), before.iter().max_by_key(by_place)) {
+        (Some(_), _) => "version-conflict",
+        (None, Some(held)) => beside(new, held),
+        (None, None) => "accepted",
+    }
+}
+
+/// In what a version that was stored contradicts what counts in its collection.
+fn contradiction(new: &Said, here: &[&Said]) -> Option<Contradiction> {
+    let (_, created, made) = longest(here)?.lineage;
+    if created == new.lineage.1 {
+        return (made != new.lineage.2).then_some(Contradiction::Creator);
+    }
+    Some(Contradiction::Created)
+}
+
+fn told_as(how: &LandedAs) -> &'static str {
+    match how {
+        LandedAs::Accepted => "accepted",
+        LandedAs::Known => "known",
+        LandedAs::Newer => "newer",
+        LandedAs::Older => "older",
+        LandedAs::Refused(conflict) => conflict.code,
+    }
+}
+
 struct Story {
     store: Arc<dyn Store>,
     c: Vec<CollectionNo>,
@@ -101,18 +157,22 @@ fn word(no: usize) -> Originator {
 }
 
 impl Story {
-    async fn say(&mut self, dice: &Dice) {
-        let (number, collection) =
-            (usize::try_from(dice.throw(3)).unwrap(), usize::try_from(dice.throw(2)).unwrap());
-        let (modified, made) = (1 + u32::try_from(dice.throw(3)).unwrap(), dice.throw(4) == 0);
+    async fn say(&mut self, dice: &Dice, about: &str) {
+        let (number, collection) = (
+            usize::try_from(dice.throw(3)).unwrap(),
+            usize::try_from(dice.throw(self.c.len() as u64)).unwrap(),
+        );
+        let (modified, made) = (1 + u32::try_from(dice.throw(4)).unwrap(), dice.throw(4) == 0);
+        let created = u32::try_from(dice.throw(4)).unwrap().saturating_sub(1);
         let (revoked, hidden) = (dice.throw(8) == 0, dice.throw(4) == 0);
-        let content = format!("{modified} {made} {revoked} {}", dice.throw(2));
+        let content = format!("{modified} {created} {made} {revoked} {}", dice.throw(2));
         let all = Rules::marked(Some(TlpLevel::Green), word(number));
         let few = Audience::only([Addressee::Person(Person::Here(UserNo(1)))]);
         let rules =
             if hidden { Some(all.to(few)) } else { Some(all.to(Audience::EVERYBODY)).filter(|_| number > 0) };
         let sample =
-            Sample::of(&self.object, Some(&day(modified))).saying(&content).under(rules).text("beacon");
+            Sample::of(&self.object, Some(&day(modified))).created(created).saying(&content).under(rules);
+        let sample = sample.text("beacon");
         let sample = sample.term(TermKind::Name, "beacon").with(|facts| {
             facts.revoked = revoked;
             facts.creator = made.then(|| id("identity", 7));
@@ -122,15 +182,29 @@ impl Story {
         new.entries[0].maker = (made && number == 0).then_some(MemberId([1; 32]));
         let leaves = if number == 0 { LeavesBy::Store } else { LeavesBy::Step };
         let landed = exchanged(&*self.store, 1, move |desk| desk.add(&new, leaves)).await.unwrap().remove(0);
-        let (LandedAs::Accepted | LandedAs::Newer | LandedAs::Older, Some(added)) =
-            (landed.how, landed.added)
-        else {
-            return;
-        };
-        let owner = if number == 0 && made { 1 } else { number };
-        let hidden = hidden || landed.inherited.is_some();
-        let lineage = (owner, made);
-        self.said.push(Said { collection, added, word: number, lineage, modified, revoked, content, hidden });
+        let lineage = (if number == 0 && made { 1 } else { number }, created, made);
+        let (added, hidden) = (landed.added.unwrap_or(Micros(0)), hidden || landed.inherited.is_some());
+        self.keep(
+            Said { collection, added, word: number, lineage, modified, revoked, content, hidden },
+            &landed,
+            about,
+        );
+    }
+
+    /// Keeps what landed, if it landed as the model says.
+    fn keep(&mut self, new: Said, landed: &Landed, about: &str) {
+        // User 1 brings it, who sees everything; what a member says is held against that member's word alone.
+        let counts =
+            |said: &&Said| said.collection == new.collection && (new.word == 0 || said.word == new.word);
+        let here: Vec<&Said> = self.said.iter().filter(counts).collect();
+        let how = told_as(&landed.how);
+        assert_eq!(how, landing(&new, &here), "{about}: {new:?} beside {here:#?}");
+        if matches!(how, "accepted" | "newer" | "older") {
+            assert_eq!(landed.contradicts, contradiction(&new, &here), "{about}: {new:?} beside {here:#?}");
+            self.said.push(new);
+        } else {
+            assert_eq!(landed.contradicts, None, "{about}");
+        }
     }
 
     async fn take_away(&mut self, dice: &Dice) {
@@ -172,25 +246,27 @@ impl Story {
     }
 }
 
-/// Random stories of one object by three words in two collections, some for few: after every step two viewers are told what the model
-/// says of what each may see.
+/// Random stories of one object by three words, of several days of creation and two creators, some for few, in one collection or in two:
+/// after every step two viewers are told what the model says of what each may see.
 pub async fn only_its_owner_follows_a_version(site: Site) {
     let store: Arc<dyn Store> = site.open();
-    let c = collections(&*store, 2).await;
+    let all = collections(&*store, 3).await;
     Village::new(Arc::clone(&store), 1).await;
-    let eyes = [1, 2].map(|user| (user, viewer(user, &c)));
     for seed in 0..STORIES {
+        let c = if seed % 2 == 0 { all[..2].to_vec() } else { all[2..].to_vec() };
+        let eyes = [1, 2].map(|user| (user, viewer(user, &c)));
         let dice = Dice(SeededRng::new(seed));
         let object = id("indicator", 500 + seed);
         let mut story = Story { store: Arc::clone(&store), c: c.clone(), object, said: Vec::new() };
         for step in 0..STEPS {
+            let about = format!("story {seed}, step {step}");
             if dice.throw(5) == 0 {
                 story.take_away(&dice).await
             } else {
-                story.say(&dice).await
+                story.say(&dice, &about).await
             }
             for (user, eyes) in &eyes {
-                story.check(eyes, *user, &format!("story {seed}, step {step}")).await;
+                story.check(eyes, *user, &about).await;
             }
         }
         // The samples' bytes are no objects, which it tells as well.
@@ -218,13 +294,8 @@ pub async fn own_versions_follow_the_own_word(site: Site) {
         let sample = Sample::indicator(1, modified).saying(content).with(|facts| facts.revoked = revoked);
         let new = batch(c[0], &[sample.under(rules(by))]);
         let leaves = if *by == Originator::Here { LeavesBy::Store } else { LeavesBy::Step };
-        match exchanged(&*store, 1, move |desk| desk.add(&new, leaves)).await.unwrap().remove(0).how {
-            LandedAs::Accepted => "accepted",
-            LandedAs::Known => "known",
-            LandedAs::Newer => "newer",
-            LandedAs::Older => "older",
-            LandedAs::Refused(conflict) => conflict.code,
-        }
+        let landed = exchanged(&*store, 1, move |desk| desk.add(&new, leaves)).await.unwrap().remove(0);
+        told_as(&landed.how)
     };
     for (by, modified, content, revoked, how) in [
         (&own, 5, "a", false, "accepted"),

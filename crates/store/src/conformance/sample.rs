@@ -172,6 +172,16 @@ impl Sample {
         Self(entry).saying("")
     }
 
+    /// Created on another day.
+    #[must_use]
+    pub fn created(self, created: u32) -> Self {
+        self.with(|facts| {
+            let text = day(created);
+            facts.created_key = Some(key_of(&text).to_owned());
+            facts.created = Some(text);
+        })
+    }
+
     /// With content that says this.
     #[must_use]
     pub fn saying(mut self, content: &str) -> Self {

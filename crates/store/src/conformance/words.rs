@@ -60,6 +60,11 @@ pub async fn the_own_word_is_the_latest_of_ones_own(site: Site) {
     assert!(history.iter().any(|row| row.version == day(3)), "the other word stands there too");
     assert_eq!((ask(&view, 3, None).await, ask(&viewer(2, &c), 3, None).await), (Some((day(1), 1)), None));
     assert_eq!(store.object(&viewer(2, &c), &id("indicator", 3), None).await.unwrap().version, day(2));
+    // Of several own lineages it is the one that stands longest, whatever stands before them all.
+    said(&*store, c[0], Sample::indicator(4, 1), &member(1)).await;
+    store.add(batch(c[0], &[own(4, 2), own(4, 3).created(1).saying("beside")])).await.unwrap();
+    assert_eq!(ask(&view, 4, None).await, Some((day(2), 1)));
+    assert_eq!(ask(&view, 4, Some(&day(3))).await, Some((day(3), 1)));
     // In a community one's own may be said by name.
     let home = Standing { home: Some(MEMBER), ..Standing::at(START) };
     assert_eq!(ask(&viewer_at(1, &c, &home), 2, None).await, Some((day(1), 1)));
@@ -125,6 +130,37 @@ pub async fn handling_is_inherited_from_who_may_be_known(site: Site) {
     said(&*store, c[0], Sample::indicator(3, 1), &member(1)).await;
     assert_eq!(inherited(1, Sample::indicator(3, 2).under(Some(strict))).await, None);
     assert_eq!(inherited(1, Sample::indicator(4, 2)).await, None);
+}
+
+/// What has another `created` opens nothing in a collection: the first of its lineage there is under the handling of what its poster
+/// may know to stand there. From then on it follows itself, and closes nothing of what stood there before.
+pub async fn a_lineage_begins_under_the_handling_of_what_stands_there(site: Site) {
+    let store = site.open();
+    let c = collections(&*store, 2).await;
+    Village::new(Arc::clone(&store), 1).await;
+    let strict = || Some(Rules::marked(Some(TlpLevel::Green), Originator::Here).pap_at_least(Pap::Red));
+    let pap = async |user, collection, sample: Sample| {
+        let sample = sample.with(|facts| facts.tlp = Some(TlpLevel::Green.number()));
+        let landed = store.add(batch_by(user, collection, &[sample])).await.unwrap().remove(0);
+        assert!(landed.added.is_some(), "{:?}", landed.how);
+        landed.inherited.map(|rules| rules.pap())
+    };
+    let of = |number, modified, created| {
+        Sample::indicator(number, modified).created(created).saying(&format!("{modified} {created}"))
+    };
+    assert_eq!(pap(1, c[0], of(1, 1, 0).under(strict())).await, None);
+    assert_eq!(pap(2, c[0], of(1, 2, 1)).await, Some(Pap::Red));
+    assert_eq!(pap(2, c[0], of(1, 3, 1)).await, Some(Pap::Red), "as the one before");
+    assert_eq!(pap(2, c[1], of(1, 4, 2)).await, None, "another collection is another matter");
+    // What comes beside is stricter: what stands there goes on as it was.
+    assert_eq!(pap(1, c[0], of(2, 1, 0)).await, None);
+    assert_eq!(pap(1, c[0], of(2, 2, 1).under(strict())).await, None);
+    assert_eq!(pap(2, c[0], of(2, 3, 0)).await, None);
+    assert_eq!(pap(2, c[0], of(2, 4, 1)).await, Some(Pap::Red));
+    // What is withheld from its poster binds nobody.
+    assert_eq!(pap(1, c[0], of(3, 1, 0).only_for(&[1])).await, None);
+    let landed = store.add(batch_by(2, c[0], &[of(3, 2, 1)])).await.unwrap().remove(0);
+    assert_eq!((landed.inherited, landed.contradicts), (None, None));
 }
 
 /// Narrowing changes what one says oneself, and what others say beside it stays as they say it.

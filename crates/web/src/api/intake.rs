@@ -36,12 +36,12 @@ pub(crate) struct ObjectReceipt {
     outcome: String,
     /// Stable code of the reason.
     code: Option<String>,
-    /// Why it was refused, or what is to be said of its handling.
+    /// Why it was refused, or what is to be said of how it was taken or is handled.
     reason: Option<String>,
     /// inherited: it is under the stricter rules of another version held here; narrowed: it was here already and is under what was
     /// asked for besides from now on; kept: it was here already and its rules were not changed. Absent: as was asked.
     handling: Option<String>,
-    /// What the examination found.
+    /// What the examination found; and as a warning what it contradicts (`created-changed`, `creator-changed`) and stands beside.
     findings: Option<Vec<FindingLine>>,
 }
 
@@ -65,7 +65,7 @@ pub(crate) struct FindingLine {
 pub(crate) struct Counts {
     /// All.
     total: u64,
-    /// First versions.
+    /// First versions, of objects or of lineages of theirs.
     accepted: u64,
     /// Known already.
     known: u64,
@@ -75,6 +75,8 @@ pub(crate) struct Counts {
     older: u64,
     /// Not stored.
     refused: u64,
+    /// Of these: kept beside what stands longest under their identifiers, which they contradict; absent where 0.
+    beside: Option<u64>,
     /// Of these: under the stricter rules of another version; absent where 0.
     inherited: Option<u64>,
     /// Of these: known, and under stricter rules from now on; absent where 0.

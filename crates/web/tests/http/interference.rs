@@ -141,6 +141,9 @@ impl Dice {
                 if self.throw(4) == 0 {
                     object["created_by_ref"] = json!(id("identity", self.number()));
                 }
+                if self.throw(4) == 0 {
+                    object["created"] = json!("2023-01-01T00:00:00.000Z");
+                }
                 object
             }
         }

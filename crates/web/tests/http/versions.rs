@@ -128,6 +128,49 @@ async fn observables_and_marking_definitions_have_versions_too() {
     assert_eq!(ann.get(&format!("{target}?match[version]=2024-02-02T00:00:00Z")).await.objects().len(), 1);
 }
 
+/// What contradicts stands beside, in one collection: nobody is told of it in place of what stands there longest, and nothing is lost.
+#[tokio::test(flavor = "multi_thread")]
+async fn another_created_stands_beside_in_one_collection() {
+    let house = House::new().await;
+    let (ann, hal) = (house.person("ann", Role::Analyst).await, house.person("hal", Role::Analyst).await);
+    house.collection("c1", &[(&ann, "rw"), (&hal, "rw")]).await;
+    ann.post("c1", &[indicator(1, 1)]).await;
+    let first = ann.get("/api1/collections/c1/objects/").await;
+    let first = first.header("x-taxii-date-added-last").unwrap().to_owned();
+    let mut other = indicator(1, 9);
+    other["created"] = json!("2023-01-01T00:00:00.000Z");
+    other["revoked"] = json!(true);
+    for (message, sent) in [(true, "first"), (false, "again")] {
+        let status = hal.post("c1", &[other.clone()]).await;
+        let success = &status["successes"][0];
+        assert_eq!(
+            (&status["success_count"], success["message"].is_string()),
+            (&json!(1), message),
+            "{sent}"
+        );
+        let told = success["message"].as_str().unwrap_or("[created-changed]");
+        assert!(told.ends_with("[created-changed]"), "{told}");
+    }
+    ann.post("c1", &[indicator(1, 5)]).await;
+    let objects = "/api1/collections/c1/objects/";
+    assert_eq!(names(&ann, objects).await, [modified(5)]);
+    assert_eq!(names(&ann, &format!("{objects}?match[version]=first")).await, [modified(1)]);
+    assert_eq!(names(&ann, &format!("{objects}?match[version]=all")).await, [1, 9, 5].map(modified));
+    assert_eq!(names(&ann, &format!("{objects}?added_after={first}")).await, [modified(5)]);
+    let since = format!("{objects}?added_after={first}&match[version]=all");
+    assert_eq!(names(&ann, &since).await, [9, 5].map(modified));
+    let object = format!("{objects}{}/", id("indicator", 1));
+    let listed = ann.get(&format!("{object}versions/")).await.json();
+    assert_eq!(listed["versions"], json!([1, 9, 5].map(modified)));
+    assert_eq!(ann.get(&format!("{object}?match[version]={}", modified(9))).await.objects(), [other]);
+
+    let told = ann.get(&format!("/api/v1/objects/{}", id("indicator", 1))).await.json();
+    assert_eq!((&told["revoked"], &told["contradictions"]), (&json!(false), &json!(1)));
+    let gone = ann.ask("DELETE", &format!("{object}?match[version]={}", modified(9))).send().await;
+    assert_eq!(gone.status, 200);
+    assert_eq!(names(&ann, &format!("{objects}?match[version]=all")).await, [1, 5].map(modified));
+}
+
 /// Whoever may write somewhere neither replaces nor revokes what another collection holds.
 #[tokio::test(flavor = "multi_thread")]
 async fn another_creators_word_in_another_collection_hides_nothing() {
