@@ -31,7 +31,7 @@ const SEARCHING: usize = READERS / 2;
 /// Steps between two looks at how many there were.
 const STEPS_AT_ONCE: i32 = 100_000;
 /// Page cache of each read connection, in KiB.
-const CACHE_KIB: i64 = 6 * 1024;
+const CACHE_KIB: i64 = 12 * 1024;
 /// Statements each connection keeps prepared.
 const STATEMENTS_MAX: usize = 128;
 

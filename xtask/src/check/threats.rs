@@ -61,7 +61,8 @@ fn missing(workspace: &Workspace, test: &str) -> Result<Option<String>> {
     let found = if file.ends_with(".py") {
         text.contains(&format!("def {name}("))
     } else if let Some(module) = file.strip_prefix(SUITE_DIRECTORY) {
-        let suite = std::fs::read_to_string(workspace.root.join(SUITE)).context("cannot read the store's suite")?;
+        let suite =
+            std::fs::read_to_string(workspace.root.join(SUITE)).context("cannot read the store's suite")?;
         is_case(&suite, module, name)
     } else {
         is_test(&text, name)
