@@ -210,6 +210,21 @@ def test_search_answers_while_one_types(screen):
     expect(results).to_be_empty()
 
 
+def test_the_box_of_the_home_page_answers_while_one_types(screen):
+    page = screen.sign_in()
+    expect(page.locator("#results")).to_be_empty()
+    page.get_by_role("searchbox").press_sequentially("lant", delay=20)
+    expect(page.locator("#results").get_by_role("link", name="Pale Lantern", exact=True)).to_be_visible()
+    page.reload()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Search")
+
+
+def test_a_relationship_is_told_by_what_it_is_between(screen):
+    page = screen.sign_in(to="/search?q=uses")
+    page.locator("#results").get_by_role("link", name="Pale Lantern uses Ashwick", exact=True).click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Pale Lantern uses Ashwick")
+
+
 def test_a_session_that_ends_while_one_types_leads_to_the_sign_in_page(screen):
     page = screen.sign_in(to="/search")
     screen.context.clear_cookies()
@@ -250,7 +265,7 @@ def test_collections_are_those_granted_and_the_rest_is_not_there(screen):
     assert page.locator("tbody th").all_inner_texts() == ["Inbox", "Alpha", "Empty"]
     page.get_by_role("link", name="Alpha").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Alpha")
-    expect(page.locator("thead + tbody tr").first).to_be_visible()
+    expect(page.locator("thead + tbody").get_by_role("link", name="Pale Lantern", exact=True)).to_be_visible()
     screen.expected.append("status of 404")
     withheld = screen.go(f"/collections/{screen.node.ids['hidden']}")
     said = page.locator("main").inner_text()

@@ -10,7 +10,7 @@ use store::PageRequest;
 
 use super::form::encode;
 use super::words::{moment, object};
-use super::{Frame, Reader, html};
+use super::{Frame, Reader, html, named};
 use crate::{App, Problem};
 
 /// Rows on one page.
@@ -62,7 +62,8 @@ struct OnePage {
 
 struct OneRow {
     href: String,
-    id: String,
+    label: String,
+    kind: String,
     version: String,
     added: String,
 }
@@ -86,16 +87,16 @@ pub(crate) async fn show(
         Err(ReadError::Refused(_)) => store::Manifest::default(),
         Err(error) => return Err(error.into()),
     };
-    let rows = manifest
-        .rows
-        .into_iter()
-        .map(|row| OneRow {
+    let mut rows = Vec::with_capacity(manifest.rows.len());
+    for row in manifest.rows {
+        rows.push(OneRow {
+            label: named::of(&app, &reader.who, &row.id, Some(&row.version)).await?,
             href: object(&row.id),
+            kind: stix::id::type_of(&row.id).to_owned(),
             version: row.version,
             added: moment(row.added),
-            id: row.id,
-        })
-        .collect();
+        });
+    }
     let page = OnePage {
         frame: Frame::of(&app, &reader, "/collections").await,
         address: address(&app, &view),

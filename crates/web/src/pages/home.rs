@@ -6,7 +6,7 @@ use axum::response::Response;
 use http::StatusCode;
 
 use super::words::{Row, count};
-use super::{Frame, Reader, html};
+use super::{Frame, Reader, html, named};
 use crate::{App, Problem};
 
 /// Newest objects shown.
@@ -55,7 +55,7 @@ pub(crate) async fn show(State(app): State<App>, reader: Reader) -> Result<Respo
         most: types.first().map_or(1, |kind| kind.count.max(1)),
         types,
         rest,
-        newest: newest.get().iter().map(Row::of).collect(),
+        newest: named::rows(&app, &reader.who, newest.get()).await?,
     };
     Ok(html(StatusCode::OK, &page))
 }

@@ -11,6 +11,7 @@ mod form;
 mod frame;
 mod home;
 mod look_up;
+mod named;
 mod object;
 mod origin;
 mod password;

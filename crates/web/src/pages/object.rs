@@ -15,7 +15,7 @@ use super::form::encode;
 use super::origin::Origin;
 use super::properties::{Line, lines};
 use super::words::{Tag, moment, object, state, tlp};
-use super::{Frame, Reader, html};
+use super::{Frame, Reader, html, named};
 use crate::{App, Problem};
 
 /// Edges shown at once in each direction.
@@ -111,7 +111,7 @@ pub(crate) async fn show(
     let page = Page {
         frame: Frame::of(&app, &reader, "").await,
         kind: stix::id::type_of(&stored.id).to_owned(),
-        label: label(&json, &stored.id),
+        label: named::line(&app, who, &stored.id, &json).await?,
         tags: tags(&app, &stored),
         contradictions: stored.contradictions,
         findings: stored
@@ -142,13 +142,6 @@ fn seen(sightings: &node::Sightings) -> String {
     let times = if sightings.count == 1 { "time" } else { "times" };
     let reports = if sightings.reports == 1 { "report" } else { "reports" };
     format!("{} {times} in {} {reports}{last}", sightings.count, sightings.reports)
-}
-
-fn label(json: &Json<'_>, id: &str) -> String {
-    let named = ["name", "value", "pattern", "relationship_type", "path", "key", "subject", "abstract"]
-        .iter()
-        .find_map(|key| json.get(key).and_then(Json::as_str));
-    named.unwrap_or(id).to_owned()
 }
 
 fn tags(app: &App, stored: &StoredObject) -> Vec<Tag> {

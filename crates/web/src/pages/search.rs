@@ -9,7 +9,7 @@ use serde::Deserialize;
 
 use super::form::encode;
 use super::words::Row;
-use super::{Frame, Reader, html};
+use super::{Frame, Reader, html, named};
 use crate::{App, Problem};
 
 /// Rows on one page.
@@ -75,7 +75,7 @@ async fn find(app: &App, reader: &Reader, question: &Question) -> Result<Results
     };
     match app.node().search(&reader.who, query).await {
         Ok(found) => {
-            results.rows = found.get().rows.iter().map(Row::of).collect();
+            results.rows = named::rows(app, &reader.who, &found.get().rows).await?;
             results.next = found
                 .get()
                 .next
