@@ -4,11 +4,9 @@
 //! whole envelope, or the whole batch that it stands in ([`Exchange::open_batch`]); (3) place: the next of its lane, or known, or a gap; (4) registry and ledger: not behind the sender's; (5) author: a
 //! member then and now; (6) signature, unless its author's ledger has this very leaf; and place in the ledger; (7) commitments; (8) proof, or grace until a head covers it;
 //! (9) handling and consent.
-//! Then come the effects; [`Exchange::close`] adds one receipt for each author to the same transaction.
+//! Then come the effects; [`Exchange::close`] adds one receipt for each author to the same transaction (see `receipts`).
 //!
 //! Invariant: a refusal gives no effect but a line in the log and the cursor behind it, and one that passes not even those.
-
-use std::collections::BTreeMap;
 
 use base::limit::EVIDENCE_OF_ONE_MAX;
 use base::signed::Signed;
@@ -22,20 +20,17 @@ use ledger::proof::verify_inclusion;
 use crate::batch::Entry;
 use crate::change::{self, ChangeOf, rules_now};
 use crate::consent::{Consent, Passing, Revocation, permits};
-use crate::content::{
-    Change, Content, Notice, ObjectHead, Outcome, Receipt, ReceiptLine, read_document, write_document,
-};
-use crate::draft::{DeedError, Draft, NewAct, act_row};
+use crate::content::{Change, Content, Notice, ObjectHead, Outcome, Receipt, ReceiptLine, read_document};
+use crate::draft::act_row;
 use crate::envelope::{Envelope, Proof, statement};
 use crate::outbox::brings_object;
-use crate::passed_on::{came_empty, comes_again};
+use crate::passed_on::{came_empty, comes_again, given_again};
 use crate::port::{Consented, Deed, Question, Read, Rows, Standing, StoreFailed};
 use crate::rows::{
-    ActRow, ConsentRow, Covered, Effect, HolderRow, Lane, ObjectName, PayloadRow, PeerRow, ReceiptRow,
-    ReceiptState, RefusalRow, RevokedRow, VersionRow,
+    ActRow, ConsentRow, Covered, Effect, Lane, ObjectName, PayloadRow, PeerRow, RefusalRow, RevokedRow,
+    VersionRow,
 };
 use crate::seal::{SealError, Sealed};
-use crate::wire::AckRefusal;
 use crate::{Exchange, Refused, Rule};
 
 /// What became of one envelope.
@@ -331,7 +326,11 @@ impl Exchange<'_> {
                 return Err(Stop::Twice(self.two_acts(rows, &held, envelope)?.map(Box::new)));
             }
             if !came_empty(rows, envelope, &act)? && !comes_again(rows, envelope, &held)? {
-                return Ok((Taken::Known, Vec::new()));
+                let taken = match given_again(rows, envelope, &held)? {
+                    Some(outcome) => done(envelope, &act, Some(outcome)),
+                    None => Taken::Known,
+                };
+                return Ok((taken, Vec::new()));
             }
         }
         self.may_speak(envelope, &act)?;
@@ -440,7 +439,9 @@ impl Exchange<'_> {
         if only_from_author && envelope.from != header.author {
             return Err(Rule::NotOriginator.into());
         }
-        if matches!(header.kind, ActKind::Withheld | ActKind::RegistryChanged | ActKind::RetentionEnded) {
+        let stays =
+            [ActKind::Withheld, ActKind::RegistryChanged, ActKind::RetentionEnded, ActKind::CircleLeft];
+        if stays.contains(&header.kind) {
             return Err(Rule::KindStays.into());
         }
         Ok(())
@@ -617,60 +618,10 @@ impl Exchange<'_> {
     }
 
     fn receipt(&self, rows: &dyn Rows, judged: &Judged<'_>) -> Step<Vec<Effect>> {
-        let header = judged.act.header();
         let receipt: Receipt = read_document(judged.content.document)?;
-        if receipt.of != self.me.member {
-            return Err(Rule::ReceiptUnfounded.into());
-        }
-        let size = rows.own()?.next;
-        let (mut effects, mut unfounded) = (Vec::new(), 0_usize);
-        for line in &receipt.acts {
-            let next = line.sequence.saturating_add(1);
-            let leaf: Option<TreeHash> = if line.sequence < size {
-                rows.leaves(&self.me.member, line.sequence, next)?.pop()
-            } else {
-                None
-            };
-            if leaf != Some(line.leaf) {
-                // A restore may have lost one act of several that are answered in one.
-                unfounded = unfounded.saturating_add(1);
-                continue;
-            }
-            let found = if rows.receipts(line.sequence)?.into_iter().any(|row| row.member == header.author)
-                || self.has_by_consent(rows, line.sequence, header.author)?
-            {
-                Some(Vec::new())
-            } else {
-                self.was_given(rows, line.sequence, header.author)?
-            };
-            effects.extend(found.into_iter().flat_map(|mut found| {
-                found.push(Effect::Receipt(ReceiptRow {
-                    sequence: line.sequence,
-                    member: header.author,
-                    state: ReceiptState::Done {
-                        receipt: header.sequence,
-                        outcome: line.outcome.name().to_owned(),
-                    },
-                }));
-                found
-            }));
-        }
-        if unfounded > 0 {
-            if unfounded == receipt.acts.len() {
-                return Err(Rule::ReceiptUnfounded.into());
-            }
-            effects.push(self.refused_of(header.author, Rule::ReceiptUnfounded));
-        }
+        let mut effects = self.take_receipt(rows, judged.act.header(), &receipt)??;
         effects.push(Effect::Payload(judged.payload.clone()));
         Ok(effects)
-    }
-
-    /// Whether a member may have got what an own act gave from somebody else, by consent: its receipt was awaited of nobody.
-    fn has_by_consent(&self, rows: &dyn Rows, sequence: u64, member: KeyId) -> Read<bool> {
-        let act = rows.act(&self.me.member, sequence)?.filter(|act| brings_object(&act.kind));
-        let Some(name) = act.and_then(|act| act.object) else { return Ok(false) };
-        let mut holders = rows.holders(&name)?.into_iter();
-        Ok(holders.any(|holder| holder.member == member && holder.ground == HolderRow::CONSENT))
     }
 
     fn consented(&self, judged: &Judged<'_>) -> Step<(Option<Outcome>, Vec<Effect>)> {
@@ -687,46 +638,6 @@ impl Exchange<'_> {
         let effects = vec![Effect::Consent(token.row(&signed)), Effect::Payload(judged.payload.clone())];
         Ok((Some(Outcome::Done), effects))
     }
-
-    /// Ends a batch: a receipt for each author of what was taken; and what was refused is owed to the sender until it is known to have
-    /// been told (see `owed`).
-    ///
-    /// # Errors
-    /// Those of [`DeedError`].
-    pub fn close(&self, rows: &dyn Rows, peer: KeyId, batch: &[Received]) -> Result<Vec<Effect>, DeedError> {
-        let mut by_author: BTreeMap<(KeyId, Lane), Vec<ReceiptLine>> = BTreeMap::new();
-        for received in batch {
-            if let Taken::Done { author, lane, line: Some(line) } = &received.taken {
-                by_author.entry((*author, *lane)).or_default().push(line.clone());
-            }
-        }
-        let mut effects = Vec::new();
-        if !by_author.is_empty() {
-            let mut draft = Draft::begin(self, rows)?;
-            for ((author, lane), acts) in by_author {
-                let receipt = Receipt { of: author, acts, at_us: self.now.0 };
-                let document = write_document(&receipt);
-                let content = Content { document: &document, ..Content::default() };
-                let addressees = std::collections::BTreeSet::from([author]);
-                let new = NewAct {
-                    kind: ActKind::Received,
-                    object: None,
-                    content,
-                    addressees: &addressees,
-                    salt: None,
-                };
-                let made = draft.append(&new)?;
-                draft.enqueue(author, lane, (self.me.member, made.sequence))?;
-            }
-            effects = draft.finish();
-        }
-        let refused: Vec<AckRefusal> =
-            batch.iter().filter_map(|received| ack_refusal(&peer, received)).collect();
-        if !refused.is_empty() {
-            effects.push(Effect::Owe(peer, refused));
-        }
-        Ok(effects)
-    }
 }
 
 /// Only tokens of the author's are meant, whatever digest the author names.
@@ -741,15 +652,6 @@ fn consent_revoked(judged: &Judged<'_>) -> Step<(Option<Outcome>, Vec<Effect>)> 
 fn noted(judged: &Judged<'_>) -> Step<(Option<Outcome>, Vec<Effect>)> {
     Notice::read(&judged.content)?;
     Ok((Some(Outcome::Done), vec![Effect::Payload(judged.payload.clone())]))
-}
-
-fn ack_refusal(peer: &KeyId, received: &Received) -> Option<AckRefusal> {
-    let Taken::Refused(refused) = &received.taken else { return None };
-    let (lane, place) = received.at_place.filter(|_| received.from == Some(*peer))?;
-    if refused.rule.passes() {
-        return None;
-    }
-    Some(AckRefusal { lane: lane.number(), place, rule: refused.to_string() })
 }
 
 /// STIX id of the object that an act says it is about.

@@ -24,7 +24,8 @@ use crate::deeds::{Release, address};
 use crate::draft::{DeedError, Draft};
 use crate::outbox::brings_object;
 use crate::port::{Consented, Deed, Question, Read, Rows};
-use crate::rows::{ActRow, Effect, HolderRow, LaterRow, ObjectName, ReceiptState, VersionRow};
+use crate::refusal::{is_for_others, is_too_early};
+use crate::rows::{ActRow, Effect, HolderRow, LaterRow, ObjectName, VersionRow};
 
 /// What speaks against giving something now, and passes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -202,7 +203,7 @@ impl Exchange<'_> {
     pub fn has_been_given(&self, rows: &dyn Rows, held: &VersionRow, member: &KeyId) -> Read<bool> {
         let receipts = rows.receipts(held.sequence)?;
         let of = receipts.iter().find(|row| row.member == *member);
-        Ok(of.is_some_and(|row| !matches!(row.state, ReceiptState::Refused(_))))
+        Ok(of.is_some_and(|row| row.state.is_given()))
     }
 
     /// Notes for whom of these an own version waits: those that are refused it by something that passes.
@@ -225,9 +226,25 @@ impl Exchange<'_> {
         Ok(wait)
     }
 
+    /// Notes that an own version is to be given again to a member whose refusal may not hold for long: it says that it is too early, or
+    /// meant for others, when a circle has taken it in.
+    pub(crate) fn refused_for_now(
+        &self,
+        rows: &dyn Rows,
+        (act, member, lane): (&ActRow, KeyId, crate::Lane),
+        told: &str,
+    ) -> Read<Option<Effect>> {
+        let look = self.now.plus(EARLY_AGAIN_SECONDS * Micros::SECOND);
+        match told {
+            early if is_too_early(early) => self.refused_early(rows, (act, member, lane)),
+            other if is_for_others(other) => self.give_again(rows, (act, member), look),
+            _ => Ok(None),
+        }
+    }
+
     /// Notes that an own version is to be given again to a member that has refused it as under an embargo: its clock is behind, which is
     /// not known of who is reached by relays or files alone. Nothing where no embargo of the last days explains it, or it waits already.
-    pub(crate) fn refused_early(
+    fn refused_early(
         &self,
         rows: &dyn Rows,
         (act, member, lane): (&ActRow, KeyId, crate::Lane),
@@ -289,8 +306,8 @@ impl Exchange<'_> {
             if missing.is_empty() {
                 continue;
             }
-            // Who had an earlier version, or a consent that nobody used, was not given this one.
-            for receipt in rows.receipts(held.sequence)? {
+            // Who had an earlier version, or a consent that nobody used, was not given this one; and who let go of it has it no more.
+            for receipt in rows.receipts(held.sequence)?.iter().filter(|receipt| receipt.state.is_settled()) {
                 missing.remove(&receipt.member);
             }
             for row in rows.later(&held.name.id)?.into_iter().filter(|row| row.version == held.version) {
@@ -302,7 +319,7 @@ impl Exchange<'_> {
                     version: held.version.clone(),
                     member,
                     lane: crate::Lane::Routine,
-                    rule: "circle-history".to_owned(),
+                    rule: LaterRow::CIRCLE_HISTORY.to_owned(),
                     since: self.now,
                     look: self.now,
                 })
@@ -341,7 +358,7 @@ impl LaterRow {
 }
 
 /// The version that an act brought, as it is held, with the object's bytes; `None` where it is held no more by this act.
-fn brought(rows: &dyn Rows, act: &ActRow) -> Read<Option<(VersionRow, Vec<u8>)>> {
+pub(crate) fn brought(rows: &dyn Rows, act: &ActRow) -> Read<Option<(VersionRow, Vec<u8>)>> {
     let Some(name) = act.object.as_ref().filter(|_| brings_object(&act.kind)) else { return Ok(None) };
     let held = rows.versions(name)?.into_iter().find(|held| held.sequence == act.sequence);
     let Some(payload) = rows.payload(&act.author, act.sequence)? else { return Ok(None) };

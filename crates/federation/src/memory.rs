@@ -430,6 +430,18 @@ impl Rows for MemoryRows {
         Ok(own.filter(behind).take(limit).cloned().collect())
     }
 
+    fn others_versions(&self, after: Option<(ObjectName, String)>, limit: usize) -> Read<Vec<VersionRow>> {
+        let of_others = self
+            .versions
+            .values()
+            .flat_map(BTreeMap::values)
+            .filter(|held| Some(held.name.author) != self.me);
+        let behind = |held: &&VersionRow| {
+            after.as_ref().is_none_or(|(name, version)| (&held.name, &held.version) > (name, version))
+        };
+        Ok(of_others.filter(behind).take(limit).cloned().collect())
+    }
+
     fn all_versions(&self) -> Read<Vec<VersionRow>> {
         Ok(self.versions.values().flat_map(|held| held.values().cloned()).collect())
     }

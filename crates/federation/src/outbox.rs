@@ -8,7 +8,6 @@
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 
-use base::Micros;
 use base::limit::{
     ALONE_ENVELOPES_MAX, BATCH_BYTES_MAX, BATCH_ENVELOPES_MAX, ENVELOPE_BYTES_MAX, WINDOW_ENVELOPES_MAX,
 };
@@ -18,12 +17,12 @@ use ledger::act::ActKind;
 use ledger::checkpoint::SignedCheckpoint;
 use ledger::proof::inclusion;
 
+use crate::Exchange;
 use crate::batch::{BatchHead, EntryParts, sign_batch};
 use crate::content::Content;
 use crate::draft::DeedError;
 use crate::envelope::{Envelope, Inclusion, Proof, statement};
 use crate::hello::Versions;
-use crate::later::Hindrance;
 use crate::load::Load;
 use crate::port::{Read, Rows, StoreFailed, TilesOf, Waiting};
 use crate::relay::route_period;
@@ -32,7 +31,6 @@ use crate::rows::{
 };
 use crate::seal::{Route, Sealed};
 use crate::wire::{Ack, WireError};
-use crate::{Exchange, Rule};
 
 /// How much goes at once.
 pub(crate) struct Bounds {
@@ -50,12 +48,6 @@ type Goods = (Option<PayloadRow>, Vec<Signed>);
 
 /// A line of an outbox, its act, and what of it may go.
 type Line = (OutboxRow, ActRow, Goods);
-
-/// Whether a member says that something is under an embargo by its clock.
-fn is_too_early(rule: &str) -> bool {
-    let of_handling = rule.strip_prefix(Rule::Handling.code()).and_then(|rest| rest.strip_prefix('/'));
-    of_handling == Some(Hindrance::Embargo(Micros(0)).code())
-}
 
 /// What is sealed for a peer, and under which route: computed once for a batch, since it costs a key exchange.
 pub(crate) struct Towards {
@@ -398,8 +390,8 @@ impl Exchange<'_> {
                     Some(ReceiptState::Pending) => {
                         let row = ReceiptRow { sequence: line.sequence, member: ack.from, state };
                         effects.push(Effect::Receipt(row));
-                        if let Some(act) = act.as_ref().filter(|_| is_too_early(&rule)) {
-                            effects.extend(self.refused_early(rows, (act, ack.from, lane))?);
+                        if let Some(act) = &act {
+                            effects.extend(self.refused_for_now(rows, (act, ack.from, lane), &rule)?);
                         }
                     }
                     // It is said until it is known to have been heard.

@@ -1,7 +1,8 @@
-//! What somebody passes on of another member's: whether it came, and whether it comes anew.
+//! Acts that bring nothing new, or only seem to: what is passed on without being there, and what comes once more.
 
 use ledger::act::Act;
 
+use crate::content::Outcome;
 use crate::envelope::Envelope;
 use crate::outbox::brings_object;
 use crate::port::{Read, Rows};
@@ -18,11 +19,21 @@ pub(crate) fn came_empty(rows: &dyn Rows, envelope: &Envelope, act: &Act) -> Rea
     Ok(!is_here && !rows.fate(&name)?.voids(header.sequence))
 }
 
-/// Whether an act that is known here brings again what this node let go of when a consent for it ended: by a new one, perhaps, as
-/// is asked next. What was called back or erased is known, and that is all.
+/// Whether an act that is known here brings again what this node let go of: when a consent for it ended, or a circle took this member
+/// out. It may have it by a new consent, or be in the circle again, as is asked next. What was called back or erased is known, and that
+/// is all.
 pub(crate) fn comes_again(rows: &dyn Rows, envelope: &Envelope, held: &ActRow) -> Read<bool> {
-    let brings = envelope.from != held.author && envelope.payload.is_some() && brings_object(&held.kind);
+    let brings = envelope.payload.is_some() && brings_object(&held.kind);
     let Some(name) = held.object.as_ref().filter(|_| brings) else { return Ok(false) };
     let is_here = rows.payload(&held.author, held.sequence)?.is_some();
     Ok(!is_here && !rows.fate(name)?.voids(held.sequence))
+}
+
+/// What to answer to an act that is known here and that its author gives again, not knowing what became of it: whether what it brought is
+/// here. `None` for what somebody else passes on, whom no answer is for, and for acts that bring no object.
+pub(crate) fn given_again(rows: &dyn Rows, envelope: &Envelope, held: &ActRow) -> Read<Option<Outcome>> {
+    let given = envelope.from == held.author && brings_object(&held.kind);
+    let Some(name) = held.object.as_ref().filter(|_| given) else { return Ok(None) };
+    let is_here = rows.versions(name)?.iter().any(|version| version.sequence == held.sequence);
+    Ok(Some(if is_here { Outcome::Kept } else { Outcome::Empty }))
 }

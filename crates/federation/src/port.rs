@@ -104,6 +104,10 @@ pub trait Judge: Send + Sync {
     /// The members that circles named in these rules have taken in with everything that was shared before.
     fn taken_in(&self, rules: &str, now: Micros) -> BTreeSet<KeyId>;
 
+    /// Whether what is asked about is allowed no more because circles that let the recipient have it are known to have taken it out, and for
+    /// nothing else. `false` where a circle that lets it have it is not known here: who is in that one nobody can say.
+    fn left(&self, question: &Question<'_>) -> bool;
+
     /// Rules that allow nothing that either refuses. Associative, commutative and idempotent, so that narrowings may come in
     /// any order.
     fn meet(&self, one: &str, other: &str) -> String;
@@ -218,6 +222,9 @@ pub trait Rows {
     fn evidence_against(&self, member: &KeyId) -> Read<u64>;
     /// Versions held of own objects behind one, at most `limit`: in some order of the objects that stays, and of each its versions in theirs.
     fn own_versions(&self, after: Option<(String, String)>, limit: usize) -> Read<Vec<VersionRow>>;
+    /// Versions held of other members' objects behind one, at most `limit`: in some order of objects and members that stays, and of each its
+    /// versions in theirs.
+    fn others_versions(&self, after: Option<(ObjectName, String)>, limit: usize) -> Read<Vec<VersionRow>>;
     /// Every version held, for the state hash.
     fn all_versions(&self) -> Read<Vec<VersionRow>>;
     /// Every fate, for the state hash.

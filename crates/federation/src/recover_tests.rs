@@ -62,6 +62,10 @@ impl Judge for Yes {
         BTreeSet::new()
     }
 
+    fn left(&self, _: &Question<'_>) -> bool {
+        false
+    }
+
     fn meet(&self, one: &str, _: &str) -> String {
         one.to_owned()
     }

@@ -6,6 +6,10 @@
 
 use std::fmt;
 
+use base::Micros;
+
+use crate::later::Hindrance;
+
 /// The rules of exchange by name; `cresset explain CODE` tells more about each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Rule {
@@ -210,6 +214,21 @@ impl fmt::Display for Refused {
             None => self.rule.fmt(f),
         }
     }
+}
+
+/// The rule of handling by which a member says that it refused something; `None` where something else decided.
+fn of_handling(told: &str) -> Option<&str> {
+    told.strip_prefix(Rule::Handling.code())?.strip_prefix('/')
+}
+
+/// Whether a member says that something is under an embargo by its clock.
+pub(crate) fn is_too_early(told: &str) -> bool {
+    of_handling(told) == Some(Hindrance::Embargo(Micros(0)).code())
+}
+
+/// Whether a member says that something is addressed to others: it is in no circle that would let it have it, as far as it knows.
+pub(crate) fn is_for_others(told: &str) -> bool {
+    of_handling(told) == Some("audience")
 }
 
 #[cfg(test)]

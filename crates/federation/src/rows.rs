@@ -12,7 +12,9 @@ use ledger::TreeHash;
 use ledger::act::ActKind;
 use ledger::commitment::{Commitment, Salt};
 
+use crate::content::Outcome;
 use crate::hello::Versions;
+use crate::refusal::is_for_others;
 use crate::wire::AckRefusal;
 
 /// Which queue to a peer.
@@ -298,6 +300,11 @@ impl FateRow {
     }
 }
 
+impl LaterRow {
+    /// The rule of who waits because a circle took it in with what was shared before.
+    pub const CIRCLE_HISTORY: &'static str = "circle-history";
+}
+
 impl HolderRow {
     /// The ground of who was given it.
     pub const RELEASED: &'static str = "released";
@@ -331,7 +338,7 @@ pub struct LaterRow {
     pub member: KeyId,
     /// In which lane it is to go.
     pub lane: Lane,
-    /// Why it waits: [`crate::Hindrance::code`], or `circle-history` for whom a circle took in with what was shared before.
+    /// Why it waits: [`crate::Hindrance::code`], or [`LaterRow::CIRCLE_HISTORY`].
     pub rule: String,
     /// Since when.
     pub since: Micros,
@@ -373,6 +380,25 @@ pub enum ReceiptState {
         /// What it says: see [`crate::Outcome`].
         outcome: String,
     },
+}
+
+impl ReceiptState {
+    /// Whether the addressee has what the act gave, as far as is known: it says so, or has not answered yet. Who has it empty does not,
+    /// nor who refuses it.
+    #[must_use]
+    pub fn is_given(&self) -> bool {
+        match self {
+            Self::Pending => true,
+            Self::Refused(_) => false,
+            Self::Done { outcome, .. } => outcome != Outcome::Empty.name(),
+        }
+    }
+
+    /// Whether the addressee is not to be given the act again when more members are meant: it has it, or refuses it for what it is. Who
+    /// refuses it as meant for others may be meant by now.
+    pub(crate) fn is_settled(&self) -> bool {
+        self.is_given() || matches!(self, Self::Refused(told) if !is_for_others(told))
+    }
 }
 
 /// A token of consent. Key: its digest.

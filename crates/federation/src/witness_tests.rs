@@ -61,6 +61,10 @@ impl Judge for Two {
         BTreeSet::new()
     }
 
+    fn left(&self, _: &Question<'_>) -> bool {
+        false
+    }
+
     fn meet(&self, one: &str, _: &str) -> String {
         one.to_owned()
     }

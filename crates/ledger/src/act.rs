@@ -77,12 +77,14 @@ pub enum ActKind {
     RetentionEnded,
     /// Something that takes a second person was done without one; every member is told.
     GlassBroken,
+    /// An object was let go of here, because circles by which this member had it have taken it out.
+    CircleLeft,
     /// A kind of a later version: lower-case letters, digits and hyphens.
     Other(String),
 }
 
 /// Every kind that is known, by name. Its places are stored ([`crate::short`]): it grows at its end only.
-pub(crate) const KINDS: [(&str, ActKind); 12] = [
+pub(crate) const KINDS: [(&str, ActKind); 13] = [
     ("received", ActKind::Received),
     ("released", ActKind::Released),
     ("withheld", ActKind::Withheld),
@@ -95,6 +97,7 @@ pub(crate) const KINDS: [(&str, ActKind); 12] = [
     ("registry-changed", ActKind::RegistryChanged),
     ("retention-ended", ActKind::RetentionEnded),
     ("glass-broken", ActKind::GlassBroken),
+    ("circle-left", ActKind::CircleLeft),
 ];
 
 impl ActKind {

@@ -263,6 +263,11 @@ static CODES: &[(&str, &str)] = &[
          moment, by the serving node.",
     ),
     (
+        "circle-left",
+        "Circles that the object is addressed to let the member have it, and it is in none of them any more: its node drops it as soon as it \
+         learns that, and signs for it. Until it has said so it is told here. What it got otherwise too, by its own name say, it keeps.",
+    ),
+    (
         "consent-nobody",
         "No member has the object yet, so there is nobody who could pass it on: share it first, or name with --from who may.",
     ),

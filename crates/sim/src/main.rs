@@ -28,7 +28,7 @@ fn main() -> ExitCode {
     }
     println!(
         "{seeds} seeds of {ticks} ticks: {failed} broken; {} releases, {} changes, {} crashes, {} restores, {} tricks, {} refusals, \
-         {} parcels, {} files, {} notices, {} retired, {} taken into circles, {} given later",
+         {} parcels, {} files, {} notices, {} retired, {} taken into circles, {} taken out, {} let go, {} given later",
         all.released,
         all.changed,
         all.crashes,
@@ -40,6 +40,8 @@ fn main() -> ExitCode {
         all.notices,
         all.retired,
         all.joined,
+        all.left,
+        all.let_go,
         all.given_later
     );
     if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }

@@ -7,8 +7,8 @@ use base::signing::KeyId;
 use base::{Micros, Rng};
 use federation::{
     Ack, Compatibility, Cosigned, Deposit, DepositMark, Effect, Errands, Exchange, HeadUpdate, Hello, Kept,
-    Me, MemoryRows, Newcomers, Owed, PeerRow, Received, RelayErrand, Rows, Rule, Saying, Sealed, Taken, Turn,
-    Untold, Versions, batch_from, batch_to,
+    LeftBehind, Me, MemoryRows, Newcomers, Owed, PeerRow, Received, RelayErrand, Rows, Rule, Saying, Sealed,
+    Taken, Turn, Untold, Versions, batch_from, batch_to,
 };
 use ledger::act::ActKind;
 
@@ -44,6 +44,8 @@ pub struct Node {
     pub retired_at: Option<Micros>,
     /// How many versions it has destroyed so.
     pub retired: usize,
+    /// How many versions it has let go of, since circles that let it have them took it out.
+    pub let_go: usize,
     /// How many versions it has given to somebody after they had waited.
     pub given_later: usize,
     /// The node crashes after so many writes from now, inside whatever transaction that is.
@@ -64,6 +66,8 @@ pub(crate) struct Memory {
     pub(crate) owed: BTreeMap<KeyId, Owed>,
     /// Who was in which circle when it last looked for whom they have taken in.
     seats: Option<Circles>,
+    /// The same, when it last let go of what it had by those that have taken it out.
+    left: Option<Circles>,
     /// The number of the last greeting to each member.
     greeted: BTreeMap<KeyId, u64>,
     /// Parcels that were offered to relays, by number.
@@ -147,6 +151,7 @@ impl Node {
             parcels: 0,
             retired_at: None,
             retired: 0,
+            let_go: 0,
             given_later: 0,
             crash_after: None,
             crashes: 0,
@@ -482,6 +487,48 @@ impl Node {
             self.retired += over.len();
         }
         self.retired_at = Some(now);
+    }
+
+    /// Lets go of what circles alone let it have that it is in no more, where circles have changed and at the start of its process; not
+    /// while it recovers.
+    pub(crate) fn let_go(&mut self, around: &Surroundings<'_>) {
+        let circles = &around.house.circles;
+        if self.rows.own().expect("maps answer").recovery.is_some() {
+            self.memory.left = None;
+        } else if self.memory.left.as_ref() != Some(circles) && self.look_for_left(around) {
+            self.memory.left = Some(circles.clone());
+        }
+    }
+
+    /// Answers whether a crash let it look through all it has.
+    fn look_for_left(&mut self, around: &Surroundings<'_>) -> bool {
+        let mut after = None;
+        while self.fault != Fault::NothingLetGo {
+            let from = after.take();
+            let found = self.look(around, |exchange, rows| exchange.left_behind(rows, from));
+            let LeftBehind { versions, last } = found.expect("maps answer");
+            for some in versions.chunks(RETIRED_AT_ONCE) {
+                let done = self.transact(around, |exchange, write| {
+                    let effects = exchange.let_go(&write.rows, some).expect("nothing speaks against it");
+                    let gone = |effect: &&Effect| matches!(effect, Effect::DropVersion { .. });
+                    let gone = effects.iter().filter(gone).count();
+                    write.apply(effects);
+                    gone
+                });
+                let Some(gone) = done else { return false };
+                self.let_go += gone;
+            }
+            after = last;
+            if after.is_none() {
+                break;
+            }
+        }
+        true
+    }
+
+    /// Whether it has let go of what it has to by the circles as they are.
+    pub(crate) fn has_let_go(&self, circles: &Circles) -> bool {
+        self.memory.left.as_ref() == Some(circles)
     }
 
     /// Gives what waited and can go by now; not while it recovers. Where circles have changed, and at the start of its process, it looks

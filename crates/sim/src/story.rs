@@ -9,7 +9,8 @@ use federation::{Alteration, Lane, ObjectName, Rows};
 use crate::hostile::Trick;
 use crate::surroundings::{Fault, Terms, rules_under};
 use crate::verdict::{
-    before_its_time, bytes_out_of_place, is_exposed, lives_differ, past_its_time, relays_keep, unsettled,
+    before_its_time, bytes_out_of_place, is_exposed, kept_after_leaving, lives_differ, past_its_time,
+    relays_keep, unsettled,
 };
 use crate::world::{RELAYS, Road, Weather, World};
 
@@ -38,6 +39,10 @@ pub struct Report {
     pub retired: usize,
     /// Members that came into a circle.
     pub joined: usize,
+    /// Members that were taken out of a circle.
+    pub left: usize,
+    /// Versions that were let go of then.
+    pub let_go: usize,
     /// Versions that were given after they had waited.
     pub given_later: usize,
     /// Parcels put at relays.
@@ -59,6 +64,8 @@ impl Report {
         self.notices += other.notices;
         self.retired += other.retired;
         self.joined += other.joined;
+        self.left += other.left;
+        self.let_go += other.let_go;
         self.given_later += other.given_later;
         self.parcels += other.parcels;
     }
@@ -85,6 +92,8 @@ struct Story {
 const MEMBERS: usize = 6;
 /// Circles of a story.
 const CIRCLES: usize = 2;
+/// Draws of who is in a circle from the start.
+const FIRST_MEMBERS: usize = 3;
 /// Rounds of everybody greeting everybody after which a story must have come to rest.
 const ROUNDS: usize = 30;
 
@@ -148,7 +157,7 @@ impl Story {
     }
 
     fn tick(&mut self) {
-        match self.world.draw(21) {
+        match self.world.draw(24) {
             0..=4 => self.release(),
             5 => self.release_again(),
             6 => self.alter(),
@@ -161,7 +170,8 @@ impl Story {
             17 => self.courier(),
             18 => self.break_glass(),
             19 => self.leap(),
-            20 => self.join(),
+            20..=21 => self.join(),
+            22..=23 => self.leave(),
             _ => {}
         }
         self.pass_on();
@@ -178,6 +188,7 @@ impl Story {
         self.report.broken.extend(past_its_time(&self.world, Some(self.hostile)));
         self.report.broken.extend(lives_differ(&self.world, Some(self.hostile)));
         self.report.broken.extend(before_its_time(&self.world, Some(self.hostile)));
+        self.report.broken.extend(kept_after_leaving(&self.world, Some(self.hostile)));
     }
 
     fn release(&mut self) {
@@ -187,6 +198,10 @@ impl Story {
         to.remove(&author);
         let lane = if self.world.draw(4) == 0 { Lane::Flash } else { Lane::Routine };
         let terms = self.terms(&author);
+        if terms.circle.is_some() && self.world.draw(2) == 0 {
+            // For the circle alone.
+            to.clear();
+        }
         if let Some((id, _)) = self.world.release_under(author, None, (&to, lane), &terms) {
             self.report.released += 1;
             self.note_terms((author, &id), &terms);
@@ -196,7 +211,7 @@ impl Story {
 
     /// What else the rules of an object say.
     fn terms(&mut self, author: &KeyId) -> Terms {
-        let circle = match self.world.draw(3) {
+        let circle = match self.world.draw(2) {
             0 => Some(self.world.draw(CIRCLES) as u64),
             _ => None,
         };
@@ -375,11 +390,13 @@ impl Story {
         self.report.notices += usize::from(self.world.break_glass(member).is_some());
     }
 
-    /// Two circles, with a member each.
+    /// Two circles, with a few members each.
     fn begin_circles(&mut self) {
         for circle in 0..CIRCLES as u64 {
-            let first = self.pick();
-            self.world.join(circle, first);
+            for _ in 0..FIRST_MEMBERS {
+                let first = self.pick();
+                self.world.join(circle, first);
+            }
         }
     }
 
@@ -388,6 +405,17 @@ impl Story {
         let circle = self.world.draw(CIRCLES) as u64;
         let member = self.world.order[self.world.draw(MEMBERS)];
         self.report.joined += usize::from(self.world.join(circle, member));
+    }
+
+    /// A circle takes somebody out, if there is anybody.
+    fn leave(&mut self) {
+        let circle = self.world.draw(CIRCLES) as u64;
+        let members: Vec<KeyId> =
+            self.world.house.circles.get(&circle).into_iter().flatten().copied().collect();
+        if !members.is_empty() {
+            let member = members[self.world.draw(members.len())];
+            self.report.left += usize::from(self.world.leave(circle, member));
+        }
     }
 
     /// Nothing happens for some hours.
@@ -438,6 +466,7 @@ impl Story {
             self.report.refused += node.rows.refusals().len();
             self.report.retired += node.retired;
             self.report.parcels += node.parcels;
+            self.report.let_go += node.let_go;
             self.report.given_later += node.given_later;
         }
         if self.equivocated

@@ -43,6 +43,8 @@ pub enum Fault {
     WaitsForgotten,
     /// Handling knows no embargo.
     EmbargoForgotten,
+    /// Who is taken out of a circle lets go of nothing.
+    NothingLetGo,
 }
 
 /// Who is in which circle.
@@ -282,6 +284,16 @@ impl Judge for HouseJudge<'_> {
     fn taken_in(&self, rules: &str, _now: Micros) -> BTreeSet<KeyId> {
         let Some(ruling) = Ruling::read(rules) else { return BTreeSet::new() };
         ruling.named_circles().filter_map(|number| self.circles.get(&number)).flatten().copied().collect()
+    }
+
+    fn left(&self, question: &Question<'_>) -> bool {
+        let Some(ruling) = Ruling::read(question.rules) else { return false };
+        let mut all = self.circles.clone();
+        for number in ruling.named_circles() {
+            all.entry(number).or_default().insert(question.recipient);
+        }
+        let before = HouseJudge { circles: &all, ..*self };
+        self.decide(question).is_err() && before.decide(question).is_ok()
     }
 
     fn meet(&self, one: &str, other: &str) -> String {

@@ -77,6 +77,34 @@ pub fn before_its_time(world: &World, hostile: Option<KeyId>) -> Vec<String> {
     broken
 }
 
+/// At any moment: nobody that has heard of it holds, or can read, what only circles let it have which it is in no more (I17).
+#[must_use]
+pub fn kept_after_leaving(world: &World, hostile: Option<KeyId>) -> Vec<String> {
+    let mut broken = Vec::new();
+    for (member, node) in world.nodes.iter().filter(|(member, _)| Some(**member) != hostile) {
+        let held = node.rows.all_versions().unwrap_or_default();
+        let is_of_others = |author: &KeyId| author != member && Some(*author) != hostile;
+        for payload in node.rows.payloads().filter(|row| is_of_others(&row.author)) {
+            let stands =
+                |row: &VersionRow| (row.name.author, row.sequence) == (payload.author, payload.sequence);
+            if number_of(&payload.bytes).is_some() && !held.iter().any(stands) {
+                let (author, sequence) = (payload.author, payload.sequence);
+                broken.push(format!("I17: {member} can still read act {sequence} of {author}"));
+            }
+        }
+        if !node.has_let_go(&world.house.circles) {
+            continue;
+        }
+        for row in held.iter().filter(|row| is_of_others(&row.name.author)) {
+            let left = world.with_exchange(member, |exchange, rows| exchange.has_left(rows, row, *member));
+            if left.unwrap_or_default() {
+                broken.push(format!("I17: {member} holds {} by a circle that it has left", row.name.id));
+            }
+        }
+    }
+    broken
+}
+
 /// At any moment: a node is in the life that its last restore began, and in its first without one, whatever others say (I14).
 #[must_use]
 pub fn lives_differ(world: &World, hostile: Option<KeyId>) -> Vec<String> {
@@ -116,6 +144,7 @@ pub fn unsettled(world: &World, hostile: Option<KeyId>) -> Vec<String> {
     broken.extend(past_its_time(world, hostile));
     broken.extend(untold(world, hostile));
     broken.extend(before_its_time(world, hostile));
+    broken.extend(kept_after_leaving(world, hostile));
     broken.extend(forgotten(world, hostile));
     for member in world.order.iter().filter(|member| Some(**member) != hostile) {
         broken.extend(state_differs(world, member, hostile));

@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use base::signing::{KeyId, Signer, SigningKey};
 use base::{Micros, Rng, SeededRng};
 use federation::{
-    Alteration, Grant, Lane, Me, Notice, ObjectName, Release, Released, Route, Rows, SealingSecret,
+    Alteration, Exchange, Grant, Lane, Me, MemoryRows, Notice, ObjectName, Release, Released, Route, Rows,
+    SealingSecret,
 };
 use ledger::act::ActKind;
 
@@ -177,6 +178,16 @@ impl World {
         deed(node, &Surroundings { house: &self.house, rng: &self.rng, now })
     }
 
+    /// Asks a node of something without changing it.
+    pub(crate) fn with_exchange<T>(
+        &self,
+        member: &KeyId,
+        ask: impl FnOnce(&Exchange<'_>, &MemoryRows) -> T,
+    ) -> T {
+        let around = Surroundings { house: &self.house, rng: &self.rng, now: self.now() };
+        self.nodes[member].look(&around, ask)
+    }
+
     /// Puts a message on its way.
     pub fn send(&mut self, from: KeyId, to: KeyId, message: Message, weather: Weather) {
         if !self.reaches(&from, &to) {
@@ -203,8 +214,8 @@ impl World {
         }
     }
 
-    /// Lets a tick pass: delivers what is due, in any order, and what that leads to; then everybody destroys what is past its time,
-    /// and gives what need not wait any longer.
+    /// Lets a tick pass: delivers what is due, in any order, and what that leads to; then everybody destroys what is past its time, lets go
+    /// of what circles let it have that it has left, and gives what need not wait any longer.
     pub fn pass(&mut self, weather: Weather) {
         self.tick += 1;
         self.deliver(weather);
@@ -217,6 +228,7 @@ impl World {
         self.late.extend(late);
         for member in self.order.clone() {
             self.with(&member, Node::retire);
+            self.with(&member, Node::let_go);
             self.with(&member, Node::give_later);
         }
         for (member, node) in &self.nodes {
@@ -363,8 +375,7 @@ impl World {
     /// The routes of parcels from one to another.
     #[must_use]
     pub(crate) fn routes(&self, from: &KeyId, to: &KeyId) -> Vec<Route> {
-        let around = Surroundings { house: &self.house, rng: &self.rng, now: self.now() };
-        self.nodes[to].look(&around, |exchange, _| exchange.relay_routes(from))
+        self.with_exchange(to, |exchange, _| exchange.relay_routes(from))
     }
 
     fn reaches(&self, from: &KeyId, to: &KeyId) -> bool {
@@ -458,6 +469,11 @@ impl World {
             self.entitled.entry(*number).or_default().insert(member);
         }
         self.house.circles.entry(circle).or_default().insert(member)
+    }
+
+    /// A circle takes a member out: what it has by that circle alone it is to let go of.
+    pub fn leave(&mut self, circle: u64, member: KeyId) -> bool {
+        self.house.circles.entry(circle).or_default().remove(&member)
     }
 
     /// A member tells everybody what it did without a second person.

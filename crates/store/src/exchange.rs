@@ -96,6 +96,14 @@ pub trait ExchangeDesk {
     /// # Errors
     /// The store failed.
     fn take_away_every(&mut self, id: &str, originator: &Originator) -> Result<u64, StoreError>;
+    /// Has the words of what was taken away overwritten in the files too, soon after the commit.
+    ///
+    /// # Errors
+    /// The store failed.
+    ///
+    /// # Limits
+    /// Takes time with all the words that are held, once for all that asked for it until then.
+    fn overwrite_words(&mut self) -> Result<(), StoreError>;
     /// Puts an object under its rules and these too, as [`crate::Objects::narrow`] does.
     ///
     /// # Errors

@@ -12,6 +12,7 @@ mod demonstration;
 mod disk;
 mod doors;
 mod faults;
+mod leaving;
 mod ledger;
 mod mutual;
 mod persons;

@@ -389,6 +389,9 @@ fn take(
         news |= told(table.take_circle(circle, message.from, now));
     }
     table.delivered(message.from, &message.holds);
+    if let (Standing::Whole, Ok(key)) = (standing, current(table, keys, now)) {
+        table.deliver_again(message.from, &message.holds, (key, now));
+    }
     let late = table.heard.get(&message.from).is_none_or(|at| now.0.saturating_sub(at.0) >= HEARD_EVERY);
     if late {
         table.heard.insert(message.from, now);
@@ -620,6 +623,32 @@ impl Table {
         self.circles.insert(circle.id(), (circle, signed.clone()));
         self.tell();
         Ok(true)
+    }
+
+    /// Has a member given a circle of this member's again, or the farewell, of which it tells an earlier version than it has had: it was put
+    /// back to a backup.
+    fn deliver_again(
+        &mut self,
+        to: MemberId,
+        holds: &BTreeMap<CircleId, u64>,
+        (key, now): (&SigningKey, Micros),
+    ) {
+        for (id, version) in holds {
+            let own = self.circles.get(id).filter(|(circle, _)| circle.owner == self.me);
+            let behind = own.filter(|(circle, _)| *version < circle.version);
+            let Some((circle, signed)) = behind.filter(|_| !self.parcels.contains_key(&(*id, to))) else {
+                continue;
+            };
+            let parcel = if circle.has(to) {
+                Ok((circle.clone(), signed.clone()))
+            } else {
+                let farewell = circle.farewell();
+                farewell.sign(key).map(|signed| (farewell, signed))
+            };
+            let Ok(parcel) = parcel else { continue };
+            self.put(PaperKind::Parcel, format!("{id}:{to}"), parcel.1.to_json(), now);
+            self.parcels.insert((*id, to), parcel);
+        }
     }
 
     /// Lets go of parcels that their addressee holds.

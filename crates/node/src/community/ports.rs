@@ -235,6 +235,11 @@ impl Members {
         (federation::Directory::active(self), versions.collect())
     }
 
+    /// Whether takes part, and is in which circle, who is so in these.
+    pub(crate) fn seats_as(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0.table, &other.0.table) || self.seats() == other.seats()
+    }
+
     /// Who is in a circle now, those that take no part at present too; nobody where it is not known here.
     pub(crate) fn in_circle(&self, circle: &handling::CircleId) -> BTreeSet<handling::MemberId> {
         self.0.with_absent().circle(circle).unwrap_or_default()
@@ -255,11 +260,8 @@ impl Members {
             now,
         };
         let (rules, known) = (self.rules(&question), self.0.at(now));
-        let unknown = rules.audience().clauses().flatten().filter_map(|one| match one {
-            Addressee::Circle(circle) => known.circle(circle).is_none().then_some(*circle),
-            _ => None,
-        });
-        let lacking: BTreeSet<CircleId> = unknown.collect();
+        let lacking: BTreeSet<CircleId> =
+            circles_in(&rules).filter(|circle| known.circle(circle).is_none()).collect();
         let supposed = Supposed { known, member: me, also_in: &lacking };
         let situation = Situation { now, home: None, peers: &supposed, consent: Consent::None };
         if judge(&Recipient::Member(me), Action::See, &rules, &situation).is_allowed() {
@@ -362,10 +364,7 @@ impl Judge for Members {
             Deed::Send => (Some(theirs(known.table.me)), Action::PassOn),
             Deed::Keep => (None, Action::See),
         };
-        let consent = match question.consent {
-            Consented::Yes => Consent::Given,
-            Consented::No => Consent::None,
-        };
+        let consent = consent(question.consent);
         let recipient = Recipient::Member(handling::MemberId(*question.recipient.as_bytes()));
         let situation = Situation { now: question.now, home, peers: &known, consent };
         let verdict = judge(&recipient, action, &self.rules_of(question, object.as_ref()), &situation);
@@ -389,12 +388,25 @@ impl Judge for Members {
     fn taken_in(&self, rules: &str, now: Micros) -> BTreeSet<KeyId> {
         let Ok(rules) = rules.parse::<Rules>() else { return BTreeSet::new() };
         let known = self.0.at(now).shared_at(Micros(0));
-        let named = rules.audience().clauses().flatten();
-        let circles = named.filter_map(|one| match one {
-            Addressee::Circle(circle) => known.circle(circle),
-            _ => None,
-        });
+        let circles = circles_in(&rules).filter_map(|circle| known.circle(&circle));
         circles.flatten().map(|member| KeyId::from_bytes(member.0)).collect()
+    }
+
+    /// Asked as what is to be kept is, but of everybody as if they took part: a suspension ends nothing, nor does a circle whose owner is
+    /// away. Of a circle that is not known here anybody may be a member.
+    fn left(&self, question: &Question<'_>) -> bool {
+        let member = handling::MemberId(*question.recipient.as_bytes());
+        let rules = self.rules(question);
+        let named: BTreeSet<CircleId> = circles_in(&rules).collect();
+        let still: BTreeSet<CircleId> =
+            named.iter().filter(|circle| !self.0.is_out(circle, &member)).copied().collect();
+        let consent = consent(question.consent);
+        let allows = |also_in: &BTreeSet<CircleId>| {
+            let peers = Supposed { known: self.0.at(question.now).with_absent(), member, also_in };
+            let situation = Situation { now: question.now, home: None, peers: &peers, consent };
+            judge(&Recipient::Member(member), Action::See, &rules, &situation).is_allowed()
+        };
+        still != named && !allows(&still) && allows(&named)
     }
 
     fn meet(&self, one: &str, other: &str) -> String {
@@ -403,7 +415,22 @@ impl Judge for Members {
     }
 }
 
-/// The community if a member were in circles that are not known here.
+const fn consent(of: Consented) -> Consent {
+    match of {
+        Consented::Yes => Consent::Given,
+        Consented::No => Consent::None,
+    }
+}
+
+/// The circles that rules name.
+fn circles_in(rules: &Rules) -> impl Iterator<Item = CircleId> + '_ {
+    rules.audience().clauses().flatten().filter_map(|one| match one {
+        Addressee::Circle(circle) => Some(*circle),
+        _ => None,
+    })
+}
+
+/// The community if a member were in circles that it is not known to be in.
 struct Supposed<'a> {
     known: Known,
     member: handling::MemberId,

@@ -61,8 +61,8 @@ impl Node {
         Ok(all)
     }
 
-    /// What a change of members and circles makes possible is looked at: whoever takes part again, whoever came with all that was
-    /// shared before. At the start of the process that is everybody.
+    /// What a change of members and circles brings about is looked at: whoever takes part again, whoever came with all that was
+    /// shared before, and what this member has no more, having been taken out. At the start of the process that is everybody, and everything.
     async fn look_at_seats(&self, court: &Court) -> Result<(), ExchangeError> {
         let seats = court.members.seats();
         let before = self.0.exchange.seats.lock().unwrap_or_else(PoisonError::into_inner).clone();
@@ -78,6 +78,7 @@ impl Node {
         })
         .await?;
         if circles != seats.1 {
+            self.let_go_of_left(&court).await?;
             self.look_for_newcomers(&court).await?;
         }
         *self.0.exchange.seats.lock().unwrap_or_else(PoisonError::into_inner) = Some(seats);

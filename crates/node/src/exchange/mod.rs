@@ -18,6 +18,7 @@ mod error;
 mod evidence;
 mod giving;
 mod later;
+mod leaving;
 mod letters;
 mod proofs;
 mod recovery;
@@ -303,7 +304,7 @@ impl Node {
         weight: usize,
         step: impl FnOnce(&Exchange<'_>, &mut dyn ExchangeDesk) -> Result<T, ExchangeError> + Send + 'static,
     ) -> Result<T, ExchangeError> {
-        let court = Arc::clone(court);
+        let (sitting, court) = (Arc::clone(court), Arc::clone(court));
         let (tell, told) = std::sync::mpsc::channel();
         let committed = store::exchanged(self.store(), weight, move |desk| {
             step(&court.exchange(), desk).map_err(|error| match error {
@@ -315,10 +316,15 @@ impl Node {
                 }
             })
         });
-        match committed.await {
+        let outcome = match committed.await {
             Ok(answer) => Ok(answer),
             Err(error) => Err(told.try_recv().unwrap_or(ExchangeError::Store(error))),
+        };
+        // What was judged by who was in which circle before that changed is looked at again.
+        if self.members().await?.is_some_and(|now| !now.seats_as(&sitting.members)) {
+            self.0.exchange.seats.lock().unwrap_or_else(PoisonError::into_inner).take();
         }
+        outcome
     }
 
     /// Whom to meet: every other member that takes part, once this node's member does.

@@ -8,7 +8,8 @@ use base::limit::PEER_REFUSALS_SHOWN;
 use base::signed::Signed;
 use base::signing::KeyId;
 use federation::{
-    Lane, ObjectName, Outcome, ReceiptState, RefusalRow, Rows, holders_now, part_state, state_hash_of,
+    Exchange, Lane, ObjectName, ReceiptRow, ReceiptState, RefusalRow, Rows, holders_now, part_state,
+    state_hash_of,
 };
 use handling::{Addressee, CircleId, Principal, Refusal, Role, Rule, Rules};
 use ledger::act::Act;
@@ -26,8 +27,8 @@ use crate::{Node, NoticeView, ReadError, RoadError};
 pub struct HolderView {
     /// The member, by slug where known.
     pub member: String,
-    /// Why it may: `released` or `consent`; why it is to have it no more: `recalled` or `erased`; where it was never given, the rule
-    /// it waits for.
+    /// Why it may: `released` or `consent`; why it is to have it no more: `recalled`, `erased`, or `circle-left` where circles let it
+    /// have it that it is in no more; where it was never given, the rule it waits for.
     pub rule: String,
     /// When it received a version that it has, by its own clock (RFC 3339).
     pub received_at: Option<String>,
@@ -170,6 +171,7 @@ impl Node {
             }
             Err(error) => return Err(ReadError::from(error).into()),
         }
+        let sitting = Arc::clone(&court);
         let look = move |rows: &dyn Rows| {
             let mut later = BTreeMap::new();
             for row in rows.later(&name.id).map_err(failed)? {
@@ -178,7 +180,10 @@ impl Node {
                     *first = row;
                 }
             }
-            Ok((holders(rows, &name)?, not_given_up(rows, &name)?, later))
+            let Holders { with, left } = holders(&sitting.exchange(), rows, &name)?;
+            let mut not = not_given_up(rows, &name)?;
+            not.extend(left.into_iter().map(|member| (member, CIRCLE_LEFT, "pending")));
+            Ok((with, not, later))
         };
         let (found, left, mut later) = store::looked(self.store(), court.member(), look).await?;
         let mut views = Vec::new();
@@ -214,7 +219,7 @@ impl Node {
     /// # Errors
     /// The store failed.
     pub async fn provenance(&self, object: &StoredObject) -> Result<Provenance, StoreError> {
-        let Some(court) = self.court().await? else { return Ok(Provenance::default()) };
+        let Some(court) = self.court().await?.map(Arc::new) else { return Ok(Provenance::default()) };
         let authors = authors(&court, object);
         let author = match (own_word(&court, object), authors.first()) {
             (Some(_), _) => court.member(),
@@ -223,13 +228,14 @@ impl Node {
         };
         let name = ObjectName { author, id: object.id.clone() };
         let version = federation::object_version(&object.bytes).unwrap_or_default();
+        let sitting = Arc::clone(&court);
         let (held, act, holders) = store::looked(self.store(), court.member(), move |rows| {
             let held = rows.versions(&name).map_err(failed)?.into_iter().find(|held| held.version == version);
             let act = match &held {
                 Some(held) => rows.act(&author, held.sequence).map_err(failed)?,
                 None => None,
             };
-            Ok((held, act, holders(rows, &name)?))
+            Ok((held, act, holders(&sitting.exchange(), rows, &name)?.with))
         })
         .await?;
         let keys = court.exchange().directory.keys(&author);
@@ -452,28 +458,42 @@ fn not_given_up(
     Ok(left.collect())
 }
 
-type Holder = (KeyId, String, Option<Micros>);
+/// Said of who has an object, or was to have it, by circles that it is in no more.
+const CIRCLE_LEFT: &str = "circle-left";
 
-/// The holders of an own object, and when each says it received it. A version that waits for a member is not with it, whatever it
-/// received before: a narrowing took it away for a time. What came to it empty did not come.
-fn holders(rows: &dyn Rows, name: &ObjectName) -> Result<Vec<Holder>, StoreError> {
+/// Who is to have an own object.
+struct Holders {
+    /// Those that may have it: why, and when each says it received it.
+    with: Vec<(KeyId, String, Option<Micros>)>,
+    /// Those that circles let have it which they are in no more, and that have not said yet that they let go of it.
+    left: Vec<KeyId>,
+}
+
+/// The holders of an own object. A version that waits for a member is not with it, whatever it received before: a narrowing took it
+/// away for a time. What came to it empty did not come, or it has let go of it.
+fn holders(exchange: &Exchange<'_>, rows: &dyn Rows, name: &ObjectName) -> Result<Holders, StoreError> {
     let waits = rows.later(&name.id).map_err(failed)?;
-    let mut receipts = Vec::new();
+    let (mut receipts, mut of_left) = (Vec::new(), Vec::new());
     for version in rows.versions(name).map_err(failed)? {
-        let mut of_it = rows.receipts(version.sequence).map_err(failed)?;
-        of_it.retain(|row| {
-            !waits.iter().any(|wait| wait.version == version.version && wait.member == row.member)
-        });
-        receipts.extend(of_it);
-    }
-    let mut found = Vec::new();
-    for holder in holders_now(rows, name).map_err(failed)? {
-        let done = receipts.iter().find_map(|row| match &row.state {
-            ReceiptState::Done { receipt, outcome }
-                if row.member == holder.member && outcome != Outcome::Empty.name() =>
-            {
-                Some(*receipt)
+        for row in rows.receipts(version.sequence).map_err(failed)? {
+            if waits.iter().any(|wait| wait.version == version.version && wait.member == row.member) {
+                continue;
             }
+            let left = exchange.has_left(rows, &version, row.member).map_err(failed)?;
+            if left { of_left.push(row) } else { receipts.push(row) }
+        }
+    }
+    let mut found = Holders { with: Vec::new(), left: Vec::new() };
+    for holder in holders_now(rows, name).map_err(failed)? {
+        let is_of = |row: &&ReceiptRow| row.member == holder.member;
+        if !receipts.iter().any(|row| is_of(&row)) && of_left.iter().any(|row| is_of(&row)) {
+            if of_left.iter().filter(is_of).any(|row| row.state.is_given()) {
+                found.left.push(holder.member);
+            }
+            continue;
+        }
+        let done = receipts.iter().filter(is_of).find_map(|row| match &row.state {
+            ReceiptState::Done { receipt, .. } if row.state.is_given() => Some(*receipt),
             _ => None,
         });
         let said = match done {
@@ -482,7 +502,7 @@ fn holders(rows: &dyn Rows, name: &ObjectName) -> Result<Vec<Holder>, StoreError
         };
         let signed = said.and_then(|act| Signed::parse(act.signed.as_bytes()).ok());
         let at = signed.and_then(|signed| Act::peek(&signed).ok()).map(|act| act.header().at);
-        found.push((holder.member, holder.ground, at));
+        found.with.push((holder.member, holder.ground, at));
     }
     Ok(found)
 }

@@ -14,6 +14,7 @@ mod exchange;
 mod foretold;
 mod import;
 mod later;
+mod leaving;
 mod lineages;
 mod originator;
 mod owed;

@@ -139,3 +139,8 @@ fn a_store_that_loses_what_waits_never_gives_it() {
 fn handling_without_embargoes_gives_before_the_time() {
     breaks(Fault::EmbargoForgotten, &["I16"]);
 }
+
+#[test]
+fn who_lets_go_of_nothing_keeps_what_a_circle_gave_it() {
+    breaks(Fault::NothingLetGo, &["I17"]);
+}

@@ -578,6 +578,84 @@ fn whom_a_circle_takes_in_gets_what_was_shared_in_it_before() {
     assert_eq!(unsettled(&world, None), Vec::<String>::new());
 }
 
+/// C has one version by the circle and one by its own name besides; it loses the first, its process having ended before it looked.
+#[test]
+fn who_leaves_a_circle_lets_go_and_gets_it_again_when_it_is_back() {
+    let (mut world, a, b, c) = three();
+    for member in [a, b, c] {
+        world.join(0, member);
+    }
+    let terms = Terms { circle: Some(0), ..Terms::default() };
+    let (_, released) = world.release_under(a, None, (&BTreeSet::new(), Lane::Flash), &terms).unwrap();
+    world.release_under(b, None, (&BTreeSet::from([c]), Lane::Routine), &terms).unwrap();
+    assert!(world.settle(10));
+    assert_eq!([a, b, c].map(|member| held(&world, &member)), [2, 2, 2]);
+    world.node(&c).crash_after = Some(0);
+    world.leave(0, c);
+    // It is back before its author has heard that it let go.
+    world.cut.insert((a, c));
+    world.cut.insert((b, c));
+    assert!(world.settle(10));
+    assert_eq!((held(&world, &c), world.nodes[&c].let_go), (1, 1));
+    let acts = world.nodes[&c].rows.acts().filter(|act| act.kind == ActKind::CircleLeft && act.author == c);
+    assert_eq!(acts.count(), 1);
+    assert_eq!(receipts(&world, &a, released.sequence)[1..], [(c, "kept".to_owned())][..]);
+    world.join(0, c);
+    world.cut.clear();
+    assert!(world.settle(10));
+    assert_eq!(held(&world, &c), 2);
+    assert!(receipts(&world, &a, released.sequence).iter().all(|(_, outcome)| outcome == "kept"));
+    assert_eq!(unsettled(&world, None), Vec::<String>::new());
+}
+
+/// It is taken out once more before what it is given again has reached it: that goes empty, and is answered all the same.
+#[test]
+fn what_is_given_again_and_goes_empty_is_answered() {
+    let (mut world, a, b, c) = three();
+    world.join(0, c);
+    let terms = Terms { circle: Some(0), ..Terms::default() };
+    let (_, released) = world.release_under(a, None, (&BTreeSet::new(), Lane::Routine), &terms).unwrap();
+    assert!(world.settle(10));
+    world.leave(0, c);
+    assert!(world.settle(10));
+    world.cut.extend([(a, c), (b, c)]);
+    world.join(0, c);
+    assert!(world.settle(10));
+    assert_eq!(receipts(&world, &a, released.sequence), [(c, "pending".to_owned())]);
+    world.leave(0, c);
+    world.cut.clear();
+    assert!(world.settle(10));
+    assert_eq!(receipts(&world, &a, released.sequence), [(c, "empty".to_owned())]);
+    assert_eq!((held(&world, &c), unsettled(&world, None)), (0, Vec::new()));
+}
+
+/// A backup of before knows C in the circle, as holding what it has let go of since.
+#[test]
+fn who_is_restored_from_before_it_left_lets_go_again_and_is_given_it_again() {
+    for back in [false, true] {
+        let (mut world, a, _, c) = three();
+        world.join(0, c);
+        let terms = Terms { circle: Some(0), ..Terms::default() };
+        let (_, released) = world.release_under(a, None, (&BTreeSet::new(), Lane::Routine), &terms).unwrap();
+        assert!(world.settle(10));
+        world.node(&c).back_up();
+        world.leave(0, c);
+        assert!(world.settle(10));
+        assert_eq!(receipts(&world, &a, released.sequence), [(c, "empty".to_owned())]);
+        world.restore(&c);
+        assert_eq!(held(&world, &c), 1);
+        if back {
+            // It is given what it has by its backup, and says so.
+            world.join(0, c);
+        }
+        assert!(world.settle(20));
+        assert_eq!(held(&world, &c), usize::from(back));
+        let outcome = if back { "kept" } else { "empty" };
+        assert_eq!(receipts(&world, &a, released.sequence), [(c, outcome.to_owned())]);
+        assert_eq!(unsettled(&world, None), Vec::<String>::new());
+    }
+}
+
 #[test]
 fn who_refuses_it_as_too_early_is_given_it_again() {
     let (mut world, a, b, c) = three();

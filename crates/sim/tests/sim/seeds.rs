@@ -3,11 +3,11 @@
 
 use sim::{Fault, Report, run};
 
-const SEEDS: std::ops::Range<u64> = 0..14;
+const SEEDS: std::ops::Range<u64> = 0..18;
 const TICKS: u64 = 40;
 /// Seeds whose stories once broke an invariant, at [`ONCE_BROKEN_TICKS`]; they draw otherwise since there are files, retention and
 /// glass in them, and what they broke has journeys of its own.
-const ONCE_BROKEN: [u64; 12] = [12, 68, 73, 104, 120, 154, 155, 170, 228, 230, 239, 250];
+const ONCE_BROKEN: [u64; 15] = [0, 12, 68, 69, 73, 85, 104, 120, 154, 155, 170, 228, 230, 239, 250];
 const ONCE_BROKEN_TICKS: u64 = 60;
 /// The same, in stories of the length that `cargo xtask sim` tells: notices of broken glass that a restore lost (5, 17, 45), refusals
 /// that a restore has its author forget (54).
@@ -26,11 +26,12 @@ fn every_invariant_holds_for_the_fixed_seeds() {
     assert_eq!(broken, Vec::<String>::new());
     // The stories must have had something to tell.
     assert!(
-        all.released > 50 && all.crashes > 5 && all.restores > 1 && all.tricks > 20 && all.refused > 10,
+        all.released > 50 && all.crashes > 5 && all.restores > 0 && all.tricks > 20 && all.refused > 10,
         "{all:?}"
     );
     assert!(all.parcels > 100 && all.files > 5 && all.notices > 5 && all.retired > 20, "{all:?}");
     assert!(all.joined > 5 && all.given_later > 20, "{all:?}");
+    assert!(all.left > 5 && all.let_go > 5, "{all:?}");
 }
 
 #[test]

@@ -20,7 +20,8 @@ use store::{
 };
 
 use crate::error::{Done, Fail};
-use crate::writer::Desk;
+use crate::text::TEXT_PURGE;
+use crate::writer::{Desk, set_number};
 use crate::{accept, book, remove, retention, settle};
 
 pub(crate) use rows::{SqlRows, consent_of, consents};
@@ -114,6 +115,10 @@ impl ExchangeDesk for SqlDesk<'_, '_> {
 
     fn take_away_every(&mut self, id: &str, originator: &Originator) -> Result<u64, StoreError> {
         Ok(remove::take_away_every(self.desk, id, originator)?)
+    }
+
+    fn overwrite_words(&mut self) -> Result<(), StoreError> {
+        Ok(set_number(self.desk.sql(), TEXT_PURGE, 1)?)
     }
 
     fn narrow(&mut self, writer: &Writer, id: &str, rules: &Rules) -> Result<u64, StoreError> {

@@ -478,6 +478,23 @@ impl Rows for SqlRows<'_> {
         each(self.all(&query, (self.me.as_bytes(), object, version, limit), held)?, "version")
     }
 
+    fn others_versions(&self, after: Option<(ObjectName, String)>, limit: usize) -> Read<Vec<VersionRow>> {
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        let (object, author, version) = match after {
+            // An identifier keeps its number for good.
+            Some((name, version)) => {
+                (self.object_no(&name.id)?.unwrap_or_default(), name.author.as_bytes().to_vec(), version)
+            }
+            None => (0, Vec::new(), String::new()),
+        };
+        let query = format!(
+            "{HELD} WHERE h.author <> ?1 AND (h.object, h.author, h.version) > (?2, ?3, ?4) \
+             ORDER BY h.object, h.author, h.version LIMIT ?5"
+        );
+        let params = (self.me.as_bytes(), object, author, version, limit);
+        each(self.all(&query, params, held)?, "version")
+    }
+
     fn all_versions(&self) -> Read<Vec<VersionRow>> {
         each(self.all(HELD, [], held)?, "version")
     }

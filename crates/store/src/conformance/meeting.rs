@@ -84,6 +84,10 @@ impl Judge for Bench {
         BTreeSet::new()
     }
 
+    fn left(&self, _: &Question<'_>) -> bool {
+        false
+    }
+
     fn meet(&self, one: &str, other: &str) -> String {
         match (one, other) {
             ("all", rules) | (rules, "all") => rules.into(),

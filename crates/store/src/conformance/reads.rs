@@ -84,6 +84,22 @@ fn what_waits(both: (&MemoryRows, &dyn Rows, &str)) {
         });
     }
     same(both, "no own versions", |rows| rows.own_versions(None, 0));
+    for limit in [1, 3, 10_000] {
+        same(both, "versions of others", |rows| {
+            let (mut all, mut after) = (Vec::new(), None);
+            loop {
+                let page = rows.others_versions(after, limit)?;
+                after = page.last().map(|row| (row.name.clone(), row.version.clone()));
+                let whole = page.len() == limit;
+                all.extend(page);
+                if !whole {
+                    break;
+                }
+            }
+            all.sort_by(|one, other| (&one.name, &one.version).cmp(&(&other.name, &other.version)));
+            Ok(all)
+        });
+    }
 }
 
 fn of_member(both: (&MemoryRows, &dyn Rows, &str), member: &KeyId) {

@@ -1,0 +1,72 @@
+//! Who is taken out of a circle keeps nothing of what it had by it, files and all, and gets it again when it is taken in again.
+
+use serde_json::{Value, json};
+
+use crate::retention::holds as holds_bytes;
+use crate::scene::{ONE, TWO, bundle, indicator};
+use crate::town::{Town, community, holds as has, until};
+
+const MARKER: &str = "zzcirclemarkerzz";
+
+fn named(uuid: &str, name: &str) -> Value {
+    let mut object = indicator(uuid, "[ipv4-addr:value = '203.0.113.9']");
+    object["name"] = json!(name);
+    object
+}
+
+/// How B tells C as a holder of what it gave: under which rule, and how its receipt stands.
+fn told(b: &Town, id: &str) -> Option<(String, String)> {
+    let holders = b.ok(&["holders", id]);
+    let of_c = holders.as_array().unwrap().iter().find(|row| row["member"] == "cert-c")?.clone();
+    let text = |name: &str| of_c[name].as_str().unwrap().to_owned();
+    Some((text("rule"), text("receipt")))
+}
+
+#[test]
+fn who_is_taken_out_of_a_circle_keeps_nothing_of_it() {
+    let [a, b, mut c] = community([("cert-a", "cert"), ("cert-b", "cert"), ("cert-c", "cert")]);
+    let (id, kept) = (format!("indicator--{ONE}"), format!("indicator--{TWO}"));
+    a.ok(&["circle", "create", "banks", "--members", "cert-b,cert-c"]);
+    until("B and C know the circle", || {
+        [&b, &c].iter().all(|town| town.ok(&["circle", "list"]).as_array().unwrap().len() == 1)
+    });
+    // B gives it by a circle that A keeps.
+    let file = b.scene.file("one.json", bundle(&[named(ONE, MARKER)]));
+    b.node.there(&["import", &file, "--tlp", "amber", "--to", "cert-a/banks"]).exits(0);
+    let other = b.scene.file("two.json", bundle(&[named(TWO, "stays")]));
+    b.node.there(&["import", &other, "--tlp", "amber", "--to", "cert-a/banks,cert-c"]).exits(0);
+    until("C has both", || has(&c, &id) && has(&c, &kept));
+    let valid = Some(("released".to_owned(), "valid".to_owned()));
+    until("C has signed for it", || told(&b, &id) == valid);
+    assert!(holds_bytes(&c.scene.data(), MARKER));
+
+    // C's node is down when the circle takes it out.
+    let address = c.address();
+    c.node.dies();
+    a.ok(&["circle", "remove", "banks", "cert-c"]);
+    let left = Some(("circle-left".to_owned(), "pending".to_owned()));
+    until("B tells C as having left", || told(&b, &id) == left);
+    assert_eq!(b.node.there(&["explain", "circle-left"]).code, 0);
+    c.node = c.scene.serve_at(&address);
+    until("C has let go of it", || {
+        c.ok(&["circle", "list"]).as_array().unwrap().is_empty() && c.ok(&["node", "state"])["objects"] == 1
+    });
+    until("C's files hold nothing of it", || !holds_bytes(&c.scene.data(), MARKER));
+    until("C has signed for that", || told(&b, &id).is_none());
+    assert!(!has(&c, &id) && has(&c, &kept) && has(&a, &id) && has(&b, &id));
+    assert_eq!(told(&b, &kept), valid);
+    assert_eq!(c.ok(&["rebuild", "--check"])["equal"], true);
+    let of_circle =
+        |town: &Town| town.ok(&["node", "state", "--circle", "cert-a/banks"])["state_hash"].clone();
+    assert_eq!(of_circle(&a), of_circle(&b));
+
+    a.ok(&["circle", "add", "banks", "cert-c", "--history", "all"]);
+    until("C has it again", || has(&c, &id));
+    until("C has signed for it again", || told(&b, &id) == valid);
+    assert_eq!(of_circle(&b), of_circle(&c));
+    a.ok(&["circle", "remove", "banks", "cert-c"]);
+    until("C has let go of it again", || told(&b, &id).is_none() && !has(&c, &id));
+    let recalled = b.ok(&["recall", &id, "--wait", "30"]);
+    let receipts = recalled["receipts"].as_array().unwrap();
+    assert!(receipts.iter().any(|row| row["member"] == "cert-c" && row["status"] == "done"), "{recalled}");
+}

@@ -1,0 +1,269 @@
+//! Who is taken out of a circle lets go of what it has by that circle alone, signs for it, and gets it again when it is taken in again.
+
+use base::Micros;
+use community::History;
+use node::{HolderView, Options, ReceiptView, StateView};
+
+use crate::START;
+use crate::community::Seat;
+use crate::exchange::{bring, has, meet, region, round, share, to};
+use crate::peers::Region;
+use crate::recovery::{back_up, restored_at};
+
+fn id(number: u32) -> String {
+    format!("indicator--00000000-0000-4000-8000-{number:012}")
+}
+
+/// A keeps a circle with B and C in it, D beside it; B has given it something, and C something else.
+async fn with_circle() -> Region {
+    let region = region(&["a", "b", "c", "d"]).await;
+    region.circle("banks", &["b", "c"]).await;
+    bring(&region[1], 1..2, to(&["a/banks"])).await;
+    bring(&region[1], 2..3, to(&["a/banks", "c"])).await;
+    bring(&region[2], 3..4, to(&["a/banks"])).await;
+    bring(&region[0], 4..5, to(&["banks"])).await;
+    round(&region).await;
+    for number in 1..5 {
+        assert!(has(&region[2], &id(number)).await, "{number}");
+    }
+    region
+}
+
+async fn state(seat: &Seat) -> StateView {
+    seat.node().shared_state().await.unwrap().unwrap()
+}
+
+async fn circle_state(seat: &Seat) -> node::CircleState {
+    seat.node().circle_state(&seat.who, "a/banks").await.unwrap()
+}
+
+async fn removed(region: &Region, slug: &str) {
+    let a = &region[0];
+    a.node().remove_from_circle(&a.who, "banks", &[slug.to_owned()]).await.unwrap();
+    region.gather().await;
+}
+
+async fn added(region: &Region, slug: &str, history: History) {
+    let a = &region[0];
+    a.node().add_to_circle(&a.who, "banks", &[slug.to_owned()], history).await.unwrap();
+    region.gather().await;
+}
+
+/// Everybody looks at what circles have changed, and meets everybody.
+async fn looked_and_met(region: &Region) {
+    for seat in &region.0 {
+        seat.node().give_later().await.unwrap();
+    }
+    round(region).await;
+}
+
+async fn holder(seat: &Seat, number: u32, slug: &str) -> Option<HolderView> {
+    let holders = seat.node().holders(&seat.who, &id(number)).await.unwrap();
+    holders.into_iter().find(|holder| holder.member == slug)
+}
+
+/// Under which rule a member is told as a holder, and how its receipt stands.
+async fn told(seat: &Seat, number: u32, slug: &str) -> Option<(String, &'static str)> {
+    holder(seat, number, slug).await.map(|holder| (holder.rule, holder.receipt))
+}
+
+fn status(receipts: &[ReceiptView], slug: &str) -> &'static str {
+    receipts.iter().find(|receipt| receipt.member == slug).map_or("none", |receipt| receipt.status)
+}
+
+#[tokio::test]
+async fn who_is_taken_out_lets_go_of_what_it_has_by_the_circle_alone() {
+    let region = with_circle().await;
+    let (a, b, c) = (&region[0], &region[1], &region[2]);
+    let before = state(c).await;
+    removed(&region, "c").await;
+    // B knows, and C has not said yet what it did.
+    assert_eq!(told(b, 1, "c").await, Some(("circle-left".to_owned(), "pending")));
+    assert_eq!(told(b, 2, "c").await, Some(("released".to_owned(), "valid")));
+    assert!(!has(c, &id(1)).await, "it reads it no more");
+    c.node().give_later().await.unwrap();
+    let after = state(c).await;
+    // Two acts of its own, and a receipt to each originator.
+    assert_eq!((after.objects, after.leaves), (before.objects - 2, before.leaves + 4));
+    c.node().give_later().await.unwrap();
+    assert_eq!(state(c).await, after, "it is let go of once");
+    looked_and_met(&region).await;
+    for (number, kept) in [(1, false), (2, true), (3, true), (4, false)] {
+        assert_eq!(has(c, &id(number)).await, kept, "{number}");
+        assert!(has(a, &id(number)).await && has(b, &id(number)).await, "nobody else's copy is touched");
+    }
+    assert_eq!((told(b, 1, "c").await, told(a, 4, "c").await), (None, None), "it has signed for it");
+    assert_eq!(told(b, 1, "a").await, Some(("released".to_owned(), "valid")));
+    assert_eq!((circle_state(a).await, circle_state(a).await.objects), (circle_state(b).await, 4));
+    // What is done about it later it signs for as before.
+    let recalled = b.node().recall(&b.who, &id(1), "wrong").await.unwrap();
+    let erased = a.node().erase(&a.who, &id(4), "wrong").await.unwrap();
+    round(&region).await;
+    assert_eq!(status(&b.node().receipts(recalled.leaf).await.unwrap(), "c"), "done");
+    assert_eq!(status(&a.node().receipts(erased.leaf).await.unwrap(), "c"), "done");
+}
+
+#[tokio::test]
+async fn who_is_taken_in_again_with_its_history_gets_it_again() {
+    let region = with_circle().await;
+    let (a, b, c) = (&region[0], &region[1], &region[2]);
+    removed(&region, "c").await;
+    looked_and_met(&region).await;
+    assert!(!has(c, &id(1)).await);
+    added(&region, "c", History::FromNow).await;
+    looked_and_met(&region).await;
+    assert!(!has(c, &id(1)).await, "what was shared before is not for it");
+    assert_eq!(told(b, 1, "c").await, Some(("released".to_owned(), "missing")));
+    removed(&region, "c").await;
+    looked_and_met(&region).await;
+    added(&region, "c", History::All).await;
+    let leaves = state(b).await.leaves;
+    looked_and_met(&region).await;
+    for number in 1..5 {
+        assert!(has(c, &id(number)).await, "{number}");
+    }
+    assert_eq!(told(b, 1, "c").await, Some(("released".to_owned(), "valid")));
+    assert_eq!(told(a, 4, "c").await, Some(("released".to_owned(), "valid")));
+    assert_eq!(state(b).await.leaves, leaves, "it is the same act");
+    assert_eq!(
+        (circle_state(a).await, circle_state(b).await),
+        (circle_state(c).await, circle_state(c).await)
+    );
+}
+
+/// Who is in the circle again before its originator hears that it had let go: what it says then has it given again.
+#[tokio::test]
+async fn who_is_back_before_it_was_heard_gets_it_again_all_the_same() {
+    let region = with_circle().await;
+    let (b, c) = (&region[1], &region[2]);
+    removed(&region, "c").await;
+    c.node().give_later().await.unwrap();
+    added(&region, "c", History::All).await;
+    b.node().give_later().await.unwrap();
+    assert_eq!(told(b, 1, "c").await, Some(("released".to_owned(), "valid")), "B does not know");
+    looked_and_met(&region).await;
+    looked_and_met(&region).await;
+    assert!(has(c, &id(1)).await);
+    assert_eq!(told(b, 1, "c").await, Some(("released".to_owned(), "valid")));
+}
+
+/// What was on its way when the circle took its recipient out is refused there, or goes empty; back in it, that gets it.
+#[tokio::test]
+async fn what_was_on_its_way_comes_when_its_recipient_is_back() {
+    let region = with_circle().await;
+    let (b, c) = (&region[1], &region[2]);
+    let a = &region[0];
+    bring(b, 11..12, to(&["a/banks"])).await;
+    a.node().remove_from_circle(&a.who, "banks", &["c".to_owned()]).await.unwrap();
+    crate::community::meet(c, a).await.unwrap();
+    // C knows and B does not: B gives, and C waits for the circle's document for an hour, then refuses.
+    for minutes in [0, 61] {
+        c.bench.clock.set(START.plus(minutes * 60 * Micros::SECOND));
+        b.bench.clock.set(START.plus(minutes * 60 * Micros::SECOND));
+        meet(b, c).await;
+    }
+    assert!(!has(c, &id(11)).await);
+    for seat in &region.0 {
+        seat.bench.clock.set(START.plus(61 * 60 * Micros::SECOND));
+    }
+    crate::community::meet(b, a).await.unwrap();
+    bring(b, 12..13, to(&["a/banks", "d"])).await;
+    looked_and_met(&region).await;
+    added(&region, "c", History::All).await;
+    looked_and_met(&region).await;
+    for number in [1, 11, 12] {
+        assert!(has(c, &id(number)).await, "{number}");
+    }
+}
+
+#[tokio::test]
+async fn a_process_that_ended_in_between_lets_go_when_it_begins_again() {
+    let mut region = with_circle().await;
+    removed(&region, "c").await;
+    let before = state(&region[2]).await.objects;
+    region.0[2].bench.reopened(node::Settings::default()).await;
+    region[2].node().give_later().await.unwrap();
+    assert_eq!(state(&region[2]).await.objects, before - 2);
+}
+
+/// A copy of before knows the circle as it was then; its owner tells it, and it lets go.
+#[tokio::test]
+async fn who_is_restored_from_before_lets_go_of_it_again() {
+    let mut region = with_circle().await;
+    let room = tempfile::tempdir().unwrap();
+    let file = room.path().join("copy");
+    back_up(&region[2], &file).await;
+    removed(&region, "c").await;
+    looked_and_met(&region).await;
+    region.gather().await;
+    let now = START.plus(3_600 * Micros::SECOND);
+    let back = restored_at(&region[2], &file, (node::Settings::default(), now)).await;
+    region.0[2] = back;
+    for seat in &region.0 {
+        seat.bench.clock.set(now);
+    }
+    region.gather().await;
+    for other in [0, 1, 3] {
+        crate::community::meet(&region[2], &region[other]).await.unwrap();
+    }
+    round(&region).await;
+    round(&region).await;
+    let c = &region[2];
+    assert_eq!(c.node().status().0, node::Status::Ok);
+    c.node().give_later().await.unwrap();
+    assert_eq!(state(c).await.objects, 2);
+    assert!(!has(c, &id(1)).await && has(c, &id(2)).await && has(c, &id(3)).await);
+    round(&region).await;
+    assert_eq!(told(&region[1], 1, "c").await, None);
+}
+
+/// A consent lets have it whoever is in no circle; so does its own name, given later.
+#[tokio::test]
+async fn what_it_has_by_a_consent_or_by_its_name_stays() {
+    let region = with_circle().await;
+    let (a, b, c, d) = (&region[0], &region[1], &region[2], &region[3]);
+    let until = START.plus(30 * 86_400 * Micros::SECOND);
+    let (one, four) = (id(1), id(4));
+    let consent = node::ConsentRequest { object: &one, from: Some("a"), to: "d", until };
+    b.node().consent(&b.who, consent).await.unwrap();
+    round(&region).await;
+    share(a, &one, "d").await.unwrap();
+    share(a, &four, "c").await.unwrap();
+    round(&region).await;
+    assert!(has(d, &one).await);
+    added(&region, "d", History::FromNow).await;
+    looked_and_met(&region).await;
+    removed(&region, "d").await;
+    removed(&region, "c").await;
+    looked_and_met(&region).await;
+    assert!(has(d, &one).await && !has(c, &one).await && has(c, &four).await);
+    assert_eq!(told(a, 4, "c").await, Some(("released".to_owned(), "valid")));
+}
+
+/// A suspension, of the circle's owner too, ends nothing that is held: it passes.
+#[tokio::test]
+async fn who_is_away_for_a_while_keeps_its_bytes() {
+    let region = with_circle().await;
+    let before = state(&region[2]).await;
+    crate::later::suspended(&region, "c", Some("silent")).await;
+    region[2].node().give_later().await.unwrap();
+    assert_eq!(state(&region[2]).await.objects, before.objects);
+}
+
+/// Rules of later, under which it would not be given, end with the same step; what no circle let it have is not touched by it.
+#[tokio::test]
+async fn what_was_narrowed_to_a_circle_goes_with_it() {
+    let region = with_circle().await;
+    let (b, c) = (&region[1], &region[2]);
+    let narrower = Options { to: vec!["a/banks".into()], ..Options::default() };
+    b.node().narrow(&b.who, &id(2), narrower).await.unwrap();
+    looked_and_met(&region).await;
+    assert!(has(c, &id(2)).await);
+    removed(&region, "c").await;
+    looked_and_met(&region).await;
+    assert!(!has(c, &id(2)).await && has(c, &id(3)).await);
+    added(&region, "c", History::All).await;
+    looked_and_met(&region).await;
+    assert!(has(c, &id(2)).await, "it is given anew");
+    assert_eq!(told(b, 2, "c").await, Some(("released".to_owned(), "valid")));
+}
