@@ -13,7 +13,7 @@ use index::{Fingerprint, FingerprintKey, PrefixLengths, Scratch, TermKind};
 use serde::ser::SerializeStruct;
 use serde::{Serialize, Serializer};
 use stix::Timestamp;
-use store::{Fault, LookupRow, StoreError};
+use store::{Fault, LookupRow, StoreError, Worth};
 
 use crate::Node;
 
@@ -109,6 +109,14 @@ impl LookUpMatch {
         self.valid_from.is_some()
     }
 
+    const fn worth(&self) -> Worth {
+        match (self.revoked, self.expired) {
+            (true, _) => Worth::Revoked,
+            (false, true) => Worth::Expired,
+            (false, false) => Worth::Live,
+        }
+    }
+
     pub(crate) fn of(row: LookupRow, how: How, now: Micros) -> Self {
         Self {
             id: row.id,
@@ -167,7 +175,8 @@ pub struct LookUpAnswer<'v> {
     pub value: &'v str,
     /// Whether there is any match.
     pub known: bool,
-    /// At most [`LOOKUP_MATCHES_MAX`], closest first, then newest first.
+    /// At most [`LOOKUP_MATCHES_MAX`]: closest first, then what holds before what is over and that before what was revoked, then newest
+    /// first.
     pub matches: Vec<LookUpMatch>,
 }
 
@@ -327,11 +336,12 @@ impl<'v> Questions<'v> {
 }
 
 /// Each object once, by its closest relation to the value, and where several members say different things of it each of these (a version
-/// is known by its date); closest first (of ranges the smallest, of parents the nearest), then newest first; cut at the limit.
+/// is known by its date); closest first (of ranges the smallest, of parents the nearest), then what holds first, then newest first; cut at
+/// the limit.
 fn closest(mut matches: Vec<(usize, LookUpMatch)>) -> Vec<LookUpMatch> {
     if matches.len() > 1 {
         matches.sort_by(|(far, one), (further, other)| {
-            (one.how, far, other.added).cmp(&(other.how, further, one.added))
+            (one.how, far, one.worth(), other.added).cmp(&(other.how, further, other.worth(), one.added))
         });
         let mut seen = HashSet::with_capacity(matches.len());
         matches.retain(|(_, found)| seen.insert((found.id.clone(), found.added)));

@@ -10,12 +10,12 @@ use bytes::Bytes;
 use handling::Viewer;
 use index::Fingerprint;
 use rusqlite::{Connection, OptionalExtension, Row, ToSql};
-use store::{LookupRow, PatternRow, Standing, StoreError};
+use store::{LookupRow, PatternRow, Standing, StoreError, Worth};
 
 use crate::error::Done;
 use crate::ids;
 use crate::postings::Draft;
-use crate::sight::Sight;
+use crate::sight::{NOW, Sight};
 use crate::writer::object_no;
 
 /// Columns of a [`LookupRow`], of a version `v` seen by `sight`.
@@ -52,8 +52,8 @@ pub(crate) fn row(row: &Row<'_>) -> Done<LookupRow> {
     })
 }
 
-/// For each fingerprint in order, the matches the viewer may see, newest first. `drafts` is what the postings in memory
-/// know of the answers.
+/// For each fingerprint in order, the matches the viewer may see: live ones first, then those whose time is over, then revoked ones,
+/// each newest first. `drafts` is what the postings in memory know of the answers.
 pub(crate) fn look_up(
     connection: &Connection,
     viewer: &Viewer,
@@ -64,11 +64,12 @@ pub(crate) fn look_up(
         return Ok(vec![Vec::new(); terms.len()]);
     };
     let mut label = connection.prepare_cached("SELECT label FROM version WHERE no = ?1")?;
+    let now = viewer.standing().now;
     let mut answers = Vec::with_capacity(terms.len());
     let mut room = limit::LOOKUP_ROWS_MAX;
     for (term, draft) in terms.iter().zip(drafts) {
         let Draft::Rows(rows) = draft else {
-            let found = ask(connection, &sight, *term)?;
+            let found = ask(connection, &sight, *term, now)?;
             room = room.checked_sub(found.len()).ok_or(StoreError::TooCostly)?;
             answers.push(found);
             continue;
@@ -80,19 +81,48 @@ pub(crate) fn look_up(
             // A version that has gone in between is not there.
             found.extend(held.map(|label| LookupRow { label, ..row }));
         }
+        found.sort_by_key(|row| row.worth(now));
         answers.push(found);
     }
     Ok(answers)
 }
 
-fn ask(connection: &Connection, sight: &Sight, term: Fingerprint) -> Done<Vec<LookupRow>> {
+/// Where there are more than are listed, each class is asked for by itself, so that many revoked ones push no live one out.
+fn ask(connection: &Connection, sight: &Sight, term: Fingerprint, now: Micros) -> Done<Vec<LookupRow>> {
+    let most = limit::LOOKUP_MATCHES_MAX;
+    let mut found = ask_for(connection, sight, (term, None), most)?;
+    if found.len() < most {
+        found.sort_by_key(|row| row.worth(now));
+        return Ok(found);
+    }
+    found.clear();
+    for worth in Worth::ALL {
+        found.extend(ask_for(connection, sight, (term, Some(worth)), most.saturating_sub(found.len()))?);
+    }
+    Ok(found)
+}
+
+/// The newest matches, of one class where it is named.
+fn ask_for(
+    connection: &Connection,
+    sight: &Sight,
+    (term, worth): (Fingerprint, Option<Worth>),
+    most: usize,
+) -> Done<Vec<LookupRow>> {
+    let is_it = match worth {
+        None => "1".to_owned(),
+        Some(Worth::Live) => format!("v.revoked = 0 AND (v.expires IS NULL OR v.expires > ?{NOW})"),
+        Some(Worth::Expired) => format!("v.revoked = 0 AND v.expires <= ?{NOW}"),
+        Some(Worth::Revoked) => "v.revoked = 1".to_owned(),
+    };
     let mut select = connection.prepare_cached(&format!(
-        "SELECT {} FROM posting q CROSS JOIN version v ON v.no = q.version WHERE q.fingerprint = ?2 AND {} \
+        "SELECT {} FROM posting q CROSS JOIN version v ON v.no = q.version WHERE q.fingerprint = ?2 AND {is_it} AND {} \
          ORDER BY q.version DESC LIMIT ?3",
         row_columns(sight),
         sight.latest("v")
     ))?;
-    let own: [&dyn ToSql; 2] = [&term.to_bytes(), &(limit::LOOKUP_MATCHES_MAX as i64)];
+    let most = i64::try_from(most).unwrap_or(i64::MAX);
+    let own: [&dyn ToSql; 2] = [&term.to_bytes(), &most];
     sight.bind(&mut select, &own)?;
     let mut found = Vec::new();
     let mut rows = select.raw_query();

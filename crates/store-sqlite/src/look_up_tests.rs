@@ -7,7 +7,7 @@ use std::time::Duration;
 use base::{Rng, SeededRng, SystemClock};
 use handling::CollectionNo;
 use index::{Fingerprint, TermKind};
-use store::conformance::sample::{Sample, batch_by, collections, id, viewer, writer};
+use store::conformance::sample::{START, Sample, batch_by, collections, id, viewer, writer};
 use store::{Filter, LookupRow, Objects, Upkeep, VersionPick};
 
 use crate::SqliteStore;
@@ -47,6 +47,8 @@ async fn change(store: &SqliteStore, rng: &SeededRng, c: &[CollectionNo]) {
     if dice(rng, 5) == 0 {
         sample = sample.only_for(&[1]);
     }
+    let (revoked, expires) = (dice(rng, 5) == 0, (dice(rng, 3) == 0).then_some(START));
+    sample = sample.with(|facts| (facts.revoked, facts.expires) = (revoked, expires));
     store.add(batch_by(1, collection, &[sample])).await.expect("added or refused");
 }
 

@@ -14,7 +14,7 @@ use crate::error::Done;
 use crate::lineage;
 
 /// The parameter of the moment.
-const NOW: usize = 10;
+pub(crate) const NOW: usize = 10;
 /// Where the collections' parameters start.
 const COLLECTIONS_FROM: usize = 11;
 

@@ -161,6 +161,7 @@ macro_rules! each_case {
         $case!(finding::lineages_hide_nothing_of_each_other);
         $case!(finding::ranges_hold_addresses);
         $case!(finding::look_ups_are_bounded);
+        $case!(finding::what_holds_is_found_first);
         $case!(finding::text_is_searched);
         $case!(finding::results_are_paged);
         $case!(finding::edges_go_both_ways);

@@ -165,6 +165,42 @@ pub struct LookupRow {
     pub added: Micros,
 }
 
+impl LookupRow {
+    /// In which class it stands among what is found.
+    #[must_use]
+    pub fn worth(&self, now: Micros) -> Worth {
+        Worth::of(self.revoked, self.expires, now)
+    }
+}
+
+/// What something that was found is worth to who asks, in the order in which it is listed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Worth {
+    /// It holds, or will.
+    Live,
+    /// Its time is over.
+    Expired,
+    /// It was taken back.
+    Revoked,
+}
+
+impl Worth {
+    /// All of them, in order.
+    pub const ALL: [Self; 3] = [Self::Live, Self::Expired, Self::Revoked];
+
+    /// What something is worth at a moment.
+    #[must_use]
+    pub fn of(revoked: bool, expires: Option<Micros>, now: Micros) -> Self {
+        if revoked {
+            Self::Revoked
+        } else if expires.is_some_and(|expires| expires <= now) {
+            Self::Expired
+        } else {
+            Self::Live
+        }
+    }
+}
+
 /// A full-text question.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SearchRequest {

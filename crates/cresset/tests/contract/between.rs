@@ -471,7 +471,7 @@ fn another_members_version_neither_follows_nor_revokes() {
         let told: Vec<Value> =
             words(town).iter().map(|row| json!([row["origin"], row["contradicts"]])).collect();
         assert_eq!(told, [json!(["cert-a", false]), json!(["cert-b", true])]);
-        assert_eq!(found(town, "203.0.113.9"), [true, false], "each by its own word, newest first");
+        assert_eq!(found(town, "203.0.113.9"), [false, true], "each by its own word, what holds first");
     }
     bundle["objects"][0]["modified"] = json!("2026-01-01T00:00:00.000Z");
     bundle["objects"][0]["pattern"] = json!("[ipv4-addr:value = '203.0.113.10']");

@@ -61,7 +61,7 @@ async fn what_others_say_later_neither_follows_nor_revokes() {
     round(&region).await;
     for seat in [a, b, c] {
         assert_eq!(told(seat).await, ("01".to_owned(), false, 1));
-        assert_eq!(found(seat, FIRST).await, [true, false], "each says so, the newest first");
+        assert_eq!(found(seat, FIRST).await, [false, true], "each says so, what holds first");
         assert_eq!(contradicting(seat).await, [false, true]);
         assert_eq!(polled(seat).await, ["01"]);
     }

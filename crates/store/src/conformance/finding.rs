@@ -14,7 +14,7 @@ pub(super) fn of(store: &dyn Store, kind: TermKind, value: &str) -> Fingerprint 
     Fingerprint::of(&store.fingerprint_key(), kind, value)
 }
 
-/// Answers stand in the order of the questions, each newest first, with what is known of the object.
+/// Answers stand in the order of the questions, each live ones first, with what is known of the object.
 pub async fn terms_are_found(site: Site) {
     let store = site.open();
     let c = collections(&*store, 1).await;
@@ -41,10 +41,10 @@ pub async fn terms_are_found(site: Site) {
     let answers = store.look_up(&viewer(1, &c), &asked).await.unwrap();
     assert_eq!(answers.iter().map(Vec::len).collect::<Vec<_>>(), [0, 2, 0, 2]);
     let found: Vec<&str> = answers[1].iter().map(|row| row.id.as_str()).collect();
-    assert_eq!(found, [id("indicator", 2), id("indicator", 1)]);
-    let row = &answers[1][1];
+    assert_eq!(found, [id("indicator", 1), id("indicator", 2)], "expired, and revoked since");
+    let row = &answers[1][0];
     assert_eq!((row.label.as_str(), row.confidence, row.expires), ("A", Some(85), Some(START)));
-    assert_eq!((row.added, row.revoked, answers[1][0].revoked), (dates[0], false, true));
+    assert_eq!((row.added, row.revoked, answers[1][1].revoked), (dates[0], false, true));
     assert!(store.look_up(&viewer(1, &c), &[]).await.unwrap().is_empty());
     let later = [of(&*store, TermKind::Domain, "c.example")];
     let told = store.look_up(&viewer(1, &c), &later).await.unwrap();
@@ -53,6 +53,29 @@ pub async fn terms_are_found(site: Site) {
     let store = site.open();
     assert_eq!(store.look_up(&viewer(1, &c), &asked).await.unwrap(), answers, "after a restart");
     assert_eq!(store.look_up(&viewer(1, &c), &later).await.unwrap(), told, "after a restart");
+}
+
+/// What holds is listed before what is over, and that before what was taken back, however many of these came later; each newest first.
+pub async fn what_holds_is_found_first(site: Site) {
+    let store = site.open();
+    let c = collections(&*store, 1).await;
+    let most = base::limit::LOOKUP_MATCHES_MAX as u64;
+    let about = |number| Sample::indicator(number, 1).term(TermKind::Domain, "a.example");
+    let expired = |number| about(number).with(|facts| facts.expires = Some(START));
+    let revoked = |number| about(number).with(|facts| facts.revoked = true);
+    let ending = about(1).with(|facts| facts.expires = Some(START.plus(1)));
+    add(&*store, c[0], &[ending, expired(2), revoked(3), about(4), expired(5), revoked(6)]).await;
+    let (view, asked) = (viewer(1, &c), [of(&*store, TermKind::Domain, "a.example")]);
+    let ask = async || {
+        let rows = store.look_up(&view, &asked).await.unwrap().remove(0);
+        rows.into_iter().map(|row| row.id).collect::<Vec<_>>()
+    };
+    let first = [4, 1, 5, 2].map(|number| id("indicator", number));
+    assert_eq!(ask().await, [&first[..], &[6, 3].map(|number| id("indicator", number))].concat());
+    let many: Vec<Sample> = (7..7 + most).map(revoked).collect();
+    add(&*store, c[0], &many).await;
+    let newest = (11..7 + most).rev().map(|number| id("indicator", number));
+    assert_eq!(ask().await, first.into_iter().chain(newest).collect::<Vec<_>>());
 }
 
 /// All values of a look-up together find so many rows and no more, however few they are.

@@ -57,12 +57,13 @@ fn longest<'a>(seen: &[&'a Said]) -> Option<&'a Said> {
     seen.iter().copied().min_by_key(|said| said.added)
 }
 
-/// What is found, newest first: the latest of each lineage, and what several say alike once.
-fn found(seen: &[&Said]) -> Vec<Micros> {
+/// What is found, newest first, and whether it is revoked: the latest of each lineage, and what several say alike once.
+fn found(seen: &[&Said]) -> Vec<(Micros, bool)> {
     let lineages: BTreeSet<Lineage> = seen.iter().map(|said| said.lineage).collect();
     let latest: Vec<&Said> = lineages.into_iter().filter_map(|lineage| latest(seen, lineage)).collect();
     let again = |one: &Said| latest.iter().any(|said| said.content == one.content && said.added < one.added);
-    let mut found: Vec<Micros> = latest.iter().filter(|one| !again(one)).map(|one| one.added).collect();
+    let found = latest.iter().filter(|one| !again(one)).map(|one| (one.added, one.revoked));
+    let mut found: Vec<(Micros, bool)> = found.collect();
     found.sort_unstable_by(|one, other| other.cmp(one));
     found
 }
@@ -224,10 +225,16 @@ impl Story {
         let seen: Vec<&Said> = self.said.iter().filter(|said| user == 1 || !said.hidden).collect();
         let about = format!("{about}, user {user}: {seen:#?}");
         let asked = of(&*self.store, TermKind::Name, "beacon");
-        let rows = self.store.look_up(eyes, &[asked]).await.unwrap().remove(0);
-        assert_eq!(rows.iter().map(|row| row.added).collect::<Vec<_>>(), found(&seen), "{about}");
+        let mut rows = self.store.look_up(eyes, &[asked]).await.unwrap().remove(0);
+        let mut expected = found(&seen);
         let request = SearchRequest { words: vec!["beacon".into()], limit: 99, ..SearchRequest::default() };
-        assert_eq!(self.store.search(eyes, &request).await.unwrap().rows, rows, "{about}");
+        let searched = self.store.search(eyes, &request).await.unwrap().rows;
+        let newest = searched.iter().map(|row| (row.added, row.revoked)).collect::<Vec<_>>();
+        assert_eq!(newest, expected, "{about}");
+        expected.sort_by_key(|(_, revoked)| *revoked);
+        assert_eq!(rows.iter().map(|row| (row.added, row.revoked)).collect::<Vec<_>>(), expected, "{about}");
+        rows.sort_by_key(|row| std::cmp::Reverse(row.added));
+        assert_eq!(rows, searched, "{about}");
         let object = self.store.object(eyes, &self.object, None).await.ok();
         let object = object.map(|object| (object.added, object.revoked, object.contradictions));
         assert_eq!(object, told(&seen), "{about}");

@@ -59,7 +59,7 @@ pub(crate) struct Answer {
     value: String,
     /// Whether there is any match.
     known: bool,
-    /// Closest first, then newest first; at most 100.
+    /// Closest first, then what holds before what is over and that before what was revoked, then newest first; at most 100.
     matches: Vec<Match>,
 }
 
