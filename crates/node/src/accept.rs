@@ -5,7 +5,7 @@
 
 use base::Micros;
 use bytes::Bytes;
-use handling::{MemberId, Principal, Refusal, Rule, Rules, Viewer, Writer, may_read, may_write};
+use handling::{MemberId, Principal, Refusal, Rule, Rules, Writer, may_write};
 use stix::{Finding, ObjectId, Severity, Timestamp, TlpLevel};
 use store::{
     Batch, CollectionRow, Entry, Fault, Landed, LandedAs, PerObject, StatusRow, StatusState, StoreError,
@@ -315,8 +315,6 @@ pub(crate) struct Place {
     pub(crate) who: Principal,
     pub(crate) writer: Writer,
     pub(crate) bar: Bar,
-    /// Over the same collection, where the writer may also read.
-    pub(crate) viewer: Option<Viewer>,
     /// The handling that the request asks for.
     pub(crate) passing: Passing,
     /// Rules that hold besides.
@@ -347,12 +345,11 @@ impl Node {
         let writer = may_write(who, row.no, &standing)?;
         let passing = self.passing(who, directory, options)?;
         let bar = if row.strict || options.strict { Bar::Strict } else { Bar::Store };
-        let viewer = may_read(who, row.no, &standing).ok();
         let sending = Sending { lane: options.urgency.lane(), ..Sending::default() };
         let days = i64::from(self.0.settings.person_data_days);
         let persons_until =
             Micros(standing.now.0.saturating_add(days.saturating_mul(86_400 * Micros::SECOND)));
-        Ok(Place { who: who.clone(), writer, bar, viewer, passing, within: None, sending, persons_until })
+        Ok(Place { who: who.clone(), writer, bar, passing, within: None, sending, persons_until })
     }
 
     /// Gives entries the rules that their markings and the request ask for. Answers with the redacted views to be stored

@@ -118,6 +118,14 @@ impl Directory {
         self.collections.iter().find(|collection| collection.no == no)
     }
 
+    /// Whether everybody who may read one collection may read another, by the same grants.
+    pub(crate) fn readers_of_one_read(&self, one: CollectionNo, other: CollectionNo) -> bool {
+        let reads = |collection| {
+            self.grants.iter().filter(move |grant| grant.collection == collection && grant.access.read)
+        };
+        reads(one).all(|grant| reads(other).any(|there| there.grantee == grant.grantee))
+    }
+
     /// All grants.
     pub(crate) fn grants(&self) -> &[GrantRow] {
         &self.grants

@@ -9,7 +9,7 @@ use rusqlite::{Connection, ToSql};
 use stix::timestamp::key_of;
 use store::{Ruled, StoreError, StoredObject, VersionRow};
 
-use crate::error::{Done, found};
+use crate::error::{Done, Fail, found};
 use crate::page::version_text;
 use crate::rules_rows;
 use crate::sight::Sight;
@@ -36,6 +36,20 @@ pub(crate) fn own_object(
 ) -> Done<StoredObject> {
     let home = viewer.standing().home;
     object_of(connection, viewer, (id, version), |sight, h| sight.sees_own(h, home))
+}
+
+/// The same of each of these, in order; `None` where there is none.
+pub(crate) fn own_objects(
+    connection: &Connection,
+    viewer: &Viewer,
+    ids: &[String],
+) -> Done<Vec<Option<StoredObject>>> {
+    let found = ids.iter().map(|id| match own_object(connection, viewer, id, None) {
+        Ok(object) => Ok(Some(object)),
+        Err(Fail::Store(StoreError::NotFound { .. })) => Ok(None),
+        Err(fail) => Err(fail),
+    });
+    found.collect()
 }
 
 /// One object of the holdings that count, given the name of their table.

@@ -272,6 +272,11 @@ impl Objects for SqliteStore {
         self.readers.read(|connection| point::own_object(connection, viewer, id, version)).await
     }
 
+    async fn own_objects(&self, viewer: &Viewer, ids: &[String]) -> Answer<Vec<Option<StoredObject>>> {
+        self.may_serve()?;
+        self.readers.search(|connection| point::own_objects(connection, viewer, ids)).await
+    }
+
     async fn history(&self, viewer: &Viewer, id: &str) -> Answer<Vec<VersionRow>> {
         self.may_serve()?;
         self.readers.search(|connection| point::history(connection, viewer, id)).await

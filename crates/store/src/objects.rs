@@ -325,12 +325,19 @@ pub trait Objects: Send + Sync {
         id: &str,
         version: Option<&str>,
     ) -> Result<StoredObject, StoreError>;
+    /// As [`Objects::own_object`], the latest of each of these objects, in order; `None` where there is none.
+    async fn own_objects(
+        &self,
+        viewer: &Viewer,
+        ids: &[String],
+    ) -> Result<Vec<Option<StoredObject>>, StoreError>;
     /// History of one object over all collections of the viewer, oldest first.
     async fn history(&self, viewer: &Viewer, id: &str) -> Result<Vec<VersionRow>, StoreError>;
     /// A status resource; `NotFound` unless `user` posted it.
     async fn status(&self, user: UserNo, id: &str) -> Result<StatusRow, StoreError>;
 
-    /// Objects found by exact terms: for each given fingerprint in order, the matches the viewer may see (newest first).
+    /// Objects found by exact terms: for each given fingerprint in order, the matches the viewer may see, by [`crate::Worth`] (live
+    /// ones first, revoked ones last), each newest first; of more than [`base::limit::LOOKUP_MATCHES_MAX`] the first.
     /// `TooCostly` when all together find more than [`base::limit::LOOKUP_ROWS_MAX`].
     async fn look_up(
         &self,

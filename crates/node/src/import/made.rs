@@ -1,18 +1,21 @@
 //! Drafts become objects: new ones, the same ones again, or newer versions of those held.
 //!
-//! An object that is held and says the same is offered with the very bytes that are held, so that it counts as known; one
-//! that says something else becomes a newer version with the same `created`.
+//! An object that is held and says the same is offered with the very bytes that are held, so that it counts as known, or stands in
+//! another collection as the same; one that says something else becomes a newer version with the same `created`.
 
 use std::collections::HashMap;
 
 use base::Micros;
 use bytes::Bytes;
+use handling::Rules;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use stix::{Finding, Severity, Timestamp};
+use store::{Ruled, StoredObject};
 
 use crate::accept::Place;
 use crate::derive::{self, Bar, Derived, Rejected};
+use crate::handle::rules_of;
 use crate::produce::{Author, Draft, Moments};
 
 use super::csv::Unfit;
@@ -23,9 +26,30 @@ pub(crate) struct Made {
     object: Result<Bytes, Rejected>,
 }
 
+/// What this member says already of what a draft is about.
+pub(crate) struct Said {
+    /// The latest that it says.
+    pub(crate) object: StoredObject,
+    /// Whether it stands in the collection that the draft goes to.
+    pub(crate) is_here: bool,
+}
+
+impl Said {
+    /// Whether a draft is to go on from it. From what stands elsewhere under stricter rules than the draft comes under it is not: it
+    /// would follow these, so that what is in a hidden report would be hidden in every list.
+    fn goes_on(&self, draft: &Draft, place: &Place) -> bool {
+        let asked = place.passing.rules(draft.tlp, place.writer.user());
+        let silent = |place: &&Ruled| place.rules.is_none() && self.object.tlp.is_none();
+        let binds = |ruled: &Ruled| {
+            let rules: Rules = rules_of(self.object.tlp, ruled).also_to(place.passing.addressees());
+            asked.meet(&rules) != asked
+        };
+        self.is_here || !self.object.places.iter().filter(|one| !silent(one)).any(binds)
+    }
+}
+
 #[derive(Deserialize)]
 struct Held {
-    id: String,
     created: String,
     modified: String,
     #[serde(default)]
@@ -47,34 +71,32 @@ pub(crate) fn listed(objects: &Bytes) -> Vec<Bytes> {
 pub(crate) fn objects(
     author: &Author,
     drafts: Vec<Result<Draft, Unfit>>,
-    (place, held): (&Place, Vec<Bytes>),
+    (place, said): (&Place, HashMap<String, Said>),
     now: Micros,
 ) -> Vec<Made> {
-    let held: HashMap<String, (Held, Bytes)> = held
-        .into_iter()
-        .filter_map(|bytes| serde_json::from_slice::<Held>(&bytes).ok().map(|held| (held, bytes)))
-        .map(|(held, bytes)| (held.id.clone(), (held, bytes)))
-        .collect();
     let bar = place.bar;
     let made = drafts.into_iter().map(|draft| match draft {
         Ok(mut draft) => {
             draft.tlp = draft.tlp.max(place.tlp());
-            Made { bar, object: Ok(object(author, &draft, &held, now)) }
+            let said = said.get(&draft.id(author)).filter(|said| said.goes_on(&draft, place));
+            Made { bar, object: Ok(object(author, &draft, said, now)) }
         }
         Err(unfit) => Made { bar, object: Err(rejected(unfit)) },
     });
     made.collect()
 }
 
-fn object(author: &Author, draft: &Draft, held: &HashMap<String, (Held, Bytes)>, now: Micros) -> Bytes {
+fn object(author: &Author, draft: &Draft, said: Option<&Said>, now: Micros) -> Bytes {
     let text = |at| Timestamp::text_of(at);
-    let Some((held, bytes)) = held.get(&draft.id(author)) else {
+    let held = said.map(|said| &said.object.bytes);
+    let held = held.and_then(|bytes| Some((serde_json::from_slice::<Held>(bytes).ok()?, bytes)));
+    let Some((held, bytes)) = held else {
         return draft.object(
             author,
             &Moments { created: text(now), valid_from: Some(text(now)), modified: text(now) },
         );
     };
-    let (created, valid_from) = (held.created.clone(), held.valid_from.clone());
+    let (created, valid_from) = (held.created, held.valid_from);
     let same = Moments { created, valid_from, modified: held.modified.clone() };
     if draft.object(author, &same) == *bytes {
         return bytes.clone();

@@ -11,18 +11,23 @@ mod old;
 mod sniff;
 mod values;
 
-use base::limit::{IMPORT_OBJECTS_MAX, PAGE_MAX};
+use std::collections::HashMap;
+
+use base::limit::IMPORT_OBJECTS_MAX;
 use bytes::Bytes;
-use handling::Principal;
-use store::{Fault, Filter, PageRequest, StoreError};
+use handling::{Principal, may_read};
+use stix::Timestamp;
+use store::{Fault, StoreError};
 
 use crate::accept::Place;
 use crate::blocking::offload;
 use crate::derive::Bar;
+use crate::directory::Directory;
 use crate::produce::{Author, Draft};
 use crate::receipts::{Outcome, Receipt, Summary};
 use crate::{AcceptError, Node, Options};
 
+use made::Said;
 pub(crate) use made::listed;
 use sniff::{Document, StixVersion};
 
@@ -183,12 +188,12 @@ impl Node {
             }
             Document::Csv => {
                 must_be_bounded(&bytes, |text| csv::drafts(text).take(ONE_TOO_MANY).count()).await?;
-                self.import_drafts(&place, csv::drafts(utf8(&bytes)?), &mut tell).await?;
+                self.import_drafts((&place, &directory), csv::drafts(utf8(&bytes)?), &mut tell).await?;
             }
             Document::Text => {
                 must_be_bounded(&bytes, |text| values::in_text(text).take(ONE_TOO_MANY).count()).await?;
                 let found = values::in_text(utf8(&bytes)?).map(Ok);
-                self.import_drafts(&place, Box::new(found), &mut tell).await?;
+                self.import_drafts((&place, &directory), Box::new(found), &mut tell).await?;
             }
         }
         Ok(summary)
@@ -220,7 +225,7 @@ impl Node {
 
     async fn import_drafts(
         &self,
-        place: &Place,
+        (place, directory): (&Place, &Directory),
         mut drafts: Box<dyn Iterator<Item = Result<Draft, csv::Unfit>> + Send + '_>,
         tell: Receipts<'_>,
     ) -> Result<(), ImportError> {
@@ -232,8 +237,9 @@ impl Node {
             if part.is_empty() {
                 return Ok(());
             }
-            let held = self.held(place, &author, &part).await?;
-            let made = made::objects(&author, part, (place, held), self.now());
+            let said = self.said((place, directory), &author, &part).await?;
+            let now = self.now();
+            let made = made::objects(&author, part, (place, said), now);
             let identity = first.then(|| crate::derive::derive(&author.identity(), Bar::Store));
             let extra = identity.is_some();
             let derived = offload(move || identity.into_iter().chain(made::derive(made)).collect()).await;
@@ -246,35 +252,45 @@ impl Node {
                 }
             }
             first = false;
+            if !place.writer.reads() {
+                // A version that is known, or goes on from a later one, would tell that it is.
+                accepted.iter_mut().filter_map(|one| one.version.as_mut()).for_each(|version| {
+                    *version = Timestamp::text_of(now);
+                });
+            }
             tell(accepted);
         }
     }
 
-    /// The objects of these drafts that the collection holds already, as far as the importer may read it.
-    async fn held(
+    /// What this member says already of what these drafts are about, by id: in the collection, as far as what comes in is judged against
+    /// it; or else, while it is not revoked, where everybody who reads the collection may read it too. So a value has one history wherever
+    /// it is imported, and its dates tell no reader of a collection that they do not read.
+    async fn said(
         &self,
-        place: &Place,
+        (place, directory): (&Place, &Directory),
         author: &Author,
         drafts: &[Result<Draft, csv::Unfit>],
-    ) -> Result<Vec<Bytes>, ImportError> {
-        let Some(view) = &place.viewer else { return Ok(Vec::new()) };
-        let mut ids: Vec<_> = drafts.iter().flatten().map(|draft| draft.id(author)).collect();
-        ids.sort_unstable();
-        ids.dedup();
-        if ids.is_empty() {
-            return Ok(Vec::new());
-        }
-        let filter = Filter { ids, ..Filter::default() };
-        let mut request = PageRequest { limit: PAGE_MAX, filter, ..PageRequest::default() };
-        let mut held = Vec::new();
-        loop {
-            let page = self.0.store.page(view, place.writer.collection(), &request).await?;
-            held.extend(made::listed(&page.objects));
-            request.next = page.page.next;
-            if request.next.is_none() {
-                return Ok(held);
+    ) -> Result<HashMap<String, Said>, StoreError> {
+        let mut asked: Vec<_> = drafts.iter().flatten().map(|draft| draft.id(author)).collect();
+        asked.sort_unstable();
+        asked.dedup();
+        let (here, standing) = (place.writer.collection(), self.standing());
+        let others = directory.collections().iter().map(|collection| collection.no);
+        let others = others.filter(|other| *other != here && directory.readers_of_one_read(here, *other));
+        let others = others.filter_map(|other| may_read(&place.who, other, &standing).ok());
+        let views = std::iter::once(place.writer.eyes().clone()).chain(others);
+        let mut said = HashMap::with_capacity(asked.len());
+        for view in views {
+            let is_here = view.collections().contains(&here);
+            let found = self.store().own_objects(&view, &asked).await?;
+            let found = found.into_iter().flatten().filter(|object| is_here || !object.revoked);
+            said.extend(found.map(|object| (object.id.clone(), Said { object, is_here })));
+            asked.retain(|id| !said.contains_key(id));
+            if asked.is_empty() {
+                break;
             }
         }
+        Ok(said)
     }
 }
 

@@ -77,6 +77,110 @@ async fn a_changed_line_is_a_newer_version_with_the_same_created() {
     assert_ne!(after["modified"], before["modified"]);
 }
 
+/// Imports a list by somebody into a collection.
+async fn list(bench: &Bench, who: &Principal, to: (&str, &Options), text: &str) -> Receipt {
+    let (collection, options) = (to.0, to.1.clone());
+    let bytes = Bytes::from(text.to_owned());
+    let request = ImportRequest { collection, bytes, format: Format::Csv, options };
+    let mut receipts = Vec::new();
+    bench.node.import(who, request, &mut |part| receipts.extend(part)).await.unwrap();
+    receipts.remove(0)
+}
+
+/// `created` and `modified` of the latest version that somebody sees in one collection.
+async fn dates(bench: &Bench, who: &Principal, collection: &str, id: &str) -> (String, String) {
+    let filter = Filter { ids: vec![id.to_owned()], ..Filter::default() };
+    let request = PageRequest { limit: 9, filter, ..PageRequest::default() };
+    let page = bench.node.page(who, collection, &request).await.unwrap().into_inner();
+    let object: serde_json::Value = serde_json::from_slice(&page.objects).unwrap();
+    (object["created"].as_str().unwrap().to_owned(), object["modified"].as_str().unwrap().to_owned())
+}
+
+/// Collections that everybody reads, and one that ann alone does; eve may only write to the first.
+async fn shelves() -> (Bench, [Arc<Principal>; 2]) {
+    let (bench, _) = Bench::new().await;
+    for name in ["ann", "eve"] {
+        bench.user(name, Role::Analyst).await;
+    }
+    let write = Access { read: false, write: true };
+    bench.collection("one", vec![("user:ann", RW), ("user:eve", write)]).await;
+    bench.collection("two", vec![("user:ann", RW)]).await;
+    bench.collection("many", vec![("user:ann", RW), ("user:root", RW)]).await;
+    let people = [bench.principal("ann").await, bench.principal("eve").await];
+    (bench, people)
+}
+
+const VALUE: &str = "domain,confidence\nevil.example,10\n";
+
+#[tokio::test]
+async fn a_value_has_one_history_wherever_it_is_imported() {
+    let (bench, [ann, _]) = shelves().await;
+    let open = Options::default();
+    let id = list(&bench, &ann, ("one", &open), VALUE).await.id.unwrap();
+    let first = dates(&bench, &ann, "one", &id).await;
+    bench.clock.advance(Micros::SECOND);
+    assert_eq!(list(&bench, &ann, ("two", &open), VALUE).await.outcome, Outcome::Accepted);
+    assert_eq!(dates(&bench, &ann, "two", &id).await, first, "the very same");
+    let changed = "domain,confidence\nevil.example,20\n";
+    assert_eq!(list(&bench, &ann, ("two", &open), changed).await.outcome, Outcome::Newer);
+    let second = dates(&bench, &ann, "two", &id).await;
+    assert_eq!((&second.0, second.1 > first.1), (&first.0, true));
+    let told = bench.node.object(&ann, &id, None).await.unwrap().into_inner();
+    assert_eq!((told.version, told.contradictions), (second.1.clone(), 0));
+    let found = bench.node.look_up(&ann, &["evil.example"], node::Detail::Brief).await.unwrap().into_inner();
+    assert_eq!(found[0].matches.len(), 1);
+    // What stands in the collection itself goes before what stands elsewhere.
+    bench.clock.advance(Micros::SECOND);
+    assert_eq!(list(&bench, &ann, ("one", &open), VALUE).await.outcome, Outcome::Known);
+
+    // Who reads more collections than the importer gave it to is told of none of them by its dates.
+    let receipt = list(&bench, &ann, ("many", &open), VALUE).await;
+    assert!(receipt.findings.iter().all(|finding| finding.code != "created-changed"), "{receipt:?}");
+    let (created, modified) = dates(&bench, &ann, "many", &id).await;
+    assert_eq!((created == modified, created > second.0), (true, true));
+}
+
+#[tokio::test]
+async fn a_value_goes_on_from_nothing_that_is_revoked_or_for_fewer() {
+    let (bench, [ann, _]) = shelves().await;
+    let open = Options::default();
+    let few = Options { to: vec!["user:ann".into()], ..Options::default() };
+    let id = list(&bench, &ann, ("one", &few), VALUE).await.id.unwrap();
+    bench.clock.advance(Micros::SECOND);
+    assert_eq!(list(&bench, &ann, ("two", &open), VALUE).await.handling, None, "not under what is for few");
+    assert_ne!(dates(&bench, &ann, "one", &id).await.0, dates(&bench, &ann, "two", &id).await.0);
+
+    let other = "domain\nworse.example\n";
+    let id = list(&bench, &ann, ("one", &open), other).await.id.unwrap();
+    let mut object = stored(&bench, &id).await;
+    (object["revoked"], object["modified"]) = (true.into(), "2026-02-01T00:00:00.000Z".into());
+    assert_eq!(bench.accept(&ann, "one", &[object.to_string()]).await.receipts[0].outcome, Outcome::Newer);
+    bench.clock.advance(Micros::SECOND);
+    assert_eq!(list(&bench, &ann, ("two", &open), other).await.outcome, Outcome::Accepted);
+    let found = bench.node.look_up(&ann, &["worse.example"], node::Detail::Brief).await.unwrap().into_inner();
+    assert_eq!(found[0].matches.iter().map(|found| found.revoked).collect::<Vec<_>>(), [false, true]);
+}
+
+#[tokio::test]
+async fn who_may_not_read_goes_on_from_what_stands_and_is_not_told() {
+    let (bench, [ann, eve]) = shelves().await;
+    let open = Options::default();
+    let id = list(&bench, &ann, ("one", &open), VALUE).await.id.unwrap();
+    let first = dates(&bench, &ann, "one", &id).await;
+    bench.clock.advance(Micros::SECOND);
+    let mut told = Vec::new();
+    for text in [VALUE, "domain,confidence\nevil.example,20\n", "domain\nnew.example\n"] {
+        let mut receipt = list(&bench, &eve, ("one", &open), text).await;
+        receipt.id = None;
+        told.push(receipt);
+    }
+    assert_eq!(told[0].outcome, Outcome::Accepted);
+    assert!(told.iter().all(|receipt| *receipt == told[0]), "{told:#?}");
+    let second = dates(&bench, &ann, "one", &id).await;
+    assert_eq!((&second.0, second.1 > first.1), (&first.0, true));
+    assert_eq!(bench.node.object(&ann, &id, None).await.unwrap().into_inner().contradictions, 0);
+}
+
 #[tokio::test]
 async fn a_long_list_is_committed_in_parts_and_known_afterwards() {
     let (bench, _) = Bench::new().await;
