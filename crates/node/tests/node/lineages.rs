@@ -137,6 +137,40 @@ async fn the_same_words_of_several_are_told_once() {
     assert_eq!(found(a, "http://2.example/").await.len(), 0);
 }
 
+/// Another telling of one's own, with another `created`, reaches those it is for, stands beside the first there too, and is called back
+/// with it.
+#[tokio::test]
+async fn another_telling_of_ones_own_stands_beside_at_every_holder() {
+    const OTHER: &str = "http://other.example/";
+    let region = region(&["a", "b"]).await;
+    let (a, b) = (&region[0], &region[1]);
+    bring(a, 1..2, to(&["b"])).await;
+    let other = indicator(1, &format!("[url:value = '{OTHER}']"), "")
+        .replace("\"created\":\"2025", "\"created\":\"2024")
+        .replace("\"modified\":\"2025-01-01", "\"modified\":\"2025-01-07");
+    for outcome in [Outcome::Accepted, Outcome::Known] {
+        let objects = vec![Bytes::from(other.clone())];
+        let request =
+            AcceptRequest { collection: "inbox", objects, options: to(&["b"]), status: KeepStatus::No };
+        let receipt = a.node().accept(&a.who, request).await.unwrap().receipts.remove(0);
+        let told = receipt.findings.iter().any(|finding| finding.code == "created-changed");
+        assert_eq!((receipt.outcome, told), (outcome, outcome == Outcome::Accepted));
+    }
+    round(&region).await;
+    for seat in [a, b] {
+        assert_eq!(told(seat).await, ("01".to_owned(), false, 1));
+        assert_eq!((found(seat, FIRST).await, found(seat, OTHER).await), (vec![false], vec![false]));
+        assert_eq!(
+            (contradicting(seat).await, polled(seat).await),
+            (vec![false, true], vec!["01".to_owned()])
+        );
+    }
+    a.node().recall(&a.who, ONE, "").await.unwrap();
+    round(&region).await;
+    assert_eq!((found(b, FIRST).await.len(), found(b, OTHER).await.len()), (0, 0));
+    assert!(b.node().object(&b.who, ONE, None).await.is_err());
+}
+
 /// Under the registry's identity of A, A's word follows what B's people brought of it by hand.
 #[tokio::test]
 async fn the_owner_of_an_identity_follows_copies_of_its_own_work() {
