@@ -8,13 +8,14 @@ use base::signing::SigningKey;
 use base::{Micros, Rng, SeededRng};
 use ledger::act::{ACT_TYPE, Act, ActKind};
 use ledger::checkpoint::{Origin, SignedCheckpoint};
+use ledger::commitment::Salt;
 use ledger::note::{KeyKind, NoteKey};
 use ledger::proof::verify_inclusion;
 
 use super::*;
 use crate::Versions;
 use crate::port::{Directory, Judge, Me, Question, Rows, Standing};
-use crate::rows::{ActRow, Effect, PeerRow};
+use crate::rows::{ActRow, Effect, PayloadRow, PeerRow};
 use crate::seal::SealingSecret;
 use crate::{AckRefusal, Kept, MemoryRows, Received, Release, Route, Taken, Turn};
 
@@ -110,8 +111,16 @@ impl Scene {
     }
 
     fn release(&mut self, number: usize) {
-        let object = format!("{{\"id\":\"indicator--{number}\",\"modified\":\"v1\"}}");
-        let addressees = BTreeSet::from([self.who[1].member]);
+        self.release_to(number, 1);
+    }
+
+    fn object(number: usize) -> String {
+        format!("{{\"id\":\"indicator--{number}\",\"modified\":\"v1\"}}")
+    }
+
+    fn release_to(&mut self, number: usize, to: usize) {
+        let object = Self::object(number);
+        let addressees = BTreeSet::from([self.who[to].member]);
         let (object, kind) = (object.as_bytes(), ActKind::Released);
         let release = Release { object, rules: "r", addressees: &addressees, lane: Lane::Routine, kind };
         let effects = self.exchange(0).release(&self.rows[0], &release).unwrap().effects;
@@ -463,4 +472,59 @@ fn what_was_refused_is_told_in_parts_to_who_reads_less_at_once() {
     scene.rows[0].apply(effect);
     let told = scene.exchange(0).untold(&scene.rows[0], &peer, 0).unwrap().refused;
     assert_eq!((told.len(), told[0].1.place, told[1_023].1.place), (1_024, 976, 1_999));
+}
+
+/// What the author said in its last act: the header, and the salt, payload and object's salt that come with it.
+fn last_act(scene: &Scene) -> (ledger::act::Header, PayloadRow, Option<Salt>) {
+    let author = scene.who[0].member;
+    let sequence = scene.rows[0].own().unwrap().next - 1;
+    let signed = scene.rows[0].act(&author, sequence).unwrap().unwrap().signed;
+    let act = Act::peek(&Signed::parse(signed.as_bytes()).unwrap()).unwrap();
+    let payload = scene.rows[0].payload(&author, sequence).unwrap().unwrap();
+    let object_salt = crate::Content::parse(&payload.bytes).unwrap().object_salt;
+    (act.header().clone(), payload, object_salt)
+}
+
+/// Whether a salt opens what an act commits to besides its object: its rules, its payload, whom it is for.
+fn opens(salt: Salt, header: &ledger::act::Header, payload: &[u8], to: KeyId) -> [bool; 3] {
+    [
+        header.handling == Some(salt.commit(b"r")),
+        header.payload == Some(salt.commit(payload)),
+        header.addressees == Some(salt.commit_addressees(&BTreeSet::from([to]))),
+    ]
+}
+
+#[test]
+fn who_is_given_a_version_later_cannot_try_who_had_it_before() {
+    let mut scene = Scene::new(1);
+    let (first, second) = (scene.who[1].member, scene.who[2].member);
+    let (header, before, of_object) = last_act(&scene);
+    assert_eq!(opens(before.salt, &header, &before.bytes, first), [true; 3]);
+    assert_eq!(opens(of_object.unwrap(), &header, &before.bytes, first), [false; 3]);
+    scene.release_to(0, 2);
+    let (later, after, known) = last_act(&scene);
+    // It is another act with the same commitment, so that consents of before hold.
+    assert_eq!(known, of_object);
+    let digest = header.object.as_ref().unwrap().digest;
+    assert_eq!(later.object.unwrap().digest, digest);
+    assert_eq!(known.unwrap().commit(Scene::object(0).as_bytes()), digest);
+    // And nothing that comes with it opens the act of before.
+    for salt in [known.unwrap(), after.salt] {
+        assert_eq!(opens(salt, &header, &before.bytes, first), [false; 3]);
+        assert!(!opens(salt, &header, &after.bytes, second).contains(&true));
+    }
+}
+
+#[test]
+fn who_reads_one_salt_alone_is_given_one() {
+    let mut scene = Scene::new(1);
+    let (.., of_object) = last_act(&scene);
+    let second = scene.who[2].member;
+    let older = PeerRow { version: Some(Versions::PARTED - 1), ..PeerRow::default() };
+    scene.rows[0].apply_all(vec![Effect::Peer(second, older)]);
+    scene.release_to(0, 2);
+    let (_, payload, parted) = last_act(&scene);
+    assert_eq!((parted, Some(payload.salt)), (None, of_object));
+    scene.release_to(1, 2);
+    assert_eq!(last_act(&scene).2, None);
 }

@@ -7,6 +7,7 @@ use base::Micros;
 use base::limit::{DOCUMENT_BYTES_MAX, ENVELOPE_FIELDS_MAX, OBJECT_BYTES_MAX, RULES_BYTES_MAX};
 use base::signing::KeyId;
 use ledger::TreeHash;
+use ledger::commitment::Salt;
 use serde::{Deserialize, Serialize};
 
 use crate::Rule;
@@ -16,6 +17,9 @@ const MAGIC: Magic = *b"CRP1";
 const RULES: u16 = 1;
 const OBJECT: u16 = 2;
 const DOCUMENT: u16 = 3;
+const OBJECT_SALT: u16 = 4;
+
+const SALT_BYTES: usize = 32;
 
 /// A payload's parts.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -26,6 +30,9 @@ pub struct Content<'a> {
     pub object: &'a [u8],
     /// JSON of the act's kind; empty where it has none.
     pub document: &'a [u8],
+    /// The salt of the object's commitment, where that is not the act's: who is given the object by a later act learns it, and tries
+    /// nothing else with it of what earlier acts commit to.
+    pub object_salt: Option<Salt>,
 }
 
 impl<'a> Content<'a> {
@@ -41,10 +48,15 @@ impl<'a> Content<'a> {
             _ => Err(Rule::PayloadForm),
         };
         let rules = std::str::from_utf8(part(RULES, RULES_BYTES_MAX)?).map_err(|_| Rule::PayloadForm)?;
+        let object_salt = match part(OBJECT_SALT, SALT_BYTES)? {
+            [] => None,
+            salt => Some(Salt::from_bytes(salt.try_into().map_err(|_| Rule::PayloadForm)?)),
+        };
         Ok(Self {
             rules,
             object: part(OBJECT, OBJECT_BYTES_MAX)?,
             document: part(DOCUMENT, DOCUMENT_BYTES_MAX)?,
+            object_salt,
         })
     }
 
@@ -60,7 +72,13 @@ impl<'a> Content<'a> {
             return Err(Rule::PayloadForm);
         }
         let mut writer = Writer::new(MAGIC);
-        let parts = [(RULES, self.rules.as_bytes()), (OBJECT, self.object), (DOCUMENT, self.document)];
+        let salt = self.object_salt.as_ref().map_or(&[][..], |salt| salt.as_bytes());
+        let parts = [
+            (RULES, self.rules.as_bytes()),
+            (OBJECT, self.object),
+            (DOCUMENT, self.document),
+            (OBJECT_SALT, salt),
+        ];
         for (tag, part) in parts.into_iter().filter(|(_, part)| !part.is_empty()) {
             writer.field(tag, part);
         }
@@ -218,7 +236,8 @@ mod tests {
 
     #[test]
     fn parts_are_read_back_and_unknown_fields_pass() {
-        let content = Content { rules: "to=all", object: b"{}", document: b"" };
+        let object_salt = Some(Salt::from_bytes([7; 32]));
+        let content = Content { rules: "to=all", object: b"{}", document: b"", object_salt };
         let bytes = content.to_bytes().unwrap();
         assert_eq!(Content::parse(&bytes), Ok(content.clone()));
         let mut later = bytes.clone();
@@ -226,7 +245,8 @@ mod tests {
         assert_eq!(Content::parse(&later), Ok(content));
         assert_eq!(Content::parse(b"CRP1"), Ok(Content::default()));
         let twice = [&bytes[..], &bytes[4..]].concat();
-        for bad in [&b"CRP2"[..], &bytes[..bytes.len() - 1], &twice] {
+        let short = [&b"CRP1\x00\x04\x00\x00\x00\x1f"[..], &[7; 31]].concat();
+        for bad in [&b"CRP2"[..], &bytes[..bytes.len() - 1], &twice, &short] {
             assert_eq!(Content::parse(bad), Err(Rule::PayloadForm));
         }
         let long = "x".repeat(RULES_BYTES_MAX + 1);

@@ -16,8 +16,9 @@ use serde::{Deserialize, Serialize};
 use crate::change::{self, ChangeOf};
 use crate::consent::{Consent, Passing, Revocation, permits};
 use crate::content::{Change, Content, Notice, ObjectHead, Outcome, write_document};
-use crate::draft::{DeedError, Draft, Made, NewAct};
+use crate::draft::{DeedError, Draft, Made, NewAct, Salts};
 use crate::envelope::statement;
+use crate::hello::Versions;
 use crate::port::{Consented, Deed, Question, Read, Rows};
 use crate::rows::{
     ConsentRow, Effect, HolderRow, Lane, ObjectName, ReceiptRow, ReceiptState, RevokedRow, VersionRow,
@@ -125,14 +126,15 @@ impl Exchange<'_> {
             return Err(Rule::Tombstoned.into());
         }
         let Sifted { allowed, withheld } = self.sift(rows, release)?;
-        let content = Content { rules: release.rules, object: release.object, document: &[] };
+        let content = Content { rules: release.rules, object: release.object, ..Content::default() };
         let object = Some((head.id.as_str(), head.version()));
         let before: Vec<VersionRow> =
             rows.versions(&name)?.into_iter().filter(|held| held.version == version).collect();
-        let salt = self.salt_of(rows, before.first(), release.object)?;
+        let known = self.salt_of(rows, before.first(), release.object)?;
+        let salts = self.salts(rows, known, &allowed)?;
         let kind = release.kind.clone();
-        let made = draft.append(&NewAct { kind, object, content, addressees: &allowed, salt })?;
-        if let (Some(held), true) = (before.first(), salt.is_some()) {
+        let made = draft.append(&NewAct { kind, object, content, addressees: &allowed, salts })?;
+        if let (Some(held), true) = (before.first(), known.is_some()) {
             // Who is not given it anew, since it has it by consent, has signed for these bytes under this commitment.
             let holders = rows.holders(&name)?.into_iter();
             let by_consent: BTreeSet<KeyId> =
@@ -174,9 +176,20 @@ impl Exchange<'_> {
     /// version to somebody more takes nothing from whom a consent lets have it.
     fn salt_of(&self, rows: &dyn Rows, held: Option<&VersionRow>, object: &[u8]) -> Read<Option<Salt>> {
         let Some(held) = held else { return Ok(None) };
-        let payload = rows.payload(&self.me.member, held.sequence)?;
-        let same = payload.filter(|row| Content::parse(&row.bytes).is_ok_and(|of| of.object == object));
-        Ok(same.map(|row| row.salt))
+        let Some(payload) = rows.payload(&self.me.member, held.sequence)? else { return Ok(None) };
+        let same = Content::parse(&payload.bytes).ok().filter(|content| content.object == object);
+        Ok(same.map(|content| content.object_salt.unwrap_or(payload.salt)))
+    }
+
+    /// By which salts a version is given, where one is known of it already. Whoever is given it later learns the salt of the version, so
+    /// nothing else is committed to by it, unless somebody is among the recipients who is known to read one salt alone.
+    fn salts(&self, rows: &dyn Rows, known: Option<Salt>, to: &BTreeSet<KeyId>) -> Read<Salts> {
+        for member in to {
+            if rows.peer(member)?.version.is_some_and(|version| version < Versions::PARTED) {
+                return Ok(known.map_or(Salts::Own, Salts::Same));
+            }
+        }
+        Ok(Salts::Parted(known.unwrap_or_else(|| Salt::generate(self.rng))))
     }
 
     /// Parts the addressees into those who get it and those who do not, or not yet by their own clock.
@@ -208,7 +221,7 @@ impl Exchange<'_> {
             object,
             content,
             addressees: &BTreeSet::new(),
-            salt: None,
+            salts: Salts::Own,
         })
     }
 
@@ -244,13 +257,13 @@ impl Exchange<'_> {
         let only = matches!(alteration, Alteration::NarrowTo(_));
         let document =
             write_document(&Change { originator: self.me.member, reason: reason.to_owned(), only });
-        let content = Content { rules, object: &[], document: &document };
+        let content = Content { rules, document: &document, ..Content::default() };
         let made = draft.append(&NewAct {
             kind: kind.clone(),
             object: Some((object, None)),
             content,
             addressees: &holders,
-            salt: None,
+            salts: Salts::Own,
         })?;
         let change = ChangeOf { kind: &kind, name: &name, sequence: made.sequence, rules, only };
         match alteration {
@@ -285,7 +298,7 @@ impl Exchange<'_> {
         let content = Content { document: &document, ..Content::default() };
         let object = Some((name.id.as_str(), Some(version).filter(|version| !version.is_empty())));
         let kind = ActKind::RetentionEnded;
-        draft.append(&NewAct { kind, object, content, addressees: &BTreeSet::new(), salt: None })?;
+        draft.append(&NewAct { kind, object, content, addressees: &BTreeSet::new(), salts: Salts::Own })?;
         Ok(draft.finish())
     }
 
@@ -300,7 +313,8 @@ impl Exchange<'_> {
         let document = write_document(notice);
         let content = Content { document: &document, ..Content::default() };
         let kind = ActKind::GlassBroken;
-        let made = draft.append(&NewAct { kind, object: None, content, addressees: &others, salt: None })?;
+        let made =
+            draft.append(&NewAct { kind, object: None, content, addressees: &others, salts: Salts::Own })?;
         for member in others {
             address(&mut draft, member, Lane::Flash, (self.me.member, made.sequence))?;
         }
@@ -333,7 +347,7 @@ impl Exchange<'_> {
             object: None,
             content,
             addressees: &BTreeSet::from([grant.from]),
-            salt: None,
+            salts: Salts::Own,
         })?;
         let token = token.row(&signed);
         draft.push(Effect::Consent(token.clone()));
@@ -356,7 +370,8 @@ impl Exchange<'_> {
         let content = Content { document: &document, ..Content::default() };
         let ends = BTreeSet::from([token.from, token.to]);
         let kind = ActKind::ConsentRevoked;
-        let made = draft.append(&NewAct { kind, object: None, content, addressees: &ends, salt: None })?;
+        let made =
+            draft.append(&NewAct { kind, object: None, content, addressees: &ends, salts: Salts::Own })?;
         draft.push(Effect::Revoked(RevokedRow {
             author: self.me.member,
             id: token.id,
@@ -419,9 +434,7 @@ impl Exchange<'_> {
             consent: Consented::Yes,
             now: self.now,
         };
-        self.judge
-            .decide(&question)
-            .map_err(|rule| Refused { rule: Rule::Handling, handling: Some(rule) })?;
+        self.judge.decide(&question).map_err(|rule| Refused { rule: Rule::Handling, handling: Some(rule) })?;
         Ok(tokens)
     }
 

@@ -43,8 +43,18 @@ pub(crate) struct NewAct<'a> {
     pub(crate) object: Option<(&'a str, Option<&'a str>)>,
     pub(crate) content: Content<'a>,
     pub(crate) addressees: &'a BTreeSet<KeyId>,
-    /// The salt of an earlier act with the same object, so that what was said of its commitment stays said; `None` = one of its own.
-    pub(crate) salt: Option<Salt>,
+    pub(crate) salts: Salts,
+}
+
+/// By which salts an act commits to what it says.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Salts {
+    /// By one of its own.
+    Own,
+    /// By this one, which an earlier act with the same object had: for who reads nothing else.
+    Same(Salt),
+    /// To its object by this one, to everything else by one of its own.
+    Parted(Salt),
 }
 
 /// An own act that was made.
@@ -87,9 +97,13 @@ impl<'a> Draft<'a> {
     /// Makes an act, its leaf and its payload.
     pub(crate) fn append(&mut self, new: &NewAct<'_>) -> Result<Made, DeedError> {
         let me = self.exchange.me;
-        let payload = new.content.to_bytes()?;
-        let salt = new.salt.unwrap_or_else(|| Salt::generate(self.exchange.rng));
-        let digest = salt.commit(new.content.object);
+        let (salt, object_salt) = match new.salts {
+            Salts::Own => (Salt::generate(self.exchange.rng), None),
+            Salts::Same(salt) => (salt, None),
+            Salts::Parted(of_object) => (Salt::generate(self.exchange.rng), Some(of_object)),
+        };
+        let payload = Content { object_salt, ..new.content.clone() }.to_bytes()?;
+        let digest = object_salt.unwrap_or(salt).commit(new.content.object);
         let object = new.object.map(|(id, version)| ActObject {
             id: id.to_owned(),
             version: version.map(str::to_owned),

@@ -44,12 +44,14 @@ pub enum Compatibility {
 
 impl Versions {
     /// What this build speaks.
-    pub const OURS: Self = Self { min: 1, max: 3 };
+    pub const OURS: Self = Self { min: 1, max: 4 };
     /// From this version on a batch may be signed and sealed as one (see `batch`).
     pub const TOGETHER: u32 = 2;
     /// From this version on such a batch holds up to [`base::limit::BATCH_ENVELOPES_MAX`] acts; before,
     /// [`base::limit::ALONE_ENVELOPES_MAX`].
     pub const LARGE: u32 = 3;
+    /// From this version on an act may commit to its object by a salt of the object's own (see [`crate::Content::object_salt`]).
+    pub const PARTED: u32 = 4;
 
     /// The newest version both speak.
     #[must_use]

@@ -555,7 +555,8 @@ impl Exchange<'_> {
     fn named(&self, judged: &Judged<'_>) -> Result<(ObjectName, String, Commitment), Refused> {
         let header = judged.act.header();
         let said = header.object.as_ref().ok_or(Rule::ObjectOther)?;
-        if said.digest != judged.payload.salt.commit(judged.content.object) {
+        let salt = judged.content.object_salt.unwrap_or(judged.payload.salt);
+        if said.digest != salt.commit(judged.content.object) {
             return Err(Rule::ObjectOther.into());
         }
         let head = ObjectHead::read(judged.content.object)?;

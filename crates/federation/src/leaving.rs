@@ -18,7 +18,7 @@ use ledger::act::ActKind;
 use crate::Exchange;
 use crate::change;
 use crate::content::{Change, Content, Outcome, ReceiptLine, write_document};
-use crate::draft::{DeedError, Draft, NewAct};
+use crate::draft::{DeedError, Draft, NewAct, Salts};
 use crate::envelope::statement;
 use crate::later::brought;
 use crate::port::{Consented, Deed, Question, Read, Rows};
@@ -89,7 +89,7 @@ impl Exchange<'_> {
             object: Some((&name.id, version)),
             content,
             addressees: &BTreeSet::new(),
-            salt: None,
+            salts: Salts::Own,
         })?;
         Ok(())
     }

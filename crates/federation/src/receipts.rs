@@ -10,7 +10,7 @@ use ledger::TreeHash;
 use ledger::act::{ActKind, Header};
 
 use crate::content::{Content, Outcome, Receipt, ReceiptLine, write_document};
-use crate::draft::{DeedError, Draft, NewAct};
+use crate::draft::{DeedError, Draft, NewAct, Salts};
 use crate::inbox::{Received, Taken};
 use crate::outbox::brings_object;
 use crate::port::{Read, Rows};
@@ -55,7 +55,7 @@ impl Exchange<'_> {
             let content = Content { document: &document, ..Content::default() };
             let addressees = BTreeSet::from([author]);
             let (kind, addressees) = (ActKind::Received, &addressees);
-            let made = draft.append(&NewAct { kind, object: None, content, addressees, salt: None })?;
+            let made = draft.append(&NewAct { kind, object: None, content, addressees, salts: Salts::Own })?;
             draft.enqueue(author, lane, (self.me.member, made.sequence))?;
         }
         Ok(())

@@ -243,7 +243,12 @@ impl World {
 
     fn sign_forged(&self, hostile: KeyId, forged: &Forged) -> (Signed, Option<(Salt, Vec<u8>)>) {
         let node = &self.nodes[&hostile];
-        let content = Content { rules: &forged.rules, object: &forged.bytes, document: &forged.document };
+        let content = Content {
+            rules: &forged.rules,
+            object: &forged.bytes,
+            document: &forged.document,
+            ..Content::default()
+        };
         let payload = content.to_bytes().expect("small");
         let salt = Salt::generate(self.rng());
         let digest = salt.commit(&forged.bytes);
