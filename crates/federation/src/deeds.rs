@@ -197,7 +197,7 @@ impl Exchange<'_> {
         let mut sifted = Sifted::default();
         for member in release.addressees {
             let question = self.sending(release.rules, release.object, *member);
-            match self.judge.decide(&question) {
+            match self.may_give(&question) {
                 Err(rule) => sifted.withheld.push((*member, rule)),
                 Ok(()) => match self.still_hindered(rows, &question, true)? {
                     Some(by) => sifted.withheld.push((*member, by.code().to_owned())),
@@ -434,7 +434,7 @@ impl Exchange<'_> {
             consent: Consented::Yes,
             now: self.now,
         };
-        self.judge.decide(&question).map_err(|rule| Refused { rule: Rule::Handling, handling: Some(rule) })?;
+        self.may_give(&question).map_err(|rule| Refused { rule: Rule::Handling, handling: Some(rule) })?;
         Ok(tokens)
     }
 

@@ -563,9 +563,7 @@ impl Exchange<'_> {
         if head.id != said.id || head.version() != said.version.as_deref() {
             return Err(Rule::ObjectOther.into());
         }
-        let maker =
-            head.created_by_ref.as_deref().and_then(|identity| self.directory.identity_owner(identity));
-        if maker.is_some_and(|maker| maker != header.author) {
+        if self.is_made_by_another(&head, &header.author) {
             return Err(Rule::OriginForged.into());
         }
         let version = head.version().unwrap_or_default().to_owned();

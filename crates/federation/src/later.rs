@@ -18,14 +18,14 @@ use base::signed::Signed;
 use base::signing::KeyId;
 use ledger::act::Act;
 
-use crate::Exchange;
-use crate::content::Content;
+use crate::content::{Content, ObjectHead};
 use crate::deeds::{Release, address};
 use crate::draft::{DeedError, Draft};
 use crate::outbox::brings_object;
 use crate::port::{Consented, Deed, Question, Read, Rows};
 use crate::refusal::{is_for_others, is_too_early};
 use crate::rows::{ActRow, Effect, HolderRow, LaterRow, ObjectName, VersionRow};
+use crate::{Exchange, Rule};
 
 /// What speaks against giving something now, and passes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -118,7 +118,7 @@ impl Exchange<'_> {
         let (mut effects, mut ready) = (Vec::new(), Vec::new());
         for row in &put.rows {
             let question = self.sending(&held.rules, content.object, row.member);
-            let allowed = self.judge.decide(&question).is_ok();
+            let allowed = self.may_give(&question).is_ok();
             if let Some(by) = self.still_hindered(rows, &question, allowed)? {
                 effects.push(Effect::Later(row.because(by)));
             } else {
@@ -187,7 +187,7 @@ impl Exchange<'_> {
             return Ok(None);
         };
         let question = self.sending(&held.rules, &bytes, member);
-        if self.judge.decide(&question).is_err() && self.judge.hindered(&question).is_none() {
+        if self.may_give(&question).is_err() && self.judge.hindered(&question).is_none() {
             return Ok(None);
         }
         let waits = rows.later(&held.name.id)?.into_iter();
@@ -217,7 +217,7 @@ impl Exchange<'_> {
         let mut wait = Vec::new();
         for member in members.into_iter().filter(|member| *member != self.me.member) {
             let question = self.sending(rules, bytes, member);
-            let allowed = self.judge.decide(&question).is_ok();
+            let allowed = self.may_give(&question).is_ok();
             let Some(by) = self.still_hindered(rows, &question, allowed)? else { continue };
             let (object, version) = (object.to_owned(), version.to_owned());
             let (rule, look, since) = (by.code().to_owned(), by.look(), self.now);
@@ -326,6 +326,31 @@ impl Exchange<'_> {
             }));
         }
         Ok(Newcomers { effects, last })
+    }
+
+    /// Whether a member may be given what a question to send it is about: handling's answer, but for what says that another member made
+    /// it than the one whose word it is, which nobody takes.
+    ///
+    /// # Errors
+    /// The code of the rule that speaks against it.
+    pub fn may_give(&self, question: &Question<'_>) -> Result<(), String> {
+        if self.is_anothers(question.object, &question.originator) {
+            return Err(Rule::OriginForged.code().to_owned());
+        }
+        self.judge.decide(question)
+    }
+
+    /// Whether an object says that another member made it than the one by whose word it is given.
+    #[must_use]
+    pub fn is_anothers(&self, object: &[u8], originator: &KeyId) -> bool {
+        ObjectHead::read(object).is_ok_and(|head| self.is_made_by_another(&head, originator))
+    }
+
+    /// The same where the object is read already.
+    pub(crate) fn is_made_by_another(&self, head: &ObjectHead, originator: &KeyId) -> bool {
+        let maker = head.created_by_ref.as_deref();
+        let maker = maker.and_then(|identity| self.directory.identity_owner(identity));
+        maker.is_some_and(|maker| maker != *originator)
     }
 
     /// What handling is asked before an own object is given to a member, without anybody's consent.

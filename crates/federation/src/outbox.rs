@@ -349,7 +349,7 @@ impl Exchange<'_> {
             };
         }
         let Ok(content) = Content::parse(&payload.bytes) else { return Ok((None, Vec::new())) };
-        let allowed = self.judge.decide(&self.sending(&held.rules, content.object, *peer)).is_ok();
+        let allowed = self.may_give(&self.sending(&held.rules, content.object, *peer)).is_ok();
         Ok((allowed.then_some(payload), Vec::new()))
     }
 

@@ -42,11 +42,9 @@ impl Judged {
         Self { id, decision, rule: verdict.rule.code(), reasons: verdict.reasons }
     }
 
-    /// What another member made is taken by nobody from this one.
-    fn forged(id: Option<String>) -> Self {
-        let why = "created_by_ref says that another member made it, so nobody takes it from this one";
-        let rule = federation::Rule::OriginForged.code();
-        Self { id, decision: "refuse", rule, reasons: vec![why.to_owned()] }
+    /// The rules allow it, and nobody takes it from this member, by this rule of exchange.
+    fn not_taken(id: Option<String>, (rule, why): (federation::Rule, String)) -> Self {
+        Self { id, decision: "refuse", rule: rule.code(), reasons: vec![why] }
     }
 }
 
@@ -143,9 +141,6 @@ impl Node {
         let mut verdict = self.verdict(&directory, &recipient, action, About::of(&object));
         let home = self.standing().home;
         let own = object.places.iter().any(|place| rules_of(object.tlp, place).originator().is_own(home));
-        if own && verdict.is_allowed() && self.is_forged((&recipient, action), &object.bytes).await? {
-            return Ok(view.clear(Judged::forged(Some(object.id))));
-        }
         if let Recipient::Member(member) = &recipient
             && !verdict.is_allowed()
             && let Some(consent) = self.consent_for(&object, *member).await?
@@ -158,7 +153,9 @@ impl Node {
                     .push(format!("{originator} consents: {from} may give it until {until} (consent {id})"));
             }
         }
-        Ok(view.clear(Judged::of(Some(object.id), verdict)))
+        let own = own.then_some(&*object.bytes);
+        let judged = self.told((&recipient, action), (Some(object.id), own), verdict).await?;
+        Ok(view.clear(judged))
     }
 
     /// Decides about a member that its originator's consent lets have an object.
@@ -218,9 +215,8 @@ impl Node {
                 shared: self.now(),
             };
             let verdict = self.verdict(&directory, &recipient, request.action, about);
-            let forged =
-                verdict.is_allowed() && self.is_forged((&recipient, request.action), &entry.bytes).await?;
-            judged.push(if forged { Judged::forged(id) } else { Judged::of(id, verdict) });
+            let asked = (&recipient, request.action);
+            judged.push(self.told(asked, (id, Some(&*entry.bytes)), verdict).await?);
         }
         Ok(place.writer.eyes().clear(judged))
     }
@@ -232,16 +228,7 @@ impl Node {
         }
         self.keep_ledger().await?;
         let batch = Batch { writer: place.writer.clone(), at: self.now(), entries, status: None };
-        let (tell, told) = std::sync::mpsc::channel();
-        let undone = store::exchanged(self.store(), batch.entries.len(), move |desk| {
-            // Whoever asked may have gone.
-            let _ = tell.send(desk.add(&batch, LeavesBy::Store)?);
-            Err::<(), _>(StoreError::Backend("what was only tried is undone".into()))
-        });
-        let undone = undone.await;
-        told.try_recv().map_err(|_| {
-            undone.err().unwrap_or_else(|| StoreError::Backend("what was tried told nothing".into()))
-        })
+        store::tried(self.store(), batch.entries.len(), move |desk| desk.add(&batch, LeavesBy::Store)).await
     }
 
     /// The rules of what is here already, with what the request asks for it besides: stricter as it says, and for whom it names.
@@ -263,17 +250,47 @@ impl Node {
         Ok(Some(if own { asked.meet(&held.also_to(place.passing.addressees())) } else { held }))
     }
 
-    /// Whether another member made what this one would give: nobody takes it then.
-    async fn is_forged(
+    /// What is told of a decision about an object, whose bytes are given where it is this member's own: what the rules allow is refused
+    /// all the same where nobody takes it from this member.
+    async fn told(
+        &self,
+        asked: (&Recipient, Option<Action>),
+        (id, own): (Option<String>, Option<&[u8]>),
+        verdict: Verdict,
+    ) -> Result<Judged, StoreError> {
+        let against = if verdict.is_allowed() { self.not_taken(asked, own).await? } else { None };
+        Ok(match against {
+            Some(against) => Judged::not_taken(id, against),
+            None => Judged::of(id, verdict),
+        })
+    }
+
+    /// Why others take nothing from this member, or not this: it takes no part in the community, or says itself that another made it.
+    async fn not_taken(
         &self,
         (recipient, action): (&Recipient, Option<Action>),
-        object: &[u8],
-    ) -> Result<bool, StoreError> {
-        let given = matches!(recipient, Recipient::Member(_) | Recipient::Circle(_))
+        own: Option<&[u8]>,
+    ) -> Result<Option<(federation::Rule, String)>, StoreError> {
+        let Some(court) = self.court().await? else { return Ok(None) };
+        let others = match recipient {
+            Recipient::Member(member) | Recipient::Client { of: member } => *member != court.home(),
+            Recipient::Circle(_) => true,
+            Recipient::Person { .. } | Recipient::Automation | Recipient::Stranger => false,
+        };
+        if !others {
+            return Ok(None);
+        }
+        if let Some(status) = self.members().await?.and_then(|members| members.takes_no_part()) {
+            let why = format!(
+                "this member takes no part in the community ({status}), so nobody takes anything from it"
+            );
+            return Ok(Some((federation::Rule::SenderUnknown, why)));
+        }
+        let given = !matches!(recipient, Recipient::Client { .. })
             && action.is_none_or(|action| action == Action::PassOn);
-        let Some(members) = self.members().await?.filter(|_| given) else { return Ok(false) };
-        let object = stix::Json::parse(object);
-        Ok(object.is_ok_and(|object| members.is_anothers(&object, &members.me())))
+        let forged = own.filter(|own| given && court.exchange().is_anothers(own, &court.member()));
+        let why = "created_by_ref says that another member made it, so nobody takes it from this one";
+        Ok(forged.map(|_| (federation::Rule::OriginForged, why.to_owned())))
     }
 
     /// Decides about an object that stands in `places`. A user is asked about place by place, as reads do: one is enough.

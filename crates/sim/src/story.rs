@@ -215,7 +215,7 @@ impl Story {
             0 => Some(self.world.draw(CIRCLES) as u64),
             _ => None,
         };
-        Terms { circle, from: self.end_of_embargo(author), until: self.end_of_time(author) }
+        Terms { circle, from: self.end_of_embargo(author), until: self.end_of_time(author), made_by: None }
     }
 
     fn note_terms(&mut self, (author, id): (KeyId, &str), terms: &Terms) {

@@ -136,6 +136,8 @@ pub struct Terms {
     pub from: Option<Micros>,
     /// Until when it may be kept; `None` = for ever.
     pub until: Option<Micros>,
+    /// Whom its object names as the one who made it; `None` = its author.
+    pub made_by: Option<KeyId>,
 }
 
 /// A line of rules as the simulator reads it.

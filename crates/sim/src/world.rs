@@ -439,7 +439,8 @@ impl World {
         (to, lane): (&BTreeSet<KeyId>, Lane),
         terms: &Terms,
     ) -> Option<(String, Released)> {
-        let (number, id, object) = self.object(&author, id);
+        let maker = terms.made_by.unwrap_or(author);
+        let (number, id, object) = self.object(&maker, id);
         let rules = rules_under(to, terms);
         let kind = if self.draw(4) == 0 { ActKind::Sighted } else { ActKind::Released };
         let mut to = to.clone();
@@ -449,7 +450,8 @@ impl World {
             );
             self.shared_in.entry(circle).or_default().insert(number);
         }
-        let mut entitled = to.clone();
+        // Nobody takes from one what another made.
+        let mut entitled = if maker == author { to.clone() } else { BTreeSet::new() };
         entitled.insert(author);
         self.entitled.insert(number, entitled);
         let released = self.with(&author, |node, around| {

@@ -148,6 +148,7 @@ macro_rules! each_case {
         $case!(exchange::evidence_and_refusals_are_kept);
         $case!(exchange::lines_go_behind_what_a_restore_has_lost);
         $case!(exchange::refusals_are_owed_again);
+        $case!(exchange::what_is_tried_is_told_and_leaves_nothing);
         $case!(exchange::a_failed_step_leaves_nothing);
         $case!(exchange::a_refusal_told_again_is_logged_once);
         $case!(exchange::a_step_reads_its_own_leaves);

@@ -85,7 +85,8 @@ pub trait ExchangeDesk {
     /// # Errors
     /// The store failed.
     fn stands(&self, versions: &VersionsOf<'_>) -> Result<bool, StoreError>;
-    /// Removes versions from every collection. Answers with how many places they stood in; none is no error.
+    /// Removes versions from every collection. Answers with how many places they stood in; none is no error. Where they stood stays known:
+    /// of another member's word a mark by which a copy is known again that its originator has had erased, of this member's own the place.
     ///
     /// # Errors
     /// The store failed.
@@ -147,9 +148,9 @@ pub trait Exchanges: Send + Sync {
     async fn exchange(&self, weight: usize, step: ExchangeStep) -> Result<(), StoreError>;
     /// Runs a step over one moment of the rows of `me`.
     async fn look(&self, me: KeyId, step: ExchangeLook) -> Result<(), StoreError>;
-    /// Whether an object stands in any collection by an originator's word, whoever may see it: for those who decide about it by its
-    /// id alone. Tells of nothing else.
-    async fn stands(&self, id: &str, originator: &Originator) -> Result<bool, StoreError>;
+    /// Whether an object stands in any collection by an originator's word, `None` = by anybody's, whoever may see it: for those who decide
+    /// about it by its id alone. Tells of nothing else.
+    async fn stands(&self, id: &str, originator: Option<&Originator>) -> Result<bool, StoreError>;
     /// Marking definitions that something awaits, in order of their identifiers, those that come after one, at most `limit`.
     async fn awaited(&self, after: Option<ObjectId>, limit: usize) -> Result<Vec<ObjectId>, StoreError>;
     /// Those of these definitions that have come, so that [`ExchangeDesk::settle`] has something to do.
@@ -221,6 +222,28 @@ pub async fn exchanged<T: Send + 'static>(
     });
     store.exchange(weight, step).await?;
     taken(&told)
+}
+
+/// Runs a step, tells what it answers, and undoes it before anybody sees anything of it.
+///
+/// # Errors
+/// Those of the step.
+///
+/// # Limits
+/// It takes its turn among what is written.
+pub async fn tried<T: Send + 'static>(
+    store: &dyn Exchanges,
+    weight: usize,
+    step: impl FnOnce(&mut dyn ExchangeDesk) -> Result<T, StoreError> + Send + 'static,
+) -> Result<T, StoreError> {
+    let (answer, told) = slot();
+    let step: ExchangeStep = Box::new(move |desk| {
+        let outcome = step(desk)?;
+        *answer.lock().unwrap_or_else(PoisonError::into_inner) = Some(outcome);
+        Err(StoreError::Backend("what was only tried is undone".into()))
+    });
+    let undone = store.exchange(weight, step).await;
+    taken(&told).map_err(|nothing| undone.err().unwrap_or(nothing))
 }
 
 /// Looks and answers something.

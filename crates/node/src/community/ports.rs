@@ -187,14 +187,6 @@ impl Members {
         rules.reworded(originator, person)
     }
 
-    /// Whether an object says that it was made by another member than this one, by whose word it stands: whoever is given it refuses
-    /// it.
-    pub(crate) fn is_anothers(&self, object: &stix::Json<'_>, originator: &KeyId) -> bool {
-        let maker = object.get("created_by_ref").and_then(stix::Json::as_str);
-        let owner = maker.and_then(|identity| federation::Directory::identity_owner(self, identity));
-        owner.is_some_and(|owner| owner != *originator)
-    }
-
     /// Whether a member may be given what is under these rules.
     pub(crate) fn may_have(&self, member: handling::MemberId, rules: &Rules, now: Micros) -> bool {
         let known = self.0.at(now);
@@ -277,14 +269,10 @@ impl Members {
 
     /// What everybody says of an object, its own markings included; the strictest there is where any of it cannot be read.
     fn rules(&self, question: &Question<'_>) -> Rules {
-        self.rules_of(question, stix::Json::parse(question.object).ok().as_ref())
-    }
-
-    /// The same where the object is read already, or cannot be.
-    fn rules_of(&self, question: &Question<'_>, object: Option<&stix::Json<'_>>) -> Rules {
+        let object = stix::Json::parse(question.object);
         let word = handling::MemberId(*question.originator.as_bytes());
         let said = self.1.get(question.rules, word, || Self::said(question.rules, word));
-        let (Some(said), Some(json)) = (said, object) else {
+        let (Some(said), Ok(json)) = (said, &object) else {
             return Rules::closed();
         };
         let parts = json.get("granular_markings").and_then(stix::Json::as_list).unwrap_or_default();
@@ -353,12 +341,6 @@ impl Judge for Members {
     /// To send is to pass on, by this member. To keep is to see, asked as if from outside: a member that takes no part keeps
     /// nothing new, and the originator's consent lets it keep what was passed on.
     fn decide(&self, question: &Question<'_>) -> Result<(), String> {
-        let object = stix::Json::parse(question.object).ok();
-        if question.deed == Deed::Send
-            && object.as_ref().is_some_and(|object| self.is_anothers(object, &question.originator))
-        {
-            return Err(federation::Rule::OriginForged.code().to_owned());
-        }
         let known = self.0.at(question.now);
         let (home, action) = match question.deed {
             Deed::Send => (Some(theirs(known.table.me)), Action::PassOn),
@@ -367,7 +349,7 @@ impl Judge for Members {
         let consent = consent(question.consent);
         let recipient = Recipient::Member(handling::MemberId(*question.recipient.as_bytes()));
         let situation = Situation { now: question.now, home, peers: &known, consent };
-        let verdict = judge(&recipient, action, &self.rules_of(question, object.as_ref()), &situation);
+        let verdict = judge(&recipient, action, &self.rules(question), &situation);
         if verdict.is_allowed() { Ok(()) } else { Err(verdict.rule.code().to_owned()) }
     }
 

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use base::signing::KeyId;
 use bytes::Bytes;
 use federation::{
-    DeedError, Exchange, Hindrance, Lane, ObjectName, Refused, Release, Rows, Standing, holders_now,
+    DeedError, Exchange, Hindrance, Lane, ObjectName, Refused, Release, Rows, Rule, Standing, holders_now,
     object_version,
 };
 use handling::{MemberId, Originator, Rules};
@@ -67,7 +67,14 @@ impl Gift {
         let held = desk.rows().versions(&name)?;
         let kind = held.first().map_or(ActKind::Released, |held| held.kind.clone());
         let release = Release { object: &self.bytes, rules: &line, addressees: &self.whom, lane, kind };
-        let released = exchange.release(desk.rows(), &release)?;
+        let released = match exchange.release(desk.rows(), &release) {
+            // It was erased, and somebody who could not know of it has brought it since: nobody takes it from this member any more.
+            Err(DeedError::Refused(refused)) if refused.rule == Rule::Tombstoned => {
+                let withheld = self.whom.into_iter().map(|member| (member, refused.rule.to_string()));
+                return Ok(Given { to: BTreeSet::new(), withheld: withheld.collect() });
+            }
+            released => released?,
+        };
         desk.apply(released.effects)?;
         let versions = VersionsOf { id: &self.id, version: &self.version, originator: Originator::Here };
         desk.put_under(&versions, &self.rules, Some(home))?;
@@ -79,7 +86,7 @@ impl Gift {
     /// Whether the rules let a member have it, now or when what is in the way has passed.
     fn is_for(&self, exchange: &Exchange<'_>, line: &str, member: &KeyId) -> bool {
         let question = exchange.sending(line, &self.bytes, *member);
-        exchange.judge.decide(&question).is_ok() || exchange.judge.hindered(&question).is_some()
+        exchange.may_give(&question).is_ok() || exchange.judge.hindered(&question).is_some()
     }
 
     /// What there is to tell when everybody meant has just this, or is refused it: then nothing is done, however often it is
@@ -98,7 +105,7 @@ impl Gift {
         let mut given = Given::default();
         for member in &self.whom {
             let question = exchange.sending(line, &self.bytes, *member);
-            match exchange.judge.decide(&question) {
+            match exchange.may_give(&question) {
                 _ if exchange.has_been_given(rows, &held, member)? => drop(given.to.insert(*member)),
                 Ok(()) => return Ok(None),
                 // It is not known yet that it waits for this member.

@@ -14,8 +14,17 @@ fn later() -> String {
 }
 
 async fn foretold(seat: &Seat, object: String, options: Options) -> (&'static str, &'static str) {
+    foretold_for(seat, "b", object, options).await
+}
+
+async fn foretold_for(
+    seat: &Seat,
+    recipient: &str,
+    object: String,
+    options: Options,
+) -> (&'static str, &'static str) {
     let bytes = Bytes::from(object);
-    let request = SimulateRequest { collection: "inbox", bytes, options, recipient: "b", action: None };
+    let request = SimulateRequest { collection: "inbox", bytes, options, recipient, action: None };
     let judged = seat.node().simulate(&seat.who, request).await.unwrap().into_inner().remove(0);
     (judged.decision, judged.rule)
 }
@@ -71,4 +80,28 @@ async fn what_its_recipient_refuses_is_refused_before() {
     round(&region).await;
     assert!(!has(b, ONE).await);
     assert_eq!(crate::exchange::peer(b, "a").await.refused_here, 0);
+}
+
+/// A member that is put aside gives nobody anything until it is taken back, whatever the rules say; its own people keep what is theirs.
+#[tokio::test]
+async fn who_is_put_aside_is_told_that_nobody_takes_anything() {
+    let region = region(&["a", "b", "c"]).await;
+    let (a, b) = (&region[0], &region[1]);
+    crate::exchange::bring(b, 1..2, to(&["c"])).await;
+    let asked = async |whom: &str| {
+        let told = b.node().why(&b.who, ONE, whom, None).await.unwrap().into_inner();
+        (told.decision, told.rule)
+    };
+    let allowed = ("allow", "handling-allows");
+    assert_eq!(asked("c").await, allowed);
+    crate::later::suspended(&region, "b", Some("a drill")).await;
+    for whom in ["c", "client:c"] {
+        assert_eq!(asked(whom).await.0, "refuse", "{whom}");
+    }
+    assert_eq!(asked("c").await, ("refuse", "sender-unknown"));
+    assert_eq!(foretold_for(b, "c", later(), to(&["c"])).await, ("refuse", "sender-unknown"));
+    assert_eq!((asked("b").await, asked("automation").await), (allowed, allowed));
+    crate::later::suspended(&region, "b", None).await;
+    assert_eq!(asked("c").await, allowed);
+    assert!(has(b, ONE).await && !has(a, ONE).await);
 }

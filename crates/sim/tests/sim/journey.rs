@@ -31,6 +31,17 @@ fn receipts(world: &World, member: &KeyId, sequence: u64) -> Vec<(KeyId, String)
 }
 
 #[test]
+fn what_another_made_is_given_to_nobody() {
+    let (mut world, a, b, c) = three();
+    let terms = Terms { made_by: Some(c), ..Terms::default() };
+    let (_, released) = world.release_under(a, None, (&BTreeSet::from([b]), Lane::Routine), &terms).unwrap();
+    assert_eq!(released.withheld, [(b, "origin-forged".to_owned())]);
+    assert!(world.settle(10));
+    assert_eq!((held(&world, &a), held(&world, &b)), (1, 0));
+    assert!(world.nodes[&b].rows.refusals().is_empty(), "nothing came that it had to refuse");
+}
+
+#[test]
 fn only_those_addressed_get_it_and_the_author_gets_a_receipt() {
     let (mut world, a, b, c) = three();
     let (_, released) = world.release(a, None, &BTreeSet::from([b]), Lane::Routine).unwrap();
@@ -686,7 +697,7 @@ fn a_restored_member_knows_who_was_given_what_waited_in_its_backup() {
     let (mut world, a, b, c) = three();
     world.join(0, b);
     let from = Some(world.now().plus(3_600 * Micros::SECOND));
-    let terms = Terms { from, circle: Some(0), until: None };
+    let terms = Terms { from, circle: Some(0), ..Terms::default() };
     let (_, released) = world.release_under(a, None, (&BTreeSet::new(), Lane::Routine), &terms).unwrap();
     assert!(world.settle(10));
     world.node(&a).back_up();

@@ -11,7 +11,7 @@ use stix::TlpLevel;
 use super::Site;
 use super::meeting::{Dice, Said, Step, Village};
 use super::sample::{START, Sample, add, batch, collections, day, id, viewer};
-use crate::{LeavesBy, Store, StoreError, VersionsOf, exchanged};
+use crate::{LeavesBy, Store, StoreError, VersionsOf, exchanged, tried};
 
 /// A step by anybody, as the dice fall.
 async fn anything(village: &mut Village, dice: &Dice) {
@@ -235,6 +235,20 @@ async fn holds(store: &dyn Store, collections: &[CollectionNo], number: u64) -> 
 async fn counted(store: &dyn Store) -> (u64, u64) {
     let figures = store.figures(None).await.unwrap();
     (figures.objects, figures.versions)
+}
+
+/// A step that is only tried tells what it would come to, and leaves nothing.
+pub async fn what_is_tried_is_told_and_leaves_nothing(site: Site) {
+    let store = site.open();
+    let c = collections(&*store, 1).await;
+    Village::new(std::sync::Arc::clone(&store), 1).await;
+    let (before, figures) = (store.leaf_count().await.unwrap(), counted(&*store).await);
+    let new = batch(c[0], &[Sample::indicator(50, 1)]);
+    let landed = tried(&*store, 1, move |desk| desk.add(&new, LeavesBy::Store)).await.unwrap();
+    assert!(landed[0].added.is_some(), "{:?}", landed[0].how);
+    assert_eq!((store.leaf_count().await.unwrap(), counted(&*store).await), (before, figures));
+    let failed = tried(&*store, 1, |_| Err::<(), _>(StoreError::Recovering)).await;
+    assert!(matches!(failed, Err(StoreError::Recovering)), "{failed:?}");
 }
 
 /// A step that fails takes back everything: rows, objects, leaves, dates.
