@@ -1,6 +1,6 @@
 //! "We saw this": a sighting of an object or of a value that is known here.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 
 use base::Micros;
 use handling::{Addressee, Audience, MemberId, Originator, Principal, Rules};
@@ -110,13 +110,29 @@ impl SightError {
 fn words_of(object: StoredObject) -> Vec<StoredObject> {
     let mut words: Vec<(Originator, Vec<Ruled>)> = Vec::new();
     for place in &object.places {
-        let teller = place.rules.as_ref().map_or(Originator::Here, |rules| rules.originator().clone());
+        let teller = teller_at(place);
         match words.iter_mut().find(|(known, _)| *known == teller) {
             Some((_, places)) => places.push(place.clone()),
             None => words.push((teller, vec![place.clone()])),
         }
     }
     words.into_iter().map(|(_, places)| StoredObject { places, ..object.clone() }).collect()
+}
+
+fn teller_at(place: &Ruled) -> Originator {
+    place.rules.as_ref().map_or(Originator::Here, |rules| rules.originator().clone())
+}
+
+/// Who says an object that one says alone.
+fn teller(word: &StoredObject) -> Originator {
+    word.places.first().map_or(Originator::Here, teller_at)
+}
+
+fn unknown(error: StoreError) -> SightError {
+    match error {
+        StoreError::NotFound { .. } => SightError::Unknown,
+        other => SightError::Store(other),
+    }
 }
 
 impl Node {
@@ -185,43 +201,35 @@ impl Node {
         Ok(self.commit(&place, derived, None).await?.receipts.pop())
     }
 
-    /// What was seen: the object of that id, or the objects that are about exactly this value.
+    /// What was seen: the object of that id, or the objects that are about exactly this value; of each as every teller says it.
     async fn sighted_objects(&self, who: &Principal, what: &str) -> Result<Vec<StoredObject>, SightError> {
+        if stix::id::check(what).is_err() {
+            return self.words_about(who, what).await;
+        }
+        if !can_be_sighted(what) {
+            return Err(SightError::Unfit(stix::id::type_of(what).to_owned()));
+        }
+        let object = self.store().object(&self.eyes(who), what, None).await.map_err(unknown)?;
+        Ok(words_of(object))
+    }
+
+    /// What is said of a value: of several words under one identifier those that are about it, and of each teller one.
+    async fn words_about(&self, who: &Principal, value: &str) -> Result<Vec<StoredObject>, SightError> {
+        let known = self.look_up(who, &[value], Detail::Brief).await.map_err(|error| match error {
+            LookUpError::Store(error) => SightError::Store(error),
+            LookUpError::TooLong(_) | LookUpError::TooManyValues(_) => SightError::Unknown,
+        })?;
+        let matches = known.into_inner().into_iter().flat_map(|answer| answer.matches);
+        let exact = matches.filter(|found| found.how == How::Exact && !found.revoked);
         let view = self.eyes(who);
-        let ids = if stix::id::check(what).is_ok() {
-            vec![what.to_owned()]
-        } else {
-            let known = self.look_up(who, &[what], Detail::Brief).await.map_err(|error| match error {
-                LookUpError::Store(error) => SightError::Store(error),
-                LookUpError::TooLong(_) | LookUpError::TooManyValues(_) => SightError::Unknown,
-            })?;
-            let answers = known.into_inner();
-            let matches = answers.into_iter().flat_map(|answer| answer.matches);
-            let exact = matches.filter(|found| found.how == How::Exact && !found.revoked);
-            // Several words under one identifier are told one by one, and it is looked up once.
-            let mut ids: Vec<String> = Vec::new();
-            for id in exact.map(|found| found.id).filter(|id| can_be_sighted(id)) {
-                if !ids.contains(&id) && ids.len() < SIGHTED_MAX {
-                    ids.push(id);
-                }
-            }
-            ids
-        };
-        if ids.is_empty() {
-            return Err(SightError::Unknown);
+        let (mut words, mut told) = (Vec::new(), HashSet::new());
+        for found in exact.filter(|found| can_be_sighted(&found.id)).take(SIGHTED_MAX) {
+            let object = self.store().object_added(&view, &found.id, found.added).await.map_err(unknown)?;
+            words.extend(
+                words_of(object).into_iter().filter(|word| told.insert((word.id.clone(), teller(word)))),
+            );
         }
-        if let Some(id) = ids.iter().find(|id| !can_be_sighted(id)) {
-            return Err(SightError::Unfit(stix::id::type_of(id).to_owned()));
-        }
-        let mut objects = Vec::with_capacity(ids.len());
-        for id in ids {
-            let object = self.store().object(&view, &id, None).await.map_err(|error| match error {
-                StoreError::NotFound { .. } => SightError::Unknown,
-                other => SightError::Store(other),
-            })?;
-            objects.extend(words_of(object));
-        }
-        Ok(objects)
+        if words.is_empty() { Err(SightError::Unknown) } else { Ok(words) }
     }
 
     /// The first collection that holds one of these objects and takes writes from `who`.

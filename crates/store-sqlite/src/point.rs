@@ -23,7 +23,17 @@ pub(crate) fn object(
     id: &str,
     version: Option<&str>,
 ) -> Done<StoredObject> {
-    object_of(connection, viewer, (id, version), Sight::sees)
+    object_of(connection, viewer, (id, Which::named(version)), Sight::sees)
+}
+
+/// The version that came in at a moment, whoever says something else under the identifier.
+pub(crate) fn object_added(
+    connection: &Connection,
+    viewer: &Viewer,
+    id: &str,
+    added: Micros,
+) -> Done<StoredObject> {
+    object_of(connection, viewer, (id, Which::Added(added.0)), Sight::sees)
 }
 
 /// The same of what stands there by this member's own word, whatever others say: where that word itself has several lineages, of the
@@ -35,7 +45,39 @@ pub(crate) fn own_object(
     version: Option<&str>,
 ) -> Done<StoredObject> {
     let home = viewer.standing().home;
-    object_of(connection, viewer, (id, version), |sight, h| sight.sees_own(h, home))
+    object_of(connection, viewer, (id, Which::named(version)), |sight, h| sight.sees_own(h, home))
+}
+
+/// Which version of an object is asked for.
+enum Which<'a> {
+    Latest,
+    /// The one with this key.
+    Of(&'a str),
+    /// The one that came in at this moment.
+    Added(i64),
+}
+
+impl<'a> Which<'a> {
+    fn named(version: Option<&'a str>) -> Self {
+        version.map_or(Self::Latest, |version| Self::Of(key_of(version)))
+    }
+
+    /// What is asked of a holding `h`, with `?3` for what it is asked by.
+    const fn asked(&self) -> &'static str {
+        match self {
+            Self::Latest => "?3 IS NULL",
+            Self::Of(_) => "h.place IN (?3, '~' || ?3)",
+            Self::Added(_) => "h.added = ?3",
+        }
+    }
+
+    const fn by(&self) -> &dyn ToSql {
+        match self {
+            Self::Latest => &rusqlite::types::Null,
+            Self::Of(key) => key,
+            Self::Added(added) => added,
+        }
+    }
 }
 
 /// The same of each of these, in order; `None` where there is none.
@@ -56,7 +98,7 @@ pub(crate) fn own_objects(
 fn object_of(
     connection: &Connection,
     viewer: &Viewer,
-    (id, version): (&str, Option<&str>),
+    (id, which): (&str, Which<'_>),
     counts: impl Fn(&Sight, &str) -> String,
 ) -> Done<StoredObject> {
     let none = || StoreError::NotFound { what: "object" };
@@ -64,8 +106,7 @@ fn object_of(
     let sight = Sight::of(connection, viewer)?.ok_or_else(none)?;
     let order = Sight::told_first(connection, "h", (object, &counts(&sight, "f")))?;
     let counts = counts(&sight, "h");
-    let told =
-        told(connection, (&sight, &counts), (object, &order), version.map(key_of))?.ok_or_else(none)?;
+    let told = told(connection, (&sight, &counts), (object, &order), &which)?.ok_or_else(none)?;
     let (collections, places) = places(connection, (&sight, &counts), object, &told)?;
     let revoked = latest_revoked(connection, (&sight, &counts), object, told.lineage)?;
     let contradictions = contradictions(connection, &sight, object, &told)?;
@@ -101,19 +142,19 @@ struct Told {
     digest: [u8; 32],
 }
 
-/// The latest version, or the one with `key`: of the lineage that was here first, or else of another.
+/// The version that is asked for: of the lineage that was here first, or else of another.
 fn told(
     connection: &Connection,
     (sight, counts): (&Sight, &str),
     (object, order): (i64, &str),
-    key: Option<&str>,
+    which: &Which<'_>,
 ) -> Done<Option<Told>> {
-    let which = if key.is_some() { "h.place IN (?3, '~' || ?3)" } else { "?3 IS NULL" };
+    let asked = which.asked();
     let mut select = connection.prepare_cached(&format!(
         "SELECT t.*, v.digest FROM (SELECT h.version, h.added, h.place, h.lineage FROM holding h \
-         WHERE h.object = ?2 AND {which} AND {counts} ORDER BY {order} LIMIT 1) t JOIN version v ON v.no = t.version"
+         WHERE h.object = ?2 AND {asked} AND {counts} ORDER BY {order} LIMIT 1) t JOIN version v ON v.no = t.version"
     ))?;
-    let own: [&dyn ToSql; 2] = [&object, &key];
+    let own: [&dyn ToSql; 2] = [&object, which.by()];
     sight.bind(&mut select, &own)?;
     let mut rows = select.raw_query();
     Ok(match rows.next()? {

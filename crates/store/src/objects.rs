@@ -317,6 +317,14 @@ pub trait Objects: Send + Sync {
         id: &str,
         version: Option<&str>,
     ) -> Result<StoredObject, StoreError>;
+    /// The very version of an object that came in at a moment, as look-up tells it ([`crate::LookupRow::added`]): what another says under
+    /// the same identifier is passed over.
+    async fn object_added(
+        &self,
+        viewer: &Viewer,
+        id: &str,
+        added: Micros,
+    ) -> Result<StoredObject, StoreError>;
     /// As [`Objects::object`], of what stands there by this member's own word alone, whatever others say of the object: the latest of
     /// its own versions, of the lineage of them that stands longest, and the places where it stands by that word.
     async fn own_object(

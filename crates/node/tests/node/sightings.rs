@@ -73,3 +73,21 @@ async fn where_two_tell_the_same_each_hears_and_nobody_else() {
         assert!(!has(d, &id).await, "{id}: it says who is under attack");
     }
 }
+
+/// A and C say different things under one identifier: who saw what C warned of tells C, whoever's word stands here longest.
+#[tokio::test]
+async fn who_saw_a_value_tells_whoever_spoke_of_it_and_not_who_has_its_identifier() {
+    let region = region(&["a", "b", "c"]).await;
+    let (a, b, c) = (&region[0], &region[1], &region[2]);
+    bring(a, 1..2, to(&["b"])).await;
+    round(&region).await;
+    crate::exchange::bring_later(c, 1, to(&["b"])).await;
+    round(&region).await;
+    for (value, told, other) in [("http://later.example/", c, a), (VALUE, a, c)] {
+        let sighted = sight(b, value, false).await;
+        assert_eq!(sighted.of, [ONE]);
+        let made = ids(&sighted);
+        round(&region).await;
+        assert!(has(told, &made[0]).await && !has(other, &made[0]).await, "{value}");
+    }
+}
