@@ -8,10 +8,12 @@ use base::Micros;
 use base::limit::ACK_REFUSALS_MAX;
 use base::signing::KeyId;
 use ledger::TreeHash;
+use ledger::act::ActKind;
 use ledger::frontier::Frontier;
 use ledger::tile::{TILE_WIDTH, Tile, TileKind, TilePath};
 
 use crate::port::{Read, Rows, StoreFailed};
+use crate::proving::receipt_in;
 use crate::rows::{
     ActRow, Again, ConsentRow, Covered, Effect, FateRow, HolderRow, Lane, LaterRow, MirrorRow, ObjectName,
     OutboxRow, OwnRow, PayloadRow, PeerRow, ReceiptRow, RefusalRow, RevokedRow, VersionRow, WitnessedRow,
@@ -352,6 +354,18 @@ impl Rows for MemoryRows {
             act.is_some_and(|act| act.object.as_ref() == Some(name))
         };
         Ok(lines.filter(about).map(|line| line.peer).collect())
+    }
+
+    fn answered(&self, author: &KeyId, sequence: u64) -> Read<Option<u64>> {
+        let mine =
+            self.acts.values().filter(|act| Some(act.author) == self.me && act.kind == ActKind::Received);
+        let mut payloads = mine.filter_map(|act| self.payloads.get(&(act.author, act.sequence)));
+        let answer = payloads.find(|payload| {
+            receipt_in(&payload.bytes).is_some_and(|receipt| {
+                receipt.of == *author && receipt.acts.iter().any(|line| line.sequence == sequence)
+            })
+        });
+        Ok(answer.map(|payload| payload.sequence))
     }
 
     fn receipts(&self, sequence: u64) -> Read<Vec<ReceiptRow>> {

@@ -12,9 +12,6 @@ use crate::Exchange;
 use crate::content::{Content, Receipt, read_document};
 use crate::port::{Read, Rows, StoreFailed};
 
-/// Acts that are read at once.
-const ACTS_AT_ONCE: usize = 500;
-
 impl Exchange<'_> {
     /// The file that proves an act; `None` where the act is not known here, no head covers it yet, or none of its author's keys
     /// signed it.
@@ -38,30 +35,6 @@ impl Exchange<'_> {
             hashes: proof.hashes,
             checkpoint: proof.checkpoint,
         }))
-    }
-
-    /// Where in the own ledger it is said what became of another member's act; `None` where nothing is.
-    ///
-    /// # Errors
-    /// The store did not answer.
-    ///
-    /// # Limits
-    /// Linear in the own acts between members.
-    pub fn own_receipt(&self, rows: &dyn Rows, author: &KeyId, sequence: u64) -> Read<Option<u64>> {
-        let mut from = 0;
-        loop {
-            let acts = rows.acts_from(&self.me.member, from, ACTS_AT_ONCE)?;
-            let Some(last) = acts.last() else { return Ok(None) };
-            from = last.sequence.saturating_add(1);
-            for act in acts.iter().filter(|act| act.kind == ActKind::Received && act.object.is_none()) {
-                let payload = rows.payload(&self.me.member, act.sequence)?;
-                if payload.as_ref().and_then(|row| receipt_in(&row.bytes)).is_some_and(|receipt| {
-                    receipt.of == *author && receipt.acts.iter().any(|line| line.sequence == sequence)
-                }) {
-                    return Ok(Some(act.sequence));
-                }
-            }
-        }
     }
 }
 

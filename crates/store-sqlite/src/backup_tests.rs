@@ -8,8 +8,8 @@ use handling::Originator;
 use rusqlite::Connection;
 use store::conformance::sample::{START, Written, collection, id, viewer, writer};
 use store::{
-    Absent, Accounts, BackupReport, BackupTo, Batch, Filter, Objects, Restored, SearchRequest, StoreError,
-    Upkeep, VersionsOf,
+    Absent, Accounts, BackupReport, BackupTo, Batch, Exchanges, Filter, Objects, Restored, SearchRequest,
+    StoreError, Upkeep, VersionsOf,
 };
 
 use crate::rebuild_tests::{add_anothers, indicator, indicator_by, open, with_objects};
@@ -298,6 +298,51 @@ async fn lineages_outlive_a_sealed_backup() {
         assert_eq!((object.revoked, object.contradictions), (false, 1), "{name}");
         assert_eq!(again.rebuild(false).await.expect("compared"), Vec::<String>::new(), "{name}");
     }
+}
+
+/// Of a sealed copy from before definitions were awaited by name nobody can say which: they are named once it is open. What was known
+/// when an object came is not among them.
+#[tokio::test]
+async fn what_a_copy_of_before_awaits_is_named_once_it_is_open() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let (live, file) = (directory.path().join("live"), directory.path().join("backup"));
+    let store = with_objects(&live).await;
+    let [stands, awaited] = [1, 2].map(|number| id("marking-definition", number));
+    let object = |text: String| crate::text::entry(text.into_bytes()).expect("an object");
+    let definition = object(format!(
+        r#"{{"type":"marking-definition","spec_version":"2.1","id":"{stands}","created":"2024-01-01T00:00:00Z","name":"in house"}}"#
+    ));
+    let mut bearing = object(String::from_utf8(indicator(9).bytes.to_vec()).expect("text").replacen(
+        '{',
+        &format!(r#"{{"object_marking_refs":["{stands}","{awaited}"],"#),
+        1,
+    ));
+    let rules = handling::Rules::marked(Some(stix::TlpLevel::Amber), Originator::Here);
+    bearing.rules = Some(rules.awaiting(&awaited));
+    for entry in [definition, bearing] {
+        let batch = Batch {
+            writer: writer(1, handling::CollectionNo(1)),
+            at: START,
+            entries: vec![entry],
+            status: None,
+        };
+        store.add(batch).await.expect("added");
+    }
+    let (_, keys) = backup(&store, &file).await.expect("a backup");
+    let sql = Connection::open(&file).expect("a file");
+    crate::migrate::tests::undo_since(&sql, "awaits");
+    let name = awaited.trim_start_matches("marking-definition--");
+    let unnamed =
+        sql.execute("UPDATE rules SET form = replace(form, ?1, 'awaited')", [name]).expect("as it was");
+    assert!(unnamed > 0);
+    sql.close().expect("closed");
+    let at = directory.path().join("again");
+    restore(&file, Some(&keys), &at).expect("restored");
+    let again = open(&at).expect("a store");
+    let found = again.awaited(None, 9).await.expect("asked");
+    assert_eq!(found.iter().map(ToString::to_string).collect::<Vec<_>>(), [awaited]);
+    assert!(again.check(true).await.expect("checked").iter().all(|check| check.ok));
+    assert_eq!(again.rebuild(false).await.expect("compared"), Vec::<String>::new());
 }
 
 /// A backup as programs made it before there were key files, of their schema.

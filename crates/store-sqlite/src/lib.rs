@@ -10,6 +10,7 @@
 mod accept;
 mod accounts;
 mod address;
+mod answers;
 mod approvals;
 mod backup;
 #[cfg(test)]

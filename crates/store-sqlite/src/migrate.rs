@@ -10,6 +10,7 @@ use rusqlite::{Connection, OptionalExtension};
 use sha2::{Digest, Sha256};
 use store::StoreError;
 
+use crate::answers;
 use crate::error::Done;
 use crate::ids::Parts;
 use crate::writer::{name_no, next_number, object_no};
@@ -64,14 +65,31 @@ const MIGRATIONS: &[Migration] = &[
     },
     Migration { number: 26, name: "mark", sql: include_str!("../migrations/0026_mark.sql") },
     Migration { number: 27, name: "refused", sql: include_str!("../migrations/0027_refused.sql") },
-    Migration { number: 28, name: "awaits", sql: include_str!("../migrations/0028_awaits.sql") },
+    Migration {
+        number: AWAITS,
+        name: "awaits",
+        sql: concat!(
+            include_str!("../migrations/0028_awaits.sql"),
+            include_str!("bears.sql"),
+            include_str!("awaited.sql"),
+            include_str!("../migrations/0028_given.sql")
+        ),
+    },
     Migration { number: 29, name: NUMBERED, sql: include_str!("../migrations/0029_numbered.sql") },
     Migration {
         number: 30,
         name: "owners",
         sql: concat!(include_str!("../migrations/0030_owners.sql"), include_str!("lineages.sql")),
     },
+    Migration { number: 31, name: "past_access", sql: include_str!("../migrations/0031_past_access.sql") },
+    Migration { number: 32, name: ANSWERED, sql: include_str!("../migrations/0032_answered.sql") },
 ];
+
+/// The migration from which on it is known by name which marking definitions are awaited: see `backup/naming.rs`.
+pub(crate) const AWAITS: i64 = 28;
+
+/// The migration by which what this member answered is found by what it is about.
+const ANSWERED: &str = "answered";
 
 /// The migration by which exchange names objects by number.
 const NUMBERED: &str = "numbered";
@@ -115,6 +133,9 @@ fn run(connection: &Connection, migration: &Migration) -> Done<()> {
         number_objects(connection)?;
     }
     connection.execute_batch(migration.sql)?;
+    if migration.name == ANSWERED {
+        answers::fill(connection)?;
+    }
     connection.execute(
         "INSERT INTO migration (number, name, digest) VALUES (?1, ?2, ?3)",
         (migration.number, migration.name, digest(migration)),
@@ -268,7 +289,7 @@ pub(crate) mod tests {
     }
 
     /// A database as the migrations before the one of a name left it.
-    fn before(name: &str) -> Connection {
+    pub(crate) fn before(name: &str) -> Connection {
         let number = MIGRATIONS.iter().position(|migration| migration.name == name).unwrap();
         let connection = Connection::open_in_memory().unwrap();
         connection.pragma_update(None, "application_id", APPLICATION_ID).unwrap();

@@ -72,22 +72,19 @@ impl Node {
 
     /// Where in the own ledger it is said that an object came in from another member; `None` where nothing is.
     pub(crate) async fn receipt_of(&self, object: &StoredObject) -> Result<Option<u64>, StoreError> {
-        let Some(court) = self.court().await?.map(Arc::new) else { return Ok(None) };
+        let Some(court) = self.court().await? else { return Ok(None) };
         if own_word(&court, object).is_some() {
             return Ok(None);
         }
         let (authors, id) = (authors(&court, object), object.id.clone());
         let Ok(version) = federation::object_version(&object.bytes) else { return Ok(None) };
-        let sitting = Arc::clone(&court);
         let found = store::looked(self.store(), court.member(), move |rows| {
             for author in authors {
                 let name = ObjectName { author, id: id.clone() };
                 let held =
                     rows.versions(&name).map_err(failed)?.into_iter().find(|held| held.version == version);
                 let Some(held) = held else { continue };
-                if let Some(leaf) =
-                    sitting.exchange().own_receipt(rows, &author, held.sequence).map_err(failed)?
-                {
+                if let Some(leaf) = rows.answered(&author, held.sequence).map_err(failed)? {
                     return Ok(Some(leaf));
                 }
             }
@@ -100,7 +97,7 @@ impl Node {
     /// it, or that it did as its originator said. `None` for who does not run or audit the node, as for what was never here.
     pub(crate) async fn last_word_on(&self, who: &Principal, id: &str) -> Result<Option<u64>, ProveError> {
         let Some(court) = self.court().await?.map(Arc::new) else { return Ok(None) };
-        if !runs(who) || self.store().stands(id, &handling::Originator::Here).await? {
+        if !runs(who) || self.store().stands(id, Some(&handling::Originator::Here)).await? {
             return Ok(None);
         }
         let (sitting, id) = (Arc::clone(&court), id.to_owned());
@@ -173,7 +170,7 @@ fn word_on(exchange: &Exchange<'_>, rows: &dyn Rows, name: &ObjectName) -> Resul
     if name.author == exchange.me.member {
         return Ok(Some(sequence));
     }
-    exchange.own_receipt(rows, &name.author, sequence).map_err(failed)
+    rows.answered(&name.author, sequence).map_err(failed)
 }
 
 fn told(error: ExchangeError) -> ProveError {

@@ -4,6 +4,7 @@
 //! ([`key_file`]). A restore takes both ([`unseal`]); of copies that were made before they were sealed it takes the one file.
 
 mod key_file;
+mod naming;
 mod seal;
 mod unseal;
 
@@ -170,6 +171,7 @@ fn revive(part: &Path, from: RestoreFrom<'_>) -> Done<Missing> {
     let path = part.display().to_string();
     let connection = Connection::open(part).map_err(|error| refused(part, error.to_string()))?;
     seal::scratch(&connection)?;
+    let names = naming::names(migrate::verify(&connection, &path)?);
     migrate::migrate(&connection, &path)?;
     let key = held_key(&connection, "main")?.ok_or_else(|| damaged("the key of fingerprints is missing"))?;
     connection.execute_batch("BEGIN")?;
@@ -181,7 +183,12 @@ fn revive(part: &Path, from: RestoreFrom<'_>) -> Done<Missing> {
             return Err(StoreError::KeysMissing { reason }.into());
         }
         (Some(at), Some(keys)) => {
-            alone(&connection, (key, seed.clone()), |desk| unseal::unseal(desk, at, keys, from.absent))?
+            let missing =
+                alone(&connection, (key, seed.clone()), |desk| unseal::unseal(desk, at, keys, from.absent))?;
+            if !names {
+                naming::name(&connection)?;
+            }
+            missing
         }
     };
     keys::fill(&connection, &seed)?;

@@ -12,6 +12,7 @@ use store::{Absent, StoreError};
 
 use super::key_file::{KeyReader, Record};
 use super::seal::{SEALED, moment_of, name_of_payload, name_of_version, short_hash};
+use crate::answers;
 use crate::error::{Done, damaged};
 use crate::ids;
 use crate::keys;
@@ -50,6 +51,7 @@ pub(super) fn unseal(desk: &mut Desk<'_>, at: i64, keys: &mut dyn Read, absent: 
     // Of a copy from before there were lineages nobody could number them while it was sealed.
     lineage::number_all(sql)?;
     opening.payloads(sql)?;
+    answers::fill(sql)?;
     opening.judge(absent)?;
     end(sql)?;
     desk.skip_versions_to(last);

@@ -19,6 +19,7 @@ use store::{RefusedBy, StoreError};
 
 use super::mirror::{put_ahead, put_mirror, take_back};
 use super::rows::{CATCHING_UP, lane_no, stored, write_heads};
+use crate::answers;
 use crate::book::Book;
 use crate::error::{Done, Fail};
 use crate::gone;
@@ -56,8 +57,11 @@ pub(super) fn apply(desk: &mut Desk<'_>, me: KeyId, effects: Vec<Effect>) -> Don
             }
             Effect::Payload(row) => {
                 put_payload(desk.sql(), &row)?;
-                if row.author == me && kept(desk)?.takes_back() {
-                    know_salt(desk.sql(), &row)?;
+                if row.author == me {
+                    answers::note(desk.sql(), &row)?;
+                    if kept(desk)?.takes_back() {
+                        know_salt(desk.sql(), &row)?;
+                    }
                 }
             }
             Effect::DropPayload { author, sequence } => {

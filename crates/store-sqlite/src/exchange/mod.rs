@@ -24,7 +24,7 @@ use crate::text::TEXT_PURGE;
 use crate::writer::{Desk, set_number};
 use crate::{accept, book, remove, retention, settle};
 
-pub(crate) use rows::{SqlRows, consent_of, consents};
+pub(crate) use rows::{SqlRows, consent_of, consents, stored};
 
 /// The desk of a step. What a step takes away is overwritten in the file and not only given free: it may have been called back
 /// or erased.

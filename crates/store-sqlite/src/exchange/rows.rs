@@ -19,7 +19,7 @@ use rusqlite::{Connection, OptionalExtension, Params, Row};
 use super::mirror::{ahead, mirror_tile};
 use super::seen::Seen;
 use crate::error::Done;
-use crate::{book, ids};
+use crate::{answers, book, ids};
 
 /// The rows as a connection sees them.
 pub(crate) struct SqlRows<'c> {
@@ -362,6 +362,10 @@ impl Rows for SqlRows<'_> {
                      WHERE o.author = ?1 AND a.object = ?2";
         let of = (name.author.as_bytes(), self.object_no(&name.id)?);
         Ok(self.all(query, of, |row| key(row, 0))?.into_iter().collect())
+    }
+
+    fn answered(&self, author: &KeyId, sequence: u64) -> Read<Option<u64>> {
+        Ok(answers::of(self.sql, author, sequence).map_err(failed)?.map(told))
     }
 
     fn receipts(&self, sequence: u64) -> Read<Vec<ReceiptRow>> {

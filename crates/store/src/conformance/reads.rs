@@ -134,6 +134,7 @@ fn of_member(both: (&MemoryRows, &dyn Rows, &str), member: &KeyId) {
         maps.acts().filter(|act| act.author == *member).map(|act| act.sequence).collect();
     let beyond = known.last().map_or(0, |last| last + 1);
     for sequence in known.into_iter().chain([beyond, u64::MAX]) {
+        same(both, "answered", |rows| rows.answered(member, sequence));
         same(both, "act", |rows| rows.act(member, sequence));
         same(both, "payload", |rows| rows.payload(member, sequence));
         same(both, "receipts", |rows| rows.receipts(sequence));
