@@ -210,7 +210,13 @@ impl Writer {
     /// binds nobody, so that it does not show in what they put in.
     #[must_use]
     pub fn is_bound_by(&self, collection: CollectionNo, rules: &Rules) -> bool {
-        self.known.contains(&collection) && allows(&self.eyes.demands(), &rules.apart_from_purposes())
+        self.known.contains(&collection) && self.is_bound_under(rules)
+    }
+
+    /// The same of what stands, or stood, in a collection that the writer may know of.
+    #[must_use]
+    pub fn is_bound_under(&self, rules: &Rules) -> bool {
+        allows(&self.eyes.demands(), &rules.apart_from_purposes())
     }
 }
 

@@ -117,7 +117,7 @@ impl Place {
             None
         };
         let (code, reason) = match gone {
-            _ if !arrival.new && erased(desk, arrival)? => {
+            _ if !arrival.new && erased(desk, arrival)? && self.may_know_of(desk, arrival)? => {
                 ("erased", "this member had the object destroyed everywhere, for good")
             }
             Some(Forbidden::Erasure) => {
@@ -129,6 +129,11 @@ impl Place {
             None => return Ok(None),
         };
         Ok(Some(Conflict { reason: reason.to_owned(), code }))
+    }
+
+    /// Whether whoever brings an object may know that this member had it erased.
+    fn may_know_of(&self, desk: &Desk<'_>, arrival: &Arrival<'_>) -> Done<bool> {
+        Ok(!self.judge.is_of_people() || gone::saw_own(desk, arrival.object, &self.writer)?)
     }
 
     /// What is brought of another's goes on from what was brought here before its identity was anybody's: who says later that

@@ -1,4 +1,5 @@
-//! What other members gave and that stands here no more: known again when somebody brings a copy of it in by hand.
+//! What stands here no more and may not come back by hand: what other members gave, known again by its copy, and what this member has
+//! erased itself, known by its identifier.
 //!
 //! Where another member's word goes, whatever takes it, a mark of it stays, which forbids nothing by itself. When its originator has had the
 //! object erased, or where its time was over, a copy does not come in as this member's own word: it is refused to whoever could see the
@@ -7,7 +8,14 @@
 //! A mark is two bytes of a keyed digest of what the object said, in whatever form, beside the object's number: enough to know a copy
 //! among the versions of one object, and too little to find out by trying what the object was, for one guess in 65,536 fits by chance.
 //! Marks of before were whole digests of the very bytes, of what was past its retention (table `gone`); they go on counting.
+//!
+//! Of this member's own word a mark is the place alone, since an erasure forbids every version of the object. Where none is left, since the
+//! object went by an earlier build or before a restore, nobody knows who could see it: then everybody is refused.
+//!
+//! A mark outlives its collection, and so does who could read that one. Who administers the node is told of what stood in a collection that
+//! is removed as well: they are told what became of it, and are who may act on the directory.
 
+use base::signing::KeyId;
 use handling::{CollectionNo, Originator, Rules, Writer};
 use rusqlite::{Connection, Row};
 use sha2::{Digest, Sha256};
@@ -46,13 +54,35 @@ pub(crate) struct Place {
     pub(crate) rules: i64,
 }
 
-/// Leaves a mark of a place where another member's word stood, but not of what this member says itself as well.
+/// Leaves a mark of a place: where another member's word stood, but not of what this member says itself as well; and where this
+/// member's own stood that it may have everybody destroy.
 pub(crate) fn remember(desk: &mut Desk<'_>, place: &Place, end: End) -> Done<()> {
-    let Some(rules) = rules_rows::read(desk.sql(), place.rules)? else { return Ok(()) };
-    let Originator::Member(member) = rules.originator() else { return Ok(()) };
-    if desk.book().is_some_and(|book| book.member().as_bytes() == &member.0) {
-        return Ok(());
+    let me = desk.book().map(|book| book.member());
+    let rules = match rules_rows::read(desk.sql(), place.rules)? {
+        Some(rules) => rules,
+        // A node that stands alone gives nothing, and has nothing destroyed anywhere.
+        None if me.is_none() => return Ok(()),
+        None => rules_rows::of_level(desk.sql(), place.version)?,
+    };
+    match (rules.originator(), me) {
+        (Originator::Member(member), Some(me)) if me.as_bytes() == &member.0 => {}
+        (Originator::Member(_), _) => return remember_anothers(desk, place, (&rules, end)),
+        (Originator::Here, Some(me)) if end == End::Destroyed || was_given(desk.sql(), place, me)? => {
+            put(desk.sql(), (place, &[]), (&rules, 0))?;
+        }
+        (Originator::Here | Originator::Nobody, _) => {}
     }
+    Ok(())
+}
+
+/// Whether others were given an own object, so that it can be erased when it stands here no more.
+fn was_given(sql: &Connection, place: &Place, me: KeyId) -> Done<bool> {
+    let mut select =
+        sql.prepare_cached("SELECT EXISTS (SELECT 1 FROM held WHERE object = ?1 AND author = ?2)")?;
+    Ok(select.query_row((place.object, me.as_bytes()), |row| row.get(0))?)
+}
+
+fn remember_anothers(desk: &Desk<'_>, place: &Place, (rules, end): (&Rules, End)) -> Done<()> {
     let content: Vec<u8> = desk
         .sql()
         .prepare_cached("SELECT content_digest FROM version WHERE no = ?1")?
@@ -62,14 +92,26 @@ pub(crate) fn remember(desk: &mut Desk<'_>, place: &Place, end: End) -> Done<()>
         return Ok(());
     }
     let forbidden = if end == End::Over { Forbidden::Retention.number() } else { 0 };
-    let (mark, word) = (mark(desk, &content), rules.originator().to_string());
-    let seen_by = rules.apart_from_retention().to_string();
-    desk.sql()
-        .prepare_cached(
-            "INSERT INTO mark (object, digest, collection, rules, word, forbidden) VALUES (?1, ?2, ?3, ?4, ?5, ?6) \
-             ON CONFLICT DO UPDATE SET forbidden = max(forbidden, excluded.forbidden)",
-        )?
-        .execute((place.object, mark, place.collection, seen_by, word, forbidden))?;
+    put(desk.sql(), (place, &mark(desk, &content)), (rules, forbidden))
+}
+
+fn put(sql: &Connection, (place, mark): (&Place, &[u8]), (rules, forbidden): (&Rules, i64)) -> Done<()> {
+    let (seen_by, word) = (rules.apart_from_retention().to_string(), rules.originator().to_string());
+    sql.prepare_cached(
+        "INSERT INTO mark (object, digest, collection, rules, word, forbidden) VALUES (?1, ?2, ?3, ?4, ?5, ?6) \
+         ON CONFLICT DO UPDATE SET forbidden = max(forbidden, excluded.forbidden)",
+    )?
+    .execute((place.object, mark, place.collection, seen_by, word, forbidden))?;
+    Ok(())
+}
+
+/// A collection is removed: of what stood there marks stay, and so does who could read it.
+pub(crate) fn keep_readers(sql: &Connection, collection: i64) -> Done<()> {
+    sql.execute(
+        "INSERT INTO past_access (collection, account, role) SELECT collection, account, role FROM access \
+         WHERE collection = ?1 AND may_read AND EXISTS (SELECT 1 FROM mark WHERE collection = ?1)",
+        [collection],
+    )?;
     Ok(())
 }
 
@@ -147,12 +189,44 @@ fn marked(desk: &Desk<'_>, arrival: &Arrival<'_>, writer: &Writer) -> Done<Optio
     )?;
     let mut rows = select.query((arrival.object, mark(desk, &arrival.entry.facts.content_digest)))?;
     while let Some(row) = rows.next()? {
-        if writer.is_bound_by(CollectionNo(row.get(0)?), &rules_in(row, 1)?) {
+        if saw(desk.sql(), writer, (row.get(0)?, &rules_in(row, 1)?))? {
             let erased = row.get::<_, i64>(2)? == Forbidden::Erasure.number();
             found = found.max(Some(if erased { Forbidden::Erasure } else { Forbidden::Retention }));
         }
     }
     Ok(found)
+}
+
+/// Whether a writer could see where this member's own word of an object stood: as far as is known.
+pub(crate) fn saw_own(desk: &Desk<'_>, object: i64, writer: &Writer) -> Done<bool> {
+    let mut select =
+        desk.sql().prepare_cached("SELECT collection, rules FROM mark WHERE object = ?1 AND digest = x''")?;
+    let mut rows = select.query([object])?;
+    let mut is_known = false;
+    while let Some(row) = rows.next()? {
+        is_known = true;
+        if saw(desk.sql(), writer, (row.get(0)?, &rules_in(row, 1)?))? {
+            return Ok(true);
+        }
+    }
+    Ok(!is_known)
+}
+
+/// Whether a writer could see what stood in a collection under these rules, which may be removed by now.
+fn saw(sql: &Connection, writer: &Writer, (collection, rules): (i64, &Rules)) -> Done<bool> {
+    if writer.is_bound_by(CollectionNo(collection), rules) {
+        return Ok(true);
+    }
+    if !writer.is_bound_under(rules) {
+        return Ok(false);
+    }
+    let mut select = sql.prepare_cached(
+        "SELECT EXISTS (SELECT 1 FROM account a WHERE a.no = ?2 AND (instr(' ' || a.roles || ' ', ' admin ') > 0 \
+         OR EXISTS (SELECT 1 FROM past_access p WHERE p.collection = ?1 AND (p.account = a.no \
+         OR p.account = 0 AND instr(' ' || a.roles || ' ', ' ' || p.role || ' ') > 0)))) \
+         AND NOT EXISTS (SELECT 1 FROM collection WHERE no = ?1)",
+    )?;
+    Ok(select.query_row((collection, writer.user().0), |row| row.get(0))?)
 }
 
 fn is_marked_before(desk: &Desk<'_>, arrival: &Arrival<'_>, writer: &Writer) -> Done<bool> {

@@ -194,15 +194,15 @@ pub(crate) fn put_versions_under(
     Ok(places.len() as u64)
 }
 
-/// Whether an object stands in any collection by an originator's word, whoever may see it.
-pub(crate) fn stands_anywhere(sql: &Connection, id: &str, originator: &Originator) -> Done<bool> {
+/// Whether an object stands in any collection by an originator's word, or by anybody's, whoever may see it.
+pub(crate) fn stands_anywhere(sql: &Connection, id: &str, originator: Option<&Originator>) -> Done<bool> {
     let Some(object) = object_no(sql, id)? else { return Ok(false) };
-    let here = *originator == Originator::Here;
+    let here = originator.is_none_or(|originator| *originator == Originator::Here);
     let mut select = sql.prepare_cached(
         "SELECT EXISTS (SELECT 1 FROM holding h LEFT JOIN rules r ON r.no = h.rules \
          WHERE h.object = ?1 AND coalesce(r.originator = ?2, ?3))",
     )?;
-    Ok(select.query_row((object, originator.to_string(), here), |row| row.get(0))?)
+    Ok(select.query_row((object, originator.map(ToString::to_string), here), |row| row.get(0))?)
 }
 
 fn put_under(
@@ -344,7 +344,7 @@ pub(crate) fn remove_collection(desk: &mut Desk<'_>, collection: i64) -> Done<()
             take_out(desk, (collection, added), version, End::Deleted)?;
         }
     }
-    sql.execute("DELETE FROM mark WHERE collection = ?1", [collection])?;
+    gone::keep_readers(sql, collection)?;
     sql.execute("DELETE FROM access WHERE collection = ?1", [collection])?;
     let removed = sql.execute("DELETE FROM collection WHERE no = ?1", [collection])?;
     if removed == 0 {

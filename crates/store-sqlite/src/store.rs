@@ -267,6 +267,11 @@ impl Objects for SqliteStore {
         self.readers.read(|connection| point::object(connection, viewer, id, version)).await
     }
 
+    async fn object_added(&self, viewer: &Viewer, id: &str, added: Micros) -> Answer<StoredObject> {
+        self.may_serve()?;
+        self.readers.read(|connection| point::object_added(connection, viewer, id, added)).await
+    }
+
     async fn own_object(&self, viewer: &Viewer, id: &str, version: Option<&str>) -> Answer<StoredObject> {
         self.may_serve()?;
         self.readers.read(|connection| point::own_object(connection, viewer, id, version)).await
@@ -395,7 +400,7 @@ impl Exchanges for SqliteStore {
         self.readers.search(|connection| Ok(step(&exchange::rows_of(connection, me)?)?)).await
     }
 
-    async fn stands(&self, id: &str, originator: &Originator) -> Answer<bool> {
+    async fn stands(&self, id: &str, originator: Option<&Originator>) -> Answer<bool> {
         self.readers.read(|connection| remove::stands_anywhere(connection, id, originator)).await
     }
 

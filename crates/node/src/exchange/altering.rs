@@ -90,13 +90,17 @@ impl Taking<'_> {
         id: &str,
     ) -> Result<u64, ExchangeError> {
         let name = ObjectName { author: exchange.me.member, id: id.to_owned() };
-        if let Some(sequence) = done_before(desk.rows(), &name, self.alteration)? {
-            return Ok(sequence);
-        }
-        let (sequence, effects) = exchange.alter(desk.rows(), id, self.alteration, self.reason)?;
-        self.carrier.carry(desk, effects)?;
+        let before = done_before(desk.rows(), &name, self.alteration)?;
+        let sequence = match before {
+            Some(sequence) => sequence,
+            None => {
+                let (sequence, effects) = exchange.alter(desk.rows(), id, self.alteration, self.reason)?;
+                self.carrier.carry(desk, effects)?;
+                sequence
+            }
+        };
         if *self.alteration == Alteration::Erase {
-            // Erased is erased: also versions that nobody else ever had.
+            // Erased is erased: also versions that nobody else ever had, and what somebody who could not know of it has brought since.
             desk.take_away_every(id, &Originator::Here)?;
         }
         Ok(sequence)

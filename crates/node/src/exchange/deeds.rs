@@ -311,7 +311,7 @@ impl Node {
     /// Whether an own object was given to others, or was taken back from them, and stands here no more.
     pub(super) async fn is_gone(&self, court: &Court, id: &str) -> Result<bool, StoreError> {
         // What stands is not known while the node takes back what a restore has lost.
-        if self.is_recovering() || self.store().stands(id, &Originator::Here).await? {
+        if self.is_recovering() || self.store().stands(id, Some(&Originator::Here)).await? {
             return Ok(false);
         }
         let name = ObjectName { author: court.member(), id: id.to_owned() };

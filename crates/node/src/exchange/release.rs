@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use base::signing::KeyId;
-use federation::{Exchange, Lane, Release, Standing};
+use federation::{DeedError, Exchange, Lane, Release, Rule, Standing};
 use handling::{MemberId, Originator, Rules};
 use ledger::act::ActKind;
 use store::{Batch, Entry, ExchangeDesk, Landed, LandedAs, LeavesBy, StoreError};
@@ -126,9 +126,12 @@ fn release(
     let line = rules.to_string();
     let kind = if entry.sighting.is_some() { ActKind::Sighted } else { ActKind::Released };
     let release = Release { object: &entry.bytes, rules: &line, addressees, lane, kind };
-    let released = exchange.release(desk.rows(), &release)?;
-    desk.apply(released.effects)?;
-    Ok(())
+    match exchange.release(desk.rows(), &release) {
+        // This member had it erased, which whoever brings it now may not know: they are told what they are told of anything new, and
+        // `holders` that nobody has it, for nobody takes it from this member any more.
+        Err(DeedError::Refused(refused)) if refused.rule == Rule::Tombstoned => Ok(()),
+        released => Ok(desk.apply(released?.effects)?),
+    }
 }
 
 /// The rules that an entry comes under.

@@ -42,8 +42,8 @@ pub struct HolderView {
 /// Something that was refused.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct PeerRefusal {
-    /// The object, as the refused act named it, to whoever may see it here. What was refused here is not here, as a rule: its name is told to
-    /// those who run or audit this node as well.
+    /// The object, as the refused act named it, to whoever may see it here. What was refused here is not here, as a rule: unless another
+    /// version of it is, its name is told to those who run or audit this node as well.
     pub object: Option<String>,
     /// The code, with handling's after a slash.
     pub rule: String,
@@ -283,17 +283,16 @@ impl Node {
         Ok(views)
     }
 
-    /// Takes the names of objects away that whoever asks may not see; while the node takes back what it lost, that is all.
+    /// Takes the names of objects away that whoever asks may not see; while the node takes back what it lost, that is all. Who runs or audits
+    /// the node is told what was refused here and stands here in no other version: who sent what says nothing of what is here.
     async fn hide_unseen(&self, who: &Principal, refusals: &mut [PeerRefusal]) -> Result<(), StoreError> {
         let (eyes, runs) = (self.eyes(who), runs(who));
         for refusal in refusals {
             let Some(id) = &refusal.object else { continue };
-            // Who sent what says nothing of what is here.
-            if runs && refusal.by == HERE {
-                continue;
-            }
             match self.store().object(&eyes, id, None).await {
                 Ok(_) => {}
+                Err(StoreError::NotFound { .. })
+                    if runs && refusal.by == HERE && !self.store().stands(id, None).await? => {}
                 Err(StoreError::NotFound { .. } | StoreError::Recovering) => refusal.object = None,
                 Err(error) => return Err(error),
             }

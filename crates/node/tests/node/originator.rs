@@ -384,6 +384,89 @@ async fn what_its_originator_erased_is_not_brought_back_by_hand() {
     assert_eq!(by_hand(b, &feed, ("drop", 1, SAME)).await, None, "it reads no inbox");
 }
 
+/// Gives an object to B.
+async fn given(seat: &Seat, who: &Principal, object: &str) -> node::Shared {
+    let to = ["b".to_owned()];
+    let request = node::ShareRequest { object, to: &to, urgency: node::Urgency::Routine };
+    seat.node().share(who, request).await.unwrap()
+}
+
+/// What this member had destroyed does not come in again under its id: to who could see it, also where its collection is removed since. To
+/// everybody else it is as new as what was never here; but nobody takes it from this member any more, and the erasure can be said again.
+#[tokio::test]
+async fn what_was_erased_is_told_to_nobody_who_could_not_see_it() {
+    const SAME: &str = "\"type\":";
+    let region = region(&["a", "b"]).await;
+    let (a, b) = (&region[0], &region[1]);
+    for (user, collection) in [("ann", "drop"), ("rob", "desk")] {
+        a.bench.user(user, Role::Analyst).await;
+        let grantee = format!("user:{user}");
+        a.bench.collection(collection, vec![(grantee.as_str(), crate::RW)]).await;
+    }
+    let (ann, rob) = (a.bench.principal("ann").await, a.bench.principal("rob").await);
+    for number in [1, 2] {
+        assert_eq!(by_hand(a, &rob, ("desk", number, SAME)).await, None);
+        given(a, &rob, &numbered(number)).await;
+    }
+    round(&region).await;
+    a.node().recall(&rob, &numbered(2), "").await.unwrap();
+    for number in [1, 2] {
+        a.node().erase(if number == 1 { &rob } else { &a.who }, &numbered(number), "").await.unwrap();
+    }
+    round(&region).await;
+    for number in [1, 2] {
+        assert_eq!(by_hand(a, &rob, ("desk", number, SAME)).await, Some("erased"), "{number}");
+    }
+
+    // She could not see it: she brings something new, which goes nowhere.
+    assert_eq!(by_hand(a, &ann, ("drop", 1, SAME)).await, None);
+    assert!(a.node().object(&ann, ONE, None).await.is_ok());
+    let shared = given(a, &ann, ONE).await;
+    assert_eq!(
+        (shared.to.as_slice(), shared.withheld),
+        (&[][..], vec![("b".to_owned(), "tombstoned".to_owned())])
+    );
+    round(&region).await;
+    assert!(!has(b, ONE).await);
+    a.node().erase(&ann, ONE, "").await.unwrap();
+    assert!(a.node().object(&ann, ONE, None).await.is_err());
+    assert_eq!(by_hand(a, &ann, ("drop", 1, SAME)).await, Some("erased"), "now she could");
+
+    // Who could read the collection goes on being told when it is removed, and who runs the node.
+    a.node().remove_collection(&a.who, "desk").await.unwrap();
+    a.bench.collection("new", vec![("user:rob", crate::RW), ("user:ann", crate::RW)]).await;
+    let (ann, rob) = (a.bench.principal("ann").await, a.bench.principal("rob").await);
+    assert_eq!(by_hand(a, &rob, ("new", 2, SAME)).await, Some("erased"));
+    let operator = a.bench.operator().await;
+    assert_eq!(by_hand(a, &operator, ("new", 2, SAME)).await, Some("erased"), "who runs the node");
+    assert_eq!(by_hand(a, &ann, ("new", 2, SAME)).await, None);
+}
+
+/// Nor does what another member erased come back because the collection is removed in which it stood.
+#[tokio::test]
+async fn what_is_erased_does_not_come_back_when_its_collection_is_removed() {
+    const SAME: &str = "\"type\":";
+    let region = region(&["a", "b"]).await;
+    let (a, b) = (&region[0], &region[1]);
+    bring(a, 1..3, to(&["b"])).await;
+    round(&region).await;
+    b.bench.user("ann", Role::Analyst).await;
+    a.node().erase(&a.who, ONE, "").await.unwrap();
+    round(&region).await;
+    b.node().remove_collection(&b.who, "inbox").await.unwrap();
+    b.bench.collection("inbox", vec![("user:ann", crate::RW)]).await;
+    // It is erased after its collection went.
+    a.node().erase(&a.who, &numbered(2), "").await.unwrap();
+    round(&region).await;
+    let (ann, operator) = (b.bench.principal("ann").await, b.bench.operator().await);
+    for who in [&*ann, &operator] {
+        for number in [1, 2] {
+            let refused = by_hand(b, who, ("inbox", number, SAME)).await;
+            assert_eq!(refused, Some("erased-by-originator"), "{number} by {}", who.name);
+        }
+    }
+}
+
 /// A consent is to bytes for somebody until a moment, and giving them to one more changes none of that: nor is who has them by consent
 /// alone told of, or withheld from, as if somebody had asked for it.
 #[tokio::test]

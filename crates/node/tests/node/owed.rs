@@ -195,3 +195,24 @@ async fn every_refusal_is_counted_and_says_of_which_object() {
     assert!(there.refusals.iter().all(|one| one.object.is_some()));
     assert_eq!(b.node().peer_figures(&b.who).await.unwrap()[0].refusals, 30);
 }
+
+/// What was refused here is named to who runs the node, but not where another version of it stands that they may not see.
+#[tokio::test]
+async fn what_was_refused_is_named_to_nobody_who_may_not_see_what_stands() {
+    let region = region(&["a", "b"]).await;
+    let (a, b) = (&region[0], &region[1]);
+    let soon = crate::START.plus(3_600 * Micros::SECOND);
+    bring(b, 1..3, Options { retain_until: Some(soon), ..to(&["a"]) }).await;
+    a.bench.clock.set(soon.plus(Micros::SECOND));
+    carry(b, a, "a").await;
+    let admin = a.bench.user("adm", handling::Role::Admin).await;
+    let named = async |who: &handling::Principal| {
+        let told = a.node().peers(who).await.unwrap().remove(0).refusals;
+        assert_eq!(told.len(), 2, "it is told that something was refused");
+        told.into_iter().filter_map(|one| one.object).collect::<Vec<_>>()
+    };
+    assert_eq!(named(&admin).await.len(), 2);
+    bring(a, 2..3, Options::default()).await;
+    assert_eq!(named(&admin).await, ["indicator--00000000-0000-4000-8000-000000000001"]);
+    assert_eq!(named(&a.who).await.len(), 2, "who may see it is told");
+}

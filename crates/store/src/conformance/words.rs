@@ -58,6 +58,18 @@ pub async fn the_own_word_is_the_latest_of_ones_own(site: Site) {
     assert_eq!(ask(&view, 2, None).await, None, "it stands by another's word alone");
     let history = store.history(&view, &id("indicator", 1)).await.unwrap();
     assert!(history.iter().any(|row| row.version == day(3)), "the other word stands there too");
+    for row in history {
+        let told = store.object_added(&view, &id("indicator", 1), row.added).await.unwrap();
+        assert_eq!(told.version, row.version, "the very one that came in then");
+    }
+    let of_another = store.object(&view, &id("indicator", 2), None).await.unwrap().added;
+    let ask_then = async |view: &Viewer, added| store.object_added(view, &id("indicator", 1), added).await;
+    assert!(ask_then(&view, of_another).await.is_err());
+    assert!(
+        ask_then(&viewer(2, &c[1..]), store.object(&view, &id("indicator", 1), None).await.unwrap().added)
+            .await
+            .is_err()
+    );
     assert_eq!((ask(&view, 3, None).await, ask(&viewer(2, &c), 3, None).await), (Some((day(1), 1)), None));
     assert_eq!(store.object(&viewer(2, &c), &id("indicator", 3), None).await.unwrap().version, day(2));
     // Of several own lineages it is the one that stands longest, whatever stands before them all.
@@ -87,7 +99,10 @@ pub async fn what_stands_is_known_by_whose_word_it_is(site: Site) {
         (&two, Originator::Here, false),
         (&"indicator--00000000-0000-4000-8000-000000000009".to_owned(), member(1), false),
     ] {
-        assert_eq!(store.stands(id, &word).await.unwrap(), expected, "{id} by {word}");
+        assert_eq!(store.stands(id, Some(&word)).await.unwrap(), expected, "{id} by {word}");
+    }
+    for (id, expected) in [(&one, true), (&two, true), (&id("indicator", 9), false)] {
+        assert_eq!(store.stands(id, None).await.unwrap(), expected, "{id} by anybody");
     }
     exchanged(&*store, 1, move |desk| {
         let stands =
