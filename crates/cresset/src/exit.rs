@@ -19,6 +19,33 @@ pub(crate) enum Exit {
     Unreachable = 4,
 }
 
+impl Exit {
+    /// The code of a failure that has none of its own.
+    const fn code(self) -> &'static str {
+        match self {
+            Self::Done => "done",
+            Self::No => "refused",
+            Self::Usage => "usage",
+            Self::Unverified => "unverified",
+            Self::Unreachable => "unreachable",
+        }
+    }
+}
+
+/// The codes that commands give themselves, and what they mean.
+pub(crate) const CODES: [(&str, &str); 4] = [
+    ("refused", "The answer is no, or what was given is not valid; the message says why (exit code 1)."),
+    (
+        "unreachable",
+        "Something cannot be reached, opened, read or written; the message says what (exit code 4).",
+    ),
+    ("unverified", "A verification failed: what was given does not prove what it is to prove (exit code 3)."),
+    (
+        "usage",
+        "The command line does not say what to do; `cresset COMMAND --help` shows what it takes (exit code 2).",
+    ),
+];
+
 impl From<Exit> for ExitCode {
     fn from(exit: Exit) -> Self {
         match exit {
@@ -97,6 +124,16 @@ impl Failure {
     pub(crate) fn code(mut self, code: impl Into<String>) -> Self {
         self.code = Some(code.into());
         self
+    }
+
+    /// As one JSON document: `{"error":{"code","message","hint"}}`, the hint where there is one.
+    pub(crate) fn document(&self) -> serde_json::Value {
+        let code = self.code.as_deref().unwrap_or(self.exit.code());
+        let mut error = serde_json::json!({"code": code, "message": self.message});
+        if let Some(hint) = &self.hint {
+            error["hint"] = hint.as_str().into();
+        }
+        serde_json::json!({"error": error})
     }
 
     fn with(exit: Exit, message: impl fmt::Display) -> Self {

@@ -28,36 +28,51 @@ use clap::{CommandFactory, FromArgMatches};
 
 use args::{Arguments, Command};
 use exit::{Exit, Failure};
-use out::{Out, say};
+use out::{Out, Style, say};
 
 fn main() -> ExitCode {
-    let matches = Arguments::command().get_matches();
-    let mut arguments = Arguments::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
-    arguments.common.data_named = matches.value_source("data") == Some(ValueSource::CommandLine);
-    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
-        Ok(runtime) => runtime,
-        Err(error) => {
-            say(format_args!("error: cannot start: {error}"));
-            return Exit::Unreachable.into();
-        }
-    };
-    if !matches!(arguments.command, Command::Serve(_)) {
-        log_errors();
-    }
+    let arguments = parsed().unwrap_or_else(|error| misread(&error));
     let mut out = Out::new(arguments.common.style());
-    let outcome = runtime.block_on(run(arguments, &mut out));
-    let outcome = outcome.and_then(|exit| out.flush().map(|()| exit));
-    match outcome {
+    let outcome = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => {
+            if !matches!(arguments.command, Command::Serve(_)) {
+                log_errors();
+            }
+            runtime.block_on(run(arguments, &mut out))
+        }
+        Err(error) => Err(Failure::unreachable(format_args!("cannot start: {error}"))),
+    };
+    match outcome.and_then(|exit| out.flush().map(|()| exit)) {
         Ok(exit) => exit.into(),
         Err(failure) => {
             // What was answered before the failure is still an answer.
-            let _ = out.flush();
+            let _ = out.failure(&failure);
             if !failure.message.is_empty() {
                 say(format_args!("error: {failure}"));
             }
             failure.exit.into()
         }
     }
+}
+
+fn parsed() -> Result<Arguments, clap::Error> {
+    let matches = Arguments::command().try_get_matches()?;
+    let mut arguments = Arguments::from_arg_matches(&matches)?;
+    arguments.common.data_named = matches.value_source("data") == Some(ValueSource::CommandLine);
+    Ok(arguments)
+}
+
+/// Tells what is wrong with the command line, or what was asked about it, and ends.
+fn misread(error: &clap::Error) -> ! {
+    let mut words = std::env::args_os().skip(1).take_while(|word| word != "--");
+    if error.use_stderr() && words.any(|word| word == "--json") {
+        let said = error.to_string();
+        let first = said.split("\n\n").next().unwrap_or_default().trim_start_matches("error: ");
+        let message = first.split_whitespace().collect::<Vec<_>>().join(" ");
+        // The words on standard error follow, whether or not anybody reads this.
+        let _ = Out::new(Style::Json).failure(&Failure::usage(message));
+    }
+    error.exit()
 }
 
 /// What goes wrong inside is told to whoever runs a command on a directory: nobody else keeps a log of it.

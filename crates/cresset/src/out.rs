@@ -20,12 +20,14 @@ pub(crate) enum Style {
 pub(crate) struct Out {
     style: Style,
     stdout: BufWriter<Stdout>,
+    /// Whether something else than lines was written: an object, a file.
+    is_raw: bool,
 }
 
 impl Out {
     /// The process's own.
     pub(crate) fn new(style: Style) -> Self {
-        Self { style, stdout: BufWriter::with_capacity(64 * 1024, io::stdout()) }
+        Self { style, stdout: BufWriter::with_capacity(64 * 1024, io::stdout()), is_raw: false }
     }
 
     /// Whether the answer is to be JSON.
@@ -48,7 +50,16 @@ impl Out {
 
     /// Writes bytes as they are.
     pub(crate) fn raw(&mut self, bytes: &[u8]) -> Result<(), Failure> {
+        self.is_raw = true;
         Ok(self.stdout.write_all(bytes)?)
+    }
+
+    /// Hands on what was written so far, and where answers are JSON a failure as the last line: not behind half an object.
+    pub(crate) fn failure(&mut self, failure: &Failure) -> Result<(), Failure> {
+        if self.is_json() && !self.is_raw && !failure.message.is_empty() {
+            self.json(&failure.document())?;
+        }
+        self.flush()
     }
 
     /// Hands on everything written so far.

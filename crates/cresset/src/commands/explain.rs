@@ -3,7 +3,7 @@
 use clap::Args;
 use serde_json::json;
 
-use crate::exit::{Exit, Failure};
+use crate::exit::{CODES, Exit, Failure};
 use crate::out::Out;
 
 /// A code to be explained.
@@ -16,7 +16,10 @@ pub(crate) struct ExplainArgs {
 /// Runs the command: exits 1 when there is no such code.
 pub(crate) fn run(args: &ExplainArgs, out: &mut Out) -> Result<Exit, Failure> {
     let Some(code) = &args.code else {
-        let all = web::all_codes();
+        let mut all = web::all_codes();
+        all.extend(CODES);
+        all.sort_unstable();
+        all.dedup_by_key(|(code, _)| *code);
         if out.is_json() {
             let all: Vec<_> = all.iter().map(|(code, text)| json!({"code": code, "text": text})).collect();
             out.json(&all)?;
@@ -28,7 +31,8 @@ pub(crate) fn run(args: &ExplainArgs, out: &mut Out) -> Result<Exit, Failure> {
         return Ok(Exit::Done);
     };
     let code = code.trim_matches(['[', ']']);
-    let Some(text) = web::explain(code) else {
+    let own = || CODES.iter().find(|(known, _)| *known == code).map(|(_, text)| *text);
+    let Some(text) = web::explain(code).or_else(own) else {
         return Err(Failure::no(format_args!("there is no code {}", ::stix::quote::quoted(code)))
             .hint("`cresset explain` lists every code"));
     };

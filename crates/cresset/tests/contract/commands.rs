@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::scene::{ONE, Running, Scene, TWO, bundle, indicator, run, run_with};
+use crate::scene::{Ended, ONE, Running, Scene, TWO, bundle, indicator, run, run_with};
 
 #[test]
 fn init_prints_its_secrets_once_in_the_agreed_shape() {
@@ -362,7 +362,36 @@ fn a_wrong_token_is_refused_with_a_sentence() {
     let running = scene.serve();
     let refused = running.there_as("cresset_wrong", &["user", "list"], b"").exits(1);
     assert!(refused.stderr.starts_with("error: "), "{}", refused.stderr);
-    assert_eq!(refused.stdout, "");
+    let said = &refused.json()["error"];
+    assert_eq!(said["code"], "credential-unknown");
+    assert!(refused.stderr.contains(said["message"].as_str().unwrap()), "{}", refused.stderr);
+}
+
+/// With `--json` a command that fails says so in one JSON document, as any answer: why, by which code, and what to do.
+#[test]
+fn a_failure_is_one_json_document() {
+    let scene = Scene::new();
+    let told = |ended: Ended, code: &str| {
+        let answer = ended.json();
+        let error = &answer["error"];
+        assert_eq!(error["code"], code, "{answer} {}", ended.stderr);
+        let message = error["message"].as_str().unwrap();
+        assert!(!message.is_empty() && ended.stderr.starts_with("error: "), "{message}: {}", ended.stderr);
+        assert_eq!(run(&["explain", code, "--json"]).exits(0).json()["code"], code);
+        answer["error"].clone()
+    };
+    let absent = scene.here(&["get", "indicator--00000000-0000-4000-8000-00000000000a"]).exits(1);
+    assert!(told(absent, "not-found")["hint"].as_str().unwrap().contains("cresset search"));
+    told(scene.here(&["collection", "grant", "nowhere", "user:admin=rw"]).exits(1), "collection-unknown");
+    told(scene.here(&["get"]).exits(2), "usage");
+    told(scene.here(&["nonsense"]).exits(2), "usage");
+    told(run(&["verify", "/nowhere/at/all", "--json"]).exits(4), "unreachable");
+    told(run(&["explain", "no-such-code", "--json"]).exits(1), "refused");
+    told(run(&["user", "list", "--json", "--data", "/nowhere/at/all"]).exits(4), "unreachable");
+    // Without it the words are for people, on standard error.
+    assert_eq!(run(&["explain", "no-such-code"]).exits(1).stdout, "");
+    assert_eq!(run(&["get"]).exits(2).stdout, "");
+    assert!(run(&["--help", "--json"]).exits(0).stdout.contains("Usage"), "help is no failure");
 }
 
 #[test]
