@@ -23,8 +23,7 @@ impl Exit {
     /// The code of a failure that has none of its own.
     const fn code(self) -> &'static str {
         match self {
-            Self::Done => "done",
-            Self::No => "refused",
+            Self::Done | Self::No => "refused",
             Self::Usage => "usage",
             Self::Unverified => "unverified",
             Self::Unreachable => "unreachable",

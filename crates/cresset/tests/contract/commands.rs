@@ -363,7 +363,7 @@ fn a_wrong_token_is_refused_with_a_sentence() {
     let refused = running.there_as("cresset_wrong", &["user", "list"], b"").exits(1);
     assert!(refused.stderr.starts_with("error: "), "{}", refused.stderr);
     let said = &refused.json()["error"];
-    assert_eq!(said["code"], "credential-unknown");
+    assert_eq!(said["code"], "credential-wrong");
     assert!(refused.stderr.contains(said["message"].as_str().unwrap()), "{}", refused.stderr);
 }
 

@@ -20,7 +20,7 @@ fn a_held_directory_is_read_and_not_written() {
     let running = scene.serve();
     let refused = scene.here(&["user", "add", "x", "--role", "reader"]).exits(4);
     assert!(refused.stderr.contains("--url"), "{}", refused.stderr);
-    assert!(Running::start(&scene.data(), &[], &[]).line.is_null());
+    assert!(Running::start(&scene.data(), &[], &[]).line["error"].is_object());
     scene.here(&["user", "list"]).exits(0);
     scene.here(&["node", "state"]).exits(0);
     assert_eq!(running.terminate(), 0);
@@ -43,7 +43,7 @@ fn what_was_acknowledged_survives_a_sudden_death() {
 fn the_clock_moves_only_for_a_node_under_test() {
     let scene = Scene::new();
     let shifted = [("CRESSET_CLOCK_OFFSET", "+3d")];
-    assert!(Running::start(&scene.data(), &[], &shifted).line.is_null());
+    assert!(Running::start(&scene.data(), &[], &shifted).line["error"].is_object());
     let token = scene.init["admin"]["token"].as_str().unwrap();
     let running = Running::start(&scene.data(), &["--allow-test-controls"], &shifted).with_token(token);
     running.there(&["user", "add", "later", "--role", "reader"]).exits(0);
@@ -58,7 +58,7 @@ fn the_clock_moves_only_for_a_node_under_test() {
 #[test]
 fn a_node_that_was_never_made_is_not_served() {
     let room = tempfile::tempdir().unwrap();
-    assert!(Running::start(room.path(), &[], &[]).line.is_null());
+    assert!(Running::start(room.path(), &[], &[]).line["error"].is_object());
 }
 
 #[test]
@@ -67,5 +67,5 @@ fn the_configuration_file_is_read_and_its_mistakes_are_told() {
     std::fs::write(scene.data().join("cresset.toml"), "title = \"From the file\"\n").unwrap();
     assert_eq!(Running::start(&scene.data(), &[], &[]).terminate(), 0);
     std::fs::write(scene.data().join("cresset.toml"), "titel = \"x\"\n").unwrap();
-    assert!(Running::start(&scene.data(), &[], &[]).line.is_null());
+    assert!(Running::start(&scene.data(), &[], &[]).line["error"].is_object());
 }
