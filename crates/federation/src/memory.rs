@@ -359,13 +359,13 @@ impl Rows for MemoryRows {
     fn answered(&self, author: &KeyId, sequence: u64) -> Read<Option<u64>> {
         let mine =
             self.acts.values().filter(|act| Some(act.author) == self.me && act.kind == ActKind::Received);
-        let mut payloads = mine.filter_map(|act| self.payloads.get(&(act.author, act.sequence)));
-        let answer = payloads.find(|payload| {
+        let payloads = mine.filter_map(|act| self.payloads.get(&(act.author, act.sequence)));
+        let answer = payloads.filter(|payload| {
             receipt_in(&payload.bytes).is_some_and(|receipt| {
                 receipt.of == *author && receipt.acts.iter().any(|line| line.sequence == sequence)
             })
         });
-        Ok(answer.map(|payload| payload.sequence))
+        Ok(answer.map(|payload| payload.sequence).max())
     }
 
     fn receipts(&self, sequence: u64) -> Read<Vec<ReceiptRow>> {

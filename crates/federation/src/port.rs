@@ -197,7 +197,7 @@ pub trait Rows {
     fn later_for(&self, member: &KeyId) -> Read<u64>;
     /// To whom this node passed on an object of another member.
     fn passed_on(&self, name: &ObjectName) -> Read<BTreeSet<KeyId>>;
-    /// Where in the own ledger it is said what became of another member's act; `None` where nothing is.
+    /// Where in the own ledger it is said what became of another member's act, of several answers the last; `None` where nothing is.
     fn answered(&self, author: &KeyId, sequence: u64) -> Read<Option<u64>>;
     /// What was answered to an own act.
     fn receipts(&self, sequence: u64) -> Read<Vec<ReceiptRow>>;

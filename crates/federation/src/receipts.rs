@@ -55,7 +55,8 @@ impl Exchange<'_> {
             let content = Content { document: &document, ..Content::default() };
             let addressees = BTreeSet::from([author]);
             let (kind, addressees) = (ActKind::Received, &addressees);
-            let made = draft.append(&NewAct { kind, object: None, content, addressees, salts: Salts::Own })?;
+            let made =
+                draft.append(&NewAct { kind, object: None, content, addressees, salts: Salts::Own })?;
             draft.enqueue(author, lane, (self.me.member, made.sequence))?;
         }
         Ok(())

@@ -1,5 +1,5 @@
 -- What this member answered: where in its own ledger, by author and place of the act that it is about. Says for queries what the payloads
--- of its receipts say; of several the first. src/answers.rs fills it.
+-- of its receipts say; of several the last. src/answers.rs fills it.
 CREATE TABLE answered (
   author   BLOB NOT NULL,
   sequence INTEGER NOT NULL,

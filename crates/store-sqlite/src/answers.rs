@@ -18,7 +18,7 @@ fn note_in(sql: &Connection, leaf: i64, payload: &[u8]) -> Done<()> {
     let Some(receipt) = receipt_in(payload) else { return Ok(()) };
     let mut insert = sql.prepare_cached(
         "INSERT INTO answered (author, sequence, leaf) VALUES (?1, ?2, ?3) \
-         ON CONFLICT DO UPDATE SET leaf = min(leaf, excluded.leaf)",
+         ON CONFLICT DO UPDATE SET leaf = max(leaf, excluded.leaf)",
     )?;
     for line in receipt.acts {
         insert.execute((receipt.of.as_bytes(), stored(line.sequence), leaf))?;
@@ -70,7 +70,7 @@ mod tests {
         Content { document: &document, ..Content::default() }.to_bytes().unwrap()
     }
 
-    /// A store of before finds what it answered: its own receipts alone, and of two about one act the first.
+    /// A store of before finds what it answered: its own receipts alone, and of two about one act the later.
     #[test]
     fn a_store_of_before_finds_what_it_answered() {
         let connection = migrate::tests::before("answered");
@@ -102,14 +102,40 @@ mod tests {
         put(other, 4, "received", receipt(me, &[6]));
         migrate::migrate(&connection, "db").unwrap();
         let of = |author: &KeyId, sequence| super::of(&connection, author, sequence).unwrap();
-        assert_eq!([7, 8, 9, 11].map(|sequence| of(&other, sequence)), [Some(3), None, Some(3), Some(5)]);
+        assert_eq!([7, 8, 9, 11].map(|sequence| of(&other, sequence)), [Some(3), None, Some(5), Some(5)]);
         assert_eq!((of(&me, 6), of(&me, 7)), (None, None));
-        // What is noted afterwards is found as well, and the first stays.
+        // What is noted afterwards is found as well, in whichever order it comes back.
         for (sequence, acts) in [(8, [11, 12]), (2, [11, 13])] {
             let bytes = receipt(other, &acts);
             let salt = ledger::commitment::Salt::from_bytes([0; 32]);
             note(&connection, &PayloadRow { author: me, sequence, salt, bytes }).unwrap();
         }
-        assert_eq!([11, 12, 13].map(|sequence| of(&other, sequence)), [Some(2), Some(8), Some(2)]);
+        assert_eq!([11, 12, 13].map(|sequence| of(&other, sequence)), [Some(8), Some(8), Some(2)]);
+    }
+
+    /// Payloads are sealed in a copy when it is migrated, so the table is made once they are open.
+    #[tokio::test]
+    async fn a_sealed_copy_of_before_finds_what_it_answered() {
+        let directory = tempfile::tempdir().unwrap();
+        let [live, file, again] = ["live", "file", "again"].map(|name| directory.path().join(name));
+        let store = crate::rebuild_tests::with_objects(&live).await;
+        let (me, other) = (member(1), member(2));
+        let put = move |desk: &mut crate::writer::Desk<'_>| {
+            let (me, payload) = (me.as_bytes(), receipt(other, &[7]));
+            desk.sql().execute(
+                "INSERT INTO act (author, sequence, leaf, kind, signed) VALUES (?1, 3, x'', 'received', '')",
+                [me],
+            )?;
+            Ok(desk.sql().execute(
+                "INSERT INTO payload (author, sequence, salt, bytes) VALUES (?1, 3, ?2, ?3)",
+                (me, [5; 32], payload),
+            )?)
+        };
+        store.writer.write(1, put).await.unwrap();
+        let (_, keys) = crate::backup_tests::backup(&store, &file).await.unwrap();
+        migrate::tests::undo_since(&Connection::open(&file).unwrap(), "answered");
+        crate::backup_tests::restore(&file, Some(&keys), &again).unwrap();
+        let sql = Connection::open(again.join("cresset.db")).unwrap();
+        assert_eq!([7, 8].map(|sequence| of(&sql, &other, sequence).unwrap()), [Some(3), None]);
     }
 }

@@ -171,8 +171,12 @@ impl Node {
             }
             Err(error) => return Err(ReadError::from(error).into()),
         }
-        let sitting = Arc::clone(&court);
+        let (sitting, runs) = (Arc::clone(&court), runs(who));
         let look = move |rows: &dyn Rows| {
+            if !runs && rows.fate(&name).map_err(failed)?.erased.is_some() {
+                // It was erased, and who could not know of it has brought it since: who had it then is not theirs to know.
+                return Ok((Vec::new(), Vec::new(), BTreeMap::new()));
+            }
             let mut later = BTreeMap::new();
             for row in rows.later(&name.id).map_err(failed)? {
                 let first = later.entry(row.member).or_insert_with(|| row.clone());

@@ -432,6 +432,14 @@ async fn what_was_erased_is_told_to_nobody_who_could_not_see_it() {
     assert!(a.node().object(&ann, ONE, None).await.is_err());
     assert_eq!(by_hand(a, &ann, ("drop", 1, SAME)).await, Some("erased"), "now she could");
 
+    // Nor is she told who had it, while they have not answered yet.
+    assert_eq!(by_hand(a, &rob, ("desk", 3, SAME)).await, None);
+    given(a, &rob, &numbered(3)).await;
+    round(&region).await;
+    a.node().erase(&rob, &numbered(3), "").await.unwrap();
+    assert_eq!(by_hand(a, &ann, ("drop", 3, SAME)).await, None);
+    assert_eq!(a.node().holders(&ann, &numbered(3)).await.unwrap(), []);
+
     // Who could read the collection goes on being told when it is removed, and who runs the node.
     a.node().remove_collection(&a.who, "desk").await.unwrap();
     a.bench.collection("new", vec![("user:rob", crate::RW), ("user:ann", crate::RW)]).await;
