@@ -87,6 +87,7 @@ class Node:
             raise AssertionError(f"the node said nothing in {START_SECONDS} s; see {self.directory}.log") from None
         assert line, f"the node ended before it listened; see {self.directory}.log"
         said = json.loads(line)
+        assert "error" not in said, f"the node ended before it listened: {said}"
         self.url = said["listening"]
         assert said["taxii"].endswith("/taxii2/") and said["pid"] == self.process.pid
         return said
