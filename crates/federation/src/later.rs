@@ -310,7 +310,10 @@ impl Exchange<'_> {
             for receipt in rows.receipts(held.sequence)?.iter().filter(|receipt| receipt.state.is_settled()) {
                 missing.remove(&receipt.member);
             }
-            for row in rows.later(&held.name.id)?.into_iter().filter(|row| row.version == held.version) {
+            // Who refused it as meant for others, and is to be asked in some hours, is in the circle by now.
+            let refused = |row: &LaterRow| row.rule == LaterRow::CIRCLE_HISTORY && row.look > self.now;
+            let waits = rows.later(&held.name.id)?.into_iter().filter(|row| row.version == held.version);
+            for row in waits.filter(|row| !refused(row)) {
                 missing.remove(&row.member);
             }
             effects.extend(missing.into_iter().map(|member| {

@@ -2,6 +2,7 @@
 //! circle with all it was told has come, and at the start.
 
 use std::collections::BTreeSet;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 
 use base::Micros;
@@ -17,6 +18,13 @@ use crate::Node;
 
 /// Who took part, and who was in which version of which circle, when this was last looked at.
 pub(super) type Seats = (BTreeSet<KeyId>, BTreeSet<(KeyId, u64)>);
+
+/// Whether who is in which circle has changed.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Circles {
+    Changed,
+    Same,
+}
 
 impl Node {
     /// Settles what awaited markings that have come, and gives what waits for members and can go by now; says how many versions were looked
@@ -66,22 +74,35 @@ impl Node {
     async fn look_at_seats(&self, court: &Court) -> Result<(), ExchangeError> {
         let seats = court.members.seats();
         let before = self.0.exchange.seats.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        if before.as_ref() == Some(&seats) {
+        // Said again meanwhile, it is looked at once more.
+        let again = self.0.exchange.judged_before.swap(false, Ordering::AcqRel);
+        if before.as_ref() == Some(&seats) && !again {
             return Ok(());
         }
         let (were, circles) = before.unwrap_or_default();
-        let court = self.sitting().await?;
         let back: Vec<KeyId> = seats.0.difference(&were).copied().collect();
+        let circles = if again || circles != seats.1 { Circles::Changed } else { Circles::Same };
+        let looked = self.look_at(back, circles).await;
+        if looked.is_err() && again {
+            self.0.exchange.judged_before.store(true, Ordering::Release);
+        }
+        looked?;
+        *self.0.exchange.seats.lock().unwrap_or_else(PoisonError::into_inner) = Some(seats);
+        Ok(())
+    }
+
+    /// Looks at what waits for members that are back, and, where circles have changed, at what they bring about.
+    async fn look_at(&self, back: Vec<KeyId>, circles: Circles) -> Result<(), ExchangeError> {
+        let court = self.sitting().await?;
         self.step(&court, 1, move |_, desk| {
             let again = back.into_iter().map(|member| Effect::LookAgain(Again::Member(member)));
             Ok(desk.apply(again.collect())?)
         })
         .await?;
-        if circles != seats.1 {
+        if circles == Circles::Changed {
             self.let_go_of_left(&court).await?;
             self.look_for_newcomers(&court).await?;
         }
-        *self.0.exchange.seats.lock().unwrap_or_else(PoisonError::into_inner) = Some(seats);
         Ok(())
     }
 
@@ -133,6 +154,8 @@ pub(super) fn waits(row: &LaterRow) -> String {
         "embargo" => "embargo without an end".to_owned(),
         "marking-unresolved" => "until the definition of its marking has come".to_owned(),
         "member-absent" => "until the member takes part again".to_owned(),
+        // It has refused it as meant for others, and may know better by then.
+        _ if row.look > row.since => format!("to be given again at {}", Timestamp::text_of(row.look)),
         _ => "to be given in a moment".to_owned(),
     }
 }

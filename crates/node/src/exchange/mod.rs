@@ -33,6 +33,7 @@ mod views;
 mod witness;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use base::signing::KeyId;
@@ -101,6 +102,8 @@ pub(crate) struct Desk {
     owed: Mutex<BTreeMap<KeyId, Owed>>,
     /// Who took part, and who was in which circle, when what waits was last looked at for it.
     seats: Mutex<Option<later::Seats>>,
+    /// Whether a step has judged by seats of before since they were last looked at.
+    judged_before: AtomicBool,
     /// Told when something that waited may be given.
     later: Notify,
     /// The last awaited marking definition that was looked for; `None` when all have been.
@@ -321,8 +324,10 @@ impl Node {
             Err(error) => Err(told.try_recv().unwrap_or(ExchangeError::Store(error))),
         };
         // What was judged by who was in which circle before that changed is looked at again.
-        if self.members().await?.is_some_and(|now| !now.seats_as(&sitting.members)) {
-            self.0.exchange.seats.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Ok(Some(now)) = self.members().await
+            && !now.seats_as(&sitting.members)
+        {
+            self.0.exchange.judged_before.store(true, Ordering::Release);
         }
         outcome
     }

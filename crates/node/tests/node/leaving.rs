@@ -157,12 +157,15 @@ async fn what_was_on_its_way_comes_when_its_recipient_is_back() {
     a.node().remove_from_circle(&a.who, "banks", &["c".to_owned()]).await.unwrap();
     crate::community::meet(c, a).await.unwrap();
     // C knows and B does not: B gives, and C waits for the circle's document for an hour, then refuses.
-    for minutes in [0, 61] {
+    for minutes in [0, 30, 61] {
         c.bench.clock.set(START.plus(minutes * 60 * Micros::SECOND));
         b.bench.clock.set(START.plus(minutes * 60 * Micros::SECOND));
         meet(b, c).await;
     }
     assert!(!has(c, &id(11)).await);
+    assert_eq!(crate::exchange::peer(b, "c").await.refusals[0].rule, "handling/audience");
+    let held = holder(b, 11, "c").await.unwrap();
+    assert!(held.waits.unwrap().starts_with("to be given again at "));
     for seat in &region.0 {
         seat.bench.clock.set(START.plus(61 * 60 * Micros::SECOND));
     }
@@ -222,7 +225,7 @@ async fn who_is_restored_from_before_lets_go_of_it_again() {
 async fn what_it_has_by_a_consent_or_by_its_name_stays() {
     let region = with_circle().await;
     let (a, b, c, d) = (&region[0], &region[1], &region[2], &region[3]);
-    let until = START.plus(30 * 86_400 * Micros::SECOND);
+    let until = START.plus(60 * Micros::SECOND);
     let (one, four) = (id(1), id(4));
     let consent = node::ConsentRequest { object: &one, from: Some("a"), to: "d", until };
     b.node().consent(&b.who, consent).await.unwrap();
@@ -231,6 +234,10 @@ async fn what_it_has_by_a_consent_or_by_its_name_stays() {
     share(a, &four, "c").await.unwrap();
     round(&region).await;
     assert!(has(d, &one).await);
+    // What has come by it stays when its time is over.
+    for seat in &region.0 {
+        seat.bench.clock.set(until.plus(1));
+    }
     added(&region, "d", History::FromNow).await;
     looked_and_met(&region).await;
     removed(&region, "d").await;
