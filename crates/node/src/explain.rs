@@ -260,7 +260,7 @@ static CODES: &[(&str, &str)] = &[
     (
         "circle-history",
         "A circle that the object is addressed to has taken the member in with everything that was shared before: the object is given to it in a \
-         moment, by the serving node.",
+         moment, by the serving node; or six hours after the member refused it, since it did not know of that yet.",
     ),
     (
         "circle-left",
@@ -290,8 +290,8 @@ static CODES: &[(&str, &str)] = &[
     ),
     (
         "circle-awaited",
-        "What waits of the courier file is for a circle whose document has not come. Papers that were not taken say why (`papers`); else let its owner bring \
-         a file. Then bring this one again, or the sender's next.",
+        "What waits of the courier file is for a circle whose document has not come. Papers that were not taken say why (`papers`); else let its owner, \
+         or another member that is in it, bring a file. Then bring this one again, or the sender's next.",
     ),
     (
         "ledger-goes-on",

@@ -1,4 +1,5 @@
-//! Who is taken out of a circle keeps nothing of what it had by it, files and all, and gets it again when it is taken in again.
+//! Who is taken out of a circle keeps nothing of what it had by it, files and all, and gets it again when it is taken in again; and who
+//! is in a circle learns it from anybody in it.
 
 use serde_json::{Value, json};
 
@@ -69,4 +70,21 @@ fn who_is_taken_out_of_a_circle_keeps_nothing_of_it() {
     let recalled = b.ok(&["recall", &id, "--wait", "30"]);
     let receipts = recalled["receipts"].as_array().unwrap();
     assert!(receipts.iter().any(|row| row["member"] == "cert-c" && row["status"] == "done"), "{recalled}");
+}
+
+#[test]
+fn who_is_taken_into_a_circle_learns_it_from_anybody_in_it() {
+    let [mut a, mut b, c] = community([("cert-a", "cert"), ("cert-b", "cert"), ("cert-c", "cert")]);
+    let id = format!("indicator--{ONE}");
+    let address = b.address();
+    b.node.dies();
+    a.ok(&["circle", "create", "banks", "--members", "cert-b,cert-c"]);
+    until("C knows the circle", || c.ok(&["circle", "list"]).as_array().unwrap().len() == 1);
+    // Its owner is away when B comes back.
+    a.node.dies();
+    b.node = b.scene.serve_at(&address);
+    let file = c.scene.file("one.json", bundle(&[named(ONE, MARKER)]));
+    c.node.there(&["import", &file, "--tlp", "amber", "--to", "cert-a/banks"]).exits(0);
+    until("B has it", || has(&b, &id));
+    assert_eq!(b.ok(&["circle", "list"])[0]["members"], json!(["cert-a", "cert-b", "cert-c"]));
 }

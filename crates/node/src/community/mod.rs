@@ -84,6 +84,11 @@ impl Node {
         self.chamber().changed.notified().await;
     }
 
+    /// Has the other members asked for papers as soon as can be.
+    pub(crate) fn ask_for_papers(&self) {
+        self.chamber().changed.notify_one();
+    }
+
     async fn one_at_a_time(&self) -> Result<SemaphorePermit<'_>, StoreError> {
         let closed = |_| StoreError::Backend("the community's table is closed".into());
         self.chamber().one.acquire().await.map_err(closed)

@@ -37,7 +37,24 @@ pub struct Peer {
 }
 
 /// How far the chains have come that one side has.
-pub type Have = BTreeMap<Chain, Point>;
+type Chains = BTreeMap<Chain, Point>;
+
+/// What one side has, as it told last.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Have {
+    chains: Chains,
+    /// Versions of circles of third members that both are in; `None` from a build that takes circles from their owners alone.
+    #[serde(default)]
+    circles: Option<BTreeMap<CircleId, u64>>,
+}
+
+impl Have {
+    /// Of one that has nothing.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+}
 
 /// A message between two nodes.
 #[derive(Serialize, Deserialize)]
@@ -50,7 +67,7 @@ struct Message {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     answers: Option<EntryHash>,
     #[serde(default)]
-    have: Have,
+    have: Chains,
     #[serde(default)]
     entries: Vec<Box<RawValue>>,
     #[serde(default)]
@@ -59,15 +76,24 @@ struct Message {
     approvals: Vec<Signed>,
     #[serde(default)]
     votes: Vec<Box<RawValue>>,
-    /// Circles of the sender that are for the recipient.
+    /// Circles of the sender that are for the recipient, and of third members that both are in and the recipient lacks.
     #[serde(default)]
     circles: Vec<Signed>,
+    /// Versions that the sender holds of circles of third members that both are in; not said by builds that do not pass circles on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    shared: Option<BTreeMap<CircleId, u64>>,
     /// Versions that the sender holds of the recipient's circles.
     #[serde(default)]
     holds: BTreeMap<CircleId, u64>,
     /// Said by who takes back what a restore has lost: circles of its own are to come with the answer.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     recovering: bool,
+}
+
+impl Message {
+    fn has(&self) -> Have {
+        Have { chains: self.have.clone(), circles: self.shared.clone() }
+    }
 }
 
 /// What a finished question leaves to do.
@@ -168,7 +194,7 @@ impl Node {
         } else {
             take(&mut table, &signed, &asked, (&keys, now, self.papers_standing()), None)?;
             let key = current(&table, &keys, now).ok();
-            let mut reply = message(&table, asked.from, Some(&asked.have), (now, key));
+            let mut reply = message(&table, asked.from, Some(&asked.has()), (now, key));
             reply.recovering = self.is_recovering();
             if asked.recovering {
                 reply.circles.extend(lost_circles(&table, &asked, key));
@@ -176,7 +202,7 @@ impl Node {
             Message { answers: Some(answered(&signed)), ..reply }
         };
         let table = self.settle(table).await?;
-        if covers(&have(&table), &asked.have) {
+        if covers(&chains(&table), &asked.have) {
             self.0.exchange.read_papers_of(asked.from.0);
         }
         seal(&table, &keys, &reply, now)
@@ -208,11 +234,12 @@ impl Node {
             .and_then(|anchor| anchor.doors().iter().find(|door| door.member == from).map(|door| door.key));
         let news = take(&mut table, &signed, &told, (&keys, now, self.papers_standing()), door)?;
         let lacking = table.is_member() && !lacking(&table, &told.have).is_empty() && !told.have.is_empty();
+        let lacks_circles = lacks_circles(&table, &told, &open(&question)?);
         let table = self.settle(table).await?;
-        if covers(&have(&table), &told.have) {
+        if covers(&chains(&table), &told.have) {
             self.0.exchange.read_papers_of(from.0);
         }
-        Ok(Taken { have: told.have, more: lacking || (news && !told.entries.is_empty()) })
+        Ok(Taken { more: lacking || lacks_circles || (news && !told.entries.is_empty()), have: told.has() })
     }
 }
 
@@ -224,7 +251,9 @@ impl Node {
     /// See [`CommunityError`].
     pub(crate) async fn papers_by_hand(&self, to: MemberId) -> Result<Vec<u8>, CommunityError> {
         let told = self.store().setting(&told_by_hand(to)).await?;
-        let theirs: Have = told.and_then(|told| serde_json::from_str(&told).ok()).unwrap_or_default();
+        let mut theirs = told.as_deref().map(had).unwrap_or_default();
+        // Who does not pass circles on takes none of a third's, and loses nothing by one.
+        theirs.circles.get_or_insert_default();
         self.papers_question(to, Some(&theirs)).await
     }
 
@@ -249,7 +278,7 @@ impl Node {
         directed(&table, &told, (now, Road::ByHand))?;
         let news = take(&mut table, &signed, &told, (&keys, now, self.papers_standing()), None)?;
         self.settle(table).await?;
-        let have = serde_json::to_string(&told.have).map_err(|_| Rule::PayloadForm)?;
+        let have = serde_json::to_string(&told.has()).map_err(|_| Rule::PayloadForm)?;
         self.store().set_setting(&told_by_hand(from), &have).await?;
         Ok(news)
     }
@@ -264,8 +293,22 @@ fn told_by_hand(member: MemberId) -> String {
     format!("courier-papers-{member}")
 }
 
+/// What a setting says that a member has; an earlier build wrote its chains alone.
+fn had(told: &str) -> Have {
+    let chains = || serde_json::from_str(told).map(|chains| Have { chains, circles: None });
+    serde_json::from_str(told).or_else(|_| chains()).unwrap_or_default()
+}
+
+/// Whether a member that answered lacks circles of third members that were not among what it was asked with.
+fn lacks_circles(table: &Table, told: &Message, asked: &Message) -> bool {
+    let given: BTreeSet<CircleId> =
+        asked.circles.iter().filter_map(|signed| Some(Circle::peek(signed).ok()?.id())).collect();
+    let mut lacked = told.shared.iter().flat_map(|theirs| table.lacked(told.from, theirs));
+    lacked.any(|(circle, _)| !given.contains(&circle.id()))
+}
+
 /// Whether one who has come as far as `ours` lacks nothing of `theirs`.
-fn covers(ours: &Have, theirs: &Have) -> bool {
+fn covers(ours: &Chains, theirs: &Chains) -> bool {
     theirs.iter().all(|(chain, point)| ours.get(chain).is_some_and(|ours| ours.epoch >= point.epoch))
 }
 
@@ -455,12 +498,13 @@ fn empty(table: &Table, to: MemberId, now: Micros) -> Message {
         to,
         at_us: now.0,
         answers: None,
-        have: Have::new(),
+        have: Chains::new(),
         entries: Vec::new(),
         subjects: Vec::new(),
         approvals: Vec::new(),
         votes: Vec::new(),
         circles: Vec::new(),
+        shared: None,
         holds: BTreeMap::new(),
         recovering: false,
     }
@@ -474,10 +518,10 @@ fn message(
     (now, key): (Micros, Option<&SigningKey>),
 ) -> Message {
     let mut message = empty(table, to, now);
-    message.have = have(table);
+    message.have = chains(table);
     let mut room = PAPERS_ENTRIES_BYTES_MAX;
     let lacked = match theirs {
-        Some(theirs) => lacking(table, theirs),
+        Some(theirs) => lacking(table, &theirs.chains),
         // Steps of one's own that no decision has noted go along: the other may not know the key that signs this.
         None => unnoted(table),
     };
@@ -503,6 +547,13 @@ fn message(
         .filter(|((_, of), _)| *of == to)
         .map_while(|(_, (circle, signed))| within(&signed_now(circle, signed, key)))
         .collect();
+    if table.is_member() {
+        let lacked = theirs.and_then(|theirs| theirs.circles.as_ref());
+        let lacked = lacked.into_iter().flat_map(|theirs| table.lacked(to, theirs));
+        message.circles.extend(lacked.map_while(|(_, signed)| within(signed)));
+        let shared = table.shared_with(to).map(|(circle, _)| (circle.id(), circle.version));
+        message.shared = Some(shared.collect());
+    }
     message.votes = table.votes.values().map_while(|vote| fit(&mut room, vote.to_json())).collect();
     let of_theirs = table.circles.values().filter(|(circle, _)| circle.owner == to);
     message.holds = of_theirs.map(|(circle, _)| (circle.id(), circle.version)).collect();
@@ -523,14 +574,14 @@ fn fit(room: &mut usize, text: String) -> Option<Box<RawValue>> {
     RawValue::from_string(text).ok()
 }
 
-fn have(table: &Table) -> Have {
+fn chains(table: &Table) -> Chains {
     let own = table.registry.members().map(|member| (Chain::Own(member.id()), member.head()));
     let moved = own.filter(|(_, head)| head.epoch > 0);
     moved.chain([(Chain::Community, table.registry.head())]).collect()
 }
 
 /// The entries that one who has come as far as `theirs` lacks, each after those it follows.
-fn lacking<'t>(table: &'t Table, theirs: &Have) -> Vec<&'t Entry> {
+fn lacking<'t>(table: &'t Table, theirs: &Chains) -> Vec<&'t Entry> {
     let lacks = |entry: &&Entry| {
         let content = entry.content();
         match theirs.get(&content.chain) {
@@ -602,16 +653,36 @@ fn seal(
 }
 
 impl Table {
-    /// Takes a circle that its owner has sent; whether it was new.
+    /// Circles of third members that this member and another are in, as far as is known here.
+    fn shared_with(&self, to: MemberId) -> impl Iterator<Item = &(Circle, Signed)> {
+        let third = move |circle: &Circle| circle.owner != self.me && circle.owner != to;
+        let all = self.circles.values();
+        all.filter(move |(circle, _)| third(circle) && circle.has(self.me) && circle.has(to))
+    }
+
+    /// Those of them of which another has no version, or an earlier one.
+    fn lacked(
+        &self,
+        to: MemberId,
+        theirs: &BTreeMap<CircleId, u64>,
+    ) -> impl Iterator<Item = &(Circle, Signed)> {
+        let behind = |circle: &Circle| theirs.get(&circle.id()).is_none_or(|held| *held < circle.version);
+        self.shared_with(to).filter(move |(circle, _)| behind(circle))
+    }
+
+    /// Takes a circle that its owner has sent, or that somebody in it has passed on to this member, who is in it too; whether it was new. A
+    /// farewell is taken from its owner alone: others that were taken out have the same one.
     pub(super) fn take_circle(
         &mut self,
         signed: &Signed,
         from: MemberId,
         now: Micros,
     ) -> Result<bool, CommunityError> {
-        let key = self.key_of(from, now).ok_or(Rule::MemberUnknown)?;
+        let owner = Circle::peek(signed)?.owner;
+        let key = self.key_of(owner, now).ok_or(Rule::MemberUnknown)?;
         let circle = Circle::open(signed, &key, self.me)?;
-        if circle.owner != from || circle.community != self.registry.id() {
+        let passed_on = owner != self.me && circle.has(from);
+        if !(owner == from || passed_on) || circle.community != self.registry.id() {
             return Err(Rule::CircleUnfit.into());
         }
         if let Some((held, _)) = self.circles.get(&circle.id())

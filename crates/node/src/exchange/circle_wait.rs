@@ -1,5 +1,5 @@
-//! Acts that wait for a circle's document: that it is in a circle a member is told by the circle's owner, while what is for the
-//! circle may come from anybody in it, and first.
+//! Acts that wait for a circle's document: that it is in a circle a member is told by the circle's owner or by anybody in it, while what
+//! is for the circle may come first. So it is asked for when the first act waits, and mostly comes with the next papers.
 //!
 //! What waits keeps back everything of its sender that is behind it, so it waits [`CIRCLE_WAIT`] at most, is told meanwhile in the
 //! list of peers and by `doctor`, and is then refused as what is for others; what else is for the same circles does not wait
@@ -76,8 +76,8 @@ impl Node {
                 name: "circles",
                 ok: court.now.0.saturating_sub(since.0) < USUAL_WAIT,
                 detail: format!(
-                    "what {} sends waits since {from} for the document of a circle, which its owner has not brought yet: see that \
-                     this node and the owner's reach each other. At {until} it is refused, and what is behind it goes on",
+                    "what {} sends waits since {from} for the document of a circle, which nobody in it has brought yet: see that this \
+                     node and the owner's, or that member's, reach each other. At {until} it is refused, and what is behind it goes on",
                     self.slug_of(&member)
                 ),
             }

@@ -356,6 +356,10 @@ impl Node {
         self.0.exchange.note_gaps(minutes.hello.from, gaps(&minutes.received));
         self.0.exchange.relays.note_met(minutes.hello.from, court.now);
         self.relay_withdraw(&minutes.hello.withdraw).await?;
+        // Whoever sends something for a circle is in it, and can give its document.
+        if minutes.waits && self.0.exchange.awaited_circles.since(&minutes.hello.from) == Some(court.now) {
+            self.ask_for_papers();
+        }
         if minutes.moved {
             self.0.exchange.arrived.notify_waiters();
             // Receipts and what was passed along wait for others.

@@ -83,6 +83,70 @@ async fn what_is_for_a_circle_waits_until_its_owner_says_who_is_in_it() {
     assert_eq!((peer(b, "c").await.awaits_circle, circles_are_well(b).await), (None, None));
 }
 
+/// The versions of circles that a node has, as its next question to somebody tells.
+async fn versions(seat: &Seat) -> Vec<u64> {
+    seat.node().circles(&seat.who).await.unwrap().iter().map(|circle| circle.version).collect()
+}
+
+/// Whoever asks whom: the one that lacks it, or the one that has it.
+#[tokio::test]
+async fn anybody_in_a_circle_brings_its_document() {
+    for b_asks in [true, false] {
+        let region = with_circle().await;
+        before_the_owner_comes(&region).await;
+        let (b, c) = (&region[1], &region[2]);
+        let (one, other) = if b_asks { (b, c) } else { (c, b) };
+        crate::community::meet(one, other).await.unwrap();
+        assert_eq!((versions(b).await, versions(c).await), (vec![2], vec![2]));
+        meet(c, b).await;
+        assert!(has(b, &indicator_id(1)).await && has(b, &indicator_id(2)).await);
+        assert_eq!(peer(b, "c").await.awaits_circle, None);
+        // Who is up to date is told nothing more.
+        let question = b.node().papers_question(c.id().await, Some(&node::Have::new())).await.unwrap();
+        let answer = c.node().papers_answer(&question, None).await.unwrap();
+        assert_eq!(said(&answer)["circles"], serde_json::json!([]));
+    }
+}
+
+/// What a message of papers says.
+fn said(message: &[u8]) -> serde_json::Value {
+    let signed = base::signed::Signed::parse(message).unwrap();
+    serde_json::from_slice(signed.unverified_payload()).unwrap()
+}
+
+/// What a member would ask another if it brought these circles with it.
+async fn bringing(from: &Seat, to: &Seat, circles: serde_json::Value) -> Vec<u8> {
+    let mut message = said(&from.node().papers_question(to.id().await, None).await.unwrap());
+    message["circles"] = circles;
+    let signer = from.node().member_signer().await.unwrap();
+    let payload = serde_json::to_vec(&message).unwrap();
+    base::signed::Signed::sign(node::PAPERS_TYPE, payload, &signer).unwrap().to_json().into_bytes()
+}
+
+/// A farewell is the same for all that were taken out: brought to one that was not, it is none of its owner's words to that one. And who
+/// is not in a circle gives nobody a document of it.
+#[tokio::test]
+async fn a_farewell_and_what_an_outsider_brings_are_refused() {
+    let region = with_circle().await;
+    let (a, b, c) = (&region[0], &region[1], &region[2]);
+    a.node().add_to_circle(&a.who, "banks", &["b".to_owned()], History::All).await.unwrap();
+    region.gather().await;
+    a.node().remove_from_circle(&a.who, "banks", &["c".to_owned()]).await.unwrap();
+    let question = c.node().papers_question(a.id().await, None).await.unwrap();
+    let farewell = said(&a.node().papers_answer(&question, None).await.unwrap())["circles"].clone();
+    assert_eq!(farewell.as_array().unwrap().len(), 1);
+    let brought = bringing(c, b, farewell).await;
+    b.node().papers_answer(&brought, None).await.unwrap();
+    assert_eq!(versions(b).await, [2], "it goes on in the circle");
+    // The document of the circle without C, which C has got hold of.
+    let question = b.node().papers_question(a.id().await, None).await.unwrap();
+    let without = said(&a.node().papers_answer(&question, None).await.unwrap())["circles"].clone();
+    b.node().papers_answer(&bringing(c, b, without.clone()).await, None).await.unwrap();
+    assert_eq!(versions(b).await, [2]);
+    b.node().papers_answer(&bringing(a, b, without).await, None).await.unwrap();
+    assert_eq!(versions(b).await, [3]);
+}
+
 #[tokio::test]
 async fn what_waits_for_a_circle_is_told_and_comes_to_an_end() {
     let region = with_circle().await;
