@@ -209,6 +209,20 @@ impl Node {
         Ok(view.clear(rows))
     }
 
+    /// The lines to recognise objects by, of at most [`PAGE_MAX`] of them; `None` for one that is not held, or not for this principal.
+    ///
+    /// # Errors
+    /// The store failed.
+    pub async fn labels(
+        &self,
+        who: &Principal,
+        ids: &[&str],
+    ) -> Result<Cleared<Vec<Option<String>>>, StoreError> {
+        let view = self.eyes(who);
+        let labels = self.0.store.labels(&view, ids.get(..PAGE_MAX).unwrap_or(ids)).await?;
+        Ok(view.clear(labels))
+    }
+
     /// Relationships and references of an object in one direction; the second part is where to go on.
     ///
     /// # Errors

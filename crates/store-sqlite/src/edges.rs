@@ -173,7 +173,7 @@ impl Walk<'_> {
             let edge = EdgeRow {
                 name: name.to_owned(),
                 other: ids::of_number(self.connection, other)?,
-                other_held: self.end(other)?,
+                other_held: end(self.connection, self.sight, other)?,
                 through: if by == source { None } else { Some(ids::of_number(self.connection, by)?) },
                 standing: standing(row, 4)?,
             };
@@ -181,20 +181,30 @@ impl Walk<'_> {
         }
         Ok(())
     }
+}
 
-    /// The latest version that the viewer may see.
-    fn end(&self, object: i64) -> Done<Option<EdgeEnd>> {
-        let mut select = self.connection.prepare_cached(&format!(
-            "SELECT v.label, v.revoked, v.starts, v.expires FROM holding l CROSS JOIN version v ON v.no = l.version \
-             WHERE l.object = ?2 AND {} ORDER BY {} LIMIT 1",
-            self.sight.sees("l"),
-            Sight::told_first(self.connection, "l", (object, &self.sight.sees("f")))?
-        ))?;
-        self.sight.bind(&mut select, &[&object])?;
-        let mut rows = select.raw_query();
-        Ok(match rows.next()? {
-            Some(row) => Some(EdgeEnd { label: row.get(0)?, standing: standing(row, 1)? }),
-            None => None,
-        })
-    }
+/// The version that the viewer is told first.
+fn end(connection: &Connection, sight: &Sight, object: i64) -> Done<Option<EdgeEnd>> {
+    let mut select = connection.prepare_cached(&format!(
+        "SELECT v.label, v.revoked, v.starts, v.expires FROM holding l CROSS JOIN version v ON v.no = l.version \
+         WHERE l.object = ?2 AND {} ORDER BY {} LIMIT 1",
+        sight.sees("l"),
+        Sight::told_first(connection, "l", (object, &sight.sees("f")))?
+    ))?;
+    sight.bind(&mut select, &[&object])?;
+    let mut rows = select.raw_query();
+    Ok(match rows.next()? {
+        Some(row) => Some(EdgeEnd { label: row.get(0)?, standing: standing(row, 1)? }),
+        None => None,
+    })
+}
+
+/// The lines to recognise objects by.
+pub(crate) fn labels(connection: &Connection, viewer: &Viewer, ids: &[&str]) -> Done<Vec<Option<String>>> {
+    let Some(sight) = Sight::of(connection, viewer)? else { return Ok(vec![None; ids.len()]) };
+    let label = |id: &&str| match object_no(connection, id)? {
+        Some(object) => Ok(end(connection, &sight, object)?.map(|end| end.label)),
+        None => Ok(None),
+    };
+    ids.iter().map(label).collect()
 }

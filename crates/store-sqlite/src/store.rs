@@ -328,6 +328,11 @@ impl Objects for SqliteStore {
         self.readers.search(|connection| edges::edges(connection, &ask)).await
     }
 
+    async fn labels(&self, viewer: &Viewer, ids: &[&str]) -> Answer<Vec<Option<String>>> {
+        self.may_serve()?;
+        self.readers.search(|connection| edges::labels(connection, viewer, ids)).await
+    }
+
     async fn patterns(&self, viewer: &Viewer, after: i64, limit: usize) -> Answer<Vec<PatternRow>> {
         self.may_serve()?;
         self.readers.search(|connection| look_up::patterns(connection, viewer, after, limit)).await

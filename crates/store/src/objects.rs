@@ -369,6 +369,9 @@ pub trait Objects: Send + Sync {
         direction: Direction,
         page: (usize, Option<String>),
     ) -> Result<(Vec<EdgeRow>, Option<String>), StoreError>;
+    /// The lines to recognise objects by, each of the version that this viewer is told first; `None` for one that is not held, or not for
+    /// this viewer.
+    async fn labels(&self, viewer: &Viewer, ids: &[&str]) -> Result<Vec<Option<String>>, StoreError>;
     /// Patterns of indicators (latest version, without findings), revoked and expired ones too, after `after`.
     async fn patterns(
         &self,

@@ -67,7 +67,7 @@ pub enum MembersTls {
     Offered,
 }
 
-/// Who reads the head and the tiles of this member's ledger, which tell how many acts it did, and when, and nothing else.
+/// Who reads the head and the tiles of this member's ledger and has other members' heads cosigned, which tell how many acts it did, and when, and nothing else.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum LedgerReaders {
     /// Who signs in here, and other members' nodes.

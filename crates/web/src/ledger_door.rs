@@ -64,10 +64,12 @@ async fn checkpoint(State(app): State<App>, _: Reader) -> Result<Response, Probl
 async fn add_checkpoint(State(app): State<App>, request: Request) -> Result<Response, Problem> {
     let (parts, stream) = request.into_parts();
     let trail = caller::trail(&parts)?;
-    strangers::bounded(&app, &trail, cosigned(&app, &parts, stream)).await
+    strangers::bounded(&app, &trail, cosigned(&app, parts, stream)).await
 }
 
-async fn cosigned(app: &App, parts: &Parts, stream: Body) -> Result<Response, Problem> {
+async fn cosigned(app: &App, mut parts: Parts, stream: Body) -> Result<Response, Problem> {
+    // It tells how far the others' ledgers are.
+    Reader::from_request_parts(&mut parts, app).await?;
     let asked = body::read(app, &parts.headers, stream, (NOBODY, REQUEST_BYTES_MAX)).await?;
     let verdict = app.node().witness(&asked.bytes).await?.ok_or_else(|| {
         let detail = "this node takes back what a restore has lost, and cosigns nothing until it has";

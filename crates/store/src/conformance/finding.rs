@@ -325,6 +325,12 @@ pub async fn edges_go_both_ways(site: Site) {
     assert!(outward.0.iter().all(|edge| edge.other == tool && edge.name == "uses"));
     let end = outward.0[0].other_held.as_ref().unwrap();
     assert_eq!((end.label.clone(), end.standing), (format!("label of {tool}"), Standing::default()));
+    let asked = [tool.as_str(), actor.as_str(), "no identifier", identity.as_str()];
+    let labels = [Some(format!("label of {tool}")), Some(format!("label of {actor}")), None, None];
+    assert_eq!(store.labels(&view, &asked).await.unwrap(), labels);
+    let [of_tool, ..] = labels;
+    let half = store.labels(&viewer(1, &c[..1]), &asked).await.unwrap();
+    assert_eq!(half, [of_tool, None, None, None], "the actor stands where this reader may not look");
     let of_tool = store.edges(&view, &tool, Direction::Outward, (99, None)).await.unwrap().0;
     assert_eq!((of_tool.len(), of_tool[0].through.clone(), of_tool[0].other_held.clone()), (1, None, None));
     let half = store.edges(&viewer(1, &c[..1]), &tool, Direction::Inward, (99, None)).await.unwrap().0;

@@ -87,16 +87,20 @@ pub(crate) async fn show(
         Err(ReadError::Refused(_)) => store::Manifest::default(),
         Err(error) => return Err(error.into()),
     };
-    let mut rows = Vec::with_capacity(manifest.rows.len());
-    for row in manifest.rows {
-        rows.push(OneRow {
-            label: named::of(&app, &reader.who, &row.id, Some(&row.version)).await?,
+    let ids: Vec<&str> = manifest.rows.iter().map(|row| row.id.as_str()).collect();
+    let labels = named::lines(&app, &reader.who, &ids).await?;
+    let rows = manifest
+        .rows
+        .into_iter()
+        .zip(labels)
+        .map(|(row, label)| OneRow {
+            label,
             href: object(&row.id),
             kind: stix::id::type_of(&row.id).to_owned(),
             version: row.version,
             added: moment(row.added),
-        });
-    }
+        })
+        .collect();
     let page = OnePage {
         frame: Frame::of(&app, &reader, "/collections").await,
         address: address(&app, &view),

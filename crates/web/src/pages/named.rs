@@ -1,8 +1,10 @@
 //! One line by which a person recognises an object: its name, or for what has none, such as a relationship, what it is about.
 
+use base::limit::LABEL_CHARS_MAX;
 use handling::Principal;
 use node::{LookUpMatch, ReadError};
 use stix::Json;
+use store::StoreError;
 
 use super::words::Row;
 use crate::{App, Problem};
@@ -12,6 +14,8 @@ const NAMES: [&str; 9] =
     ["name", "value", "pattern", "relationship_type", "path", "key", "subject", "abstract", "content"];
 /// Most letters of one name within a longer line.
 const WITHIN_MAX: usize = 80;
+/// Longest relationship that is read to say in a list what it is between, in bytes.
+const READ_BYTES_MAX: usize = 16 * 1024;
 
 /// The rows of a list.
 ///
@@ -21,26 +25,28 @@ pub(crate) async fn rows(app: &App, who: &Principal, found: &[LookUpMatch]) -> R
     let mut rows = Vec::with_capacity(found.len());
     for one in found {
         let mut row = Row::of(one);
-        if is_between(one.type_name()) {
-            row.label = of(app, who, &one.id, None).await?;
+        if let Some(line) = between(app, who, (&one.id, &row.label)).await? {
+            row.label = line;
         }
         rows.push(row);
     }
     Ok(rows)
 }
 
-/// The line of an object in one version, or its latest; its id where it is not held, or not for this reader.
+/// The lines of objects that are only known by their ids; the id of one that is not held, or not for this reader.
 ///
 /// # Errors
 /// The store failed.
-pub(crate) async fn of(
-    app: &App,
-    who: &Principal,
-    id: &str,
-    version: Option<&str>,
-) -> Result<String, Problem> {
-    let Some(bytes) = bytes(app, who, id, version).await? else { return Ok(id.to_owned()) };
-    line(app, who, id, &Json::parse(&bytes).unwrap_or(Json::Null)).await
+pub(crate) async fn lines(app: &App, who: &Principal, ids: &[&str]) -> Result<Vec<String>, Problem> {
+    let labels = app.node().labels(who, ids).await?.into_inner();
+    let mut lines = Vec::with_capacity(ids.len());
+    for (id, label) in ids.iter().zip(labels) {
+        lines.push(match label.filter(|label| !label.is_empty()) {
+            Some(label) => between(app, who, (id, &label)).await?.unwrap_or(label),
+            None => (*id).to_owned(),
+        });
+    }
+    Ok(lines)
 }
 
 /// The line of an object that is read already.
@@ -48,52 +54,59 @@ pub(crate) async fn of(
 /// # Errors
 /// The store failed.
 pub(crate) async fn line(app: &App, who: &Principal, id: &str, json: &Json<'_>) -> Result<String, Problem> {
-    let end = async |key: &str| match json.get(key).and_then(Json::as_str) {
-        Some(id) => within(app, who, id).await.map(Some),
-        None => Ok(None),
+    let named = NAMES.iter().find_map(|key| json.get(key).and_then(Json::as_str));
+    let own = cut(named.unwrap_or(id), LABEL_CHARS_MAX);
+    Ok(about(app, who, (id, &own), json).await?.unwrap_or(own))
+}
+
+/// What an object is about, where it says something of others and has no name of its own. A very long one is not read for it.
+async fn between(app: &App, who: &Principal, (id, label): (&str, &str)) -> Result<Option<String>, Problem> {
+    if !matches!(stix::id::type_of(id), "relationship" | "sighting") {
+        return Ok(None);
+    }
+    let stored = match app.node().object(who, id, None).await {
+        Ok(stored) => stored.into_inner(),
+        Err(ReadError::Store(error)) => return Err(error.into()),
+        Err(_) => return Ok(None),
     };
-    Ok(match stix::id::type_of(id) {
-        "relationship" => match (end("source_ref").await?, end("target_ref").await?) {
-            (Some(source), Some(target)) => format!("{source} {} {target}", own(json, id)),
-            _ => own(json, id).to_owned(),
-        },
-        "sighting" => match end("sighting_of_ref").await? {
-            Some(seen) => format!("sighting of {seen}"),
-            None => id.to_owned(),
-        },
-        _ => own(json, id).to_owned(),
+    if stored.bytes.len() > READ_BYTES_MAX {
+        return Ok(None);
+    }
+    about(app, who, (id, label), &Json::parse(&stored.bytes).unwrap_or(Json::Null)).await
+}
+
+async fn about(
+    app: &App,
+    who: &Principal,
+    (id, label): (&str, &str),
+    json: &Json<'_>,
+) -> Result<Option<String>, Problem> {
+    let text = |key: &str| json.get(key).and_then(Json::as_str);
+    Ok(match (stix::id::type_of(id), text("source_ref"), text("target_ref"), text("sighting_of_ref")) {
+        ("relationship", Some(source), Some(target), _) => {
+            let [source, target] = ends(app, who, [source, target]).await?;
+            Some(format!("{source} {label} {target}"))
+        }
+        ("sighting", _, _, Some(seen)) => {
+            let [seen] = ends(app, who, [seen]).await?;
+            Some(format!("sighting of {seen}"))
+        }
+        _ => None,
     })
 }
 
-/// Whether an object says something of others and has no name of its own.
-fn is_between(kind: &str) -> bool {
-    matches!(kind, "relationship" | "sighting")
+/// Names short enough to stand in another's line. What is between others is not followed further.
+async fn ends<const N: usize>(app: &App, who: &Principal, ids: [&str; N]) -> Result<[String; N], StoreError> {
+    let mut labels = app.node().labels(who, &ids).await?.into_inner().into_iter();
+    Ok(ids.map(|id| {
+        let label = labels.next().flatten().filter(|label| !label.is_empty());
+        cut(label.as_deref().unwrap_or(id), WITHIN_MAX)
+    }))
 }
 
-/// An object's own name, short enough to stand in another's line. What is between others is not followed further.
-async fn within(app: &App, who: &Principal, id: &str) -> Result<String, Problem> {
-    let Some(bytes) = bytes(app, who, id, None).await? else { return Ok(id.to_owned()) };
-    let json = Json::parse(&bytes).unwrap_or(Json::Null);
-    let name = own(&json, id);
-    if name.chars().nth(WITHIN_MAX).is_none() {
-        return Ok(name.to_owned());
+fn cut(text: &str, most: usize) -> String {
+    match text.char_indices().nth(most) {
+        None => text.to_owned(),
+        Some((end, _)) => format!("{}…", text.get(..end).unwrap_or(text)),
     }
-    Ok(name.chars().take(WITHIN_MAX).chain(['…']).collect())
-}
-
-async fn bytes(
-    app: &App,
-    who: &Principal,
-    id: &str,
-    version: Option<&str>,
-) -> Result<Option<bytes::Bytes>, Problem> {
-    match app.node().object(who, id, version).await {
-        Ok(stored) => Ok(Some(stored.into_inner().bytes)),
-        Err(ReadError::Store(error)) => Err(error.into()),
-        Err(_) => Ok(None),
-    }
-}
-
-fn own<'a>(json: &'a Json<'_>, id: &'a str) -> &'a str {
-    NAMES.iter().find_map(|key| json.get(key).and_then(Json::as_str)).unwrap_or(id)
 }
