@@ -29,7 +29,8 @@ impl Grown<'_> {
         Ok(edge.root())
     }
 
-    fn leaf(&self, place: u64) -> Read<TreeHash> {
+    /// The leaf at a place.
+    pub(crate) fn leaf(&self, place: u64) -> Read<TreeHash> {
         let missing = || StoreFailed(format!("no leaf {place}"));
         match place.checked_sub(self.stored) {
             Some(at) => {

@@ -13,10 +13,12 @@ use ledger::TreeHash;
 use ledger::checkpoint::{Origin, SignedCheckpoint};
 use ledger::evidence::Evidence;
 use ledger::head::HeadKeeper;
-use ledger::proof::{TreeHead, consistency, prefix, prefix_roots, root_at};
+use ledger::proof::{TreeHead, consistency, inclusion, prefix, prefix_roots, root_at};
+use ledger::two_acts::{Leaf, Other};
 use ledger::witness::{AddCheckpoint, Verdict, Witnessed};
 
 use crate::Exchange;
+use crate::envelope::statement;
 use crate::grown::Grown;
 use crate::outbox::stored_note;
 use crate::parts::Fit;
@@ -284,7 +286,7 @@ impl Exchange<'_> {
         let mirrored = |note: String| -> Read<Vec<Effect>> {
             let row = MirrorRow { member: update.origin, note, size };
             let mut effects = vec![Effect::Mirror { row, leaves: added.to_vec() }];
-            effects.extend(self.settle_awaited(rows, &update.origin, (stored, added), size)?);
+            effects.extend(self.settle_awaited(rows, update, (&tiles, mirrored_size))?);
             Ok(effects)
         };
         if size < old {
@@ -317,33 +319,39 @@ impl Exchange<'_> {
         }
     }
 
-    /// Acts that waited for a head: they are its leaves, or their author said two things.
+    /// Acts that waited for a head: they are its leaves, or their author said two things. `known` = leaves that heads covered before: what
+    /// those contradicted was told then.
     fn settle_awaited(
         &self,
         rows: &dyn Rows,
-        author: &KeyId,
-        (stored, added): (u64, &[TreeHash]),
-        size: u64,
+        update: &HeadUpdate,
+        (tiles, known): (&Grown<'_>, u64),
     ) -> Read<Vec<Effect>> {
-        let mut effects = Vec::new();
-        for sequence in rows.awaited(author)?.into_iter().filter(|sequence| *sequence < size) {
-            let leaf = match sequence.checked_sub(stored) {
-                Some(at) => usize::try_from(at).ok().and_then(|at| added.get(at).copied()),
-                None => rows.leaves(author, sequence, sequence.saturating_add(1))?.pop(),
-            };
-            let act = rows.act(author, sequence)?;
-            if act.as_ref().is_some_and(|act| Some(act.leaf) == leaf) {
-                effects.push(Effect::Covered { author: *author, sequence });
-            } else {
-                effects.push(Effect::Refusal(RefusalRow {
-                    peer: Some(*author),
-                    at_place: None,
-                    object: act.and_then(|act| act.object).map(|name| name.id),
-                    rule: crate::Rule::ProofContradicted.code().to_owned(),
-                    at: self.now,
-                }));
+        let (author, size) = (update.origin, update.note.head().size);
+        let (mut effects, mut evidence) = (Vec::new(), None);
+        for sequence in rows.awaited(&author)?.into_iter().filter(|place| (known..size).contains(place)) {
+            let leaf = tiles.leaf(sequence)?;
+            let act = rows.act(&author, sequence)?;
+            if act.as_ref().is_some_and(|act| act.leaf == leaf) {
+                effects.push(Effect::Covered { author, sequence });
+                continue;
             }
+            if let (None, Some(act)) = (&evidence, &act)
+                && let Ok(signed) = statement(act.signed.as_bytes())
+            {
+                let hashes = inclusion(tiles, sequence, size).map_err(|error| broken(&error))?;
+                let other = Other::InLedger { leaf: Leaf::Hash(leaf), hashes, head: update.note.clone() };
+                evidence = self.contradiction(rows, author, (signed, other))?;
+            }
+            effects.push(Effect::Refusal(RefusalRow {
+                peer: Some(author),
+                at_place: None,
+                object: act.and_then(|act| act.object).map(|name| name.id),
+                rule: crate::Rule::ProofContradicted.code().to_owned(),
+                at: self.now,
+            }));
         }
+        effects.extend(evidence);
         Ok(effects)
     }
 

@@ -16,6 +16,7 @@ use ledger::act::{ACT_TYPE, Act, ActError, ActKind};
 use ledger::checkpoint::Origin;
 use ledger::commitment::Commitment;
 use ledger::proof::verify_inclusion;
+use ledger::two_acts::{Leaf, Other, TwoActs};
 
 use crate::batch::Entry;
 use crate::change::{self, ChangeOf, rules_now};
@@ -67,8 +68,8 @@ pub struct Received {
 /// Why a step ended: by a rule, or because the store did not answer.
 enum Stop {
     Rule(Refused),
-    /// Two acts of one author for one place, and what proves it.
-    Twice(Option<Box<Effect>>),
+    /// By a rule that its author has broken by two acts for one place, and what proves it.
+    Proven(Rule, Option<Box<Effect>>),
     Store(StoreFailed),
 }
 
@@ -294,9 +295,9 @@ impl Exchange<'_> {
             }
             Err(Stop::Store(failed)) => Err(failed),
             Err(Stop::Rule(refused)) => Ok(self.refused(at, object, (refused, vec![cursor]))),
-            Err(Stop::Twice(evidence)) => {
+            Err(Stop::Proven(rule, evidence)) => {
                 let effects = std::iter::once(cursor).chain(evidence.map(|evidence| *evidence));
-                Ok(self.refused(at, object, (Rule::Equivocation.into(), effects.collect())))
+                Ok(self.refused(at, object, (rule.into(), effects.collect())))
             }
         }
     }
@@ -323,7 +324,8 @@ impl Exchange<'_> {
         let header = act.header();
         if let Some(held) = rows.act(&header.author, header.sequence)? {
             if held.leaf != act.leaf() {
-                return Err(Stop::Twice(self.two_acts(rows, &held, envelope)?.map(Box::new)));
+                let evidence = self.two_acts(rows, &held, envelope)?;
+                return Err(Stop::Proven(Rule::Equivocation, evidence.map(Box::new)));
             }
             if !came_empty(rows, envelope, &act)? && !comes_again(rows, envelope, &held)? {
                 let taken = match given_again(rows, envelope, &held)? {
@@ -334,7 +336,7 @@ impl Exchange<'_> {
             }
         }
         self.may_speak(envelope, &act)?;
-        let covered = self.covered(envelope, &act, mirrored)?;
+        let covered = self.covered(rows, envelope, (&act, mirrored))?;
         let Some((salt, bytes)) = &envelope.payload else {
             if header.payload.is_none() {
                 return Err(Rule::Commitment.into());
@@ -389,38 +391,42 @@ impl Exchange<'_> {
     /// What proves that an author did two things at one place: both acts where both are signed; else the one in its ledger
     /// with its way to a signed head, and the other. `None` where neither can be shown.
     fn two_acts(&self, rows: &dyn Rows, held: &ActRow, envelope: &Envelope) -> Read<Option<Effect>> {
-        if rows.evidence_against(&held.author)? >= EVIDENCE_OF_ONE_MAX {
-            return Ok(None);
+        let (place, keys) = ((held.author, held.sequence), self.directory.keys(&held.author));
+        let sound = |signed: &Signed| keys.iter().any(|key| Act::open(signed, key).is_ok());
+        let Ok(first) = statement(held.signed.as_bytes()) else { return Ok(None) };
+        let second = envelope.act.clone();
+        match (sound(&first), sound(&second)) {
+            (true, true) => self.contradiction(rows, held.author, (second, Other::Signed(first))),
+            (false, true) => self.beside_ledger(rows, place, (second, Leaf::Act(first))),
+            (true, false) => self.beside_ledger(rows, place, (first, Leaf::Act(second))),
+            (false, false) => Ok(None),
         }
-        let keys = self.directory.keys(&held.author);
-        let sound = |signed: &Signed| keys.iter().any(|key| signed.verify_with(ACT_TYPE, key).is_ok());
-        let (first, second) = (held.signed.as_str(), envelope.act.to_json());
-        let held_sound = statement(first.as_bytes()).is_ok_and(|signed| sound(&signed));
-        let text = match (held_sound, sound(&envelope.act)) {
-            (true, true) => {
-                Some(format!("{{\"format\":\"cresset-two-acts-1\",\"first\":{first},\"second\":{second}}}"))
-            }
-            (false, true) => self.leaf_and_act(rows, held, (first, &second))?,
-            (true, false) => self.leaf_and_act(rows, held, (&second, first))?,
-            (false, false) => None,
-        };
-        Ok(text.map(|text| Effect::Evidence { origin: held.author, text }))
     }
 
-    /// An act that is bound by its leaf, with the way to a head, and another that is bound by its signature.
-    fn leaf_and_act(
+    /// A signed act for a place at which its author's ledger has another leaf, with that leaf's way to a head.
+    fn beside_ledger(
         &self,
         rows: &dyn Rows,
-        place: &ActRow,
-        (leaf, act): (&str, &str),
-    ) -> Read<Option<String>> {
-        let Some(proof) = self.proof_of(rows, &place.author, place.sequence)? else { return Ok(None) };
-        let head = serde_json::Value::from(proof.checkpoint.to_string());
-        let hashes: Vec<String> = proof.hashes.iter().map(|hash| hex::encode(hash.0)).collect();
-        let hashes = serde_json::Value::from(hashes);
-        Ok(Some(format!(
-            "{{\"format\":\"cresset-leaf-and-act-1\",\"head\":{head},\"proof\":{hashes},\"leaf\":{leaf},\"act\":{act}}}"
-        )))
+        (author, sequence): (KeyId, u64),
+        (act, leaf): (Signed, Leaf),
+    ) -> Read<Option<Effect>> {
+        let Some(proof) = self.proof_of(rows, &author, sequence)? else { return Ok(None) };
+        let other = Other::InLedger { leaf, hashes: proof.hashes, head: proof.checkpoint };
+        self.contradiction(rows, author, (act, other))
+    }
+
+    /// Evidence against an author, unless it would prove nothing or enough is kept.
+    pub(crate) fn contradiction(
+        &self,
+        rows: &dyn Rows,
+        author: KeyId,
+        (act, other): (Signed, Other),
+    ) -> Read<Option<Effect>> {
+        if rows.evidence_against(&author)? >= EVIDENCE_OF_ONE_MAX {
+            return Ok(None);
+        }
+        let evidence = TwoActs::new(self.directory.keys(&author), act, other).ok();
+        Ok(evidence.map(|evidence| Effect::Evidence { origin: author, text: evidence.to_json() }))
     }
 
     /// Whether the author may act now, and whether this kind may come from this sender.
@@ -450,10 +456,10 @@ impl Exchange<'_> {
     /// Question 8: the proof beside the act, or the author's ledger as it is mirrored here, or grace.
     fn covered(
         &self,
+        rows: &dyn Rows,
         envelope: &Envelope,
-        act: &Act,
-        mirrored: Option<TreeHash>,
-    ) -> Result<Covered, Refused> {
+        (act, mirrored): (&Act, Option<TreeHash>),
+    ) -> Step<Covered> {
         let header = act.header();
         let mut covered = Covered::Awaited(self.now);
         if let Proof::Path(proof) = &envelope.proof {
@@ -467,7 +473,12 @@ impl Exchange<'_> {
             covered = Covered::Yes;
         }
         match mirrored {
-            Some(leaf) if leaf != act.leaf() => Err(Rule::ProofContradicted.into()),
+            // Its author signed it, and has something else there: its signature was asked for, since its leaf does not stand for it.
+            Some(leaf) if leaf != act.leaf() => {
+                let (place, act) = ((header.author, header.sequence), envelope.act.clone());
+                let evidence = self.beside_ledger(rows, place, (act, Leaf::Hash(leaf)))?;
+                Err(Stop::Proven(Rule::ProofContradicted, evidence.map(Box::new)))
+            }
             Some(_) => Ok(Covered::Yes),
             None => Ok(covered),
         }

@@ -4,7 +4,7 @@
 //! stands beside it under a key of its own ([`vault`]), so that it can be destroyed without harm to any proof. Leaves make a
 //! tree ([`frontier`], [`tile`], [`proof`]); its heads are checkpoints ([`checkpoint`]) in signed notes ([`note`]), signed by one
 //! keeper that never signs a smaller or inconsistent one ([`head`]); other members cosign them ([`witness`]). Whoever signs
-//! two ledgers leaves [`evidence`]. [`proof_file`] is all of it in a file for a reader who has nothing else.
+//! two ledgers leaves [`evidence`], as does whoever signs [`two_acts`] for one place. [`proof_file`] is all of it in a file for a reader who has nothing else.
 //!
 //! Formats are those of RFC 6962 and C2SP; `docs/CONFORMANCE.md` says where we are stricter. Nothing here reads a clock, a
 //! socket, a file or a database: everything is an argument, and every message of a peer is parsed within limits.
@@ -24,6 +24,7 @@ pub mod proof;
 pub mod proof_file;
 pub mod short;
 pub mod tile;
+pub mod two_acts;
 pub mod vault;
 pub mod witness;
 

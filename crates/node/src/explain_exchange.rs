@@ -19,7 +19,9 @@ pub(crate) const fn text(rule: Rule) -> &'static str {
             "The envelope names another recipient than this node's member: somebody passed on what was not theirs to pass on."
         }
         Rule::SenderUnknown => "Whoever sent it is no member that takes part in this community.",
-        Rule::SenderSignature => "The sender it names did not sign the envelope.",
+        Rule::SenderSignature => {
+            "The sender it names did not sign the envelope, or another member brought it in a turn of its own."
+        }
         Rule::Gap => "Envelopes before this one have not come yet. The sender sends them again by itself.",
         Rule::RegistryBehind => {
             "The sender knows later decisions of the community than this node. They come by themselves, and then the envelope again."
@@ -48,7 +50,7 @@ pub(crate) const fn text(rule: Rule) -> &'static str {
         Rule::ActSignature => "The author did not sign the act.",
         Rule::CommunityOther => "The act was done in another community.",
         Rule::Equivocation => {
-            "The author has signed two acts for one place of its ledger. `cresset peer list` names it; `cresset peer evidence` writes what is kept: two heads prove it to anybody (`cresset verify`), two acts to who has its key."
+            "The author has signed two acts for one place of its ledger. `cresset peer list` names it; `cresset peer evidence` writes what is kept, and `cresset verify` checks it."
         }
         Rule::Commitment => "What was sent is not what the act commits to: it was changed.",
         Rule::PayloadForm => "What was sent with the act cannot be read.",
@@ -58,7 +60,9 @@ pub(crate) const fn text(rule: Rule) -> &'static str {
         }
         Rule::OriginForged => "The object says that another member made it than the one whose word it is.",
         Rule::Proof => "The proof that the act stands in its author's ledger does not hold.",
-        Rule::ProofContradicted => "The author's ledger has something else at the place of this act.",
+        Rule::ProofContradicted => {
+            "The author's ledger has something else at the place of this act, which its author signed: `cresset peer evidence` writes what proves it, and `cresset verify` checks it."
+        }
         Rule::NotOriginator => {
             "Only the originator of an object changes it, calls it back, consents, or gives a receipt of its own."
         }

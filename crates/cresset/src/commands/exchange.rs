@@ -102,15 +102,15 @@ pub(crate) enum CourierCommand {
 pub(crate) enum PeerCommand {
     /// Show how it stands with every other member.
     List,
-    /// Write a file that proves that a member told two stories (`cresset verify` takes two heads); exits 1 when there is none.
+    /// Write a file that proves that a member told two stories, which `cresset verify` checks; exits 1 when there is none.
     Evidence {
         /// The member.
         member: String,
         /// The file; `-` writes standard output.
         #[arg(long, value_name = "FILE")]
         out: PathBuf,
-        /// Which one, where `peer list` counts several: 1 is the oldest. Without it the first that shows two heads, which
-        /// `cresset verify` checks; what shows two acts instead is checked with the author's key.
+        /// Which one, where `peer list` counts several: 1 is the oldest. Without it the first that shows two heads, which need no
+        /// registry to be checked; what shows two acts of a member that has changed its key does.
         #[arg(long, value_name = "N")]
         number: Option<usize>,
     },

@@ -11,6 +11,7 @@ use clap::Args;
 use community::{MemberId, Snapshot};
 use ledger::evidence::{Evidence, SplitView};
 use ledger::proof_file::{MemberKeys, ProofFile, ProofFileError, Proven};
+use ledger::two_acts::{TwoActs, TwoActsError, TwoStories};
 use serde_json::{Value, json};
 
 use crate::exit::{Exit, Failure};
@@ -19,7 +20,7 @@ use crate::out::{Out, shown};
 /// A file to be checked.
 #[derive(Debug, Args)]
 pub(crate) struct VerifyArgs {
-    /// A proof (`cresset ledger proof`), or evidence of a forked ledger.
+    /// A proof (`cresset ledger proof`), or evidence against a member that told two stories (`cresset peer evidence`).
     file: PathBuf,
     /// A snapshot of a community's registry (`cresset community registry`): whose key is whose. It is replayed whole.
     #[arg(long, value_name = "FILE")]
@@ -77,21 +78,61 @@ pub(crate) fn run(args: &VerifyArgs, out: &mut Out) -> Result<Exit, Failure> {
     let bytes = std::fs::read(&args.file).map_err(|error| Failure::file("read", &args.file, &error))?;
     let known = args.registry.as_deref().map(Known::read).transpose()?;
     let known = known.as_ref();
+    let members = known.map(|known| -> &dyn MemberKeys { known });
     if bytes.trim_ascii_start().first() == Some(&b'{') {
-        let evidence = Evidence::parse(&bytes).and_then(|evidence| evidence.verify());
-        let split = evidence.map_err(Failure::unverified)?;
-        known.map_or(Ok(()), |known| known.owns(&split)).map_err(Failure::unverified)?;
-        return tell_fork(&split, known, out);
+        let stories = match TwoActs::parse(&bytes) {
+            Ok(evidence) => evidence.verify(members),
+            Err(TwoActsError::Form) => return fork(&bytes, known, out),
+            Err(error) => Err(error),
+        };
+        let stories = stories.map_err(|error| match (&error, known) {
+            (TwoActsError::UnknownMember(_), None) => Failure::unverified(error).hint(BY_REGISTRY),
+            _ => Failure::unverified(error),
+        })?;
+        return tell_two_acts(&stories, known, out);
     }
     let proof = ProofFile::parse(&bytes).map_err(Failure::unverified)?;
-    let members = known.map(|known| -> &dyn MemberKeys { known });
     let proven = proof.verify(members).map_err(|error| match (&error, known) {
-        (ProofFileError::UnknownMember(_), None) => Failure::unverified(error).hint(
-            "a member that has changed its key is known by a snapshot of the registry: --registry FILE",
-        ),
+        (ProofFileError::UnknownMember(_), None) => Failure::unverified(error).hint(BY_REGISTRY),
         _ => Failure::unverified(error),
     })?;
     tell_act(&proven, known, out)
+}
+
+/// What helps where a file alone does not tell whose key it is.
+const BY_REGISTRY: &str =
+    "a member that has changed its key is known by a snapshot of the registry: --registry FILE";
+
+fn fork(bytes: &[u8], known: Option<&Known>, out: &mut Out) -> Result<Exit, Failure> {
+    let evidence = Evidence::parse(bytes).and_then(|evidence| evidence.verify());
+    let split = evidence.map_err(Failure::unverified)?;
+    known.map_or(Ok(()), |known| known.owns(&split)).map_err(Failure::unverified)?;
+    tell_fork(&split, known, out)
+}
+
+fn tell_two_acts(stories: &TwoStories, known: Option<&Known>, out: &mut Out) -> Result<Exit, Failure> {
+    let TwoStories { author, sequence, signed, other, in_ledger } = stories;
+    if out.is_json() {
+        out.json(&json!({
+            "valid": true,
+            "proves": "two-acts",
+            "member": author.to_string(),
+            "slug": known.and_then(|known| known.slug(*author)),
+            "sequence": sequence,
+            "signed": signed.to_string(),
+            "other": other.to_string(),
+            "other_is": if *in_ledger { "in-ledger" } else { "signed" },
+            "registry": known.map_or_else(|| "none".into(), Known::shown),
+        }))?;
+        return Ok(Exit::Done);
+    }
+    out.line(b"valid: the member did two things at one place of its ledger")?;
+    let whose = known.and_then(|known| known.slug(*author));
+    let whose = whose.unwrap_or_else(|| "not compared with a registry".to_owned());
+    out.line(format!("member    {author} ({whose})").as_bytes())?;
+    let how = if *in_ledger { "its ledger has" } else { "it signed" };
+    out.line(format!("for leaf {sequence} it signed {signed}, and {how} {other}").as_bytes())?;
+    Ok(Exit::Done)
 }
 
 fn tell_act(proven: &Proven, known: Option<&Known>, out: &mut Out) -> Result<Exit, Failure> {

@@ -79,6 +79,53 @@ fn evidence_of_a_fork_is_told_by_doctor_and_figures_and_handed_over_as_a_file_th
     assert!(detail.contains("cert-a has two heads") && detail.contains("peer evidence cert-a"), "{detail}");
 }
 
+/// An act of a member for the first place of its ledger, by its clock.
+fn act(signer: &base::signing::SigningKey, at: i64) -> base::signed::Signed {
+    let key = base::signing::Signer::public_key(signer);
+    let header = ledger::act::Header {
+        suite: key.suite(),
+        kind: ledger::act::ActKind::Released,
+        author: key.id(),
+        sequence: 0,
+        at: base::Micros(at),
+        community: "lab".to_owned(),
+        object: None,
+        handling: None,
+        payload: None,
+        addressees: None,
+    };
+    header.seal().unwrap().sign(signer).unwrap()
+}
+
+#[test]
+fn two_acts_for_one_place_are_proven_by_a_file_alone() {
+    use base::signing::{Signer, SigningKey};
+    use ledger::two_acts::{Other, TwoActs};
+    let room = tempfile::tempdir().unwrap();
+    let file = |name: &str, text: &str| {
+        let path = room.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        path.to_str().unwrap().to_owned()
+    };
+    let signer = SigningKey::from_seed(&[7; 32]);
+    let other = Other::Signed(act(&signer, 1));
+    let text = TwoActs::new(vec![signer.public_key()], act(&signer, 2), other).unwrap().to_json();
+    let evidence = file("evidence.json", &text);
+    let told = run(&["verify", &evidence, "--json"]).exits(0).json();
+    assert_eq!(
+        (&told["valid"], &told["proves"], &told["sequence"]),
+        (&json!(true), &json!("two-acts"), &json!(0))
+    );
+    assert_eq!(told["member"], json!(signer.public_key().id().to_string()));
+    assert!(run(&["verify", &evidence]).exits(0).stdout.starts_with("valid: the member did two things"));
+    // Another's signature, and a key that is not the member's.
+    let strange = SigningKey::from_seed(&[8; 32]).public_key().to_string();
+    let foreign = text.replace(&signer.public_key().to_string(), &strange);
+    assert!(run(&["verify", &file("foreign.json", &foreign)]).exits(3).stderr.contains("--registry"));
+    let spoilt = text.replacen("\"sig\":\"", "\"sig\":\"A", 1);
+    run(&["verify", &file("spoilt.json", &spoilt)]).exits(3);
+}
+
 /// What a node's figures say to its administrator.
 fn metrics(town: &Town) -> String {
     let mut stream = TcpStream::connect(town.address()).unwrap();

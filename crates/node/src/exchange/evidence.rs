@@ -1,6 +1,6 @@
 //! What is kept against members that told two stories: handed to whoever runs or audits the node, and told by `doctor` and
-//! `/metrics`. A file that shows two heads proves itself to anybody (`cresset verify`), one that shows two acts to who has their
-//! author's key; both hold commitments, never content.
+//! `/metrics`. Either kind of file proves itself (`cresset verify`): two heads, or two acts for one place of a ledger, the latter by a snapshot of
+//! the registry where the author has changed its key; both hold commitments, never content.
 //!
 //! What is to follow is people's to decide: nobody is suspended by a file.
 
@@ -53,7 +53,7 @@ impl From<PeerView> for PeerFigures {
 }
 
 impl Node {
-    /// The files of evidence kept against a member, oldest first: two heads prove it to anybody, two acts to who has its key.
+    /// The files of evidence kept against a member, oldest first: each shows two heads, or two acts for one place.
     ///
     /// # Errors
     /// See [`ExchangeError`]; refused unless the principal runs or audits the node.
@@ -113,7 +113,7 @@ fn own_fork() -> String {
 #[derive(Clone, Copy, Debug, Default)]
 struct Kept {
     files: u64,
-    /// Whether one of them shows two heads, which anybody can check; else they show two acts, for which its key is needed.
+    /// Whether one of them shows two heads; else they show two acts.
     heads: bool,
 }
 
@@ -127,11 +127,10 @@ impl Kept {
     }
 
     fn detail(self, slug: &str) -> String {
-        let checked = if self.heads { "`cresset verify FILE` checks it" } else { "its key checks it" };
         format!(
             "{}, so it has told two stories ({} kept as evidence): what contradicts the first is not taken. Ask its people whether its \
              node was put back from an older copy; `cresset peer evidence {slug} --out FILE` writes what proves it to the others \
-             ({checked}), and `cresset community suspend {slug}` asks them to go on without it",
+             (`cresset verify FILE` checks it), and `cresset community suspend {slug}` asks them to go on without it",
             self.what(slug),
             self.files
         )

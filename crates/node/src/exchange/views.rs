@@ -85,8 +85,7 @@ pub struct PeerView {
     pub mutual: Option<bool>,
     /// Why what answered in its place was last not taken for a node of its.
     pub road_refused: Option<&'static str>,
-    /// Files of evidence against it that are kept here: two heads prove to anybody that it told two stories, two acts to
-    /// who has its key.
+    /// Files of evidence against it that are kept here: each proves to anybody that it told two stories.
     pub evidence: u64,
     /// While this node takes back what a restore has lost: `awaited`, `given-back`, or `left-out` by the operator.
     #[serde(skip_serializing_if = "Option::is_none")]

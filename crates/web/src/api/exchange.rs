@@ -79,7 +79,7 @@ pub(crate) struct Holder(HolderView);
 #[schema(value_type = Object)]
 pub(crate) struct Peer(PeerView);
 
-/// A file that proves that a member told two stories: two heads to anybody, two acts to who has its key.
+/// A file that proves that a member told two stories, by two heads or by two acts for one place.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct EvidenceFile {
     /// Which one of those kept, from 1, oldest first.
