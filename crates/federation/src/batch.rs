@@ -205,6 +205,15 @@ impl OpenedBatch {
         let unknown = unknown.map(|field| (field.tag, field.bytes.to_vec())).collect();
         Ok(Self { head, entries: entries?, unknown })
     }
+
+    /// The batch, where its sender is who speaks in the turn that brings it. In which life of its sender's node it was made is said by
+    /// the greeting beside it and by nothing in it: whoever kept another member's batch would bring it back to life with its own.
+    ///
+    /// # Errors
+    /// `SenderSignature`.
+    pub fn said_by(self, speaker: &KeyId) -> Result<Self, Refused> {
+        if self.head.from == *speaker { Ok(self) } else { Err(Rule::SenderSignature.into()) }
+    }
 }
 
 impl Exchange<'_> {

@@ -29,6 +29,8 @@ pub const ACT_TYPE: &str = "application/vnd.cresset.act.v1+json";
 const KIND_BYTES_MAX: usize = 64;
 /// Longest name of a community, of an object or of a version, in bytes.
 const NAME_BYTES_MAX: usize = 512;
+/// The last place in a ledger: numbers of places are stored with a sign.
+const SEQUENCE_MAX: u64 = u64::MAX >> 1;
 
 /// Why something is no act.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -217,6 +219,9 @@ impl Header {
     fn check(&self) -> Result<(), ActError> {
         if self.community.len() > NAME_BYTES_MAX {
             return Err(ActError::Field("community"));
+        }
+        if self.sequence > SEQUENCE_MAX {
+            return Err(ActError::Field("sequence"));
         }
         let Some(object) = &self.object else { return Ok(()) };
         let version = object.version.as_deref().unwrap_or_default();

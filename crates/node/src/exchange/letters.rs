@@ -30,7 +30,8 @@ impl Said {
         if expected.is_some_and(|expected| expected != hello.from) {
             return Err(ExchangeError::Message("another member answers than was asked".to_owned()));
         }
-        let together = turn.together.as_ref().map(|sealed| exchange.open_batch(sealed));
+        let open = |sealed| exchange.open_batch(sealed).and_then(|batch| batch.said_by(&hello.from));
+        let together = turn.together.as_ref().map(open);
         Ok(Self { turn, together })
     }
 

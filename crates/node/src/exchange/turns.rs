@@ -680,7 +680,8 @@ fn take_some(
     let envelopes = range.len();
     let mut all = Vec::with_capacity(envelopes);
     for at in range {
-        let Some(received) = letters.receive(exchange, desk.rows(), at)? else { continue };
+        let Some(mut received) = letters.receive(exchange, desk.rows(), at)? else { continue };
+        brought_by(&mut received, from);
         let lacking = lacking_circles(court, (from, &received), || letters.payload(exchange, at));
         if !lacking.is_empty() && carrier.awaited_circles.wait(from, lacking, court.now) {
             // Everything after it would be a gap: it comes again, in order.
@@ -695,6 +696,15 @@ fn take_some(
     let effects = exchange.close(desk.rows(), from, &all)?;
     desk.apply(effects)?;
     Ok(TakenSome { received: all, envelopes, waits })
+}
+
+/// What was refused before its sender was known is told of who brought it.
+fn brought_by(received: &mut Received, from: KeyId) {
+    for effect in &mut received.effects {
+        if let Effect::Refusal(row) = effect {
+            row.peer.get_or_insert(from);
+        }
+    }
 }
 
 /// The circles for want of whose documents alone it was refused; they may still come.
