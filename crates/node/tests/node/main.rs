@@ -12,6 +12,8 @@ mod courier;
 mod deposits;
 mod exchange;
 mod foretold;
+mod handshake;
+mod hostile;
 mod import;
 mod later;
 mod leaving;
