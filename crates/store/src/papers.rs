@@ -25,6 +25,8 @@ pub enum PaperKind {
     Circle,
     /// A circle that is to go to one member.
     Parcel,
+    /// The farewell that a member taken out of a circle was due.
+    Farewell,
     /// Evidence of two entries at one place.
     Evidence,
     /// When another member was last heard of.
@@ -35,7 +37,7 @@ pub enum PaperKind {
 
 impl PaperKind {
     /// Every kind.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Entry,
         Self::Subject,
         Self::Approval,
@@ -43,6 +45,7 @@ impl PaperKind {
         Self::Signed,
         Self::Circle,
         Self::Parcel,
+        Self::Farewell,
         Self::Evidence,
         Self::Heard,
         Self::Anchor,
@@ -59,6 +62,7 @@ impl PaperKind {
             Self::Signed => "signed",
             Self::Circle => "circle",
             Self::Parcel => "parcel",
+            Self::Farewell => "farewell",
             Self::Evidence => "evidence",
             Self::Heard => "heard",
             Self::Anchor => "anchor",

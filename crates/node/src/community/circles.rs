@@ -211,25 +211,24 @@ fn own_circle(table: &Table, name: &str) -> Result<Circle, CommunityError> {
     Ok(circle.clone())
 }
 
-/// Signs a version, keeps it, and puts a parcel for each who is concerned.
+/// Signs a version, keeps it, and puts a parcel for each who is concerned. Whom an earlier version has taken out goes by the farewell of that
+/// one, whether it has had it yet or not.
 fn issue(table: &mut Table, circle: &Circle, keys: &[SigningKey], now: Micros) -> Result<(), CommunityError> {
     let key = current(table, keys, now)?;
     let signed = circle.sign(key)?;
     let farewell = circle.farewell().sign(key)?;
     let before = table.circles.get(&circle.id()).map(|(held, _)| held.members()).unwrap_or_default();
-    let waiting: BTreeSet<MemberId> =
-        table.parcels.keys().filter(|(id, _)| *id == circle.id()).map(|(_, to)| *to).collect();
     let concerned: BTreeSet<MemberId> =
-        circle.members().into_iter().chain(before).chain(waiting).filter(|id| *id != table.me).collect();
+        circle.members().union(&before).filter(|id| **id != table.me).copied().collect();
     for to in concerned {
         let parcel = if circle.has(to) {
             (circle.clone(), signed.clone())
         } else {
             (circle.farewell(), farewell.clone())
         };
-        table.put(PaperKind::Parcel, format!("{}:{to}", circle.id()), parcel.1.to_json(), now);
-        table.parcels.insert((circle.id(), to), parcel);
+        table.put_by(to, parcel, now);
     }
+    table.note_farewells(circle, before, now);
     table.put(PaperKind::Circle, circle.id().to_string(), signed.to_json(), now);
     table.circles.insert(circle.id(), (circle.clone(), signed));
     table.tell();

@@ -9,6 +9,7 @@ mod circles;
 mod deeds;
 mod error;
 mod papers;
+mod parcels;
 mod peers;
 mod ports;
 mod show;

@@ -461,13 +461,13 @@ enum Standing {
     Recovering,
 }
 
-/// Circles that one who takes back what a restore has lost may lack: its own, and those of this member that it is in, whose
-/// delivery may have been before its restore.
+/// Circles that one who takes back what a restore has lost may lack: its own, as who is in them has them, and those of this member that it
+/// is in, whose delivery may have been before its restore.
 fn lost_circles(table: &Table, asked: &Message, key: Option<&SigningKey>) -> Vec<Signed> {
     let mut room = PAPERS_PENDING_BYTES_MAX;
     let held = |circle: &Circle| asked.holds.get(&circle.id()).is_some_and(|held| *held >= circle.version);
     let lost = table.circles.values().filter(|(circle, _)| {
-        let theirs = circle.owner == asked.from;
+        let theirs = circle.owner == asked.from && circle.seats.is_some();
         theirs || (circle.owner == table.me && circle.has(asked.from) && !held(circle))
     });
     let signed = lost.map(|(circle, signed)| match circle.owner == table.me {
@@ -477,10 +477,15 @@ fn lost_circles(table: &Table, asked: &Message, key: Option<&SigningKey>) -> Vec
     signed.map_while(|signed| fit(&mut room, signed.to_json()).map(|_| signed)).collect()
 }
 
-/// Takes back a circle of this member's own from one who is in it; whether it was new.
-fn news_of_own(table: &mut Table, circle: &Signed, now: Micros) -> bool {
-    let own = Circle::peek(circle).is_ok_and(|circle| circle.owner == table.me);
-    own && told(table.take_circle(circle, table.me, now))
+/// Takes back a circle of this member's own from one who is in it; whether it was new. Whoever it had in it before is due a farewell.
+fn news_of_own(table: &mut Table, signed: &Signed, now: Micros) -> bool {
+    let Ok(circle) = Circle::peek(signed) else { return false };
+    let before = table.circles.get(&circle.id()).map(|(held, _)| held.members()).unwrap_or_default();
+    let news = circle.owner == table.me && told(table.take_circle(signed, table.me, now));
+    if news {
+        table.note_farewells(&circle, before, now);
+    }
+    news
 }
 
 /// One paper that is refused does not keep the others out.
@@ -671,7 +676,8 @@ impl Table {
     }
 
     /// Takes a circle that its owner has sent, or that somebody in it has passed on to this member, who is in it too; whether it was new. A
-    /// farewell is taken from its owner alone: others that were taken out have the same one.
+    /// farewell is taken from its owner alone: others that were taken out have the same one. It is nothing to its owner, who is in the circle
+    /// always: taken back after a restore, it would stand in the place of the version that says who else is.
     pub(super) fn take_circle(
         &mut self,
         signed: &Signed,
@@ -682,7 +688,8 @@ impl Table {
         let key = self.key_of(owner, now).ok_or(Rule::MemberUnknown)?;
         let circle = Circle::open(signed, &key, self.me)?;
         let passed_on = owner != self.me && circle.has(from);
-        if !(owner == from || passed_on) || circle.community != self.registry.id() {
+        let of_own = owner == self.me && circle.seats.is_none();
+        if !(owner == from || passed_on) || of_own || circle.community != self.registry.id() {
             return Err(Rule::CircleUnfit.into());
         }
         if let Some((held, _)) = self.circles.get(&circle.id())
@@ -694,47 +701,5 @@ impl Table {
         self.circles.insert(circle.id(), (circle, signed.clone()));
         self.tell();
         Ok(true)
-    }
-
-    /// Has a member given a circle of this member's again, or the farewell, of which it tells an earlier version than it has had: it was put
-    /// back to a backup.
-    fn deliver_again(
-        &mut self,
-        to: MemberId,
-        holds: &BTreeMap<CircleId, u64>,
-        (key, now): (&SigningKey, Micros),
-    ) {
-        for (id, version) in holds {
-            let own = self.circles.get(id).filter(|(circle, _)| circle.owner == self.me);
-            let behind = own.filter(|(circle, _)| *version < circle.version);
-            let Some((circle, signed)) = behind.filter(|_| !self.parcels.contains_key(&(*id, to))) else {
-                continue;
-            };
-            let parcel = if circle.has(to) {
-                Ok((circle.clone(), signed.clone()))
-            } else {
-                let farewell = circle.farewell();
-                farewell.sign(key).map(|signed| (farewell, signed))
-            };
-            let Ok(parcel) = parcel else { continue };
-            self.put(PaperKind::Parcel, format!("{id}:{to}"), parcel.1.to_json(), now);
-            self.parcels.insert((*id, to), parcel);
-        }
-    }
-
-    /// Lets go of parcels that their addressee holds.
-    fn delivered(&mut self, to: MemberId, holds: &BTreeMap<CircleId, u64>) {
-        let done: Vec<CircleId> = self
-            .parcels
-            .iter()
-            .filter(|((id, of), (circle, _))| {
-                *of == to && holds.get(id).is_some_and(|version| *version >= circle.version)
-            })
-            .map(|((id, _), _)| *id)
-            .collect();
-        for id in done {
-            self.parcels.remove(&(id, to));
-            self.remove(PaperKind::Parcel, format!("{id}:{to}"));
-        }
     }
 }

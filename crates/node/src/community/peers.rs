@@ -85,11 +85,12 @@ impl Known {
     }
 
     /// Whether a member is known to be in a circle no more: by its document, which this member has where it is in it itself, or by the
-    /// farewell that it was given.
+    /// farewell that it was given. Its owner always is.
     pub(super) fn is_out(&self, circle: &handling::CircleId, member: &handling::MemberId) -> bool {
         let (me, member) = (self.table.me, ours(*member));
         let mut held = self.table.circles.iter().filter(|(id, _)| id.as_bytes() == &circle.0);
-        held.any(|(_, (circle, _))| !circle.has(member) && (member == me || circle.has(me)))
+        let is_out = |circle: &Circle| member != circle.owner && !circle.has(member);
+        held.any(|(_, (circle, _))| is_out(circle) && (member == me || circle.has(me)))
     }
 
     /// The circles that this member is in; who is in one is known to nobody else.

@@ -239,7 +239,7 @@ impl Members {
 
     /// The circles of which this member would have to be in every one to be let have what `by` sends it, and that are not known here.
     /// None where something else speaks against it as well: which circles it is in it learns from their owners, of others it
-    /// never hears.
+    /// never hears. One whose farewell is here is known: it is in that no more.
     pub(crate) fn lacks_circles(&self, by: KeyId, content: &Content<'_>, now: Micros) -> BTreeSet<CircleId> {
         let me = theirs(self.0.table.me);
         let question = Question {
@@ -253,7 +253,7 @@ impl Members {
         };
         let (rules, known) = (self.rules(&question), self.0.at(now));
         let lacking: BTreeSet<CircleId> =
-            circles_in(&rules).filter(|circle| known.circle(circle).is_none()).collect();
+            circles_in(&rules).filter(|one| known.circle(one).is_none() && !known.is_out(one, &me)).collect();
         let supposed = Supposed { known, member: me, also_in: &lacking };
         let situation = Situation { now, home: None, peers: &supposed, consent: Consent::None };
         if judge(&Recipient::Member(me), Action::See, &rules, &situation).is_allowed() {

@@ -26,6 +26,7 @@ pub(crate) struct Table {
     pub(crate) signed: BTreeMap<(u64, u64), EntryHash>,
     pub(crate) circles: BTreeMap<CircleId, (Circle, Signed)>,
     pub(crate) parcels: BTreeMap<(CircleId, MemberId), (Circle, Signed)>,
+    pub(super) farewells: BTreeMap<(CircleId, MemberId), Circle>,
     pub(crate) heard: BTreeMap<MemberId, Micros>,
     pub(crate) anchor: Option<Anchor>,
     pub(crate) evidence: usize,
@@ -58,6 +59,7 @@ impl Table {
             signed: BTreeMap::new(),
             circles: BTreeMap::new(),
             parcels: BTreeMap::new(),
+            farewells: BTreeMap::new(),
             heard: BTreeMap::new(),
             anchor: None,
             evidence: 0,
@@ -129,9 +131,11 @@ impl Table {
         for paper in store.papers(PaperKind::Parcel).await? {
             let signed = statement(&paper, "circle")?;
             let circle = Circle::peek(&signed).map_err(|_| damaged("circle"))?;
-            let (_, to) = paper.name.split_once(':').ok_or_else(|| damaged("circle"))?;
-            let to = to.parse().map_err(|_| damaged("circle"))?;
-            self.parcels.insert((circle.id(), to), (circle, signed));
+            self.parcels.insert((circle.id(), addressee(&paper)?), (circle, signed));
+        }
+        for paper in store.papers(PaperKind::Farewell).await? {
+            let circle: Circle = serde_json::from_str(&paper.text).map_err(|_| damaged("circle"))?;
+            self.farewells.insert((circle.id(), addressee(&paper)?), circle);
         }
         Ok(())
     }
@@ -411,6 +415,12 @@ impl Table {
     pub(crate) fn take_news(&mut self) -> bool {
         std::mem::take(&mut self.news)
     }
+}
+
+/// For whom a circle is, or a farewell (see `parcels::place`).
+fn addressee(paper: &Paper) -> Result<MemberId, StoreError> {
+    let (_, to) = paper.name.split_once(':').ok_or_else(|| damaged("circle"))?;
+    to.parse().map_err(|_| damaged("circle"))
 }
 
 fn statement(paper: &Paper, what: &str) -> Result<Signed, StoreError> {

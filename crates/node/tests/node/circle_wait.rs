@@ -109,18 +109,23 @@ async fn anybody_in_a_circle_brings_its_document() {
 }
 
 /// What a message of papers says.
-fn said(message: &[u8]) -> serde_json::Value {
+pub(crate) fn said(message: &[u8]) -> serde_json::Value {
     let signed = base::signed::Signed::parse(message).unwrap();
     serde_json::from_slice(signed.unverified_payload()).unwrap()
 }
 
-/// What a member would ask another if it brought these circles with it.
-async fn bringing(from: &Seat, to: &Seat, circles: serde_json::Value) -> Vec<u8> {
+/// What a member would ask another if it said this in one field.
+pub(crate) async fn saying(from: &Seat, to: &Seat, (field, what): (&str, serde_json::Value)) -> Vec<u8> {
     let mut message = said(&from.node().papers_question(to.id().await, None).await.unwrap());
-    message["circles"] = circles;
+    message[field] = what;
     let signer = from.node().member_signer().await.unwrap();
     let payload = serde_json::to_vec(&message).unwrap();
     base::signed::Signed::sign(node::PAPERS_TYPE, payload, &signer).unwrap().to_json().into_bytes()
+}
+
+/// What a member would ask another if it brought these circles with it.
+async fn bringing(from: &Seat, to: &Seat, circles: serde_json::Value) -> Vec<u8> {
+    saying(from, to, ("circles", circles)).await
 }
 
 /// A farewell is the same for all that were taken out: brought to one that was not, it is none of its owner's words to that one. And who

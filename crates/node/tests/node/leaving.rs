@@ -156,19 +156,14 @@ async fn what_was_on_its_way_comes_when_its_recipient_is_back() {
     bring(b, 11..12, to(&["a/banks"])).await;
     a.node().remove_from_circle(&a.who, "banks", &["c".to_owned()]).await.unwrap();
     crate::community::meet(c, a).await.unwrap();
-    // C knows and B does not: B gives, and C waits for the circle's document for an hour, then refuses.
-    for minutes in [0, 30, 61] {
-        c.bench.clock.set(START.plus(minutes * 60 * Micros::SECOND));
-        b.bench.clock.set(START.plus(minutes * 60 * Micros::SECOND));
-        meet(b, c).await;
-    }
-    assert!(!has(c, &id(11)).await);
+    // C knows and B does not: B gives, and C refuses, and keeps nothing waiting that comes behind it.
+    bring(b, 13..14, to(&["c"])).await;
+    meet(b, c).await;
+    assert!(has(c, &id(13)).await && !has(c, &id(11)).await);
+    assert_eq!(crate::exchange::peer(c, "b").await.awaits_circle, None);
     assert_eq!(crate::exchange::peer(b, "c").await.refusals[0].rule, "handling/audience");
     let held = holder(b, 11, "c").await.unwrap();
     assert!(held.waits.unwrap().starts_with("to be given again at "));
-    for seat in &region.0 {
-        seat.bench.clock.set(START.plus(61 * 60 * Micros::SECOND));
-    }
     crate::community::meet(b, a).await.unwrap();
     bring(b, 12..13, to(&["a/banks", "d"])).await;
     looked_and_met(&region).await;
@@ -273,4 +268,101 @@ async fn what_was_narrowed_to_a_circle_goes_with_it() {
     looked_and_met(&region).await;
     assert!(has(c, &id(2)).await, "it is given anew");
     assert_eq!(told(b, 2, "c").await, Some(("released".to_owned(), "valid")));
+}
+
+/// A is back from before it took C out, an hour later, and meets others in this order.
+async fn owner_back(region: &mut Region, file: &std::path::Path, others: [usize; 3]) {
+    let now = START.plus(3_600 * Micros::SECOND);
+    region.0[0] = restored_at(&region[0], file, (node::Settings::default(), now)).await;
+    for seat in &region.0 {
+        seat.bench.clock.set(now);
+    }
+    for other in others.into_iter().chain(others) {
+        crate::community::meet(&region[0], &region[other]).await.unwrap();
+    }
+    round(region).await;
+    round(region).await;
+    assert_eq!(region[0].node().status().0, node::Status::Ok);
+    looked_and_met(region).await;
+}
+
+/// The version of its circle that A has, and who is in it.
+async fn kept(region: &Region) -> (u64, Vec<String>) {
+    let mut circles = region[0].node().circles(&region[0].who).await.unwrap();
+    let circle = circles.remove(0);
+    (circle.version, circle.members)
+}
+
+/// The farewell that it once gave is nobody's word on who is in the circle, least of all to its owner, that comes back and hears it first.
+#[tokio::test]
+async fn an_owner_that_is_restored_takes_no_farewell_for_its_own_circle() {
+    let mut region = with_circle().await;
+    let room = tempfile::tempdir().unwrap();
+    let file = room.path().join("copy");
+    back_up(&region[0], &file).await;
+    removed(&region, "c").await;
+    looked_and_met(&region).await;
+    assert_eq!(told(&region[1], 1, "c").await, None);
+    let before = state(&region[0]).await.objects;
+    owner_back(&mut region, &file, [2, 1, 3]).await;
+    assert_eq!(kept(&region).await, (2, vec!["a".to_owned(), "b".to_owned()]));
+    let (a, b) = (&region[0], &region[1]);
+    assert_eq!(state(a).await.objects, before);
+    assert!(has(a, &id(1)).await && has(a, &id(3)).await && has(a, &id(4)).await);
+    assert_eq!(told(b, 1, "a").await, Some(("released".to_owned(), "valid")));
+    assert_eq!(circle_state(a).await, circle_state(b).await);
+}
+
+/// The owner was restored before C had its farewell, and hears by others that it had taken it out: C is told all the same.
+#[tokio::test]
+async fn whom_an_owner_has_forgotten_to_have_taken_out_is_told_it() {
+    let mut region = with_circle().await;
+    let room = tempfile::tempdir().unwrap();
+    let file = room.path().join("copy");
+    back_up(&region[0], &file).await;
+    let a = &region[0];
+    a.node().remove_from_circle(&a.who, "banks", &["c".to_owned()]).await.unwrap();
+    crate::community::meet(&region[1], a).await.unwrap();
+    owner_back(&mut region, &file, [1, 2, 3]).await;
+    region.gather().await;
+    looked_and_met(&region).await;
+    assert_eq!(kept(&region).await, (2, vec!["a".to_owned(), "b".to_owned()]));
+    assert!(!has(&region[2], &id(1)).await && has(&region[2], &id(2)).await);
+}
+
+/// The circles that A gives somebody that says which version of A's circle it holds: versions, and whether it says who is in it.
+async fn given(region: &Region, to: usize, version: u64) -> Vec<(u64, bool)> {
+    let (a, to) = (&region[0], &region[to]);
+    let circle = a.node().circles(&a.who).await.unwrap().remove(0).id;
+    let holds = ("holds", serde_json::json!({ circle: version }));
+    let question = crate::circle_wait::saying(to, a, holds).await;
+    let answer = crate::circle_wait::said(&a.node().papers_answer(&question, None).await.unwrap());
+    let circles = answer["circles"].as_array().unwrap().iter().map(|circle| {
+        let signed = base::signed::Signed::parse(circle.to_string().as_bytes()).unwrap();
+        let circle = community::Circle::peek(&signed).unwrap();
+        (circle.version, circle.seats.is_some())
+    });
+    circles.collect()
+}
+
+/// A circle's id follows from its owner and its name: to say that one holds it opens nothing. Who was in it hears of its own leaving, and
+/// no more of the circle.
+#[tokio::test]
+async fn only_who_was_in_a_circle_is_told_of_it_again_and_only_what_it_was_told() {
+    let region = with_circle().await;
+    assert_eq!(given(&region, 3, 0).await, [], "D was never in it");
+    assert_eq!(given(&region, 2, 0).await, [(1, true)]);
+    removed(&region, "c").await;
+    assert_eq!((given(&region, 3, 0).await, given(&region, 2, 2).await), (vec![], vec![]));
+    added(&region, "d", History::FromNow).await;
+    assert_eq!(given(&region, 2, 2).await, [], "what became of it since is nothing to C");
+    assert_eq!(given(&region, 2, 1).await, [(2, false)]);
+    assert_eq!((given(&region, 2, 2).await, given(&region, 3, 1).await), (vec![], vec![(3, true)]));
+    removed(&region, "d").await;
+    assert_eq!(
+        (given(&region, 2, 1).await, given(&region, 3, 3).await),
+        (vec![(2, false)], vec![(4, false)])
+    );
+    added(&region, "c", History::FromNow).await;
+    assert_eq!(given(&region, 2, 2).await, [(5, true)]);
 }
