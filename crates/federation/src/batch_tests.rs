@@ -15,9 +15,9 @@ use ledger::proof::verify_inclusion;
 use super::*;
 use crate::Versions;
 use crate::port::{Directory, Judge, Me, Question, Rows, Standing};
-use crate::rows::{ActRow, Effect, PayloadRow, PeerRow};
+use crate::rows::{ActRow, Effect, LaterRow, ObjectName, PayloadRow, PeerRow};
 use crate::seal::SealingSecret;
-use crate::{AckRefusal, Kept, MemoryRows, Received, Release, Route, Taken, Turn};
+use crate::{Ack, AckRefusal, Grant, Kept, MemoryRows, Received, Release, Route, Taken, Turn};
 
 struct House(BTreeMap<KeyId, (PublicKey, [u8; 32])>);
 
@@ -527,4 +527,103 @@ fn who_reads_one_salt_alone_is_given_one() {
     assert_eq!((parted, Some(payload.salt)), (None, of_object));
     scene.release_to(1, 2);
     assert_eq!(last_act(&scene).2, None);
+}
+
+/// The first gives its object number 0 to the third, which waits for it, and whose node speaks this version as far as is known.
+fn give_later(scene: &mut Scene, version: Option<u32>) {
+    let member = scene.who[2].member;
+    scene.rows[0].apply_all(vec![Effect::Peer(member, PeerRow { version, ..PeerRow::default() })]);
+    let (object, version) = ("indicator--0".to_owned(), "v1".to_owned());
+    let (rule, since, look) = ("embargo".to_owned(), NOW, NOW);
+    let (of, lane) = ((object.clone(), version.clone()), Lane::Routine);
+    let row = LaterRow { object, version, member, lane, rule, since, look };
+    scene.rows[0].apply_all(vec![Effect::Later(row)]);
+    give_due(scene, &of);
+}
+
+/// What is due of one version is given.
+fn give_due(scene: &mut Scene, of: &(String, String)) {
+    let due = scene.exchange(0).due_by_now(&scene.rows[0]).unwrap();
+    let found: Vec<_> = due.iter().map(|put| (put.object.as_str(), put.version.as_str())).collect();
+    assert_eq!(found, [(of.0.as_str(), of.1.as_str())]);
+    let effects = scene.exchange(0).give_later(&scene.rows[0], &due[0]).unwrap();
+    scene.rows[0].apply_all(effects);
+    assert!(scene.exchange(0).due_by_now(&scene.rows[0]).unwrap().is_empty());
+}
+
+/// Own act, and whom a receipt of it is awaited of.
+fn awaited(scene: &Scene) -> (u64, BTreeSet<KeyId>) {
+    let sequence = scene.rows[0].own().unwrap().next - 1;
+    let receipts = scene.rows[0].receipts(sequence).unwrap();
+    (sequence, receipts.into_iter().map(|row| row.member).collect())
+}
+
+#[test]
+fn what_waited_for_who_reads_one_salt_is_made_anew_with_one() {
+    for (version, anew) in
+        [(Some(Versions::PARTED), false), (None, false), (Some(Versions::PARTED - 1), true)]
+    {
+        let mut scene = Scene::new(1);
+        let (first, second) = (scene.who[1].member, scene.who[2].member);
+        let (before, _, of_object) = last_act(&scene);
+        give_later(&mut scene, version);
+        let (later, payload, parted) = last_act(&scene);
+        assert_eq!(awaited(&scene), (u64::from(anew), BTreeSet::from([first, second])), "{version:?}");
+        assert_eq!(later.object.unwrap().digest, before.object.unwrap().digest, "consents hold");
+        let expected = if anew { (None, of_object) } else { (of_object, Some(payload.salt)) };
+        assert_eq!((parted, Some(payload.salt)), expected, "{version:?}");
+    }
+}
+
+#[test]
+fn who_turns_out_to_read_one_salt_is_given_it_anew() {
+    for (version, anew) in [(None, true), (Some(Versions::PARTED - 1), true), (Some(Versions::PARTED), false)]
+    {
+        let mut scene = Scene::new(1);
+        let (author, reader) = (scene.who[0].member, scene.who[1].member);
+        let peer = PeerRow { version, ..scene.rows[0].peer(&reader).unwrap() };
+        scene.rows[0].apply_all(vec![Effect::Peer(reader, peer)]);
+        let refuse = |scene: &mut Scene, place: u64| {
+            let rule = Rule::ObjectOther.code().to_owned();
+            let refused = vec![AckRefusal { lane: Lane::Routine.number(), place, rule }];
+            let (life, cursors, heads) = (Some(0), [0, place], BTreeMap::new());
+            let ack = Ack { from: reader, to: author, life, cursors, refused, heads, back: None };
+            let signed = ack.sign(scene.who[1].signer.as_ref());
+            let effects = scene.exchange(0).take_ack(&scene.rows[0], &signed).unwrap().unwrap().1;
+            scene.rows[0].apply_all(effects);
+        };
+        refuse(&mut scene, 1);
+        let due = scene.exchange(0).due_by_now(&scene.rows[0]).unwrap();
+        assert_eq!(due.len(), usize::from(anew), "{version:?}");
+        if anew {
+            give_due(&mut scene, &("indicator--0".to_owned(), "v1".to_owned()));
+            assert_eq!((awaited(&scene).0, last_act(&scene).2), (1, None), "{version:?}");
+            // What has one salt is not made a third time.
+            refuse(&mut scene, 2);
+            assert!(scene.exchange(0).due_by_now(&scene.rows[0]).unwrap().is_empty());
+        }
+    }
+}
+
+#[test]
+fn what_has_two_salts_is_passed_on_when_it_can_be_read() {
+    let mut scene = Scene::new(1);
+    scene.tell_heads(1);
+    let batch = scene.next();
+    scene.take(&batch, 0);
+    let (author, giver, to) = (scene.who[0].member, scene.who[1].member, scene.who[2].member);
+    let until = NOW.plus(Micros::SECOND);
+    let grant = Grant { object: "indicator--0", version: "v1", from: giver, to, until };
+    let token = scene.exchange(0).consent(&scene.rows[0], &grant).unwrap().token;
+    scene.rows[1].apply_all(vec![Effect::Consent(token)]);
+    let name = ObjectName { author, id: "indicator--0".to_owned() };
+    for (version, refused) in
+        [(Some(Versions::PARTED - 1), true), (None, false), (Some(Versions::PARTED), false)]
+    {
+        scene.rows[1].apply_all(vec![Effect::Peer(to, PeerRow { version, ..PeerRow::default() })]);
+        let passed = scene.exchange(1).pass_on(&scene.rows[1], &name, "v1", to);
+        let code = passed.err().map(|error| error.to_string());
+        let expected = refused.then(|| "refused by the rule recipient-older".to_owned());
+        assert_eq!(code, expected, "{version:?}");
+    }
 }

@@ -20,6 +20,7 @@ use crate::draft::{DeedError, Draft, Made, NewAct, Salts};
 use crate::envelope::statement;
 use crate::hello::Versions;
 use crate::port::{Consented, Deed, Question, Read, Rows};
+use crate::refusal::is_about_another;
 use crate::rows::{
     ConsentRow, Effect, HolderRow, Lane, ObjectName, ReceiptRow, ReceiptState, RevokedRow, VersionRow,
 };
@@ -131,7 +132,7 @@ impl Exchange<'_> {
         let before: Vec<VersionRow> =
             rows.versions(&name)?.into_iter().filter(|held| held.version == version).collect();
         let known = self.salt_of(rows, before.first(), release.object)?;
-        let salts = self.salts(rows, known, &allowed)?;
+        let salts = self.salts(rows, (known, before.first()), &allowed)?;
         let kind = release.kind.clone();
         let made = draft.append(&NewAct { kind, object, content, addressees: &allowed, salts })?;
         if let (Some(held), true) = (before.first(), known.is_some()) {
@@ -182,14 +183,35 @@ impl Exchange<'_> {
     }
 
     /// By which salts a version is given, where one is known of it already. Whoever is given it later learns the salt of the version, so
-    /// nothing else is committed to by it, unless somebody is among the recipients who is known to read one salt alone.
-    fn salts(&self, rows: &dyn Rows, known: Option<Salt>, to: &BTreeSet<KeyId>) -> Read<Salts> {
+    /// nothing else is committed to by it, unless somebody is among the recipients who reads one salt alone.
+    fn salts(
+        &self,
+        rows: &dyn Rows,
+        (known, before): (Option<Salt>, Option<&VersionRow>),
+        to: &BTreeSet<KeyId>,
+    ) -> Read<Salts> {
         for member in to {
-            if rows.peer(member)?.version.is_some_and(|version| version < Versions::PARTED) {
+            if self.reads_one_salt(rows, before, member)? {
                 return Ok(known.map_or(Salts::Own, Salts::Same));
             }
         }
         Ok(Salts::Parted(known.unwrap_or_else(|| Salt::generate(self.rng))))
+    }
+
+    /// Whether a member's node reads no act with two salts. It is of an earlier build by its greeting; or, where it has never sent one, as
+    /// who is reached by relays and files alone, it has refused the act by which the version was given as one about another object.
+    pub(crate) fn reads_one_salt(
+        &self,
+        rows: &dyn Rows,
+        before: Option<&VersionRow>,
+        member: &KeyId,
+    ) -> Read<bool> {
+        if let Some(version) = rows.peer(member)?.version {
+            return Ok(version < Versions::PARTED);
+        }
+        let Some(before) = before else { return Ok(false) };
+        let mut receipts = rows.receipts(before.sequence)?.into_iter().filter(|row| row.member == *member);
+        Ok(receipts.any(|row| matches!(&row.state, ReceiptState::Refused(told) if is_about_another(told))))
     }
 
     /// Parts the addressees into those who get it and those who do not, or not yet by their own clock.
@@ -386,7 +408,8 @@ impl Exchange<'_> {
     /// Passes on an object of another member, with that member's consent.
     ///
     /// # Errors
-    /// `NoObject`, `ConsentMissing`, `ConsentExpired`, `Handling`, and those of [`DeedError`].
+    /// `NoObject`, `ConsentMissing`, `ConsentExpired`, `Handling`, `RecipientOlder` as long as the recipient's node reads no act
+    /// like this one, and those of [`DeedError`].
     pub fn pass_on(
         &self,
         rows: &dyn Rows,
@@ -398,6 +421,10 @@ impl Exchange<'_> {
         let held = rows.versions(name)?.into_iter().find(|held| held.version == version);
         let held = held.ok_or_else(|| DeedError::NoObject(base::quoted(&name.id).to_string()))?;
         self.may_pass_on(rows, &held, to)?;
+        // Only its author can make it anew; sent as it is, it would be refused there for good.
+        if self.has_two_salts(rows, &held)? && self.reads_one_salt(rows, None, &to)? {
+            return Err(Rule::RecipientOlder.into());
+        }
         // What the originator has narrowed since goes along, and first.
         for (sequence, _) in rows.fate(name)?.narrowed.into_iter().filter(|(at, _)| *at > held.sequence) {
             draft.enqueue(to, Lane::Flash, (name.author, sequence))?;
@@ -436,6 +463,13 @@ impl Exchange<'_> {
         };
         self.may_give(&question).map_err(|rule| Refused { rule: Rule::Handling, handling: Some(rule) })?;
         Ok(tokens)
+    }
+
+    /// Whether the act by which a version is held commits to its object by a salt of the object's own.
+    pub(crate) fn has_two_salts(&self, rows: &dyn Rows, held: &VersionRow) -> Read<bool> {
+        let payload = rows.payload(&held.name.author, held.sequence)?;
+        let content = payload.as_ref().and_then(|row| Content::parse(&row.bytes).ok());
+        Ok(content.is_some_and(|content| content.object_salt.is_some()))
     }
 
     pub(crate) fn holder(&self, name: &ObjectName, member: KeyId, ground: &str) -> Effect {

@@ -21,9 +21,10 @@ use ledger::act::Act;
 use crate::content::{Content, ObjectHead};
 use crate::deeds::{Release, address};
 use crate::draft::{DeedError, Draft};
+use crate::hello::Versions;
 use crate::outbox::brings_object;
 use crate::port::{Consented, Deed, Question, Read, Rows};
-use crate::refusal::{is_for_others, is_too_early};
+use crate::refusal::{is_about_another, is_for_others, is_too_early};
 use crate::rows::{ActRow, Effect, HolderRow, LaterRow, ObjectName, VersionRow};
 use crate::{Exchange, Rule};
 
@@ -100,7 +101,8 @@ impl Exchange<'_> {
     /// Asks again about a version that waits: it is given to those who may have it now.
     ///
     /// Who never had it gets the act by which the others have it, so that all hold the same; where that cannot be (it went
-    /// under other rules, or has been taken back from its holders by a narrowing that is over), it is released anew to all.
+    /// under other rules, has been taken back from its holders by a narrowing that is over, or has two salts and is for a node that
+    /// reads one), it is released anew to all.
     ///
     /// # Errors
     /// Those of [`DeedError`].
@@ -130,7 +132,10 @@ impl Exchange<'_> {
         }
         let Some(first) = ready.first() else { return Ok(effects) };
         let lane = ready.iter().map(|row| row.lane).min().unwrap_or(first.lane);
-        if !narrowed && content.rules == held.rules {
+        let is_as_given = !narrowed && content.rules == held.rules;
+        let older = content.object_salt.is_some()
+            && !self.all_read_two_salts(rows, &held, ready.iter().map(|row| row.member))?;
+        if is_as_given && !older {
             let mut draft = Draft::begin(self, rows)?;
             for row in ready {
                 draft.push(self.holder(&name, row.member, HolderRow::RELEASED));
@@ -140,11 +145,29 @@ impl Exchange<'_> {
             return Ok(effects);
         }
         let mut addressees: BTreeSet<KeyId> = ready.iter().map(|row| row.member).collect();
-        addressees.extend(holders_now(rows, &name)?.into_iter().map(|row| row.member));
+        // Made anew for the salt alone, it is the same for whom a consent lets have it.
+        let holders = holders_now(rows, &name)?.into_iter();
+        let given = holders.filter(|row| !is_as_given || row.ground != HolderRow::CONSENT);
+        addressees.extend(given.map(|row| row.member));
         let (rules, kind) = (held.rules.as_str(), held.kind.clone());
         let release = Release { object: content.object, rules, addressees: &addressees, lane, kind };
         effects.extend(self.release(rows, &release)?.effects);
         Ok(effects)
+    }
+
+    /// Whether none of these members has a node that reads one salt alone.
+    fn all_read_two_salts(
+        &self,
+        rows: &dyn Rows,
+        held: &VersionRow,
+        members: impl IntoIterator<Item = KeyId>,
+    ) -> Read<bool> {
+        for member in members {
+            if self.reads_one_salt(rows, Some(held), &member)? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 
     /// What still keeps a version from a member. Where the member's clock is behind, its node would refuse what is under an embargo
@@ -227,7 +250,7 @@ impl Exchange<'_> {
     }
 
     /// Notes that an own version is to be given again to a member whose refusal may not hold for long: it says that it is too early, or
-    /// meant for others, when a circle has taken it in.
+    /// meant for others, when a circle has taken it in, or cannot read the act.
     pub(crate) fn refused_for_now(
         &self,
         rows: &dyn Rows,
@@ -238,6 +261,7 @@ impl Exchange<'_> {
         match told {
             early if is_too_early(early) => self.refused_early(rows, (act, member, lane)),
             other if is_for_others(other) => self.give_again(rows, (act, member), look),
+            other if is_about_another(other) => self.refused_unread(rows, (act, member, lane)),
             _ => Ok(None),
         }
     }
@@ -262,6 +286,30 @@ impl Exchange<'_> {
         let (object, version, rule) = (held.name.id, held.version, by.code().to_owned());
         let look = self.now.plus(EARLY_AGAIN_SECONDS * Micros::SECOND);
         Ok(Some(Effect::Later(LaterRow { object, version, member, lane, rule, since: self.now, look })))
+    }
+
+    /// Notes that an own version is to be given anew to a member whose node could not read the act, since that has two salts and the
+    /// node is of an earlier build: that was not known when it was given. Of who reads two, the refusal stands.
+    fn refused_unread(
+        &self,
+        rows: &dyn Rows,
+        (act, member, lane): (&ActRow, KeyId, crate::Lane),
+    ) -> Read<Option<Effect>> {
+        let Some((held, _)) = brought(rows, act)? else { return Ok(None) };
+        let reads_two = rows.peer(&member)?.version.is_some_and(|version| version >= Versions::PARTED);
+        if reads_two || !self.has_two_salts(rows, &held)? {
+            return Ok(None);
+        }
+        let (object, version, rule) = (held.name.id, held.version, LaterRow::TWO_SALTS.to_owned());
+        Ok(Some(Effect::Later(LaterRow {
+            object,
+            version,
+            member,
+            lane,
+            rule,
+            since: self.now,
+            look: self.now,
+        })))
     }
 
     /// Notes whom of the holders a narrowing keeps an own object from for a time: they drop it, and get it again when that is over.

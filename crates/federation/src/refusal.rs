@@ -83,6 +83,8 @@ pub enum Rule {
     ConsentRevoked,
     /// It was passed on, and what its sender may not give any more was left out on the way.
     CameEmpty,
+    /// The recipient's node is of an earlier build, which cannot read the act by which the originator gave it.
+    RecipientOlder,
     /// The originator has called it back or erased it.
     Tombstoned,
     /// A receipt for something that was never sent there.
@@ -93,7 +95,7 @@ pub enum Rule {
 
 impl Rule {
     /// Every rule.
-    pub const ALL: [Self; 38] = [
+    pub const ALL: [Self; 39] = [
         Self::SealForm,
         Self::SealSuite,
         Self::SealClosed,
@@ -129,6 +131,7 @@ impl Rule {
         Self::ConsentExpired,
         Self::ConsentRevoked,
         Self::CameEmpty,
+        Self::RecipientOlder,
         Self::Tombstoned,
         Self::ReceiptUnfounded,
         Self::KindStays,
@@ -173,6 +176,7 @@ impl Rule {
             Self::ConsentExpired => "consent-expired",
             Self::ConsentRevoked => "consent-revoked",
             Self::CameEmpty => "came-empty",
+            Self::RecipientOlder => "recipient-older",
             Self::Tombstoned => "tombstoned",
             Self::ReceiptUnfounded => "receipt-unfounded",
             Self::KindStays => "kind-stays",
@@ -229,6 +233,11 @@ pub(crate) fn is_too_early(told: &str) -> bool {
 /// Whether a member says that something is addressed to others: it is in no circle that would let it have it, as far as it knows.
 pub(crate) fn is_for_others(told: &str) -> bool {
     of_handling(told) == Some("audience")
+}
+
+/// Whether a member says that the object is not the one that the act names, as a node does that reads one salt of an act that has two.
+pub(crate) fn is_about_another(told: &str) -> bool {
+    told == Rule::ObjectOther.code()
 }
 
 #[cfg(test)]

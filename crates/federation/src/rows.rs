@@ -303,6 +303,8 @@ impl FateRow {
 impl LaterRow {
     /// The rule of who waits because a circle took it in with what was shared before.
     pub const CIRCLE_HISTORY: &'static str = "circle-history";
+    /// Why something waits that was given by an act with two salts to a node that reads one.
+    pub const TWO_SALTS: &'static str = "two-salts";
 }
 
 impl HolderRow {
@@ -338,7 +340,7 @@ pub struct LaterRow {
     pub member: KeyId,
     /// In which lane it is to go.
     pub lane: Lane,
-    /// Why it waits: [`crate::Hindrance::code`], or [`LaterRow::CIRCLE_HISTORY`].
+    /// Why it waits: [`crate::Hindrance::code`], [`LaterRow::CIRCLE_HISTORY`] or [`LaterRow::TWO_SALTS`].
     pub rule: String,
     /// Since when.
     pub since: Micros,

@@ -54,7 +54,9 @@ pub(crate) const fn text(rule: Rule) -> &'static str {
         }
         Rule::Commitment => "What was sent is not what the act commits to: it was changed.",
         Rule::PayloadForm => "What was sent with the act cannot be read.",
-        Rule::ObjectOther => "The object is not the one the act names.",
+        Rule::ObjectOther => {
+            "The object is not the one the act names. A node of a build before version 4 of the protocol says so of an act with a salt of the object's own; who made that gives it anew, so that it can be read there."
+        }
         Rule::HandlingOther => {
             "The handling rules are not those the act commits to: somebody changed or stripped them."
         }
@@ -82,6 +84,10 @@ pub(crate) const fn text(rule: Rule) -> &'static str {
         Rule::CameEmpty => {
             "It was passed on, and may not go any more since it was sent off: the originator's consent has run out or was taken back on the way, or the object was narrowed, called back or destroyed where it was passed on from. \
              `cresset why OBJECT --for MEMBER` tells which, there; with a consent that counts it can be shared again."
+        }
+        Rule::RecipientOlder => {
+            "Its node is of an earlier build, by its last greeting, and cannot read the act by which the originator gave the object; nobody but the originator can make that anew. \
+             Share it again when that node has been updated and the two have met (`cresset peer list` shows when), or ask the originator to share it."
         }
         Rule::Tombstoned => {
             "The object was called back or erased; it does not come again by what was sent before."
