@@ -92,7 +92,14 @@ impl Passing {
 
     /// Whether another member is named, by itself, in a circle, or one of its people.
     pub(crate) fn names_others(&self) -> bool {
-        self.to.iter().any(|one| !matches!(one, Addressee::Person(Person::Here(_)) | Addressee::Originator))
+        self.others().next().is_some()
+    }
+
+    /// Who is named besides this member and its people.
+    pub(crate) fn others(&self) -> impl Iterator<Item = &Addressee> {
+        self.to
+            .iter()
+            .filter(|one| !matches!(one, Addressee::Person(Person::Here(_)) | Addressee::Originator))
     }
 
     /// Whether it says for whom something is.

@@ -7,7 +7,7 @@ use std::collections::HashMap;
 
 use base::Micros;
 use bytes::Bytes;
-use handling::Rules;
+use handling::{Addressee, Rules};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use stix::{Finding, Severity, Timestamp};
@@ -36,7 +36,8 @@ pub(crate) struct Said {
 
 impl Said {
     /// Whether a draft is to go on from it. From what stands elsewhere under stricter rules than the draft comes under it is not: it
-    /// would follow these, so that what is in a hidden report would be hidden in every list.
+    /// would follow these, so that what is in a hidden report would be hidden in every list. Nor from what stands elsewhere and is not for
+    /// all members and circles that the draft names: its dates would tell them since when it is known here.
     fn goes_on(&self, draft: &Draft, place: &Place) -> bool {
         let asked = place.passing.rules(draft.tlp, place.writer.user());
         let silent = |place: &&Ruled| place.rules.is_none() && self.object.tlp.is_none();
@@ -44,7 +45,17 @@ impl Said {
             let rules: Rules = rules_of(self.object.tlp, ruled).also_to(place.passing.addressees());
             asked.meet(&rules) != asked
         };
-        self.is_here || !self.object.places.iter().filter(|one| !silent(one)).any(binds)
+        let places = &self.object.places;
+        self.is_here || (self.is_for_others_of(place) && !places.iter().filter(|one| !silent(one)).any(binds))
+    }
+
+    /// Whether it is for every other member and circle already that is named for what comes in.
+    fn is_for_others_of(&self, place: &Place) -> bool {
+        let names = |ruled: &Ruled, other: &Addressee| {
+            let rules = rules_of(self.object.tlp, ruled);
+            !rules.audience().is_everybody() && rules.audience().holds(|one| one == other)
+        };
+        place.passing.others().all(|other| self.object.places.iter().any(|ruled| names(ruled, other)))
     }
 }
 

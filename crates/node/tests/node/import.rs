@@ -162,6 +162,41 @@ async fn a_value_goes_on_from_nothing_that_is_revoked_or_for_fewer() {
 }
 
 #[tokio::test]
+async fn a_value_goes_on_elsewhere_from_nothing_that_others_who_are_named_do_not_have() {
+    let region = crate::peers::Region::of(&["a", "b", "c"]).await;
+    let a = &region[0].bench;
+    for name in ["one", "two", "three"] {
+        a.collection(name, vec![("user:root", RW)]).await;
+    }
+    let who = a.operator().await;
+    let named = |names: &[&str]| Options {
+        to: names.iter().map(|name| (*name).to_owned()).collect(),
+        tlp: Some(TlpLevel::Amber),
+        ..Options::default()
+    };
+    // Since when something internal is known is told to nobody outside by what comes later to another collection.
+    let id = list(a, &who, ("one", &Options::default()), VALUE).await.id.unwrap();
+    a.clock.advance(Micros::SECOND);
+    list(a, &who, ("two", &named(&["b"])), VALUE).await;
+    let (internal, given) = (dates(a, &who, "one", &id).await, dates(a, &who, "two", &id).await);
+    assert!(given.0 > internal.0, "{given:?} {internal:?}");
+
+    // Who has it already is given the very same again, and a new one says when.
+    let other = "domain\nworse.example\n";
+    let id = list(a, &who, ("one", &named(&["b"])), other).await.id.unwrap();
+    let first = dates(a, &who, "one", &id).await;
+    for (collection, to, same) in [("two", &["b"][..], true), ("three", &["b", "c"], false)] {
+        a.clock.advance(Micros::SECOND);
+        list(a, &who, (collection, &named(to)), other).await;
+        assert_eq!(dates(a, &who, collection, &id).await == first, same, "{collection}");
+    }
+    // In the collection itself it is this history that is given.
+    a.clock.advance(Micros::SECOND);
+    list(a, &who, ("one", &named(&["b", "c"])), "domain,confidence\nworse.example,20\n").await;
+    assert_eq!(dates(a, &who, "one", &id).await.0, first.0);
+}
+
+#[tokio::test]
 async fn who_may_not_read_goes_on_from_what_stands_and_is_not_told() {
     let (bench, [ann, eve]) = shelves().await;
     let open = Options::default();
