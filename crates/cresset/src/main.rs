@@ -23,6 +23,7 @@ mod standing_by;
 use std::io::IsTerminal;
 use std::process::ExitCode;
 
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::parser::ValueSource;
 use clap::{CommandFactory, FromArgMatches};
 
@@ -66,13 +67,30 @@ fn parsed() -> Result<Arguments, clap::Error> {
 fn misread(error: &clap::Error) -> ! {
     let mut words = std::env::args_os().skip(1).take_while(|word| word != "--");
     if error.use_stderr() && words.any(|word| word == "--json") {
-        let said = error.to_string();
-        let first = said.split("\n\n").next().unwrap_or_default().trim_start_matches("error: ");
-        let message = first.split_whitespace().collect::<Vec<_>>().join(" ");
         // The words on standard error follow, whether or not anybody reads this.
-        let _ = Out::new(Style::Json).failure(&Failure::usage(message));
+        let _ = Out::new(Style::Json).failure(&misreading(error));
     }
     error.exit()
+}
+
+/// What is wrong with the command line: of which kind, and in which argument. Never what was given, which may be a secret, and goes to
+/// whatever keeps the answers of commands; standard error says all of it to whoever has typed it.
+fn misreading(error: &clap::Error) -> Failure {
+    let kind = error.kind();
+    let mut message = kind.as_str().unwrap_or("the command line does not say what to do").to_owned();
+    let arguments = match error.get(ContextKind::InvalidArg) {
+        Some(ContextValue::String(one)) => vec![one.as_str()],
+        Some(ContextValue::Strings(all)) => all.iter().map(String::as_str).collect(),
+        _ => Vec::new(),
+    };
+    // What is no argument of the command is what was given, and its name only where it looks like one.
+    let declared = kind != ErrorKind::UnknownArgument;
+    let named = arguments.into_iter().filter(|argument| declared || argument.starts_with("--"));
+    let named: Vec<&str> = named.filter_map(|argument| argument.split('=').next()).collect();
+    if !named.is_empty() {
+        message = format!("{message}: {}", named.join(", "));
+    }
+    Failure::usage(message).hint("`cresset COMMAND --help` shows what it takes")
 }
 
 /// What goes wrong inside is told to whoever runs a command on a directory: nobody else keeps a log of it.

@@ -20,14 +20,32 @@ pub(crate) enum Style {
 pub(crate) struct Out {
     style: Style,
     stdout: BufWriter<Stdout>,
-    /// Whether something else than lines was written: an object, a file.
-    is_raw: bool,
+    /// What was written so far.
+    written: Written,
+    /// Whether an answer is lines, of which any may be the last.
+    in_lines: bool,
+}
+
+/// What stands on standard output.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Written {
+    Nothing,
+    /// Whole lines.
+    Lines,
+    /// Something else: an object, a file.
+    Raw,
 }
 
 impl Out {
     /// The process's own.
     pub(crate) fn new(style: Style) -> Self {
-        Self { style, stdout: BufWriter::with_capacity(64 * 1024, io::stdout()), is_raw: false }
+        let stdout = BufWriter::with_capacity(64 * 1024, io::stdout());
+        Self { style, stdout, written: Written::Nothing, in_lines: false }
+    }
+
+    /// The answer of this command is lines, each for itself: a failure is one more of them.
+    pub(crate) fn answers_in_lines(&mut self) {
+        self.in_lines = true;
     }
 
     /// Whether the answer is to be JSON.
@@ -43,6 +61,7 @@ impl Out {
 
     /// Writes bytes and ends the line.
     pub(crate) fn line(&mut self, bytes: &[u8]) -> Result<(), Failure> {
+        self.written = self.written.max(Written::Lines);
         self.stdout.write_all(bytes.trim_ascii_end())?;
         self.stdout.write_all(b"\n")?;
         Ok(())
@@ -50,16 +69,25 @@ impl Out {
 
     /// Writes bytes as they are.
     pub(crate) fn raw(&mut self, bytes: &[u8]) -> Result<(), Failure> {
-        self.is_raw = true;
+        self.written = Written::Raw;
         Ok(self.stdout.write_all(bytes)?)
     }
 
-    /// Hands on what was written so far, and where answers are JSON a failure as the last line: not behind half an object.
+    /// Hands on what was written so far, and where answers are JSON a failure as the last line: not behind half an object, nor as a second
+    /// document behind an answer that is one.
     pub(crate) fn failure(&mut self, failure: &Failure) -> Result<(), Failure> {
-        if self.is_json() && !self.is_raw && !failure.message.is_empty() {
+        if self.is_json() && self.takes_a_failure() && !failure.message.is_empty() {
             self.json(&failure.document())?;
         }
         self.flush()
+    }
+
+    fn takes_a_failure(&self) -> bool {
+        match self.written {
+            Written::Nothing => true,
+            Written::Lines => self.in_lines,
+            Written::Raw => false,
+        }
     }
 
     /// Hands on everything written so far.
@@ -145,6 +173,22 @@ pub(crate) fn progress(total: Option<u64>, what: &'static str) -> indicatif::Pro
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_failure_stands_alone_or_behind_lines() {
+        for (written, in_lines, takes) in [
+            (Written::Nothing, false, true),
+            (Written::Lines, false, false),
+            (Written::Lines, true, true),
+            (Written::Raw, true, false),
+        ] {
+            let mut out = Out { written, ..Out::new(Style::Json) };
+            if in_lines {
+                out.answers_in_lines();
+            }
+            assert_eq!(out.takes_a_failure(), takes, "{written:?} {in_lines}");
+        }
+    }
 
     #[test]
     fn hostile_letters_do_not_reach_the_terminal() {

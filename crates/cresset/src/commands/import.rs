@@ -174,6 +174,7 @@ struct Receipt {
 /// A file that is not imported has a line that says why, and the others go on; where no answer comes at all, they would fare no
 /// better and are left.
 pub(crate) async fn run(common: &Common, args: ImportArgs, out: &mut Out) -> Result<Exit, Failure> {
+    out.answers_in_lines();
     let reach = Reach::open(common, Access::Write).await?;
     let mut counts = Counts::default();
     let (mut failed, mut exit) = (0_u64, Exit::Done);

@@ -93,6 +93,7 @@ impl Sightings {
 
 /// Runs the command: exits 1 when nothing of what was asked is known.
 pub(crate) async fn run(common: &Common, args: LookupArgs, out: &mut Out) -> Result<Exit, Failure> {
+    out.answers_in_lines();
     let words = !out.is_json() && io::stdout().is_terminal();
     let mut values = Values::of(&args)?;
     let reach = Arc::new(Reach::open(common, Access::Read).await?);

@@ -144,6 +144,7 @@ pub(crate) async fn why(common: &Common, args: WhyArgs, out: &mut Out) -> Result
 
 /// Says whether objects that are not stored would reach somebody: exits 1 when one would not.
 pub(crate) async fn simulate(common: &Common, args: SimulateArgs, out: &mut Out) -> Result<Exit, Failure> {
+    out.answers_in_lines();
     let reach = Reach::open(common, Access::Write).await?;
     let bytes = read_input(&args.object)?;
     let path = ["collections", &args.collection, "simulate"];

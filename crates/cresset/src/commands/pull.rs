@@ -41,6 +41,7 @@ pub(crate) struct PullArgs {
 
 /// Runs the command: exits 1 when any object was refused here; the receipts of those are written.
 pub(crate) async fn run(common: &Common, args: PullArgs, out: &mut Out) -> Result<Exit, Failure> {
+    out.answers_in_lines();
     let client = args.distant.client(common)?;
     let reach = Reach::open(common, Access::Write).await?;
     let (source, _) = args.distant.collection(&client, args.from.as_deref(), Need::Read).await?;

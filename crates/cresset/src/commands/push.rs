@@ -75,6 +75,7 @@ struct Tally {
 
 /// Runs the command: exits 1 when the server refused any object.
 pub(crate) async fn run(common: &Common, args: PushArgs, out: &mut Out) -> Result<Exit, Failure> {
+    out.answers_in_lines();
     let client = args.distant.client(common)?;
     // Written: the node remembers how far the push has come.
     let reach = Reach::open(common, Access::Write).await?;

@@ -23,6 +23,7 @@ pub(crate) struct ValidateArgs {
 
 /// Runs the command: exits 1 when any file is invalid.
 pub(crate) fn run(args: &ValidateArgs, out: &mut Out) -> Result<Exit, Failure> {
+    out.answers_in_lines();
     let mut invalid = 0_usize;
     for file in &args.files {
         let bytes = read_input(file)?;

@@ -44,6 +44,7 @@ pub(crate) struct DemoArgs {
 
 /// Runs the command: exits 1 when a step of the story does not go as told.
 pub(crate) async fn run(common: &Common, args: DemoArgs, out: &mut Out) -> Result<Exit, Failure> {
+    out.answers_in_lines();
     common.only_here("cresset demo")?;
     clear(&args.dir)?;
     let mut stop = Stop::new()?;

@@ -394,6 +394,35 @@ fn a_failure_is_one_json_document() {
     assert!(run(&["--help", "--json"]).exits(0).stdout.contains("Usage"), "help is no failure");
 }
 
+/// What is typed wrongly is not told on standard output: it may be a secret, in the wrong place.
+#[test]
+fn a_usage_failure_names_the_argument_and_not_what_was_given() {
+    for (typed, named) in [
+        (&["pull", "https://taxii.example/", "--limit", "s3cret"][..], "--limit"),
+        (&["user", "list", "s3cret"], "unexpected argument"),
+        (&["user", "list", "--tokn=s3cret"], "--tokn"),
+        (&["s3cret"], "unrecognized subcommand"),
+        (&["pull", "https://me:s3cret@taxii example/"], "<TAXII-URL>"),
+        (&["pull", "--limit", "5"], "<TAXII-URL>"),
+    ] {
+        let ended = run(&[typed, &["--json"]].concat()).exits(2);
+        assert!(!ended.stdout.contains("s3cret"), "{}", ended.stdout);
+        let error = &ended.json()["error"];
+        assert_eq!(error["code"], "usage", "{error}");
+        assert!(error["message"].as_str().unwrap().contains(named), "{error}");
+    }
+}
+
+/// Where answers are lines a failure is the last of them.
+#[test]
+fn a_failure_behind_lines_is_the_last_one() {
+    let scene = Scene::new();
+    let good = scene.file("good.json", bundle(&[indicator(ONE, "[ipv4-addr:value = '198.51.100.7']")]));
+    let lines = run(&["validate", &good, "/nowhere/at/all", "--json"]).exits(4).lines();
+    assert_eq!((&lines[0]["valid"], &lines[1]["error"]["code"]), (&json!(true), &json!("unreachable")));
+    assert_eq!(lines.len(), 2);
+}
+
 #[test]
 fn codes_are_explained() {
     let told = run(&["explain", "required-property", "--json"]).exits(0).json();
