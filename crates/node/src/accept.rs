@@ -8,7 +8,8 @@ use bytes::Bytes;
 use handling::{MemberId, Principal, Refusal, Rule, Rules, Writer, may_write};
 use stix::{Finding, ObjectId, Severity, Timestamp, TlpLevel};
 use store::{
-    Batch, CollectionRow, Entry, Fault, Landed, LandedAs, PerObject, StatusRow, StatusState, StoreError,
+    Batch, CollectionRow, Entry, Fault, Landed, LandedAs, Original, PerObject, StatusRow, StatusState,
+    StoreError,
 };
 use tokio::sync::SemaphorePermit;
 
@@ -374,7 +375,8 @@ impl Node {
                 && derived.entry.facts.findings.is_none()
             {
                 let mut view = derived.entry;
-                view.view_of = Some(entry.facts.id.as_str().to_owned());
+                let (id, creator) = (entry.facts.id.as_str().to_owned(), entry.facts.creator.clone());
+                view.view_of = Some(Original { id, creator });
                 crate::handle::mark(&mut view, &rest.asked, place);
                 views.push(view);
             }

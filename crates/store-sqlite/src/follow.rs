@@ -37,14 +37,16 @@ pub(crate) fn stricter(desk: &Desk<'_>, writer: &Writer, arrival: &Arrival<'_>) 
     let asked = entry.rules.clone().unwrap_or_else(|| rules_rows::of_number(entry.facts.tlp));
     let mut met = asked.clone();
     let here = writer.collection().0;
-    let own = (STANDS, rusqlite::params![arrival.object, entry.facts.created_key, arrival.creator, here]);
-    meet(desk, writer, own, (entry, &mut met))?;
-    if let Some(original) = &entry.view_of
-        && let Some(original) = object_no(desk.sql(), original)?
+    let created = &entry.facts.created_key;
+    let own = (STANDS, rusqlite::params![arrival.object, created, arrival.creator, here]);
+    let standing = meet(desk, writer, own, (entry, Standing::NotYet, &mut met))?;
+    if let Some(view) = &entry.view_of
+        && let Some(original) = object_no(desk.sql(), &view.id)?
     {
+        let creator = view.creator.as_deref().map(|id| object_no(desk.sql(), id)).transpose()?.flatten();
         let key = &entry.facts.modified_key;
-        let without_view = (STANDS_WITHOUT_VIEW, rusqlite::params![original, arrival.object, key]);
-        meet(desk, writer, without_view, (entry, &mut met))?;
+        let parameters = rusqlite::params![original, created, creator, here, arrival.object, key];
+        meet(desk, writer, (STANDS_WITHOUT_VIEW, parameters), (entry, standing, &mut met))?;
     }
     if met == asked || is_own_identity(desk, entry.facts.id.as_str())? {
         return Ok(None);
@@ -57,25 +59,33 @@ pub(crate) fn stricter(desk: &Desk<'_>, writer: &Writer, arrival: &Arrival<'_>) 
 const STANDS: &str = "SELECT DISTINCT h.collection, h.rules, iif(h.rules = 0, v.tlp, NULL), v.created_key IS ?2 AND v.creator IS ?3 \
      FROM holding h JOIN version v ON v.no = h.version WHERE h.object = ?1 AND (h.collection = ?4 OR (v.created_key IS ?2 AND v.creator IS ?3))";
 
-/// The rules of versions of the object `?1`, other than that of the moment `?3`, of which no view stands under the identifier `?2`.
+/// The same of versions other than that of the moment `?6`, of which no view stands under the identifier `?5`.
 /// None of an object without versions: what stands is the original itself, whose rules are those of the parts that are left out.
-const STANDS_WITHOUT_VIEW: &str = "SELECT DISTINCT h.collection, h.rules, iif(h.rules = 0, v.tlp, NULL), 1 \
-     FROM holding h JOIN version v ON v.no = h.version WHERE h.object = ?1 AND ltrim(h.place, '~') <> ?3 AND NOT EXISTS \
-     (SELECT 1 FROM holding w WHERE w.object = ?2 AND w.place IN (ltrim(h.place, '~'), '~' || ltrim(h.place, '~')))";
+const STANDS_WITHOUT_VIEW: &str = "SELECT DISTINCT h.collection, h.rules, iif(h.rules = 0, v.tlp, NULL), v.created_key IS ?2 AND v.creator IS ?3 \
+     FROM holding h JOIN version v ON v.no = h.version WHERE h.object = ?1 AND (h.collection = ?4 OR (v.created_key IS ?2 AND v.creator IS ?3)) \
+     AND ltrim(h.place, '~') <> ?6 AND NOT EXISTS (SELECT 1 FROM holding w JOIN version o ON o.no = w.version WHERE w.object = ?5 \
+     AND w.place IN (ltrim(h.place, '~'), '~' || ltrim(h.place, '~')) AND o.created_key IS v.created_key)";
+
+/// Whether something of a lineage stands in a collection already.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Standing {
+    NotYet,
+    Already,
+}
 
 /// Meets `met` with the rules that a query finds, as far as they bind who brings the entry. Those of other lineages bind the first of a
-/// lineage alone.
+/// lineage alone. Says whether the lineage stands in the collection.
 fn meet(
     desk: &Desk<'_>,
     writer: &Writer,
     (query, parameters): (&str, &[&dyn rusqlite::ToSql]),
-    (entry, met): (&Entry, &mut Rules),
-) -> Done<()> {
+    (entry, mut standing, met): (&Entry, Standing, &mut Rules),
+) -> Done<Standing> {
     let named = named_by(met);
     let only_in = entry.facts.modified_key.is_none().then(|| writer.collection());
     let mut select = desk.sql().prepare_cached(query)?;
     let mut rows = select.query(parameters)?;
-    let (mut is_first, mut of_others) = (true, Vec::new());
+    let mut of_others = Vec::new();
     while let Some(row) = rows.next()? {
         let (collection, no): (CollectionNo, i64) = (CollectionNo(row.get(0)?), row.get(1)?);
         let (level, same): (Option<u8>, bool) = (row.get(2)?, row.get(3)?);
@@ -86,7 +96,9 @@ fn meet(
         if *held.originator() != Originator::Here || !writer.is_bound_by(collection, &held) {
             continue;
         }
-        is_first &= !same || collection != writer.collection();
+        if same && collection == writer.collection() {
+            standing = Standing::Already;
+        }
         let said_nothing = no == 0 && level.is_none();
         if same && !said_nothing {
             *met = met.meet(&held.also_to(&named));
@@ -94,10 +106,10 @@ fn meet(
             of_others.push(held);
         }
     }
-    if is_first {
+    if standing == Standing::NotYet {
         *met = of_others.iter().fold(met.clone(), |met, held| met.meet(&held.also_to(&named)));
     }
-    Ok(())
+    Ok(standing)
 }
 
 fn is_own_identity(desk: &Desk<'_>, id: &str) -> Done<bool> {

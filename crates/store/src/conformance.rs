@@ -207,6 +207,7 @@ macro_rules! each_case {
         $case!(words::what_stands_is_known_by_whose_word_it_is);
         $case!(words::handling_is_inherited_from_who_may_be_known);
         $case!(words::a_lineage_begins_under_the_handling_of_what_stands_there);
+        $case!(words::a_view_follows_the_lineage_of_its_original);
         $case!(words::narrowing_leaves_the_word_of_others);
         $case!(words::a_copy_of_what_was_erased_is_known);
         $case!(words::what_waits_is_listed_until_it_waits_no_more);

@@ -33,7 +33,7 @@ pub use exchange::{
 pub use leaves::{LeafRow, Leaves, LedgerAuthor, ProvenLeaf};
 pub use objects::{
     Batch, Conflict, Contradiction, Deleted, Edge, Entry, Facts, INHERITED, Landed, LandedAs, Objects,
-    PerObject, Sighting, StatusRow, StatusState, Text,
+    Original, PerObject, Sighting, StatusRow, StatusState, Text,
 };
 pub use papers::{Paper, PaperKind, PaperWork, Papers};
 pub use query::{

@@ -99,9 +99,18 @@ pub struct Entry {
     /// readers of this node.
     pub rules: Option<Rules>,
     /// The object of which this is the redacted view: then it stays under the handling of that one's versions, too.
-    pub view_of: Option<String>,
+    pub view_of: Option<Original>,
     /// The other member whose identity object made it, as the registry says: it is a copy of that member's word, whoever brings it.
     pub maker: Option<MemberId>,
+}
+
+/// What a redacted view is a view of: a version with the same dates.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Original {
+    /// Its identifier.
+    pub id: String,
+    /// Its creator, which is not the view's.
+    pub creator: Option<String>,
 }
 
 /// Why an object is refused because of what is here, or was: a version that cannot stand beside what is held, or a copy of what is gone for

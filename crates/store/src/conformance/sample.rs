@@ -6,15 +6,15 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use base::Micros;
 use handling::{
-    Access, Addressee, Audience, CollectionNo, Originator, Person, Principal, Role, Rules, Scope, Standing,
-    UserNo, Viewer, Writer,
+    Access, Addressee, Audience, CollectionNo, MemberId, Originator, Person, Principal, Role, Rules, Scope,
+    Standing, UserNo, Viewer, Writer,
 };
 use index::{Term, TermKind};
 use sha2::{Digest, Sha256};
 use stix::ObjectId;
 use stix::timestamp::key_of;
 
-use crate::{Batch, Edge, Entry, Facts, LandedAs, NewCollection, NewUser, Sighting, Store, Text};
+use crate::{Batch, Edge, Entry, Facts, LandedAs, NewCollection, NewUser, Original, Sighting, Store, Text};
 
 /// Where the clock of every case starts: 2026-01-01T00:00:00Z.
 pub const START: Micros = Micros(1_767_225_600_000_000);
@@ -80,6 +80,12 @@ pub fn viewer_at(user: i64, collections: &[CollectionNo], standing: &Standing) -
 #[must_use]
 pub fn writer(user: i64, collection: CollectionNo) -> Writer {
     handling::may_write(&principal(user, &[collection]), collection, &Standing::at(START)).unwrap()
+}
+
+/// A writer to one of these collections, who reads them all.
+#[must_use]
+pub fn writer_who_reads(user: i64, collections: &[CollectionNo], collection: CollectionNo) -> Writer {
+    handling::may_write(&principal(user, collections), collection, &Standing::at(START)).unwrap()
 }
 
 /// The identifier of the sample with a number.
@@ -265,6 +271,20 @@ impl Sample {
     #[must_use]
     pub fn under(mut self, rules: Option<Rules>) -> Self {
         self.0.rules = rules;
+        self
+    }
+
+    /// A redacted view of an object that nobody says to have made.
+    #[must_use]
+    pub fn view_of(mut self, original: &str) -> Self {
+        self.0.view_of = Some(Original { id: original.into(), creator: None });
+        self.with(|facts| facts.creator = Some(id("identity", 7)))
+    }
+
+    /// What another member made.
+    #[must_use]
+    pub fn made_by(mut self, member: MemberId) -> Self {
+        self.0.maker = Some(member);
         self
     }
 

@@ -12,9 +12,9 @@ use stix::TlpLevel;
 use super::Site;
 use super::meeting::{Step, Village};
 use super::sample::{
-    START, Sample, batch, batch_by, collections, day, how_by, id, viewer, viewer_at, writer,
+    START, Sample, batch, batch_by, collections, day, how_by, id, viewer, viewer_at, writer, writer_who_reads,
 };
-use crate::{LeavesBy, Store, StoreError, VersionsOf, exchanged, looked};
+use crate::{Batch, LeavesBy, Store, StoreError, VersionsOf, exchanged, looked};
 
 const MEMBER: MemberId = MemberId([1; 32]);
 
@@ -176,6 +176,39 @@ pub async fn a_lineage_begins_under_the_handling_of_what_stands_there(site: Site
     assert_eq!(pap(1, c[0], of(3, 1, 0).only_for(&[1])).await, None);
     let landed = store.add(batch_by(2, c[0], &[of(3, 2, 1)])).await.unwrap().remove(0);
     assert_eq!((landed.inherited, landed.contradicts), (None, None));
+}
+
+/// A redacted view is under the handling of versions of its original that have no view, of the same lineage; of others only where it is
+/// the first of its own in a collection.
+pub async fn a_view_follows_the_lineage_of_its_original(site: Site) {
+    let store = site.open();
+    let c = collections(&*store, 3).await;
+    Village::new(Arc::clone(&store), 1).await;
+    let strict = || Some(Rules::marked(Some(TlpLevel::Green), Originator::Here).pap_at_least(Pap::Red));
+    let pap = async |collection, sample: Sample| {
+        let sample = sample.with(|facts| facts.tlp = Some(TlpLevel::Green.number()));
+        let new = Batch { writer: writer_who_reads(1, &c, collection), ..batch(collection, &[sample]) };
+        let landed = store.add(new).await.unwrap().remove(0);
+        assert!(landed.added.is_some(), "{:?}", landed.how);
+        landed.inherited.map(|rules| rules.pap())
+    };
+    let of = |number, modified, created| {
+        Sample::indicator(number, modified).created(created).saying(&format!("{number} {modified} {created}"))
+    };
+    let view = |modified, created| of(9, modified, created).view_of(&id("indicator", 1));
+    assert_eq!(pap(c[0], of(1, 1, 0).under(strict())).await, None);
+    assert_eq!(pap(c[1], of(1, 2, 1)).await, None);
+    assert_eq!(pap(c[1], view(2, 1)).await, None, "what another lineage is under elsewhere is not its own");
+    assert_eq!(pap(c[2], view(3, 0)).await, Some(Pap::Red), "its own it is, wherever that stands");
+    assert_eq!(pap(c[0], view(4, 1)).await, Some(Pap::Red), "and that of what it begins beside");
+    // What begins beside it later closes nothing.
+    assert_eq!(pap(c[1], of(1, 5, 2).under(strict())).await, None);
+    assert_eq!(pap(c[1], view(6, 1)).await, Some(Pap::Red), "as the one in the first collection");
+    assert_eq!(pap(c[2], of(2, 1, 0)).await, None);
+    let other = |modified, created| of(8, modified, created).view_of(&id("indicator", 2));
+    assert_eq!(pap(c[2], other(1, 0)).await, None);
+    assert_eq!(pap(c[2], of(2, 2, 1).under(strict())).await, None);
+    assert_eq!(pap(c[2], other(3, 0)).await, None);
 }
 
 /// Narrowing changes what one says oneself, and what others say beside it stays as they say it.
