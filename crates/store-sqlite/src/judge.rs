@@ -9,7 +9,7 @@
 //! there is one content for each date, for by its date TAXII names a version.
 
 use base::limit;
-use handling::Originator;
+use handling::{MemberId, Originator, Viewer};
 use rusqlite::{CachedStatement, Row, ToSql};
 use stix::version::{Verdict, VersionFacts, compare};
 use store::{Batch, Conflict, Contradiction, Entry, LandedAs, LeavesBy};
@@ -35,7 +35,12 @@ pub(crate) struct Judge {
 
 enum Against {
     /// Those that the poster may know of.
-    Seen(Sight),
+    Seen {
+        eyes: Sight,
+        /// The same eyes, also on what may not be used for this: what they count is all that the poster may have put in.
+        deeds: Sight,
+        home: Option<MemberId>,
+    },
     /// Those by the word of the same originator.
     SameWord,
 }
@@ -81,8 +86,13 @@ impl Judge {
         let against = match leaves {
             LeavesBy::Step => Against::SameWord,
             LeavesBy::Store => {
-                let sight = Sight::of_one(desk.sql(), batch.writer.eyes(), collection)?;
-                Against::Seen(sight.ok_or_else(|| damaged("a writer has no eyes on the collection"))?)
+                let on = |eyes: &Viewer| {
+                    Sight::of_one(desk.sql(), eyes, collection)?
+                        .ok_or_else(|| damaged("a writer has no eyes on the collection"))
+                };
+                let eyes = batch.writer.eyes();
+                let home = eyes.standing().home;
+                Against::Seen { eyes: on(eyes)?, deeds: on(&eyes.clone().for_deeds())?, home }
             }
         };
         Ok(Self { collection: collection.0, against })
@@ -90,7 +100,7 @@ impl Judge {
 
     /// Whether this node's people bring it, and not another member.
     pub(crate) const fn is_of_people(&self) -> bool {
-        matches!(self.against, Against::Seen(_))
+        matches!(self.against, Against::Seen { .. })
     }
 
     /// What a version is to what is held of its object.
@@ -137,12 +147,12 @@ impl Judge {
     }
 
     /// The first version of a lineage, as far as the poster may know: of these there are so many and no more, since each question that
-    /// finds one of them looks at the others.
+    /// finds one of them looks at the others. All that this node's people have put in count together, whoever made it by what it says, and
+    /// whatever it may be used for; what members say is counted by member.
     fn judge_first(&self, desk: &Desk<'_>, arrival: &Arrival<'_>) -> Done<Judged> {
         let mut count = desk.sql().prepare_cached(&format!(
-            "SELECT count(DISTINCT h.lineage) FROM holding h WHERE h.object = ?2 AND {} AND {}",
-            self.is_own(),
-            self.meets()
+            "SELECT count(DISTINCT h.lineage) FROM holding h WHERE h.object = ?2 AND {}",
+            self.counts()
         ))?;
         let beside: u64 = self.ask(&mut count, (arrival, ""), |row| row.get(0))?.unwrap_or_default();
         if beside < limit::LINEAGES_MAX {
@@ -169,10 +179,18 @@ impl Judge {
         })
     }
 
+    /// Which holdings `h` are counted where there are only so many.
+    fn counts(&self) -> String {
+        match &self.against {
+            Against::Seen { deeds, home, .. } => deeds.sees_own("h", *home),
+            Against::SameWord => self.meets(),
+        }
+    }
+
     /// Which holdings `h` a new version is judged against; ?4 is whose word it is, ?5 the collection.
     fn meets(&self) -> String {
         match &self.against {
-            Against::Seen(sight) => sight.sees("h"),
+            Against::Seen { eyes, .. } => eyes.sees("h"),
             Against::SameWord => {
                 let here = Originator::Here;
                 format!(
@@ -185,7 +203,7 @@ impl Judge {
     /// Whether a holding `h` among these is of the owner ?6: whom a new version follows, whatever others say.
     const fn is_own(&self) -> &'static str {
         match self.against {
-            Against::Seen(_) => "h.owner IS ?6",
+            Against::Seen { .. } => "h.owner IS ?6",
             Against::SameWord => "?6 IS ?6",
         }
     }
@@ -210,7 +228,8 @@ impl Judge {
             &arrival.creator,
         ];
         match &self.against {
-            Against::Seen(sight) => sight.bind(select, &asked)?,
+            // For deeds they look at the same collection, as the same user, at the same moment.
+            Against::Seen { eyes, .. } => eyes.bind(select, &asked)?,
             Against::SameWord => {
                 for (at, value) in (2..=select.parameter_count()).zip(asked) {
                     select.raw_bind_parameter(at, value)?;

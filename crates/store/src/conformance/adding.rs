@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use base::Micros;
-use handling::UserNo;
+use handling::{MemberId, Originator, Purpose, Purposes, Rules, UserNo};
 use stix::timestamp::key_of;
 
 use super::Site;
@@ -254,7 +254,7 @@ pub async fn a_lineage_follows_itself_alone(site: Site) {
 /// So many contradict each other and no more, in each collection; those that are held go on.
 pub async fn lineages_of_an_object_have_a_limit(site: Site) {
     let store = site.open();
-    let c = collections(&*store, 2).await;
+    let c = collections(&*store, 4).await;
     let most = u32::try_from(base::limit::LINEAGES_MAX).unwrap();
     for created in 0..most {
         assert_eq!(how(&*store, c[0], &moved(100 + created, created)).await, "accepted", "{created}");
@@ -264,6 +264,23 @@ pub async fn lineages_of_an_object_have_a_limit(site: Site) {
     assert_eq!(how(&*store, c[1], &one_more).await, "accepted");
     assert_eq!(how(&*store, c[0], &moved(200, most - 1)).await, "newer");
     assert_eq!(how(&*store, c[0], &moved(100, 0)).await, "known");
+    // Neither what they may be used for nor whose they are makes room for more.
+    let defence = Rules::marked(None, Originator::Here).limited_to(Purposes::of([Purpose::Defence]));
+    for created in 0..most {
+        let sample = moved(100 + created, created).under(Some(defence.clone()));
+        assert_eq!(how(&*store, c[2], &sample).await, "accepted", "{created}");
+        let sample = moved(100 + created, created);
+        let maker = MemberId([u8::try_from(created).unwrap(); 32]);
+        let sample = if created % 2 == 0 { sample } else { sample.made_by(maker) };
+        assert_eq!(how(&*store, c[3], &sample).await, "accepted", "{created}");
+    }
+    for collection in [c[2], c[3]] {
+        assert_eq!(how(&*store, collection, &one_more).await, "lineages-max");
+        assert_eq!(
+            how(&*store, collection, &one_more.clone().made_by(MemberId([99; 32]))).await,
+            "lineages-max"
+        );
+    }
 }
 
 /// A revocation that comes late is the latest all the same, and forbids what is newer.
