@@ -5,6 +5,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use base::Micros;
+use base::limit::EARLY_AGAIN_SECONDS;
 use base::signing::KeyId;
 use ledger::TreeHash;
 use ledger::act::{ActKind, Header};
@@ -106,7 +108,11 @@ impl Exchange<'_> {
     ) -> Read<Vec<Effect>> {
         let sequence = line.sequence;
         let known = rows.receipts(sequence)?.into_iter().find(|row| row.member == member);
-        let found = match known.map(|row| row.state) {
+        let known = known.map(|row| row.state);
+        // Who had it and has let go of it awaits it. Who was given it and has nothing of it may say so each time.
+        let had = known.as_ref().is_none_or(|state| state.is_given() && *state != ReceiptState::Pending);
+        let look = if had { self.now } else { self.now.plus(EARLY_AGAIN_SECONDS * Micros::SECOND) };
+        let found = match known {
             Some(ReceiptState::Done { receipt: last, .. }) if last > receipt => return Ok(Vec::new()),
             Some(_) => Some(Vec::new()),
             None if self.has_by_consent(rows, sequence, member)? => Some(Vec::new()),
@@ -119,7 +125,7 @@ impl Exchange<'_> {
         if line.outcome == Outcome::Empty
             && let Some(act) = rows.act(&self.me.member, sequence)?
         {
-            effects.extend(self.give_again(rows, (&act, member), self.now)?);
+            effects.extend(self.give_again(rows, (&act, member), look)?);
         }
         Ok(effects)
     }

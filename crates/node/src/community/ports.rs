@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use base::Micros;
 use base::signing::{KeyId, PublicKey};
-use community::{Body, IdentityId, MemberId, Road, SealingKey, Status};
+use community::{Body, Circle, IdentityId, MemberId, Road, SealingKey, Status};
 use federation::{Consented, Content, Deed, Hindrance, Judge, Question, SealingSecret, Standing};
 use handling::{
     Action, Addressee, CircleId, Consent, Kind, Originator, Peers, Person, Recipient, Rules, Situation, judge,
@@ -30,6 +30,17 @@ const SEALING_SECRET: &str = "sealing-secret";
 /// The members of this node's community as of one change, and handling among them.
 #[derive(Clone)]
 pub struct Members(Known, LastSaid);
+
+/// Who takes part, and who is in which circle.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Seats {
+    /// Who takes part.
+    pub(crate) active: BTreeSet<KeyId>,
+    /// The circles that are known here, with the versions that say who is in them.
+    pub(crate) circles: BTreeSet<(KeyId, u64)>,
+    /// Those of them that have taken this member out, with the versions that did.
+    pub(crate) left: BTreeSet<(KeyId, u64)>,
+}
 
 /// The line of rules read last, as whose word, and what it says: what is given or taken together mostly stands under the same.
 #[derive(Clone, Default)]
@@ -220,11 +231,17 @@ impl Members {
         others.filter(|member| *member != self.me()).collect()
     }
 
-    /// Who is in which version of which circle, and who takes part: when it changes, more may be meant by what was said before.
-    pub(crate) fn seats(&self) -> (BTreeSet<KeyId>, BTreeSet<(KeyId, u64)>) {
-        let circles = self.0.table.circles.iter();
-        let versions = circles.map(|(id, (circle, _))| (KeyId::from_bytes(*id.as_bytes()), circle.version));
-        (federation::Directory::active(self), versions.collect())
+    /// Who takes part, and who is in which version of which circle: when it changes, more may be meant by what was said before.
+    pub(crate) fn seats(&self) -> Seats {
+        let me = self.0.table.me;
+        let version = |circle: &Circle| (KeyId::from_bytes(*circle.id().as_bytes()), circle.version);
+        let held = || self.0.table.circles.values().map(|(circle, _)| circle);
+        let left = held().filter(|circle| circle.owner != me && !circle.has(me));
+        Seats {
+            active: federation::Directory::active(self),
+            circles: held().map(version).collect(),
+            left: left.map(version).collect(),
+        }
     }
 
     /// Whether takes part, and is in which circle, who is so in these.

@@ -1,7 +1,6 @@
 //! Giving what could not be given at once: looked at when its moment comes, when a member takes part again, when a marking or a
 //! circle with all it was told has come, and at the start.
 
-use std::collections::BTreeSet;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 
@@ -15,15 +14,28 @@ use store::{ExchangeDesk, StoreError, VersionsOf};
 use super::views::failed;
 use super::{Court, ExchangeError};
 use crate::Node;
+use crate::community::Seats;
 
-/// Who took part, and who was in which version of which circle, when this was last looked at.
-pub(super) type Seats = (BTreeSet<KeyId>, BTreeSet<(KeyId, u64)>);
-
-/// Whether who is in which circle has changed.
-#[derive(Clone, Copy, PartialEq, Eq)]
+/// What has changed about circles since that was last looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Circles {
+    /// One has taken this member out: what it has by that is looked for in all it holds, which no other change asks for.
+    Left,
+    /// Who is in one.
     Changed,
     Same,
+}
+
+impl Circles {
+    /// Told by how it was and is; something may have been `judged` by what was before.
+    fn between(before: &Seats, now: &Seats, judged: bool) -> Self {
+        let left = !now.left.is_subset(&before.left) || (judged && !now.left.is_empty());
+        match judged || before.circles != now.circles {
+            _ if left => Self::Left,
+            true => Self::Changed,
+            false => Self::Same,
+        }
+    }
 }
 
 impl Node {
@@ -45,7 +57,8 @@ impl Node {
 
     async fn give_what_is_due(&self) -> Result<u64, ExchangeError> {
         let Some(court) = self.court().await? else { return Ok(0) };
-        self.look_at_seats(&court).await?;
+        // What cannot be looked at, one damaged version, holds up nothing that is due.
+        let looked = self.look_at_seats(&court).await;
         let (me, now) = (court.member(), court.now);
         let mut court = None;
         let mut all = 0_u64;
@@ -66,6 +79,7 @@ impl Node {
             self.tell_peers();
             tracing::info!(versions = all, "looked at what waited to be given");
         }
+        looked?;
         Ok(all)
     }
 
@@ -79,9 +93,9 @@ impl Node {
         if before.as_ref() == Some(&seats) && !again {
             return Ok(());
         }
-        let (were, circles) = before.unwrap_or_default();
-        let back: Vec<KeyId> = seats.0.difference(&were).copied().collect();
-        let circles = if again || circles != seats.1 { Circles::Changed } else { Circles::Same };
+        let before = before.unwrap_or_default();
+        let back: Vec<KeyId> = seats.active.difference(&before.active).copied().collect();
+        let circles = Circles::between(&before, &seats, again);
         let looked = self.look_at(back, circles).await;
         if looked.is_err() && again {
             self.0.exchange.judged_before.store(true, Ordering::Release);
@@ -99,11 +113,14 @@ impl Node {
             Ok(desk.apply(again.collect())?)
         })
         .await?;
-        if circles == Circles::Changed {
-            self.let_go_of_left(&court).await?;
+        let mut gone = Ok(());
+        if circles == Circles::Left {
+            gone = self.let_go_of_left(&court).await;
+        }
+        if circles != Circles::Same {
             self.look_for_newcomers(&court).await?;
         }
-        Ok(())
+        gone
     }
 
     /// Notes what waits for members that circles have taken in with what was shared before, a page of own versions at a time.
@@ -157,5 +174,39 @@ pub(super) fn waits(row: &LaterRow) -> String {
         // It has refused it as meant for others, and may know better by then.
         _ if row.look > row.since => format!("to be given again at {}", Timestamp::text_of(row.look)),
         _ => "to be given in a moment".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    fn seats(circles: &[u64], left: &[u64]) -> Seats {
+        let of = |versions: &[u64]| versions.iter().map(|one| (KeyId::from_bytes([1; 32]), *one)).collect();
+        Seats { active: BTreeSet::new(), circles: of(circles), left: of(left) }
+    }
+
+    /// All that is held is gone through where a circle has taken this member out, and not for each version of circles that it is in.
+    #[test]
+    fn all_is_gone_through_when_a_circle_was_left() {
+        let (none, first, later) = (seats(&[], &[]), seats(&[1], &[]), seats(&[2], &[]));
+        let (out, back, out_again) = (seats(&[3], &[3]), seats(&[4], &[]), seats(&[5], &[5]));
+        for (before, now, judged, changed) in [
+            (&none, &first, false, Circles::Changed),
+            (&first, &first, false, Circles::Same),
+            (&first, &later, false, Circles::Changed),
+            (&first, &first, true, Circles::Changed),
+            (&later, &out, false, Circles::Left),
+            (&none, &out, false, Circles::Left),
+            (&out, &out, false, Circles::Same),
+            (&out, &out, true, Circles::Left),
+            (&out, &back, false, Circles::Changed),
+            // In it and out of it again between two looks, it may have been given something meanwhile.
+            (&out, &out_again, false, Circles::Left),
+        ] {
+            assert_eq!(Circles::between(before, now, judged), changed, "{before:?} {now:?} {judged}");
+        }
     }
 }

@@ -1,7 +1,7 @@
 //! Circles that this member is in no more: what it has by them alone is dropped here, as the end of retention drops, and its originators
 //! are told.
 //!
-//! Looked for at the start of the process and whenever who is in which circle has changed ([`super::later`]), so that one that ended in
+//! Looked for at the start of the process and whenever a circle has taken this member out ([`super::later`]), so that one that ended in
 //! between goes on. Readers see nothing of it any more from the moment the circle's new version counts: they are judged by that.
 
 use std::sync::Arc;

@@ -60,7 +60,7 @@ pub use turns::Heard;
 pub use views::{CircleState, HolderView, PeerRefusal, PeerView, Provenance, StateView};
 
 use crate::Node;
-use crate::community::Members;
+use crate::community::{Members, Seats};
 
 /// What a node keeps in memory of its exchange.
 #[derive(Debug, Default)]
@@ -101,7 +101,7 @@ pub(crate) struct Desk {
     /// What each member is still to be told of what it sent.
     owed: Mutex<BTreeMap<KeyId, Owed>>,
     /// Who took part, and who was in which circle, when what waits was last looked at for it.
-    seats: Mutex<Option<later::Seats>>,
+    seats: Mutex<Option<Seats>>,
     /// Whether a step has judged by seats of before since they were last looked at.
     judged_before: AtomicBool,
     /// Told when something that waited may be given.

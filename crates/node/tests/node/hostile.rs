@@ -381,6 +381,47 @@ async fn its_own_word_on_anothers_object_touches_nothing_of_the_others() {
     assert!(!has(b, ONE).await);
 }
 
+/// What a member says with its real key became of the last act of another's ledger.
+async fn answers(hostile: &Hostile, own: &Seat, (seat, act): (&Seat, (u64, TreeHash)), outcome: &str) {
+    let (of, (sequence, leaf)) = (seat.id().await, act);
+    let line = format!("{{\"sequence\":{sequence},\"leaf\":\"{leaf}\",\"outcome\":\"{outcome}\"}}");
+    let document = format!("{{\"of\":\"{of}\",\"acts\":[{line}],\"at_us\":0}}");
+    hostile.sends(own, seat, &[hostile.tells(ActKind::Received, document.as_bytes())]).await;
+}
+
+/// Who says that it let go of something is given it at once where a circle has it in again; who says each time that it got nothing, every
+/// six hours.
+#[tokio::test]
+async fn who_says_each_time_that_it_got_nothing_is_given_it_again_with_a_pause() {
+    let region = region(&["a", "b", "c"]).await;
+    region.circle("banks", &["b", "c"]).await;
+    let (b, c) = (&region[1], &region[2]);
+    bring(b, 1..2, to(&["a/banks"])).await;
+    let leaves = Leaves::of(b).await.0;
+    let act = (leaves.len() as u64 - 1, *leaves.last().unwrap());
+    round(&region).await;
+    let hostile = Hostile::of(c).await;
+    let waits = async || {
+        let holders = b.node().holders(&b.who, ONE).await.unwrap();
+        let waits = holders.into_iter().find(|holder| holder.member == "c").unwrap().waits;
+        waits.map(|waits| waits.split_whitespace().last().unwrap().to_owned())
+    };
+    answers(&hostile, c, (b, act), "empty").await;
+    assert_eq!(waits().await.as_deref(), Some("moment"));
+    for hours in [6, 12] {
+        b.node().give_later().await.unwrap();
+        assert_eq!(waits().await, None, "it is given");
+        for _ in 0..2 {
+            answers(&hostile, c, (b, act), "empty").await;
+            b.node().give_later().await.unwrap();
+            let then = stix::Timestamp::text_of(START.plus(hours * 3_600 * Micros::SECOND));
+            assert_eq!(waits().await, Some(then), "not before");
+        }
+        b.bench.clock.set(START.plus(hours * 3_600 * Micros::SECOND));
+        c.bench.clock.set(START.plus(hours * 3_600 * Micros::SECOND));
+    }
+}
+
 /// Kinds of a later version are judged, kept, answered and erased as objects are; what they tell without an object is kept.
 #[tokio::test]
 async fn kinds_of_later_versions_survive() {
