@@ -219,6 +219,16 @@ def test_the_box_of_the_home_page_answers_while_one_types(screen):
     expect(page.get_by_role("heading", level=1)).to_have_text("Search")
 
 
+def test_what_was_typed_before_the_script_came_is_answered(screen):
+    page, held = screen.sign_in(to="/look-up"), []
+    page.route("**/assets/search-*.js", lambda route: held.append(route))
+    page.goto("/search", wait_until="commit")
+    page.get_by_role("searchbox").press_sequentially("lant")
+    expect(page.locator("#results")).to_be_empty()
+    held[0].continue_()
+    expect(page.locator("#results").get_by_role("link", name="Pale Lantern", exact=True)).to_be_visible()
+
+
 def test_a_relationship_is_told_by_what_it_is_between(screen):
     page = screen.sign_in(to="/search?q=uses")
     page.locator("#results").get_by_role("link", name="Pale Lantern uses Ashwick", exact=True).click()

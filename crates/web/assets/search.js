@@ -28,4 +28,6 @@ if (form) {
     clearTimeout(waiting);
     waiting = setTimeout(ask, 120);
   });
+  // what was typed before this file came
+  if (field.value !== field.defaultValue) ask();
 }
