@@ -26,7 +26,7 @@ pub use deeds::{FoundRequest, JoinAsk, Said};
 pub use error::CommunityError;
 pub use papers::{Have, PAPERS_TYPE, Peer, Taken};
 pub use ports::Members;
-pub(crate) use ports::Seats;
+pub(crate) use ports::{Seats, circles_in};
 pub use show::{CommunityView, MemberView, PendingView};
 pub(crate) use table::Table;
 

@@ -422,7 +422,7 @@ const fn consent(of: Consented) -> Consent {
 }
 
 /// The circles that rules name.
-fn circles_in(rules: &Rules) -> impl Iterator<Item = CircleId> + '_ {
+pub(crate) fn circles_in(rules: &Rules) -> impl Iterator<Item = CircleId> + '_ {
     rules.audience().clauses().flatten().filter_map(|one| match one {
         Addressee::Circle(circle) => Some(*circle),
         _ => None,

@@ -119,7 +119,8 @@ impl Node {
         let Some(court) = self.court().await? else { return Ok(()) };
         let more = place.passing.addressees();
         let whom = self.members_among(&court, more);
-        if whom.is_empty() {
+        // Who is taken into a circle with its history is given it, also where nobody else is in it now.
+        if whom.is_empty() && !more.iter().any(|one| matches!(one, Addressee::Circle(_))) {
             return Ok(());
         }
         let (eyes, mut gifts) = (place.writer.eyes().clone().for_deeds(), Vec::new());

@@ -11,6 +11,7 @@ use store::{Batch, Entry, ExchangeDesk, Landed, LandedAs, LeavesBy, StoreError};
 
 use super::{Court, ExchangeError};
 use crate::Node;
+use crate::community::circles_in;
 
 /// Whom to tell besides those the rules name, and how urgently.
 #[derive(Clone, Debug)]
@@ -85,7 +86,8 @@ impl Node {
         let Some(court) = self.court().await? else { return self.store().add(batch).await };
         let whom: Vec<BTreeSet<KeyId>> =
             batch.entries.iter().map(|entry| court.addressees(entry, sending)).collect();
-        if whom.iter().all(BTreeSet::is_empty) {
+        let goes = |(entry, whom): (&Entry, &BTreeSet<KeyId>)| !whom.is_empty() || is_for_who_comes(entry);
+        if !batch.entries.iter().zip(&whom).any(goes) {
             return self.store().add(batch).await;
         }
         let (court, lane, weight) = (Arc::new(court), sending.lane, batch.entries.len());
@@ -102,7 +104,7 @@ impl Node {
                     let named = asked.named_by(&rules);
                     whom.retain(|member| named.contains(member) || asked.may_have(member, &rules));
                 }
-                if !whom.is_empty() {
+                if !whom.is_empty() || is_for_who_comes(entry) {
                     release(exchange, desk, (entry, &rules), (&whom, lane))?;
                 }
             }
@@ -115,6 +117,13 @@ impl Node {
         self.tell_peers();
         Ok(landed)
     }
+}
+
+/// Whether what comes in is this member's word and for circles: who is taken into one with its history is given it, also where nobody
+/// else is in it now.
+fn is_for_who_comes(entry: &Entry) -> bool {
+    let rules = rules_of(entry);
+    *rules.originator() == Originator::Here && circles_in(&rules).next().is_some()
 }
 
 fn release(

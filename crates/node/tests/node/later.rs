@@ -204,6 +204,27 @@ async fn who_is_taken_into_a_circle_with_its_history_gets_it() {
     assert_eq!(a.node().shared_state().await.unwrap().unwrap().leaves, before, "nothing is said again");
 }
 
+/// Nobody else was in the circle when it was shared, so that it was given to nobody.
+#[tokio::test]
+async fn who_is_the_first_in_a_circle_gets_its_history_too() {
+    let region = region(&["a", "b", "c"]).await;
+    region.circle("banks", &[]).await;
+    let (a, b, c) = (&region[0], &region[1], &region[2]);
+    bring(a, 1..2, to(&["banks"])).await;
+    bring(a, 2..3, to(&[])).await;
+    share(a, TWO, "banks").await.unwrap();
+    round(&region).await;
+    at(&region, START.plus(1)).await;
+    assert!(!has(b, ONE).await && !has(b, TWO).await);
+    a.node().add_to_circle(&a.who, "banks", &["b".to_owned()], History::All).await.unwrap();
+    a.node().add_to_circle(&a.who, "banks", &["c".to_owned()], History::FromNow).await.unwrap();
+    region.gather().await;
+    at(&region, START.plus(2)).await;
+    for id in [ONE, TWO] {
+        assert!(has(b, id).await && !has(c, id).await, "{id}");
+    }
+}
+
 /// Also where it had an earlier version of it, or a consent lets it have what nobody gave it.
 #[tokio::test]
 async fn who_comes_back_into_a_circle_with_its_history_gets_what_came_meanwhile() {
