@@ -67,7 +67,8 @@ pub enum MembersTls {
     Offered,
 }
 
-/// Who reads the head and the tiles of this member's ledger and has other members' heads cosigned, which tell how many acts it did, and when, and nothing else.
+/// Who reads the head and the tiles of this member's ledger, and has heads of other members cosigned. Both tell how many acts a member did,
+/// and when, and nothing else.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum LedgerReaders {
     /// Who signs in here, and other members' nodes.
