@@ -31,6 +31,7 @@ mod road;
 mod router;
 mod serve;
 mod strangers;
+mod stream;
 mod tls;
 
 pub use app::{App, LedgerReaders, MembersTls, Options, TlsFiles};

@@ -11,9 +11,7 @@ use std::collections::HashMap;
 use std::future::Future;
 use std::io;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
-use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::task::{Context, Poll};
 use std::time::Duration;
 
 use hyper::server::conn::http1;
@@ -21,18 +19,17 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use node::Node;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
-use tokio::time::{Instant, Sleep, sleep, timeout};
+use tokio::time::{sleep, timeout};
 
 use crate::app::{App, Options};
 use crate::frame::Frame;
 use crate::road::Came;
+use crate::stream::{LastAnswer, Patient};
 use crate::tls::{Opened, Tls, TlsError};
 
-/// Longest time a client may take to make room for more of an answer.
-const WRITE_STALL_MAX: Duration = Duration::from_secs(60);
 /// Largest head of a request and read buffer, in bytes.
 const BUFFER_BYTES_MAX: usize = 256 * 1024;
 /// Open files kept free for the store and the rest of the process.
@@ -110,6 +107,7 @@ impl Server {
         // Through the trusted proxy everybody comes, and holding floods back is its task.
         let unbounded = self.frame.app().options().trusted_proxy.map(place_of);
         let guests = Arc::new(Guests { counts: Mutex::default(), most: possible.div_ceil(2), unbounded });
+        let last = Arc::new(LastAnswer::default());
         let (stop, stopping) = watch::channel(());
         let mut shutdown = std::pin::pin!(shutdown);
         loop {
@@ -128,6 +126,7 @@ impl Server {
                         tls: Arc::clone(&self.tls),
                         stopping: stopping.clone(),
                         watcher: graceful.watcher(),
+                        last: Arc::clone(&last),
                         peer: peer.ip(),
                         _place: place,
                         _guest: guest,
@@ -193,6 +192,7 @@ struct Connection {
     /// Ends when the node is told to stop.
     stopping: watch::Receiver<()>,
     watcher: Watcher,
+    last: Arc<LastAnswer>,
     peer: IpAddr,
     _place: OwnedSemaphorePermit,
     _guest: Guest,
@@ -275,80 +275,10 @@ impl Connection {
             .timer(TokioTimer::new())
             .header_read_timeout(head_timeout)
             .max_buf_size(BUFFER_BYTES_MAX)
-            .serve_connection(TokioIo::new(Patient::new(stream)), service);
+            .serve_connection(TokioIo::new(Patient::new(stream, self.last)), service);
         if let Err(error) = self.watcher.watch(connection).await {
             tracing::debug!(%error, "a connection ended early");
         }
-    }
-}
-
-/// A stream that gives a client up that does not take what is written to it.
-struct Patient<S> {
-    stream: S,
-    stalled: Option<Pin<Box<Sleep>>>,
-}
-
-impl<S> Patient<S> {
-    const fn new(stream: S) -> Self {
-        Self { stream, stalled: None }
-    }
-
-    fn bounded<T>(&mut self, context: &mut Context<'_>, poll: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
-        if poll.is_ready() {
-            self.stalled = None;
-            return poll;
-        }
-        let stalled = self
-            .stalled
-            .get_or_insert_with(|| Box::pin(tokio::time::sleep_until(Instant::now() + WRITE_STALL_MAX)));
-        match stalled.as_mut().poll(context) {
-            Poll::Ready(()) => Poll::Ready(Err(io::ErrorKind::TimedOut.into())),
-            Poll::Pending => Poll::Pending,
-        }
-    }
-}
-
-impl<S: AsyncRead + Unpin> AsyncRead for Patient<S> {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_read(context, buffer)
-    }
-}
-
-impl<S: AsyncWrite + Unpin> AsyncWrite for Patient<S> {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        let poll = Pin::new(&mut self.stream).poll_write(context, bytes);
-        self.bounded(context, poll)
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        pieces: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        let poll = Pin::new(&mut self.stream).poll_write_vectored(context, pieces);
-        self.bounded(context, poll)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.stream.is_write_vectored()
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let poll = Pin::new(&mut self.stream).poll_flush(context);
-        self.bounded(context, poll)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let poll = Pin::new(&mut self.stream).poll_shutdown(context);
-        self.bounded(context, poll)
     }
 }
 
