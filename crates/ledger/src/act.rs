@@ -29,6 +29,8 @@ pub const ACT_TYPE: &str = "application/vnd.cresset.act.v1+json";
 const KIND_BYTES_MAX: usize = 64;
 /// Longest name of a community, of an object or of a version, in bytes.
 const NAME_BYTES_MAX: usize = 512;
+/// What a header takes at most as a rule, in bytes.
+const HEADER_BYTES_USUAL: usize = 640;
 /// The last place in a ledger: numbers of places are stored with a sign.
 const SEQUENCE_MAX: u64 = u64::MAX >> 1;
 
@@ -237,7 +239,8 @@ impl Header {
     /// `Field` when a field is longer than a reader takes, or the time beyond the year 9999.
     pub fn seal(self) -> Result<Act, ActError> {
         self.check()?;
-        let bytes = serde_json::to_vec(&self).map_err(|_| ActError::Field("at"))?;
+        let mut bytes = Vec::with_capacity(HEADER_BYTES_USUAL);
+        serde_json::to_writer(&mut bytes, &self).map_err(|_| ActError::Field("at"))?;
         if bytes.len() > ACT_BYTES_MAX {
             return Err(ActError::TooLarge(bytes.len()));
         }

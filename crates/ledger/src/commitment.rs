@@ -36,6 +36,13 @@ impl Salt {
         Self(bytes)
     }
 
+    /// As many new salts as are wanted, for the price of asking once.
+    pub fn several(rng: &dyn Rng, count: usize) -> impl Iterator<Item = Self> + use<> {
+        let mut salts = vec![[0; 32]; count];
+        rng.fill(salts.as_flattened_mut());
+        salts.into_iter().map(Self)
+    }
+
     /// A salt read back from where it was stored.
     #[must_use]
     pub const fn from_bytes(bytes: [u8; 32]) -> Self {
@@ -135,6 +142,14 @@ mod tests {
         assert_eq!(Salt::from_bytes(*salt.as_bytes()).commit(b"payload"), commitment);
         assert_eq!(commitment.to_string().parse(), Ok(commitment));
         assert_eq!(format!("{salt:?}"), "Salt([redacted])");
+    }
+
+    #[test]
+    fn several_salts_are_all_different() {
+        let salts: Vec<Salt> = Salt::several(&SeededRng::new(1), 300).collect();
+        let different: BTreeSet<[u8; 32]> = salts.iter().map(|salt| *salt.as_bytes()).collect();
+        assert_eq!((salts.len(), different.len()), (300, 300));
+        assert_eq!(Salt::several(&SeededRng::new(1), 0).count(), 0);
     }
 
     #[test]

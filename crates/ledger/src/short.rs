@@ -221,12 +221,25 @@ const HYPHENS_BEFORE: [usize; 4] = [4, 6, 8, 10];
 /// Type and UUID of an id that is written as [`push_uuid`] writes it.
 fn uuid_id(id: &str) -> Option<(&str, [u8; 16])> {
     let (kind, text) = id.split_once("--")?;
-    let digits: String = text.split('-').collect();
-    let mut uuid = [0; 16];
-    hex::decode_to_slice(digits, &mut uuid).ok()?;
-    let mut back = kind.to_owned();
-    push_uuid(&mut back, uuid);
-    (back == id).then_some((kind, uuid))
+    let (mut uuid, mut rest) = ([0; 16], text.as_bytes());
+    for (at, byte) in uuid.iter_mut().enumerate() {
+        if HYPHENS_BEFORE.contains(&at) {
+            rest = rest.strip_prefix(b"-")?;
+        }
+        let ([high, low], after) = rest.split_first_chunk()?;
+        *byte = digit(*high)? << 4 | digit(*low)?;
+        rest = after;
+    }
+    rest.is_empty().then_some((kind, uuid))
+}
+
+/// The value of a lower-case hexadecimal digit.
+const fn digit(letter: u8) -> Option<u8> {
+    match letter {
+        b'0'..=b'9' => Some(letter - b'0'),
+        b'a'..=b'f' => Some(letter - b'a' + 10),
+        _ => None,
+    }
 }
 
 fn push_uuid(id: &mut String, uuid: [u8; 16]) {

@@ -198,11 +198,11 @@ impl Book {
         connection: &Connection,
         (entry, rules): (&Entry, Option<&Rules>),
         (object, at): (i64, Micros),
+        salt: Salt,
     ) -> Done<()> {
         if self.takes_back() {
             return Err(StoreError::Recovering.into());
         }
-        let salt = Salt::generate(&*self.author.rng);
         let commitment = salt.commit(&entry.bytes);
         let facts = &entry.facts;
         let header = Header {
@@ -321,9 +321,10 @@ pub(crate) fn record(desk: &mut Desk<'_>, batch: &Batch, landed: &[Landed], stor
     let Some(book) = desk.book() else { return Ok(()) };
     let came = batch.entries.iter().zip(landed);
     let came = came.filter(|(_, landed)| !matches!(landed.how, LandedAs::Known | LandedAs::Refused(_)));
-    for ((entry, landed), object) in came.zip(stored) {
+    let salts = Salt::several(&*book.author.rng, stored.len());
+    for (((entry, landed), object), salt) in came.zip(stored).zip(salts) {
         let rules = landed.inherited.as_ref().or(entry.rules.as_ref());
-        book.received(connection, (entry, rules), (*object, batch.at))?;
+        book.received(connection, (entry, rules), (*object, batch.at), salt)?;
     }
     Ok(())
 }
