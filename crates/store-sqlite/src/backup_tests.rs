@@ -255,7 +255,7 @@ async fn what_a_member_destroys_leaves_the_word_of_others() {
         crate::remove::take_away(
             desk,
             object,
-            &VersionsOf { id: &id, version: "2024-01-01T00:00:00Z", originator: other },
+            &VersionsOf { id: &id, version: "2024-01-01T00:00:00Z", originator: other, digest: None },
         )
     };
     assert_eq!(store.writer.write(1, deed).await.expect("written"), 0);

@@ -18,6 +18,7 @@ mod backup_tests;
 mod book;
 #[cfg(test)]
 mod book_tests;
+mod copies;
 mod cursor;
 mod deposits;
 mod derived;

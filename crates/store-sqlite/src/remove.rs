@@ -27,12 +27,12 @@ pub(crate) enum End {
 }
 
 /// A version in the collection.
-struct Held {
-    added: i64,
-    version: i64,
+pub(crate) struct Held {
+    pub(crate) added: i64,
+    pub(crate) version: i64,
     key: String,
     spec: i64,
-    rules: i64,
+    pub(crate) rules: i64,
     lineage: i64,
 }
 
@@ -62,7 +62,11 @@ pub(crate) fn delete(desk: &mut Desk<'_>, writer: &Writer, id: &str, filter: &Fi
 }
 
 /// The versions in a collection that these eyes may know of, oldest first.
-fn held(sql: &Connection, object: i64, (eyes, collection): (&Viewer, CollectionNo)) -> Done<Vec<Held>> {
+pub(crate) fn held(
+    sql: &Connection,
+    object: i64,
+    (eyes, collection): (&Viewer, CollectionNo),
+) -> Done<Vec<Held>> {
     let Some(sight) = Sight::of_one(sql, eyes, collection)? else {
         return Ok(Vec::new());
     };
@@ -128,20 +132,20 @@ fn places(sql: &Connection, object: i64, versions: &VersionsOf<'_>) -> Done<Vec<
         "SELECT h.collection, h.added, h.version, ltrim(h.place, '~'), h.spec, h.rules, h.lineage FROM holding h \
          JOIN version v ON v.no = h.version LEFT JOIN rules r ON r.no = h.rules \
          WHERE h.object = ?1 AND coalesce(v.modified, '') = ?2 AND coalesce(r.originator = ?3, ?4) \
-         ORDER BY h.collection, h.added",
+         AND (?5 IS NULL OR v.digest = ?5) ORDER BY h.collection, h.added",
     )?;
-    let rows =
-        select.query_map((object, versions.version, versions.originator.to_string(), here), |row| {
-            let held = Held {
-                added: row.get(1)?,
-                version: row.get(2)?,
-                key: row.get(3)?,
-                spec: row.get(4)?,
-                rules: row.get(5)?,
-                lineage: row.get(6)?,
-            };
-            Ok((row.get(0)?, held))
-        })?;
+    let word = versions.originator.to_string();
+    let rows = select.query_map((object, versions.version, word, here, versions.digest), |row| {
+        let held = Held {
+            added: row.get(1)?,
+            version: row.get(2)?,
+            key: row.get(3)?,
+            spec: row.get(4)?,
+            rules: row.get(5)?,
+            lineage: row.get(6)?,
+        };
+        Ok((row.get(0)?, held))
+    })?;
     Ok(rows.collect::<rusqlite::Result<_>>()?)
 }
 
@@ -171,7 +175,7 @@ pub(crate) fn take_away_every(desk: &mut Desk<'_>, id: &str, originator: &Origin
         select.query_map([object], |row| row.get(0))?.collect::<rusqlite::Result<_>>()?;
     let mut places = 0_u64;
     for version in &versions {
-        let versions = VersionsOf { id, version, originator: originator.clone() };
+        let versions = VersionsOf { id, version, originator: originator.clone(), digest: None };
         places = places.saturating_add(take_away(desk, object, &versions)?);
     }
     keys::destroy_unheld(desk.sql(), object, originator)?;
@@ -205,7 +209,7 @@ pub(crate) fn stands_anywhere(sql: &Connection, id: &str, originator: Option<&Or
     Ok(select.query_row((object, originator.map(ToString::to_string), here), |row| row.get(0))?)
 }
 
-fn put_under(
+pub(crate) fn put_under(
     desk: &mut Desk<'_>,
     collection: i64,
     version: &Held,

@@ -204,6 +204,7 @@ macro_rules! each_case {
         $case!(upkeep::state_hashes_agree);
         $case!(upkeep::settings_and_jobs_are_kept);
         $case!(words::the_own_word_is_the_latest_of_ones_own);
+        $case!(words::a_deed_acts_on_the_copies_that_its_doer_sees);
         $case!(words::what_stands_is_known_by_whose_word_it_is);
         $case!(words::handling_is_inherited_from_who_may_be_known);
         $case!(words::a_lineage_begins_under_the_handling_of_what_stands_there);

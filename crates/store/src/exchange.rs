@@ -58,6 +58,19 @@ pub struct VersionsOf<'a> {
     pub version: &'a str,
     /// Whose word; `Here` also takes versions under no rules but those of their TLP level.
     pub originator: Originator,
+    /// SHA-256 of their exact bytes; `None` = whatever they say.
+    pub digest: Option<[u8; 32]>,
+}
+
+/// A version by this member's own word, where somebody sees it and may write.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OwnCopy {
+    /// SHA-256 of its exact bytes.
+    pub digest: [u8; 32],
+    /// Byte-ordered form of `created`, where it has that.
+    pub created_key: Option<String>,
+    /// `created_by_ref`.
+    pub creator: Option<String>,
 }
 
 /// What a step has before it.
@@ -97,6 +110,28 @@ pub trait ExchangeDesk {
     /// # Errors
     /// The store failed.
     fn take_away_every(&mut self, id: &str, originator: &Originator) -> Result<u64, StoreError>;
+    /// The versions of an object by this member's own word that stand in the writer's collection, as far as the writer may know of them,
+    /// whatever they may be used for.
+    ///
+    /// # Errors
+    /// The store failed.
+    fn own_copies(&self, writer: &Writer, id: &str) -> Result<Vec<OwnCopy>, StoreError>;
+    /// Puts those of [`ExchangeDesk::own_copies`] with this identifier that have these bytes (SHA-256) under exactly these rules. Answers
+    /// with how many; none is no error.
+    ///
+    /// # Errors
+    /// The store failed.
+    fn put_copies_under(
+        &mut self,
+        writer: &Writer,
+        version: (&str, &[u8; 32]),
+        rules: &Rules,
+    ) -> Result<u64, StoreError>;
+    /// Removes the same, as [`ExchangeDesk::take_away`] does, and leaves what stands elsewhere.
+    ///
+    /// # Errors
+    /// The store failed.
+    fn take_copies(&mut self, writer: &Writer, version: (&str, &[u8; 32])) -> Result<u64, StoreError>;
     /// Has the words of what was taken away overwritten in the files too, soon after the commit.
     ///
     /// # Errors

@@ -27,8 +27,8 @@ pub use accounts::{
 pub use approvals::{Answer, ApprovalRow, Approvals, Spending, Verdict};
 pub use error::{Fault, StoreError};
 pub use exchange::{
-    ExchangeDesk, ExchangeLook, ExchangeStep, Exchanges, LeavesBy, NoticeRow, Refused, RefusedBy, Retired,
-    Settled, VersionsOf, exchanged, looked, tried,
+    ExchangeDesk, ExchangeLook, ExchangeStep, Exchanges, LeavesBy, NoticeRow, OwnCopy, Refused, RefusedBy,
+    Retired, Settled, VersionsOf, exchanged, looked, tried,
 };
 pub use leaves::{LeafRow, Leaves, LedgerAuthor, ProvenLeaf};
 pub use objects::{

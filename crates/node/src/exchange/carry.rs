@@ -96,7 +96,7 @@ impl Carrier {
         } else {
             Originator::Member(MemberId(*author.as_bytes()))
         };
-        VersionsOf { id, version, originator }
+        VersionsOf { id, version, originator, digest: None }
     }
 
     const fn home(&self) -> Option<MemberId> {

@@ -103,7 +103,7 @@ impl Node {
         }
         if let Some(rules) = own_word(&court, &object) {
             let whom = self.members_among(&court, &more);
-            let gift = Gift::of(&object, rules.also_to(&more), whom)?;
+            let gift = Gift::of(&object, rules.also_to(&more), (whom, self.writers_of(who, &object)))?;
             let given = self.give(&court, vec![gift], request.urgency.lane()).await?;
             return Ok(self.shared(&object.id, given));
         }
@@ -132,7 +132,8 @@ impl Node {
             };
             // What stands here by another's word alone is not this member's to give.
             let Some(rules) = own_word(&court, &object) else { continue };
-            gifts.extend(Gift::of(&object, rules.also_to(more), whom.clone()).ok());
+            let writers = self.writers_of(&place.who, &object);
+            gifts.extend(Gift::of(&object, rules.also_to(more), (whom.clone(), writers)).ok());
         }
         if gifts.is_empty() {
             return Ok(());

@@ -11,11 +11,13 @@ use federation::{
     DeedError, Exchange, Hindrance, Lane, ObjectName, Refused, Release, Rows, Rule, Standing, holders_now,
     object_version,
 };
-use handling::{MemberId, Originator, Rules};
+use handling::{MemberId, Originator, Principal, Rules, Writer};
 use ledger::act::ActKind;
-use store::{ExchangeDesk, StoredObject, VersionsOf};
+use sha2::{Digest, Sha256};
+use store::{ExchangeDesk, StoredObject};
 
 use super::{Court, ExchangeError};
+use crate::Node;
 use crate::handle::rules_of;
 
 /// An own version to be given.
@@ -26,6 +28,8 @@ pub(super) struct Gift {
     /// Its rules from now on.
     rules: Rules,
     whom: BTreeSet<KeyId>,
+    /// Where it stands and who gives it may write: what others put in under this id, which the giver may not know of, stays as it is.
+    writers: Vec<Writer>,
 }
 
 /// What became of gifts.
@@ -41,10 +45,10 @@ impl Gift {
     pub(super) fn of(
         object: &StoredObject,
         rules: Rules,
-        whom: BTreeSet<KeyId>,
+        (whom, writers): (BTreeSet<KeyId>, Vec<Writer>),
     ) -> Result<Self, ExchangeError> {
         let version = version_of(object)?;
-        Ok(Self { id: object.id.clone(), version, bytes: object.bytes.clone(), rules, whom })
+        Ok(Self { id: object.id.clone(), version, bytes: object.bytes.clone(), rules, whom, writers })
     }
 
     pub(super) fn give(
@@ -76,8 +80,10 @@ impl Gift {
             released => released?,
         };
         desk.apply(released.effects)?;
-        let versions = VersionsOf { id: &self.id, version: &self.version, originator: Originator::Here };
-        desk.put_under(&versions, &self.rules, Some(home))?;
+        let digest: [u8; 32] = Sha256::digest(&self.bytes).into();
+        for writer in &self.writers {
+            desk.put_copies_under(writer, (&self.id, &digest), &self.rules)?;
+        }
         let not: BTreeSet<KeyId> = released.withheld.iter().map(|(member, _)| *member).collect();
         let to = self.whom.into_iter().filter(|member| !not.contains(member)).collect();
         Ok(Given { to, withheld: released.withheld.into_iter().collect() })
@@ -166,6 +172,15 @@ impl Onward {
 /// The rule of handling where that decided, else the rule of exchange.
 fn reason(refused: &Refused) -> String {
     refused.handling.clone().unwrap_or_else(|| refused.rule.to_string())
+}
+
+impl Node {
+    /// Where an object stands as it was read, and the one who read it may write.
+    pub(super) fn writers_of(&self, who: &Principal, object: &StoredObject) -> Vec<Writer> {
+        let (standing, mut seen) = (self.standing(), BTreeSet::new());
+        let places = object.places.iter().map(|place| place.collection).filter(|no| seen.insert(*no));
+        places.filter_map(|no| handling::may_write(who, no, &standing).ok()).collect()
+    }
 }
 
 /// The rules an object stands under here by this member's own word; `None` when it stands by others' words alone.

@@ -161,7 +161,8 @@ fn give_due(exchange: &federation::Exchange<'_>, desk: &mut dyn ExchangeDesk) ->
 }
 
 fn stands(desk: &dyn ExchangeDesk, put: &Put) -> Result<bool, StoreError> {
-    desk.stands(&VersionsOf { id: &put.object, version: &put.version, originator: Originator::Here })
+    let (id, version, originator) = (put.object.as_str(), put.version.as_str(), Originator::Here);
+    desk.stands(&VersionsOf { id, version, originator, digest: None })
 }
 
 /// Why something waits, in words.

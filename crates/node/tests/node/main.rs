@@ -9,6 +9,7 @@ mod circle_wait;
 mod collections;
 mod community;
 mod courier;
+mod deeds;
 mod deposits;
 mod exchange;
 mod foretold;

@@ -15,14 +15,14 @@ use handling::{MemberId, Originator, Rules, Writer};
 use rusqlite::{Connection, OptionalExtension, Row};
 use stix::ObjectId;
 use store::{
-    Batch, ExchangeDesk, Landed, LeavesBy, NoticeRow, Refused, RefusedBy, Retired, Settled, StoreError,
-    VersionsOf,
+    Batch, ExchangeDesk, Landed, LeavesBy, NoticeRow, OwnCopy, Refused, RefusedBy, Retired, Settled,
+    StoreError, VersionsOf,
 };
 
 use crate::error::{Done, Fail};
 use crate::text::TEXT_PURGE;
 use crate::writer::{Desk, set_number};
-use crate::{accept, book, remove, retention, settle};
+use crate::{accept, book, copies, remove, retention, settle};
 
 pub(crate) use rows::{SqlRows, consent_of, consents, stored};
 
@@ -115,6 +115,23 @@ impl ExchangeDesk for SqlDesk<'_, '_> {
 
     fn take_away_every(&mut self, id: &str, originator: &Originator) -> Result<u64, StoreError> {
         Ok(remove::take_away_every(self.desk, id, originator)?)
+    }
+
+    fn own_copies(&self, writer: &Writer, id: &str) -> Result<Vec<OwnCopy>, StoreError> {
+        Ok(copies::own(self.desk.sql(), writer, id)?)
+    }
+
+    fn put_copies_under(
+        &mut self,
+        writer: &Writer,
+        version: (&str, &[u8; 32]),
+        rules: &Rules,
+    ) -> Result<u64, StoreError> {
+        Ok(copies::put_copies_under(self.desk, writer, version, rules)?)
+    }
+
+    fn take_copies(&mut self, writer: &Writer, version: (&str, &[u8; 32])) -> Result<u64, StoreError> {
+        Ok(copies::take(self.desk, writer, version)?)
     }
 
     fn overwrite_words(&mut self) -> Result<(), StoreError> {

@@ -268,7 +268,12 @@ pub async fn a_failed_step_leaves_nothing(site: Site) {
         let peer = village.members[1].id();
         let failing = exchanged(&*store, 1, move |desk| -> Result<(), StoreError> {
             desk.add(&new, LeavesBy::Store)?;
-            let held = VersionsOf { id: &id("indicator", 1), version: &day(1), originator: Originator::Here };
+            let held = VersionsOf {
+                id: &id("indicator", 1),
+                version: &day(1),
+                originator: Originator::Here,
+                digest: None,
+            };
             assert_eq!(desk.take_away(&held)?, 1);
             let row = RefusalRow {
                 peer: Some(peer),
@@ -416,7 +421,8 @@ pub async fn each_word_stands_and_goes_alone(site: Site) {
             let leaving = gone.clone();
             let taken = exchanged(&*store, 1, move |desk| {
                 let id = id("indicator", number);
-                let versions = VersionsOf { id: &id, version: &day(1), originator: leaving.clone() };
+                let versions =
+                    VersionsOf { id: &id, version: &day(1), originator: leaving.clone(), digest: None };
                 // Other versions and other objects are not meant.
                 let elsewhere = VersionsOf { version: &day(2), ..versions.clone() };
                 assert_eq!(desk.take_away(&elsewhere)?, 0);

@@ -213,7 +213,12 @@ impl Story {
         let object = self.object.clone();
         let version = day(one.modified);
         let taken = exchanged(&*self.store, 1, move |desk| {
-            desk.take_away(&VersionsOf { id: &object, version: &version, originator: word(one.word) })
+            desk.take_away(&VersionsOf {
+                id: &object,
+                version: &version,
+                originator: word(one.word),
+                digest: None,
+            })
         });
         let before = self.said.len();
         self.said.retain(|said| (said.word, said.modified) != (one.word, one.modified));
@@ -282,7 +287,12 @@ pub async fn only_its_owner_follows_a_version(site: Site) {
         for said in std::mem::take(&mut story.said) {
             let (object, version) = (story.object.clone(), day(said.modified));
             let gone = move |desk: &mut dyn crate::ExchangeDesk| {
-                desk.take_away(&VersionsOf { id: &object, version: &version, originator: word(said.word) })
+                desk.take_away(&VersionsOf {
+                    id: &object,
+                    version: &version,
+                    originator: word(said.word),
+                    digest: None,
+                })
             };
             exchanged(&*store, 1, gone).await.unwrap();
         }

@@ -1,0 +1,92 @@
+//! Copies of what this member says, where somebody sees them and may write: a deed of a person acts on these and on nothing else.
+//!
+//! A version is told from another by its bytes: under one identifier and date others may say something else, in the same collection too,
+//! under rules by which the doer is not to know of it. What is taken away by its originator's word, or at the end of its time, goes
+//! wherever it stands: that is [`crate::remove`].
+
+use handling::{Originator, Rules, Writer};
+use rusqlite::Connection;
+use store::OwnCopy;
+
+use crate::error::Done;
+use crate::ids;
+use crate::keys;
+use crate::remove::{End, Held, held, mark_ends, put_under, take_out};
+use crate::rules_rows;
+use crate::writer::{Desk, object_no};
+
+/// The versions of an object by this member's own word that stand in the writer's collection, as far as the writer may know of them.
+pub(crate) fn own(sql: &Connection, writer: &Writer, id: &str) -> Done<Vec<OwnCopy>> {
+    let Some(object) = object_no(sql, id)? else { return Ok(Vec::new()) };
+    let mut select = sql.prepare_cached(
+        "SELECT v.digest, v.created_key, (SELECT n.name FROM name n WHERE n.no = c.kind), c.uuid \
+         FROM version v LEFT JOIN object c ON c.no = v.creator WHERE v.no = ?1",
+    )?;
+    let mut copies = Vec::new();
+    for held in standing(sql, writer, object)? {
+        copies.push(select.query_row([held.version], |row| {
+            let (kind, uuid): (Option<String>, Option<Vec<u8>>) = (row.get(2)?, row.get(3)?);
+            Ok(OwnCopy {
+                digest: row.get(0)?,
+                created_key: row.get(1)?,
+                creator: uuid.map(|uuid| ids::text(kind.as_deref().unwrap_or_default(), &uuid)),
+            })
+        })?);
+    }
+    Ok(copies)
+}
+
+/// Puts copies with these bytes under exactly these rules; answers with how many.
+pub(crate) fn put_copies_under(
+    desk: &mut Desk<'_>,
+    writer: &Writer,
+    (id, digest): (&str, &[u8; 32]),
+    rules: &Rules,
+) -> Done<u64> {
+    let Some(object) = object_no(desk.sql(), id)? else { return Ok(0) };
+    let (collection, home) = (writer.collection().0, writer.eyes().standing().home);
+    let copies = with_bytes(desk.sql(), writer, (object, digest))?;
+    for copy in &copies {
+        put_under(desk, collection, copy, rules, home)?;
+    }
+    mark_ends(desk.sql(), object, collection)?;
+    Ok(copies.len() as u64)
+}
+
+/// Destroys copies with these bytes; answers with how many.
+pub(crate) fn take(desk: &mut Desk<'_>, writer: &Writer, (id, digest): (&str, &[u8; 32])) -> Done<u64> {
+    let Some(object) = object_no(desk.sql(), id)? else { return Ok(0) };
+    let collection = writer.collection().0;
+    let copies = with_bytes(desk.sql(), writer, (object, digest))?;
+    for copy in &copies {
+        take_out(desk, (collection, copy.added), copy.version, End::Destroyed)?;
+    }
+    mark_ends(desk.sql(), object, collection)?;
+    keys::destroy_unheld(desk.sql(), object, &Originator::Here)?;
+    Ok(copies.len() as u64)
+}
+
+fn with_bytes(sql: &Connection, writer: &Writer, (object, digest): (i64, &[u8; 32])) -> Done<Vec<Held>> {
+    let mut select = sql.prepare_cached("SELECT digest = ?2 FROM version WHERE no = ?1")?;
+    let mut copies = Vec::new();
+    for held in standing(sql, writer, object)? {
+        if select.query_row((held.version, digest), |row| row.get(0))? {
+            copies.push(held);
+        }
+    }
+    Ok(copies)
+}
+
+/// What stands in the writer's collection by this member's own word and is seen there, whatever it may be used for.
+fn standing(sql: &Connection, writer: &Writer, object: i64) -> Done<Vec<Held>> {
+    let eyes = writer.eyes().clone().for_deeds();
+    let home = eyes.standing().home;
+    let mut own = Vec::new();
+    for held in held(sql, object, (&eyes, writer.collection()))? {
+        let rules = rules_rows::read(sql, held.rules)?;
+        if rules.is_none_or(|rules| rules.originator().is_own(home)) {
+            own.push(held);
+        }
+    }
+    Ok(own)
+}
