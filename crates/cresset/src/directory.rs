@@ -85,10 +85,15 @@ fn of_one_command() -> Settings {
     Settings { rate_per_second: 0, second_person: SecondPerson::Holder, ..Settings::default() }
 }
 
+/// The code of a store that is damaged.
+pub(crate) const DAMAGED: &str = "store-damaged";
+/// Who tells more of that.
+pub(crate) const EXAMINE: &str = "`cresset doctor --deep` tells what is damaged and what helps";
+
 /// A store that cannot be opened or used, as a failure of the command.
 pub(crate) fn failure(error: &StoreError) -> Failure {
     let failure = match error {
-        StoreError::Damaged(_) => Failure::unverified(error),
+        StoreError::Damaged(_) => Failure::unverified(error).code(DAMAGED).hint(EXAMINE),
         _ => Failure::unreachable(error),
     };
     match error {

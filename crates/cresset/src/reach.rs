@@ -134,6 +134,9 @@ impl Reach {
         };
         failure.code = problem.code;
         failure.hint = absent.map(|absent| absent.hint.to_owned());
+        if failure.code.as_deref() == Some(directory::DAMAGED) {
+            failure = failure.hint(directory::EXAMINE);
+        }
         if status == 401 {
             failure = failure.hint("give a token that is valid there with --token or CRESSET_TOKEN");
         }

@@ -78,6 +78,12 @@ pub(crate) enum SealError {
     /// Sealed for another key.
     #[error("this recovery key does not open the file: it was sealed for another one")]
     WrongKey,
+    /// The key file in place of the copy.
+    #[error("this is the key file of a backup, not the backup: name the backup, and this file with --keys")]
+    KeyFile,
+    /// The copy in place of its key file.
+    #[error("this is a backup, not its key file: name the file that was written beside it with --keys")]
+    NoKeyFile,
     /// Cut, changed, or no encrypted copy at all.
     #[error("the file is not a whole encrypted copy of a node: {0}")]
     Damaged(String),
@@ -170,9 +176,7 @@ impl<W: Write> Write for Keys<W> {
 /// Opens a key file: what follows its first line.
 pub(crate) fn open_keys<R: Read>(key: &str, file: R) -> Result<impl Read + use<R>, SealError> {
     let (line, reader) = opened(key, file)?;
-    let label: KeysLabel = serde_json::from_slice(&line)
-        .map_err(|error| SealError::Damaged(format!("its first line cannot be read: {error}")))?;
-    known(&label.format, &[FORMAT_KEYS])?;
+    known(&line, &[FORMAT_KEYS])?;
     Ok(reader)
 }
 
@@ -188,23 +192,30 @@ fn opened<R: Read>(key: &str, file: R) -> Result<(Vec<u8>, BufReader<impl Read +
     Ok((line, reader))
 }
 
-fn known(format: &str, formats: &[&str]) -> Result<(), SealError> {
-    if formats.contains(&format) {
-        return Ok(());
+/// Whether a file is of one of these formats, by its first line: in that all say their format and whose node they are of.
+fn known(line: &[u8], formats: &[&str]) -> Result<(), SealError> {
+    let label: KeysLabel = read(line)?;
+    match label.format.as_str() {
+        format if formats.contains(&format) => Ok(()),
+        FORMAT_KEYS => Err(SealError::KeyFile),
+        FORMAT | FORMAT_PLAIN => Err(SealError::NoKeyFile),
+        other => {
+            let (format, read) = (stix::quote::quoted(other), formats.join(" or "));
+            Err(SealError::Damaged(format!("its format is {format}, and what is read here is {read}")))
+        }
     }
-    let format = stix::quote::quoted(format).to_string();
-    Err(SealError::Damaged(format!(
-        "its format is {format}, and what is read here is {}",
-        formats.join(" or ")
-    )))
+}
+
+fn read<'a, T: Deserialize<'a>>(line: &'a [u8]) -> Result<T, SealError> {
+    let unread = |error| SealError::Damaged(format!("its first line cannot be read: {error}"));
+    serde_json::from_slice(line).map_err(unread)
 }
 
 /// Decrypts a copy: its label, after its content has been written out and found whole.
 pub(crate) fn open(key: &str, file: impl Read, mut out: impl Write) -> Result<Label, SealError> {
     let (line, mut reader) = opened(key, file)?;
-    let label: Label = serde_json::from_slice(&line)
-        .map_err(|error| SealError::Damaged(format!("its first line cannot be read: {error}")))?;
-    known(&label.format, &[FORMAT, FORMAT_PLAIN])?;
+    known(&line, &[FORMAT, FORMAT_PLAIN])?;
+    let label: Label = read(&line)?;
     let mut piece = vec![0; 64 * 1024];
     let mut bytes: u64 = 0;
     loop {
@@ -283,8 +294,8 @@ mod tests {
         assert_eq!(read, [42; 200_000]);
         let cut = open_keys(secret.expose(), &file[..file.len() - 1]).unwrap().read_to_end(&mut read);
         assert!(cut.is_err());
-        assert!(matches!(open(secret.expose(), &*file, io::sink()), Err(SealError::Damaged(_))));
-        assert!(matches!(open_keys(secret.expose(), &*sealed(&public, b"")), Err(SealError::Damaged(_))));
+        assert!(matches!(open(secret.expose(), &*file, io::sink()), Err(SealError::KeyFile)));
+        assert!(matches!(open_keys(secret.expose(), &*sealed(&public, b"")), Err(SealError::NoKeyFile)));
     }
 
     #[test]

@@ -189,6 +189,11 @@ static CODES: &[(&str, &str)] = &[
     ("jobs-max", "The node keeps the memory of at most 1,000 pulls and pushes for one user."),
     ("grantee-form", "A grant speaks to `user:NAME` or to `role:ROLE`."),
     (
+        "initialised-half",
+        "An `init` was broken off in this directory after it had made accounts and keys and before their secrets were shown: there is no node yet, and nobody has the secrets. Remove the files \
+         that begin with `cresset.` there and run `cresset init` again.",
+    ),
+    (
         "initialised-already",
         "The directory holds a node already; `init` makes a new one only in an empty directory.",
     ),
@@ -205,7 +210,7 @@ static CODES: &[(&str, &str)] = &[
     (
         "store-unreadable",
         "The disk did not give what was to be read, or a file of the database does not open (the log says which, and whether there were \
-         too many open files). What was asked is unknown, not absent: ask again. See to the disk, then run `cresset doctor`.",
+         too many open files). What was asked is unknown, not absent: ask again. See to the disk, then run `cresset doctor --deep`.",
     ),
     ("store-busy", "Another process works on the same directory. Stop it, or use `--url` to ask it."),
     (
@@ -220,7 +225,8 @@ static CODES: &[(&str, &str)] = &[
     ),
     (
         "store-damaged",
-        "Stored data is damaged, or the disk cannot be read there. `cresset doctor` tells what; restore a backup if it cannot be rebuilt.",
+        "Stored data is damaged, or the disk cannot be read there. `cresset doctor --deep` tells what. What derives from stored objects `cresset rebuild` writes again; an object whose \
+         bytes are not those that were stored is only in the last backup: restore that.",
     ),
     (
         "store-failed",
@@ -377,6 +383,11 @@ static CODES: &[(&str, &str)] = &[
     (
         "observations-unfit",
         "What was sent is not a STIX bundle with observed-data objects and their observables.",
+    ),
+    (
+        "bytes-altered",
+        "The ledger's act about this version commits to other bytes than are stored: they were changed after they came in, by a failing disk or by somebody who could write the database. Nothing proves them. \
+         Restore the last backup; `cresset doctor --deep` tells which others are changed.",
     ),
     (
         "not-in-ledger",

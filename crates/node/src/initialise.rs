@@ -65,6 +65,11 @@ pub enum InitError {
     /// It has been already.
     #[error("this node has been initialised already, as {0:?}")]
     Already(String),
+    /// It was begun, and its secrets are lost.
+    #[error(
+        "an `init` was broken off here before the node was made, and what it made has no name and shows its secrets no more"
+    )]
+    BrokenOff,
     /// Not a name a member can have.
     #[error("a member's name has 1 to {NAME_CHARS_MAX} characters and no control character")]
     NameUnfit,
@@ -85,6 +90,7 @@ impl InitError {
     pub const fn code(&self) -> &'static str {
         match self {
             Self::Already(_) => "initialised-already",
+            Self::BrokenOff => "initialised-half",
             Self::NameUnfit => "name-unfit",
             Self::Account(error) => error.code(),
             Self::Collection(error) => error.code(),
@@ -96,7 +102,7 @@ impl InitError {
     #[must_use]
     pub const fn fault(&self) -> Fault {
         match self {
-            Self::Already(_) | Self::NameUnfit => Fault::Caller,
+            Self::Already(_) | Self::BrokenOff | Self::NameUnfit => Fault::Caller,
             Self::Account(error) => error.fault(),
             Self::Collection(error) => error.fault(),
             Self::Store(error) => error.fault(),
@@ -105,16 +111,27 @@ impl InitError {
 }
 
 impl Node {
-    /// Names the member and makes the first administrator and the collection `inbox`.
-    ///
-    /// The member's name is written last, so that an interrupted `init` can be done again on a fresh directory and a
-    /// half-made node never passes for a whole one.
+    /// Makes a node whose secrets nobody has to be shown: [`Node::prepare`] and [`Node::begin`].
     ///
     /// # Errors
     /// See [`InitError`].
     pub async fn initialise(&self, request: InitRequest) -> Result<Initialised, InitError> {
+        let made = self.prepare(request).await?;
+        self.begin(&made).await?;
+        Ok(made)
+    }
+
+    /// Makes the first administrator, the member's keys and the collection `inbox`. The node is none before [`Node::begin`]: until then
+    /// whoever waits for the secrets may find that they could not be shown.
+    ///
+    /// # Errors
+    /// See [`InitError`].
+    pub async fn prepare(&self, request: InitRequest) -> Result<Initialised, InitError> {
         if let Some(member) = self.member().await? {
             return Err(InitError::Already(member.name));
+        }
+        if self.directory().await?.users().next().is_some() {
+            return Err(InitError::BrokenOff);
         }
         let name = request.member_name.trim().to_owned();
         if !(1..=NAME_CHARS_MAX).contains(&name.chars().count()) || name.chars().any(char::is_control) {
@@ -143,8 +160,16 @@ impl Node {
         store.set_setting(MEMBER_ID, &member.id).await?;
         store.set_setting(MEMBER_CREATED, &self.now().0.to_string()).await?;
         self.take_up_ledger().await?;
-        store.set_setting(MEMBER_NAME, &member.name).await?;
         Ok(Initialised { member, admin })
+    }
+
+    /// Names the member, by which a node that was prepared becomes one. Written last, so that a half-made node never passes for a whole
+    /// one.
+    ///
+    /// # Errors
+    /// The store failed; there is no node then.
+    pub async fn begin(&self, made: &Initialised) -> Result<(), StoreError> {
+        self.0.store.set_setting(MEMBER_NAME, &made.member.name).await
     }
 
     /// The member this node belongs to; `None` before `init`.

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use base::signing::{KeyId, PublicKey, Signer};
 use handling::Principal;
-use ledger::act::Act;
+use ledger::act::{Act, ActKind, ActObject};
 use ledger::checkpoint::SignedCheckpoint;
 use ledger::proof_file::ProofFile;
 use ledger::tile::{Tile, TilePath};
@@ -62,6 +62,11 @@ pub enum ProveError {
     /// No act of this version is in the ledger.
     #[error("the ledger has no act about this version: it came in before the ledger was kept")]
     NotInLedger,
+    /// The act by which this version came in commits to other bytes than are stored.
+    #[error(
+        "the ledger's act about this version commits to other bytes than are stored: they were changed after they came in; restore the last backup"
+    )]
+    Altered,
     /// Nobody was given this version by this member's own word.
     #[error("nobody was given this version by this member, so nobody has signed for it")]
     NeverGiven,
@@ -86,6 +91,7 @@ impl ProveError {
         match self {
             Self::Read(error) => error.code(),
             Self::NotInLedger => "not-in-ledger",
+            Self::Altered => "bytes-altered",
             Self::NeverGiven => "never-given",
             Self::Uncovered => "act-uncovered",
             Self::NoReceipt(_) => "receipt-none",
@@ -101,7 +107,7 @@ impl ProveError {
             Self::Read(error) => error.fault(),
             Self::Between(error) => error.fault(),
             Self::NotInLedger | Self::NeverGiven | Self::Uncovered | Self::NoReceipt(_) => Fault::Caller,
-            Self::Unfit(_) => Fault::Operator,
+            Self::Altered | Self::Unfit(_) => Fault::Operator,
         }
     }
 }
@@ -220,11 +226,14 @@ impl Node {
                 _ => return Err(error.into()),
             },
         };
-        let Some(row) = self.act_of(&object).await? else {
-            let leaf = self.receipt_of(&object).await?.ok_or(ProveError::NotInLedger)?;
-            return self.prove_own(leaf).await;
-        };
-        self.signed_proof(row.sequence, Some(&object.bytes)).await
+        match self.act_of(&object).await? {
+            Committed::To(leaf) => self.signed_proof(leaf, Some(&object.bytes)).await,
+            other => match (self.receipt_of(&object).await?, other) {
+                (Some(leaf), _) => self.prove_own(leaf).await,
+                (None, Committed::ToOthers) => Err(ProveError::Altered),
+                (None, _) => Err(ProveError::NotInLedger),
+            },
+        }
     }
 
     /// The file that proves an own act by its header, which is signed now; with its payload where the object's bytes are given.
@@ -267,20 +276,42 @@ impl Node {
         }
     }
 
-    /// The last act that commits to exactly these bytes.
-    async fn act_of(&self, object: &StoredObject) -> Result<Option<LeafRow>, StoreError> {
-        let (mut found, mut after) = (None, None);
+    /// What the acts about this version commit to; of several that commit to its bytes, the last.
+    async fn act_of(&self, object: &StoredObject) -> Result<Committed, StoreError> {
+        let (mut found, mut after) = (Committed::Nothing, None);
         loop {
             let rows = self.0.store.leaves_about(&object.id, after, ACTS_AT_ONCE).await?;
             let Some(last) = rows.last().map(|row| row.sequence) else { return Ok(found) };
             after = Some(last);
-            found = rows.into_iter().rfind(|row| commits_to(row, &object.bytes)).or(found);
+            found = rows.iter().map(|row| committed(row, object)).fold(found, Committed::max);
         }
     }
 }
 
-fn commits_to(row: &LeafRow, bytes: &[u8]) -> bool {
-    let header = Act::parse(&row.header);
-    let committed = header.ok().and_then(|act| act.header().payload);
-    row.salt.is_some_and(|salt| committed == Some(salt.commit(bytes)))
+/// What an act of the ledger says of a version's bytes; of two, the later that says more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Committed {
+    /// Nothing: it is about another version, or its salt was erased.
+    Nothing,
+    /// It came in as other bytes.
+    ToOthers,
+    /// It is the act at this place that commits to them.
+    To(u64),
+}
+
+fn committed(row: &LeafRow, object: &StoredObject) -> Committed {
+    let Some((salt, act)) = row.salt.zip(Act::parse(&row.header).ok()) else { return Committed::Nothing };
+    let header = act.header();
+    let payload = header.payload;
+    if payload == Some(salt.commit(&object.bytes)) {
+        return Committed::To(row.sequence);
+    }
+    // The act of an arrival commits to the object itself; a receipt, which is of the same kind, to what was answered.
+    let came_in = |about: &&ActObject| header.kind == ActKind::Received && payload == Some(about.digest);
+    let about = header.object.as_ref().filter(came_in).map(|about| about.version.as_deref());
+    if about.is_some_and(|version| version.is_none_or(|version| version == object.version)) {
+        Committed::ToOthers
+    } else {
+        Committed::Nothing
+    }
 }

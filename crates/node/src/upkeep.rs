@@ -8,7 +8,7 @@ use handling::{
     may_audit,
 };
 use serde::Serialize;
-use store::{BackupReport, BackupTo, Check, Fault, Figures, KeySink, StoreError};
+use store::{BackupReport, BackupTo, Check, Difference, Fault, Figures, KeySink, StoreError};
 
 use crate::{ApprovalError, Node};
 
@@ -196,11 +196,12 @@ impl Node {
         Ok(self.0.store.backup_keys(keys, self.0.clock.now()).await?)
     }
 
-    /// Derives again what derives from the stored objects and says what differed; `Repair::Write` also corrects it.
+    /// Derives again what derives from the stored objects and says what differed; `Repair::Write` also corrects it, but for what only
+    /// a backup has.
     ///
     /// # Errors
     /// Not for this principal, or the store failed.
-    pub async fn rebuild(&self, who: &Principal, repair: Repair) -> Result<Vec<String>, UpkeepError> {
+    pub async fn rebuild(&self, who: &Principal, repair: Repair) -> Result<Vec<Difference>, UpkeepError> {
         may_administer(who)?;
         Ok(self.0.store.rebuild(repair == Repair::Write).await?)
     }

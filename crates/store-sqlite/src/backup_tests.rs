@@ -97,7 +97,7 @@ async fn backups_are_verified() {
     let restored = open(&again).expect("a store");
     assert_eq!(restored.state_hash().await.expect("a hash"), store.state_hash().await.expect("a hash"));
     assert_eq!(restored.fingerprint_key().0, store.fingerprint_key().0);
-    assert_eq!(restored.rebuild(false).await.expect("compared"), Vec::<String>::new());
+    assert_eq!(restored.rebuild(false).await.expect("compared"), []);
     no_recovery(&restored).await;
     let c = [handling::CollectionNo(1)];
     let words = SearchRequest { words: vec!["beacon".into()], limit: 9, ..SearchRequest::default() };
@@ -161,7 +161,7 @@ async fn what_was_destroyed_is_in_no_backup_and_what_was_deleted_is() {
         assert!(!has(&again, number).await, "{number}");
     }
     assert!(again.check(true).await.expect("checked").iter().all(|check| check.ok));
-    assert_eq!(again.rebuild(false).await.expect("compared"), Vec::<String>::new());
+    assert_eq!(again.rebuild(false).await.expect("compared"), []);
     drop(again);
     for name in std::fs::read_dir(&at).expect("files") {
         let bytes = std::fs::read(name.expect("a file").path()).expect("read");
@@ -296,7 +296,7 @@ async fn lineages_outlive_a_sealed_backup() {
         }
         let object = again.object(&viewer(1, &both), &id("indicator", 3), None).await.expect("an object");
         assert_eq!((object.revoked, object.contradictions), (false, 1), "{name}");
-        assert_eq!(again.rebuild(false).await.expect("compared"), Vec::<String>::new(), "{name}");
+        assert_eq!(again.rebuild(false).await.expect("compared"), [], "{name}");
     }
 }
 
@@ -342,7 +342,7 @@ async fn what_a_copy_of_before_awaits_is_named_once_it_is_open() {
     let found = again.awaited(None, 9).await.expect("asked");
     assert_eq!(found.iter().map(ToString::to_string).collect::<Vec<_>>(), [awaited]);
     assert!(again.check(true).await.expect("checked").iter().all(|check| check.ok));
-    assert_eq!(again.rebuild(false).await.expect("compared"), Vec::<String>::new());
+    assert_eq!(again.rebuild(false).await.expect("compared"), []);
 }
 
 /// A backup as programs made it before there were key files, of their schema.

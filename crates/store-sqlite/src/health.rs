@@ -1,5 +1,6 @@
 //! `doctor`: whether what is stored is whole, and the digest over what is held.
 
+use std::io::Write;
 use std::path::Path;
 
 use rusqlite::Connection;
@@ -7,7 +8,8 @@ use sha2::{Digest, Sha256};
 use store::{Check, StoreError};
 
 use crate::error::Done;
-use crate::{leaves, migrate, rules_rows};
+use crate::open::private;
+use crate::{ids, leaves, migrate, rules_rows};
 
 /// What must hold between the tables.
 struct Consistency {
@@ -23,7 +25,7 @@ struct Consistency {
 /// What derives can be derived again.
 const REBUILD: &str = "run `cresset rebuild`";
 /// What does not derive is only in a backup.
-const RESTORE: &str = "restore the last backup";
+pub(crate) const RESTORE: &str = "restore the last backup";
 
 const RULES: [Consistency; 5] = [
     Consistency {
@@ -81,7 +83,7 @@ pub(crate) fn check(
     read_only: Option<String>,
     deep: bool,
 ) -> Done<Vec<Check>> {
-    let mut checks = vec![schema(connection, path), writing(read_only)];
+    let mut checks = vec![schema(connection, path), writing(Path::new(path), read_only)];
     checks.extend(Path::new(path).parent().map(space));
     checks.push(told("database", integrity(connection)));
     checks.extend(RULES.iter().map(|rule| told(rule.name, count(connection, rule))));
@@ -147,14 +149,33 @@ fn schema(connection: &Connection, path: &str) -> Check {
     }
 }
 
-fn writing(read_only: Option<String>) -> Check {
-    match read_only {
+/// What is written to see whether the disk takes it.
+const TRIAL: &str = "cresset.trial";
+/// How much that is: as much as a page of the database.
+const TRIAL_BYTES: usize = 8192;
+
+/// Whether the store takes writes: what its writer says, and what comes of trying.
+fn writing(database: &Path, read_only: Option<String>) -> Check {
+    match read_only.or_else(|| tried(database).err()) {
         None => Check { name: "writing", ok: true, detail: "the store takes writes".into() },
         Some(reason) => {
             let detail = format!("the store takes no writes: {reason}; make space or repair the disk");
             Check { name: "writing", ok: false, detail }
         }
     }
+}
+
+/// Writes beside the database, to the disk itself, and opens the database as somebody who changes it would. It is not changed: another
+/// process may be at work on it, and a file system that is mounted to be read refuses even whoever may do everything.
+fn tried(database: &Path) -> Result<(), String> {
+    let told = |what: &Path, error: std::io::Error| format!("cannot write {}: {error}", what.display());
+    std::fs::OpenOptions::new().write(true).open(database).map_err(|error| told(database, error))?;
+    let trial = database.with_file_name(TRIAL);
+    let mut file = private().truncate(true).open(&trial).map_err(|error| told(&trial, error))?;
+    let written = file.write_all(&[0; TRIAL_BYTES]).and_then(|()| file.sync_all());
+    // One that stays is written over by the next trial.
+    let _ = std::fs::remove_file(&trial);
+    written.map_err(|error| told(&trial, error))
 }
 
 fn integrity(connection: &Connection) -> Done<Check> {
@@ -178,7 +199,7 @@ fn count(connection: &Connection, rule: &Consistency) -> Done<Check> {
 /// Reads every object and compares it with its digest.
 pub(crate) fn digests(connection: &Connection) -> Done<Check> {
     let mut statement = connection
-        .prepare("SELECT v.no, v.digest, b.bytes FROM version v LEFT JOIN body b ON b.version = v.no")?;
+        .prepare("SELECT v.object, v.digest, b.bytes FROM version v LEFT JOIN body b ON b.version = v.no")?;
     let mut rows = statement.query([])?;
     let (mut read, mut wrong) = (0_u64, Vec::new());
     while let Some(row) = rows.next()? {
@@ -192,9 +213,10 @@ pub(crate) fn digests(connection: &Connection) -> Done<Check> {
     let detail = if wrong.is_empty() {
         format!("{read} versions read, every digest right")
     } else {
-        let shown: Vec<String> = wrong.iter().take(20).map(ToString::to_string).collect();
+        let named = wrong.iter().take(20).map(|object| ids::of_number(connection, *object));
+        let shown: Vec<String> = named.collect::<Done<_>>()?;
         format!(
-            "{} of {read} versions have other bytes than were stored ({}); restore the last backup",
+            "{} of {read} versions have other bytes than were stored ({}); {RESTORE}",
             wrong.len(),
             shown.join(", ")
         )

@@ -512,7 +512,7 @@ pub(crate) mod tests {
         assert_eq!(all("SELECT added FROM holding WHERE is_first ORDER BY added"), [1, 4, 6].map(Some));
         assert_eq!(all("SELECT no FROM name ORDER BY no"), [7, 8, 9].map(Some));
         assert_eq!(all("SELECT value FROM number WHERE name = 'name'"), [bb]);
-        assert_eq!(crate::rebuild::marks(&connection, false).unwrap(), Vec::<String>::new());
+        assert_eq!(crate::rebuild::marks(&connection, false).unwrap(), []);
     }
 
     #[test]

@@ -11,7 +11,7 @@ use ledger::vault::ObjectKey;
 use rusqlite::{Connection, OpenFlags, OptionalExtension};
 use store::StoreError;
 
-use crate::error::{Done, Fail, damaged};
+use crate::error::{Done, Fail, damaged, told};
 use crate::figures::Counted;
 use crate::postings::Postings;
 use crate::readers::{Readers, Writes, keep_plans};
@@ -98,10 +98,11 @@ impl SqliteStore {
         if !database.is_file() {
             return Err(StoreError::CannotOpen { path, reason: "there is none: run `cresset init`".into() });
         }
+        must_hold_something(&database)?;
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let connection =
             Connection::open_with_flags(&database, flags).map_err(|error| cannot(&database, &error))?;
-        migrate::verify_current(&connection, &path)?;
+        migrate::verify_current(&connection, &path).map_err(|fail| unfit(&database, fail))?;
         let key =
             held_key(&connection, "main")?.ok_or_else(|| damaged("the key of fingerprints is missing"))?;
         let state = Arc::new(State::load(&connection)?);
@@ -135,6 +136,26 @@ fn cannot(path: &Path, error: &dyn std::fmt::Display) -> StoreError {
     StoreError::CannotOpen { path: path.display().to_string(), reason: error.to_string() }
 }
 
+/// Why a file is not opened as a database.
+fn unfit(database: &Path, fail: Fail) -> StoreError {
+    match fail {
+        Fail::Sql(error) => match told(&error) {
+            StoreError::Damaged(what) => StoreError::Damaged(format!("{}: {what}", database.display())),
+            _ => cannot(database, &error),
+        },
+        Fail::Store(error) => error,
+    }
+}
+
+/// Refuses a database that was cut to nothing, before SQLite takes it for a new one and its log for a left-over, and `init` makes another
+/// member of it.
+fn must_hold_something(database: &Path) -> Result<(), StoreError> {
+    let is_empty = std::fs::metadata(database).is_ok_and(|data| data.is_file() && data.len() == 0);
+    let reason = "it is empty: if there was a node here, restore its last backup into an empty directory (`cresset restore`), for a new \
+                  node would be another member with other keys; if there was none, remove the file and run `cresset init` again";
+    if is_empty { Err(cannot(database, &reason)) } else { Ok(()) }
+}
+
 /// Makes the directory where there is none, for its owner alone.
 pub(crate) fn make_private(directory: &Path) -> Result<(), StoreError> {
     let mut builder = std::fs::DirBuilder::new();
@@ -157,7 +178,7 @@ pub(crate) fn lock(directory: &Path) -> Result<File, StoreError> {
 }
 
 /// How files of a store are made: for their owner alone, whoever may enter the directory.
-fn private() -> OpenOptions {
+pub(crate) fn private() -> OpenOptions {
     let mut options = OpenOptions::new();
     options.create(true).write(true);
     #[cfg(unix)]
@@ -187,15 +208,13 @@ pub(crate) fn set_private(path: &Path) -> std::io::Result<()> {
 }
 
 fn open_writing(database: &Path) -> Result<Connection, StoreError> {
+    must_hold_something(database)?;
     make_private_file(database)?;
     let flags =
         OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection =
         Connection::open_with_flags(database, flags).map_err(|error| cannot(database, &error))?;
-    migrate::verify(&connection, &database.display().to_string()).map_err(|fail| match fail {
-        Fail::Sql(error) => cannot(database, &error),
-        Fail::Store(error) => error,
-    })?;
+    migrate::verify(&connection, &database.display().to_string()).map_err(|fail| unfit(database, fail))?;
     settings(&connection).map_err(|error| cannot(database, &error))?;
     Ok(connection)
 }

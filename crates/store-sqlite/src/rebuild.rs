@@ -1,14 +1,18 @@
 //! Deriving again what derives, and comparing it with what is stored.
 //!
 //! The bytes are the truth: everything that a version is found by is derived from them anew and compared. What differs is
-//! told and, where asked, written. Handling stands beside the bytes and is never loosened here: a stored level that is
+//! told and, where asked, written. The digest of the bytes does not derive: it is what they are held to, so that of a version whose
+//! bytes are other than those that were stored nothing is derived and nothing is written. Handling stands beside the bytes and is never loosened here: a stored level that is
 //! stricter than the object's own markings stays. Versions are taken in steps, so that other writers have their turn between.
 
 use rusqlite::{Connection, ToSql};
-use store::{Entry, Facts};
+use sha2::{Digest, Sha256};
+use store::{Difference, Entry, Facts};
 
 use crate::derived::Derived;
 use crate::error::{Done, damaged};
+use crate::health::RESTORE;
+use crate::ids;
 use crate::lineage;
 use crate::remove::{ENDS, mark_ends, unindex};
 use crate::text::entry;
@@ -26,32 +30,46 @@ pub(crate) struct Step {
     /// The last version it looked at; `None` when there is none left.
     pub(crate) reached: Option<i64>,
     /// What differs.
-    pub(crate) differing: Vec<String>,
-    /// The versions that do.
+    pub(crate) differing: Vec<Difference>,
+    /// The versions that are to be derived again.
     versions: Vec<i64>,
 }
 
 /// Compares the next versions after one.
 pub(crate) fn compare(sql: &Connection, after: i64) -> Done<Step> {
     let mut select = sql.prepare_cached(
-        "SELECT v.no, b.bytes FROM version v LEFT JOIN body b ON b.version = v.no WHERE v.no > ?1 ORDER BY v.no LIMIT ?2",
+        "SELECT v.no, v.object, v.digest, b.bytes FROM version v LEFT JOIN body b ON b.version = v.no \
+         WHERE v.no > ?1 ORDER BY v.no LIMIT ?2",
     )?;
     let mut rows = select.query((after, STEP))?;
     let mut step = Step::default();
     while let Some(row) = rows.next()? {
-        let (no, bytes): (i64, Option<Vec<u8>>) = (row.get(0)?, row.get(1)?);
+        let (no, bytes): (i64, Option<Vec<u8>>) = (row.get(0)?, row.get(3)?);
         step.reached = Some(no);
-        let Ok(entry) = bytes.ok_or_else(|| damaged("no bytes")).and_then(entry) else {
-            step.differing.push(format!("version {no}: its bytes are no object: restore the last backup"));
-            continue;
+        let entry = match whole(bytes, row.get_ref(2)?.as_blob().map_err(rusqlite::Error::from)?) {
+            Ok(entry) => entry,
+            Err(what) => {
+                let id = ids::of_number(sql, row.get(1)?)?;
+                step.differing.push(Difference::Altered(format!("version {no} of {id}: {what}; {RESTORE}")));
+                continue;
+            }
         };
         for what in differences(sql, no, &entry)? {
-            step.differing.push(format!("version {no} of {}: {what}", entry.facts.id));
+            step.differing.push(Difference::Derived(format!("version {no} of {}: {what}", entry.facts.id)));
             step.versions.push(no);
         }
     }
     step.versions.dedup();
     Ok(step)
+}
+
+/// What the bytes of a version say, where they are those that were stored.
+fn whole(bytes: Option<Vec<u8>>, digest: &[u8]) -> Result<Entry, &'static str> {
+    let bytes = bytes.ok_or("its bytes are missing")?;
+    if digest != &Sha256::digest(&bytes)[..] {
+        return Err("its bytes are not those that were stored");
+    }
+    entry(bytes).map_err(|_| "its bytes are no object")
 }
 
 /// Compares the next versions and writes anew what differs.
@@ -116,7 +134,7 @@ fn same_facts(sql: &Connection, no: i64, facts: &Facts) -> Done<bool> {
     let object = object_no(sql, facts.id.as_str())?;
     let (starts, expires) = (facts.starts.map(|at| at.0), facts.expires.map(|at| at.0));
     let spec = version_rows::spec_no(facts.spec_version);
-    let values: [(&str, &dyn ToSql); 13] = [
+    let values: [(&str, &dyn ToSql); 12] = [
         ("object", &object),
         ("spec", &spec),
         ("modified", &facts.modified),
@@ -126,7 +144,6 @@ fn same_facts(sql: &Connection, no: i64, facts: &Facts) -> Done<bool> {
         ("starts", &starts),
         ("expires", &expires),
         ("confidence", &facts.confidence),
-        ("digest", &facts.digest),
         ("content_digest", &facts.content_digest),
         ("label", &facts.label),
         ("findings", &facts.findings),
@@ -202,7 +219,7 @@ fn indexed(sql: &Connection, no: i64, packed: &[u8]) -> Done<bool> {
 }
 
 /// What differs in the numbers of lineages and the marks of last and first versions, which go by them; `repair` sets them anew.
-pub(crate) fn marks(sql: &Connection, repair: bool) -> Done<Vec<String>> {
+pub(crate) fn marks(sql: &Connection, repair: bool) -> Done<Vec<Difference>> {
     let mut told = lineage::misnumbered(sql, repair)?;
     let mut differing: Vec<(i64, i64)> = Vec::new();
     let mut note = |query: &str| -> Done<()> {
@@ -229,5 +246,5 @@ pub(crate) fn marks(sql: &Connection, repair: bool) -> Done<Vec<String>> {
     }
     let marks = differing.iter();
     told.extend(marks.map(|(object, at)| format!("marks of object {object} in collection {at}")));
-    Ok(told)
+    Ok(told.into_iter().map(Difference::Derived).collect())
 }

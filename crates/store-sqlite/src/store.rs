@@ -17,12 +17,12 @@ use rusqlite::OptionalExtension;
 use stix::ObjectId;
 use store::{
     Accounts, ApprovalRow, Approvals, BackupReport, BackupTo, Batch, Check, CollectionRow, Deleted,
-    Direction, EdgeRow, ExchangeLook, ExchangeStep, Exchanges, Figures, Filter, Found, GrantRow, Job,
-    KeySink, Landed, LeafRow, Leaves, LedgerAuthor, LookupRow, Manifest, NewCollection, NewSession, NewToken,
-    NewUser, NoticeRow, ObjectPage, Objects, PageRequest, Paper, PaperKind, PaperWork, Papers, PatternRow,
-    ProvenLeaf, Recovering, Refused, RefusedBy, RelayBounds, RelayHeld, RelayMark, RelayParcel, RelayPut,
-    Relays, SearchRequest, SessionRow, Spending, Standing, StatusRow, StoreError, StoredObject, TokenRow,
-    Upkeep, UserRow, VersionRow,
+    Difference, Direction, EdgeRow, ExchangeLook, ExchangeStep, Exchanges, Figures, Filter, Found, GrantRow,
+    Job, KeySink, Landed, LeafRow, Leaves, LedgerAuthor, LookupRow, Manifest, NewCollection, NewSession,
+    NewToken, NewUser, NoticeRow, ObjectPage, Objects, PageRequest, Paper, PaperKind, PaperWork, Papers,
+    PatternRow, ProvenLeaf, Recovering, Refused, RefusedBy, RelayBounds, RelayHeld, RelayMark, RelayParcel,
+    RelayPut, Relays, SearchRequest, SessionRow, Spending, Standing, StatusRow, StoreError, StoredObject,
+    TokenRow, Upkeep, UserRow, VersionRow,
 };
 
 use crate::accounts::{self, Change};
@@ -572,7 +572,7 @@ impl Upkeep for SqliteStore {
         apart("store-backup", move || backup::backup_keys(&database, keys, at.0)).await
     }
 
-    async fn rebuild(&self, repair: bool) -> Answer<Vec<String>> {
+    async fn rebuild(&self, repair: bool) -> Answer<Vec<Difference>> {
         let mut differing = if repair {
             self.writer.write(1, |desk| desk.fill_keys()).await?;
             self.writer.write(1, |desk| rebuild::marks(desk.sql(), true)).await?

@@ -76,7 +76,7 @@ pub enum StoreError {
         reason: String,
     },
     /// Stored data is damaged, or lies where the disk cannot be read: SQLite does not tell the two apart.
-    #[error("stored data is damaged or the disk cannot be read: {0}; run `cresset doctor`")]
+    #[error("stored data is damaged or the disk cannot be read: {0}")]
     Damaged(String),
     /// The backend failed in a way that is none of the above.
     #[error("the store failed: {0}")]

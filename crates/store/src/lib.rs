@@ -42,7 +42,7 @@ pub use query::{
 };
 pub use relay::{RelayBounds, RelayHeld, RelayMark, RelayParcel, RelayPut, Relays};
 pub use upkeep::{
-    Absent, BackupReport, BackupTo, Check, Figures, Job, KeySink, Recovering, Restored, Upkeep,
+    Absent, BackupReport, BackupTo, Check, Difference, Figures, Job, KeySink, Recovering, Restored, Upkeep,
 };
 
 /// Everything a backend does.

@@ -47,6 +47,23 @@ pub struct Check {
     pub detail: String,
 }
 
+/// Something that deriving again brought to light.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Difference {
+    /// What is found by is not what the bytes say: deriving again mends it.
+    Derived(String),
+    /// The bytes are not those that were stored. Nothing is derived from them, and their digest stays: only a backup has the others.
+    Altered(String),
+}
+
+impl std::fmt::Display for Difference {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Derived(what) | Self::Altered(what) => f.write_str(what),
+        }
+    }
+}
+
 /// What a backup holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BackupReport {
@@ -134,8 +151,9 @@ pub trait Upkeep: Send + Sync {
     async fn backup(&self, to: BackupTo) -> Result<BackupReport, StoreError>;
     /// Writes the keys of this moment, which open every earlier backup as far as nothing was destroyed since.
     async fn backup_keys(&self, keys: KeySink, at: Micros) -> Result<(), StoreError>;
-    /// Derives again what derives (terms, edges, text, latest marks) and compares; returns what differed. `repair` writes it.
-    async fn rebuild(&self, repair: bool) -> Result<Vec<String>, StoreError>;
+    /// Derives again what derives (terms, edges, text, latest marks) and compares; returns what differed. `repair` writes it. Of a
+    /// version whose bytes are not those of its digest nothing is derived, and nothing is written.
+    async fn rebuild(&self, repair: bool) -> Result<Vec<Difference>, StoreError>;
     /// Digest over objects held with their handling and tombstones, independent of order of arrival and of this node.
     async fn state_hash(&self) -> Result<[u8; 32], StoreError>;
     /// A setting (member name, id and the like).

@@ -101,7 +101,7 @@ static CODES: &[(&str, &str)] = &[
     ("status-missing", "A defect of the program: a request to add objects left no status resource."),
     (
         "stored-job-unreadable",
-        "What the node keeps of this pull or push cannot be read: stored data is damaged, or of another version. `cresset doctor` tells more.",
+        "What the node keeps of this pull or push cannot be read: stored data is damaged, or of another version. `cresset doctor --deep` tells more.",
     ),
     (
         "stored-object-unreadable",

@@ -323,6 +323,10 @@ fn unavailable(code: &str) -> &'static str {
     if code == "store-unreadable" {
         return "the node cannot read its disk for now: what was asked is unknown, not absent; its operator has to see to the disk";
     }
+    if code == "bytes-altered" {
+        return "the ledger's act about this version commits to other bytes than are stored: they were changed after they came in, \
+                and nothing proves them; its operator has to restore the last backup";
+    }
     "the node cannot do this for now: its operator has to see to the store"
 }
 

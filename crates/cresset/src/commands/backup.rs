@@ -88,7 +88,8 @@ async fn source(common: &Common) -> Result<Source, Failure> {
 }
 
 fn failed(error: &UpkeepError) -> Failure {
-    Failure::unreachable(error).code(error.code())
+    let failure = Failure::unreachable(error).code(error.code());
+    if error.code() == directory::DAMAGED { failure.hint(directory::EXAMINE) } else { failure }
 }
 
 /// Writes the key file alone.

@@ -4,9 +4,9 @@ use clap::{Args, Subcommand};
 use serde_json::Value;
 
 use crate::args::Common;
-use crate::directory::Access;
+use crate::directory::{Access, DAMAGED};
 use crate::exit::{Exit, Failure};
-use crate::out::{Out, say, shown};
+use crate::out::{Out, counted, say, shown};
 use crate::reach::{Reach, question};
 
 /// How far to look.
@@ -49,12 +49,20 @@ pub(crate) struct RecoverArgs {
     without: Option<String>,
 }
 
+/// What helps where the node cannot even be examined.
+const LAST_BACKUP: &str = "restore the last backup into an empty directory (`cresset restore`), and keep this one until that stands";
+
+/// A node that is too damaged to be examined: it is no use to say that it should be.
+fn too_damaged(failure: Failure) -> Failure {
+    if failure.code.as_deref() == Some(DAMAGED) { failure.hint(LAST_BACKUP) } else { failure }
+}
+
 /// Examines the node: exits 3 when something is not in order.
 pub(crate) async fn doctor(common: &Common, args: DoctorArgs, out: &mut Out) -> Result<Exit, Failure> {
-    let reach = Reach::open(common, Access::Read).await?;
+    let reach = Reach::open(common, Access::Read).await.map_err(too_damaged)?;
     let mut request = question::get(["doctor"]);
     request.query.push(("deep", args.deep.to_string()));
-    let answer = reach.ask(request).await?;
+    let answer = reach.ask(request).await.map_err(too_damaged)?;
     let report: Value = reach.read(&answer)?;
     if out.is_json() {
         out.line(&answer)?;
@@ -65,11 +73,14 @@ pub(crate) async fn doctor(common: &Common, args: DoctorArgs, out: &mut Out) -> 
             let detail = check["detail"].as_str().unwrap_or_default();
             out.line(format!("{mark:<7}{}: {}", shown(name), shown(detail)).as_bytes())?;
         }
+        if !args.deep {
+            say("no stored object was read: `cresset doctor --deep` compares each with its digest");
+        }
     }
     Ok(if report["ok"] == true { Exit::Done } else { Exit::Unverified })
 }
 
-/// Derives again, or compares: exits 3 when a comparison finds a difference.
+/// Derives again, or compares: exits 3 when a comparison finds a difference, or something that cannot be derived.
 pub(crate) async fn rebuild(common: &Common, args: RebuildArgs, out: &mut Out) -> Result<Exit, Failure> {
     let access = if args.check { Access::Read } else { Access::Write };
     let reach = Reach::open(common, access).await?;
@@ -78,10 +89,11 @@ pub(crate) async fn rebuild(common: &Common, args: RebuildArgs, out: &mut Out) -
     let answer = reach.ask(request).await?;
     let report: Value = reach.read(&answer)?;
     let differences = report["differences"].as_array().cloned().unwrap_or_default();
+    let damaged = report["damaged"].as_array().cloned().unwrap_or_default();
     if out.is_json() {
         out.line(&answer)?;
     } else {
-        for difference in &differences {
+        for difference in damaged.iter().chain(&differences) {
             out.line(shown(difference.as_str().unwrap_or_default()).as_bytes())?;
         }
         let sentence = match (differences.is_empty(), args.check) {
@@ -89,9 +101,16 @@ pub(crate) async fn rebuild(common: &Common, args: RebuildArgs, out: &mut Out) -
             (false, true) => "what is derived differs: `cresset rebuild` without --check writes it again",
             (false, false) => "derived again and written",
         };
-        say(sentence);
+        if damaged.is_empty() || !differences.is_empty() {
+            say(sentence);
+        }
+        if !damaged.is_empty() {
+            let versions = counted(damaged.len() as u64, "version");
+            say(format_args!("{versions} cannot be derived and stay as they are: restore the last backup"));
+        }
     }
-    Ok(if differences.is_empty() || !args.check { Exit::Done } else { Exit::Unverified })
+    let is_right = damaged.is_empty() && (differences.is_empty() || !args.check);
+    Ok(if is_right { Exit::Done } else { Exit::Unverified })
 }
 
 /// Tells how the node stands.

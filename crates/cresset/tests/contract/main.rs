@@ -8,6 +8,7 @@ mod between;
 mod commands;
 mod community;
 mod copies;
+mod damage;
 mod demonstration;
 mod disk;
 mod doors;

@@ -52,17 +52,17 @@ pub async fn what_is_derived_again_is_the_same(site: Site) {
         store.add(batch).await.unwrap();
     }
     let hash = store.state_hash().await.unwrap();
-    assert_eq!(store.rebuild(false).await.unwrap(), Vec::<String>::new());
-    assert_eq!(store.rebuild(true).await.unwrap(), Vec::<String>::new());
+    assert_eq!(store.rebuild(false).await.unwrap(), []);
+    assert_eq!(store.rebuild(true).await.unwrap(), []);
     assert_eq!(store.state_hash().await.unwrap(), hash);
     let words =
         crate::SearchRequest { words: vec!["beacon".into()], limit: 9, ..crate::SearchRequest::default() };
     assert_eq!(store.search(&viewer(1, &c), &words).await.unwrap().rows.len(), 1);
-    assert_eq!(store.rebuild(false).await.unwrap(), Vec::<String>::new(), "after the text was written");
+    assert_eq!(store.rebuild(false).await.unwrap(), [], "after the text was written");
     let narrower = Sample::indicator(1, 1).only_for(&[1]).entry().rules.unwrap();
     let narrowed = examined(&texts[0]).facts.id;
     assert_eq!(store.narrow(&writer(1, c[0]), narrowed.as_str(), &narrower).await.unwrap(), 1);
-    assert_eq!(store.rebuild(false).await.unwrap(), Vec::<String>::new(), "after an object was narrowed");
+    assert_eq!(store.rebuild(false).await.unwrap(), [], "after an object was narrowed");
 }
 
 fn real_objects() -> [String; 4] {

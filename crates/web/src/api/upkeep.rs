@@ -7,6 +7,7 @@ use axum::extract::{Path, State};
 use http::StatusCode;
 use node::{Depth, Repair};
 use serde::{Deserialize, Serialize};
+use store::Difference;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -141,8 +142,10 @@ pub(crate) struct Rebuilt {
     equal: bool,
     /// Digest over everything held.
     state_hash: String,
-    /// What differed.
+    /// What differed, and is mended by deriving it again.
     differences: Vec<String>,
+    /// Versions whose bytes are not those that were stored: nothing was derived from them, and the last backup has the others.
+    damaged: Vec<String>,
 }
 
 /// A long job's memory.
@@ -270,9 +273,14 @@ async fn rebuild(
     let check = params.parsed("check", "true or false")?.unwrap_or(false);
     params.end()?;
     let repair = if check { Repair::Compare } else { Repair::Write };
-    let differences = app.node().rebuild(&who, repair).await?;
+    let found = app.node().rebuild(&who, repair).await?;
+    let (mut differences, mut damaged) = (Vec::new(), Vec::new());
+    for difference in &found {
+        let to = if matches!(difference, Difference::Altered(_)) { &mut damaged } else { &mut differences };
+        to.push(difference.to_string());
+    }
     let state_hash = app.node().state(&who).await?.state_hash;
-    Ok(Json(Rebuilt { equal: differences.is_empty(), state_hash, differences }))
+    Ok(Json(Rebuilt { equal: found.is_empty(), state_hash, differences, damaged }))
 }
 
 /// The memory of one of the caller's long jobs
