@@ -19,7 +19,7 @@ pub(crate) const EVERY: Duration = Duration::from_secs(10);
 /// Pause before a member that could not be reached is asked again; doubles each time.
 const PAUSE_FIRST: Duration = Duration::from_secs(1);
 /// Longest pause before a member that could not be reached is asked again.
-const PAUSE_MAX: Duration = Duration::from_secs(60);
+const PAUSE_MAX: Duration = node::CALLS_AGAIN_MAX;
 /// Longest time one member's exchange may take.
 const PEER_TIME_MAX: Duration = Duration::from_secs(20);
 /// Most questions to one member in a round.

@@ -58,11 +58,12 @@ pub use self::community::{
     PAPERS_TYPE, Peer, PendingView, Said, Taken,
 };
 pub use self::exchange::{
-    AwaitedMember, CircleState, ConsentGiven, ConsentPage, ConsentRequest, ConsentView, CourierRefusal,
-    CourierReport, CourierWait, ExchangeError, GREETING_BYTES_MAX, Heard, HolderView, Meeting, PeerByRelay,
-    PeerFigures, PeerRefusal, PeerView, Provenance, RELAY_MARK_BYTES, Recalled, ReceiptView, RecoveryView,
-    RelayErrand, RelayError, RelayFigures, RelayKeeps, RelayOffer, RelayRound, RelaySettings, RelayTaken,
-    RelayWithdrawal, ShareRequest, Shared, Spoken, StateView, StoodBy, TURN_BYTES_MAX,
+    AwaitedMember, CALLS_AGAIN_MAX, CircleState, ConsentGiven, ConsentPage, ConsentRequest, ConsentView,
+    CourierRefusal, CourierReport, CourierWait, ExchangeError, GREETING_BYTES_MAX, Heard, HolderView,
+    Meeting, PeerByRelay, PeerFigures, PeerRefusal, PeerView, Provenance, RELAY_MARK_BYTES, Recalled,
+    ReceiptView, RecoveryView, RelayErrand, RelayError, RelayFigures, RelayKeeps, RelayOffer, RelayRound,
+    RelaySettings, RelayTaken, RelayWithdrawal, ShareRequest, Shared, Spoken, StateView, StoodBy,
+    TURN_BYTES_MAX,
 };
 pub use accept::{AcceptError, AcceptRequest, Accepted, KeepStatus};
 pub use accounts::{AccountError, IssuedToken, NewUser, Standing, TokenRequest, TokenView, UserView};

@@ -142,6 +142,13 @@ pub(crate) async fn node(common: &Common, command: NodeCommand, out: &mut Out) -
                     out.line(format!("{name}.{}: {count}", shown(part)).as_bytes())?;
                 }
             }
+            Value::Array(whys) if whys.iter().any(Value::is_object) => {
+                for why in whys {
+                    let word = |name: &str| shown(why[name].as_str().unwrap_or_default());
+                    let (member, reason, detail) = (word("member"), word("reason"), word("detail"));
+                    out.line(format!("{name}.{member}: {detail} [{reason}]").as_bytes())?;
+                }
+            }
             Value::Array(names) => {
                 let names: Vec<&str> = names.iter().filter_map(Value::as_str).collect();
                 out.line(format!("{name}: {}", shown(&names.join(", "))).as_bytes())?;

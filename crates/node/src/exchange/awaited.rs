@@ -1,9 +1,20 @@
 //! Why a recovery waits for a member, and what helps: told to whoever runs the node, so that nobody is left out who would answer.
 
+use std::time::Duration;
+
+use base::Micros;
 use base::signing::KeyId;
 use federation::{Back, Exchange, Giving, Lane, OwnRow, PeerRow, Recovery, Rows, Rule, Stage, Standing};
 use serde::Serialize;
 use stix::Timestamp;
+
+/// Longest pause before a node that runs tries another again which did not answer; pauses grow up to it.
+pub const CALLS_AGAIN_MAX: Duration = Duration::from_secs(60);
+
+/// How long a member that this node does not reach may not have called before it is waited for in vain. A member behind a NAT is never
+/// reached, and calls by itself: what it tried while this node was away has its longest pause ([`CALLS_AGAIN_MAX`]) behind it by then, its papers and
+/// its turn too.
+const CALLS_WITHIN: i64 = 180 * Micros::SECOND;
 
 /// What who waits for a member that it never meets has to know.
 const NO_OTHER_WAY: &str =
@@ -44,6 +55,9 @@ pub struct AwaitedMember {
     pub detail: String,
 }
 
+/// The word for a member that is not reached and may call.
+const EXPECTED: &str = "expected";
+
 /// Why, and what helps.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Reason {
@@ -58,6 +72,8 @@ pub(super) struct Awaited<'a> {
     pub(super) member: KeyId,
     pub(super) recovery: &'a Recovery,
     pub(super) spoken: Option<Spoken>,
+    /// When this node began to speak to it in vain, where the last time was.
+    pub(super) unreached: Option<Micros>,
     pub(super) heard: Option<HeardBack>,
     /// Why its node was not taken for one of its, the last time.
     pub(super) road: Option<&'static str>,
@@ -94,16 +110,18 @@ impl Awaited<'_> {
                 "this member does not take part in the community any more, and is answered by nobody: ask the others to take it back",
             ));
         }
-        Ok(match (&self.heard, self.unspoken(&peer)) {
-            (None, Some(reason)) => reason,
-            (Some(_), Some(reason)) if self.spoken != Some(Spoken::Answered) => reason,
-            (Some(heard), _) => self.of_what_it_says(exchange, (&own, &peer), heard),
+        Ok(match (&self.heard, self.unspoken(&peer, exchange.now)) {
+            // Whoever calls says how far it is, whether or not it can be called.
+            (Some(heard), Some(Reason { word: EXPECTED, .. }) | None) => {
+                self.of_what_it_says(exchange, (&own, &peer), heard)
+            }
+            (_, Some(reason)) => reason,
             (None, None) => Reason::passes("asked", "it was reached, and is being asked"),
         })
     }
 
     /// It does not speak with this node, or has not yet.
-    fn unspoken(&self, peer: &PeerRow) -> Option<Reason> {
+    fn unspoken(&self, peer: &PeerRow, now: Micros) -> Option<Reason> {
         if let Some(code) = self.road {
             return Some(Reason::stuck(
                 "road",
@@ -119,27 +137,36 @@ impl Awaited<'_> {
                 ),
             )),
             Some(Spoken::Answered) => None,
-            how @ (Some(Spoken::Unreachable) | None) => {
-                let seen = peer.seen.filter(|seen| *seen >= self.recovery.since).map(Timestamp::text_of);
-                Some(match (how, seen) {
-                    (None, Some(at)) => Reason::passes(
-                        "asked",
-                        format!("it was last heard of at {at}, and is asked while `cresset serve` runs"),
-                    ),
-                    (_, Some(at)) => Reason::stuck(
-                        "not-reached",
-                        format!(
-                            "it was last heard of at {at}, and is not reached now: see that it runs and can be reached{NO_OTHER_WAY}"
-                        ),
-                    ),
-                    (_, None) => Reason::stuck(
-                        "not-reached",
-                        format!(
-                            "it was not heard of since the recovery began: see that it runs and can be reached{NO_OTHER_WAY}"
-                        ),
-                    ),
-                })
+            Some(Spoken::Unreachable) | None => Some(self.unreached(peer, now)),
+        }
+    }
+
+    /// It was not reached, or not called yet by this process: it may call, and where it has not for long, nothing comes by itself.
+    fn unreached(&self, peer: &PeerRow, now: Micros) -> Reason {
+        let since = self.recovery.since;
+        let seen = peer.seen.filter(|seen| *seen >= since);
+        let heard = seen.map_or_else(
+            || "it was not heard of since the recovery began".to_owned(),
+            |at| format!("it was last heard of at {}", Timestamp::text_of(at)),
+        );
+        let quiet = [Some(since), seen, self.unreached].into_iter().flatten().max().unwrap_or(since);
+        let long = now.0.saturating_sub(quiet.0) >= CALLS_WITHIN;
+        match (self.spoken, long) {
+            (None, _) if seen.is_some() => {
+                Reason::passes("asked", format!("{heard}, and is asked while `cresset serve` runs"))
             }
+            (_, false) => Reason::passes(
+                EXPECTED,
+                format!(
+                    "{heard}, and this node does not reach it: while both run it calls by itself within {} minutes, also from where \
+                     nobody can call it",
+                    CALLS_WITHIN / (60 * Micros::SECOND)
+                ),
+            ),
+            (_, true) => Reason::stuck(
+                "not-reached",
+                format!("{heard}, and is not reached now: see that it runs and can be reached{NO_OTHER_WAY}"),
+            ),
         }
     }
 
@@ -218,5 +245,16 @@ impl Awaited<'_> {
             sum.saturating_add(last.saturating_sub(peer.queue(lane).cursor))
         });
         Reason::passes("reading", format!("{left} of what it has sent are still to be read"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whoever_pauses_longest_calls_before_it_is_given_up() {
+        let pause = i64::try_from(CALLS_AGAIN_MAX.as_micros()).unwrap();
+        assert!(CALLS_WITHIN >= 3 * pause, "one for its papers, one for its turn, one to spare");
     }
 }

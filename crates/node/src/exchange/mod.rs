@@ -43,7 +43,7 @@ use stix::ObjectId;
 use store::{ExchangeDesk, StoreError};
 use tokio::sync::Notify;
 
-pub use awaited::{AwaitedMember, Spoken};
+pub use awaited::{AwaitedMember, CALLS_AGAIN_MAX, Spoken};
 pub use consents::{ConsentGiven, ConsentPage, ConsentRequest, ConsentView};
 pub use courier::{CourierRefusal, CourierReport, CourierWait};
 pub use deeds::{Recalled, ReceiptView, ShareRequest, Shared};
@@ -96,6 +96,8 @@ pub(crate) struct Desk {
     reached: Mutex<BTreeMap<KeyId, [Option<Reach>; 2]>>,
     /// How it was when this node last spoke to each member's node.
     spoken: Mutex<BTreeMap<KeyId, Spoken>>,
+    /// Since when this node speaks to members in vain.
+    unreached: Mutex<BTreeMap<KeyId, Micros>>,
     /// What was last heard of each member while this node took back what it lost.
     heard_back: Mutex<BTreeMap<KeyId, awaited::HeardBack>>,
     /// What each member is still to be told of what it sent.
@@ -212,6 +214,11 @@ impl Desk {
         self.spoken.lock().unwrap_or_else(PoisonError::into_inner).get(member).copied()
     }
 
+    /// Since when this node speaks to a member in vain.
+    fn unreached_since(&self, member: &KeyId) -> Option<Micros> {
+        self.unreached.lock().unwrap_or_else(PoisonError::into_inner).get(member).copied()
+    }
+
     /// When a member last began a meeting with this node.
     fn last_called(&self, member: &KeyId) -> Option<Micros> {
         self.called.lock().unwrap_or_else(PoisonError::into_inner).get(member).copied()
@@ -295,7 +302,10 @@ impl Node {
 
     /// As [`Node::court`], for deeds that make no sense alone.
     pub(crate) async fn sitting(&self) -> Result<Arc<Court>, ExchangeError> {
-        let court = self.court().await?.ok_or(ExchangeError::Alone)?;
+        let Some(court) = self.court().await? else {
+            let asked = self.community_table().await?.is_some();
+            return Err(if asked { ExchangeError::Pending } else { ExchangeError::Alone });
+        };
         self.keep_ledger().await?;
         Ok(Arc::new(court))
     }
@@ -365,7 +375,15 @@ impl Node {
 
     /// Notes how it was when this node last spoke to a member's.
     pub fn spoke(&self, member: community::MemberId, how: Spoken) {
-        self.0.exchange.spoken.lock().unwrap_or_else(PoisonError::into_inner).insert(member.0, how);
+        let desk = &self.0.exchange;
+        desk.spoken.lock().unwrap_or_else(PoisonError::into_inner).insert(member.0, how);
+        let mut unreached = desk.unreached.lock().unwrap_or_else(PoisonError::into_inner);
+        if how == Spoken::Unreachable {
+            let now = self.now();
+            unreached.entry(member.0).or_insert(now);
+        } else {
+            unreached.remove(&member.0);
+        }
     }
 
     /// Has the other members met as soon as can be.

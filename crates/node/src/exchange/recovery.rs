@@ -202,6 +202,7 @@ impl Node {
             member,
             recovery,
             spoken: desk.last_spoken(&member),
+            unreached: desk.unreached_since(&member),
             heard: desk.heard_back.lock().unwrap_or_else(PoisonError::into_inner).get(&member).cloned(),
             road: self.0.roads.gone(&member).and_then(|gone| gone.refused).map(RoadError::code),
             papers: desk.has_papers_of(&member),

@@ -251,7 +251,7 @@ async fn the_operator_is_told_why_a_member_is_waited_for_and_what_helps() {
     let (region, a, _) = scene().await;
     let (b, me) = (&region[1], a.id().await.0);
     let told = async |slug: &'static str| why(&a, slug).await;
-    assert_eq!(told("b").await, ("not-reached".to_owned(), true));
+    assert_eq!(told("b").await, ("expected".to_owned(), false));
     a.node().spoke(b.id().await, Spoken::Refused(403));
     assert_eq!(told("b").await.0, "refuses");
     a.node().spoke(b.id().await, Spoken::Answered);
@@ -277,6 +277,42 @@ async fn the_operator_is_told_why_a_member_is_waited_for_and_what_helps() {
     assert_eq!(a.node().recovery(&a.who).await.unwrap().stage, "catching-up");
     let waits = a.node().recovery(&a.who).await.unwrap().waits;
     assert!(waits.iter().all(|one| one.reason == "reading"), "{waits:?}");
+}
+
+/// Behind a NAT, where nobody can call it, a member calls by itself: nobody is told to leave it out before it has had the time to, and what
+/// it says counts as that of one who is called.
+#[tokio::test]
+async fn a_member_that_cannot_be_called_is_left_its_time_to_call() {
+    let (region, a, _) = scene().await;
+    let (b, began) = (&region[1], START.plus(3_600 * Micros::SECOND));
+    meet(&a, &region[2]).await;
+    let minutes = |count: i64| began.plus(count * 60 * Micros::SECOND);
+    let told = async || why(&a, "b").await;
+    let (expected, in_vain) = (("expected".to_owned(), false), ("not-reached".to_owned(), true));
+    assert_eq!(told().await, expected);
+    a.bench.clock.set(minutes(2));
+    a.node().spoke(b.id().await, Spoken::Unreachable);
+    assert_eq!(told().await, expected);
+    // It counts from when it was first not reached, not from the last time.
+    a.bench.clock.set(minutes(4));
+    a.node().spoke(b.id().await, Spoken::Unreachable);
+    assert_eq!(told().await, expected);
+    a.bench.clock.set(minutes(5));
+    assert_eq!(told().await, in_vain);
+    // It calls, and gives back as one who is called: nothing is said of leaving it out, nor after it has gone for a moment.
+    let said = async || {
+        let turn = b.node().turn_first(a.id().await).await.unwrap();
+        a.node().turn_answer(&turn).await.unwrap();
+    };
+    said().await;
+    assert_eq!(told().await, ("asked".to_owned(), false));
+    a.node().spoke(b.id().await, Spoken::Unreachable);
+    a.bench.clock.set(minutes(7));
+    assert!(!told().await.1);
+    a.bench.clock.set(minutes(8));
+    assert_eq!(told().await, in_vain);
+    meet(b, &a).await;
+    assert_eq!(told().await.0, "", "it has given back");
 }
 
 #[tokio::test]
