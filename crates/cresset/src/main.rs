@@ -11,6 +11,7 @@ mod directory;
 mod exit;
 mod gossip;
 mod later;
+mod log;
 mod meetings;
 mod out;
 mod reach;

@@ -1,7 +1,7 @@
 //! `cresset serve`: runs the node until it is told to stop.
 
 use std::future::Future;
-use std::io::{ErrorKind, IsTerminal};
+use std::io::ErrorKind;
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -11,7 +11,6 @@ use clap::Args;
 use node::Settings;
 use serde_json::json;
 use tokio::signal::unix::{SignalKind, signal};
-use tracing_subscriber::EnvFilter;
 use url::Url;
 use web::{MembersTls, Options, ServeError, Server, TlsFiles};
 
@@ -19,6 +18,7 @@ use crate::args::Common;
 use crate::config::{self, Config};
 use crate::directory;
 use crate::exit::{Exit, Failure};
+use crate::log;
 use crate::out::{Out, say};
 use crate::roads::{self, Roads};
 
@@ -137,7 +137,7 @@ impl ServeArgs {
 pub(crate) async fn run(common: &Common, args: ServeArgs, out: &mut Out) -> Result<Exit, Failure> {
     common.only_here("cresset serve")?;
     let config = args.config().over(Config::read(args.config.as_deref(), &common.data)?);
-    log_to_stderr(config.log.as_deref().unwrap_or("info"))?;
+    log::to_stderr(config.log.as_deref().unwrap_or("info"))?;
     if let Some(database) = config.database.as_deref().filter(|name| *name != "sqlite") {
         let shown = stix::quote::quoted(database).to_string();
         return Err(Failure::usage(format_args!("there is no database of the kind {shown}"))
@@ -237,10 +237,20 @@ fn public_url(text: &str) -> Result<String, Failure> {
         let plain = url.username().is_empty() && url.password().is_none();
         matches!(url.scheme(), "http" | "https") && plain && url.query().is_none() && url.fragment().is_none()
     });
-    if read.is_some() {
-        return Ok(text.trim_end_matches('/').to_owned());
-    }
     let shown = stix::quote::quoted(text).to_string();
+    match read.as_ref().map(Url::path) {
+        Some("/") => return Ok(text.trim_end_matches('/').to_owned()),
+        // Pages, the API and members' nodes go by paths from the root of a host: below a path they would lead to whatever else
+        // answers there, the form with the password too.
+        Some(path) => {
+            let path = stix::quote::quoted(path).to_string();
+            return Err(Failure::usage(format_args!(
+                "public_url is {shown}, which has the path {path}: a node answers at the root of a host"
+            ))
+            .hint("give it a host name or a port of its own at the proxy, like https://node.example"));
+        }
+        None => {}
+    }
     Err(Failure::usage(format_args!(
         "public_url is {shown}, which is no address that others could reach a node at"
     ))
@@ -291,16 +301,32 @@ fn told_to_stop(until_stdin_ends: bool) -> Result<impl Future<Output = ()>, Fail
     })
 }
 
-/// Lines for people on a terminal, JSON for machines elsewhere.
-fn log_to_stderr(filter: &str) -> Result<(), Failure> {
-    let filter = EnvFilter::try_new(filter);
-    let filter =
-        filter.map_err(|error| Failure::usage(format_args!("the log filter cannot be used: {error}")))?;
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
-    let set = if std::io::stderr().is_terminal() {
-        builder.with_target(false).try_init()
-    } else {
-        builder.json().flatten_event(true).with_current_span(false).try_init()
-    };
-    set.map_err(|error| Failure::unreachable(format_args!("cannot start logging: {error}")))
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_public_address_is_the_root_of_a_host() {
+        for (said, taken) in [
+            ("https://node.example", "https://node.example"),
+            ("https://node.example/", "https://node.example"),
+            ("http://[2001:db8::7]:8400/", "http://[2001:db8::7]:8400"),
+        ] {
+            assert_eq!(public_url(said).unwrap(), taken);
+        }
+        for said in [
+            "node.example",
+            "ftp://node.example",
+            "https://ann:secret@node.example",
+            "https://node.example/?a=b",
+            "https://node.example/#here",
+            "https://node.example/cresset",
+            "https://node.example/cresset/",
+            "https://node.example//",
+        ] {
+            let refused = public_url(said).unwrap_err();
+            assert!(refused.exit == Exit::Usage && refused.hint.is_some(), "{said}");
+        }
+        assert!(public_url("https://node.example/cresset/").unwrap_err().message.contains("\"/cresset/\""));
+    }
 }

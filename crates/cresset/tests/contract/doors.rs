@@ -298,9 +298,14 @@ fn a_script_learns_the_port_also_behind_a_proxy() {
     assert_eq!(running.line["url"], "https://node.example");
     assert_eq!(running.line["taxii"], "https://node.example/taxii2/");
     drop(running);
-    for bad in
-        ["foo", "ftp://node.example", "//node.example", "https://u:p@node.example", "https://node.example?x"]
-    {
+    for bad in [
+        "foo",
+        "ftp://node.example",
+        "//node.example",
+        "https://u:p@node.example",
+        "https://node.example?x",
+        "https://node.example/cresset",
+    ] {
         let data = scene.data();
         let args =
             ["serve", "--listen", "127.0.0.1:0", "--public-url", bad, "--data", data.to_str().unwrap()];

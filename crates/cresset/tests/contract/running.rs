@@ -69,3 +69,17 @@ fn the_configuration_file_is_read_and_its_mistakes_are_told() {
     std::fs::write(scene.data().join("cresset.toml"), "titel = \"x\"\n").unwrap();
     assert!(Running::start(&scene.data(), &[], &[]).line["error"].is_object());
 }
+
+/// A misspelt level is a filter on a part of the program that is not there, and would have the node say nothing at all.
+#[test]
+fn a_misspelt_level_of_the_log_is_told() {
+    let scene = Scene::new();
+    let data = scene.data();
+    for said in ["warning", "verbose", "info,wbe"] {
+        let refused = crate::scene::run(&["serve", "--data", data.to_str().unwrap(), "--log", said]).exits(2);
+        assert!(refused.stderr.contains("error, warn, info, debug"), "{}", refused.stderr);
+    }
+    std::fs::write(data.join("cresset.toml"), "log = \"warning\"\n").unwrap();
+    let refused = crate::scene::run(&["serve", "--data", data.to_str().unwrap()]).exits(2);
+    assert!(refused.stderr.contains("log says \"warning\""), "{}", refused.stderr);
+}
