@@ -31,6 +31,9 @@ pub enum TimestampError {
     /// A month, day, hour, minute or second that does not exist.
     #[error("timestamp {0} is a moment that does not exist")]
     Range(String),
+    /// Not of the form of RFC 3339, with `Z` or an offset.
+    #[error("moment {0} does not have the form YYYY-MM-DDTHH:mm:ss[.s+], then Z or an offset like +09:00")]
+    Offset(String),
     /// Longer than [`TIMESTAMP_BYTES_MAX`].
     #[error("a timestamp of {0} bytes is longer than the {TIMESTAMP_BYTES_MAX} that are taken")]
     Length(usize),
@@ -45,6 +48,36 @@ impl Timestamp {
     pub fn parse(text: &str) -> Result<Self, TimestampError> {
         check(text)?;
         Ok(Self { text: text.into() })
+    }
+
+    /// A moment as people write it, with `Z` or an offset: the same in UTC, kept to the microsecond where it had an offset.
+    ///
+    /// Not for objects: their timestamps end with `Z`.
+    ///
+    /// # Errors
+    /// The text does not have the form, or names a moment that does not exist, in its own place or in the years of UTC. With an offset
+    /// there is no second 60.
+    ///
+    /// # Source
+    /// RFC 3339, section 5.6, `T` and `Z` in capitals
+    pub fn from_rfc3339(text: &str) -> Result<Self, TimestampError> {
+        let Some((local, minutes)) = offset_of(text) else {
+            return Self::parse(text).map_err(|error| match error {
+                TimestampError::Form(shown) => TimestampError::Offset(shown),
+                other => other,
+            });
+        };
+        let shown = || quoted(text).to_string();
+        let at = Self::parse(&format!("{local}Z")).map_err(|error| match error {
+            TimestampError::Form(_) => TimestampError::Offset(shown()),
+            TimestampError::Range(_) => TimestampError::Range(shown()),
+            other => other,
+        })?;
+        let minutes = minutes.ok_or_else(|| TimestampError::Offset(shown()))?;
+        let at = at.micros().0 - minutes * 60 * Micros::SECOND;
+        let exists = (MICROS_MIN..=MICROS_MAX).contains(&at)
+            && !local.get(16..).is_some_and(|end| end.starts_with(":60"));
+        if exists { Ok(Self::from_micros(Micros(at))) } else { Err(TimestampError::Range(shown())) }
     }
 
     /// The moment with six sub-second digits, held at the ends of the years 0000 and 9999.
@@ -177,6 +210,17 @@ fn read(text: &str) -> Option<(Parts, &str)> {
     Some((parts, fraction))
 }
 
+/// What stands before an offset, and the offset in minutes east of UTC: `None` in it where it is none that exists; `None` for a text that
+/// does not end like one with an offset.
+fn offset_of(text: &str) -> Option<(&str, Option<i64>)> {
+    let (local, offset) = text.split_at_checked(text.len().checked_sub(6)?)?;
+    let bytes: &[u8; 6] = offset.as_bytes().try_into().ok()?;
+    let [sign @ (b'+' | b'-'), h1, h2, b':', m1, m2] = bytes else { return None };
+    let clock = pair(*h1, *h2).zip(pair(*m1, *m2)).filter(|(hours, minutes)| *hours < 24 && *minutes < 60);
+    let minutes = clock.map(|(hours, minutes)| hours * 60 + minutes);
+    Some((local, minutes.map(|minutes| if *sign == b'-' { -minutes } else { minutes })))
+}
+
 fn pair(tens: u8, ones: u8) -> Option<i64> {
     if !tens.is_ascii_digit() || !ones.is_ascii_digit() {
         return None;
@@ -300,6 +344,41 @@ mod tests {
         assert!(Timestamp::parse(&digits(TIMESTAMP_BYTES_MAX - 21)).is_ok());
         let long = Timestamp::parse(&digits(TIMESTAMP_BYTES_MAX - 20)).unwrap_err();
         assert_eq!(long, TimestampError::Length(TIMESTAMP_BYTES_MAX + 1));
+    }
+
+    #[test]
+    fn a_moment_with_an_offset_is_the_same_in_utc() {
+        for (said, utc) in [
+            ("2026-12-01T09:00:00+09:00", "2026-12-01T00:00:00.000000Z"),
+            ("2026-12-31T20:30:00.25-05:30", "2027-01-01T02:00:00.250000Z"),
+            ("2026-12-01T09:00:00-00:00", "2026-12-01T09:00:00.000000Z"),
+            ("2024-02-29T23:59:59+00:00", "2024-02-29T23:59:59.000000Z"),
+            ("2026-12-01T09:00:00Z", "2026-12-01T09:00:00Z"),
+            ("2016-12-31T23:59:60Z", "2016-12-31T23:59:60Z"),
+        ] {
+            assert_eq!(Timestamp::from_rfc3339(said).unwrap().as_str(), utc, "{said}");
+        }
+        for bad in [
+            "",
+            "+09:00",
+            "2026-12-01T09:00:00",
+            "2026-12-01T09:00:00+0900",
+            "2026-12-01T09:00:00+9:00",
+            "2026-12-01T09:00:00+24:00",
+            "2026-12-01T09:00:00+09:60",
+            "2026-12-01T09:00:00Z+09:00",
+            "2026-12-01 09:00:00+09:00",
+            "2026-12-01T09:00:00\u{2212}09:00",
+            "2026-02-30T09:00:00+09:00",
+            "2016-12-31T23:59:60+00:00",
+            "0000-01-01T00:00:00+00:01",
+            "9999-12-31T23:59:59-00:01",
+        ] {
+            let refused = Timestamp::from_rfc3339(bad).unwrap_err();
+            assert!(!matches!(refused, TimestampError::Form(_)), "{bad:?} {refused}");
+        }
+        let long = format!("2026-12-01T09:00:00.{}+09:00", "1".repeat(TIMESTAMP_BYTES_MAX));
+        assert!(matches!(Timestamp::from_rfc3339(&long).unwrap_err(), TimestampError::Length(_)));
     }
 
     #[test]

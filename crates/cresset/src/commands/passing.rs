@@ -71,8 +71,8 @@ fn pap(text: &str) -> Result<handling::Pap, String> {
 }
 
 fn moment(text: &str) -> Result<String, String> {
-    let read = ::stix::Timestamp::parse(text);
-    read.map(|_| text.to_owned()).map_err(|error| format!("{error}: a moment is like 2026-05-01T12:00:00Z"))
+    let read = ::stix::Timestamp::from_rfc3339(text).map(|at| at.as_str().to_owned());
+    read.map_err(|error| format!("{error}: like 2026-05-01T12:00:00Z or 2026-05-01T21:00:00+09:00"))
 }
 
 fn action(text: &str) -> Result<handling::Action, String> {

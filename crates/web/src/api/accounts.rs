@@ -280,7 +280,7 @@ fn roles_of(names: &[String]) -> Result<Vec<Role>, Problem> {
 }
 
 fn moment(text: &str) -> Result<Micros, Problem> {
-    let at = stix::Timestamp::parse(text);
+    let at = stix::Timestamp::from_rfc3339(text);
     let at = at.map_err(|error| Problem::bad_request("timestamp", error.to_string()).at("expires"))?;
     Ok(at.micros())
 }

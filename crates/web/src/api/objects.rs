@@ -376,7 +376,10 @@ fn filter(params: &mut Params) -> Result<Filter, Problem> {
         "last" => Ok(VersionPick::Last),
         "first" => Ok(VersionPick::First),
         "all" => Ok(VersionPick::All),
-        _ => read_moment("version", &text).map(|at| VersionPick::Exact(at.sort_key().to_owned())),
+        // A version is the producer's own text, to its last digit.
+        _ => stix::Timestamp::parse(&text)
+            .map(|at| VersionPick::Exact(at.sort_key().to_owned()))
+            .map_err(|error| not_a_moment("version", &error)),
     });
     Ok(Filter {
         versions: versions.collect::<Result<Vec<_>, _>>()?,
@@ -386,7 +389,11 @@ fn filter(params: &mut Params) -> Result<Filter, Problem> {
     })
 }
 
+/// A moment that a caller names (RFC 3339).
 pub(crate) fn read_moment(name: &'static str, text: &str) -> Result<stix::Timestamp, Problem> {
-    stix::Timestamp::parse(text)
-        .map_err(|error| Problem::bad_request("query-malformed", error.to_string()).at(name))
+    stix::Timestamp::from_rfc3339(text).map_err(|error| not_a_moment(name, &error))
+}
+
+fn not_a_moment(name: &'static str, error: &impl std::fmt::Display) -> Problem {
+    Problem::bad_request("query-malformed", error.to_string()).at(name)
 }
