@@ -270,9 +270,10 @@ impl From<ExchangeError> for Problem {
     fn from(error: ExchangeError) -> Self {
         let callers = match &error {
             ExchangeError::Read(_) | ExchangeError::Accept(_) | ExchangeError::Store(_) => None,
-            ExchangeError::Alone | ExchangeError::NobodyHolds(_) | ExchangeError::NeverGiven(_) => {
-                Some(StatusCode::CONFLICT)
-            }
+            ExchangeError::Alone
+            | ExchangeError::Pending
+            | ExchangeError::NobodyHolds(_)
+            | ExchangeError::NeverGiven(_) => Some(StatusCode::CONFLICT),
             ExchangeError::NoConsent(_) => Some(StatusCode::NOT_FOUND),
             ExchangeError::Deed(_) => Some(StatusCode::UNPROCESSABLE_ENTITY),
             ExchangeError::Message(_) | ExchangeError::NotAPeer(_) | ExchangeError::NoCourier => {

@@ -215,6 +215,16 @@ fn write(answer: &Bytes, words: bool, out: &mut Out) -> Result<(u64, u64), Failu
 struct Values {
     lines: Box<dyn Iterator<Item = io::Result<Vec<u8>>>>,
     total: Option<u64>,
+    blank: Blank,
+}
+
+/// What a value of no letters is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Blank {
+    /// A value that was given: it has a line as every other.
+    Asked,
+    /// An empty line of a text, which is none.
+    PassedOver,
 }
 
 impl Values {
@@ -232,7 +242,7 @@ impl Values {
         }
         let total = u64::try_from(args.values.len()).ok();
         let lines = args.values.clone().into_iter().map(|value| Ok(value.into_bytes()));
-        Ok(Self { lines: Box::new(lines), total })
+        Ok(Self { lines: Box::new(lines), total, blank: Blank::Asked })
     }
 
     /// Lines of a text, without the mark that some programs put before the first (as `import` reads it).
@@ -244,17 +254,17 @@ impl Values {
             }
             Ok(line)
         });
-        Self { lines: Box::new(lines), total: None }
+        Self { lines: Box::new(lines), total: None, blank: Blank::PassedOver }
     }
 
-    /// The next values, up to one that cannot be asked; empty lines are passed over.
+    /// The next values, up to one that cannot be asked.
     fn batch(&mut self) -> Result<Batch, Failure> {
         let mut batch = Batch::default();
         for line in self.lines.by_ref() {
             let line =
                 line.map_err(|error| Failure::unreachable(format_args!("cannot read the values: {error}")))?;
             match value_of(&line) {
-                Ok("") => {}
+                Ok("") if self.blank == Blank::PassedOver => {}
                 Ok(value) => batch.values.push(value.to_owned()),
                 Err(unfit) => {
                     batch.unfit = Some(unfit);

@@ -47,16 +47,12 @@ pub(crate) async fn settle_in(stage: &mut Stage) -> Told {
                 "admin@{}$ cresset init --name '{}' --data {}",
                 a.member.slug, a.member.name, a.member.slug
             ),
-            format!("admin@{0}$ cresset serve --data {0} --listen {1}", a.member.slug, listen(a)),
+            format!("admin@{0}$ cresset serve --data {0} --listen {1}", a.member.slug, a.listens_at()),
             "and so at the other three".to_owned(),
         ],
         "Each has its own keys, its own data, its own administrator. There is no centre, and nothing in common yet.",
         evidence,
     )
-}
-
-fn listen(house: &House) -> String {
-    format!("{}:{}", house.url.host_str().unwrap_or_default(), house.url.port().unwrap_or_default())
 }
 
 /// The community is founded, and everybody is let in by those who are in.
@@ -466,7 +462,7 @@ pub(crate) async fn come_back(stage: &mut Stage) -> Told {
     let shown = admin.types(&["community", "show"]).await?.done()?;
     told(
         vec![
-            format!("admin@{0}$ cresset serve --data {0} --listen {1}", admin.at, listen(&stage.desk)),
+            format!("admin@{0}$ cresset serve --data {0} --listen {1}", admin.at, stage.desk.listens_at()),
             synced.typed,
             shown.typed.clone(),
             said.typed.clone(),

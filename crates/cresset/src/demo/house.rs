@@ -80,6 +80,11 @@ impl House {
         self.url.as_str().trim_end_matches('/')
     }
 
+    /// Where it listens, as `serve --listen` takes it.
+    pub(crate) fn listens_at(&self) -> String {
+        format!("{}:{}", self.url.host_str().unwrap_or_default(), self.url.port().unwrap_or_default())
+    }
+
     /// The address at which other members' nodes are met, both showing whose they are.
     pub(crate) fn met_at(&self) -> String {
         self.address().replacen("http://", "https://", 1)

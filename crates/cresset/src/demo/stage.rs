@@ -200,7 +200,7 @@ fn ports(first: u16) -> Result<[u16; 4], Failure> {
 }
 
 /// This program as a shell finds it: `cargo run` puts it nowhere on the path.
-fn program() -> String {
+pub(super) fn program() -> String {
     std::env::current_exe().map_or_else(|_| "cresset".to_owned(), |program| program.display().to_string())
 }
 

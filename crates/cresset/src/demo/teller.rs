@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::stage::Stage;
+use super::stage::{Stage, program};
 use super::story::seconds;
 use crate::exit::Failure;
 use crate::out::{Out, say};
@@ -139,7 +139,16 @@ impl<'o> Teller<'o> {
             return self.out.flush();
         }
         if after == After::Leave {
-            self.line("Everything went as told. The nodes have been stopped; `cresset serve --data DIR` starts each of them again.")?;
+            self.line("Everything went as told. The nodes have been stopped; these start them again, each where the others look for it:")?;
+            for house in stage.houses() {
+                let data = stage.room.join(house.member.slug);
+                self.line(&format!(
+                    "    {} serve --data {} --listen {}",
+                    program(),
+                    data.display(),
+                    house.listens_at()
+                ))?;
+            }
             return self.out.flush();
         }
         for line in stage.farewell() {

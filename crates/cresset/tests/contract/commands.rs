@@ -174,6 +174,10 @@ fn lifecycle(ask: &dyn Fn(&[&str], &[u8]) -> crate::scene::Ended, scene: &Scene)
     assert_eq!(known[1], json!({"value": "198.51.100.8", "known": false, "matches": []}));
     ask(&["lookup", "198.51.100.8"], b"").exits(1);
     assert_eq!(ask(&["lookup"], b"198.51.100.7\n\n198.51.100.9\n").exits(0).lines().len(), 2);
+    // Every value that was given has its line, one of no letters too.
+    let empty = json!({"value": "", "known": false, "matches": []});
+    assert_eq!(ask(&["lookup", ""], b"").exits(1).lines(), std::slice::from_ref(&empty));
+    assert_eq!(ask(&["lookup", "", "198.51.100.7", " "], b"").exits(0).lines()[0], empty);
 
     let found = ask(&["search", "команда"], b"").exits(0).json();
     assert_eq!(found["items"][0]["id"], json!(id));
@@ -240,7 +244,7 @@ fn handled(ask: &dyn Fn(&[&str], &[u8]) -> crate::scene::Ended, scene: &Scene) {
         "--embargo-until",
         "2020-01-01T00:00:00Z",
         "--retain-until",
-        "2099-01-01T00:00:00Z",
+        "2099-01-01T09:00:00+09:00",
         "--purpose",
         "awareness,sharing",
     ];

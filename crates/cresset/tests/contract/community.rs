@@ -45,6 +45,9 @@ fn four_nodes_found_join_decide_and_keep_circles() {
 
     // One approval while there is one member; two while there are two.
     let id = b.join(&anchor, "cert-b", "cert");
+    let waits = b.node.there(&["peer", "list"]).exits(1);
+    let (said, code) = (&waits.stderr, "community-pending");
+    assert!(said.contains("has not been let in yet") && said.contains(code), "{said}");
     a.approve("cert-b");
     agree(&[&a, &b], 2);
     assert!(b.show()["members"].as_array().unwrap().iter().any(|one| one["names"]["ru"] == "ЦЕРТ А"));

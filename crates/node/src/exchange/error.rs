@@ -13,6 +13,11 @@ pub enum ExchangeError {
         "this node's member is in no community yet: see `cresset community create` and `cresset community join`"
     )]
     Alone,
+    /// The node's member has asked to join one, and waits.
+    #[error(
+        "this node's member has asked to join a community and has not been let in yet: its members answer with `cresset community approve`"
+    )]
+    Pending,
     /// Not there, or not for the one who asks.
     #[error(transparent)]
     Read(#[from] ReadError),
@@ -61,6 +66,7 @@ impl ExchangeError {
     pub const fn code(&self) -> &'static str {
         match self {
             Self::Alone => "community-none",
+            Self::Pending => "community-pending",
             Self::Read(error) => error.code(),
             Self::Accept(error) => error.code(),
             Self::Deed(DeedError::Refused(refused)) => refused.rule.code(),
