@@ -140,12 +140,14 @@ pub const FORK_BYTES_MAX: usize = 2 * REGISTRY_ENTRY_BYTES_MAX + 1_024;
 pub const CIRCLE_BYTES_MAX: usize = 64 * 1024;
 /// Requests and proposals that wait for a decision at one node.
 pub const PENDING_SUBJECTS_MAX: usize = 64;
-/// Circles one node knows.
+/// Circles that one member keeps, and that others take of it.
 pub const CIRCLES_MAX: usize = 1_000;
 /// Entries in one message of registry papers between nodes, in bytes (600 KiB).
 pub const PAPERS_ENTRIES_BYTES_MAX: usize = 600 * 1024;
-/// What waits for a decision in one message of registry papers, in bytes (300 KiB).
+/// What waits for a decision, and after it circles, in one message of registry papers, in bytes (300 KiB).
 pub const PAPERS_PENDING_BYTES_MAX: usize = 300 * 1024;
+/// Versions of circles told in one message of registry papers, in bytes (96 KiB): those of as many as one member may keep.
+pub const PAPERS_VERSIONS_BYTES_MAX: usize = 96 * 1024;
 /// Attempts at one place of a registry.
 pub const ROUNDS_MAX: u64 = 16;
 /// Votes of earlier rounds that one entry carries along.

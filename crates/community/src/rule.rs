@@ -60,7 +60,7 @@ rules! {
     KindUnknown, "member-kind-unknown", "this kind of member is not known",
         "A member is a cert, sector, secretariat, observer or partner.";
     TooMany, "registry-too-many", "there are more of these than one list takes",
-        "A list in a statement has more items than it may: endpoints, names, roles, keys, nodes or members.";
+        "A list in a statement has more items than it may: endpoints, names, roles, keys, nodes or members. Or a member has more circles than one may keep, which is as many as others take of it.";
     CommunityOther, "community-other", "this belongs to another community",
         "The entry, request or message names another community than the one it was given to.";
     FoundingMissing, "founding-missing", "there is no founding entry",

@@ -196,7 +196,7 @@ pub(crate) async fn meet(node: &Node, roads: &Roads, peer: &Peer) -> bool {
                 return false;
             }
         };
-        match node.take_papers(peer.member, &asked, &answer.body).await {
+        match node.take_papers(peer.member, (&asked, theirs.as_ref()), &answer.body).await {
             Ok(taken) if !taken.more => return true,
             Ok(taken) => (theirs, introduces) = (Some(taken.have), Some(Introduction::Done)),
             Err(error) => {

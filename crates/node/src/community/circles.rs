@@ -11,7 +11,6 @@ use base::signing::SigningKey;
 use community::{Circle, CircleId, History, MemberId, Rule};
 use handling::{Guarded, Principal, Refusal, Role, Scope, Seconded, TwoPersonDeed, may_administer, may_use};
 use serde::Serialize;
-use store::PaperKind;
 
 use super::deeds::current;
 use super::{CommunityError, Table};
@@ -85,7 +84,7 @@ impl Node {
             if !community::is_circle_name(&new.name) || slug() {
                 return Err(CommunityError::CircleName(new.name.clone()));
             }
-            if table.circles.len() >= CIRCLES_MAX {
+            if table.circles_of(table.me) >= CIRCLES_MAX {
                 return Err(Rule::TooMany.into());
             }
             let members = named(table, &new.members, now)?;
@@ -229,9 +228,8 @@ fn issue(table: &mut Table, circle: &Circle, keys: &[SigningKey], now: Micros) -
         table.put_by(to, parcel, now);
     }
     table.note_farewells(circle, before, now);
-    table.put(PaperKind::Circle, circle.id().to_string(), signed.to_json(), now);
-    table.circles.insert(circle.id(), (circle.clone(), signed));
-    table.tell();
+    let text = signed.to_json();
+    table.keep_circle(circle.clone(), signed, text, now);
     Ok(())
 }
 

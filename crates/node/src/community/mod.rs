@@ -13,6 +13,7 @@ mod parcels;
 mod peers;
 mod ports;
 mod show;
+mod spread;
 mod table;
 
 use std::sync::{Arc, Mutex, PoisonError};

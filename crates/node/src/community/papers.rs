@@ -7,7 +7,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use base::Micros;
-use base::limit::{APPROVAL_AHEAD_SECONDS_MAX, PAPERS_ENTRIES_BYTES_MAX, PAPERS_PENDING_BYTES_MAX};
+use base::limit::{
+    APPROVAL_AHEAD_SECONDS_MAX, CIRCLES_MAX, PAPERS_ENTRIES_BYTES_MAX, PAPERS_PENDING_BYTES_MAX,
+};
 use base::signed::Signed;
 use base::signing::{PublicKey, Signer, SigningKey};
 use community::{
@@ -19,6 +21,7 @@ use serde_json::value::RawValue;
 use store::PaperKind;
 
 use super::deeds::current;
+use super::spread::{Held, Spread};
 use super::{CommunityError, Table};
 use crate::{Node, RoadError};
 
@@ -43,9 +46,9 @@ type Chains = BTreeMap<Chain, Point>;
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Have {
     chains: Chains,
-    /// Versions of circles of third members that both are in; `None` from a build that takes circles from their owners alone.
+    /// Circles of third members that both are in; `None` from a build that takes circles from their owners alone.
     #[serde(default)]
-    circles: Option<BTreeMap<CircleId, u64>>,
+    spread: Option<Spread>,
 }
 
 impl Have {
@@ -79,9 +82,9 @@ struct Message {
     /// Circles of the sender that are for the recipient, and of third members that both are in and the recipient lacks.
     #[serde(default)]
     circles: Vec<Signed>,
-    /// Versions that the sender holds of circles of third members that both are in; not said by builds that do not pass circles on.
+    /// What the sender holds of circles of third members that both are in; not said by builds that do not pass circles on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    shared: Option<BTreeMap<CircleId, u64>>,
+    spread: Option<Spread>,
     /// Versions that the sender holds of the recipient's circles.
     #[serde(default)]
     holds: BTreeMap<CircleId, u64>,
@@ -92,7 +95,7 @@ struct Message {
 
 impl Message {
     fn has(&self) -> Have {
-        Have { chains: self.have.clone(), circles: self.shared.clone() }
+        Have { chains: self.have.clone(), spread: self.spread.clone() }
     }
 }
 
@@ -138,7 +141,7 @@ impl Node {
         let table = self.community_table().await?.ok_or(CommunityError::None)?;
         let keys = self.signing_keys().await?;
         let key = current(&table, &keys, self.now()).ok();
-        let mut message = message(&table, to, theirs, (self.now(), key));
+        let mut message = message(&table, to, (theirs, Vec::new()), (self.now(), key));
         message.recovering = self.is_recovering();
         if !table.is_member() {
             // A stranger shows nothing but its request.
@@ -194,11 +197,9 @@ impl Node {
         } else {
             take(&mut table, &signed, &asked, (&keys, now, self.papers_standing()), None)?;
             let key = current(&table, &keys, now).ok();
-            let mut reply = message(&table, asked.from, Some(&asked.has()), (now, key));
+            let lost = if asked.recovering { lost_circles(&table, &asked, key) } else { Vec::new() };
+            let mut reply = message(&table, asked.from, (Some(&asked.has()), lost), (now, key));
             reply.recovering = self.is_recovering();
-            if asked.recovering {
-                reply.circles.extend(lost_circles(&table, &asked, key));
-            }
             Message { answers: Some(answered(&signed)), ..reply }
         };
         let table = self.settle(table).await?;
@@ -208,14 +209,15 @@ impl Node {
         seal(&table, &keys, &reply, now)
     }
 
-    /// Takes a member's answer to a question of this node.
+    /// Takes a member's answer to a question of this node, which was made by what the member had told `before`. Where one side lacks something
+    /// and nothing has moved by this question, there is nothing more to say: what was refused is not offered again and again.
     ///
     /// # Errors
     /// See [`CommunityError`]; nothing was changed.
     pub async fn take_papers(
         &self,
         from: MemberId,
-        question: &[u8],
+        (question, before): (&[u8], Option<&Have>),
         answer: &[u8],
     ) -> Result<Taken, CommunityError> {
         let signed = Signed::parse(answer).map_err(|_| Rule::EnvelopeForm)?;
@@ -234,12 +236,14 @@ impl Node {
             .and_then(|anchor| anchor.doors().iter().find(|door| door.member == from).map(|door| door.key));
         let news = take(&mut table, &signed, &told, (&keys, now, self.papers_standing()), door)?;
         let lacking = table.is_member() && !lacking(&table, &told.have).is_empty() && !told.have.is_empty();
-        let lacks_circles = lacks_circles(&table, &told, &open(&question)?);
+        let (have, apart) = (told.has(), apart(&table, (from, told.spread.as_ref()), now));
+        let moved = news || before != Some(&have);
         let table = self.settle(table).await?;
         if covers(&chains(&table), &told.have) {
             self.0.exchange.read_papers_of(from.0);
         }
-        Ok(Taken { more: lacking || lacks_circles || (news && !told.entries.is_empty()), have: told.has() })
+        let more = (moved && (lacking || apart)) || (news && !told.entries.is_empty());
+        Ok(Taken { more, have })
     }
 }
 
@@ -253,7 +257,12 @@ impl Node {
         let told = self.store().setting(&told_by_hand(to)).await?;
         let mut theirs = told.as_deref().map(had).unwrap_or_default();
         // Who does not pass circles on takes none of a third's, and loses nothing by one.
-        theirs.circles.get_or_insert_default();
+        let spread = theirs.spread.get_or_insert_default();
+        if let Some(table) = self.community_table().await? {
+            // It answers in weeks: where its digest is another it is given everything.
+            let between = table.between(to, self.now());
+            spread.retain(|owner, held| matches!(held, Held::Versions(_)) || between.agrees(*owner, held));
+        }
         self.papers_question(to, Some(&theirs)).await
     }
 
@@ -295,16 +304,13 @@ fn told_by_hand(member: MemberId) -> String {
 
 /// What a setting says that a member has; an earlier build wrote its chains alone.
 fn had(told: &str) -> Have {
-    let chains = || serde_json::from_str(told).map(|chains| Have { chains, circles: None });
+    let chains = || serde_json::from_str(told).map(|chains| Have { chains, spread: None });
     serde_json::from_str(told).or_else(|_| chains()).unwrap_or_default()
 }
 
-/// Whether a member that answered lacks circles of third members that were not among what it was asked with.
-fn lacks_circles(table: &Table, told: &Message, asked: &Message) -> bool {
-    let given: BTreeSet<CircleId> =
-        asked.circles.iter().filter_map(|signed| Some(Circle::peek(signed).ok()?.id())).collect();
-    let mut lacked = told.shared.iter().flat_map(|theirs| table.lacked(told.from, theirs));
-    lacked.any(|(circle, _)| !given.contains(&circle.id()))
+/// Whether a member holds other circles of third ones than this one, by what it tells.
+fn apart(table: &Table, (other, told): (MemberId, Option<&Spread>), now: Micros) -> bool {
+    told.is_some_and(|theirs| table.is_member() && table.between(other, now).differs(theirs))
 }
 
 /// Whether one who has come as far as `ours` lacks nothing of `theirs`.
@@ -428,9 +434,7 @@ fn take(
     for vote in &message.votes {
         news |= Entry::parse(vote.get().as_bytes()).is_ok_and(|vote| table.take_vote(&vote, now));
     }
-    for circle in &message.circles {
-        news |= told(table.take_circle(circle, message.from, now));
-    }
+    news |= take_circles(table, message, now);
     table.delivered(message.from, &message.holds);
     if let (Standing::Whole, Ok(key)) = (standing, current(table, keys, now)) {
         table.deliver_again(message.from, &message.holds, (key, now));
@@ -452,6 +456,22 @@ fn take(
     Ok(news)
 }
 
+/// Takes circles, from their owners and from others in them; whether one was new. What is more than one member may have here is told once.
+fn take_circles(table: &mut Table, message: &Message, now: Micros) -> bool {
+    let (mut news, mut too_many) = (false, 0_usize);
+    for circle in &message.circles {
+        match table.take_circle(circle, message.from, now) {
+            Err(CommunityError::Rule(Rule::TooMany)) => too_many = too_many.saturating_add(1),
+            outcome => news |= told(outcome),
+        }
+    }
+    if too_many > 0 {
+        let (member, code) = (message.from, Rule::TooMany.code());
+        tracing::warn!(%member, code, circles = too_many, "a member brings more circles of one owner than this node takes");
+    }
+    news
+}
+
 /// Whether this node has everything that it ever signed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Standing {
@@ -464,7 +484,6 @@ enum Standing {
 /// Circles that one who takes back what a restore has lost may lack: its own, as who is in them has them, and those of this member that it
 /// is in, whose delivery may have been before its restore.
 fn lost_circles(table: &Table, asked: &Message, key: Option<&SigningKey>) -> Vec<Signed> {
-    let mut room = PAPERS_PENDING_BYTES_MAX;
     let held = |circle: &Circle| asked.holds.get(&circle.id()).is_some_and(|held| *held >= circle.version);
     let lost = table.circles.values().filter(|(circle, _)| {
         let theirs = circle.owner == asked.from && circle.seats.is_some();
@@ -474,7 +493,7 @@ fn lost_circles(table: &Table, asked: &Message, key: Option<&SigningKey>) -> Vec
         true => signed_now(circle, signed, key),
         false => signed.clone(),
     });
-    signed.map_while(|signed| fit(&mut room, signed.to_json()).map(|_| signed)).collect()
+    signed.collect()
 }
 
 /// Takes back a circle of this member's own from one who is in it; whether it was new. Whoever it had in it before is due a farewell.
@@ -509,7 +528,7 @@ fn empty(table: &Table, to: MemberId, now: Micros) -> Message {
         approvals: Vec::new(),
         votes: Vec::new(),
         circles: Vec::new(),
-        shared: None,
+        spread: None,
         holds: BTreeMap::new(),
         recovering: false,
     }
@@ -519,7 +538,7 @@ fn empty(table: &Table, to: MemberId, now: Micros) -> Message {
 fn message(
     table: &Table,
     to: MemberId,
-    theirs: Option<&Have>,
+    (theirs, lost): (Option<&Have>, Vec<Signed>),
     (now, key): (Micros, Option<&SigningKey>),
 ) -> Message {
     let mut message = empty(table, to, now);
@@ -534,6 +553,7 @@ fn message(
         let Some(raw) = fit(&mut room, entry.to_json()) else { break };
         message.entries.push(raw);
     }
+    let entries = room;
     let mut room = PAPERS_PENDING_BYTES_MAX;
     let mut within = |signed: &Signed| fit(&mut room, signed.to_json()).map(|_| signed.clone());
     message.subjects = table
@@ -546,23 +566,36 @@ fn message(
         .map_while(|subject| within(subject.signed()))
         .collect();
     message.approvals = table.approvals.values().map_while(|(_, signed)| within(signed)).collect();
-    message.circles = table
-        .parcels
-        .iter()
-        .filter(|((_, of), _)| *of == to)
-        .map_while(|(_, (circle, signed))| within(&signed_now(circle, signed, key)))
-        .collect();
-    if table.is_member() {
-        let lacked = theirs.and_then(|theirs| theirs.circles.as_ref());
-        let lacked = lacked.into_iter().flat_map(|theirs| table.lacked(to, theirs));
-        message.circles.extend(lacked.map_while(|(_, signed)| within(signed)));
-        let shared = table.shared_with(to).map(|(circle, _)| (circle.id(), circle.version));
-        message.shared = Some(shared.collect());
-    }
     message.votes = table.votes.values().map_while(|vote| fit(&mut room, vote.to_json())).collect();
-    let of_theirs = table.circles.values().filter(|(circle, _)| circle.owner == to);
-    message.holds = of_theirs.map(|(circle, _)| (circle.id(), circle.version)).collect();
+    // Circles come last: nobody's keep a decision from going.
+    let room = entries.saturating_add(room).min(PAPERS_PENDING_BYTES_MAX);
+    let theirs = theirs.and_then(|theirs| theirs.spread.as_ref());
+    put_circles(&mut message, table, (theirs, lost), (room, now, key));
     message
+}
+
+/// What is said of circles, within a room: the recipient's that the sender holds, own ones that it is due, what else it has lost, and those
+/// of third members that both are in.
+fn put_circles(
+    message: &mut Message,
+    table: &Table,
+    (theirs, lost): (Option<&Spread>, Vec<Signed>),
+    (mut room, now, key): (usize, Micros, Option<&SigningKey>),
+) {
+    let to = message.to;
+    let of_theirs = table.circles.values().filter(|(circle, _)| circle.owner == to).take(CIRCLES_MAX);
+    message.holds = of_theirs.map(|(circle, _)| (circle.id(), circle.version)).collect();
+    let within = |room: &mut usize, signed: Signed| fit(room, signed.to_json()).map(|_| signed);
+    let parcels = table.parcels.iter().filter(|((_, of), _)| *of == to);
+    let parcels = parcels.map(|(_, (circle, signed))| signed_now(circle, signed, key)).chain(lost);
+    message.circles = parcels.map_while(|signed| within(&mut room, signed)).collect();
+    if !table.is_member() {
+        return;
+    }
+    let between = table.between(to, now);
+    message.spread = Some(between.said(theirs, (&mut room, now)));
+    let lacked = theirs.map(|theirs| between.lacked(theirs, now)).unwrap_or_default();
+    message.circles.extend(lacked.into_iter().map_while(|signed| within(&mut room, signed.clone())));
 }
 
 /// An own version of a circle under the key that counts now: it may have been signed with one that was replaced before it was delivered,
@@ -655,51 +688,4 @@ fn seal(
     };
     let signed = Signed::sign(PAPERS_TYPE, payload, key).map_err(|_| Rule::TooLarge)?;
     Ok(signed.to_json().into_bytes())
-}
-
-impl Table {
-    /// Circles of third members that this member and another are in, as far as is known here.
-    fn shared_with(&self, to: MemberId) -> impl Iterator<Item = &(Circle, Signed)> {
-        let third = move |circle: &Circle| circle.owner != self.me && circle.owner != to;
-        let all = self.circles.values();
-        all.filter(move |(circle, _)| third(circle) && circle.has(self.me) && circle.has(to))
-    }
-
-    /// Those of them of which another has no version, or an earlier one.
-    fn lacked(
-        &self,
-        to: MemberId,
-        theirs: &BTreeMap<CircleId, u64>,
-    ) -> impl Iterator<Item = &(Circle, Signed)> {
-        let behind = |circle: &Circle| theirs.get(&circle.id()).is_none_or(|held| *held < circle.version);
-        self.shared_with(to).filter(move |(circle, _)| behind(circle))
-    }
-
-    /// Takes a circle that its owner has sent, or that somebody in it has passed on to this member, who is in it too; whether it was new. A
-    /// farewell is taken from its owner alone: others that were taken out have the same one. It is nothing to its owner, who is in the circle
-    /// always: taken back after a restore, it would stand in the place of the version that says who else is.
-    pub(super) fn take_circle(
-        &mut self,
-        signed: &Signed,
-        from: MemberId,
-        now: Micros,
-    ) -> Result<bool, CommunityError> {
-        let owner = Circle::peek(signed)?.owner;
-        let key = self.key_of(owner, now).ok_or(Rule::MemberUnknown)?;
-        let circle = Circle::open(signed, &key, self.me)?;
-        let passed_on = owner != self.me && circle.has(from);
-        let of_own = owner == self.me && circle.seats.is_none();
-        if !(owner == from || passed_on) || of_own || circle.community != self.registry.id() {
-            return Err(Rule::CircleUnfit.into());
-        }
-        if let Some((held, _)) = self.circles.get(&circle.id())
-            && circle.replaces(held)? == community::Newer::Same
-        {
-            return Ok(false);
-        }
-        self.put(PaperKind::Circle, circle.id().to_string(), signed.to_json(), now);
-        self.circles.insert(circle.id(), (circle, signed.clone()));
-        self.tell();
-        Ok(true)
-    }
 }

@@ -1,6 +1,7 @@
 //! Everything a node has of its community, read from its papers, with the changes that wait to be written.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use base::Micros;
 use base::limit::{PENDING_SUBJECTS_MAX, STALLED_VOTES_MAX};
@@ -24,7 +25,8 @@ pub(crate) struct Table {
     pub(crate) approvals: BTreeMap<(SubjectHash, MemberId), (Approval, Signed)>,
     pub(crate) votes: BTreeMap<EntryHash, Entry>,
     pub(crate) signed: BTreeMap<(u64, u64), EntryHash>,
-    pub(crate) circles: BTreeMap<CircleId, (Circle, Signed)>,
+    /// Many and large where somebody makes many: a copy of the table shares them.
+    pub(crate) circles: Arc<BTreeMap<CircleId, (Circle, Signed)>>,
     pub(crate) parcels: BTreeMap<(CircleId, MemberId), (Circle, Signed)>,
     pub(super) farewells: BTreeMap<(CircleId, MemberId), Circle>,
     pub(crate) heard: BTreeMap<MemberId, Micros>,
@@ -57,7 +59,7 @@ impl Table {
             approvals: BTreeMap::new(),
             votes: BTreeMap::new(),
             signed: BTreeMap::new(),
-            circles: BTreeMap::new(),
+            circles: Arc::default(),
             parcels: BTreeMap::new(),
             farewells: BTreeMap::new(),
             heard: BTreeMap::new(),
@@ -123,11 +125,13 @@ impl Table {
     }
 
     async fn load_circles(&mut self, store: &dyn Store) -> Result<(), StoreError> {
+        let mut circles = BTreeMap::new();
         for paper in store.papers(PaperKind::Circle).await? {
             let signed = statement(&paper, "circle")?;
             let circle = Circle::peek(&signed).map_err(|_| damaged("circle"))?;
-            self.circles.insert(circle.id(), (circle, signed));
+            circles.insert(circle.id(), (circle, signed));
         }
+        self.circles = Arc::new(circles);
         for paper in store.papers(PaperKind::Parcel).await? {
             let signed = statement(&paper, "circle")?;
             let circle = Circle::peek(&signed).map_err(|_| damaged("circle"))?;

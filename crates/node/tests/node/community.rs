@@ -54,7 +54,7 @@ pub(crate) async fn meet(one: &Seat, other: &Seat) -> Result<(), CommunityError>
     for _ in 0..20 {
         let question = one.node().papers_question(to, theirs.as_ref()).await?;
         let answer = other.node().papers_answer(&question, None).await?;
-        let taken = one.node().take_papers(to, &question, &answer).await?;
+        let taken = one.node().take_papers(to, (&question, theirs.as_ref()), &answer).await?;
         if !taken.more {
             return Ok(());
         }
@@ -114,7 +114,7 @@ async fn messages_from_strangers_for_others_and_of_other_times_are_refused() {
     assert!(matches!(b.node().papers_answer(&question, None).await, Err(CommunityError::Misdirected)));
     assert!(matches!(c.node().papers_answer(&question, None).await, Err(CommunityError::None)));
     let other = b.node().papers_question(to, Some(&node::Have::new())).await.unwrap();
-    let taken = b.node().take_papers(to, &other, &first).await;
+    let taken = b.node().take_papers(to, (&other, None), &first).await;
     assert!(matches!(taken, Err(CommunityError::Misdirected)));
     // Signed by another key, by two, by nobody, or as another kind of statement.
     let payload = Signed::parse(&question).unwrap().unverified_payload().to_vec();
@@ -288,7 +288,7 @@ async fn a_member_that_recovered_its_key_is_known_by_it_once_it_has_called() {
     let refused = d.node().papers_answer(forged.to_json().as_bytes(), None).await.unwrap_err();
     assert_eq!((refused.code(), known().await), ("exchange-stranger", before.to_string()));
     let answer = d.node().papers_answer(&question, None).await.unwrap();
-    b.node().take_papers(me, &question, &answer).await.unwrap();
+    b.node().take_papers(me, (&question, None), &answer).await.unwrap();
     assert_eq!(known().await, b.node().member_key().await.unwrap().to_string());
     assert_eq!(d.node().answers_for(to, &chain), Ok(()));
     assert_eq!(d.node().caller_of(&chain).await.unwrap(), Ok(to));

@@ -12,6 +12,7 @@ mod courier;
 mod deeds;
 mod deposits;
 mod exchange;
+mod flood;
 mod foretold;
 mod handshake;
 mod hostile;

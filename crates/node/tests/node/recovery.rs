@@ -224,7 +224,7 @@ async fn who_joined_after_the_backup_is_known_by_the_papers_it_brings() {
     assert_eq!(back.node().papers_answer(forged.as_bytes(), None).await.unwrap_err().code(), code);
     assert_eq!(known().await.state_hash, before.state_hash, "nothing was taken of it");
     let answer = back.node().papers_answer(&whole, None).await.unwrap();
-    b.node().take_papers(me, &whole, &answer).await.unwrap();
+    b.node().take_papers(me, (&whole, None), &answer).await.unwrap();
     assert_eq!(known().await.state_hash, b.node().community(&b.who).await.unwrap().state_hash);
     let mut seen = back.node().recovery(&back.who).await.unwrap();
     seen.awaited.sort();

@@ -149,7 +149,7 @@ async fn meet(one: &House, other: &House) {
     for _ in 0..20 {
         let Ok(question) = one.node.papers_question(to, theirs.as_ref()).await else { return };
         let Ok(answer) = other.node.papers_answer(&question, None).await else { return };
-        let Ok(taken) = one.node.take_papers(to, &question, &answer).await else { return };
+        let Ok(taken) = one.node.take_papers(to, (&question, theirs.as_ref()), &answer).await else { return };
         if !taken.more {
             return;
         }
