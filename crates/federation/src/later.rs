@@ -349,7 +349,7 @@ impl Exchange<'_> {
         let last = last.map(|held| (held.name.id.clone(), held.version.clone()));
         let mut effects = Vec::new();
         for held in &page {
-            let mut missing = self.judge.taken_in(&held.rules, self.now);
+            let mut missing = self.judge.taken_in(&held.rules, Micros(0), self.now);
             missing.remove(&self.me.member);
             if missing.is_empty() {
                 continue;
@@ -442,6 +442,12 @@ pub(crate) fn brought(rows: &dyn Rows, act: &ActRow) -> Read<Option<(VersionRow,
     Ok(held.zip(object))
 }
 
+/// When an act was done, by its author's clock.
+pub(crate) fn said_at(act: &ActRow) -> Option<Micros> {
+    let signed = Signed::parse(act.signed.as_bytes()).ok()?;
+    Some(Act::peek(&signed).ok()?.header().at)
+}
+
 /// Who has an own object, or was to have it, since it was last called back.
 ///
 /// # Errors
@@ -454,9 +460,7 @@ pub fn holders_now(rows: &dyn Rows, name: &ObjectName) -> Read<Vec<HolderRow>> {
     let mut holders = rows.holders(name)?;
     if let Some(recalled) = fate.recalled {
         let act = rows.act(&name.author, recalled)?;
-        let signed = act.and_then(|act| Signed::parse(act.signed.as_bytes()).ok());
-        let at =
-            signed.and_then(|signed| Act::peek(&signed).ok()).map_or(Micros(i64::MAX), |act| act.header().at);
+        let at = act.as_ref().and_then(said_at).unwrap_or(Micros(i64::MAX));
         holders.retain(|holder| holder.since > at);
     }
     Ok(holders)

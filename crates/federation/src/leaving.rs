@@ -20,7 +20,7 @@ use crate::change;
 use crate::content::{Change, Content, Outcome, ReceiptLine, write_document};
 use crate::draft::{DeedError, Draft, NewAct, Salts};
 use crate::envelope::statement;
-use crate::later::brought;
+use crate::later::{brought, said_at};
 use crate::port::{Consented, Deed, Question, Read, Rows};
 use crate::rows::{ActRow, Effect, Lane, LaterRow, ObjectName, VersionRow};
 
@@ -133,7 +133,7 @@ impl Exchange<'_> {
     }
 
     /// Notes that a version is to be given again to a member that says it has nothing of what an act gave, or that it is not meant: a
-    /// circle has taken it in with what was shared before, which it knew too late. Nothing where none has, where the version is held no
+    /// circle has taken it in with what was shared then, which it knew too late. Nothing where none has, where the version is held no
     /// more by that act, or it waits already.
     pub(crate) fn give_again(
         &self,
@@ -144,7 +144,8 @@ impl Exchange<'_> {
         let Some((held, _)) = brought(rows, act)? else { return Ok(None) };
         let mut waits = rows.later(&held.name.id)?.into_iter();
         let waits = waits.any(|row| row.version == held.version && row.member == member);
-        if waits || !self.judge.taken_in(&held.rules, self.now).contains(&member) {
+        let shared = said_at(act).unwrap_or_default();
+        if waits || !self.judge.taken_in(&held.rules, shared, self.now).contains(&member) {
             return Ok(None);
         }
         Ok(Some(Effect::Later(LaterRow {

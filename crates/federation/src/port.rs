@@ -101,8 +101,9 @@ pub trait Judge: Send + Sync {
     /// is allowed already, or will not be.
     fn hindered(&self, question: &Question<'_>) -> Option<Hindrance>;
 
-    /// The members that circles named in these rules have taken in with everything that was shared before.
-    fn taken_in(&self, rules: &str, now: Micros) -> BTreeSet<KeyId>;
+    /// The members that circles named in these rules have taken in with what was shared at a moment; at 0, with everything that was shared
+    /// before.
+    fn taken_in(&self, rules: &str, shared: Micros, now: Micros) -> BTreeSet<KeyId>;
 
     /// Whether what is asked about is allowed no more because circles that let the recipient have it are known to have taken it out, and for
     /// nothing else. `false` where a circle that lets it have it is not known here: who is in that one nobody can say.

@@ -58,7 +58,7 @@ impl Judge for Yes {
         None
     }
 
-    fn taken_in(&self, _: &str, _: Micros) -> BTreeSet<KeyId> {
+    fn taken_in(&self, _: &str, _: Micros, _: Micros) -> BTreeSet<KeyId> {
         BTreeSet::new()
     }
 

@@ -57,7 +57,7 @@ impl Judge for Two {
         None
     }
 
-    fn taken_in(&self, _: &str, _: Micros) -> BTreeSet<KeyId> {
+    fn taken_in(&self, _: &str, _: Micros, _: Micros) -> BTreeSet<KeyId> {
         BTreeSet::new()
     }
 

@@ -283,7 +283,7 @@ impl Judge for HouseJudge<'_> {
         self.decide(&after).is_ok().then_some(Hindrance::Embargo(from))
     }
 
-    fn taken_in(&self, rules: &str, _now: Micros) -> BTreeSet<KeyId> {
+    fn taken_in(&self, rules: &str, _shared: Micros, _now: Micros) -> BTreeSet<KeyId> {
         let Some(ruling) = Ruling::read(rules) else { return BTreeSet::new() };
         ruling.named_circles().filter_map(|number| self.circles.get(&number)).flatten().copied().collect()
     }

@@ -23,6 +23,7 @@ use store::PaperKind;
 use super::deeds::current;
 use super::spread::{Held, Spread};
 use super::{CommunityError, Table};
+use crate::exchange::Reading;
 use crate::{Node, RoadError};
 
 /// The type of a signed message between nodes about their registry.
@@ -206,6 +207,8 @@ impl Node {
         if covers(&chains(&table), &asked.have) {
             self.0.exchange.read_papers_of(asked.from.0);
         }
+        let whole = !apart(&table, (asked.from, asked.spread.as_ref()), now) || is_behind(&table, &asked);
+        self.read_circles_of(asked.from.0, if whole { Reading::Question } else { Reading::Part });
         seal(&table, &keys, &reply, now)
     }
 
@@ -243,6 +246,9 @@ impl Node {
             self.0.exchange.read_papers_of(from.0);
         }
         let more = (moved && (lacking || apart)) || (news && !told.entries.is_empty());
+        if !more {
+            self.read_circles_of(from.0, Reading::Answer(Micros(open(&question)?.at_us)));
+        }
         Ok(Taken { more, have })
     }
 }
@@ -311,6 +317,16 @@ fn had(told: &str) -> Have {
 /// Whether a member holds other circles of third ones than this one, by what it tells.
 fn apart(table: &Table, (other, told): (MemberId, Option<&Spread>), now: Micros) -> bool {
     told.is_some_and(|theirs| table.is_member() && table.between(other, now).differs(theirs))
+}
+
+/// Whether a message brings this member an earlier version of a circle than the one that took it out: its sender goes by that.
+fn is_behind(table: &Table, message: &Message) -> bool {
+    let brought = message.circles.iter().filter_map(|signed| Circle::peek(signed).ok());
+    let held = |circle: &Circle| table.circles.get(&circle.id()).map(|(held, _)| held);
+    let behind = |circle: &Circle| {
+        held(circle).is_some_and(|held| held.seats.is_none() && held.version > circle.version)
+    };
+    brought.into_iter().any(|circle| behind(&circle))
 }
 
 /// Whether one who has come as far as `ours` lacks nothing of `theirs`.

@@ -23,6 +23,7 @@ use super::deeds::{current, own};
 use super::peers::{Known, theirs};
 use crate::Node;
 use crate::directory::Directory;
+use crate::exchange::{Lack, Lacking};
 
 /// The setting that holds what envelopes to this member are opened with, in hexadecimal.
 const SEALING_SECRET: &str = "sealing-secret";
@@ -254,10 +255,10 @@ impl Members {
         self.0.with_absent().circle(circle).unwrap_or_default()
     }
 
-    /// The circles of which this member would have to be in every one to be let have what `by` sends it, and that are not known here.
-    /// None where something else speaks against it as well: which circles it is in it learns from their owners, of others it
-    /// never hears. One whose farewell is here is known: it is in that no more.
-    pub(crate) fn lacks_circles(&self, by: KeyId, content: &Content<'_>, now: Micros) -> BTreeSet<CircleId> {
+    /// The circles of which this member would have to be in every one to be let have what `by` sends it, and that it is not known to be in.
+    /// None where something else speaks against it as well: which circles it is in it learns from their owners and from who is in them,
+    /// of others it never hears. One that has taken it out may have taken it in again; where it does without those, they do not count.
+    pub(crate) fn lacks_circles(&self, by: KeyId, content: &Content<'_>, now: Micros) -> Lacking {
         let me = theirs(self.0.table.me);
         let question = Question {
             deed: Deed::Keep,
@@ -270,13 +271,20 @@ impl Members {
         };
         let (rules, known) = (self.rules(&question), self.0.at(now));
         let lacking: BTreeSet<CircleId> =
-            circles_in(&rules).filter(|one| known.circle(one).is_none() && !known.is_out(one, &me)).collect();
-        let supposed = Supposed { known, member: me, also_in: &lacking };
-        let situation = Situation { now, home: None, peers: &supposed, consent: Consent::None };
-        if judge(&Recipient::Member(me), Action::See, &rules, &situation).is_allowed() {
-            lacking
+            circles_in(&rules).filter(|one| known.circle(one).is_none()).collect();
+        let unknown: BTreeSet<CircleId> =
+            lacking.iter().filter(|one| !known.is_out(one, &me)).copied().collect();
+        let would_do = |also_in: &BTreeSet<CircleId>| {
+            let supposed = Supposed { known: known.clone(), member: me, also_in };
+            let situation = Situation { now, home: None, peers: &supposed, consent: Consent::None };
+            !also_in.is_empty() && judge(&Recipient::Member(me), Action::See, &rules, &situation).is_allowed()
+        };
+        if would_do(&unknown) {
+            Lacking { circles: unknown, of: Lack::Unknown }
+        } else if would_do(&lacking) {
+            Lacking { circles: lacking, of: Lack::Left }
         } else {
-            BTreeSet::new()
+            Lacking::default()
         }
     }
 
@@ -384,9 +392,9 @@ impl Judge for Members {
     }
 
     /// A circle's members without a beginning have everything; whoever was never given something has come since.
-    fn taken_in(&self, rules: &str, now: Micros) -> BTreeSet<KeyId> {
+    fn taken_in(&self, rules: &str, shared: Micros, now: Micros) -> BTreeSet<KeyId> {
         let Ok(rules) = rules.parse::<Rules>() else { return BTreeSet::new() };
-        let known = self.0.at(now).shared_at(Micros(0));
+        let known = self.0.at(now).shared_at(shared);
         let circles = circles_in(&rules).filter_map(|circle| known.circle(&circle));
         circles.flatten().map(|member| KeyId::from_bytes(member.0)).collect()
     }

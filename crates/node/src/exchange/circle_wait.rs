@@ -4,6 +4,10 @@
 //! What waits keeps back everything of its sender that is behind it, so it waits [`CIRCLE_WAIT`] at most, is told meanwhile in the
 //! list of peers and by `doctor`, and is then refused as what is for others; what else is for the same circles does not wait
 //! anew. A process that begins anew does.
+//!
+//! A circle that has taken this member out may have taken it in again, and its sender know that first. Mostly it has not, and what
+//! comes was on its way: so it waits only until the papers of the sender have been read, which bring the document where it has one that names
+//! this member.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, PoisonError};
@@ -19,6 +23,8 @@ use crate::Node;
 
 /// How long what another member sends waits for the documents of the same circles.
 const CIRCLE_WAIT: i64 = 3_600 * Micros::SECOND;
+/// How long a sender's papers say that what it sends is not for this member: what was on its way comes together.
+const READ_FOR: i64 = 15 * Micros::SECOND;
 /// A wait that `doctor` does not call a fault: papers travel within seconds where members reach each other.
 const USUAL_WAIT: i64 = 300 * Micros::SECOND;
 
@@ -26,27 +32,111 @@ const USUAL_WAIT: i64 = 300 * Micros::SECOND;
 #[derive(Debug, Default)]
 pub(crate) struct AwaitedCircles(Mutex<BTreeMap<KeyId, Waits>>);
 
+/// The circles for want of whose documents an act is not taken yet.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Lacking {
+    /// Which.
+    pub(crate) circles: BTreeSet<CircleId>,
+    /// What is known of one that it takes.
+    pub(crate) of: Lack,
+}
+
+/// What is known of circles whose documents are lacking.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Lack {
+    /// Nothing.
+    #[default]
+    Unknown,
+    /// One of them has taken this member out.
+    Left,
+}
+
 /// What is waited for on behalf of one member's acts.
 #[derive(Debug, Default)]
 struct Waits {
-    /// When each was asked for first and last.
-    asked: BTreeMap<BTreeSet<CircleId>, (Micros, Micros)>,
+    /// Circles by when they were asked for.
+    asked: BTreeMap<BTreeSet<CircleId>, Asked>,
     /// Since when an act waits now.
     since: Option<Micros>,
+    /// When a file brought its papers.
+    by_file: Option<Micros>,
+}
+
+/// When circles were asked for, and what came of it.
+#[derive(Debug)]
+struct Asked {
+    first: Micros,
+    last: Micros,
+    /// Whether its sender has asked something since then: that question may have been made before.
+    heard: bool,
+    /// When its sender's papers were read.
+    read: Option<Micros>,
+}
+
+impl Asked {
+    const fn now(now: Micros) -> Self {
+        Self { first: now, last: now, heard: false, read: None }
+    }
+}
+
+/// How papers of a member were read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Reading {
+    /// It answered a question that was made then, and has nothing more to say.
+    Answer(Micros),
+    /// It asked, and has said all it knows of circles.
+    Question,
+    /// It asked, and may have more to say.
+    Part,
 }
 
 impl AwaitedCircles {
     /// Whether an act of a member's waits for these circles, as of now.
-    pub(super) fn wait(&self, from: KeyId, circles: BTreeSet<CircleId>, now: Micros) -> bool {
+    pub(super) fn wait(&self, from: KeyId, lacking: Lacking, now: Micros) -> bool {
         let mut held = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let waits = held.entry(from).or_default();
-        let recent = |at: Micros| (0..CIRCLE_WAIT).contains(&now.0.saturating_sub(at.0));
+        let within = |at: Micros, most: i64| (0..most).contains(&now.0.saturating_sub(at.0));
         // Whose documents nobody missed for as long is a circle that was known meanwhile. So it is for a clock that was put back.
-        waits.asked.retain(|_, (_, last)| recent(*last));
-        let (first, last) = waits.asked.entry(circles).or_insert((now, now));
-        *last = now;
-        waits.since = recent(*first).then_some(*first);
+        waits.asked.retain(|_, asked| within(asked.last, CIRCLE_WAIT));
+        let asked = waits.asked.entry(lacking.circles).or_insert_with(|| Asked::now(now));
+        asked.last = now;
+        if lacking.of == Lack::Left {
+            let read = [asked.read, waits.by_file];
+            if read.into_iter().flatten().any(|at| within(at, READ_FOR)) {
+                waits.since = None;
+                return false;
+            }
+            if asked.read.is_some() {
+                *asked = Asked::now(now);
+            }
+        }
+        waits.since = within(asked.first, CIRCLE_WAIT).then_some(asked.first);
         waits.since.is_some()
+    }
+
+    /// Papers of a member have been read, as of now; whether something of its waited for that.
+    fn read(&self, from: &KeyId, by: Reading, now: Micros) -> bool {
+        let mut held = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(waits) = held.get_mut(from) else { return false };
+        let mut any = false;
+        for asked in waits.asked.values_mut().filter(|asked| asked.read.is_none()) {
+            let made_since = match by {
+                Reading::Answer(at) => at >= asked.first,
+                Reading::Question => asked.heard,
+                Reading::Part => false,
+            };
+            asked.heard |= matches!(by, Reading::Question | Reading::Part);
+            if made_since {
+                (asked.read, any) = (Some(now), true);
+            }
+        }
+        any && waits.since.is_some()
+    }
+
+    /// A file has brought a member's papers, with everything that this member lacked of them.
+    pub(super) fn came_by_file(&self, from: KeyId, now: Micros) {
+        let mut held = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        held.entry(from).or_default().by_file = Some(now);
     }
 
     /// Nothing of a member's waits any more.
@@ -64,6 +154,13 @@ impl AwaitedCircles {
 }
 
 impl Node {
+    /// Papers of a member have been read: it is asked for what waited for that.
+    pub(crate) fn read_circles_of(&self, member: KeyId, by: Reading) {
+        if self.0.exchange.awaited_circles.read(&member, by, self.now()) {
+            self.tell_peers();
+        }
+    }
+
     /// Whose acts wait here for circles' documents, and until when.
     pub(crate) async fn check_circles(&self) -> Result<Vec<Check>, StoreError> {
         let Some(court) = self.court().await? else { return Ok(Vec::new()) };

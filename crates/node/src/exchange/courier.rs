@@ -235,7 +235,11 @@ impl Node {
         papers: Option<&[u8]>,
     ) -> Result<&'static str, ExchangeError> {
         let Some(papers) = papers else { return Ok("none") };
-        match self.take_papers_by_hand(MemberId(from), papers).await {
+        let taken = self.take_papers_by_hand(MemberId(from), papers).await;
+        if taken.is_ok() {
+            self.0.exchange.awaited_circles.came_by_file(from, self.now());
+        }
+        match taken {
             Ok(true) => Ok("taken"),
             Ok(false) => Ok("known"),
             Err(CommunityError::Store(failed)) => Err(failed.into()),

@@ -44,6 +44,7 @@ use store::{ExchangeDesk, StoreError};
 use tokio::sync::Notify;
 
 pub use awaited::{AwaitedMember, CALLS_AGAIN_MAX, Spoken};
+pub(crate) use circle_wait::{Lack, Lacking, Reading};
 pub use consents::{ConsentGiven, ConsentPage, ConsentRequest, ConsentView};
 pub use courier::{CourierRefusal, CourierReport, CourierWait};
 pub use deeds::{Recalled, ReceiptView, ShareRequest, Shared};

@@ -4,7 +4,6 @@
 //! what the one before it has changed, [`STEP_ENVELOPES`] in one commit, so that others who write have their turn between. An envelope whose rules
 //! name a circle that is not known here yet is left for later: the circle's document travels with the registry's papers.
 
-use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use base::signed::Signed;
@@ -13,11 +12,11 @@ use federation::{
     Back, Compatibility, Content, Cosigned, Effect, Exchange, HeadUpdate, Hello, Kept, Lane, Manifest, Owed,
     Received, Refused, Rule, Saying, Sealed, Taken, Turn, Untold, Versions,
 };
-use handling::CircleId;
 use store::{ExchangeDesk, StoreError};
 
 use super::awaited::HeardBack;
 use super::carry::{Carried, Carrier};
+use super::circle_wait::Lacking;
 use super::letters::{Letters, Said};
 use super::views::failed;
 use super::{Court, ExchangeError, LastSaid};
@@ -683,7 +682,7 @@ fn take_some(
         let Some(mut received) = letters.receive(exchange, desk.rows(), at)? else { continue };
         brought_by(&mut received, from);
         let lacking = lacking_circles(court, (from, &received), || letters.payload(exchange, at));
-        if !lacking.is_empty() && carrier.awaited_circles.wait(from, lacking, court.now) {
+        if !lacking.circles.is_empty() && carrier.awaited_circles.wait(from, lacking, court.now) {
             // Everything after it would be a gap: it comes again, in order.
             waits = true;
             break;
@@ -712,13 +711,14 @@ fn lacking_circles(
     court: &Court,
     (from, received): (KeyId, &Received),
     payload: impl FnOnce() -> Option<Vec<u8>>,
-) -> BTreeSet<CircleId> {
+) -> Lacking {
     let Taken::Refused(Refused { rule: Rule::Handling, .. }) = &received.taken else {
-        return BTreeSet::new();
+        return Lacking::default();
     };
     let payload = payload().unwrap_or_default();
     let content = Content::parse(&payload);
-    content.map_or_else(|_| BTreeSet::new(), |content| court.members.lacks_circles(from, &content, court.now))
+    content
+        .map_or_else(|_| Lacking::default(), |content| court.members.lacks_circles(from, &content, court.now))
 }
 
 /// Applies what an envelope comes to. What cannot stand beside what is here is refused like anything else.

@@ -6,9 +6,11 @@ use node::{HolderView, Options, ReceiptView, StateView};
 
 use crate::START;
 use crate::community::Seat;
-use crate::exchange::{bring, has, meet, region, round, share, to};
+use crate::exchange::{bring, has, meet, peer, region, round, share, to};
 use crate::peers::Region;
 use crate::recovery::{back_up, restored_at};
+
+const HOUR: i64 = 3_600 * Micros::SECOND;
 
 fn id(number: u32) -> String {
     format!("indicator--00000000-0000-4000-8000-{number:012}")
@@ -147,31 +149,100 @@ async fn who_is_back_before_it_was_heard_gets_it_again_all_the_same() {
     assert_eq!(told(b, 1, "c").await, Some(("released".to_owned(), "valid")));
 }
 
-/// What was on its way when the circle took its recipient out is refused there, or goes empty; back in it, that gets it.
+/// What was on its way when the circle took its recipient out waits until that one has heard from its sender, whoever of the two asks, and
+/// is refused then, or goes empty; back in it, that gets it.
 #[tokio::test]
 async fn what_was_on_its_way_comes_when_its_recipient_is_back() {
-    let region = with_circle().await;
-    let (b, c) = (&region[1], &region[2]);
-    let a = &region[0];
-    bring(b, 11..12, to(&["a/banks"])).await;
-    a.node().remove_from_circle(&a.who, "banks", &["c".to_owned()]).await.unwrap();
-    crate::community::meet(c, a).await.unwrap();
-    // C knows and B does not: B gives, and C refuses, and keeps nothing waiting that comes behind it.
-    bring(b, 13..14, to(&["c"])).await;
-    meet(b, c).await;
-    assert!(has(c, &id(13)).await && !has(c, &id(11)).await);
-    assert_eq!(crate::exchange::peer(c, "b").await.awaits_circle, None);
-    assert_eq!(crate::exchange::peer(b, "c").await.refusals[0].rule, "handling/audience");
-    let held = holder(b, 11, "c").await.unwrap();
-    assert!(held.waits.unwrap().starts_with("to be given again at "));
-    crate::community::meet(b, a).await.unwrap();
-    bring(b, 12..13, to(&["a/banks", "d"])).await;
-    looked_and_met(&region).await;
-    added(&region, "c", History::All).await;
-    looked_and_met(&region).await;
-    for number in [1, 11, 12] {
-        assert!(has(c, &id(number)).await, "{number}");
+    for b_asks in [true, false] {
+        let region = with_circle().await;
+        let (a, b, c) = (&region[0], &region[1], &region[2]);
+        bring(b, 11..12, to(&["a/banks"])).await;
+        a.node().remove_from_circle(&a.who, "banks", &["c".to_owned()]).await.unwrap();
+        crate::community::meet(c, a).await.unwrap();
+        // C knows and B does not: B gives, and knows no better when it is asked. What comes behind it is not kept waiting any longer.
+        bring(b, 13..14, to(&["c"])).await;
+        meet(b, c).await;
+        assert!(!has(c, &id(13)).await && !has(c, &id(11)).await);
+        assert!(peer(c, "b").await.awaits_circle.is_some());
+        let (one, other) = if b_asks { (b, c) } else { (c, b) };
+        crate::community::meet(one, other).await.unwrap();
+        meet(b, c).await;
+        assert!(has(c, &id(13)).await && !has(c, &id(11)).await);
+        assert_eq!(peer(c, "b").await.awaits_circle, None);
+        assert_eq!(peer(b, "c").await.refusals[0].rule, "handling/audience");
+        let held = holder(b, 11, "c").await.unwrap();
+        assert!(held.waits.unwrap().starts_with("to be given again at "));
+        crate::community::meet(b, a).await.unwrap();
+        bring(b, 12..13, to(&["a/banks", "d"])).await;
+        looked_and_met(&region).await;
+        added(&region, "c", History::All).await;
+        looked_and_met(&region).await;
+        for number in [1, 11, 12] {
+            assert!(has(c, &id(number)).await, "{number}");
+        }
     }
+}
+
+/// C is taken in again, and B, who knows that first, gives something to the circle.
+async fn overtaken(region: &Region) {
+    let (a, b, c) = (&region[0], &region[1], &region[2]);
+    removed(region, "c").await;
+    looked_and_met(region).await;
+    for seat in &region.0 {
+        seat.bench.clock.set(START.plus(HOUR));
+    }
+    a.node().add_to_circle(&a.who, "banks", &["c".to_owned()], History::FromNow).await.unwrap();
+    crate::community::meet(b, a).await.unwrap();
+    bring(b, 21..22, to(&["a/banks"])).await;
+    bring(b, 22..23, to(&["c"])).await;
+    meet(b, c).await;
+    assert!(!has(c, &id(21)).await && !has(c, &id(22)).await);
+    assert!(peer(c, "b").await.awaits_circle.is_some());
+}
+
+#[tokio::test]
+async fn what_overtakes_the_word_that_it_is_back_waits_for_that() {
+    for b_asks in [true, false] {
+        let region = with_circle().await;
+        overtaken(&region).await;
+        let (b, c) = (&region[1], &region[2]);
+        // Papers that may have been made before say nothing.
+        let early = b.node().papers_question(c.id().await, None).await.unwrap();
+        c.node().papers_answer(&early, None).await.unwrap();
+        meet(b, c).await;
+        assert!(peer(c, "b").await.awaits_circle.is_some());
+        let (one, other) = if b_asks { (b, c) } else { (c, b) };
+        crate::community::meet(one, other).await.unwrap();
+        meet(b, c).await;
+        assert!(has(c, &id(21)).await && has(c, &id(22)).await);
+        assert_eq!(peer(c, "b").await.awaits_circle, None);
+        assert_eq!(told(b, 21, "c").await, Some(("released".to_owned(), "valid")));
+        assert!(!has(c, &id(1)).await, "what was shared before is not for it");
+    }
+}
+
+/// The word that it is back does not come within the hour: what was given to it since goes again, without all that was shared before.
+#[tokio::test]
+async fn what_was_refused_before_it_knew_is_given_again() {
+    let region = with_circle().await;
+    overtaken(&region).await;
+    let (b, c) = (&region[1], &region[2]);
+    let later = async |minutes: i64| {
+        for seat in &region.0 {
+            seat.bench.clock.set(START.plus(minutes * HOUR / 60));
+        }
+        looked_and_met(&region).await;
+    };
+    later(90).await;
+    assert!(!has(c, &id(22)).await);
+    later(121).await;
+    assert!(has(c, &id(22)).await && !has(c, &id(21)).await);
+    assert!(holder(b, 21, "c").await.unwrap().waits.unwrap().starts_with("to be given again at "));
+    region.gather().await;
+    later(479).await;
+    assert!(!has(c, &id(21)).await, "not before it is time");
+    later(482).await;
+    assert!(has(c, &id(21)).await && !has(c, &id(1)).await);
 }
 
 #[tokio::test]

@@ -80,7 +80,7 @@ impl Judge for Bench {
         None
     }
 
-    fn taken_in(&self, _: &str, _: Micros) -> BTreeSet<KeyId> {
+    fn taken_in(&self, _: &str, _: Micros, _: Micros) -> BTreeSet<KeyId> {
         BTreeSet::new()
     }
 
