@@ -70,10 +70,15 @@ impl<'a> Json<'a> {
             offset: error.valid_up_to(),
             message: "the text is not valid UTF-8".to_owned(),
         })?;
+        Self::parse_at(text, 0)
+    }
+
+    /// Reads a document that stands so many levels deep in another.
+    pub(crate) fn parse_at(text: &'a str, depth: usize) -> Result<Self, JsonError> {
         let trouble = RefCell::new(Trouble::default());
         let mut reader = serde_json::Deserializer::from_str(text);
         let numbers = Numbers::of(text);
-        let seed = ValueSeed { depth: 0, trouble: &trouble, numbers: &numbers };
+        let seed = ValueSeed { depth, trouble: &trouble, numbers: &numbers };
         let read = seed.deserialize(&mut reader).and_then(|value| reader.end().map(|()| value));
         read.map_err(|error| trouble.into_inner().explain(text, &error))
     }
@@ -360,7 +365,7 @@ impl ValueSeed<'_, '_> {
     }
 }
 
-struct KeySeed;
+pub(crate) struct KeySeed;
 
 impl<'de> DeserializeSeed<'de> for KeySeed {
     type Value = Cow<'de, str>;

@@ -11,6 +11,7 @@ mod code;
 mod examine;
 mod members;
 mod number;
+mod readable;
 mod report;
 mod schema;
 mod split;

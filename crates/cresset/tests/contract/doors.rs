@@ -151,6 +151,7 @@ fn codes_in(source: &str) -> Vec<String> {
     for before in [
         "Problem::new(",
         "Self::new(",
+        "Unanswerable::new(",
         "Problem::bad_request(",
         "Problem::forbidden(",
         "Problem::too_many(",

@@ -35,6 +35,61 @@ fn junk_lines_get_an_error_and_end_nothing() {
     }
 }
 
+/// The members of each verb's answers, as scripts read them.
+const SHAPES: [(&str, &[&str]); 6] = [
+    ("validate", &["id", "valid", "errors", "warnings"]),
+    ("pattern", &["id", "valid", "errors"]),
+    ("match", &["id", "matched", "observations"]),
+    ("id", &["id", "sco_id"]),
+    ("latest", &["id", "latest"]),
+    ("markings", &["id", "valid", "effective"]),
+];
+
+#[test]
+fn every_answer_has_every_member_of_its_shape() {
+    let lines = [
+        r#"{"id":1}"#,
+        r#"{"id":2,"input":5,"pattern":5,"bundle":5,"object":5,"objects":5,"selector":5}"#,
+        r#"{"id":3,"input":"\ud800","pattern":"\ud800","bundle":{},"object":{},"objects":[],"selector":"\ud800"}"#,
+        r#"{"id":4,"input":"{}","pattern":"[a:b=1]","bundle":[],"object":{"type":7},"objects":[],"selector":""}"#,
+        r#"{"id":5,"input":"{","pattern":"[","bundle":{},"object":{"a":1e400},"objects":[{"id":"x--1"},{"id":"x--2"}],"selector":"a"}"#,
+        r#"{"id":6,"input":"","pattern":"[a:b=1]","bundle":{"a":"\ud800"},"object":{"a":1,"a":2},"objects":[1e400],"selector":"a"}"#,
+        "junk",
+        r#"{"id":8,"pattern":"[a:b=1]","bundle":{"a":}"#,
+    ];
+    for (verb, shape) in SHAPES {
+        let answers = run_with(&["stix", verb], &[], lines.join("\n").as_bytes()).exits(0).lines();
+        assert_eq!(answers.len(), lines.len(), "{verb}");
+        for answer in answers {
+            for member in shape {
+                assert!(answer.get(member).is_some(), "{verb}: no {member} in {answer}");
+            }
+            let errors = answer["errors"].as_array().into_iter().flatten();
+            for error in errors.filter(|_| verb == "pattern") {
+                assert!(error["message"].is_string() && error["offset"].is_u64(), "{answer}");
+            }
+        }
+    }
+}
+
+#[test]
+fn one_bad_value_does_not_abort_a_match() {
+    let line = |id: u64, name: &str| {
+        format!(
+            r#"{{"id":{id},"pattern":"[file:size = 1]","bundle":{{"type":"bundle","id":"bundle--5a170000-0000-4000-8000-000000000001","objects":[{{"type":"file","id":"file--5a170000-0000-4000-8000-000000000002","name":{name},"size":1}},{{"type":"observed-data","id":"observed-data--5a170000-0000-4000-8000-000000000003","first_observed":"2023-05-01T00:00:00Z","last_observed":"2023-05-01T00:00:00Z","number_observed":1,"object_refs":["file--5a170000-0000-4000-8000-000000000002"]}}]}}}}"#
+        )
+    };
+    let values = [r#""\ud800""#, "1e400", r#"{"a":1,"a":2}"#, r#""x","name":"y""#];
+    let lines: Vec<String> = (0..).zip(values).map(|(at, value)| line(at, value)).collect();
+    for answer in run_with(&["stix", "match"], &[], lines.join("\n").as_bytes()).exits(0).lines() {
+        assert_eq!((&answer["matched"], &answer["observations"]), (&json!(true), &json!([0])), "{answer}");
+        assert!(
+            answer["warnings"][0]["code"].as_str().is_some_and(|code| code.starts_with("json-")),
+            "{answer}"
+        );
+    }
+}
+
 #[test]
 fn an_answer_comes_before_the_next_line() {
     let mut child = Command::new(env!("CARGO_BIN_EXE_cresset"))

@@ -1,6 +1,7 @@
 //! `cresset stix`: questions about STIX for machines, one JSON document a line in and out.
 //!
-//! Needs no node and no directory. Every answer carries the question's `id`.
+//! Needs no node and no directory. Every answer carries the question's `id` and every member of its verb's answers: where a
+//! line cannot be answered, `valid` is false, `errors` says why, and the others say nothing (`false`, `null`, `[]`).
 
 mod stream;
 mod verbs;
@@ -29,11 +30,11 @@ pub(crate) enum StixCommand {
 /// Answers every line of standard input.
 pub(crate) fn run(command: &StixCommand) -> Result<Exit, Failure> {
     stream::run(match command {
-        StixCommand::Validate => verbs::validate,
-        StixCommand::Pattern => verbs::pattern,
-        StixCommand::Match => verbs::matches,
-        StixCommand::Id => verbs::sco_id,
-        StixCommand::Latest => verbs::latest,
-        StixCommand::Markings => verbs::markings,
+        StixCommand::Validate => verbs::VALIDATE,
+        StixCommand::Pattern => verbs::PATTERN,
+        StixCommand::Match => verbs::MATCH,
+        StixCommand::Id => verbs::ID,
+        StixCommand::Latest => verbs::LATEST,
+        StixCommand::Markings => verbs::MARKINGS,
     })
 }

@@ -14,6 +14,7 @@ use std::thread;
 use base::limit::BODY_BYTES_MAX;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
+use stix::JsonError;
 
 use crate::exit::{Exit, Failure};
 
@@ -24,26 +25,67 @@ const READ_BYTES: usize = 256 * 1024;
 /// Pieces waiting for a free core.
 const PIECES_WAITING: usize = 4;
 
-/// Answers one line: appends one line of JSON to the output.
-pub(crate) type Answer = fn(line: &[u8], out: &mut Vec<u8>);
+/// Answers one line: appends one line of JSON to the output, or says why it cannot.
+pub(crate) type Answer = fn(line: &[u8], out: &mut Vec<u8>) -> Result<(), Unanswerable>;
+
+/// A question that lines can be asked, with what is said where a line cannot be answered: scripts find every member of an
+/// answer in every answer.
+#[derive(Clone, Copy)]
+pub(crate) struct Verb {
+    /// Answers one line.
+    pub(crate) answer: Answer,
+    /// The members of its answers besides `valid` and `errors`, saying nothing.
+    pub(crate) unsaid: Unsaid,
+}
+
+/// The members of an answer where there is nothing to say: nothing matched, nothing is current, no list has an item.
+#[derive(Clone, Copy, Debug, Serialize)]
+#[serde(untagged)]
+pub(crate) enum Unsaid {
+    /// Of `validate`.
+    Validated { warnings: [(); 0] },
+    /// Of `pattern`.
+    Parsed {},
+    /// Of `match`.
+    Matched { matched: bool, observations: [(); 0] },
+    /// Of `id`.
+    Named { sco_id: Option<()> },
+    /// Of `latest`.
+    Current { latest: Option<()>, verdicts: [(); 0] },
+    /// Of `markings`.
+    Selected { effective: [(); 0] },
+}
 
 /// Why a line could not be answered.
 #[derive(Debug)]
 pub(crate) struct Unanswerable {
-    /// Stable code.
-    pub(crate) code: &'static str,
-    /// One sentence.
-    pub(crate) message: String,
+    code: &'static str,
+    message: String,
+    path: String,
+    offset: usize,
+}
+
+impl Unanswerable {
+    /// For a reason that is about the line as a whole.
+    pub(crate) fn new(code: &'static str, message: impl Into<String>) -> Self {
+        Self { code, message: message.into(), path: String::new(), offset: 0 }
+    }
+}
+
+impl From<JsonError> for Unanswerable {
+    fn from(error: JsonError) -> Self {
+        Self { code: error.code, message: error.to_string(), path: error.path, offset: error.offset }
+    }
 }
 
 /// Answers every line of standard input on standard output.
-pub(crate) fn run(answer: Answer) -> Result<Exit, Failure> {
+pub(crate) fn run(verb: Verb) -> Result<Exit, Failure> {
     let workers = thread::available_parallelism().map_or(1, usize::from);
     let (sender, receiver) = sync_channel::<Vec<u8>>(PIECES_WAITING);
     let receiver = Mutex::new(receiver);
     let closed = AtomicBool::new(false);
     thread::scope(|scope| {
-        let work = || work(answer, &receiver, &closed);
+        let work = || work(verb, &receiver, &closed);
         let handles: Vec<_> = (0..workers).map(|_| scope.spawn(work)).collect();
         let read = read_lines(&mut io::stdin().lock(), &sender, &closed);
         drop(sender);
@@ -105,7 +147,7 @@ fn read_lines(input: &mut impl Read, pieces: &SyncSender<Vec<u8>>, closed: &Atom
 /// Stands for a line longer than [`LINE_BYTES_MAX`].
 const TOO_LONG: &str = "(line too long)\n";
 
-fn work(answer: Answer, pieces: &Mutex<Receiver<Vec<u8>>>, closed: &AtomicBool) -> io::Result<()> {
+fn work(verb: Verb, pieces: &Mutex<Receiver<Vec<u8>>>, closed: &AtomicBool) -> io::Result<()> {
     let (mut out, mut failed) = (Vec::new(), Ok(()));
     loop {
         let piece = pieces.lock().expect("invariant: no holder panics").recv();
@@ -119,7 +161,7 @@ fn work(answer: Answer, pieces: &Mutex<Receiver<Vec<u8>>>, closed: &AtomicBool) 
         out.clear();
         for line in piece.split(|byte| *byte == b'\n') {
             if !line.trim_ascii().is_empty() {
-                answer_line(answer, line, &mut out);
+                answer_line(verb, line, &mut out);
             }
         }
         let mut stdout = io::stdout().lock();
@@ -130,16 +172,21 @@ fn work(answer: Answer, pieces: &Mutex<Receiver<Vec<u8>>>, closed: &AtomicBool) 
     }
 }
 
-fn answer_line(answer: Answer, line: &[u8], out: &mut Vec<u8>) {
-    if line == TOO_LONG.trim_end().as_bytes() {
-        let message = format!("the line is longer than {LINE_BYTES_MAX} bytes");
-        return refuse(line, &Unanswerable { code: "line-length", message }, out);
-    }
+/// Answers one line, whatever it holds.
+pub(super) fn answer_line(verb: Verb, line: &[u8], out: &mut Vec<u8>) {
     let start = out.len();
-    if catch_unwind(AssertUnwindSafe(|| answer(line, out))).is_err() {
+    let answered = if line == TOO_LONG.trim_end().as_bytes() {
+        let message = format!("the line is longer than {LINE_BYTES_MAX} bytes");
+        Err(Unanswerable::new("line-length", message))
+    } else {
+        catch_unwind(AssertUnwindSafe(|| (verb.answer)(line, out))).unwrap_or_else(|_| {
+            let message = "this line brought an error of this program to light: please report it";
+            Err(Unanswerable::new("internal", message))
+        })
+    };
+    if let Err(why) = answered {
         out.truncate(start);
-        let message = "this line brought an error of this program to light: please report it".to_owned();
-        refuse(line, &Unanswerable { code: "internal", message }, out);
+        refuse(line, &why, verb.unsaid, out);
     }
 }
 
@@ -154,6 +201,8 @@ struct Refused<'a> {
     id: Option<&'a RawValue>,
     valid: bool,
     errors: [RefusedError<'a>; 1],
+    #[serde(flatten)]
+    unsaid: Unsaid,
 }
 
 #[derive(Serialize)]
@@ -161,13 +210,14 @@ struct RefusedError<'a> {
     code: &'a str,
     path: &'a str,
     message: &'a str,
+    offset: usize,
 }
 
 /// Answers that a line cannot be answered, with its `id` if that much can be read.
-pub(crate) fn refuse(line: &[u8], why: &Unanswerable, out: &mut Vec<u8>) {
+fn refuse(line: &[u8], why: &Unanswerable, unsaid: Unsaid, out: &mut Vec<u8>) {
     let id = web::object::<OnlyId<'_>>(line).ok().and_then(|only| only.id);
-    let errors = [RefusedError { code: why.code, path: "", message: &why.message }];
-    put(&Refused { id, valid: false, errors }, out);
+    let error = RefusedError { code: why.code, path: &why.path, message: &why.message, offset: why.offset };
+    put(&Refused { id, valid: false, errors: [error], unsaid }, out);
 }
 
 /// Appends an answer as one line.
@@ -176,16 +226,11 @@ pub(crate) fn put(answer: &impl Serialize, out: &mut Vec<u8>) {
     out.push(b'\n');
 }
 
-/// Reads a question, or appends the answer that it cannot be read.
-pub(crate) fn question<'a, Q: Deserialize<'a>>(line: &'a [u8], out: &mut Vec<u8>) -> Option<Q> {
-    match web::object(line) {
-        Ok(question) => Some(question),
-        Err(error) => {
-            let message = format!("the line is not a question of this verb: {error}");
-            refuse(line, &Unanswerable { code: "line-form", message }, out);
-            None
-        }
-    }
+/// Reads a question.
+pub(crate) fn question<'a, Q: Deserialize<'a>>(line: &'a [u8]) -> Result<Q, Unanswerable> {
+    web::object(line).map_err(|error| {
+        Unanswerable::new("line-form", format!("the line is not a question of this verb: {error}"))
+    })
 }
 
 #[cfg(test)]
@@ -209,9 +254,13 @@ mod tests {
 
     #[test]
     fn a_line_that_cannot_be_read_is_answered_with_its_id() {
+        const ID: Verb = Verb {
+            answer: |line, _| question::<OnlyId<'_>>(line).and(Err(Unanswerable::new("c", "m"))),
+            unsaid: Unsaid::Parsed {},
+        };
         let mut out = Vec::new();
-        assert!(question::<OnlyId<'_>>(b"{\"id\":7", &mut out).is_none());
-        refuse(b"{\"id\": {\"a\":1},\"x\":2}", &Unanswerable { code: "c", message: "m".into() }, &mut out);
+        answer_line(ID, b"{\"id\":7", &mut out);
+        answer_line(ID, b"{\"id\": {\"a\":1},\"x\":2}", &mut out);
         let text = String::from_utf8(out).unwrap();
         let mut lines = text.lines();
         assert!(
@@ -226,7 +275,10 @@ mod tests {
     #[test]
     fn a_panic_is_an_answer() {
         let mut out = Vec::new();
-        answer_line(|_, _| panic!("on purpose"), b"{\"id\":1}", &mut out);
-        assert!(String::from_utf8(out).unwrap().contains("\"code\":\"internal\""));
+        let unsaid = Unsaid::Matched { matched: false, observations: [] };
+        answer_line(Verb { answer: |_, _| panic!("on purpose"), unsaid }, b"{\"id\":1}", &mut out);
+        let answer = String::from_utf8(out).unwrap();
+        assert!(answer.contains("\"code\":\"internal\""), "{answer}");
+        assert!(answer.ends_with("\"matched\":false,\"observations\":[]}\n"), "{answer}");
     }
 }
