@@ -9,6 +9,7 @@ use dial::{Dialler, Login, Place, RemoteCollection, TaxiiClient, TaxiiError, Ver
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
 use url::Url;
 
 use super::user::password_from_stdin;
@@ -52,9 +53,41 @@ pub(crate) enum Need {
     Write,
 }
 
+/// Who asks a server, without the secret: what one login has seen there says nothing of what another may see.
+#[derive(Debug)]
+pub(crate) struct Asker(String);
+
+impl Asker {
+    /// The name, or for a token its digest: a token may be long, and its text must not be written down.
+    fn of(login: &Login) -> Self {
+        Self(match login {
+            Login::None => "nobody".to_owned(),
+            Login::Basic { user, .. } => format!("user {user}"),
+            Login::Bearer(token) => format!("token {}", hex::encode(Sha256::digest(token.expose()))),
+        })
+    }
+}
+
+/// The name of the memory of a pull or push: its own for each collection there and here, for latest versions or all, and for
+/// each login.
+pub(crate) fn job_name(
+    deed: &str,
+    (distant, collection): (&Url, &str),
+    versions: VersionsArg,
+    asker: &Asker,
+) -> String {
+    let versions = match versions {
+        VersionsArg::Last => "last",
+        VersionsArg::All => "all",
+    };
+    // The login stands last: its name is the one part that another program chose.
+    let digest = Sha256::digest(format!("{distant}\n{collection}\n{versions}\n{}", asker.0));
+    format!("{deed}-{}", hex::encode(digest))
+}
+
 impl Distant {
-    /// A client of that server.
-    pub(crate) fn client(&self, common: &Common) -> Result<TaxiiClient, Failure> {
+    /// A client of that server, and who it asks as.
+    pub(crate) fn client(&self, common: &Common) -> Result<(TaxiiClient, Asker), Failure> {
         let login = match (&self.user, &self.bearer_file) {
             (Some(user), _) => {
                 Login::Basic { user: user.clone(), password: Redacted::new(password_from_stdin()?) }
@@ -67,7 +100,8 @@ impl Distant {
             (None, None) => Login::None,
         };
         let dialler = Dialler::new(common.egress()?, Arc::new(SystemRng)).map_err(Failure::unreachable)?;
-        Ok(TaxiiClient::new(dialler, login))
+        let asker = Asker::of(&login);
+        Ok((TaxiiClient::new(dialler, login), asker))
     }
 
     /// The one collection that is meant, and the largest request its API root takes.
@@ -186,5 +220,24 @@ mod tests {
         assert!(choose(all(), None, Need::Read).is_err());
         assert!(choose(all(), Some("C"), Need::Read).is_err());
         assert!(choose(all(), Some("A"), Need::Write).is_err());
+    }
+
+    #[test]
+    fn a_memory_is_of_one_login_and_holds_no_secret() {
+        let url = Url::parse("https://taxii.example/api1/collections/x/").unwrap();
+        let basic = |user: &str, password: &str| {
+            Asker::of(&Login::Basic { user: user.into(), password: Redacted::new(password.into()) })
+        };
+        let bearer = |token: &str| Asker::of(&Login::Bearer(Redacted::new(token.into())));
+        let name = |asker: &Asker| job_name("pull", (&url, "inbox"), VersionsArg::Last, asker);
+        let askers =
+            [Asker::of(&Login::None), basic("ann", "a"), basic("eve", "a"), bearer("ann"), bearer("b")];
+        let names: std::collections::BTreeSet<String> = askers.iter().map(name).collect();
+        assert_eq!(names.len(), askers.len());
+        // A new password is the same login.
+        assert_eq!(name(&basic("ann", "other")), name(&askers[1]));
+        assert!(!format!("{:?}", bearer("cresset_secret")).contains("secret"));
+        assert_ne!(name(&askers[1]), job_name("push", (&url, "inbox"), VersionsArg::Last, &askers[1]));
+        assert_ne!(name(&askers[1]), job_name("pull", (&url, "inbox"), VersionsArg::All, &askers[1]));
     }
 }

@@ -1,7 +1,8 @@
 //! `cresset pull`: a collection of any TAXII 2.1 server comes in, page by page.
 //!
 //! After each page is durable here, where the pull stands is written down; a pull that is started again goes on there, by the
-//! date of what came last. What is known already stays as it is, so nothing is lost by fetching an object twice.
+//! date of what came last. What is known already stays as it is, so nothing is lost by fetching an object twice. Each login has its
+//! own place: another one may see what the first could not.
 
 use bytes::Bytes;
 use clap::Args;
@@ -9,7 +10,7 @@ use dial::{PagePosition, TaxiiClient, Versions};
 use serde_json::json;
 use url::Url;
 
-use super::distant::{Distant, Need, VersionsArg, failure, recall, remember};
+use super::distant::{Distant, Need, VersionsArg, failure, job_name, recall, remember};
 use super::import::{Counts, Receipts, write};
 use crate::args::Common;
 use crate::directory::Access;
@@ -42,10 +43,10 @@ pub(crate) struct PullArgs {
 /// Runs the command: exits 1 when any object was refused here; the receipts of those are written.
 pub(crate) async fn run(common: &Common, args: PullArgs, out: &mut Out) -> Result<Exit, Failure> {
     out.answers_in_lines();
-    let client = args.distant.client(common)?;
+    let (client, asker) = args.distant.client(common)?;
     let reach = Reach::open(common, Access::Write).await?;
     let (source, _) = args.distant.collection(&client, args.from.as_deref(), Need::Read).await?;
-    let job = job_name(&source.url, &args.collection, args.versions);
+    let job = job_name("pull", (&source.url, &args.collection), args.versions, &asker);
     let stopped: PagePosition =
         if args.restart { PagePosition::default() } else { recall(&reach, &job).await? };
     let versions = match args.versions {
@@ -59,14 +60,6 @@ pub(crate) async fn run(common: &Common, args: PullArgs, out: &mut Out) -> Resul
     }
     say(format_args!("pulled {} into {}: {}", shown(&source.title), shown(&args.collection), counts.words()));
     Ok(if counts.refused > 0 { Exit::No } else { Exit::Done })
-}
-
-/// A pull's memory is its own for each source, each collection here, and latest versions or all.
-fn job_name(source: &Url, collection: &str, versions: VersionsArg) -> String {
-    use sha2::{Digest, Sha256};
-    let all = if versions == VersionsArg::All { "\nall" } else { "" };
-    let digest = Sha256::digest(format!("{source}\n{collection}{all}"));
-    format!("pull-{}", hex::encode(digest))
 }
 
 /// A pull under way.

@@ -1,7 +1,7 @@
 //! `cresset push`: a collection goes to any TAXII 2.1 server, page by page.
 //!
 //! After each page the server has judged, where the push stands is written down; a push that is started again goes on there,
-//! and sends only what has been added since.
+//! and sends only what has been added since. Each login has its own place: what the server refuses one it may take from another.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ use serde_json::json;
 use serde_json::value::RawValue;
 use url::Url;
 
-use super::distant::{Distant, Need, VersionsArg, failure, recall, remember};
+use super::distant::{Distant, Need, VersionsArg, failure, job_name, recall, remember};
 use crate::args::Common;
 use crate::directory::Access;
 use crate::exit::{Exit, Failure};
@@ -76,11 +76,11 @@ struct Tally {
 /// Runs the command: exits 1 when the server refused any object.
 pub(crate) async fn run(common: &Common, args: PushArgs, out: &mut Out) -> Result<Exit, Failure> {
     out.answers_in_lines();
-    let client = args.distant.client(common)?;
+    let (client, asker) = args.distant.client(common)?;
     // Written: the node remembers how far the push has come.
     let reach = Reach::open(common, Access::Write).await?;
     let (target, bytes_max) = args.distant.collection(&client, args.to.as_deref(), Need::Write).await?;
-    let job = job_name(&target.url, &args.collection, args.versions);
+    let job = job_name("push", (&target.url, &args.collection), args.versions, &asker);
     let start = if args.restart { Standing::default() } else { recall(&reach, &job).await? };
     let bytes_max = bytes_max.unwrap_or(BODY_BYTES_MAX);
     let push = Push { client, reach, target: target.url.clone(), job, bytes_max };
@@ -96,13 +96,6 @@ pub(crate) async fn run(common: &Common, args: PushArgs, out: &mut Out) -> Resul
         shown(&target.title)
     ));
     Ok(if failure > 0 { Exit::No } else { Exit::Done })
-}
-
-fn job_name(target: &Url, collection: &str, versions: VersionsArg) -> String {
-    use sha2::{Digest, Sha256};
-    let last = if versions == VersionsArg::Last { "\nlast" } else { "" };
-    let digest = Sha256::digest(format!("{target}\n{collection}{last}"));
-    format!("push-{}", hex::encode(digest))
 }
 
 /// A push under way.

@@ -88,3 +88,62 @@ fn all_versions_travel_where_they_are_asked_for() {
     }
     assert_eq!(source.terminate(), 0);
 }
+
+/// What one login has fetched does not hide from another what only that one may see.
+#[test]
+fn each_login_goes_on_from_its_own_place() {
+    let (here, there) = (Scene::new(), Scene::new());
+    let login = |name: &str| {
+        let add = ["user", "add", name, "--role", "analyst", "--password-stdin"];
+        there.here_with(&add, format!("pass-{name}-123456\n").as_bytes()).exits(0);
+        let token =
+            there.here(&["token", "create", "--user", name, "--scope", "read", "--scope", "write"]).exits(0);
+        there.file(&format!("{name}.token"), token.json()["token"].as_str().unwrap())
+    };
+    let (few, all) = (login("few"), login("all"));
+    there
+        .here(&[
+            "collection",
+            "add",
+            "f",
+            "--title",
+            "F",
+            "--grant",
+            "user:admin=rw",
+            "--grant",
+            "role:analyst=rw",
+        ])
+        .exits(0);
+    let one = there.file("one.json", bundle(&[indicator(ONE, "[ipv4-addr:value = '198.51.100.7']")]));
+    let two = there.file("two.json", bundle(&[indicator(TWO, "[ipv4-addr:value = '198.51.100.8']")]));
+    there.here(&["import", &one, "--collection", "f", "--tlp", "red", "--to", "user:all"]).exits(0);
+    there.here(&["import", &two, "--collection", "f", "--tlp", "clear"]).exits(0);
+    let source = there.serve();
+    let taxii = source.line["taxii"].as_str().unwrap().to_owned();
+
+    let pull = |token: &str| {
+        let asked = ["pull", &taxii, "--bearer-file", token, "--from", "f", "--collection", "inbox"];
+        here.here(&asked).exits(0).json()["summary"]["accepted"].clone()
+    };
+    assert_eq!(pull(&few), 1);
+    assert_eq!(pull(&all), 1);
+    assert_eq!((pull(&few), pull(&all)), (json!(0), json!(0)));
+    // The same person by name and password has one place, whatever the password.
+    let by_name = |name: &str| {
+        let asked =
+            ["pull", &taxii, "--user", name, "--password-stdin", "--from", "f", "--collection", "inbox"];
+        let ended = here.here_with(&asked, format!("pass-{name}-123456\n").as_bytes());
+        ended.exits(0).json()["summary"]["total"].clone()
+    };
+    assert_eq!((by_name("all"), by_name("all")), (json!(2), json!(0)));
+
+    source
+        .there(&["collection", "add", "target", "--title", "Target", "--grant", "role:analyst=rw"])
+        .exits(0);
+    let push = |token: &str| {
+        let asked = ["push", &taxii, "--bearer-file", token, "--to", "target", "--collection", "inbox"];
+        here.here(&asked).exits(0).json()["summary"]["total"].clone()
+    };
+    assert_eq!((push(&few), push(&few), push(&all)), (json!(2), json!(0), json!(2)));
+    assert_eq!(source.terminate(), 0);
+}
