@@ -55,6 +55,7 @@ codes! {
     HASH_VALUE = "hash-value", "The value does not have the form of its hash algorithm (section 2.7).";
     HASH_VOCABULARY = "hash-vocabulary", "The hash algorithm is not in hash-algorithm-ov.";
     LANGUAGE = "language-tag", "A language is an RFC 5646 tag such as en, zh-Hant-TW or sr-Latn.";
+    TRANSLATION_LENGTH = "translation-length", "A translated list has as many items as the list it translates, with an empty string for each item that is not translated (section 7.1.1).";
     ENUMERATION = "enumeration", "The value is not one of the terms of a closed enumeration (section 10).";
     VOCABULARY = "vocabulary", "The value is not in the suggested open vocabulary (section 2.14).";
     NOT_APPLICABLE = "not-applicable", "This common property is not applicable to this type of object (section 3.2).";
@@ -65,7 +66,7 @@ codes! {
     CUSTOM_PROPERTY = "custom-property", "A property that the specification does not define; new content should use an extension (section 11.1).";
     CUSTOM_REFERENCE = "custom-reference", "A property whose name ends in _ref or _refs should hold identifiers (section 3.1).";
     CUSTOM_TYPE = "custom-type", "A type that the specification does not define, without an extension that introduces it (section 11.2).";
-    CUSTOM_EMPTY = "custom-empty", "An object of a custom type must have at least one property of its own (section 11.2).";
+    CUSTOM_EMPTY = "custom-empty", "An object of a type that the specification does not define must have at least one property of its own, also where an extension introduces the type (sections 7.3.2 and 11.2.1).";
     UNKNOWN_PROPERTY = "unknown-property", "A nested structure has a property that the specification does not define.";
     AT_LEAST_ONE = "at-least-one", "At least one of several properties must be present.";
     NOT_TOGETHER = "not-together", "Two properties must not be present together.";

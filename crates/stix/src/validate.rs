@@ -56,11 +56,12 @@ fn bundle(members: &Members<'_>, report: &mut Report) {
         let message = "objects is a list of at least one object";
         return report.add(Severity::Error, code::BUNDLE_OBJECTS, &place, message);
     };
+    let originals = check::Originals::among(objects);
     let mut versions: HashMap<(&str, &str), &Json<'_>> = HashMap::new();
     let mut lines: HashMap<&str, Line<'_>> = HashMap::new();
     for (at, object) in objects.iter().enumerate() {
         let here = place.index(at);
-        let head = check::object(object, &here, report);
+        let head = check::object_among(&originals, object, &here, report);
         let Some(id) = head.id else { continue };
         if let (Some(created), Some(modified)) = (head.created, head.modified) {
             let arrival = Arrival {
@@ -253,6 +254,31 @@ mod tests {
             judged([of(1, &by('a')), of(2, &by('b'))]),
             [("version-created", "objects.[1].created_by_ref".into())]
         );
+    }
+
+    #[test]
+    fn an_object_of_a_type_of_its_own_says_something() {
+        let thing = |more: &str| {
+            format!(
+                r#"{{"type":"x-thing","spec_version":"2.1","id":"x-thing--8e2e2d2b-17d4-4cbf-938f-98ee46b3cd3f","created":"2024-01-01T00:00:00.000Z","modified":"2024-01-01T00:00:00.000Z"{more}}}"#
+            )
+        };
+        let extension = |more: &str| {
+            thing(&format!(
+                r#","extensions":{{"extension-definition--8e2e2d2b-17d4-4cbf-938f-98ee46b3cd3f":{{"extension_type":"new-sdo"{more}}}}}"#
+            ))
+        };
+        let empty = [("custom-empty", String::new())];
+        assert_eq!(errors(&thing("")), empty);
+        assert_eq!(errors(&extension("")), empty);
+        assert_eq!(errors(&extension(r#","rank":5"#)), []);
+        assert_eq!(errors(&thing(r#","some_custom_stuff":14"#)), []);
+        // Without a type nothing is said of one.
+        let typeless = validate(br#"{"id":"x-thing--8e2e2d2b-17d4-4cbf-938f-98ee46b3cd3f"}"#, false);
+        let codes = |findings: &[Finding]| findings.iter().map(|one| one.code).collect::<Vec<_>>();
+        assert!(!codes(&typeless.errors).contains(&"custom-empty"), "{typeless:?}");
+        assert!(!codes(&typeless.warnings).contains(&"custom-type"), "{typeless:?}");
+        assert!(typeless.errors.iter().any(|one| one.path == "type" && one.code == "required-property"));
     }
 
     #[test]

@@ -90,6 +90,75 @@ fn one_bad_value_does_not_abort_a_match() {
     }
 }
 
+/// STIX 2.1, section 7.1.1: a translation is of the kind of what it translates, and lists are of one length.
+#[test]
+fn a_translation_mirrors_what_it_translates() {
+    let actor = json!({"type": "threat-actor", "spec_version": "2.1", "id": "threat-actor--5a170000-0000-4000-8000-000000000001",
+        "created": "2024-01-01T00:00:00.000Z", "modified": "2024-01-01T00:00:00.000Z", "name": "Ashwick", "goals": ["a", "b"],
+        "external_references": [{"source_name": "x", "description": "d"}]});
+    let translated = |contents: &Value| {
+        json!({"type": "language-content", "spec_version": "2.1", "id": "language-content--5a170000-0000-4000-8000-000000000002",
+            "created": "2024-01-01T00:00:00.000Z", "modified": "2024-01-01T00:00:00.000Z", "object_ref": actor["id"],
+            "contents": {"de": contents}})
+    };
+    let bundle = |contents: &Value| {
+        json!({"type": "bundle", "id": "bundle--5a170000-0000-4000-8000-000000000003",
+            "objects": [actor, translated(contents)]})
+    };
+    let cases = [
+        (translated(&json!({"name": "x", "goals": ["x"], "nope": 5})), None),
+        (translated(&json!({"name": 5})), Some("value-kind")),
+        (translated(&json!({"name": ["x"]})), Some("value-kind")),
+        (translated(&json!({"goals": "x"})), Some("value-kind")),
+        (bundle(&json!({"goals": ["x", ""], "nope": 5})), None),
+        (bundle(&json!({"goals": ["x"]})), Some("translation-length")),
+        (bundle(&json!({"goals": "x"})), Some("value-kind")),
+        (bundle(&json!({"goals": ["x", 5]})), Some("value-kind")),
+        (bundle(&json!({"external_references": "x"})), Some("value-kind")),
+    ];
+    let lines: Vec<Value> = (0..)
+        .zip(&cases)
+        .map(|(at, (input, _)): (u64, _)| json!({"id": at, "input": input.to_string()}))
+        .collect();
+    let answers = ask("validate", &lines);
+    assert_eq!(answers.len(), cases.len());
+    for (answer, (input, due)) in answers.iter().zip(&cases) {
+        assert_eq!(answer["valid"], due.is_none(), "{input}: {answer}");
+        assert_eq!(answer["errors"][0]["code"].as_str(), *due, "{input}: {answer}");
+    }
+}
+
+/// The same words stand in sections 7.3.2 and 11.2.1.
+#[test]
+fn an_object_of_a_type_of_its_own_says_something_of_its_own() {
+    let thing = |more: Value| {
+        let mut object = json!({"type": "x-thing", "spec_version": "2.1", "id": "x-thing--5a170000-0000-4000-8000-000000000001",
+            "created": "2024-01-01T00:00:00.000Z", "modified": "2024-01-01T00:00:00.000Z"});
+        object.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        object
+    };
+    let definition = "extension-definition--5a170000-0000-4000-8000-000000000002";
+    let introduced = json!({"extensions": {definition: {"extension_type": "new-sdo"}}});
+    let objects =
+        [thing(json!({})), thing(introduced), thing(json!({"rank": 1})), json!({"id": "x-thing--1"})];
+    let lines: Vec<Value> = (0..)
+        .zip(&objects)
+        .map(|(at, object): (u64, _)| json!({"id": at, "input": object.to_string()}))
+        .collect();
+    let answers = ask("validate", &lines);
+    let codes = |at: usize, list: &str| -> Vec<String> {
+        let found = answers[at][list].as_array().unwrap().iter();
+        found.map(|one| one["code"].as_str().unwrap().to_owned()).collect()
+    };
+    assert_eq!(
+        (codes(0, "errors"), codes(1, "errors")),
+        (vec!["custom-empty".into()], vec!["custom-empty".into()])
+    );
+    assert_eq!(answers[2]["valid"], true);
+    assert!(!codes(3, "errors").contains(&"custom-empty".into()), "{}", answers[3]);
+    assert_eq!(codes(3, "warnings"), Vec::<String>::new(), "nothing is said of a type that is not there");
+}
+
 #[test]
 fn an_answer_comes_before_the_next_line() {
     let mut child = Command::new(env!("CARGO_BIN_EXE_cresset"))

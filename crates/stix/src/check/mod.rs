@@ -6,6 +6,7 @@
 mod extensions;
 mod head;
 pub(crate) mod rules;
+mod translations;
 mod values;
 
 use std::cmp::Ordering;
@@ -20,6 +21,7 @@ use crate::syntax::name;
 use crate::{marking, timestamp};
 
 pub(crate) use head::{Head, check_bundle_id};
+pub(crate) use translations::Originals;
 
 /// Which edition of the specification an object is written in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,10 +47,22 @@ pub(crate) struct Checker<'r, 's> {
     extended: bool,
     /// Whether the walk is below the object's own members.
     nested: bool,
+    /// The objects beside this one that language content is about.
+    originals: &'r Originals<'s>,
 }
 
 /// Checks one object and reads its head; findings get `place` before their path.
 pub(crate) fn object<'s>(json: &'s Json<'s>, place: &Place<'_>, report: &mut Report) -> Head<'s> {
+    object_among(&Originals::default(), json, place, report)
+}
+
+/// Checks one object beside those that it may be a translation of.
+pub(crate) fn object_among<'s>(
+    originals: &Originals<'s>,
+    json: &'s Json<'s>,
+    place: &Place<'_>,
+    report: &mut Report,
+) -> Head<'s> {
     let Some(root) = json.as_object() else {
         let message = format!("a STIX object is a JSON object, not {}", json.kind_name());
         report.add(Severity::Fatal, code::NOT_AN_OBJECT, place, message);
@@ -68,6 +82,7 @@ pub(crate) fn object<'s>(json: &'s Json<'s>, place: &Place<'_>, report: &mut Rep
         container: None,
         extended: false,
         nested: false,
+        originals,
     };
     checker.extended = checker.extension_types().any(|kind| kind == "toplevel-property-extension");
     checker.whole(&head, place);
@@ -113,9 +128,12 @@ impl<'s> Checker<'_, 's> {
     /// An object of a type that the specification does not define.
     fn custom(&mut self, head: &Head<'_>, place: &Place<'_>) {
         self.members(self.root, &[property::CUSTOM], place);
-        let general = |key: &str| property::CUSTOM.iter().any(|prop| prop.name == key);
-        if !self.root.iter().any(|(key, _)| !general(key) || key == "extensions") {
-            let message = "an object of a custom type needs at least one property of its own";
+        if head.type_name.is_empty() {
+            // That it has no type, or none that is a name, has been told; more cannot be said of it.
+            return;
+        }
+        if !self.has_own_properties() {
+            let message = "an object of a type of its own needs at least one property of its own, there or in an extension";
             self.add(Severity::Error, code::CUSTOM_EMPTY, place, message);
         }
         match self.introduced_as() {
@@ -140,6 +158,17 @@ impl<'s> Checker<'_, 's> {
                 self.add(Severity::Warning, code::CUSTOM_TYPE, &place.key("type"), message);
             }
         }
+    }
+
+    /// Whether an object of a custom type says anything that not every object may say. What its extensions hold counts; that one
+    /// introduces the type does not.
+    fn has_own_properties(&self) -> bool {
+        let general = |key: &str| property::CUSTOM.iter().any(|prop| prop.name == key);
+        let extensions = self.root.get("extensions").and_then(Json::as_object);
+        let mut inside =
+            extensions.into_iter().flat_map(Members::iter).filter_map(|(_, one)| one.as_object());
+        self.root.iter().any(|(key, _)| !general(key))
+            || inside.any(|content| content.iter().any(|(key, _)| key != "extension_type"))
     }
 
     /// The `extension_type` by which an extension introduces this object's type.

@@ -9,7 +9,7 @@ use crate::quote::{cut, quoted};
 use crate::report::Place;
 use crate::schema::vocabulary::Vocabulary;
 use crate::schema::{Fault, Kind, Shape, Target, Value, Weight, kind_of};
-use crate::syntax::{hash, language, name, octets};
+use crate::syntax::{hash, name, octets};
 use crate::timestamp;
 
 impl<'s> Checker<'_, 's> {
@@ -61,7 +61,7 @@ impl<'s> Checker<'_, 's> {
     }
 
     /// Null has its own code wherever it stands.
-    fn kind(&mut self, fits: bool, due: &str, value: &Json<'_>, place: &Place<'_>) {
+    pub(super) fn kind(&mut self, fits: bool, due: &str, value: &Json<'_>, place: &Place<'_>) {
         if fits {
             return;
         }
@@ -94,7 +94,7 @@ impl<'s> Checker<'_, 's> {
         text
     }
 
-    fn formed(&mut self, result: Result<(), Fault>, text: &str, place: &Place<'_>) {
+    pub(super) fn formed(&mut self, result: Result<(), Fault>, text: &str, place: &Place<'_>) {
         let Err(fault) = result else { return };
         let forgiven = self.defanged && !matches!(fault.code, code::LANGUAGE | code::RELATIONSHIP_TYPE);
         let severity = match fault.weight {
@@ -293,7 +293,7 @@ impl<'s> Checker<'_, 's> {
         }
     }
 
-    fn dictionary_key(&mut self, key: &str, place: &Place<'_>) {
+    pub(super) fn dictionary_key(&mut self, key: &str, place: &Place<'_>) {
         if !name::is_dictionary_key(key) {
             let message = format!("{} is not 1 to 250 letters, digits, hyphens and underscores", quoted(key));
             self.add(Severity::Error, code::DICTIONARY_KEY, place, message);
@@ -329,21 +329,6 @@ impl<'s> Checker<'_, 's> {
                     self.dictionary_key(key, &here);
                     self.free(value, &here);
                 }
-            }
-        }
-    }
-
-    /// Translations by language (section 7.1).
-    fn translations(&mut self, value: &'s Json<'s>, place: &Place<'_>) {
-        let Some(members) = self.filled(value, place) else { return };
-        for (tag, translation) in members.iter() {
-            let here = place.key(tag);
-            self.formed(language::check(tag), tag, &here);
-            let Some(content) = self.filled(translation, &here) else { continue };
-            for (key, value) in content.iter() {
-                let there = here.key(key);
-                self.dictionary_key(key, &there);
-                self.free(value, &there);
             }
         }
     }
