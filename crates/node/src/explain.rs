@@ -370,6 +370,10 @@ static CODES: &[(&str, &str)] = &[
         "Nothing you may read is about exactly this value, so there is nothing to sight. A range around an address, or a domain above a host, is sighted by its own value or by the id of its object.",
     ),
     (
+        "observable-only",
+        "What is held of this value is an observable: it says that the value exists, not that it is bad, and STIX (section 5.2) lets a sighting be of a domain object only. Import the value as an indicator and sight that, or sight the malware, campaign or other object that speaks of the observable by its own id (`cresset edges` tells them).",
+    ),
+    (
         "value-unfit",
         "The value is not an address, range, domain, URL, hash, e-mail address or other thing that can be looked up as this type.",
     ),

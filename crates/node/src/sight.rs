@@ -53,6 +53,11 @@ pub enum SightError {
     /// No such object, or nothing known about the value, as far as this principal may know.
     #[error("no object here has that id or is about exactly that value")]
     Unknown,
+    /// A value that only an observable is about, which is not sighted itself.
+    #[error(
+        "only {0} is held of that value, and an observable is not sighted: import the value as an indicator and sight that, or sight the object that speaks of it by its id"
+    )]
+    ObservableOnly(String),
     /// An object of a type that is not sighted.
     #[error("an object of type {0} is not sighted: sight an indicator or what it indicates")]
     Unfit(String),
@@ -82,6 +87,7 @@ impl SightError {
     pub const fn code(&self) -> &'static str {
         match self {
             Self::Unknown => "value-unknown",
+            Self::ObservableOnly(_) => "observable-only",
             Self::Unfit(_) => "value-unfit",
             Self::Count => "value-unfit",
             Self::Sector => "sector-unfit",
@@ -96,9 +102,12 @@ impl SightError {
     #[must_use]
     pub const fn fault(&self) -> Fault {
         match self {
-            Self::Unknown | Self::Unfit(_) | Self::Count | Self::Sector | Self::CollectionNotNamed => {
-                Fault::Caller
-            }
+            Self::Unknown
+            | Self::ObservableOnly(_)
+            | Self::Unfit(_)
+            | Self::Count
+            | Self::Sector
+            | Self::CollectionNotNamed => Fault::Caller,
             Self::NotInitialised => Fault::Operator,
             Self::Accept(error) => error.fault(),
             Self::Store(error) => error.fault(),
@@ -221,15 +230,21 @@ impl Node {
         })?;
         let matches = known.into_inner().into_iter().flat_map(|answer| answer.matches);
         let exact = matches.filter(|found| found.how == How::Exact && !found.revoked);
+        let (fit, unfit): (Vec<_>, Vec<_>) = exact.partition(|found| can_be_sighted(&found.id));
         let view = self.eyes(who);
         let (mut words, mut told) = (Vec::new(), HashSet::new());
-        for found in exact.filter(|found| can_be_sighted(&found.id)).take(SIGHTED_MAX) {
+        for found in fit.into_iter().take(SIGHTED_MAX) {
             let object = self.store().object_added(&view, &found.id, found.added).await.map_err(unknown)?;
             words.extend(
                 words_of(object).into_iter().filter(|word| told.insert((word.id.clone(), teller(word)))),
             );
         }
-        if words.is_empty() { Err(SightError::Unknown) } else { Ok(words) }
+        if words.is_empty() {
+            let observable =
+                unfit.into_iter().find(|found| stix::kind_of(found.type_name()) == Kind::Observable);
+            return Err(observable.map_or(SightError::Unknown, |found| SightError::ObservableOnly(found.id)));
+        }
+        Ok(words)
     }
 
     /// The first collection that holds one of these objects and takes writes from `who`.

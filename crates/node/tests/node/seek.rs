@@ -181,6 +181,13 @@ async fn sightings_are_counted_and_stand_where_the_object_does() {
         let request = SightRequest { what: what.into(), ..SightRequest::default() };
         assert_eq!(bench.node.sight(&root, request).await.unwrap_err().code(), code, "{what}");
     }
+    // Known is known, but not everything known is sighted: which it is is said.
+    let observable = r#"{"type":"domain-name","spec_version":"2.1","id":"domain-name--00000000-0000-4000-8000-0000000000ab","value":"seen.example"}"#;
+    bench.accept(&root, "inbox", &[observable.to_owned()]).await;
+    let request = SightRequest { what: "seen.example".into(), ..SightRequest::default() };
+    let refused = bench.node.sight(&root, request).await.unwrap_err();
+    assert_eq!(refused.code(), "observable-only");
+    assert!(refused.to_string().contains("domain-name--00000000-0000-4000-8000-0000000000ab"), "{refused}");
     bench.user("bob", Role::Reader).await;
     let request = SightRequest { what: "evil.example".into(), ..SightRequest::default() };
     let refused = bench.node.sight(&bench.principal("bob").await.as_ref().clone(), request).await;
