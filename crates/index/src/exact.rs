@@ -4,12 +4,15 @@
 //! domain in a `domain-name` and a file in a `file`, and only the domain is to be found as a parent of others. A text that has the
 //! form of an address, hash, URL or e-mail address is that wherever it stands.
 //!
-//! Invariant: whatever one of these returns for a text is among the exact probes of that text.
+//! Invariant: whatever one of these returns for a text is among the exact probes of that text; of a URL's host ([`host_term`]), among
+//! the probes of that host.
 
 use base::limit::QUERY_BYTES_MAX;
 
+use crate::address::write_address;
 use crate::fold::fold_into;
 use crate::settle::{Form, Reading, settle};
+use crate::url::Host;
 use crate::value::Shape;
 use crate::{Term, TermKind};
 
@@ -66,6 +69,19 @@ pub fn reference_term(value: &str) -> Option<Term> {
         }
     }
     name_term(text)
+}
+
+/// The host of a URL in its canonical form, under which the URL is found besides.
+pub(crate) fn host_term(url: &str) -> Option<Term> {
+    let mut reading = Reading::default();
+    let (Shape::Url(host) | Shape::BareUrl(host)) = settle(url, &mut reading).shape? else { return None };
+    let mut value = String::new();
+    match host {
+        Host::Address(address) => write_address(&mut value, address),
+        Host::Domain(place) => value.push_str(reading.canonical.get(place)?),
+        Host::Other => return None,
+    }
+    Some(Term { kind: TermKind::Host, value })
 }
 
 fn asked(value: &str) -> Option<&str> {

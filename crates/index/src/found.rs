@@ -185,7 +185,7 @@ impl Finder {
             TermKind::Reference => {
                 term.value.starts_with("CVE-") || (meant.starts_with("AS") && term.value.len() > 5)
             }
-            TermKind::Name | TermKind::Other => false,
+            TermKind::Name | TermKind::Other | TermKind::Host => false,
         }
     }
 

@@ -11,10 +11,10 @@ use base::limit::TERMS_PER_OBJECT_MAX;
 use stix::json::Members;
 use stix::{Json, Timestamp, TlpLevel, Valid};
 
-use crate::exact::{name_term, other_term, reference_term, value_term};
+use crate::exact::{host_term, name_term, other_term, reference_term, value_term};
 use crate::label::label_of;
 use crate::text::Cutter;
-use crate::{Term, named};
+use crate::{Term, TermKind, named};
 
 /// A reference from an object to another.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -155,8 +155,12 @@ const UNREAD: [&str; 12] = [
 
 impl Gathered {
     fn put(&mut self, term: Option<Term>) {
-        if self.terms.len() < TERMS_PER_OBJECT_MAX {
-            self.terms.extend(term);
+        let host = term.as_ref().filter(|term| term.kind == TermKind::Url);
+        let host = host.and_then(|url| host_term(&url.value));
+        for term in term.into_iter().chain(host) {
+            if self.terms.len() < TERMS_PER_OBJECT_MAX {
+                self.terms.push(term);
+            }
         }
     }
 

@@ -40,7 +40,7 @@ fn observables_are_found_by_their_values() {
         ("ipv4-addr", r#""value":"198.51.100.7/24""#, vec!["range 198.51.100.0/24"]),
         ("ipv6-addr", r#""value":"2001:DB8::1""#, vec!["address 2001:db8::1"]),
         ("domain-name", r#""value":"Evil.Example""#, vec!["domain evil.example"]),
-        ("url", r#""value":"HTTP://evil.example""#, vec!["url http://evil.example/"]),
+        ("url", r#""value":"HTTP://evil.example""#, vec!["url http://evil.example/", "host evil.example"]),
         ("email-addr", r#""value":"Joe@Evil.Example","display_name":"Joe""#, vec!["email joe@evil.example"]),
         ("mac-addr", r#""value":"aa:bb:cc:dd:ee:ff""#, vec!["other aa:bb:cc:dd:ee:ff"]),
         (
@@ -69,7 +69,7 @@ fn observables_are_found_by_their_values() {
         (
             "artifact",
             r#""url":"http://evil.example/x","hashes":{"MD5":"d41d8cd98f00b204e9800998ecf8427e"}"#,
-            vec!["url http://evil.example/x", "hash d41d8cd98f00b204e9800998ecf8427e"],
+            vec!["url http://evil.example/x", "hash d41d8cd98f00b204e9800998ecf8427e", "host evil.example"],
         ),
         (
             "x509-certificate",
@@ -88,7 +88,7 @@ fn patterns_are_found_by_the_values_they_name() {
         ("[ipv4-addr:value ISSUBSET '198.51.100.0/24']", vec!["range 198.51.100.0/24"]),
         (
             "[domain-name:value IN ('a.example', 'B.example')] FOLLOWEDBY [url:value = 'http://c.example']",
-            vec!["domain a.example", "domain b.example", "url http://c.example/"],
+            vec!["domain a.example", "domain b.example", "url http://c.example/", "host c.example"],
         ),
         (
             "[file:hashes.'SHA-1' = 'DA39A3EE5E6B4B0D3255BFEF95601890AFD80709' OR file:hashes.MD5 = 'd41d8cd98f00b204e9800998ecf8427e']",
@@ -229,6 +229,26 @@ fn sightings_confidence_expiry_and_markings_are_told() {
 }
 
 #[test]
+fn a_url_is_found_by_its_host_which_is_no_exact_match() {
+    for (url, host) in [
+        ("hxxp://Evil[.]Example:8080/a", "evil[.]example"),
+        ("evil.example/x.bin", "evil.example."),
+        ("http://198.51.100.7/a", "198[.]51[.]100[.]7"),
+        ("https://[2001:DB8::1]:8443/", "2001:db8:0::1"),
+        ("http://user@bücher.example/", "xn--bcher-kva.example"),
+    ] {
+        let indexed = observed("url", &format!(r#""value":"{url}""#));
+        let found: Vec<How> = probes(host)
+            .into_iter()
+            .filter(|probe| indexed.terms.contains(&probe.term))
+            .map(|probe| probe.how)
+            .collect();
+        assert_eq!(found, [How::OnHost], "{url}: {:?}", terms(&indexed));
+    }
+    assert_eq!(terms(&observed("url", r#""value":"http://localhost/""#)), ["url http://localhost/"]);
+}
+
+#[test]
 fn terms_are_limited() {
     let aliases: Vec<String> = (0..=TERMS_PER_OBJECT_MAX).map(|at| format!("\"a{at}\"")).collect();
     let many = indexed("tool", &format!(r#""name":"t","aliases":[{}]"#, aliases.join(",")));
@@ -262,7 +282,7 @@ fn whatever_an_object_holds_is_found_by_looking_it_up() {
             ),
         ] {
             assert!(!indexed.terms.is_empty(), "{value}");
-            for term in &indexed.terms {
+            for term in indexed.terms.iter().filter(|term| term.kind != TermKind::Host) {
                 let found = probes(value).iter().any(|probe| probe.term == *term && probe.how == How::Exact);
                 assert!(found, "{value}: {term:?}");
             }

@@ -42,6 +42,8 @@ pub enum How {
     ParentDomain,
     /// It is the host of the URL, or the domain of the e-mail address.
     Host,
+    /// It is a URL on the domain or address.
+    OnHost,
 }
 
 impl How {
@@ -53,6 +55,7 @@ impl How {
             Self::Range => "range",
             Self::ParentDomain => "parent-domain",
             Self::Host => "host",
+            Self::OnHost => "on-host",
         }
     }
 }
@@ -77,7 +80,7 @@ pub struct Scratch {
 /// What to ask for when someone looks `value` up, with ranges of every length; exact ones first.
 ///
 /// # Limits
-/// At most 130 probes for an address, 128 for a domain or URL, 5 for text.
+/// At most 131 probes for an address, 129 for a domain or URL, 5 for text.
 ///
 /// # Example
 /// ```
@@ -142,6 +145,7 @@ fn tell(
         Shape::Reference => each(TermKind::Reference, canonical, How::Exact),
         Shape::Address(address) => {
             each(TermKind::Address, canonical, How::Exact);
+            each(TermKind::Host, canonical, How::OnHost);
             tell_ranges(*address, bits(*address), lengths, (&mut scratch.other, each));
         }
         Shape::Range(network) => {
@@ -150,6 +154,7 @@ fn tell(
         }
         Shape::Domain => {
             each(TermKind::Domain, canonical, How::Exact);
+            each(TermKind::Host, canonical, How::OnHost);
             tell_parents(canonical, each);
         }
         Shape::Email(at) => {

@@ -16,7 +16,7 @@ fn shown(value: &str) -> Vec<String> {
 #[test]
 fn each_sort_is_asked_for_its_own_way() {
     for (value, expected) in [
-        ("1.2.3.4", vec!["exact address 1.2.3.4"]),
+        ("1.2.3.4", vec!["exact address 1.2.3.4", "on-host host 1.2.3.4"]),
         (
             "1[.]2[.]3[.]4,",
             vec![
@@ -24,6 +24,7 @@ fn each_sort_is_asked_for_its_own_way() {
                 "exact name 1[.]2[.]3[.]4,",
                 "exact other 1[.]2[.]3[.]4,",
                 "exact reference 1[.]2[.]3[.]4,",
+                "on-host host 1.2.3.4",
             ],
         ),
         (
@@ -32,6 +33,7 @@ fn each_sort_is_asked_for_its_own_way() {
                 "exact domain a.b.evil.com",
                 "exact name a.b.evil.com",
                 "exact other a.b.evil.com",
+                "on-host host a.b.evil.com",
                 "parent-domain domain b.evil.com",
                 "parent-domain domain evil.com",
             ],
@@ -89,15 +91,16 @@ fn ranges_around_are_asked_for_by_the_lengths_in_use() {
         asked("10.1.2.3", &lengths),
         [
             (TermKind::Address, "10.1.2.3".to_owned(), How::Exact),
+            (TermKind::Host, "10.1.2.3".to_owned(), How::OnHost),
             (TermKind::Range, "10.1.0.0/16".to_owned(), How::Range),
             (TermKind::Range, "10.0.0.0/8".to_owned(), How::Range),
         ]
     );
     assert_eq!(asked("10.1.0.0/16", &lengths).len(), 2);
     assert_eq!(asked("http://10.1.2.3/", &lengths).len(), 4);
-    assert_eq!(asked("::1", &lengths).len(), 1);
-    assert_eq!(asked("1.2.3.4", &PrefixLengths::ALL).len(), 33);
-    assert_eq!(asked("::1", &PrefixLengths::ALL).len(), 129);
+    assert_eq!(asked("::1", &lengths).len(), 2);
+    assert_eq!(asked("1.2.3.4", &PrefixLengths::ALL).len(), 34);
+    assert_eq!(asked("::1", &PrefixLengths::ALL).len(), 130);
 }
 
 #[test]

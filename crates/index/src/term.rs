@@ -26,6 +26,9 @@ pub enum TermKind {
     Reference = 8,
     /// Any other observable value (mutex, registry key, MAC address, user agent ...), NFC-normalised.
     Other = 9,
+    /// The host of a URL: its domain or address, as these are written. What is about a URL is found by its host, which nobody
+    /// thereby says anything about.
+    Host = 10,
 }
 
 impl TermKind {
@@ -42,6 +45,7 @@ impl TermKind {
             Self::Name => "name",
             Self::Reference => "reference",
             Self::Other => "other",
+            Self::Host => "host",
         }
     }
 }

@@ -1,4 +1,4 @@
-//! "Do we know any of these?" For one value or thousands: exact, inside known ranges, below known domains, on known hosts.
+//! "Do we know any of these?" For one value or thousands: exact, inside known ranges, below known domains, on known hosts, with known URLs.
 //!
 //! A value that is not known costs a few hashes and, where the store keeps its fingerprints in memory, no query. Revoked
 //! and expired objects, and those whose time is still to come, are answered, and said to be so: "we knew, and no longer hold it" is an answer too, and so is
@@ -31,6 +31,8 @@ pub enum How {
     ParentDomain,
     /// The object is about an address inside the range asked for.
     Inside,
+    /// The object is about a URL on the domain or address asked for: the last of all, since many may be on one host.
+    OnHost,
 }
 
 impl How {
@@ -43,6 +45,7 @@ impl How {
             Self::ParentDomain => "parent-domain",
             Self::Host => "host",
             Self::Inside => "inside",
+            Self::OnHost => "on-host",
         }
     }
 }
@@ -357,6 +360,7 @@ impl From<index::How> for How {
             index::How::Range => Self::Range,
             index::How::ParentDomain => Self::ParentDomain,
             index::How::Host => Self::Host,
+            index::How::OnHost => Self::OnHost,
         }
     }
 }

@@ -94,6 +94,69 @@ fn what_is_sighted_more_often_than_a_sighting_can_say_is_refused() {
 }
 
 #[test]
+fn of_a_value_that_only_an_observable_is_about_it_is_said_what_can_be_sighted() {
+    let scene = Scene::new();
+    let observable = json!({"type": "domain-name", "spec_version": "2.1",
+        "id": "domain-name--8e2e2d2b-17d4-4cbf-938f-98ee46b3cd3f", "value": "seen.example"});
+    let file = scene.file("s", bundle(&[observable]));
+    scene.here(&["import", &file]).exits(0);
+    assert_eq!(scene.here(&["lookup", "seen.example"]).exits(0).lines()[0]["matches"][0]["how"], "exact");
+    let told = scene.here(&["sight", "seen.example"]).exits(1);
+    let told = told.stdout + &told.stderr;
+    assert!(told.contains("observable-only") && told.contains("as an indicator"), "{told}");
+    let list = scene.file("list.txt", "seen[.]example");
+    scene.here(&["import", &list]).exits(0);
+    scene.here(&["sight", "seen.example"]).exits(0);
+}
+
+/// A port does not make a URL of an address, nor a slash that nobody wrote: what a text names matches, and is found as it is
+/// written and by its host.
+#[test]
+fn what_a_text_names_with_a_port_or_without_a_scheme_is_found_and_matches() {
+    let scene = Scene::new();
+    let text = "C2 192.0.2.61:443, bad[.]example:8443, [2001:db8::1]:443; payload at drop[.]example/x.bin.";
+    let file = scene.file("report.txt", text);
+    let receipts = scene.here(&["import", &file]).exits(0).lines();
+    assert_eq!(receipts.last().unwrap()["summary"]["accepted"], 4, "{receipts:?}");
+    let list = scene.file("list.csv", "ip\n192.0.2.61:443\n[2001:db8::1]:443\n");
+    let receipts = scene.here(&["import", &list]).exits(0).lines();
+    assert_eq!(receipts.last().unwrap()["summary"]["known"], 2, "{receipts:?}");
+    for (value, how) in [
+        ("192.0.2.61", "exact"),
+        ("192.0.2.61:443", "host"),
+        ("bad.example", "exact"),
+        ("bad[.]example:8443", "host"),
+        ("2001:db8::1", "exact"),
+        ("[2001:db8::1]:443", "host"),
+        ("drop[.]example/x.bin", "exact"),
+        ("https://drop.example/x.bin", "exact"),
+        ("drop.example", "on-host"),
+    ] {
+        let answer = &scene.here(&["lookup", value]).exits(0).lines()[0];
+        assert_eq!((&answer["known"], &answer["matches"][0]["how"]), (&json!(true), &json!(how)), "{value}");
+    }
+    let exported = scene.here(&["export", "--type", "indicator"]).exits(0).json();
+    let patterns: Vec<&str> =
+        exported["objects"].as_array().unwrap().iter().map(|one| one["pattern"].as_str().unwrap()).collect();
+    let observed = [
+        json!({"type": "ipv4-addr", "value": "192.0.2.61"}),
+        json!({"type": "domain-name", "value": "bad.example"}),
+        json!({"type": "ipv6-addr", "value": "2001:db8::1"}),
+        json!({"type": "url", "value": "http://drop.example/x.bin"}),
+        json!({"type": "url", "value": "https://drop.example/x.bin"}),
+    ];
+    for object in observed {
+        let bundle = json!({"type": "bundle", "objects": [{"type": "observed-data", "number_observed": 1,
+            "first_observed": "2024-01-01T00:00:00Z", "last_observed": "2024-01-01T00:00:00Z", "objects": {"0": object}}]});
+        let lines: String =
+            patterns.iter().map(|one| format!("{}\n", json!({"pattern": one, "bundle": bundle}))).collect();
+        let answers = run_with(&["stix", "match"], &[], lines.as_bytes()).exits(0).lines();
+        let matched = answers.iter().filter(|answer| answer["matched"] == true).count();
+        assert_eq!(matched, 1, "{object}: {patterns:?}");
+    }
+}
+
+#[test]
 fn doctor_tells_of_a_damaged_store_line_by_line() {
     let scene = Scene::new();
     let objects: Vec<Value> = (0..200)

@@ -208,8 +208,7 @@ impl Said {
     }
 
     fn draft(&self, sort: Option<Sort>, cell: &str, number: u64) -> Result<Draft, Unfit> {
-        let subject = values::subject(cell, sort, self.name.as_deref());
-        let Some(subject) = subject else {
+        let Some(about) = values::about(cell, sort, self.name.as_deref()) else {
             let sort = sort.map_or("a value that can be looked up", Sort::description);
             let message = format!("{} is not {sort}", stix::quote::quoted(cell));
             return Err(unfit("value-unfit", message, number));
@@ -220,8 +219,7 @@ impl Said {
             return Err(unfit("time-order", "the line ends before it begins".into(), number));
         }
         let mut labels = self.labels.clone();
-        labels.sort_unstable();
-        labels.dedup();
+        values::join(&mut labels, about.labels);
         Ok(Draft {
             description: self.description.clone(),
             confidence: self.confidence,
@@ -229,7 +227,7 @@ impl Said {
             valid_until: self.valid_until,
             labels,
             tlp: self.tlp,
-            ..Draft::about(subject)
+            ..Draft::about(about.subject)
         })
     }
 }

@@ -73,7 +73,7 @@ pub(crate) struct Match {
     r#type: String,
     /// One line a person recognises it by.
     label: String,
-    /// exact, range, parent-domain, host or inside.
+    /// exact, range, parent-domain, host, inside or on-host.
     how: String,
     /// Whether it has been revoked.
     revoked: bool,
