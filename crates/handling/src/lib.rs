@@ -14,6 +14,7 @@ mod demand;
 mod form;
 mod judge;
 mod marks;
+mod national;
 mod principal;
 mod refusal;
 mod rules;

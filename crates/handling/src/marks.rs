@@ -4,10 +4,13 @@
 //! definition of a kind that nobody here understands is handled as the strictest. A statement of another kind (a copyright,
 //! say) asks nothing.
 //!
-//! The words are compared whole, after folding case, spaces and punctuation: a text that merely mentions one asks nothing.
+//! The words are compared whole, after folding case, spaces and punctuation, or whole between slashes: a text that merely mentions one asks
+//! nothing.
 
 use stix::{Json, TlpLevel};
+use unicode_normalization::UnicodeNormalization;
 
+use crate::national;
 use crate::rules::Pap;
 
 /// What a marking asks.
@@ -35,73 +38,10 @@ impl Mark {
     }
 }
 
-/// A national marking by its words.
-struct National {
-    words: &'static str,
-    level: TlpLevel,
-}
-
-const fn inner(words: &'static str) -> National {
-    National { words, level: TlpLevel::AmberStrict }
-}
-
-const fn secret(words: &'static str) -> National {
-    National { words, level: TlpLevel::Red }
-}
-
-/// National markings in the lattice of TLP. For official use inside organisations: TLP:AMBER+STRICT. Classified
-/// information has no place on a node; where it is met, it is for the one who brought it and nobody else: TLP:RED.
-/// In folded form: see [`folded`].
-static NATIONAL: [National; 40] = [
-    // Russian and other languages of the region
-    inner("дсп"),
-    inner("для служебного пользования"),
-    inner("служебная тайна"),
-    secret("секретно"),
-    secret("совершенно секретно"),
-    secret("особой важности"),
-    inner("қбпү"),
-    inner("қызмет бабында пайдалану үшін"),
-    inner("кызматтык пайдалануу үчүн"),
-    inner("xizmat doirasida foydalanish uchun"),
-    inner("барои истифодаи хизматӣ"),
-    // Chinese
-    inner("内部"),
-    inner("内部资料"),
-    inner("内部使用"),
-    inner("內部"),
-    secret("秘密"),
-    secret("机密"),
-    secret("機密"),
-    secret("绝密"),
-    secret("絕密"),
-    // Others that travel in reports
-    inner("official sensitive"),
-    inner("for official use only"),
-    inner("fouo"),
-    inner("cui"),
-    inner("controlled unclassified information"),
-    inner("vs nfd"),
-    inner("vs nur für den dienstgebrauch"),
-    inner("diffusion restreinte"),
-    inner("restreint ue"),
-    inner("eu restricted"),
-    inner("nato restricted"),
-    inner("restricted"),
-    inner("law enforcement sensitive"),
-    secret("confidential"),
-    secret("secret"),
-    secret("top secret"),
-    secret("nato confidential"),
-    secret("nato secret"),
-    secret("geheim"),
-    secret("secret défense"),
-];
-
-/// Lower case, every run of spaces and punctuation one space, none at the ends.
+/// Composed, lower case, every run of spaces and punctuation one space, none at the ends.
 fn folded(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
-    for one in text.chars().flat_map(char::to_lowercase) {
+    for one in text.nfkc().flat_map(char::to_lowercase) {
         if one.is_alphanumeric() {
             out.push(one);
         } else if !out.ends_with(' ') && !out.is_empty() {
@@ -112,20 +52,37 @@ fn folded(text: &str) -> String {
     out
 }
 
-/// Longest words that can be a marking of the table, in bytes; longer texts are not folded.
+/// Longest words that can be a marking, in bytes; longer texts are not folded.
 const WORDS_BYTES_MAX: usize = 256;
+/// Between the wordings or the parts of one marking: `SECRET UE/EU SECRET`, `SECRET//NOFORN`.
+const BETWEEN: [char; 3] = ['/', '|', '\n'];
 
-/// What words ask for by themselves; `None` = they are no marking of the table.
+/// What words ask for by themselves; `None` = they are no marking that is known.
 #[must_use]
 pub fn mark_of_words(words: &str) -> Option<Mark> {
     if words.len() > WORDS_BYTES_MAX {
         return None;
     }
+    words.split(BETWEEN).filter_map(mark_of_part).reduce(strictest)
+}
+
+fn mark_of_part(words: &str) -> Option<Mark> {
     let words = folded(words);
     if let Some(level) = words.strip_prefix("pap ") {
         return Some(level.parse().map_or(Mark::Unknown, Mark::Pap));
     }
-    NATIONAL.iter().find(|known| known.words == words).map(|known| Mark::Level(known.level))
+    if let Some(level) = words.strip_prefix("tlp ") {
+        return Some(level.replace(' ', "+").parse().map_or(Mark::Unknown, Mark::Level));
+    }
+    national::level_of(&words).map(Mark::Level)
+}
+
+/// The stricter of two parts of one marking; parts of two kinds are more than is understood here.
+fn strictest(one: Mark, other: Mark) -> Mark {
+    match (one, other) {
+        (Mark::Level(one), Mark::Level(other)) => Mark::Level(one.max(other)),
+        _ => stricter(one, other),
+    }
 }
 
 /// What a marking definition asks for.
@@ -170,7 +127,7 @@ mod tests {
 
     #[test]
     fn the_table_is_in_folded_form_and_says_everything_once() {
-        let mut words: Vec<_> = NATIONAL.iter().map(|known| known.words).collect();
+        let mut words: Vec<_> = national::all().collect();
         for word in &words {
             assert_eq!(folded(word), *word);
         }
@@ -187,8 +144,43 @@ mod tests {
         for secret in ["СЕКРЕТНО", "机密", "Top Secret"] {
             assert_eq!(statement(secret), Mark::Level(TlpLevel::Red), "{secret}");
         }
+        for secret in [
+            "STRENG GEHEIM",
+            "VS-VERTRAULICH",
+            "EU SECRET",
+            "SECRET UE/EU SECRET",
+            "COSMIC TOP SECRET",
+            "TRÈS SECRET DÉFENSE",
+            "TRE\u{300}S SECRET DE\u{301}FENSE",
+            "СОВ. СЕКРЕТНО",
+            "CONFIDENTIEL DÉFENSE",
+            "SECRET//NOFORN",
+            "ＳＥＣＲＥＴ",
+            "Restricted / Secret",
+        ] {
+            assert_eq!(statement(secret), Mark::Level(TlpLevel::Red), "{secret}");
+        }
+        for inner in ["RESTREINT UE/EU RESTRICTED", "NATO UNCLASSIFIED", "для службового користування"]
+        {
+            assert_eq!(statement(inner), Mark::Level(TlpLevel::AmberStrict), "{inner}");
+        }
         assert_eq!(statement("PAP:AMBER"), Mark::Pap(Pap::Amber));
         assert_eq!(statement("pap white"), Mark::Pap(Pap::Clear));
+    }
+
+    #[test]
+    fn tlp_in_words_is_tlp() {
+        for (words, level) in [
+            ("TLP:RED", TlpLevel::Red),
+            ("tlp: amber + strict", TlpLevel::AmberStrict),
+            ("TLP AMBER-STRICT", TlpLevel::AmberStrict),
+            ("TLP:WHITE", TlpLevel::Clear),
+            ("TLP:GREEN // VS-NfD", TlpLevel::AmberStrict),
+        ] {
+            assert_eq!(statement(words), Mark::Level(level), "{words}");
+        }
+        assert_eq!(statement("TLP:PURPLE"), Mark::Unknown);
+        assert_eq!(statement("TLP:GREEN / PAP:AMBER"), Mark::Unknown);
     }
 
     #[test]

@@ -23,6 +23,7 @@ mod cursor;
 mod deposits;
 mod derived;
 mod edges;
+mod embargo;
 mod error;
 mod exchange;
 mod figures;

@@ -32,8 +32,8 @@ use crate::open::{DATABASE, SqliteStore};
 use crate::postings::Draft;
 use crate::readers::apart;
 use crate::{
-    accept, approvals, backup, deposits, edges, figures, health, leaves, look_up, page, papers, point,
-    rebuild, relay, remove, retention, search, settle, status,
+    accept, approvals, backup, deposits, edges, embargo, figures, health, leaves, look_up, page, papers,
+    point, rebuild, relay, remove, retention, search, settle, status,
 };
 
 type Answer<T> = Result<T, StoreError>;
@@ -560,6 +560,14 @@ impl Upkeep for SqliteStore {
 
     async fn overdue(&self, now: Micros) -> Answer<u64> {
         self.readers.search(|connection| retention::overdue(connection, now)).await
+    }
+
+    async fn embargo_over(&self, now: Micros) -> Answer<bool> {
+        self.readers.read(move |connection| embargo::any_over(connection, now)).await
+    }
+
+    async fn date_embargoed_anew(&self, now: Micros, most: usize) -> Answer<usize> {
+        self.writer.write(most, move |desk| embargo::date_anew(desk, now, most)).await
     }
 
     async fn backup(&self, to: BackupTo) -> Answer<BackupReport> {

@@ -183,6 +183,7 @@ macro_rules! each_case {
         $case!(paging::filtered_lists_are_paged);
         $case!(paging::versions_are_paged);
         $case!(paging::a_moving_collection_is_paged_whole);
+        $case!(paging::what_was_under_embargo_comes_when_it_is_over);
         $case!(papers::papers_are_kept_word_for_word);
         $case!(papers::papers_are_replaced_and_removed);
         $case!(relay::a_route_keeps_its_last_parcel);

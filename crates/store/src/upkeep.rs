@@ -146,6 +146,11 @@ pub trait Upkeep: Send + Sync {
     async fn check(&self, deep: bool) -> Result<Vec<Check>, StoreError>;
     /// How many places and given versions are past their retention and still here.
     async fn overdue(&self, now: Micros) -> Result<u64, StoreError>;
+    /// Whether an embargo is over at `now` that was not when [`Upkeep::date_embargoed_anew`] was last done with all.
+    async fn embargo_over(&self, now: Micros) -> Result<bool, StoreError>;
+    /// Gives a new `date_added` to what was under embargoes that are over at `now`, at most to `most` places, in the order in which they came:
+    /// it can be seen from now on, and who polls asks for what is later than what was seen. Says to how many; fewer than `most` were all.
+    async fn date_embargoed_anew(&self, now: Micros, most: usize) -> Result<usize, StoreError>;
     /// Copies the store to a file while it is in use, sealed object by object. The copy is one moment in commit order, and so are
     /// its keys.
     async fn backup(&self, to: BackupTo) -> Result<BackupReport, StoreError>;

@@ -16,6 +16,9 @@ use super::{Court, ExchangeError};
 use crate::Node;
 use crate::community::Seats;
 
+/// Places that are dated anew in one commit.
+const DATED_AT_ONCE: usize = 1_000;
+
 /// What has changed about circles since that was last looked at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Circles {
@@ -48,11 +51,21 @@ impl Node {
         if self.is_recovering() {
             return Ok(0);
         }
+        self.date_embargoed_anew().await?;
         // What cannot be settled holds up nothing that can be given.
         let settled = self.settle_awaited().await;
         let given = self.give_what_is_due().await?;
         settled?;
         Ok(given)
+    }
+
+    /// Has who polls meet what an embargo held back and holds back no longer.
+    async fn date_embargoed_anew(&self) -> Result<(), StoreError> {
+        let now = self.now();
+        if self.store().embargo_over(now).await? {
+            while self.store().date_embargoed_anew(now, DATED_AT_ONCE).await? == DATED_AT_ONCE {}
+        }
+        Ok(())
     }
 
     async fn give_what_is_due(&self) -> Result<u64, ExchangeError> {

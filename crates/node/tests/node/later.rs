@@ -4,6 +4,7 @@ use base::Micros;
 use bytes::Bytes;
 use community::History;
 use node::{AcceptRequest, HolderView, KeepStatus, Options, ShareRequest, Spoken, StoodBy, Urgency};
+use store::PageRequest;
 
 use crate::community::Seat;
 use crate::exchange::{bring, bring_later, has, meet, peer, region, round, share, to};
@@ -67,6 +68,28 @@ async fn what_was_under_an_embargo_comes_when_it_is_over() {
     let held = holder(a, ONE, "b").await.unwrap();
     assert_eq!((held.receipt, held.waits, peer(a, "b").await.waits), ("valid", None, 0));
     assert_eq!(a.node().give_later().await.unwrap(), 0, "it is given once");
+}
+
+/// Who polls here asks for what is later than what they saw last: what an embargo held back comes with a new date when it is over.
+#[tokio::test]
+async fn who_polls_meets_what_was_under_an_embargo() {
+    let region = region(&["a", "b"]).await;
+    let a = &region[0];
+    let green = Options { tlp: Some(stix::TlpLevel::Green), ..embargoed(&[]) };
+    bring(a, 1..2, green).await;
+    bring(a, 2..3, Options { tlp: Some(stix::TlpLevel::Clear), ..to(&[]) }).await;
+    let seen = async |after: Option<Micros>| {
+        let request = PageRequest { limit: 9, added_after: after, ..PageRequest::default() };
+        let rows = a.node().manifest(&a.who, "inbox", &request).await.unwrap().into_inner().rows;
+        rows.into_iter().map(|row| (row.id, row.added)).collect::<Vec<_>>()
+    };
+    let before = seen(None).await;
+    let last = before.last().map(|(_, added)| *added);
+    at(&region, OVER).await;
+    let news: Vec<String> = seen(last).await.into_iter().map(|(id, _)| id).collect();
+    assert_eq!(news, [ONE], "{before:?}");
+    at(&region, OVER.plus(1)).await;
+    assert_eq!(seen(last).await.len(), 1);
 }
 
 /// It goes to a member whose clock is behind when its embargo is over there: before, that member would refuse it.

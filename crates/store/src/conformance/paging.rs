@@ -1,12 +1,12 @@
 //! Pages, manifests, versions: order, filters, cursors.
 
 use base::{Micros, limit};
-use handling::Viewer;
-use stix::Timestamp;
+use handling::{Originator, Rules, Standing, Viewer};
+use stix::{Timestamp, TlpLevel};
 
 use super::Site;
-use super::sample::{START, Sample, add, collections, day, id, viewer, writer};
-use crate::{Filter, PageRequest, Store, StoreError, VersionPick};
+use super::sample::{START, Sample, add, batch, collections, day, id, viewer, viewer_at, writer, writer_at};
+use crate::{Filter, LandedAs, PageRequest, Store, StoreError, VersionPick};
 
 fn all() -> PageRequest {
     PageRequest { limit: 1000, ..PageRequest::default() }
@@ -59,6 +59,57 @@ pub async fn pages_are_the_stored_bytes(site: Site) {
     let empty = PageRequest { added_after: page.page.last_added, ..all() };
     let page = store.page(&viewer(1, &c), c[0], &empty).await.unwrap();
     assert_eq!((page.count, page.objects.len(), page.page.first_added), (0, 0, None));
+}
+
+/// Who polls meets what an embargo held back once it is over, though it came before what was polled already; each thing once more at most.
+pub async fn what_was_under_embargo_comes_when_it_is_over(site: Site) {
+    let store = site.open();
+    let c = collections(&*store, 1).await;
+    let (end, later) = (START.plus(60_000_000), START.plus(90_000_000));
+    let until = |end| Some(Rules::marked(Some(TlpLevel::Clear), Originator::Here).embargoed(end));
+    let held = [
+        Sample::indicator(1, 1).under(until(end)),
+        Sample::observable(2).under(until(end)),
+        Sample::indicator(3, 1).under(until(later)),
+    ];
+    let dates = add(&*store, c[0], &held).await;
+    let open = add(&*store, c[0], &[Sample::indicator(4, 1)]).await;
+    let seen = async |at: Micros, after: Option<Micros>| {
+        let view = viewer_at(1, &c, &Standing::at(at));
+        let request = PageRequest { added_after: after, ..all() };
+        let rows = store.manifest(&view, c[0], &request).await.unwrap().rows;
+        rows.into_iter().map(|row| (row.id, row.version, row.added)).collect::<Vec<_>>()
+    };
+    assert_eq!(seen(START, None).await.len(), 1);
+    assert!(!store.embargo_over(START).await.unwrap());
+    assert_eq!(store.date_embargoed_anew(START, 9).await.unwrap(), 0);
+
+    site.clock.set(end);
+    assert!(store.embargo_over(end).await.unwrap());
+    // One by one, so that the look does not end with the first.
+    for left in [1, 1, 0] {
+        assert_eq!(store.date_embargoed_anew(end, 1).await.unwrap(), left);
+    }
+    assert!(!store.embargo_over(end).await.unwrap());
+    let news = seen(end, open.last().copied()).await;
+    let id_of = |sample: &Sample| sample.entry().facts.id.as_str().to_owned();
+    let ids: Vec<String> = news.iter().map(|(id, ..)| id.clone()).collect();
+    assert_eq!(ids, [id_of(&held[0]), id_of(&held[1])]);
+    assert!(news.iter().all(|(.., added)| added > &open[0] && !dates.contains(added)));
+    assert_eq!(news[1].1, Timestamp::text_of(news[1].2), "the version of what has none is its date");
+    assert_eq!(seen(end, None).await.len(), 3);
+    assert!(store.check(true).await.unwrap().iter().all(|check| check.ok));
+    // The same again is known by its new date.
+    let mut again = batch(c[0], &held[..2]);
+    again.writer = writer_at(1, c[0], &Standing::at(end));
+    let again = store.add(again).await.unwrap();
+    let known: Vec<_> = again.iter().map(|landed| (&landed.how, landed.added)).collect();
+    assert_eq!(known, [(&LandedAs::Known, Some(news[0].2)), (&LandedAs::Known, Some(news[1].2))]);
+
+    site.clock.set(later);
+    assert_eq!(store.date_embargoed_anew(later, 9).await.unwrap(), 1);
+    assert_eq!(seen(later, Some(news[1].2)).await[0].0, id_of(&held[2]));
+    assert_eq!(store.date_embargoed_anew(later, 9).await.unwrap(), 0);
 }
 
 /// Following `next` gives every object once, over restarts and while others write; at the end there is no `next`.

@@ -79,7 +79,13 @@ pub fn viewer_at(user: i64, collections: &[CollectionNo], standing: &Standing) -
 /// A writer to one collection.
 #[must_use]
 pub fn writer(user: i64, collection: CollectionNo) -> Writer {
-    handling::may_write(&principal(user, &[collection]), collection, &Standing::at(START)).unwrap()
+    writer_at(user, collection, &Standing::at(START))
+}
+
+/// As [`writer`], at a moment and in a community.
+#[must_use]
+pub fn writer_at(user: i64, collection: CollectionNo, standing: &Standing) -> Writer {
+    handling::may_write(&principal(user, &[collection]), collection, standing).unwrap()
 }
 
 /// A writer to one of these collections, who reads them all.

@@ -1,0 +1,63 @@
+//! What an embargo held back and holds back no longer: it gets a new `date_added`.
+//!
+//! `date_added` is the cursor of whoever polls, so it has to grow in the order in which objects can be seen: what becomes visible with the
+//! date of its arrival is passed by for ever. Nothing else of a version changes; who could see it before gets it once more.
+
+use base::Micros;
+use rusqlite::Connection;
+
+use crate::accept::key_of_added;
+use crate::error::Done;
+use crate::writer::{Desk, number, set_number};
+
+/// Up to when what was under an embargo has been dated anew.
+const UP_TO: &str = "embargo_over";
+
+/// A place whose embargo is over and whose date is of before.
+struct Held {
+    collection: i64,
+    added: i64,
+    /// The version is its date.
+    undated: bool,
+}
+
+/// Whether an embargo is over since the last look.
+pub(crate) fn any_over(sql: &Connection, now: Micros) -> Done<bool> {
+    let mut select = sql.prepare_cached(
+        "SELECT EXISTS (SELECT 1 FROM rules WHERE embargo > ?1 AND embargo <= ?2 AND no <> 0)",
+    )?;
+    Ok(select.query_row((number(sql, UP_TO)?, now.0), |row| row.get(0))?)
+}
+
+/// Dates anew what embargoes held back that are over at `now`, at most `most` places, in the order in which they came. Answers with how
+/// many that were; fewer than `most` say that no more are left.
+pub(crate) fn date_anew(desk: &mut Desk<'_>, now: Micros, most: usize) -> Done<usize> {
+    let held = over(desk.sql(), now, most)?;
+    for place in &held {
+        let added = desk.next_added();
+        let key = place.undated.then(|| key_of_added(added));
+        desk.sql()
+            .prepare_cached(
+                "UPDATE holding SET added = ?3, place = coalesce(?4, place) WHERE collection = ?1 AND added = ?2",
+            )?
+            .execute((place.collection, place.added, added, key))?;
+    }
+    if held.len() < most {
+        set_number(desk.sql(), UP_TO, now.0)?;
+    }
+    Ok(held.len())
+}
+
+fn over(sql: &Connection, now: Micros, most: usize) -> Done<Vec<Held>> {
+    let mut select = sql.prepare_cached(
+        "SELECT h.collection, h.added, v.modified IS NULL FROM rules r JOIN holding h ON h.rules = r.no \
+         JOIN version v ON v.no = h.version \
+         WHERE r.embargo > ?1 AND r.embargo <= ?2 AND h.rules <> 0 AND h.added < r.embargo \
+         ORDER BY h.added LIMIT ?3",
+    )?;
+    let most = i64::try_from(most).unwrap_or(i64::MAX);
+    let rows = select.query_map((number(sql, UP_TO)?, now.0, most), |row| {
+        Ok(Held { collection: row.get(0)?, added: row.get(1)?, undated: row.get(2)? })
+    })?;
+    Ok(rows.collect::<rusqlite::Result<_>>()?)
+}
