@@ -166,9 +166,9 @@ impl Exchange<'_> {
             Err(rule) => Err(rule),
         };
         if let (Ok(envelope), Ok(claim)) = (envelope, &claim)
-            && self.is_ahead(envelope, claim)
+            && let Some(rule) = self.not_yet(envelope, claim)
         {
-            return Ok(received(at, Taken::Refused(Rule::HeadBehind.into()), Vec::new()));
+            return Ok(received(at, Taken::Refused(rule.into()), Vec::new()));
         }
         if let Some(queue) = peer.queue_mut(at.lane) {
             queue.cursor = at.place;
@@ -265,6 +265,23 @@ impl Exchange<'_> {
             return Ok(refused(Rule::RegistryBehind));
         }
         Ok(None)
+    }
+
+    /// Why an envelope is not judged yet, and is to come again.
+    fn not_yet(&self, envelope: &Envelope, claim: &Claim) -> Option<Rule> {
+        if self.is_ahead(envelope, claim) {
+            return Some(Rule::HeadBehind);
+        }
+        self.is_of_before(envelope, &claim.act).then_some(Rule::SenderBehind)
+    }
+
+    /// Whether its author takes part again and its sender did not know that: judged by what the sender knew it would be refused for good,
+    /// though nothing speaks against it. It is made anew with each turn, and names the later epoch as soon as the sender has heard of it.
+    fn is_of_before(&self, envelope: &Envelope, act: &Act) -> bool {
+        let author = &act.header().author;
+        self.directory.standing(author) == Standing::Active
+            && self.directory.standing_at(author, envelope.epoch) == Standing::Inactive
+            && !takes_away(act)
     }
 
     /// Whether a head covers the act that this node does not mirror yet. Taking it then would leave its author without the
@@ -432,10 +449,9 @@ impl Exchange<'_> {
     /// Whether the author may act now, and whether this kind may come from this sender.
     fn may_speak(&self, envelope: &Envelope, act: &Act) -> Result<(), Refused> {
         let header = act.header();
-        let takes_away = matches!(header.kind, ActKind::Recalled | ActKind::Erased);
         let then = self.directory.standing_at(&header.author, envelope.epoch);
         let now = self.directory.standing(&header.author);
-        if !takes_away && (then != Standing::Active || now != Standing::Active) {
+        if !takes_away(act) && (then != Standing::Active || now != Standing::Active) {
             return Err(Rule::AuthorInactive.into());
         }
         let only_from_author = matches!(
@@ -679,6 +695,11 @@ pub(crate) fn form(error: &ActError) -> Rule {
         ActError::Form(why) if why.contains("suite") && why.contains("not known") => Rule::UnknownSuite,
         _ => Rule::ActForm,
     }
+}
+
+/// Whether an act only takes back: who takes part no more may do that.
+const fn takes_away(act: &Act) -> bool {
+    matches!(act.header().kind, ActKind::Recalled | ActKind::Erased)
 }
 
 const fn at(envelope: &Envelope) -> At {

@@ -33,6 +33,8 @@ pub enum Rule {
     RegistryBehind,
     /// The act stands under a head of its author's ledger that this node has not taken yet.
     HeadBehind,
+    /// Its author took no part by the registry that its sender knew, and takes part by now.
+    SenderBehind,
     /// This node is taking back what it lost, and takes nothing new until it has.
     Recovering,
     /// Its sender has been restored since it was sent: it was said in an earlier life.
@@ -95,7 +97,7 @@ pub enum Rule {
 
 impl Rule {
     /// Every rule.
-    pub const ALL: [Self; 39] = [
+    pub const ALL: [Self; 40] = [
         Self::SealForm,
         Self::SealSuite,
         Self::SealClosed,
@@ -106,6 +108,7 @@ impl Rule {
         Self::Gap,
         Self::RegistryBehind,
         Self::HeadBehind,
+        Self::SenderBehind,
         Self::Recovering,
         Self::Outlived,
         Self::LifeUnproven,
@@ -151,6 +154,7 @@ impl Rule {
             Self::Gap => "gap",
             Self::RegistryBehind => "registry-behind",
             Self::HeadBehind => "head-behind",
+            Self::SenderBehind => "sender-behind",
             Self::Recovering => "recovering",
             Self::Outlived => "outlived",
             Self::LifeUnproven => "life-unproven",
@@ -186,7 +190,10 @@ impl Rule {
     /// Whether it passes by itself: the sender is to try again, and the cursor stays.
     #[must_use]
     pub const fn passes(self) -> bool {
-        matches!(self, Self::Gap | Self::RegistryBehind | Self::HeadBehind | Self::Recovering)
+        matches!(
+            self,
+            Self::Gap | Self::RegistryBehind | Self::HeadBehind | Self::SenderBehind | Self::Recovering
+        )
     }
 }
 

@@ -29,6 +29,9 @@ pub(crate) const fn text(rule: Rule) -> &'static str {
         Rule::HeadBehind => {
             "The act is under a head of its author's ledger that this node has not taken yet. It comes by itself, and then the envelope again."
         }
+        Rule::SenderBehind => {
+            "By the registry that the sender knew the act's author took no part in the community; it takes part by now. The sender hears of that by itself, and sends the envelope again."
+        }
         Rule::Recovering => {
             "The node was restored from a backup and takes back from the other members what it lost. Until it has applied what was recalled and erased meanwhile it shows nothing and takes nothing in. It passes by itself; `cresset node recover` tells whom it waits for."
         }

@@ -411,3 +411,27 @@ async fn who_cannot_be_called_is_answered_when_something_waits() {
     meet(a, b).await;
     assert!(b.node().stand_by(a.id().await).await.unwrap().is_none());
 }
+
+/// C gives something while it is put aside, and goes by that when the others have it back already: they ask for it again.
+#[tokio::test]
+async fn what_was_given_by_who_took_no_part_comes_when_it_is_back() {
+    let region = region(&["a", "b", "d", "c"]).await;
+    let (a, c) = (&region[0], &region[3]);
+    suspended(&region, "c", Some("silent")).await;
+    bring(c, 1..3, to(&["a"])).await;
+    a.node().propose(&a.who, "c", None).await.unwrap();
+    for seat in [1, 2, 1, 2] {
+        crate::community::meet(&region[seat], a).await.unwrap();
+        // One word is enough of each.
+        let _ = region[seat].node().say(&region[seat].who, "c", community::Word::Approve).await;
+        crate::community::meet(&region[seat], a).await.unwrap();
+    }
+    let epoch = async |seat: &Seat| seat.node().community(&seat.who).await.unwrap().epoch;
+    assert!(epoch(c).await < epoch(a).await, "C does not know that it is back");
+    meet(c, a).await;
+    assert!(!has(a, ONE).await && peer(a, "c").await.refusals.is_empty());
+    crate::community::meet(c, a).await.unwrap();
+    meet(c, a).await;
+    assert!(has(a, ONE).await && has(a, TWO).await);
+    assert_eq!((peer(c, "a").await.refused_there, peer(a, "c").await.refused_here), (0, 0));
+}
