@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use community::MemberId;
+use community::{Endpoint, MemberId};
 use node::{Node, Peer};
 use tokio::task::{Id, JoinSet};
 use tokio::time::{Instant, sleep, sleep_until, timeout};
@@ -30,7 +30,7 @@ const FORBIDDEN: u16 = 403;
 const GATHER: Duration = Duration::from_millis(20);
 
 /// How things stand with one member.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Standing {
     /// When it is asked next.
     pub(crate) due: Instant,
@@ -42,11 +42,20 @@ pub(crate) struct Standing {
     changed: bool,
     /// When it was last tried again because it had been heard of.
     tried_again: Option<Instant>,
+    /// Where its node answers, as was known when it was last looked at.
+    endpoint: Option<Endpoint>,
 }
 
 impl Standing {
     pub(crate) fn new() -> Self {
-        Self { due: Instant::now(), pause: PAUSE_FIRST, busy: false, changed: false, tried_again: None }
+        Self {
+            due: Instant::now(),
+            pause: PAUSE_FIRST,
+            busy: false,
+            changed: false,
+            tried_again: None,
+            endpoint: None,
+        }
     }
 
     /// Whether an exchange is due, which then begins.
@@ -95,6 +104,24 @@ impl Standing {
 }
 
 impl Standing {
+    /// Notes where its node answers: at another place than before it is tried at once, however long it could not be reached.
+    pub(crate) fn answers_at(&mut self, endpoint: &Endpoint) {
+        if self.busy || self.endpoint.as_ref() == Some(endpoint) {
+            return;
+        }
+        if self.endpoint.replace(endpoint.clone()).is_some() {
+            (self.pause, self.due) = (PAUSE_FIRST, Instant::now());
+        }
+    }
+
+    /// Has it tried at once: somebody here asks for it.
+    pub(crate) fn at_once(&mut self) {
+        self.changed = true;
+        if !self.busy {
+            self.due = Instant::now();
+        }
+    }
+
     /// Notes that it was heard of, so that it may be reachable again: it is tried now. Once in the longest pause, for a member
     /// that cannot be reached may still speak to this node all the time.
     pub(crate) fn heard_of(&mut self) {
@@ -125,6 +152,7 @@ pub(crate) async fn run(node: Node, roads: Arc<Roads>) {
         standings.retain(|member, standing| standing.busy || peers.iter().any(|peer| peer.member == *member));
         for peer in peers {
             let standing = standings.entry(peer.member).or_insert_with(Standing::new);
+            standing.answers_at(&peer.endpoint);
             if !standing.begins() {
                 continue;
             }
@@ -226,6 +254,30 @@ mod tests {
         assert!(standing.due > Instant::now(), "news does not shorten the pause");
         standing.ended(true);
         assert_eq!(standing.pause, PAUSE_FIRST);
+    }
+
+    #[test]
+    fn who_answers_elsewhere_or_is_asked_for_is_tried_at_once() {
+        let [one, other] =
+            ["https://a.example/", "https://b.example/"].map(|at| at.parse::<Endpoint>().unwrap());
+        let mut standing = Standing::new();
+        standing.answers_at(&one);
+        let given_up = |standing: &mut Standing| (0..5).for_each(|_| standing.ended(false));
+        given_up(&mut standing);
+        standing.answers_at(&one);
+        assert!(!standing.begins(), "it is left alone where it is");
+        standing.answers_at(&other);
+        assert!(standing.begins() && standing.answers());
+        // It moves while it is being asked.
+        standing.answers_at(&one);
+        given_up(&mut standing);
+        standing.answers_at(&one);
+        assert!(standing.begins());
+        given_up(&mut standing);
+        standing.at_once();
+        assert!(standing.begins());
+        standing.ended(false);
+        assert!(!standing.answers() && !standing.begins(), "and is left alone as long as before");
     }
 
     #[test]

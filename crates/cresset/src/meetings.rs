@@ -36,6 +36,7 @@ pub(crate) async fn run(node: Node, roads: Arc<Roads>) {
         standings.retain(|member, standing| standing.busy || peers.iter().any(|peer| peer.member == *member));
         for peer in peers {
             let standing = standings.entry(peer.member).or_insert_with(Standing::new);
+            standing.answers_at(&peer.endpoint);
             if !standing.begins() {
                 continue;
             }
@@ -55,7 +56,8 @@ pub(crate) async fn run(node: Node, roads: Arc<Roads>) {
                 for member in node.heard_of() {
                     standings.entry(member).or_insert_with(Standing::new).heard_of();
                 }
-                standings.values_mut().for_each(Standing::news);
+                let all: fn(&mut Standing) = if node.is_to_meet() { Standing::at_once } else { Standing::news };
+                standings.values_mut().for_each(all);
             }
             Some(ended) = under_way.join_next_with_id() => {
                 let (id, met) = ended.unwrap_or_else(|failed| (failed.id(), false));

@@ -79,6 +79,8 @@ pub(crate) struct Desk {
     awaited_circles: Arc<circle_wait::AwaitedCircles>,
     /// Members that have begun meetings since that was last asked.
     heard: Mutex<BTreeSet<KeyId>>,
+    /// Whether somebody here wants all members met, those that could not be reached too.
+    to_meet: AtomicBool,
     /// When members last called this node.
     called: Mutex<BTreeMap<KeyId, Micros>>,
     /// Questions that members keep open here, and what tells them that something waits.
@@ -385,6 +387,18 @@ impl Node {
         } else {
             unreached.remove(&member.0);
         }
+    }
+
+    /// Has the other members met at once, those too that are left alone for a time since they could not be reached.
+    pub fn meet_now(&self) {
+        self.0.exchange.to_meet.store(true, Ordering::Release);
+        self.tell_peers();
+    }
+
+    /// Whether that was asked for since it was last looked at.
+    #[must_use]
+    pub fn is_to_meet(&self) -> bool {
+        self.0.exchange.to_meet.swap(false, Ordering::AcqRel)
     }
 
     /// Has the other members met as soon as can be.

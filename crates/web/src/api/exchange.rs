@@ -249,7 +249,9 @@ async fn sync(
         Some(name) => Some(app.node().peer_named(&who, name).await?),
         None => None,
     };
-    app.node().tell_peers();
+    // Who may not know of peers has none met.
+    app.node().peers(&who).await?;
+    app.node().meet_now();
     loop {
         let mut peers = app.node().peers(&who).await?;
         peers.retain(|peer| member.as_ref().is_none_or(|member| peer.member == *member));
