@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use base::Micros;
+use base::limit::CIRCLES_MAX;
 use base::signing::{KeyId, PublicKey};
 use community::{Body, Circle, IdentityId, MemberId, Road, SealingKey, Status};
 use federation::{Consented, Content, Deed, Hindrance, Judge, Question, SealingSecret, Standing};
@@ -253,6 +254,13 @@ impl Members {
     /// Who is in a circle now, those that take no part at present too; nobody where it is not known here.
     pub(crate) fn in_circle(&self, circle: &handling::CircleId) -> BTreeSet<handling::MemberId> {
         self.0.with_absent().circle(circle).unwrap_or_default()
+    }
+
+    /// Other members of which as many circles are known here as are taken of one.
+    pub(crate) fn makers_of_most(&self) -> BTreeSet<KeyId> {
+        let table = &self.0.table;
+        let others = table.registry.members().map(community::Member::id).filter(|member| *member != table.me);
+        others.filter(|member| table.circles_of(*member) >= CIRCLES_MAX).map(|member| member.0).collect()
     }
 
     /// The circles of which this member would have to be in every one to be let have what `by` sends it, and that it is not known to be in.

@@ -13,6 +13,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, PoisonError};
 
 use base::Micros;
+use base::limit::CIRCLES_MAX;
 use base::signing::KeyId;
 use federation::Directory;
 use handling::CircleId;
@@ -161,7 +162,7 @@ impl Node {
         }
     }
 
-    /// Whose acts wait here for circles' documents, and until when.
+    /// Whose acts wait here for circles' documents, and until when; who has more circles than are taken of one member.
     pub(crate) async fn check_circles(&self) -> Result<Vec<Check>, StoreError> {
         let Some(court) = self.court().await? else { return Ok(Vec::new()) };
         let waiting = court.members.active().into_iter();
@@ -179,6 +180,15 @@ impl Node {
                 ),
             }
         };
-        Ok(waiting.map(check).collect())
+        let most = |member: KeyId| Check {
+            name: "circles",
+            ok: false,
+            detail: format!(
+                "{} has {CIRCLES_MAX} circles with this member in them, and no more are taken of one: a later one is not known here, and what \
+                 is for that is refused. Ask those who run it what they are for",
+                self.slug_of(&member)
+            ),
+        };
+        Ok(waiting.map(check).chain(court.members.makers_of_most().into_iter().map(most)).collect())
     }
 }
