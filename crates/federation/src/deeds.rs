@@ -301,6 +301,26 @@ impl Exchange<'_> {
         Ok((made.sequence, draft.finish()))
     }
 
+    /// Says that copies of an object are destroyed here that nobody was given, and tells nobody: what was given under its identifier besides
+    /// stays, and so does what may be given under it.
+    ///
+    /// # Errors
+    /// Those of [`DeedError`].
+    pub fn erase_here(
+        &self,
+        rows: &dyn Rows,
+        object: &str,
+        reason: &str,
+    ) -> Result<(u64, Vec<Effect>), DeedError> {
+        let mut draft = Draft::begin(self, rows)?;
+        let document =
+            write_document(&Change { originator: self.me.member, reason: reason.to_owned(), only: false });
+        let content = Content { document: &document, ..Content::default() };
+        let (kind, object, salts) = (ActKind::Erased, Some((object, None)), Salts::Own);
+        let made = draft.append(&NewAct { kind, object, content, addressees: &BTreeSet::new(), salts })?;
+        Ok((made.sequence, draft.finish()))
+    }
+
     /// Destroys a version here because its time is over. Nobody is told: whoever else has it has its rules, and does the same.
     ///
     /// # Errors

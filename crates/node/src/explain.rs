@@ -253,6 +253,12 @@ static CODES: &[(&str, &str)] = &[
         "`cresset narrow` was told no rule that could be stricter: name one, --tlp red for example. What is not named stays as it is.",
     ),
     (
+        "given-besides",
+        "Others were given several things under this id, some of which you do not see where you may write: somebody else here gave them, for \
+         whom they are. A recall, an erasure or a narrowing reaches all that was given under an id, so it is for whoever sees all of it, or \
+         administers this node. Nothing was done.",
+    ),
+    (
         "never-given",
         "Nobody was ever given the object, or this version of it, by this member's word: there is nothing to call back, and nobody has signed \
          for it. Where it stands here by this member's word, `cresset erase` destroys it here, and in backups that are opened with a key \

@@ -11,7 +11,7 @@ use serde::Serialize;
 use store::{Fault, Ruled, StoreError, StoredObject};
 
 use crate::accept::{Known, Place};
-use crate::exchange::ReceiptView;
+use crate::exchange::{Purview, ReceiptView};
 use crate::handle::{Passing, rules_of};
 use crate::receipts::{Handled, Receipt};
 use crate::{AcceptError, ExchangeError, Node, Options, ReadError};
@@ -88,6 +88,8 @@ pub(crate) struct Narrowing {
     pub(crate) places: Vec<(Writer, Rules)>,
     /// Whether it is said for whom it is from now on: consents for others end.
     pub(crate) only: bool,
+    /// How far whoever asks for it reaches.
+    pub(crate) purview: Purview,
 }
 
 /// What became of a [`Narrowing`].
@@ -99,6 +101,8 @@ pub(crate) struct Changed {
     pub(crate) leaf: Option<u64>,
     /// As [`Narrowed::told`].
     pub(crate) told: bool,
+    /// Nothing was done, for others were given something of it that whoever asked does not know of.
+    pub(crate) besides: bool,
 }
 
 impl Narrowing {
@@ -125,7 +129,8 @@ impl Narrowing {
             let why = "it stands in no collection that you may write to";
             return Err(Refusal::new(Rule::CollectionNotWritable, why));
         }
-        Ok(Self { id: object.id.clone(), places, only: passing.says_for_whom() })
+        let purview = Purview::of(who, places.iter().map(|(writer, _)| writer.clone()).collect());
+        Ok(Self { id: object.id.clone(), places, only: passing.says_for_whom(), purview })
     }
 }
 
@@ -143,7 +148,8 @@ impl Node {
     /// `options` ask for. Whoever holds it is told in the same commit.
     ///
     /// # Errors
-    /// See [`NarrowError`]. `originator-control` when it is another originator's: only who said it changes it.
+    /// See [`NarrowError`]. `originator-control` when it is another originator's: only who said it changes it; `given-besides` when others were
+    /// given something of it that the principal does not know of.
     pub async fn narrow(&self, who: &Principal, id: &str, options: Options) -> Result<Narrowed, NarrowError> {
         let directory = self.directory().await?;
         let passing = self.passing(who, &directory, &options)?;
@@ -152,6 +158,9 @@ impl Node {
         }
         let narrowings = self.narrowings((who, &self.standing()), id, &passing).await?;
         let changed = self.narrow_everywhere(narrowings.map_err(ReadError::Refused)?).await?;
+        if changed.iter().any(|one| one.besides) {
+            return Err(ExchangeError::GivenBesides(id.to_owned()).into());
+        }
         let versions = changed.iter().fold(0_u64, |sum, one| sum.saturating_add(one.versions));
         let acts: Vec<u64> = changed.iter().filter_map(|one| one.leaf).collect();
         let receipts = if acts.is_empty() { Vec::new() } else { self.receipts_of(&acts).await? };
@@ -233,13 +242,18 @@ impl Node {
         }
         let (places, narrowings): (Vec<usize>, Vec<Narrowing>) = narrowings.into_iter().unzip();
         let changed = self.narrow_everywhere(narrowings).await?;
-        let mut versions: BTreeMap<usize, u64> = BTreeMap::new();
+        let mut all: BTreeMap<usize, Changed> = BTreeMap::new();
         for (at, changed) in places.into_iter().zip(changed) {
-            let sum = versions.entry(at).or_default();
-            *sum = sum.saturating_add(changed.versions);
+            let sum = all.entry(at).or_default();
+            sum.versions = sum.versions.saturating_add(changed.versions);
+            sum.besides |= changed.besides;
         }
-        told.extend(versions.into_iter().map(|(at, changed)| {
-            let how = if changed > 0 { KnownAs::Narrowed } else { KnownAs::Kept };
+        told.extend(all.into_iter().map(|(at, changed)| {
+            let how = match changed {
+                Changed { besides: true, .. } => KnownAs::GivenBesides,
+                Changed { versions: 0, .. } => KnownAs::Kept,
+                _ => KnownAs::Narrowed,
+            };
             (at, how)
         }));
         if gives {
@@ -258,6 +272,8 @@ pub(crate) enum KnownAs {
     Kept,
     /// It stands by another member's word, whose alone it is to change.
     Others,
+    /// Others were given something of it that whoever brings it does not know of.
+    GivenBesides,
 }
 
 impl KnownAs {
@@ -270,6 +286,13 @@ impl KnownAs {
             ),
             Self::Kept => {
                 (Handled::Kept, "it was here already, under these or stricter rules, which stay as they are")
+            }
+            Self::GivenBesides => {
+                receipt.code = Some("given-besides");
+                (
+                    Handled::Kept,
+                    "others were given something under this id that you do not see where you may write, so it stays as it is handled",
+                )
             }
             Self::Others => {
                 receipt.code = Some(Rule::OriginatorControl.code());

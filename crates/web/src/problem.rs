@@ -273,7 +273,8 @@ impl From<ExchangeError> for Problem {
             ExchangeError::Alone
             | ExchangeError::Pending
             | ExchangeError::NobodyHolds(_)
-            | ExchangeError::NeverGiven(_) => Some(StatusCode::CONFLICT),
+            | ExchangeError::NeverGiven(_)
+            | ExchangeError::GivenBesides(_) => Some(StatusCode::CONFLICT),
             ExchangeError::NoConsent(_) => Some(StatusCode::NOT_FOUND),
             ExchangeError::Deed(_) => Some(StatusCode::UNPROCESSABLE_ENTITY),
             ExchangeError::Message(_) | ExchangeError::NotAPeer(_) | ExchangeError::NoCourier => {

@@ -514,6 +514,63 @@ fn an_originator_is_obeyed_whatever_others_say_later() {
     assert_eq!(b.ok(&["get", ONE])["object"]["revoked"], true, "B's word is B's");
 }
 
+/// Two people of one node write to desks of their own: who knows an id, and brings something under it, opens and takes back nothing of what
+/// the other has and gave.
+#[test]
+fn who_knows_an_id_does_nothing_with_what_a_colleague_has_under_it() {
+    let [a, b] = community([("cert-a", "cert"), ("cert-b", "cert")]);
+    let [ann, bob] = ["ann", "bob"].map(|user| {
+        a.ok(&["user", "add", user, "--role", "analyst"]);
+        let grant = format!("user:{user}=rw");
+        a.ok(&["collection", "add", user, "--title", user, "--alias", user, "--grant", &grant]);
+        let made = a.ok(&["token", "create", "--user", user, "--scope", "read", "--scope", "write"]);
+        let token = made["token"].as_str().unwrap().to_owned();
+        move |town: &Town, args: &[&str]| town.node.there_as(&token, args, b"")
+    });
+    let bring = |name: &str, (id, said): (&str, &str), day: &str| {
+        let mut bundle: Value = serde_json::from_str(&addresses(&[(id, "203.0.113.9")])).unwrap();
+        bundle["objects"][0]["name"] = json!(said);
+        for property in ["created", "modified"] {
+            bundle["objects"][0][property] = json!(format!("{day}T00:00:00.000Z"));
+        }
+        a.scene.file(name, bundle.to_string())
+    };
+
+    // What Bob has for himself stays his when Ann shares something under its id and date, and takes it back.
+    let file = bring("bobs.json", (ONE, "for Bob"), "2026-01-01");
+    bob(&a, &["import", &file, "--collection", "bob", "--tlp", "red", "--to", "user:bob"]).exits(0);
+    let file = bring("anns.json", (ONE, "of Ann"), "2026-01-01");
+    ann(&a, &["import", &file, "--collection", "ann", "--tlp", "green"]).exits(0);
+    ann(&a, &["share", ONE, "--to", "cert-b"]).exits(0);
+    until("B has it", || has(&b, ONE));
+    let bobs = || {
+        let got = bob(&a, &["get", ONE]).exits(0).json();
+        (got["object"]["name"].clone(), got["handling"]["tlp"].clone(), got["leaf"].clone())
+    };
+    assert_eq!(bobs(), (json!("for Bob"), json!("red"), Value::Null));
+    ann(&a, &["recall", ONE, "--wait", "30"]).exits(0);
+    until("B has it no more", || !has(&b, ONE));
+    assert_eq!(bobs(), (json!("for Bob"), json!("red"), Value::Null));
+
+    // And what he gave is not hers, whatever she says under its id.
+    let file = bring("given.json", (TWO, "of Bob"), "2026-01-01");
+    bob(&a, &["import", &file, "--collection", "bob", "--tlp", "amber", "--to", "cert-b"]).exits(0);
+    until("B has it", || has(&b, TWO));
+    let file = bring("beside.json", (TWO, "of Ann"), "2026-03-01");
+    ann(&a, &["import", &file, "--collection", "ann", "--tlp", "amber"]).exits(0);
+    assert_eq!(ann(&a, &["holders", TWO]).exits(0).json(), json!([]));
+    let never = ann(&a, &["recall", TWO]).exits(1);
+    assert!(never.stderr.contains("never-given"), "{}", never.stderr);
+    ann(&a, &["narrow", TWO, "--tlp", "red"]).exits(0);
+    assert_eq!(ann(&a, &["erase", TWO]).exits(0).json()["receipts"], json!([]));
+    ann(&a, &["get", TWO]).exits(1);
+    for peer in a.ok(&["peer", "sync", "--wait", "30"]).as_array().unwrap() {
+        assert_eq!(peer["lag_out"], 0, "{peer}");
+    }
+    assert_eq!(bob(&a, &["get", TWO]).exits(0).json()["handling"]["tlp"], "amber");
+    assert!(has(&b, TWO));
+}
+
 #[test]
 fn a_consent_that_was_taken_back_counts_no_more() {
     let [a, b, c] = community([("cert-a", "cert"), ("cert-b", "cert"), ("cert-c", "cert")]);

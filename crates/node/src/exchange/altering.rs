@@ -3,24 +3,31 @@
 
 use federation::{Alteration, Exchange, ObjectName, Rows};
 use handling::{MemberId, Originator};
-use store::ExchangeDesk;
+use store::{ExchangeDesk, StoreError};
 
 use super::ExchangeError;
-use super::carry::Carrier;
+use super::purview::{Given, Purview, digests};
 use crate::narrow::{Changed, Narrowing};
 
 /// Narrows an own object here, and at everybody who has it where that changes anything for them.
 pub(super) fn narrow(
     exchange: &Exchange<'_>,
     desk: &mut dyn ExchangeDesk,
-    Narrowing { id, places, only }: Narrowing,
+    Narrowing { id, places, only, purview }: Narrowing,
     home: MemberId,
 ) -> Result<Changed, ExchangeError> {
+    let name = ObjectName { author: exchange.me.member, id: id.clone() };
+    let given = purview.given(desk, &name)?;
+    if given == Given::Part {
+        return Ok(Changed { besides: true, ..Changed::default() });
+    }
     let mut versions = 0_u64;
     for (writer, rules) in &places {
         versions = versions.saturating_add(desk.narrow(writer, &id, rules)?);
     }
-    let name = ObjectName { author: exchange.me.member, id: id.clone() };
+    if given == Given::Nothing && !purview.administers() {
+        return Ok(Changed { versions, ..Changed::default() });
+    }
     let told = places.into_iter().map(|(_, rules)| rules.told_by(home));
     let Some(line) = told.reduce(|one, other| one.meet(&other)).map(|told| told.to_string()) else {
         return Ok(Changed::default());
@@ -37,7 +44,7 @@ pub(super) fn narrow(
     } else {
         desk.rows().fate(&name)?.narrowed.last().map(|(sequence, _)| *sequence)
     };
-    Ok(Changed { versions, leaf, told })
+    Ok(Changed { versions, leaf, told, besides: false })
 }
 
 /// The act by which this was done already, since the object was last given: what is said twice is done once.
@@ -56,30 +63,59 @@ fn done_before(
 
 /// A recall or an erasure on its way.
 pub(super) struct Taking<'a> {
-    pub(super) carrier: &'a Carrier,
+    pub(super) purview: &'a Purview,
     pub(super) alteration: &'a Alteration<'static>,
     pub(super) reason: &'a str,
 }
 
+/// Which way a recall or an erasure goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Way {
+    /// It was done before, by this act.
+    Before(u64),
+    /// To all who have it.
+    Everywhere,
+    /// To the copies here that its doer knows of: what became of the object otherwise is not theirs to know or to change.
+    Here,
+    /// There is nothing to do, as far as its doer knows.
+    Nowhere,
+}
+
 impl Taking<'_> {
+    fn erases(&self) -> bool {
+        *self.alteration == Alteration::Erase
+    }
+
+    fn way(&self, desk: &dyn ExchangeDesk, name: &ObjectName) -> Result<Way, ExchangeError> {
+        let rows = desk.rows();
+        if self.purview.administers() {
+            let before = done_before(rows, name, self.alteration)?;
+            return Ok(before.map_or(Way::Everywhere, Way::Before));
+        }
+        Ok(match self.purview.given(desk, name)? {
+            Given::All => Way::Everywhere,
+            Given::Part => return Err(ExchangeError::GivenBesides(name.id.clone())),
+            Given::Nothing if !self.erases() => Way::Nowhere,
+            Given::Nothing if is_unsaid(rows, name)? => Way::Everywhere,
+            Given::Nothing => Way::Here,
+        })
+    }
+
     /// Whether the redacted view of an object has anything to take back: it was given to somebody, or, for an erasure, is here.
     pub(super) fn concerns(
         &self,
-        exchange: &Exchange<'_>,
         desk: &mut dyn ExchangeDesk,
-        view: &str,
+        name: &ObjectName,
     ) -> Result<bool, ExchangeError> {
-        let name = ObjectName { author: exchange.me.member, id: view.to_owned() };
-        if done_before(desk.rows(), &name, self.alteration)?.is_some() {
-            return Ok(true);
+        match self.way(desk, name)? {
+            Way::Before(_) => return Ok(true),
+            Way::Nowhere => return Ok(false),
+            Way::Everywhere if desk.rows().fate(name)?.erased.is_some() => return Ok(false),
+            Way::Everywhere if !desk.rows().versions(name)?.is_empty() => return Ok(true),
+            Way::Everywhere if !desk.rows().holders(name)?.is_empty() => return Ok(true),
+            Way::Everywhere | Way::Here => {}
         }
-        if desk.rows().fate(&name)?.erased.is_some() {
-            return Ok(false);
-        }
-        if !desk.rows().versions(&name)?.is_empty() || !desk.rows().holders(&name)?.is_empty() {
-            return Ok(true);
-        }
-        Ok(*self.alteration == Alteration::Erase && desk.take_away_every(view, &Originator::Here)? > 0)
+        Ok(self.erases() && self.take_all(desk, &name.id)? > 0)
     }
 
     /// Takes one object back: the place of the act, or of that by which it was done before.
@@ -87,22 +123,35 @@ impl Taking<'_> {
         &self,
         exchange: &Exchange<'_>,
         desk: &mut dyn ExchangeDesk,
-        id: &str,
+        name: &ObjectName,
     ) -> Result<u64, ExchangeError> {
-        let name = ObjectName { author: exchange.me.member, id: id.to_owned() };
-        let before = done_before(desk.rows(), &name, self.alteration)?;
-        let sequence = match before {
-            Some(sequence) => sequence,
-            None => {
-                let (sequence, effects) = exchange.alter(desk.rows(), id, self.alteration, self.reason)?;
-                self.carrier.carry(desk, effects)?;
-                sequence
-            }
+        let given = digests(desk.rows(), name)?;
+        let (sequence, effects) = match self.way(desk, name)? {
+            Way::Before(sequence) => (sequence, Vec::new()),
+            Way::Everywhere => exchange.alter(desk.rows(), &name.id, self.alteration, self.reason)?,
+            Way::Here => exchange.erase_here(desk.rows(), &name.id, self.reason)?,
+            Way::Nowhere => return Err(ExchangeError::NeverGiven(name.id.clone())),
         };
-        if *self.alteration == Alteration::Erase {
+        desk.apply(effects)?;
+        if self.erases() {
             // Erased is erased: also versions that nobody else ever had, and what somebody who could not know of it has brought since.
-            desk.take_away_every(id, &Originator::Here)?;
+            self.take_all(desk, &name.id)?;
+        } else {
+            self.purview.take(desk, &name.id, Some(&given))?;
         }
         Ok(sequence)
     }
+
+    /// Destroys every copy of an object that its doer knows of; for who administers the node every one.
+    fn take_all(&self, desk: &mut dyn ExchangeDesk, id: &str) -> Result<u64, StoreError> {
+        if self.purview.administers() {
+            return desk.take_away_every(id, &Originator::Here);
+        }
+        self.purview.take(desk, id, None)
+    }
+}
+
+/// Whether others were never told anything of an own object.
+fn is_unsaid(rows: &dyn Rows, name: &ObjectName) -> Result<bool, ExchangeError> {
+    Ok(rows.versions(name)?.is_empty() && rows.fate(name)?.is_none() && rows.holders(name)?.is_empty())
 }

@@ -11,6 +11,7 @@ use handling::{Addressee, MemberId, Originator, Rules, Writer};
 use store::{Batch, Entry, ExchangeDesk, LandedAs, LeavesBy, StoreError, VersionsOf};
 
 use super::circle_wait::AwaitedCircles;
+use super::purview::{digest_of, said};
 use crate::community::Members;
 use crate::derive::{Bar, Derived, derive};
 use crate::directory::Directory;
@@ -72,7 +73,12 @@ impl Carrier {
                     }
                 }
                 Effect::DropVersion { name, version } => {
-                    let versions = self.versions_of(name.author, &name.id, version);
+                    let mut versions = self.versions_of(name.author, &name.id, version);
+                    if name.author == self.me {
+                        // Of what this member says something else may stand here under the same date.
+                        let held = held_before(desk, &versions, self.me)?;
+                        versions.digest = held.map(|(bytes, _)| digest_of(&bytes));
+                    }
                     desk.take_away(&versions)?;
                 }
                 _ => {}
@@ -111,16 +117,18 @@ impl Carrier {
         row: &VersionRow,
         effects: &[Effect],
     ) -> Result<(), StoreError> {
-        let versions = self.versions_of(row.name.author, &row.name.id, &row.version);
+        let mut versions = self.versions_of(row.name.author, &row.name.id, &row.version);
         let told = row.rules.parse().unwrap_or_else(|_| Rules::closed());
         let rules = self.members.own_again(&told, &self.directory);
-        if desk.put_under(&versions, &at_least_its_level(desk, row, rules.clone())?, self.home())? > 0 {
-            return Ok(());
-        }
         let brought = effects.iter().find_map(|effect| match effect {
             Effect::Payload(payload) if is_of(payload, row) => object_in(payload),
             _ => None,
         });
+        let bytes = brought.clone().map_or_else(|| said(desk.rows(), row), |bytes| Ok(Some(bytes)))?;
+        versions.digest = bytes.as_deref().map(digest_of);
+        if desk.put_under(&versions, &at_least_its_level(desk, row, rules.clone())?, self.home())? > 0 {
+            return Ok(());
+        }
         let Some(Ok(mut derived)) = brought.map(|bytes| derive(&bytes, Bar::Store)) else { return Ok(()) };
         derived.entry.maker = derived.entry.facts.creator.as_deref().and_then(|id| self.members.maker(id));
         let rules = derived.entry.facts.tlp.map_or(rules.clone(), |tlp| rules.at_least(level_of(tlp)));

@@ -17,6 +17,7 @@ use stix::Timestamp;
 use store::{StoreError, StoredObject};
 
 use super::giving::{authors, own_word, version_of};
+use super::purview::{digest_of, digests};
 use super::views::failed;
 use super::{Court, ExchangeError};
 use crate::{Node, ReadError};
@@ -135,12 +136,19 @@ impl Node {
             None => None,
         };
         let (id, version, until) = (found.id.clone(), version_of(&found)?, request.until);
+        let bytes = found.bytes.clone();
         let given: Vec<Granted> = self
             .step(&court, 1, move |exchange, desk| {
                 let name = ObjectName { author: exchange.me.member, id: id.clone() };
+                // What others here gave under its identifier is not consented to by who does not see it.
+                let is_given = digests(desk.rows(), &name)?.contains(&digest_of(&bytes));
                 could_count(exchange, desk.rows(), &name, (&version, to))?;
                 let givers = match from {
+                    Some(_) if !is_given => {
+                        return Err(DeedError::NoObject(base::quoted(&id).to_string()).into());
+                    }
                     Some(from) => BTreeSet::from([from]),
+                    None if !is_given => BTreeSet::new(),
                     None => holders_now(desk.rows(), &name)?.into_iter().map(|row| row.member).collect(),
                 };
                 let mut given = Vec::new();

@@ -214,15 +214,18 @@ impl Node {
         members.map(|member| KeyId::from_bytes(member.0)).filter(|member| *member != court.member()).collect()
     }
 
-    /// Calls an own object back from everybody, this node included. Said again, it does nothing, and tells how far it has come.
+    /// Calls an own object back from everybody, and from where this principal sees it here and may write. Said again by who administers the
+    /// node, it does nothing, and tells how far it has come.
     ///
     /// # Errors
-    /// See [`ExchangeError`]; `NeverGiven` when it was never given to anybody.
+    /// See [`ExchangeError`]; `NeverGiven` when it was never given to anybody, or nothing that this principal knows of; `GivenBesides` when
+    /// they know of some of what was given.
     pub async fn recall(&self, who: &Principal, id: &str, reason: &str) -> Result<Recalled, ExchangeError> {
         self.alter(who, id, (&Alteration::Recall, reason)).await
     }
 
-    /// Has an own object destroyed everywhere, for good; also one that nobody was ever given. Said again, as with a recall.
+    /// Has an own object destroyed everywhere, for good; also one that nobody was ever given. Where others were given what this principal does
+    /// not know of, their own copies are destroyed and nobody is told. Said again, as with a recall.
     ///
     /// # Errors
     /// As [`Node::recall`].
@@ -243,19 +246,21 @@ impl Node {
             Err(unknown) if !self.decides_unseen(&court, who, id).await? => return Err(unknown),
             Err(_) => {}
         }
-        let carrier = self.carrier(&court).await?;
-        let (name, reason, view) = (id.to_owned(), reason.to_owned(), self.view_id_of(id).await?);
+        let (purview, reason, author) = (self.purview(who), reason.to_owned(), court.member());
+        let name = ObjectName { author, id: id.to_owned() };
+        let view = self.view_id_of(id).await?.map(|id| ObjectName { author, id });
         let altered = self.step(&court, 1, move |exchange, desk| {
-            let taking = Taking { carrier: &carrier, alteration, reason: &reason };
+            let taking = Taking { purview: &purview, alteration, reason: &reason };
             let of_view = match &view {
-                Some(view) if taking.concerns(exchange, desk, view)? => {
-                    Some(taking.back(exchange, desk, view)?)
-                }
+                Some(view) if taking.concerns(desk, view)? => Some(taking.back(exchange, desk, view)?),
                 _ => None,
             };
             let of_it = match (taking.back(exchange, desk, &name), of_view) {
                 // Only what is left of it was ever given.
-                (Err(ExchangeError::Deed(DeedError::NoObject(_))), Some(_)) => None,
+                (
+                    Err(ExchangeError::Deed(DeedError::NoObject(_)) | ExchangeError::NeverGiven(_)),
+                    Some(_),
+                ) => None,
                 (outcome, _) => Some(outcome?),
             };
             Ok(of_it.into_iter().chain(of_view).collect::<Vec<u64>>())

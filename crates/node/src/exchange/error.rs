@@ -32,6 +32,12 @@ pub enum ExchangeError {
         "{0} was never given to anybody, so there is nothing to call back: `cresset erase` destroys it here"
     )]
     NeverGiven(String),
+    /// Some of what others were given under its identifier is known to who asks, and some is not.
+    #[error(
+        "something else was given to others under the id {0}, which you do not see where you may write, and this would reach that \
+         too: ask whoever administers this node"
+    )]
+    GivenBesides(String),
     /// A message that is none, or is for somebody else.
     #[error("cannot take what a member said: {0}")]
     Message(String),
@@ -74,6 +80,7 @@ impl ExchangeError {
             Self::Deed(DeedError::Store(_)) => "store-failed",
             Self::Deed(DeedError::Act(_)) => "act-unfit",
             Self::NeverGiven(_) => "never-given",
+            Self::GivenBesides(_) => "given-besides",
             Self::Message(_) => "message-unreadable",
             Self::NoConsent(_) => "consent-unknown",
             Self::NobodyHolds(_) => "consent-nobody",

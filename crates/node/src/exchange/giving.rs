@@ -13,9 +13,9 @@ use federation::{
 };
 use handling::{MemberId, Originator, Principal, Rules, Writer};
 use ledger::act::ActKind;
-use sha2::{Digest, Sha256};
 use store::{ExchangeDesk, StoredObject};
 
+use super::purview::digest_of;
 use super::{Court, ExchangeError};
 use crate::Node;
 use crate::handle::rules_of;
@@ -80,7 +80,7 @@ impl Gift {
             released => released?,
         };
         desk.apply(released.effects)?;
-        let digest: [u8; 32] = Sha256::digest(&self.bytes).into();
+        let digest = digest_of(&self.bytes);
         for writer in &self.writers {
             desk.put_copies_under(writer, (&self.id, &digest), &self.rules)?;
         }

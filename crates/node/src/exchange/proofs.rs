@@ -14,6 +14,7 @@ use ledger::proof_file::ProofFile;
 use store::{StoreError, StoredObject};
 
 use super::giving::{authors, own_word};
+use super::purview::said;
 use super::views::{failed, runs};
 use super::{Court, ExchangeError};
 use crate::{Node, ProveError, ReadError};
@@ -65,9 +66,14 @@ impl Node {
         let Some(court) = self.court().await? else { return Ok(None) };
         let Ok(version) = federation::object_version(&object.bytes) else { return Ok(None) };
         let name = ObjectName { author: court.member(), id: object.id.clone() };
-        let versions =
-            store::looked(self.store(), court.member(), move |rows| rows.versions(&name).map_err(failed));
-        Ok(versions.await?.into_iter().find(|held| held.version == version).map(|held| held.sequence))
+        let bytes = object.bytes.clone();
+        let given = store::looked(self.store(), court.member(), move |rows| {
+            let held = rows.versions(&name).map_err(failed)?.into_iter().find(|held| held.version == version);
+            let Some(held) = held else { return Ok(None) };
+            // Somebody else here may have given something else under its identifier and date.
+            Ok(said(rows, &held)?.filter(|said| *said == bytes).map(|_| held.sequence))
+        });
+        given.await
     }
 
     /// Where in the own ledger it is said that an object came in from another member; `None` where nothing is.

@@ -8,17 +8,18 @@ use base::limit::PEER_REFUSALS_SHOWN;
 use base::signed::Signed;
 use base::signing::KeyId;
 use federation::{
-    Exchange, Lane, ObjectName, ReceiptRow, ReceiptState, RefusalRow, Rows, holders_now, part_state,
-    state_hash_of,
+    Exchange, Lane, ObjectName, ReceiptRow, ReceiptState, RefusalRow, Rows, VersionRow, holders_now,
+    part_state, state_hash_of,
 };
 use handling::{Addressee, CircleId, Principal, Refusal, Role, Rule, Rules};
 use ledger::act::Act;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use stix::{ObjectId, Timestamp};
 use store::{RefusedBy, StoreError, StoredObject};
 
 use super::giving::{authors, own_word};
 use super::later::waits;
+use super::purview::{digest_of, said};
 use super::{Court, ExchangeError, Spoken};
 use crate::{Node, NoticeView, ReadError, RoadError};
 
@@ -153,7 +154,8 @@ impl Node {
     ///
     /// # Errors
     /// See [`ExchangeError`]. Of an object that stands here no more who runs or audits the node is told, and everybody else what they
-    /// are told of what was never here.
+    /// are told of what was never here. Nor are these told who has what others here gave under the same identifier: of each version that was
+    /// given they are told who see it, byte for byte.
     pub async fn holders(&self, who: &Principal, id: &str) -> Result<Vec<HolderView>, ExchangeError> {
         let court = self.sitting().await?;
         let name = ObjectName { author: court.member(), id: id.to_owned() };
@@ -170,21 +172,21 @@ impl Node {
             }
             Err(error) => return Err(ReadError::from(error).into()),
         }
-        let (sitting, runs) = (Arc::clone(&court), runs(who));
+        let (sitting, seen) = (Arc::clone(&court), self.seen_of_own(&court, who, id).await?);
         let look = move |rows: &dyn Rows| {
-            if !runs && rows.fate(&name).map_err(failed)?.erased.is_some() {
-                // It was erased, and who could not know of it has brought it since: who had it then is not theirs to know.
-                return Ok((Vec::new(), Vec::new(), BTreeMap::new()));
-            }
+            let told = Told::of(rows, &name, seen.as_ref())?;
             let mut later = BTreeMap::new();
-            for row in rows.later(&name.id).map_err(failed)? {
+            for row in
+                rows.later(&name.id).map_err(failed)?.into_iter().filter(|row| told.is_of(&row.version))
+            {
                 let first = later.entry(row.member).or_insert_with(|| row.clone());
                 if row.look < first.look {
                     *first = row;
                 }
             }
-            let Holders { with, left } = holders(&sitting.exchange(), rows, &name)?;
-            let mut not = not_given_up(rows, &name)?;
+            let Holders { with, left } = holders(&sitting.exchange(), rows, (&name, &told))?;
+            // Who has not answered a recall says what was called back, which is known no more.
+            let mut not = if seen.is_none() { not_given_up(rows, &name)? } else { Vec::new() };
             not.extend(left.into_iter().map(|member| (member, CIRCLE_LEFT, "pending")));
             Ok((with, not, later))
         };
@@ -217,6 +219,25 @@ impl Node {
         Ok(views)
     }
 
+    /// What a principal sees of an object by this member's own word, by what each version is known by; `None` for who runs or audits the node,
+    /// and is told of all that was given.
+    async fn seen_of_own(
+        &self,
+        court: &Court,
+        who: &Principal,
+        id: &str,
+    ) -> Result<Option<BTreeSet<[u8; 32]>>, StoreError> {
+        if runs(who) {
+            return Ok(None);
+        }
+        let rows = match self.store().history(&self.eyes(who).for_deeds(), id).await {
+            Err(StoreError::NotFound { .. }) => Vec::new(),
+            rows => rows?,
+        };
+        let own = rows.into_iter().filter(|row| row.originator.is_own(Some(court.home())));
+        Ok(Some(own.map(|row| row.digest).collect()))
+    }
+
     /// Where an object came from, as far as this node's member can tell: for those who may see the object.
     ///
     /// # Errors
@@ -231,14 +252,25 @@ impl Node {
         };
         let name = ObjectName { author, id: object.id.clone() };
         let version = federation::object_version(&object.bytes).unwrap_or_default();
-        let sitting = Arc::clone(&court);
+        let (sitting, bytes) = (Arc::clone(&court), object.bytes.clone());
         let (held, act, holders) = store::looked(self.store(), court.member(), move |rows| {
-            let held = rows.versions(&name).map_err(failed)?.into_iter().find(|held| held.version == version);
+            let told = if author == sitting.member() {
+                Told::like(rows, &name, &bytes)?
+            } else {
+                Told::of(rows, &name, None)?
+            };
+            let mut held = told.versions.iter().find(|held| held.version == version).cloned();
+            if let Some(own) = held.as_ref().filter(|held| held.name.author == sitting.member())
+                && said(rows, own)?.is_none_or(|said| said != bytes)
+            {
+                // Something else was given under its date.
+                held = None;
+            }
             let act = match &held {
                 Some(held) => rows.act(&author, held.sequence).map_err(failed)?,
                 None => None,
             };
-            Ok((held, act, holders(&sitting.exchange(), rows, &name)?.with))
+            Ok((held, act, holders(&sitting.exchange(), rows, (&name, &told))?.with))
         })
         .await?;
         let keys = court.exchange().directory.keys(&author);
@@ -463,6 +495,65 @@ fn not_given_up(
 /// Said of who has an object, or was to have it, by circles that it is in no more.
 const CIRCLE_LEFT: &str = "circle-left";
 
+/// Versions that were given, as far as somebody is told of them.
+struct Told {
+    versions: Vec<VersionRow>,
+    /// Whether there are others.
+    more: bool,
+}
+
+impl Told {
+    /// Those that somebody sees; all where that is not asked.
+    fn of(rows: &dyn Rows, name: &ObjectName, seen: Option<&BTreeSet<[u8; 32]>>) -> Result<Self, StoreError> {
+        let mut all = Self { versions: rows.versions(name).map_err(failed)?, more: false };
+        let Some(seen) = seen else { return Ok(all) };
+        all.retain(rows, |bytes| seen.contains(&digest_of(bytes)))?;
+        // What is known of holders besides is of what was given before.
+        all.more |= all.versions.is_empty();
+        Ok(all)
+    }
+
+    /// Those that say the same as a version, or are versions of the same object by its `created` and creator.
+    fn like(rows: &dyn Rows, name: &ObjectName, version: &[u8]) -> Result<Self, StoreError> {
+        let mut all = Self { versions: rows.versions(name).map_err(failed)?, more: false };
+        let lineage = Lineage::of(version);
+        all.retain(rows, |bytes| {
+            *bytes == *version || (lineage.created.is_some() && lineage == Lineage::of(bytes))
+        })?;
+        Ok(all)
+    }
+
+    fn retain(&mut self, rows: &dyn Rows, keeps: impl Fn(&[u8]) -> bool) -> Result<(), StoreError> {
+        let all = std::mem::take(&mut self.versions);
+        for version in all {
+            match said(rows, &version)? {
+                Some(bytes) if keeps(&bytes) => self.versions.push(version),
+                _ => self.more = true,
+            }
+        }
+        Ok(())
+    }
+
+    fn is_of(&self, version: &str) -> bool {
+        !self.more || self.versions.iter().any(|told| told.version == version)
+    }
+}
+
+/// What all versions of an object have in common.
+#[derive(Default, PartialEq, Eq, Deserialize)]
+struct Lineage {
+    #[serde(default)]
+    created: Option<String>,
+    #[serde(default)]
+    created_by_ref: Option<String>,
+}
+
+impl Lineage {
+    fn of(bytes: &[u8]) -> Self {
+        serde_json::from_slice(bytes).unwrap_or_default()
+    }
+}
+
 /// Who is to have an own object.
 struct Holders {
     /// Those that may have it: why, and when each says it received it.
@@ -473,21 +564,28 @@ struct Holders {
 
 /// The holders of an own object. A version that waits for a member is not with it, whatever it received before: a narrowing took it
 /// away for a time. What came to it empty did not come, or it has let go of it.
-fn holders(exchange: &Exchange<'_>, rows: &dyn Rows, name: &ObjectName) -> Result<Holders, StoreError> {
+fn holders(
+    exchange: &Exchange<'_>,
+    rows: &dyn Rows,
+    (name, told): (&ObjectName, &Told),
+) -> Result<Holders, StoreError> {
     let waits = rows.later(&name.id).map_err(failed)?;
     let (mut receipts, mut of_left) = (Vec::new(), Vec::new());
-    for version in rows.versions(name).map_err(failed)? {
+    for version in &told.versions {
         for row in rows.receipts(version.sequence).map_err(failed)? {
             if waits.iter().any(|wait| wait.version == version.version && wait.member == row.member) {
                 continue;
             }
-            let left = exchange.has_left(rows, &version, row.member).map_err(failed)?;
+            let left = exchange.has_left(rows, version, row.member).map_err(failed)?;
             if left { of_left.push(row) } else { receipts.push(row) }
         }
     }
     let mut found = Holders { with: Vec::new(), left: Vec::new() };
     for holder in holders_now(rows, name).map_err(failed)? {
         let is_of = |row: &&ReceiptRow| row.member == holder.member;
+        if told.more && !receipts.iter().chain(&of_left).any(|row| is_of(&row)) {
+            continue;
+        }
         if !receipts.iter().any(|row| is_of(&row)) && of_left.iter().any(|row| is_of(&row)) {
             if of_left.iter().filter(is_of).any(|row| row.state.is_given()) {
                 found.left.push(holder.member);

@@ -108,3 +108,144 @@ async fn to_share_something_opens_nothing_else_under_its_id() {
     round(&region).await;
     assert_eq!(desks.told(&desks.rob, ONE).await, "");
 }
+
+/// An address that Bob has for himself, and Ann too, who gives hers to others and takes it back: his stays.
+#[tokio::test]
+async fn what_somebody_else_has_here_is_not_taken_away_with_it() {
+    let region = region(&["a", "b"]).await;
+    let desks = Desks::of(&region[0]).await;
+    for (at, secret) in [SECRET, ""].into_iter().enumerate() {
+        let object = address(secret);
+        desks.bring(&desks.bob, ("bobs", &object), red("bob")).await;
+        desks.bring(&desks.ann, ("anns", &address("")), to(&["b"])).await;
+        round(&region).await;
+        assert!(crate::exchange::has(&region[1], ADDRESS).await);
+        let recalled = region[0].node().recall(&desks.ann, ADDRESS, "").await.unwrap();
+        round(&region).await;
+        assert_eq!(receipts(&region[0], recalled.leaf).await, [("b".to_owned(), "done")]);
+        assert_eq!((recalled.kept.len(), desks.told(&desks.ann, ADDRESS).await.as_str()), (0, ""));
+        assert!(desks.told(&desks.bob, ADDRESS).await.contains(&object), "{at}");
+        assert!(!crate::exchange::has(&region[1], ADDRESS).await);
+    }
+    // Nor when it is erased, which nobody was given since.
+    desks.bring(&desks.ann, ("anns", &address(",\"x_more\":1")), tlp(TlpLevel::Green)).await;
+    region[0].node().erase(&desks.ann, ADDRESS, "").await.unwrap();
+    assert_eq!(desks.told(&desks.ann, ADDRESS).await, "");
+    assert!(desks.told(&desks.bob, ADDRESS).await.contains(&address("")));
+}
+
+async fn receipts(seat: &Seat, leaf: u64) -> Vec<(String, &'static str)> {
+    let receipts = seat.node().receipts(leaf).await.unwrap();
+    receipts.into_iter().map(|receipt| (receipt.member, receipt.status)).collect()
+}
+
+const TWO: &str = "indicator--00000000-0000-4000-8000-000000000002";
+
+/// The same indicator of a later day, under another `created`: all that its bringer knows is the id.
+fn strange() -> String {
+    named("strange", 9).replace("\"modified\":\"2025-01-01", "\"modified\":\"2025-03-01")
+}
+
+/// Whoever knows an id and writes somewhere brings something under it, and is told and does what they would if nothing else were there.
+#[tokio::test]
+async fn who_knows_an_id_alone_does_nothing_with_what_others_gave_under_it() {
+    let region = region(&["a", "b"]).await;
+    let (a, b) = (&region[0], &region[1]);
+    let desks = Desks::of(a).await;
+    desks.bring(&desks.bob, ("bobs", &named("Bob's", 1)), to(&["b"])).await;
+    round(&region).await;
+    desks.bring(&desks.ann, ("anns", &strange()), tlp(TlpLevel::Amber)).await;
+    assert_eq!(a.node().holders(&desks.ann, ONE).await.unwrap(), []);
+    assert_eq!(a.node().holders(&desks.bob, ONE).await.unwrap().len(), 1);
+    assert_eq!(a.node().recall(&desks.ann, ONE, "").await.unwrap_err().code(), "never-given");
+    let until = crate::START.plus(10 * 86_400 * base::Micros::SECOND);
+    for (from, code) in [(Some("b"), "object-unknown"), (None, "consent-nobody")] {
+        let request = node::ConsentRequest { object: ONE, from, to: "b", until };
+        assert_eq!(a.node().consent(&desks.ann, request).await.unwrap_err().code(), code);
+    }
+    let narrowed = a.node().narrow(&desks.ann, ONE, tlp(TlpLevel::Red)).await.unwrap();
+    assert_eq!((narrowed.versions, narrowed.told, narrowed.leaf), (1, false, None));
+    let object = a.node().object(&desks.ann, ONE, None).await.unwrap().into_inner();
+    let told = a.node().provenance(&object).await.unwrap();
+    assert_eq!((told.leaf, told.holders_known), (None, 0));
+
+    let erased = a.node().erase(&desks.ann, ONE, "").await.unwrap();
+    assert_eq!(receipts(a, erased.leaf).await, []);
+    assert_eq!(desks.told(&desks.ann, ONE).await, "", "her own is gone");
+    round(&region).await;
+    assert!(crate::exchange::has(b, ONE).await);
+    assert!(desks.told(&desks.rob, ONE).await.contains("Bob's"), "it is under the rules that it had");
+
+    // When she has given hers as well, she knows of some of it.
+    desks.bring(&desks.ann, ("anns", &strange()), to(&["b"])).await;
+    round(&region).await;
+    let codes = [
+        a.node().recall(&desks.ann, ONE, "").await.unwrap_err().code(),
+        a.node().erase(&desks.ann, ONE, "").await.unwrap_err().code(),
+        a.node().narrow(&desks.ann, ONE, tlp(TlpLevel::Red)).await.unwrap_err().code(),
+    ];
+    assert_eq!(codes, ["given-besides"; 3]);
+    let again = desks.bring(&desks.ann, ("anns", &strange()), tlp(TlpLevel::Red)).await;
+    assert_eq!(again.receipts[0].code, Some("given-besides"));
+    round(&region).await;
+    assert!(crate::exchange::has(b, ONE).await && desks.told(&desks.ann, ONE).await.contains("strange"));
+    // Who administers the node takes it all back, as far as they see it here; and so does who sees all of it.
+    let recalled = a.node().recall(&a.who, ONE, "").await;
+    assert_eq!(recalled.unwrap_err().code(), "not-found", "it is not in what the operator reads");
+    desks.bring(&desks.bob, ("bobs", &strange()), Options::default()).await;
+    let recalled = a.node().recall(&desks.bob, ONE, "").await.unwrap();
+    round(&region).await;
+    assert_eq!(receipts(a, recalled.leaf).await, [("b".to_owned(), "done")]);
+    assert!(!crate::exchange::has(b, ONE).await);
+    assert_eq!(desks.told(&desks.rob, ONE).await, "");
+    assert!(desks.told(&desks.ann, ONE).await.contains("strange"), "it is hers, and told to nobody else");
+}
+
+/// Its own people go on deciding about what was given, also when the copy of it that was given is gone here.
+#[tokio::test]
+async fn who_sees_a_version_of_the_object_calls_back_what_was_deleted_here() {
+    let region = region(&["a", "b"]).await;
+    let (a, b) = (&region[0], &region[1]);
+    let desks = Desks::of(a).await;
+    desks.bring(&desks.bob, ("bobs", &named("first", 1)), to(&["b"])).await;
+    round(&region).await;
+    a.node().delete(&desks.bob, "bobs", ONE, &store::Filter::default()).await.unwrap();
+    desks.bring(&desks.ann, ("anns", &strange()), tlp(TlpLevel::Amber)).await;
+    assert_eq!(a.node().recall(&desks.ann, ONE, "").await.unwrap_err().code(), "never-given");
+    let later = named("later", 1).replace("\"modified\":\"2025-01-01", "\"modified\":\"2025-02-01");
+    desks.bring(&desks.bob, ("bobs", &later), tlp(TlpLevel::Amber)).await;
+    let recalled = a.node().recall(&desks.bob, ONE, "").await.unwrap();
+    assert_eq!(recalled.kept.len(), 1, "it was never given");
+    round(&region).await;
+    assert!(!crate::exchange::has(b, ONE).await);
+}
+
+/// What was erased or called back is told to nobody who could not know of it: not by whom it was had, nor that it was.
+#[tokio::test]
+async fn to_take_something_back_tells_nothing_of_what_was_taken_back_before() {
+    let region = region(&["a", "b"]).await;
+    let a = &region[0];
+    let desks = Desks::of(a).await;
+    for (id, erased) in [(ONE, false), (TWO, true)] {
+        let object = named("Bob's", 1).replace(ONE, id);
+        desks.bring(&desks.bob, ("bobs", &object), to(&["b"])).await;
+        round(&region).await;
+        let before = if erased {
+            a.node().erase(&desks.bob, id, "").await.unwrap()
+        } else {
+            a.node().recall(&desks.bob, id, "").await.unwrap()
+        };
+        round(&region).await;
+        assert_eq!(receipts(a, before.leaf).await, [("b".to_owned(), "done")]);
+        assert_eq!(
+            desks.bring(&desks.ann, ("anns", &object), tlp(TlpLevel::Amber)).await.receipts[0].code,
+            None
+        );
+        assert_eq!(a.node().holders(&desks.ann, id).await.unwrap(), []);
+        assert_eq!(a.node().recall(&desks.ann, id, "").await.unwrap_err().code(), "never-given");
+        let after = a.node().erase(&desks.ann, id, "").await.unwrap();
+        assert_ne!(after.leaf, before.leaf);
+        assert_eq!(receipts(a, after.leaf).await, []);
+        assert_eq!(desks.told(&desks.ann, id).await, "");
+    }
+}

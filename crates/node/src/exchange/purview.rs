@@ -1,0 +1,144 @@
+//! How far somebody reaches with what this member says: which copies they act on, and how much of what others were given.
+//!
+//! Between members an object is known by its identifier, so that a recall, an erasure or a narrowing is about all that was given under it.
+//! Here people may have said different things under one identifier, each for others. So a deed does here what it does to the copies that
+//! its doer sees where they may write, and towards the others it is for whoever knows all that was given ([`Given`]).
+
+use std::collections::BTreeSet;
+
+use base::signing::KeyId;
+use bytes::Bytes;
+use federation::{ObjectName, Rows, VersionRow};
+use handling::{Originator, Principal, Writer, may_administer};
+use sha2::{Digest, Sha256};
+use store::{ExchangeDesk, OwnCopy, StoreError, VersionsOf};
+
+use super::ExchangeError;
+use super::carry::object_in;
+use super::views::failed;
+use crate::Node;
+use crate::derive::{Bar, derive};
+
+/// What somebody sees and may write of what this member says.
+#[derive(Clone, Debug)]
+pub(crate) struct Purview {
+    /// To where they read and write.
+    writers: Vec<Writer>,
+    /// They administer the node: what was given they may take back, whoever gave it.
+    administers: bool,
+}
+
+/// How much of what others were given of an object somebody knows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Given {
+    /// None of it, or there is none: both are told alike.
+    Nothing,
+    /// Some of it.
+    Part,
+    /// All of it, and there is some.
+    All,
+}
+
+impl Node {
+    /// How far a principal reaches.
+    pub(super) fn purview(&self, who: &Principal) -> Purview {
+        let standing = self.standing();
+        let read = who.access.keys().filter(|no| handling::access(who, **no).read);
+        let writers = read.filter_map(|no| handling::may_write(who, *no, &standing).ok());
+        Purview::of(who, writers.collect())
+    }
+}
+
+impl Purview {
+    /// How far a principal reaches where these writers write.
+    pub(crate) fn of(who: &Principal, writers: Vec<Writer>) -> Self {
+        Self { writers, administers: may_administer(who).is_ok() }
+    }
+
+    /// Whether it is that of somebody who administers the node.
+    pub(super) const fn administers(&self) -> bool {
+        self.administers
+    }
+
+    /// How much of what was given of an own object is known here.
+    pub(super) fn given(&self, desk: &dyn ExchangeDesk, name: &ObjectName) -> Result<Given, ExchangeError> {
+        let given = desk.rows().versions(name)?;
+        let copies = self.copies(desk, &name.id)?;
+        let mut known = 0;
+        for version in &given {
+            if self.administers || knows(desk, &copies, version)? {
+                known += 1;
+            }
+        }
+        Ok(match known {
+            0 => Given::Nothing,
+            all if all == given.len() => Given::All,
+            _ => Given::Part,
+        })
+    }
+
+    /// Destroys the copies of an object that say one of these, or whatever they say; answers with how many.
+    pub(super) fn take(
+        &self,
+        desk: &mut dyn ExchangeDesk,
+        id: &str,
+        which: Option<&BTreeSet<[u8; 32]>>,
+    ) -> Result<u64, StoreError> {
+        let mut taken = 0_u64;
+        for writer in &self.writers {
+            let copies = desk.own_copies(writer, id)?.into_iter().map(|copy| copy.digest);
+            let picked: BTreeSet<[u8; 32]> =
+                copies.filter(|digest| which.is_none_or(|which| which.contains(digest))).collect();
+            for digest in &picked {
+                taken = taken.saturating_add(desk.take_copies(writer, (id, digest))?);
+            }
+        }
+        Ok(taken)
+    }
+
+    fn copies(&self, desk: &dyn ExchangeDesk, id: &str) -> Result<Vec<OwnCopy>, StoreError> {
+        let mut copies = Vec::new();
+        for writer in &self.writers {
+            copies.extend(desk.own_copies(writer, id)?);
+        }
+        Ok(copies)
+    }
+}
+
+/// Whether who has these copies knows a version that was given: it is one of them; or it stands here no more, and one of them is a version
+/// of the same object with its `created` and creator. An observable has no other versions.
+fn knows(desk: &dyn ExchangeDesk, copies: &[OwnCopy], given: &VersionRow) -> Result<bool, StoreError> {
+    let Some(bytes) = said(desk.rows(), given)? else { return Ok(false) };
+    let digest = digest_of(&bytes);
+    if copies.iter().any(|copy| copy.digest == digest) {
+        return Ok(true);
+    }
+    let (id, version, originator) = (given.name.id.as_str(), given.version.as_str(), Originator::Here);
+    if desk.stands(&VersionsOf { id, version, originator, digest: Some(digest) })? {
+        return Ok(false);
+    }
+    let Ok(derived) = derive(&bytes, Bar::Store) else { return Ok(false) };
+    let facts = derived.entry.facts;
+    let follows = |copy: &OwnCopy| copy.created_key == facts.created_key && copy.creator == facts.creator;
+    Ok(facts.created_key.is_some() && copies.iter().any(follows))
+}
+
+/// The bytes of a version that was given, as long as they are kept with its act.
+pub(super) fn said(rows: &dyn Rows, given: &VersionRow) -> Result<Option<Bytes>, StoreError> {
+    let author: KeyId = given.name.author;
+    Ok(rows.payload(&author, given.sequence).map_err(failed)?.as_ref().and_then(object_in))
+}
+
+/// What a version is known by.
+pub(super) fn digest_of(bytes: &[u8]) -> [u8; 32] {
+    Sha256::digest(bytes).into()
+}
+
+/// What was given of an object, by what each version is known by.
+pub(super) fn digests(rows: &dyn Rows, name: &ObjectName) -> Result<BTreeSet<[u8; 32]>, StoreError> {
+    let mut digests = BTreeSet::new();
+    for given in rows.versions(name).map_err(failed)? {
+        digests.extend(said(rows, &given)?.map(|bytes| digest_of(&bytes)));
+    }
+    Ok(digests)
+}
