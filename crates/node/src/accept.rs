@@ -3,6 +3,8 @@
 //! One bad object never hides the rest: every object of the request gets its receipt, in the order given. Under which
 //! rules each object stands is decided before anything is stored; see `handle`.
 
+use std::collections::BTreeSet;
+
 use base::Micros;
 use bytes::Bytes;
 use handling::{MemberId, Principal, Refusal, Rule, Rules, Writer, may_write};
@@ -16,7 +18,7 @@ use tokio::sync::SemaphorePermit;
 use crate::blocking::offload_all;
 use crate::derive::{self, Bar, Derived, Rejected};
 use crate::directory::Directory;
-use crate::exchange::Sending;
+use crate::exchange::{Added, Sending};
 use crate::markings::{self, is_definition};
 use crate::produce::Author;
 use crate::receipts::{Handled, Outcome, Receipt};
@@ -245,11 +247,11 @@ impl Node {
             .iter()
             .map(|entry| others && entry.facts.subject >= stix::Subject::Person)
             .collect();
-        let landed = self.add_and_release(batch, &place.sending).await?;
+        let Added { landed, otherwise } = self.add_and_release(batch, &place.sending).await?;
         let known = named.into_iter().enumerate().zip(&landed);
         let known = known.filter(|(_, landed)| landed.how == LandedAs::Known).map(|(known, _)| known);
         let handled = self.handle_known(place, known.collect()).await?;
-        self.add_views(place, views).await?;
+        let views = self.add_views(place, views).await?;
         if let Err(error) = self.settle_markings(defined).await {
             // They are stored all the same, and found by the next look.
             tracing::warn!(code = error.code(), %error, "cannot put on what markings ask that have come");
@@ -261,13 +263,10 @@ impl Node {
                 how.tell(receipt);
             }
         }
-        for ((receipt, landed), stays) in pending.into_iter().zip(landed).zip(stays) {
-            tell(receipt, landed.told_to(&place.writer, now));
-            if stays && receipt.code.is_none() {
-                receipt.code = Some(Rule::PersonDataStaysHome.code());
-                receipt.reason = Some("it is about a person, so no other member is given it".to_owned());
-            }
-        }
+        let otherwise = |at: usize, receipt: &Receipt| {
+            otherwise.contains(&at) || receipt.id.as_ref().is_some_and(|id| views.contains(id))
+        };
+        tell_all(place, pending.into_iter().zip(landed).zip(stays), otherwise, now);
         let status = match status {
             Some(id) => Some(self.0.store.status(place.writer.user(), &id).await?),
             None => None,
@@ -292,13 +291,22 @@ impl Node {
         Ok(())
     }
 
-    /// Stores redacted views beside the objects that they are views of.
-    async fn add_views(&self, place: &Place, entries: Vec<Entry>) -> Result<(), StoreError> {
-        if !entries.is_empty() {
-            let batch = Batch { writer: place.writer.clone(), at: self.now(), entries, status: None };
-            self.add_and_release(batch, &place.sending).await?;
+    /// Stores redacted views beside the objects that they are views of. Answers with the identifiers of those objects of which another view
+    /// was given under their date.
+    async fn add_views(&self, place: &Place, entries: Vec<Entry>) -> Result<BTreeSet<String>, StoreError> {
+        if entries.is_empty() {
+            return Ok(BTreeSet::new());
         }
-        Ok(())
+        let of: Vec<Option<String>> =
+            entries.iter().map(|entry| entry.view_of.as_ref().map(|original| original.id.clone())).collect();
+        let batch = Batch { writer: place.writer.clone(), at: self.now(), entries, status: None };
+        let Added { otherwise, .. } = self.add_and_release(batch, &place.sending).await?;
+        Ok(of
+            .into_iter()
+            .enumerate()
+            .filter(|(at, _)| otherwise.contains(at))
+            .filter_map(|(_, of)| of)
+            .collect())
     }
 }
 
@@ -395,6 +403,27 @@ fn receipt_of(derived: &Derived) -> Receipt {
         reason: None,
         handling: None,
         findings: derived.findings.clone(),
+    }
+}
+
+/// Writes into receipts how the objects landed, which of them stay at home, being about persons, and which are not given since something
+/// `otherwise` was.
+fn tell_all<'r>(
+    place: &Place,
+    all: impl Iterator<Item = ((&'r mut Receipt, Landed), bool)>,
+    otherwise: impl Fn(usize, &Receipt) -> bool,
+    now: Micros,
+) {
+    for (at, ((receipt, landed), stays)) in all.enumerate() {
+        tell(receipt, landed.told_to(&place.writer, now));
+        // Who may not read what is here is told nothing that goes by it.
+        if place.writer.reads() && otherwise(at, receipt) {
+            receipt.is_given_otherwise();
+        }
+        if stays && receipt.code.is_none() {
+            receipt.code = Some(Rule::PersonDataStaysHome.code());
+            receipt.reason = Some("it is about a person, so no other member is given it".to_owned());
+        }
     }
 }
 

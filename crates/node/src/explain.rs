@@ -259,6 +259,12 @@ static CODES: &[(&str, &str)] = &[
          administers this node. Nothing was done.",
     ),
     (
+        "given-otherwise",
+        "Others were given something else under this id and date, and they know a version by these: this would come in its place at all of them, \
+         without a word. It stands here and is not given to anybody. Call back what was given (`cresset recall`) and share this, or bring it with \
+         a `modified` of its own. Who gave the other may have it where you do not see it: then nothing can be called back by you.",
+    ),
+    (
         "never-given",
         "Nobody was ever given the object, or this version of it, by this member's word: there is nothing to call back, and nobody has signed \
          for it. Where it stands here by this member's word, `cresset erase` destroys it here, and in backups that are opened with a key \

@@ -257,7 +257,8 @@ impl Node {
             (at, how)
         }));
         if gives {
-            self.give_known(place, known.into_iter().map(|(_, known)| known).collect()).await?;
+            let otherwise = self.give_known(place, known).await?;
+            told.extend(otherwise.into_iter().map(|at| (at, KnownAs::GivenOtherwise)));
         }
         Ok(told)
     }
@@ -274,12 +275,15 @@ pub(crate) enum KnownAs {
     Others,
     /// Others were given something of it that whoever brings it does not know of.
     GivenBesides,
+    /// It is not given, for something else was given under its identifier and date.
+    GivenOtherwise,
 }
 
 impl KnownAs {
     /// Writes it into a receipt.
     pub(crate) fn tell(self, receipt: &mut Receipt) {
         let (handling, reason) = match self {
+            Self::GivenOtherwise => return receipt.is_given_otherwise(),
             Self::Narrowed => (
                 Handled::Narrowed,
                 "it was here already, and all its versions are under what was asked for too",

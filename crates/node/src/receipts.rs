@@ -74,6 +74,18 @@ pub struct Receipt {
     pub findings: Vec<Finding>,
 }
 
+impl Receipt {
+    /// It was taken, and is not given to others.
+    pub(crate) fn is_given_otherwise(&mut self) {
+        self.code = Some(crate::exchange::GIVEN_OTHERWISE);
+        self.reason = Some(
+            "it stands here and is given to nobody: something else was given under its id and date. Call that back first, or bring this with \
+             another modified"
+                .to_owned(),
+        );
+    }
+}
+
 fn findings<S: Serializer>(findings: &[Finding], serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_seq(findings.iter().map(|finding| {
         BTreeMap::from([

@@ -105,26 +105,31 @@ impl Node {
             let whom = self.members_among(&court, &more);
             let gift = Gift::of(&object, rules.also_to(&more), (whom, self.writers_of(who, &object)))?;
             let given = self.give(&court, vec![gift], request.urgency.lane()).await?;
-            return Ok(self.shared(&object.id, given));
+            return Ok(self.shared(&object.id, given.into_iter().next().unwrap_or_default()));
         }
         self.pass_on(&court, &object, &more).await
     }
 
     /// Gives own objects that are stored already to those whom a request names besides: so that bringing something again, for
-    /// somebody more, is not without effect.
+    /// somebody more, is not without effect. Answers with those that are not given, by their places in the request, for something else was
+    /// given under their identifier and date.
     ///
     /// # Errors
     /// The store failed.
-    pub(crate) async fn give_known(&self, place: &Place, known: Vec<Known>) -> Result<(), StoreError> {
-        let Some(court) = self.court().await? else { return Ok(()) };
+    pub(crate) async fn give_known(
+        &self,
+        place: &Place,
+        known: Vec<(usize, Known)>,
+    ) -> Result<Vec<usize>, StoreError> {
+        let Some(court) = self.court().await? else { return Ok(Vec::new()) };
         let more = place.passing.addressees();
         let whom = self.members_among(&court, more);
         // Who is taken into a circle with its history is given it, also where nobody else is in it now.
         if whom.is_empty() && !more.iter().any(|one| matches!(one, Addressee::Circle(_))) {
-            return Ok(());
+            return Ok(Vec::new());
         }
         let (eyes, mut gifts) = (place.writer.eyes().clone().for_deeds(), Vec::new());
-        for (id, version) in known {
+        for (at, (id, version)) in known {
             let object = match self.store().own_object(&eyes, &id, version.as_deref()).await {
                 Ok(object) => object,
                 Err(StoreError::NotFound { .. }) => continue,
@@ -133,30 +138,34 @@ impl Node {
             // What stands here by another's word alone is not this member's to give.
             let Some(rules) = own_word(&court, &object) else { continue };
             let writers = self.writers_of(&place.who, &object);
-            gifts.extend(Gift::of(&object, rules.also_to(more), (whom.clone(), writers)).ok());
+            let gift = Gift::of(&object, rules.also_to(more), (whom.clone(), writers)).ok();
+            gifts.extend(gift.map(|gift| (at, gift)));
         }
         if gifts.is_empty() {
-            return Ok(());
+            return Ok(Vec::new());
         }
+        let (places, gifts): (Vec<usize>, Vec<Gift>) = gifts.into_iter().unzip();
         match self.give(&Arc::new(court), gifts, place.sending.lane).await {
-            Ok(_) => Ok(()),
+            Ok(given) => {
+                let otherwise = places.into_iter().zip(given).filter(|(_, given)| given.otherwise);
+                Ok(otherwise.map(|(at, _)| at).collect())
+            }
             Err(ExchangeError::Store(error)) => Err(error),
             Err(other) => Err(StoreError::Backend(format!("cannot give what is known already: {other}"))),
         }
     }
 
-    /// Gives own versions to more members, in one commit.
-    async fn give(&self, court: &Arc<Court>, gifts: Vec<Gift>, lane: Lane) -> Result<Given, ExchangeError> {
+    /// Gives own versions to more members, in one commit. Answers in the order given.
+    async fn give(
+        &self,
+        court: &Arc<Court>,
+        gifts: Vec<Gift>,
+        lane: Lane,
+    ) -> Result<Vec<Given>, ExchangeError> {
         let (home, weight) = (court.home(), gifts.len());
         let given = self
             .step(court, weight, move |exchange, desk| {
-                let mut all = Given::default();
-                for gift in gifts {
-                    let given = gift.give(exchange, desk, (lane, home))?;
-                    all.to.extend(given.to);
-                    all.withheld.extend(given.withheld);
-                }
-                Ok(all)
+                gifts.into_iter().map(|gift| gift.give(exchange, desk, (lane, home))).collect()
             })
             .await?;
         self.tell_peers();

@@ -15,7 +15,7 @@ use handling::{MemberId, Originator, Principal, Rules, Writer};
 use ledger::act::ActKind;
 use store::{ExchangeDesk, StoredObject};
 
-use super::purview::digest_of;
+use super::purview::{GIVEN_OTHERWISE, digest_of, is_given_otherwise};
 use super::{Court, ExchangeError};
 use crate::Node;
 use crate::handle::rules_of;
@@ -39,6 +39,8 @@ pub(super) struct Given {
     pub(super) to: BTreeSet<KeyId>,
     /// Who does not get it, and by which rule.
     pub(super) withheld: BTreeSet<(KeyId, String)>,
+    /// Nobody is given it, for others were given something else under its identifier and date.
+    pub(super) otherwise: bool,
 }
 
 impl Gift {
@@ -57,13 +59,17 @@ impl Gift {
         desk: &mut dyn ExchangeDesk,
         (lane, home): (Lane, MemberId),
     ) -> Result<Given, ExchangeError> {
+        let name = ObjectName { author: exchange.me.member, id: self.id.clone() };
+        if is_given_otherwise(desk, &name, &self.bytes, &self.writers)? {
+            let withheld = self.whom.into_iter().map(|member| (member, GIVEN_OTHERWISE.to_owned()));
+            return Ok(Given { withheld: withheld.collect(), otherwise: true, ..Given::default() });
+        }
         let line = self.rules.told_by(home).to_string();
         if let Some(given) = self.nothing_new(exchange, desk.rows(), &line)? {
             return Ok(given);
         }
         // Whoever has it already gets the same rules, so that all who hold it hold the same. Who has it by a consent alone is not given
         // it, and nobody asked for that.
-        let name = ObjectName { author: exchange.me.member, id: self.id.clone() };
         let mut holders: BTreeSet<KeyId> =
             holders_now(desk.rows(), &name)?.into_iter().map(|row| row.member).collect();
         holders.retain(|member| self.is_for(exchange, &line, member));
@@ -75,7 +81,7 @@ impl Gift {
             // It was erased, and somebody who could not know of it has brought it since: nobody takes it from this member any more.
             Err(DeedError::Refused(refused)) if refused.rule == Rule::Tombstoned => {
                 let withheld = self.whom.into_iter().map(|member| (member, refused.rule.to_string()));
-                return Ok(Given { to: BTreeSet::new(), withheld: withheld.collect() });
+                return Ok(Given { withheld: withheld.collect(), ..Given::default() });
             }
             released => released?,
         };
@@ -86,7 +92,7 @@ impl Gift {
         }
         let not: BTreeSet<KeyId> = released.withheld.iter().map(|(member, _)| *member).collect();
         let to = self.whom.into_iter().filter(|member| !not.contains(member)).collect();
-        Ok(Given { to, withheld: released.withheld.into_iter().collect() })
+        Ok(Given { to, withheld: released.withheld.into_iter().collect(), otherwise: false })
     }
 
     /// Whether the rules let a member have it, now or when what is in the way has passed.

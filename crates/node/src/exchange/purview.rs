@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 
 use base::signing::KeyId;
 use bytes::Bytes;
-use federation::{ObjectName, Rows, VersionRow};
+use federation::{ObjectName, Rows, VersionRow, object_version};
 use handling::{Originator, Principal, Writer, may_administer};
 use sha2::{Digest, Sha256};
 use store::{ExchangeDesk, OwnCopy, StoreError, VersionsOf};
@@ -121,6 +121,39 @@ fn knows(desk: &dyn ExchangeDesk, copies: &[OwnCopy], given: &VersionRow) -> Res
     let facts = derived.entry.facts;
     let follows = |copy: &OwnCopy| copy.created_key == facts.created_key && copy.creator == facts.creator;
     Ok(facts.created_key.is_some() && copies.iter().any(follows))
+}
+
+/// Code of what is not given because others were given something else under its identifier and date.
+pub(crate) const GIVEN_OTHERWISE: &str = "given-otherwise";
+
+/// Whether something else was given under the identifier and date of a version, in whose place this would come at all who have it: they know
+/// a version by its date. What is known of an observable, which has none, goes on where its giver, who has these, sees what was given.
+pub(super) fn is_given_otherwise(
+    desk: &dyn ExchangeDesk,
+    name: &ObjectName,
+    object: &Bytes,
+    writers: &[Writer],
+) -> Result<bool, ExchangeError> {
+    let version = object_version(object).map_err(|rule| ExchangeError::Deed(rule.into()))?;
+    let held = desk.rows().versions(name)?.into_iter().find(|held| held.version == version);
+    let Some(said) = held.map(|held| said(desk.rows(), &held)).transpose()?.flatten() else {
+        return Ok(false);
+    };
+    if said == *object || says_the_same(&said, object) {
+        return Ok(false);
+    }
+    let digest = digest_of(&said);
+    for writer in writers.iter().filter(|_| version.is_empty()) {
+        if desk.own_copies(writer, &name.id)?.iter().any(|copy| copy.digest == digest) {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+fn says_the_same(one: &Bytes, other: &Bytes) -> bool {
+    let content = |bytes| derive(bytes, Bar::Store).ok().map(|derived| derived.entry.facts.content_digest);
+    content(one).is_some_and(|one| content(other) == Some(one))
 }
 
 /// The bytes of a version that was given, as long as they are kept with its act.

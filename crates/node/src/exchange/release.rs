@@ -4,11 +4,12 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use base::signing::KeyId;
-use federation::{DeedError, Exchange, Lane, Release, Rule, Standing};
+use federation::{DeedError, Exchange, Lane, ObjectName, Release, Rule, Standing};
 use handling::{MemberId, Originator, Rules};
 use ledger::act::ActKind;
 use store::{Batch, Entry, ExchangeDesk, Landed, LandedAs, LeavesBy, StoreError};
 
+use super::purview::is_given_otherwise;
 use super::{Court, ExchangeError};
 use crate::Node;
 use crate::community::circles_in;
@@ -76,25 +77,37 @@ impl Court {
     }
 }
 
+/// What became of a batch.
+pub(crate) struct Added {
+    /// How each of it landed, in order.
+    pub(crate) landed: Vec<Landed>,
+    /// What of it is not given, by its place, for something else was given under its identifier and date.
+    pub(crate) otherwise: BTreeSet<usize>,
+}
+
+impl Added {
+    const fn of(landed: Vec<Landed>) -> Self {
+        Self { landed, otherwise: BTreeSet::new() }
+    }
+}
+
 impl Node {
     /// Stores a batch and, in the same commit, releases what in it is for other members.
-    pub(crate) async fn add_and_release(
-        &self,
-        batch: Batch,
-        sending: &Sending,
-    ) -> Result<Vec<Landed>, StoreError> {
-        let Some(court) = self.court().await? else { return self.store().add(batch).await };
+    pub(crate) async fn add_and_release(&self, batch: Batch, sending: &Sending) -> Result<Added, StoreError> {
+        let Some(court) = self.court().await? else { return Ok(Added::of(self.store().add(batch).await?)) };
         let whom: Vec<BTreeSet<KeyId>> =
             batch.entries.iter().map(|entry| court.addressees(entry, sending)).collect();
         let goes = |(entry, whom): (&Entry, &BTreeSet<KeyId>)| !whom.is_empty() || is_for_who_comes(entry);
         if !batch.entries.iter().zip(&whom).any(goes) {
-            return self.store().add(batch).await;
+            return Ok(Added::of(self.store().add(batch).await?));
         }
         let (court, lane, weight) = (Arc::new(court), sending.lane, batch.entries.len());
         let asked = Arc::clone(&court);
-        let landed = self.step(&court, weight, move |exchange, desk| {
-            let landed = desk.add(&batch, LeavesBy::Store)?;
-            for ((entry, landed), mut whom) in batch.entries.iter().zip(&landed).zip(whom) {
+        let added = self.step(&court, weight, move |exchange, desk| {
+            let mut added = Added::of(desk.add(&batch, LeavesBy::Store)?);
+            for (at, ((entry, landed), mut whom)) in
+                batch.entries.iter().zip(&added.landed).zip(whom).enumerate()
+            {
                 if matches!(landed.how, LandedAs::Known | LandedAs::Refused(_)) {
                     continue;
                 }
@@ -105,17 +118,22 @@ impl Node {
                     whom.retain(|member| named.contains(member) || asked.may_have(member, &rules));
                 }
                 if !whom.is_empty() || is_for_who_comes(entry) {
-                    release(exchange, desk, (entry, &rules), (&whom, lane))?;
+                    let name = ObjectName { author: asked.member(), id: entry.facts.id.as_str().to_owned() };
+                    if is_given_otherwise(desk, &name, &entry.bytes, std::slice::from_ref(&batch.writer))? {
+                        added.otherwise.insert(at);
+                    } else {
+                        release(exchange, desk, (entry, &rules), (&whom, lane))?;
+                    }
                 }
             }
-            Ok(landed)
+            Ok(added)
         });
-        let landed = landed.await.map_err(|error| match error {
+        let added = added.await.map_err(|error| match error {
             ExchangeError::Store(error) => error,
             other => StoreError::Backend(format!("cannot release what came in: {other}")),
         })?;
         self.tell_peers();
-        Ok(landed)
+        Ok(added)
     }
 }
 

@@ -134,6 +134,48 @@ async fn what_somebody_else_has_here_is_not_taken_away_with_it() {
     assert!(desks.told(&desks.bob, ADDRESS).await.contains(&address("")));
 }
 
+/// The code with which an object is brought for others.
+async fn given(desks: &Desks<'_>, who: &Principal, to_where: (&str, &str)) -> Option<&'static str> {
+    let accepted = desks.bring(who, to_where, to(&["b"])).await;
+    assert_ne!(accepted.receipts[0].outcome, node::Outcome::Refused);
+    accepted.receipts[0].code
+}
+
+/// Of two things under one identifier and date the second is not given in the place of the first, and its giver is told.
+#[tokio::test]
+async fn nothing_is_given_in_the_place_of_what_was_given() {
+    let region = region(&["a", "b"]).await;
+    let (a, b) = (&region[0], &region[1]);
+    let desks = Desks::of(a).await;
+    let there = async |id: &str| {
+        round(&region).await;
+        let held = b.node().object(&b.who, id, None).await.unwrap().into_inner();
+        String::from_utf8_lossy(&held.bytes).into_owned()
+    };
+    let (first, second) = (named("first", 1), named("second", 2));
+    assert_eq!(given(&desks, &desks.bob, ("bobs", &first)).await, None);
+    for _ in 0..2 {
+        assert_eq!(given(&desks, &desks.ann, ("anns", &second)).await, Some("given-otherwise"));
+    }
+    assert_eq!(there(ONE).await, first);
+    let shared = desks.share(&desks.ann, ONE).await;
+    assert_eq!((shared.to, shared.withheld), (vec![], vec![("b".to_owned(), "given-otherwise".to_owned())]));
+    // The same in another form, and a version of another date, are given.
+    assert_eq!(given(&desks, &desks.ann, ("both", &first.replace("\"type\":", "\"type\" : "))).await, None);
+    assert_eq!(given(&desks, &desks.ann, ("anns", &strange())).await, None);
+    a.node().recall(&desks.bob, ONE, "").await.unwrap_err();
+    a.node().recall(&desks.ann, ONE, "").await.unwrap();
+    assert_eq!(desks.share(&desks.bob, ONE).await.to, ["b"]);
+    assert!(there(ONE).await.contains("first"), "it was called back, and is given anew");
+
+    // Of an observable, which has no date, more is said by who sees what was given, and by nobody else.
+    let more = address(",\"x_more\":1");
+    assert_eq!(given(&desks, &desks.bob, ("bobs", &address(""))).await, None);
+    assert_eq!(given(&desks, &desks.bob, ("bobs", &more)).await, None);
+    assert_eq!(given(&desks, &desks.ann, ("anns", &address(SECRET))).await, Some("given-otherwise"));
+    assert_eq!(there(ADDRESS).await, more);
+}
+
 async fn receipts(seat: &Seat, leaf: u64) -> Vec<(String, &'static str)> {
     let receipts = seat.node().receipts(leaf).await.unwrap();
     receipts.into_iter().map(|receipt| (receipt.member, receipt.status)).collect()
