@@ -1,9 +1,12 @@
 """TLS with a given certificate, the clock under test, and what the log holds: the process from outside."""
 
 import json
+import pathlib
+import re
 import shutil
 import socket
 import subprocess
+import time
 import warnings
 
 import pytest
@@ -62,7 +65,41 @@ def test_tls_with_the_operators_certificate(fresh, certificate, tmp_path):
     assert unknown.returncode == 4, "an unknown certificate is taken"
     assert b"--ca" in unknown.stderr, unknown.stderr
     assert fresh.run("node", "state", "--json", "--ca", str(chain), remote=True).returncode == 0
+    tls, fresh.url = fresh.url, fresh.url.replace("https://", "http://")
+    without = fresh.run("node", "state", "--json", remote=True)
+    assert without.returncode == 4 and b"try https://" in without.stderr, without.stderr
+    fresh.url = tls
     assert fresh.stop() == 0
+
+
+def test_a_certificate_that_ends_is_told_of(fresh, certificate):
+    """By a line of the log at the start, by `doctor`, and by a figure: the node serves with it all the same."""
+    chain, key = certificate
+    started = time.time()
+
+    def told(offset):
+        log = pathlib.Path(fresh.directory + ".log")
+        seen = log.stat().st_size if log.exists() else 0
+        tls = ["--tls-cert", str(chain), "--tls-key", str(key)]
+        fresh.serve(*tls, "--allow-test-controls", prefix=["env", f"CRESSET_CLOCK_OFFSET={offset}"])
+        done = fresh.run("doctor", "--json", "--ca", str(chain), remote=True)
+        line = next(line for line in json.loads(done.stdout)["checks"] if line["name"] == "certificate")
+        assert (done.returncode == 0) == line["ok"], done.stdout
+        session = fresh.session()
+        session.trust_env, session.verify = False, str(chain)
+        figure = re.search(r"^cresset_certificate_not_after_seconds (\d+)$", session.get(f"{fresh.url}/metrics", timeout=10).text, re.M)
+        assert abs(int(figure[1]) - started - 2 * 86_400) < 600, figure
+        assert fresh.stop() == 0
+        return line, log.read_bytes()[seen:]
+
+    line, log = told("+0d")
+    assert line["ok"] and "holds until" in line["detail"] and b"certificate" not in log
+    line, log = told("+40h")
+    assert not line["ok"] and "ends at" in line["detail"] and b"ends at" in log
+    line, log = told("+3d")
+    assert not line["ok"] and "ended at" in line["detail"] and b"ended at" in log
+    line, log = told("-2d")
+    assert not line["ok"] and "begins at" in line["detail"] and b"begins at" in log
 
 
 def test_the_cookie_of_a_session_is_out_of_reach(fresh, certificate):

@@ -238,6 +238,17 @@ pub(crate) fn dial_failure(error: &DialError) -> Failure {
         DialError::Forbidden(_) => Failure::usage(error),
         DialError::Unreachable { reason, .. } if reason.contains("certificate") => Failure::unreachable(error)
             .hint("is it the right node? name the authority of its certificate with --ca; one that signs itself must not call itself an authority (CA:FALSE)"),
+        // What a port says that speaks TLS when it is spoken to without, and the other way round.
+        DialError::Unreachable { place, reason }
+            if place.starts_with("http://") && reason.contains("HTTP version") =>
+        {
+            Failure::unreachable(error).hint("that port seems to speak TLS: try https://")
+        }
+        DialError::Unreachable { place, reason }
+            if place.starts_with("https://") && reason.contains("InvalidContentType") =>
+        {
+            Failure::unreachable(error).hint("that port seems to speak plain HTTP: try http://")
+        }
         DialError::Unreachable { .. } => {
             Failure::unreachable(error).hint("is the node running, and is the address right?")
         }

@@ -15,6 +15,7 @@ use tokio::time::timeout;
 
 use crate::Problem;
 use crate::body::Places;
+use crate::certificate::{Standing, Validity};
 use crate::metrics::Metrics;
 
 /// Users whose places are remembered at the same time.
@@ -115,6 +116,7 @@ struct Inner {
     node: Node,
     options: Options,
     metrics: Metrics,
+    certificate: Option<Validity>,
     places: Places,
     gzip: Semaphore,
     pages: Mutex<HashMap<UserNo, Arc<Semaphore>>>,
@@ -124,10 +126,16 @@ impl App {
     /// The state of a door to `node`.
     #[must_use]
     pub fn new(node: Node, options: Options) -> Self {
+        Self::serving(node, options, None)
+    }
+
+    /// The same behind a socket whose certificate holds for a time.
+    pub(crate) fn serving(node: Node, options: Options, certificate: Option<Validity>) -> Self {
         Self(Arc::new(Inner {
             node,
             options,
-            metrics: Metrics::default(),
+            metrics: Metrics::of(certificate.map(|validity| validity.until_seconds())),
+            certificate,
             places: Places::default(),
             gzip: Semaphore::new(GZIP_PLACES),
             pages: Mutex::default(),
@@ -150,6 +158,11 @@ impl App {
     #[must_use]
     pub fn metrics(&self) -> &Metrics {
         &self.0.metrics
+    }
+
+    /// How the operator's certificate stands now.
+    pub(crate) fn certificate(&self) -> Option<Standing> {
+        self.0.certificate.map(|validity| validity.at(self.0.node.clock().now()))
     }
 
     pub(crate) fn places(&self) -> &Places {

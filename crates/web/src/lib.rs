@@ -13,6 +13,7 @@ pub mod api;
 mod app;
 mod body;
 mod caller;
+mod certificate;
 mod codes;
 mod door;
 mod faults;

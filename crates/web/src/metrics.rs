@@ -72,6 +72,21 @@ impl Default for Metrics {
 }
 
 impl Metrics {
+    /// Counters, beside the last moment of the certificate that is served with, where there is one, in seconds of POSIX.
+    pub(crate) fn of(certificate_until: Option<i64>) -> Self {
+        let mut metrics = Self::default();
+        if let Some(until) = certificate_until {
+            let gauge: Gauge = Gauge::default();
+            gauge.set(until);
+            metrics.registry.register(
+                "certificate_not_after_seconds",
+                "When the certificate of --tls-cert ends, in seconds since 1970",
+                gauge,
+            );
+        }
+        metrics
+    }
+
     /// One request answered.
     pub(crate) fn answered(&self, method: &'static str, route: &RouteTemplate, status: u16, took: Duration) {
         let request = Request { method, route: route.clone(), status };

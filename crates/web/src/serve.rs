@@ -25,6 +25,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::time::{sleep, timeout};
 
 use crate::app::{App, Options};
+use crate::certificate::Standing;
 use crate::frame::Frame;
 use crate::road::Came;
 use crate::stream::{LastAnswer, Patient};
@@ -71,7 +72,11 @@ impl Server {
         let tls = Arc::new(Tls::new(options.tls.as_ref(), &node)?);
         let listener = TcpListener::bind(address).await.map_err(refused)?;
         let address = listener.local_addr().map_err(refused)?;
-        Ok(Self { listener, address, tls, frame: Arc::new(Frame::new(App::new(node, options))) })
+        let app = App::serving(node, options, tls.validity());
+        if let Some(Standing::Amiss(told)) = app.certificate() {
+            tracing::warn!("{told}");
+        }
+        Ok(Self { listener, address, tls, frame: Arc::new(Frame::new(app)) })
     }
 
     /// Where it listens.

@@ -29,6 +29,7 @@ use tokio_rustls::LazyConfigAcceptor;
 use tokio_rustls::server::TlsStream;
 
 use crate::app::TlsFiles;
+use crate::certificate::Validity;
 use crate::road::Came;
 
 /// What members' nodes say in the handshake (ALPN) that they speak: HTTP/1.1 between nodes that show whose they are.
@@ -66,6 +67,7 @@ pub enum TlsError {
 pub(crate) struct Tls {
     people: Option<Arc<ServerConfig>>,
     members: Arc<ServerConfig>,
+    validity: Option<Validity>,
 }
 
 /// A connection on which requests may come.
@@ -84,7 +86,13 @@ impl Tls {
     pub(crate) fn new(files: Option<&TlsFiles>, node: &Node) -> Result<Self, TlsError> {
         let provider = Arc::new(aws_lc_rs::default_provider());
         let people = files.map(|files| for_people(files, &provider)).transpose()?;
-        Ok(Self { people, members: Arc::new(for_members(node, &provider)?) })
+        let (people, validity) = people.map_or((None, None), |(people, validity)| (Some(people), validity));
+        Ok(Self { people, members: Arc::new(for_members(node, &provider)?), validity })
+    }
+
+    /// From when to when the operator's certificate holds, where there is one and it says so.
+    pub(crate) const fn validity(&self) -> Option<Validity> {
+        self.validity
     }
 
     /// Waits at most so long for a connection's first word and goes through its handshake, if it is one. `None` where it came
@@ -119,13 +127,17 @@ impl Tls {
     }
 }
 
-fn for_people(files: &TlsFiles, provider: &Arc<CryptoProvider>) -> Result<Arc<ServerConfig>, TlsError> {
+fn for_people(
+    files: &TlsFiles,
+    provider: &Arc<CryptoProvider>,
+) -> Result<(Arc<ServerConfig>, Option<Validity>), TlsError> {
     let mut reader = open(&files.certificates)?;
     let certificates = rustls_pemfile::certs(&mut reader).collect::<Result<Vec<_>, _>>();
     let certificates = certificates.map_err(|error| unreadable(&files.certificates, &error))?;
-    if certificates.is_empty() {
+    let Some(own) = certificates.first() else {
         return Err(TlsError::Empty { path: shown(&files.certificates), what: "certificate" });
-    }
+    };
+    let validity = Validity::of(own);
     let key = rustls_pemfile::private_key(&mut open(&files.key)?)
         .map_err(|error| unreadable(&files.key, &error))?;
     let key = key.ok_or_else(|| TlsError::Empty { path: shown(&files.key), what: "private key" })?;
@@ -135,7 +147,7 @@ fn for_people(files: &TlsFiles, provider: &Arc<CryptoProvider>) -> Result<Arc<Se
         .with_single_cert(certificates, key)?;
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
     config.max_early_data_size = 0;
-    Ok(Arc::new(config))
+    Ok((Arc::new(config), validity))
 }
 
 fn for_members(node: &Node, provider: &Arc<CryptoProvider>) -> Result<ServerConfig, TlsError> {

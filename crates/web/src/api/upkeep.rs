@@ -13,6 +13,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::params::Params;
+use crate::certificate::Standing;
 use crate::{App, Caller, JsonBody, Problem};
 
 /// Who runs this node, and whether it takes writes.
@@ -254,10 +255,15 @@ async fn doctor(
     params.end()?;
     let depth = if deep { Depth::Deep } else { Depth::Quick };
     let checks = app.node().doctor(&who, depth).await?;
-    let checks: Vec<Line> = checks
+    let mut checks: Vec<Line> = checks
         .into_iter()
         .map(|check| Line { name: check.name, ok: check.ok, detail: check.detail })
         .collect();
+    checks.extend(app.certificate().map(|standing| {
+        let ok = matches!(standing, Standing::Holds(_));
+        let (Standing::Holds(detail) | Standing::Amiss(detail)) = standing;
+        Line { name: "certificate", ok, detail }
+    }));
     Ok(Json(Examination { ok: checks.iter().all(|line| line.ok), checks }))
 }
 
