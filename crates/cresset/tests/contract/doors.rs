@@ -334,6 +334,22 @@ fn what_is_asked_wrongly_is_usage() {
         .exits(0);
 }
 
+/// A warning list, an export of another program: JSON of any kind is told as a whole what it is not and what is taken.
+#[test]
+fn json_that_is_no_stix_is_told_so_in_one_line() {
+    let scene = Scene::new();
+    let list = json!({"name": "Public resolvers", "version": 3, "list": ["192.0.2.1"]});
+    let file = scene.file("list.json", list.to_string());
+    let refused = scene.here(&["import", &file]).exits(1);
+    let lines = refused.lines();
+    assert_eq!(
+        (lines.len(), &lines[0]["outcome"], &lines[0]["code"]),
+        (2, &json!("failed"), &json!("format-unknown"))
+    );
+    assert!(lines[0]["reason"].as_str().unwrap().contains("JSON and no STIX"), "{}", lines[0]);
+    scene.here(&["import", &file, "--format", "text"]).exits(0);
+}
+
 #[test]
 fn what_is_no_bundle_and_no_versions_is_an_error() {
     let ask = |verb: &str, line: Value| {

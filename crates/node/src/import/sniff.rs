@@ -9,7 +9,7 @@ use base::limit::IMPORT_OBJECTS_MAX;
 use bytes::Bytes;
 use serde::Deserialize;
 use serde_json::value::RawValue;
-use stix::Severity;
+use stix::{Form, Severity};
 
 use super::{Format, ImportError};
 
@@ -97,7 +97,11 @@ fn stix_document(bytes: &Bytes, version: Option<StixVersion>) -> Result<Document
     let (raw, says_old) = match values.as_slice() {
         [] => return Err(ImportError::Unreadable("it is empty".into())),
         [one] => one_document(one.get())?,
-        several => (several.iter().map(|raw| raw.get().as_bytes()).collect(), false),
+        several => {
+            let raw: Vec<&[u8]> = several.iter().map(|raw| raw.get().as_bytes()).collect();
+            refuse_no_stix(&raw)?;
+            (raw, false)
+        }
     };
     if raw.len() > IMPORT_OBJECTS_MAX {
         return Err(ImportError::TooMany);
@@ -117,8 +121,34 @@ fn one_document(text: &str) -> Result<(Vec<&[u8]>, bool), ImportError> {
     let split = stix::split(text.as_bytes()).map_err(|error| ImportError::Unreadable(error.to_string()))?;
     match split.findings.iter().find(|finding| finding.severity > Severity::Warning) {
         Some(finding) if split.objects.is_empty() => Err(ImportError::Unreadable(finding.to_string())),
-        _ => Ok((split.objects, split.is_2_0)),
+        // What a bundle holds is said to be STIX: each of its objects is told what it lacks.
+        _ if split.form == Form::Bundle => Ok((split.objects, split.is_2_0)),
+        _ => refuse_no_stix(&split.objects).map(|()| (split.objects, split.is_2_0)),
     }
+}
+
+/// Other JSON than STIX is told as a whole what it is not; one object that is recognised has each judged by itself.
+fn refuse_no_stix(objects: &[&[u8]]) -> Result<(), ImportError> {
+    let is_other = |object: &&[u8]| {
+        serde_json::from_slice::<Told<'_>>(object).is_ok_and(|told| told.kind.is_none() && told.id.is_none())
+    };
+    if objects.is_empty() || !objects.iter().all(is_other) {
+        return Ok(());
+    }
+    Err(ImportError::Unreadable(
+        "it is JSON and no STIX, for nothing in it has a type or an id: taken are objects, lists and bundles of STIX 2.1 or 2.0, CSV, and text \
+         (--format text takes the values that stand anywhere in it)"
+            .into(),
+    ))
+}
+
+/// By what an object of STIX is recognised.
+#[derive(Deserialize)]
+struct Told<'a> {
+    #[serde(borrow, default, rename = "type")]
+    kind: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    id: Option<&'a RawValue>,
 }
 
 fn refuse_other_formats(top: &Top<'_>) -> Result<(), ImportError> {
@@ -206,6 +236,33 @@ mod tests {
         ] {
             let refused = recognise(&Bytes::from_static(junk), Format::Auto);
             assert!(matches!(refused, Err(ImportError::Unreadable(_))), "{junk:?}");
+        }
+    }
+
+    #[test]
+    fn other_json_is_told_that_it_is_no_stix() {
+        for text in [
+            r#"{"name":"Public resolvers","version":3,"list":["192.0.2.1"],"matching_attributes":["ip-src"]}"#,
+            r#"[{"ioc":"192.0.2.1"},{"ioc":"192.0.2.2"}]"#,
+            "{\"ioc\":\"192.0.2.1\"}\n{\"ioc\":\"192.0.2.2\"}\n",
+            r#"{"objects":[{"ioc":"192.0.2.1"}]}"#,
+            "{}",
+        ] {
+            for format in [Format::Auto, Format::Stix] {
+                let told = match recognise(&Bytes::from_static(text.as_bytes()), format) {
+                    Err(ImportError::Unreadable(told)) => told,
+                    _ => panic!("{text}"),
+                };
+                assert!(told.contains("no STIX") && told.contains("CSV"), "{told}");
+            }
+        }
+        for (text, count) in [
+            (r#"[{"a":1},{"type":"x"}]"#, 2),
+            (r#"{"id":"x--1"}"#, 1),
+            (r#"{"type":"bundle","objects":[{"a":1}]}"#, 1),
+            ("[1]", 1),
+        ] {
+            assert_eq!(objects(text, Format::Stix).0, count, "{text}");
         }
     }
 
