@@ -17,7 +17,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect, sync_playwright
 
 from conftest import ROOT
-from node import raw_objects
+from node import Node, raw_objects
 from stixmade import indicator, object_id
 
 BROWSERS = ["chromium", "chromium-browser", "google-chrome-stable", "google-chrome"]
@@ -215,6 +215,7 @@ def test_the_box_of_the_home_page_answers_while_one_types(screen):
     expect(page.locator("#results")).to_be_empty()
     page.get_by_role("searchbox").press_sequentially("lant", delay=20)
     expect(page.locator("#results").get_by_role("link", name="Pale Lantern", exact=True)).to_be_visible()
+    expect(page).to_have_title("lant · Cresset")
     page.reload()
     expect(page.get_by_role("heading", level=1)).to_have_text("Search")
 
@@ -426,6 +427,118 @@ def test_pages_fit_a_telephone_without_scrolling_sideways(screens):
         assert wide <= 0, f"{path} is {wide} pixels too wide"
         hidden = page.evaluate("[...document.querySelectorAll('.card')].filter(box => box.scrollWidth > box.clientWidth).length")
         assert hidden == 0, f"{path} hides what an object says behind the edge of its box"
+
+
+# -- long words, other scripts ----------------------------------------------------------------------------------------
+
+LONG_TYPE = "x-" + "acme-telemetry-" * 11 + "record"
+LONG_WORD = "supercalifragilistic" * 12
+ARABIC = "مجموعة Pale Lantern الجديدة"
+
+
+@pytest.fixture(scope="module")
+def crowd(binary, tmp_path_factory):
+    """A node whose objects have long types and names, by the thousand, and names in a script that runs from right to left."""
+    node = Node(binary, tmp_path_factory.mktemp("crowd") / "data")
+    node.init()
+    node.add_user("writer", "analyst")
+    for name in ["alpha", "beta"]:
+        node.add_collection(name, "user:writer=rw")
+    node.serve()
+    custom = {"spec_version": "2.1", "created": "2024-05-01T00:00:00.000Z", "modified": "2024-05-01T00:00:00.000Z"}
+    objects = [{"type": LONG_TYPE, "id": object_id(LONG_TYPE, 1), "name": LONG_WORD, **custom}]
+    objects += [{"type": "x-mitre-data-component", "id": object_id("x-mitre-data-component", n), "name": f"part {n}", **custom}
+                for n in range(1100)]
+    named = [indicator(1, name=ARABIC, description="نشاط Ashwick جديد"), indicator(2, name="Pale Lantern مجموعة")]
+    for collection, held in [("alpha", objects), ("beta", named)]:
+        status = node.post(node.ids[collection], held, node.session("writer")).json()
+        assert status["failure_count"] == 0, status
+    yield node
+    node.close()
+
+
+@pytest.fixture
+def crowded(browser, crowd):
+    """Opens screens on that node; none may complain."""
+    opened = []
+
+    def open_screen(**profile):
+        opened.append(Screen(browser, crowd, **profile))
+        return opened[-1]
+
+    yield open_screen
+    complaints = [text for screen in opened for text in screen.complaints]
+    for screen in opened:
+        screen.context.close()
+    assert not complaints, complaints
+
+
+TOO_WIDE = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+BROKEN_WORDS = r"""cells => {
+  const broken = [], range = document.createRange();
+  for (const cell of cells) {
+    const walk = document.createTreeWalker(cell, NodeFilter.SHOW_TEXT);
+    while (walk.nextNode())
+      for (const word of walk.currentNode.data.matchAll(/[^\s-]+/g)) {
+        range.setStart(walk.currentNode, word.index);
+        range.setEnd(walk.currentNode, word.index + word[0].length);
+        const lines = new Set([...range.getClientRects()].map(box => Math.round(box.top)));
+        if (lines.size > 1) broken.push(word[0]);
+      }
+  }
+  return broken;
+}"""
+
+
+@pytest.mark.parametrize("width", [320, 360, 1280])
+def test_long_words_and_large_counts_fit_and_short_words_stay_whole(crowded, width):
+    screen = crowded(viewport={"width": width, "height": 800})
+    page = screen.sign_in("writer")
+    for path in ["/", "/search?q=part", f"/search?q={LONG_WORD}", object_path(object_id(LONG_TYPE, 1)), "/collections",
+                 f"/collections/{screen.node.ids['alpha']}"]:
+        screen.go(path)
+        wide = page.evaluate(TOO_WIDE)
+        assert wide <= 0, f"{path} is {wide} pixels too wide"
+        cells = "table:not(.facts) td:not(.value):not(.id), thead th"
+        assert LONG_TYPE in path or page.locator(cells).evaluate_all(BROKEN_WORDS) == [], path
+    screen.go("/")
+    name = page.locator(".bars > .name", has_text=LONG_TYPE)
+    expect(name).to_have_attribute("title", LONG_TYPE)
+    bar = page.locator(".bars > meter").first.bounding_box()
+    assert bar["width"] >= 16, "the names leave no room for the bars"
+    screen.go("/collections")
+    hidden = page.evaluate("[...document.querySelectorAll('.wide')].filter(box => box.scrollWidth > box.clientWidth).length")
+    assert hidden == 0, "a collection's rights or last addition is behind the edge"
+    expect(page.get_by_role("columnheader", name="last addition")).to_be_in_viewport()
+
+
+WAY = "element => getComputedStyle(element).direction"
+
+
+def test_a_text_runs_the_way_of_its_own_script(crowded):
+    """The first letter of a name says it, as its writer saw it; what stands beside it keeps its place."""
+    screen = crowded()
+    page = screen.sign_in("writer")
+    arabic, latin = object_id("indicator", 1), object_id("indicator", 2)
+    for path in ["/", "/search?q=lantern", f"/collections/{screen.node.ids['beta']}"]:
+        screen.go(path)
+        ways = [page.locator(f'main a[href="/objects/{key}"]').first.evaluate(WAY) for key in (arabic, latin)]
+        assert ways == ["rtl", "ltr"], path
+    screen.go("/search")
+    page.get_by_role("searchbox").press_sequentially("مجموعة", delay=20)
+    expect(page.locator("#results").get_by_role("link", name=ARABIC)).to_be_visible()
+    assert page.locator("#results").get_by_role("link", name=ARABIC).evaluate(WAY) == "rtl", "what the script wrote"
+    assert page.get_by_role("searchbox").evaluate(WAY) == "rtl"
+    screen.go(object_path(arabic))
+    assert page.get_by_role("heading", level=1).evaluate(WAY) == "rtl"
+    said = page.locator("td.value > div", has_text="Ashwick")
+    assert said.evaluate(WAY) == "rtl" and page.locator("td.value > div", has_text=arabic).first.evaluate(WAY) == "ltr"
+    screen.go(object_path(latin))
+    assert page.get_by_role("heading", level=1).evaluate(WAY) == "ltr"
+    screen.go("/look-up")
+    page.get_by_role("textbox").fill("198.51.0.1")
+    page.get_by_role("button", name="Look up").click()
+    assert page.get_by_role("link", name=ARABIC).evaluate(WAY) == "rtl"
 
 
 # -- the tests themselves ----------------------------------------------------------------------------------------------

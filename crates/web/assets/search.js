@@ -17,7 +17,10 @@ if (form) {
       const answer = await fetch(address, { signal: mine.signal, headers: { accept: "text/html" } });
       // a session that ended is answered with the way to the sign-in page, which has no place among results
       if (answer.redirected) location.reload();
-      else if (answer.ok) place.innerHTML = await answer.text();
+      else if (answer.ok) {
+        place.innerHTML = await answer.text();
+        document.title = `${address.searchParams.get("q") || "Search"} · Cresset`;
+      }
     } catch (problem) {
       if (problem.name !== "AbortError") form.submit();
     } finally {

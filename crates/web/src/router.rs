@@ -67,7 +67,7 @@ async fn name_route(matched: Option<MatchedPath>, request: Request, next: Next) 
 async fn nothing_here(State(app): State<App>, headers: HeaderMap) -> Response {
     let accepts = headers.get(ACCEPT).and_then(|accept| accept.to_str().ok()).unwrap_or_default();
     if accepts.contains("text/html") {
-        return pages::nothing_here(&app).await;
+        return pages::nothing_here(&app, &headers).await;
     }
     Problem::new(StatusCode::NOT_FOUND, "not-found", "there is nothing at this address").into_response()
 }

@@ -2,13 +2,14 @@
 
 use askama::Template;
 use axum::extract::State;
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
+use handling::Rule;
 use http::StatusCode;
 use node::{ApprovalView, NoticeView};
 use serde::Deserialize;
 
 use super::form::{Fields, same_session};
-use super::{Frame, Reader, go_to, html};
+use super::{Frame, Reader, Way, go_to, html};
 use crate::{App, Problem};
 
 /// Answered requests and notices on the page.
@@ -72,6 +73,14 @@ pub(crate) async fn decide(
             return Err(Problem::bad_request("form-malformed", "an answer is grant, refuse or break-glass"));
         }
     };
-    answered?;
-    Ok(go_to("/approvals"))
+    let Err(error) = answered else { return Ok(go_to("/approvals")) };
+    let (problem, shown) = (Problem::from(error), &who.shown.known_to);
+    // Refused because somebody else has had the reader's password: that ends with another one.
+    let of_password =
+        problem.code() == Rule::SecondPerson.code() && shown.iter().any(|user| *user != who.user);
+    let mut refused = problem.into_response();
+    if of_password {
+        refused.extensions_mut().insert(Way { to: "/password", name: "Change your password" });
+    }
+    Ok(refused)
 }

@@ -8,10 +8,11 @@ use axum::response::{IntoResponse, Response};
 use handling::Principal;
 use http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE};
 use http::request::Parts;
-use http::{HeaderValue, StatusCode};
+use http::{HeaderMap, HeaderValue, StatusCode};
 use node::BrokenGlass;
 
 use super::go_to;
+use crate::caller::session_cookie;
 use crate::{App, Problem, Visitor};
 
 /// Only our own style, script and pictures; no frames; forms go nowhere else.
@@ -81,6 +82,15 @@ impl Frame {
         Self { person: Some(person), read_only, glass, here, ..Self::plain(app).await }
     }
 
+    /// The frame for whoever a request's cookie stands for: a problem takes the way on from nobody.
+    pub(crate) async fn of_cookie(app: &App, headers: &HeaderMap) -> Self {
+        let Some(cookie) = session_cookie(headers) else { return Self::plain(app).await };
+        match app.node().session(&cookie).await {
+            Ok(session) => Self::of(app, &Reader { who: session.principal, csrf: session.csrf }, "").await,
+            Err(_) => Self::plain(app).await,
+        }
+    }
+
     /// Address, title and whether it is the page shown, for each menu entry.
     pub(crate) fn menu(&self) -> Vec<(&'static str, &'static str, bool)> {
         MENU.iter().map(|(path, title)| (*path, *title, *path == self.here)).collect()
@@ -112,6 +122,15 @@ impl FromRequestParts<App> for Reader {
     }
 }
 
+/// The page where a person can do something about what went wrong; stands among the extensions of the answer that says it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Way {
+    /// Its address.
+    pub(crate) to: &'static str,
+    /// What is done there.
+    pub(crate) name: &'static str,
+}
+
 /// The page that says what went wrong.
 #[derive(Template)]
 #[template(path = "problem.html")]
@@ -119,6 +138,7 @@ pub(crate) struct ProblemPage<'a> {
     pub(crate) frame: Frame,
     pub(crate) title: &'a str,
     pub(crate) detail: &'a str,
+    pub(crate) way: Option<Way>,
 }
 
 /// A template as an answer that no proxy and no neighbour keeps.

@@ -26,12 +26,12 @@ use axum::extract::Request;
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
-use http::header::{CACHE_CONTROL, CONTENT_TYPE};
-use http::{HeaderValue, StatusCode};
+use http::header::{CACHE_CONTROL, CONTENT_TYPE, COOKIE};
+use http::{HeaderMap, HeaderValue, StatusCode};
 
 use crate::{App, Problem};
 
-pub(crate) use frame::{Frame, Reader, html};
+pub(crate) use frame::{Frame, Reader, Way, html};
 
 const STYLE: &str = include_str!("../../assets/cresset.css");
 const SCRIPT: &str = include_str!("../../assets/search.js");
@@ -59,10 +59,14 @@ pub(crate) fn routes(app: &App) -> Router<App> {
         .merge(assets())
 }
 
-/// The page at an address where nothing is; the same for everybody.
-pub(crate) async fn nothing_here(app: &App) -> Response {
-    let frame = Frame::plain(app).await;
-    let page = frame::ProblemPage { frame, title: "Not found", detail: "There is nothing at this address." };
+/// The page at an address where nothing is; it says the same to everybody.
+pub(crate) async fn nothing_here(app: &App, headers: &HeaderMap) -> Response {
+    let page = frame::ProblemPage {
+        frame: Frame::of_cookie(app, headers).await,
+        title: "Not found",
+        detail: "There is nothing at this address.",
+        way: None,
+    };
     html(StatusCode::NOT_FOUND, &page)
 }
 
@@ -84,10 +88,15 @@ async fn show_problems(
     request: Request,
     next: Next,
 ) -> Response {
+    let mut cookies = HeaderMap::new();
+    for cookie in request.headers().get_all(COOKIE) {
+        cookies.append(COOKIE, cookie.clone());
+    }
     let response = next.run(request).await;
     let Some(problem) = response.extensions().get::<Box<Problem>>() else { return response };
     let (title, detail) = problem.words();
-    let page = frame::ProblemPage { frame: Frame::plain(&app).await, title, detail };
+    let frame = Frame::of_cookie(&app, &cookies).await;
+    let page = frame::ProblemPage { frame, title, detail, way: response.extensions().get().copied() };
     let mut shown = html(problem.status(), &page);
     problem.put_headers(shown.headers_mut());
     shown.headers_mut().remove(http::header::WWW_AUTHENTICATE);

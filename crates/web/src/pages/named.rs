@@ -41,7 +41,7 @@ pub(crate) async fn lines(app: &App, who: &Principal, ids: &[&str]) -> Result<Ve
     let labels = app.node().labels(who, ids).await?.into_inner();
     let mut lines = Vec::with_capacity(ids.len());
     for (id, label) in ids.iter().zip(labels) {
-        lines.push(match label.filter(|label| !label.is_empty()) {
+        lines.push(match label.filter(|label| !is_blank(label)) {
             Some(label) => between(app, who, (id, &label)).await?.unwrap_or(label),
             None => (*id).to_owned(),
         });
@@ -54,7 +54,8 @@ pub(crate) async fn lines(app: &App, who: &Principal, ids: &[&str]) -> Result<Ve
 /// # Errors
 /// The store failed.
 pub(crate) async fn line(app: &App, who: &Principal, id: &str, json: &Json<'_>) -> Result<String, Problem> {
-    let named = NAMES.iter().find_map(|key| json.get(key).and_then(Json::as_str));
+    let named =
+        NAMES.iter().find_map(|key| json.get(key).and_then(Json::as_str).filter(|text| !is_blank(text)));
     let own = cut(named.unwrap_or(id), LABEL_CHARS_MAX);
     Ok(about(app, who, (id, &own), json).await?.unwrap_or(own))
 }
@@ -99,9 +100,21 @@ async fn about(
 async fn ends<const N: usize>(app: &App, who: &Principal, ids: [&str; N]) -> Result<[String; N], StoreError> {
     let mut labels = app.node().labels(who, &ids).await?.into_inner().into_iter();
     Ok(ids.map(|id| {
-        let label = labels.next().flatten().filter(|label| !label.is_empty());
+        let label = labels.next().flatten().filter(|label| !is_blank(label));
         cut(label.as_deref().unwrap_or(id), WITHIN_MAX)
     }))
+}
+
+/// Whether nothing of a text shows: no heading and no link to a person.
+pub(crate) fn is_blank(text: &str) -> bool {
+    text.chars().all(|letter| {
+        letter.is_whitespace()
+            || matches!(
+                letter,
+                '\u{ad}' | '\u{115f}' | '\u{1160}' | '\u{200b}'
+                    ..='\u{200d}' | '\u{2060}' | '\u{2800}' | '\u{3164}' | '\u{feff}' | '\u{ffa0}'
+            )
+    })
 }
 
 fn cut(text: &str, most: usize) -> String {

@@ -186,7 +186,11 @@ fn edge(row: EdgeRow, now: Micros) -> Edge {
         kind: stix::id::type_of(&row.other).to_owned(),
         held: row.other_held.is_some(),
         tags: row.other_held.as_ref().map_or_else(Vec::new, |end| tags(end.standing)),
-        label: row.other_held.map(|end| end.label).filter(|label| !label.is_empty()).unwrap_or(row.other),
+        label: row
+            .other_held
+            .map(|end| end.label)
+            .filter(|label| !named::is_blank(label))
+            .unwrap_or(row.other),
         through: row.through.as_deref().map(object),
         stands: tags(row.standing),
     }

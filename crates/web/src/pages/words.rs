@@ -5,6 +5,7 @@ use node::LookUpMatch;
 use stix::TlpLevel;
 
 use super::form::encode;
+use super::named::is_blank;
 
 /// A coloured mark beside a thing.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,7 +34,7 @@ pub(crate) struct Row {
 
 impl Row {
     pub(crate) fn of(found: &LookUpMatch) -> Self {
-        let label = if found.label.is_empty() { found.id.clone() } else { found.label.clone() };
+        let label = if is_blank(&found.label) { found.id.clone() } else { found.label.clone() };
         let mut tags = state(found.revoked, found.not_yet_valid(), found.expired);
         if found.how != node::How::Exact {
             tags.push(Tag::new("plain", found.how.name()));

@@ -124,7 +124,8 @@ impl House {
         let password = PASSWORD.replace(' ', "+");
         let answer = form.body(format!("user={name}&password={password}")).send().await;
         let cookie = answer.header("set-cookie").unwrap().split(';').next().unwrap().to_owned();
-        let answer = self.ask("GET", target).header("Cookie", &cookie).send().await;
+        let asked = self.ask("GET", target).header("Cookie", &cookie).header("Accept", "text/html");
+        let answer = asked.send().await;
         String::from_utf8(answer.body).unwrap()
     }
 }

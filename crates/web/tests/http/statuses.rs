@@ -318,7 +318,7 @@ async fn who_was_given_a_password_is_told_and_changes_it() {
     };
     let cookie = signed_in("given+by+sue").await;
     let (status, shown) = page(&cookie).await;
-    assert!(status == 200 && shown.contains("sue has had this password"), "{shown}");
+    assert!(status == 200 && shown.contains("<bdi>sue</bdi> has had this password"), "{shown}");
     let csrf = shown.split("name=\"csrf\" value=\"").nth(1).unwrap().split('"').next().unwrap().to_owned();
     let change = |present: &str, csrf: &str, new: &str| {
         form("/password", &cookie, format!("csrf={csrf}&present={present}&new={new}"))
@@ -329,7 +329,7 @@ async fn who_was_given_a_password_is_told_and_changes_it() {
     assert_eq!(change("given+by+sue", &csrf, "made+by+bob").await.status, 303);
     assert_eq!(page(&cookie).await.0, 303, "every session has ended");
     let (_, shown) = page(&signed_in("made+by+bob").await).await;
-    assert!(!shown.contains("has had this password") && shown.contains("by bob"), "{shown}");
+    assert!(!shown.contains("has had this password") && shown.contains("by <bdi>bob</bdi>"), "{shown}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -348,8 +348,79 @@ async fn who_has_a_say_is_shown_on_every_page_that_the_glass_was_broken() {
     let broken = format!("/api/v1/approvals/{id}/break-glass");
     assert_eq!(send("POST", broken, json!({"reason": "bob is asleep"})).await.status, 200);
     let told = house.page("bob", "/look-up").await;
-    assert!(told.contains("Last sue, drop-approver: bob is asleep"), "{told}");
+    assert!(told.contains("Last <bdi>sue</bdi>, drop-approver: <bdi>bob is asleep</bdi>"), "{told}");
     assert!(!house.page("ann", "/look-up").await.contains("bob is asleep"));
     let figures = root.get("/metrics").await;
     assert!(String::from_utf8(figures.body).unwrap().contains("\ncresset_glass_broken 1\n"));
+}
+
+/// Who is signed in keeps the way on where something goes wrong, and is led to what helps; a stranger is told the same and no more.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_page_that_says_what_went_wrong_leaves_the_way_on() {
+    let house = House::new().await;
+    let root = house.person("sue", Role::Admin).await;
+    house.person("bob", Role::Approver).await;
+    house.person("ann", Role::Analyst).await;
+    let send = |method, target: &str, body: serde_json::Value| {
+        let ask = root.ask(method, target).without("Accept").header("Content-Type", "application/json");
+        ask.body(body.to_string()).send()
+    };
+    let (way, out) = ("<nav aria-label=\"Main\">", "There is nothing at this address.");
+    for (target, says) in [
+        ("/no-such-page", out),
+        ("/objects/malware--1", "Not Found"),
+        ("/collections/none", "no such collection"),
+    ] {
+        let told = house.page("ann", target).await;
+        assert!(
+            told.contains(way) && told.contains("<bdi>ann</bdi>") && told.contains(says),
+            "{target}: {told}"
+        );
+    }
+    let stranger = house.ask("GET", "/no-such-page").header("Accept", "text/html").send().await;
+    let told = String::from_utf8(stranger.body).unwrap();
+    assert!(stranger.status == 404 && told.contains(out) && !told.contains("<nav"), "{told}");
+
+    // Sue asks, and has set the password that eve answers with.
+    let eve = json!({"name": "eve", "roles": ["approver"], "password": "given by sue"});
+    assert_eq!(send("POST", "/api/v1/users", eve).await.status, 201);
+    let pending = send("PATCH", "/api/v1/users/bob", json!({"disabled": true})).await;
+    let id = pending.json()["approval"].as_str().unwrap().to_owned();
+    let form = |target: &'static str, cookie: &str, body: String| {
+        let ask = house.ask("POST", target).header("Content-Type", "application/x-www-form-urlencoded");
+        ask.header("Cookie", cookie).body(body).send()
+    };
+    let signed_in = form("/sign-in", "", "user=eve&password=given+by+sue".to_owned()).await;
+    let cookie = signed_in.header("set-cookie").unwrap().split(';').next().unwrap().to_owned();
+    let page = house.ask("GET", "/approvals").header("Cookie", &cookie).send().await;
+    let page = String::from_utf8(page.body).unwrap();
+    let csrf = page.split("name=\"csrf\" value=\"").nth(1).unwrap().split('"').next().unwrap().to_owned();
+    let refused = form("/approvals", &cookie, format!("csrf={csrf}&id={id}&answer=grant")).await;
+    let told = String::from_utf8(refused.body).unwrap();
+    assert!(refused.status == 403 && told.contains("change the password yourself"), "{told}");
+    assert!(told.contains("<a href=\"/password\">Change your password</a>") && told.contains(way), "{told}");
+}
+
+/// What nothing is to be seen of is no heading and no link.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_object_whose_name_is_blank_is_told_by_its_id() {
+    let house = House::new().await;
+    let ann = house.person("ann", Role::Analyst).await;
+    house.collection("c1", &[(&ann, "rw")]).await;
+    for (number, name) in ["", "  ", "\u{200b}\u{3164}"].into_iter().enumerate() {
+        let mut blank = crate::house::indicator(number, 1);
+        blank["name"] = json!(name);
+        blank["pattern_type"] = json!("yara");
+        blank["pattern"] = json!("rule x { condition: true }");
+        ann.post("c1", &[blank]).await;
+        let id = crate::house::id("indicator", number);
+        let page = house.page("ann", &format!("/objects/{id}")).await;
+        let heading = page.split("<h1 dir=\"auto\">").nth(1).unwrap().split("</h1>").next().unwrap();
+        assert!(heading == id || heading.starts_with("rule x"), "{heading:?}");
+        let list = house.page("ann", "/").await;
+        assert!(
+            !list.contains("dir=\"auto\"></a>") && !list.contains(&format!("dir=\"auto\">{name}</a>")),
+            "{name:?}"
+        );
+    }
 }
