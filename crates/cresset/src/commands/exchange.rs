@@ -280,7 +280,7 @@ pub(crate) async fn peer(common: &Common, command: PeerCommand, out: &mut Out) -
             (answer.as_array().cloned().unwrap_or_default(), wait > 0)
         }
     };
-    let behind = peers.iter().any(|peer: &Value| peer["lag_out"].as_u64() != Some(0));
+    let behind = peers.iter().any(|peer: &Value| peer["lag_out"].as_u64().is_some_and(|lag| lag > 0));
     if out.is_json() {
         out.json(&peers)?;
     } else {

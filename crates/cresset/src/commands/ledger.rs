@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 use ledger::TreeHash;
-use ledger::checkpoint::SignedCheckpoint;
+use ledger::checkpoint::{Origin, SignedCheckpoint};
 use ledger::proof::verify_consistency;
 use serde::Deserialize;
 use serde_json::json;
@@ -93,9 +93,16 @@ async fn consistency(common: &Common, args: &ConsistencyArgs, out: &mut Out) -> 
     if old.checkpoint().origin != new.checkpoint().origin {
         return Err(Failure::unverified("the two heads are of different ledgers"));
     }
+    let origin = old.checkpoint().origin.clone();
     let (old, new) = (old.head(), new.head());
+    if old.size > new.size {
+        return Err(Failure::unverified(format_args!(
+            "the first head has {} leaves and the second {}: give the older one first",
+            old.size, new.size
+        )));
+    }
     let hashes = if old.size < new.size && old.size > 0 {
-        hashes(common, old.size, new.size).await?
+        hashes(common, &origin, (old.size, new.size)).await?
     } else {
         Vec::new()
     };
@@ -115,9 +122,18 @@ async fn consistency(common: &Common, args: &ConsistencyArgs, out: &mut Out) -> 
     Ok(Exit::Done)
 }
 
-/// The proof, from the node that has the ledger's tiles.
-async fn hashes(common: &Common, old: u64, new: u64) -> Result<Vec<TreeHash>, Failure> {
+/// The proof, from the node whose ledger it is.
+async fn hashes(common: &Common, of: &Origin, (old, new): (u64, u64)) -> Result<Vec<TreeHash>, Failure> {
     let reach = Reach::open(common, Access::Read).await?;
+    let own = read(&reach.ask(question::get(["ledger", "checkpoint"])).await?, "the node's head")?;
+    if own.checkpoint().origin != *of {
+        return Err(Failure::unverified(format_args!(
+            "the heads are of another ledger than this node's: {} and not {}",
+            of,
+            own.checkpoint().origin
+        ))
+        .hint("ask the node of the member whose ledger it is, with --url"));
+    }
     let mut request = question::get(["ledger", "consistency"]);
     request.query.push(("old", old.to_string()));
     request.query.push(("new", new.to_string()));

@@ -101,6 +101,13 @@ fn heads_are_compared_and_a_fork_is_3() {
     import(&other, ONE, SHOWN);
     let elsewhere = note(&other, "elsewhere");
     scene.here(&["ledger", "consistency", &elsewhere, &second]).exits(3);
+    import(&other, TWO, SHOWN);
+    let later = note(&other, "later");
+    other.here(&["ledger", "consistency", &elsewhere, &later]).exits(0);
+    let asked = scene.here(&["ledger", "consistency", &elsewhere, &later]).exits(3);
+    assert!(asked.stderr.contains("of another ledger than this node's"), "{}", asked.stderr);
+    let swapped = scene.here(&["ledger", "consistency", &second, &first]).exits(3);
+    assert!(swapped.stderr.contains("give the older one first"), "{}", swapped.stderr);
     let roots: Vec<String> = std::fs::read_to_string(&second).unwrap().lines().map(str::to_owned).collect();
     let forged = std::fs::read_to_string(&first).unwrap().replace("\n1\n", "\n2\n");
     assert!(!forged.contains(&roots[2]));

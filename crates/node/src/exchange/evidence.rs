@@ -43,7 +43,7 @@ impl From<PeerView> for PeerFigures {
             member: view.member,
             reachable: view.reachable,
             lag_in: view.lag_in,
-            lag_out: view.lag_out,
+            lag_out: view.lag_out.unwrap_or_default(),
             last_head: view.last_head.unwrap_or(0),
             gaps: view.gaps,
             refusals: view.refused_here.saturating_add(view.refused_there),

@@ -67,10 +67,10 @@ pub struct PeerView {
     pub version: Option<u32>,
     /// Its acts that came and that no head of its ledger covers yet.
     pub lag_in: u64,
-    /// Envelopes that wait for it.
-    pub lag_out: u64,
-    /// Versions of own objects that wait until it may have them: see [`HolderView::waits`].
-    pub waits: u64,
+    /// Envelopes that wait for it; null for whoever does not run or audit the node, as hidden objects count too.
+    pub lag_out: Option<u64>,
+    /// Versions of own objects that wait until it may have them, for the same: see [`HolderView::waits`].
+    pub waits: Option<u64>,
     /// Leaves of its last head known here.
     pub last_head: Option<u64>,
     /// Places in its lanes at which something is missing, as of what it said last.
@@ -298,6 +298,9 @@ impl Node {
         let mut views = self.peer_views(&court).await?;
         for view in &mut views {
             self.hide_unseen(who, &mut view.refusals).await?;
+            if !runs(who) {
+                (view.lag_out, view.waits) = (None, None);
+            }
         }
         // Who may not know of notices sees the rest.
         for notice in self.notices(who).await.unwrap_or_default() {
@@ -306,6 +309,18 @@ impl Node {
             }
         }
         Ok(views)
+    }
+
+    /// Whether anything waits for a member, or for any: to wait until it has gone. Who may know of peers may wait.
+    ///
+    /// # Errors
+    /// As [`Node::peers`].
+    pub async fn is_behind(&self, who: &Principal, member: Option<&str>) -> Result<bool, ExchangeError> {
+        may_know_peers(who)?;
+        let court = self.sitting().await?;
+        let views = self.peer_views(&court).await?;
+        let mut asked = views.iter().filter(|view| member.is_none_or(|member| view.member == member));
+        Ok(asked.any(|view| view.lag_out != Some(0)))
     }
 
     /// How it stands with every other member, without notices, and with objects that not everybody may see.
@@ -380,8 +395,8 @@ impl Node {
             seen: peer.seen.map(Timestamp::text_of),
             version: peer.version,
             lag_in: awaited.len() as u64,
-            lag_out: waiting.iter().map(|queue| queue.last.saturating_sub(queue.acked)).sum(),
-            waits,
+            lag_out: Some(waiting.iter().map(|queue| queue.last.saturating_sub(queue.acked)).sum()),
+            waits: Some(waits),
             last_head: mirror.map(|row| row.size),
             gaps,
             awaits_circle: self.0.exchange.awaited_circles.since(&member).map(Timestamp::text_of),

@@ -37,7 +37,7 @@ async fn what_no_circle_would_let_in_is_refused_at_once() {
     bring(a, 2..3, to(&["b"])).await;
     round(&region).await;
     assert!(has(b, &indicator_id(2)).await && !has(b, &indicator_id(1)).await);
-    assert_eq!((peer(a, "b").await.lag_out, peer(b, "a").await.awaits_circle), (0, None));
+    assert_eq!((peer(a, "b").await.lag_out, peer(b, "a").await.awaits_circle), (Some(0), None));
     assert_eq!(last_refusal(b, "a").await, "handling/retention");
 }
 
@@ -52,7 +52,7 @@ async fn what_may_only_be_given_on_goes_to_nobody() {
     round(&region).await;
     assert!(has(b, &indicator_id(2)).await && !has(b, &indicator_id(1)).await);
     let (ours, theirs) = (peer(a, "b").await, peer(b, "a").await);
-    assert_eq!((ours.lag_out, ours.refused_there, theirs.refused_here), (0, 0, 0));
+    assert_eq!((ours.lag_out, ours.refused_there, theirs.refused_here), (Some(0), 0, 0));
 }
 
 /// C knows that B is in the circle, and B does not know it yet: A, who keeps the circle, has not met B.

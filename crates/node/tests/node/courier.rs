@@ -45,7 +45,7 @@ async fn circles_and_new_keys_come_with_the_file() {
     // A learns by B's file what has come, of the circle too.
     a.bench.clock.advance(40 * DAY);
     assert_eq!(carry(b, a, "a").await.taken, 1, "the receipt");
-    assert_eq!(peer(a, "b").await.lag_out, 0);
+    assert_eq!(peer(a, "b").await.lag_out, Some(0));
     let after = file(a, "b").await.len();
     bring(a, 3..4, to(&["air"])).await;
     assert!(file(a, "b").await.len() > after);

@@ -3,6 +3,7 @@
 use base::Micros;
 use bytes::Bytes;
 use community::History;
+use handling::Role;
 use node::{AcceptRequest, HolderView, KeepStatus, Options, ShareRequest, Spoken, StoodBy, Urgency};
 use store::PageRequest;
 
@@ -60,13 +61,18 @@ async fn what_was_under_an_embargo_comes_when_it_is_over() {
     assert!(!has(b, ONE).await);
     let why = waits(a, ONE, "b").await;
     assert!(why.starts_with("embargo until 20"), "{why}");
-    assert_eq!((peer(a, "b").await.waits, peer(a, "c").await.waits), (1, 0));
+    assert_eq!((peer(a, "b").await.waits, peer(a, "c").await.waits), (Some(1), Some(0)));
+    // Who may not know of the object is not told by a count that it waits.
+    let reader = a.bench.user("reader", Role::Reader).await;
+    let told = a.node().peers(&reader).await.unwrap();
+    assert!(told.iter().all(|peer| (peer.waits, peer.lag_out) == (None, None)), "{told:?}");
+    assert!(a.node().is_behind(&reader, Some("b")).await.is_ok());
     at(&region, OVER.plus(-1)).await;
     assert!(!has(b, ONE).await, "not a moment before");
     at(&region, OVER).await;
     assert!(has(b, ONE).await && !has(&region[2], ONE).await && !has(b, TWO).await);
     let held = holder(a, ONE, "b").await.unwrap();
-    assert_eq!((held.receipt, held.waits, peer(a, "b").await.waits), ("valid", None, 0));
+    assert_eq!((held.receipt, held.waits, peer(a, "b").await.waits), ("valid", None, Some(0)));
     assert_eq!(a.node().give_later().await.unwrap(), 0, "it is given once");
 }
 
@@ -128,7 +134,11 @@ async fn what_came_too_early_for_a_clock_that_nobody_knows_is_given_again() {
         a.node().give_later().await.unwrap();
         carry(a, b, "b").await;
         carry(b, a, "a").await;
-        assert_eq!((peer(a, "b").await.waits, has(b, ONE).await), (waiting, comes), "{late} hours later");
+        assert_eq!(
+            (peer(a, "b").await.waits, has(b, ONE).await),
+            (Some(waiting), comes),
+            "{late} hours later"
+        );
     }
     assert_eq!(peer(a, "b").await.refused_there, 2);
     assert_eq!(holder(a, ONE, "b").await.unwrap().receipt, "valid");
@@ -197,7 +207,7 @@ async fn what_is_taken_back_before_it_could_go_never_goes() {
     for id in [ONE, TWO, &three] {
         assert!(!has(b, id).await, "{id}");
     }
-    assert_eq!((peer(a, "b").await.waits, peer(a, "b").await.lag_out), (0, 0));
+    assert_eq!((peer(a, "b").await.waits, peer(a, "b").await.lag_out), (Some(0), Some(0)));
 }
 
 #[tokio::test]
@@ -362,7 +372,7 @@ async fn what_waits_outlives_the_process() {
         let shared = region[0].node().share(&region[0].who, request).await.unwrap();
         assert_eq!((shared.to, shared.withheld), (vec![], vec![("b".to_owned(), "embargo".to_owned())]));
     }
-    assert_eq!(peer(&region[0], "b").await.waits, 2);
+    assert_eq!(peer(&region[0], "b").await.waits, Some(2));
     region.0[0].bench.reopened(node::Settings::default()).await;
     at(&region, OVER).await;
     meet(&region[0], &region[1]).await;

@@ -245,7 +245,7 @@ async fn after_a_restore_two_that_never_meet_go_on_by_parcels() {
     for number in 10..13 {
         assert!(has(b, &ONE.replace("000000000001", &format!("{number:012}"))).await, "{number}");
     }
-    assert_eq!(peer(&a, "b").await.lag_out, 0);
+    assert_eq!(peer(&a, "b").await.lag_out, Some(0));
 }
 
 /// (e) A ledger of which more is new than one head is told with goes in one parcel where there is room, and what waits with it.

@@ -253,9 +253,9 @@ async fn sync(
     app.node().peers(&who).await?;
     app.node().meet_now();
     loop {
-        let mut peers = app.node().peers(&who).await?;
-        peers.retain(|peer| member.as_ref().is_none_or(|member| peer.member == *member));
-        if Instant::now() >= until || peers.iter().all(|peer| peer.lag_out == 0) {
+        if Instant::now() >= until || !app.node().is_behind(&who, member.as_deref()).await? {
+            let mut peers = app.node().peers(&who).await?;
+            peers.retain(|peer| member.as_ref().is_none_or(|member| peer.member == *member));
             return Ok(Json(peers.into_iter().map(Peer).collect()));
         }
         tokio::select! {
