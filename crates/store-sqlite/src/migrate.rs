@@ -238,7 +238,7 @@ pub(crate) fn verify_current(connection: &Connection, path: &str) -> Done<()> {
             "it is not set up: run `cresset init`".to_owned()
         } else {
             format!(
-                "it has schema {applied} and this program needs {}: make a backup, then start `cresset serve` on it, which brings it up to date",
+                "it has schema {applied} and this program needs {}: copy its directory, or make a backup with the program that wrote it, then start `cresset serve` on it, which brings it up to date",
                 MIGRATIONS.len()
             )
         };
