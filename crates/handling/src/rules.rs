@@ -449,6 +449,13 @@ impl Rules {
         })
     }
 
+    /// No more than that the definitions that these await are awaited: what something that nobody spoke about says of others.
+    #[must_use]
+    pub fn awaiting_alone(&self) -> Self {
+        let open = Self::marked(Some(TlpLevel::Clear), self.originator.clone());
+        Self { markings: self.markings.clone(), ..open }
+    }
+
     /// Data about a person.
     #[must_use]
     pub fn about_persons(mut self) -> Self {

@@ -5,7 +5,8 @@
 //! binds, and only as far as whoever puts in the next one may know of it; what members say is under the rules they say it with.
 //!
 //! Two things are not taken from a version that stands. What nobody said does not bind: without a marking and without options it is
-//! handled as TLP:AMBER+STRICT, which is no word against what is said of the next one. And members and circles that are named for
+//! handled as TLP:AMBER+STRICT, which is no word against what is said of the next one, also while it bears a marking whose definition is
+//! awaited: that alone is awaited by the next one as well. And members and circles that are named for
 //! a version are let have it besides, as `share` would: whom to give it to is the originator's to say each time.
 //!
 //! What has another `created` or creator says itself how it is handled, but for the first of a lineage in a collection: it comes
@@ -56,12 +57,12 @@ pub(crate) fn stricter(desk: &Desk<'_>, writer: &Writer, arrival: &Arrival<'_>) 
 
 /// The rules of versions of the object `?1` that have the `created` and creator of the next one, whoever owns them (the registry may have
 /// come to know the creator in between), and of those in the collection `?4` that have others.
-const STANDS: &str = "SELECT DISTINCT h.collection, h.rules, iif(h.rules = 0, v.tlp, NULL), v.created_key IS ?2 AND v.creator IS ?3 \
+const STANDS: &str = "SELECT DISTINCT h.collection, h.rules, v.tlp, v.created_key IS ?2 AND v.creator IS ?3 \
      FROM holding h JOIN version v ON v.no = h.version WHERE h.object = ?1 AND (h.collection = ?4 OR (v.created_key IS ?2 AND v.creator IS ?3))";
 
 /// The same of versions other than that of the moment `?6`, of which no view stands under the identifier `?5`.
 /// None of an object without versions: what stands is the original itself, whose rules are those of the parts that are left out.
-const STANDS_WITHOUT_VIEW: &str = "SELECT DISTINCT h.collection, h.rules, iif(h.rules = 0, v.tlp, NULL), v.created_key IS ?2 AND v.creator IS ?3 \
+const STANDS_WITHOUT_VIEW: &str = "SELECT DISTINCT h.collection, h.rules, v.tlp, v.created_key IS ?2 AND v.creator IS ?3 \
      FROM holding h JOIN version v ON v.no = h.version WHERE h.object = ?1 AND (h.collection = ?4 OR (v.created_key IS ?2 AND v.creator IS ?3)) \
      AND ltrim(h.place, '~') <> ?6 AND NOT EXISTS (SELECT 1 FROM holding w JOIN version o ON o.no = w.version WHERE w.object = ?5 \
      AND w.place IN (ltrim(h.place, '~'), '~' || ltrim(h.place, '~')) AND o.created_key IS v.created_key)";
@@ -99,10 +100,14 @@ fn meet(
         if same && collection == writer.collection() {
             standing = Standing::Already;
         }
-        let said_nothing = no == 0 && level.is_none();
-        if same && !said_nothing {
+        let silent = rules_rows::say_nothing(level, &held);
+        if silent && held.markings().are_known() {
+            continue;
+        }
+        let held = if silent { held.awaiting_alone() } else { held };
+        if same {
             *met = met.meet(&held.also_to(&named));
-        } else if !said_nothing {
+        } else {
             of_others.push(held);
         }
     }

@@ -201,6 +201,12 @@ pub(crate) fn of_number(level: Option<u8>) -> Rules {
     Rules::marked(level, Originator::Here)
 }
 
+/// Whether rules are what is under them by default, and neither its own markings nor an option spoke of it: it bears nothing, or what it
+/// bears is awaited or asks nothing. `level` is what its version was stored with.
+pub(crate) fn say_nothing(level: Option<u8>, rules: &Rules) -> bool {
+    level.is_none() && rules.apart_from_markings() == of_number(None)
+}
+
 /// Forgets rules that nothing is under any more.
 pub(crate) fn release(desk: &mut Desk<'_>, no: i64) -> Done<()> {
     let sql = desk.sql();

@@ -4,6 +4,9 @@
 //! and when a definition and what bears it come at one moment. Each collection is looked at for itself, and only what every reader of
 //! it may see, at any time, settles anything: nobody can tell from the rules of what they see that something hidden has come. Of
 //! several definitions under one identifier the one that came first counts, as it does for objects that come after it.
+//!
+//! What comes of it is what would stand if the definition had been there first, as far as it opens nothing: who was not spoken about and
+//! awaits nothing more has no rules of its own again, and a level that a definition asks is noted with the version as its own.
 
 use std::collections::BTreeSet;
 
@@ -14,7 +17,7 @@ use store::Settled;
 
 use crate::error::{Done, damaged};
 use crate::ids;
-use crate::rules_rows;
+use crate::rules_rows::{self, Under};
 use crate::writer::{Desk, object_no};
 
 /// Definitions that something awaits, after one.
@@ -94,6 +97,16 @@ fn is_awaited(sql: &Connection, collection: i64, definition: &str) -> Done<bool>
     Ok(select.query_row((definition, collection), |row| row.get(0))?)
 }
 
+/// What stands under rules in a collection: object and version by number, and the level that the version was stored with.
+fn under_rules(sql: &Connection, collection: i64, rules: i64) -> Done<Vec<(i64, i64, Option<u8>)>> {
+    let mut select = sql.prepare_cached(
+        "SELECT h.object, h.version, v.tlp FROM holding h JOIN version v ON v.no = h.version \
+         WHERE h.collection = ?1 AND h.rules = ?2 AND h.rules <> 0",
+    )?;
+    let rows = select.query_map((collection, rules), |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
+    Ok(rows.collect::<rusqlite::Result<_>>()?)
+}
+
 /// Puts on the own objects of a collection what a definition asks; names them.
 fn put_on(
     desk: &mut Desk<'_>,
@@ -113,11 +126,19 @@ fn put_on(
         let Some(known) = rules.and_then(|rules| rules.settled_by(definition, mark)) else { continue };
         // Own rules below TLP:RED are open to whom they were open before, so the marks of first and last versions stay.
         let under = rules_rows::keep(desk, &known, home)?;
-        let mut put = sql.prepare_cached(
-            "UPDATE holding SET rules = ?3 WHERE collection = ?1 AND rules = ?2 AND rules <> 0 RETURNING object",
-        )?;
-        let put = put.query_map((collection, no, under.no), |row| row.get::<_, i64>(0))?;
-        for object in put.collect::<rusqlite::Result<Vec<_>>>()? {
+        for (object, version, level) in under_rules(sql, collection, no)? {
+            let level = match mark {
+                Mark::Level(asked) => Some(asked.number().max(level.unwrap_or_default())),
+                _ => level,
+            };
+            let silent = rules_rows::say_nothing(level, &known) && known.markings().are_known();
+            let rules = if silent { Under::NONE.no } else { under.no };
+            sql.prepare_cached("UPDATE version SET tlp = ?2 WHERE no = ?1 AND tlp IS NOT ?2")?
+                .execute((version, level))?;
+            sql.prepare_cached(
+                "UPDATE holding SET rules = ?3 WHERE collection = ?1 AND version = ?2 AND rules = ?4",
+            )?
+            .execute((collection, version, rules, no))?;
             objects.insert(ids::of_number(sql, object)?);
         }
         rules_rows::release(desk, no)?;

@@ -169,6 +169,75 @@ async fn the_first_definition_under_an_identifier_is_the_one_that_counts() {
     assert!(has(b, ONE).await);
 }
 
+/// What is handled how, in whichever order a definition and what bears it come: also the digest that members compare.
+#[tokio::test]
+async fn a_definition_that_comes_later_leaves_what_it_would_have_left() {
+    let green = || Options { tlp: Some(TlpLevel::Green), ..Options::default() };
+    for (statement, bears, levels) in [
+        ("Copyright", &[1][..], [None, Some("green")]),
+        ("Copyright", &[], [None, Some("green")]),
+        ("ДСП", &[1], [Some("amber+strict"); 2]),
+        ("ДСП", &[], [Some("amber+strict"); 2]),
+    ] {
+        let mut hashes = Vec::new();
+        for place in 0..3 {
+            let region = region(&["a"]).await;
+            let a = &region[0];
+            for step in 0..3 {
+                if step == place {
+                    bring(a, definition(1, statement), clear()).await;
+                }
+                match step {
+                    0 => bring(a, version(1, &[1]), Options::default()).await,
+                    1 => {
+                        let bytes = vec![Bytes::from(version(2, bears))];
+                        let request = AcceptRequest {
+                            collection: "inbox",
+                            objects: bytes,
+                            options: green(),
+                            status: KeepStatus::No,
+                        };
+                        a.node().accept(&a.who, request).await.unwrap();
+                    }
+                    _ => (),
+                }
+            }
+            for (month, level) in ["2025-01", "2025-02"].into_iter().zip(levels) {
+                let rows = a.node().history(&a.who, ONE).await.unwrap().into_inner();
+                let row = rows.iter().find(|row| row.version.starts_with(month)).unwrap();
+                let held = a.node().object(&a.who, ONE, Some(&row.version)).await.unwrap().into_inner();
+                let handling = a.node().handling_of(held.tlp, &held.places).await.unwrap();
+                assert_eq!(
+                    (handling.tlp, handling.marking_awaited),
+                    (level, false),
+                    "{statement} {bears:?}: {month} where the definition came at {place}"
+                );
+            }
+            hashes.push(store::Upkeep::state_hash(&*a.bench.store).await.unwrap());
+        }
+        assert!(hashes.iter().all(|hash| *hash == hashes[0]), "{statement} {bears:?}");
+    }
+}
+
+/// Two definitions that are awaited: what the one asks is asked, though the other asks nothing.
+#[tokio::test]
+async fn what_one_of_two_definitions_asks_is_kept_when_the_other_comes() {
+    for order in [[1, 2], [2, 1]] {
+        let region = region(&["a"]).await;
+        let a = &region[0];
+        bring(a, version(1, &[1, 2]), Options::default()).await;
+        for no in order {
+            let statement = if no == 1 { "ДСП" } else { "Copyright" };
+            bring(a, definition(no, statement), clear()).await;
+        }
+        let objects = vec![Bytes::from(version(2, &[]))];
+        let options = Options { tlp: Some(TlpLevel::Green), ..Options::default() };
+        let request = AcceptRequest { collection: "inbox", objects, options, status: KeepStatus::No };
+        let receipts = a.node().accept(&a.who, request).await.unwrap().receipts;
+        assert_eq!(receipts[0].handling, Some(node::Handled::Inherited), "{order:?} {receipts:?}");
+    }
+}
+
 /// A process that ends between the commit of a definition and what follows it finds that again, and so does what came at one moment.
 #[tokio::test]
 async fn what_has_come_is_found_again_by_the_next_look() {
