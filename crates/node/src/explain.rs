@@ -205,7 +205,7 @@ static CODES: &[(&str, &str)] = &[
     (
         "store-read-only",
         "The disk is full or failing, so nothing is written for now; reading goes on. The node takes writes again by itself when there is room or the disk works. Nothing of the request was acknowledged: \
-         send it again, and what is there all the same is told as known.",
+         send it again, and what is there all the same is told as known. Whoever signs in to the pages meanwhile has a session that ends when the node is started anew.",
     ),
     (
         "store-unreadable",
@@ -399,6 +399,10 @@ static CODES: &[(&str, &str)] = &[
     (
         "observations-unfit",
         "What was sent is not a STIX bundle with observed-data objects and their observables.",
+    ),
+    (
+        "handling-unstated",
+        "A tag of the line says what may be done with it (PAP), which an object that is made of a list cannot carry. Import the line by itself and say so: `--pap red`. Lines without such a tag were imported.",
     ),
     (
         "bytes-altered",

@@ -76,7 +76,7 @@ impl Urgency {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Passing {
     pub(crate) tlp: Option<Level>,
-    pap: Pap,
+    pub(crate) pap: Pap,
     to: BTreeSet<Addressee>,
     control: Control,
     embargo: Option<Micros>,

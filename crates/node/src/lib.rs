@@ -86,7 +86,7 @@ pub use narrow::{NarrowError, Narrowed};
 pub use observed::{Observed, ObservedError, ObservedMatch};
 pub use own_ledger::ProveError;
 pub use read::ReadError;
-pub use receipts::{Handled, Outcome, Receipt, Summary};
+pub use receipts::{Handled, Lines, Outcome, Receipt, Summary, Unread};
 pub use road::{JudgedBy, NodeIdentity, RoadError};
 pub use search::{SearchError, SearchPage, SearchQuery};
 pub use sight::{SightError, SightRequest, Sighted};

@@ -97,8 +97,56 @@ fn findings<S: Serializer>(findings: &[Finding], serializer: S) -> Result<S::Ok,
     }))
 }
 
-/// How many ended which way.
+/// Lines of a file.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Lines {
+    /// How many.
+    pub count: u64,
+    /// The first of them, from 1; 0 where there is none.
+    pub first: u64,
+}
+
+impl Lines {
+    /// Counts one more line.
+    pub(crate) const fn note(&mut self, line: u64) {
+        if self.count == 0 {
+            self.first = line;
+        }
+        self.count = self.count.saturating_add(1);
+    }
+
+    const fn is_none(&self) -> bool {
+        self.count == 0
+    }
+}
+
+/// What was passed over in a list or a text, and so is in no object and has no receipt.
+///
+/// # Shape
+/// As JSON `{"columns":["date"],"context":{"count":2,"first":3},"without_value":{"count":1,"first":7}}`, what there is none of left out.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Unread {
+    /// Columns that are not read, by their names: at most 64, each cut where it is longer than names are.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub columns: Vec<String>,
+    /// Lines of a list that say of themselves that they are context, and nothing to look for.
+    #[serde(skip_serializing_if = "Lines::is_none")]
+    pub context: Lines,
+    /// Lines of a text in which no value was recognised; empty ones and comments do not count.
+    #[serde(skip_serializing_if = "Lines::is_none")]
+    pub without_value: Lines,
+}
+
+impl Unread {
+    /// Whether everything was read.
+    #[must_use]
+    pub const fn is_nothing(&self) -> bool {
+        self.columns.is_empty() && self.context.is_none() && self.without_value.is_none()
+    }
+}
+
+/// How many ended which way.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Summary {
     /// All.
     pub total: u64,
@@ -124,6 +172,9 @@ pub struct Summary {
     /// Of these: known by another member's word, whose handling was to be changed and was not.
     #[serde(skip_serializing_if = "is_zero")]
     pub not_ours: u64,
+    /// Beside these: what was passed over.
+    #[serde(skip_serializing_if = "Unread::is_nothing")]
+    pub unread: Unread,
 }
 
 /// The code of what only its originator changes.

@@ -14,11 +14,12 @@ use clap::Args;
 use flate2::read::MultiGzDecoder;
 use serde::de::{self, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
-use serde_json::json;
 use serde_json::value::RawValue;
+use serde_json::{Value, json};
 
 use crate::args::{Common, names};
 use crate::commands::passing::HandlingArgs;
+use crate::commands::unread::Unread;
 use crate::directory::Access;
 use crate::exit::{Exit, Failure};
 use crate::out::{Out, progress, say, shown};
@@ -64,7 +65,7 @@ struct Answer<'a> {
 }
 
 /// How many ended which way.
-#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize)]
 pub(crate) struct Counts {
     pub(crate) accepted: u64,
     pub(crate) known: u64,
@@ -83,11 +84,14 @@ pub(crate) struct Counts {
     /// Of these: by another member's word, which was to be handled otherwise and is not.
     #[serde(default)]
     not_ours: u64,
+    /// What was passed over and is in no count.
+    #[serde(default)]
+    unread: Option<Value>,
 }
 
 impl Counts {
     /// Adds another count.
-    pub(crate) fn add(&mut self, other: Self) {
+    pub(crate) fn add(&mut self, other: &Self) {
         self.accepted += other.accepted;
         self.known += other.known;
         self.newer += other.newer;
@@ -105,7 +109,7 @@ impl Counts {
     }
 
     /// As the last line of an import.
-    pub(crate) fn json(&self) -> serde_json::Value {
+    pub(crate) fn json(&self) -> Value {
         let mut summary = json!({
             "total": self.total(),
             "accepted": self.accepted,
@@ -176,12 +180,15 @@ struct Receipt {
 pub(crate) async fn run(common: &Common, args: ImportArgs, out: &mut Out) -> Result<Exit, Failure> {
     out.answers_in_lines();
     let reach = Reach::open(common, Access::Write).await?;
-    let mut counts = Counts::default();
+    let (mut counts, mut unread) = (Counts::default(), Vec::new());
     let (mut failed, mut exit) = (0_u64, Exit::Done);
     for file in &args.files {
         let (failure, goes_on) = match read_input(file) {
             Ok(bytes) => match import_one(&reach, (&args, bytes), &mut counts, out).await {
-                Ok(()) => continue,
+                Ok(passed_over) => {
+                    unread.extend(passed_over.map(|passed_over| Unread::of(file, passed_over)));
+                    continue;
+                }
                 Err(failure) => {
                     let goes_on = failure.exit != Exit::Unreachable;
                     (failure, goes_on)
@@ -203,6 +210,9 @@ pub(crate) async fn run(common: &Common, args: ImportArgs, out: &mut Out) -> Res
     if out.is_json() {
         let mut summary = counts.json();
         summary["files_failed"] = json!(failed);
+        if !unread.is_empty() {
+            summary["unread"] = unread.iter().map(Unread::json).collect();
+        }
         out.json(&json!({"summary": summary}))?;
     }
     if counts.total() > 0 {
@@ -211,26 +221,29 @@ pub(crate) async fn run(common: &Common, args: ImportArgs, out: &mut Out) -> Res
     } else if failed == 0 {
         say("nothing to import: no object was found, and no value that one could be made of");
     }
+    unread.iter().for_each(Unread::say);
     Ok(if counts.refused > 0 || counts.not_ours > 0 { exit.max(Exit::No) } else { exit })
 }
 
-/// Brings one file in; what its pieces came to is counted as they are answered.
+/// Brings one file in; what its pieces came to is counted as they are answered. What was passed over in it is answered: lists and texts
+/// go in one piece.
 async fn import_one(
     reach: &Reach,
     (args, bytes): (&ImportArgs, Bytes),
     counts: &mut Counts,
     out: &mut Out,
-) -> Result<(), Failure> {
+) -> Result<Option<Value>, Failure> {
     let pieces = pieces_of(bytes, &args.format);
     let total = u64::try_from(pieces.iter().map(|piece| piece.objects).sum::<usize>()).ok();
     let bar = progress(total.filter(|total| *total > 0), "imported");
-    let mut outcome = Ok(());
+    let mut outcome = Ok(None);
     for piece in pieces {
         let answer = reach.ask(piece_request(args, piece.bytes)).await;
         match answer.and_then(|answer| write(&answer, Receipts::All, (&bar, out))) {
-            Ok(found) => {
+            Ok(mut found) => {
                 bar.inc(found.total());
-                counts.add(found);
+                outcome = Ok(found.unread.take());
+                counts.add(&found);
             }
             Err(failure) => {
                 outcome = Err(failure);

@@ -24,6 +24,7 @@ pub(crate) mod serve;
 pub(crate) mod sight;
 pub(crate) mod stix;
 pub(crate) mod token;
+pub(crate) mod unread;
 pub(crate) mod upkeep;
 pub(crate) mod user;
 pub(crate) mod validate;

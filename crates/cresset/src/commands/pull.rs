@@ -99,7 +99,7 @@ impl Pull {
                 let answer = self.store(&page.objects, collection).await?;
                 let stored = write(&answer, Receipts::Refused, (&bar, out))?;
                 bar.inc(stored.total());
-                counts.add(stored);
+                counts.add(&stored);
                 pages += 1;
             }
             match page.onward {

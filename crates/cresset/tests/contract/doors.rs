@@ -414,3 +414,30 @@ fn a_server_that_is_no_node_is_said_to_be_none() {
     }
     served.join().unwrap();
 }
+
+/// A list or a text is read as far as it is understood, and what was passed over is told: in words, and in the last line.
+#[test]
+fn what_an_import_passes_over_is_told() {
+    let scene = Scene::new();
+    let list = scene.file("list.csv", "value,to_ids,made_up\na.example,1,x\nb.example,0,y\n");
+    let text = scene.file("text", "c.example\nnothing\n");
+    let lines = scene.here(&["import", &list, &text]).exits(0).lines();
+    let summary = &lines.last().unwrap()["summary"];
+    assert_eq!(summary["accepted"], 2, "{summary}");
+    let told = [
+        json!({"file": list, "columns": ["made_up"], "context": {"count": 1, "first": 3}}),
+        json!({"file": text, "without_value": {"count": 1, "first": 2}}),
+    ];
+    assert_eq!(summary["unread"], json!(told));
+    let data = scene.data();
+    let words = run(&["import", &list, &text, "--data", data.to_str().unwrap()]).exits(0).stderr;
+    for told in
+        ["not read: made_up", "1 line passed over as context", "line 3", "no value was recognised", "line 2"]
+    {
+        assert!(words.contains(told), "{told}: {words}");
+    }
+    let whole = scene.file("whole", "c.example\n");
+    assert!(
+        scene.here(&["import", &whole]).exits(0).lines().last().unwrap()["summary"].get("unread").is_none()
+    );
+}

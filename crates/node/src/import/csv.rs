@@ -1,16 +1,23 @@
 //! Lists with a header line: which column says what, and each line as a draft.
 //!
-//! Columns are known by their usual names in several vocabularies. A line that cannot become an object gives a refusal
-//! that names the line; the others go on.
+//! Columns are known by their usual names in several vocabularies; those that are not are told by name. A line that cannot become an
+//! object gives a refusal that names the line; the others go on. A line that says of itself that it is context (MISP's `to_ids` 0)
+//! becomes no object and is counted.
+//!
+//! Invariant: what a line says about handling is heeded wherever it says so, in a column of its own or as one of several tags, and the
+//! strictest counts. What is not understood, or a list cannot carry, refuses the line.
 
 use std::str::FromStr;
 
 use base::Micros;
+use handling::Pap;
 use stix::{Timestamp, TlpLevel};
 
 use crate::produce::Draft;
+use crate::receipts::Unread;
 
 use super::values::{self, Sort};
+use super::{ONE_TOO_MANY, Survey};
 
 /// What a column is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,7 +32,10 @@ enum Column {
     ValidFrom,
     ValidUntil,
     Tlp,
+    /// Tags: labels, and handling.
     Labels,
+    /// Whether the value is one to look for.
+    Detect,
     /// Something else: not read.
     Other,
 }
@@ -79,9 +89,14 @@ static NAMES: &[(&str, Column)] = &[
     ("expiry", Column::ValidUntil),
     ("expiration", Column::ValidUntil),
     ("tlp", Column::Tlp),
+    ("tlp_level", Column::Tlp),
     ("marking", Column::Tlp),
     ("labels", Column::Labels),
     ("tags", Column::Labels),
+    ("tag", Column::Labels),
+    ("attribute_tag", Column::Labels),
+    ("event_tag", Column::Labels),
+    ("to_ids", Column::Detect),
 ];
 
 /// A line that gave no object, or one value of it.
@@ -100,26 +115,91 @@ pub(crate) fn has_header(text: &str) -> bool {
         && (names.len() > 1 || !matches!(column(header), Column::Other))
 }
 
-/// The drafts of a list, line by line.
-pub(crate) fn drafts(text: &str) -> Box<dyn Iterator<Item = Result<Draft, Unfit>> + Send + '_> {
-    let Some((_, delimiter)) = header_of(text) else { return Box::new(std::iter::empty()) };
+/// Names of columns that are told where these are not read.
+const COLUMNS_TOLD_MAX: usize = 64;
+/// Letters of a column's name that are read and told.
+const NAME_CHARS_MAX: usize = 40;
+
+/// The drafts of a list, line by line. `pap` is what is asked of all of them.
+pub(crate) fn drafts(text: &str, pap: Pap) -> Box<dyn Iterator<Item = Result<Draft, Unfit>> + Send + '_> {
+    match open(text) {
+        Some(Ok(list)) => Box::new(list.lines(pap).flat_map(|line| match line {
+            Line::Of(drafts) => drafts,
+            Line::Context(_) => Vec::new(),
+        })),
+        Some(Err(unfit)) => Box::new(std::iter::once(Err(unfit))),
+        None => Box::new(std::iter::empty()),
+    }
+}
+
+/// How many drafts and refusals a list holds, and what is passed over in it.
+pub(crate) fn survey(text: &str) -> Survey {
+    let mut survey = Survey { values: 0, unread: Unread::default() };
+    let list = match open(text) {
+        Some(Ok(list)) => list,
+        refused => return Survey { values: usize::from(refused.is_some()), ..survey },
+    };
+    survey.unread.columns.clone_from(&list.unread);
+    for line in list.lines(Pap::Clear) {
+        match line {
+            Line::Of(drafts) => survey.values = survey.values.saturating_add(drafts.len()),
+            Line::Context(number) => survey.unread.context.note(number),
+        }
+        if survey.values >= ONE_TOO_MANY {
+            break;
+        }
+    }
+    survey
+}
+
+/// A list whose header has been read.
+struct List<'t> {
+    columns: Vec<Column>,
+    /// Names of those that are not read.
+    unread: Vec<String>,
+    reader: csv::Reader<&'t [u8]>,
+}
+
+/// A line of a list.
+enum Line {
+    /// What becomes of its values.
+    Of(Vec<Result<Draft, Unfit>>),
+    /// It says that it is context: its number.
+    Context(u64),
+}
+
+impl<'t> List<'t> {
+    fn lines(self, pap: Pap) -> impl Iterator<Item = Line> + Send + 't {
+        let columns = self.columns;
+        self.reader.into_records().map(move |record| match record {
+            Ok(record) => line(&columns, &record, pap),
+            Err(error) => Line::Of(vec![Err(unreadable(&error))]),
+        })
+    }
+}
+
+/// Reads the header of a list; `None` = there is nothing in it.
+fn open(text: &str) -> Option<Result<List<'_>, Unfit>> {
+    let (_, delimiter) = header_of(text)?;
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let mut reader = csv::ReaderBuilder::new();
     reader.delimiter(delimiter).comment(Some(b'#')).flexible(true).trim(csv::Trim::All);
     let mut reader = reader.from_reader(text.as_bytes());
-    let columns: Vec<Column> = match reader.headers() {
-        Ok(headers) => headers.iter().map(column).collect(),
-        Err(error) => return Box::new(std::iter::once(Err(unreadable(&error)))),
+    let headers = match reader.headers() {
+        Ok(headers) => headers,
+        Err(error) => return Some(Err(unreadable(&error))),
     };
+    let columns: Vec<Column> = headers.iter().map(column).collect();
+    let unread =
+        headers.iter().zip(&columns).filter(|(name, column)| **column == Column::Other && !name.is_empty());
+    let unread = unread.map(|(name, _)| name.chars().take(NAME_CHARS_MAX).collect());
+    let unread = unread.take(COLUMNS_TOLD_MAX).collect();
     if !columns.iter().any(|column| matches!(column, Column::Value(_))) {
         let message = "no column holds values: name one of them value, ip, domain, url, hash or email";
         let path = "line 1".to_owned();
-        return Box::new(std::iter::once(Err(Unfit { code: "value-unfit", path, message: message.into() })));
+        return Some(Err(Unfit { code: "value-unfit", path, message: message.into() }));
     }
-    Box::new(reader.into_records().flat_map(move |record| match record {
-        Ok(record) => line(&columns, &record),
-        Err(error) => vec![Err(unreadable(&error))],
-    }))
+    Some(Ok(List { columns, unread, reader }))
 }
 
 fn unreadable(error: &csv::Error) -> Unfit {
@@ -140,22 +220,33 @@ fn column(name: &str) -> Column {
     let name = name.trim().trim_matches('"').trim();
     let name: String = name
         .chars()
-        .take(40)
+        .take(NAME_CHARS_MAX)
         .map(|char| if matches!(char, ' ' | '-') { '_' } else { char.to_ascii_lowercase() })
         .collect();
     NAMES.iter().find(|(known, _)| *known == name).map_or(Column::Other, |(_, column)| *column)
 }
 
-/// The drafts of one line: one for each cell that holds a value.
-fn line(columns: &[Column], record: &csv::StringRecord) -> Vec<Result<Draft, Unfit>> {
+/// What becomes of one line: a draft for each cell that holds a value.
+fn line(columns: &[Column], record: &csv::StringRecord, pap: Pap) -> Line {
     let number = record.position().map(csv::Position::line).unwrap_or_default();
     let cells = || columns.iter().copied().zip(record.iter()).filter(|(_, cell)| !cell.is_empty());
+    if cells().any(|(column, cell)| column == Column::Detect && yes_or_no(cell) == Some(false)) {
+        return Line::Context(number);
+    }
     let mut said = Said::default();
     for (column, cell) in cells() {
         if let Err(mut unfit) = said.read(column, cell) {
             unfit.path = format!("line {number}");
-            return vec![Err(unfit)];
+            return Line::Of(vec![Err(unfit)]);
         }
+    }
+    if let Some(tag) = said.pap.filter(|tag| *tag > pap) {
+        let message = format!(
+            "its tag asks for PAP:{}, which a list cannot carry: import this line by itself with --pap {}",
+            tag.name().to_ascii_uppercase(),
+            tag.name()
+        );
+        return Line::Of(vec![Err(unfit("handling-unstated", message, number))]);
     }
     let values = cells().filter_map(|(column, cell)| match column {
         Column::Value(sort) => Some((sort.or(said.sort), cell)),
@@ -163,9 +254,26 @@ fn line(columns: &[Column], record: &csv::StringRecord) -> Vec<Result<Draft, Unf
     });
     let drafts: Vec<_> = values.map(|(sort, cell)| said.draft(sort, cell, number)).collect();
     if drafts.is_empty() && cells().next().is_some() {
-        return vec![Err(unfit("value-unfit", "the line holds no value".into(), number))];
+        return Line::Of(vec![Err(unfit("value-unfit", "the line holds no value".into(), number))]);
     }
-    drafts
+    Line::Of(drafts)
+}
+
+fn yes_or_no(cell: &str) -> Option<bool> {
+    match cell.to_ascii_lowercase().as_str() {
+        "1" | "true" | "yes" => Some(true),
+        "0" | "false" | "no" => Some(false),
+        _ => None,
+    }
+}
+
+/// What a tag says behind the name of a scheme of handling: `red` of `TLP:RED`, `tlp-red` or `tlp = "red"`.
+fn behind<'t>(tag: &'t str, scheme: &str) -> Option<&'t str> {
+    let (name, rest) = tag.split_at_checked(scheme.len())?;
+    if !name.eq_ignore_ascii_case(scheme) || rest.starts_with(char::is_alphanumeric) {
+        return None;
+    }
+    Some(rest.trim_matches(|letter: char| !letter.is_alphanumeric()))
 }
 
 fn unfit(code: &'static str, message: String, line: u64) -> Unfit {
@@ -182,6 +290,7 @@ struct Said {
     valid_from: Option<Micros>,
     valid_until: Option<Micros>,
     tlp: Option<TlpLevel>,
+    pap: Option<Pap>,
     labels: Vec<String>,
 }
 
@@ -197,12 +306,38 @@ impl Said {
             Column::Confidence => self.confidence = Some(confidence(cell)?),
             Column::ValidFrom => self.valid_from = Some(moment(cell)?),
             Column::ValidUntil => self.valid_until = Some(moment(cell)?),
-            Column::Tlp => self.tlp = Some(cell.parse().map_err(|error| bad("value-unfit", cell, &error))?),
+            Column::Tlp => self.level(cell.parse().map_err(|error| bad("value-unfit", cell, &error))?),
             Column::Labels => {
-                let labels = cell.split([',', ';', '|']).map(str::trim).filter(|label| !label.is_empty());
-                self.labels.extend(labels.map(str::to_owned));
+                let mut tags = cell.split([',', ';', '|']).map(str::trim).filter(|tag| !tag.is_empty());
+                tags.try_for_each(|tag| self.tag(tag))?;
             }
-            Column::Value(_) | Column::Other => {}
+            Column::Detect if yes_or_no(cell).is_none() => {
+                return Err(bad(
+                    "value-unfit",
+                    cell,
+                    &"whether a value is one to look for is said by 1 or 0",
+                ));
+            }
+            Column::Value(_) | Column::Detect | Column::Other => {}
+        }
+        Ok(())
+    }
+
+    /// Of several levels the strictest counts.
+    fn level(&mut self, level: TlpLevel) {
+        self.tlp = self.tlp.max(Some(level));
+    }
+
+    /// A tag is a label, unless it says how the line is to be handled. One that seems to and is not understood might ask for anything.
+    fn tag(&mut self, tag: &str) -> Result<(), Unfit> {
+        let level = behind(tag, "tlp").map(str::parse::<TlpLevel>);
+        let pap = behind(tag, "pap").map(str::parse::<Pap>);
+        match (level, pap) {
+            (Some(Ok(level)), _) => self.level(level),
+            (_, Some(Ok(pap))) => self.pap = self.pap.max(Some(pap)),
+            (Some(Err(error)), _) if tag.contains([':', '=']) => return Err(bad("value-unfit", tag, &error)),
+            (_, Some(Err(error))) if tag.contains([':', '=']) => return Err(bad("value-unfit", tag, &error)),
+            _ => self.labels.push(tag.to_owned()),
         }
         Ok(())
     }

@@ -14,7 +14,7 @@ use super::{csv, values};
 /// The objects that a list becomes, and how many of its lines were refused.
 #[must_use]
 pub fn of_list(text: &str) -> (Vec<Bytes>, usize) {
-    let (drafts, unfit): (Vec<_>, Vec<_>) = csv::drafts(text).partition(Result::is_ok);
+    let (drafts, unfit): (Vec<_>, Vec<_>) = csv::drafts(text, handling::Pap::Clear).partition(Result::is_ok);
     for unfit in unfit.iter().filter_map(|unfit| unfit.as_ref().err()) {
         assert!(!unfit.message.is_empty() && unfit.path.starts_with("line "), "{unfit:?}");
     }

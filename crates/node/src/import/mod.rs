@@ -24,7 +24,7 @@ use crate::blocking::offload;
 use crate::derive::Bar;
 use crate::directory::Directory;
 use crate::produce::{Author, Draft};
-use crate::receipts::{Outcome, Receipt, Summary};
+use crate::receipts::{Outcome, Receipt, Summary, Unread};
 use crate::{AcceptError, Node, Options};
 
 use made::Said;
@@ -100,7 +100,10 @@ pub struct ImportRequest<'a> {
 #[derive(Debug, thiserror::Error)]
 pub enum ImportError {
     /// A format that is recognised and not read yet.
-    #[error("{0} is not read yet: convert the file to STIX 2.1, STIX 2.0, CSV or plain text")]
+    #[error(
+        "{0} is not read yet: convert the file to STIX 2.1 or 2.0, which keep markings and context; of CSV the values, their TLP tags and \
+         to_ids are read, and of plain text the values alone"
+    )]
     NotSupportedYet(&'static str),
     /// Not in any format that is read.
     #[error("cannot read the file: {0}")]
@@ -178,6 +181,7 @@ impl Node {
         let (bytes, format) = (request.bytes, request.format);
         let (document, bytes) = offload(move || (sniff::recognise(&bytes, format), bytes)).await;
         let mut summary = Summary::default();
+        let mut unread = Unread::default();
         let mut tell = |told: Vec<Receipt>| {
             told.iter().for_each(|receipt| summary.count(receipt));
             receipts(told);
@@ -187,15 +191,17 @@ impl Node {
                 self.import_stix(&place, objects, version, &mut tell).await?;
             }
             Document::Csv => {
-                must_be_bounded(&bytes, |text| csv::drafts(text).take(ONE_TOO_MANY).count()).await?;
-                self.import_drafts((&place, &directory), csv::drafts(utf8(&bytes)?), &mut tell).await?;
+                unread = must_be_bounded(&bytes, csv::survey).await?;
+                let drafts = csv::drafts(utf8(&bytes)?, place.passing.pap);
+                self.import_drafts((&place, &directory), drafts, &mut tell).await?;
             }
             Document::Text => {
-                must_be_bounded(&bytes, |text| values::in_text(text).take(ONE_TOO_MANY).count()).await?;
+                unread = must_be_bounded(&bytes, values::survey).await?;
                 let found = values::in_text(utf8(&bytes)?).map(Ok);
                 self.import_drafts((&place, &directory), Box::new(found), &mut tell).await?;
             }
         }
+        summary.unread = unread;
         Ok(summary)
     }
 
@@ -302,11 +308,19 @@ pub(crate) fn objects_in(bytes: Bytes) -> Result<Vec<Bytes>, String> {
     }
 }
 
-/// Refuses a list or a text that holds more values than one import takes, before the first of them is stored.
-async fn must_be_bounded(bytes: &Bytes, count: fn(&str) -> usize) -> Result<(), ImportError> {
+/// What a list or a text holds, before the first of it is stored.
+struct Survey {
+    /// Values, and lines that are refused; [`ONE_TOO_MANY`] where there are more than one import takes.
+    values: usize,
+    /// What no object will be made of.
+    unread: Unread,
+}
+
+/// Refuses a list or a text that holds more values than one import takes; tells what will be passed over in it.
+async fn must_be_bounded(bytes: &Bytes, survey: fn(&str) -> Survey) -> Result<Unread, ImportError> {
     let bytes = bytes.clone();
-    let values = offload(move || utf8(&bytes).map(count)).await?;
-    if values > IMPORT_OBJECTS_MAX { Err(ImportError::TooMany) } else { Ok(()) }
+    let Survey { values, unread } = offload(move || utf8(&bytes).map(survey)).await?;
+    if values > IMPORT_OBJECTS_MAX { Err(ImportError::TooMany) } else { Ok(unread) }
 }
 
 fn utf8(bytes: &[u8]) -> Result<&str, ImportError> {

@@ -4,9 +4,12 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::str::FromStr;
 
-use index::{Term, TermKind};
+use index::{FoundValue, Term, TermKind};
 
 use crate::produce::{Draft, Subject};
+use crate::receipts::Unread;
+
+use super::{ONE_TOO_MANY, Survey};
 
 /// What sort of value a column or line announces.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -144,6 +147,31 @@ fn endpoint(term: &Term) -> Option<(Term, Option<&str>)> {
 fn draft(term: &Term, port: Option<&str>, name: Option<&str>) -> Option<Draft> {
     let labels = port.map(|port| format!("port:{port}")).into_iter().collect();
     Some(Draft { labels, ..Draft::about(subject_of(term, name)?) })
+}
+
+/// How many values a text holds, and its lines in which none is recognised.
+pub(crate) fn survey(text: &str) -> Survey {
+    let mut survey = Survey { values: in_text(text).take(ONE_TOO_MANY).count(), unread: Unread::default() };
+    // A value is found where it is first mentioned: what stands in a line again is looked for there.
+    let is_value = |found: &FoundValue| {
+        subject_of(&Term { kind: found.kind, value: found.value.clone() }, None).is_some()
+    };
+    let mut found =
+        index::find_values(text).into_iter().filter(is_value).map(|found| found.offset).peekable();
+    let mut end = 0_usize;
+    for (number, line) in (1..).zip(text.split_inclusive('\n')) {
+        end = end.saturating_add(line.len());
+        let mut holds = false;
+        while found.next_if(|offset| *offset < end).is_some() {
+            holds = true;
+        }
+        let line = line.trim_start_matches('\u{feff}').trim();
+        let says_nothing = line.is_empty() || line.starts_with('#');
+        if !holds && !says_nothing && !index::find_values(line).iter().any(is_value) {
+            survey.unread.without_value.note(number);
+        }
+    }
+    survey
 }
 
 /// Whether it is `CVE-`, a year and a number, and nothing more: terms of references may be only the beginning of one.

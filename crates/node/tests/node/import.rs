@@ -16,7 +16,8 @@ async fn import(
     let request = ImportRequest { collection: "inbox", bytes: bytes.into(), format, options };
     let mut receipts = Vec::new();
     let summary = bench.node.import(&root, request, &mut |part| receipts.extend(part)).await?;
-    assert_eq!(summary, Summary::of(&receipts));
+    let unread = summary.unread.clone();
+    assert_eq!(summary, Summary { unread, ..Summary::of(&receipts) });
     Ok((summary, receipts))
 }
 
@@ -61,6 +62,63 @@ async fn a_list_becomes_indicators_and_twice_is_known() {
     bench.clock.advance(3_600 * Micros::SECOND);
     let (again, receipts) = auto(&bench, LIST).await;
     assert_eq!((again.total, again.known, again.refused), (8, 6, 2), "{receipts:#?}");
+}
+
+/// As MISP writes its attributes out.
+const ATTRIBUTES: &str = "uuid,event_id,category,type,value,comment,to_ids,date,attribute_tag\n\
+    5f,1,Network activity,domain,evil.example,,1,20240101,\"tlp:red,osint\"\n\
+    60,1,External analysis,domain,google.com,looked up by it,0,20240101,tlp:red\n\
+    61,1,Network activity,ip-dst,198.51.100.7,,1,20240101,\"TLP:GREEN,tlp:amber+strict,TLP:CLEAR\"\n\
+    62,1,Network activity,ip-dst,198.51.100.8,,1,20240101,PAP:RED\n\
+    63,1,Network activity,ip-dst,198.51.100.9,,1,20240101,tlp:unclear\n\
+    64,1,Network activity,ip-dst,198.51.100.10,,perhaps,20240101,\n\
+    65,1,Network activity,ip-dst,198.51.100.11,,false,20240101,\n\
+    66,1,Network activity,ip-dst,198.51.100.12,,1,20240101,\"tlpresearch,papaya,type:OSINT\"\n";
+
+#[tokio::test]
+async fn tags_of_a_list_are_handling_and_context_is_no_indicator() {
+    let (bench, _) = Bench::new().await;
+    let (summary, receipts) = auto(&bench, ATTRIBUTES).await;
+    assert_eq!((summary.total, summary.accepted, summary.refused), (6, 3, 3), "{receipts:#?}");
+    let unread = &summary.unread;
+    assert_eq!(unread.columns, ["uuid", "event_id", "category", "date"]);
+    assert_eq!((unread.context.count, unread.context.first), (2, 3));
+    let root = bench.operator().await;
+    let found = bench.node.look_up(&root, &["google.com"], node::Detail::Brief).await.unwrap().into_inner();
+    assert!(found[0].matches.is_empty());
+    let handled = async |id: &str| {
+        let object = bench.node.object(&root, id, None).await.unwrap().into_inner();
+        bench.node.handling_of(object.tlp, &object.places).await.unwrap().tlp
+    };
+    for (at, level, labels) in [
+        (0, Some("red"), serde_json::json!(["osint"])),
+        (1, Some("amber+strict"), serde_json::Value::Null),
+        (5, None, serde_json::json!(["papaya", "tlpresearch", "type:OSINT"])),
+    ] {
+        let id = receipts[at].id.as_deref().unwrap();
+        assert_eq!((handled(id).await, &stored(&bench, id).await["labels"]), (level, &labels), "{at}");
+    }
+    for (at, code, line) in [(2, "handling-unstated", 5), (3, "value-unfit", 6), (4, "value-unfit", 7)] {
+        let Receipt { code: told, reason, .. } = &receipts[at];
+        assert_eq!(*told, Some(code), "{reason:?}");
+        assert!(reason.as_ref().unwrap().contains(&format!("line {line}")), "{reason:?}");
+    }
+    // Who states what the tag asks imports the line.
+    let options = Options { pap: Some(handling::Pap::Red), ..Options::default() };
+    let (summary, _) = import(&bench, ATTRIBUTES, Format::Csv, options).await.unwrap();
+    assert_eq!((summary.accepted, summary.refused), (1, 2));
+}
+
+#[tokio::test]
+async fn lines_without_a_value_are_told() {
+    let (bench, _) = Bench::new().await;
+    let text = "198.51.100.7\n\n# a comment\nnothing to see\r\n198.51.100.7 again\nhxxp://evil[.]example/a, evil.example\nнет\n";
+    let (summary, receipts) = auto(&bench, text).await;
+    assert_eq!(summary.accepted, 3, "{receipts:#?}");
+    let told = summary.unread.without_value;
+    assert_eq!((told.count, told.first), (2, 4));
+    let (summary, _) = auto(&bench, "198.51.100.7\n198.51.100.8").await;
+    assert!(summary.unread.is_nothing(), "{:?}", summary.unread);
 }
 
 #[tokio::test]

@@ -83,6 +83,30 @@ pub(crate) struct Counts {
     narrowed: Option<u64>,
     /// Of these: known by another member's word, whose handling was to be changed and was not; absent where 0.
     not_ours: Option<u64>,
+    /// Of a list or a text: what was passed over and has no receipt; absent where nothing was.
+    unread: Option<Unread>,
+}
+
+/// What was passed over in a list or a text; what there is none of is absent.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "describes the node's summary")]
+pub(crate) struct Unread {
+    /// Columns that are not read, by their names.
+    columns: Option<Vec<String>>,
+    /// Lines that say of themselves that they are context (`to_ids` 0), and nothing to look for.
+    context: Option<Lines>,
+    /// Lines of a text in which no value was recognised.
+    without_value: Option<Lines>,
+}
+
+/// Lines of a file.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "describes the node's summary")]
+pub(crate) struct Lines {
+    /// How many.
+    count: u64,
+    /// The first of them, from 1.
+    first: u64,
 }
 
 pub(crate) fn routes() -> OpenApiRouter<App> {
