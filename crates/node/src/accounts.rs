@@ -267,7 +267,9 @@ impl Node {
         }
         let hash = self.password_hash(password).await?;
         let made = Making::password(who, row.no);
-        Ok(self.0.store.set_password(row.no, hash, made, self.now()).await?)
+        self.0.store.set_password(row.no, hash, made, self.now()).await?;
+        self.0.short_sessions.end_of(row.no);
+        Ok(())
     }
 
     /// Replaces the roles of a user.
@@ -346,7 +348,11 @@ impl Node {
             return Err(AccountError::LastAdmin);
         }
         self.may_still_approve(who, row, if disabled { &[] } else { &row.roles }).await?;
-        Ok(self.0.store.set_disabled(row.no, disabled).await?)
+        self.0.store.set_disabled(row.no, disabled).await?;
+        if disabled {
+            self.0.short_sessions.end_of(row.no);
+        }
+        Ok(())
     }
 
     /// Where somebody else loses the say in what takes a second person, that takes a second person: or one alone would first

@@ -144,7 +144,7 @@ impl Node {
         self.0.rates.count(who.user).map_err(|retry_after_s| AuthError::TooMany { retry_after_s })
     }
 
-    /// Starts a browser session.
+    /// Starts a browser session. Where the store takes no writes it is one of this process alone.
     ///
     /// # Errors
     /// As [`Node::authenticate`] with a password.
@@ -167,7 +167,13 @@ impl Node {
             at: now,
             expires,
         };
-        self.0.store.add_session(session).await?;
+        match self.0.store.add_session(session.clone()).await {
+            Err(StoreError::ReadOnly { reason }) => {
+                tracing::warn!(user, reason, "the store takes no writes: this session ends with the process");
+                self.0.short_sessions.keep(session);
+            }
+            stored => stored?,
+        }
         Ok(SessionSecret { cookie: Redacted::new(cookie), csrf, expires })
     }
 
@@ -181,7 +187,10 @@ impl Node {
         }
         let (directory, now) = (self.directory().await?, self.now());
         let digest = digest_of(cookie.expose());
-        let session = directory.session(self.store(), &digest, now).await.map_err(not_known)?;
+        let session = match self.0.short_sessions.find(&digest) {
+            Some(session) => session,
+            None => directory.session(self.store(), &digest, now).await.map_err(not_known)?,
+        };
         if now >= session.expires {
             return Err(AuthError::Wrong);
         }
@@ -195,7 +204,11 @@ impl Node {
     /// # Errors
     /// The store failed.
     pub async fn sign_out(&self, cookie: &Redacted<String>) -> Result<(), AuthError> {
-        Ok(self.0.store.end_session(&digest_of(cookie.expose())).await?)
+        let digest = digest_of(cookie.expose());
+        if self.0.short_sessions.end(&digest) {
+            return Ok(());
+        }
+        Ok(self.0.store.end_session(&digest).await?)
     }
 
     pub(crate) async fn directory(&self) -> Result<Arc<Directory>, StoreError> {

@@ -44,6 +44,7 @@ mod receipts;
 mod redact;
 mod road;
 mod search;
+mod short_sessions;
 mod sight;
 mod strangers;
 mod tally;
@@ -101,6 +102,7 @@ use observed::Patterns;
 use own_ledger::OwnLedger;
 use passwords::Hasher;
 use rate::Rates;
+use short_sessions::ShortSessions;
 use tally::Tally;
 use tokio::sync::Semaphore;
 use verified::Verified;
@@ -172,6 +174,7 @@ struct Inner {
     hasher: Hasher,
     verified: Verified,
     lockout: Lockout,
+    short_sessions: ShortSessions,
     rates: Rates,
     tally: Tally,
     strangers: strangers::Strangers,
@@ -209,6 +212,7 @@ impl Node {
             hasher,
             verified,
             lockout: Lockout::default(),
+            short_sessions: ShortSessions::default(),
             rates,
             tally: Tally::default(),
             strangers,

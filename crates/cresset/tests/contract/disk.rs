@@ -1,6 +1,8 @@
 //! A disk that fails under the running node. A process whose files may not grow gets an I/O error for what it writes beyond (EFBIG, once
 //! the signal is ignored), and the bound may be set and lifted from outside, without privileges.
 
+use std::io::{Read, Write};
+use std::net::TcpStream;
 use std::process::{Command, Output};
 use std::time::{Duration, Instant};
 
@@ -52,6 +54,63 @@ fn a_node_whose_disk_fails_says_so_and_goes_on_when_it_works() {
     running.there(&["get", &id(TWO)]).exits(0);
     assert_eq!(running.terminate(), 0);
     assert_eq!(scene.here(&["rebuild", "--check"]).exits(0).json()["equal"], json!(true));
+}
+
+/// Reading goes on for people too: who signs in to the pages has a session of the process, which ends as any does.
+#[test]
+fn a_full_disk_keeps_nobody_from_signing_in_to_read() {
+    let scene = Scene::new();
+    let running = scene.serve();
+    let admin = &scene.init["admin"];
+    let form = format!("user=admin&password={}", admin["password"].as_str().unwrap());
+    let ask = |head: &str, cookie: &str, body: &str| -> (u16, String) {
+        let address = running.url().trim_start_matches("http://").to_owned();
+        let mut stream = TcpStream::connect(&address).unwrap();
+        let request = format!(
+            "{head} HTTP/1.1\r\nhost: {address}\r\ncookie: {cookie}\r\ncontent-type: application/x-www-form-urlencoded\r\n\
+             content-length: {}\r\nconnection: close\r\n\r\n{body}",
+            body.len()
+        );
+        stream.write_all(request.as_bytes()).unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        (answer[9..12].parse().unwrap(), answer)
+    };
+    let sign_in = || {
+        let (status, answer) = ask("POST /sign-in", "", &form);
+        assert_eq!(status, 303, "{answer}");
+        let cookie = answer.lines().find_map(|line| line.strip_prefix("set-cookie: ")).unwrap();
+        cookie.split(';').next().unwrap().to_owned()
+    };
+    let home = |cookie: &str| ask("GET /", cookie, "").0;
+    let lasting = sign_in();
+    assert_eq!((home(&lasting), home("")), (200, 303));
+
+    bound(&running, "4096");
+    let file = scene.file("one", bundle(&[indicator(ONE, "[domain-name:value = 'a.example']")]));
+    assert_eq!(running.there(&["import", &file]).code, 4);
+    let (short, other) = (sign_in(), sign_in());
+    assert_eq!((home(&lasting), home(&short), home(&other)), (200, 200, 200));
+    let page = ask("GET /", &other, "").1;
+    let csrf = page.split("name=\"csrf\" value=\"").nth(1).unwrap().split('"').next().unwrap().to_owned();
+    assert_eq!(ask("POST /sign-out", &other, &format!("csrf={csrf}")).0, 303);
+    assert_eq!((home(&short), home(&other)), (200, 303), "who signs out is out");
+
+    bound(&running, "unlimited");
+    let since = Instant::now();
+    while running.there(&["node", "state"]).exits(0).json()["status"] != json!("ok") {
+        assert!(since.elapsed() < Duration::from_secs(60), "it takes no writes again");
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    assert_eq!(home(&short), 200);
+    running
+        .there_as(
+            running.token(),
+            &["user", "password", "admin", "--password-stdin"],
+            b"another password 2026\n",
+        )
+        .exits(0);
+    assert_eq!((home(&lasting), home(&short)), (303, 303), "with the password");
 }
 
 /// A backup that could not be written whole has neither its name nor a part left behind, and the one before it stays.
