@@ -127,9 +127,10 @@ pub async fn a_deed_acts_on_the_copies_that_its_doer_sees(site: Site) {
     let c = collections(&*store, 2).await;
     Village::new(Arc::clone(&store), 1).await;
     let said = |what: &str| Sample::indicator(1, 1).saying(what).created(3);
+    // First, since who sees a version of the same moment is refused another.
+    store.add(batch_by(2, c[0], &[said("other").created(2).only_for(&[2])])).await.unwrap();
     store.add(batch(c[0], &[said("shared"), Sample::indicator(1, 2).created(3)])).await.unwrap();
     store.add(batch(c[1], &[said("shared").only_for(&[2])])).await.unwrap();
-    store.add(batch_by(2, c[0], &[said("other").created(2).only_for(&[2])])).await.unwrap();
     let object = id("indicator", 1);
     let digest = said("shared").entry().facts.digest;
     let (first, second) = (writer(1, c[0]), writer(1, c[1]));
