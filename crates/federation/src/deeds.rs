@@ -321,7 +321,8 @@ impl Exchange<'_> {
         Ok((made.sequence, draft.finish()))
     }
 
-    /// Destroys a version here because its time is over. Nobody is told: whoever else has it has its rules, and does the same.
+    /// Destroys a version here because its time is over. Nobody is told: whoever else has it has its rules, and does the same. What was given
+    /// under rules by which it is not `over`, told by their line, goes on being known as given: what was destroyed is another copy.
     ///
     /// # Errors
     /// Those of [`DeedError`].
@@ -330,9 +331,11 @@ impl Exchange<'_> {
         rows: &dyn Rows,
         name: &ObjectName,
         version: &str,
+        over: impl Fn(&str) -> bool,
     ) -> Result<Vec<Effect>, DeedError> {
         let mut draft = Draft::begin(self, rows)?;
-        if let Some(held) = rows.versions(name)?.into_iter().find(|held| held.version == version) {
+        let held = rows.versions(name)?.into_iter().find(|held| held.version == version);
+        if let Some(held) = held.filter(|held| over(&held.rules)) {
             draft.extend(change::drop_version(&held));
         }
         let document =

@@ -5,8 +5,9 @@
 
 use std::sync::Arc;
 
+use base::Micros;
 use federation::ObjectName;
-use handling::Originator;
+use handling::{Originator, Rules};
 use store::{Retired, StoreError};
 
 use super::ExchangeError;
@@ -53,7 +54,8 @@ impl Node {
             for one in &gone {
                 let Some(author) = author_of(one, me) else { continue };
                 let name = ObjectName { author, id: one.id.clone() };
-                let effects = exchange.retire(desk.rows(), &name, &one.version)?;
+                let effects =
+                    exchange.retire(desk.rows(), &name, &one.version, |rules| is_over(rules, now))?;
                 desk.apply(effects)?;
             }
             Ok(gone.len() as u64)
@@ -65,6 +67,11 @@ impl Node {
     pub(crate) async fn overdue(&self) -> Result<u64, StoreError> {
         self.store().overdue(self.now()).await
     }
+}
+
+/// Whether rules keep something no longer. Those that cannot be read keep nothing.
+fn is_over(rules: &str, now: Micros) -> bool {
+    rules.parse::<Rules>().map_or(true, |rules| rules.retain().is_some_and(|until| until <= now))
 }
 
 /// Under whose word a version stood; none where several members' words were one.

@@ -3,13 +3,14 @@
 
 use std::sync::Arc;
 
+use base::Micros;
 use bytes::Bytes;
 use handling::{Principal, Role};
 use node::{AcceptRequest, Accepted, KeepStatus, Options, ShareRequest, Shared, Urgency};
 use stix::TlpLevel;
 
 use crate::community::Seat;
-use crate::exchange::{ONE, region, round, to};
+use crate::exchange::{ONE, has, meet, region, round, to};
 use crate::{R, RW, indicator};
 
 /// Two people of a node: each writes to a desk of their own, and both to a common one.
@@ -174,6 +175,34 @@ async fn nothing_is_given_in_the_place_of_what_was_given() {
     assert_eq!(given(&desks, &desks.bob, ("bobs", &more)).await, None);
     assert_eq!(given(&desks, &desks.ann, ("anns", &address(SECRET))).await, Some("given-otherwise"));
     assert_eq!(there(ADDRESS).await, more);
+}
+
+/// The time of a copy that somebody keeps for themselves ends that copy, and not what others were given under its id by a colleague.
+#[tokio::test]
+async fn the_end_of_ones_own_copy_is_not_that_of_what_was_given() {
+    let region = region(&["a", "b"]).await;
+    let (a, b) = (&region[0], &region[1]);
+    let desks = Desks::of(a).await;
+    let soon = crate::START.plus(60 * Micros::SECOND);
+    let amber = Options { to: vec!["b".into()], ..tlp(TlpLevel::Amber) };
+    desks.bring(&desks.bob, ("bobs", &address(SECRET)), amber).await;
+    let kept = Options { retain_until: Some(soon), ..tlp(TlpLevel::Green) };
+    desks.bring(&desks.ann, ("anns", &address("")), kept).await;
+    a.bench.clock.set(soon.plus(Micros::SECOND));
+    assert_eq!(a.node().retire().await.unwrap(), 1);
+    assert_eq!(
+        (desks.told(&desks.ann, ADDRESS).await, desks.told(&desks.bob, ADDRESS).await.is_empty()),
+        (String::new(), false)
+    );
+    // It was on its way, and goes; and it is known who has it.
+    b.bench.clock.set(soon.plus(Micros::SECOND));
+    meet(a, b).await;
+    assert!(has(b, ADDRESS).await);
+    let holders = a.node().holders(&desks.bob, ADDRESS).await.unwrap();
+    assert_eq!(
+        holders.iter().map(|holder| (holder.member.as_str(), holder.receipt)).collect::<Vec<_>>(),
+        [("b", "valid")]
+    );
 }
 
 async fn receipts(seat: &Seat, leaf: u64) -> Vec<(String, &'static str)> {
