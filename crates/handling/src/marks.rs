@@ -63,7 +63,12 @@ pub fn mark_of_words(words: &str) -> Option<Mark> {
     if words.len() > WORDS_BYTES_MAX {
         return None;
     }
-    words.split(BETWEEN).filter_map(mark_of_part).reduce(strictest)
+    let parts = words.split(BETWEEN).filter(|part| part.contains(char::is_alphanumeric));
+    let parts: Vec<Option<Mark>> = parts.map(mark_of_part).collect();
+    let known = parts.iter().copied().flatten().reduce(strictest)?;
+    // Beside a mark, a part that nobody here understands may ask for more.
+    let whole = known == Mark::Level(TlpLevel::Red) || parts.iter().all(Option::is_some);
+    Some(if whole { known } else { Mark::Unknown })
 }
 
 fn mark_of_part(words: &str) -> Option<Mark> {
@@ -180,6 +185,8 @@ mod tests {
             assert_eq!(statement(words), Mark::Level(level), "{words}");
         }
         assert_eq!(statement("TLP:PURPLE"), Mark::Unknown);
+        assert_eq!(statement("TLP:GREEN//NOFORN"), Mark::Unknown);
+        assert_eq!(statement("TLP:GREEN //"), Mark::Level(TlpLevel::Green));
         assert_eq!(statement("TLP:GREEN / PAP:AMBER"), Mark::Unknown);
     }
 

@@ -19,7 +19,7 @@ use crate::writer::{Desk, object_no};
 pub(crate) fn own(sql: &Connection, writer: &Writer, id: &str) -> Done<Vec<OwnCopy>> {
     let Some(object) = object_no(sql, id)? else { return Ok(Vec::new()) };
     let mut select = sql.prepare_cached(
-        "SELECT v.digest, v.created_key, (SELECT n.name FROM name n WHERE n.no = c.kind), c.uuid \
+        "SELECT v.digest, v.created_key, (SELECT n.name FROM name n WHERE n.no = c.kind), c.uuid, v.content_digest \
          FROM version v LEFT JOIN object c ON c.no = v.creator WHERE v.no = ?1",
     )?;
     let mut copies = Vec::new();
@@ -28,6 +28,7 @@ pub(crate) fn own(sql: &Connection, writer: &Writer, id: &str) -> Done<Vec<OwnCo
             let (kind, uuid): (Option<String>, Option<Vec<u8>>) = (row.get(2)?, row.get(3)?);
             Ok(OwnCopy {
                 digest: row.get(0)?,
+                content: row.get(4)?,
                 created_key: row.get(1)?,
                 creator: uuid.map(|uuid| ids::text(kind.as_deref().unwrap_or_default(), &uuid)),
             })

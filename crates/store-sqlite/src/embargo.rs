@@ -1,7 +1,8 @@
 //! What an embargo held back and holds back no longer: it gets a new `date_added`.
 //!
 //! `date_added` is the cursor of whoever polls, so it has to grow in the order in which objects can be seen: what becomes visible with the
-//! date of its arrival is passed by for ever. Nothing else of a version changes; who could see it before gets it once more.
+//! date of its arrival is passed by for ever. Nothing else of a version changes, and it stands where it stood among the lineages of its object;
+//! who could see it before gets it once more.
 
 use base::Micros;
 use rusqlite::Connection;
@@ -26,7 +27,9 @@ pub(crate) fn any_over(sql: &Connection, now: Micros) -> Done<bool> {
     let mut select = sql.prepare_cached(
         "SELECT EXISTS (SELECT 1 FROM rules WHERE embargo > ?1 AND embargo <= ?2 AND no <> 0)",
     )?;
-    Ok(select.query_row((number(sql, UP_TO)?, now.0), |row| row.get(0))?)
+    let up_to = number(sql, UP_TO)?;
+    // A clock that was ahead has been put back: what ends between is looked for again.
+    Ok(up_to > now.0 || select.query_row((up_to, now.0), |row| row.get(0))?)
 }
 
 /// Dates anew what embargoes held back that are over at `now`, at most `most` places, in the order in which they came. Answers with how

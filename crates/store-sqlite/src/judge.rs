@@ -293,7 +293,7 @@ impl Judge {
             }
             Which::Latest => (follows.to_owned(), latest, ""),
             Which::OwnLatest => (format!("{follows} AND h.owner IS ?6"), latest, ""),
-            Which::Longest => ("1".to_owned(), "h.added", ""),
+            Which::Longest => ("1".to_owned(), "h.version", ""),
         };
         let mut select = desk.sql().prepare_cached(&format!(
             "SELECT h.place, h.added, v.content_digest, v.revoked, v.created_key, v.creator, {} \

@@ -252,7 +252,7 @@ pub(crate) fn history(connection: &Connection, viewer: &Viewer, id: &str) -> Don
     let sight = Sight::of(connection, viewer)?.ok_or_else(none)?;
     let sees = sight.sees("h");
     let mut select = connection.prepare_cached(&format!(
-        "SELECT v.modified, h.added, c.id, v.revoked, v.digest, h.lineage, v.content_digest, h.rules \
+        "SELECT v.modified, h.added, c.id, v.revoked, v.digest, h.lineage, v.content_digest, h.rules, h.version \
          FROM holding h JOIN version v ON v.no = h.version \
          JOIN collection c ON c.no = h.collection WHERE h.object = ?2 AND {sees} ORDER BY ltrim(h.place, '~'), h.added"
     ))?;
@@ -261,19 +261,25 @@ pub(crate) fn history(connection: &Connection, viewer: &Viewer, id: &str) -> Don
     let (mut history, mut marks) = (Vec::new(), Vec::new());
     while let Some(row) = rows.next()? {
         let (modified, added): (Option<String>, _) = (row.get(0)?, row.get(1)?);
-        marks.push(Mark { lineage: row.get(5)?, modified: modified.clone(), content: row.get(6)? });
+        marks.push(Mark {
+            lineage: row.get(5)?,
+            modified: modified.clone(),
+            content: row.get(6)?,
+            no: row.get(8)?,
+        });
         history.push(VersionRow {
             version: version_text(modified, added),
             collection: row.get(2)?,
             added: Micros(added),
             revoked: row.get(3)?,
             digest: row.get(4)?,
+            content: row.get(6)?,
             contradicts: false,
             originator: rules_rows::read(connection, row.get(7)?)?
                 .map_or(Originator::Here, |rules| rules.originator().clone()),
         });
     }
-    let first = history.iter().enumerate().min_by_key(|(_, row)| row.added).and_then(|(at, _)| marks.get(at));
+    let first = marks.iter().min_by_key(|mark| mark.no);
     let Some(first) = first else { return Err(none().into()) };
     let told: HashSet<&[u8; 32]> =
         marks.iter().filter(|mark| mark.lineage == first.lineage).map(|mark| &mark.content).collect();
@@ -296,4 +302,6 @@ struct Mark {
     lineage: i64,
     modified: Option<String>,
     content: [u8; 32],
+    /// Its number, which tells what came first.
+    no: i64,
 }

@@ -44,7 +44,7 @@ pub(crate) fn delete(desk: &mut Desk<'_>, writer: &Writer, id: &str, filter: &Fi
     let object = object_no(sql, id)?.ok_or_else(none)?;
     let held = held(sql, object, (writer.eyes(), writer.collection()))?;
     // The first and the last are those of the lineage that stands here longest, as in what is read.
-    let longest = held.iter().min_by_key(|version| version.added).map(|version| version.lineage);
+    let longest = held.iter().min_by_key(|held| held.version).map(|held| held.lineage);
     let mut ends =
         held.iter().filter(|version| Some(version.lineage) == longest).map(|version| version.added);
     let first = ends.next();

@@ -150,7 +150,7 @@ impl Sight {
              AND +n.collection = {h}.collection AND n.lineage = {h}.lineage \
              AND ({of_n} {beyond} {of_h} OR (n.place = {h}.place AND n.added < {h}.added)) AND {}) \
              AND ({h}.lineage = 0 OR {h}.lineage = (SELECT f.lineage FROM holding f WHERE f.object = {h}.object \
-             AND +f.collection = {h}.collection AND {} ORDER BY f.added LIMIT 1))))",
+             AND +f.collection = {h}.collection AND {} ORDER BY f.version LIMIT 1))))",
             self.sees("n"),
             self.sees("f")
         )
@@ -179,7 +179,8 @@ impl Sight {
     }
 
     /// In which order the holdings `h` of the object `?2` stand where one version is told of it: the latest first, and where it has
-    /// several lineages those of the one that was here first before all others, among what `counts` of holdings `f`.
+    /// several lineages those of the one that was here first before all others, among what `counts` of holdings `f`. Numbers of versions tell
+    /// what was here first; dates are given anew ([`crate::embargo`]).
     pub(crate) fn told_first(
         connection: &Connection,
         h: &str,
@@ -190,7 +191,7 @@ impl Sight {
             return Ok(latest);
         }
         Ok(format!(
-            "{h}.lineage <> (SELECT f.lineage FROM holding f WHERE f.object = ?2 AND {counts} ORDER BY f.added LIMIT 1), {latest}"
+            "{h}.lineage <> (SELECT f.lineage FROM holding f WHERE f.object = ?2 AND {counts} ORDER BY f.version LIMIT 1), {latest}"
         ))
     }
 

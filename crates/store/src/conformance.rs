@@ -184,6 +184,7 @@ macro_rules! each_case {
         $case!(paging::versions_are_paged);
         $case!(paging::a_moving_collection_is_paged_whole);
         $case!(paging::what_was_under_embargo_comes_when_it_is_over);
+        $case!(paging::what_was_under_embargo_stands_where_it_stood);
         $case!(papers::papers_are_kept_word_for_word);
         $case!(papers::papers_are_replaced_and_removed);
         $case!(relay::a_route_keeps_its_last_parcel);

@@ -67,6 +67,8 @@ pub struct VersionsOf<'a> {
 pub struct OwnCopy {
     /// SHA-256 of its exact bytes.
     pub digest: [u8; 32],
+    /// SHA-256 of its content, in whichever bytes.
+    pub content: [u8; 32],
     /// Byte-ordered form of `created`, where it has that.
     pub created_key: Option<String>,
     /// `created_by_ref`.

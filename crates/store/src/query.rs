@@ -139,6 +139,8 @@ pub struct VersionRow {
     pub revoked: bool,
     /// SHA-256 of its bytes.
     pub digest: [u8; 32],
+    /// SHA-256 of its content, in whichever bytes.
+    pub content: [u8; 32],
     /// Whether it contradicts what was here first: of another lineage with content that the first never had, or the same version
     /// with other content.
     pub contradicts: bool,

@@ -17,7 +17,7 @@ use stix::Timestamp;
 use store::{StoreError, StoredObject};
 
 use super::giving::{authors, own_word, version_of};
-use super::purview::{digest_of, digests};
+use super::purview::{digests, known_by};
 use super::views::failed;
 use super::{Court, ExchangeError};
 use crate::{Node, ReadError};
@@ -141,7 +141,8 @@ impl Node {
             .step(&court, 1, move |exchange, desk| {
                 let name = ObjectName { author: exchange.me.member, id: id.clone() };
                 // What others here gave under its identifier is not consented to by who does not see it.
-                let is_given = digests(desk.rows(), &name)?.contains(&digest_of(&bytes));
+                let all = digests(desk.rows(), &name)?;
+                let is_given = known_by(&bytes).any(|known| all.contains(&known));
                 could_count(exchange, desk.rows(), &name, (&version, to))?;
                 let givers = match from {
                     Some(_) if !is_given => {

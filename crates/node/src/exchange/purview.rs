@@ -86,9 +86,11 @@ impl Purview {
     ) -> Result<u64, StoreError> {
         let mut taken = 0_u64;
         for writer in &self.writers {
-            let copies = desk.own_copies(writer, id)?.into_iter().map(|copy| copy.digest);
-            let picked: BTreeSet<[u8; 32]> =
-                copies.filter(|digest| which.is_none_or(|which| which.contains(digest))).collect();
+            let mut copies = desk.own_copies(writer, id)?;
+            copies.retain(|copy| {
+                which.is_none_or(|which| which.contains(&copy.digest) || which.contains(&copy.content))
+            });
+            let picked: BTreeSet<[u8; 32]> = copies.into_iter().map(|copy| copy.digest).collect();
             for digest in &picked {
                 taken = taken.saturating_add(desk.take_copies(writer, (id, digest))?);
             }
@@ -105,7 +107,7 @@ impl Purview {
     }
 }
 
-/// Whether who has these copies knows a version that was given: it is one of them; or it stands here no more, and one of them is a version
+/// Whether who has these copies knows a version that was given: it is one of them, in whichever bytes; or it stands here no more, and one of them is a version
 /// of the same object with its `created` and creator. An observable has no other versions.
 fn knows(desk: &dyn ExchangeDesk, copies: &[OwnCopy], given: &VersionRow) -> Result<bool, StoreError> {
     let Some(bytes) = said(desk.rows(), given)? else { return Ok(false) };
@@ -113,12 +115,16 @@ fn knows(desk: &dyn ExchangeDesk, copies: &[OwnCopy], given: &VersionRow) -> Res
     if copies.iter().any(|copy| copy.digest == digest) {
         return Ok(true);
     }
+    let Ok(derived) = derive(&bytes, Bar::Store) else { return Ok(false) };
+    let facts = derived.entry.facts;
+    // What says the same was given in its place, whoever's bytes were given last.
+    if copies.iter().any(|copy| copy.content == facts.content_digest) {
+        return Ok(true);
+    }
     let (id, version, originator) = (given.name.id.as_str(), given.version.as_str(), Originator::Here);
     if desk.stands(&VersionsOf { id, version, originator, digest: Some(digest) })? {
         return Ok(false);
     }
-    let Ok(derived) = derive(&bytes, Bar::Store) else { return Ok(false) };
-    let facts = derived.entry.facts;
     let follows = |copy: &OwnCopy| copy.created_key == facts.created_key && copy.creator == facts.creator;
     Ok(facts.created_key.is_some() && copies.iter().any(follows))
 }
@@ -167,11 +173,17 @@ pub(super) fn digest_of(bytes: &[u8]) -> [u8; 32] {
     Sha256::digest(bytes).into()
 }
 
-/// What was given of an object, by what each version is known by.
+/// What a version is known by, and what it is known by in whichever bytes: who says the same in others says what was given.
+pub(super) fn known_by(bytes: &Bytes) -> impl Iterator<Item = [u8; 32]> + use<> {
+    let content = derive(bytes, Bar::Store).ok().map(|derived| derived.entry.facts.content_digest);
+    [Some(digest_of(bytes)), content].into_iter().flatten()
+}
+
+/// What was given of an object, by what each version is known by, in its bytes and in others.
 pub(super) fn digests(rows: &dyn Rows, name: &ObjectName) -> Result<BTreeSet<[u8; 32]>, StoreError> {
     let mut digests = BTreeSet::new();
     for given in rows.versions(name).map_err(failed)? {
-        digests.extend(said(rows, &given)?.map(|bytes| digest_of(&bytes)));
+        digests.extend(said(rows, &given)?.iter().flat_map(known_by));
     }
     Ok(digests)
 }

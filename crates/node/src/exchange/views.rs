@@ -7,6 +7,7 @@ use base::Micros;
 use base::limit::PEER_REFUSALS_SHOWN;
 use base::signed::Signed;
 use base::signing::KeyId;
+use bytes::Bytes;
 use federation::{
     Exchange, Lane, ObjectName, ReceiptRow, ReceiptState, RefusalRow, Rows, VersionRow, holders_now,
     part_state, state_hash_of,
@@ -19,7 +20,7 @@ use store::{RefusedBy, StoreError, StoredObject};
 
 use super::giving::{authors, own_word};
 use super::later::waits;
-use super::purview::{digest_of, said};
+use super::purview::{known_by, said};
 use super::{Court, ExchangeError, Spoken};
 use crate::{Node, NoticeView, ReadError, RoadError};
 
@@ -235,7 +236,7 @@ impl Node {
             rows => rows?,
         };
         let own = rows.into_iter().filter(|row| row.originator.is_own(Some(court.home())));
-        Ok(Some(own.map(|row| row.digest).collect()))
+        Ok(Some(own.flat_map(|row| [row.digest, row.content]).collect()))
     }
 
     /// Where an object came from, as far as this node's member can tell: for those who may see the object.
@@ -522,7 +523,7 @@ impl Told {
     fn of(rows: &dyn Rows, name: &ObjectName, seen: Option<&BTreeSet<[u8; 32]>>) -> Result<Self, StoreError> {
         let mut all = Self { versions: rows.versions(name).map_err(failed)?, more: false };
         let Some(seen) = seen else { return Ok(all) };
-        all.retain(rows, |bytes| seen.contains(&digest_of(bytes)))?;
+        all.retain(rows, |bytes| known_by(bytes).any(|known| seen.contains(&known)))?;
         // What is known of holders besides is of what was given before.
         all.more |= all.versions.is_empty();
         Ok(all)
@@ -538,7 +539,7 @@ impl Told {
         Ok(all)
     }
 
-    fn retain(&mut self, rows: &dyn Rows, keeps: impl Fn(&[u8]) -> bool) -> Result<(), StoreError> {
+    fn retain(&mut self, rows: &dyn Rows, keeps: impl Fn(&Bytes) -> bool) -> Result<(), StoreError> {
         let all = std::mem::take(&mut self.versions);
         for version in all {
             match said(rows, &version)? {

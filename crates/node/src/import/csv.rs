@@ -276,6 +276,12 @@ fn behind<'t>(tag: &'t str, scheme: &str) -> Option<&'t str> {
     Some(rest.trim_matches(|letter: char| !letter.is_alphanumeric()))
 }
 
+/// Whether a tag has the name of a scheme of handling for one of its words.
+fn names_a_scheme(tag: &str) -> bool {
+    let mut words = tag.split(|letter: char| !letter.is_alphanumeric());
+    words.any(|word| ["tlp", "pap"].iter().any(|scheme| word.eq_ignore_ascii_case(scheme)))
+}
+
 fn unfit(code: &'static str, message: String, line: u64) -> Unfit {
     Unfit { code, path: format!("line {line}"), message }
 }
@@ -330,6 +336,11 @@ impl Said {
 
     /// A tag is a label, unless it says how the line is to be handled. One that seems to and is not understood might ask for anything.
     fn tag(&mut self, tag: &str) -> Result<(), Unfit> {
+        // A list as programs write it: `["tlp:red", "apt"]`.
+        let tag = tag.trim_matches(|letter: char| letter.is_whitespace() || "[](){}<>\"'`".contains(letter));
+        if tag.is_empty() {
+            return Ok(());
+        }
         let level = behind(tag, "tlp").map(str::parse::<TlpLevel>);
         let pap = behind(tag, "pap").map(str::parse::<Pap>);
         match (level, pap) {
@@ -337,6 +348,9 @@ impl Said {
             (_, Some(Ok(pap))) => self.pap = self.pap.max(Some(pap)),
             (Some(Err(error)), _) if tag.contains([':', '=']) => return Err(bad("value-unfit", tag, &error)),
             (_, Some(Err(error))) if tag.contains([':', '=']) => return Err(bad("value-unfit", tag, &error)),
+            (None, None) if tag.contains([':', '=']) && names_a_scheme(tag) => {
+                return Err(bad("value-unfit", tag, &"it says `tlp` or `pap` in a form that is not known"));
+            }
             _ => self.labels.push(tag.to_owned()),
         }
         Ok(())

@@ -177,6 +177,25 @@ async fn nothing_is_given_in_the_place_of_what_was_given() {
     assert_eq!(there(ADDRESS).await, more);
 }
 
+/// Who said the same in other bytes has what was given as much as who gave it last.
+#[tokio::test]
+async fn the_same_in_other_bytes_takes_nobodys_deeds_away() {
+    let region = region(&["a", "b"]).await;
+    let (a, b) = (&region[0], &region[1]);
+    let desks = Desks::of(a).await;
+    let first = named("first", 1);
+    assert_eq!(given(&desks, &desks.bob, ("bobs", &first)).await, None);
+    assert_eq!(given(&desks, &desks.ann, ("anns", &first.replace("\"type\":", "\"type\" : "))).await, None);
+    meet(a, b).await;
+    for who in [&desks.ann, &desks.bob] {
+        let holders = a.node().holders(who, ONE).await.unwrap();
+        assert_eq!(holders.iter().map(|holder| holder.member.as_str()).collect::<Vec<_>>(), ["b"]);
+    }
+    a.node().recall(&desks.bob, ONE, "").await.unwrap();
+    meet(a, b).await;
+    assert!(!has(b, ONE).await);
+}
+
 /// The time of a copy that somebody keeps for themselves ends that copy, and not what others were given under its id by a colleague.
 #[tokio::test]
 async fn the_end_of_ones_own_copy_is_not_that_of_what_was_given() {

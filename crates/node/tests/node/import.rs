@@ -78,6 +78,20 @@ const ATTRIBUTES: &str = "uuid,event_id,category,type,value,comment,to_ids,date,
 #[tokio::test]
 async fn tags_of_a_list_are_handling_and_context_is_no_indicator() {
     let (bench, _) = Bench::new().await;
+    // As programs write lists into a cell; and one that names the scheme in a form nobody knows.
+    let odd =
+        "value,tags\n198.51.100.201,\"[\"\"tlp:red\"\", \"\"apt\"\"]\"\n198.51.100.202,marking:tlp:red\n";
+    let (summary, receipts) = auto(&bench, odd).await;
+    assert_eq!(
+        (summary.accepted, summary.refused, receipts[1].code),
+        (1, 1, Some("value-unfit")),
+        "{receipts:#?}"
+    );
+    let id = receipts[0].id.as_deref().unwrap();
+    assert_eq!(stored(&bench, id).await["labels"], serde_json::json!(["apt"]));
+    let object = bench.node.object(&bench.operator().await, id, None).await.unwrap().into_inner();
+    let handling = bench.node.handling_of(object.tlp, &object.places).await.unwrap();
+    assert_eq!(handling.tlp, Some("red"));
     let (summary, receipts) = auto(&bench, ATTRIBUTES).await;
     assert_eq!((summary.total, summary.accepted, summary.refused), (6, 3, 3), "{receipts:#?}");
     let unread = &summary.unread;

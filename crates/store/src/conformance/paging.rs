@@ -112,6 +112,27 @@ pub async fn what_was_under_embargo_comes_when_it_is_over(site: Site) {
     assert_eq!(store.date_embargoed_anew(later, 9).await.unwrap(), 0);
 }
 
+/// Its new date makes nothing of an embargoed object later than what came under its identifier meanwhile: it goes on standing first.
+pub async fn what_was_under_embargo_stands_where_it_stood(site: Site) {
+    let store = site.open();
+    let c = collections(&*store, 1).await;
+    let end = START.plus(60_000_000);
+    let held = Rules::marked(Some(TlpLevel::Clear), Originator::Here).embargoed(end);
+    add(&*store, c[0], &[Sample::indicator(1, 1).under(Some(held))]).await;
+    add(&*store, c[0], &[Sample::indicator(1, 2).saying("other").created(2)]).await;
+    site.clock.set(end);
+    assert_eq!(store.date_embargoed_anew(end, 9).await.unwrap(), 1);
+    let view = viewer_at(1, &c, &Standing::at(end));
+    let told = store.object(&view, &id("indicator", 1), None).await.unwrap();
+    assert_eq!(told.version, day(1));
+    let history = store.history(&view, &id("indicator", 1)).await.unwrap();
+    let contradicts: Vec<_> = history.iter().map(|row| (row.version.clone(), row.contradicts)).collect();
+    assert_eq!(contradicts, [(day(1), false), (day(2), true)]);
+    let last = filtered(Filter { ids: vec![id("indicator", 1)], ..Filter::default() });
+    let listed = store.manifest(&view, c[0], &last).await.unwrap().rows;
+    assert_eq!(listed.iter().map(|row| row.version.clone()).collect::<Vec<_>>(), [day(1)]);
+}
+
 /// Following `next` gives every object once, over restarts and while others write; at the end there is no `next`.
 pub async fn cursors_go_on(site: Site) {
     let mut store = site.open();
