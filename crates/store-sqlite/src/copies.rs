@@ -4,6 +4,8 @@
 //! under rules by which the doer is not to know of it. What is taken away by its originator's word, or at the end of its time, goes
 //! wherever it stands: that is [`crate::remove`].
 
+use std::collections::BTreeSet;
+
 use handling::{Originator, Rules, Writer};
 use rusqlite::Connection;
 use store::OwnCopy;
@@ -46,7 +48,7 @@ pub(crate) fn put_copies_under(
 ) -> Done<u64> {
     let Some(object) = object_no(desk.sql(), id)? else { return Ok(0) };
     let (collection, home) = (writer.collection().0, writer.eyes().standing().home);
-    let copies = with_bytes(desk.sql(), writer, (object, digest))?;
+    let copies = picked(desk.sql(), writer, object, |bytes, _| bytes == digest)?;
     for copy in &copies {
         put_under(desk, collection, copy, rules, home)?;
     }
@@ -54,11 +56,17 @@ pub(crate) fn put_copies_under(
     Ok(copies.len() as u64)
 }
 
-/// Destroys copies with these bytes; answers with how many.
-pub(crate) fn take(desk: &mut Desk<'_>, writer: &Writer, (id, digest): (&str, &[u8; 32])) -> Done<u64> {
+/// Destroys copies with the bytes or the content of one of these, or all; answers with how many.
+pub(crate) fn take(
+    desk: &mut Desk<'_>,
+    writer: &Writer,
+    (id, which): (&str, Option<&BTreeSet<[u8; 32]>>),
+) -> Done<u64> {
     let Some(object) = object_no(desk.sql(), id)? else { return Ok(0) };
     let collection = writer.collection().0;
-    let copies = with_bytes(desk.sql(), writer, (object, digest))?;
+    let copies = picked(desk.sql(), writer, object, |digest, content| {
+        which.is_none_or(|which| which.contains(digest) || which.contains(content))
+    })?;
     for copy in &copies {
         take_out(desk, (collection, copy.added), copy.version, End::Destroyed)?;
     }
@@ -67,11 +75,18 @@ pub(crate) fn take(desk: &mut Desk<'_>, writer: &Writer, (id, digest): (&str, &[
     Ok(copies.len() as u64)
 }
 
-fn with_bytes(sql: &Connection, writer: &Writer, (object, digest): (i64, &[u8; 32])) -> Done<Vec<Held>> {
-    let mut select = sql.prepare_cached("SELECT digest = ?2 FROM version WHERE no = ?1")?;
+/// Those of [`standing`] that are picked by the digests of their bytes and of their content.
+fn picked(
+    sql: &Connection,
+    writer: &Writer,
+    object: i64,
+    picks: impl Fn(&[u8; 32], &[u8; 32]) -> bool,
+) -> Done<Vec<Held>> {
+    let mut select = sql.prepare_cached("SELECT digest, content_digest FROM version WHERE no = ?1")?;
     let mut copies = Vec::new();
     for held in standing(sql, writer, object)? {
-        if select.query_row((held.version, digest), |row| row.get(0))? {
+        let (digest, content) = select.query_row([held.version], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        if picks(&digest, &content) {
             copies.push(held);
         }
     }

@@ -129,11 +129,17 @@ pub trait ExchangeDesk {
         version: (&str, &[u8; 32]),
         rules: &Rules,
     ) -> Result<u64, StoreError>;
-    /// Removes the same, as [`ExchangeDesk::take_away`] does, and leaves what stands elsewhere.
+    /// Removes those of [`ExchangeDesk::own_copies`] that have the bytes (SHA-256) or the content of one of these, or every one, as
+    /// [`ExchangeDesk::take_away`] does, and leaves what stands elsewhere. Answers with how many; none is no error.
     ///
     /// # Errors
     /// The store failed.
-    fn take_copies(&mut self, writer: &Writer, version: (&str, &[u8; 32])) -> Result<u64, StoreError>;
+    fn take_copies(
+        &mut self,
+        writer: &Writer,
+        id: &str,
+        which: Option<&BTreeSet<[u8; 32]>>,
+    ) -> Result<u64, StoreError>;
     /// Has the words of what was taken away overwritten in the files too, soon after the commit.
     ///
     /// # Errors

@@ -86,14 +86,7 @@ impl Purview {
     ) -> Result<u64, StoreError> {
         let mut taken = 0_u64;
         for writer in &self.writers {
-            let mut copies = desk.own_copies(writer, id)?;
-            copies.retain(|copy| {
-                which.is_none_or(|which| which.contains(&copy.digest) || which.contains(&copy.content))
-            });
-            let picked: BTreeSet<[u8; 32]> = copies.into_iter().map(|copy| copy.digest).collect();
-            for digest in &picked {
-                taken = taken.saturating_add(desk.take_copies(writer, (id, digest))?);
-            }
+            taken = taken.saturating_add(desk.take_copies(writer, id, which)?);
         }
         Ok(taken)
     }

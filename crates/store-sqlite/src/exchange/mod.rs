@@ -8,6 +8,8 @@ mod mirror;
 mod rows;
 mod seen;
 
+use std::collections::BTreeSet;
+
 use base::Micros;
 use base::signing::KeyId;
 use federation::{Effect, Lane, Recovery, RefusalRow, Rows};
@@ -130,8 +132,13 @@ impl ExchangeDesk for SqlDesk<'_, '_> {
         Ok(copies::put_copies_under(self.desk, writer, version, rules)?)
     }
 
-    fn take_copies(&mut self, writer: &Writer, version: (&str, &[u8; 32])) -> Result<u64, StoreError> {
-        Ok(copies::take(self.desk, writer, version)?)
+    fn take_copies(
+        &mut self,
+        writer: &Writer,
+        id: &str,
+        which: Option<&BTreeSet<[u8; 32]>>,
+    ) -> Result<u64, StoreError> {
+        Ok(copies::take(self.desk, writer, (id, which))?)
     }
 
     fn overwrite_words(&mut self) -> Result<(), StoreError> {
