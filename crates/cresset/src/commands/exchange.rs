@@ -280,6 +280,9 @@ pub(crate) async fn peer(common: &Common, command: PeerCommand, out: &mut Out) -
             (answer.as_array().cloned().unwrap_or_default(), wait > 0)
         }
     };
+    if waited && peers.iter().any(|peer: &Value| peer["lag_out"].is_null()) {
+        say("whether anything still waits for them is told to who runs or audits this node");
+    }
     let behind = peers.iter().any(|peer: &Value| peer["lag_out"].as_u64().is_some_and(|lag| lag > 0));
     if out.is_json() {
         out.json(&peers)?;

@@ -156,7 +156,7 @@ impl Node {
     /// # Errors
     /// See [`ExchangeError`]. Of an object that stands here no more who runs or audits the node is told, and everybody else what they
     /// are told of what was never here. Nor are these told who has what others here gave under the same identifier: of each version that was
-    /// given they are told who see it, byte for byte.
+    /// given they are told who see it, in whichever bytes.
     pub async fn holders(&self, who: &Principal, id: &str) -> Result<Vec<HolderView>, ExchangeError> {
         let court = self.sitting().await?;
         let name = ObjectName { author: court.member(), id: id.to_owned() };

@@ -250,7 +250,7 @@ async fn sync(
         None => None,
     };
     // Who may not know of peers has none met.
-    app.node().peers(&who).await?;
+    app.node().is_behind(&who, member.as_deref()).await?;
     app.node().meet_now();
     loop {
         if Instant::now() >= until || !app.node().is_behind(&who, member.as_deref()).await? {
