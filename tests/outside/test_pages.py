@@ -5,6 +5,7 @@ line of their content security policy, and fetch nothing from another host; `scr
 Without a browser on this machine the module is skipped, loudly.
 """
 
+import contextlib
 import json
 import os
 import re
@@ -101,13 +102,13 @@ class Screen:
         return self.page
 
 
-@pytest.fixture
-def screens(browser, campaign):
-    """Opens screens; when the test ends, none may have complained."""
+@contextlib.contextmanager
+def opening(browser, node):
+    """Opens screens; at the end none may have complained."""
     opened = []
 
     def open_screen(**profile):
-        opened.append(Screen(browser, campaign, **profile))
+        opened.append(Screen(browser, node, **profile))
         return opened[-1]
 
     yield open_screen
@@ -115,6 +116,12 @@ def screens(browser, campaign):
     for screen in opened:
         screen.context.close()
     assert not complaints, complaints
+
+
+@pytest.fixture
+def screens(browser, campaign):
+    with opening(browser, campaign) as open_screen:
+        yield open_screen
 
 
 @pytest.fixture
@@ -459,18 +466,9 @@ def crowd(binary, tmp_path_factory):
 
 @pytest.fixture
 def crowded(browser, crowd):
-    """Opens screens on that node; none may complain."""
-    opened = []
-
-    def open_screen(**profile):
-        opened.append(Screen(browser, crowd, **profile))
-        return opened[-1]
-
-    yield open_screen
-    complaints = [text for screen in opened for text in screen.complaints]
-    for screen in opened:
-        screen.context.close()
-    assert not complaints, complaints
+    """Opens screens on that node."""
+    with opening(browser, crowd) as open_screen:
+        yield open_screen
 
 
 TOO_WIDE = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
