@@ -6,7 +6,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use base::signing::{KeyId, PublicKey, Signer};
+use base::signing::{KeyId, PublicKey, Signer, SigningKey};
 use handling::Principal;
 use ledger::act::{Act, ActKind, ActObject};
 use ledger::checkpoint::SignedCheckpoint;
@@ -148,9 +148,7 @@ impl Node {
         let keys = self.signing_keys().await?;
         let Some(first) = keys.first().map(Signer::public_key) else { return Ok(()) };
         let current = self.member_signer().await?;
-        let mut earlier: Vec<PublicKey> = keys.iter().map(Signer::public_key).collect();
-        let known = table.as_ref().and_then(|table| table.registry.member(table.me));
-        earlier.extend(known.map(community::Member::keys).unwrap_or_default());
+        let earlier = ledger_keys(&keys, table.as_deref());
         let author = LedgerAuthor {
             member: first.id(),
             community: pen.community.clone(),
@@ -182,6 +180,15 @@ impl Node {
             return Err(StoreError::Recovering);
         }
         self.0.store.ledger_head().await
+    }
+
+    /// The keys by which heads of this ledger are signed, or ever were: the member's, also those that it has replaced.
+    ///
+    /// # Errors
+    /// The store failed.
+    pub async fn ledger_keys(&self) -> Result<Vec<PublicKey>, StoreError> {
+        let table = self.community_table().await?;
+        Ok(ledger_keys(&self.signing_keys().await?, table.as_deref()))
     }
 
     /// Leaves in the ledger.
@@ -286,6 +293,14 @@ impl Node {
             found = rows.iter().map(|row| committed(row, object)).fold(found, Committed::max);
         }
     }
+}
+
+/// The member's keys, as they are kept here and as the registry has them.
+fn ledger_keys(kept: &[SigningKey], table: Option<&Table>) -> Vec<PublicKey> {
+    let mut keys: Vec<PublicKey> = kept.iter().map(Signer::public_key).collect();
+    let known = table.and_then(|table| table.registry.member(table.me));
+    keys.extend(known.map(community::Member::keys).unwrap_or_default());
+    keys
 }
 
 /// What an act of the ledger says of a version's bytes; of two, the later that says more.

@@ -2,9 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
+use base::signing::PublicKey;
 use clap::{Args, Subcommand};
 use ledger::TreeHash;
 use ledger::checkpoint::{Origin, SignedCheckpoint};
+use ledger::note::{KeyKind, NoteKey};
 use ledger::proof::verify_consistency;
 use serde::Deserialize;
 use serde_json::json;
@@ -60,6 +62,7 @@ pub(crate) struct ProofArgs {
 #[derive(Deserialize)]
 struct Continuation {
     hashes: Vec<String>,
+    keys: Vec<String>,
 }
 
 /// Runs the command.
@@ -90,40 +93,47 @@ async fn checkpoint(common: &Common, out: &mut Out) -> Result<Exit, Failure> {
 
 async fn consistency(common: &Common, args: &ConsistencyArgs, out: &mut Out) -> Result<Exit, Failure> {
     let (old, new) = (read_file(&args.old)?, read_file(&args.new)?);
-    if old.checkpoint().origin != new.checkpoint().origin {
+    let origin = &old.checkpoint().origin;
+    if *origin != new.checkpoint().origin {
         return Err(Failure::unverified("the two heads are of different ledgers"));
     }
-    let origin = old.checkpoint().origin.clone();
-    let (old, new) = (old.head(), new.head());
-    if old.size > new.size {
+    let (before, after) = (old.head(), new.head());
+    if before.size > after.size {
         return Err(Failure::unverified(format_args!(
             "the first head has {} leaves and the second {}: give the older one first",
-            old.size, new.size
+            before.size, after.size
         )));
     }
-    let hashes = if old.size < new.size && old.size > 0 {
-        hashes(common, &origin, (old.size, new.size)).await?
-    } else {
-        Vec::new()
-    };
-    if let Err(error) = verify_consistency(old, new, &hashes) {
+    let Known { hashes, keys } = known(common, origin, (before.size, after.size)).await?;
+    for (head, file) in [(&old, &args.old), (&new, &args.new)] {
+        head.verify(origin, &keys).map_err(|error| {
+            Failure::unverified(format_args!("{}: this ledger has not signed it: {error}", file.display()))
+        })?;
+    }
+    if let Err(error) = verify_consistency(before, after, &hashes) {
         return Err(Failure::unverified(format_args!(
             "the head of {} leaves does not continue that of {}: {error}",
-            new.size, old.size
+            after.size, before.size
         ))
-        .hint("if both are signed by the same ledger, keep them: they are evidence that it has forked"));
+        .hint("keep both, for this ledger has signed them: they are evidence that it has forked"));
     }
     if out.is_json() {
         let hashes: Vec<String> = hashes.iter().map(TreeHash::to_string).collect();
-        out.json(&json!({"consistent": true, "old": old.size, "new": new.size, "proof": hashes}))?;
+        out.json(&json!({"consistent": true, "old": before.size, "new": after.size, "proof": hashes}))?;
     } else {
-        out.line(format!("the head of {} leaves continues that of {}", new.size, old.size).as_bytes())?;
+        out.line(format!("the head of {} leaves continues that of {}", after.size, before.size).as_bytes())?;
     }
     Ok(Exit::Done)
 }
 
-/// The proof, from the node whose ledger it is.
-async fn hashes(common: &Common, of: &Origin, (old, new): (u64, u64)) -> Result<Vec<TreeHash>, Failure> {
+/// What a node knows of its own ledger: how one size continues another, and by which keys its heads are signed.
+struct Known {
+    hashes: Vec<TreeHash>,
+    keys: Vec<NoteKey>,
+}
+
+/// Asks the node whose ledger it is.
+async fn known(common: &Common, of: &Origin, (old, new): (u64, u64)) -> Result<Known, Failure> {
     let reach = Reach::open(common, Access::Read).await?;
     let own = read(&reach.ask(question::get(["ledger", "checkpoint"])).await?, "the node's head")?;
     if own.checkpoint().origin != *of {
@@ -139,7 +149,12 @@ async fn hashes(common: &Common, of: &Origin, (old, new): (u64, u64)) -> Result<
     request.query.push(("new", new.to_string()));
     let answer: Continuation = reach.answer(request).await?;
     let hashes = answer.hashes.iter().map(|text| text.parse::<TreeHash>());
-    hashes.collect::<Result<_, _>>().map_err(Failure::unreachable)
+    let hashes = hashes.collect::<Result<_, _>>().map_err(Failure::unreachable)?;
+    let key = |text: &String| {
+        let key = text.parse::<PublicKey>().map_err(Failure::unreachable)?;
+        Ok(NoteKey::new(of.key_name().clone(), KeyKind::Ed25519, key))
+    };
+    Ok(Known { hashes, keys: answer.keys.iter().map(key).collect::<Result<_, Failure>>()? })
 }
 
 async fn proof(common: &Common, args: ProofArgs, out: &mut Out) -> Result<Exit, Failure> {

@@ -113,6 +113,17 @@ fn heads_are_compared_and_a_fork_is_3() {
     assert!(!forged.contains(&roots[2]));
     let forged = scene.file("forged", forged);
     scene.here(&["ledger", "consistency", &forged, &second]).exits(3);
+    // A head that nobody signed is none, whatever it says.
+    let text = std::fs::read_to_string(&first).unwrap();
+    let (body, signatures) = text.split_once("\n\n").unwrap();
+    let at = signatures.trim_end().len() - 8;
+    let letter = if signatures.as_bytes()[at] == b'A' { "B" } else { "A" };
+    let edited = format!("{body}\n\n{}{letter}{}", &signatures[..at], &signatures[at + 1..]);
+    let edited = scene.file("edited", edited);
+    for (old, new) in [(&edited, &second), (&none, &edited), (&edited, &edited)] {
+        let told = scene.here(&["ledger", "consistency", old, new]).exits(3);
+        assert!(told.stderr.contains("edited: this ledger has not signed it"), "{}", told.stderr);
+    }
     scene.here(&["ledger", "consistency", &scene.file("junk", "junk"), &second]).exits(3);
     scene.here(&["ledger", "consistency", "/nonexistent", &second]).exits(4);
     assert_eq!(scene.here(&["doctor", "--deep"]).exits(0).json()["ok"], true);

@@ -20,6 +20,8 @@ const TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
 pub(crate) struct Continuation {
     /// Hashes in standard base64, in the order of RFC 6962, section 2.1.2.
     hashes: Vec<String>,
+    /// By which keys heads of this ledger are signed, or were before the member replaced them: `ed25519:` and base64url.
+    keys: Vec<String>,
 }
 
 pub(crate) fn routes() -> OpenApiRouter<App> {
@@ -52,7 +54,11 @@ async fn continuation(
     let new = params.parsed("new", "a number of leaves")?.ok_or_else(|| missing("new"))?;
     params.end()?;
     let hashes = app.node().ledger_consistency(old, new).await?;
-    Ok(Json(Continuation { hashes: hashes.iter().map(ToString::to_string).collect() }))
+    let keys = app.node().ledger_keys().await?;
+    Ok(Json(Continuation {
+        hashes: hashes.iter().map(ToString::to_string).collect(),
+        keys: keys.iter().map(ToString::to_string).collect(),
+    }))
 }
 
 /// The proof of how an object came in here, or of a member's receipt for it: a C2SP proof file that anyone can verify offline
