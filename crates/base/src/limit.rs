@@ -56,6 +56,8 @@ pub const PASSWORD_CHARS_MIN: usize = 10;
 pub const PASSWORD_BYTES_MAX: usize = 1_024;
 /// Objects in one TAXII envelope that is posted.
 pub const ENVELOPE_OBJECTS_MAX: usize = 100_000;
+/// Objects in one page that another TAXII server gives: more than it was asked for, where it has no pages.
+pub const PAGE_OBJECTS_MAX: usize = 1_000_000;
 /// Values a file of text or CSV may hold, and objects one of any other kind: an import answers with a receipt for each.
 pub const IMPORT_OBJECTS_MAX: usize = ENVELOPE_OBJECTS_MAX;
 /// Memory that the findings of one object may take besides as many bytes as the object has; later ones are only counted in.

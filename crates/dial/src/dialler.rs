@@ -128,7 +128,13 @@ impl Dialler {
         let mut builder = limited(&policy);
         if let Some(pem) = &policy.extra_roots_pem {
             let roots = reqwest::Certificate::from_pem_bundle(pem);
-            for root in roots.map_err(|error| DialError::Setup(chain(&error)))? {
+            let roots = roots.map_err(|error| DialError::Setup(chain(&error)))?;
+            if roots.is_empty() {
+                return Err(DialError::Setup(
+                    "the file of authorities holds no certificate in PEM".to_owned(),
+                ));
+            }
+            for root in roots {
                 builder = builder.add_root_certificate(root);
             }
         }

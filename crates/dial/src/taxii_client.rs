@@ -130,6 +130,18 @@ pub enum TaxiiError {
 }
 
 impl TaxiiError {
+    /// Whether the server may have refused because of one of the objects that it was sent: without it, it may take the others.
+    #[must_use]
+    pub const fn may_be_about_an_object(&self) -> bool {
+        matches!(self, Self::Refused { status: 400 | 413 | 422 | 500, .. })
+    }
+
+    /// Whether this login may not have the place, or nothing stands there: no sign that the server is not well.
+    #[must_use]
+    pub const fn is_closed_to_us(&self) -> bool {
+        matches!(self, Self::Refused { status: 401 | 403 | 404 | 406 | 410, .. })
+    }
+
     /// Whether the server does not know the cursor it was asked to go on from.
     #[must_use]
     pub const fn is_stale_cursor(&self) -> bool {
@@ -169,7 +181,6 @@ struct CollectionList {
 #[derive(Deserialize)]
 struct StatusResource {
     id: Option<String>,
-    status: Option<String>,
     #[serde(default)]
     success_count: u64,
     #[serde(default)]
@@ -284,10 +295,24 @@ impl TaxiiClient {
         Envelope::read(&answer.body).and_then(|page| page.turn(position, last_added)).map_err(in_page)
     }
 
+    /// The API root that a collection's address stands under.
+    ///
+    /// # Errors
+    /// Nobody answers, the server refuses, or no API root stands there.
+    pub async fn root_of(&self, collection: &Url) -> Result<ApiRoot, TaxiiError> {
+        let root = with_slash(collection).join("../../");
+        match self.place(&root.map_err(|_| not_taxii(collection, "not a base address"))?).await? {
+            Place::ApiRoot(root) => Ok(root),
+            Place::Discovery { .. } | Place::Collection(_) => {
+                Err(not_taxii(collection, "it does not stand under an API root"))
+            }
+        }
+    }
+
     /// Posts objects (their exact bytes) to a collection.
     ///
     /// # Errors
-    /// Nobody answers, the server refuses the whole envelope, or its answer is no status resource.
+    /// Nobody answers, the server refuses the whole envelope, or its answer does not tell of every object what became of it.
     pub async fn post(&self, collection: &Url, objects: &[Bytes]) -> Result<Posted, TaxiiError> {
         let mut body = Vec::with_capacity(objects.iter().map(Bytes::len).sum::<usize>() + objects.len() + 16);
         body.extend_from_slice(b"{\"objects\":[");
@@ -302,16 +327,16 @@ impl TaxiiClient {
         let body = Some((Bytes::from(body), MEDIA.to_owned()));
         let question = Question { verb: Verb::Post, body, ..self.question(&url) };
         let answer = self.admit(self.dialler.ask(&question).await?)?;
-        posted(&answer, collection)
+        posted(&answer, collection, u64::try_from(objects.len()).unwrap_or(u64::MAX))
     }
 
-    /// Asks again about posted objects that were pending.
+    /// Asks again about so many posted objects of which some were pending.
     ///
     /// # Errors
     /// As [`TaxiiClient::post`].
-    pub async fn status(&self, status_url: &Url) -> Result<Posted, TaxiiError> {
+    pub async fn status(&self, status_url: &Url, objects: u64) -> Result<Posted, TaxiiError> {
         let answer = self.get(status_url).await?;
-        let mut answered = posted(&answer, status_url)?;
+        let mut answered = posted(&answer, status_url, objects)?;
         answered.status_url = (answered.pending > 0).then(|| status_url.clone());
         Ok(answered)
     }
@@ -385,19 +410,33 @@ fn same_server(named_by: &Url, url: &Url) -> bool {
     named_by.origin() == url.origin() || (upgrade && named_by.host() == url.host())
 }
 
-fn posted(answer: &Answer, near: &Url) -> Result<Posted, TaxiiError> {
+/// What a status resource says of `objects` objects that were posted. One that leaves any out, or tells of more, is believed in nothing:
+/// whoever goes on from it loses what it does not tell.
+fn posted(answer: &Answer, near: &Url, objects: u64) -> Result<Posted, TaxiiError> {
     let status: StatusResource = read(answer)?;
-    let complete = status.status.as_deref() == Some("complete");
     let failures: Vec<_> = status.failures.into_iter().map(|line| (line.id, line.message)).collect();
     let failure = status.failure_count.max(u64::try_from(failures.len()).unwrap_or(u64::MAX));
-    let pending = if complete { 0 } else { status.pending_count };
+    let (success, pending) = (status.success_count, status.pending_count);
+    let told = success.saturating_add(failure).saturating_add(pending);
+    if told != objects {
+        return Err(not_taxii(
+            &answer.url,
+            &format!("its status tells of {told} objects, of {objects} that it was sent"),
+        ));
+    }
     let status_url = status.id.filter(|_| pending > 0).and_then(|id| {
         // {api-root}/collections/{id}/ -> {api-root}/status/{id}/
         let mut url = with_slash(near).join("../../status/").ok()?;
         url.path_segments_mut().ok()?.pop_if_empty().push(&id).push("");
         Some(url)
     });
-    Ok(Posted { success: status.success_count, failure, failures, pending, status_url })
+    if pending > 0 && status_url.is_none() {
+        return Err(not_taxii(
+            &answer.url,
+            "its status leaves objects pending and has no id by which to ask again",
+        ));
+    }
+    Ok(Posted { success, failure, failures, pending, status_url })
 }
 
 fn read<T: DeserializeOwned>(answer: &Answer) -> Result<T, TaxiiError> {
@@ -490,5 +529,31 @@ mod tests {
             objects_address(&found.url).unwrap().as_str(),
             "https://taxii.example/api1/collections/91a7/objects/"
         );
+    }
+
+    #[test]
+    fn a_status_tells_of_everything_that_was_sent_or_is_not_believed() {
+        let near = url("https://taxii.example/api1/collections/91a7/");
+        let says = |body: &str| {
+            let body = Bytes::copy_from_slice(body.as_bytes());
+            let answer = Answer { status: 202, headers: http::HeaderMap::new(), body, url: near.clone() };
+            posted(&answer, &near, 5)
+        };
+        let whole =
+            says(r#"{"id":"s","status":"pending","success_count":2,"failure_count":1,"pending_count":2}"#)
+                .unwrap();
+        assert_eq!((whole.success, whole.failure, whole.pending), (2, 1, 2));
+        assert_eq!(whole.status_url.unwrap().as_str(), "https://taxii.example/api1/status/s/");
+        assert!(says(r#"{"id":"s","status":"complete","success_count":5}"#).unwrap().status_url.is_none());
+        for silent in [
+            "{}",
+            r#"{"id":"s","status":"complete"}"#,
+            r#"{"id":"s","status":"complete","success_count":4}"#,
+            r#"{"id":"s","status":"complete","success_count":6}"#,
+            // Nobody could ask what became of them.
+            r#"{"status":"pending","success_count":3,"pending_count":2}"#,
+        ] {
+            assert!(matches!(says(silent), Err(TaxiiError::NotTaxii { .. })), "{silent}");
+        }
     }
 }

@@ -111,17 +111,24 @@ impl Distant {
         name: Option<&str>,
         need: Need,
     ) -> Result<(RemoteCollection, Option<usize>), Failure> {
-        let mut others = Vec::new();
+        let (mut others, mut unwell) = (Vec::new(), None);
         let roots = match client.place(&self.place).await.map_err(|error| failure(&error))? {
-            Place::Collection(collection) => return Ok((collection, None)),
+            Place::Collection(collection) => {
+                // How much it takes at once is for its root to say, which this login may not be shown.
+                let root = client.root_of(&collection.url).await.ok();
+                return Ok((collection, root.and_then(|root| root.max_content_length)));
+            }
             Place::ApiRoot(root) => vec![root],
             Place::Discovery { roots, elsewhere, .. } => {
                 others = elsewhere;
                 let mut found = Vec::new();
                 for url in roots {
-                    // A root that this login may not see is no reason to give up on the others.
-                    if let Ok(Place::ApiRoot(root)) = client.place(&url).await {
-                        found.push(root);
+                    // A root that this login may not see is no reason to give up on the others, and one that is not well only where
+                    // they do not have what is asked for.
+                    match client.place(&url).await {
+                        Ok(Place::ApiRoot(root)) => found.push(root),
+                        Err(error) if !error.is_closed_to_us() => unwell = Some(error),
+                        Ok(_) | Err(_) => {}
                     }
                 }
                 found
@@ -138,7 +145,11 @@ impl Distant {
                 shown(root.as_str())
             ));
         }
-        choose(candidates, name, need)
+        let chosen = choose(candidates, name, need);
+        match unwell {
+            Some(error) if chosen.is_err() => Err(failure(&error)),
+            _ => chosen,
+        }
     }
 }
 
@@ -160,6 +171,8 @@ fn choose(
     let mut fitting: Vec<_> = candidates.into_iter().filter(|(one, _)| allowed(one) && named(one)).collect();
     match (fitting.pop(), fitting.is_empty()) {
         (Some(only), true) => Ok(only),
+        (None, _) if names.is_empty() => Err(Failure::no("the server shows this login no collection")
+            .hint("is the login right, and is it the address of a TAXII 2.1 server or API root?")),
         (None, _) => Err(Failure::no("the server has no such collection for this login")
             .hint(format_args!("it has: {}", names.join(", ")))),
         (Some(_), false) => Err(Failure::usage("the server has several collections that could be meant")
@@ -171,9 +184,9 @@ fn choose(
 pub(crate) fn failure(error: &TaxiiError) -> Failure {
     match error {
         TaxiiError::Dial(error) => dial_failure(error),
-        TaxiiError::Refused { status: 500.., .. } | TaxiiError::NotTaxii { .. } | TaxiiError::Page { .. } => {
-            Failure::unreachable(error)
-        }
+        TaxiiError::Refused { status: 429 | 500.., .. }
+        | TaxiiError::NotTaxii { .. }
+        | TaxiiError::Page { .. } => Failure::unreachable(error),
         TaxiiError::Refused { .. } => Failure::no(error),
     }
 }

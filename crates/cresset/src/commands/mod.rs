@@ -20,6 +20,7 @@ pub(crate) mod pull;
 pub(crate) mod push;
 pub(crate) mod restore;
 pub(crate) mod search;
+pub(crate) mod sending;
 pub(crate) mod serve;
 pub(crate) mod sight;
 pub(crate) mod stix;

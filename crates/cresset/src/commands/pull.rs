@@ -4,6 +4,7 @@
 //! date of what came last. What is known already stays as it is, so nothing is lost by fetching an object twice. Each login has its
 //! own place: another one may see what the first could not.
 
+use base::limit::{BODY_BYTES_MAX, ENVELOPE_OBJECTS_MAX};
 use bytes::Bytes;
 use clap::Args;
 use dial::{PagePosition, TaxiiClient, Versions};
@@ -17,6 +18,9 @@ use crate::directory::Access;
 use crate::exit::{Exit, Failure};
 use crate::out::{Out, progress, say, shown};
 use crate::reach::{Reach, question};
+
+/// Bytes of objects that are stored at once, less than a request may have.
+const PART_BYTES_MAX: usize = BODY_BYTES_MAX / 2;
 
 /// What is to be fetched.
 #[derive(Debug, Args)]
@@ -95,13 +99,13 @@ impl Pull {
                 }
                 page => page.map_err(|error| failure(&error))?,
             };
-            if !page.objects.is_empty() {
-                let answer = self.store(&page.objects, collection).await?;
+            for part in parts_of(&page.objects) {
+                let answer = self.store(part, collection).await?;
                 let stored = write(&answer, Receipts::Refused, (&bar, out))?;
                 bar.inc(stored.total());
                 counts.add(&stored);
-                pages += 1;
             }
+            pages += u64::from(!page.objects.is_empty());
             match page.onward {
                 Some(onward) => position = onward,
                 None => {
@@ -124,5 +128,43 @@ impl Pull {
         let mut request = question::post_bytes(path, Bytes::from(envelope), "application/json");
         request.query.push(("format", "stix".to_owned()));
         self.reach.ask(request).await
+    }
+}
+
+/// Objects in parts that this node takes at once: a server that has no pages gives everything in one.
+fn parts_of(objects: &[Bytes]) -> Vec<&[Bytes]> {
+    let mut parts = Vec::new();
+    let (mut rest, mut at, mut bytes) = (objects, 0, 0);
+    while let Some(object) = rest.get(at) {
+        let size = object.len() + 1;
+        if at > 0 && (at >= ENVELOPE_OBJECTS_MAX || bytes + size > PART_BYTES_MAX) {
+            let (part, others) = rest.split_at(at);
+            parts.push(part);
+            (rest, at, bytes) = (others, 0, 0);
+        } else {
+            (at, bytes) = (at + 1, bytes + size);
+        }
+    }
+    if !rest.is_empty() {
+        parts.push(rest);
+    }
+    parts
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parts_fit_what_this_node_takes_and_hold_everything_in_order() {
+        let small = vec![Bytes::from_static(b"{}"); 2 * ENVELOPE_OBJECTS_MAX + 1];
+        let sizes = |objects: &[Bytes]| parts_of(objects).iter().map(|part| part.len()).collect::<Vec<_>>();
+        assert_eq!(sizes(&small), [ENVELOPE_OBJECTS_MAX, ENVELOPE_OBJECTS_MAX, 1]);
+        let large = Bytes::from(vec![b' '; PART_BYTES_MAX / 2]);
+        let huge = Bytes::from(vec![b' '; PART_BYTES_MAX + 1]);
+        let mixed = [large.clone(), huge, large.clone(), Bytes::from_static(b"{}"), large];
+        assert_eq!(sizes(&mixed), [1, 1, 2, 1]);
+        assert_eq!(parts_of(&mixed).concat(), mixed);
+        assert!(sizes(&[]).is_empty());
     }
 }

@@ -1,30 +1,30 @@
 //! `cresset push`: a collection goes to any TAXII 2.1 server, page by page.
 //!
-//! After each page the server has judged, where the push stands is written down; a push that is started again goes on there,
-//! and sends only what has been added since. Each login has its own place: what the server refuses one it may take from another.
+//! After each page whose fate the server has told, where the push stands is written down; a push that is started again goes on there,
+//! and sends only what has been added since. What the server has not decided on is asked for again by the next push. Each login has its
+//! own place: what the server refuses one it may take from another.
 
 use std::time::Duration;
 
 use base::limit::BODY_BYTES_MAX;
 use bytes::Bytes;
 use clap::Args;
-use dial::{Posted, TaxiiClient};
+use dial::Posted;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use serde_json::value::RawValue;
 use url::Url;
 
 use super::distant::{Distant, Need, VersionsArg, failure, job_name, recall, remember};
+use super::sending::{Sending, Verdict};
 use crate::args::Common;
 use crate::directory::Access;
 use crate::exit::{Exit, Failure};
 use crate::out::{Out, progress, say, shown};
 use crate::reach::{Reach, question};
 
-/// How often a server is asked about objects it has not decided on.
-const STATUS_ATTEMPTS_MAX: u32 = 30;
-/// How long between two such questions.
-const STATUS_PAUSE: Duration = Duration::from_secs(1);
+/// Envelopes that may wait for a server's decision before a push stops.
+const UNDECIDED_MAX: usize = 64;
 /// Bytes around the objects of an envelope.
 const ENVELOPE_BYTES: usize = 64;
 
@@ -45,6 +45,9 @@ pub(crate) struct PushArgs {
     /// Which versions of each object: a push of the latest ones has a memory of its own, beside that of all.
     #[arg(long, value_enum, default_value_t = VersionsArg::All)]
     versions: VersionsArg,
+    /// How long to wait for what the server has not decided on, each time; the next push asks about the rest.
+    #[arg(long, default_value_t = 30, value_name = "SECONDS")]
+    wait: u64,
     /// Begin from the beginning instead of where the last push stopped.
     #[arg(long)]
     restart: bool,
@@ -55,6 +58,21 @@ pub(crate) struct PushArgs {
 struct Standing {
     /// Only what was added here after this moment.
     added_after: Option<String>,
+    /// Envelopes on which the server has not decided.
+    #[serde(default)]
+    undecided: Vec<Undecided>,
+    /// How many objects the server has refused since the beginning: they are not sent again by themselves.
+    #[serde(default)]
+    refused: u64,
+}
+
+/// An envelope of which the server has yet to say what becomes of it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Undecided {
+    /// The address where to ask.
+    status: String,
+    /// How many objects it holds.
+    objects: u64,
 }
 
 #[derive(Deserialize)]
@@ -71,9 +89,11 @@ struct Tally {
     success: u64,
     failure: u64,
     pending: u64,
+    /// The server no longer tells what became of them.
+    untold: u64,
 }
 
-/// Runs the command: exits 1 when the server refused any object.
+/// Runs the command: exits 1 when the server refused any object, or has not told of any what became of it.
 pub(crate) async fn run(common: &Common, args: PushArgs, out: &mut Out) -> Result<Exit, Failure> {
     out.answers_in_lines();
     let (client, asker) = args.distant.client(common)?;
@@ -83,11 +103,18 @@ pub(crate) async fn run(common: &Common, args: PushArgs, out: &mut Out) -> Resul
     let job = job_name("push", (&target.url, &args.collection), args.versions, &asker);
     let start = if args.restart { Standing::default() } else { recall(&reach, &job).await? };
     let bytes_max = bytes_max.unwrap_or(BODY_BYTES_MAX);
-    let push = Push { client, reach, target: target.url.clone(), job, bytes_max };
-    let tally = push.run(start, &args, out).await?;
-    let Tally { success, failure, pending } = tally;
+    let refused_before = start.refused;
+    let sending = Sending::new(client, target.url.clone(), Duration::from_secs(args.wait));
+    let mut push = Push { sending, reach, job, bytes_max, standing: start, tally: Tally::default() };
+    push.asks_again(out).await?;
+    push.goes_on(&args, out).await?;
+    let Tally { success, failure, pending, untold } = push.tally;
     if out.is_json() {
-        let summary = json!({"total": success + failure + pending, "success": success, "failure": failure, "pending": pending});
+        let total = success + failure + pending + untold;
+        let summary = json!({
+            "total": total, "success": success, "failure": failure, "pending": pending, "untold": untold,
+            "refused_before": refused_before,
+        });
         out.json(&json!({"target": target.url.as_str(), "summary": summary}))?;
     }
     say(format_args!(
@@ -95,63 +122,107 @@ pub(crate) async fn run(common: &Common, args: PushArgs, out: &mut Out) -> Resul
         shown(&args.collection),
         shown(&target.title)
     ));
-    Ok(if failure > 0 { Exit::No } else { Exit::Done })
+    if pending > 0 {
+        say(format_args!("run the same push again to hear what became of what is not decided yet"));
+    }
+    if refused_before > 0 {
+        say(format_args!("{refused_before} were refused by pushes before: --restart sends everything again"));
+    }
+    Ok(if failure + pending + untold > 0 { Exit::No } else { Exit::Done })
 }
 
 /// A push under way.
 struct Push {
-    client: TaxiiClient,
+    sending: Sending,
     reach: Reach,
-    target: Url,
     job: String,
     bytes_max: usize,
+    standing: Standing,
+    tally: Tally,
 }
 
 impl Push {
-    async fn run(&self, start: Standing, args: &PushArgs, out: &mut Out) -> Result<Tally, Failure> {
+    /// Asks about what the server had not decided on when the push before ended.
+    async fn asks_again(&mut self, out: &mut Out) -> Result<(), Failure> {
+        if self.standing.undecided.is_empty() {
+            return Ok(());
+        }
+        for one in std::mem::take(&mut self.standing.undecided) {
+            let status = Url::parse(&one.status).map_err(Failure::unreachable)?;
+            match self.sending.fate(&status, one.objects).await {
+                Ok(posted) => self.count(posted, one.objects, out)?,
+                Err(error) if error.is_closed_to_us() => {
+                    self.tally.untold += one.objects;
+                    say(format_args!(
+                        "the server no longer tells what became of {} objects ({}): --restart sends everything again",
+                        one.objects,
+                        shown(&one.status)
+                    ));
+                }
+                Err(error) => return Err(failure(&error)),
+            }
+        }
+        remember(&self.reach, &self.job, &self.standing).await
+    }
+
+    /// Sends what has been added since.
+    async fn goes_on(&mut self, args: &PushArgs, out: &mut Out) -> Result<(), Failure> {
         let bar = progress(None, "pushed");
-        let mut tally = Tally::default();
+        let start = self.standing.added_after.clone();
         let mut next: Option<String> = None;
         loop {
             let mut request = question::get(["collections", &args.collection, "objects"]);
             request.query.push(("limit", args.limit.to_string()));
             let versions = if args.versions == VersionsArg::All { "all" } else { "last" };
             request.query.push(("version", versions.to_owned()));
-            request.query.extend(start.added_after.clone().map(|after| ("added_after", after)));
+            request.query.extend(start.clone().map(|after| ("added_after", after)));
             request.query.extend(next.take().map(|cursor| ("next", cursor)));
             let body = self.reach.ask(request).await?;
             let page: Page<'_> = serde_json::from_slice(&body).map_err(Failure::no_node_there)?;
-            for part in parts_of(&body, &page.objects, self.bytes_max) {
-                let count = u64::try_from(part.len()).unwrap_or(u64::MAX);
-                let posted = self.post(&part).await?;
-                for (id, reason) in &posted.failures {
-                    report(id, reason, out)?;
-                }
-                tally.success += posted.success;
-                tally.failure += posted.failure;
-                tally.pending += posted.pending;
-                bar.inc(count);
+            if !page.objects.is_empty() && self.standing.undecided.len() >= UNDECIDED_MAX {
+                return Err(Failure::no(format_args!(
+                    "the server has not decided on {UNDECIDED_MAX} envelopes that it was sent"
+                ))
+                .hint("run the same push again later: it asks about them, and goes on"));
             }
+            let parts = parts_of(&body, &page.objects, self.bytes_max);
+            for verdict in self.sending.send(&parts).await.map_err(|error| failure(&error))? {
+                match verdict {
+                    Verdict::Told(posted, objects) => self.count(posted, objects, out)?,
+                    Verdict::Refused { id, reason } => self.refused(&id, &reason, out)?,
+                }
+            }
+            bar.inc(u64::try_from(page.objects.len()).unwrap_or(u64::MAX));
             if let Some(last) = page.last_added {
-                remember(&self.reach, &self.job, &Standing { added_after: Some(last) }).await?;
+                self.standing.added_after = Some(last);
+                remember(&self.reach, &self.job, &self.standing).await?;
             }
             next = page.next;
             if next.is_none() {
                 bar.finish_and_clear();
-                return Ok(tally);
+                return Ok(());
             }
         }
     }
 
-    /// Posts objects and waits a while for the server's verdict.
-    async fn post(&self, objects: &[Bytes]) -> Result<Posted, Failure> {
-        let mut posted = self.client.post(&self.target, objects).await.map_err(|error| failure(&error))?;
-        for _ in 0..STATUS_ATTEMPTS_MAX {
-            let Some(status) = posted.status_url.take() else { break };
-            tokio::time::sleep(STATUS_PAUSE).await;
-            posted = self.client.status(&status).await.map_err(|error| failure(&error))?;
+    fn count(&mut self, posted: Posted, objects: u64, out: &mut Out) -> Result<(), Failure> {
+        for (id, reason) in &posted.failures {
+            report(id, reason, out)?;
         }
-        Ok(posted)
+        self.tally.success += posted.success;
+        self.tally.failure += posted.failure;
+        self.standing.refused += posted.failure;
+        self.tally.pending += posted.pending;
+        self.standing
+            .undecided
+            .extend(posted.status_url.map(|url| Undecided { status: url.into(), objects }));
+        Ok(())
+    }
+
+    fn refused(&mut self, id: &str, reason: &str, out: &mut Out) -> Result<(), Failure> {
+        self.tally.failure += 1;
+        self.standing.refused += 1;
+        report(id, reason, out)
     }
 }
 

@@ -12,6 +12,7 @@ mod damage;
 mod demonstration;
 mod disk;
 mod doors;
+mod elsewhere;
 mod faults;
 mod leaving;
 mod ledger;

@@ -1,8 +1,12 @@
-//! `pull` and `push` between two nodes over TAXII.
+//! `pull` and `push` between two nodes over TAXII, and with servers that behave as others do.
 
-use serde_json::json;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
-use crate::scene::{ONE, Scene, TWO, bundle, indicator};
+use serde_json::{Value, json};
+
+use crate::elsewhere::{Asked, Elsewhere};
+use crate::scene::{Ended, ONE, Scene, TWO, bundle, indicator};
 
 #[test]
 fn a_collection_travels_by_pull_and_by_push_and_goes_on_where_it_stopped() {
@@ -146,4 +150,179 @@ fn each_login_goes_on_from_its_own_place() {
     };
     assert_eq!((push(&few), push(&few), push(&all)), (json!(2), json!(0), json!(2)));
     assert_eq!(source.terminate(), 0);
+}
+
+/// Another server with the one collection `in`; `answers` tells what it says to everything that is not about what there is.
+fn other(mut answers: impl FnMut(&Asked) -> (u16, Value) + Send + 'static) -> Elsewhere {
+    let root =
+        json!({"title": "R", "versions": ["application/taxii+json;version=2.1"], "max_content_length": 900});
+    let one = json!({"id": "in", "title": "In", "can_read": true, "can_write": true});
+    Elsewhere::start(move |asked| match asked.path.as_str() {
+        "/taxii2/" => (200, json!({"title": "E", "api_roots": ["/api/"]})),
+        "/api/" => (200, root.clone()),
+        "/api/collections/" => (200, json!({"collections": [one]})),
+        "/api/collections/in/" => (200, one.clone()),
+        _ => answers(asked),
+    })
+}
+
+fn objects_in(asked: &Asked) -> Vec<Value> {
+    asked.json()["objects"].as_array().unwrap().clone()
+}
+
+/// A status: so many taken, so many not decided on.
+fn status(success: usize, pending: usize) -> (u16, Value) {
+    let word = if pending > 0 { "pending" } else { "complete" };
+    let total = success + pending;
+    (
+        202,
+        json!({"id": "s", "status": word, "total_count": total, "success_count": success, "failure_count": 0, "pending_count": pending}),
+    )
+}
+
+/// A node with so many indicators.
+fn holding(count: u32) -> Scene {
+    let here = Scene::new();
+    let one = |at| {
+        indicator(
+            &format!("00000000-0000-4000-8000-{at:012}"),
+            &format!("[ipv4-addr:value = '198.51.100.{at}']"),
+        )
+    };
+    let file = here.file("objects.json", bundle(&(0..count).map(one).collect::<Vec<_>>()));
+    here.here(&["import", &file]).exits(0);
+    here
+}
+
+fn push_to(here: &Scene, place: &str, more: &[&str]) -> Ended {
+    here.here(&[&["push", place, "--collection", "inbox"], more].concat())
+}
+
+/// The counts of a push: taken, refused, not decided yet, no longer told, refused by pushes before.
+fn counts(ended: &Ended) -> [u64; 5] {
+    let last = ended.lines().pop().unwrap();
+    ["success", "failure", "pending", "untold", "refused_before"]
+        .map(|name| last["summary"][name].as_u64().unwrap())
+}
+
+#[test]
+fn what_a_server_does_not_tell_of_is_not_held_to_be_taken() {
+    let here = holding(5);
+    let turn = Arc::new(AtomicUsize::new(0));
+    let at = Arc::clone(&turn);
+    let server = other(move |asked| match at.load(Ordering::SeqCst) {
+        0 => (202, json!({})),
+        1 => status(0, 0),
+        _ => status(objects_in(asked).len(), 0),
+    });
+    for silent in 0..2 {
+        turn.store(silent, Ordering::SeqCst);
+        let ended = push_to(&here, &server.taxii, &[]).exits(4);
+        assert!(ended.stderr.contains("its status tells of 0 objects"), "{}", ended.stderr);
+    }
+    turn.store(2, Ordering::SeqCst);
+    assert_eq!(counts(&push_to(&here, &server.taxii, &[]).exits(0)), [5, 0, 0, 0, 0]);
+    assert_eq!(counts(&push_to(&here, &server.taxii, &[]).exits(0)), [0; 5]);
+}
+
+#[test]
+fn what_a_server_has_not_decided_on_is_asked_for_by_the_next_push() {
+    let here = holding(1);
+    let turn = Arc::new(AtomicUsize::new(0));
+    let at = Arc::clone(&turn);
+    let server = other(move |asked| match (asked.method.as_str(), at.load(Ordering::SeqCst)) {
+        ("POST", _) | ("GET", 0) => status(0, 1),
+        ("GET", 1) => {
+            let line = json!({"id": "indicator--x", "message": "not wanted"});
+            (200, json!({"id": "s", "status": "complete", "failure_count": 1, "failures": [line]}))
+        }
+        _ => (404, json!({"title": "gone"})),
+    });
+    let hasty = ["--wait", "0"];
+    assert_eq!(counts(&push_to(&here, &server.taxii, &hasty).exits(1)), [0, 0, 1, 0, 0]);
+    assert_eq!(counts(&push_to(&here, &server.taxii, &hasty).exits(1)), [0, 0, 1, 0, 0]);
+    turn.store(1, Ordering::SeqCst);
+    let told = push_to(&here, &server.taxii, &[]).exits(1);
+    assert_eq!(counts(&told), [0, 1, 0, 0, 0]);
+    assert_eq!(told.lines()[0]["reason"], "not wanted");
+    assert_eq!(counts(&push_to(&here, &server.taxii, &hasty).exits(0)), [0, 0, 0, 0, 1]);
+    // Sent again and undecided again: the server forgets what it was sent.
+    turn.store(0, Ordering::SeqCst);
+    push_to(&here, &server.taxii, &["--restart", "--wait", "0"]).exits(1);
+    turn.store(2, Ordering::SeqCst);
+    assert_eq!(counts(&push_to(&here, &server.taxii, &[]).exits(1)), [0, 0, 0, 1, 0]);
+    assert_eq!(counts(&push_to(&here, &server.taxii, &[]).exits(0)), [0; 5]);
+}
+
+#[test]
+fn an_object_that_a_server_cannot_take_holds_nothing_else_up() {
+    for refusal in [400_u16, 413, 422, 500] {
+        // The first ones are not taken: they alone would not tell whether anything is.
+        let here = holding(9);
+        let server = other(move |asked| {
+            let objects = objects_in(asked);
+            let bad = |object: &Value| {
+                ["000", "001", "005"].iter().any(|end| object["id"].as_str().unwrap().ends_with(end))
+            };
+            if objects.iter().any(bad) { (refusal, json!({"title": "no"})) } else { status(objects.len(), 0) }
+        });
+        let pushed = push_to(&here, &server.taxii, &[]).exits(1);
+        assert_eq!(counts(&pushed), [6, 3, 0, 0, 0], "{refusal}");
+        let line = pushed.lines()[0].clone();
+        assert_eq!(line["id"], "indicator--00000000-0000-4000-8000-000000000000");
+        assert!(line["reason"].as_str().unwrap().contains(&format!("answered {refusal}")), "{line}");
+        assert_eq!(counts(&push_to(&here, &server.taxii, &[]).exits(0)), [0, 0, 0, 0, 3]);
+    }
+}
+
+/// Where a server takes nothing, nobody knows whether it is the objects' fault: nothing is passed over.
+#[test]
+fn a_server_that_takes_nothing_gets_everything_again() {
+    let here = holding(3);
+    let well = Arc::new(AtomicUsize::new(0));
+    let is_well = Arc::clone(&well);
+    let server = other(move |asked| match is_well.load(Ordering::SeqCst) {
+        0 => (500, json!({"title": "not well"})),
+        _ => status(objects_in(asked).len(), 0),
+    });
+    assert!(push_to(&here, &server.taxii, &[]).exits(4).stderr.contains("answered 500"));
+    well.store(1, Ordering::SeqCst);
+    assert_eq!(counts(&push_to(&here, &server.taxii, &[]).exits(0)), [3, 0, 0, 0, 0]);
+}
+
+/// How much a server takes at once is for its root to say, also where a collection's own address was given.
+#[test]
+fn a_collection_s_own_address_is_pushed_to_as_its_root_says() {
+    let here = holding(9);
+    let server = other(|asked| {
+        if asked.body.len() > 900 {
+            (413, json!({"title": "too large"}))
+        } else {
+            status(objects_in(asked).len(), 0)
+        }
+    });
+    let place = format!("{}/api/collections/in/", server.base);
+    assert_eq!(counts(&push_to(&here, &place, &[]).exits(0)), [9, 0, 0, 0, 0]);
+}
+
+#[test]
+fn a_root_that_is_not_well_is_no_collection_that_is_missing() {
+    let server = Elsewhere::start(|asked| match asked.path.as_str() {
+        "/taxii2/" => (200, json!({"title": "E", "api_roots": ["/api/"]})),
+        _ => (500, json!({"title": "not well"})),
+    });
+    let ended = Scene::new().here(&["pull", &server.taxii]).exits(4);
+    assert!(ended.stderr.contains("answered 500"), "{}", ended.stderr);
+}
+
+#[test]
+fn a_server_whose_pages_have_no_end_is_told_as_such() {
+    let one = indicator(ONE, "[ipv4-addr:value = '198.51.100.7']");
+    let mut at = 0;
+    let endless = other(move |_| {
+        at += 1;
+        (200, json!({"more": true, "next": format!("c{at}"), "objects": [one]}))
+    });
+    let ended = Scene::new().here(&["pull", &endless.taxii]).exits(4);
+    assert!(ended.stderr.contains("its pages do not end"), "{}", ended.stderr);
 }
