@@ -13,6 +13,7 @@ mod gossip;
 mod later;
 mod log;
 mod meetings;
+mod memory;
 mod out;
 mod reach;
 mod relaying;
@@ -33,6 +34,7 @@ use exit::{Exit, Failure};
 use out::{Out, Style, say};
 
 fn main() -> ExitCode {
+    memory::give_back();
     let arguments = parsed().unwrap_or_else(|error| misread(&error));
     let mut out = Out::new(arguments.common.style());
     let outcome = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
