@@ -148,7 +148,7 @@ impl Exchange<'_> {
             draft.extend(signed.map(|row| Effect::Receipt(ReceiptRow { sequence: made.sequence, ..row })));
         }
         for held in before {
-            draft.push(Effect::DropPayload { author: self.me.member, sequence: held.sequence });
+            draft.push(change::followed(rows, held, release.object)?);
         }
         draft.push(Effect::Version(VersionRow {
             name: name.clone(),

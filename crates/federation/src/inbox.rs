@@ -546,8 +546,9 @@ impl Exchange<'_> {
             return Ok((Some(Outcome::Superseded), Vec::new()));
         }
         let mut effects = Vec::new();
-        effects
-            .extend(held.map(|held| Effect::DropPayload { author: header.author, sequence: held.sequence }));
+        if let Some(held) = held {
+            effects.push(change::followed(rows, held, judged.content.object)?);
+        }
         effects.push(Effect::Payload(judged.payload.clone()));
         effects.extend(tokens.into_iter().map(Effect::Consent));
         effects.push(Effect::Version(VersionRow {

@@ -31,6 +31,7 @@ pub struct MemoryRows {
     awaited: BTreeSet<(KeyId, u64)>,
     payloads: BTreeMap<(KeyId, u64), PayloadRow>,
     versions: BTreeMap<ObjectName, BTreeMap<String, VersionRow>>,
+    replaced: BTreeMap<(ObjectName, String), BTreeSet<u64>>,
     fates: BTreeMap<ObjectName, FateRow>,
     holders: BTreeMap<(ObjectName, KeyId), HolderRow>,
     later: BTreeMap<(String, String, KeyId), LaterRow>,
@@ -80,8 +81,15 @@ impl MemoryRows {
             Effect::Version(row) => {
                 self.versions.entry(row.name.clone()).or_default().insert(row.version.clone(), row);
             }
+            Effect::Replaced { name, version, sequence } => {
+                self.payloads.remove(&(name.author, sequence));
+                self.replaced.entry((name, version)).or_default().insert(sequence);
+            }
             Effect::DropVersion { name, version } => self.drop_version(&name, &version),
             Effect::Fate(row) => {
+                for ((name, _), acts) in &mut self.replaced {
+                    acts.retain(|sequence| *name != row.name || !row.voids(*sequence));
+                }
                 self.fates.insert(row.name.clone(), row);
             }
             Effect::Holder(row) => {
@@ -225,6 +233,7 @@ impl MemoryRows {
     }
 
     fn drop_version(&mut self, name: &ObjectName, version: &str) {
+        self.replaced.remove(&(name.clone(), version.to_owned()));
         if let Some(versions) = self.versions.get_mut(name) {
             versions.remove(version);
             if versions.is_empty() {
@@ -321,6 +330,11 @@ impl Rows for MemoryRows {
 
     fn versions(&self, name: &ObjectName) -> Read<Vec<VersionRow>> {
         Ok(self.versions.get(name).into_iter().flat_map(|held| held.values().cloned()).collect())
+    }
+
+    fn replaced(&self, held: &VersionRow) -> Read<Vec<u64>> {
+        let acts = self.replaced.get(&(held.name.clone(), held.version.clone()));
+        Ok(acts.into_iter().flatten().copied().collect())
     }
 
     fn fate(&self, name: &ObjectName) -> Read<FateRow> {

@@ -186,6 +186,8 @@ pub trait Rows {
     fn payload(&self, author: &KeyId, sequence: u64) -> Read<Option<PayloadRow>>;
     /// The versions held of an object.
     fn versions(&self, name: &ObjectName) -> Read<Vec<VersionRow>>;
+    /// The acts that gave a version before the one that it is held by ([`crate::Effect::Replaced`]), the earliest first.
+    fn replaced(&self, held: &VersionRow) -> Read<Vec<u64>>;
     /// What has become of an object; the default where nothing has.
     fn fate(&self, name: &ObjectName) -> Read<FateRow>;
     /// Who has an own object, or was to have it.

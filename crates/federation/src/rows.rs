@@ -505,6 +505,16 @@ pub enum Effect {
         /// Which.
         sequence: u64,
     },
+    /// The act by which a version is held gives place to another that gives the same again: its payload is destroyed, and its place and its
+    /// salt, by which backups of before are opened, are remembered for as long as the version is held.
+    Replaced {
+        /// The object.
+        name: ObjectName,
+        /// The version.
+        version: String,
+        /// Which act.
+        sequence: u64,
+    },
     /// A version is held, or held under other rules.
     Version(VersionRow),
     /// A version is no longer held.

@@ -162,9 +162,9 @@ impl Exchange<'_> {
         if fate.voids(header.sequence) || held.as_ref().is_some_and(|held| held.sequence > header.sequence) {
             return Ok(effects);
         }
-        effects.extend(
-            held.map(|held| Effect::DropPayload { author: held.name.author, sequence: held.sequence }),
-        );
+        if let Some(held) = held {
+            effects.push(change::followed(rows, held, content.object)?);
+        }
         let rules = change::rules_now(self, &fate, header.sequence, content.rules);
         // Whom the rules name was to have it, also where that member has lost it at the same time.
         let known = rows.holders(&name)?;

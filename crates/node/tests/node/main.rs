@@ -27,6 +27,7 @@ mod peers;
 mod ports;
 mod read;
 mod recovery;
+mod regained;
 mod relay;
 mod rules;
 mod seek;

@@ -28,7 +28,7 @@ use crate::writer::{number, set_number};
 pub(super) const SEALED: &str = "sealed";
 
 /// Tables whose rows are sealed, or left out because they tell content, derive from it, or are keys.
-const APART: [&str; 12] = [
+const APART: [&str; 13] = [
     "migration",
     "version",
     "body",
@@ -41,6 +41,7 @@ const APART: [&str; 12] = [
     "version_key",
     "leaf",
     "payload",
+    "replaced",
 ];
 
 /// Copies the database in one moment of commit order, sealed, and writes the keys of that moment.
@@ -64,6 +65,11 @@ pub(super) fn copy(
     target.execute(
         "INSERT INTO main.leaf (sequence, object, header, salt, common) \
          SELECT sequence, object, header, NULL, common FROM store.leaf",
+        [],
+    )?;
+    target.execute(
+        "INSERT INTO main.replaced (author, object, version, sequence, salt) \
+         SELECT author, object, version, sequence, x'' FROM store.replaced",
         [],
     )?;
     set_number(&target, "text_done", 0)?;
@@ -211,7 +217,10 @@ fn write_keys(sql: &Connection, of: &str, to: &mut dyn std::io::Write, moment: &
         let (sequence, hash, salt) = (row.get(0)?, short_hash(row)?, row.get(4)?);
         writer.add(&Record::Leaf { sequence, hash, salt })?;
     }
-    let mut select = sql.prepare(&format!("SELECT author, sequence, salt FROM {of}.payload"))?;
+    // Of acts that others have followed, a backup of before has the payload.
+    let mut select = sql.prepare(&format!(
+        "SELECT author, sequence, salt FROM {of}.payload UNION SELECT author, sequence, salt FROM {of}.replaced"
+    ))?;
     let mut rows = select.query([])?;
     while let Some(row) = rows.next()? {
         let (author, sequence, salt) = (row.get(0)?, row.get(1)?, row.get(2)?);

@@ -158,6 +158,14 @@ impl Opening {
         for name in names {
             self.payload(sql, name)?;
         }
+        for statement in [
+            "DELETE FROM replaced WHERE NOT EXISTS (SELECT 1 FROM temp.payload_salt s \
+             WHERE s.author = replaced.author AND s.sequence = replaced.sequence)",
+            "UPDATE replaced SET salt = (SELECT s.salt FROM temp.payload_salt s \
+             WHERE s.author = replaced.author AND s.sequence = replaced.sequence)",
+        ] {
+            sql.execute(statement, [])?;
+        }
         Ok(())
     }
 
@@ -178,7 +186,16 @@ impl Opening {
         };
         sql.prepare_cached("UPDATE payload SET salt = ?3, bytes = ?4 WHERE author = ?1 AND sequence = ?2")?
             .execute((author, sequence, salt, bytes))?;
-        Ok(())
+        let Some(salt) = salt else { return Ok(()) };
+        // The key file knows an own act that another has followed by its payload alone.
+        let bare = sql
+            .prepare_cached(
+                "SELECT substr(a.leaf, 1, 8) FROM leaf l JOIN act a ON a.author = ?1 AND a.sequence = l.sequence \
+                 WHERE l.sequence = ?2 AND l.salt IS NULL",
+            )?
+            .query_row((author, sequence), |row| row.get::<_, [u8; 8]>(0))
+            .optional()?;
+        bare.map_or(Ok(()), |hash| take_salt(sql, sequence, &hash, &salt))
     }
 
     fn judge(&self, absent: Absent) -> Done<()> {

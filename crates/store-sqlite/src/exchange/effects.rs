@@ -70,6 +70,13 @@ pub(super) fn apply(desk: &mut Desk<'_>, me: KeyId, effects: Vec<Effect>) -> Don
                     forget_salt(desk.sql(), sequence)?;
                 }
             }
+            Effect::Replaced { name, version, sequence } => {
+                keep_salt(desk, (&name, &version), sequence)?;
+                drop_payload(desk.sql(), name.author, sequence)?;
+                if name.author == me {
+                    forget_salt(desk.sql(), sequence)?;
+                }
+            }
             Effect::Fate(row) => {
                 if row.erased.is_some() {
                     // Another member's erasure leaves this one's own acts about an object of the same name provable.
@@ -146,6 +153,7 @@ fn put(sql: &Connection, effect: Effect) -> Done<()> {
         | Effect::Act(_)
         | Effect::Payload(_)
         | Effect::DropPayload { .. }
+        | Effect::Replaced { .. }
         | Effect::Recovery(_)
         | Effect::Version(_)
         | Effect::Holder(_)
@@ -228,6 +236,17 @@ fn drop_payload(sql: &Connection, author: KeyId, sequence: u64) -> Done<()> {
     run(sql, "DELETE FROM payload WHERE author = ?1 AND sequence = ?2", (author.as_bytes(), stored(sequence)))
 }
 
+/// A backup of before has the payload that an act carried until another took its place: its key goes with the version.
+fn keep_salt(desk: &mut Desk<'_>, (name, version): (&ObjectName, &str), sequence: u64) -> Done<()> {
+    let object = desk.object(&name.id)?.no;
+    run(
+        desk.sql(),
+        "INSERT OR REPLACE INTO replaced (author, object, version, sequence, salt) \
+         SELECT author, ?3, ?4, sequence, salt FROM payload WHERE author = ?1 AND sequence = ?2",
+        (name.author.as_bytes(), stored(sequence), object, version),
+    )
+}
+
 /// Without its salt nobody can find out by trying what an act committed to; its leaf and every proof of it stay.
 fn forget_salt(sql: &Connection, sequence: u64) -> Done<()> {
     run(sql, "UPDATE leaf SET salt = NULL WHERE sequence = ?1", [stored(sequence)])
@@ -271,6 +290,12 @@ fn void(sql: &Connection, me: KeyId, fate: &FateRow) -> Done<()> {
         return Ok(());
     }
     let Some(object) = object_no(sql, &fate.name.id)? else { return Ok(()) };
+    let upto = fate.recalled.filter(|_| fate.erased.is_none()).map_or(i64::MAX, stored);
+    run(
+        sql,
+        "DELETE FROM replaced WHERE author = ?1 AND object = ?2 AND sequence <= ?3",
+        (fate.name.author.as_bytes(), object, upto),
+    )?;
     let own = fate.name.author == me;
     let word =
         if own { Originator::Here } else { Originator::Member(MemberId(*fate.name.author.as_bytes())) };
@@ -329,11 +354,13 @@ fn put_version(desk: &mut Desk<'_>, row: &VersionRow) -> Done<()> {
 
 fn drop_version(sql: &Connection, name: &ObjectName, version: &str) -> Done<()> {
     let object = object_no(sql, &name.id)?;
-    run(
-        sql,
+    for delete in [
         "DELETE FROM held WHERE author = ?1 AND object = ?2 AND version = ?3",
-        (name.author.as_bytes(), object, version),
-    )
+        "DELETE FROM replaced WHERE author = ?1 AND object = ?2 AND version = ?3",
+    ] {
+        run(sql, delete, (name.author.as_bytes(), object, version))?;
+    }
+    Ok(())
 }
 
 fn put_fate(desk: &mut Desk<'_>, row: &FateRow) -> Done<()> {

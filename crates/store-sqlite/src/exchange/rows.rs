@@ -311,6 +311,13 @@ impl Rows for SqlRows<'_> {
         each(found, "version")
     }
 
+    fn replaced(&self, held: &VersionRow) -> Read<Vec<u64>> {
+        let Some(object) = self.object_no(&held.name.id)? else { return Ok(Vec::new()) };
+        let query = "SELECT sequence FROM replaced WHERE author = ?1 AND object = ?2 AND version = ?3 \
+                     ORDER BY sequence";
+        self.all(query, (held.name.author.as_bytes(), object, &held.version), |row| row.get(0).map(told))
+    }
+
     fn fate(&self, name: &ObjectName) -> Read<FateRow> {
         let mut fate = FateRow::none(name.clone());
         let Some(object) = self.object_no(&name.id)? else { return Ok(fate) };

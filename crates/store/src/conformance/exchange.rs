@@ -62,6 +62,8 @@ pub async fn the_rows_are_those_of_the_maps(site: Site) {
     let rows = &village.members[0].rows;
     assert!(rows.acts().count() > 40 && rows.all_receipts().count() > 10 && rows.lines().count() > 20);
     assert!(rows.evidence().is_empty());
+    let mut held = rows.all_versions().unwrap().into_iter();
+    assert!(held.any(|held| !rows.replaced(&held).unwrap().is_empty()));
 }
 
 /// Ledgers of several tiles, own and mirrored, taken at once and bit by bit.

@@ -1,6 +1,6 @@
 //! Every read of exchange's rows, over two of them that should be the same.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 
 use base::Micros;
@@ -36,6 +36,12 @@ pub(super) fn compare(maps: &MemoryRows, rows: &dyn Rows, members: &[KeyId], tol
         let mut all = rows.all_versions()?;
         all.sort_by(|one, other| (&one.name, &one.version).cmp(&(&other.name, &other.version)));
         Ok(all)
+    });
+    same(both, "acts of before", |rows| {
+        let all = rows.all_versions()?;
+        let all =
+            all.iter().map(|held| Ok(((held.name.clone(), held.version.clone()), rows.replaced(held)?)));
+        all.collect::<Read<BTreeMap<_, _>>>()
     });
     same(both, "fates", |rows| {
         let mut all = rows.all_fates()?;
