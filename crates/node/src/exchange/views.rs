@@ -578,6 +578,20 @@ struct Holders {
     left: Vec<KeyId>,
 }
 
+/// The receipts for a version: of who was not given it again by the act that gave it last, those for the act of before.
+fn receipts_for(rows: &dyn Rows, version: &VersionRow) -> Result<Vec<ReceiptRow>, StoreError> {
+    let mut found: Vec<ReceiptRow> = Vec::new();
+    let before = rows.replaced(version).map_err(failed)?.into_iter().rev();
+    for sequence in std::iter::once(version.sequence).chain(before) {
+        for row in rows.receipts(sequence).map_err(failed)? {
+            if found.iter().all(|known| known.member != row.member) {
+                found.push(row);
+            }
+        }
+    }
+    Ok(found)
+}
+
 /// The holders of an own object. A version that waits for a member is not with it, whatever it received before: a narrowing took it
 /// away for a time. What came to it empty did not come, or it has let go of it.
 fn holders(
@@ -588,7 +602,7 @@ fn holders(
     let waits = rows.later(&name.id).map_err(failed)?;
     let (mut receipts, mut of_left) = (Vec::new(), Vec::new());
     for version in &told.versions {
-        for row in rows.receipts(version.sequence).map_err(failed)? {
+        for row in receipts_for(rows, version)? {
             if waits.iter().any(|wait| wait.version == version.version && wait.member == row.member) {
                 continue;
             }

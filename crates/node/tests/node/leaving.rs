@@ -437,3 +437,22 @@ async fn only_who_was_in_a_circle_is_told_of_it_again_and_only_what_it_was_told(
     added(&region, "c", History::FromNow).await;
     assert_eq!(given(&region, 2, 2).await, [(5, true)]);
 }
+
+/// What an originator that is in the circle no more gives to somebody else goes to whom it is for. The others have what they were given,
+/// and their word for it counts on.
+#[tokio::test]
+async fn who_has_it_by_an_earlier_act_goes_on_being_told_with_its_receipt() {
+    let region = with_circle().await;
+    let b = &region[1];
+    let before = [holder(b, 1, "a").await, holder(b, 1, "c").await].map(|one| one.unwrap().received_at);
+    removed(&region, "b").await;
+    looked_and_met(&region).await;
+    share(b, &id(1), "d").await.unwrap();
+    looked_and_met(&region).await;
+    assert!(has(&region[3], &id(1)).await);
+    for slug in ["a", "c", "d"] {
+        assert_eq!(told(b, 1, slug).await, Some(("released".to_owned(), "valid")), "{slug}");
+    }
+    let after = [holder(b, 1, "a").await, holder(b, 1, "c").await].map(|one| one.unwrap().received_at);
+    assert_eq!(before, after);
+}
