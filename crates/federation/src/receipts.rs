@@ -33,7 +33,10 @@ impl Exchange<'_> {
         let mut answers = Answers::new();
         for received in batch {
             if let Taken::Done { author, lane, line: Some(line) } = &received.taken {
-                answers.entry((*author, *lane)).or_default().push(line.clone());
+                let lines = answers.entry((*author, *lane)).or_default();
+                // Places that a restore has lost all bring the same act: what became of it last is its answer.
+                lines.retain(|before: &ReceiptLine| before.sequence != line.sequence);
+                lines.push(line.clone());
             }
         }
         let mut effects = Vec::new();

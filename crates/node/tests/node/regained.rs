@@ -154,3 +154,34 @@ async fn what_stands_here_without_its_payload_is_kept_by_a_narrowing_that_lets_i
     assert!(has(b, &id(1)).await);
     assert!(!has(b, &id(2)).await, "the rules name it no more");
 }
+
+/// Places of a lane that a restore has lost all go as the last own act without content: who reads them answers that act once.
+#[tokio::test]
+async fn a_receipt_names_an_act_once() {
+    let mut region = region(&["a", "b", "c"]).await;
+    let room = tempfile::tempdir().unwrap();
+    let files = ["a", "b"].map(|name| room.path().join(name));
+    for (seat, file) in region.0.iter().zip(&files) {
+        back_up(seat, file).await;
+    }
+    for number in 1..6 {
+        bring(&region[0], number..number + 1, to(&["b", "c"])).await;
+        round(&region).await;
+    }
+    region = back(region, &[(0, &files[0])]).await;
+    region = back(region, &[(1, &files[1])]).await;
+    let (b, me) = (&region[1], region[1].id().await.0);
+    let look = move |rows: &dyn federation::Rows| {
+        let acts = rows.acts_from(&me, 0, usize::MAX).unwrap().into_iter();
+        let payloads = acts.filter_map(|act| rows.payload(&me, act.sequence).unwrap());
+        Ok(payloads.filter_map(|payload| federation::receipt_in(&payload.bytes)).collect::<Vec<_>>())
+    };
+    let receipts = store::looked(&*b.bench.store, me, look).await.unwrap();
+    assert!(receipts.iter().any(|receipt| receipt.acts.len() > 1), "{receipts:?}");
+    for receipt in receipts {
+        let mut named: Vec<u64> = receipt.acts.iter().map(|line| line.sequence).collect();
+        named.sort_unstable();
+        named.dedup();
+        assert_eq!(named.len(), receipt.acts.len(), "{receipt:?}");
+    }
+}
