@@ -126,6 +126,10 @@ pub const EVIDENCE_BYTES_MAX: usize = 1024 * 1024;
 /// Pieces of evidence kept against one ledger: one proves that it has two heads, and further ones would take the place of evidence
 /// against others.
 pub const EVIDENCE_OF_ONE_MAX: u64 = 8;
+/// Sets of members that are tried as the addressees of one own act that a restore has lost.
+pub const ADDRESSEES_TRIED_OF_ONE_MAX: usize = 4_096;
+/// The same for all acts of one recovery.
+pub const ADDRESSEES_TRIED_MAX: usize = 65_536;
 /// Members of one community, former ones included.
 pub const COMMUNITY_MEMBERS_MAX: usize = 128;
 /// Largest entry of a community's registry as text, in bytes (256 KiB).

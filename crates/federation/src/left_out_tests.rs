@@ -78,7 +78,7 @@ fn an_acknowledgement_of_another_life_changes_nothing() {
     let signed = ack(&scene, Some(life), 0);
     scene.do_at(0, |exchange, rows| exchange.take_ack(rows, &signed).unwrap().unwrap().1);
     let queue = scene.rows[0].peer(&second).unwrap().queue(Lane::Routine);
-    assert_eq!((queue.acked, queue.last), (7, 15));
+    assert_eq!((queue.acked, queue.last), (7, 20), "what was lost goes again to whom it was for");
     // Who says no life is believed once it was heard in this one.
     let signed = ack(&scene, None, 1);
     scene.do_at(0, |exchange, rows| exchange.take_ack(rows, &signed).unwrap().unwrap().1);
@@ -140,11 +140,11 @@ fn what_was_refused_of_lost_lines_is_not_said_of_those_that_stand_there_since() 
         lines.map(|line| (line.place, line.sequence)).collect()
     };
     let before = places(&scene);
-    let [.., kept, (place, sequence)] = before[..] else { panic!("{before:?}") };
+    let [_, kept, (place, sequence), ..] = before[..] else { panic!("{before:?}") };
     let refusal = |place| crate::AckRefusal { lane: 1, place, rule: "of-before".to_owned() };
     let signed = first_word(&scene, vec![refusal(kept.0), refusal(place)]);
     scene.do_at(0, |exchange, rows| exchange.take_ack(rows, &signed).unwrap().unwrap().1);
-    assert_eq!(places(&scene).last(), Some(&(8, sequence)), "it goes on behind what was read: {before:?}");
+    assert!(places(&scene).contains(&(8, sequence)), "it goes on behind what was read: {before:?}");
     let state = |sequence| {
         let receipts = scene.rows[0].receipts(sequence).unwrap();
         receipts.into_iter().find(|row| row.member == second).unwrap().state

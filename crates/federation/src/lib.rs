@@ -11,6 +11,7 @@
 //! Architecture Invariant: nothing here reads a clock, a socket or a database, and no refusal changes anything but the log of
 //! refusals and the cursor behind which it stands.
 
+mod addressees;
 mod batch;
 mod change;
 mod consent;

@@ -109,6 +109,12 @@ pub trait Judge: Send + Sync {
     /// nothing else. `false` where a circle that lets it have it is not known here: who is in that one nobody can say.
     fn left(&self, question: &Question<'_>) -> bool;
 
+    /// Whether what is asked about would be allowed if the recipient were in circles of which this member, being in them no more, cannot tell
+    /// who is.
+    fn might(&self, _question: &Question<'_>) -> bool {
+        false
+    }
+
     /// Rules that allow nothing that either refuses. Associative, commutative and idempotent, so that narrowings may come in
     /// any order.
     fn meet(&self, one: &str, other: &str) -> String;

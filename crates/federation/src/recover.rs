@@ -19,11 +19,13 @@ use base::signing::KeyId;
 use ledger::act::ActKind;
 
 use crate::Exchange;
+use crate::addressees::Addressees;
 use crate::life::{LIFE_MAX, Shown};
 use crate::outbox::brings_object;
 use crate::port::{Read, Rows};
 use crate::rows::{
-    ActRow, Effect, Giving, Lane, OutboxRow, PeerRow, ReceiptRow, ReceiptState, Recovery, RefusalRow, Stage,
+    ActRow, Effect, Giving, HolderRow, Lane, OutboxRow, PeerRow, ReceiptRow, ReceiptState, Recovery,
+    RefusalRow, Stage,
 };
 use crate::seal::Sealed;
 use crate::wire::{Ack, Back};
@@ -281,11 +283,20 @@ impl Exchange<'_> {
     fn address_again(&self, rows: &dyn Rows, from: u64) -> Read<Vec<Effect>> {
         let mut peers: BTreeMap<KeyId, PeerRow> = BTreeMap::new();
         let mut effects = Vec::new();
+        let mut addressees = Addressees::among(self.directory.active());
         for act in rows.acts_from(&self.me.member, from, usize::MAX)? {
             let lane = if brings_object(&act.kind) { Lane::Routine } else { Lane::Flash };
             let answered: BTreeSet<KeyId> =
                 rows.receipts(act.sequence)?.into_iter().map(|row| row.member).collect();
-            let concerned = self.concerned(rows, &act)?;
+            let mut concerned = self.concerned(rows, &act)?;
+            if let Some(name) = &act.object {
+                let known = concerned.union(&answered).copied().collect();
+                for member in addressees.of(rows, &act, known)? {
+                    if member != self.me.member && concerned.insert(member) && brings_object(&act.kind) {
+                        effects.push(self.holder(name, member, HolderRow::RELEASED));
+                    }
+                }
+            }
             for member in concerned.into_iter().filter(|member| !answered.contains(member)) {
                 let sequence = act.sequence;
                 let known = match peers.remove(&member) {

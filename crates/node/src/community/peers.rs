@@ -93,6 +93,12 @@ impl Known {
         held.any(|(_, (circle, _))| is_out(circle) && (member == me || circle.has(me)))
     }
 
+    /// Whether this member is in a circle, whoever else takes part.
+    pub(super) fn is_in(&self, circle: &handling::CircleId) -> bool {
+        let me = self.table.me;
+        self.table.circles.iter().any(|(id, (held, _))| id.as_bytes() == &circle.0 && held.has(me))
+    }
+
     /// The circles that this member is in; who is in one is known to nobody else.
     fn circles(&self) -> impl Iterator<Item = (&CircleId, &Circle)> {
         self.table

@@ -424,6 +424,17 @@ impl Judge for Members {
         still != named && !allows(&still) && allows(&named)
     }
 
+    fn might(&self, question: &Question<'_>) -> bool {
+        let (rules, known) = (self.rules(question), self.0.at(question.now));
+        let also_in: BTreeSet<CircleId> = circles_in(&rules).filter(|circle| !known.is_in(circle)).collect();
+        let (member, home) = (handling::MemberId(*question.recipient.as_bytes()), theirs(known.table.me));
+        let peers = Supposed { known, member, also_in: &also_in };
+        let (now, consent) = (question.now, consent(question.consent));
+        let situation = Situation { now, home: Some(home), peers: &peers, consent };
+        !also_in.is_empty()
+            && judge(&Recipient::Member(member), Action::PassOn, &rules, &situation).is_allowed()
+    }
+
     fn meet(&self, one: &str, other: &str) -> String {
         let read = |line: &str| line.parse().unwrap_or_else(|_| Rules::closed());
         read(one).meet(&read(other)).to_string()

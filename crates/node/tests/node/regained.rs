@@ -1,4 +1,5 @@
-//! What comes back with a restore, or goes on standing, when several have lost the same.
+//! What comes back with a restore, or goes on standing, when several have lost the same: payloads of acts that later ones replaced, and
+//! objects of an originator that has left the circle it gave them by.
 
 use std::collections::BTreeMap;
 
@@ -37,15 +38,16 @@ async fn back(mut region: Region, files: &[(usize, &std::path::Path)]) -> Region
         round(&region).await;
     }
     for seat in &region.0 {
-        assert_eq!(seat.node().status().0, node::Status::Ok);
+        let recovery = seat.node().recovery(&seat.who).await;
+        assert_eq!(seat.node().status().0, node::Status::Ok, "{recovery:?}");
     }
     region
 }
 
 async fn papers(region: &Region) {
-    for one in 0..region.0.len() {
-        for other in 0..one {
-            let _ = exchange_papers(&region[one], &region[other]).await;
+    for one in &region.0 {
+        for other in region.0.iter().filter(|other| !std::ptr::eq(*other, one)) {
+            let _ = exchange_papers(one, other).await;
         }
     }
 }
@@ -153,6 +155,31 @@ async fn what_stands_here_without_its_payload_is_kept_by_a_narrowing_that_lets_i
     round(&region).await;
     assert!(has(b, &id(1)).await);
     assert!(!has(b, &id(2)).await, "the rules name it no more");
+}
+
+/// A gave by the circle of B's that it is in no more: B, and A itself, are put back to before all of it.
+#[tokio::test]
+async fn what_was_given_by_a_circle_left_since_comes_back_to_who_lost_it() {
+    for lost in [&[0][..], &[1], &[0, 1]] {
+        let mut region = region(&["a", "b", "c"]).await;
+        let room = tempfile::tempdir().unwrap();
+        let files = ["a", "b"].map(|name| room.path().join(name));
+        for (seat, file) in region.0.iter().zip(&files) {
+            back_up(seat, file).await;
+        }
+        region.circle("banks", &["b", "c"]).await;
+        bring(&region[1], 1..2, to(&["a/banks"])).await;
+        round(&region).await;
+        region[0].node().remove_from_circle(&region[0].who, "banks", &["b".to_owned()]).await.unwrap();
+        region.gather().await;
+        round(&region).await;
+        assert!(has(&region[0], &id(1)).await && has(&region[2], &id(1)).await);
+        let files: Vec<_> = lost.iter().map(|at| (*at, files[*at].as_path())).collect();
+        region = back(region, &files).await;
+        for seat in &region.0 {
+            assert!(has(seat, &id(1)).await, "{lost:?}");
+        }
+    }
 }
 
 /// Places of a lane that a restore has lost all go as the last own act without content: who reads them answers that act once.
