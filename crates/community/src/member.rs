@@ -220,6 +220,30 @@ impl Member {
         self.keys.iter().any(|known| known.id() == key)
     }
 
+    /// How far a registry goes that tells of how a key of this member's ceased to count, and of nothing later: the last step of the own
+    /// chain and the last decision in it. Of a key that was only asked for it goes as far as the decision that noted it. `None` for a
+    /// key that counts, or is none of its.
+    #[must_use]
+    pub fn told_of(&self, key: KeyId) -> Option<(u64, u64)> {
+        let asked = |step: &Step| step.state.claim.filter(|claim| claim.key.id() == key);
+        let claim = match self.steps.iter().rposition(|step| step.state.key.id() == key) {
+            Some(at) => match self.steps.get(at.saturating_add(1)) {
+                Some(next) => return Some((self.last_after(next.basis), next.basis)),
+                None => self.last().state.claim?,
+            },
+            None => self.steps.iter().find_map(asked)?,
+        };
+        let step = self.step(claim.epoch)?;
+        let decision = step.noted.map_or(step.basis, |(noted, _)| noted);
+        Some((self.last_after(decision), decision))
+    }
+
+    /// The last step that was made after no later decision.
+    fn last_after(&self, decision: u64) -> u64 {
+        let last = self.steps.iter().rposition(|step| step.basis <= decision).unwrap_or(0);
+        u64::try_from(last).unwrap_or(u64::MAX)
+    }
+
     /// When a recovery that is under way takes effect; `None` when there is none, or the quorum has not noted it yet.
     #[must_use]
     pub fn recovered_from(&self) -> Option<Micros> {

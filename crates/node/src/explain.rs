@@ -157,7 +157,15 @@ static CODES: &[(&str, &str)] = &[
     ),
     (
         "certificate-revoked",
-        "The node certificate is issued by a member that is suspended or has left, or with a key that its member has replaced.",
+        "The node certificate is issued by a member that is suspended or has left, or with a key that its member has replaced: then that node may have been restored from a backup of before, and `cresset node recover` there tells what helps.",
+    ),
+    (
+        "key-replaced",
+        "The key of this node's member was replaced after the backup that the node was restored from, or by somebody else, and the node does not have the new one: the other members believe nothing that it says. Restore with a key file that was made since (`cresset restore --keys`), or have the key recovered with `cresset community recover`.",
+    ),
+    (
+        "key-recovering",
+        "The key of this node's member was replaced, and its recovery has been asked for: the other members take the new key seven days after they have noted that. Until then the node takes nothing back and signs nothing.",
     ),
     (
         "certificate-other",

@@ -1,17 +1,15 @@
 //! The long-term keys of the member that runs this node.
 //!
-//! Kept in the store, which lies in a directory that only the node's user may read and whose backups are encrypted. A key is
+//! Their seeds are kept, in hexadecimal, in the store, which lies in a directory that only the node's user may read and whose backups are encrypted. A key is
 //! added before the registry hears of it and none is removed, so that no crash between the two leaves the member without the
 //! key that counts; which one counts is for the registry to say.
 
 use base::Redacted;
 use base::signing::{PublicKey, Signer, SigningKey};
-use store::StoreError;
+use store::{SIGNING_SEEDS, StoreError};
 
 use crate::Node;
 
-/// The setting that holds the seeds of the member's keys, oldest first, in hexadecimal, one a line.
-const SIGNING_SEEDS: &str = "signing-seeds";
 /// The setting that holds the public half of the key that may replace the member's key.
 const RECOVERY_PUBLIC: &str = "recovery-public-key";
 

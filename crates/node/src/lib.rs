@@ -55,8 +55,8 @@ mod why;
 use std::sync::{Arc, RwLock};
 
 pub use self::community::{
-    CircleView, CommunityError, CommunityView, FoundRequest, Have, JoinAsk, MemberView, Members, NewCircle,
-    PAPERS_TYPE, Peer, PendingView, Said, Taken,
+    CircleView, CommunityError, CommunityView, FoundRequest, Have, JoinAsk, LostKey, MemberView, Members,
+    NewCircle, PAPERS_TYPE, Peer, PendingView, Said, Taken,
 };
 pub use self::exchange::{
     AwaitedMember, CALLS_AGAIN_MAX, CircleState, ConsentGiven, ConsentPage, ConsentRequest, ConsentView,

@@ -232,6 +232,9 @@ impl Node {
                     member.name
                 ),
             },
+            Some(_) if let Some(lost) = self.lost_key().await? => {
+                Check { name: "member", ok: false, detail: lost.told().to_owned() }
+            }
             Some(member) => Check { name: "member", ok: true, detail: format!("this is {:?}", member.name) },
             None => Check {
                 name: "member",

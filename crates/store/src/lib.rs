@@ -42,7 +42,8 @@ pub use query::{
 };
 pub use relay::{RelayBounds, RelayHeld, RelayMark, RelayParcel, RelayPut, Relays};
 pub use upkeep::{
-    Absent, BackupReport, BackupTo, Check, Difference, Figures, Job, KeySink, Recovering, Restored, Upkeep,
+    Absent, BackupReport, BackupTo, Check, Difference, Figures, Job, KeySink, Recovering, Restored,
+    SIGNING_SEEDS, Upkeep,
 };
 
 /// Everything a backend does.

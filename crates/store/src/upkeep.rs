@@ -80,6 +80,10 @@ pub struct BackupReport {
 /// Where the keys of a backup go while it is made. What is written is not encrypted.
 pub type KeySink = Box<dyn std::io::Write + Send>;
 
+/// The setting that holds the seeds of the member's keys, oldest first, one a line. A key file has them as well: a key that was made after a
+/// backup is not in it.
+pub const SIGNING_SEEDS: &str = "signing-seeds";
+
 /// What a backup is made into.
 pub struct BackupTo {
     /// The file to write; it must not exist.

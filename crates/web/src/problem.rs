@@ -274,7 +274,8 @@ impl From<ExchangeError> for Problem {
             | ExchangeError::Pending
             | ExchangeError::NobodyHolds(_)
             | ExchangeError::NeverGiven(_)
-            | ExchangeError::GivenBesides(_) => Some(StatusCode::CONFLICT),
+            | ExchangeError::GivenBesides(_)
+            | ExchangeError::KeyLost(_) => Some(StatusCode::CONFLICT),
             ExchangeError::NoConsent(_) => Some(StatusCode::NOT_FOUND),
             ExchangeError::Deed(_) => Some(StatusCode::UNPROCESSABLE_ENTITY),
             ExchangeError::Message(_) | ExchangeError::NotAPeer(_) | ExchangeError::NoCourier => {

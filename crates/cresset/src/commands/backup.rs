@@ -23,8 +23,8 @@ pub(crate) struct BackupArgs {
     /// Default: beside the copy, with `.keys` at its end.
     #[arg(long, value_name = "FILE", conflicts_with = "only_keys")]
     keys: Option<PathBuf>,
-    /// Write no copy but only FILE as a key file, which opens earlier copies as far as nothing was erased since; one that is there
-    /// is replaced and overwritten.
+    /// Write no copy but only FILE as a key file, which opens earlier copies as far as nothing was erased since, and has the keys of this
+    /// member too; one that is there is replaced and overwritten.
     #[arg(long)]
     only_keys: bool,
 }

@@ -160,7 +160,14 @@ pub(crate) async fn run(common: &Common, command: CommunityCommand, out: &mut Ou
             deed(common, "proposals", json!({"member": member, "deed": "reinstate"}), out).await
         }
         CommunityCommand::Withdraw => deed(common, "withdrawal", json!({}), out).await,
-        CommunityCommand::RotateKey => deed(common, "key", json!({}), out).await,
+        CommunityCommand::RotateKey => {
+            let exit = deed(common, "key", json!({}), out).await?;
+            say(
+                "no backup and no key file of before has the new key: run `cresset backup --only-keys FILE` now, and keep it instead of \
+                 older key files",
+            );
+            Ok(exit)
+        }
         CommunityCommand::Endpoint { address } => {
             deed(common, "endpoint", json!({ "endpoint": address }), out).await
         }

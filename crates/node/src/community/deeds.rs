@@ -11,6 +11,7 @@ use community::{
 };
 use handling::{Principal, may_administer};
 use store::PaperKind;
+use tokio::sync::SemaphorePermit;
 
 use super::{CommunityError, Table};
 use crate::Node;
@@ -250,7 +251,12 @@ impl Node {
     pub async fn recover_key(&self, who: &Principal, signed: &str) -> Result<Said, CommunityError> {
         may_administer(who)?;
         let entry = Entry::parse(signed.trim_end().as_bytes())?;
-        self.change(|table, _, now| {
+        // Where the key is lost nothing comes back before it is recovered; by then its own chain has been told.
+        let one = match self.lost_key().await? {
+            Some(_) => self.one_at_a_time().await?,
+            None => self.one_deed().await?,
+        };
+        self.change_by(one, |table, _, now| {
             let content = entry.content();
             if content.chain != Chain::Own(table.me) || !matches!(Body::of(content)?, Body::KeyRecovered(_)) {
                 return Err(Rule::RecoveryNone.into());
@@ -294,13 +300,23 @@ impl Node {
         &self,
         deed: impl FnOnce(&mut Table, &[SigningKey], Micros) -> Result<Said, CommunityError> + Send,
     ) -> Result<Said, CommunityError> {
-        let _one = self.one_deed().await?;
+        let one = self.one_deed().await?;
+        self.change_by(one, deed).await
+    }
+
+    async fn change_by(
+        &self,
+        _one: SemaphorePermit<'_>,
+        deed: impl FnOnce(&mut Table, &[SigningKey], Micros) -> Result<Said, CommunityError> + Send,
+    ) -> Result<Said, CommunityError> {
         let keys = self.signing_keys().await?;
         let mut table = (*self.member_table().await?).clone();
         let now = self.now();
         table.expire(now);
         let mut said = deed(&mut table, &keys, now)?;
-        table.advance(&keys, now)?;
+        if !self.is_recovering() {
+            table.advance(&keys, now)?;
+        }
         let table = self.settle(table).await?;
         if let Some(subject) = said.subject {
             said.decided = !table.subjects.contains_key(&subject);

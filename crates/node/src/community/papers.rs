@@ -4,6 +4,8 @@
 //! around it says who asks, because the registry is for members. One who asks to join may hand in that request and is told
 //! nothing. What a message brings is taken whole where it is entries, one by one where it is anything else.
 
+mod former;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use base::Micros;
@@ -20,6 +22,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use store::PaperKind;
 
+pub use self::former::LostKey;
 use super::deeds::current;
 use super::spread::{Held, Spread};
 use super::{CommunityError, Table};
@@ -196,7 +199,10 @@ impl Node {
             table.take_subject(request, now)?;
             Message { answers: Some(answered(&signed)), ..empty(&table, asked.from, now) }
         } else {
-            take(&mut table, &signed, &asked, (&keys, now, self.papers_standing()), None)?;
+            match take(&mut table, &signed, &asked, (&keys, now, self.papers_standing()), None) {
+                Err(CommunityError::Stranger) => return self.answer_former(&signed, &asked).await,
+                taken => taken?,
+            };
             let key = current(&table, &keys, now).ok();
             let lost = if asked.recovering { lost_circles(&table, &asked, key) } else { Vec::new() };
             let mut reply = message(&table, asked.from, (Some(&asked.has()), lost), (now, key));
@@ -242,7 +248,8 @@ impl Node {
         let (have, apart) = (told.has(), apart(&table, (from, told.spread.as_ref()), now));
         let moved = news || before != Some(&have);
         let table = self.settle(table).await?;
-        if covers(&chains(&table), &told.have) {
+        // Who tells nothing of what it has does not take this node for its member's.
+        if !told.have.is_empty() && covers(&chains(&table), &told.have) {
             self.0.exchange.read_papers_of(from.0);
         }
         let more = (moved && (lacking || apart)) || (news && !told.entries.is_empty());
@@ -636,16 +643,18 @@ fn chains(table: &Table) -> Chains {
 
 /// The entries that one who has come as far as `theirs` lacks, each after those it follows.
 fn lacking<'t>(table: &'t Table, theirs: &Chains) -> Vec<&'t Entry> {
-    let lacks = |entry: &&Entry| {
-        let content = entry.content();
-        match theirs.get(&content.chain) {
-            None => content.previous.is_some(),
-            Some(point) => {
-                content.epoch > point.epoch || (content.epoch == point.epoch && entry.hash() != point.hash)
-            }
+    in_order(table).into_iter().filter(|entry| lacks(theirs, entry)).collect()
+}
+
+/// Whether one who has come as far as `theirs` lacks an entry.
+fn lacks(theirs: &Chains, entry: &Entry) -> bool {
+    let content = entry.content();
+    match theirs.get(&content.chain) {
+        None => content.previous.is_some(),
+        Some(point) => {
+            content.epoch > point.epoch || (content.epoch == point.epoch && entry.hash() != point.hash)
         }
-    };
-    in_order(table).into_iter().filter(lacks).collect()
+    }
 }
 
 /// The steps of this member's own chain that no decision has noted yet.
@@ -697,10 +706,11 @@ fn seal(
     now: Micros,
 ) -> Result<Vec<u8>, CommunityError> {
     let payload = serde_json::to_vec(message).map_err(|_| Rule::PayloadForm)?;
-    let key = if table.is_member() {
-        current(table, keys, now)?
-    } else {
-        keys.first().ok_or(Rule::SignatureMissing)?
+    let key = match table.registry.member(table.me) {
+        // Where the key that counts is not here, by the last that was this member's, or is to be: it is told what happened.
+        Some(me) => current(table, keys, now)
+            .or_else(|none| keys.iter().rev().find(|key| me.has_had(key.public_key().id())).ok_or(none))?,
+        None => keys.first().ok_or(Rule::SignatureMissing)?,
     };
     let signed = Signed::sign(PAPERS_TYPE, payload, key).map_err(|_| Rule::TooLarge)?;
     Ok(signed.to_json().into_bytes())

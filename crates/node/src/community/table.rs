@@ -182,6 +182,16 @@ impl Table {
         Ok(true)
     }
 
+    /// Takes an entry if it is simply the next of its chain; whether it was.
+    pub(crate) fn take_next(&mut self, entry: Entry, now: Micros) -> bool {
+        let room = self.entries.len() < base::limit::REGISTRY_ENTRIES_MAX;
+        let next = room && self.registry.apply(&entry) == Ok(Applied::New);
+        if next {
+            self.keep_entries(vec![entry], now);
+        }
+        next
+    }
+
     fn keep_entries(&mut self, new: Vec<Entry>, now: Micros) {
         for entry in new {
             self.put(PaperKind::Entry, entry.hash().to_string(), entry.to_json(), now);

@@ -8,6 +8,8 @@ use federation::{Back, Exchange, Giving, Lane, OwnRow, PeerRow, Recovery, Rows, 
 use serde::Serialize;
 use stix::Timestamp;
 
+use crate::community::LostKey;
+
 /// Longest pause before a node that runs tries another again which did not answer; pauses grow up to it.
 pub const CALLS_AGAIN_MAX: Duration = Duration::from_secs(60);
 
@@ -79,6 +81,8 @@ pub(super) struct Awaited<'a> {
     pub(super) road: Option<&'static str>,
     /// All its registry papers have been read.
     pub(super) papers: bool,
+    /// Why this node cannot sign for its member.
+    pub(super) lost: Option<LostKey>,
 }
 
 impl Reason {
@@ -110,6 +114,9 @@ impl Awaited<'_> {
                 "this member does not take part in the community any more, and is answered by nobody: ask the others to take it back",
             ));
         }
+        if let Some(lost) = self.lost {
+            return Ok(Reason::stuck(lost.word(), lost.told()));
+        }
         Ok(match (&self.heard, self.unspoken(&peer, exchange.now)) {
             // Whoever calls says how far it is, whether or not it can be called.
             (Some(heard), Some(Reason { word: EXPECTED, .. }) | None) => {
@@ -125,7 +132,9 @@ impl Awaited<'_> {
         if let Some(code) = self.road {
             return Some(Reason::stuck(
                 "road",
-                format!("its node is not taken for one of its ({code}): see `cresset explain {code}`"),
+                format!(
+                    "its node is not taken for one of its ({code}): see `cresset explain {code}`, and ask those who run it"
+                ),
             ));
         }
         match self.spoken {
@@ -133,7 +142,7 @@ impl Awaited<'_> {
                 "refuses",
                 format!(
                     "it is reached and refuses what this node says (HTTP {status}): ask those who run it whether this member is \
-                     suspended there, and see its log"
+                     suspended there, or its key was replaced since the backup, and see its log"
                 ),
             )),
             Some(Spoken::Answered) => None,

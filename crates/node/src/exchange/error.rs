@@ -3,6 +3,7 @@
 use federation::{CourierError, DeedError, StoreFailed};
 use store::{Fault, StoreError};
 
+use crate::community::LostKey;
 use crate::{AcceptError, CommunityError, ReadError};
 
 /// Why a deed towards other members was not done. Nothing has changed.
@@ -61,6 +62,9 @@ pub enum ExchangeError {
     /// What this member has of the registry cannot be put into a courier file.
     #[error("cannot put the papers of the community into a courier file: {0}")]
     Papers(#[source] CommunityError),
+    /// The key of this node's member is not here.
+    #[error("{}", .0.told())]
+    KeyLost(LostKey),
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -91,6 +95,7 @@ impl ExchangeError {
             Self::Courier(_) => "courier-unfit",
             Self::NoCourier => "courier-none",
             Self::Papers(error) => error.code(),
+            Self::KeyLost(lost) => lost.word(),
             Self::Store(error) => error.code(),
         }
     }

@@ -106,7 +106,7 @@ impl Node {
 
     /// Goes on to the next stage where nobody is missing any more, and has the others met again then.
     pub(super) async fn advance_recovery(&self, court: &Arc<Court>) -> Result<(), ExchangeError> {
-        if !self.is_recovering() {
+        if !self.is_recovering() || self.lost_key().await?.is_some() {
             return Ok(());
         }
         let moved = self.step(court, 1, |exchange, desk| {
@@ -145,6 +145,10 @@ impl Node {
         may_administer(who).map_err(ReadError::Refused)?;
         let court = self.sitting().await?;
         let member = self.member_called(who, member).await?;
+        if let Some(lost) = self.lost_key().await? {
+            // It would go on with less than it has shown, and by a key that nobody takes.
+            return Err(ExchangeError::KeyLost(lost));
+        }
         self.step(&court, 1, move |exchange, desk| {
             let effects = exchange.leave_out(desk.rows(), member)?;
             desk.apply(effects.map_err(federation::DeedError::from)?)?;
@@ -165,14 +169,16 @@ impl Node {
             return Ok(RecoveryView::of("taking-back"));
         };
         let court = Arc::new(court);
-        let (sitting, node) = (Arc::clone(&court), self.clone());
+        let (sitting, node, lost) = (Arc::clone(&court), self.clone(), self.lost_key().await?);
         let found = store::looked(self.store(), court.member(), move |rows| {
             let failed = |failed: federation::StoreFailed| StoreError::Backend(failed.0);
             let Some(recovery) = rows.own().map_err(failed)?.recovery else { return Ok(None) };
             let exchange = sitting.exchange();
             let mut awaited = Vec::new();
             for member in exchange.awaited_members(rows, &recovery).map_err(failed)? {
-                let reason = node.awaits(member, &recovery).reason(&exchange, rows).map_err(failed)?;
+                let reason = Awaited { lost, ..node.awaits(member, &recovery) }
+                    .reason(&exchange, rows)
+                    .map_err(failed)?;
                 awaited.push((member, reason));
             }
             Ok(Some((recovery, awaited)))
@@ -206,6 +212,7 @@ impl Node {
             heard: desk.heard_back.lock().unwrap_or_else(PoisonError::into_inner).get(&member).cloned(),
             road: self.0.roads.gone(&member).and_then(|gone| gone.refused).map(RoadError::code),
             papers: desk.has_papers_of(&member),
+            lost: None,
         }
     }
 
@@ -223,7 +230,9 @@ impl Node {
         };
         let whys: Vec<String> =
             view.waits.iter().map(|one| format!("{}: {}", one.member, one.detail)).collect();
-        let how = if view.alone {
+        let how = if self.lost_key().await?.is_some() {
+            "until then nothing comes back, whomever it waits for"
+        } else if view.alone {
             "a member that joined since calls by itself while it runs; where that cannot be, restore a later backup; if nobody \
              ever joined, `cresset node recover --without` with this member's own name goes on alone, and contradicts whatever \
              another has taken of it"

@@ -20,6 +20,7 @@ mod import;
 mod later;
 mod leaving;
 mod lineages;
+mod lost_key;
 mod originator;
 mod owed;
 mod parts;

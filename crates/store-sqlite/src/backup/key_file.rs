@@ -1,4 +1,5 @@
-//! The key file of a backup: everything without which the backup's payloads are noise, and nothing else.
+//! The key file of a backup: everything without which the backup's payloads are noise, and the keys of the member, of which some may have
+//! been made after the backup.
 //!
 //! # Shape
 //! Eight bytes that name the form; whose node, when, and the last version number given (16, 8 and 8 bytes); then records, each
@@ -7,6 +8,7 @@
 
 use std::io::{Read, Write};
 
+use base::Redacted;
 use index::FingerprintKey;
 use ledger::vault::ObjectKey;
 use sha2::{Digest, Sha256};
@@ -14,11 +16,14 @@ use store::StoreError;
 
 use crate::error::{Done, damaged};
 
-const FORM: &[u8; 8] = b"crskeys1";
+const FORM: &[u8; 8] = b"crskeys2";
+/// The form of before keys of the member were in it.
+const FORM_BEFORE: &[u8; 8] = b"crskeys1";
 const END: u8 = 0;
 const VERSION: u8 = 1;
 const LEAF: u8 = 2;
 const PAYLOAD: u8 = 3;
+const SIGNING: u8 = 4;
 
 /// Which node's, and of when.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -81,6 +86,11 @@ pub(super) enum Record {
         /// The salt.
         salt: [u8; 32],
     },
+    /// A key of the member, as it stands in the setting of them.
+    Signing {
+        /// Its seed.
+        seed: Redacted<String>,
+    },
 }
 
 /// Writes a key file.
@@ -124,6 +134,10 @@ impl<'w> KeyWriter<'w> {
                 self.put(&sequence.to_be_bytes())?;
                 self.put(salt)
             }
+            Record::Signing { seed } => {
+                self.put(&[SIGNING])?;
+                self.put_text(seed.expose().as_bytes())
+            }
         }
     }
 
@@ -159,7 +173,7 @@ impl<'r> KeyReader<'r> {
     /// Reads whose it is, and of when.
     pub(super) fn begin(from: &'r mut dyn Read) -> Done<(Self, Moment)> {
         let mut reader = Self { from, records: 0 };
-        if reader.take::<8>()? != *FORM {
+        if ![FORM, FORM_BEFORE].contains(&&reader.take()?) {
             return Err(damaged("the key file is none, or one of a newer program"));
         }
         let node = reader.take()?;
@@ -181,6 +195,7 @@ impl<'r> KeyReader<'r> {
             },
             LEAF => Record::Leaf { sequence: self.number()?, hash: self.take()?, salt: self.take()? },
             PAYLOAD => Record::Payload { author: self.take()?, sequence: self.number()?, salt: self.take()? },
+            SIGNING => Record::Signing { seed: Redacted::new(self.text()?) },
             _ => return Err(damaged("the key file is damaged")),
         };
         self.records = self.records.saturating_add(1);
@@ -226,6 +241,7 @@ mod tests {
         writer.add(&Record::Version { kind, uuid: vec![1; 16], version: 2, word, key }).unwrap();
         writer.add(&Record::Leaf { sequence: 4, hash: [1; 8], salt: [2; 32] }).unwrap();
         writer.add(&Record::Payload { author: [8; 32], sequence: 6, salt: [5; 32] }).unwrap();
+        writer.add(&Record::Signing { seed: Redacted::new("0a".to_owned()) }).unwrap();
         writer.end().unwrap();
         bytes
     }
@@ -243,9 +259,13 @@ mod tests {
     fn what_was_written_is_read() {
         let (moment, told) = read(&written()).unwrap();
         assert_eq!(moment, Moment { node: [3; 16], at: 5, version: 7 });
-        assert_eq!(told.len(), 3);
+        assert_eq!(told.len(), 4);
         assert!(told[0].contains("\"tool\"") && told[0].contains("version: 2"), "{told:?}");
         assert!(told[1].contains("sequence: 4") && told[2].contains("sequence: 6"), "{told:?}");
+        assert_eq!(told[3], "Signing { seed: [redacted] }", "a log would hold it");
+        let mut before = written();
+        before[..8].copy_from_slice(FORM_BEFORE);
+        assert!(read(&before).is_ok());
     }
 
     #[test]
@@ -254,9 +274,9 @@ mod tests {
         for cut in 0..whole.len() {
             assert!(read(&whole[..cut]).is_err(), "{cut}");
         }
-        assert!(read(b"crskeys2 and what a later program writes after it").is_err());
+        assert!(read(b"crskeys3 and what a later program writes after it").is_err());
         let mut fewer = whole.clone();
-        *fewer.last_mut().unwrap() = 2;
+        *fewer.last_mut().unwrap() = 3;
         assert!(read(&fewer).is_err(), "a record is missing");
     }
 

@@ -7,13 +7,13 @@
 use std::path::Path;
 use std::time::Duration;
 
-use base::Rng;
+use base::{Redacted, Rng};
 use ledger::TreeHash;
 use ledger::commitment::Salt;
 use ledger::vault::ObjectKey;
-use rusqlite::{Connection, OpenFlags, Row};
+use rusqlite::{Connection, OpenFlags, OptionalExtension, Row};
 use sha2::{Digest, Sha256};
-use store::StoreError;
+use store::{SIGNING_SEEDS, StoreError};
 
 use super::key_file::{KeyWriter, Moment, Record};
 use super::refused;
@@ -226,7 +226,16 @@ fn write_keys(sql: &Connection, of: &str, to: &mut dyn std::io::Write, moment: &
         let (author, sequence, salt) = (row.get(0)?, row.get(1)?, row.get(2)?);
         writer.add(&Record::Payload { author, sequence, salt })?;
     }
+    for seed in seeds(sql, of)?.lines() {
+        writer.add(&Record::Signing { seed: Redacted::new(seed.to_owned()) })?;
+    }
     writer.end()
+}
+
+/// The keys of the member, one a line.
+pub(super) fn seeds(sql: &Connection, of: &str) -> Done<String> {
+    let mut select = sql.prepare(&format!("SELECT value FROM {of}.setting WHERE name = ?1"))?;
+    Ok(select.query_row([SIGNING_SEEDS], |row| row.get(0)).optional()?.unwrap_or_default())
 }
 
 /// The beginning of a leaf's hash, from its row as [`leaf_hash`] reads it.
@@ -237,7 +246,6 @@ pub(super) fn short_hash(row: &Row<'_>) -> rusqlite::Result<[u8; 8]> {
 
 /// When a sealed copy was made; `None` for a copy from before copies were sealed.
 pub(super) fn sealed_at(sql: &Connection) -> Done<Option<i64>> {
-    use rusqlite::OptionalExtension;
     let at = sql.query_row("SELECT value FROM number WHERE name = ?1", [SEALED], |row| row.get(0));
     Ok(at.optional()?)
 }

@@ -8,10 +8,10 @@ use std::io::Read;
 use ledger::commitment::Salt;
 use ledger::vault::ObjectKey;
 use rusqlite::{Connection, OptionalExtension};
-use store::{Absent, StoreError};
+use store::{Absent, SIGNING_SEEDS, StoreError};
 
 use super::key_file::{KeyReader, Record};
-use super::seal::{SEALED, moment_of, name_of_payload, name_of_version, short_hash};
+use super::seal::{SEALED, moment_of, name_of_payload, name_of_version, seeds, short_hash};
 use crate::answers;
 use crate::error::{Done, damaged};
 use crate::ids;
@@ -82,7 +82,18 @@ fn take_keys(desk: &mut Desk<'_>, reader: &mut KeyReader<'_>) -> Done<()> {
                 )?
                 .execute((author, sequence, salt))?;
             }
+            Record::Signing { seed } => take_seed(sql, seed.expose())?,
         }
+    }
+    Ok(())
+}
+
+/// Takes a key of the member in that was made after the copy, behind those that it has.
+fn take_seed(sql: &Connection, seed: &str) -> Done<()> {
+    let held = seeds(sql, "main")?;
+    if !held.is_empty() && held.lines().all(|line| line != seed) {
+        sql.prepare_cached("UPDATE setting SET value = ?2 WHERE name = ?1")?
+            .execute((SIGNING_SEEDS, format!("{held}{seed}\n")))?;
     }
     Ok(())
 }

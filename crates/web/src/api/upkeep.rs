@@ -82,8 +82,8 @@ pub(crate) struct Recovering {
 pub(crate) struct Waiting {
     /// The member.
     member: String,
-    /// asked, earlier-life, expected, giving, greeting, not-reached, papers, reading, recovers-itself, refused, refuses, registry-behind,
-    /// road, suspended or version.
+    /// asked, earlier-life, expected, giving, greeting, key-recovering, key-replaced, not-reached, papers, reading, recovers-itself, refused,
+    /// refuses, registry-behind, road, suspended or version.
     reason: &'static str,
     /// The same in words, and what helps.
     detail: String,
