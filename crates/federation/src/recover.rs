@@ -41,6 +41,36 @@ impl Exchange<'_> {
         self.begin_after(rows, rows.own()?.life, BTreeSet::new())
     }
 
+    /// The same once more, on the operator's word, from the first own act that is not here: a member is back that took no part when the last
+    /// recovery ended, or was left out of it.
+    ///
+    /// # Errors
+    /// The store did not answer.
+    pub fn recover_again(&self, rows: &dyn Rows) -> Read<Result<Vec<Effect>, Rule>> {
+        let own = rows.own()?;
+        if own.recovery.is_some() {
+            return Ok(Err(Rule::Recovering));
+        }
+        let mut lost = 0_u64;
+        loop {
+            let page = rows.acts_from(&self.me.member, lost, ALONE_ENVELOPES_MAX)?;
+            let before = lost;
+            for _ in page.iter().zip(before..).take_while(|(act, place)| act.sequence == *place) {
+                lost = lost.saturating_add(1);
+            }
+            if page.is_empty() || lost != before.saturating_add(page.len() as u64) {
+                break;
+            }
+        }
+        let mut effects = self.begin_recovery(rows)?;
+        for effect in &mut effects {
+            if let Effect::Recovery(Some(recovery)) = effect {
+                recovery.from = lost.min(own.next);
+            }
+        }
+        Ok(Ok(effects))
+    }
+
     fn begin_after(&self, rows: &dyn Rows, life: u64, without: BTreeSet<KeyId>) -> Read<Vec<Effect>> {
         let own = rows.own()?;
         let now = u64::try_from(self.now.0).unwrap_or_default();

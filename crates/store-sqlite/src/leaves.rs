@@ -117,7 +117,10 @@ pub(crate) fn check(connection: &Connection, deep: bool) -> Done<Check> {
     let lost = if bare == 0 {
         String::new()
     } else {
-        format!("; the acts of {bare} were lost before a restore and nobody had them: their hashes stand")
+        format!(
+            "; the acts of {bare} were lost before a restore, and nobody who took part then had them: their hashes stand. Where a member is \
+             back that took no part, or was left out, `cresset node recover --again` asks everybody once more"
+        )
     };
     Ok(Check { name: "ledger", ok: true, detail: format!("{leaves} leaves, and the head is theirs{lost}") })
 }

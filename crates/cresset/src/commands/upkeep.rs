@@ -47,6 +47,10 @@ pub(crate) struct RecoverArgs {
     /// it can prove to everybody that this member keeps two ledgers.
     #[arg(long, value_name = "MEMBER")]
     without: Option<String>,
+    /// Take back once more what a restore has lost: a member is back that took no part then (suspended, say), or was left out. Until everybody
+    /// has answered the node shows nothing and takes nothing in.
+    #[arg(long, conflicts_with = "without")]
+    again: bool,
 }
 
 /// What helps where the node cannot even be examined.
@@ -122,8 +126,13 @@ pub(crate) async fn node(common: &Common, command: NodeCommand, out: &mut Out) -
             (Access::Read, request)
         }
         NodeCommand::Figures => (Access::Read, question::get(["figures"])),
-        NodeCommand::Recover(RecoverArgs { without: None }) => (Access::Read, question::get(["recovery"])),
-        NodeCommand::Recover(RecoverArgs { without: Some(member) }) => {
+        NodeCommand::Recover(RecoverArgs { again: true, .. }) => {
+            (Access::Write, question::send(dial::Verb::Post, ["recovery", "again"], &serde_json::json!({})))
+        }
+        NodeCommand::Recover(RecoverArgs { without: None, .. }) => {
+            (Access::Read, question::get(["recovery"]))
+        }
+        NodeCommand::Recover(RecoverArgs { without: Some(member), .. }) => {
             let body = serde_json::json!({"without": member});
             (Access::Write, question::send(dial::Verb::Post, ["recovery"], &body))
         }

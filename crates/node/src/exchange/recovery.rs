@@ -160,6 +160,26 @@ impl Node {
         Ok(self.recovery_view().await?)
     }
 
+    /// Takes back once more what a restore has lost: from a member that took no part when the last recovery ended, or was left out of it, and
+    /// is back. Nothing is served until everybody has answered, as after a restore.
+    ///
+    /// # Errors
+    /// See [`ExchangeError`]; refused unless the principal runs the node.
+    pub async fn recover_again(&self, who: &Principal) -> Result<RecoveryView, ExchangeError> {
+        may_administer(who).map_err(ReadError::Refused)?;
+        let court = self.sitting().await?;
+        self.step(&court, 1, |exchange, desk| {
+            let effects = exchange.recover_again(desk.rows())?;
+            desk.apply(effects.map_err(federation::DeedError::from)?)?;
+            Ok(())
+        })
+        .await?;
+        tracing::warn!("the node takes back once more what a restore has lost, on the operator's word");
+        self.advance_recovery(&court).await?;
+        self.meet_now();
+        Ok(self.recovery_view().await?)
+    }
+
     async fn recovery_view(&self) -> Result<RecoveryView, StoreError> {
         if !self.is_recovering() {
             return Ok(RecoveryView::of("none"));
@@ -225,7 +245,7 @@ impl Node {
     pub(crate) async fn check_recovery(&self) -> Result<Check, StoreError> {
         let view = self.recovery_view().await?;
         let Some(told) = view.told() else {
-            let detail = "nothing that a restore lost is missing".to_owned();
+            let detail = "the node takes nothing back at present".to_owned();
             return Ok(Check { name: "recovery", ok: true, detail });
         };
         let whys: Vec<String> =

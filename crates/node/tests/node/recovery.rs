@@ -432,3 +432,78 @@ async fn what_is_done_before_a_member_that_was_left_out_is_met_comes_to_it() {
         assert_eq!((peer(&a, "b").await.evidence, peer(b, "a").await.evidence), (0, 0));
     }
 }
+
+/// D is suspended while A and B are restored, and nobody asks it. Once it is taken back, A asks everybody again, and has what it gave.
+#[tokio::test]
+async fn what_only_a_suspended_member_has_comes_back_after_it_was_reinstated() {
+    let region = region(&["a", "b", "c", "d"]).await;
+    let a = &region[0];
+    bring(a, 1..2, to(&["b", "d"])).await;
+    round(&region).await;
+    let room = tempfile::tempdir().unwrap();
+    let file = room.path().join("copy");
+    back_up(a, &file).await;
+    bring(a, 2..4, to(&["d"])).await;
+    round(&region).await;
+    a.node().recall(&a.who, ONE, "a mistake").await.unwrap();
+    round(&region).await;
+    let turn = async |suspend: Option<String>| {
+        region[1].node().propose(&region[1].who, "d", suspend).await.unwrap();
+        for seat in &region.0 {
+            seat.bench.clock.advance(10 * Micros::SECOND);
+        }
+        region.decide("d").await;
+    };
+    turn(Some("silent".to_owned())).await;
+    let back = restored(a, &file).await;
+    for other in &region.0[1..] {
+        other.bench.clock.set(START.plus(3_600 * Micros::SECOND));
+    }
+    let gather = async || {
+        for _ in 0..2 {
+            for other in &region.0[1..] {
+                let _ = exchange_papers(&back, other).await;
+            }
+        }
+    };
+    gather().await;
+    for _ in 0..2 {
+        for other in &region.0[1..3] {
+            meet(&back, other).await;
+        }
+    }
+    assert_eq!(back.node().status().0, Status::Ok);
+    assert!(!has(&back, TWO).await);
+    let doctor = async || {
+        let checks = back.node().doctor(&back.who, node::Depth::Quick).await.unwrap();
+        checks.into_iter().find(|check| check.name == "ledger").unwrap().detail
+    };
+    assert!(doctor().await.contains("node recover --again"), "{}", doctor().await);
+    back.node().propose(&back.who, "d", None).await.unwrap();
+    for _ in 0..3 {
+        gather().await;
+        for seat in &region.0[1..3] {
+            let _ = seat.node().say(&seat.who, "d", community::Word::Approve).await;
+        }
+    }
+    gather().await;
+    let d = back.node().community(&back.who).await.unwrap().members.into_iter().find(|one| one.slug == "d");
+    assert_eq!(d.unwrap().status, "active");
+    let view = back.node().recover_again(&back.who).await.unwrap();
+    assert_eq!((view.stage, view.awaited.len()), ("taking-back", 3));
+    assert_eq!(back.node().recover_again(&back.who).await.unwrap_err().code(), "recovering");
+    for _ in 0..2 {
+        for other in &region.0[1..] {
+            meet(&back, other).await;
+        }
+    }
+    assert_eq!(back.node().status().0, Status::Ok);
+    assert!(has(&back, TWO).await && !has(&back, ONE).await, "what was called back stays so");
+    back.node().recall(&back.who, TWO, "a mistake too").await.unwrap();
+    meet(&back, &region[3]).await;
+    meet(&back, &region[3]).await;
+    assert!(!has(&region[3], TWO).await);
+    for other in &region.0[1..] {
+        assert_eq!(peer(other, "a").await.evidence, 0);
+    }
+}

@@ -173,6 +173,7 @@ pub(crate) fn routes() -> OpenApiRouter<App> {
         .routes(routes!(state))
         .routes(routes!(figures))
         .routes(routes!(recovery, recover_without))
+        .routes(routes!(recover_again))
         .routes(routes!(doctor))
         .routes(routes!(rebuild))
         .routes(routes!(job, put_job))
@@ -228,6 +229,12 @@ async fn recover_without(
     JsonBody(left): JsonBody<LeftOut>,
 ) -> Result<Json<Recovering>, Problem> {
     Ok(Json(app.node().recover_without(&who, &left.without).await?.into()))
+}
+
+/// Take back once more what a restore has lost, where a member is back that took no part then, or was left out; for administrators
+#[utoipa::path(post, path = "/api/v1/recovery/again", tag = "node", responses((status = 200, body = Recovering)))]
+async fn recover_again(State(app): State<App>, Caller(who): Caller) -> Result<Json<Recovering>, Problem> {
+    Ok(Json(app.node().recover_again(&who).await?.into()))
 }
 
 /// How much there is, as far as the caller may know
