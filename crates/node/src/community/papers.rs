@@ -46,6 +46,9 @@ pub struct Peer {
 /// How far the chains have come that one side has.
 type Chains = BTreeMap<Chain, Point>;
 
+/// What is known of what the other side has: its chains, and its circles.
+type Told<'a> = (Option<&'a Chains>, Option<&'a Spread>);
+
 /// What one side has, as it told last.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Have {
@@ -142,6 +145,10 @@ impl Node {
         to: MemberId,
         theirs: Option<&Have>,
     ) -> Result<Vec<u8>, CommunityError> {
+        self.papers_for(to, (theirs.map(|had| &had.chains), theirs.and_then(|had| had.spread.as_ref()))).await
+    }
+
+    async fn papers_for(&self, to: MemberId, theirs: Told<'_>) -> Result<Vec<u8>, CommunityError> {
         let table = self.community_table().await?.ok_or(CommunityError::None)?;
         let keys = self.signing_keys().await?;
         let key = current(&table, &keys, self.now()).ok();
@@ -153,6 +160,16 @@ impl Node {
             message.votes.clear();
         }
         seal(&table, &keys, &message, self.now())
+    }
+
+    /// What goes with a parcel over a relay: the same, with every circle of third members that both are in. Who takes it asks for nothing that
+    /// it may lack of them, and does not wait for it.
+    ///
+    /// # Errors
+    /// See [`CommunityError`].
+    pub(crate) async fn papers_by_parcel(&self, to: MemberId) -> Result<Vec<u8>, CommunityError> {
+        let nothing = Spread::default();
+        self.papers_for(to, (None, Some(&nothing))).await
     }
 
     /// The same for a node that does not know this member, since it was restored from a backup of before: all entries, which lead
@@ -205,7 +222,8 @@ impl Node {
             };
             let key = current(&table, &keys, now).ok();
             let lost = if asked.recovering { lost_circles(&table, &asked, key) } else { Vec::new() };
-            let mut reply = message(&table, asked.from, (Some(&asked.has()), lost), (now, key));
+            let theirs = (Some(&asked.have), asked.spread.as_ref());
+            let mut reply = message(&table, asked.from, (theirs, lost), (now, key));
             reply.recovering = self.is_recovering();
             Message { answers: Some(answered(&signed)), ..reply }
         };
@@ -561,14 +579,14 @@ fn empty(table: &Table, to: MemberId, now: Micros) -> Message {
 fn message(
     table: &Table,
     to: MemberId,
-    (theirs, lost): (Option<&Have>, Vec<Signed>),
+    ((chained, spread), lost): (Told<'_>, Vec<Signed>),
     (now, key): (Micros, Option<&SigningKey>),
 ) -> Message {
     let mut message = empty(table, to, now);
     message.have = chains(table);
     let mut room = PAPERS_ENTRIES_BYTES_MAX;
-    let lacked = match theirs {
-        Some(theirs) => lacking(table, &theirs.chains),
+    let lacked = match chained {
+        Some(theirs) => lacking(table, theirs),
         // Steps of one's own that no decision has noted go along: the other may not know the key that signs this.
         None => unnoted(table),
     };
@@ -592,8 +610,7 @@ fn message(
     message.votes = table.votes.values().map_while(|vote| fit(&mut room, vote.to_json())).collect();
     // Circles come last: nobody's keep a decision from going.
     let room = entries.saturating_add(room).min(PAPERS_PENDING_BYTES_MAX);
-    let theirs = theirs.and_then(|theirs| theirs.spread.as_ref());
-    put_circles(&mut message, table, (theirs, lost), (room, now, key));
+    put_circles(&mut message, table, (spread, lost), (room, now, key));
     message
 }
 

@@ -59,7 +59,7 @@ struct Waits {
     asked: BTreeMap<BTreeSet<CircleId>, Asked>,
     /// Since when an act waits now.
     since: Option<Micros>,
-    /// When a file brought its papers.
+    /// When a file or a parcel brought its papers.
     by_file: Option<Micros>,
 }
 
@@ -134,7 +134,7 @@ impl AwaitedCircles {
         any && waits.since.is_some()
     }
 
-    /// A file has brought a member's papers, with everything that this member lacked of them.
+    /// A file or a parcel has brought a member's papers, with everything that this member lacked of them.
     pub(super) fn came_by_file(&self, from: KeyId, now: Micros) {
         let mut held = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         held.entry(from).or_default().by_file = Some(now);

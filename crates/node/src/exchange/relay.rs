@@ -146,7 +146,7 @@ impl Node {
         let untold = self.untold(&court, to.0, 0).await?;
         let beside = Beside {
             refused: self.0.exchange.owed(&to.0, |owed| owed.tell_by_parcel(court.now.0, untold)),
-            papers: self.papers_question(to, None).await.ok(),
+            papers: self.papers_by_parcel(to).await.ok(),
             heard_us,
         };
         let sitting = Arc::clone(&court);
@@ -250,8 +250,11 @@ impl Node {
 
     async fn take_papers_of(&self, from: KeyId, papers: Option<&[u8]>) {
         let Some(papers) = papers else { return };
-        if let Err(error) = self.papers_answer(papers, Some(MemberId(from))).await {
-            tracing::info!(code = error.code(), %error, member = %from, "papers that came by relay are not taken");
+        match self.papers_answer(papers, Some(MemberId(from))).await {
+            Ok(_) => self.0.exchange.awaited_circles.came_by_file(from, self.now()),
+            Err(error) => {
+                tracing::info!(code = error.code(), %error, member = %from, "papers that came by relay are not taken");
+            }
         }
     }
 

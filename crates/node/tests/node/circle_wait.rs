@@ -176,3 +176,29 @@ async fn what_waits_for_a_circle_is_told_and_comes_to_an_end() {
     meet(c, b).await;
     assert!(has(b, &indicator_id(4)).await && !has(b, &indicator_id(3)).await);
 }
+
+/// A parcel brings its sender's papers as a courier file does: what is for a circle that B has left is refused when it comes, and keeps back
+/// nothing behind it; and B is told by the parcel where its sender knows that it is in again.
+#[tokio::test]
+async fn what_comes_by_relay_for_a_circle_that_was_left_holds_nothing_back() {
+    for again in [false, true] {
+        let region = region(&["a", "b", "c"]).await;
+        region.circle("banks", &["b", "c"]).await;
+        let (a, b, c) = (&region[0], &region[1], &region[2]);
+        bring(c, 1..2, to(&["a/banks"])).await;
+        bring(c, 2..3, to(&["b"])).await;
+        let names = ["b".to_owned()];
+        a.node().remove_from_circle(&a.who, "banks", &names).await.unwrap();
+        crate::community::meet(b, a).await.unwrap();
+        assert!(versions(b).await.is_empty(), "it has left");
+        if again {
+            a.node().add_to_circle(&a.who, "banks", &names, History::All).await.unwrap();
+            crate::community::meet(c, a).await.unwrap();
+        }
+        let parcel = crate::relay::parcel(c, b).await;
+        let outcome = b.node().relay_take(&federation::parcels_to(&[parcel])).await.unwrap();
+        assert_eq!((outcome.taken, has(b, &indicator_id(2)).await), (1, true), "{again}");
+        assert_eq!(has(b, &indicator_id(1)).await, again);
+        assert_eq!(peer(b, "c").await.awaits_circle, None);
+    }
+}

@@ -19,7 +19,7 @@ const MANIFEST_TYPE: &str = "application/vnd.cresset.courier.v1+json";
 /// The fields of a parcel that somebody has opened.
 pub(crate) type Fields = Vec<(u16, Vec<u8>)>;
 
-async fn parcel(from: &Seat, to: &Seat) -> Vec<u8> {
+pub(crate) async fn parcel(from: &Seat, to: &Seat) -> Vec<u8> {
     from.node().relay_parcel(to.id().await).await.unwrap().unwrap().parcel
 }
 
