@@ -1,5 +1,6 @@
 //! A backup is verified before it is trusted, tells nothing without its keys, and gives back what was not destroyed.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -261,6 +262,60 @@ async fn what_a_member_destroys_leaves_the_word_of_others() {
     assert_eq!(store.writer.write(1, deed).await.expect("written"), 0);
     let told = restore(&file, Some(&keys(&store).await), &directory.path().join("again")).expect("restored");
     assert_eq!(told.erased, 0);
+}
+
+/// A person's deed destroys the keys of what they could see, a deed on what was given those of what says that: what a colleague has only
+/// deleted under the same identifier comes out of a backup.
+#[tokio::test]
+async fn a_deed_leaves_in_backups_what_it_is_not_about() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let (live, file) = (directory.path().join("live"), directory.path().join("backup"));
+    let store = with_objects(&live).await;
+    let one = handling::CollectionNo(1);
+    let other = store.add_collection(collection("other", None), Vec::new()).await.expect("a collection").no;
+    let entries = [2, 3].map(|number| indicator_by(number, 7)).to_vec();
+    store.add(Batch { writer: writer(2, other), at: START, entries, status: None }).await.expect("added");
+    let all = Filter::default();
+    store.delete(&writer(1, one), &id("tool", 1), &all).await.expect("deleted");
+    backup(&store, &file).await.expect("a backup");
+    for (to, number) in [(other, 2), (other, 3), (one, 3), (one, 4), (one, 5)] {
+        store.delete(&writer(2, to), &id("indicator", number), &all).await.expect("deleted");
+    }
+    let said = BTreeSet::from([indicator(3).facts.digest]);
+    let deed = move |desk: &mut crate::writer::Desk<'_>| {
+        let mut taken = Vec::new();
+        for (to, number) in [(one, 2), (one, 4), (other, 5)] {
+            taken.push(crate::copies::take(desk, &writer(1, to), (&id("indicator", number), None))?);
+        }
+        taken.push(crate::copies::take(desk, &writer(1, one), (&id("tool", 1), None))?);
+        crate::copies::destroy_deleted(desk, &id("indicator", 3), &said)?;
+        Ok(taken)
+    };
+    assert_eq!(store.writer.write(1, deed).await.expect("done"), [1, 0, 0, 0]);
+    let newest = keys(&store).await;
+    let at = directory.path().join("again");
+    let restored = restore(&file, Some(&newest), &at).expect("restored");
+    assert_eq!((restored.erased, restored.unopened), (3, 0));
+    let again = open(&at).expect("a store");
+    no_recovery(&again).await;
+    let is_back = async |collection, number| {
+        again.object(&viewer(1, &[collection]), &id("indicator", number), None).await.is_ok()
+    };
+    for (collection, number, expected) in [
+        (one, 2, false),
+        (other, 2, true),
+        (one, 3, false),
+        (other, 3, true),
+        (one, 4, false),
+        (one, 5, true),
+    ] {
+        assert_eq!(is_back(collection, number).await, expected, "{collection:?} {number}");
+    }
+    assert!(again.check(true).await.expect("checked").iter().all(|check| check.ok));
+    let left = |desk: &mut crate::writer::Desk<'_>| {
+        Ok(desk.sql().query_row("SELECT count(*) FROM deleted", [], |row| row.get::<_, i64>(0))?)
+    };
+    assert_eq!(again.writer.write(1, left).await.expect("counted"), 0, "of what has no key nothing is known");
 }
 
 /// What two creators, and two members, say of one object is found after a restore as before, also of a copy from before that was told apart.

@@ -56,7 +56,8 @@ pub(crate) fn put_copies_under(
     Ok(copies.len() as u64)
 }
 
-/// Destroys copies with the bytes or the content of one of these, or all; answers with how many.
+/// Destroys copies with the bytes or the content of one of these, or all, and the keys of those that were only deleted where the writer could
+/// see them; answers with how many.
 pub(crate) fn take(
     desk: &mut Desk<'_>,
     writer: &Writer,
@@ -71,8 +72,23 @@ pub(crate) fn take(
         take_out(desk, (collection, copy.added), copy.version, End::Destroyed)?;
     }
     mark_ends(desk.sql(), object, collection)?;
-    keys::destroy_unheld(desk.sql(), object, &Originator::Here)?;
+    let eyes = writer.eyes().clone().for_deeds();
+    keys::destroy_deleted(desk, (object, &Originator::Here), |deleted| {
+        deleted.is_some_and(|deleted| {
+            deleted.collection == collection
+                && which.is_none_or(|which| deleted.says(desk, which))
+                && eyes.judge(&deleted.rules()).is_allowed()
+        })
+    })?;
     Ok(copies.len() as u64)
+}
+
+/// Destroys the keys of what was only deleted and has the bytes or the content of one of these, wherever it stood.
+pub(crate) fn destroy_deleted(desk: &Desk<'_>, id: &str, which: &BTreeSet<[u8; 32]>) -> Done<()> {
+    let Some(object) = object_no(desk.sql(), id)? else { return Ok(()) };
+    keys::destroy_deleted(desk, (object, &Originator::Here), |deleted| {
+        deleted.is_some_and(|deleted| deleted.says(desk, which))
+    })
 }
 
 /// Those of [`standing`] that are picked by the digests of their bytes and of their content.

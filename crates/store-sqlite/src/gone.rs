@@ -123,7 +123,11 @@ fn is_own_too(sql: &Connection, object: i64, content: &[u8]) -> Done<bool> {
     Ok(select.query_row((object, content), |row| row.get(0))?)
 }
 
-fn mark(desk: &Desk<'_>, content: &[u8]) -> [u8; 2] {
+/// By what something is known again, as far as it may be.
+pub(crate) type Mark = [u8; 2];
+
+/// The mark of a digest.
+pub(crate) fn mark(desk: &Desk<'_>, content: &[u8]) -> Mark {
     let [first, second, ..] = keyed(desk, b"gone", content);
     [first, second]
 }

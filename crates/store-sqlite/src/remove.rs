@@ -1,6 +1,8 @@
 //! Removing versions from a collection, and with the last holding of a version everything that derives from it; putting
 //! versions under stricter rules.
 
+use std::collections::BTreeSet;
+
 use handling::{CollectionNo, MemberId, Originator, Rules, Viewer, Writer};
 use rusqlite::{Connection, OptionalExtension};
 use store::{Deleted, Filter, StoreError, VersionPick, VersionsOf};
@@ -162,24 +164,35 @@ pub(crate) fn take_away(desk: &mut Desk<'_>, object: i64, versions: &VersionsOf<
         take_out(desk, (*collection, held.added), held.version, End::Destroyed)?;
         mark_ends(desk.sql(), object, *collection)?;
     }
-    keys::destroy_unheld(desk.sql(), object, &versions.originator)?;
+    let own = versions.originator == Originator::Here;
+    keys::destroy_deleted(desk, (object, &versions.originator), |deleted| {
+        deleted.map_or(!own, |deleted| {
+            deleted.dated == versions.version
+                && versions.digest.is_none_or(|digest| deleted.says(desk, [&digest]))
+        })
+    })?;
     Ok(places.len() as u64)
 }
 
 /// Removes every version of an object by an originator's word from every collection.
 pub(crate) fn take_away_every(desk: &mut Desk<'_>, id: &str, originator: &Originator) -> Done<u64> {
     let Some(object) = object_no(desk.sql(), id)? else { return Ok(0) };
-    let mut select =
-        desk.sql().prepare_cached("SELECT DISTINCT coalesce(modified, '') FROM version WHERE object = ?1")?;
-    let versions: Vec<String> =
-        select.query_map([object], |row| row.get(0))?.collect::<rusqlite::Result<_>>()?;
-    let mut places = 0_u64;
-    for version in &versions {
-        let versions = VersionsOf { id, version, originator: originator.clone(), digest: None };
-        places = places.saturating_add(take_away(desk, object, &versions)?);
+    let mut select = desk.sql().prepare_cached(
+        "SELECT h.collection, h.added, h.version FROM holding h LEFT JOIN rules r ON r.no = h.rules \
+         WHERE h.object = ?1 AND coalesce(r.originator = ?2, ?3)",
+    )?;
+    let here = *originator == Originator::Here;
+    let places: Vec<(i64, i64, i64)> = select
+        .query_map((object, originator.to_string(), here), |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?
+        .collect::<rusqlite::Result<_>>()?;
+    for (collection, added, version) in &places {
+        take_out(desk, (*collection, *added), *version, End::Destroyed)?;
     }
-    keys::destroy_unheld(desk.sql(), object, originator)?;
-    Ok(places)
+    for collection in places.iter().map(|(collection, ..)| *collection).collect::<BTreeSet<i64>>() {
+        mark_ends(desk.sql(), object, collection)?;
+    }
+    keys::destroy_deleted(desk, (object, originator), |_| true)?;
+    Ok(places.len() as u64)
 }
 
 /// Puts versions of an originator under exactly these rules, in every collection.
@@ -254,13 +267,16 @@ pub(crate) fn take_out(
     let (object, rules): (i64, i64) = sql
         .prepare_cached("DELETE FROM holding WHERE collection = ?1 AND added = ?2 RETURNING object, rules")?
         .query_row((collection, added), |row| Ok((row.get(0)?, row.get(1)?)))?;
-    gone::remember(desk, &gone::Place { collection, object, version, rules }, end)?;
-    rules_rows::release(desk, rules)?;
+    let place = gone::Place { collection, object, version, rules };
+    gone::remember(desk, &place, end)?;
     let elsewhere: Option<i64> = sql
         .prepare_cached("SELECT 1 FROM holding WHERE object = ?1 AND version = ?2 LIMIT 1")?
         .query_row((object, version), |row| row.get(0))
         .optional()?;
     if elsewhere.is_none() {
+        if end == End::Deleted {
+            keys::outlive(desk, &place)?;
+        }
         unindex(desk, version)?;
         sql.prepare_cached("DELETE FROM body WHERE version = ?1")?.execute([version])?;
         sql.prepare_cached("DELETE FROM version WHERE no = ?1")?.execute([version])?;
@@ -268,7 +284,7 @@ pub(crate) fn take_out(
             keys::destroy(sql, (object, version))?;
         }
     }
-    Ok(())
+    rules_rows::release(desk, rules)
 }
 
 /// Takes away everything that a version can be found by.

@@ -51,7 +51,9 @@ pub(crate) fn retire(desk: &mut Desk<'_>, me: KeyId, now: Micros, most: usize) -
             forget_salts(desk.sql(), place.object)?;
         }
         let originator = if own { Originator::Here } else { rules.originator().clone() };
-        keys::destroy_unheld(desk.sql(), place.object, &originator)?;
+        keys::destroy_deleted(desk, (place.object, &originator), |deleted| {
+            deleted.is_some_and(|deleted| deleted.rules().retain().is_some_and(|until| until <= now))
+        })?;
         gone.push(Retired { id: place.id, version: place.modified, originator });
     }
     for (author, id, version) in held_past(desk.sql(), now, most)? {

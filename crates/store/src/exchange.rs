@@ -130,7 +130,7 @@ pub trait ExchangeDesk {
         rules: &Rules,
     ) -> Result<u64, StoreError>;
     /// Removes those of [`ExchangeDesk::own_copies`] that have the bytes (SHA-256) or the content of one of these, or every one, as
-    /// [`ExchangeDesk::take_away`] does, and leaves what stands elsewhere. Answers with how many; none is no error.
+    /// [`ExchangeDesk::take_away`] does, and leaves what stands elsewhere; no backup brings back such copies that were deleted there before. Answers with how many; none is no error.
     ///
     /// # Errors
     /// The store failed.
@@ -140,6 +140,12 @@ pub trait ExchangeDesk {
         id: &str,
         which: Option<&BTreeSet<[u8; 32]>>,
     ) -> Result<u64, StoreError>;
+    /// Has no backup bring back what was deleted of an object by this member's own word and had the bytes (SHA-256) or the content of one of
+    /// these, wherever it stood. What else was deleted under the identifier stays in backups.
+    ///
+    /// # Errors
+    /// The store failed.
+    fn destroy_deleted(&mut self, id: &str, which: &BTreeSet<[u8; 32]>) -> Result<(), StoreError>;
     /// Has the words of what was taken away overwritten in the files too, soon after the commit.
     ///
     /// # Errors

@@ -125,14 +125,18 @@ impl Taking<'_> {
         desk: &mut dyn ExchangeDesk,
         name: &ObjectName,
     ) -> Result<u64, ExchangeError> {
-        let given = digests(desk.rows(), name)?;
-        let (sequence, effects) = match self.way(desk, name)? {
+        let (given, way) = (digests(desk.rows(), name)?, self.way(desk, name)?);
+        let (sequence, effects) = match way {
             Way::Before(sequence) => (sequence, Vec::new()),
             Way::Everywhere => exchange.alter(desk.rows(), &name.id, self.alteration, self.reason)?,
             Way::Here => exchange.erase_here(desk.rows(), &name.id, self.reason)?,
             Way::Nowhere => return Err(ExchangeError::NeverGiven(name.id.clone())),
         };
         desk.apply(effects)?;
+        if way == Way::Everywhere {
+            // Also what somebody here had deleted before.
+            desk.destroy_deleted(&name.id, &given)?;
+        }
         if self.erases() {
             // Erased is erased: also versions that nobody else ever had, and what somebody who could not know of it has brought since.
             self.take_all(desk, &name.id)?;

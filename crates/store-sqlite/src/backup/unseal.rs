@@ -53,6 +53,7 @@ pub(super) fn unseal(desk: &mut Desk<'_>, at: i64, keys: &mut dyn Read, absent: 
     opening.payloads(sql)?;
     answers::fill(sql)?;
     opening.judge(absent)?;
+    keys::forget_keyless(sql)?;
     end(sql)?;
     desk.skip_versions_to(last);
     Ok(opening.missing)

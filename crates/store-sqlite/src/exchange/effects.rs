@@ -85,7 +85,7 @@ pub(super) fn apply(desk: &mut Desk<'_>, me: KeyId, effects: Vec<Effect>) -> Don
                     }
                     set_number(desk.sql(), TEXT_PURGE, 1)?;
                 }
-                void(desk.sql(), me, &row)?;
+                void(desk, me, &row)?;
                 put_fate(desk, &row)?;
             }
             Effect::Version(row) => put_version(desk, &row)?,
@@ -284,11 +284,13 @@ fn begin_life(sql: &Connection, life: u64) -> Done<()> {
     set_number(sql, "life", stored(life))
 }
 
-/// What was deleted here before it was called back must not come out of a backup either; of what is erased no copy comes in again.
-fn void(sql: &Connection, me: KeyId, fate: &FateRow) -> Done<()> {
+/// What was deleted here before it was called back must not come out of a backup either; of what is erased no copy comes in again. Which of
+/// this member's own was given the deed says, and does with it ([`crate::copies::destroy_deleted`]): here goes only that of which nobody knows.
+fn void(desk: &Desk<'_>, me: KeyId, fate: &FateRow) -> Done<()> {
     if fate.recalled.is_none() && fate.erased.is_none() {
         return Ok(());
     }
+    let sql = desk.sql();
     let Some(object) = object_no(sql, &fate.name.id)? else { return Ok(()) };
     let upto = fate.recalled.filter(|_| fate.erased.is_none()).map_or(i64::MAX, stored);
     run(
@@ -300,9 +302,9 @@ fn void(sql: &Connection, me: KeyId, fate: &FateRow) -> Done<()> {
     let word =
         if own { Originator::Here } else { Originator::Member(MemberId(*fate.name.author.as_bytes())) };
     if fate.erased.is_some() {
-        gone::forbid(sql, object, &word)?;
+        gone::forbid(desk.sql(), object, &word)?;
     }
-    keys::destroy_unheld(sql, object, &word)
+    keys::destroy_deleted(desk, (object, &word), |deleted| !own || deleted.is_none())
 }
 
 fn put_recovery(sql: &Connection, recovery: Option<&Recovery>) -> Done<()> {

@@ -141,6 +141,10 @@ impl ExchangeDesk for SqlDesk<'_, '_> {
         Ok(copies::take(self.desk, writer, (id, which))?)
     }
 
+    fn destroy_deleted(&mut self, id: &str, which: &BTreeSet<[u8; 32]>) -> Result<(), StoreError> {
+        Ok(copies::destroy_deleted(self.desk, id, which)?)
+    }
+
     fn overwrite_words(&mut self) -> Result<(), StoreError> {
         Ok(set_number(self.desk.sql(), TEXT_PURGE, 1)?)
     }
