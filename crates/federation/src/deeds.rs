@@ -260,11 +260,37 @@ impl Exchange<'_> {
         alteration: &Alteration<'_>,
         reason: &str,
     ) -> Result<(u64, Vec<Effect>), DeedError> {
+        let name = ObjectName { author: self.me.member, id: object.to_owned() };
+        let holders = rows.holders(&name)?.into_iter().map(|row| row.member).collect();
+        self.alter_at(rows, object, (alteration, reason), holders)
+    }
+
+    /// Calls an own object back here and from some of those who have it: to the others nothing is said, and what they are to have goes on
+    /// being theirs once it is released anew, later than this.
+    ///
+    /// # Errors
+    /// As [`Exchange::alter`].
+    pub fn recall_from(
+        &self,
+        rows: &dyn Rows,
+        object: &str,
+        (reason, members): (&str, BTreeSet<KeyId>),
+    ) -> Result<(u64, Vec<Effect>), DeedError> {
+        self.alter_at(rows, object, (&Alteration::Recall, reason), members)
+    }
+
+    fn alter_at(
+        &self,
+        rows: &dyn Rows,
+        object: &str,
+        (alteration, reason): (&Alteration<'_>, &str),
+        holders: BTreeSet<KeyId>,
+    ) -> Result<(u64, Vec<Effect>), DeedError> {
         let mut draft = Draft::begin(self, rows)?;
         let name = ObjectName { author: self.me.member, id: object.to_owned() };
-        let holders: BTreeSet<KeyId> = rows.holders(&name)?.into_iter().map(|row| row.member).collect();
         let fate = rows.fate(&name)?;
-        let released = !rows.versions(&name)?.is_empty() || !fate.is_none() || !holders.is_empty();
+        let released =
+            !rows.versions(&name)?.is_empty() || !fate.is_none() || !rows.holders(&name)?.is_empty();
         if !released && *alteration != Alteration::Erase {
             return Err(DeedError::NoObject(base::quoted(object).to_string()));
         }

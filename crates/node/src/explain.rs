@@ -263,8 +263,8 @@ static CODES: &[(&str, &str)] = &[
     (
         "given-besides",
         "Others were given several things under this id, some of which you do not see where you may write: somebody else here gave them, for \
-         whom they are. A recall, an erasure or a narrowing reaches all that was given under an id, so it is for whoever sees all of it, or \
-         administers this node. Nothing was done.",
+         whom they are. An erasure or a narrowing reaches all that was given under an id, so it is for whoever sees all of it, or \
+         administers this node. Nothing was done. A recall takes back what you know of, and leaves the rest with those who have it.",
     ),
     (
         "given-otherwise",

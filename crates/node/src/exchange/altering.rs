@@ -1,12 +1,16 @@
 //! One own object is altered, in the step in which the deed is done: narrowed, called back, erased; here, and told to those who have
 //! it. Which objects a deed is about is for [`super::deeds`].
 
-use federation::{Alteration, Exchange, ObjectName, Rows};
+use std::collections::BTreeSet;
+
+use base::signing::KeyId;
+use bytes::Bytes;
+use federation::{Alteration, Exchange, HolderRow, Lane, ObjectName, Release, Rows, VersionRow, holders_now};
 use handling::{MemberId, Originator};
 use store::{ExchangeDesk, StoreError};
 
 use super::ExchangeError;
-use super::purview::{Given, Purview, digests};
+use super::purview::{Given, Purview, digests, said};
 use crate::narrow::{Changed, Narrowing};
 
 /// Narrows an own object here, and at everybody who has it where that changes anything for them.
@@ -75,6 +79,8 @@ enum Way {
     Before(u64),
     /// To all who have it.
     Everywhere,
+    /// To all who have what its doer knows of; what others gave besides is given anew. Of a recall alone: erased is the whole object.
+    Known,
     /// To the copies here that its doer knows of: what became of the object otherwise is not theirs to know or to change.
     Here,
     /// There is nothing to do, as far as its doer knows.
@@ -94,7 +100,8 @@ impl Taking<'_> {
         }
         Ok(match self.purview.given(desk, name)? {
             Given::All => Way::Everywhere,
-            Given::Part => return Err(ExchangeError::GivenBesides(name.id.clone())),
+            Given::Part if self.erases() => return Err(ExchangeError::GivenBesides(name.id.clone())),
+            Given::Part => Way::Known,
             Given::Nothing if !self.erases() => Way::Nowhere,
             Given::Nothing if is_unsaid(rows, name)? => Way::Everywhere,
             Given::Nothing => Way::Here,
@@ -108,7 +115,7 @@ impl Taking<'_> {
         name: &ObjectName,
     ) -> Result<bool, ExchangeError> {
         match self.way(desk, name)? {
-            Way::Before(_) => return Ok(true),
+            Way::Before(_) | Way::Known => return Ok(true),
             Way::Nowhere => return Ok(false),
             Way::Everywhere if desk.rows().fate(name)?.erased.is_some() => return Ok(false),
             Way::Everywhere if !desk.rows().versions(name)?.is_empty() => return Ok(true),
@@ -125,17 +132,29 @@ impl Taking<'_> {
         desk: &mut dyn ExchangeDesk,
         name: &ObjectName,
     ) -> Result<u64, ExchangeError> {
-        let (given, way) = (digests(desk.rows(), name)?, self.way(desk, name)?);
+        let (known, unknown) = self.purview.told_apart(desk, name)?;
+        let (given, way) = (digests(desk.rows(), &known)?, self.way(desk, name)?);
         let (sequence, effects) = match way {
             Way::Before(sequence) => (sequence, Vec::new()),
             Way::Everywhere => exchange.alter(desk.rows(), &name.id, self.alteration, self.reason)?,
+            Way::Known => {
+                let from = holders_of(exchange, desk.rows(), (name, &known, &unknown))?;
+                exchange.recall_from(desk.rows(), &name.id, (self.reason, from))?
+            }
             Way::Here => exchange.erase_here(desk.rows(), &name.id, self.reason)?,
             Way::Nowhere => return Err(ExchangeError::NeverGiven(name.id.clone())),
         };
+        let besides = match way {
+            Way::Known => besides(exchange, desk.rows(), &unknown)?,
+            _ => Vec::new(),
+        };
         desk.apply(effects)?;
-        if way == Way::Everywhere {
+        if matches!(way, Way::Everywhere | Way::Known) {
             // Also what somebody here had deleted before.
             desk.destroy_deleted(&name.id, &given)?;
+        }
+        for gift in besides {
+            gift.give(exchange, desk)?;
         }
         if self.erases() {
             // Erased is erased: also versions that nobody else ever had, and what somebody who could not know of it has brought since.
@@ -152,6 +171,66 @@ impl Taking<'_> {
             return desk.take_away_every(id, &Originator::Here);
         }
         self.purview.take(desk, id, None)
+    }
+}
+
+/// Who has an own object, or is to have it, but for those who were given nothing of it but what is unknown to its doer.
+fn holders_of(
+    exchange: &Exchange<'_>,
+    rows: &dyn Rows,
+    (name, known, unknown): (&ObjectName, &[VersionRow], &[VersionRow]),
+) -> Result<BTreeSet<KeyId>, ExchangeError> {
+    let mut holders = BTreeSet::new();
+    let given = |versions: &[VersionRow], member: &KeyId| {
+        versions.iter().try_fold(false, |given, version| {
+            Ok::<_, ExchangeError>(given || exchange.has_been_given(rows, version, member)?)
+        })
+    };
+    for HolderRow { member, .. } in rows.holders(name)? {
+        if given(known, &member)? || !given(unknown, &member)? {
+            holders.insert(member);
+        }
+    }
+    Ok(holders)
+}
+
+/// A version that goes on being given although its object is called back, for who called it back knows nothing of it.
+struct Besides {
+    bytes: Bytes,
+    held: VersionRow,
+    whom: BTreeSet<KeyId>,
+}
+
+/// What was given besides, to whom, and for whom it waits. What is not kept with its act any more cannot be given.
+fn besides(
+    exchange: &Exchange<'_>,
+    rows: &dyn Rows,
+    unknown: &[VersionRow],
+) -> Result<Vec<Besides>, ExchangeError> {
+    let mut all = Vec::with_capacity(unknown.len());
+    for held in unknown {
+        let gone = || ExchangeError::GivenBesides(held.name.id.clone());
+        let bytes = said(rows, held)?.ok_or_else(gone)?;
+        let waiting = rows.later(&held.name.id)?.into_iter().filter(|row| row.version == held.version);
+        let mut whom: BTreeSet<KeyId> = waiting.map(|row| row.member).collect();
+        for holder in holders_now(rows, &held.name)? {
+            if exchange.has_been_given(rows, held, &holder.member)? {
+                whom.insert(holder.member);
+            }
+        }
+        all.push(Besides { bytes, held: held.clone(), whom });
+    }
+    Ok(all)
+}
+
+impl Besides {
+    /// Gives it anew, after the recall in the same lane, so that no holder is without it between the two.
+    fn give(self, exchange: &Exchange<'_>, desk: &mut dyn ExchangeDesk) -> Result<(), ExchangeError> {
+        let after = Exchange { now: exchange.now.plus(1), ..*exchange };
+        let (rules, kind, lane) = (self.held.rules.as_str(), self.held.kind.clone(), Lane::Flash);
+        let release = Release { object: &self.bytes, rules, addressees: &self.whom, lane, kind };
+        let released = after.release(desk.rows(), &release)?;
+        Ok(desk.apply(released.effects)?)
     }
 }
 

@@ -141,7 +141,7 @@ impl Node {
             .step(&court, 1, move |exchange, desk| {
                 let name = ObjectName { author: exchange.me.member, id: id.clone() };
                 // What others here gave under its identifier is not consented to by who does not see it.
-                let all = digests(desk.rows(), &name)?;
+                let all = digests(desk.rows(), &desk.rows().versions(&name)?)?;
                 let is_given = known_by(&bytes).any(|known| all.contains(&known));
                 could_count(exchange, desk.rows(), &name, (&version, to))?;
                 let givers = match from {

@@ -62,19 +62,27 @@ impl Purview {
 
     /// How much of what was given of an own object is known here.
     pub(super) fn given(&self, desk: &dyn ExchangeDesk, name: &ObjectName) -> Result<Given, ExchangeError> {
-        let given = desk.rows().versions(name)?;
-        let copies = self.copies(desk, &name.id)?;
-        let mut known = 0;
-        for version in &given {
-            if self.administers || knows(desk, &copies, version)? {
-                known += 1;
-            }
-        }
-        Ok(match known {
-            0 => Given::Nothing,
-            all if all == given.len() => Given::All,
-            _ => Given::Part,
+        let (known, unknown) = self.told_apart(desk, name)?;
+        Ok(match (known.is_empty(), unknown.is_empty()) {
+            (true, _) => Given::Nothing,
+            (false, true) => Given::All,
+            (false, false) => Given::Part,
         })
+    }
+
+    /// What was given of an own object, as far as it is known here, and the rest.
+    pub(super) fn told_apart(
+        &self,
+        desk: &dyn ExchangeDesk,
+        name: &ObjectName,
+    ) -> Result<(Vec<VersionRow>, Vec<VersionRow>), ExchangeError> {
+        let copies = self.copies(desk, &name.id)?;
+        let (mut known, mut unknown) = (Vec::new(), Vec::new());
+        for version in desk.rows().versions(name)? {
+            let is_known = self.administers || knows(desk, &copies, &version)?;
+            if is_known { &mut known } else { &mut unknown }.push(version);
+        }
+        Ok((known, unknown))
     }
 
     /// Destroys the copies of an object that say one of these, or whatever they say; answers with how many.
@@ -172,11 +180,11 @@ pub(super) fn known_by(bytes: &Bytes) -> impl Iterator<Item = [u8; 32]> + use<> 
     [Some(digest_of(bytes)), content].into_iter().flatten()
 }
 
-/// What was given of an object, by what each version is known by, in its bytes and in others.
-pub(super) fn digests(rows: &dyn Rows, name: &ObjectName) -> Result<BTreeSet<[u8; 32]>, StoreError> {
+/// What was given, by what each version is known by, in its bytes and in others.
+pub(super) fn digests(rows: &dyn Rows, given: &[VersionRow]) -> Result<BTreeSet<[u8; 32]>, StoreError> {
     let mut digests = BTreeSet::new();
-    for given in rows.versions(name).map_err(failed)? {
-        digests.extend(said(rows, &given)?.iter().flat_map(known_by));
+    for given in given {
+        digests.extend(said(rows, given)?.iter().flat_map(known_by));
     }
     Ok(digests)
 }

@@ -164,7 +164,6 @@ async fn nothing_is_given_in_the_place_of_what_was_given() {
     // The same in another form, and a version of another date, are given.
     assert_eq!(given(&desks, &desks.ann, ("both", &first.replace("\"type\":", "\"type\" : "))).await, None);
     assert_eq!(given(&desks, &desks.ann, ("anns", &strange())).await, None);
-    a.node().recall(&desks.bob, ONE, "").await.unwrap_err();
     a.node().recall(&desks.ann, ONE, "").await.unwrap();
     assert_eq!(desks.share(&desks.bob, ONE).await.to, ["b"]);
     assert!(there(ONE).await.contains("first"), "it was called back, and is given anew");
@@ -226,7 +225,9 @@ async fn the_end_of_ones_own_copy_is_not_that_of_what_was_given() {
 
 async fn receipts(seat: &Seat, leaf: u64) -> Vec<(String, &'static str)> {
     let receipts = seat.node().receipts(leaf).await.unwrap();
-    receipts.into_iter().map(|receipt| (receipt.member, receipt.status)).collect()
+    let mut told: Vec<_> = receipts.into_iter().map(|receipt| (receipt.member, receipt.status)).collect();
+    told.sort();
+    told
 }
 
 const TWO: &str = "indicator--00000000-0000-4000-8000-000000000002";
@@ -270,11 +271,10 @@ async fn who_knows_an_id_alone_does_nothing_with_what_others_gave_under_it() {
     desks.bring(&desks.ann, ("anns", &strange()), to(&["b"])).await;
     round(&region).await;
     let codes = [
-        a.node().recall(&desks.ann, ONE, "").await.unwrap_err().code(),
         a.node().erase(&desks.ann, ONE, "").await.unwrap_err().code(),
         a.node().narrow(&desks.ann, ONE, tlp(TlpLevel::Red)).await.unwrap_err().code(),
     ];
-    assert_eq!(codes, ["given-besides"; 3]);
+    assert_eq!(codes, ["given-besides"; 2]);
     let again = desks.bring(&desks.ann, ("anns", &strange()), tlp(TlpLevel::Red)).await;
     assert_eq!(again.receipts[0].code, Some("given-besides"));
     round(&region).await;
@@ -289,6 +289,47 @@ async fn who_knows_an_id_alone_does_nothing_with_what_others_gave_under_it() {
     assert!(!crate::exchange::has(b, ONE).await);
     assert_eq!(desks.told(&desks.rob, ONE).await, "");
     assert!(desks.told(&desks.ann, ONE).await.contains("strange"), "it is hers, and told to nobody else");
+}
+
+/// Who gave something under an identifier takes it back from all who have it, whatever others gave under it since or before: that stays
+/// with those who were given it, also where the two were given to one.
+#[tokio::test]
+async fn a_recall_takes_what_its_doer_gave_and_nothing_else() {
+    let region = region(&["a", "b", "c", "d"]).await;
+    let [a, b, c, d] = [0, 1, 2, 3].map(|at| &region[at]);
+    let desks = Desks::of(a).await;
+    desks.bring(&desks.bob, ("bobs", &named("Bob's", 1)), to(&["b", "d"])).await;
+    desks.bring(&desks.ann, ("anns", &strange()), to(&["b", "c"])).await;
+    round(&region).await;
+    let held = async |seat: &Seat| {
+        let Ok(history) = seat.node().history(&seat.who, ONE).await else { return 0 };
+        history.into_inner().len()
+    };
+    assert_eq!((held(b).await, held(c).await, held(d).await), (2, 1, 1));
+    a.bench.clock.set(crate::START.plus(60 * Micros::SECOND));
+    let recalled = a.node().recall(&desks.bob, ONE, "").await.unwrap();
+    round(&region).await;
+    let done = |members: &[&str]| members.iter().map(|one| ((*one).to_owned(), "done")).collect::<Vec<_>>();
+    assert_eq!(
+        receipts(a, recalled.leaf).await,
+        done(&["b", "d"]),
+        "C had nothing of it, and is told nothing"
+    );
+    assert_eq!((held(b).await, held(c).await, held(d).await), (1, 1, 0));
+    let left = b.node().object(&b.who, ONE, None).await.unwrap().into_inner();
+    assert!(String::from_utf8_lossy(&left.bytes).contains("strange"));
+    assert_eq!(desks.told(&desks.bob, ONE).await, "");
+    assert!(desks.told(&desks.ann, ONE).await.contains("strange"));
+    let holders = a.node().holders(&desks.ann, ONE).await.unwrap();
+    let mut holders: Vec<_> = holders.iter().map(|holder| (holder.member.as_str(), holder.receipt)).collect();
+    holders.sort_unstable();
+    assert_eq!(holders, [("b", "valid"), ("c", "valid")]);
+    // What is left is Ann's alone, and goes with her recall.
+    assert_eq!(a.node().recall(&desks.bob, ONE, "").await.unwrap_err().code(), "not-found");
+    let recalled = a.node().recall(&desks.ann, ONE, "").await.unwrap();
+    round(&region).await;
+    assert_eq!(receipts(a, recalled.leaf).await.len(), 3, "who had something of it is told");
+    assert_eq!((held(b).await, held(c).await, held(d).await), (0, 0, 0));
 }
 
 /// Its own people go on deciding about what was given, also when the copy of it that was given is gone here.
