@@ -414,8 +414,9 @@ static CODES: &[(&str, &str)] = &[
     ),
     (
         "bytes-altered",
-        "The ledger's act about this version commits to other bytes than are stored: they were changed after they came in, by a failing disk or by somebody who could write the database. Nothing proves them. \
-         Restore the last backup; `cresset doctor --deep` tells which others are changed.",
+        "The stored bytes of this version are not those that came in, or not those that the ledger's act about it commits to: they were changed, by a failing disk or by somebody who could write the database. Nothing proves them, \
+         so they are not given out; other objects are what they were, and recalling or erasing this one goes on working. Restore the last backup; `cresset doctor --deep` tells which others are changed. Pages of whole collections and exports are not held against their digests \
+         as they go out: only `doctor --deep` looks at everything.",
     ),
     (
         "not-in-ledger",

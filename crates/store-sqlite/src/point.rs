@@ -6,6 +6,7 @@ use base::Micros;
 use bytes::Bytes;
 use handling::{CollectionNo, Originator, Viewer};
 use rusqlite::{Connection, ToSql};
+use sha2::{Digest, Sha256};
 use stix::timestamp::key_of;
 use store::{Ruled, StoreError, StoredObject, VersionRow};
 
@@ -130,7 +131,11 @@ fn object_of(
             places,
         })
     });
-    found(stored, "object")
+    let stored = found(stored, "object")?;
+    if Sha256::digest(&stored.bytes)[..] != told.digest {
+        return Err(StoreError::Altered { id: stored.id, version: stored.version }.into());
+    }
+    Ok(stored)
 }
 
 /// The version that is told.

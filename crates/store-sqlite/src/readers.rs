@@ -47,6 +47,8 @@ struct Pool {
     searching: Semaphore,
     steps_max: u64,
     commits: Option<Commits>,
+    /// How many reads were refused because the bytes were changed.
+    altered: AtomicU64,
 }
 
 /// How far the writer of this process is: even while it rests, odd while it commits or folds the log back.
@@ -122,7 +124,15 @@ impl Readers {
         let (permits, searching) = (Semaphore::new(READERS), Semaphore::new(SEARCHING));
         let free = Mutex::new(free);
         let commits = (writes == Writes::Here).then(Commits::default);
-        Ok(Self(Arc::new(Pool { path: path.to_owned(), free, permits, searching, steps_max, commits })))
+        Ok(Self(Arc::new(Pool {
+            path: path.to_owned(),
+            free,
+            permits,
+            searching,
+            steps_max,
+            commits,
+            altered: AtomicU64::new(0),
+        })))
     }
 
     /// Said by the writer before it commits or folds the log back: until what is answered is dropped, no connection at rest
@@ -154,7 +164,19 @@ impl Readers {
         };
         let result = counted.read(moment, deed);
         self.0.give_back(counted, result.is_ok());
-        result.map_err(of_reading)
+        result.map_err(|fail| {
+            let error = of_reading(fail);
+            if matches!(error, StoreError::Altered { .. }) {
+                self.0.altered.fetch_add(1, Ordering::Relaxed);
+                tracing::error!(code = error.code(), %error, "a read was refused");
+            }
+            error
+        })
+    }
+
+    /// How many reads were refused because the bytes were changed.
+    pub(crate) fn altered(&self) -> u64 {
+        self.0.altered.load(Ordering::Relaxed)
     }
 
     /// Runs a read that may have to look at much: as [`Readers::read`], but not in the way of others.

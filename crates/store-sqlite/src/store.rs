@@ -549,6 +549,7 @@ impl Upkeep for SqliteStore {
         };
         if viewer.is_none() {
             figures.disk_bytes = figures::disk_bytes(&self.directory);
+            figures.altered_reads = self.readers.altered();
         }
         Ok(figures)
     }

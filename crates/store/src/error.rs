@@ -78,6 +78,16 @@ pub enum StoreError {
     /// Stored data is damaged, or lies where the disk cannot be read: SQLite does not tell the two apart.
     #[error("stored data is damaged or the disk cannot be read: {0}")]
     Damaged(String),
+    /// The bytes of a version are not those that were stored. Other objects are what they were.
+    #[error(
+        "what is stored of {id} ({version}) is not what came in: its bytes were changed since, so it is not given out; restore the last backup"
+    )]
+    Altered {
+        /// STIX id.
+        id: String,
+        /// The version, as it is told.
+        version: String,
+    },
     /// The backend failed in a way that is none of the above.
     #[error("the store failed: {0}")]
     Backend(String),
@@ -99,6 +109,7 @@ impl StoreError {
             Self::CannotOpen { .. } => "store-cannot-open",
             Self::KeysMissing { .. } => "keys-missing",
             Self::Damaged(_) => "store-damaged",
+            Self::Altered { .. } => "bytes-altered",
             Self::Backend(_) => "store-failed",
         }
     }
@@ -114,7 +125,8 @@ impl StoreError {
             | Self::Busy { .. }
             | Self::CannotOpen { .. }
             | Self::KeysMissing { .. }
-            | Self::Damaged(_) => Fault::Operator,
+            | Self::Damaged(_)
+            | Self::Altered { .. } => Fault::Operator,
             Self::Backend(_) => Fault::Ours,
         }
     }

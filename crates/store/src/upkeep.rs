@@ -23,6 +23,8 @@ pub struct Figures {
     pub collections: u64,
     /// Bytes on disk (only where no viewer asks).
     pub disk_bytes: u64,
+    /// Reads since the start that were refused because the bytes were changed after they came in (only where no viewer asks).
+    pub altered_reads: u64,
 }
 
 /// Whether a node takes back what a restore has lost.

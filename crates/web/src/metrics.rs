@@ -130,6 +130,11 @@ impl Metrics {
             ("collections", "Collections", figures.collections),
             ("disk_bytes", "Bytes of the store on disk", figures.disk_bytes),
             (
+                "altered_reads",
+                "Reads not answered since the start, for stored bytes were changed after they came in",
+                figures.altered_reads,
+            ),
+            (
                 "recovering",
                 "1 while a restored node takes back what it lost",
                 u64::from(status == Status::Recovering),

@@ -20,6 +20,8 @@ use utoipa::ToSchema;
 pub const PROBLEM_JSON: HeaderValue = HeaderValue::from_static("application/problem+json");
 /// The code of what is not done while a restored node takes back what it lost. It passes by itself.
 const RECOVERING: &str = "recovering";
+/// The code of what is not given out because its bytes are not those that came in.
+const BYTES_ALTERED: &str = "bytes-altered";
 /// Longest sentence, in bytes.
 const DETAIL_BYTES_MAX: usize = 1_024;
 /// How to sign in, in the order of preference.
@@ -130,6 +132,11 @@ impl Problem {
             Fault::Operator if code == RECOVERING => {
                 Self::new(StatusCode::SERVICE_UNAVAILABLE, code, unavailable(code))
                     .retry_after(Duration::from_secs(2))
+            }
+            // Says which object, and it does not pass by itself.
+            Fault::Operator if code == BYTES_ALTERED => {
+                tracing::error!(code, %error, "request could not be served");
+                Self::new(StatusCode::SERVICE_UNAVAILABLE, code, error.to_string())
             }
             Fault::Caller => Self::new(caller_status, code, error.to_string()),
             Fault::Operator => {
@@ -325,10 +332,6 @@ fn unavailable(code: &str) -> &'static str {
     }
     if code == "store-unreadable" {
         return "the node cannot read its disk for now: what was asked is unknown, not absent; its operator has to see to the disk";
-    }
-    if code == "bytes-altered" {
-        return "the ledger's act about this version commits to other bytes than are stored: they were changed after they came in, \
-                and nothing proves them; its operator has to restore the last backup";
     }
     "the node cannot do this for now: its operator has to see to the store"
 }

@@ -4,7 +4,9 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
+use crate::recovery::ask_node;
 use crate::scene::{Ended, ONE, Scene, TWO, after, bundle, indicator, run, run_with};
+use crate::town::{community, until};
 
 const RESTORE: &str = "restore the last backup";
 
@@ -37,16 +39,72 @@ fn in_words(scene: &Scene, args: &[&str]) -> Ended {
     run(&[args, &["--data", data.to_str().unwrap()]].concat())
 }
 
+/// Changes the bytes of the first object, and of nothing else.
+fn alter(scene: &Scene) -> rusqlite::Connection {
+    let sql = rusqlite::Connection::open(database(scene)).unwrap();
+    let changed = sql.execute(
+        "UPDATE body SET bytes = CAST(replace(CAST(bytes AS TEXT), ?1, 'evil.example') AS BLOB) \
+         WHERE instr(CAST(bytes AS TEXT), ?1) > 0",
+        [format!("{}.example", &ONE[..1])],
+    );
+    assert_eq!(changed.unwrap(), 1);
+    sql
+}
+
+/// Whoever asks for an object is not given bytes that nobody said, by any door, and is told so; everything else stays readable.
+#[test]
+fn what_was_altered_is_refused_by_name() {
+    let scene = scene();
+    let (altered, whole) = (format!("indicator--{ONE}"), format!("indicator--{TWO}"));
+    alter(&scene).close().unwrap();
+    let refused = scene.here(&["get", &altered]).exits(4).json();
+    assert_eq!(refused["error"]["code"], "bytes-altered", "{refused}");
+    let node = scene.serve();
+    node.there(&["get", &whole]).exits(0);
+    let taxii = "application/taxii+json;version=2.1";
+    let objects = "/api1/collections/inbox/objects/";
+    let refusals = [
+        (format!("/api/v1/objects/{altered}"), "application/json"),
+        (format!("{objects}{altered}/"), taxii),
+        (format!("{objects}?match[id]={whole},{altered}"), taxii),
+    ];
+    for (path, accept) in &refusals {
+        let (head, body) = ask_node(&node, path, accept);
+        assert!(head.starts_with("http/1.1 503"), "{path}: {head}");
+        assert!(body.contains("bytes-altered"), "{path}: {body}");
+        assert!(body.contains(&altered) && body.contains(RESTORE), "{path}: {body}");
+        assert!(!body.contains("evil.example"), "{path}: {body}");
+    }
+    for path in [format!("{objects}{whole}/"), format!("{objects}?match[id]={whole}")] {
+        let (head, body) = ask_node(&node, &path, taxii);
+        assert!(head.starts_with("http/1.1 200") && body.contains(&whole), "{path}: {head}{body}");
+    }
+    let figures = ask_node(&node, "/metrics", "*/*").1;
+    assert!(figures.contains(&format!("\ncresset_altered_reads {}\n", refusals.len())), "{figures}");
+}
+
+/// What was altered is given to nobody more, and can be taken back all the same.
+#[test]
+fn what_was_altered_is_called_back_all_the_same() {
+    let [mut a, b] = community([("cert-a", "cert"), ("cert-b", "cert")]);
+    let (file, altered) = (a.scene.file("one.json", bundle(&[domain(ONE)])), format!("indicator--{ONE}"));
+    a.node.there(&["import", &file, "--tlp", "amber", "--to", "cert-b"]).exits(0);
+    until("B has it", || b.node.there(&["get", &altered]).code == 0);
+    let address = a.address();
+    a.node.dies();
+    alter(&a.scene).close().unwrap();
+    a.node = a.scene.serve_at(&address);
+    let shared = a.node.there(&["share", &altered, "--to", "cert-b"]).exits(4).json();
+    assert_eq!(shared["error"]["code"], "bytes-altered", "{shared}");
+    a.ok(&["recall", &altered, "--wait", "30"]);
+    assert_eq!(b.node.there(&["get", &altered]).exits(1).json()["error"]["code"], "not-found");
+}
+
 #[test]
 fn bytes_that_were_changed_are_not_taken_for_the_truth() {
     let scene = scene();
     let (altered, whole) = (format!("indicator--{ONE}"), format!("indicator--{TWO}"));
-    let sql = rusqlite::Connection::open(database(&scene)).unwrap();
-    let changed = sql.execute(
-        "UPDATE body SET bytes = CAST(replace(CAST(bytes AS TEXT), ?1, 'evil.example') AS BLOB)",
-        [format!("{}.example", &ONE[..1])],
-    );
-    assert_eq!(changed.unwrap(), 2);
+    let sql = alter(&scene);
     sql.execute("UPDATE version SET label = 'other'", []).unwrap();
     sql.close().unwrap();
 

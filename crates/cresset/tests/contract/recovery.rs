@@ -6,7 +6,7 @@ use std::net::TcpStream;
 use serde_json::{Value, json};
 
 use crate::relay::sql;
-use crate::scene::{bundle, indicator, run};
+use crate::scene::{Running, bundle, indicator, run};
 use crate::town::{Town, agree, community, has, id, peer, until};
 
 /// A file of an indicator with a name to look for.
@@ -110,8 +110,13 @@ fn nobody_forked(towns: &[&Town]) {
 
 /// Head and body of the answer to a question.
 pub(crate) fn ask(town: &Town, path: &str, accept: &str) -> (String, String) {
-    let mut stream = TcpStream::connect(town.address()).unwrap();
-    let token = town.scene.init["admin"]["token"].as_str().unwrap();
+    ask_node(&town.node, path, accept)
+}
+
+/// The same of any node.
+pub(crate) fn ask_node(node: &Running, path: &str, accept: &str) -> (String, String) {
+    let mut stream = TcpStream::connect(node.url().trim_start_matches("http://")).unwrap();
+    let token = node.token();
     write!(
         stream,
         "GET {path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {token}\r\nAccept: {accept}\r\nConnection: close\r\n\r\n"

@@ -249,8 +249,11 @@ impl Node {
         (alteration, reason): (&'static Alteration<'static>, &str),
     ) -> Result<Recalled, ExchangeError> {
         let court = self.sitting().await?;
+        let mut is_altered = false;
         match self.own(who, id).await {
             Ok(_) => {}
+            // What it says plays no part in taking it back.
+            Err(ExchangeError::Read(ReadError::Store(StoreError::Altered { .. }))) => is_altered = true,
             // What stands nowhere any more can still be taken from those who have it.
             Err(unknown) if !self.decides_unseen(&court, who, id).await? => return Err(unknown),
             Err(_) => {}
@@ -259,6 +262,9 @@ impl Node {
         let name = ObjectName { author, id: id.to_owned() };
         let view = self.view_id_of(id).await?.map(|id| ObjectName { author, id });
         let altered = self.step(&court, 1, move |exchange, desk| {
+            if is_altered && !purview.has_copies(desk, &name.id)? {
+                return Err(only_its_originator());
+            }
             let taking = Taking { purview: &purview, alteration, reason: &reason };
             let of_view = match &view {
                 Some(view) if taking.concerns(desk, view)? => Some(taking.back(exchange, desk, view)?),
@@ -464,8 +470,7 @@ impl Node {
             return Ok(own);
         }
         self.writable(who, id).await?;
-        let why = "only its originator changes it or calls it back";
-        Err(ReadError::Refused(Refusal::new(Rule::OriginatorControl, why)).into())
+        Err(only_its_originator())
     }
 
     async fn own_if_any(&self, who: &Principal, id: &str) -> Result<Option<StoredObject>, ExchangeError> {
@@ -489,6 +494,11 @@ impl Node {
         let slug = known.and_then(|community| community.slug(&MemberId(*member.as_bytes())));
         slug.unwrap_or_else(|| member.to_string())
     }
+}
+
+fn only_its_originator() -> ExchangeError {
+    let why = "only its originator changes it or calls it back";
+    ReadError::Refused(Refusal::new(Rule::OriginatorControl, why)).into()
 }
 
 fn may_write_there(who: &Principal, object: StoredObject) -> Result<StoredObject, ExchangeError> {

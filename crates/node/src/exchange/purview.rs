@@ -99,6 +99,11 @@ impl Purview {
         Ok(taken)
     }
 
+    /// Whether something of an object stands where it is seen and may be written, by this member's own word.
+    pub(super) fn has_copies(&self, desk: &dyn ExchangeDesk, id: &str) -> Result<bool, StoreError> {
+        Ok(!self.copies(desk, id)?.is_empty())
+    }
+
     fn copies(&self, desk: &dyn ExchangeDesk, id: &str) -> Result<Vec<OwnCopy>, StoreError> {
         let mut copies = Vec::new();
         for writer in &self.writers {
