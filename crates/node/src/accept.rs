@@ -438,6 +438,10 @@ fn tell(receipt: &mut Receipt, landed: Landed) {
             message: contradiction.words().into(),
         });
     }
+    if landed.word.is_some() && receipt.code.is_none() {
+        receipt.code = Some(store::KNOWN_BY_ANOTHER_CODE);
+        receipt.reason = Some(store::KNOWN_BY_ANOTHER.to_owned());
+    }
     if landed.inherited.is_some() {
         receipt.handling = Some(Handled::Inherited);
         receipt.reason = Some(store::INHERITED.to_owned());

@@ -362,6 +362,11 @@ static CODES: &[(&str, &str)] = &[
         "All versions of an object have the same `created`, and this one has another than what stands longest under its id in this collection (STIX 2.1, section 3.6). It is kept beside that all the same, as a lineage of its own: `get` shows what stands longest and counts it among the contradictions, `history` and TAXII's `match[version]=all` show both, look-up and search find both.",
     ),
     (
+        "known-by-another",
+        "What you brought stands in this collection already, by another member's word: it is found and read as before, and nothing was stored of it as your own, since a copy brought in by hand would turn what is another's into yours. So it goes when that member calls it back, has it erased or lets its time \
+         run out. What you had of it before, from somewhere else, is in the file that you brought: bring it again then, or to a collection in which it does not stand.",
+    ),
+    (
         "lineages-max",
         "Versions of this object with so many different `created` or creators are held in the collection already (64) that one more is not kept. Whoever makes them should give each new object an id of its own; what is not needed can be deleted.",
     ),

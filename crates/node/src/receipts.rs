@@ -172,6 +172,9 @@ pub struct Summary {
     /// Of these: known by another member's word, whose handling was to be changed and was not.
     #[serde(skip_serializing_if = "is_zero")]
     pub not_ours: u64,
+    /// Of these: known by another member's word, with which it goes.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub anothers: u64,
     /// Beside these: what was passed over.
     #[serde(skip_serializing_if = "Unread::is_nothing")]
     pub unread: Unread,
@@ -203,6 +206,7 @@ impl Summary {
             (Some(Handled::Kept), Some(code)) if code == NOT_OURS => {
                 self.not_ours = self.not_ours.saturating_add(1)
             }
+            (None, Some(store::KNOWN_BY_ANOTHER_CODE)) => self.anothers = self.anothers.saturating_add(1),
             _ => {}
         }
         self.total = self.total.saturating_add(1);

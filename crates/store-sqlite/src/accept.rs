@@ -78,7 +78,9 @@ impl Place {
         let judged =
             if arrival.new { Judged::Store(LandedAs::Accepted) } else { self.judge.judge(desk, &arrival)? };
         let how = match judged {
-            Judged::Known(added) => return Ok(Landed::so(LandedAs::Known, Some(Micros(added)))),
+            Judged::Known { added, word } => {
+                return Ok(Landed { word, ..Landed::so(LandedAs::Known, Some(Micros(added))) });
+            }
             Judged::Store(how @ LandedAs::Refused(_)) => return Ok(Landed::so(how, None)),
             Judged::Store(how) => how,
         };
@@ -105,7 +107,7 @@ impl Place {
         let alone = before.is_empty() && !under.restricted;
         post(desk, &arrival, (version, &derived), (alone.then_some(self.collection), added));
         self.stored.push(arrival.object);
-        Ok(Landed { how, added: Some(Micros(added)), inherited, contradicts })
+        Ok(Landed { how, added: Some(Micros(added)), inherited, contradicts, word: None })
     }
 
     /// What refuses an object because it was here and is gone for good.

@@ -9,20 +9,26 @@
 //! there is one content for each date, for by its date TAXII names a version.
 
 use base::limit;
-use handling::{MemberId, Originator, Viewer};
+use handling::{MemberId, Originator, Rules, Viewer};
 use rusqlite::{CachedStatement, Row, ToSql};
 use stix::version::{Verdict, VersionFacts, compare};
 use store::{Batch, Conflict, Contradiction, Entry, LandedAs, LeavesBy};
 
 use crate::error::{Done, damaged};
+use crate::rules_rows;
 use crate::sight::Sight;
 use crate::version_rows::Arrival;
 use crate::writer::Desk;
 
 /// What the rules say.
 pub(crate) enum Judged {
-    /// Held already, since then.
-    Known(i64),
+    /// Held already.
+    Known {
+        /// Since then.
+        added: i64,
+        /// By another member's word, and by none of this one's.
+        word: Option<MemberId>,
+    },
     /// To be stored so, or refused.
     Store(LandedAs),
 }
@@ -51,6 +57,7 @@ struct Held {
     own: bool,
     place: String,
     added: i64,
+    rules: i64,
     content: [u8; 32],
     revoked: bool,
     created_key: Option<String>,
@@ -134,7 +141,7 @@ impl Judge {
             }
             Verdict::Newer => Judged::Store(LandedAs::Newer),
             Verdict::Older => Judged::Store(LandedAs::Older),
-            Verdict::Same => Judged::Known(held.added),
+            Verdict::Same => self.known(desk, arrival, (held.added, held.rules))?,
             Verdict::Conflict => refused(
                 "version-conflict",
                 "this version is held here with other content: the first one stays".to_owned(),
@@ -167,16 +174,35 @@ impl Judge {
     /// An observable's version is its `date_added`: the same content is known, other content is a newer version.
     fn judge_observable(&self, desk: &Desk<'_>, arrival: &Arrival<'_>) -> Done<Judged> {
         let mut select = desk.sql().prepare_cached(&format!(
-            "SELECT h.added, v.content_digest = ?7 FROM holding h JOIN version v ON v.no = h.version \
+            "SELECT h.added, v.content_digest = ?7, h.rules FROM holding h JOIN version v ON v.no = h.version \
              WHERE h.object = ?2 AND {} ORDER BY 2 DESC, 1 LIMIT 1",
             self.meets()
         ))?;
-        let held = self.ask(&mut select, (arrival, ""), |row| Ok((row.get(0)?, row.get(1)?)))?;
-        Ok(match held {
-            None => Judged::Store(LandedAs::Accepted),
-            Some((added, true)) => Judged::Known(added),
-            Some((_, false)) => Judged::Store(LandedAs::Newer),
-        })
+        let held = self.ask(&mut select, (arrival, ""), |row| {
+            Ok((row.get::<_, i64>(0)?, row.get::<_, bool>(1)?, row.get::<_, i64>(2)?))
+        })?;
+        match held {
+            None => Ok(Judged::Store(LandedAs::Accepted)),
+            Some((added, true, rules)) => self.known(desk, arrival, (added, rules)),
+            Some((_, false, _)) => Ok(Judged::Store(LandedAs::Newer)),
+        }
+    }
+
+    /// What is held already, under these rules: people are told where it stands by another's word alone, for it goes with that.
+    fn known(&self, desk: &Desk<'_>, arrival: &Arrival<'_>, (added, rules): (i64, i64)) -> Done<Judged> {
+        let Against::Seen { home, .. } = &self.against else {
+            return Ok(Judged::Known { added, word: None });
+        };
+        let word = match rules_rows::read(desk.sql(), rules)?.as_ref().map(Rules::originator) {
+            Some(Originator::Member(member)) if Some(*member) != *home => *member,
+            _ => return Ok(Judged::Known { added, word: None }),
+        };
+        let mut select = desk.sql().prepare_cached(&format!(
+            "SELECT 1 FROM holding h JOIN version v ON v.no = h.version WHERE h.object = ?2 AND v.content_digest = ?7 AND {} LIMIT 1",
+            self.counts()
+        ))?;
+        let own = self.ask(&mut select, (arrival, ""), |_| Ok(()))?;
+        Ok(Judged::Known { added, word: own.is_none().then_some(word) })
     }
 
     /// Which holdings `h` are counted where there are only so many.
@@ -296,7 +322,7 @@ impl Judge {
             Which::Longest => ("1".to_owned(), "h.version", ""),
         };
         let mut select = desk.sql().prepare_cached(&format!(
-            "SELECT h.place, h.added, v.content_digest, v.revoked, v.created_key, v.creator, {} \
+            "SELECT h.place, h.added, v.content_digest, v.revoked, v.created_key, v.creator, {}, h.rules \
              FROM holding h JOIN version v ON v.no = h.version \
              WHERE h.object = ?2 AND {which} AND {} ORDER BY {order} LIMIT 1",
             self.is_own(),
@@ -311,6 +337,7 @@ impl Judge {
                 created_key: row.get(4)?,
                 creator: row.get(5)?,
                 own: row.get(6)?,
+                rules: row.get(7)?,
             })
         })
     }

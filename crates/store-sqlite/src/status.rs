@@ -8,7 +8,10 @@ use base::{Micros, limit};
 use handling::UserNo;
 use rusqlite::Connection;
 use stix::Timestamp;
-use store::{Batch, INHERITED, Landed, LandedAs, PerObject, StatusRow, StatusState};
+use store::{
+    Batch, INHERITED, KNOWN_BY_ANOTHER, KNOWN_BY_ANOTHER_CODE, Landed, LandedAs, PerObject, StatusRow,
+    StatusState,
+};
 
 use crate::error::{Done, damaged, found};
 
@@ -38,7 +41,8 @@ pub(crate) fn results(before: &[PerObject], batch: &Batch, landed: &[Landed]) ->
 fn remark(landed: &Landed) -> Option<String> {
     let beside = landed.contradicts.map(|one| format!("{} [{}]", one.words(), one.code()));
     let inherited = landed.inherited.as_ref().map(|_| INHERITED.to_owned());
-    let remarks: Vec<String> = beside.into_iter().chain(inherited).collect();
+    let anothers = landed.word.map(|_| format!("{KNOWN_BY_ANOTHER} [{KNOWN_BY_ANOTHER_CODE}]"));
+    let remarks: Vec<String> = beside.into_iter().chain(inherited).chain(anothers).collect();
     (!remarks.is_empty()).then(|| remarks.join("; "))
 }
 

@@ -32,8 +32,9 @@ pub use exchange::{
 };
 pub use leaves::{LeafRow, Leaves, LedgerAuthor, ProvenLeaf};
 pub use objects::{
-    Batch, Conflict, Contradiction, Deleted, Edge, Entry, Facts, INHERITED, Landed, LandedAs, Objects,
-    Original, PerObject, Sighting, StatusRow, StatusState, Text,
+    Batch, Conflict, Contradiction, Deleted, Edge, Entry, Facts, INHERITED, KNOWN_BY_ANOTHER,
+    KNOWN_BY_ANOTHER_CODE, Landed, LandedAs, Objects, Original, PerObject, Sighting, StatusRow, StatusState,
+    Text,
 };
 pub use papers::{Paper, PaperKind, PaperWork, Papers};
 pub use query::{

@@ -184,6 +184,12 @@ pub enum LandedAs {
 /// What is said of an object that stands under inherited rules.
 pub const INHERITED: &str = "it is under the stricter handling of another version of it that is held here";
 
+/// What is said of an object that is known and goes with another member's word.
+pub const KNOWN_BY_ANOTHER: &str = "it stands here by another member's word, and goes when that one calls it back: nothing was stored of it as this member's own";
+
+/// The code of that.
+pub const KNOWN_BY_ANOTHER_CODE: &str = "known-by-another";
+
 /// The outcome for one object of a batch, in the batch's order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Landed {
@@ -196,13 +202,15 @@ pub struct Landed {
     pub inherited: Option<Rules>,
     /// In what it contradicts what stands here longest under its identifier, where it was stored all the same.
     pub contradicts: Option<Contradiction>,
+    /// Of what is known: by whose word it stands, where that is another member's alone, so that it goes with it.
+    pub word: Option<MemberId>,
 }
 
 impl Landed {
     /// What landed so, of which nothing more is to be said.
     #[must_use]
     pub const fn so(how: LandedAs, added: Option<Micros>) -> Self {
-        Self { how, added, inherited: None, contradicts: None }
+        Self { how, added, inherited: None, contradicts: None, word: None }
     }
 
     /// How it landed, as `writer` may know it: who may not read the collection learns whether the object was taken, and

@@ -84,6 +84,9 @@ pub(crate) struct Counts {
     /// Of these: by another member's word, which was to be handled otherwise and is not.
     #[serde(default)]
     not_ours: u64,
+    /// Of these: known by another member's word, with which it goes.
+    #[serde(default)]
+    anothers: u64,
     /// What was passed over and is in no count.
     #[serde(default)]
     unread: Option<Value>,
@@ -101,6 +104,7 @@ impl Counts {
         self.inherited += other.inherited;
         self.narrowed += other.narrowed;
         self.not_ours += other.not_ours;
+        self.anothers += other.anothers;
     }
 
     /// All of them.
@@ -126,12 +130,13 @@ impl Counts {
         summary
     }
 
-    const fn remarks(&self) -> [(&'static str, u64); 4] {
+    const fn remarks(&self) -> [(&'static str, u64); 5] {
         [
             ("beside", self.beside),
             ("inherited", self.inherited),
             ("narrowed", self.narrowed),
             ("not_ours", self.not_ours),
+            ("anothers", self.anothers),
         ]
     }
 
@@ -142,6 +147,7 @@ impl Counts {
             "under the stricter handling of another version that is held here",
             "known already, and under what was asked for too from now on",
             "by another member's word, whose handling is that member's and was not changed [originator-control]",
+            "known by another member's word alone, and gone when that one calls them back [known-by-another]",
         ];
         for ((_, count), words) in self.remarks().into_iter().zip(words) {
             if count > 0 {

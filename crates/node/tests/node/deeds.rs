@@ -380,3 +380,26 @@ async fn to_take_something_back_tells_nothing_of_what_was_taken_back_before() {
         assert_eq!(desks.told(&desks.ann, id).await, "");
     }
 }
+
+/// What a member gave and people here bring as well goes with that member's word, and who brings it is told so; where it stands by their own
+/// word too it stays.
+#[tokio::test]
+async fn who_brings_what_goes_with_anothers_word_is_told_so() {
+    let region = region(&["a", "b"]).await;
+    let (a, b) = (&region[0], &region[1]);
+    crate::exchange::bring(a, 1..3, to(&["b"])).await;
+    let own = crate::exchange::bring(b, 1..2, tlp(TlpLevel::Green)).await;
+    assert_eq!((own.receipts[0].outcome, own.receipts[0].code), (node::Outcome::Accepted, None));
+    meet(a, b).await;
+    let again = crate::exchange::bring(b, 1..3, Options::default()).await;
+    let codes: Vec<_> = again.receipts.iter().map(|one| (one.outcome, one.code)).collect();
+    assert_eq!(codes, [(node::Outcome::Known, None), (node::Outcome::Known, Some("known-by-another"))]);
+    let told = again.receipts[1].reason.as_deref().unwrap();
+    assert!(told.contains("another member's word") && told.contains("goes when"), "{told}");
+    assert_eq!(node::Summary::of(&again.receipts).anothers, 1);
+    for id in [ONE, TWO] {
+        a.node().recall(&a.who, id, "").await.unwrap();
+    }
+    meet(a, b).await;
+    assert_eq!((has(b, ONE).await, has(b, TWO).await), (true, false));
+}

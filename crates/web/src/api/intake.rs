@@ -83,6 +83,8 @@ pub(crate) struct Counts {
     narrowed: Option<u64>,
     /// Of these: known by another member's word, whose handling was to be changed and was not; absent where 0.
     not_ours: Option<u64>,
+    /// Of these: known by another member's word, with which it goes; absent where 0.
+    anothers: Option<u64>,
     /// Of a list or a text: what was passed over and has no receipt; absent where nothing was.
     unread: Option<Unread>,
 }
