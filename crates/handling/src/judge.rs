@@ -9,7 +9,7 @@ use base::Micros;
 use stix::Timestamp;
 
 use crate::demand::{Demand, demands};
-use crate::rules::{CircleId, MemberId, Purpose, Rules};
+use crate::rules::{CircleId, Markings, MemberId, Purpose, Rules};
 use crate::{Rule, UserNo};
 
 /// Who would get it.
@@ -242,6 +242,11 @@ fn against_by(rule: Rule, rules: &Rules) -> String {
         Rule::OriginatorControl => "its originator decides who else gets it".to_owned(),
         Rule::PapAutomation => {
             format!("it is PAP:{}: machines do not act on it", rules.pap().name().to_uppercase())
+        }
+        Rule::MarkingUnresolved if *rules.markings() == Markings::Nameless => {
+            "it bears something that is no marking, or more markings that were not known here than are waited for: no definition that comes \
+             settles that, so it has to be deleted and brought again once its definitions stand here"
+                .to_owned()
         }
         Rule::MarkingUnresolved => "it bears a marking that is not known here yet".to_owned(),
         Rule::PersonDataStaysHome => "it is about a person: such data stays on its home node".to_owned(),

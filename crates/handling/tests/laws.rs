@@ -354,9 +354,17 @@ fn more_markings_than_are_waited_for_one_by_one_never_come() {
     assert_eq!(sixteen.markings().awaited().count(), 16);
     let one = ObjectId::parse(&definition_no(1)).unwrap();
     assert!(sixteen.settled_by(&one, Mark::Nothing).is_some());
-    let more = sixteen.awaiting(&definition_no(17));
+    let more = sixteen.clone().awaiting(&definition_no(17));
     assert_eq!(*more.markings(), Markings::Nameless);
     assert_eq!(more.settled_by(&one, Mark::Nothing), None);
+    // Whoever asks is told that waiting is in vain, and what helps.
+    let told = |rules: &Rules| {
+        let scene = scene_of_a_and_b();
+        let verdict = judge(&Recipient::Member(member(2)), Action::PassOn, rules, &scene.situation());
+        verdict.reasons.join("; ")
+    };
+    assert!(told(&sixteen).contains("not known here yet"), "{}", told(&sixteen));
+    assert!(told(&more).contains("deleted and brought again"), "{}", told(&more));
 }
 
 fn scene_of_a_and_b() -> Scene {

@@ -82,7 +82,7 @@ const fn rule_text(rule: Rule) -> &'static str {
             "At PAP:AMBER and PAP:RED nothing may be done that the adversary could notice, so machines do not act on the object by themselves."
         }
         Rule::MarkingUnresolved => {
-            "The object bears a marking whose definition has not arrived. Until it is known, the object does not leave this node and no machine acts on it."
+            "The object bears a marking whose definition has not arrived. Until it is known, the object does not leave this node and no machine acts on it. More than 16 such definitions are not awaited one by one, nor is what no definition can be: `doctor` names the objects for which nothing that comes changes anything (`markings`), and each has to be deleted over TAXII and brought again once its definitions stand there."
         }
         Rule::CircleUnresolved => {
             "The circle has no members, or this node cannot know them; it is answered like nobody."

@@ -240,3 +240,28 @@ async fn what_was_held_before_there_were_beginnings_has_its_own() {
     assert_eq!(begun.expect("counted"), 5 + 5);
     assert_eq!(store.rebuild(false).await.expect("compared"), []);
 }
+
+/// What waits for markings that cannot come is named by `doctor`, and what waits for one that may is not.
+#[tokio::test]
+async fn what_waits_in_vain_is_named() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let store = with_objects(directory.path()).await;
+    let check = async || {
+        let checks = store.check(false).await.expect("checked");
+        checks.into_iter().find(|check| check.name == "markings").expect("it is looked at")
+    };
+    let add = async |number, awaited: u64| {
+        let rules = Rules::marked(Some(stix::TlpLevel::Green), Originator::Here);
+        let rules = (1..=awaited).fold(rules, |rules, no| rules.awaiting(&id("marking-definition", no)));
+        let entries = vec![Entry { rules: Some(rules), ..indicator(number) }];
+        let writer = writer(1, handling::CollectionNo(1));
+        store.add(Batch { writer, at: START, entries, status: None }).await.expect("added");
+    };
+    add(8, 16).await;
+    assert!(check().await.ok);
+    add(9, 17).await;
+    let told = check().await;
+    assert!(!told.ok && told.detail.starts_with("1 objects "), "{}", told.detail);
+    assert!(told.detail.contains(&id("indicator", 9)) && !told.detail.contains(&id("indicator", 8)));
+    assert!(told.detail.contains("bring it again"), "{}", told.detail);
+}
