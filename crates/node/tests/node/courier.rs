@@ -122,6 +122,38 @@ async fn papers_that_nobody_signed_bring_nobody_in() {
     assert_eq!((report.papers, report.taken), ("exchange-misdirected", 1));
 }
 
+/// A file that is refused may have brought papers by which its signature was looked for: of these stays what its member signed by itself,
+/// which would have been taken alone, and nothing else of the file.
+#[tokio::test]
+async fn of_a_refused_file_stays_what_stands_by_its_own_signature() {
+    let region = region(&["a", "b"]).await;
+    let (a, b) = (&region[0], &region[1]);
+    let stranger = SigningKey::generate(&SeededRng::new(5));
+    circle(a, "air", "b").await;
+    bring(a, 1..2, to(&["air"])).await;
+    a.node().rotate_key(&a.who).await.unwrap();
+    let sound = file(a, "b").await;
+    let forged = altered(b, &sound, |fields| manifest(fields, &stranger, |_| {})).await;
+    let exchanged = async || {
+        let state = b.node().shared_state().await.unwrap();
+        (state, format!("{:?}", peer(b, "a").await), b.node().circles(&b.who).await.unwrap().len())
+    };
+    let (before, papers) = (exchanged().await, b.node().community(&b.who).await.unwrap().state_hash);
+    let refused = b.node().courier_in(&b.who, forged.clone()).await.unwrap_err();
+    assert_eq!(refused.code(), "courier-unfit");
+    let after = exchanged().await;
+    assert_eq!((&after.0, &after.1), (&before.0, &before.1));
+    let now = b.node().community(&b.who).await.unwrap().state_hash;
+    assert_eq!(now, a.node().community(&a.who).await.unwrap().state_hash);
+    assert_ne!(now, papers, "the key that A has replaced it with is A's word");
+    assert_eq!((before.2, after.2), (0, 1), "and so is its circle");
+    assert!(!has(b, ONE).await);
+    b.node().courier_in(&b.who, forged).await.unwrap_err();
+    assert_eq!(exchanged().await, after);
+    let report = b.node().courier_in(&b.who, sound).await.unwrap();
+    assert_eq!((report.papers, report.taken), ("known", 1), "{report:?}");
+}
+
 /// Who answers no more is told as gone by the last question to it, and not two minutes later; who cannot be called counts while it
 /// calls.
 #[tokio::test]
