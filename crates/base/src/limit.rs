@@ -46,6 +46,10 @@ pub const LOOKUP_ROWS_MAX: usize = 100_000;
 pub const READ_STEPS_MAX: u64 = 200_000_000;
 /// Matches listed for one looked-up value.
 pub const LOOKUP_MATCHES_MAX: usize = 100;
+/// Of these, URLs on the host asked for where other values are asked for with it: a host may have any number.
+pub const LOOKUP_ON_HOST_MAX: usize = 5;
+const _: () =
+    assert!((LOOKUP_ON_HOST_MAX + 1) * LOOKUP_VALUES_MAX <= LOOKUP_ROWS_MAX, "hosts refuse no look-up");
 /// Lineages that one object may have in one collection by one member's word: what contradicts them all is not kept any more.
 pub const LINEAGES_MAX: u64 = 64;
 /// Longest name of a user, a collection or a token, in characters.

@@ -7,7 +7,9 @@
 use std::collections::{HashMap, HashSet};
 
 use base::Micros;
-use base::limit::{LOOKUP_MATCHES_MAX, LOOKUP_ROWS_MAX, LOOKUP_VALUES_MAX, QUERY_BYTES_MAX};
+use base::limit::{
+    LOOKUP_MATCHES_MAX, LOOKUP_ON_HOST_MAX, LOOKUP_ROWS_MAX, LOOKUP_VALUES_MAX, QUERY_BYTES_MAX,
+};
 use handling::{Cleared, Principal, Viewer};
 use index::{Fingerprint, FingerprintKey, PrefixLengths, Scratch, TermKind};
 use serde::ser::SerializeStruct;
@@ -31,7 +33,8 @@ pub enum How {
     ParentDomain,
     /// The object is about an address inside the range asked for.
     Inside,
-    /// The object is about a URL on the domain or address asked for: the last of all, since many may be on one host.
+    /// The object is about a URL on the domain or address asked for: the last of all, since many may be on one host, and no word about
+    /// that host.
     OnHost,
 }
 
@@ -171,16 +174,19 @@ impl Serialize for Sightings {
 /// What is known about one value.
 ///
 /// # Shape
-/// As JSON `{"value","known","matches":[...]}`.
+/// As JSON `{"value","known","matches":[...]}`, with `"more":true` behind where not all are listed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct LookUpAnswer<'v> {
     /// The value as it was asked for.
     pub value: &'v str,
-    /// Whether there is any match.
+    /// Whether anything is said of it. That a URL on it is known says nothing of a host ([`How::OnHost`]).
     pub known: bool,
     /// At most [`LOOKUP_MATCHES_MAX`]: closest first, then what holds before what is over and that before what was revoked, then newest
-    /// first.
+    /// first. Of URLs on a host the first [`LOOKUP_ON_HOST_MAX`], unless it is asked for alone.
     pub matches: Vec<LookUpMatch>,
+    /// Whether there are, or may be, more matches than are listed.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub more: bool,
 }
 
 /// Why values were not looked up.
@@ -225,7 +231,8 @@ impl Node {
     /// See [`LookUpError`].
     ///
     /// # Limits
-    /// At most [`LOOKUP_VALUES_MAX`] values of [`QUERY_BYTES_MAX`] bytes each, and [`LOOKUP_ROWS_MAX`] matches in all.
+    /// At most [`LOOKUP_VALUES_MAX`] values of [`QUERY_BYTES_MAX`] bytes each, and [`LOOKUP_ROWS_MAX`] matches in all, URLs on the hosts
+    /// asked for not counted: of these each value has a few of its own.
     pub async fn look_up<'v>(
         &self,
         who: &Principal,
@@ -241,24 +248,34 @@ impl Node {
         let (view, now) = (self.eyes(who), self.now());
         let store = self.store();
         let questions = Questions::about(values, &store.fingerprint_key(), &store.prefix_lengths());
-        let mut found = store.look_up(&view, &questions.terms).await?.into_iter();
+        // One more than is listed, which says that there are more.
+        let mut found = store.look_up(&view, &questions.terms, LOOKUP_MATCHES_MAX + 1).await?.into_iter();
+        let few = if values.len() == 1 { LOOKUP_MATCHES_MAX } else { LOOKUP_ON_HOST_MAX };
+        let on_host = store.look_up(&view, &questions.hosts, few + 1).await?;
         let mut hows = questions.hows.into_iter();
         let inside = store.in_ranges(&view, &questions.ranges).await?;
         let mut answers = Vec::with_capacity(values.len());
         let mut room = LOOKUP_ROWS_MAX;
-        for (value, asked) in values.iter().zip(questions.asked) {
-            let mut matches = Vec::new();
-            for (at, (rows, how)) in found.by_ref().take(asked).zip(hows.by_ref()).enumerate() {
+        for (value, Asked { terms, host }) in values.iter().zip(questions.asked) {
+            let (mut matches, mut more) = (Vec::new(), false);
+            for (at, (rows, how)) in found.by_ref().take(terms).zip(hows.by_ref()).enumerate() {
                 // Ranges and parents are asked for in the order of their nearness; other terms are equally near.
                 let far = if matches!(how, How::Range | How::ParentDomain) { at } else { 0 };
                 matches.extend(rows.into_iter().map(|row| (far, LookUpMatch::of(row, how, now))));
             }
             if let Some(rows) = questions.range_of.get(value).and_then(|at| inside.get(*at)) {
+                more |= rows.len() >= LOOKUP_MATCHES_MAX;
                 matches.extend(rows.iter().map(|row| (0, LookUpMatch::of(row.clone(), How::Inside, now))));
             }
-            let matches = closest(matches);
-            room = room.checked_sub(matches.len()).ok_or(StoreError::TooCostly)?;
-            answers.push(LookUpAnswer { value, known: !matches.is_empty(), matches });
+            let said = matches.len();
+            if let Some(rows) = host.and_then(|at| on_host.get(at)) {
+                more |= rows.len() > few;
+                let rows = rows.iter().take(few).cloned();
+                matches.extend(rows.map(|row| (0, LookUpMatch::of(row, How::OnHost, now))));
+            }
+            let matches = closest(matches, &mut more);
+            room = room.checked_sub(said.min(matches.len())).ok_or(StoreError::TooCostly)?;
+            answers.push(LookUpAnswer { value, known: said > 0, matches, more });
         }
         if detail == Detail::Sightings {
             self.count_sightings(&view, &mut answers).await?;
@@ -302,12 +319,22 @@ struct Questions<'v> {
     terms: Vec<Fingerprint>,
     /// What a match on each term means.
     hows: Vec<How>,
-    /// How many terms each value has.
-    asked: Vec<usize>,
+    /// What belongs to each value.
+    asked: Vec<Asked>,
+    /// The hosts among the values, each once: URLs on them are asked for by themselves, so that they take no other match its place.
+    hosts: Vec<Fingerprint>,
     /// Ranges among the values, each once: what lies inside is asked for too.
     ranges: Vec<([u8; 16], [u8; 16])>,
     /// Where among them a value stands.
     range_of: HashMap<&'v str, usize>,
+}
+
+/// What is asked about one value.
+struct Asked {
+    /// How many terms it has.
+    terms: usize,
+    /// Where it stands among the hosts.
+    host: Option<usize>,
 }
 
 impl<'v> Questions<'v> {
@@ -316,13 +343,22 @@ impl<'v> Questions<'v> {
         let mut hows = Vec::with_capacity(values.len().saturating_mul(3));
         let mut asked = Vec::with_capacity(values.len());
         let (mut ranges, mut range_of) = (Vec::new(), HashMap::new());
+        let (mut hosts, mut host_of) = (Vec::new(), HashMap::new());
         let mut scratch = Scratch::default();
         for value in values {
             let before = terms.len();
-            let mut is_range = false;
+            let (mut is_range, mut host) = (false, None);
             index::probe_with(value, lengths, &mut scratch, |kind, canonical, how| {
                 is_range |= kind == TermKind::Range && how == index::How::Exact;
-                terms.push(Fingerprint::of(key, kind, canonical));
+                let term = Fingerprint::of(key, kind, canonical);
+                if how == index::How::OnHost {
+                    host = Some(*host_of.entry(term).or_insert_with(|| {
+                        hosts.push(term);
+                        hosts.len().saturating_sub(1)
+                    }));
+                    return;
+                }
+                terms.push(term);
                 hows.push(how.into());
             });
             if is_range
@@ -332,22 +368,23 @@ impl<'v> Questions<'v> {
                 range_of.insert(*value, ranges.len());
                 ranges.push(ends);
             }
-            asked.push(terms.len().saturating_sub(before));
+            asked.push(Asked { terms: terms.len().saturating_sub(before), host });
         }
-        Self { terms, hows, asked, ranges, range_of }
+        Self { terms, hows, asked, hosts, ranges, range_of }
     }
 }
 
 /// Each object once, by its closest relation to the value, and where several members say different things of it each of these (a version
 /// is known by its date); closest first (of ranges the smallest, of parents the nearest), then what holds first, then newest first; cut at
-/// the limit.
-fn closest(mut matches: Vec<(usize, LookUpMatch)>) -> Vec<LookUpMatch> {
+/// the limit, which `more` tells.
+fn closest(mut matches: Vec<(usize, LookUpMatch)>, more: &mut bool) -> Vec<LookUpMatch> {
     if matches.len() > 1 {
         matches.sort_by(|(far, one), (further, other)| {
             (one.how, far, one.worth(), other.added).cmp(&(other.how, further, other.worth(), one.added))
         });
         let mut seen = HashSet::with_capacity(matches.len());
         matches.retain(|(_, found)| seen.insert((found.id.clone(), found.added)));
+        *more |= matches.len() > LOOKUP_MATCHES_MAX;
         matches.truncate(LOOKUP_MATCHES_MAX);
     }
     matches.into_iter().map(|(_, found)| found).collect()

@@ -1,6 +1,6 @@
 //! Full-text search over what a principal may read: what is called so, then the rest, newest first.
 
-use base::limit::{PAGE_MAX, QUERY_BYTES_MAX};
+use base::limit::{LOOKUP_MATCHES_MAX, NAMED_FIRST_MAX, PAGE_MAX, QUERY_BYTES_MAX};
 use handling::{Action, Cleared, Principal, Viewer};
 use store::{Fault, LookupRow, SearchRequest, StoreError};
 
@@ -125,7 +125,7 @@ impl Node {
     async fn named(&self, view: &Viewer, query: &SearchQuery) -> Result<Vec<LookupRow>, StoreError> {
         let Some(term) = index::name_term(&query.text) else { return Ok(Vec::new()) };
         let term = term.fingerprint(&self.0.store.fingerprint_key());
-        let mut named = match self.0.store.look_up(view, &[term]).await {
+        let mut named = match self.0.store.look_up(view, &[term], LOOKUP_MATCHES_MAX).await {
             Ok(found) => found.into_iter().flatten().collect::<Vec<_>>(),
             Err(StoreError::TooCostly) => Vec::new(),
             Err(error) => return Err(error),

@@ -223,7 +223,7 @@ async fn look_ups(store: &SqliteStore, view: &handling::Viewer, terms: &[index::
         let (start, before, mut found) = (Instant::now(), cpu(), 0);
         for _ in 0..10 {
             for thousand in asked.chunks(1000) {
-                let answers = store.look_up(view, thousand).await.unwrap();
+                let answers = store.look_up(view, thousand, base::limit::LOOKUP_MATCHES_MAX).await.unwrap();
                 found += answers.iter().filter(|rows| !rows.is_empty()).count();
             }
         }

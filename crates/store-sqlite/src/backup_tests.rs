@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 
+use base::limit::LOOKUP_MATCHES_MAX;
 use base::{Micros, SeededRng};
 use handling::Originator;
 use rusqlite::Connection;
@@ -104,7 +105,10 @@ async fn backups_are_verified() {
     let words = SearchRequest { words: vec!["beacon".into()], limit: 9, ..SearchRequest::default() };
     assert_eq!(restored.search(&viewer(1, &c), &words).await.expect("a search").rows.len(), 5);
     let asked = [indicator(2).terms[0].fingerprint(&restored.fingerprint_key())];
-    assert_eq!(restored.look_up(&viewer(1, &c), &asked).await.expect("a look-up")[0].len(), 1);
+    assert_eq!(
+        restored.look_up(&viewer(1, &c), &asked, LOOKUP_MATCHES_MAX).await.expect("a look-up")[0].len(),
+        1
+    );
     let (bytes, before) = (restored.object(&viewer(1, &c), &id("indicator", 3), None).await, indicator(3));
     assert_eq!(bytes.expect("an object").bytes, before.bytes);
 
@@ -346,7 +350,8 @@ async fn lineages_outlive_a_sealed_backup() {
         let again = open(&at).expect("a store");
         no_recovery(&again).await;
         for (collections, found) in [(&both[..], [1, 1]), (&[first], [1, 0]), (&[other], [0, 1])] {
-            let rows = again.look_up(&viewer(1, collections), &asked).await.expect("looked up");
+            let rows =
+                again.look_up(&viewer(1, collections), &asked, LOOKUP_MATCHES_MAX).await.expect("looked up");
             assert_eq!(rows.iter().map(Vec::len).collect::<Vec<_>>(), found, "{name} {collections:?}");
         }
         let object = again.object(&viewer(1, &both), &id("indicator", 3), None).await.expect("an object");

@@ -52,12 +52,12 @@ pub(crate) fn row(row: &Row<'_>) -> Done<LookupRow> {
     })
 }
 
-/// For each fingerprint in order, the matches the viewer may see: live ones first, then those whose time is over, then revoked ones,
-/// each newest first. `drafts` is what the postings in memory know of the answers.
+/// For each fingerprint in order, the first `most` matches the viewer may see: live ones first, then those whose time is over, then
+/// revoked ones, each newest first. `drafts` is what the postings in memory know of the answers.
 pub(crate) fn look_up(
     connection: &Connection,
     viewer: &Viewer,
-    terms: &[Fingerprint],
+    (terms, most): (&[Fingerprint], usize),
     drafts: Vec<Draft>,
 ) -> Done<Vec<Vec<LookupRow>>> {
     let Some(sight) = Sight::of(connection, viewer)? else {
@@ -68,12 +68,14 @@ pub(crate) fn look_up(
     let mut answers = Vec::with_capacity(terms.len());
     let mut room = limit::LOOKUP_ROWS_MAX;
     for (term, draft) in terms.iter().zip(drafts) {
-        let Draft::Rows(rows) = draft else {
-            let found = ask(connection, &sight, *term, now)?;
+        let Draft::Rows(mut rows) = draft else {
+            let found = ask(connection, &sight, (*term, most), now)?;
             room = room.checked_sub(found.len()).ok_or(StoreError::TooCostly)?;
             answers.push(found);
             continue;
         };
+        rows.sort_by_key(|(_, row)| row.worth(now));
+        rows.truncate(most);
         room = room.checked_sub(rows.len()).ok_or(StoreError::TooCostly)?;
         let mut found = Vec::with_capacity(rows.len());
         for (version, row) in rows {
@@ -81,15 +83,18 @@ pub(crate) fn look_up(
             // A version that has gone in between is not there.
             found.extend(held.map(|label| LookupRow { label, ..row }));
         }
-        found.sort_by_key(|row| row.worth(now));
         answers.push(found);
     }
     Ok(answers)
 }
 
 /// Where there are more than are listed, each class is asked for by itself, so that many revoked ones push no live one out.
-fn ask(connection: &Connection, sight: &Sight, term: Fingerprint, now: Micros) -> Done<Vec<LookupRow>> {
-    let most = limit::LOOKUP_MATCHES_MAX;
+fn ask(
+    connection: &Connection,
+    sight: &Sight,
+    (term, most): (Fingerprint, usize),
+    now: Micros,
+) -> Done<Vec<LookupRow>> {
     let mut found = ask_for(connection, sight, (term, None), most)?;
     if found.len() < most {
         found.sort_by_key(|row| row.worth(now));
@@ -97,7 +102,10 @@ fn ask(connection: &Connection, sight: &Sight, term: Fingerprint, now: Micros) -
     }
     found.clear();
     for worth in Worth::ALL {
-        found.extend(ask_for(connection, sight, (term, Some(worth)), most.saturating_sub(found.len()))?);
+        let room = most.saturating_sub(found.len());
+        if room > 0 {
+            found.extend(ask_for(connection, sight, (term, Some(worth)), room)?);
+        }
     }
     Ok(found)
 }

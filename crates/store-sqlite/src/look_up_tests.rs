@@ -58,16 +58,17 @@ async fn compare(store: &SqliteStore, c: &[CollectionNo]) -> usize {
     let terms: Vec<Fingerprint> =
         (0..TERMS + 1).map(|term| Fingerprint::of(&key, TermKind::Name, &term.to_string())).collect();
     let mut from_memory = 0;
-    for (user, mine) in [(1, c), (2, c), (1, &c[..1]), (2, &c[1..2]), (1, &c[..0])] {
+    let ways = [(1, c, 100), (2, c, 2), (1, &c[..1], 1), (2, &c[1..2], 100), (1, &c[..0], 100)];
+    for (user, mine, most) in ways {
         let view = viewer(user, mine);
         let drafts = store.postings.drafts(&view, &terms).expect("loaded");
         from_memory +=
             drafts.iter().filter(|draft| matches!(draft, Draft::Rows(rows) if !rows.is_empty())).count();
-        let answers = store.look_up(&view, &terms).await.expect("a look-up");
+        let answers = store.look_up(&view, &terms, most).await.expect("a look-up");
         let asked = vec![Draft::Ask; terms.len()];
         let from_database: Vec<Vec<LookupRow>> = store
             .readers
-            .read(|connection| crate::look_up::look_up(connection, &view, &terms, asked))
+            .read(|connection| crate::look_up::look_up(connection, &view, (&terms, most), asked))
             .await
             .expect("a look-up");
         assert_eq!(answers, from_database, "user {user} over {mine:?}");

@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use base::limit::LOOKUP_MATCHES_MAX;
 use base::{SeededRng, SystemClock};
 use handling::{Audience, MemberId, Originator, Rules};
 use store::conformance::sample::{START, collections, id, viewer, writer};
@@ -105,7 +106,10 @@ async fn damage_is_found_and_repaired() {
     let store = with_objects(directory.path()).await;
     let c = [handling::CollectionNo(1)];
     let asked = [indicator(2).terms[0].fingerprint(&store.fingerprint_key())];
-    assert_eq!(store.look_up(&viewer(1, &c), &asked).await.expect("a look-up")[0].len(), 1);
+    assert_eq!(
+        store.look_up(&viewer(1, &c), &asked, LOOKUP_MATCHES_MAX).await.expect("a look-up")[0].len(),
+        1
+    );
     assert!(store.rebuild(false).await.expect("compared").is_empty());
     for damage in [
         "DELETE FROM posting",
@@ -126,7 +130,10 @@ async fn damage_is_found_and_repaired() {
     }
     drop(store);
     let store = open(directory.path()).expect("a store");
-    assert_eq!(store.look_up(&viewer(1, &c), &asked).await.expect("a look-up")[0].len(), 1);
+    assert_eq!(
+        store.look_up(&viewer(1, &c), &asked, LOOKUP_MATCHES_MAX).await.expect("a look-up")[0].len(),
+        1
+    );
 }
 
 /// Numbers of lineages follow from the bytes and from whose word it is, and the marks from the numbers.

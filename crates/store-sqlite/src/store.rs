@@ -291,13 +291,18 @@ impl Objects for SqliteStore {
         self.readers.read(|connection| status::read(connection, user, id)).await
     }
 
-    async fn look_up(&self, viewer: &Viewer, terms: &[Fingerprint]) -> Answer<Vec<Vec<LookupRow>>> {
+    async fn look_up(
+        &self,
+        viewer: &Viewer,
+        terms: &[Fingerprint],
+        most: usize,
+    ) -> Answer<Vec<Vec<LookupRow>>> {
         self.may_serve()?;
         let drafts = self.postings.drafts(viewer, terms).unwrap_or_else(|| vec![Draft::Ask; terms.len()]);
         if drafts.iter().all(|draft| matches!(draft, Draft::Rows(rows) if rows.is_empty())) {
             return Ok(vec![Vec::new(); terms.len()]);
         }
-        self.readers.search(|connection| look_up::look_up(connection, viewer, terms, drafts)).await
+        self.readers.search(|connection| look_up::look_up(connection, viewer, (terms, most), drafts)).await
     }
 
     async fn in_ranges(

@@ -128,7 +128,8 @@ async fn told(store: &SqliteStore, view: &Viewer) -> Vec<(&'static str, BTreeSet
         }
     }
     let asked = sample(0).entry().terms[0].fingerprint(&store.fingerprint_key());
-    let found = store.look_up(view, &[asked]).await.expect("a look-up").remove(0);
+    let found =
+        store.look_up(view, &[asked], base::limit::LOOKUP_MATCHES_MAX).await.expect("a look-up").remove(0);
     let words = SearchRequest { words: vec!["word".into()], limit: 1000, ..SearchRequest::default() };
     let searched = store.search(view, &words).await.expect("a search").rows;
     let edges =

@@ -362,12 +362,13 @@ pub trait Objects: Send + Sync {
     async fn status(&self, user: UserNo, id: &str) -> Result<StatusRow, StoreError>;
 
     /// Objects found by exact terms: for each given fingerprint in order, the matches the viewer may see, by [`crate::Worth`] (live
-    /// ones first, revoked ones last), each newest first; of more than [`base::limit::LOOKUP_MATCHES_MAX`] the first.
+    /// ones first, revoked ones last), each newest first; of more than `most` the first.
     /// `TooCostly` when all together find more than [`base::limit::LOOKUP_ROWS_MAX`].
     async fn look_up(
         &self,
         viewer: &Viewer,
         terms: &[index::Fingerprint],
+        most: usize,
     ) -> Result<Vec<Vec<LookupRow>>, StoreError>;
     /// Address indicators and observables inside ranges (inclusive ends, IPv4 mapped into IPv6 space, 16 bytes): for each
     /// range in order, the matches the viewer may see. `TooCostly` as in [`Objects::look_up`].

@@ -56,6 +56,8 @@ struct AnswerRow {
     known: bool,
     #[serde(default)]
     matches: Vec<MatchRow>,
+    #[serde(default)]
+    more: bool,
 }
 
 #[derive(Deserialize)]
@@ -191,7 +193,11 @@ fn write(answer: &Bytes, words: bool, out: &mut Out) -> Result<(u64, u64), Failu
             continue;
         }
         let row: AnswerRow = serde_json::from_str(answer.get()).map_err(Failure::no_node_there)?;
-        let verdict = if row.known { "known" } else { "not known" };
+        let verdict = match (row.known, row.matches.is_empty()) {
+            (true, _) => "known",
+            (false, true) => "not known",
+            (false, false) => "not known, but URLs on it are",
+        };
         out.line(format!("{}: {verdict}", shown(&row.value)).as_bytes())?;
         for hit in &row.matches {
             let standing = standing((hit.revoked, hit.not_yet_valid, hit.expired));
@@ -206,6 +212,9 @@ fn write(answer: &Bytes, words: bool, out: &mut Out) -> Result<(u64, u64), Failu
             if let Some(sighted) = hit.sightings.as_ref().filter(|sighted| sighted.reports > 0) {
                 out.line(format!("    {}", sighted.words()).as_bytes())?;
             }
+        }
+        if row.more {
+            out.line(b"  and more")?;
         }
     }
     Ok((u64::try_from(answers.answers.len()).unwrap_or(u64::MAX), answers.known))

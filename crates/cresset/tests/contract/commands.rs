@@ -130,11 +130,14 @@ fn what_a_text_names_with_a_port_or_without_a_scheme_is_found_and_matches() {
         ("[2001:db8::1]:443", "host"),
         ("drop[.]example/x.bin", "exact"),
         ("https://drop.example/x.bin", "exact"),
-        ("drop.example", "on-host"),
     ] {
         let answer = &scene.here(&["lookup", value]).exits(0).lines()[0];
         assert_eq!((&answer["known"], &answer["matches"][0]["how"]), (&json!(true), &json!(how)), "{value}");
     }
+    // Nobody calls the host bad; what is on it is told.
+    let answer = &scene.here(&["lookup", "drop.example"]).exits(1).lines()[0];
+    let told = (&answer["known"], &answer["matches"][0]["how"], &answer["more"]);
+    assert_eq!(told, (&json!(false), &json!("on-host"), &Value::Null));
     let exported = scene.here(&["export", "--type", "indicator"]).exits(0).json();
     let patterns: Vec<&str> =
         exported["objects"].as_array().unwrap().iter().map(|one| one["pattern"].as_str().unwrap()).collect();

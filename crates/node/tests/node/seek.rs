@@ -74,6 +74,40 @@ async fn what_is_withheld_is_unknown() {
     assert!(!bench.node.look_up(&ann, &hash, Detail::Brief).await.unwrap().get()[0].known);
 }
 
+/// Hosts with any number of URLs, asked for by the thousand: each has a few of them, says that there are more, and refuses no question;
+/// asked for alone it has as many as any value. That a URL on it is known says nothing of a host.
+#[tokio::test]
+async fn hosts_with_many_urls_refuse_no_look_up() {
+    let (bench, root) = filled().await;
+    let (hosts, urls) = (11, base::limit::LOOKUP_MATCHES_MAX as u32 + 1);
+    let url =
+        |no: u32| indicator(1_000 + no, &format!("[url:value = 'http://h{}.example/{no}']", no % hosts), "");
+    let objects: Vec<String> = (0..hosts * urls).map(url).collect();
+    bench.accept(&root, "inbox", &objects).await;
+    bench.accept(&root, "inbox", &[indicator(900, "[domain-name:value = 'h1.example']", "")]).await;
+    let names: Vec<String> = (0..hosts).map(|no| format!("h{no}.example")).collect();
+    let values: Vec<&str> = names.iter().map(String::as_str).cycle().take(1_100).collect();
+    let answers = bench.node.look_up(&root, &values, Detail::Brief).await.unwrap().into_inner();
+    for answer in &answers {
+        let is_known = answer.value == "h1.example";
+        assert_eq!((answer.known, answer.more), (is_known, true), "{}", answer.value);
+        let on_host = answer.matches.iter().filter(|found| found.how == How::OnHost).count();
+        assert_eq!(on_host, base::limit::LOOKUP_ON_HOST_MAX);
+        assert_eq!(answer.matches.len(), on_host + usize::from(is_known));
+        assert_eq!(answer.matches[0].how, if is_known { How::Exact } else { How::OnHost });
+    }
+    let alone = bench.node.look_up(&root, &["h0.example"], Detail::Brief).await.unwrap().into_inner();
+    assert_eq!((alone[0].matches.len(), alone[0].more), (base::limit::LOOKUP_MATCHES_MAX, true));
+    let newest = |answer: &node::LookUpAnswer<'_>| answer.matches.iter().map(|found| found.added).max();
+    assert_eq!(newest(&alone[0]), newest(&answers[0]), "the newest are among the few");
+    let few =
+        bench.node.look_up(&root, &["evil.example", "8.8.8.8"], Detail::Brief).await.unwrap().into_inner();
+    assert_eq!(
+        few.iter().map(|answer| (answer.matches.len(), answer.more)).collect::<Vec<_>>(),
+        [(2, false), (0, false)]
+    );
+}
+
 #[tokio::test]
 async fn limits_of_a_look_up_hold() {
     let (bench, root) = filled().await;

@@ -3,6 +3,7 @@
 use std::net::Ipv6Addr;
 
 use base::Micros;
+use base::limit::LOOKUP_MATCHES_MAX;
 use handling::Viewer;
 use index::{Fingerprint, TermKind};
 
@@ -38,21 +39,29 @@ pub async fn terms_are_found(site: Site) {
         of(&*store, TermKind::Url, "a.example"),
         of(&*store, TermKind::Domain, "a.example"),
     ];
-    let answers = store.look_up(&viewer(1, &c), &asked).await.unwrap();
+    let answers = store.look_up(&viewer(1, &c), &asked, LOOKUP_MATCHES_MAX).await.unwrap();
     assert_eq!(answers.iter().map(Vec::len).collect::<Vec<_>>(), [0, 2, 0, 2]);
     let found: Vec<&str> = answers[1].iter().map(|row| row.id.as_str()).collect();
     assert_eq!(found, [id("indicator", 1), id("indicator", 2)], "expired, and revoked since");
     let row = &answers[1][0];
     assert_eq!((row.label.as_str(), row.confidence, row.expires), ("A", Some(85), Some(START)));
     assert_eq!((row.added, row.revoked, answers[1][1].revoked), (dates[0], false, true));
-    assert!(store.look_up(&viewer(1, &c), &[]).await.unwrap().is_empty());
+    assert!(store.look_up(&viewer(1, &c), &[], LOOKUP_MATCHES_MAX).await.unwrap().is_empty());
     let later = [of(&*store, TermKind::Domain, "c.example")];
-    let told = store.look_up(&viewer(1, &c), &later).await.unwrap();
+    let told = store.look_up(&viewer(1, &c), &later, LOOKUP_MATCHES_MAX).await.unwrap();
     assert_eq!(told[0].iter().map(|row| row.starts).collect::<Vec<_>>(), [Some(coming)]);
     drop(store);
     let store = site.open();
-    assert_eq!(store.look_up(&viewer(1, &c), &asked).await.unwrap(), answers, "after a restart");
-    assert_eq!(store.look_up(&viewer(1, &c), &later).await.unwrap(), told, "after a restart");
+    assert_eq!(
+        store.look_up(&viewer(1, &c), &asked, LOOKUP_MATCHES_MAX).await.unwrap(),
+        answers,
+        "after a restart"
+    );
+    assert_eq!(
+        store.look_up(&viewer(1, &c), &later, LOOKUP_MATCHES_MAX).await.unwrap(),
+        told,
+        "after a restart"
+    );
 }
 
 /// What holds is listed before what is over, and that before what was taken back, however many of these came later; each newest first.
@@ -67,7 +76,7 @@ pub async fn what_holds_is_found_first(site: Site) {
     add(&*store, c[0], &[ending, expired(2), revoked(3), about(4), expired(5), revoked(6)]).await;
     let (view, asked) = (viewer(1, &c), [of(&*store, TermKind::Domain, "a.example")]);
     let ask = async || {
-        let rows = store.look_up(&view, &asked).await.unwrap().remove(0);
+        let rows = store.look_up(&view, &asked, LOOKUP_MATCHES_MAX).await.unwrap().remove(0);
         rows.into_iter().map(|row| row.id).collect::<Vec<_>>()
     };
     let first = [4, 1, 5, 2].map(|number| id("indicator", number));
@@ -75,7 +84,12 @@ pub async fn what_holds_is_found_first(site: Site) {
     let many: Vec<Sample> = (7..7 + most).map(revoked).collect();
     add(&*store, c[0], &many).await;
     let newest = (11..7 + most).rev().map(|number| id("indicator", number));
-    assert_eq!(ask().await, first.into_iter().chain(newest).collect::<Vec<_>>());
+    assert_eq!(ask().await, first.iter().cloned().chain(newest).collect::<Vec<_>>());
+    for few in [1, 3, 6] {
+        let rows = store.look_up(&view, &asked, few).await.unwrap().remove(0);
+        let found: Vec<String> = rows.into_iter().map(|row| row.id).collect();
+        assert_eq!(found, ask().await[..few], "the first {few}");
+    }
 }
 
 /// All values of a look-up together find so many rows and no more, however few they are.
@@ -91,9 +105,9 @@ pub async fn look_ups_are_bounded(site: Site) {
     let times = base::limit::LOOKUP_ROWS_MAX / most;
     let term = of(&*store, TermKind::Address, "192.0.2.1");
     let whole = (octets("::"), octets("::ffff:255.255.255.255"));
-    let found = store.look_up(&view, &vec![term; times]).await.unwrap();
+    let found = store.look_up(&view, &vec![term; times], LOOKUP_MATCHES_MAX).await.unwrap();
     assert!(found.iter().all(|rows| rows.len() == most));
-    let refused = store.look_up(&view, &vec![term; times + 1]).await;
+    let refused = store.look_up(&view, &vec![term; times + 1], LOOKUP_MATCHES_MAX).await;
     assert!(matches!(refused, Err(StoreError::TooCostly)), "one row more");
     let found = store.in_ranges(&view, &vec![whole; times]).await.unwrap();
     assert!(found.iter().all(|rows| rows.len() == most));
@@ -110,7 +124,7 @@ pub async fn terms_follow_versions(site: Site) {
     let view = viewer(1, &c);
     let asked = ["old", "both", "new"].map(|name| of(&*store, TermKind::Name, name));
     let lengths = async || {
-        let answers = store.look_up(&view, &asked).await.unwrap();
+        let answers = store.look_up(&view, &asked, LOOKUP_MATCHES_MAX).await.unwrap();
         answers.iter().map(Vec::len).collect::<Vec<_>>()
     };
     assert_eq!(lengths().await, [1, 1, 0]);
@@ -140,7 +154,7 @@ pub async fn lineages_hide_nothing_of_each_other(site: Site) {
     let names = ["first", "other", "newer"];
     let asked = names.map(|name| of(&*store, TermKind::Name, name));
     let found = async |store: &dyn Store, viewer: &Viewer| {
-        let rows = store.look_up(viewer, &asked).await.unwrap();
+        let rows = store.look_up(viewer, &asked, LOOKUP_MATCHES_MAX).await.unwrap();
         let counts: Vec<usize> = rows.iter().map(Vec::len).collect();
         for (name, rows) in names.iter().zip(&rows) {
             let request =

@@ -5,6 +5,7 @@ use std::cmp::Ordering;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use base::limit::LOOKUP_MATCHES_MAX;
 use base::{Micros, SeededRng};
 use handling::{Addressee, Audience, CollectionNo, MemberId, Originator, Person, Rules, UserNo, Viewer};
 use index::TermKind;
@@ -230,7 +231,7 @@ impl Story {
         let seen: Vec<&Said> = self.said.iter().filter(|said| user == 1 || !said.hidden).collect();
         let about = format!("{about}, user {user}: {seen:#?}");
         let asked = of(&*self.store, TermKind::Name, "beacon");
-        let mut rows = self.store.look_up(eyes, &[asked]).await.unwrap().remove(0);
+        let mut rows = self.store.look_up(eyes, &[asked], LOOKUP_MATCHES_MAX).await.unwrap().remove(0);
         let mut expected = found(&seen);
         let request = SearchRequest { words: vec!["beacon".into()], limit: 99, ..SearchRequest::default() };
         let searched = self.store.search(eyes, &request).await.unwrap().rows;

@@ -1,5 +1,6 @@
 //! Removing objects, versions and collections.
 
+use base::limit::LOOKUP_MATCHES_MAX;
 use handling::CollectionNo;
 use index::TermKind;
 
@@ -64,7 +65,7 @@ pub async fn nothing_is_found_of_what_is_gone(site: Site) {
             store.delete(&writer(1, collection), &id, &Filter::default()).await.unwrap();
         }
         let fingerprint = sample.entry().terms[0].fingerprint(&store.fingerprint_key());
-        assert_eq!(store.look_up(&view, &[fingerprint]).await.unwrap()[0].len(), left);
+        assert_eq!(store.look_up(&view, &[fingerprint], LOOKUP_MATCHES_MAX).await.unwrap()[0].len(), left);
         assert_eq!(store.in_ranges(&view, &[([0; 16], [255; 16])]).await.unwrap()[0].len(), left);
         let words = SearchRequest { words: vec!["word".into()], limit: 9, ..SearchRequest::default() };
         assert_eq!(store.search(&view, &words).await.unwrap().rows.len(), left);

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use base::limit::LOOKUP_MATCHES_MAX;
 use base::{Micros, Rng, SeededRng};
 use handling::{CollectionNo, Rules, Viewer};
 use index::TermKind;
@@ -89,7 +90,7 @@ async fn learned(
         }
     }
     let fingerprint = searchable(0).entry().terms[0].fingerprint(&store.fingerprint_key());
-    let found = store.look_up(view, &[fingerprint]).await.unwrap().remove(0);
+    let found = store.look_up(view, &[fingerprint], LOOKUP_MATCHES_MAX).await.unwrap().remove(0);
     let ranged = store.in_ranges(view, &[([0; 16], [255; 16])]).await.unwrap().remove(0);
     let words = SearchRequest { words: vec!["word".into()], limit: 1000, ..SearchRequest::default() };
     let searched = store.search(view, &words).await.unwrap().rows;
@@ -220,7 +221,7 @@ pub async fn the_latest_is_the_viewers_latest(site: Site) {
     };
     let look_up = async |view: &Viewer, sample: &Sample| {
         let fingerprint = sample.entry().terms[0].fingerprint(&store.fingerprint_key());
-        store.look_up(view, &[fingerprint]).await.unwrap()[0].len()
+        store.look_up(view, &[fingerprint], LOOKUP_MATCHES_MAX).await.unwrap()[0].len()
     };
     for (mine, version, of_old, of_new) in [(&c[..1], 1, 1, 0), (&c[1..], 2, 0, 1), (&c[..], 2, 0, 1)] {
         let view = viewer(1, mine);
@@ -253,7 +254,10 @@ pub async fn narrowing_is_coming_so(site: Site) {
     assert_eq!(held.places[0].rules.as_ref(), Some(&both));
     for (user, found) in [(1, 1), (2, 0)] {
         let asked = searchable(1).entry().terms[0].fingerprint(&store.fingerprint_key());
-        assert_eq!(store.look_up(&viewer(user, &c), &[asked]).await.unwrap()[0].len(), found);
+        assert_eq!(
+            store.look_up(&viewer(user, &c), &[asked], LOOKUP_MATCHES_MAX).await.unwrap()[0].len(),
+            found
+        );
     }
     add(&*store, c[0], &[Sample::indicator(2, 1), Sample::indicator(2, 2)]).await;
     store.narrow(&writer, &ids[1], &rules).await.unwrap();

@@ -57,10 +57,13 @@ pub(crate) struct Answers {
 pub(crate) struct Answer {
     /// The value as it was asked for.
     value: String,
-    /// Whether there is any match.
+    /// Whether anything is said of it: a URL on it (`on-host`) says nothing of a host.
     known: bool,
-    /// Closest first, then what holds before what is over and that before what was revoked, then newest first; at most 100.
+    /// Closest first, then what holds before what is over and that before what was revoked, then newest first; at most 100, and of URLs
+    /// on a host at most 5 unless it is asked for alone.
     matches: Vec<Match>,
+    /// True where there are, or may be, more matches than are listed; absent otherwise.
+    more: Option<bool>,
 }
 
 /// One object that has to do with a value.
@@ -219,7 +222,7 @@ fn write(answers: &[LookUpAnswer<'_>], asked_bytes: usize) -> Vec<u8> {
         if at > 0 {
             out.extend_from_slice(b",\n");
         }
-        if answer.known {
+        if !answer.matches.is_empty() {
             serde_json::to_writer(&mut out, answer).expect("invariant: an answer is JSON");
             continue;
         }
@@ -306,7 +309,7 @@ mod tests {
 
     #[test]
     fn the_answer_reads_as_the_contract_says() {
-        let unknown = |value| LookUpAnswer { value, known: false, matches: Vec::new() };
+        let unknown = |value| LookUpAnswer { value, known: false, matches: Vec::new(), more: false };
         let text = write(&[unknown("a\"б"), unknown("")], 10);
         let read: serde_json::Value = serde_json::from_slice(&text).unwrap();
         assert_eq!(

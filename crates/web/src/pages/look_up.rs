@@ -26,6 +26,8 @@ struct Page {
 
 struct Answer {
     value: String,
+    known: bool,
+    more: bool,
     matches: Vec<Row>,
 }
 
@@ -63,6 +65,8 @@ pub(crate) async fn answer(
                 .iter()
                 .map(|answer| Answer {
                     value: answer.value.to_owned(),
+                    known: answer.known,
+                    more: answer.more,
                     matches: answer.matches.iter().map(Row::of).collect(),
                 })
                 .collect();

@@ -91,7 +91,13 @@ async fn find(app: &App, reader: &Reader, question: &Question) -> Result<Results
     }
     if question.next.is_none() {
         let answers = app.node().look_up(&reader.who, &[text], Detail::Brief).await?;
-        results.known = answers.get().iter().flat_map(|answer| &answer.matches).map(Row::of).collect();
+        results.known = answers
+            .get()
+            .iter()
+            .filter(|answer| answer.known)
+            .flat_map(|answer| &answer.matches)
+            .map(Row::of)
+            .collect();
         results.rows.retain(|row| results.known.iter().all(|known| known.href != row.href));
     }
     Ok(results)
