@@ -194,7 +194,6 @@ static CODES: &[(&str, &str)] = &[
         "object-unknown",
         "This member holds no such object as exchange knows it: it is not here, not for you, or not this member's to give, recall or erase.",
     ),
-    ("jobs-max", "The node keeps the memory of at most 1,000 pulls and pushes for one user."),
     ("grantee-form", "A grant speaks to `user:NAME` or to `role:ROLE`."),
     (
         "initialised-half",

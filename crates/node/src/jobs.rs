@@ -20,9 +20,6 @@ pub enum JobError {
     /// More than a job may remember.
     #[error("a job remembers at most {JOB_STATE_BYTES_MAX} bytes")]
     TooLong,
-    /// More jobs than one user may have.
-    #[error("a user has the memory of at most {JOBS_PER_USER_MAX} jobs")]
-    TooMany,
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -36,7 +33,6 @@ impl JobError {
             Self::Refused(refusal) => refusal.rule.code(),
             Self::NameUnfit => "name-unfit",
             Self::TooLong => "job-state-too-long",
-            Self::TooMany => "jobs-max",
             Self::Store(error) => error.code(),
         }
     }
@@ -61,7 +57,8 @@ impl Node {
         Ok(self.store().job(&own(who, name)?).await?.map(|job| job.state))
     }
 
-    /// Writes down what one of this principal's jobs remembers.
+    /// Writes down what one of this principal's jobs remembers. Of more than [`JOBS_PER_USER_MAX`] the one that wrote longest ago is
+    /// forgotten: names follow from logins, and a new token is a new name for the rest of its life.
     ///
     /// # Errors
     /// See [`JobError`]; the old memory stays.
@@ -71,10 +68,12 @@ impl Node {
             return Err(JobError::TooLong);
         }
         let (name, all) = (own(who, name)?, format!("{}:", who.user.0));
-        if self.store().job(&name).await?.is_none() && self.store().jobs(&all).await? >= JOBS_PER_USER_MAX {
-            return Err(JobError::TooMany);
+        let is_new = self.store().job(&name).await?.is_none();
+        self.store().put_job(Job { name, state, at: self.now() }).await?;
+        if is_new {
+            self.store().forget_jobs(&all, JOBS_PER_USER_MAX).await?;
         }
-        Ok(self.store().put_job(Job { name, state, at: self.now() }).await?)
+        Ok(())
     }
 }
 

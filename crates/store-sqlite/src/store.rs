@@ -644,14 +644,29 @@ impl Upkeep for SqliteStore {
         self.readers.read(deed).await
     }
 
-    async fn jobs(&self, prefix: &str) -> Answer<u64> {
-        let deed = |connection: &rusqlite::Connection| {
-            let mut select = connection
-                .prepare_cached("SELECT count(*) FROM job WHERE name >= ?1 AND substr(name, 1, ?2) = ?1")?;
-            let length = i64::try_from(prefix.chars().count()).unwrap_or(i64::MAX);
-            Ok(select.query_row((prefix, length), |row| row.get(0))?)
+    async fn forget_jobs(&self, prefix: &str, most: u64) -> Answer<()> {
+        let length = i64::try_from(prefix.chars().count()).unwrap_or(i64::MAX);
+        let of_prefix = "name >= ?1 AND substr(name, 1, ?2) = ?1";
+        let count = |connection: &rusqlite::Connection| {
+            let mut select =
+                connection.prepare_cached(&format!("SELECT count(*) FROM job WHERE {of_prefix}"))?;
+            Ok(select.query_row((prefix, length), |row| row.get::<_, u64>(0))?)
         };
-        self.readers.search(deed).await
+        if self.readers.search(count).await? <= most {
+            return Ok(());
+        }
+        let (prefix, most) = (prefix.to_owned(), i64::try_from(most).unwrap_or(i64::MAX));
+        let deed = move |desk: &mut crate::writer::Desk<'_>| {
+            desk.sql().execute(
+                &format!(
+                    "DELETE FROM job WHERE name IN (SELECT name FROM job WHERE {of_prefix} \
+                     ORDER BY at DESC, name LIMIT -1 OFFSET ?3)"
+                ),
+                (prefix, length, most),
+            )?;
+            Ok(())
+        };
+        self.writer.write(1, deed).await
     }
 
     async fn put_job(&self, job: Job) -> Answer<()> {

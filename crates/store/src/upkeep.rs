@@ -173,8 +173,8 @@ pub trait Upkeep: Send + Sync {
     async fn set_setting(&self, name: &str, value: &str) -> Result<(), StoreError>;
     /// A job's memory.
     async fn job(&self, name: &str) -> Result<Option<Job>, StoreError>;
-    /// How many jobs have a name that begins with `prefix`.
-    async fn jobs(&self, prefix: &str) -> Result<u64, StoreError>;
+    /// Forgets jobs whose name begins with `prefix`, those that wrote longest ago, until at most `most` of them are left.
+    async fn forget_jobs(&self, prefix: &str, most: u64) -> Result<(), StoreError>;
     /// Writes a job's memory.
     async fn put_job(&self, job: Job) -> Result<(), StoreError>;
 }

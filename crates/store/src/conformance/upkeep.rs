@@ -126,9 +126,24 @@ pub async fn settings_and_jobs_are_kept(site: Site) {
     for name in ["pull", "pull é", "pull é1", "pull%"] {
         store.put_job(Job { name: name.into(), ..job("{}", START) }).await.unwrap();
     }
-    for (prefix, count) in [("", 5), ("pull", 5), ("pull ", 3), ("pull é", 2), ("pull%", 1), ("x", 0)] {
-        assert_eq!(store.jobs(prefix).await.unwrap(), count, "{prefix:?}");
+    let left = async || {
+        let mut left = Vec::new();
+        for name in ["pull", "pull x", "pull é", "pull é1", "pull%"] {
+            if store.job(name).await.unwrap().is_some() {
+                left.push(name);
+            }
+        }
+        left
+    };
+    store.put_job(Job { name: "pull é1".into(), ..job("{}", START.plus(1)) }).await.unwrap();
+    for (prefix, most) in [("", 5), ("pull ", 3), ("pull é", 2), ("pull%", 1), ("x", 0)] {
+        store.forget_jobs(prefix, most).await.unwrap();
+        assert_eq!(left().await.len(), 5, "{prefix:?}");
     }
+    store.forget_jobs("pull é", 1).await.unwrap();
+    assert_eq!(left().await, ["pull", "pull x", "pull é1", "pull%"], "the one that wrote last is kept");
+    store.forget_jobs("pull%", 0).await.unwrap();
+    assert_eq!(left().await, ["pull", "pull x", "pull é1"]);
     let key = store.fingerprint_key();
     drop(store);
     let store = site.open();
