@@ -15,6 +15,7 @@ mod form;
 mod judge;
 mod marks;
 mod national;
+mod opens;
 mod principal;
 mod refusal;
 mod rules;

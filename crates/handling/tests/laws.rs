@@ -233,6 +233,22 @@ proptest! {
     }
 
     #[test]
+    fn what_somebody_may_see_and_could_not_before_is_opened(
+        before in rules(), after in rules(), user in 1_i64..=3, mut scene in scene(), mark in mark(), no in 1_u8..20,
+    ) {
+        scene.consent = Consent::None;
+        let sees = |rules: &Rules| scene.allows(&reader(user), Action::See, rules);
+        let opens = |rules: &Rules| rules.opens_here(&before, scene.home, scene.now);
+        if sees(&after) && !sees(&before) {
+            prop_assert!(opens(&after), "{} | {}", before, after);
+        }
+        // What is merely stricter opens nothing, nor does a marking that has come.
+        prop_assert!(!opens(&before) && !opens(&before.meet(&after)));
+        let definition = ObjectId::parse(&definition_no(no)).unwrap();
+        prop_assert!(before.settled_by(&definition, mark).is_none_or(|known| sees(&before) || !sees(&known)));
+    }
+
+    #[test]
     fn what_is_closed_is_closed(who in recipient(), what in action(), scene in scene()) {
         prop_assert!(!scene.allows(&who, what, &Rules::closed()));
     }

@@ -207,7 +207,8 @@ impl Place {
             return Ok(true);
         }
         let mut first = desk.sql().prepare_cached(
-            "SELECT lineage FROM holding WHERE object = ?1 AND +collection = ?2 AND restricted = 0 ORDER BY added LIMIT 1",
+            "SELECT lineage FROM holding WHERE object = ?1 AND +collection = ?2 AND restricted = 0 \
+             ORDER BY coalesce(arrived, added) LIMIT 1",
         )?;
         let first = first.query_row((arrival.object, self.collection), |row| row.get(0)).optional()?;
         Ok(first.is_none_or(|first: i64| first == arrival.lineage))

@@ -61,10 +61,10 @@ pub(crate) fn edges(connection: &Connection, ask: &Ask<'_>) -> Done<(Vec<EdgeRow
     let limit = ask.limit.clamp(1, limit::PAGE_MAX);
     let mut names = names(connection, &way, object)?;
     let mut from = From { version: i64::MAX, given: 0 };
-    if let Some([name, added, given]) = start {
+    if let Some([name, arrived, given]) = start {
         let at = names.iter().position(|(spelt, _)| tag(spelt) == name).unwrap_or(names.len());
         names.drain(..at);
-        from = match sight.version_at(connection, added)? {
+        from = match sight.version_at(connection, arrived)? {
             (version, Exact::Yes) => From { version, given },
             (version, Exact::No) => From { version, given: 0 },
         };
@@ -83,15 +83,15 @@ pub(crate) fn edges(connection: &Connection, ask: &Ask<'_>) -> Done<(Vec<EdgeRow
     let next = match found.last().filter(|_| more) {
         None => None,
         Some((place, _)) => {
-            let added = sight.added_of(connection, place.version)?;
-            Some(question.cursor(ask.key, &[place.name, added, place.given]))
+            let arrived = sight.arrival_of(connection, place.version)?;
+            Some(question.cursor(ask.key, &[place.name, arrived, place.given]))
         }
     };
     Ok((found.into_iter().map(|(_, row)| row).collect(), next))
 }
 
-/// Where an edge stands: nothing in it but the version depends on what else the node holds, and the version is told by its
-/// date.
+/// Where an edge stands: nothing in it but the version depends on what else the node holds, and the version is told by when
+/// it came.
 struct Place {
     /// The name's tag.
     name: i64,

@@ -1,13 +1,9 @@
 //! What an embargo held back and holds back no longer: it gets a new `date_added`.
-//!
-//! `date_added` is the cursor of whoever polls, so it has to grow in the order in which objects can be seen: what becomes visible with the
-//! date of its arrival is passed by for ever. Nothing else of a version changes, and it stands where it stood among the lineages of its object;
-//! who could see it before gets it once more.
 
 use base::Micros;
 use rusqlite::Connection;
 
-use crate::accept::key_of_added;
+use crate::dates;
 use crate::error::Done;
 use crate::writer::{Desk, number, set_number};
 
@@ -18,8 +14,7 @@ const UP_TO: &str = "embargo_over";
 struct Held {
     collection: i64,
     added: i64,
-    /// The version is its date.
-    undated: bool,
+    version: i64,
 }
 
 /// Whether an embargo is over since the last look.
@@ -37,13 +32,7 @@ pub(crate) fn any_over(sql: &Connection, now: Micros) -> Done<bool> {
 pub(crate) fn date_anew(desk: &mut Desk<'_>, now: Micros, most: usize) -> Done<usize> {
     let held = over(desk.sql(), now, most)?;
     for place in &held {
-        let added = desk.next_added();
-        let key = place.undated.then(|| key_of_added(added));
-        desk.sql()
-            .prepare_cached(
-                "UPDATE holding SET added = ?3, place = coalesce(?4, place) WHERE collection = ?1 AND added = ?2",
-            )?
-            .execute((place.collection, place.added, added, key))?;
+        dates::give_anew(desk, (place.collection, place.added), place.version)?;
     }
     if held.len() < most {
         set_number(desk.sql(), UP_TO, now.0)?;
@@ -53,14 +42,13 @@ pub(crate) fn date_anew(desk: &mut Desk<'_>, now: Micros, most: usize) -> Done<u
 
 fn over(sql: &Connection, now: Micros, most: usize) -> Done<Vec<Held>> {
     let mut select = sql.prepare_cached(
-        "SELECT h.collection, h.added, v.modified IS NULL FROM rules r JOIN holding h ON h.rules = r.no \
-         JOIN version v ON v.no = h.version \
+        "SELECT h.collection, h.added, h.version FROM rules r JOIN holding h ON h.rules = r.no \
          WHERE r.embargo > ?1 AND r.embargo <= ?2 AND h.rules <> 0 AND h.added < r.embargo \
          ORDER BY h.added LIMIT ?3",
     )?;
     let most = i64::try_from(most).unwrap_or(i64::MAX);
     let rows = select.query_map((number(sql, UP_TO)?, now.0, most), |row| {
-        Ok(Held { collection: row.get(0)?, added: row.get(1)?, undated: row.get(2)? })
+        Ok(Held { collection: row.get(0)?, added: row.get(1)?, version: row.get(2)? })
     })?;
     Ok(rows.collect::<rusqlite::Result<_>>()?)
 }

@@ -20,6 +20,7 @@ mod book;
 mod book_tests;
 mod copies;
 mod cursor;
+mod dates;
 mod deposits;
 mod derived;
 mod edges;

@@ -116,7 +116,8 @@ pub(crate) fn wrong_ends((flag, order): (&str, &str)) -> String {
     format!(
         "SELECT object, collection FROM (SELECT m.object, m.collection, m.{flag} <> (m.restricted = 0 AND row_number() OVER \
          (PARTITION BY m.object, m.collection, m.restricted ORDER BY m.lineage <> m.longest, {order}, m.added) = 1) AS wrong \
-         FROM (SELECT h.*, first_value(h.lineage) OVER (PARTITION BY h.object, h.collection, h.restricted ORDER BY h.added) \
+         FROM (SELECT h.*, first_value(h.lineage) OVER (PARTITION BY h.object, h.collection, h.restricted \
+         ORDER BY coalesce(h.arrived, h.added)) \
          AS longest FROM holding h WHERE h.object IN (SELECT o.object FROM holding o WHERE o.lineage <> 0)) m) WHERE wrong"
     )
 }

@@ -86,6 +86,7 @@ const MIGRATIONS: &[Migration] = &[
     Migration { number: 33, name: "embargo_over", sql: include_str!("../migrations/0033_embargo_over.sql") },
     Migration { number: 34, name: "replaced", sql: include_str!("../migrations/0034_replaced.sql") },
     Migration { number: 35, name: "deleted", sql: include_str!("../migrations/0035_deleted.sql") },
+    Migration { number: 36, name: "arrived", sql: include_str!("../migrations/0036_arrived.sql") },
 ];
 
 /// The migration from which on it is known by name which marking definitions are awaited: see `backup/naming.rs`.

@@ -17,7 +17,7 @@ use rusqlite::types::ValueRef;
 use rusqlite::{Connection, ToSql};
 use sha2::{Digest, Sha256};
 use stix::Timestamp;
-use store::{Filter, Manifest, ManifestRow, ObjectPage, Page, PageRequest, StoreError, VersionPick};
+use store::{Filter, Manifest, ManifestRow, ObjectPage, Order, Page, PageRequest, StoreError, VersionPick};
 
 use crate::cursor::Question;
 use crate::error::{Done, damaged};
@@ -92,7 +92,11 @@ pub(crate) fn is_short(filter: &Filter) -> bool {
 impl Ask<'_> {
     /// Spelled out only where a cursor is taken or given.
     fn question(&self, list: &str) -> Question {
-        Question::of(&(list, self.collection, self.request.added_after, &self.request.filter))
+        let asked = (list, self.collection, self.request.added_after, &self.request.filter);
+        match self.request.order {
+            Order::OldestFirst => Question::of(&asked),
+            Order::NewestFirst => Question::of(&("newest", asked)),
+        }
     }
 
     fn page(&self, lines: &Lines, list: &str) -> Page {
@@ -108,12 +112,20 @@ impl Ask<'_> {
         let Some(sight) = Sight::of_one(connection, self.viewer, self.collection)? else {
             return Err(StoreError::NotFound { what: "collection" }.into());
         };
-        let after = match &self.request.next {
-            Some(next) => self.question(list).place::<1>(self.key, next)?[0],
-            None => self.request.added_after.map_or(i64::MIN, |after| after.0),
+        let place = match &self.request.next {
+            Some(next) => Some(self.question(list).place::<1>(self.key, next)?[0]),
+            None => None,
+        };
+        let added_after = self.request.added_after.map_or(i64::MIN, |after| after.0);
+        let order = self.request.order;
+        let (after, before) = match order {
+            Order::OldestFirst => (place.unwrap_or(added_after), i64::MAX),
+            Order::NewestFirst => (added_after, place.unwrap_or(i64::MAX)),
         };
         let limit = self.request.limit.clamp(1, limit::PAGE_MAX);
-        let finder = Finder { connection, sight, collection: self.collection, after, most: limit + 1 };
+        let between = (after, before);
+        let finder =
+            Finder { connection, sight, collection: self.collection, between, order, most: limit + 1 };
         let mut lines = finder.find(&self.request.filter)?;
         let mut more = lines.len() > limit;
         lines.truncate(limit);
@@ -130,12 +142,14 @@ impl Ask<'_> {
     }
 }
 
-/// Finds the first holdings after a place that a filter lets through.
+/// Finds the first holdings between two places that a filter lets through.
 struct Finder<'a> {
     connection: &'a Connection,
     sight: Sight,
     collection: CollectionNo,
-    after: i64,
+    /// Neither of them is among these.
+    between: (i64, i64),
+    order: Order,
     most: usize,
 }
 
@@ -166,13 +180,13 @@ impl Finder<'_> {
                         from: "INDEXED BY holding_kind",
                         only: "h.kind = ?5",
                         of: *kind,
-                        order: IN_ORDER,
+                        order: in_order(self.order),
                     };
                     self.collect(&mut lines, &lead, &picks, None)?;
                 }
             }
             (None, None) => {
-                let lead = Lead { from: "NOT INDEXED", only: "?5 = 0", of: 0, order: IN_ORDER };
+                let lead = Lead { from: "NOT INDEXED", only: "?5 = 0", of: 0, order: in_order(self.order) };
                 self.collect(&mut lines, &lead, &picks, None)?;
             }
         }
@@ -204,10 +218,11 @@ impl Finder<'_> {
         let Picks { condition, places } = picks;
         let mut statement = self.connection.prepare_cached(&format!(
             "SELECT h.added, h.version, h.size, h.kind FROM holding h {from} \
-             WHERE h.collection = ?2 AND h.added > ?3 AND {only} AND {sees} AND {condition} {order}"
+             WHERE h.collection = ?2 AND h.added > ?3 AND h.added < ?7 AND {only} AND {sees} AND {condition} {order}"
         ))?;
         let most = i64::try_from(self.most).unwrap_or(i64::MAX);
-        let own: [&dyn ToSql; 5] = [&self.collection.0, &self.after, &most, of, places];
+        let (after, before) = self.between;
+        let own: [&dyn ToSql; 6] = [&self.collection.0, &after, &most, of, places, &before];
         self.sight.bind(&mut statement, &own)?;
         let mut found = statement.raw_query();
         while let Some(row) = found.next()? {
@@ -225,6 +240,9 @@ impl Finder<'_> {
     /// What is left of lines found by several leads, or in no order: the first, each once.
     fn cut(&self, lines: &mut Vec<Line>) {
         lines.sort_unstable();
+        if self.order == Order::NewestFirst {
+            lines.reverse();
+        }
         lines.dedup();
         lines.truncate(self.most);
     }
@@ -289,7 +307,12 @@ struct Lead {
 }
 
 /// The first in order of an index.
-const IN_ORDER: &str = "ORDER BY h.added LIMIT ?4";
+const fn in_order(order: Order) -> &'static str {
+    match order {
+        Order::OldestFirst => "ORDER BY h.added LIMIT ?4",
+        Order::NewestFirst => "ORDER BY h.added DESC LIMIT ?4",
+    }
+}
 
 /// The objects' bytes with commas between.
 fn concatenated(connection: &Connection, lines: &[Line]) -> Done<Bytes> {

@@ -7,6 +7,7 @@ use handling::{CollectionNo, MemberId, Originator, Rules, Viewer, Writer};
 use rusqlite::{Connection, OptionalExtension};
 use store::{Deleted, Filter, StoreError, VersionPick, VersionsOf};
 
+use crate::dates;
 use crate::derived::Derived;
 use crate::error::Done;
 use crate::gone;
@@ -102,10 +103,7 @@ pub(crate) fn narrow(desk: &mut Desk<'_>, writer: &Writer, id: &str, rules: &Rul
     let held = held(sql, object, (&writer.eyes().clone().for_deeds(), writer.collection()))?;
     let (mut own, mut changed) = (0, 0);
     for version in &held {
-        let before = match rules_rows::read(sql, version.rules)? {
-            Some(rules) => rules,
-            None => rules_rows::of_level(sql, version.version)?,
-        };
+        let before = rules_of(sql, version)?;
         // What stands here by another member's word is under what that member says.
         if !before.originator().is_own(home) {
             continue;
@@ -222,6 +220,16 @@ pub(crate) fn stands_anywhere(sql: &Connection, id: &str, originator: Option<&Or
     Ok(select.query_row((object, originator.map(ToString::to_string), here), |row| row.get(0))?)
 }
 
+/// The rules that a version is under.
+fn rules_of(sql: &Connection, version: &Held) -> Done<Rules> {
+    match rules_rows::read(sql, version.rules)? {
+        Some(rules) => Ok(rules),
+        None => rules_rows::of_level(sql, version.version),
+    }
+}
+
+/// Puts a version under exactly these rules. Where somebody here sees it by them who did not before, it is dated anew, and its place is
+/// another one.
 pub(crate) fn put_under(
     desk: &mut Desk<'_>,
     collection: i64,
@@ -230,12 +238,16 @@ pub(crate) fn put_under(
     home: Option<MemberId>,
 ) -> Done<()> {
     let under = rules_rows::keep(desk, rules, home)?;
+    let before = rules_of(desk.sql(), version)?;
     desk.sql()
         .prepare_cached(
             "UPDATE holding SET rules = ?3, restricted = ?4, is_last = is_last AND NOT ?4, \
              is_first = is_first AND NOT ?4 WHERE collection = ?1 AND added = ?2",
         )?
         .execute((collection, version.added, under.no, under.restricted))?;
+    if rules.opens_here(&before, home, desk.now()) {
+        dates::give_anew(desk, (collection, version.added), version.version)?;
+    }
     if under.no != version.rules {
         rules_rows::release(desk, version.rules)?;
     }
@@ -336,7 +348,7 @@ pub(crate) fn mark_ends(sql: &Connection, object: i64, collection: i64) -> Done<
             .prepare_cached(&format!(
                 "SELECT m.added FROM holding m WHERE m.object = ?1 AND +m.collection = ?2 AND m.restricted = 0 \
                  ORDER BY m.lineage <> 0 AND m.lineage <> (SELECT f.lineage FROM holding f WHERE f.object = ?1 \
-                 AND +f.collection = ?2 AND f.restricted = 0 ORDER BY f.added LIMIT 1), {order}, m.added LIMIT 1"
+                 AND +f.collection = ?2 AND f.restricted = 0 ORDER BY coalesce(f.arrived, f.added) LIMIT 1), {order}, m.added LIMIT 1"
             ))?
             .query_row((object, collection), |row| row.get(0))
             .optional()?;

@@ -29,7 +29,7 @@ pub(crate) fn search(
     };
     let before = match place {
         None => i64::MAX,
-        Some(added) => match sight.version_at(connection, added)? {
+        Some(arrived) => match sight.version_at(connection, arrived)? {
             (version, Exact::Yes) => version,
             (version, Exact::No) => version.saturating_add(1),
         },
@@ -53,15 +53,21 @@ pub(crate) fn search(
     let most = request.limit.clamp(1, limit::PAGE_MAX);
     let own: [&dyn ToSql; 3] = [&words, &before, &i64::try_from(most + 1).unwrap_or(i64::MAX)];
     sight.bind(&mut select, &own)?;
-    let mut found: Vec<LookupRow> = Vec::new();
+    let mut found: Vec<(i64, LookupRow)> = Vec::new();
     let mut rows = select.raw_query();
     while let Some(next) = rows.next()? {
-        found.push(row(next)?);
+        found.push((next.get(0)?, row(next)?));
     }
     let more = found.len() > most;
     found.truncate(most);
-    let next = found.last().filter(|_| more).map(|row| question.cursor(key, &[row.added.0]));
-    Ok(Found { rows: found, next })
+    let next = match found.last().filter(|_| more) {
+        None => None,
+        Some((version, _)) => {
+            let arrived = sight.arrival_of(connection, *version)?;
+            Some(question.cursor(key, &[arrived]))
+        }
+    };
+    Ok(Found { rows: found.into_iter().map(|(_, row)| row).collect(), next })
 }
 
 /// The words in the index's own language: each quoted, all of them required.

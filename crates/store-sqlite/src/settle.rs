@@ -76,7 +76,7 @@ fn come_where(sql: &Connection, definition: &ObjectId) -> Done<Vec<(i64, Mark)>>
 fn standing(sql: &Connection, object: i64) -> Done<Vec<(i64, Mark)>> {
     // Beside a single min() the other columns are those of the row that has it.
     let mut select = sql.prepare_cached(
-        "SELECT f.collection, b.bytes FROM (SELECT h.collection, h.version, min(h.added) FROM holding h \
+        "SELECT f.collection, b.bytes FROM (SELECT h.collection, h.version, min(coalesce(h.arrived, h.added)) FROM holding h \
          WHERE h.object = ?1 AND h.restricted = 0 GROUP BY h.collection) f JOIN body b ON b.version = f.version",
     )?;
     let rows = select.query_map([object], |row| Ok((row.get(0)?, row.get::<_, Vec<u8>>(1)?)))?;

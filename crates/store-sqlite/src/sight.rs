@@ -10,6 +10,7 @@
 use handling::{Action, Addressee, CollectionNo, Demand, MemberId, Originator, Person, Test, Viewer, pap_no};
 use rusqlite::{CachedStatement, Connection, ToSql};
 
+use crate::dates;
 use crate::error::Done;
 use crate::lineage;
 
@@ -180,7 +181,7 @@ impl Sight {
 
     /// In which order the holdings `h` of the object `?2` stand where one version is told of it: the latest first, and where it has
     /// several lineages those of the one that was here first before all others, among what `counts` of holdings `f`. Numbers of versions tell
-    /// what was here first; dates are given anew ([`crate::embargo`]).
+    /// what was here first; dates are given anew ([`crate::dates`]).
     pub(crate) fn told_first(
         connection: &Connection,
         h: &str,
@@ -195,24 +196,28 @@ impl Sight {
         ))
     }
 
-    /// The version that was added at `added`, as far as this viewer may know of it; otherwise the last one before.
+    /// The version that came at `arrived`, as far as this viewer may know of it; otherwise the last one before.
     ///
-    /// Cursors name a place by its date, which depends on nothing that is withheld; numbers of versions do.
-    pub(crate) fn version_at(&self, connection: &Connection, added: i64) -> Done<(i64, Exact)> {
+    /// Cursors name a place by when it came, which depends on nothing that is withheld; numbers of versions do. Dates do not serve: they are
+    /// given anew ([`crate::dates`]).
+    pub(crate) fn version_at(&self, connection: &Connection, arrived: i64) -> Done<(i64, Exact)> {
         let mut distinct = self.collections.clone();
         distinct.dedup();
-        for (which, exact) in [("h.added = ?2", Exact::Yes), ("h.added < ?2", Exact::No)] {
-            let mut select = connection.prepare_cached(&format!(
-                "SELECT h.version FROM holding h WHERE h.collection = ?3 AND {which} AND {} \
-                 ORDER BY h.added DESC LIMIT 1",
-                self.sees("h")
-            ))?;
+        for (is, exact) in [("=", Exact::Yes), ("<", Exact::No)] {
             let mut last: Option<i64> = None;
-            for collection in &distinct {
-                self.bind(&mut select, &[&added, collection])?;
-                let mut rows = select.raw_query();
-                if let Some(row) = rows.next()? {
-                    last = last.max(Some(row.get(0)?));
+            // Each has its index.
+            for (came, only) in [("added", "h.arrived IS NULL"), ("arrived", "h.arrived IS NOT NULL")] {
+                let mut select = connection.prepare_cached(&format!(
+                    "SELECT h.version FROM holding h WHERE h.collection = ?3 AND h.{came} {is} ?2 AND {only} AND {} \
+                     ORDER BY h.{came} DESC LIMIT 1",
+                    self.sees("h")
+                ))?;
+                for collection in &distinct {
+                    self.bind(&mut select, &[&arrived, collection])?;
+                    let mut rows = select.raw_query();
+                    if let Some(row) = rows.next()? {
+                        last = last.max(Some(row.get(0)?));
+                    }
                 }
             }
             if let Some(version) = last {
@@ -222,11 +227,12 @@ impl Sight {
         Ok((0, Exact::No))
     }
 
-    /// When the viewer's first holding of a version was added.
-    pub(crate) fn added_of(&self, connection: &Connection, version: i64) -> Done<i64> {
+    /// When the viewer's first holding of a version came.
+    pub(crate) fn arrival_of(&self, connection: &Connection, version: i64) -> Done<i64> {
         let mut select = connection.prepare_cached(&format!(
-            "SELECT min(h.added) FROM holding h WHERE h.object = (SELECT v.object FROM version v WHERE v.no = ?2) \
+            "SELECT min({}) FROM holding h WHERE h.object = (SELECT v.object FROM version v WHERE v.no = ?2) \
              AND h.version = ?2 AND {}",
+            dates::arrived("h"),
             self.sees("h")
         ))?;
         self.bind(&mut select, &[&version])?;

@@ -176,6 +176,7 @@ macro_rules! each_case {
         $case!(paging::pages_are_the_stored_bytes);
         $case!(paging::cursors_go_on);
         $case!(paging::limits_hold);
+        $case!(paging::the_newest_come_first_where_asked);
         $case!(paging::pages_have_a_ceiling_in_bytes);
         $case!(paging::cursors_are_bound_to_their_question);
         $case!(paging::added_after_is_exclusive);
@@ -185,6 +186,8 @@ macro_rules! each_case {
         $case!(paging::a_moving_collection_is_paged_whole);
         $case!(paging::what_was_under_embargo_comes_when_it_is_over);
         $case!(paging::what_was_under_embargo_stands_where_it_stood);
+        $case!(paging::what_is_shown_to_more_people_comes_to_them);
+        $case!(paging::cursors_stay_where_they_are_when_rows_are_dated_anew);
         $case!(papers::papers_are_kept_word_for_word);
         $case!(papers::papers_are_replaced_and_removed);
         $case!(relay::a_route_keeps_its_last_parcel);

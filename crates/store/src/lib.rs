@@ -38,7 +38,7 @@ pub use objects::{
 };
 pub use papers::{Paper, PaperKind, PaperWork, Papers};
 pub use query::{
-    Direction, EdgeEnd, EdgeRow, Filter, Found, LookupRow, Manifest, ManifestRow, ObjectPage, Page,
+    Direction, EdgeEnd, EdgeRow, Filter, Found, LookupRow, Manifest, ManifestRow, ObjectPage, Order, Page,
     PageRequest, PatternRow, Ruled, SearchRequest, Standing, StoredObject, VersionPick, VersionRow, Worth,
 };
 pub use relay::{RelayBounds, RelayHeld, RelayMark, RelayParcel, RelayPut, Relays};

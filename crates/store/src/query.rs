@@ -41,6 +41,18 @@ pub struct PageRequest {
     pub next: Option<String>,
     /// Filters.
     pub filter: Filter,
+    /// From which end on.
+    pub order: Order,
+}
+
+/// From which end on a list is given.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Order {
+    /// As things were added: whoever follows it misses nothing that comes meanwhile.
+    #[default]
+    OldestFirst,
+    /// The last addition first: for people.
+    NewestFirst,
 }
 
 /// What every page tells besides its rows.

@@ -309,6 +309,11 @@ impl<'a> Desk<'a> {
         self.memory.rules = None;
     }
 
+    /// The moment by the clock.
+    pub(crate) fn now(&self) -> Micros {
+        self.clock.now()
+    }
+
     /// The next `date_added`: now, or one microsecond after the last one given out, whichever is later.
     pub(crate) fn next_added(&mut self) -> i64 {
         self.memory.last_added = self.clock.now().0.max(self.memory.last_added.saturating_add(1));

@@ -1,12 +1,18 @@
 //! Pages, manifests, versions: order, filters, cursors.
 
+use std::sync::Arc;
+
 use base::{Micros, limit};
-use handling::{Originator, Rules, Standing, Viewer};
+use handling::{Originator, Pap, Person, Rules, Standing, UserNo, Viewer};
 use stix::{Timestamp, TlpLevel};
 
 use super::Site;
+use super::meeting::Village;
 use super::sample::{START, Sample, add, batch, collections, day, id, viewer, viewer_at, writer, writer_at};
-use crate::{Filter, LandedAs, PageRequest, Store, StoreError, VersionPick};
+use crate::{
+    Difference, Filter, LandedAs, Order, PageRequest, SearchRequest, Store, StoreError, VersionPick,
+    VersionsOf, exchanged,
+};
 
 fn all() -> PageRequest {
     PageRequest { limit: 1000, ..PageRequest::default() }
@@ -59,6 +65,40 @@ pub async fn pages_are_the_stored_bytes(site: Site) {
     let empty = PageRequest { added_after: page.page.last_added, ..all() };
     let page = store.page(&viewer(1, &c), c[0], &empty).await.unwrap();
     assert_eq!((page.count, page.objects.len(), page.page.first_added), (0, 0, None));
+}
+
+/// From the newest on, page by page: what comes meanwhile moves nothing, and a cursor is of its direction.
+pub async fn the_newest_come_first_where_asked(site: Site) {
+    let store = site.open();
+    let c = collections(&*store, 1).await;
+    let samples: Vec<Sample> = (0..5).map(|number| Sample::indicator(number, 1)).collect();
+    add(&*store, c[0], &samples).await;
+    let view = viewer(1, &c);
+    let mut request = PageRequest { limit: 2, order: Order::NewestFirst, ..PageRequest::default() };
+    let mut seen = Vec::new();
+    loop {
+        let manifest = store.manifest(&view, c[0], &request).await.unwrap();
+        if request.next.is_none() {
+            let page = store.page(&view, c[0], &request).await.unwrap();
+            assert_eq!((page.count, page.page.last_added), (2, manifest.page.last_added));
+        }
+        seen.extend(manifest.rows.into_iter().map(|row| row.id));
+        request.next = manifest.page.next;
+        if request.next.is_none() {
+            break;
+        }
+        add(&*store, c[0], &[Sample::indicator(100 + seen.len() as u64, 1)]).await;
+        let otherwise = PageRequest { order: Order::OldestFirst, ..request.clone() };
+        let refused = store.manifest(&view, c[0], &otherwise).await;
+        assert!(matches!(refused, Err(StoreError::BadCursor)));
+    }
+    assert_eq!(seen, [4, 3, 2, 1, 0].map(|number| id("indicator", number)));
+    let types = vec!["indicator".to_owned()];
+    let only = PageRequest { filter: Filter { types, ..Filter::default() }, next: None, ..request.clone() };
+    let first = store.manifest(&view, c[0], &only).await.unwrap().rows;
+    assert_eq!(first[0].id, id("indicator", 104));
+    let after = PageRequest { added_after: Some(first[1].added), next: None, ..request };
+    assert_eq!(store.manifest(&view, c[0], &after).await.unwrap().rows, first[..1]);
 }
 
 /// Who polls meets what an embargo held back once it is over, though it came before what was polled already; each thing once more at most.
@@ -131,6 +171,93 @@ pub async fn what_was_under_embargo_stands_where_it_stood(site: Site) {
     let last = filtered(Filter { ids: vec![id("indicator", 1)], ..Filter::default() });
     let listed = store.manifest(&view, c[0], &last).await.unwrap().rows;
     assert_eq!(listed.iter().map(|row| row.version.clone()).collect::<Vec<_>>(), [day(1)]);
+}
+
+/// TLP:RED for these people.
+fn red(people: &[i64]) -> Rules {
+    let people = people.iter().map(|no| Person::Here(UserNo(*no)));
+    Rules::marked(Some(TlpLevel::Red), Originator::Here).naming(people)
+}
+
+/// Puts what this sample is under these rules, wherever it stands.
+async fn put_under(store: &dyn Store, sample: &Sample, rules: Rules) {
+    let facts = sample.entry().facts;
+    let (id, version) = (facts.id.as_str().to_owned(), facts.modified.unwrap_or_default());
+    let put = exchanged(store, 1, move |desk| {
+        let (originator, digest) = (Originator::Here, None);
+        desk.put_under(&VersionsOf { id: &id, version: &version, originator, digest }, &rules, None)
+    });
+    assert_eq!(put.await.unwrap(), 1);
+}
+
+/// Whoever may see something by other rules than before meets it when they poll, though it came before what they have polled; whom it
+/// shows nothing new keeps its date.
+pub async fn what_is_shown_to_more_people_comes_to_them(site: Site) {
+    let store = site.open();
+    let c = collections(&*store, 1).await;
+    Village::new(Arc::clone(&store), 1).await;
+    let held = [Sample::indicator(1, 1).under(Some(red(&[1]))), Sample::observable(2).under(Some(red(&[1])))];
+    let dates = add(&*store, c[0], &held).await;
+    let open = add(&*store, c[0], &[Sample::indicator(3, 1)]).await;
+    let seen = async |user, after: Option<Micros>| {
+        let request = PageRequest { added_after: after, ..all() };
+        let rows = store.manifest(&viewer(user, &c), c[0], &request).await.unwrap().rows;
+        rows.into_iter().map(|row| (row.id, row.version, row.added)).collect::<Vec<_>>()
+    };
+    let ids = |rows: &[(String, String, Micros)]| rows.iter().map(|(id, ..)| id.clone()).collect::<Vec<_>>();
+    let [one, two] = [&held[0], &held[1]].map(|sample| sample.entry().facts.id.as_str().to_owned());
+    // The same again, and stricter, is no news.
+    for rules in [red(&[1]), red(&[1]).pap_at_least(Pap::Amber)] {
+        put_under(&*store, &held[0], rules).await;
+        assert_eq!(seen(1, None).await[0].2, dates[0]);
+    }
+    assert_eq!(ids(&seen(2, None).await), [id("indicator", 3)]);
+    put_under(&*store, &held[0], red(&[1, 2])).await;
+    put_under(&*store, &held[1], Rules::marked(Some(TlpLevel::Clear), Originator::Here)).await;
+    let news = seen(2, open.last().copied()).await;
+    assert_eq!(ids(&news), [one.clone(), two.clone()]);
+    assert_eq!(news[1].1, Timestamp::text_of(news[1].2), "the version of what has none is its date");
+    assert_eq!(ids(&seen(1, open.last().copied()).await), [one, two.clone()], "once more to who saw it");
+    assert_eq!(ids(&seen(3, open.last().copied()).await), [two], "and to nobody whom it is not for");
+    put_under(&*store, &held[0], red(&[1])).await;
+    assert_eq!(seen(1, None).await[1].2, news[0].2, "to be shown to fewer is no news");
+    assert!(store.check(true).await.unwrap().iter().all(|check| check.ok));
+    let differs = store.rebuild(false).await.unwrap();
+    assert!(!differs.iter().any(|one| matches!(one, Difference::Derived(_))), "{differs:?}");
+}
+
+/// A search goes on where it was, whatever was dated anew since, the row that its cursor names too.
+pub async fn cursors_stay_where_they_are_when_rows_are_dated_anew(site: Site) {
+    let store = site.open();
+    let c = collections(&*store, 1).await;
+    Village::new(Arc::clone(&store), 1).await;
+    let samples: Vec<Sample> =
+        (1..=6).map(|number| Sample::indicator(number, 1).text("word").under(Some(red(&[1])))).collect();
+    add(&*store, c[0], &samples).await;
+    let search = async |next: Option<String>| {
+        let request =
+            SearchRequest { words: vec!["word".into()], limit: 2, next, ..SearchRequest::default() };
+        let found = store.search(&viewer(1, &c), &request).await.unwrap();
+        (found.rows.into_iter().map(|row| row.id).collect::<Vec<_>>(), found.next)
+    };
+    let of = |numbers: [u64; 2]| numbers.map(|number| id("indicator", number));
+    let (rows, next) = search(None).await;
+    assert_eq!(rows, of([6, 5]));
+    let mut people = vec![1];
+    for person in 2..4 {
+        people.push(person);
+        for sample in &samples[..5] {
+            put_under(&*store, sample, red(&people)).await;
+        }
+        let (rows, later) = search(next.clone()).await;
+        assert_eq!(rows, of([4, 3]));
+        let filter = Filter::default();
+        if person == 3 {
+            // The row that the cursor names is gone.
+            store.delete(&writer(1, c[0]), &id("indicator", 3), &filter).await.unwrap();
+        }
+        assert_eq!(search(later).await.0, of([2, 1]));
+    }
 }
 
 /// Following `next` gives every object once, over restarts and while others write; at the end there is no `next`.

@@ -312,6 +312,7 @@ async fn objects(
         filter: filter(&mut params)?,
         limit: params.limit()?,
         next: params.one("next")?,
+        ..PageRequest::default()
     };
     params.end()?;
     let place = app.page_place(who.user).await?;

@@ -20,6 +20,7 @@ pub(super) fn request(query: Query) -> PageRequest {
             versions: query.versions.into_iter().map(pick).collect(),
             spec_versions: query.spec_versions,
         },
+        ..PageRequest::default()
     }
 }
 

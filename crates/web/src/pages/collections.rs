@@ -6,7 +6,7 @@ use axum::response::Response;
 use http::StatusCode;
 use node::{CollectionView, ReadError};
 use serde::Deserialize;
-use store::PageRequest;
+use store::{Order, PageRequest};
 
 use super::form::encode;
 use super::words::{moment, object};
@@ -73,7 +73,7 @@ pub(crate) struct Question {
     next: Option<String>,
 }
 
-/// One collection with its objects in order of arrival.
+/// One collection with its objects, the newest first.
 pub(crate) async fn show(
     State(app): State<App>,
     reader: Reader,
@@ -81,7 +81,8 @@ pub(crate) async fn show(
     Query(question): Query<Question>,
 ) -> Result<Response, Problem> {
     let view = app.node().collection(&reader.who, &id).await?;
-    let request = PageRequest { limit: ROWS, next: question.next, ..PageRequest::default() };
+    let request =
+        PageRequest { limit: ROWS, next: question.next, order: Order::NewestFirst, ..PageRequest::default() };
     let manifest = match app.node().manifest(&reader.who, &view.id, &request).await {
         Ok(manifest) => manifest.into_inner(),
         Err(ReadError::Refused(_)) => store::Manifest::default(),
