@@ -613,23 +613,42 @@ fn message(
         message.entries.push(raw);
     }
     let entries = room;
-    let mut room = PAPERS_PENDING_BYTES_MAX;
-    let mut within = |signed: &Signed| fit(&mut room, signed.to_json()).map(|_| signed.clone());
-    message.subjects = table
-        .subjects
-        .values()
-        // A stranger's own request is what it shows; members pass on everybody's.
-        .filter(|one| {
-            table.is_member() || matches!(one.what(), What::Join(request) if request.member() == table.me)
-        })
-        .map_while(|subject| within(subject.signed()))
-        .collect();
-    message.approvals = table.approvals.values().map_while(|(_, signed)| within(signed)).collect();
-    message.votes = table.votes.values().map_while(|vote| fit(&mut room, vote.to_json())).collect();
+    let room = put_waiting(&mut message, table);
     // Circles come last: nobody's keep a decision from going.
     let room = entries.saturating_add(room).min(PAPERS_PENDING_BYTES_MAX);
     put_circles(&mut message, table, (spread, lost), (room, now, key));
     message
+}
+
+/// One paper of what waits for a decision.
+#[derive(Clone, Copy)]
+enum Waiting<'t> {
+    Subject(&'t Signed),
+    Approval(&'t Signed),
+    Vote,
+}
+
+/// What waits for a decision, the smallest first: nobody's large request keeps another's, or a word on it, from going. Answers with the
+/// room that is left.
+fn put_waiting(message: &mut Message, table: &Table) -> usize {
+    // A stranger's own request is what it shows; members pass on everybody's.
+    let own = |one: &&Subject| matches!(one.what(), What::Join(request) if request.member() == table.me);
+    let subjects = table.subjects.values().filter(|one| table.is_member() || own(one));
+    let subjects = subjects.map(|one| (one.signed().to_json(), Waiting::Subject(one.signed())));
+    let approvals = table.approvals.values().map(|(_, word)| (word.to_json(), Waiting::Approval(word)));
+    let votes = table.votes.values().map(|vote| (vote.to_json(), Waiting::Vote));
+    let mut waiting: Vec<(String, Waiting<'_>)> = subjects.chain(approvals).chain(votes).collect();
+    waiting.sort_by_key(|(text, _)| text.len());
+    let mut room = PAPERS_PENDING_BYTES_MAX;
+    for (text, paper) in waiting {
+        let Some(raw) = fit(&mut room, text) else { break };
+        match paper {
+            Waiting::Subject(signed) => message.subjects.push(signed.clone()),
+            Waiting::Approval(signed) => message.approvals.push(signed.clone()),
+            Waiting::Vote => message.votes.push(raw),
+        }
+    }
+    room
 }
 
 /// What is said of circles, within a room: the recipient's that the sender holds, own ones that it is due, what else it has lost, and those

@@ -4,8 +4,10 @@
 use base::Micros;
 use base::limit::{CIRCLES_MAX, PAPERS_PENDING_BYTES_MAX, PAPERS_VERSIONS_BYTES_MAX};
 use base::signed::Signed;
-use base::signing::SigningKey;
-use community::{Circle, CommunityId, MemberId, Word};
+use base::signing::{Signer as _, SigningKey};
+use community::{
+    Circle, CommunityId, JOIN_REQUEST_TYPE, JoinRequest, MemberId, MemberKind, Names, Statement, Word,
+};
 use node::NewCircle;
 use serde_json::{Value, json};
 
@@ -134,6 +136,37 @@ async fn nobodys_circles_keep_anothers_from_going() {
     }
     meet(b, a).await.unwrap();
     assert_eq!((circles(b, "c").await, circles(b, "e").await), (1, 40), "in the end there are all");
+}
+
+/// A request to join by somebody whom nobody knows, with so many bytes that say nothing.
+fn request(community: CommunityId, no: u8, padding: usize) -> Value {
+    let key = SigningKey::from_seed(&[no; 32]);
+    let (names, slug) = (Names::english(&format!("CERT {no}")).unwrap(), format!("x{no}").parse().unwrap());
+    let statement = Statement::new(key.public_key(), names, slug, MemberKind::Cert);
+    let request = JoinRequest { community, at: START, again: None, statement };
+    let mut request = serde_json::to_value(&request).unwrap();
+    request["padding"] = json!("x".repeat(padding));
+    let signed = Signed::sign(JOIN_REQUEST_TYPE, serde_json::to_vec(&request).unwrap(), &key).unwrap();
+    serde_json::from_str(&signed.to_json()).unwrap()
+}
+
+/// Requests that each fill half the room of a message keep no other, and no word on one, from going.
+#[tokio::test]
+async fn nobodys_request_keeps_anothers_from_going() {
+    let region = Region::of(&["a", "b", "e"]).await;
+    let (a, b, e) = (&region[0], &region[1], Maker::of(&region[2]).await);
+    let asked = (1..=12).map(|no| request(e.community, 100 + no, if no <= 4 { 110 << 10 } else { 0 }));
+    let asked: Vec<Value> = asked.collect();
+    for some in asked.chunks(2) {
+        let question = saying(e.seat, a, ("subjects", json!(some))).await;
+        a.node().papers_answer(&question, None).await.unwrap();
+    }
+    a.node().propose(&a.who, "e", Some("floods".to_owned())).await.unwrap();
+    let told = said(&a.node().papers_question(b.id().await, None).await.unwrap());
+    let (subjects, words) = (told["subjects"].as_array().unwrap(), told["approvals"].as_array().unwrap());
+    let sizes: Vec<usize> = subjects.iter().map(|subject| subject.to_string().len()).collect();
+    assert_eq!((sizes.len(), words.len()), (8 + 1 + 1, 1), "{sizes:?}");
+    assert!(sizes.is_sorted() && sizes.iter().sum::<usize>() <= PAPERS_PENDING_BYTES_MAX, "{sizes:?}");
 }
 
 /// Has one member hold the first version of so many circles, with both in them, of which the other holds a second one without the first,
