@@ -2,19 +2,28 @@
 //!
 //! Answers of any status come back as [`Answer`]; only what prevented an answer is an error here.
 
+use std::future::Future;
+use std::io;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use base::Rng;
 use bytes::{Bytes, BytesMut};
 use http::HeaderMap;
+use http_body::{Body, Frame, SizeHint};
 use reqwest::redirect;
+use tokio::sync::oneshot;
 use url::Url;
 
 use crate::egress::{Egress, Forbidden, Login, is_this_machine};
 
 /// Longest time an answer may take that is poured; the policy's limit on silence holds all the same.
 const POUR_TIMEOUT: Duration = Duration::from_secs(24 * 3_600);
+
+/// Longest time a server may take to refuse a question of which it gets the head alone.
+const REFUSAL_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// What is done at an address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -198,7 +207,8 @@ impl Dialler {
         sink: &mut (dyn FnMut(&[u8]) -> bool + Send),
     ) -> Result<Answer, DialError> {
         self.policy.admit(&question.url, &question.login)?;
-        let mut response = self.send(question, Some(POUR_TIMEOUT)).await?;
+        let sent = self.send(question, Sent::Whole, Some(POUR_TIMEOUT)).await;
+        let mut response = sent.map_err(|error| unreachable(&question.url, &error))?;
         if !response.status().is_success() {
             return self.collect(response, &question.url).await;
         }
@@ -217,15 +227,31 @@ impl Dialler {
     }
 
     async fn ask_once(&self, question: &Question) -> Result<Answer, DialError> {
-        let response = self.send(question, None).await?;
-        self.collect(response, &question.url).await
+        match self.send(question, Sent::Whole, None).await {
+            Ok(response) => self.collect(response, &question.url).await,
+            Err(error) => {
+                let refusal = if is_broken_off(&error) { self.refusal(question).await } else { None };
+                refusal.ok_or_else(|| unreachable(&question.url, &error))
+            }
+        }
+    }
+
+    /// What a server says that closed the connection while a body was still on its way to it: its answer is lost with that connection, so
+    /// the head is sent alone, which is enough to be refused and too little to be done.
+    async fn refusal(&self, question: &Question) -> Option<Answer> {
+        question.body.as_ref()?;
+        let (_asking, waits) = oneshot::channel();
+        let response = self.send(question, Sent::HeadAlone(waits), Some(REFUSAL_TIMEOUT)).await.ok()?;
+        let answer = self.collect(response, &question.url).await.ok()?;
+        (answer.status >= 400).then_some(answer)
     }
 
     async fn send(
         &self,
         question: &Question,
+        sent: Sent,
         timeout: Option<Duration>,
-    ) -> Result<reqwest::Response, DialError> {
+    ) -> Result<reqwest::Response, reqwest::Error> {
         let method = match question.verb {
             Verb::Get => reqwest::Method::GET,
             Verb::Post => reqwest::Method::POST,
@@ -244,9 +270,16 @@ impl Dialler {
             Login::Bearer(token) => request.bearer_auth(token.expose()),
         };
         if let Some((body, media)) = &question.body {
-            request = request.header("content-type", media).body(body.clone());
+            let body = match sent {
+                Sent::Whole => body.clone().into(),
+                Sent::HeadAlone(waits) => {
+                    let bytes = u64::try_from(body.len()).unwrap_or(u64::MAX);
+                    reqwest::Body::wrap(Withheld { bytes, waits })
+                }
+            };
+            request = request.header("content-type", media).body(body);
         }
-        request.send().await.map_err(|error| unreachable(&question.url, &error))
+        request.send().await
     }
 
     async fn collect(&self, mut response: reqwest::Response, asked: &Url) -> Result<Answer, DialError> {
@@ -276,6 +309,50 @@ impl Dialler {
         let more_ms = (base_ms / 4).saturating_mul(u64::from(chance[0])) / 255;
         Duration::from_millis(base_ms.saturating_add(more_ms).min(self.policy.pause_ms_max))
     }
+}
+
+/// How much of a question goes out.
+enum Sent {
+    Whole,
+    /// Nothing of the body, and that until its sender lets go.
+    HeadAlone(oneshot::Receiver<()>),
+}
+
+/// A body of so many bytes of which none ever comes: it breaks off when nobody waits for the answer any more.
+struct Withheld {
+    bytes: u64,
+    waits: oneshot::Receiver<()>,
+}
+
+impl Body for Withheld {
+    type Data = Bytes;
+    type Error = io::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Self::Data>, Self::Error>>> {
+        Pin::new(&mut self.waits).poll(context).map(|_| Some(Err(io::ErrorKind::ConnectionAborted.into())))
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        SizeHint::with_exact(self.bytes)
+    }
+}
+
+/// Whether the other side closed the connection before all was written.
+fn is_broken_off(error: &reqwest::Error) -> bool {
+    let mut source = std::error::Error::source(error);
+    while let Some(cause) = source {
+        if let Some(error) = cause.downcast_ref::<io::Error>() {
+            return matches!(
+                error.kind(),
+                io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset | io::ErrorKind::ConnectionAborted
+            );
+        }
+        source = cause.source();
+    }
+    false
 }
 
 /// What every connection under a policy is bounded by.
@@ -404,6 +481,33 @@ mod tests {
     async fn follows_no_redirect_to_another_host() {
         let url = server(vec![reply("302 Found", "location: http://taxii.example/\r\n", "")]);
         assert_eq!(dialler(Egress::default()).ask(&get(url)).await.unwrap().status, 302);
+    }
+
+    /// Who takes so much and no more answers before all of it has come, and closes: the answer is lost on its way where the rest of the
+    /// body meets a closed door.
+    #[tokio::test]
+    async fn what_a_server_refuses_before_it_has_all_is_told() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let refusing = thread::spawn(move || {
+            let mut heads = Vec::new();
+            for answer in [String::new(), reply("413 Large", "", "too large")] {
+                let (mut stream, _) = listener.accept().unwrap();
+                let mut head = [0_u8; 1024];
+                let read = stream.read(&mut head).unwrap();
+                heads.push(String::from_utf8_lossy(&head[..read]).into_owned());
+                let _ = stream.write_all(answer.as_bytes());
+            }
+            heads
+        });
+        let url = Url::parse(&format!("http://127.0.0.1:{port}/")).unwrap();
+        let body = Some((Bytes::from(vec![b'x'; 32 << 20]), "text/plain".to_owned()));
+        let question = Question { verb: Verb::Post, body, repeat: Repeat::Never, ..get(url) };
+        let answer = dialler(Egress::default()).ask(&question).await.unwrap();
+        assert_eq!((answer.status, answer.body.as_ref()), (413, b"too large".as_slice()));
+        for head in refusing.join().unwrap() {
+            assert!(head.contains("content-length: 33554432\r\n"), "{head}");
+        }
     }
 
     #[tokio::test]

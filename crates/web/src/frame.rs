@@ -93,7 +93,8 @@ impl Frame {
             && !waits
             && let Some(rest) = home.take()
         {
-            body::drain(rest).await;
+            // Beside the answer, which is not kept waiting for it.
+            tokio::spawn(body::drain(rest));
         }
         let mut reply = outcome.unwrap_or_else(|problem| render(&problem, form, &trail.id));
         if takes_gzip && !is_head {

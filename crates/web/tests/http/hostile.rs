@@ -109,6 +109,27 @@ async fn bodies_that_are_no_envelope_at_all() {
     still_well(&ann).await;
 }
 
+/// Who declares a body that is too large and sends it slowly has the answer before the rest, and a connection on which to go on sending.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_declared_too_large_is_refused_at_once() {
+    let house = House::with(Options { body_bytes_max: 1 << 20, ..Options::default() }).await;
+    let ann = house.person("ann", Role::Analyst).await;
+    house.collection("c1", &[(&ann, "rw")]).await;
+    let size = (1 << 20) + 1;
+    let whole = ann.posting("c1", vec![b' '; size]).bytes();
+    let (said, rest) = whole.split_at(whole.len() - size + 10);
+    let mut stream = TcpStream::connect(house.address).await.unwrap();
+    stream.write_all(said).await.unwrap();
+    let mut answer = vec![0; 4_096];
+    let read = tokio::time::timeout(Duration::from_secs(5), stream.read(&mut answer)).await;
+    let answer = String::from_utf8_lossy(&answer[..read.expect("at once").unwrap()]).into_owned();
+    assert!(answer.starts_with("HTTP/1.1 413 ") && answer.contains("body-too-large"), "{answer}");
+    for piece in rest.chunks(64 << 10) {
+        stream.write_all(piece).await.unwrap();
+    }
+    still_well(&ann).await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn bombs_and_floods_are_cut_at_the_limit() {
     let house = House::with(Options { body_bytes_max: 1 << 20, ..Options::default() }).await;
