@@ -108,6 +108,9 @@ pub struct Hello {
     /// dropped before anything is given back.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub withdraw: Vec<Route>,
+    /// The moment of the last answer of the other that told of refusals and was taken: who cannot be called says so in the next turn.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub heard_us: Option<i64>,
     /// Its clock, in microseconds since 1970.
     pub at_us: i64,
     /// What a later version says besides.
@@ -182,6 +185,19 @@ impl Exchange<'_> {
     /// # Errors
     /// The store did not answer.
     pub fn hello(&self, rows: &dyn Rows, to: KeyId, versions: Versions) -> Read<Signed> {
+        self.hello_after(rows, (to, versions), None)
+    }
+
+    /// The same, saying of which moment the last answer was that told of refusals and was taken.
+    ///
+    /// # Errors
+    /// The store did not answer.
+    pub fn hello_after(
+        &self,
+        rows: &dyn Rows,
+        (to, versions): (KeyId, Versions),
+        heard_us: Option<i64>,
+    ) -> Read<Signed> {
         let peer = rows.peer(&to)?;
         let own = rows.own()?;
         let heads = self.heads_known(rows)?;
@@ -207,6 +223,7 @@ impl Exchange<'_> {
             knows_life_proof: peer.proof(),
             recovering_from: own.taking_back().map(asks),
             given_back: own.taking_back().is_some_and(has_given),
+            heard_us,
             at_us: self.now.0,
             unknown: BTreeMap::new(),
         };

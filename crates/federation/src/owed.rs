@@ -3,8 +3,8 @@
 //!
 //! A word goes with the next turn and with the next answer that is said to the member: the answer that brought what was refused may
 //! have been followed by another turn already, and who cannot be called hears answers alone. How far each has told is counted by
-//! itself, since a turn may never have left and nobody says whether an answer came. A word is kept until a turn that said it was
-//! answered, and is said again from the next meeting on that this node tries to begin: what is lost on the way would leave the sender
+//! itself, since a turn may never have left, and whether an answer came is said with a later turn, if ever. A word is kept until a turn that
+//! said it was answered, or an answer that said all of it is said to have come, and is said again from the next meeting on that this node tries to begin: what is lost on the way would leave the sender
 //! without an answer for ever.
 //!
 //! Refusals are rows ([`Rows::owed`]), put there by the step that refused; here is only how far they have been said, so that a
@@ -27,8 +27,8 @@ use crate::wire::{Ack, AckRefusal, Cosigned};
 pub enum Saying {
     /// A turn of this node's own, which is answered.
     Turn,
-    /// An answer, of which nobody says whether it came.
-    Answer,
+    /// An answer of this moment, in microseconds since 1970: the other may say in a later turn that it came.
+    Answer(i64),
 }
 
 /// What the rows have to tell a member.
@@ -86,6 +86,15 @@ struct Said {
     line: bool,
 }
 
+/// An answer that told everything up to a refusal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Answered {
+    /// When it was made, in microseconds since 1970 by this node's clock.
+    at_us: i64,
+    /// The number of the last refusal in it.
+    upto: u64,
+}
+
 /// What the oldest parcel or file tells of refusals that is not known to have been heard. It is when one of the other's names its
 /// moment or a later one, since every later one tells as much.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -125,6 +134,8 @@ pub struct Owed {
     in_answers: Said,
     /// How far was told with each turn that is under way, the oldest first.
     under_way: VecDeque<Said>,
+    /// The last answer that told all of them; of those that told of some nobody knows whether the ones before came.
+    by_answer: Option<Answered>,
     /// What every parcel of a moment or later tells of refusals.
     by_parcel: Option<TellsRefusals>,
     /// An acknowledgement is due, if only of the places.
@@ -158,7 +169,7 @@ impl Owed {
     const fn mark(&mut self, saying: Saying) -> &mut Said {
         match saying {
             Saying::Turn => &mut self.in_turns,
-            Saying::Answer => &mut self.in_answers,
+            Saying::Answer(_) => &mut self.in_answers,
         }
     }
 
@@ -175,8 +186,12 @@ impl Owed {
         let before = *mark;
         *mark = Said { refusal: before.refusal.max(untold.last()), line: line.is_some() };
         let said = *mark;
-        if saying == Saying::Turn {
-            self.under_way.push_back(said);
+        match saying {
+            Saying::Turn => self.under_way.push_back(said),
+            Saying::Answer(at_us) if before.refusal == 0 && said.refusal > 0 => {
+                self.by_answer = Some(Answered { at_us, upto: said.refusal });
+            }
+            Saying::Answer(_) => {}
         }
         let due = std::mem::take(&mut self.due) || !untold.refused.is_empty();
         let cursors = due.then_some((untold.life, untold.cursors));
@@ -186,6 +201,11 @@ impl Owed {
     /// A turn was said that tells nothing of this.
     pub fn pass(&mut self) {
         self.under_way.push_back(Said::default());
+    }
+
+    /// The number up to which refusals were heard, by the answer that the member says it has taken; 0 = none.
+    pub fn heard_by_answer(&mut self, heard_us: Option<i64>) -> u64 {
+        self.by_answer.take_if(|told| Some(told.at_us) == heard_us).map_or(0, |told| told.upto)
     }
 
     /// Refusals that are put into a parcel made at a moment: how far they go is kept until the other has taken the parcel.
@@ -294,11 +314,11 @@ mod tests {
         // The turn never leaves: the member cannot be called.
         let turn = owed.tell(Saying::Turn, untold(1..3));
         assert_eq!((places(&turn), turn.cosigned.is_some()), (vec![1, 2], true));
-        assert_eq!(owed.said(Saying::Answer), 0);
-        let answer = owed.tell(Saying::Answer, untold(1..4));
+        assert_eq!(owed.said(Saying::Answer(5)), 0);
+        let answer = owed.tell(Saying::Answer(5), untold(1..4));
         assert_eq!((places(&answer), answer.cosigned.is_some()), (vec![1, 2, 3], true));
         assert_eq!(
-            (owed.said(Saying::Answer), owed.tell(Saying::Answer, untold(4..4))),
+            (owed.said(Saying::Answer(6)), owed.tell(Saying::Answer(6), untold(4..4))),
             (3, Told::default())
         );
         assert_eq!(owed.said(Saying::Turn), 2, "an answer may be lost");
@@ -307,7 +327,22 @@ mod tests {
         assert_eq!((owed.answered(), owed.answered()), (2, 3));
         // Each attempt to begin a meeting says all again, also to who hears nothing but answers.
         owed.begin();
-        assert_eq!((owed.said(Saying::Turn), owed.said(Saying::Answer)), (0, 0));
+        assert_eq!((owed.said(Saying::Turn), owed.said(Saying::Answer(7))), (0, 0));
+    }
+
+    #[test]
+    fn an_answer_that_told_all_is_known_to_have_come_by_its_moment_alone() {
+        let mut owed = Owed::default();
+        owed.tell(Saying::Answer(5), untold(1..3));
+        assert_eq!((owed.heard_by_answer(None), owed.heard_by_answer(Some(6))), (0, 0));
+        // What the next one tells besides counts for nothing: the first may be lost.
+        owed.tell(Saying::Answer(6), untold(3..4));
+        assert_eq!((owed.heard_by_answer(Some(6)), owed.heard_by_answer(Some(5))), (0, 2));
+        assert_eq!(owed.heard_by_answer(Some(5)), 0, "once");
+        owed.begin();
+        owed.tell(Saying::Answer(8), untold(3..4));
+        owed.note(7, 1, &[]);
+        assert_eq!(owed.heard_by_answer(Some(8)), 0, "places of before a restore are others");
     }
 
     #[test]

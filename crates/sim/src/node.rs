@@ -266,7 +266,7 @@ impl Node {
         to: KeyId,
         (hello, answer, number): (Signed, Answer, u64),
     ) -> Message {
-        let saying = if answer == Answer::Wanted { Saying::Turn } else { Saying::Answer };
+        let saying = if answer == Answer::Wanted { Saying::Turn } else { Saying::Answer(around.now.0) };
         let mut turn = Turn::of(hello);
         let said = self.memory.owed.entry(to).or_default().said(saying);
         let untold = self.untold(around, to, said);

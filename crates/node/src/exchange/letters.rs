@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use base::signing::KeyId;
 use bytes::Bytes;
-use federation::{Entry, Exchange, OpenedBatch, Received, Refused, Rows, Sealed, Turn};
+use federation::{Ack, Entry, Exchange, OpenedBatch, Received, Refused, Rows, Sealed, Turn};
 
 use super::carry::object_of;
 use super::{Court, ExchangeError};
@@ -20,6 +20,12 @@ pub(super) struct Said {
 }
 
 impl Said {
+    /// Whether it tells of refusals, by what stands in its acknowledgement; who said that is asked elsewhere.
+    pub(super) fn tells_refusals(&self) -> bool {
+        let ack = self.turn.ack.as_ref().map(|ack| serde_json::from_slice::<Ack>(ack.unverified_payload()));
+        ack.is_some_and(|ack| ack.is_ok_and(|ack| !ack.refused.is_empty()))
+    }
+
     /// Reads and opens what `expected`, or any other member, says.
     pub(super) fn read(court: &Court, bytes: &[u8], expected: Option<KeyId>) -> Result<Self, ExchangeError> {
         let turn = Turn::from_bytes(bytes).map_err(|error| ExchangeError::Message(error.to_string()))?;

@@ -107,6 +107,8 @@ pub(crate) struct Desk {
     heard_back: Mutex<BTreeMap<KeyId, awaited::HeardBack>>,
     /// What each member is still to be told of what it sent.
     owed: Mutex<BTreeMap<KeyId, Owed>>,
+    /// Of which moment the last answer of each member was that told of refusals and was taken.
+    answers: Mutex<BTreeMap<KeyId, i64>>,
     /// Who took part, and who was in which circle, when what waits was last looked at for it.
     seats: Mutex<Option<Seats>>,
     /// Whether a step has judged by seats of before since they were last looked at.
@@ -169,6 +171,16 @@ impl Desk {
     /// Does something with what a member is still to be told.
     fn owed<T>(&self, member: &KeyId, on: impl FnOnce(&mut Owed) -> T) -> T {
         on(self.owed.lock().unwrap_or_else(PoisonError::into_inner).entry(*member).or_default())
+    }
+
+    /// Notes an answer that told of refusals, by its moment.
+    fn took_answer(&self, of: KeyId, at_us: i64) {
+        self.answers.lock().unwrap_or_else(PoisonError::into_inner).insert(of, at_us);
+    }
+
+    /// The moment of the last such answer of a member.
+    fn answer_taken(&self, of: &KeyId) -> Option<i64> {
+        self.answers.lock().unwrap_or_else(PoisonError::into_inner).get(of).copied()
     }
 
     /// Whether something is given back that was not given in this meeting already: who refuses it gets it in the next one.

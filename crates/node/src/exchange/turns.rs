@@ -144,13 +144,14 @@ impl Node {
     pub async fn turn_ahead(&self, to: community::MemberId) -> Result<Option<Vec<u8>>, ExchangeError> {
         let Some(last) = self.0.exchange.last_said(&to.0) else { return Ok(None) };
         let court = self.sitting().await?;
-        let sitting = Arc::clone(&court);
+        let (sitting, heard) = (Arc::clone(&court), self.0.exchange.answer_taken(&to.0));
         let said = store::looked(self.store(), court.member(), move |rows| {
             let exchange = sitting.exchange();
             if rows.own().map_err(failed)?.taking_back().is_some() {
                 return Ok(None);
             }
-            let mut turn = Turn::of(exchange.hello(rows, to.0, Versions::OURS).map_err(failed)?);
+            let mut turn =
+                Turn::of(exchange.hello_after(rows, (to.0, Versions::OURS), heard).map_err(failed)?);
             let brought = exchange.bring_behind(rows, &to.0, &mut turn, last.brought).map_err(failed)?;
             if brought.is_some() {
                 turn.heads = exchange.heads_for(rows, &last.known, None).map_err(failed)?;
@@ -197,12 +198,17 @@ impl Node {
         let from = minutes.hello.from;
         self.0.exchange.heard.lock().unwrap_or_else(PoisonError::into_inner).insert(from);
         self.0.exchange.called.lock().unwrap_or_else(PoisonError::into_inner).insert(from, court.now);
+        let paid = self.0.exchange.owed(&from, |owed| owed.heard_by_answer(minutes.hello.heard_us));
+        if minutes.speaks && paid > 0 {
+            let paid = Effect::Paid { peer: from, upto: paid };
+            self.step(&court, 1, move |_, desk| Ok(desk.apply(vec![paid])?)).await?;
+        }
         // What is for the other goes in the meeting that it was begun for.
         let brings =
             if self.0.exchange.meets(&from, court.now) { Brings::Nothing } else { Brings::WhatWaits };
         let Words { mut turn, .. } = self.words_if(&court, (from, brings), &minutes).await?;
         if minutes.speaks {
-            self.tell(&court, from, Saying::Answer, &mut turn).await?;
+            self.tell(&court, from, Saying::Answer(court.now.0), &mut turn).await?;
         }
         Ok(turn.to_bytes())
     }
@@ -291,9 +297,10 @@ impl Node {
         hello: Option<&Hello>,
     ) -> Result<Words, ExchangeError> {
         let (sitting, hello) = (Arc::clone(court), hello.cloned());
+        let heard = self.0.exchange.answer_taken(&to);
         let said = store::looked(self.store(), court.member(), move |rows| {
             let exchange = sitting.exchange();
-            let mut turn = Turn::of(exchange.hello(rows, to, Versions::OURS).map_err(failed)?);
+            let mut turn = Turn::of(exchange.hello_after(rows, (to, Versions::OURS), heard).map_err(failed)?);
             // Before its greeting has come, what it said it had when it was last heard of.
             let known = match &hello {
                 Some(hello) => hello.heads.clone(),
@@ -349,6 +356,9 @@ impl Node {
         let paid = expected.map_or(0, |answers| self.0.exchange.owed(&answers, Owed::answered));
         let mut minutes = self.hear_in_steps(court, (&said, &carrier), paid).await?;
         self.hear_back(court, &mut minutes).await?;
+        if expected.is_some() && minutes.speaks && said.tells_refusals() {
+            self.0.exchange.took_answer(minutes.hello.from, minutes.hello.at_us);
+        }
         if let Some(rule @ Rule::LifeUnproven) = minutes.refused {
             return Err(federation::DeedError::from(rule).into());
         }
