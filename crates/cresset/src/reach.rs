@@ -128,13 +128,16 @@ impl Reach {
             (None, Some(name)) => format!("{said}: {}", quoted(name)),
             (None, None) => said,
         };
+        let is_damaged = problem.code.as_deref() == Some(directory::DAMAGED);
         let mut failure = match status {
+            // As where the directory is opened: something is there, and it is not what was written.
+            _ if is_damaged => Failure::unverified(said),
             429 | 500.. => Failure::unreachable(said),
             _ => Failure::no(said),
         };
         failure.code = problem.code;
         failure.hint = absent.map(|absent| absent.hint.to_owned());
-        if failure.code.as_deref() == Some(directory::DAMAGED) {
+        if is_damaged {
             failure = failure.hint(directory::EXAMINE);
         }
         if status == 401 {
@@ -344,5 +347,11 @@ mod tests {
         export.query.push(("collection", "wards".to_owned()));
         assert!(said(&export, "collection-unknown").starts_with("no such thing: \"wards\" "));
         assert_eq!(said(&export, "role-missing"), "no such thing [role-missing]");
+        let exit = |status, code: &str| {
+            let body = format!(r#"{{"detail":"no","code":"{code}"}}"#);
+            reach.refusal(&export, status, &Bytes::from(body)).exit
+        };
+        assert_eq!(exit(500, "store-damaged"), Exit::Unverified);
+        assert_eq!((exit(503, "read-only"), exit(403, "role-missing")), (Exit::Unreachable, Exit::No));
     }
 }

@@ -11,6 +11,7 @@
 //! | host and path or port, no scheme | the same, and with `http://` and with `https://` | as for a URL |
 //! | an e-mail address | the address | its domain and the domains above |
 //! | a hash, CVE or AS number, MAC address | itself | |
+//! | a number of 1.0.0.0 or more in decimal | the IPv4 address that programs take it for; the text, as below | as for an address |
 //! | anything else | the text as name, as other value and, without space, as reference | |
 //!
 //! A value that has the form of nothing is refanged and read again; names and references are asked of what was written. Without a list
@@ -18,7 +19,7 @@
 //!
 //! Total on every text; values over [`QUERY_BYTES_MAX`] bytes are neither indexed nor found.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 
 use base::limit::QUERY_BYTES_MAX;
 
@@ -80,7 +81,7 @@ pub struct Scratch {
 /// What to ask for when someone looks `value` up, with ranges of every length; exact ones first.
 ///
 /// # Limits
-/// At most 131 probes for an address, 129 for a domain or URL, 5 for text.
+/// At most 131 probes for an address, 129 for a domain or URL, 5 for text, 39 for a number.
 ///
 /// # Example
 /// ```
@@ -127,7 +128,20 @@ pub fn probe_with(
     }
     if settled.written == Form::Text {
         tell_reference(scratch, &mut each);
+        if let Some(address) = address_in_decimal(text) {
+            let canonical = address.to_string();
+            each(TermKind::Address, &canonical, How::Exact);
+            each(TermKind::Host, &canonical, How::OnHost);
+            tell_ranges(address.into(), 32, lengths, (&mut scratch.other, &mut each));
+        }
     }
+}
+
+/// The address that a plain number is to programs: `3325256711` is 198.51.100.7. Numbers below 1.0.0.0 are numbers.
+fn address_in_decimal(text: &str) -> Option<Ipv4Addr> {
+    let digits = text.bytes().all(|byte| byte.is_ascii_digit()) && !text.starts_with('0');
+    let number = digits.then(|| text.parse::<u32>().ok()).flatten()?;
+    (number >= 1 << 24).then(|| Ipv4Addr::from_bits(number))
 }
 
 /// The terms of what has been read into `scratch.reading`.

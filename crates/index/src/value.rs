@@ -139,7 +139,9 @@ fn read_marked(text: &str, marks: Marks, out: &mut String) -> Option<Shape> {
         });
     }
     if marks.has(COLON) {
-        if let Some(address) = read_address(text) {
+        // In brackets, as URLs have it.
+        let bare = text.strip_prefix('[').and_then(|text| text.strip_suffix(']')).unwrap_or(text);
+        if let Some(address) = read_address(bare) {
             return Some(written(address, out));
         }
         if let Some(shape) = read_mac(text, out).or_else(|| read_labelled(text, out)) {
@@ -280,6 +282,8 @@ mod tests {
             ("1.2.3.4/32", "Address", "1.2.3.4"),
             ("::FFFF:1.2.3.4", "Address", "1.2.3.4"),
             ("2001:DB8::1", "Address", "2001:db8::1"),
+            ("[2001:DB8::1]", "Address", "2001:db8::1"),
+            ("[2001:db8::1]:443", "BareUrl", "[2001:db8::1]:443/"),
             ("FE80::1%eth0", "Address", "fe80::1"),
             ("10.1.2.3/8", "Range", "10.0.0.0/8"),
             ("2001:db8::/32", "Range", "2001:db8::/32"),

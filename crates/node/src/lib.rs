@@ -79,7 +79,7 @@ pub use glass::BrokenGlass;
 pub use handle::{HandlingView, Options, Urgency};
 #[cfg(fuzzing)]
 pub use import::fuzzing;
-pub use import::{Format, ImportError, ImportRequest, Receipts, UnknownFormat};
+pub use import::{Format, ImportError, ImportRequest, Receipts, UnknownFormat, list_in_parts};
 pub use initialise::{AdminSecrets, InitError, InitRequest, Initialised, Member};
 pub use jobs::JobError;
 pub use look_up::{Detail, How, LookUpAnswer, LookUpError, LookUpMatch, Sightings};

@@ -88,8 +88,10 @@ async fn source(common: &Common) -> Result<Source, Failure> {
 }
 
 fn failed(error: &UpkeepError) -> Failure {
-    let failure = Failure::unreachable(error).code(error.code());
-    if error.code() == directory::DAMAGED { failure.hint(directory::EXAMINE) } else { failure }
+    if error.code() == directory::DAMAGED {
+        return Failure::unverified(error).code(error.code()).hint(directory::EXAMINE);
+    }
+    Failure::unreachable(error).code(error.code())
 }
 
 /// Writes the key file alone.

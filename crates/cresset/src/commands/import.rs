@@ -231,8 +231,7 @@ pub(crate) async fn run(common: &Common, args: ImportArgs, out: &mut Out) -> Res
     Ok(if counts.refused > 0 || counts.not_ours > 0 { exit.max(Exit::No) } else { exit })
 }
 
-/// Brings one file in; what its pieces came to is counted as they are answered. What was passed over in it is answered: lists and texts
-/// go in one piece.
+/// Brings one file in; what its pieces came to is counted as they are answered. What was passed over in it is answered.
 async fn import_one(
     reach: &Reach,
     (args, bytes): (&ImportArgs, Bytes),
@@ -248,7 +247,9 @@ async fn import_one(
         match answer.and_then(|answer| write(&answer, Receipts::All, (&bar, out))) {
             Ok(mut found) => {
                 bar.inc(found.total());
-                outcome = Ok(found.unread.take());
+                if let (Ok(unread), Some(more)) = (&mut outcome, found.unread.take()) {
+                    add_unread(unread, more);
+                }
                 counts.add(&found);
             }
             Err(failure) => {
@@ -259,6 +260,23 @@ async fn import_one(
     }
     bar.finish_and_clear();
     outcome
+}
+
+/// Adds what was passed over in one part of a list to what was in those before: the first lines stay, and counts are summed.
+fn add_unread(unread: &mut Option<Value>, more: Value) {
+    let Some(Value::Object(sum)) = unread else {
+        *unread = Some(more);
+        return;
+    };
+    let Value::Object(more) = more else { return };
+    for (name, more) in more {
+        match sum.get_mut(&name).and_then(|lines| lines.get_mut("count")) {
+            Some(count) => {
+                *count = json!(count.as_u64().unwrap_or(0) + more["count"].as_u64().unwrap_or(0));
+            }
+            None => drop(sum.entry(name).or_insert(more)),
+        }
+    }
 }
 
 /// The line of a file that was not imported, or not to its end.
@@ -367,8 +385,12 @@ impl<'de> Visitor<'de> for ListedVisitor {
     }
 }
 
-/// A long bundle in pieces that are bundles; anything else whole, for the node to judge.
+/// A long bundle in pieces that are bundles, a long list in pieces that are lists; anything else whole, for the node to judge.
 fn pieces_of(bytes: Bytes, format: &str) -> Vec<Piece> {
+    let list = format.parse().ok().and_then(|format| node::list_in_parts(&bytes, format));
+    if let Some(parts) = list {
+        return parts.into_iter().map(|bytes| Piece { bytes, objects: 0 }).collect();
+    }
     let may_split = matches!(format, "auto" | "stix" | "stix20") && bytes.len() > WHOLE_BYTES_MAX;
     let bundle = if may_split { web::object::<Bundle<'_>>(&bytes).ok() } else { None };
     let Some(bundle) = bundle.filter(|bundle| bundle.kind == "bundle") else {
@@ -468,6 +490,20 @@ mod tests {
             seen.extend(bundle.objects.0.iter().map(|raw| raw.get().to_owned()));
         }
         assert_eq!(seen, objects);
+    }
+
+    #[test]
+    fn what_was_passed_over_in_parts_of_a_list_is_summed() {
+        let mut unread = None;
+        for (count, first) in [(2, 3), (5, 100_002)] {
+            add_unread(
+                &mut unread,
+                json!({"columns": ["date"], "context": {"count": count, "first": first}}),
+            );
+        }
+        add_unread(&mut unread, json!({"without_value": {"count": 1, "first": 9}}));
+        let sum = json!({"columns": ["date"], "context": {"count": 7, "first": 3}, "without_value": {"count": 1, "first": 9}});
+        assert_eq!(unread, Some(sum));
     }
 
     #[test]

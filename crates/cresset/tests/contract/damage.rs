@@ -141,7 +141,7 @@ fn bytes_that_were_changed_are_not_taken_for_the_truth() {
     scene.here(&["ledger", "proof", &whole, "--out", &proof]).exits(0);
 
     let copy = scene.path("copy").to_str().unwrap().to_owned();
-    let refused = scene.here(&["backup", &copy]).exits(4);
+    let refused = scene.here(&["backup", &copy]).exits(3);
     assert!(
         refused.stderr.contains(RESTORE) && refused.stderr.contains("doctor --deep"),
         "{}",

@@ -10,6 +10,7 @@
 use std::str::FromStr;
 
 use base::Micros;
+use base::limit::IMPORT_OBJECTS_MAX;
 use handling::Pap;
 use stix::{Timestamp, TlpLevel};
 
@@ -176,6 +177,38 @@ impl<'t> List<'t> {
             Err(error) => Line::Of(vec![Err(unreadable(&error))]),
         })
     }
+}
+
+/// A list of more values than one import takes, as lists of no more than that, each with the header; `None` for one that goes whole. Every
+/// line keeps its number, by which a refusal names it.
+pub(crate) fn parts(text: &str) -> Option<Vec<String>> {
+    let List { columns, reader, .. } = open(text)?.ok()?;
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    let values = columns.iter().filter(|column| matches!(column, Column::Value(_))).count();
+    let lines = IMPORT_OBJECTS_MAX.checked_div(values)?.max(1);
+    if text.lines().count() <= lines {
+        return None;
+    }
+    let starts: Vec<(usize, usize)> =
+        reader.into_records().step_by(lines).filter_map(|record| start_of(&record)).collect();
+    let (first, first_line) = *starts.first()?;
+    let header = text.get(..first)?;
+    let ends = starts.iter().skip(1).map(|(byte, _)| *byte).chain([text.len()]);
+    let part = |((byte, line), end): (&(usize, usize), usize)| {
+        let passed = "#\n".repeat(line.saturating_sub(first_line));
+        Some([passed.as_str(), header, text.get(*byte..end)?].concat())
+    };
+    starts.iter().zip(ends).map(part).collect::<Option<Vec<String>>>().filter(|parts| parts.len() > 1)
+}
+
+/// At which byte and in which line a record begins.
+fn start_of(record: &Result<csv::StringRecord, csv::Error>) -> Option<(usize, usize)> {
+    let position = match record {
+        Ok(record) => record.position(),
+        Err(error) => error.position(),
+    };
+    let position = position?;
+    Some((usize::try_from(position.byte()).ok()?, usize::try_from(position.line()).ok()?))
 }
 
 /// Reads the header of a list; `None` = there is nothing in it.

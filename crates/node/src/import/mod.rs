@@ -300,6 +300,20 @@ impl Node {
     }
 }
 
+/// A list (CSV) of more values than one import takes, in parts that are each a list of its own; `None` for what is none, or goes whole. Who
+/// brings such a list sends the parts one after the other.
+#[must_use]
+pub fn list_in_parts(bytes: &[u8], format: Format) -> Option<Vec<Bytes>> {
+    let text = std::str::from_utf8(bytes).ok()?;
+    let is_list = match format {
+        Format::Csv => true,
+        Format::Auto => !sniff::begins_like_json(text) && csv::has_header(text),
+        _ => false,
+    };
+    let parts = if is_list { csv::parts(text) } else { None };
+    parts.map(|parts| parts.into_iter().map(Bytes::from).collect())
+}
+
 /// The objects of a STIX 2.1 file; otherwise why it is none.
 pub(crate) fn objects_in(bytes: Bytes) -> Result<Vec<Bytes>, String> {
     match sniff::recognise(&bytes, Format::Stix).map_err(|error| error.to_string())? {

@@ -58,7 +58,7 @@ pub(crate) fn recognise(bytes: &Bytes, format: Format) -> Result<Document, Impor
     }
 }
 
-fn begins_like_json(text: &str) -> bool {
+pub(super) fn begins_like_json(text: &str) -> bool {
     text.trim_start_matches('\u{feff}').trim_start().starts_with(['{', '['])
 }
 

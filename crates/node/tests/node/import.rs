@@ -440,3 +440,33 @@ async fn real_attack_comes_out_as_it_went_in() {
     got.sort_unstable();
     assert!(got == sent, "{} sent, {} got", sent.len(), got.len());
 }
+
+/// A list of more values than one import takes goes in parts, each with the header; a line is named by its number in the whole.
+#[tokio::test]
+async fn a_long_list_goes_in_parts_that_keep_the_numbers_of_lines() {
+    let most = base::limit::IMPORT_OBJECTS_MAX;
+    let address = |number: usize| format!("10.{}.{}.{},", number >> 16, number >> 8 & 255, number & 255);
+    let lines = |count: usize| (0..count).map(|number| address(number) + "\n").collect::<String>();
+    let (header, last) =
+        ("\u{feff}# from a feed\nip,note\n", "nothing,\n198.51.100.7,\"two\nlines\"\n198.51.100.8,\n");
+    let list = format!("{header}{}{last}", lines(most));
+    let parts = node::list_in_parts(list.as_bytes(), Format::Auto).unwrap();
+    assert_eq!(parts.len(), 2);
+    assert_eq!(parts[0], format!("# from a feed\nip,note\n{}", lines(most)));
+    let (bench, _) = Bench::new().await;
+    let (summary, receipts) =
+        import(&bench, parts[1].clone(), Format::Auto, Options::default()).await.unwrap();
+    assert_eq!((summary.accepted, summary.refused), (2, 1), "{receipts:?}");
+    let told = receipts[0].reason.as_deref().unwrap();
+    // Two lines of a header, and the others.
+    assert!(told.starts_with(&format!("line {}:", 2 + most + 1)), "{told}");
+    let two = format!("ip,domain\n{}", "10.0.0.1,one.example\n".repeat(most));
+    assert_eq!(
+        node::list_in_parts(two.as_bytes(), Format::Csv).unwrap().len(),
+        2,
+        "by the columns of values"
+    );
+    for whole in [format!("ip,note\n{}", lines(most)), lines(most + 1), String::new()] {
+        assert_eq!(node::list_in_parts(whole.as_bytes(), Format::Auto), None);
+    }
+}
