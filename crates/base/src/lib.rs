@@ -8,6 +8,7 @@ mod quote;
 mod redacted;
 mod rng;
 
+pub mod letters;
 pub mod limit;
 pub mod signed;
 pub mod signing;

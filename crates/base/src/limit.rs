@@ -285,3 +285,14 @@ pub const APPROVALS_OPEN_MAX: usize = 100;
 pub const APPROVALS_SHOWN: usize = 10_000;
 /// Notices of other members that are listed, newest first.
 pub const NOTICES_SHOWN: usize = 1_000;
+
+/// How long what another member sends waits for the documents of the circles that it names, in seconds (an hour).
+pub const CIRCLE_WAIT_SECONDS: i64 = 3_600;
+/// How long a sender's papers say that what it sends is not for this member, in seconds: what was on its way comes together.
+pub const CIRCLE_READ_SECONDS: i64 = 15;
+/// A wait for circles that `doctor` does not call a fault, in seconds: papers travel within seconds where members reach each other.
+pub const CIRCLE_USUAL_WAIT_SECONDS: i64 = 300;
+/// Awaited marking definitions that one look asks about.
+pub const AWAITED_PAGE: usize = 1_000;
+/// Objects with the name that is searched for that are told before all others; where more are called alike, the name says nothing.
+pub const NAMED_FIRST_MAX: usize = 20;

@@ -7,6 +7,7 @@
 use std::collections::BTreeSet;
 
 use base::Micros;
+use base::letters::is_ignorable;
 use base::limit::{CIRCLE_BYTES_MAX, COMMUNITY_MEMBERS_MAX, NAME_CHARS_MAX};
 use base::signed::Signed;
 use base::signing::{PublicKey, Signer};
@@ -82,18 +83,7 @@ pub fn is_circle_name(name: &str) -> bool {
     is_line(name, NAME_CHARS_MAX)
         && !digits
         && !TAKEN_NAMES.contains(&name.to_lowercase().as_str())
-        && !name.chars().any(|one| matches!(one, ',' | '/' | ':' | '@') || is_unseen(one))
-}
-
-/// Whether a character shows nothing, or changes how those beside it show: what Unicode calls default-ignorable, and white space
-/// other than the space.
-fn is_unseen(one: char) -> bool {
-    (one.is_whitespace() && one != ' ')
-        || matches!(one,
-            '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}'..='\u{1160}' | '\u{17b4}'..='\u{17b5}' | '\u{180b}'..='\u{180f}'
-            | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{3164}'
-            | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{ffa0}' | '\u{fff0}'..='\u{fffb}' | '\u{1bca0}'..='\u{1bca3}'
-            | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}')
+        && !name.chars().any(|one| matches!(one, ',' | '/' | ':' | '@') || is_ignorable(one))
 }
 
 impl Circle {

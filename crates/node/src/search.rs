@@ -79,9 +79,6 @@ impl From<StoreError> for SearchError {
     }
 }
 
-/// Up to so many objects with one name are told before the others; where more are called alike, the name says nothing.
-const NAMED_MAX: usize = 20;
-
 impl Node {
     /// Objects in whose text all words occur.
     ///
@@ -135,6 +132,6 @@ impl Node {
                 || query.types.iter().any(|kind| row.id.split("--").next() == Some(kind.as_str()))
         };
         named.retain(of_type);
-        Ok(if named.len() > NAMED_MAX { Vec::new() } else { named })
+        Ok(if named.len() > NAMED_FIRST_MAX { Vec::new() } else { named })
     }
 }

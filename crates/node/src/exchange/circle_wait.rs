@@ -13,7 +13,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, PoisonError};
 
 use base::Micros;
-use base::limit::CIRCLES_MAX;
+use base::limit::{CIRCLE_READ_SECONDS, CIRCLE_USUAL_WAIT_SECONDS, CIRCLE_WAIT_SECONDS, CIRCLES_MAX};
 use base::signing::KeyId;
 use federation::Directory;
 use handling::CircleId;
@@ -23,11 +23,11 @@ use store::{Check, StoreError};
 use crate::Node;
 
 /// How long what another member sends waits for the documents of the same circles.
-const CIRCLE_WAIT: i64 = 3_600 * Micros::SECOND;
+const CIRCLE_WAIT: i64 = CIRCLE_WAIT_SECONDS * Micros::SECOND;
 /// How long a sender's papers say that what it sends is not for this member: what was on its way comes together.
-const READ_FOR: i64 = 15 * Micros::SECOND;
+const READ_FOR: i64 = CIRCLE_READ_SECONDS * Micros::SECOND;
 /// A wait that `doctor` does not call a fault: papers travel within seconds where members reach each other.
-const USUAL_WAIT: i64 = 300 * Micros::SECOND;
+const USUAL_WAIT: i64 = CIRCLE_USUAL_WAIT_SECONDS * Micros::SECOND;
 
 /// Members whose acts wait for circles' documents.
 #[derive(Debug, Default)]

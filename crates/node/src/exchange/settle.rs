@@ -5,6 +5,7 @@
 
 use std::sync::PoisonError;
 
+use base::limit::AWAITED_PAGE;
 use base::signing::KeyId;
 use federation::{Again, Effect, ObjectName, Rows};
 use handling::Rules;
@@ -13,9 +14,6 @@ use store::{Settled, StoreError};
 
 use super::views::failed;
 use crate::Node;
-
-/// Awaited definitions that one look asks about.
-const PAGE: usize = 1_000;
 
 impl Node {
     /// Looks whether marking definitions have come that something awaits, and settles what does; goes on from where the last look ended,
@@ -29,8 +27,8 @@ impl Node {
     pub(super) async fn settle_awaited(&self) -> Result<(), StoreError> {
         let next = &self.0.exchange.awaited;
         let after = next.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let page = self.store().awaited(after, PAGE).await?;
-        let last = page.last().filter(|_| page.len() == PAGE).cloned();
+        let page = self.store().awaited(after, AWAITED_PAGE).await?;
+        let last = page.last().filter(|_| page.len() == AWAITED_PAGE).cloned();
         self.settle_markings(page).await?;
         *next.lock().unwrap_or_else(PoisonError::into_inner) = last;
         Ok(())
