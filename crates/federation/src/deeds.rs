@@ -19,7 +19,8 @@ use crate::content::{Change, Content, Notice, ObjectHead, Outcome, write_documen
 use crate::draft::{DeedError, Draft, Made, NewAct, Salts};
 use crate::envelope::statement;
 use crate::hello::Versions;
-use crate::port::{Consented, Deed, Question, Read, Rows};
+use crate::later::Hindrance;
+use crate::port::{Consented, Deed, Question, Read, Rows, Standing};
 use crate::refusal::is_about_another;
 use crate::rows::{
     ConsentRow, Effect, HolderRow, Lane, ObjectName, ReceiptRow, ReceiptState, RevokedRow, VersionRow,
@@ -219,12 +220,9 @@ impl Exchange<'_> {
         let mut sifted = Sifted::default();
         for member in release.addressees {
             let question = self.sending(release.rules, release.object, *member);
-            match self.may_give(&question) {
-                Err(rule) => sifted.withheld.push((*member, rule)),
-                Ok(()) => match self.still_hindered(rows, &question, true)? {
-                    Some(by) => sifted.withheld.push((*member, by.code().to_owned())),
-                    None => drop(sifted.allowed.insert(*member)),
-                },
+            match self.kept_from(rows, &question)? {
+                Some((rule, _)) => sifted.withheld.push((*member, rule)),
+                None => drop(sifted.allowed.insert(*member)),
             }
         }
         Ok(sifted)
@@ -457,8 +455,7 @@ impl Exchange<'_> {
     /// Passes on an object of another member, with that member's consent.
     ///
     /// # Errors
-    /// `NoObject`, `ConsentMissing`, `ConsentExpired`, `Handling`, `RecipientOlder` as long as the recipient's node reads no act
-    /// like this one, and those of [`DeedError`].
+    /// Those of [`Exchange::passable`], and those of [`DeedError`].
     pub fn pass_on(
         &self,
         rows: &dyn Rows,
@@ -467,19 +464,40 @@ impl Exchange<'_> {
         to: KeyId,
     ) -> Result<Vec<Effect>, DeedError> {
         let mut draft = Draft::begin(self, rows)?;
-        let held = rows.versions(name)?.into_iter().find(|held| held.version == version);
-        let held = held.ok_or_else(|| DeedError::NoObject(base::quoted(&name.id).to_string()))?;
-        self.may_pass_on(rows, &held, to)?;
-        // Only its author can make it anew; sent as it is, it would be refused there for good.
-        if self.has_two_salts(rows, &held)? && self.reads_one_salt(rows, None, &to)? {
-            return Err(Rule::RecipientOlder.into());
-        }
+        let held = self.passable(rows, name, version, to)?;
         // What the originator has narrowed since goes along, and first.
         for (sequence, _) in rows.fate(name)?.narrowed.into_iter().filter(|(at, _)| *at > held.sequence) {
             draft.enqueue(to, Lane::Flash, (name.author, sequence))?;
         }
         draft.enqueue(to, Lane::Routine, (name.author, held.sequence))?;
         Ok(draft.finish())
+    }
+
+    /// The version of another member's object that may be passed on to a member now: what [`Exchange::pass_on`] goes by, and whoever
+    /// wants to know before.
+    ///
+    /// # Errors
+    /// `NoObject`, `ConsentMissing`, `ConsentExpired`, `Handling`, also with the code of [`Hindrance::Absent`] of who takes no part, and
+    /// `RecipientOlder` as long as the recipient's node reads no act like this one.
+    pub fn passable(
+        &self,
+        rows: &dyn Rows,
+        name: &ObjectName,
+        version: &str,
+        to: KeyId,
+    ) -> Result<VersionRow, DeedError> {
+        let held = rows.versions(name)?.into_iter().find(|held| held.version == version);
+        let held = held.ok_or_else(|| DeedError::NoObject(base::quoted(&name.id).to_string()))?;
+        if self.directory.standing(&to) != Standing::Active {
+            let absent = Hindrance::Absent.code().to_owned();
+            return Err(Refused { rule: Rule::Handling, handling: Some(absent) }.into());
+        }
+        self.may_pass_on(rows, &held, to)?;
+        // Only its author can make it anew; sent as it is, it would be refused there for good.
+        if self.has_two_salts(rows, &held)? && self.reads_one_salt(rows, None, &to)? {
+            return Err(Rule::RecipientOlder.into());
+        }
+        Ok(held)
     }
 
     /// Whether consent and handling let `to` have a version that is held here, at this moment.

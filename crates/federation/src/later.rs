@@ -23,7 +23,7 @@ use crate::deeds::{Release, address};
 use crate::draft::{DeedError, Draft};
 use crate::hello::Versions;
 use crate::outbox::brings_object;
-use crate::port::{Consented, Deed, Question, Read, Rows};
+use crate::port::{Consented, Deed, Question, Read, Rows, Standing};
 use crate::refusal::{is_about_another, is_for_others, is_too_early};
 use crate::rows::{ActRow, Effect, HolderRow, LaterRow, ObjectName, VersionRow};
 use crate::{Exchange, Rule};
@@ -33,6 +33,8 @@ use crate::{Exchange, Rule};
 pub enum Hindrance {
     /// It is under an embargo until then.
     Embargo(Micros),
+    /// Its embargo is over here and, by the recipient's clock, not there: it is asked again then.
+    Clock(Micros),
     /// A marking definition has not come yet.
     Marking,
     /// The member takes no part at present.
@@ -45,6 +47,7 @@ impl Hindrance {
     pub const fn code(self) -> &'static str {
         match self {
             Self::Embargo(_) => "embargo",
+            Self::Clock(_) => "clock-behind",
             Self::Marking => "marking-unresolved",
             Self::Absent => "member-absent",
         }
@@ -53,7 +56,7 @@ impl Hindrance {
     /// When to ask again; without a moment of its own, when something has happened.
     const fn look(self) -> Micros {
         match self {
-            Self::Embargo(until) => until,
+            Self::Embargo(until) | Self::Clock(until) => until,
             Self::Marking | Self::Absent => Micros(i64::MAX),
         }
     }
@@ -170,9 +173,28 @@ impl Exchange<'_> {
         Ok(true)
     }
 
-    /// What still keeps a version from a member. Where the member's clock is behind, its node would refuse what is under an embargo
-    /// by that clock: it goes when it is over there, as far as is known. A greeting that was long on its way makes a clock look
-    /// slow, and clocks are put right: so it is asked again within the hour.
+    /// By which code something is kept from a member now, and what of that passes; `None` = it goes there. What is given is asked by this,
+    /// and so is who wants to know before.
+    ///
+    /// # Errors
+    /// The store did not answer.
+    pub fn kept_from(
+        &self,
+        rows: &dyn Rows,
+        question: &Question<'_>,
+    ) -> Read<Option<(String, Option<Hindrance>)>> {
+        let allowed = self.may_give(question);
+        let by = self.still_hindered(rows, question, allowed.is_ok())?;
+        Ok(match (allowed, by) {
+            (Ok(()), None) => None,
+            (_, Some(by)) => Some((by.code().to_owned(), Some(by))),
+            (Err(rule), None) => Some((rule, None)),
+        })
+    }
+
+    /// What still keeps a version from a member. Nobody meets who takes no part. Where the member's clock is behind, its node would
+    /// refuse what is under an embargo by that clock: it goes when it is over there, as far as is known. A greeting that was long on its
+    /// way makes a clock look slow, and clocks are put right: so it is asked again within the hour.
     pub(crate) fn still_hindered(
         &self,
         rows: &dyn Rows,
@@ -182,12 +204,15 @@ impl Exchange<'_> {
         if !allowed {
             return Ok(self.judge.hindered(question));
         }
+        if self.directory.standing(&question.recipient) != Standing::Active {
+            return Ok(Some(Hindrance::Absent));
+        }
         let behind = rows.peer(&question.recipient)?.skew_us.min(0);
         let there = Question { now: self.now.plus(behind), ..*question };
         Ok(match self.judge.hindered(&there) {
             Some(Hindrance::Embargo(until)) => {
                 let again = self.now.plus(CLOCK_AGAIN_SECONDS * Micros::SECOND);
-                Some(Hindrance::Embargo(until.plus(behind.saturating_neg()).min(again)))
+                Some(Hindrance::Clock(until.plus(behind.saturating_neg()).min(again)))
             }
             _ => None,
         })
@@ -280,11 +305,11 @@ impl Exchange<'_> {
             .later(&held.name.id)?
             .into_iter()
             .any(|row| row.version == held.version && row.member == member);
-        let Some(by @ Hindrance::Embargo(_)) = self.judge.hindered(&question).filter(|_| !waits) else {
+        let Some(Hindrance::Embargo(_)) = self.judge.hindered(&question).filter(|_| !waits) else {
             return Ok(None);
         };
-        let (object, version, rule) = (held.name.id, held.version, by.code().to_owned());
-        let look = self.now.plus(EARLY_AGAIN_SECONDS * Micros::SECOND);
+        let by = Hindrance::Clock(self.now.plus(EARLY_AGAIN_SECONDS * Micros::SECOND));
+        let (object, version, rule, look) = (held.name.id, held.version, by.code().to_owned(), by.look());
         Ok(Some(Effect::Later(LaterRow { object, version, member, lane, rule, since: self.now, look })))
     }
 
@@ -312,7 +337,8 @@ impl Exchange<'_> {
         })))
     }
 
-    /// Notes whom of the holders a narrowing keeps an own object from for a time: they drop it, and get it again when that is over.
+    /// Notes whom of the holders a narrowing keeps an own object from for a time: they drop it, and get it again when that is over. Who takes no
+    /// part keeps what it has, and hears of the narrowing when it does.
     pub(crate) fn put_off_holders(
         &self,
         rows: &dyn Rows,
@@ -330,7 +356,9 @@ impl Exchange<'_> {
             let waiting =
                 |member: &KeyId| waits.iter().any(|row| row.version == held.version && row.member == *member);
             let whom = (holders.iter().copied().filter(|member| !waiting(member)), crate::Lane::Routine);
-            effects.extend(self.put_off(rows, (&name.id, &held.version), what, whom)?);
+            let put_off = self.put_off(rows, (&name.id, &held.version), what, whom)?.into_iter();
+            let absent = Hindrance::Absent.code();
+            effects.extend(put_off.filter(|row| !matches!(row, Effect::Later(row) if row.rule == absent)));
         }
         Ok(effects)
     }

@@ -132,6 +132,38 @@ impl Exchange<'_> {
         Ok(false)
     }
 
+    /// The narrowing, by its place, by which a member had to let go of an own version that it was given; `None` where it may keep that, or
+    /// will be given it again. A member that takes no part at present is asked about as if it did.
+    ///
+    /// # Errors
+    /// The store did not answer.
+    pub fn let_go_by(&self, rows: &dyn Rows, held: &VersionRow, member: KeyId) -> Read<Option<u64>> {
+        let mut narrowed = rows.fate(&held.name)?.narrowed;
+        narrowed.retain(|(at, _)| *at > held.sequence);
+        let Some((last, _)) = narrowed.last() else { return Ok(None) };
+        let Some(payload) = rows.payload(&held.name.author, held.sequence)? else { return Ok(None) };
+        let Ok(content) = Content::parse(&payload.bytes) else { return Ok(None) };
+        let keeps = |rules: &str, consent| {
+            let sending = self.sending(rules, content.object, member);
+            let question = Question { deed: Deed::Keep, consent, ..sending };
+            self.judge.decide(&question).is_ok() || self.judge.hindered(&question).is_some()
+        };
+        let consent = if self.has_consent(rows, held, member)? { Consented::Yes } else { Consented::No };
+        if keeps(&held.rules, consent) {
+            return Ok(None);
+        }
+        // What it had by a consent alone it keeps until it is said for whom it is, which the last of them does or one before.
+        let mut rules = content.rules.to_owned();
+        if !keeps(&rules, consent) {
+            return Ok(Some(*last));
+        }
+        let first = narrowed.iter().find(|(_, by)| {
+            rules = self.judge.meet(&rules, by);
+            !keeps(&rules, consent)
+        });
+        Ok(Some(first.map_or(*last, |(at, _)| *at)))
+    }
+
     /// Notes that a version is to be given again to a member that says it has nothing of what an act gave, or that it is not meant: a
     /// circle has taken it in with what was shared then, which it knew too late. Nothing where none has, where the version is held no
     /// more by that act, or it waits already.

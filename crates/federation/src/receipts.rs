@@ -14,9 +14,10 @@ use ledger::act::{ActKind, Header};
 use crate::content::{Content, Outcome, Receipt, ReceiptLine, write_document};
 use crate::draft::{DeedError, Draft, NewAct, Salts};
 use crate::inbox::{Received, Taken};
+use crate::later::said_at;
 use crate::outbox::brings_object;
 use crate::port::{Read, Rows};
-use crate::rows::{Effect, HolderRow, Lane, ReceiptRow, ReceiptState};
+use crate::rows::{ActRow, Effect, HolderRow, Lane, ReceiptRow, ReceiptState};
 use crate::wire::AckRefusal;
 use crate::{Exchange, Rule};
 
@@ -112,9 +113,7 @@ impl Exchange<'_> {
         let sequence = line.sequence;
         let known = rows.receipts(sequence)?.into_iter().find(|row| row.member == member);
         let known = known.map(|row| row.state);
-        // Who had it and has let go of it awaits it. Who was given it and has nothing of it may say so each time.
         let had = known.as_ref().is_none_or(|state| state.is_given() && *state != ReceiptState::Pending);
-        let look = if had { self.now } else { self.now.plus(EARLY_AGAIN_SECONDS * Micros::SECOND) };
         let found = match known {
             Some(ReceiptState::Done { receipt: last, .. }) if last > receipt => return Ok(Vec::new()),
             Some(_) => Some(Vec::new()),
@@ -128,9 +127,23 @@ impl Exchange<'_> {
         if line.outcome == Outcome::Empty
             && let Some(act) = rows.act(&self.me.member, sequence)?
         {
+            let look = self.awaits_again(rows, (&act, member), had)?;
             effects.extend(self.give_again(rows, (&act, member), look)?);
         }
         Ok(effects)
+    }
+
+    /// When a member that says it has nothing of what an act gave is asked about again. Who `had` it and has let go of it awaits it, and gets it
+    /// at once where it was not given it again before. Who was given it and has nothing of it, or gives it up again, may say so each time.
+    fn awaits_again(&self, rows: &dyn Rows, (act, member): (&ActRow, KeyId), had: bool) -> Read<Micros> {
+        let pause = EARLY_AGAIN_SECONDS * Micros::SECOND;
+        if !had {
+            return Ok(self.now.plus(pause));
+        }
+        let holders = act.object.as_ref().map(|name| rows.holders(name)).transpose()?.unwrap_or_default();
+        let given = holders.into_iter().find(|holder| holder.member == member).map(|holder| holder.since);
+        let again = given.filter(|given| said_at(act).is_some_and(|said| *given > said));
+        Ok(again.map_or(self.now, |given| given.plus(pause).max(self.now)))
     }
 
     /// Whether a member may have got what an own act gave from somebody else, by consent: its receipt was awaited of nobody.

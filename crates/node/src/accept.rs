@@ -354,10 +354,11 @@ impl Node {
         let writer = may_write(who, row.no, &standing)?;
         let passing = self.passing(who, directory, options)?;
         let bar = if row.strict || options.strict { Bar::Strict } else { Bar::Store };
-        let sending = Sending { lane: options.urgency.lane(), ..Sending::default() };
+        let (lane, also, purview) = (options.urgency.lane(), BTreeSet::new(), self.purview(who));
         let days = i64::from(self.0.settings.person_data_days);
         let persons_until =
             Micros(standing.now.0.saturating_add(days.saturating_mul(86_400 * Micros::SECOND)));
+        let sending = Sending { lane, also, purview };
         Ok(Place { who: who.clone(), writer, bar, passing, within: None, sending, persons_until })
     }
 
@@ -416,8 +417,7 @@ fn tell_all<'r>(
 ) {
     for (at, ((receipt, landed), stays)) in all.enumerate() {
         tell(receipt, landed.told_to(&place.writer, now));
-        // Who may not read what is here is told nothing that goes by it.
-        if place.writer.reads() && otherwise(at, receipt) {
+        if otherwise(at, receipt) {
             receipt.is_given_otherwise();
         }
         if stays && receipt.code.is_none() {

@@ -23,6 +23,12 @@ pub fn explain(code: &str) -> Option<&'static str> {
     of_rule.or_else(own).or_else(of_community).or_else(of_exchange).or_else(of_finding)
 }
 
+/// A code that a rule is called by, as this program knows it; `handling` where it is one of a later build.
+pub(crate) fn code(called: &str) -> &'static str {
+    let known = all_codes().into_iter().map(|(code, _)| code).find(|code| *code == called);
+    known.unwrap_or(federation::Rule::Handling.code())
+}
+
 /// Every code this program gives, in alphabetical order, with its explanation.
 #[must_use]
 pub fn all_codes() -> Vec<(&'static str, &'static str)> {
@@ -283,6 +289,12 @@ static CODES: &[(&str, &str)] = &[
          What is another member's and was passed on to a circle by its consent has to be shared again then.",
     ),
     (
+        "clock-behind",
+        "The embargo of the object is over here and, by the clock of the member's node, not there: it would refuse it. It is given it when it is over \
+         there, and asked about again within the hour, for clocks are put right; a member whose clock nobody knows, since files alone go there, \
+         is given it again six hours after it has refused it. `peer list` tells clocks (`skew_seconds`).",
+    ),
+    (
         "circle-history",
         "A circle that the object is addressed to has taken the member in with everything that was shared before: the object is given to it in a \
          moment, by the serving node; or six hours after the member refused it, since it did not know of that yet.",
@@ -291,6 +303,11 @@ static CODES: &[(&str, &str)] = &[
         "circle-left",
         "Circles that the object is addressed to let the member have it, and it is in none of them any more: its node drops it as soon as it \
          learns that, and signs for it. Until it has said so it is told here. What it got otherwise too, by its own name say, it keeps.",
+    ),
+    (
+        "narrowed",
+        "Stricter rules than those it was given under (`cresset narrow`) let the member keep nothing of the object: its node destroys it and signs \
+         for that. Until it has, `holders` tells its receipt as `pending`, and afterwards as `missing`.",
     ),
     (
         "consent-nobody",

@@ -30,6 +30,10 @@ pub struct Narrowed {
     pub leaf: Option<u64>,
     /// What they answered, as far as it has come.
     pub receipts: Vec<ReceiptView>,
+    /// Of the object and what is left of it without its more strictly marked parts: the id of the one that stays as it was, for others were
+    /// given something of it that the principal does not know of (`given-besides`).
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub besides: Vec<String>,
     /// The acts whose receipts these are: its own, and that about what is left of it without its more strictly marked parts.
     #[serde(skip)]
     pub acts: Vec<u64>,
@@ -149,7 +153,7 @@ impl Node {
     ///
     /// # Errors
     /// See [`NarrowError`]. `originator-control` when it is another originator's: only who said it changes it; `given-besides` when others were
-    /// given something of it that the principal does not know of.
+    /// given something of it that the principal does not know of, and nothing was done.
     pub async fn narrow(&self, who: &Principal, id: &str, options: Options) -> Result<Narrowed, NarrowError> {
         let directory = self.directory().await?;
         let passing = self.passing(who, &directory, &options)?;
@@ -157,15 +161,19 @@ impl Node {
             return Err(NarrowError::Empty);
         }
         let narrowings = self.narrowings((who, &self.standing()), id, &passing).await?;
-        let changed = self.narrow_everywhere(narrowings.map_err(ReadError::Refused)?).await?;
-        if changed.iter().any(|one| one.besides) {
+        let narrowings = narrowings.map_err(ReadError::Refused)?;
+        let ids: Vec<String> = narrowings.iter().map(|one| one.id.clone()).collect();
+        let changed = self.narrow_everywhere(narrowings).await?;
+        let kept = ids.into_iter().zip(&changed).filter(|(_, one)| one.besides).map(|(id, _)| id);
+        let besides: Vec<String> = kept.collect();
+        if besides.len() == changed.len() {
             return Err(ExchangeError::GivenBesides(id.to_owned()).into());
         }
         let versions = changed.iter().fold(0_u64, |sum, one| sum.saturating_add(one.versions));
         let acts: Vec<u64> = changed.iter().filter_map(|one| one.leaf).collect();
         let receipts = if acts.is_empty() { Vec::new() } else { self.receipts_of(&acts).await? };
         let (id, leaf, told) = (id.to_owned(), acts.first().copied(), changed.iter().any(|one| one.told));
-        Ok(Narrowed { id, versions, told, leaf, receipts, acts })
+        Ok(Narrowed { id, versions, told, leaf, receipts, besides, acts })
     }
 
     /// What `passing` asks besides of an object, and of what is left of it without its more strictly marked parts: of every version by
@@ -250,7 +258,8 @@ impl Node {
         }
         told.extend(all.into_iter().map(|(at, changed)| {
             let how = match changed {
-                Changed { besides: true, .. } => KnownAs::GivenBesides,
+                Changed { besides: true, versions: 0, .. } => KnownAs::GivenBesides,
+                Changed { besides: true, .. } => KnownAs::NarrowedInPart,
                 Changed { versions: 0, .. } => KnownAs::Kept,
                 _ => KnownAs::Narrowed,
             };
@@ -275,6 +284,8 @@ pub(crate) enum KnownAs {
     Others,
     /// Others were given something of it that whoever brings it does not know of.
     GivenBesides,
+    /// The same of it or of what is left of it without its more strictly marked parts; the other is under that too from now on.
+    NarrowedInPart,
     /// It is not given, for something else was given under its identifier and date.
     GivenOtherwise,
 }
@@ -296,6 +307,14 @@ impl KnownAs {
                 (
                     Handled::Kept,
                     "others were given something under this id that you do not see where you may write, so it stays as it is handled",
+                )
+            }
+            Self::NarrowedInPart => {
+                receipt.code = Some("given-besides");
+                (
+                    Handled::Narrowed,
+                    "it is under what was asked for too; of it or of what is left of it without its more strictly marked parts others were given \
+                     something that you do not see where you may write, and that stays as it is handled",
                 )
             }
             Self::Others => {

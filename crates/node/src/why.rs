@@ -4,17 +4,23 @@
 //! anything else than what happens. They speak of what the one who asks may know: an object that is not theirs to see is not
 //! there.
 
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use base::signing::KeyId;
 use bytes::Bytes;
+use federation::Consented;
 use handling::{
-    Action, Cleared, Consent, Decision, Principal, Recipient, Rule, Rules, Situation, Verdict, judge, viewer,
+    Action, Cleared, Consent, Decision, MemberId, Principal, Recipient, Rule, Rules, Situation, Verdict,
+    judge, viewer,
 };
 use serde::Serialize;
-use store::{Batch, Entry, Fault, Landed, LandedAs, LeavesBy, Ruled, StoreError};
+use store::{Batch, Entry, Fault, Landed, LandedAs, LeavesBy, Ruled, StoreError, StoredObject};
 
 use crate::accept::Place;
 use crate::community::may_know_circles;
 use crate::directory::Directory;
-use crate::exchange::ConsentView;
+use crate::exchange::{ConsentView, Court, Kept, Own, authors, own_word};
 use crate::handle::{about, met, rules_of};
 use crate::import::objects_in;
 use crate::receipts::Receipt;
@@ -31,6 +37,9 @@ pub struct Judged {
     pub rule: &'static str,
     /// On what an allowance rests, or everything that speaks against it.
     pub reasons: Vec<String>,
+    /// The same of what would be left of it without its more strictly marked parts, which goes as an object of its own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub view: Option<Box<Judged>>,
 }
 
 impl Judged {
@@ -39,12 +48,57 @@ impl Judged {
             Decision::Allow => "allow",
             Decision::Refuse => "refuse",
         };
-        Self { id, decision, rule: verdict.rule.code(), reasons: verdict.reasons }
+        Self { id, decision, rule: verdict.rule.code(), reasons: verdict.reasons, view: None }
+    }
+}
+
+/// What is told of one member.
+struct Told {
+    /// The rule that speaks against it.
+    against: Option<&'static str>,
+    reasons: Vec<String>,
+}
+
+impl Told {
+    fn of(verdict: Verdict) -> Self {
+        let against = (!verdict.is_allowed()).then(|| verdict.rule.code());
+        Self { against, reasons: verdict.reasons }
     }
 
-    /// The rules allow it, and nobody takes it from this member, by this rule of exchange.
-    fn not_taken(id: Option<String>, (rule, why): (federation::Rule, String)) -> Self {
-        Self { id, decision: "refuse", rule: rule.code(), reasons: vec![why] }
+    /// It does not go, whatever handling says of it.
+    fn kept(kept: Kept, verdict: Verdict) -> Self {
+        let reasons = if verdict.is_allowed() { Vec::new() } else { verdict.reasons };
+        let own = (!kept.of_handling || reasons.is_empty()).then(|| kept.why().to_owned());
+        Self { against: Some(kept.rule), reasons: own.into_iter().chain(reasons).collect() }
+    }
+}
+
+/// A question as it is asked.
+#[derive(Clone, Copy)]
+struct Asked<'a> {
+    who: &'a Principal,
+    directory: &'a Directory,
+    recipient: &'a Recipient,
+    action: Option<Action>,
+}
+
+impl Asked<'_> {
+    /// Whether it is about giving something to others.
+    fn gives(&self, home: MemberId) -> bool {
+        let others = match self.recipient {
+            Recipient::Member(member) => *member != home,
+            Recipient::Circle(_) => true,
+            _ => false,
+        };
+        others && self.action.is_none_or(|action| action == Action::PassOn)
+    }
+
+    /// The member that is meant.
+    fn member(&self) -> Option<KeyId> {
+        match self.recipient {
+            Recipient::Member(member) => Some(KeyId::from_bytes(member.0)),
+            _ => None,
+        }
     }
 }
 
@@ -123,7 +177,7 @@ impl<'a> About<'a> {
 
 impl Node {
     /// Whether `recipient` (`user:NAME`, a member, a circle, `client:MEMBER`, `automation`, `anyone`) may do something with
-    /// an object, and why or why not.
+    /// an object, and why or why not. Of another member that is given something this says what `share` does.
     ///
     /// # Errors
     /// See [`WhyError`]; `NotFound` when the one who asks may not see the object.
@@ -135,37 +189,167 @@ impl Node {
         action: Option<Action>,
     ) -> Result<Cleared<Judged>, WhyError> {
         let view = self.eyes(who);
-        let object = self.store().object(&view, id, None).await?;
+        let mut object = self.store().object(&view, id, None).await?;
         let directory = self.directory().await?;
-        let recipient = self.recipient(who, &directory, recipient)?;
-        let mut verdict = self.verdict(&directory, &recipient, action, About::of(&object));
-        let home = self.standing().home;
-        let own = object.places.iter().any(|place| rules_of(object.tlp, place).originator().is_own(home));
-        if let Recipient::Member(member) = &recipient
-            && !verdict.is_allowed()
-            && let Some(consent) = self.consent_for(&object, *member).await?
-        {
-            verdict = self.with_consent(&recipient, action, About::of(&object));
-            if verdict.is_allowed() {
-                let ConsentView { id, originator, from, until, .. } = consent;
-                verdict
-                    .reasons
-                    .push(format!("{originator} consents: {from} may give it until {until} (consent {id})"));
+        let recipient = &self.recipient(who, &directory, recipient)?;
+        let asked = Asked { who, directory: &directory, recipient, action };
+        if self.standing().home.is_some_and(|home| asked.gives(home)) {
+            // Where this member says something of it itself, that is what it gives.
+            match self.store().own_object(&view, id, None).await {
+                Ok(own) => object = own,
+                Err(StoreError::NotFound { .. }) => {}
+                Err(error) => return Err(error.into()),
             }
         }
-        let own = own.then_some(&*object.bytes);
-        let judged = self.told((&recipient, action), (Some(object.id), own), verdict).await?;
+        let judged = self.judge_stored(&asked, &object).await?;
         Ok(view.clear(judged))
     }
 
-    /// Decides about a member that its originator's consent lets have an object.
-    fn with_consent(&self, member: &Recipient, action: Option<Action>, about: About<'_>) -> Verdict {
+    /// Decides about an object that stands here.
+    async fn judge_stored(&self, asked: &Asked<'_>, object: &StoredObject) -> Result<Judged, StoreError> {
+        let (id, about) = (Some(object.id.clone()), About::of(object));
+        let Some(court) = self.court().await?.map(Arc::new) else {
+            return Ok(Judged::of(id, self.verdict(asked, about)));
+        };
+        let judged = if !asked.gives(court.home()) {
+            Judged::of(id, self.verdict(asked, about))
+        } else if let Some(rules) = own_word(&court, object) {
+            let places: Vec<Ruled> = own_places(object, &court).cloned().collect();
+            let about = About { places: &places, ..about };
+            let own = Own { id: object.id.clone(), bytes: object.bytes.clone(), rules };
+            self.judge_own(asked, &court, (own, about), Some(object)).await?
+        } else {
+            self.judge_anothers(asked, &court, object).await?
+        };
+        self.unless_put_aside(asked, &court, judged).await
+    }
+
+    /// Decides about giving an own object, `stored` where it stands here, as it is given.
+    async fn judge_own(
+        &self,
+        asked: &Asked<'_>,
+        court: &Arc<Court>,
+        (own, about): (Own, About<'_>),
+        stored: Option<&StoredObject>,
+    ) -> Result<Judged, StoreError> {
+        let id = Some(own.id.clone());
+        let members = match asked.recipient {
+            Recipient::Circle(circle) => court.seated(circle, about.shared),
+            _ => asked.member().into_iter().collect(),
+        };
+        if members.is_empty() {
+            return Ok(Judged::of(id, self.verdict(asked, about)));
+        }
+        let (mut verdicts, mut questions) = (Vec::new(), Vec::new());
+        for member in members {
+            let (verdict, consent) = self.verdict_with_consent(asked, member, about, stored).await?;
+            verdicts.push((member, verdict));
+            questions.push((member, consent));
+        }
+        let kept = self.kept_from(court, asked.who, own, questions).await?;
+        let told = verdicts.into_iter().zip(kept).map(|((member, verdict), kept)| {
+            let verdict = match kept {
+                // Handling tells more of its reasons than its rule.
+                Some(kept) if !kept.of_handling || verdict.is_allowed() => Told::kept(kept, verdict),
+                _ => Told::of(verdict),
+            };
+            (member, verdict)
+        });
+        Ok(self.told(asked, id, told.collect()))
+    }
+
+    /// Decides about passing another member's object on, as it is passed on.
+    async fn judge_anothers(
+        &self,
+        asked: &Asked<'_>,
+        court: &Arc<Court>,
+        object: &StoredObject,
+    ) -> Result<Judged, StoreError> {
+        let (id, about) = (Some(object.id.clone()), About::of(object));
+        let members: BTreeSet<KeyId> = match asked.recipient {
+            // Its originator has it.
+            Recipient::Circle(circle) => {
+                court.seated(circle, self.now()).difference(&authors(court, object)).copied().collect()
+            }
+            _ => asked.member().into_iter().collect(),
+        };
+        if members.is_empty() {
+            return Ok(Judged::of(id, self.verdict(asked, about)));
+        }
+        let kept = self.not_passable(court, object, members.iter().copied().collect()).await?;
+        let mut told = Vec::new();
+        for (member, kept) in members.into_iter().zip(kept) {
+            let (verdict, _) = self.verdict_with_consent(asked, member, about, Some(object)).await?;
+            told.push((
+                member,
+                match kept {
+                    Some(kept) => Told::kept(kept, verdict),
+                    None => Told { against: None, reasons: verdict.reasons },
+                },
+            ));
+        }
+        Ok(self.told(asked, id, told))
+    }
+
+    /// What handling says of giving something to a member, with the consent by which that may have it, if it needs one.
+    async fn verdict_with_consent(
+        &self,
+        asked: &Asked<'_>,
+        member: KeyId,
+        about: About<'_>,
+        stored: Option<&StoredObject>,
+    ) -> Result<(Verdict, Consented), StoreError> {
+        let id = MemberId(*member.as_bytes());
+        let recipient = &Recipient::Member(id);
+        let verdict = self.verdict(&Asked { recipient, ..*asked }, about);
+        let consent = match stored {
+            Some(object) if !verdict.is_allowed() || !self.is_own(object) => {
+                self.consent_for(object, id).await?
+            }
+            _ => None,
+        };
+        let Some(ConsentView { id, originator, from, until, .. }) = consent else {
+            return Ok((verdict, Consented::No));
+        };
         let rules = crate::handle::about(met(about.tlp, about.places), about.bytes);
-        let action = action.unwrap_or(Action::PassOn);
-        self.decide(about.shared, |situation| {
+        let mut verdict = self.decide(about.shared, |situation| {
             let consented = Situation { consent: Consent::Given, ..*situation };
-            judge(member, action, &rules, &consented)
-        })
+            judge(recipient, Action::PassOn, &rules, &consented)
+        });
+        if verdict.is_allowed() {
+            verdict
+                .reasons
+                .push(format!("{originator} consents: {from} may give it until {until} (consent {id})"));
+        }
+        Ok((verdict, Consented::Yes))
+    }
+
+    /// What is told of a decision about one member, or about each of a circle: all of them get it, or who does not is named to those who
+    /// may know who is in it.
+    fn told(&self, asked: &Asked<'_>, id: Option<String>, each: Vec<(KeyId, Told)>) -> Judged {
+        let of_circle = matches!(asked.recipient, Recipient::Circle(_));
+        let names = of_circle && may_know_circles(asked.who).is_ok();
+        let rule = each.iter().find_map(|(_, told)| told.against);
+        let mut reasons = Vec::new();
+        for (member, told) in each.into_iter().filter(|(_, told)| told.against.is_some() == rule.is_some()) {
+            let name = (names && rule.is_some()).then(|| self.slug_of(&member));
+            for reason in told.reasons {
+                let reason = name.as_ref().map_or(reason.clone(), |name| format!("{name}: {reason}"));
+                if !reasons.contains(&reason) {
+                    reasons.push(reason);
+                }
+            }
+        }
+        match rule {
+            Some(rule) => Judged { id, decision: "refuse", rule, reasons, view: None },
+            None => Judged { id, decision: "allow", rule: Rule::HandlingAllows.code(), reasons, view: None },
+        }
+    }
+
+    /// Whether an object stands here by this member's own word.
+    fn is_own(&self, object: &StoredObject) -> bool {
+        let home = self.standing().home;
+        object.places.iter().any(|place| rules_of(object.tlp, place).originator().is_own(home))
     }
 
     /// The same of objects that are not stored; nothing is.
@@ -193,32 +377,68 @@ impl Node {
                 Err(rejected) => judged.push(unfit(rejected.into_receipt())),
             }
         }
-        self.put_under_rules(&place, &mut entries).await?;
+        let mut views = self.put_under_rules(&place, &mut entries).await?;
+        let objects = entries.len();
+        entries.append(&mut views);
         let landed = self.tried(&place, entries.clone()).await?;
-        for (entry, landed) in entries.into_iter().zip(landed) {
-            let id = Some(entry.facts.id.as_str().to_owned());
-            let rules = match landed.told_to(&place.writer, self.now()) {
-                Landed { how: LandedAs::Refused(conflict), .. } => {
-                    let reasons = vec![conflict.reason];
-                    judged.push(Judged { id, decision: "refuse", rule: conflict.code, reasons });
-                    continue;
+        let asked = Asked { who, directory: &directory, recipient: &recipient, action: request.action };
+        let first = judged.len();
+        for (at, (entry, landed)) in entries.iter().zip(landed).enumerate() {
+            let one = self.judge_entry(&asked, &place, (entry, landed)).await?;
+            match &entry.view_of {
+                Some(whole) if at >= objects => {
+                    let told = judged.iter_mut().skip(first);
+                    let whole = told.into_iter().find(|told| told.id.as_deref() == Some(&*whole.id));
+                    if let Some(whole) = whole {
+                        whole.view = Some(Box::new(one));
+                    }
                 }
-                Landed { how: LandedAs::Known, .. } => self.known_with(&place, &entry).await?.or(entry.rules),
-                Landed { inherited: Some(rules), .. } => Some(rules),
-                _ => entry.rules,
-            };
-            let ruled = Ruled { collection: place.writer.collection(), rules };
-            let about = About {
-                tlp: entry.facts.tlp,
-                places: std::slice::from_ref(&ruled),
-                bytes: &entry.bytes,
-                shared: self.now(),
-            };
-            let verdict = self.verdict(&directory, &recipient, request.action, about);
-            let asked = (&recipient, request.action);
-            judged.push(self.told(asked, (id, Some(&*entry.bytes)), verdict).await?);
+                _ => judged.push(one),
+            }
         }
         Ok(place.writer.eyes().clear(judged))
+    }
+
+    /// Decides about an object as it would land.
+    async fn judge_entry(
+        &self,
+        asked: &Asked<'_>,
+        place: &Place,
+        (entry, landed): (&Entry, Landed),
+    ) -> Result<Judged, StoreError> {
+        let id = Some(entry.facts.id.as_str().to_owned());
+        let (mut stored, mut rules) = (None, entry.rules.clone());
+        match landed.told_to(&place.writer, self.now()) {
+            Landed { how: LandedAs::Refused(conflict), .. } => {
+                let (rule, reasons) = (conflict.code, vec![conflict.reason]);
+                return Ok(Judged { id, decision: "refuse", rule, reasons, view: None });
+            }
+            Landed { how: LandedAs::Known, .. } => match self.known_with(place, entry).await? {
+                Some((held, None)) => return self.judge_stored(asked, &held).await,
+                Some((held, asked_for)) => (stored, rules) = (Some(held), asked_for),
+                None => {}
+            },
+            Landed { inherited: Some(inherited), .. } => rules = Some(inherited),
+            _ => {}
+        }
+        let ruled = Ruled { collection: place.writer.collection(), rules };
+        let about = About {
+            tlp: entry.facts.tlp,
+            places: std::slice::from_ref(&ruled),
+            bytes: &entry.bytes,
+            shared: self.now(),
+        };
+        let Some(court) = self.court().await?.map(Arc::new) else {
+            return Ok(Judged::of(id, self.verdict(asked, about)));
+        };
+        let judged = if asked.gives(court.home()) {
+            let rules = rules_of(about.tlp, &ruled);
+            let own = Own { id: entry.facts.id.as_str().to_owned(), bytes: entry.bytes.clone(), rules };
+            self.judge_own(asked, &court, (own, about), stored.as_ref()).await?
+        } else {
+            Judged::of(id, self.verdict(asked, about))
+        };
+        self.unless_put_aside(asked, &court, judged).await
     }
 
     /// How entries would land: they are put in as an import does, and taken out again before anybody sees them.
@@ -231,76 +451,59 @@ impl Node {
         store::tried(self.store(), batch.entries.len(), move |desk| desk.add(&batch, LeavesBy::Store)).await
     }
 
-    /// The rules of what is here already, with what the request asks for it besides: stricter as it says, and for whom it names.
-    async fn known_with(&self, place: &Place, entry: &Entry) -> Result<Option<Rules>, StoreError> {
+    /// What is here already, with the rules it has where the request asks for it besides: stricter as it says, and for whom it names. None
+    /// where it stands by others' words alone, and nothing is asked of it.
+    async fn known_with(
+        &self,
+        place: &Place,
+        entry: &Entry,
+    ) -> Result<Option<(StoredObject, Option<Rules>)>, StoreError> {
         let version = entry.facts.modified.as_deref();
         let (id, eyes) = (entry.facts.id.as_str(), place.writer.eyes());
         // Its own word first, as an import narrows it: what others say in the same words hinders nothing.
-        let (held, own) = match self.store().own_object(eyes, id, version).await {
-            Ok(held) => (held, true),
+        match self.store().own_object(eyes, id, version).await {
+            Ok(held) => {
+                let rules = met(held.tlp, &held.places);
+                let asked = place.passing.besides(&rules, place.writer.user());
+                let rules = asked.meet(&rules.also_to(place.passing.addressees()));
+                Ok(Some((held, Some(rules))))
+            }
             Err(StoreError::NotFound { .. }) => match self.store().object(eyes, id, version).await {
-                Ok(held) => (held, false),
-                Err(StoreError::NotFound { .. }) => return Ok(None),
-                Err(error) => return Err(error),
+                Ok(held) => Ok(Some((held, None))),
+                Err(StoreError::NotFound { .. }) => Ok(None),
+                Err(error) => Err(error),
             },
-            Err(error) => return Err(error),
-        };
-        let held = met(held.tlp, &held.places);
-        let asked = place.passing.besides(&held, place.writer.user());
-        Ok(Some(if own { asked.meet(&held.also_to(place.passing.addressees())) } else { held }))
+            Err(error) => Err(error),
+        }
     }
 
-    /// What is told of a decision about an object, whose bytes are given where it is this member's own: what the rules allow is refused
-    /// all the same where nobody takes it from this member.
-    async fn told(
+    /// What the rules allow is refused all the same where others take nothing from this member, since it takes no part in the community.
+    async fn unless_put_aside(
         &self,
-        asked: (&Recipient, Option<Action>),
-        (id, own): (Option<String>, Option<&[u8]>),
-        verdict: Verdict,
+        asked: &Asked<'_>,
+        court: &Court,
+        judged: Judged,
     ) -> Result<Judged, StoreError> {
-        let against = if verdict.is_allowed() { self.not_taken(asked, own).await? } else { None };
-        Ok(match against {
-            Some(against) => Judged::not_taken(id, against),
-            None => Judged::of(id, verdict),
-        })
-    }
-
-    /// Why others take nothing from this member, or not this: it takes no part in the community, or says itself that another made it.
-    async fn not_taken(
-        &self,
-        (recipient, action): (&Recipient, Option<Action>),
-        own: Option<&[u8]>,
-    ) -> Result<Option<(federation::Rule, String)>, StoreError> {
-        let Some(court) = self.court().await? else { return Ok(None) };
-        let others = match recipient {
+        let others = match asked.recipient {
             Recipient::Member(member) | Recipient::Client { of: member } => *member != court.home(),
             Recipient::Circle(_) => true,
             Recipient::Person { .. } | Recipient::Automation | Recipient::Stranger => false,
         };
-        if !others {
-            return Ok(None);
+        if !others || judged.decision == "refuse" {
+            return Ok(judged);
         }
-        if let Some(status) = self.members().await?.and_then(|members| members.takes_no_part()) {
-            let why = format!(
-                "this member takes no part in the community ({status}), so nobody takes anything from it"
-            );
-            return Ok(Some((federation::Rule::SenderUnknown, why)));
-        }
-        let given = !matches!(recipient, Recipient::Client { .. })
-            && action.is_none_or(|action| action == Action::PassOn);
-        let forged = own.filter(|own| given && court.exchange().is_anothers(own, &court.member()));
-        let why = "created_by_ref says that another member made it, so nobody takes it from this one";
-        Ok(forged.map(|_| (federation::Rule::OriginForged, why.to_owned())))
+        let status = self.members().await?.and_then(|members| members.takes_no_part());
+        let Some(status) = status else { return Ok(judged) };
+        let why = format!(
+            "this member takes no part in the community ({status}), so nobody takes anything from it"
+        );
+        let rule = federation::Rule::SenderUnknown.code();
+        Ok(Judged { decision: "refuse", rule, reasons: vec![why], ..judged })
     }
 
     /// Decides about an object that stands in `places`. A user is asked about place by place, as reads do: one is enough.
-    fn verdict(
-        &self,
-        directory: &Directory,
-        recipient: &Recipient,
-        action: Option<Action>,
-        About { tlp, places, bytes, shared }: About<'_>,
-    ) -> Verdict {
+    fn verdict(&self, asked: &Asked<'_>, About { tlp, places, bytes, shared }: About<'_>) -> Verdict {
+        let Asked { directory, recipient, action, .. } = *asked;
         let Recipient::Person { user, .. } = recipient else {
             let rules = about(met(tlp, places), bytes);
             let action = action.unwrap_or(match recipient {
@@ -337,5 +540,12 @@ fn unfit(receipt: Receipt) -> Judged {
         decision: "refuse",
         rule: receipt.code.unwrap_or("format-unknown"),
         reasons: receipt.reason.into_iter().collect(),
+        view: None,
     }
+}
+
+/// Where an object stands by this member's own word.
+fn own_places<'o>(object: &'o StoredObject, court: &Court) -> impl Iterator<Item = &'o Ruled> {
+    let home = Some(court.home());
+    object.places.iter().filter(move |place| rules_of(object.tlp, place).originator().is_own(home))
 }

@@ -166,14 +166,23 @@ fn tell(judged: &Value, recipient: &str, out: &mut Out) -> Result<Exit, Failure>
     if out.is_json() {
         out.json(judged)?;
     } else {
-        let word = |name: &str| shown(judged[name].as_str().unwrap_or_default());
-        let verb = if allowed { "reaches" } else { "does not reach" };
-        out.line(format!("{} {verb} {} [{}]", word("id"), shown(recipient), word("rule")).as_bytes())?;
-        for reason in judged["reasons"].as_array().into_iter().flatten() {
-            out.line(format!("  {}", shown(reason.as_str().unwrap_or_default())).as_bytes())?;
+        write_judged(judged, recipient, out)?;
+        if judged["view"].is_object() {
+            out.line(b"without its more strictly marked parts:")?;
+            write_judged(&judged["view"], recipient, out)?;
         }
     }
     Ok(if allowed { Exit::Done } else { Exit::No })
+}
+
+fn write_judged(judged: &Value, recipient: &str, out: &mut Out) -> Result<(), Failure> {
+    let word = |name: &str| shown(judged[name].as_str().unwrap_or_default());
+    let verb = if judged["decision"] == "allow" { "reaches" } else { "does not reach" };
+    out.line(format!("{} {verb} {} [{}]", word("id"), shown(recipient), word("rule")).as_bytes())?;
+    for reason in judged["reasons"].as_array().into_iter().flatten() {
+        out.line(format!("  {}", shown(reason.as_str().unwrap_or_default())).as_bytes())?;
+    }
+    Ok(())
 }
 
 /// Puts an object under stricter rules: exits 1 when it is under these or stricter ones already, and no consent of before ends by it.
@@ -196,10 +205,17 @@ pub(crate) async fn narrow(common: &Common, args: NarrowArgs, out: &mut Out) -> 
     } else {
         say(format_args!("put {} of {id} under stricter rules", counted(versions, "version")));
     }
+    for kept in answer["besides"].as_array().into_iter().flatten() {
+        let kept = shown(kept.as_str().unwrap_or_default());
+        say(format_args!(
+            "{kept} stays as it was: others were given something of it that you do not see where you may write [given-besides]"
+        ));
+    }
     if out.is_json() {
         out.json(&answer)?;
     } else {
         write_receipts(&answer["receipts"], "under them", out)?;
     }
-    Ok(if versions == 0 && !told { Exit::No } else { Exit::Done })
+    let nothing = versions == 0 && !told;
+    Ok(if nothing || answer["besides"].is_array() { Exit::No } else { Exit::Done })
 }

@@ -401,6 +401,14 @@ fn what_is_anothers_goes_on_with_its_consent_only() {
     until("B has it", || has(&b, ONE));
     b.node.there(&["share", ONE, "--to", "cert-c"]).exits(1);
     b.node.there(&["why", ONE, "--for", "cert-c"]).exits(1);
+    // Whatever its level.
+    let file = a.scene.file("two.json", addresses(&[(TWO, "203.0.113.10")]));
+    a.node.there(&["import", &file, "--tlp", "clear", "--to", "cert-b"]).exits(0);
+    until("B has the other", || has(&b, TWO));
+    let why = b.node.there(&["why", TWO, "--for", "cert-c", "--action", "pass-on"]).exits(1).json();
+    assert_eq!((&why["decision"], &why["rule"]), (&json!("refuse"), &json!("consent-missing")), "{why}");
+    let refused = b.node.there(&["share", TWO, "--to", "cert-c"]).exits(1);
+    assert!(refused.stderr.contains("consent-missing"), "{}", refused.stderr);
 
     let grant =
         ["consent", "grant", ONE, "--from", "cert-b", "--to", "cert-c", "--until", "2999-01-01T00:00:00Z"];
@@ -426,6 +434,8 @@ fn what_is_anothers_goes_on_with_its_consent_only() {
     // For B and nobody else: what was consented to before counts no more, what is consented to after does.
     a.ok(&["narrow", ONE, "--tlp", "amber", "--to", "cert-b"]);
     until("C lets go", || !has(&c, ONE));
+    let let_go = json!({"member": "cert-c", "rule": "narrowed", "received_at": null, "receipt": "missing"});
+    until("A is told", || a.ok(&["holders", ONE]).as_array().unwrap().contains(&let_go));
     b.node.there(&["why", ONE, "--for", "cert-c"]).exits(1);
     let refused = b.node.there(&["share", ONE, "--to", "cert-c"]).exits(1);
     assert!(refused.stderr.contains("consent-revoked"), "{}", refused.stderr);

@@ -256,6 +256,15 @@ impl Members {
         self.0.with_absent().circle(circle).unwrap_or_default()
     }
 
+    /// The same of those who get what was shared with it at a moment.
+    pub(crate) fn in_circle_since(
+        &self,
+        circle: &handling::CircleId,
+        shared: Micros,
+    ) -> BTreeSet<handling::MemberId> {
+        self.0.with_absent().shared_at(shared).circle(circle).unwrap_or_default()
+    }
+
     /// Other members of which as many circles are known here as are taken of one.
     pub(crate) fn makers_of_most(&self) -> BTreeSet<KeyId> {
         let table = &self.0.table;

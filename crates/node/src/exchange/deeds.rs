@@ -103,7 +103,7 @@ impl Node {
         }
         if let Some(rules) = own_word(&court, &object) {
             let whom = self.members_among(&court, &more);
-            let gift = Gift::of(&object, rules.also_to(&more), (whom, self.writers_of(who, &object)))?;
+            let gift = Gift::of(&object, rules.also_to(&more), whom, self.hands_of(who, &object))?;
             let given = self.give(&court, vec![gift], request.urgency.lane()).await?;
             return Ok(self.shared(&object.id, given.into_iter().next().unwrap_or_default()));
         }
@@ -137,8 +137,8 @@ impl Node {
             };
             // What stands here by another's word alone is not this member's to give.
             let Some(rules) = own_word(&court, &object) else { continue };
-            let writers = self.writers_of(&place.who, &object);
-            let gift = Gift::of(&object, rules.also_to(more), (whom.clone(), writers)).ok();
+            let hands = self.hands_of(&place.who, &object);
+            let gift = Gift::of(&object, rules.also_to(more), whom.clone(), hands).ok();
             gifts.extend(gift.map(|gift| (at, gift)));
         }
         if gifts.is_empty() {

@@ -8,14 +8,13 @@ use std::collections::BTreeSet;
 use base::signing::KeyId;
 use bytes::Bytes;
 use federation::{
-    DeedError, Exchange, Hindrance, Lane, ObjectName, Refused, Release, Rows, Rule, Standing, holders_now,
-    object_version,
+    DeedError, Exchange, Lane, ObjectName, Refused, Release, Rows, Rule, holders_now, object_version,
 };
 use handling::{MemberId, Originator, Principal, Rules, Writer};
 use ledger::act::ActKind;
 use store::{ExchangeDesk, StoredObject};
 
-use super::purview::{GIVEN_OTHERWISE, digest_of, is_given_otherwise};
+use super::purview::{GIVEN_OTHERWISE, Purview, digest_of, is_given_otherwise};
 use super::{Court, ExchangeError};
 use crate::Node;
 use crate::handle::rules_of;
@@ -30,6 +29,8 @@ pub(super) struct Gift {
     whom: BTreeSet<KeyId>,
     /// Where it stands and who gives it may write: what others put in under this id, which the giver may not know of, stays as it is.
     writers: Vec<Writer>,
+    /// How far who gives it reaches.
+    purview: Purview,
 }
 
 /// What became of gifts.
@@ -47,10 +48,19 @@ impl Gift {
     pub(super) fn of(
         object: &StoredObject,
         rules: Rules,
-        (whom, writers): (BTreeSet<KeyId>, Vec<Writer>),
+        whom: BTreeSet<KeyId>,
+        (writers, purview): (Vec<Writer>, Purview),
     ) -> Result<Self, ExchangeError> {
         let version = version_of(object)?;
-        Ok(Self { id: object.id.clone(), version, bytes: object.bytes.clone(), rules, whom, writers })
+        Ok(Self {
+            id: object.id.clone(),
+            version,
+            bytes: object.bytes.clone(),
+            rules,
+            whom,
+            writers,
+            purview,
+        })
     }
 
     pub(super) fn give(
@@ -60,7 +70,8 @@ impl Gift {
         (lane, home): (Lane, MemberId),
     ) -> Result<Given, ExchangeError> {
         let name = ObjectName { author: exchange.me.member, id: self.id.clone() };
-        if is_given_otherwise(desk, &name, &self.bytes, &self.writers)? {
+        let sees = |digest: &_| self.purview.sees(desk, &self.id, digest);
+        if is_given_otherwise(desk.rows(), &name, &self.bytes, sees)? {
             let withheld = self.whom.into_iter().map(|member| (member, GIVEN_OTHERWISE.to_owned()));
             return Ok(Given { withheld: withheld.collect(), otherwise: true, ..Given::default() });
         }
@@ -117,14 +128,12 @@ impl Gift {
         let mut given = Given::default();
         for member in &self.whom {
             let question = exchange.sending(line, &self.bytes, *member);
-            match exchange.may_give(&question) {
+            match exchange.kept_from(rows, &question)? {
                 _ if exchange.has_been_given(rows, &held, member)? => drop(given.to.insert(*member)),
-                Ok(()) => return Ok(None),
+                None => return Ok(None),
                 // It is not known yet that it waits for this member.
-                Err(_) if exchange.judge.hindered(&question).is_some() && !waiting.contains(member) => {
-                    return Ok(None);
-                }
-                Err(rule) => drop(given.withheld.insert((*member, rule))),
+                Some((_, Some(_))) if !waiting.contains(member) => return Ok(None),
+                Some((rule, _)) => drop(given.withheld.insert((*member, rule))),
             }
         }
         Ok(Some(given))
@@ -159,9 +168,7 @@ impl Onward {
                         given.to.insert(*member);
                     }
                     Err(DeedError::Refused(refused)) if !by_itself => {
-                        let absent = exchange.directory.standing(member) != Standing::Active;
-                        let why = if absent { Hindrance::Absent.code().to_owned() } else { reason(&refused) };
-                        given.withheld.insert((*member, why));
+                        given.withheld.insert((*member, reason(&refused)));
                         first.get_or_insert(refused);
                     }
                     Err(error) => return Err(error.into()),
@@ -176,27 +183,28 @@ impl Onward {
 }
 
 /// The rule of handling where that decided, else the rule of exchange.
-fn reason(refused: &Refused) -> String {
+pub(super) fn reason(refused: &Refused) -> String {
     refused.handling.clone().unwrap_or_else(|| refused.rule.to_string())
 }
 
 impl Node {
-    /// Where an object stands as it was read, and the one who read it may write.
-    pub(super) fn writers_of(&self, who: &Principal, object: &StoredObject) -> Vec<Writer> {
+    /// Where an object stands as it was read, and the one who read it may write; and how far that one reaches.
+    pub(super) fn hands_of(&self, who: &Principal, object: &StoredObject) -> (Vec<Writer>, Purview) {
         let (standing, mut seen) = (self.standing(), BTreeSet::new());
         let places = object.places.iter().map(|place| place.collection).filter(|no| seen.insert(*no));
-        places.filter_map(|no| handling::may_write(who, no, &standing).ok()).collect()
+        let writers = places.filter_map(|no| handling::may_write(who, no, &standing).ok()).collect();
+        (writers, self.purview(who))
     }
 }
 
 /// The rules an object stands under here by this member's own word; `None` when it stands by others' words alone.
-pub(super) fn own_word(court: &Court, object: &StoredObject) -> Option<Rules> {
+pub(crate) fn own_word(court: &Court, object: &StoredObject) -> Option<Rules> {
     let all = object.places.iter().map(|place| rules_of(object.tlp, place));
     all.filter(|rules| rules.originator().is_own(Some(court.home()))).reduce(|one, other| one.meet(&other))
 }
 
 /// The other members by whose word an object stands here.
-pub(super) fn authors(court: &Court, object: &StoredObject) -> BTreeSet<KeyId> {
+pub(crate) fn authors(court: &Court, object: &StoredObject) -> BTreeSet<KeyId> {
     let all = object.places.iter().map(|place| rules_of(object.tlp, place));
     let authors = all.filter_map(|rules| match rules.originator() {
         Originator::Member(member) if *member != court.home() => Some(KeyId::from_bytes(member.0)),

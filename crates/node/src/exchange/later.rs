@@ -183,6 +183,10 @@ pub(super) fn waits(row: &LaterRow) -> String {
     match row.rule.as_str() {
         "embargo" if row.look < Micros(i64::MAX) => format!("embargo until {}", Timestamp::text_of(row.look)),
         "embargo" => "embargo without an end".to_owned(),
+        "clock-behind" => {
+            let again = Timestamp::text_of(row.look);
+            format!("its clock is behind, and by that the embargo is not over: to be given again at {again}")
+        }
         "marking-unresolved" => "until the definition of its marking has come".to_owned(),
         "member-absent" => "until the member takes part again".to_owned(),
         // It has refused it as meant for others, and may know better by then.

@@ -20,7 +20,7 @@ use crate::Node;
 use crate::derive::{Bar, derive};
 
 /// What somebody sees and may write of what this member says.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Purview {
     /// To where they read and write.
     writers: Vec<Writer>,
@@ -41,7 +41,7 @@ pub(super) enum Given {
 
 impl Node {
     /// How far a principal reaches.
-    pub(super) fn purview(&self, who: &Principal) -> Purview {
+    pub(crate) fn purview(&self, who: &Principal) -> Purview {
         let standing = self.standing();
         let read = who.access.keys().filter(|no| handling::access(who, **no).read);
         let writers = read.filter_map(|no| handling::may_write(who, *no, &standing).ok());
@@ -104,6 +104,16 @@ impl Purview {
         Ok(!self.copies(desk, id)?.is_empty())
     }
 
+    /// Whether these very bytes stand where they see and may write.
+    pub(super) fn sees(
+        &self,
+        desk: &dyn ExchangeDesk,
+        id: &str,
+        digest: &[u8; 32],
+    ) -> Result<bool, StoreError> {
+        Ok(self.copies(desk, id)?.iter().any(|copy| copy.digest == *digest))
+    }
+
     fn copies(&self, desk: &dyn ExchangeDesk, id: &str) -> Result<Vec<OwnCopy>, StoreError> {
         let mut copies = Vec::new();
         for writer in &self.writers {
@@ -139,28 +149,22 @@ fn knows(desk: &dyn ExchangeDesk, copies: &[OwnCopy], given: &VersionRow) -> Res
 pub(crate) const GIVEN_OTHERWISE: &str = "given-otherwise";
 
 /// Whether something else was given under the identifier and date of a version, in whose place this would come at all who have it: they know
-/// a version by its date. What is known of an observable, which has none, goes on where its giver, who has these, sees what was given.
+/// a version by its date. What is known of an observable, which has none, goes on where its giver `sees` what was given, told by its digest.
 pub(super) fn is_given_otherwise(
-    desk: &dyn ExchangeDesk,
+    rows: &dyn Rows,
     name: &ObjectName,
     object: &Bytes,
-    writers: &[Writer],
+    sees: impl FnOnce(&[u8; 32]) -> Result<bool, StoreError>,
 ) -> Result<bool, ExchangeError> {
     let version = object_version(object).map_err(|rule| ExchangeError::Deed(rule.into()))?;
-    let held = desk.rows().versions(name)?.into_iter().find(|held| held.version == version);
-    let Some(said) = held.map(|held| said(desk.rows(), &held)).transpose()?.flatten() else {
+    let held = rows.versions(name)?.into_iter().find(|held| held.version == version);
+    let Some(said) = held.map(|held| said(rows, &held)).transpose()?.flatten() else {
         return Ok(false);
     };
     if said == *object || says_the_same(&said, object) {
         return Ok(false);
     }
-    let digest = digest_of(&said);
-    for writer in writers.iter().filter(|_| version.is_empty()) {
-        if desk.own_copies(writer, &name.id)?.iter().any(|copy| copy.digest == digest) {
-            return Ok(false);
-        }
-    }
-    Ok(true)
+    Ok(!version.is_empty() || !sees(&digest_of(&said))?)
 }
 
 fn says_the_same(one: &Bytes, other: &Bytes) -> bool {

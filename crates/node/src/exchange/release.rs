@@ -9,7 +9,7 @@ use handling::{MemberId, Originator, Rules};
 use ledger::act::ActKind;
 use store::{Batch, Entry, ExchangeDesk, Landed, LandedAs, LeavesBy, StoreError};
 
-use super::purview::is_given_otherwise;
+use super::purview::{Purview, is_given_otherwise};
 use super::{Court, ExchangeError};
 use crate::Node;
 use crate::community::circles_in;
@@ -20,12 +20,8 @@ pub(crate) struct Sending {
     pub(crate) lane: Lane,
     /// Members whose objects these are about: they get them where the rules let them.
     pub(crate) also: BTreeSet<MemberId>,
-}
-
-impl Default for Sending {
-    fn default() -> Self {
-        Self { lane: Lane::Routine, also: BTreeSet::new() }
-    }
+    /// How far whoever brings it reaches.
+    pub(crate) purview: Purview,
 }
 
 impl Court {
@@ -102,6 +98,7 @@ impl Node {
             return Ok(Added::of(self.store().add(batch).await?));
         }
         let (court, lane, weight) = (Arc::new(court), sending.lane, batch.entries.len());
+        let purview = sending.purview.clone();
         let asked = Arc::clone(&court);
         let added = self.step(&court, weight, move |exchange, desk| {
             let mut added = Added::of(desk.add(&batch, LeavesBy::Store)?);
@@ -119,7 +116,8 @@ impl Node {
                 }
                 if !whom.is_empty() || is_for_who_comes(entry) {
                     let name = ObjectName { author: asked.member(), id: entry.facts.id.as_str().to_owned() };
-                    if is_given_otherwise(desk, &name, &entry.bytes, std::slice::from_ref(&batch.writer))? {
+                    let sees = |digest: &_| purview.sees(desk, &name.id, digest);
+                    if is_given_otherwise(desk.rows(), &name, &entry.bytes, sees)? {
                         added.otherwise.insert(at);
                     } else {
                         release(exchange, desk, (entry, &rules), (&whom, lane))?;

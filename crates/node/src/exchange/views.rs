@@ -29,12 +29,12 @@ use crate::{Node, NoticeView, ReadError, RoadError};
 pub struct HolderView {
     /// The member, by slug where known.
     pub member: String,
-    /// Why it may: `released` or `consent`; why it is to have it no more: `recalled`, `erased`, or `circle-left` where circles let it
-    /// have it that it is in no more; where it was never given, the rule it waits for.
+    /// Why it may: `released` or `consent`; why it is to have it no more: `recalled`, `erased`, `narrowed` where stricter rules let it keep
+    /// nothing of it, or `circle-left` where circles let it have it that it is in no more; where it was never given, the rule it waits for.
     pub rule: String,
     /// When it received a version that it has, by its own clock (RFC 3339).
     pub received_at: Option<String>,
-    /// `valid` or `missing`; of what was taken back: `pending` or `refused`.
+    /// `valid` or `missing`; of what was taken back or is to be let go of: `pending` until it has signed for that, or `refused`.
     pub receipt: &'static str,
     /// Why it does not have a version now and will: `embargo until ...`, say. Of several that wait, what is looked at first.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -185,10 +185,11 @@ impl Node {
                     *first = row;
                 }
             }
-            let Holders { with, left } = holders(&sitting.exchange(), rows, (&name, &told))?;
+            let Holders { with, left, narrowed } = holders(&sitting.exchange(), rows, (&name, &told))?;
             // Who has not answered a recall says what was called back, which is known no more.
             let mut not = if seen.is_none() { not_given_up(rows, &name)? } else { Vec::new() };
             not.extend(left.into_iter().map(|member| (member, CIRCLE_LEFT, "pending")));
+            not.extend(narrowed.into_iter().map(|(member, receipt)| (member, NARROWED, receipt)));
             Ok((with, not, later))
         };
         let (found, left, mut later) = store::looked(self.store(), court.member(), look).await?;
@@ -511,6 +512,9 @@ fn not_given_up(
 /// Said of who has an object, or was to have it, by circles that it is in no more.
 const CIRCLE_LEFT: &str = "circle-left";
 
+/// Said of who has let go of an object, or is to, since it was put under stricter rules.
+const NARROWED: &str = "narrowed";
+
 /// Versions that were given, as far as somebody is told of them.
 struct Told {
     versions: Vec<VersionRow>,
@@ -576,6 +580,18 @@ struct Holders {
     with: Vec<(KeyId, String, Option<Micros>)>,
     /// Those that circles let have it which they are in no more, and that have not said yet that they let go of it.
     left: Vec<KeyId>,
+    /// Those that stricter rules let keep nothing of it, and whether they have signed for that: `missing` where they have.
+    narrowed: Vec<(KeyId, &'static str)>,
+}
+
+/// How far a member has come with a narrowing that lets it keep nothing.
+fn let_go(rows: &dyn Rows, by: u64, member: &KeyId) -> Result<&'static str, StoreError> {
+    let receipts = rows.receipts(by).map_err(failed)?;
+    Ok(match receipts.into_iter().find(|row| row.member == *member).map(|row| row.state) {
+        Some(ReceiptState::Pending) => "pending",
+        Some(ReceiptState::Refused(_)) => "refused",
+        Some(ReceiptState::Done { .. }) | None => "missing",
+    })
 }
 
 /// The receipts for a version: of who was not given it again by the act that gave it last, those for the act of before.
@@ -600,26 +616,38 @@ fn holders(
     (name, told): (&ObjectName, &Told),
 ) -> Result<Holders, StoreError> {
     let waits = rows.later(&name.id).map_err(failed)?;
-    let (mut receipts, mut of_left) = (Vec::new(), Vec::new());
+    let (mut receipts, mut of_left, mut of_narrowed) = (Vec::new(), Vec::new(), Vec::new());
     for version in &told.versions {
         for row in receipts_for(rows, version)? {
             if waits.iter().any(|wait| wait.version == version.version && wait.member == row.member) {
                 continue;
             }
-            let left = exchange.has_left(rows, version, row.member).map_err(failed)?;
-            if left { of_left.push(row) } else { receipts.push(row) }
+            if exchange.has_left(rows, version, row.member).map_err(failed)? {
+                of_left.push(row);
+            } else if let Some(by) = exchange.let_go_by(rows, version, row.member).map_err(failed)? {
+                of_narrowed.push((row, by));
+            } else {
+                receipts.push(row);
+            }
         }
     }
-    let mut found = Holders { with: Vec::new(), left: Vec::new() };
+    let mut found = Holders { with: Vec::new(), left: Vec::new(), narrowed: Vec::new() };
     for holder in holders_now(rows, name).map_err(failed)? {
         let is_of = |row: &&ReceiptRow| row.member == holder.member;
-        if told.more && !receipts.iter().chain(&of_left).any(|row| is_of(&row)) {
+        let narrowed = || of_narrowed.iter().filter(|(row, _)| is_of(&row));
+        let all = receipts.iter().chain(&of_left).chain(of_narrowed.iter().map(|(row, _)| row));
+        if told.more && !all.into_iter().any(|row| is_of(&row)) {
             continue;
         }
         if !receipts.iter().any(|row| is_of(&row)) && of_left.iter().any(|row| is_of(&row)) {
             if of_left.iter().filter(is_of).any(|row| row.state.is_given()) {
                 found.left.push(holder.member);
             }
+            continue;
+        }
+        let last = narrowed().filter(|(row, _)| row.state.is_given()).map(|(_, by)| *by).max();
+        if let Some(by) = last.filter(|_| !receipts.iter().any(|row| is_of(&row))) {
+            found.narrowed.push((holder.member, let_go(rows, by, &holder.member)?));
             continue;
         }
         let done = receipts.iter().filter(is_of).find_map(|row| match &row.state {

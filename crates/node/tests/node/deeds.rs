@@ -5,13 +5,16 @@ use std::sync::Arc;
 
 use base::Micros;
 use bytes::Bytes;
-use handling::{Principal, Role};
-use node::{AcceptRequest, Accepted, KeepStatus, Options, ShareRequest, Shared, Urgency};
+use handling::{Access, Pap, Principal, Role};
+use node::{AcceptRequest, Accepted, KeepStatus, Options, ShareRequest, Shared, SimulateRequest, Urgency};
 use stix::TlpLevel;
 
 use crate::community::Seat;
 use crate::exchange::{ONE, has, meet, region, round, to};
+use crate::originator::in_parts;
 use crate::{R, RW, indicator};
+
+const W: Access = Access { read: false, write: true };
 
 /// Two people of a node: each writes to a desk of their own, and both to a common one.
 struct Desks<'a> {
@@ -174,6 +177,72 @@ async fn nothing_is_given_in_the_place_of_what_was_given() {
     assert_eq!(given(&desks, &desks.bob, ("bobs", &more)).await, None);
     assert_eq!(given(&desks, &desks.ann, ("anns", &address(SECRET))).await, Some("given-otherwise"));
     assert_eq!(there(ADDRESS).await, more);
+}
+
+/// That something else was given is foretold, told to who only writes, and asked in one way by whoever gives: of all that its giver sees where
+/// they write.
+#[tokio::test]
+async fn what_was_given_otherwise_is_told_before_and_to_everybody_who_gives() {
+    let region = region(&["a", "b"]).await;
+    let a = &region[0];
+    a.bench.user("wes", Role::Analyst).await;
+    a.bench.collection("drop", vec![("user:wes", W)]).await;
+    let desks = Desks::of(a).await;
+    let wes = a.bench.principal("wes").await;
+    let foretold = async |who: &Principal, collection: &str, object: &str| {
+        let (options, bytes) = (to(&["b"]), Bytes::from(object.to_owned()));
+        let request = SimulateRequest { collection, bytes, options, recipient: "b", action: None };
+        a.node().simulate(who, request).await.unwrap().into_inner().remove(0).rule
+    };
+    let (first, second) = (named("first", 1), named("second", 2));
+    assert_eq!(foretold(&desks.ann, "anns", &second).await, "handling-allows");
+    assert_eq!(given(&desks, &desks.bob, ("bobs", &first)).await, None);
+    for (who, collection) in [(&desks.ann, "anns"), (&wes, "drop")] {
+        assert_eq!(foretold(who, collection, &second).await, "given-otherwise");
+        for _ in 0..2 {
+            assert_eq!(
+                given(&desks, who, (collection, &second)).await,
+                Some("given-otherwise"),
+                "{collection}"
+            );
+        }
+    }
+    // What is hers she knows under her own id, also where it stands on another desk.
+    let more = address(",\"x_more\":1");
+    assert_eq!(given(&desks, &desks.ann, ("both", &address(""))).await, None);
+    assert_eq!(foretold(&desks.ann, "anns", &more).await, "handling-allows");
+    assert_eq!(given(&desks, &desks.ann, ("anns", &more)).await, None);
+    assert_eq!(foretold(&wes, "drop", &address(SECRET)).await, "given-otherwise");
+}
+
+/// Of an object and what is left of it without its stricter parts one may be narrowed, and the other not: what was done is told.
+#[tokio::test]
+async fn what_a_narrowing_has_done_is_told_beside_what_it_has_not() {
+    let region = region(&["a", "b"]).await;
+    let a = &region[0];
+    let desks = Desks::of(a).await;
+    let bobs = in_parts(1);
+    let anns = bobs
+        .replace("\"modified\":\"2025-01-01", "\"modified\":\"2025-02-01")
+        .replace("\"created\":\"2025-01-01", "\"created\":\"2024-12-01");
+    let for_b = || Options { to: vec!["b".to_owned()], ..Options::default() };
+    desks.bring(&desks.bob, ("bobs", &bobs), for_b()).await;
+    desks.bring(&desks.ann, ("anns", &anns), for_b()).await;
+    // Of both views she knows her own.
+    let narrowed = a.node().narrow(&desks.ann, ONE, pap(Pap::Amber)).await.unwrap();
+    assert_eq!((narrowed.versions, narrowed.told, narrowed.besides.len()), (1, false, 1));
+    assert_ne!(narrowed.besides[0], ONE);
+    let again = desks.bring(&desks.ann, ("anns", &anns), pap(Pap::Red)).await;
+    assert_eq!(
+        (again.receipts[0].handling, again.receipts[0].code),
+        (Some(node::Handled::Narrowed), Some("given-besides"))
+    );
+    let kept = a.node().narrow(&desks.ann, &narrowed.besides[0], pap(Pap::Red)).await;
+    assert_eq!(kept.unwrap_err().code(), "given-besides", "nothing was done");
+}
+
+fn pap(level: Pap) -> Options {
+    Options { pap: Some(level), ..Options::default() }
 }
 
 /// Who said the same in other bytes has what was given as much as who gave it last.

@@ -1,12 +1,17 @@
 //! `simulate` says what would happen: it puts the object in as an import does, and takes it out again.
 
+use std::collections::{BTreeMap, BTreeSet};
+
+use base::{Micros, Rng, SeededRng};
 use bytes::Bytes;
-use node::{AcceptRequest, KeepStatus, Options, SimulateRequest};
+use federation::DeedError;
+use handling::{Control, Role};
+use node::{AcceptRequest, ConsentRequest, ExchangeError, KeepStatus, Options, SimulateRequest};
 use stix::TlpLevel;
 
 use crate::community::Seat;
-use crate::exchange::{ONE, bring, has, region, round, share, to};
-use crate::indicator;
+use crate::exchange::{ONE, bring, has, meet, region, round, share, to};
+use crate::{START, indicator};
 
 fn later() -> String {
     indicator(1, "[url:value = 'http://later.example/']", "")
@@ -104,4 +109,209 @@ async fn who_is_put_aside_is_told_that_nobody_takes_anything() {
     crate::later::suspended(&region, "b", None).await;
     assert_eq!(asked("c").await, allowed);
     assert!(has(b, ONE).await && !has(a, ONE).await);
+}
+
+/// The end of the embargoes here.
+const OVER: Micros = Micros(START.0 + 3_600 * Micros::SECOND);
+
+fn dice(rng: &SeededRng, sides: u64) -> u64 {
+    let mut bytes = [0; 8];
+    rng.fill(&mut bytes);
+    u64::from_le_bytes(bytes) % sides
+}
+
+/// An indicator, some with a marking of its own.
+fn object(rng: &SeededRng, number: u32) -> String {
+    let marking = match dice(rng, 6) {
+        0 => TlpLevel::Green.id(),
+        1 => TlpLevel::AmberStrict.id(),
+        _ => "",
+    };
+    let extra =
+        if marking.is_empty() { String::new() } else { format!(r#","object_marking_refs":["{marking}"]"#) };
+    indicator(number, &format!("[url:value = 'http://{number}.example/']"), &extra)
+}
+
+fn options(rng: &SeededRng, names: &[&str]) -> Options {
+    let level = usize::try_from(dice(rng, 6)).unwrap();
+    let purposes = handling::Purposes::of([handling::Purpose::Awareness]);
+    Options {
+        tlp: TlpLevel::ALL.get(level).copied(),
+        to: names.iter().filter(|_| dice(rng, 3) == 0).map(|name| (*name).to_owned()).collect(),
+        control: if dice(rng, 4) == 0 { Control::Originator } else { Control::Free },
+        embargo_until: (dice(rng, 5) == 0).then_some(OVER),
+        purposes: (dice(rng, 8) == 0).then_some(purposes),
+        ..Options::default()
+    }
+}
+
+fn id(number: u32) -> String {
+    format!("indicator--00000000-0000-4000-8000-{number:012}")
+}
+
+async fn bring_one(seat: &Seat, object: String, options: Options) {
+    let (objects, status) = (vec![Bytes::from(object)], KeepStatus::No);
+    let request = AcceptRequest { collection: "inbox", objects, options, status };
+    seat.node().accept(&seat.who, request).await.unwrap();
+}
+
+async fn asked(seat: &Seat, number: u32, whom: &str) -> (&'static str, &'static str) {
+    let judged = seat.node().why(&seat.who, &id(number), whom, None).await.unwrap().into_inner();
+    assert!(!judged.reasons.is_empty(), "{judged:?}");
+    (judged.decision, judged.rule)
+}
+
+/// Whether a member has it: what is for a named person alone that person sees.
+async fn holds(seat: &Seat, number: u32) -> bool {
+    let eve = seat.bench.principal("eve").await;
+    has(seat, &id(number)).await || seat.node().object(&eve, &id(number), None).await.is_ok()
+}
+
+/// Whoever meets the first of these gets what is for it.
+async fn deliver(from: &Seat, to: &[&Seat]) {
+    for _ in 0..2 {
+        for seat in to {
+            meet(from, seat).await;
+        }
+    }
+}
+
+const ALLOWED: (&str, &str) = ("allow", "handling-allows");
+
+/// Whatever its level, marking, addressees, embargo and purpose: what `simulate` foretells is what `why` says, what `share` answers and what
+/// its recipients have, one that takes no part among them.
+#[tokio::test]
+async fn what_is_said_of_an_own_object_is_what_is_done() {
+    const CASES: u32 = 60;
+    let region = region(&["a", "b", "c", "d"]).await;
+    let (a, b, c, d) = (&region[0], &region[1], &region[2], &region[3]);
+    region.circle("banks", &["b", "c"]).await;
+    region.circle("all", &["b", "d"]).await;
+    crate::later::suspended(&region, "d", Some("silent")).await;
+    for seat in [b, c, d] {
+        seat.bench.user("eve", Role::Reader).await;
+    }
+    let rng = SeededRng::new(20_261_130);
+    let whoms = ["b", "c", "d", "banks", "all"];
+    let (mut outcomes, mut meant) = (BTreeSet::new(), BTreeSet::new());
+    for number in 1..=CASES {
+        let options = options(&rng, &["b", "c", "d", "banks", "all", "user:eve@c"]);
+        let bytes = object(&rng, number);
+        let mut told = BTreeMap::new();
+        for whom in whoms {
+            told.insert(whom, foretold_for(a, whom, bytes.clone(), options.clone()).await);
+        }
+        let nobody = options.to.is_empty();
+        bring_one(a, bytes, options.clone()).await;
+        deliver(a, &[b, c]).await;
+        for whom in whoms {
+            assert_eq!(asked(a, number, whom).await, told[whom], "{number} {whom} {options:?}");
+        }
+        for (seat, whom) in [(b, "b"), (c, "c")] {
+            // What is for everybody is given to who is named.
+            let goes = told[whom] == ALLOWED && !nobody;
+            assert_eq!(holds(seat, number).await, goes, "{number} {whom} {told:?} {options:?}");
+        }
+        let whom = whoms[usize::try_from(dice(&rng, 5)).unwrap()];
+        let members: &[&str] = match whom {
+            "banks" => &["b", "c"],
+            "all" => &["b", "d"],
+            _ => std::slice::from_ref(&whom),
+        };
+        let shared = share(a, &id(number), whom).await.unwrap();
+        deliver(a, &[b, c]).await;
+        for member in members {
+            let (decision, rule) = asked(a, number, member).await;
+            let withheld =
+                shared.withheld.iter().find(|(kept, _)| kept == member).map(|(_, rule)| rule.as_str());
+            assert_eq!(shared.to.iter().any(|to| to == member), decision == "allow", "{number} {shared:?}");
+            assert_eq!(withheld, (decision == "refuse").then_some(rule), "{number} {member} {options:?}");
+            meant.insert((number, *member));
+            outcomes.insert(rule);
+        }
+        assert_eq!(asked(a, number, whom).await == ALLOWED, shared.withheld.is_empty(), "{number} {whom}");
+        assert!(told[whom] != ALLOWED || shared.withheld.is_empty(), "{number} {whom} {told:?} {shared:?}");
+    }
+    let met = ["handling-allows", "member-absent", "embargo", "tlp-red-persons", "purpose"];
+    assert!(met.into_iter().all(|rule| outcomes.contains(rule)), "{outcomes:?}");
+    // When embargoes are over, and the member that took no part is back, it is as it is said then.
+    crate::later::suspended(&region, "d", None).await;
+    for seat in &region.0 {
+        seat.bench.clock.set(OVER);
+        seat.node().give_later().await.unwrap();
+    }
+    deliver(a, &[b, c, d]).await;
+    for (seat, member) in [(b, "b"), (c, "c"), (d, "d")] {
+        for number in 1..=CASES {
+            let (allowed, held) = (asked(a, number, member).await == ALLOWED, holds(seat, number).await);
+            assert!(allowed || !held, "{number} {member}");
+            assert!(!meant.contains(&(number, member)) || allowed == held, "{number} {member}");
+        }
+    }
+}
+
+/// The rule by which something was not passed on.
+fn rule_of(error: &ExchangeError) -> String {
+    match error {
+        ExchangeError::Deed(DeedError::Refused(refused)) => {
+            refused.handling.clone().unwrap_or_else(|| refused.rule.to_string())
+        }
+        other => other.code().to_owned(),
+    }
+}
+
+/// What another member gave goes on by that member's consent alone, whatever its level: `why` says so of members and of circles, as
+/// `share` does.
+#[tokio::test]
+async fn what_is_said_of_anothers_object_is_what_is_done() {
+    const CASES: u32 = 40;
+    let region = region(&["a", "b", "c", "d", "e"]).await;
+    let (a, b, c, e) = (&region[0], &region[1], &region[2], &region[4]);
+    region.circle("banks", &["b", "c", "e"]).await;
+    region.circle("all", &["b", "c", "d"]).await;
+    crate::later::suspended(&region, "d", Some("silent")).await;
+    let rng = SeededRng::new(20_261_131);
+    let mut outcomes = BTreeSet::new();
+    for number in 1..=CASES {
+        let options = Options { embargo_until: None, ..options(&rng, &["b", "c", "banks", "all"]) };
+        bring_one(a, object(&rng, number), Options { to: with_b(&options.to), ..options }).await;
+        deliver(a, &[b]).await;
+        if !has(b, &id(number)).await {
+            continue;
+        }
+        for whom in ["c", "d", "e"].into_iter().filter(|_| dice(&rng, 2) == 0) {
+            let object = &id(number);
+            let request = ConsentRequest { object, from: Some("b"), to: whom, until: OVER };
+            let given = a.node().consent(&a.who, request).await.unwrap();
+            if dice(&rng, 4) == 0 {
+                a.node().revoke_consent(&a.who, &given.id).await.unwrap();
+            }
+        }
+        deliver(a, &[b]).await;
+        for whom in ["c", "d", "e", "a/banks", "a/all"] {
+            let (decision, rule) = asked(b, number, whom).await;
+            outcomes.insert(rule);
+            match share(b, &id(number), whom).await {
+                Ok(shared) => {
+                    assert_eq!(shared.withheld.is_empty(), decision == "allow", "{number} {whom} {shared:?}");
+                    let by = shared.withheld.iter().any(|(_, by)| by == rule);
+                    assert!(decision == "allow" || by, "{number} {whom} {rule} {shared:?}");
+                }
+                Err(error) => {
+                    assert_eq!((decision, rule), ("refuse", rule_of(&error).as_str()), "{number} {whom}");
+                }
+            }
+        }
+        deliver(b, &[c, e]).await;
+        for (seat, whom) in [(c, "c"), (e, "e")] {
+            let goes = asked(b, number, whom).await == ALLOWED;
+            assert_eq!(has(seat, &id(number)).await, goes, "{number} {whom}");
+        }
+    }
+    let met = ["handling-allows", "consent-missing", "consent-revoked", "member-absent"];
+    assert!(met.into_iter().all(|rule| outcomes.contains(rule)), "{outcomes:?}");
+}
+
+fn with_b(names: &[String]) -> Vec<String> {
+    names.iter().cloned().chain(["b".to_owned()]).collect()
 }

@@ -117,6 +117,41 @@ async fn an_embargo_ends_by_the_later_of_two_clocks() {
     assert_eq!(peer(a, "b").await.refusals, []);
 }
 
+/// A clock that is a day behind: it goes when the embargo is over there, and until then nobody is told that it is over later than it is.
+#[tokio::test]
+async fn a_clock_that_is_behind_is_told_as_that() {
+    let region = region(&["a", "b"]).await;
+    let (a, b) = (&region[0], &region[1]);
+    let (hour, day) = (3_600 * Micros::SECOND, 86_400 * Micros::SECOND);
+    let until = |late: i64| {
+        a.bench.clock.set(OVER.plus(late));
+        b.bench.clock.set(OVER.plus(late - day));
+    };
+    until(-hour);
+    round(&region).await;
+    bring(a, 1..2, embargoed(&["b"])).await;
+    a.node().give_later().await.unwrap();
+    let over = stix::Timestamp::text_of(OVER);
+    assert_eq!(waits(a, ONE, "b").await, format!("embargo until {over}"));
+    for late in [0, hour, 23 * hour] {
+        until(late);
+        a.node().give_later().await.unwrap();
+        round(&region).await;
+        assert!(!has(b, ONE).await);
+        let told = waits(a, ONE, "b").await;
+        assert!(told.starts_with("its clock is behind") && !told.contains("embargo until"), "{late} {told}");
+        let why = a.node().why(&a.who, ONE, "b", None).await.unwrap().into_inner();
+        let shared = share(a, ONE, "b").await.unwrap();
+        assert_eq!((why.decision, why.rule), ("refuse", "clock-behind"));
+        assert_eq!(shared.withheld, [("b".to_owned(), "clock-behind".to_owned())]);
+    }
+    until(day);
+    a.node().give_later().await.unwrap();
+    round(&region).await;
+    assert!(has(b, ONE).await);
+    assert_eq!(peer(a, "b").await.refusals, []);
+}
+
 /// Who is reached by files alone tells nobody its clock: it refuses what comes before the end of the embargo there, and is given it again.
 #[tokio::test]
 async fn what_came_too_early_for_a_clock_that_nobody_knows_is_given_again() {

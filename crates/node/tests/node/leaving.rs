@@ -149,6 +149,31 @@ async fn who_is_back_before_it_was_heard_gets_it_again_all_the_same() {
     assert_eq!(told(b, 1, "c").await, Some(("released".to_owned(), "valid")));
 }
 
+/// Who says again and again that it has it and has it no more is given it again at once the first time, and then after a pause.
+#[tokio::test]
+async fn who_lets_go_again_and_again_is_given_it_again_after_a_pause() {
+    let region = with_circle().await;
+    let (b, c) = (&region[1], &region[2]);
+    for (time, comes) in [true, false].into_iter().enumerate() {
+        removed(&region, "c").await;
+        c.node().give_later().await.unwrap();
+        added(&region, "c", History::All).await;
+        b.node().give_later().await.unwrap();
+        for seat in &region.0 {
+            seat.bench.clock.advance(Micros::SECOND);
+        }
+        looked_and_met(&region).await;
+        looked_and_met(&region).await;
+        assert_eq!(has(c, &id(1)).await, comes, "{time}");
+    }
+    assert!(holder(b, 1, "c").await.unwrap().waits.unwrap().starts_with("to be given again at "));
+    for seat in &region.0 {
+        seat.bench.clock.advance(6 * HOUR);
+    }
+    looked_and_met(&region).await;
+    assert!(has(c, &id(1)).await);
+}
+
 /// What was on its way when the circle took its recipient out waits until that one has heard from its sender, whoever of the two asks, and
 /// is refused then, or goes empty; back in it, that gets it.
 #[tokio::test]

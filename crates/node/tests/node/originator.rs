@@ -48,7 +48,9 @@ async fn what_others_say_later_takes_no_power_over_an_own_object() {
     round(&region).await;
     assert_eq!(a.node().history(&a.who, ONE).await.unwrap().get().len(), 2, "B's word stands at A");
 
+    assert_eq!(why(a, "d").await.rule, "audience", "of its own word, which is what it gives");
     share(a, ONE, "d").await.unwrap();
+    assert_eq!(why(a, "d").await.decision, "allow");
     consent(a, "b", "d").await.unwrap();
     let stricter = Options { pap: Some(handling::Pap::Red), ..Options::default() };
     assert_eq!(a.node().narrow(&a.who, ONE, stricter).await.unwrap().versions, 1, "its own version, not B's");
@@ -88,13 +90,18 @@ async fn an_erasure_takes_the_own_word_beside_anothers() {
     assert!(String::from_utf8_lossy(&held.bytes).contains("later.example"));
 }
 
-/// GREEN as a whole, with its name under RED: B gets a view without the name.
-async fn bring_in_parts(seat: &Seat, number: u32) {
+/// GREEN as a whole, with its name under RED.
+pub(crate) fn in_parts(number: u32) -> String {
     let (green, red) = (TlpLevel::Green.id(), TlpLevel::Red.id());
     let marked = format!(
         r#","object_marking_refs":["{green}"],"granular_markings":[{{"marking_ref":"{red}","selectors":["name"]}}]"#
     );
-    let object = indicator(number, &format!("[url:value = 'http://{number}.example/']"), &marked);
+    indicator(number, &format!("[url:value = 'http://{number}.example/']"), &marked)
+}
+
+/// B gets a view without the name.
+async fn bring_in_parts(seat: &Seat, number: u32) {
+    let object = in_parts(number);
     let options = Options { to: vec!["b".to_owned()], ..Options::default() };
     let objects = vec![Bytes::from(object)];
     let request = AcceptRequest { collection: "inbox", objects, options, status: KeepStatus::No };
@@ -104,6 +111,28 @@ async fn bring_in_parts(seat: &Seat, number: u32) {
 async fn count(seat: &Seat) -> usize {
     let all = PageRequest { limit: 10, ..PageRequest::default() };
     seat.node().page(&seat.who, "inbox", &all).await.unwrap().get().count
+}
+
+/// Of an object in parts it is foretold what goes: the whole does not, and what is left of it does.
+#[tokio::test]
+async fn what_would_be_left_of_an_object_is_foretold() {
+    let region = region(&["a", "b", "c"]).await;
+    let (a, b) = (&region[0], &region[1]);
+    let object = in_parts(1);
+    for (whom, goes) in [("b", "allow"), ("c", "refuse")] {
+        let options = Options { to: vec!["b".to_owned()], ..Options::default() };
+        let (collection, bytes) = ("inbox", Bytes::from(object.clone()));
+        let request = node::SimulateRequest { collection, bytes, options, recipient: whom, action: None };
+        let judged = a.node().simulate(&a.who, request).await.unwrap().into_inner();
+        let [whole] = judged.as_slice() else { panic!("{judged:?}") };
+        let view = whole.view.as_ref().unwrap();
+        assert_eq!((whole.decision, whole.rule, view.decision), ("refuse", "tlp-red-persons", goes));
+        assert!(view.id.is_some() && view.id != whole.id);
+    }
+    assert_eq!(count(a).await, 0, "nothing is stored");
+    bring_in_parts(a, 1).await;
+    round(&region).await;
+    assert_eq!((count(b).await, count(&region[2]).await), (1, 0));
 }
 
 /// What is left of an object without its stricter parts goes where the object goes.
@@ -277,6 +306,51 @@ async fn a_narrowing_for_others_ends_consents_of_before() {
     a.node().recall(&a.who, ONE, "").await.unwrap();
     round(&region).await;
     assert!(!has(b, ONE).await && !has(c, ONE).await);
+}
+
+/// Whom stricter rules let keep nothing has it until it has signed for letting go, and no more then; who keeps it does, reached or not, and
+/// taking part or not.
+#[tokio::test]
+async fn whom_a_narrowing_takes_it_from_is_told_as_having_it_no_more() {
+    let region = region(&["a", "b", "c", "d"]).await;
+    let [a, b, c, d] = [0, 1, 2, 3].map(|at| &region[at]);
+    bring(a, 1..2, to(&["b", "c", "d"])).await;
+    round(&region).await;
+    consent(a, "b", "d").await.unwrap();
+    let told = async |slug: &str| {
+        let holders = a.node().holders(&a.who, ONE).await.unwrap();
+        let holder = holders.into_iter().find(|holder| holder.member == slug).unwrap();
+        (holder.rule, holder.receipt, holder.received_at.is_some())
+    };
+    suspended(&region, "d", Some("silent")).await;
+    let stricter = Options { pap: Some(handling::Pap::Amber), ..Options::default() };
+    a.node().narrow(&a.who, ONE, stricter).await.unwrap();
+    let valid = |rule: &str| (rule.to_owned(), "valid", true);
+    for slug in ["b", "c"] {
+        assert_eq!(told(slug).await, valid("released"), "{slug}");
+    }
+    assert_eq!(told("d").await, valid("consent"));
+    suspended(&region, "d", None).await;
+    round(&region).await;
+    a.node().narrow(&a.who, ONE, to(&["b", "d"])).await.unwrap();
+    assert_eq!(told("c").await, ("narrowed".to_owned(), "pending", false));
+    assert!(has(c, ONE).await);
+    round(&region).await;
+    assert!(has(b, ONE).await && !has(c, ONE).await && has(d, ONE).await);
+    assert_eq!(told("c").await, ("narrowed".to_owned(), "missing", false));
+    // What it keeps it goes on having, whatever it has still to sign.
+    a.node()
+        .narrow(&a.who, ONE, Options { pap: Some(handling::Pap::Red), ..Options::default() })
+        .await
+        .unwrap();
+    assert_eq!((told("b").await, told("c").await.1), (valid("released"), "missing"));
+    // A consent lets have it again.
+    consent(a, "b", "c").await.unwrap();
+    round(&region).await;
+    share(b, ONE, "c").await.unwrap();
+    round(&region).await;
+    assert!(has(c, ONE).await);
+    assert_eq!(told("c").await, valid("consent"));
 }
 
 /// The same bytes stand by A's word and by B's: A's is still A's to narrow, also by bringing it again.

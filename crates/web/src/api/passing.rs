@@ -113,6 +113,10 @@ pub(crate) struct DecisionTold {
     rule: String,
     /// On what it rests, or everything that speaks against it.
     reasons: Vec<String>,
+    /// Of a file: the same of what would be left of the object without its more strictly marked parts, with an id of its own; absent where that is
+    /// nothing.
+    #[schema(value_type = Option<Object>)]
+    view: Option<()>,
 }
 
 /// Decisions about the objects of a file.
@@ -139,6 +143,9 @@ pub(crate) struct NarrowedTold {
     /// One for each member that holds it: member, status (done, pending, refused), at, signature, rule.
     #[schema(value_type = Vec<Object>)]
     receipts: Vec<ReceiptView>,
+    /// Of the object and what is left of it without its more strictly marked parts: the id of the one that stays as it was, for others were
+    /// given something of it that the caller does not know of; absent where there is none.
+    besides: Option<Vec<String>>,
 }
 
 pub(crate) fn routes() -> OpenApiRouter<App> {
