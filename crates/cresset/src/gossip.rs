@@ -149,6 +149,10 @@ pub(crate) async fn run(node: Node, roads: Arc<Roads>) {
             }
         }
         let peers = node.papers_peers().await.unwrap_or_default();
+        if node.asks_anew() {
+            // Another request than that which was answered is not kept waiting for it.
+            standings.values_mut().for_each(Standing::at_once);
+        }
         standings.retain(|member, standing| standing.busy || peers.iter().any(|peer| peer.member == *member));
         for peer in peers {
             let standing = standings.entry(peer.member).or_insert_with(Standing::new);
@@ -216,6 +220,7 @@ pub(crate) async fn meet(node: &Node, roads: &Roads, peer: &Peer) -> bool {
                 continue;
             }
             Ok(answer) => {
+                node.papers_refused(peer.member, &answer.body);
                 tracing::info!(status = answer.status, member = %peer.member, "a member refused a question");
                 return false;
             }

@@ -486,6 +486,11 @@ static CODES: &[(&str, &str)] = &[
         "Members and circles are addressed by name in one place, so a circle is not called as a member is, nor by a word or an id that means somebody else, nor with a character that does not show or parts names (, / : @). Choose another name; another member's circle that is called so is addressed by its id.",
     ),
     (
+        "join-refused",
+        "So many members have refused the request to be let into the community that it cannot be approved. They can say otherwise as long as it waits; \
+         this node goes on asking. Ask them why, and ask anew with `cresset community join`.",
+    ),
+    (
         "exchange-stranger",
         "A message about the registry comes from a member that takes part, signed with its key, or brings the sender's own request to join.",
     ),

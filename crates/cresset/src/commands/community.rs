@@ -286,7 +286,11 @@ async fn show(common: &Common, out: &mut Out) -> Result<Exit, Failure> {
     let view: Value = reach.read(&answer)?;
     let word = |value: &Value| shown(value.as_str().unwrap_or_default());
     out.line(format!("community  {} ({})", word(&view["name"]), word(&view["community"])).as_bytes())?;
-    out.line(format!("this node  {}", word(&view["status"])).as_bytes())?;
+    let status = match view["refused"].as_str() {
+        Some(code) => format!("{}, refused [{}]", word(&view["status"]), shown(code)),
+        None => word(&view["status"]),
+    };
+    out.line(format!("this node  {status}").as_bytes())?;
     out.line(format!("epoch      {}", view["epoch"]).as_bytes())?;
     out.line(format!("state      {}", word(&view["state_hash"])).as_bytes())?;
     out.line(

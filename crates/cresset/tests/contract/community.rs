@@ -132,6 +132,36 @@ fn circles_are_for_their_members(a: &Town, b: &Town, c: &Town, s: &Town) {
     a.node.there(&["circle", "create", "other", "--members", "nobody"]).exits(1);
 }
 
+/// Who asks under a slug that is taken, or is refused, is told so by its own node, and a corrected request is not kept waiting.
+#[test]
+fn who_is_not_let_in_is_told_why() {
+    let (a, b, c) = (Town::new(), Town::new(), Town::new());
+    let anchor = a.create("cert-a", &[]);
+    // Of whom the anchor knows nothing.
+    c.join(&anchor, "cert-c", "cert");
+    a.approve("cert-c");
+    agree(&[&a, &c], 2);
+    b.join(&anchor, "cert-c", "cert");
+    until("its slug is told as taken", || b.show()["refused"] == "slug-taken");
+    // By now it is asked again after a pause that has grown.
+    std::thread::sleep(std::time::Duration::from_secs(16));
+    b.join(&anchor, "cert-b", "cert");
+    let asked = std::time::Instant::now();
+    let pending = |slug: &str| {
+        let all = a.ok(&["community", "pending"]);
+        all.as_array().unwrap().iter().any(|one| one["slug"] == slug)
+    };
+    until("the corrected request has come", || pending("cert-b"));
+    assert!(asked.elapsed() < std::time::Duration::from_secs(8), "{:?}", asked.elapsed());
+    a.ok(&["community", "refuse", "cert-b"]);
+    until("the refusal is told", || b.show()["refused"] == "join-refused");
+    a.ok(&["community", "approve", "cert-b"]);
+    c.approve("cert-b");
+    agree(&[&a, &b, &c], 3);
+    let shown = b.show();
+    assert_eq!((&shown["status"], &shown["refused"]), (&"member".into(), &Value::Null));
+}
+
 fn strangers_learn_nothing(a: &Town) {
     let before = a.show();
     let junk: [(&[u8], &[u16]); 4] = [

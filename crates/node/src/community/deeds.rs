@@ -138,6 +138,7 @@ impl Node {
         table.take_subject(subject, self.now())?;
         table.put(PaperKind::Anchor, "anchor".to_owned(), anchor.to_text(), self.now());
         table.anchor = Some(anchor);
+        self.chamber().asking.begins();
         self.settle(table).await?;
         Ok(Said { member: Some(me), subject: Some(hash), decided: false })
     }

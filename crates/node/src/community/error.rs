@@ -45,6 +45,9 @@ pub enum CommunityError {
     /// Not from a member, nor from one who asks to become one.
     #[error("this does not come from a member of the community")]
     Stranger,
+    /// A request to be let in that so many members have refused that it cannot be approved.
+    #[error("the members have refused the request to be let in")]
+    Declined,
     /// A message that was made for somebody else, or as an answer to something else.
     #[error("this message is for somebody else, or answers another one")]
     Misdirected,
@@ -85,6 +88,7 @@ impl CommunityError {
             Self::CircleExists => "circle-exists",
             Self::CircleName(_) => "circle-name",
             Self::Stranger => "exchange-stranger",
+            Self::Declined => "join-refused",
             Self::Misdirected => "exchange-misdirected",
             Self::ClockApart => "exchange-clock-apart",
             Self::Road(error) => error.code(),

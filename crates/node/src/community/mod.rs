@@ -5,6 +5,7 @@
 //!
 //! Invariant: one change at a time; a vote and the note that it was given are one commit.
 
+mod asking;
 mod circles;
 mod deeds;
 mod error;
@@ -40,11 +41,14 @@ pub(crate) struct Chamber {
     table: Mutex<Option<Option<Arc<Table>>>>,
     one: Semaphore,
     changed: Notify,
+    /// How it stands with this member's own request to be let in.
+    asking: asking::Asking,
 }
 
 impl Default for Chamber {
     fn default() -> Self {
-        Self { table: Mutex::default(), one: Semaphore::new(1), changed: Notify::new() }
+        let (table, asking) = (Mutex::default(), asking::Asking::default());
+        Self { table, one: Semaphore::new(1), changed: Notify::new(), asking }
     }
 }
 

@@ -215,6 +215,7 @@ impl Node {
             Err(CommunityError::Stranger) if self.is_recovering() && !asked.entries.is_empty() => None,
             request => request?,
         };
+        let asks = request.as_ref().map(Subject::hash);
         let reply = if let Some(request) = request {
             table.take_subject(request, now)?;
             Message { answers: Some(answered(&signed)), ..empty(&table, asked.from, now) }
@@ -231,6 +232,9 @@ impl Node {
             Message { answers: Some(answered(&signed)), ..reply }
         };
         let table = self.settle(table).await?;
+        if asks.is_some_and(|asks| table.is_declined(asks, now)) {
+            return Err(CommunityError::Declined);
+        }
         if covers(&chains(&table), &asked.have) {
             self.0.exchange.read_papers_of(asked.from.0);
         }
@@ -266,6 +270,7 @@ impl Node {
             .and_then(|anchor| anchor.doors().iter().find(|door| door.member == from).map(|door| door.key));
         let news = take(&mut table, &signed, &told, (&keys, now, self.papers_standing()), door)?;
         let lacking = table.is_member() && !lacking(&table, &told.have).is_empty() && !told.have.is_empty();
+        self.chamber().asking.taken_by(&from);
         let (have, apart) = (told.has(), apart(&table, (from, told.spread.as_ref()), now));
         let moved = news || before != Some(&have);
         let table = self.settle(table).await?;

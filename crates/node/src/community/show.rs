@@ -19,6 +19,9 @@ pub struct CommunityView {
     pub name: String,
     /// Whether this node's member is in it: `member`, `pending`, or how it stands otherwise.
     pub status: &'static str,
+    /// Where it waits to be let in: the code with which a member's node refused that last, `slug-taken` say.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub refused: Option<&'static str>,
     /// This node's member.
     pub me: String,
     /// Epoch of the last decision.
@@ -105,7 +108,9 @@ impl Node {
     pub async fn community(&self, who: &Principal) -> Result<CommunityView, CommunityError> {
         may_use(who, Scope::Read)?;
         let table = self.community_table().await?.ok_or(CommunityError::None)?;
-        Ok(view(&table, self.now()))
+        let mut view = view(&table, self.now());
+        view.refused = self.chamber().asking.refused().filter(|_| !table.is_member());
+        Ok(view)
     }
 
     /// What waits for a decision, oldest first.
@@ -159,6 +164,7 @@ fn view(table: &Table, now: Micros) -> CommunityView {
             Some(Status::Active) => "member",
             Some(other) => other.name(),
         },
+        refused: None,
         me: table.me.to_string(),
         epoch: registry.head().epoch,
         state_hash: hex::encode(registry.state_hash()),

@@ -344,6 +344,13 @@ impl Table {
     }
 
     /// How far what waits for a decision has come.
+    /// Whether so many have refused what waits for a decision that it cannot be approved, unless they say otherwise.
+    pub(crate) fn is_declined(&self, subject: SubjectHash, now: Micros) -> bool {
+        let standing = self.standing(subject, now);
+        let voters = self.registry.voters(&self.registry.unnoted(), now).len();
+        self.subjects.contains_key(&subject) && voters.saturating_sub(standing.refusals) < standing.needed
+    }
+
     pub(crate) fn standing(&self, subject: SubjectHash, now: Micros) -> community::Standing {
         let approvals: Vec<Approval> = self.approvals.values().map(|(said, _)| said.clone()).collect();
         let council = Council {
