@@ -208,9 +208,6 @@ impl Node {
             Err(CommunityError::Stranger) if let Some(why) = put_aside(&table, &signed, &asked, now) => {
                 return seal(&table, &keys, &Message { answers: Some(answered(&signed)), ..why }, now);
             }
-            Ok(None) if let Some(own) = own_steps(&table, &signed, &asked, now) => {
-                return seal(&table, &keys, &Message { answers: Some(answered(&signed)), ..own }, now);
-            }
             // One that was let in after the backup is known by the entries it brings: they are judged, and the sender by them.
             Err(CommunityError::Stranger) if self.is_recovering() && !asked.entries.is_empty() => None,
             request => request?,
@@ -435,21 +432,6 @@ fn put_aside(table: &Table, signed: &Signed, asked: &Message, now: Micros) -> Op
     let mut room = PAPERS_ENTRIES_BYTES_MAX;
     let entries = lacked.into_iter().map_while(|entry| fit(&mut room, entry.to_json())).collect();
     Some(Message { entries, ..empty(table, asked.from, now) })
-}
-
-/// What a member is told that signs with a key which it has replaced since, being restored from a backup of before: its own steps, which say
-/// so, and nothing that anybody else said. `None` for anybody else, and for who has them.
-fn own_steps(table: &Table, signed: &Signed, asked: &Message, now: Micros) -> Option<Message> {
-    let member = table.registry.member(asked.from)?;
-    let (key, before) = (member.key(now), member.keys_in_force(now));
-    if by_alone(signed, &key).is_ok() || !before.iter().any(|key| by_alone(signed, key).is_ok()) {
-        return None;
-    }
-    let mut room = PAPERS_ENTRIES_BYTES_MAX;
-    let lacked = lacking(table, &asked.have);
-    let own = lacked.iter().filter(|entry| entry.content().chain == Chain::Own(asked.from));
-    let entries: Vec<_> = own.map_while(|entry| fit(&mut room, entry.to_json())).collect();
-    (!entries.is_empty()).then(|| Message { entries, ..empty(table, asked.from, now) })
 }
 
 fn by_alone(signed: &Signed, key: &PublicKey) -> Result<(), CommunityError> {
