@@ -79,7 +79,7 @@ def test_push_to_and_pull_from_the_server_of_oasis(fresh, tmp_path, medallion):
     wrong = fresh.run("push", *push, stdin=b"wrong\n")
     assert wrong.returncode == 1 and b"401" in wrong.stderr, wrong.stderr
     sent = fresh.ask("push", *push, stdin=b"of-the-tests-1\n")
-    assert sent["summary"] == {"total": 135, "success": 135, "failure": 0, "pending": 0}
+    assert sent["summary"] == {"total": 135, "success": 135, "failure": 0, "pending": 0, "untold": 0, "refused_before": 0}
     assert fresh.ask("push", *push, stdin=b"of-the-tests-1\n")["summary"]["total"] == 0
     other = Node(fresh.binary, tmp_path / "other")
     other.init()
@@ -188,7 +188,7 @@ def test_a_push_killed_in_the_middle_goes_on_there(fresh, odd):
     kill_when_stalled(fresh, server, *push)
     assert len(server.posts) == 4
     summary = fresh.ask(*push)["summary"]
-    assert summary == {"total": 65, "success": 65, "failure": 0, "pending": 0}, "only what was not acknowledged goes again"
+    assert summary == {"total": 65, "success": 65, "failure": 0, "pending": 0, "untold": 0, "refused_before": 0}, "only what was not acknowledged goes again"
     assert server.posts[4][0] == made[30]
     assert {one["id"] for post in server.posts for one in post} == {one["id"] for one in made}
 
@@ -199,7 +199,7 @@ def test_failures_that_a_server_only_counts_are_failures(fresh, odd):
     server = odd()
     server.status = {"success_count": 3, "failure_count": 2}
     done = fresh.run("push", f"{server.url}/taxii2/", "--collection", "ours", "--json")
-    assert json.loads(done.stdout.splitlines()[-1])["summary"] == {"total": 5, "success": 3, "failure": 2, "pending": 0}
+    assert json.loads(done.stdout.splitlines()[-1])["summary"] == {"total": 5, "success": 3, "failure": 2, "pending": 0, "untold": 0, "refused_before": 0}
     assert done.returncode == 1
 
 

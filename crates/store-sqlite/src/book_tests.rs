@@ -110,3 +110,40 @@ async fn a_recovery_begins_though_the_group_it_began_in_is_lost() {
     let again = store.add(batch(c, &[Sample::indicator(21, 1)])).await;
     assert!(matches!(again, Err(StoreError::Recovering)), "{again:?}");
 }
+
+/// A member's key may be replaced while objects come in: their leaves stand in tiles before the ledger is taken up again.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_ledger_is_taken_up_again_while_objects_come_in() {
+    let directory = tempfile::tempdir().unwrap();
+    let store =
+        SqliteStore::open(directory.path(), Arc::new(FixedClock::at(START)), &SeededRng::new(3)).unwrap();
+    store.keep_ledger(author()).await.unwrap();
+    let c = collections(&*store, 1).await[0];
+    let (hold, held) = std::sync::mpsc::channel::<()>();
+    let (tell, begun) = std::sync::mpsc::channel();
+    let slow = store::exchanged(&*store, 1, move |_| {
+        tell.send(()).unwrap();
+        held.recv().unwrap();
+        Ok(())
+    });
+    let after = async {
+        begun.recv().unwrap();
+        // All three wait for the slow one, in this order.
+        let samples: Vec<Sample> = (0..10).map(|number| Sample::indicator(number, 1)).collect();
+        let more: Vec<Sample> = (10..15).map(|number| Sample::indicator(number, 1)).collect();
+        let first = add(&*store, c, &samples);
+        let kept = store.keep_ledger(author());
+        let last = add(&*store, c, &more);
+        let freed = async {
+            tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+            hold.send(()).unwrap();
+        };
+        let (_, kept, _, ()) = tokio::join!(first, kept, last, freed);
+        kept
+    };
+    let (slow, kept) = tokio::join!(slow, after);
+    slow.unwrap();
+    kept.unwrap();
+    assert_eq!(store.leaf_count().await.unwrap(), 15);
+    assert!(store.check(true).await.unwrap().iter().all(|check| check.ok));
+}

@@ -2,6 +2,7 @@
 //!
 //! Units of work arrive over a channel. The thread takes what waits (up to a bound), runs each unit in one transaction, each
 //! but the first in a savepoint, commits it durably, and only then answers. A unit that fails is rolled back alone; its neighbours stay.
+//! What has to find everything written that was done before it has a transaction to itself.
 //! When nothing waits it does upkeep: full text, checkpoints, old statuses, and a try whether a full disk has space again.
 //!
 //! Invariants: an answer `Ok` is sent only after the commit that holds the unit has been flushed to disk; `date_added`
@@ -47,6 +48,8 @@ pub(crate) struct Writer {
 trait Unit: Send {
     /// How much it adds to a group.
     fn weight(&self) -> usize;
+    /// Whether it has a transaction to itself.
+    fn company(&self) -> Company;
     /// Does the work inside the transaction; `false` = roll back.
     fn run(&mut self, desk: &mut Desk<'_>) -> bool;
     /// Why the work failed, once it did.
@@ -55,8 +58,16 @@ trait Unit: Send {
     fn finish(&mut self, committed: Result<(), StoreError>);
 }
 
+/// With whom a unit shares its transaction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Company {
+    Others,
+    Nobody,
+}
+
 struct Task<T, F> {
     weight: usize,
+    company: Company,
     deed: Option<F>,
     outcome: Option<Result<T, StoreError>>,
     to: Option<oneshot::Sender<Result<T, StoreError>>>,
@@ -66,6 +77,10 @@ struct Task<T, F> {
 impl<T: Send, F: FnOnce(&mut Desk<'_>) -> Done<T> + Send> Unit for Task<T, F> {
     fn weight(&self) -> usize {
         self.weight
+    }
+
+    fn company(&self) -> Company {
+        self.company
     }
 
     fn run(&mut self, desk: &mut Desk<'_>) -> bool {
@@ -109,7 +124,8 @@ impl Writer {
     ) -> Result<Self, StoreError> {
         let (to, from) = channel();
         let thread = std::thread::Builder::new().name("store-writer".into()).spawn(move || {
-            Bench { connection, memory, state, postings, readers, clock, begun: None }.work(&from);
+            Bench { connection, memory, state, postings, readers, clock, begun: None, next: None }
+                .work(&from);
         });
         let thread =
             thread.map_err(|error| StoreError::Backend(format!("cannot start the writer: {error}")))?;
@@ -128,11 +144,27 @@ impl Writer {
         weight: usize,
         deed: impl FnOnce(&mut Desk<'_>) -> Done<T> + Send + 'static,
     ) -> Result<T, StoreError> {
+        self.write_in((weight, Company::Others), deed).await
+    }
+
+    /// The same, in a transaction of its own: it finds everything as the last commit left it.
+    pub(crate) async fn write_alone<T: Send + 'static>(
+        &self,
+        deed: impl FnOnce(&mut Desk<'_>) -> Done<T> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        self.write_in((1, Company::Nobody), deed).await
+    }
+
+    async fn write_in<T: Send + 'static>(
+        &self,
+        (weight, company): (usize, Company),
+        deed: impl FnOnce(&mut Desk<'_>) -> Done<T> + Send + 'static,
+    ) -> Result<T, StoreError> {
         let closed = || StoreError::Backend("the writer has ended".into());
         let room = Arc::clone(&self.room).acquire_owned().await.map_err(|_| closed())?;
         let (tell, told) = oneshot::channel();
-        let task =
-            Task { weight: weight.max(1), deed: Some(deed), outcome: None, to: Some(tell), _room: room };
+        let weight = weight.max(1);
+        let task = Task { weight, company, deed: Some(deed), outcome: None, to: Some(tell), _room: room };
         self.sender()?.send(Box::new(task)).map_err(|_| closed())?;
         told.await.map_err(|_| closed())?
     }
@@ -162,6 +194,10 @@ struct Own<F> {
 impl<F: FnOnce(&mut Desk<'_>) -> Done<()> + Send> Unit for Own<F> {
     fn weight(&self) -> usize {
         1
+    }
+
+    fn company(&self) -> Company {
+        Company::Nobody
     }
 
     fn run(&mut self, desk: &mut Desk<'_>) -> bool {
@@ -194,6 +230,8 @@ struct Bench {
     clock: Arc<dyn Clock>,
     /// A recovery that began in a group whose leaves from before it are not to be signed.
     begun: Option<exchange::Begun>,
+    /// What came while a group was gathered, and has a transaction to itself.
+    next: Option<Box<dyn Unit>>,
 }
 
 impl Bench {
@@ -201,7 +239,8 @@ impl Bench {
         let mut idle = idle::Idle::default();
         loop {
             let rest = if idle.has_work(&self) { Duration::ZERO } else { REST };
-            match from.recv_timeout(rest) {
+            let first = self.next.take().map_or_else(|| from.recv_timeout(rest), Ok);
+            match first {
                 Ok(first) => {
                     self.group(first, from);
                     idle.worked();
@@ -216,10 +255,15 @@ impl Bench {
     fn group(&mut self, first: Box<dyn Unit>, from: &Receiver<Box<dyn Unit>>) {
         let mut weight = first.weight();
         let mut units = vec![first];
-        while weight < GROUP_WEIGHT_MAX {
+        let shared = units.iter().all(|unit| unit.company() == Company::Others);
+        while shared && weight < GROUP_WEIGHT_MAX {
             let Ok(next) = from.try_recv() else {
                 break;
             };
+            if next.company() == Company::Nobody {
+                self.next = Some(next);
+                break;
+            }
             weight = weight.saturating_add(next.weight());
             units.push(next);
         }

@@ -181,7 +181,10 @@ fn a_copy_of_what_its_originator_erased_is_taken_at_no_door() {
     let pushed = pushed.exits(1);
     assert!(pushed.stdout.contains("destroyed everywhere"), "{}", pushed.stdout);
     let summary = pushed.lines().pop().unwrap()["summary"].clone();
-    assert_eq!(summary, json!({"total": 2, "success": 1, "failure": 1, "pending": 0}));
+    assert_eq!(
+        summary,
+        json!({"total": 2, "success": 1, "failure": 1, "pending": 0, "untold": 0, "refused_before": 0})
+    );
     assert!(!has(&b, ONE));
 
     let mut own = indicator(ONE.trim_start_matches("indicator--"), "[ipv4-addr:value = '203.0.113.9']");
