@@ -214,28 +214,6 @@ impl Member {
         counted
     }
 
-    /// The key that counts at a moment, and those before it that this member has replaced by its own word, oldest first: none from before a
-    /// recovery, by which a member takes its word back from whoever has its key.
-    #[must_use]
-    pub fn keys_handed_on(&self, now: Micros) -> Vec<PublicKey> {
-        let mut keys: Vec<PublicKey> = Vec::new();
-        let mut claimed = None;
-        for step in &self.steps {
-            if claimed == Some(step.state.key) {
-                keys.clear();
-            }
-            if !keys.contains(&step.state.key) {
-                keys.push(step.state.key);
-            }
-            claimed = step.state.claim.map(|claim| claim.key);
-        }
-        let key = self.key(now);
-        if keys.last() != Some(&key) {
-            return vec![key];
-        }
-        keys
-    }
-
     /// Whether a key is or was one of this member's.
     #[must_use]
     pub fn has_had(&self, key: KeyId) -> bool {

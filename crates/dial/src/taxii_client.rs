@@ -142,6 +142,12 @@ impl TaxiiError {
         matches!(self, Self::Refused { status: 401 | 403 | 404 | 406 | 410, .. })
     }
 
+    /// Whether what stood there is gone.
+    #[must_use]
+    pub const fn is_gone(&self) -> bool {
+        matches!(self, Self::Refused { status: 404 | 410, .. })
+    }
+
     /// Whether the server does not know the cursor it was asked to go on from.
     #[must_use]
     pub const fn is_stale_cursor(&self) -> bool {

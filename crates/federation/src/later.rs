@@ -254,6 +254,19 @@ impl Exchange<'_> {
         Ok(of.is_some_and(|row| row.state.is_given()))
     }
 
+    /// Whether a member has an own version by whichever act gave it, or it is on its way there.
+    ///
+    /// # Errors
+    /// The store did not answer.
+    pub fn has_ever_been_given(&self, rows: &dyn Rows, held: &VersionRow, member: &KeyId) -> Read<bool> {
+        for sequence in std::iter::once(held.sequence).chain(rows.replaced(held)?) {
+            if rows.receipts(sequence)?.iter().any(|row| row.member == *member && row.state.is_given()) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
     /// Notes for whom of these an own version waits: those that are refused it by something that passes.
     pub(crate) fn put_off(
         &self,

@@ -76,6 +76,11 @@ impl MemoryRows {
                 self.payloads.insert((row.author, row.sequence), row);
             }
             Effect::DropPayload { author, sequence } => {
+                let of = |row: &&VersionRow| row.name.author == author && row.sequence == sequence;
+                let held = self.versions.values().flat_map(BTreeMap::values).find(of);
+                if let Some(held) = held.map(|held| (held.name.clone(), held.version.clone())) {
+                    self.replaced.remove(&held);
+                }
                 self.payloads.remove(&(author, sequence));
             }
             Effect::Version(row) => {

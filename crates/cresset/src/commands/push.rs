@@ -151,7 +151,7 @@ impl Push {
             let status = Url::parse(&one.status).map_err(Failure::unreachable)?;
             match self.sending.fate(&status, one.objects).await {
                 Ok(posted) => self.count(posted, one.objects, out)?,
-                Err(error) if error.is_closed_to_us() => {
+                Err(error) if error.is_gone() => {
                     self.tally.untold += one.objects;
                     say(format_args!(
                         "the server no longer tells what became of {} objects ({}): --restart sends everything again",

@@ -1,8 +1,8 @@
 //! Objects on their way to a TAXII server: the envelope that it takes, and the one object because of which it takes none.
 //!
 //! A server may refuse an envelope as a whole for what one object in it is. Such an envelope is halved until the object stands alone, and the
-//! others go. Whether it was the object's fault is known only when the server takes something else: until it has, a refusal may be meant for
-//! everything, and objects that stand alone wait for a verdict.
+//! others go. But a server that is not well refuses everything, for a moment or for long. So an object is held to be refused only when the
+//! server takes one after it that it took before, and refuses this one once more.
 
 use std::time::{Duration, Instant};
 
@@ -15,7 +15,7 @@ use url::Url;
 const STATUS_PAUSE_FIRST: Duration = Duration::from_millis(100);
 /// How long at most.
 const STATUS_PAUSE_MAX: Duration = Duration::from_secs(2);
-/// Objects that are tried alone, one after the other, with a server that has taken nothing yet.
+/// Objects that are tried alone, one after the other, before the server has to show that it takes anything.
 const SUSPECTS_MAX: usize = 50;
 
 /// What became of some of what was sent.
@@ -36,54 +36,72 @@ pub(crate) struct Sending {
     client: TaxiiClient,
     target: Url,
     patience: Duration,
-    /// Whether the server has taken an envelope yet.
-    takes: bool,
+    /// An object that the server has taken.
+    taken: Option<Bytes>,
 }
 
 impl Sending {
     /// `patience` is how long a decision is waited for.
     pub(crate) const fn new(client: TaxiiClient, target: Url, patience: Duration) -> Self {
-        Self { client, target, patience, takes: false }
+        Self { client, target, patience, taken: None }
     }
 
     /// Sends objects, each part in one envelope or in as many as the server wants, and waits a while for what becomes of them.
     ///
     /// # Errors
-    /// The server does not answer, refuses for another reason than what is sent, or has taken nothing at all: then it is not known whether
-    /// anything is the matter with an object.
+    /// The server does not answer, refuses for another reason than what is sent, or takes nothing, be it of what it took before: then it is
+    /// not known whether anything is the matter with an object.
     pub(crate) async fn send(&mut self, parts: &[Vec<Bytes>]) -> Result<Vec<Verdict>, TaxiiError> {
-        let (mut verdicts, mut suspects) = (Vec::new(), Vec::new());
+        let (mut verdicts, mut suspects, mut doubted) = (Vec::new(), Vec::new(), 0);
         let mut waiting: Vec<&[Bytes]> = parts.iter().rev().map(Vec::as_slice).collect();
         while let Some(part) = waiting.pop() {
             match self.envelope(part).await {
                 Ok(posted) => {
-                    self.takes = true;
+                    (self.taken, doubted) = (part.last().cloned(), 0);
                     verdicts.push(Verdict::Told(posted, u64::try_from(part.len()).unwrap_or(u64::MAX)));
                 }
                 Err(error) if error.may_be_about_an_object() && part.len() > 1 => {
                     let (first, second) = part.split_at(part.len() / 2);
                     waiting.extend([second, first]);
                 }
-                Err(error)
-                    if error.may_be_about_an_object() && (self.takes || suspects.len() < SUSPECTS_MAX) =>
-                {
-                    suspects.push((id_of(part), error));
-                    // Objects of one kind often come in a row: the next one tried is of the largest part that is left.
-                    let turn = usize::from(!self.takes && !waiting.is_empty());
-                    waiting.rotate_left(turn);
+                Err(error) if error.may_be_about_an_object() => {
+                    suspects.push(part);
+                    doubted += 1;
+                    if doubted >= SUSPECTS_MAX {
+                        self.takes_something(error).await?;
+                        doubted = 0;
+                    } else if self.taken.is_none() {
+                        // Objects of one kind often come in a row: the next one tried is of the largest part that is left.
+                        let turn = usize::from(!waiting.is_empty());
+                        waiting.rotate_left(turn);
+                    }
                 }
                 Err(error) => return Err(error),
             }
         }
-        if !self.takes
-            && let Some((_, error)) = suspects.pop()
-        {
-            return Err(error);
+        for suspect in suspects {
+            verdicts.push(self.once_more(suspect).await?);
         }
-        verdicts.extend(
-            suspects.into_iter().map(|(id, error)| Verdict::Refused { id, reason: error.to_string() }),
-        );
         Ok(verdicts)
+    }
+
+    /// Tries an object again that was refused, after one that was taken before.
+    async fn once_more(&self, object: &[Bytes]) -> Result<Verdict, TaxiiError> {
+        match self.envelope(object).await {
+            Ok(posted) => Ok(Verdict::Told(posted, 1)),
+            Err(error) if error.may_be_about_an_object() => {
+                let reason = error.to_string();
+                self.takes_something(error).await?;
+                Ok(Verdict::Refused { id: id_of(object), reason })
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Whether the server takes what it took before; else what it refused with.
+    async fn takes_something(&self, refused: TaxiiError) -> Result<(), TaxiiError> {
+        let Some(taken) = &self.taken else { return Err(refused) };
+        self.envelope(std::slice::from_ref(taken)).await.map(drop)
     }
 
     /// What became of objects that the server had not decided on, after waiting a while for it.

@@ -176,7 +176,8 @@ impl Table {
         if held.is_none() && self.circles_of(owner) >= CIRCLES_MAX {
             return Err(Rule::TooMany.into());
         }
-        let circle = self.open_circle(signed, owner, now)?;
+        let key = self.key_of(owner, now).ok_or(Rule::MemberUnknown)?;
+        let circle = Circle::open(signed, &key, self.me)?;
         let passed_on = owner != self.me && circle.has(from);
         let of_own = owner == self.me && circle.seats.is_none();
         if !(owner == from || passed_on) || of_own || circle.community != self.registry.id() {
@@ -191,19 +192,6 @@ impl Table {
         }
         self.keep_circle(circle, signed.clone(), text, now);
         Ok(true)
-    }
-
-    /// Reads a version of a circle, and verifies it with its owner's key. What comes back of this member's own after a restore may be signed
-    /// with a key that it has replaced itself since: nobody signs it anew.
-    fn open_circle(&self, signed: &Signed, owner: MemberId, now: Micros) -> Result<Circle, CommunityError> {
-        let member = self.registry.member(owner).ok_or(Rule::MemberUnknown)?;
-        let opened = Circle::open(signed, &member.key(now), self.me);
-        if opened.is_ok() || owner != self.me {
-            return Ok(opened?);
-        }
-        let earlier = member.keys_handed_on(now);
-        let by = earlier.iter().find_map(|key| Circle::open(signed, key, self.me).ok());
-        Ok(by.map_or(opened, Ok)?)
     }
 
     /// Writes down a version of a circle that takes the place of the one held.

@@ -183,7 +183,7 @@ fn holders_of(
     let mut holders = BTreeSet::new();
     let given = |versions: &[VersionRow], member: &KeyId| {
         versions.iter().try_fold(false, |given, version| {
-            Ok::<_, ExchangeError>(given || exchange.has_been_given(rows, version, member)?)
+            Ok::<_, ExchangeError>(given || exchange.has_ever_been_given(rows, version, member)?)
         })
     };
     for HolderRow { member, .. } in rows.holders(name)? {
@@ -214,7 +214,7 @@ fn besides(
         let waiting = rows.later(&held.name.id)?.into_iter().filter(|row| row.version == held.version);
         let mut whom: BTreeSet<KeyId> = waiting.map(|row| row.member).collect();
         for holder in holders_now(rows, &held.name)? {
-            if exchange.has_been_given(rows, held, &holder.member)? {
+            if exchange.has_ever_been_given(rows, held, &holder.member)? {
                 whom.insert(holder.member);
             }
         }

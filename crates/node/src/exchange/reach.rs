@@ -171,6 +171,7 @@ fn kept_from_all(
         Err(ExchangeError::Store(error)) => return Err(error),
         Err(other) => return Ok(Some(Kept::by(other.code()))),
     }
-    let erased = rows.fate(&name).map_err(failed)?.erased.is_some();
+    // Whoever sees nothing of it is told no more of it than by bringing it: that is for the store to say.
+    let erased = !seen.is_empty() && rows.fate(&name).map_err(failed)?.erased.is_some();
     Ok(erased.then(|| Kept::by(Rule::Tombstoned.code())))
 }

@@ -481,22 +481,3 @@ async fn who_has_it_by_an_earlier_act_goes_on_being_told_with_its_receipt() {
     let after = [holder(b, 1, "a").await, holder(b, 1, "c").await].map(|one| one.unwrap().received_at);
     assert_eq!(before, after);
 }
-
-/// What an owner signed with a key that it has replaced since comes back to it after a restore, and goes out under the new one.
-#[tokio::test]
-async fn an_owner_that_has_replaced_its_key_gets_its_circle_back() {
-    let mut region = with_circle().await;
-    let (room, a) = (tempfile::tempdir().unwrap(), &region[0]);
-    let file = room.path().join("copy");
-    // Its next key is in the backup: it was made for something that it did not go on with.
-    a.node().recovery_draft(&a.who).await.unwrap();
-    back_up(a, &file).await;
-    added(&region, "d", History::FromNow).await;
-    let a = &region[0];
-    a.node().rotate_key(&a.who).await.unwrap();
-    region.gather().await;
-    owner_back(&mut region, &file, [1, 2, 3]).await;
-    assert_eq!(kept(&region).await, (2, ["a", "b", "c", "d"].map(str::to_owned).to_vec()));
-    removed(&region, "b").await;
-    assert_eq!((kept(&region).await.0, circle_state(&region[2]).await), (3, circle_state(&region[0]).await));
-}

@@ -65,6 +65,7 @@ pub(super) fn apply(desk: &mut Desk<'_>, me: KeyId, effects: Vec<Effect>) -> Don
                 }
             }
             Effect::DropPayload { author, sequence } => {
+                forget_replaced(desk.sql(), author, sequence)?;
                 drop_payload(desk.sql(), author, sequence)?;
                 if author == me {
                     forget_salt(desk.sql(), sequence)?;
@@ -244,6 +245,16 @@ fn keep_salt(desk: &mut Desk<'_>, (name, version): (&ObjectName, &str), sequence
         "INSERT OR REPLACE INTO replaced (author, object, version, sequence, salt) \
          SELECT author, ?3, ?4, sequence, salt FROM payload WHERE author = ?1 AND sequence = ?2",
         (name.author.as_bytes(), stored(sequence), object, version),
+    )
+}
+
+/// Where a version's content goes, so do the salts of acts that gave the same before.
+fn forget_replaced(sql: &Connection, author: KeyId, sequence: u64) -> Done<()> {
+    run(
+        sql,
+        "DELETE FROM replaced WHERE author = ?1 AND (object, version) IN \
+         (SELECT object, version FROM held WHERE author = ?1 AND sequence = ?2)",
+        (author.as_bytes(), stored(sequence)),
     )
 }
 
