@@ -343,7 +343,6 @@ impl Table {
         Ok(council.next(&|round| self.signed.get(&(epoch, round)).copied())?)
     }
 
-    /// How far what waits for a decision has come.
     /// Whether so many have refused what waits for a decision that it cannot be approved, unless they say otherwise.
     pub(crate) fn is_declined(&self, subject: SubjectHash, now: Micros) -> bool {
         let standing = self.standing(subject, now);
@@ -351,6 +350,7 @@ impl Table {
         self.subjects.contains_key(&subject) && voters.saturating_sub(standing.refusals) < standing.needed
     }
 
+    /// How far what waits for a decision has come.
     pub(crate) fn standing(&self, subject: SubjectHash, now: Micros) -> community::Standing {
         let approvals: Vec<Approval> = self.approvals.values().map(|(said, _)| said.clone()).collect();
         let council = Council {
