@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::sync::mpsc::{Receiver, Sender, channel};
 
 use base::signing::{Signer, SigningKey};
 use base::{FixedClock, SeededRng};
@@ -62,6 +63,21 @@ async fn a_changed_ledger_is_not_gone_on_with() {
     }
 }
 
+/// Has the writer busy until it is told to go on: what comes in between waits, and is gathered behind that.
+fn busy(store: &SqliteStore) -> (impl Future<Output = ()>, Receiver<()>, Sender<()>) {
+    let ((hold, held), (tell, begun)) = (channel::<()>(), channel());
+    let slow = store::exchanged(store, 1, move |_| {
+        tell.send(()).unwrap();
+        held.recv().unwrap();
+        Ok(())
+    });
+    let slow = async {
+        let ended: Result<(), StoreError> = slow.await;
+        ended.unwrap();
+    };
+    (slow, begun, hold)
+}
+
 /// Objects that come into the same commit as a recovery, before it, are not signed; the recovery begins all the same.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_recovery_begins_though_the_group_it_began_in_is_lost() {
@@ -72,13 +88,7 @@ async fn a_recovery_begins_though_the_group_it_began_in_is_lost() {
     let c = collections(&*store, 1).await[0];
     let samples: Vec<Sample> = (0..10).map(|number| Sample::indicator(number, 1)).collect();
     add(&*store, c, &samples).await;
-    let (hold, held) = std::sync::mpsc::channel::<()>();
-    let (tell, begun) = std::sync::mpsc::channel();
-    let slow = store::exchanged(&*store, 1, move |_| {
-        tell.send(()).unwrap();
-        held.recv().unwrap();
-        Ok(())
-    });
+    let (slow, begun, hold) = busy(&store);
     let late = async {
         // The writer is busy: what comes now is one group.
         tokio::task::block_in_place(|| begun.recv().unwrap());
@@ -98,8 +108,7 @@ async fn a_recovery_begins_though_the_group_it_began_in_is_lost() {
         };
         tokio::join!(biased; adds, begins, lets_go)
     };
-    let (slow, (adds, begins, ())) = tokio::join!(slow, late);
-    slow.unwrap();
+    let ((), (adds, begins, ())) = tokio::join!(slow, late);
     assert!(matches!(adds, Err(StoreError::Recovering)), "{adds:?}");
     assert!(matches!(begins, Err(StoreError::Recovering)), "{begins:?}");
     assert_eq!(store.recovery(), Recovering::Yes);
@@ -119,13 +128,7 @@ async fn a_ledger_is_taken_up_again_while_objects_come_in() {
         SqliteStore::open(directory.path(), Arc::new(FixedClock::at(START)), &SeededRng::new(3)).unwrap();
     store.keep_ledger(author()).await.unwrap();
     let c = collections(&*store, 1).await[0];
-    let (hold, held) = std::sync::mpsc::channel::<()>();
-    let (tell, begun) = std::sync::mpsc::channel();
-    let slow = store::exchanged(&*store, 1, move |_| {
-        tell.send(()).unwrap();
-        held.recv().unwrap();
-        Ok(())
-    });
+    let (slow, begun, hold) = busy(&store);
     let after = async {
         begun.recv().unwrap();
         // All three wait for the slow one, in this order.
@@ -141,8 +144,7 @@ async fn a_ledger_is_taken_up_again_while_objects_come_in() {
         let (_, kept, _, ()) = tokio::join!(first, kept, last, freed);
         kept
     };
-    let (slow, kept) = tokio::join!(slow, after);
-    slow.unwrap();
+    let ((), kept) = tokio::join!(slow, after);
     kept.unwrap();
     assert_eq!(store.leaf_count().await.unwrap(), 15);
     assert!(store.check(true).await.unwrap().iter().all(|check| check.ok));

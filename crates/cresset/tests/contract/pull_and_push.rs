@@ -290,6 +290,43 @@ fn a_server_that_takes_nothing_gets_everything_again() {
     assert_eq!(counts(&push_to(&here, &server.taxii, &[]).exits(0)), [3, 0, 0, 0, 0]);
 }
 
+/// What goes before such a moment says nothing of what is refused in it, and what is refused for a moment is no object's fault.
+#[test]
+fn a_server_that_is_not_well_for_a_while_loses_nothing() {
+    let here = holding(9);
+    let (posts, sick) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(usize::MAX)));
+    let (counted, until) = (Arc::clone(&posts), Arc::clone(&sick));
+    let server = other(move |asked| {
+        // The first envelope is taken, those after it are not, for so many.
+        let no = counted.fetch_add(1, Ordering::SeqCst);
+        let unwell = no > 0 && no <= until.load(Ordering::SeqCst);
+        if unwell { (500, json!({"title": "not well"})) } else { status(objects_in(asked).len(), 0) }
+    });
+    assert!(push_to(&here, &server.taxii, &[]).exits(4).stderr.contains("answered 500"));
+    posts.store(0, Ordering::SeqCst);
+    sick.store(2, Ordering::SeqCst);
+    assert_eq!(counts(&push_to(&here, &server.taxii, &[]).exits(0)), [9, 0, 0, 0, 0]);
+    assert_eq!(counts(&push_to(&here, &server.taxii, &[]).exits(0)), [0; 5]);
+}
+
+/// A login that is not let in says nothing of what became of what was sent.
+#[test]
+fn a_wrong_login_forgets_nothing_that_is_undecided() {
+    let here = holding(1);
+    let turn = Arc::new(AtomicUsize::new(0));
+    let at = Arc::clone(&turn);
+    let server = other(move |asked| match (asked.method.as_str(), at.load(Ordering::SeqCst)) {
+        ("POST", _) | ("GET", 0) => status(0, 1),
+        ("GET", 1) => (401, json!({"title": "who?"})),
+        _ => status(1, 0),
+    });
+    assert_eq!(counts(&push_to(&here, &server.taxii, &["--wait", "0"]).exits(1)), [0, 0, 1, 0, 0]);
+    turn.store(1, Ordering::SeqCst);
+    push_to(&here, &server.taxii, &[]).exits(1);
+    turn.store(2, Ordering::SeqCst);
+    assert_eq!(counts(&push_to(&here, &server.taxii, &[]).exits(0)), [1, 0, 0, 0, 0]);
+}
+
 /// How much a server takes at once is for its root to say, also where a collection's own address was given.
 #[test]
 fn a_collection_s_own_address_is_pushed_to_as_its_root_says() {
