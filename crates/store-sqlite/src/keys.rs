@@ -94,10 +94,7 @@ impl Deleted {
 
 /// Notes what a version was that is deleted from its last place, and whose key stays.
 pub(crate) fn outlive(desk: &Desk<'_>, place: &gone::Place) -> Done<()> {
-    let rules = match rules_rows::read(desk.sql(), place.rules)? {
-        Some(rules) => rules,
-        None => rules_rows::of_level(desk.sql(), place.version)?,
-    };
+    let rules = rules_rows::of_version(desk.sql(), (place.rules, place.version))?;
     let (dated, digest, content): (String, Vec<u8>, Vec<u8>) = desk
         .sql()
         .prepare_cached("SELECT coalesce(modified, ''), digest, content_digest FROM version WHERE no = ?1")?

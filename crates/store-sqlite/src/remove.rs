@@ -103,7 +103,7 @@ pub(crate) fn narrow(desk: &mut Desk<'_>, writer: &Writer, id: &str, rules: &Rul
     let held = held(sql, object, (&writer.eyes().clone().for_deeds(), writer.collection()))?;
     let (mut own, mut changed) = (0, 0);
     for version in &held {
-        let before = rules_of(sql, version)?;
+        let before = rules_rows::of_version(sql, (version.rules, version.version))?;
         // What stands here by another member's word is under what that member says.
         if !before.originator().is_own(home) {
             continue;
@@ -220,14 +220,6 @@ pub(crate) fn stands_anywhere(sql: &Connection, id: &str, originator: Option<&Or
     Ok(select.query_row((object, originator.map(ToString::to_string), here), |row| row.get(0))?)
 }
 
-/// The rules that a version is under.
-fn rules_of(sql: &Connection, version: &Held) -> Done<Rules> {
-    match rules_rows::read(sql, version.rules)? {
-        Some(rules) => Ok(rules),
-        None => rules_rows::of_level(sql, version.version),
-    }
-}
-
 /// Puts a version under exactly these rules. Where somebody here sees it by them who did not before, it is dated anew, and its place is
 /// another one.
 pub(crate) fn put_under(
@@ -238,7 +230,7 @@ pub(crate) fn put_under(
     home: Option<MemberId>,
 ) -> Done<()> {
     let under = rules_rows::keep(desk, rules, home)?;
-    let before = rules_of(desk.sql(), version)?;
+    let before = rules_rows::of_version(desk.sql(), (version.rules, version.version))?;
     desk.sql()
         .prepare_cached(
             "UPDATE holding SET rules = ?3, restricted = ?4, is_last = is_last AND NOT ?4, \

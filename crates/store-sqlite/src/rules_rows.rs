@@ -187,6 +187,11 @@ pub(crate) fn read(sql: &Connection, no: i64) -> Done<Option<Rules>> {
     Ok(Some(rules.ok_or_else(|| damaged("an object's handling rules cannot be read"))?))
 }
 
+/// The rules that a version is under, by the number of its rules, where it has some of its own.
+pub(crate) fn of_version(sql: &Connection, (rules, version): (i64, i64)) -> Done<Rules> {
+    read(sql, rules)?.map_or_else(|| of_level(sql, version), Ok)
+}
+
 /// The rules of a version that has none of its own: those of its TLP level, by this node's member.
 pub(crate) fn of_level(sql: &Connection, version: i64) -> Done<Rules> {
     let level: Option<u8> = sql
