@@ -692,8 +692,7 @@ fn is_signed(signed: &Signed, act: &Act, key: &PublicKey) -> bool {
 
 pub(crate) fn form(error: &ActError) -> Rule {
     match error {
-        // The reader of a header says so of a suite that it does not know.
-        ActError::Form(why) if why.contains("suite") && why.contains("not known") => Rule::UnknownSuite,
+        ActError::UnknownSuite(_) => Rule::UnknownSuite,
         _ => Rule::ActForm,
     }
 }

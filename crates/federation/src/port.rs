@@ -94,7 +94,7 @@ pub trait Judge: Send + Sync {
     /// The code of the handling rule that refuses.
     fn decide(&self, question: &Question<'_>) -> Result<(), String>;
 
-    /// The other members that rules of this member's name, and that may have what is under them; nobody for rules that name nobody.
+    /// Which other members are named in rules that this member set, and may have what is under them; nobody where the rules name nobody.
     fn named(&self, rules: &str, now: Micros) -> BTreeSet<KeyId>;
 
     /// What speaks against a question now, where that passes: the recipient is meant, and will be allowed once it has. `None` where it

@@ -30,6 +30,13 @@ impl<T> Cleared<T> {
     }
 }
 
+impl Cleared<UserNo> {
+    /// What a right is about, released to who has it: totals, never content, which [`Viewer::clear`] alone releases.
+    pub fn release<U>(self, what: U) -> Cleared<U> {
+        Cleared(what)
+    }
+}
+
 /// When and where a view is taken: everything that decisions about this node's own people depend on besides who they are.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Standing {

@@ -15,7 +15,7 @@ use std::str::FromStr;
 
 use base::limit::ACT_BYTES_MAX;
 use base::signed::{EnvelopeError, Signed, VerifyError};
-use base::signing::{KeyId, PublicKey, Signer, Suite};
+use base::signing::{KeyId, KeyTextError, PublicKey, Signer, Suite};
 use base::{Micros, quoted};
 use jiff::Timestamp;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -43,6 +43,9 @@ pub enum ActError {
     /// Not the JSON of a header.
     #[error("cannot read the header of the act: {0}")]
     Form(String),
+    /// A suite that is not known here; its name, quoted. The rest may be of a later version, and is not read.
+    #[error("the suite {0} of the act is not known to this version")]
+    UnknownSuite(String),
     /// A field is not as it must be.
     #[error("the field {0} of the act is not as it must be")]
     Field(&'static str),
@@ -208,12 +211,12 @@ impl Header {
     /// Reads a header.
     ///
     /// # Errors
-    /// `TooLarge`, `Form` and `Field`.
+    /// `TooLarge`, `Form`, `UnknownSuite` and `Field`.
     pub fn parse(bytes: &[u8]) -> Result<Self, ActError> {
         if bytes.len() > ACT_BYTES_MAX {
             return Err(ActError::TooLarge(bytes.len()));
         }
-        let header: Self = serde_json::from_slice(bytes).map_err(|error| form(&error))?;
+        let header: Self = serde_json::from_slice(bytes).map_err(|error| unread(bytes, &error))?;
         header.check()?;
         Ok(header)
     }
@@ -248,9 +251,20 @@ impl Header {
     }
 }
 
-/// What was wrong, without what was written: a message of the reader may repeat hostile text.
-fn form(error: &serde_json::Error) -> ActError {
-    ActError::Form(quoted(&error.to_string()).to_string())
+/// A header as far as any version of this program can read it.
+#[derive(Deserialize)]
+struct SuiteOnly<'a> {
+    #[serde(borrow)]
+    suite: std::borrow::Cow<'a, str>,
+}
+
+/// Why bytes are no header. What they say themselves is quoted: a message of the reader may repeat hostile text.
+fn unread(bytes: &[u8], error: &serde_json::Error) -> ActError {
+    let suite = serde_json::from_slice::<SuiteOnly<'_>>(bytes).ok().map(|only| only.suite.parse::<Suite>());
+    match suite {
+        Some(Err(KeyTextError::UnknownSuite(name))) => ActError::UnknownSuite(name),
+        _ => ActError::Form(quoted(&error.to_string()).to_string()),
+    }
 }
 
 /// A header and the bytes it was made as.
@@ -265,7 +279,7 @@ impl Act {
     /// Reads an act from the bytes of its header. Nothing of it is verified.
     ///
     /// # Errors
-    /// `TooLarge`, `Form` and `Field`.
+    /// `TooLarge`, `Form`, `UnknownSuite` and `Field`.
     pub fn parse(bytes: &[u8]) -> Result<Self, ActError> {
         Ok(Self { header: Header::parse(bytes)?, bytes: bytes.to_vec(), leaf: TreeHash::leaf(bytes) })
     }

@@ -90,7 +90,6 @@ fn what_is_no_header_is_refused() {
     let cases = [
         String::new(),
         "{}".into(),
-        good.replace("ed25519", "ml-dsa"),
         good.replace("released", "Released"),
         good.replace("released", ""),
         good.replace("released", &"x".repeat(65)),
@@ -101,10 +100,16 @@ fn what_is_no_header_is_refused() {
         good.replace("2023-11-14T22:13:20.000001Z", "now"),
         good.replace(&"01".repeat(32), "01"),
         good.replacen("\"sequence\"", "\"kind\":\"released\",\"sequence\"", 1),
+        // What a sender writes elsewhere is not taken for a word about the suite.
+        good.replace(&"01".repeat(32), "the suite x is not known"),
     ];
     for bad in cases {
         assert!(matches!(Act::parse(bad.as_bytes()), Err(ActError::Form(_))), "{bad}");
     }
+    let later = good.replace("ed25519", "ml-dsa");
+    assert_eq!(Act::parse(later.as_bytes()), Err(ActError::UnknownSuite("\"ml-dsa\"".into())));
+    let otherwise_too = later.replace(":41", ":\"forty-one\"");
+    assert_eq!(Act::parse(otherwise_too.as_bytes()), Err(ActError::UnknownSuite("\"ml-dsa\"".into())));
     let nameless = good.replace("indicator--6b616fc1-1505-48e3-8b2c-0d19337bff38", "");
     assert_eq!(Act::parse(nameless.as_bytes()), Err(ActError::Field("object")));
     let long = good.replace("\"lab\"", &format!("\"{}\"", "x".repeat(NAME_BYTES_MAX + 1)));

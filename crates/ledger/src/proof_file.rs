@@ -106,6 +106,8 @@ pub struct Proven {
     pub head: TreeHead,
     /// Which members saw that head, and when.
     pub cosignatures: Vec<Cosignature>,
+    /// Signatures under the head by nobody who is known: they prove nothing and spoil nothing (C2SP signed-note).
+    pub unknown_signatures: usize,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -202,7 +204,10 @@ impl ProofFile {
         verify_inclusion(act.leaf(), self.index, head.size, &self.hashes, head.root)?;
         let witnesses = members.map(|members| self.claimed_witnesses(members)).unwrap_or_default();
         let cosignatures = self.checkpoint.cosignatures(&witnesses).map_err(ProofFileError::Cosignature)?;
-        Ok(Proven { act, payload, head, cosignatures })
+        let known: Vec<&NoteKey> = log_keys.iter().chain(&witnesses).collect();
+        let lines = self.checkpoint.note().signatures().iter();
+        let unknown_signatures = lines.filter(|line| !known.iter().any(|key| key.claims(line))).count();
+        Ok(Proven { act, payload, head, cosignatures, unknown_signatures })
     }
 
     fn committed_payload(&self, act: &Act) -> Result<Option<Vec<u8>>, ProofFileError> {

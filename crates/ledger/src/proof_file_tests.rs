@@ -186,7 +186,8 @@ fn no_byte_of_a_proof_can_be_changed_unseen() {
         changed[at] ^= 1;
         let Ok(read) = ProofFile::parse(&changed) else { continue };
         let Ok(proven) = read.verify(Some(&registry)) else { continue };
-        // What still passes may have lost a name nobody knows (a cosignature), but proves the same act in the same head.
+        // What still passes has a cosignature by a name that nobody knows, which is counted as such, and proves the same act in the same head.
+        assert_eq!((proven.cosignatures.len(), proven.unknown_signatures), (0, 1), "byte {at}");
         assert_eq!(proven.act.bytes(), good.act.unverified_payload(), "byte {at}");
         assert_eq!(
             (proven.head, proven.payload.as_deref()),

@@ -100,8 +100,8 @@ pub trait ExchangeDesk {
     /// # Errors
     /// The store failed.
     fn stands(&self, versions: &VersionsOf<'_>) -> Result<bool, StoreError>;
-    /// Removes versions from every collection. Answers with how many places they stood in; none is no error. Where they stood stays known:
-    /// of another member's word a mark by which a copy is known again that its originator has had erased, of this member's own the place.
+    /// Removes versions from every collection. Answers with how many places they stood in; none is no error. That they stood
+    /// there stays known: of another member's word a mark, by which a copy that comes in after an erasure is recognised; of this member's own the place.
     ///
     /// # Errors
     /// The store failed.

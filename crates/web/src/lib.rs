@@ -24,6 +24,7 @@ mod health;
 mod ledger_door;
 mod lent;
 mod metrics;
+mod owing;
 mod pages;
 mod problem;
 mod relay_door;

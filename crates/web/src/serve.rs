@@ -5,9 +5,10 @@
 //! Slow clients cannot hold the node up: the head of a request, a TLS handshake, each body and each write have a time
 //! limit, and connections beyond the cap wait in the kernel's queue. One address (one /64 network of IPv6) has half of them at
 //! most; further ones are closed at once, so that a flood from one place leaves room for the others. When told to stop, no new connection is accepted,
-//! idle ones are closed, and running requests get their answer.
+//! idle ones and those that do not end the head of their request are closed, and running requests get their answer.
 
 use std::collections::HashMap;
+use std::convert::Infallible;
 use std::future::Future;
 use std::io;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
@@ -27,6 +28,7 @@ use tokio::time::{sleep, timeout};
 use crate::app::{App, Options};
 use crate::certificate::Standing;
 use crate::frame::Frame;
+use crate::owing::Owing;
 use crate::road::Came;
 use crate::stream::{LastAnswer, Patient};
 use crate::tls::{Opened, Tls, TlsError};
@@ -35,6 +37,8 @@ use crate::tls::{Opened, Tls, TlsError};
 const BUFFER_BYTES_MAX: usize = 256 * 1024;
 /// Open files kept free for the store and the rest of the process.
 const FILES_KEPT: usize = 160;
+/// How long a client may take to end the head of a request that it was sending when the node was told to stop.
+const HEAD_WAIT_STOPPING: Duration = Duration::from_secs(1);
 /// Pause after an accept that failed for want of something (file descriptors), so that the loop does not spin.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
@@ -270,19 +274,38 @@ impl Connection {
     }
 
     async fn speak<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(self, stream: S, came: Came) {
-        let (frame, peer) = (self.frame, self.peer);
+        let (frame, peer, mut stopping) = (self.frame, self.peer, self.stopping);
+        let owing = Owing::default();
         let head_timeout = frame.app().options().head_timeout;
+        let asked = owing.clone();
         let service = service_fn(move |request| {
-            let (frame, came) = (Arc::clone(&frame), came.clone());
-            async move { frame.answer(request, (peer, came)).await }
+            let (frame, came, debt) = (Arc::clone(&frame), came.clone(), asked.begin());
+            async move {
+                let Ok(reply) = frame.answer(request, (peer, came)).await;
+                Ok::<_, Infallible>(reply.map(|body| debt.until_sent(body)))
+            }
         });
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())
             .header_read_timeout(head_timeout)
             .max_buf_size(BUFFER_BYTES_MAX)
-            .serve_connection(TokioIo::new(Patient::new(stream, self.last)), service);
-        if let Err(error) = self.watcher.watch(connection).await {
-            tracing::debug!(%error, "a connection ended early");
+            .serve_connection(TokioIo::new(Patient::new(stream, self.last, owing.clone())), service);
+        let unasked = async {
+            // It is an error that tells: nothing is sent there, and who would send is gone once the node stops.
+            let _stopping = stopping.changed().await;
+            sleep(HEAD_WAIT_STOPPING).await;
+            while owing.is_open() {
+                sleep(HEAD_WAIT_STOPPING).await;
+            }
+        };
+        tokio::select! {
+            biased;
+            ended = self.watcher.watch(connection) => {
+                if let Err(error) = ended {
+                    tracing::debug!(%error, "a connection ended early");
+                }
+            }
+            () = unasked => tracing::debug!("a request whose head had not come to its end was left unanswered"),
         }
     }
 }

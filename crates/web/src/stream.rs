@@ -17,6 +17,8 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::task::yield_now;
 use tokio::time::{Sleep, sleep};
 
+use crate::owing::Owing;
+
 /// Longest time a client may take to make room for more of an answer.
 const WRITE_STALL_MAX: Duration = Duration::from_secs(60);
 /// Longest time for which a connection looks for a request that follows its answer.
@@ -63,14 +65,16 @@ pub(crate) struct Patient<S> {
     stream: S,
     stalled: Option<Pin<Box<Sleep>>>,
     turn: Turn,
+    owing: Owing,
 }
 
 impl<S> Patient<S> {
-    pub(crate) fn new(stream: S, last: Arc<LastAnswer>) -> Self {
-        Self { stream, stalled: None, turn: Turn::of(last) }
+    pub(crate) fn new(stream: S, last: Arc<LastAnswer>, owing: Owing) -> Self {
+        Self { stream, stalled: None, turn: Turn::of(last), owing }
     }
 
     fn bounded<T>(&mut self, context: &mut Context<'_>, poll: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
+        self.owing.written(poll.is_ready());
         if poll.is_ready() {
             self.stalled = None;
             return poll;
@@ -175,7 +179,7 @@ mod tests {
     /// How often a connection that has answered so many times looks for a request that does not come.
     async fn looks(last: &Arc<LastAnswer>, answers: usize) -> usize {
         let silent = Silent::default();
-        let mut stream = Patient::new(silent.clone(), Arc::clone(last));
+        let mut stream = Patient::new(silent.clone(), Arc::clone(last), Owing::default());
         for _ in 0..answers {
             stream.write_all(b"an answer").await.unwrap();
         }

@@ -157,6 +157,7 @@ fn tell_act(proven: &Proven, known: Option<&Known>, out: &mut Out) -> Result<Exi
             "sequence": header.sequence,
             "head": {"size": proven.head.size, "root": proven.head.root.to_string()},
             "cosignatures": proven.cosignatures.len(),
+            "unknown_signatures": proven.unknown_signatures,
             "slug": known.and_then(|known| known.slug(header.author)),
             "registry": known.map_or_else(|| "none".into(), Known::shown),
         }))?;
@@ -184,6 +185,10 @@ fn tell_act(proven: &Proven, known: Option<&Known>, out: &mut Out) -> Result<Exi
     out.line(format!("ledger    leaf {} of {}", header.sequence, proven.head.size).as_bytes())?;
     if known.is_some() {
         out.line(format!("seen by   {} other members", proven.cosignatures.len()).as_bytes())?;
+        if proven.unknown_signatures > 0 {
+            let unknown = proven.unknown_signatures;
+            out.line(format!("not counted: signatures by nobody in this registry: {unknown}").as_bytes())?;
+        }
     }
     Ok(Exit::Done)
 }

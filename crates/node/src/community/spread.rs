@@ -90,8 +90,9 @@ impl<'t> Between<'t> {
         said
     }
 
-    /// The documents that the other lacks by what it has said, one of each owner in turn. Of whom it has said a digest alone it lacks
-    /// nothing, or says more when it has heard this one's. What an owner has signed with a key that it has replaced since nobody takes.
+    /// The documents that the other lacks by what it has said, one of each owner in turn. An owner of whom the other has said a digest alone
+    /// is passed over: either nothing is missing, or the other says more once it has heard this side's digest. What an owner has signed with a
+    /// key that it has replaced since is left out: nobody takes it.
     pub(super) fn lacked(&self, theirs: &Spread, now: Micros) -> Vec<&'t Signed> {
         let of_owner = |(owner, circles): (&MemberId, &BTreeMap<CircleId, &'t (Circle, Signed)>)| {
             let lacks = |id: &CircleId, version: u64| match theirs.get(owner) {
@@ -123,9 +124,12 @@ fn turned<T>(mut list: Vec<T>, now: Micros) -> Vec<T> {
     list
 }
 
-/// Bytes of a line that tells the version of a circle: both in quotes or not, with what is between lines.
+/// Bytes of `"CIRCLE":VERSION,` but for the version: 64 digits, two quotes, a colon and a comma.
+const LINE_BYTES: usize = 68;
+
+/// Bytes of the line that tells the version of a circle.
 fn line_bytes(version: &u64) -> usize {
-    68_usize.saturating_add(version.checked_ilog10().map_or(1, |digits| digits as usize + 1))
+    LINE_BYTES.saturating_add(version.checked_ilog10().map_or(1, |digits| digits as usize + 1))
 }
 
 impl Table {

@@ -18,21 +18,36 @@ use super::CommunityError;
 /// What a node has of its community.
 #[derive(Clone, Debug)]
 pub(crate) struct Table {
+    /// Whose node this is.
     pub(crate) me: MemberId,
+    /// What the entries come to.
     pub(crate) registry: Registry,
+    /// Every entry that the registry was replayed from.
     pub(crate) entries: BTreeMap<EntryHash, Entry>,
+    /// What was proposed and is not decided.
     pub(crate) subjects: BTreeMap<SubjectHash, Subject>,
+    /// Who is for what was proposed, as it was signed.
     pub(crate) approvals: BTreeMap<(SubjectHash, MemberId), (Approval, Signed)>,
+    /// Candidates for the next place of the chain of decisions, with the signatures known so far.
     pub(crate) votes: BTreeMap<EntryHash, Entry>,
+    /// Which candidate this member signed, by epoch and round: one for each, ever.
     pub(crate) signed: BTreeMap<(u64, u64), EntryHash>,
+    /// The newest document of each circle that this member is in or owns.
     /// Many and large where somebody makes many: a copy of the table shares them.
     pub(crate) circles: Arc<BTreeMap<CircleId, (Circle, Signed)>>,
+    /// Documents of own circles on their way to a member, by addressee.
     pub(crate) parcels: BTreeMap<(CircleId, MemberId), (Circle, Signed)>,
+    /// What a member that an own circle has taken out is told in farewell, by addressee.
     pub(super) farewells: BTreeMap<(CircleId, MemberId), Circle>,
+    /// When each member's papers were last heard.
     pub(crate) heard: BTreeMap<MemberId, Micros>,
+    /// What this member joined by.
     pub(crate) anchor: Option<Anchor>,
+    /// How many pairs of entries for one place are kept as evidence.
     pub(crate) evidence: usize,
+    /// What is to be written with the next commit.
     work: PaperWork,
+    /// Whether others are to be asked and told at once.
     news: bool,
 }
 

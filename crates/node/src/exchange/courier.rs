@@ -158,7 +158,7 @@ impl Node {
         }))
     }
 
-    /// Takes note of what a file says that its sender has taken: what that one told of refusals need not be told again.
+    /// Takes note of what a file says that its sender has taken. The refusals that it has heard of need not be told again.
     async fn file_heard(&self, court: &Arc<Court>, manifest: &Manifest) -> Result<(), ExchangeError> {
         let from = manifest.from;
         self.store().set_setting(&setting(HEARD, &from), &manifest.at_us.to_string()).await?;

@@ -74,9 +74,10 @@ impl Node {
     pub async fn relay_withdrawals(&self) -> Result<Vec<RelayWithdrawal>, ExchangeError> {
         let deposits = self.store().deposits().await?;
         let deposits = self.0.exchange.relays.book(|book| book.settled_offers(deposits));
-        let (false, Some(table)) = (deposits.is_empty(), self.community_table().await?) else {
+        if deposits.is_empty() {
             return Ok(Vec::new());
-        };
+        }
+        let Some(table) = self.community_table().await? else { return Ok(Vec::new()) };
         let (stand, mut void): (Vec<_>, Vec<_>) =
             deposits.into_iter().partition(|deposit| deposit.state == DepositState::Stands);
         let over = self.deposits_over(stand).await?;

@@ -25,8 +25,8 @@ pub(crate) struct Sending {
 }
 
 impl Court {
-    /// The members that rules of this member's name, besides itself: those that may have it, and those that will once what keeps
-    /// it from them has passed. Rules for everybody name nobody.
+    /// Which other members are named in rules that this member set: those that may have it, and those that will once what keeps it from
+    /// them has passed. Rules for everybody name nobody.
     pub(crate) fn named_by(&self, rules: &Rules) -> BTreeSet<KeyId> {
         let for_everybody = rules.audience().is_everybody() && rules.named().is_none_or(BTreeSet::is_empty);
         if for_everybody {

@@ -336,7 +336,7 @@ impl Node {
     }
 
     /// Takes the names of objects away that whoever asks may not see; while the node takes back what it lost, that is all. Who runs or audits
-    /// the node is told what was refused here and stands here in no other version: who sent what says nothing of what is here.
+    /// the node is told the name of what was refused here and is not held here: that somebody sent it tells nothing of what is held.
     async fn hide_unseen(&self, who: &Principal, refusals: &mut [PeerRefusal]) -> Result<(), StoreError> {
         let (eyes, runs) = (self.eyes(who), runs(who));
         for refusal in refusals {
@@ -352,13 +352,15 @@ impl Node {
         Ok(())
     }
 
-    /// Whether a member is there, as far as is known: where the last question to it went unanswered, it has called since or lately.
+    /// Whether a member is there, as far as is known: where questions to it go unanswered, it has called since the first of them, and lately.
     fn is_reachable(&self, member: &KeyId, seen: Option<Micros>, now: Micros) -> bool {
         let lately = |at: Option<Micros>, long| {
             at.is_some_and(|at| now.0.saturating_sub(at.0).saturating_abs() < long)
         };
         if self.0.exchange.last_spoken(member) == Some(Spoken::Unreachable) {
-            lately(self.0.exchange.last_called(member), CALLS)
+            let (called, in_vain) =
+                (self.0.exchange.last_called(member), self.0.exchange.unreached_since(member));
+            lately(called.filter(|called| in_vain.is_none_or(|since| *called >= since)), CALLS)
         } else {
             lately(seen, REACHABLE)
         }

@@ -171,6 +171,11 @@ async fn who_answers_no_more_is_not_reachable() {
     assert!(!of_b().await);
     a.node().spoke(b.id().await, Spoken::Answered);
     assert!(of_b().await);
+    crate::exchange::meet(b, a).await;
+    a.bench.clock.advance(Micros::SECOND);
+    a.node().spoke(b.id().await, Spoken::Unreachable);
+    assert!(!of_b().await, "it called before, and answers no more");
+    a.node().spoke(b.id().await, Spoken::Answered);
     a.bench.clock.advance(120 * Micros::SECOND);
     assert!(!of_b().await, "what was heard longer ago counts no more");
 }
