@@ -5,17 +5,18 @@ use std::path::Path;
 use std::sync::Arc;
 
 use base::limit::LOOKUP_MATCHES_MAX;
+use base::signing::KeyId;
 use base::{Micros, SeededRng};
-use handling::Originator;
+use handling::{Audience, MemberId, Originator, Rules};
 use rusqlite::Connection;
 use store::conformance::sample::{START, Written, collection, id, viewer, writer};
 use store::{
-    Absent, Accounts, BackupReport, BackupTo, Batch, Exchanges, Filter, Objects, Restored, SearchRequest,
-    StoreError, Upkeep, VersionsOf,
+    Absent, Accounts, BackupReport, BackupTo, Batch, Exchanges, Filter, LandedAs, Objects, Restored,
+    SearchRequest, StoreError, Upkeep, VersionsOf,
 };
 
 use crate::rebuild_tests::{add_anothers, indicator, indicator_by, open, with_objects};
-use crate::writer::object_no;
+use crate::writer::{Desk, object_no};
 use crate::{RestoreFrom, SqliteStore};
 
 /// Moments of backups: each is later than the one before.
@@ -60,9 +61,7 @@ fn restore_with(
 /// Destroys an object as an erasure does.
 async fn erase(store: &SqliteStore, id: &str) {
     let id = id.to_owned();
-    let deed = move |desk: &mut crate::writer::Desk<'_>| {
-        crate::remove::take_away_every(desk, &id, &Originator::Here)
-    };
+    let deed = move |desk: &mut Desk<'_>| crate::remove::take_away_every(desk, &id, &Originator::Here);
     store.writer.write(1, deed).await.expect("erased");
 }
 
@@ -72,7 +71,7 @@ async fn has(store: &SqliteStore, number: u64) -> bool {
 
 /// What a restore begins with until the node has looked whether there is something to take back.
 async fn no_recovery(store: &SqliteStore) {
-    let deed = |desk: &mut crate::writer::Desk<'_>| crate::writer::set_number(desk.sql(), "restored", 0);
+    let deed = |desk: &mut Desk<'_>| crate::writer::set_number(desk.sql(), "restored", 0);
     store.writer.write(1, deed).await.expect("written");
 }
 
@@ -201,7 +200,7 @@ async fn an_older_key_file_is_refused_where_it_lacks_something() {
     assert!(has(&again, 1).await && !has(&again, 9).await);
 
     let other = with_objects(&directory.path().join("other")).await;
-    let deed = |desk: &mut crate::writer::Desk<'_>| {
+    let deed = |desk: &mut Desk<'_>| {
         Ok(desk.sql().execute(
             "UPDATE setting SET value = '00' || substr(value, 3) WHERE name = 'fingerprint_key'",
             [],
@@ -253,8 +252,8 @@ async fn what_a_member_destroys_leaves_the_word_of_others() {
         .delete(&writer(1, handling::CollectionNo(1)), &id("indicator", 4), &Filter::default())
         .await
         .expect("deleted");
-    let deed = |desk: &mut crate::writer::Desk<'_>| {
-        let other = Originator::Member(handling::MemberId([7; 32]));
+    let deed = |desk: &mut Desk<'_>| {
+        let other = Originator::Member(MemberId([7; 32]));
         let id = id("indicator", 4);
         let object = object_no(desk.sql(), &id)?.expect("it is known");
         crate::remove::take_away(
@@ -266,6 +265,65 @@ async fn what_a_member_destroys_leaves_the_word_of_others() {
     assert_eq!(store.writer.write(1, deed).await.expect("written"), 0);
     let told = restore(&file, Some(&keys(&store).await), &directory.path().join("again")).expect("restored");
     assert_eq!(told.erased, 0);
+}
+
+/// What somebody deleted by hand before its time was over is destroyed when it is, with nothing of its object left that is held: a backup
+/// of before does not open it, and a copy of what another member gave does not come in again.
+#[tokio::test]
+async fn what_was_deleted_by_hand_does_not_outlive_its_retention() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let (live, file) = (directory.path().join("live"), directory.path().join("backup"));
+    let store = with_objects(&live).await;
+    let to = writer(1, handling::CollectionNo(1));
+    let (soon, later) = (START.plus(1_000), START.plus(9_000));
+    let here = || Rules::marked(Some(stix::TlpLevel::Green), Originator::Here);
+    let given = |member| {
+        let word = Originator::Member(MemberId([member; 32]));
+        Rules::marked(Some(stix::TlpLevel::Green), word).to(Audience::EVERYBODY)
+    };
+    let under = [
+        (11, here().retained(soon)),
+        (12, here().retained(later)),
+        (13, given(7).retained(soon)),
+        (14, given(7).retained(later)),
+        (15, given(7)),
+    ];
+    let entries = under.map(|(number, rules)| {
+        let mut entry = indicator(number);
+        entry.rules = Some(rules);
+        entry
+    });
+    let batch = Batch { writer: to.clone(), at: START, entries: entries.to_vec(), status: None };
+    let deed = move |desk: &mut Desk<'_>| crate::accept::add_with(desk, &batch, store::LeavesBy::Step);
+    store.writer.write(5, deed).await.expect("added");
+    backup(&store, &file).await.expect("a backup");
+    for number in 11..=15 {
+        store.delete(&to, &id("indicator", number), &Filter::default()).await.expect("deleted");
+    }
+    assert_eq!(store.overdue(soon.plus(-1)).await.expect("counted"), 0);
+    assert_eq!(store.overdue(soon).await.expect("counted"), 2);
+    let me = KeyId::from_bytes([1; 32]);
+    for expected in [1, 1, 0] {
+        let deed = move |desk: &mut Desk<'_>| crate::retention::retire(desk, me, soon, 1);
+        assert_eq!(store.writer.write(1, deed).await.expect("done").len(), expected);
+    }
+    assert_eq!(store.overdue(soon).await.expect("counted"), 0);
+
+    let at = directory.path().join("again");
+    let restored = restore(&file, Some(&keys(&store).await), &at).expect("restored");
+    assert_eq!((restored.erased, restored.unopened), (2, 0));
+    let again = open(&at).expect("a store");
+    no_recovery(&again).await;
+    for (number, expected) in [(11, false), (12, true), (13, false), (14, true), (15, true)] {
+        assert_eq!(has(&again, number).await, expected, "{number}");
+    }
+    // Its own people may bring it again, a copy of what others gave for a time that is over may nobody.
+    let entries = (11..=15).map(indicator).collect();
+    let landed = store.add(Batch { writer: to, at: START, entries, status: None }).await.expect("added");
+    for (landed, number) in landed.iter().zip(11..) {
+        let refused = matches!(&landed.how, LandedAs::Refused(conflict) if conflict.code == "retention-over");
+        assert_eq!(refused, number == 13, "{number}: {landed:?}");
+    }
 }
 
 /// A person's deed destroys the keys of what they could see, a deed on what was given those of what says that: what a colleague has only
@@ -286,7 +344,7 @@ async fn a_deed_leaves_in_backups_what_it_is_not_about() {
         store.delete(&writer(2, to), &id("indicator", number), &all).await.expect("deleted");
     }
     let said = BTreeSet::from([indicator(3).facts.digest]);
-    let deed = move |desk: &mut crate::writer::Desk<'_>| {
+    let deed = move |desk: &mut Desk<'_>| {
         let mut taken = Vec::new();
         for (to, number) in [(one, 2), (one, 4), (other, 5)] {
             taken.push(crate::copies::take(desk, &writer(1, to), (&id("indicator", number), None))?);
@@ -316,7 +374,7 @@ async fn a_deed_leaves_in_backups_what_it_is_not_about() {
         assert_eq!(is_back(collection, number).await, expected, "{collection:?} {number}");
     }
     assert!(again.check(true).await.expect("checked").iter().all(|check| check.ok));
-    let left = |desk: &mut crate::writer::Desk<'_>| {
+    let left = |desk: &mut Desk<'_>| {
         Ok(desk.sql().query_row("SELECT count(*) FROM deleted", [], |row| row.get::<_, i64>(0))?)
     };
     assert_eq!(again.writer.write(1, left).await.expect("counted"), 0, "of what has no key nothing is known");
@@ -439,7 +497,7 @@ async fn versions_of_before_get_their_keys_at_the_first_start() {
     sql.close().expect("closed");
     let store = open(directory.path()).expect("a store");
     assert!(store.check(false).await.expect("checked").iter().all(|check| check.ok));
-    let deed = |desk: &mut crate::writer::Desk<'_>| Ok(desk.sql().execute("DELETE FROM version_key", [])?);
+    let deed = |desk: &mut Desk<'_>| Ok(desk.sql().execute("DELETE FROM version_key", [])?);
     assert_eq!(store.writer.write(1, deed).await.expect("damaged"), 6);
     let wrong: Vec<&str> = store
         .check(false)

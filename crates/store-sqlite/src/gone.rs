@@ -151,6 +151,15 @@ pub(crate) fn forbid(sql: &Connection, object: i64, word: &Originator) -> Done<(
     Ok(())
 }
 
+/// The time of what was deleted is over: no copy of it comes in any more, wherever it stood.
+pub(crate) fn forbid_over(sql: &Connection, object: i64, (mark, word): (&Mark, &Originator)) -> Done<()> {
+    sql.prepare_cached(
+        "UPDATE mark SET forbidden = max(forbidden, ?4) WHERE object = ?1 AND digest = ?2 AND word = ?3",
+    )?
+    .execute((object, mark, word.to_string(), Forbidden::Retention.number()))?;
+    Ok(())
+}
+
 /// Its originator gives it anew: it is a copy of nothing that is gone.
 pub(crate) fn forget(desk: &Desk<'_>, arrival: &Arrival<'_>, word: &str) -> Done<()> {
     let facts = &arrival.entry.facts;

@@ -1,15 +1,17 @@
 //! What is past its retention: finding it, and taking it away for good.
 //!
 //! A place is past its retention when the rules it stands under say so; a version that a member gave, when the rules in its
-//! row do. What another member gave is known again ([`crate::gone`]).
+//! row do; the key of what was deleted by hand, when the rules it stood under last do, or those in the row of what a member gave. What
+//! another member gave is known again ([`crate::gone`]). Of what an earlier build deleted no rules are known: its key stays.
 
 use base::Micros;
 use base::signing::KeyId;
 use handling::{MemberId, Originator, Rules};
-use rusqlite::Connection;
+use rusqlite::{Connection, Row};
 use store::Retired;
 
 use crate::error::Done;
+use crate::gone;
 use crate::ids;
 use crate::keys;
 use crate::remove::{End, mark_ends, take_out};
@@ -28,7 +30,7 @@ struct Past {
     modified: String,
 }
 
-/// How many places and rows are past their retention.
+/// How many places, rows and keys of what was deleted are past their retention.
 pub(crate) fn overdue(sql: &Connection, now: Micros) -> Done<u64> {
     let places: i64 = sql
         .prepare_cached(
@@ -36,10 +38,12 @@ pub(crate) fn overdue(sql: &Connection, now: Micros) -> Done<u64> {
         )?
         .query_row([now.0], |row| row.get(0))?;
     let rows = held_past(sql, now, usize::MAX)?.len();
-    Ok(u64::try_from(places).unwrap_or_default().saturating_add(rows as u64))
+    let keys = deleted_past(sql, now, usize::MAX)?.len();
+    Ok(u64::try_from(places).unwrap_or_default().saturating_add(rows as u64).saturating_add(keys as u64))
 }
 
-/// Takes away places that are past their retention, at most `most`, and names what members gave that is, at most as much.
+/// Takes away places that are past their retention, and the keys of what was deleted that is, and names what members gave that is: at most
+/// `most` of each.
 pub(crate) fn retire(desk: &mut Desk<'_>, me: KeyId, now: Micros, most: usize) -> Done<Vec<Retired>> {
     let mut gone = Vec::new();
     for place in past(desk.sql(), now, most)? {
@@ -51,16 +55,30 @@ pub(crate) fn retire(desk: &mut Desk<'_>, me: KeyId, now: Micros, most: usize) -
             forget_salts(desk.sql(), place.object)?;
         }
         let originator = if own { Originator::Here } else { rules.originator().clone() };
-        keys::destroy_deleted(desk, (place.object, &originator), |deleted| {
-            deleted.is_some_and(|deleted| deleted.rules().retain().is_some_and(|until| until <= now))
-        })?;
         gone.push(Retired { id: place.id, version: place.modified, originator });
     }
-    for (author, id, version) in held_past(desk.sql(), now, most)? {
-        let own = author == me;
+    for past in held_past(desk.sql(), now, most)? {
+        let own = past.author == me;
         let originator =
-            if own { Originator::Here } else { Originator::Member(MemberId(*author.as_bytes())) };
-        gone.push(Retired { id, version, originator });
+            if own { Originator::Here } else { Originator::Member(MemberId(*past.author.as_bytes())) };
+        if !own {
+            // Its originator may have said so after it was deleted here.
+            keys::destroy_deleted(desk, (past.object, &originator), |deleted| {
+                deleted.is_some_and(|it| it.dated == past.version && it.says(desk, [&past.digest]))
+            })?;
+        }
+        gone.push(Retired { id: past.id, version: past.version, originator });
+    }
+    for past in deleted_past(desk.sql(), now, most)? {
+        let own = past.originator.is_own(Some(MemberId(*me.as_bytes())));
+        keys::destroy(desk.sql(), (past.object, past.version))?;
+        if own {
+            forget_salts(desk.sql(), past.object)?;
+        } else {
+            gone::forbid_over(desk.sql(), past.object, (&past.content, &past.originator))?;
+        }
+        let originator = if own { Originator::Here } else { past.originator };
+        gone.push(Retired { id: past.id, version: past.dated, originator });
     }
     if !gone.is_empty() {
         set_number(desk.sql(), TEXT_PURGE, 1)?;
@@ -104,23 +122,74 @@ fn past(sql: &Connection, now: Micros, most: usize) -> Done<Vec<Past>> {
     Ok(all)
 }
 
-/// Versions that members gave and that are past their retention.
-fn held_past(sql: &Connection, now: Micros, most: usize) -> Done<Vec<(KeyId, String, String)>> {
+/// A version that a member gave and that is past its retention.
+struct HeldPast {
+    author: KeyId,
+    object: i64,
+    id: String,
+    version: String,
+    digest: [u8; 32],
+}
+
+fn held_past(sql: &Connection, now: Micros, most: usize) -> Done<Vec<HeldPast>> {
     let mut select = sql.prepare_cached(
-        "SELECT h.author, n.name, o.uuid, h.version, h.rules FROM held h JOIN object o ON o.no = h.object \
-         JOIN name n ON n.no = o.kind WHERE instr(h.rules, ' keep=') > 0",
+        "SELECT h.author, n.name, o.uuid, h.version, h.rules, h.object, h.digest FROM held h \
+         JOIN object o ON o.no = h.object JOIN name n ON n.no = o.kind WHERE instr(h.rules, ' keep=') > 0",
     )?;
     let mut rows = select.query([])?;
     let mut all = Vec::new();
     while let Some(row) = rows.next()? {
-        let rules: String = row.get(4)?;
-        let until = rules.parse::<Rules>().ok().and_then(|rules| rules.retain());
-        if until.is_some_and(|until| until <= now) {
-            all.push((KeyId::from_bytes(row.get(0)?), ids::told(row, 1)?, row.get(3)?));
-            if all.len() >= most {
-                break;
-            }
+        if !is_over(row, 4, now)? {
+            continue;
+        }
+        let (author, digest) = (KeyId::from_bytes(row.get(0)?), row.get(6)?);
+        let (object, id) = (row.get(5)?, ids::told(row, 1)?);
+        all.push(HeldPast { author, object, id, version: row.get(3)?, digest });
+        if all.len() >= most {
+            break;
         }
     }
     Ok(all)
+}
+
+/// A version that was deleted from its last place, has its key still and is past the retention it was under there.
+struct DeletedPast {
+    object: i64,
+    version: i64,
+    id: String,
+    dated: String,
+    originator: Originator,
+    content: gone::Mark,
+}
+
+fn deleted_past(sql: &Connection, now: Micros, most: usize) -> Done<Vec<DeletedPast>> {
+    let mut select = sql.prepare_cached(
+        "SELECT d.object, n.name, o.uuid, d.version, d.rules, d.dated, d.content FROM deleted d \
+         JOIN object o ON o.no = d.object JOIN name n ON n.no = o.kind WHERE instr(d.rules, ' keep=') > 0",
+    )?;
+    let mut rows = select.query([])?;
+    let mut all = Vec::new();
+    while let Some(row) = rows.next()? {
+        if !is_over(row, 4, now)? {
+            continue;
+        }
+        let originator = rules_of(row, 4)?.map_or(Originator::Nobody, |rules| rules.originator().clone());
+        let (object, version) = (row.get(0)?, row.get(3)?);
+        let (id, dated, content) = (ids::told(row, 1)?, row.get(5)?, row.get(6)?);
+        all.push(DeletedPast { object, version, id, dated, originator, content });
+        if all.len() >= most {
+            break;
+        }
+    }
+    Ok(all)
+}
+
+/// The rules that stand in a column; none where they cannot be read.
+fn rules_of(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<Rules>> {
+    Ok(row.get::<_, String>(column)?.parse().ok())
+}
+
+fn is_over(row: &Row<'_>, column: usize, now: Micros) -> rusqlite::Result<bool> {
+    let until = rules_of(row, column)?.and_then(|rules| rules.retain());
+    Ok(until.is_some_and(|until| until <= now))
 }

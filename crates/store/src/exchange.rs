@@ -90,7 +90,8 @@ pub trait ExchangeDesk {
     /// Those of `add`.
     fn add(&mut self, batch: &Batch, leaves: LeavesBy) -> Result<Vec<Landed>, StoreError>;
     /// Removes what is past its retention at `now` from the collections, at most `most` places, and names it and as much of what
-    /// members gave that is past it: whose word each was. What other members gave is known again: a copy brought in by hand is refused.
+    /// members gave that is past it, and whose key goes of what was deleted by hand before: whose word each was. What other members gave is
+    /// known again: a copy brought in by hand is refused.
     ///
     /// # Errors
     /// The store failed.

@@ -150,7 +150,7 @@ pub trait Upkeep: Send + Sync {
     async fn figures(&self, viewer: Option<&Viewer>) -> Result<Figures, StoreError>;
     /// Integrity of everything stored, told line by line. `deep` also reads every object and compares digests.
     async fn check(&self, deep: bool) -> Result<Vec<Check>, StoreError>;
-    /// How many places and given versions are past their retention and still here.
+    /// How many places, given versions and keys of what was deleted by hand are past their retention and still here.
     async fn overdue(&self, now: Micros) -> Result<u64, StoreError>;
     /// Whether an embargo is over at `now` that was not when [`Upkeep::date_embargoed_anew`] was last done with all.
     async fn embargo_over(&self, now: Micros) -> Result<bool, StoreError>;
