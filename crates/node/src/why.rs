@@ -165,13 +165,14 @@ struct About<'a> {
     tlp: Option<u8>,
     places: &'a [Ruled],
     bytes: &'a [u8],
-    /// When it was shared: who comes to a circle later gets it only where the circle's owner says so.
+    /// When it was shared, which is when it came: who comes to a circle later gets it only where the circle's owner says so. A later
+    /// `date_added` says that somebody here sees it who did not before, and gives nobody anything.
     shared: base::Micros,
 }
 
 impl<'a> About<'a> {
     fn of(object: &'a store::StoredObject) -> Self {
-        Self { tlp: object.tlp, places: &object.places, bytes: &object.bytes, shared: object.added }
+        Self { tlp: object.tlp, places: &object.places, bytes: &object.bytes, shared: object.arrived }
     }
 }
 

@@ -10,6 +10,7 @@ use sha2::{Digest, Sha256};
 use stix::timestamp::key_of;
 use store::{Ruled, StoreError, StoredObject, VersionRow};
 
+use crate::dates;
 use crate::error::{Done, Fail, found};
 use crate::page::version_text;
 use crate::rules_rows;
@@ -121,6 +122,7 @@ fn object_of(
             version: version_text(row.get(0)?, told.added),
             bytes: Bytes::from(row.get::<_, Vec<u8>>(1)?),
             added: Micros(told.added),
+            arrived: Micros(told.arrived),
             collections,
             revoked,
             starts: row.get::<_, Option<i64>>(5)?.map(Micros),
@@ -142,6 +144,7 @@ fn object_of(
 struct Told {
     version: i64,
     added: i64,
+    arrived: i64,
     place: String,
     lineage: i64,
     digest: [u8; 32],
@@ -156,8 +159,9 @@ fn told(
 ) -> Done<Option<Told>> {
     let asked = which.asked();
     let mut select = connection.prepare_cached(&format!(
-        "SELECT t.*, v.digest FROM (SELECT h.version, h.added, h.place, h.lineage FROM holding h \
-         WHERE h.object = ?2 AND {asked} AND {counts} ORDER BY {order} LIMIT 1) t JOIN version v ON v.no = t.version"
+        "SELECT t.*, v.digest FROM (SELECT h.version, h.added, h.place, h.lineage, {} FROM holding h \
+         WHERE h.object = ?2 AND {asked} AND {counts} ORDER BY {order} LIMIT 1) t JOIN version v ON v.no = t.version",
+        dates::arrived("h")
     ))?;
     let own: [&dyn ToSql; 2] = [&object, which.by()];
     sight.bind(&mut select, &own)?;
@@ -168,7 +172,8 @@ fn told(
             added: row.get(1)?,
             place: row.get(2)?,
             lineage: row.get(3)?,
-            digest: row.get(4)?,
+            arrived: row.get(4)?,
+            digest: row.get(5)?,
         }),
         None => None,
     })

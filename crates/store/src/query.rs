@@ -110,6 +110,8 @@ pub struct StoredObject {
     pub bytes: Bytes,
     /// When it was first added to a collection the viewer may see.
     pub added: Micros,
+    /// When it came there: before `added` where it was dated anew since, for somebody sees it who did not before.
+    pub arrived: Micros,
     /// Ids of the collections of the viewer that hold it.
     pub collections: Vec<String>,
     /// Whether the latest version of its lineage is revoked.

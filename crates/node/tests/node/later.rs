@@ -50,6 +50,31 @@ async fn state(seat: &Seat) -> String {
     seat.node().shared_state().await.unwrap().unwrap().state_hash
 }
 
+/// Who comes to a circle while something for it is under an embargo is given it as little as anything else of before, and `why` says so
+/// after the embargo too, by which it is dated anew here.
+#[tokio::test]
+async fn an_embargo_makes_nobody_a_recipient_who_came_in_between() {
+    let region = region(&["a", "b", "c"]).await;
+    let (a, b, c) = (&region[0], &region[1], &region[2]);
+    region.circle("banks", &["b"]).await;
+    bring(a, 1..2, embargoed(&["banks"])).await;
+    let before = a.node().object(&a.who, ONE, None).await.unwrap().into_inner();
+    for seat in &region.0 {
+        seat.bench.clock.set(START.plus(60 * Micros::SECOND));
+    }
+    a.node().add_to_circle(&a.who, "banks", &["c".to_owned()], History::FromNow).await.unwrap();
+    round(&region).await;
+    at(&region, OVER.plus(Micros::SECOND)).await;
+    assert_eq!((has(b, ONE).await, has(c, ONE).await), (true, false));
+    let after = a.node().object(&a.who, ONE, None).await.unwrap().into_inner();
+    assert!(after.added > before.added, "it is dated anew for who polls");
+    assert_eq!(after.arrived, before.added);
+    for (whom, expected) in [("b", "allow"), ("c", "refuse"), ("banks", "allow")] {
+        let why = a.node().why(&a.who, ONE, whom, None).await.unwrap().into_inner();
+        assert_eq!(why.decision, expected, "{whom}: {why:?}");
+    }
+}
+
 #[tokio::test]
 async fn what_was_under_an_embargo_comes_when_it_is_over() {
     let region = region(&["a", "b", "c"]).await;
