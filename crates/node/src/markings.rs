@@ -152,7 +152,8 @@ pub(crate) async fn read(
 async fn stored(store: &dyn Store, eyes: &Viewer, id: &str) -> Result<Option<Mark>, StoreError> {
     match store.object(eyes, id, None).await {
         Ok(object) => Ok(Some(mark_in(&object.bytes))),
-        Err(StoreError::NotFound { .. }) => Ok(None),
+        // What a definition says whose bytes were changed is not known: it is awaited, as one that is not there.
+        Err(StoreError::NotFound { .. } | StoreError::Altered { .. }) => Ok(None),
         Err(error) => Err(error),
     }
 }

@@ -245,6 +245,7 @@ impl Node {
                     told.push((*at, KnownAs::Others));
                 }
                 Ok(_) | Err(StoreError::NotFound { .. }) => {}
+                Err(StoreError::Altered { .. }) => told.push((*at, KnownAs::Altered)),
                 Err(error) => return Err(error),
             }
         }
@@ -266,8 +267,7 @@ impl Node {
             (at, how)
         }));
         if gives {
-            let otherwise = self.give_known(place, known).await?;
-            told.extend(otherwise.into_iter().map(|at| (at, KnownAs::GivenOtherwise)));
+            told.extend(self.give_known(place, known).await?);
         }
         Ok(told)
     }
@@ -288,6 +288,8 @@ pub(crate) enum KnownAs {
     NarrowedInPart,
     /// It is not given, for something else was given under its identifier and date.
     GivenOtherwise,
+    /// What stands is not what came in: nothing is done with it.
+    Altered,
 }
 
 impl KnownAs {
@@ -295,6 +297,13 @@ impl KnownAs {
     pub(crate) fn tell(self, receipt: &mut Receipt) {
         let (handling, reason) = match self {
             Self::GivenOtherwise => return receipt.is_given_otherwise(),
+            Self::Altered => {
+                receipt.code = Some(store::ALTERED);
+                (
+                    Handled::Kept,
+                    "what is stored of it is not what came in: its bytes were changed since, so nothing is done with it; restore the last backup",
+                )
+            }
             Self::Narrowed => (
                 Handled::Narrowed,
                 "it was here already, and all its versions are under what was asked for too",

@@ -4,8 +4,9 @@
 //! SQLite's pages into one buffer of the right size. A page ends at its limit of objects, or of bytes
 //! (`base::limit::PAGE_BYTES_MAX`), whichever comes first; one object always fits.
 //!
-//! Where objects are asked for by their identifiers, their bytes are held against the digest that was noted when they came in. Long walks
-//! through a collection are not, which would cost them dearly: `doctor --deep` looks at everything.
+//! Where objects are asked for by their identifiers, their bytes are held against the digest that was noted when they came in: what was
+//! changed is left out, and one that is asked for alone is refused by name. Long walks through a collection are not held against anything,
+//! which would cost them dearly: `doctor --deep` looks at everything.
 
 use std::collections::BTreeSet;
 
@@ -52,14 +53,23 @@ struct Lines {
     more: bool,
 }
 
-/// A page of objects.
-pub(crate) fn objects(connection: &Connection, ask: &Ask<'_>) -> Done<ObjectPage> {
-    let lines = ask.lines(connection, "objects", limit::PAGE_BYTES_MAX)?;
-    if !ask.request.filter.ids.is_empty() {
-        are_whole(connection, &lines.lines)?;
+/// A page of objects, and what was left out of it since its bytes were changed ([`StoreError::Altered`]).
+pub(crate) fn objects(connection: &Connection, ask: &Ask<'_>) -> Done<(ObjectPage, Vec<StoreError>)> {
+    let mut lines = ask.lines(connection, "objects", limit::PAGE_BYTES_MAX)?;
+    // The cursor and the dates are those of what was found: whoever pages on passes by what is left out.
+    let page = ask.page(&lines, "objects");
+    let mut altered = Vec::new();
+    match ask.request.filter.ids.len() {
+        0 => {}
+        1 => {
+            if let Some(error) = leave_out_altered(connection, &mut lines.lines)?.pop() {
+                return Err(error.into());
+            }
+        }
+        _ => altered = leave_out_altered(connection, &mut lines.lines)?,
     }
     let objects = concatenated(connection, &lines.lines)?;
-    Ok(ObjectPage { page: ask.page(&lines, "objects"), count: lines.lines.len(), objects })
+    Ok((ObjectPage { page, count: lines.lines.len(), objects }, altered))
 }
 
 /// The same page as a manifest.
@@ -331,22 +341,26 @@ fn concatenated(connection: &Connection, lines: &[Line]) -> Done<Bytes> {
     Ok(buffer.freeze())
 }
 
-/// Holds the bytes of each version against what came in.
-fn are_whole(connection: &Connection, lines: &[Line]) -> Done<()> {
+/// Holds the bytes of each version against what came in, and takes out those that are not.
+fn leave_out_altered(connection: &Connection, lines: &mut Vec<Line>) -> Done<Vec<StoreError>> {
+    let (mut whole, mut altered) = (Vec::with_capacity(lines.len()), Vec::new());
     let mut select = connection.prepare_cached(
         "SELECT b.bytes, v.digest, n.name, o.uuid, v.modified FROM version v JOIN body b ON b.version = v.no \
          JOIN object o ON o.no = v.object JOIN name n ON n.no = o.kind WHERE v.no = ?1",
     )?;
-    for line in lines {
+    for line in lines.drain(..) {
         let mut rows = select.query([line.version])?;
         let row = rows.next()?.ok_or_else(|| damaged("a version is missing"))?;
         let bytes = row.get_ref(0)?.as_blob().map_err(|_| damaged("an object has no bytes"))?;
         if Sha256::digest(bytes)[..] != row.get::<_, [u8; 32]>(1)? {
             let (id, version) = (ids::told(row, 2)?, version_text(row.get(4)?, line.added));
-            return Err(StoreError::Altered { id, version }.into());
+            altered.push(StoreError::Altered { id, version });
+        } else {
+            whole.push(line);
         }
     }
-    Ok(())
+    *lines = whole;
+    Ok(altered)
 }
 
 fn rows(connection: &Connection, lines: &[Line]) -> Done<Vec<ManifestRow>> {

@@ -8,7 +8,7 @@ use handling::{CollectionNo, Originator, Viewer};
 use rusqlite::{Connection, ToSql};
 use sha2::{Digest, Sha256};
 use stix::timestamp::key_of;
-use store::{Ruled, StoreError, StoredObject, VersionRow};
+use store::{OwnWord, Ruled, StoreError, StoredObject, VersionRow};
 
 use crate::dates;
 use crate::error::{Done, Fail, found};
@@ -82,15 +82,12 @@ impl<'a> Which<'a> {
     }
 }
 
-/// The same of each of these, in order; `None` where there is none.
-pub(crate) fn own_objects(
-    connection: &Connection,
-    viewer: &Viewer,
-    ids: &[String],
-) -> Done<Vec<Option<StoredObject>>> {
+/// The same of each of these, in order: one that is damaged hides none of the others.
+pub(crate) fn own_objects(connection: &Connection, viewer: &Viewer, ids: &[String]) -> Done<Vec<OwnWord>> {
     let found = ids.iter().map(|id| match own_object(connection, viewer, id, None) {
-        Ok(object) => Ok(Some(object)),
-        Err(Fail::Store(StoreError::NotFound { .. })) => Ok(None),
+        Ok(object) => Ok(OwnWord::Stands(object)),
+        Err(Fail::Store(StoreError::NotFound { .. })) => Ok(OwnWord::None),
+        Err(Fail::Store(error @ StoreError::Altered { .. })) => Ok(OwnWord::Altered(error)),
         Err(fail) => Err(fail),
     });
     found.collect()

@@ -47,7 +47,7 @@ struct Pool {
     searching: Semaphore,
     steps_max: u64,
     commits: Option<Commits>,
-    /// How many reads were refused because the bytes were changed.
+    /// How often bytes that were changed were not given out: reads that were refused, and objects that were left out of one.
     altered: AtomicU64,
 }
 
@@ -172,6 +172,14 @@ impl Readers {
             }
             error
         })
+    }
+
+    /// Logs and counts what was left out of an answer since its bytes were changed.
+    pub(crate) fn left_out<'a>(&self, altered: impl IntoIterator<Item = &'a StoreError>) {
+        for error in altered {
+            self.0.altered.fetch_add(1, Ordering::Relaxed);
+            tracing::error!(code = error.code(), %error, "an object was left out of an answer");
+        }
     }
 
     /// How many reads were refused because the bytes were changed.

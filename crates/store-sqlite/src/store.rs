@@ -19,10 +19,10 @@ use store::{
     Accounts, ApprovalRow, Approvals, BackupReport, BackupTo, Batch, Check, CollectionRow, Deleted,
     Difference, Direction, EdgeRow, ExchangeLook, ExchangeStep, Exchanges, Figures, Filter, Found, GrantRow,
     Job, KeySink, Landed, LeafRow, Leaves, LedgerAuthor, LookupRow, Manifest, NewCollection, NewSession,
-    NewToken, NewUser, NoticeRow, ObjectPage, Objects, PageRequest, Paper, PaperKind, PaperWork, Papers,
-    PatternRow, ProvenLeaf, Recovering, Refused, RefusedBy, RelayBounds, RelayHeld, RelayMark, RelayParcel,
-    RelayPut, Relays, SearchRequest, SessionRow, Spending, Standing, StatusRow, StoreError, StoredObject,
-    TokenRow, Upkeep, UserRow, VersionRow,
+    NewToken, NewUser, NoticeRow, ObjectPage, Objects, OwnWord, PageRequest, Paper, PaperKind, PaperWork,
+    Papers, PatternRow, ProvenLeaf, Recovering, Refused, RefusedBy, RelayBounds, RelayHeld, RelayMark,
+    RelayParcel, RelayPut, Relays, SearchRequest, SessionRow, Spending, Standing, StatusRow, StoreError,
+    StoredObject, TokenRow, Upkeep, UserRow, VersionRow,
 };
 
 use crate::accounts::{self, Change};
@@ -230,10 +230,13 @@ impl Objects for SqliteStore {
     ) -> Answer<ObjectPage> {
         self.may_serve()?;
         let ask = page::Ask { viewer, collection, request, key: &self.key };
-        if page::is_short(&request.filter) {
-            return self.readers.read(|connection| page::objects(connection, &ask)).await;
-        }
-        self.readers.search(|connection| page::objects(connection, &ask)).await
+        let (page, altered) = if page::is_short(&request.filter) {
+            self.readers.read(|connection| page::objects(connection, &ask)).await?
+        } else {
+            self.readers.search(|connection| page::objects(connection, &ask)).await?
+        };
+        self.readers.left_out(&altered);
+        Ok(page)
     }
 
     async fn manifest(
@@ -277,9 +280,14 @@ impl Objects for SqliteStore {
         self.readers.read(|connection| point::own_object(connection, viewer, id, version)).await
     }
 
-    async fn own_objects(&self, viewer: &Viewer, ids: &[String]) -> Answer<Vec<Option<StoredObject>>> {
+    async fn own_objects(&self, viewer: &Viewer, ids: &[String]) -> Answer<Vec<OwnWord>> {
         self.may_serve()?;
-        self.readers.search(|connection| point::own_objects(connection, viewer, ids)).await
+        let found = self.readers.search(|connection| point::own_objects(connection, viewer, ids)).await?;
+        self.readers.left_out(found.iter().filter_map(|word| match word {
+            OwnWord::Altered(error) => Some(error),
+            OwnWord::None | OwnWord::Stands(_) => None,
+        }));
+        Ok(found)
     }
 
     async fn history(&self, viewer: &Viewer, id: &str) -> Answer<Vec<VersionRow>> {

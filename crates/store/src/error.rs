@@ -11,6 +11,9 @@ pub enum Fault {
     Ours,
 }
 
+/// The code of [`StoreError::Altered`].
+pub const ALTERED: &str = "bytes-altered";
+
 /// A failed request to the store. Nothing of the request has been stored; only after a flush that failed (`ReadOnly`) is that not certain
 /// until something else has been committed, for what a disk does with pages it could not write is known to nobody. Then it is
 /// there wholly or not at all.
@@ -109,7 +112,7 @@ impl StoreError {
             Self::CannotOpen { .. } => "store-cannot-open",
             Self::KeysMissing { .. } => "keys-missing",
             Self::Damaged(_) => "store-damaged",
-            Self::Altered { .. } => "bytes-altered",
+            Self::Altered { .. } => ALTERED,
             Self::Backend(_) => "store-failed",
         }
     }

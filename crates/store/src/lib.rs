@@ -25,7 +25,7 @@ pub use accounts::{
     TokenRow, UserRow,
 };
 pub use approvals::{Answer, ApprovalRow, Approvals, Spending, Verdict};
-pub use error::{Fault, StoreError};
+pub use error::{ALTERED, Fault, StoreError};
 pub use exchange::{
     ExchangeDesk, ExchangeLook, ExchangeStep, Exchanges, LeavesBy, NoticeRow, OwnCopy, Refused, RefusedBy,
     Retired, Settled, VersionsOf, exchanged, looked, tried,
@@ -38,8 +38,9 @@ pub use objects::{
 };
 pub use papers::{Paper, PaperKind, PaperWork, Papers};
 pub use query::{
-    Direction, EdgeEnd, EdgeRow, Filter, Found, LookupRow, Manifest, ManifestRow, ObjectPage, Order, Page,
-    PageRequest, PatternRow, Ruled, SearchRequest, Standing, StoredObject, VersionPick, VersionRow, Worth,
+    Direction, EdgeEnd, EdgeRow, Filter, Found, LookupRow, Manifest, ManifestRow, ObjectPage, Order, OwnWord,
+    Page, PageRequest, PatternRow, Ruled, SearchRequest, Standing, StoredObject, VersionPick, VersionRow,
+    Worth,
 };
 pub use relay::{RelayBounds, RelayHeld, RelayMark, RelayParcel, RelayPut, Relays};
 pub use upkeep::{

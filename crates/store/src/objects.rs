@@ -8,7 +8,7 @@ use index::Term;
 use stix::ObjectId;
 
 use crate::{
-    Direction, EdgeRow, Filter, Found, LookupRow, Manifest, ObjectPage, PageRequest, PatternRow,
+    Direction, EdgeRow, Filter, Found, LookupRow, Manifest, ObjectPage, OwnWord, PageRequest, PatternRow,
     SearchRequest, Standing, StoreError, StoredObject, VersionRow,
 };
 
@@ -350,12 +350,8 @@ pub trait Objects: Send + Sync {
         id: &str,
         version: Option<&str>,
     ) -> Result<StoredObject, StoreError>;
-    /// As [`Objects::own_object`], the latest of each of these objects, in order; `None` where there is none.
-    async fn own_objects(
-        &self,
-        viewer: &Viewer,
-        ids: &[String],
-    ) -> Result<Vec<Option<StoredObject>>, StoreError>;
+    /// As [`Objects::own_object`], the latest of each of these objects, in order. One that is damaged is told in its place.
+    async fn own_objects(&self, viewer: &Viewer, ids: &[String]) -> Result<Vec<OwnWord>, StoreError>;
     /// History of one object over all collections of the viewer, oldest first.
     async fn history(&self, viewer: &Viewer, id: &str) -> Result<Vec<VersionRow>, StoreError>;
     /// A status resource; `NotFound` unless `user` posted it.

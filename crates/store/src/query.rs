@@ -4,6 +4,8 @@ use base::Micros;
 use bytes::Bytes;
 use handling::{CollectionNo, Originator, Rules};
 
+use crate::StoreError;
+
 /// Which versions a filter picks. The parts combine as OR; `all` includes every other.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum VersionPick {
@@ -129,6 +131,17 @@ pub struct StoredObject {
     pub contradictions: u64,
     /// Where the viewer may see it, and under which rules there.
     pub places: Vec<Ruled>,
+}
+
+/// What this member says of one object of several that are asked for.
+#[derive(Debug)]
+pub enum OwnWord {
+    /// Nothing that the viewer may know of.
+    None,
+    /// This.
+    Stands(StoredObject),
+    /// Something whose bytes are not those that came in ([`StoreError::Altered`]).
+    Altered(StoreError),
 }
 
 /// A collection that holds an object, and the rules the object is under there.

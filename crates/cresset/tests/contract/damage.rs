@@ -66,7 +66,7 @@ fn what_was_altered_is_refused_by_name() {
     let refusals = [
         (format!("/api/v1/objects/{altered}"), "application/json"),
         (format!("{objects}{altered}/"), taxii),
-        (format!("{objects}?match[id]={whole},{altered}"), taxii),
+        (format!("{objects}?match[id]={altered}"), taxii),
     ];
     for (path, accept) in &refusals {
         let (head, body) = ask_node(&node, path, accept);
@@ -75,12 +75,59 @@ fn what_was_altered_is_refused_by_name() {
         assert!(body.contains(&altered) && body.contains(RESTORE), "{path}: {body}");
         assert!(!body.contains("evil.example"), "{path}: {body}");
     }
-    for path in [format!("{objects}{whole}/"), format!("{objects}?match[id]={whole}")] {
+    // Among others it is left out, and hides none of them.
+    let both = format!("{objects}?match[id]={altered},{whole}");
+    for path in [format!("{objects}{whole}/"), format!("{objects}?match[id]={whole}"), both] {
         let (head, body) = ask_node(&node, &path, taxii);
         assert!(head.starts_with("http/1.1 200") && body.contains(&whole), "{path}: {head}{body}");
+        assert!(!body.contains(&altered) && !body.contains("evil.example"), "{path}: {body}");
     }
     let figures = ask_node(&node, "/metrics", "*/*").1;
-    assert!(figures.contains(&format!("\ncresset_altered_reads {}\n", refusals.len())), "{figures}");
+    assert!(figures.contains(&format!("\ncresset_altered_reads {}\n", refusals.len() + 1)), "{figures}");
+}
+
+/// The list that brought it in is imported again: what is held of one value was changed, and the others are what they were.
+#[test]
+fn what_was_altered_hinders_no_import_of_others() {
+    let scene = Scene::new();
+    let list = |name: &str, values: &str| scene.file(name, values);
+    let before = list("before.csv", "value\n1.example\n2.example\n");
+    scene.here(&["import", &before]).exits(0);
+    alter(&scene).close().unwrap();
+    let after = list("after.csv", "value,confidence\n1.example,70\n2.example,70\n3.example,70\n");
+    let told = scene.here(&["import", &after]).exits(1).lines();
+    let outcomes: Vec<_> = told.iter().map(|one| (&one["outcome"], &one["code"])).collect();
+    let (refused, newer, accepted) = (json!("refused"), json!("newer"), json!("accepted"));
+    let altered = json!("bytes-altered");
+    assert_eq!(
+        outcomes[..3],
+        [(&refused, &altered), (&newer, &Value::Null), (&accepted, &Value::Null)],
+        "{told:?}"
+    );
+    let said = told[0]["reason"].as_str().unwrap();
+    assert!(said.contains(RESTORE) && said.contains(told[0]["id"].as_str().unwrap()), "{said}");
+}
+
+/// Objects that are here already are named for somebody more: one of them was changed, and the others go.
+#[test]
+fn what_was_altered_hinders_no_gift_of_others() {
+    let [mut a, b] = community([("cert-a", "cert"), ("cert-b", "cert")]);
+    let file = a.scene.file("two.json", bundle(&[domain(ONE), domain(TWO)]));
+    let (altered, whole) = (format!("indicator--{ONE}"), format!("indicator--{TWO}"));
+    a.node.there(&["import", &file, "--tlp", "amber"]).exits(0);
+    let address = a.address();
+    a.node.dies();
+    alter(&a.scene).close().unwrap();
+    a.node = a.scene.serve_at(&address);
+    let told = a.node.there(&["import", &file, "--tlp", "amber", "--to", "cert-b"]).lines();
+    assert_eq!(
+        (&told[0]["outcome"], &told[0]["code"]),
+        (&json!("known"), &json!("bytes-altered")),
+        "{told:?}"
+    );
+    assert_eq!((&told[1]["outcome"], &told[1]["code"]), (&json!("known"), &Value::Null), "{told:?}");
+    until("B has the other", || b.node.there(&["get", &whole]).code == 0);
+    assert_eq!(b.node.there(&["get", &altered]).code, 1);
 }
 
 /// What was altered is given to nobody more, and can be taken back all the same.

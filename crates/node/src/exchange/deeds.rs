@@ -20,7 +20,7 @@ use super::giving::{Gift, Given, Onward, authors, own_word, version_of};
 use super::views::failed;
 use super::{Court, ExchangeError};
 use crate::accept::{Known, Place};
-use crate::narrow::{Changed, Narrowing};
+use crate::narrow::{Changed, KnownAs, Narrowing};
 use crate::produce::Author;
 use crate::redact::view_id;
 use crate::{Node, ReadError, Urgency};
@@ -111,8 +111,8 @@ impl Node {
     }
 
     /// Gives own objects that are stored already to those whom a request names besides: so that bringing something again, for
-    /// somebody more, is not without effect. Answers with those that are not given, by their places in the request, for something else was
-    /// given under their identifier and date.
+    /// somebody more, is not without effect. Answers with what is to be told of those that are not given, by their places in the request:
+    /// something else was given under their identifier and date, or what stands is not what came in.
     ///
     /// # Errors
     /// The store failed.
@@ -120,7 +120,7 @@ impl Node {
         &self,
         place: &Place,
         known: Vec<(usize, Known)>,
-    ) -> Result<Vec<usize>, StoreError> {
+    ) -> Result<Vec<(usize, KnownAs)>, StoreError> {
         let Some(court) = self.court().await? else { return Ok(Vec::new()) };
         let more = place.passing.addressees();
         let whom = self.members_among(&court, more);
@@ -129,10 +129,16 @@ impl Node {
             return Ok(Vec::new());
         }
         let (eyes, mut gifts) = (place.writer.eyes().clone().for_deeds(), Vec::new());
+        let mut told = Vec::new();
         for (at, (id, version)) in known {
             let object = match self.store().own_object(&eyes, &id, version.as_deref()).await {
                 Ok(object) => object,
                 Err(StoreError::NotFound { .. }) => continue,
+                Err(StoreError::Altered { .. }) => {
+                    // To who may not read it, that it stands here is no answer.
+                    told.extend(place.writer.reads().then_some((at, KnownAs::Altered)));
+                    continue;
+                }
                 Err(error) => return Err(error),
             };
             // What stands here by another's word alone is not this member's to give.
@@ -142,13 +148,14 @@ impl Node {
             gifts.extend(gift.map(|gift| (at, gift)));
         }
         if gifts.is_empty() {
-            return Ok(Vec::new());
+            return Ok(told);
         }
         let (places, gifts): (Vec<usize>, Vec<Gift>) = gifts.into_iter().unzip();
         match self.give(&Arc::new(court), gifts, place.sending.lane).await {
             Ok(given) => {
                 let otherwise = places.into_iter().zip(given).filter(|(_, given)| given.otherwise);
-                Ok(otherwise.map(|(at, _)| at).collect())
+                told.extend(otherwise.map(|(at, _)| (at, KnownAs::GivenOtherwise)));
+                Ok(told)
             }
             Err(ExchangeError::Store(error)) => Err(error),
             Err(other) => Err(StoreError::Backend(format!("cannot give what is known already: {other}"))),

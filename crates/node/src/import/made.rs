@@ -11,7 +11,7 @@ use handling::{Addressee, Rules};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use stix::{Finding, Severity, Timestamp};
-use store::{Ruled, StoredObject};
+use store::{Ruled, StoreError, StoredObject};
 
 use crate::accept::Place;
 use crate::derive::{self, Bar, Derived, Rejected};
@@ -82,15 +82,23 @@ pub(crate) fn listed(objects: &Bytes) -> Vec<Bytes> {
 pub(crate) fn objects(
     author: &Author,
     drafts: Vec<Result<Draft, Unfit>>,
-    (place, said): (&Place, HashMap<String, Said>),
+    (place, said): (&Place, HashMap<String, Result<Said, StoreError>>),
     now: Micros,
 ) -> Vec<Made> {
     let bar = place.bar;
     let made = drafts.into_iter().map(|draft| match draft {
         Ok(mut draft) => {
             draft.tlp = draft.tlp.max(place.tlp());
-            let said = said.get(&draft.id(author)).filter(|said| said.goes_on(&draft, place));
-            Made { bar, object: Ok(object(author, &draft, said, now)) }
+            let id = draft.id(author);
+            match said.get(&id) {
+                Some(Err(altered)) if place.writer.reads() => {
+                    Made { bar, object: Err(altered_before(id, altered)) }
+                }
+                Some(Ok(said)) if said.goes_on(&draft, place) => {
+                    Made { bar, object: Ok(object(author, &draft, Some(said), now)) }
+                }
+                _ => Made { bar, object: Ok(object(author, &draft, None, now)) },
+            }
         }
         Err(unfit) => Made { bar, object: Err(rejected(unfit)) },
     });
@@ -120,6 +128,13 @@ fn object(author: &Author, draft: &Draft, said: Option<&Said>, now: Micros) -> B
 /// Examines what was made.
 pub(crate) fn derive(made: Vec<Made>) -> impl Iterator<Item = Result<Derived, Rejected>> {
     made.into_iter().map(|made| derive::derive(&made.object?, made.bar))
+}
+
+/// What is held of it was changed since: nothing goes on from that, and nothing new stands beside it unsaid.
+fn altered_before(id: String, altered: &StoreError) -> Rejected {
+    let (code, message) = (altered.code(), altered.to_string().into());
+    let finding = Finding { severity: Severity::Fatal, code, path: String::new(), message };
+    Rejected { id: Some(id), version: None, findings: vec![finding] }
 }
 
 fn rejected(unfit: Unfit) -> Rejected {

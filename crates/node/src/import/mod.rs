@@ -17,7 +17,7 @@ use base::limit::IMPORT_OBJECTS_MAX;
 use bytes::Bytes;
 use handling::{Principal, may_read};
 use stix::Timestamp;
-use store::{Fault, StoreError};
+use store::{Fault, OwnWord, StoreError};
 
 use crate::accept::Place;
 use crate::blocking::offload;
@@ -276,7 +276,7 @@ impl Node {
         (place, directory): (&Place, &Directory),
         author: &Author,
         drafts: &[Result<Draft, csv::Unfit>],
-    ) -> Result<HashMap<String, Said>, StoreError> {
+    ) -> Result<HashMap<String, Result<Said, StoreError>>, StoreError> {
         let mut asked: Vec<_> = drafts.iter().flatten().map(|draft| draft.id(author)).collect();
         asked.sort_unstable();
         asked.dedup();
@@ -289,8 +289,14 @@ impl Node {
         for view in views {
             let is_here = view.collections().contains(&here);
             let found = self.store().own_objects(&view, &asked).await?;
-            let found = found.into_iter().flatten().filter(|object| is_here || !object.revoked);
-            said.extend(found.map(|object| (object.id.clone(), Said { object, is_here })));
+            said.extend(asked.iter().cloned().zip(found).filter_map(|(id, found)| match found {
+                OwnWord::Stands(object) if is_here || !object.revoked => {
+                    Some((id, Ok(Said { object, is_here })))
+                }
+                // Elsewhere there may be one that is whole; what stands here nothing goes on from.
+                OwnWord::Altered(error) if is_here => Some((id, Err(error))),
+                OwnWord::None | OwnWord::Stands(_) | OwnWord::Altered(_) => None,
+            }));
             asked.retain(|id| !said.contains_key(id));
             if asked.is_empty() {
                 break;
