@@ -42,7 +42,8 @@ impl Exchange<'_> {
     }
 
     /// The same once more, on the operator's word, from the first own act that is not here: a member is back that took no part when the last
-    /// recovery ended, or was left out of it.
+    /// recovery ended, or was left out of it. `NothingLost` where every own act is here: nobody could give anything back then, and nothing is
+    /// served until everybody has said so.
     ///
     /// # Errors
     /// The store did not answer.
@@ -62,10 +63,13 @@ impl Exchange<'_> {
                 break;
             }
         }
+        if lost >= own.next {
+            return Ok(Err(Rule::NothingLost));
+        }
         let mut effects = self.begin_recovery(rows)?;
         for effect in &mut effects {
             if let Effect::Recovery(Some(recovery)) = effect {
-                recovery.from = lost.min(own.next);
+                recovery.from = lost;
             }
         }
         Ok(Ok(effects))

@@ -43,6 +43,8 @@ pub enum Rule {
     LifeUnproven,
     /// There is no recovery going on.
     NotRecovering,
+    /// No own act is lost that a recovery could bring back.
+    NothingLost,
     /// The author is no member.
     AuthorUnknown,
     /// The author is suspended, has left, or was not yet a member when it acted.
@@ -97,7 +99,7 @@ pub enum Rule {
 
 impl Rule {
     /// Every rule.
-    pub const ALL: [Self; 40] = [
+    pub const ALL: [Self; 41] = [
         Self::SealForm,
         Self::SealSuite,
         Self::SealClosed,
@@ -113,6 +115,7 @@ impl Rule {
         Self::Outlived,
         Self::LifeUnproven,
         Self::NotRecovering,
+        Self::NothingLost,
         Self::AuthorUnknown,
         Self::AuthorInactive,
         Self::ActForm,
@@ -159,6 +162,7 @@ impl Rule {
             Self::Outlived => "outlived",
             Self::LifeUnproven => "life-unproven",
             Self::NotRecovering => "not-recovering",
+            Self::NothingLost => "nothing-lost",
             Self::AuthorUnknown => "author-unknown",
             Self::AuthorInactive => "author-inactive",
             Self::ActForm => "act-form",

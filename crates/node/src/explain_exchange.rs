@@ -42,6 +42,9 @@ pub(crate) const fn text(rule: Rule) -> &'static str {
             "It speaks of a restore of this node, or of its sender's, that the member whose node it is has not signed. Nothing of it was taken and nothing has changed: a node takes back what it lost on the word of its own member alone. An honest node shows what it was shown; ask those who run the sender's node what has become of its database, and which version they run."
         }
         Rule::NotRecovering => "Nothing is being recovered, so nobody is waited for.",
+        Rule::NothingLost => {
+            "Every act of this member's ledger is here, so there is nothing that the others could give back, and nothing was begun: until everybody had answered, the node would have shown nothing and taken nothing in. What they have sent since comes by itself. `cresset doctor` tells under `ledger` how many acts a restore has lost."
+        }
         Rule::AuthorUnknown => "The author of the act is no member of the community.",
         Rule::AuthorInactive => {
             "The author of the act is suspended, has left, or was not yet a member when it acted."

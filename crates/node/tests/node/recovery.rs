@@ -489,6 +489,10 @@ async fn what_only_a_suspended_member_has_comes_back_after_it_was_reinstated() {
     gather().await;
     let d = back.node().community(&back.who).await.unwrap().members.into_iter().find(|one| one.slug == "d");
     assert_eq!(d.unwrap().status, "active");
+    // Who has lost nothing does not stop serving for it.
+    let whole = &region[1];
+    assert_eq!(whole.node().recover_again(&whole.who).await.unwrap_err().code(), "nothing-lost");
+    assert_eq!((whole.node().status().0, has(whole, ONE).await), (Status::Ok, false));
     let view = back.node().recover_again(&back.who).await.unwrap();
     assert_eq!((view.stage, view.awaited.len()), ("taking-back", 3));
     assert_eq!(back.node().recover_again(&back.who).await.unwrap_err().code(), "recovering");
