@@ -26,6 +26,7 @@ pub(crate) use circles::may_know_circles;
 pub use circles::{CircleView, NewCircle};
 pub use deeds::{FoundRequest, JoinAsk, Said};
 pub use error::CommunityError;
+pub(crate) use papers::Heard;
 pub use papers::{Have, LostKey, PAPERS_TYPE, Peer, Taken};
 pub use ports::Members;
 pub(crate) use ports::{Seats, circles_in};

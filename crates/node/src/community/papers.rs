@@ -115,6 +115,16 @@ pub struct Taken {
     pub more: bool,
 }
 
+/// What was made of the papers that somebody's question brings.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Heard {
+    /// They were read as a member's.
+    Member,
+    /// Nothing of circles or of the registry was read in them: who asks to be let in, is put aside, or signs with a key that was replaced is
+    /// answered all the same.
+    Nothing,
+}
+
 impl Node {
     /// Whom to exchange papers with: every member that takes part, or the anchor's doors while waiting to be let in.
     ///
@@ -195,6 +205,18 @@ impl Node {
         question: &[u8],
         caller: Option<MemberId>,
     ) -> Result<Vec<u8>, CommunityError> {
+        Ok(self.papers_heard(question, caller).await?.0)
+    }
+
+    /// The same, and whether what the question brings was read as a member's.
+    ///
+    /// # Errors
+    /// See [`CommunityError`]; nothing was changed.
+    pub(crate) async fn papers_heard(
+        &self,
+        question: &[u8],
+        caller: Option<MemberId>,
+    ) -> Result<(Vec<u8>, Heard), CommunityError> {
         let signed = Signed::parse(question).map_err(|_| Rule::EnvelopeForm)?;
         let asked = open(&signed)?;
         if caller.is_some_and(|caller| caller != asked.from) {
@@ -206,19 +228,23 @@ impl Node {
         directed(&table, &asked, (now, Road::Network))?;
         let request = match stranger(&table, &signed, &asked) {
             Err(CommunityError::Stranger) if let Some(why) = put_aside(&table, &signed, &asked, now) => {
-                return seal(&table, &keys, &Message { answers: Some(answered(&signed)), ..why }, now);
+                let told = Message { answers: Some(answered(&signed)), ..why };
+                return Ok((seal(&table, &keys, &told, now)?, Heard::Nothing));
             }
             // One that was let in after the backup is known by the entries it brings: they are judged, and the sender by them.
             Err(CommunityError::Stranger) if self.is_recovering() && !asked.entries.is_empty() => None,
             request => request?,
         };
         let asks = request.as_ref().map(Subject::hash);
+        let heard = if request.is_some() { Heard::Nothing } else { Heard::Member };
         let reply = if let Some(request) = request {
             table.take_subject(request, now)?;
             Message { answers: Some(answered(&signed)), ..empty(&table, asked.from, now) }
         } else {
             match take(&mut table, &signed, &asked, (&keys, now, self.papers_standing()), None) {
-                Err(CommunityError::Stranger) => return self.answer_former(&signed, &asked).await,
+                Err(CommunityError::Stranger) => {
+                    return Ok((self.answer_former(&signed, &asked).await?, Heard::Nothing));
+                }
                 taken => taken?,
             };
             let key = current(&table, &keys, now).ok();
@@ -237,7 +263,7 @@ impl Node {
         }
         let whole = !apart(&table, (asked.from, asked.spread.as_ref()), now) || is_behind(&table, &asked);
         self.read_circles_of(asked.from.0, if whole { Reading::Question } else { Reading::Part });
-        seal(&table, &keys, &reply, now)
+        Ok((seal(&table, &keys, &reply, now)?, heard))
     }
 
     /// Takes a member's answer to a question of this node, which was made by what the member had told `before`. Where one side lacks something

@@ -24,6 +24,7 @@ use tokio::sync::Notify;
 use super::turns::{Mail, gaps, take_mail};
 use super::views::failed;
 use super::{Court, ExchangeError};
+use crate::community::Heard;
 use crate::{Node, Peer};
 
 /// What a node keeps in memory of relays.
@@ -250,8 +251,12 @@ impl Node {
 
     async fn take_papers_of(&self, from: KeyId, papers: Option<&[u8]>) {
         let Some(papers) = papers else { return };
-        match self.papers_answer(papers, Some(MemberId(from))).await {
-            Ok(_) => self.0.exchange.awaited_circles.came_by_file(from, self.now()),
+        match self.papers_heard(papers, Some(MemberId(from))).await {
+            Ok((_, Heard::Member)) => self.0.exchange.awaited_circles.came_by_file(from, self.now()),
+            // What waits for papers of the member's goes on waiting: whoever has a former key of its has not read them to anybody.
+            Ok((_, Heard::Nothing)) => {
+                tracing::info!(member = %from, "papers that came by relay are not its sender's word as a member");
+            }
             Err(error) => {
                 tracing::info!(code = error.code(), %error, member = %from, "papers that came by relay are not taken");
             }

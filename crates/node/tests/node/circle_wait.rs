@@ -177,6 +177,39 @@ async fn what_waits_for_a_circle_is_told_and_comes_to_an_end() {
     assert!(has(b, &indicator_id(4)).await && !has(b, &indicator_id(3)).await);
 }
 
+/// Whoever has a key of C's that was replaced can leave a parcel by it; the papers in it are not C's, so that what waits for these is not
+/// refused for want of them.
+#[tokio::test]
+async fn papers_by_a_replaced_key_do_not_stand_for_the_members() {
+    let region = region(&["a", "b", "c"]).await;
+    region.circle("banks", &["b", "c"]).await;
+    let (a, b, c) = (&region[0], &region[1], &region[2]);
+    let former = c.node().member_signer().await.unwrap();
+    c.node().rotate_key(&c.who).await.unwrap();
+    region.gather().await;
+    bring(c, 1..2, to(&["a/banks"])).await;
+    let names = ["b".to_owned()];
+    a.node().remove_from_circle(&a.who, "banks", &names).await.unwrap();
+    crate::community::meet(b, a).await.unwrap();
+    a.node().add_to_circle(&a.who, "banks", &names, History::All).await.unwrap();
+    crate::community::meet(c, a).await.unwrap();
+    let sound = crate::relay::parcel(c, b).await;
+    let papers = said(&c.node().papers_question(b.id().await, None).await.unwrap());
+    let papers = serde_json::to_vec(&papers).unwrap();
+    let papers = base::signed::Signed::sign(node::PAPERS_TYPE, papers, &former).unwrap().to_json();
+    let forged = crate::relay::altered(b, &sound, |fields| {
+        crate::relay::replace(fields, 5, papers.into_bytes());
+        crate::relay::manifest(fields, &former, |_| {});
+    });
+    let parcels = federation::parcels_to(&[forged.await]);
+    assert_eq!(b.node().relay_take(&parcels).await.unwrap().taken, 0);
+    meet(c, b).await;
+    assert!(peer(b, "c").await.awaits_circle.is_some(), "{:?}", peer(b, "c").await.refusals);
+    crate::community::meet(b, c).await.unwrap();
+    meet(c, b).await;
+    assert!(has(b, &indicator_id(1)).await);
+}
+
 /// A parcel brings its sender's papers as a courier file does: what is for a circle that B has left is refused when it comes, and keeps back
 /// nothing behind it; and B is told by the parcel where its sender knows that it is in again.
 #[tokio::test]
