@@ -144,6 +144,7 @@ macro_rules! each_case {
         $case!(approvals::what_was_done_alone_is_kept);
         $case!(approvals::what_is_marked_for_few_is_known);
         $case!(exchange::the_rows_are_those_of_the_maps);
+        $case!(exchange::salts_of_acts_before_go_with_the_content);
         $case!(exchange::long_ledgers_are_mirrored);
         $case!(exchange::evidence_and_refusals_are_kept);
         $case!(exchange::lines_go_behind_what_a_restore_has_lost);

@@ -292,6 +292,58 @@ async fn the_end_of_ones_own_copy_is_not_that_of_what_was_given() {
     );
 }
 
+/// Bob gave his to C, and once more when C took no part; Ann gives another under the id and calls hers back. C, which had Bob's by the
+/// first of his acts alone, is told nothing, and keeps it.
+#[tokio::test]
+async fn who_has_a_colleagues_by_an_earlier_act_keeps_it() {
+    let region = region(&["a", "b", "c", "d"]).await;
+    let (a, b, c) = (&region[0], &region[1], &region[2]);
+    let desks = Desks::of(a).await;
+    desks.bring(&desks.bob, ("bobs", &named("Bob's", 1)), to(&["c"])).await;
+    round(&region).await;
+    assert!(has(c, ONE).await);
+    crate::later::suspended(&region, "c", Some("a drill")).await;
+    let d = ["d".to_owned()];
+    let request = ShareRequest { object: ONE, to: &d, urgency: Urgency::Routine };
+    assert_eq!(a.node().share(&desks.bob, request).await.unwrap().to, ["d"]);
+    desks.bring(&desks.ann, ("anns", &strange()), to(&["b"])).await;
+    for other in [b, &region[3]] {
+        meet(a, other).await;
+    }
+    let recalled = a.node().recall(&desks.ann, ONE, "hers").await.unwrap();
+    let told: Vec<_> = recalled.receipts.iter().map(|receipt| receipt.member.as_str()).collect();
+    assert_eq!(told, ["b"], "{recalled:?}");
+    crate::later::suspended(&region, "c", None).await;
+    round(&region).await;
+    assert!(!has(b, ONE).await && has(c, ONE).await && has(&region[3], ONE).await);
+}
+
+/// What a colleague had destroyed everywhere is as unknown to who never saw it as anything else: `simulate` says of its id what it says of
+/// any, and to who saw it that it is refused.
+#[tokio::test]
+async fn to_foretell_tells_nobody_what_was_erased() {
+    let region = region(&["a", "b"]).await;
+    let a = &region[0];
+    let desks = Desks::of(a).await;
+    let foretold = async |who: &Principal, collection: &str, object: String| {
+        let (options, bytes) = (to(&["b"]), Bytes::from(object));
+        let request = SimulateRequest { collection, bytes, options, recipient: "b", action: None };
+        let judged = a.node().simulate(who, request).await.unwrap().into_inner().remove(0);
+        (judged.decision, judged.rule)
+    };
+    desks.bring(&desks.bob, ("bobs", &named("Bob's", 1)), to(&["b"])).await;
+    round(&region).await;
+    a.node().erase(&desks.bob, ONE, "a person's data").await.unwrap();
+    assert_eq!(foretold(&desks.bob, "bobs", strange()).await, ("refuse", "erased"));
+    let never = strange().replace(ONE, TWO);
+    let expected = ("allow", "handling-allows");
+    assert_eq!(foretold(&desks.ann, "anns", never).await, expected);
+    assert_eq!(foretold(&desks.ann, "anns", strange()).await, expected);
+    // Once she has brought it, she is told why nobody gets it.
+    desks.bring(&desks.ann, ("anns", &strange()), tlp(TlpLevel::Amber)).await;
+    assert_eq!(foretold(&desks.ann, "anns", strange()).await, ("refuse", "tombstoned"));
+}
+
 async fn receipts(seat: &Seat, leaf: u64) -> Vec<(String, &'static str)> {
     let receipts = seat.node().receipts(leaf).await.unwrap();
     let mut told: Vec<_> = receipts.into_iter().map(|receipt| (receipt.member, receipt.status)).collect();

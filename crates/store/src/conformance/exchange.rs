@@ -66,6 +66,29 @@ pub async fn the_rows_are_those_of_the_maps(site: Site) {
     assert!(held.any(|held| !rows.replaced(&held).unwrap().is_empty()));
 }
 
+/// Where the content of a version goes although the version stays, since something else is given under its name, the salts of the acts that
+/// gave the same before go with it: without them nobody can find out by trying what backups of before have of these acts.
+pub async fn salts_of_acts_before_go_with_the_content(site: Site) {
+    let store = site.open();
+    collections(&*store, 1).await;
+    let mut village = Village::new(std::sync::Arc::clone(&store), 3).await;
+    let others: Vec<_> = village.others(0).into_iter().collect();
+    for to in [&others[..1], &others[..]] {
+        let to = to.iter().copied().collect();
+        village.step(0, Step::Release { object: 1, version: 1, to, lane: Lane::Routine }).await;
+    }
+    village.compare("given twice").await;
+    let held = village.members[0].rows.all_versions().unwrap().remove(0);
+    let (before, after) = exchanged(&*store, 1, move |desk| {
+        let before = desk.rows().replaced(&held).unwrap().len();
+        desk.apply(vec![Effect::DropPayload { author: held.name.author, sequence: held.sequence }])?;
+        Ok((before, desk.rows().replaced(&held).unwrap().len()))
+    })
+    .await
+    .unwrap();
+    assert_eq!((before, after), (1, 0));
+}
+
 /// Ledgers of several tiles, own and mirrored, taken at once and bit by bit.
 pub async fn long_ledgers_are_mirrored(site: Site) {
     let store = site.open();
