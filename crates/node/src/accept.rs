@@ -247,6 +247,8 @@ impl Node {
             .iter()
             .map(|entry| others && entry.facts.subject >= stix::Subject::Person)
             .collect();
+        let put_aside =
+            if others { self.members().await?.and_then(|members| members.takes_no_part()) } else { None };
         let Added { landed, otherwise } = self.add_and_release(batch, &place.sending).await?;
         let known = named.into_iter().enumerate().zip(&landed);
         let known = known.filter(|(_, landed)| landed.how == LandedAs::Known).map(|(known, _)| known);
@@ -266,7 +268,7 @@ impl Node {
         let otherwise = |at: usize, receipt: &Receipt| {
             otherwise.contains(&at) || receipt.id.as_ref().is_some_and(|id| views.contains(id))
         };
-        tell_all(place, pending.into_iter().zip(landed).zip(stays), otherwise, now);
+        tell_all((place, put_aside), pending.into_iter().zip(landed).zip(stays), otherwise, now);
         let status = match status {
             Some(id) => Some(self.0.store.status(place.writer.user(), &id).await?),
             None => None,
@@ -407,10 +409,10 @@ fn receipt_of(derived: &Derived) -> Receipt {
     }
 }
 
-/// Writes into receipts how the objects landed, which of them stay at home, being about persons, and which are not given since something
-/// `otherwise` was.
+/// Writes into receipts how the objects landed, which of them stay at home, being about persons, which are not given since something
+/// `otherwise` was, and which go to nobody while this member is `put_aside`.
 fn tell_all<'r>(
-    place: &Place,
+    (place, put_aside): (&Place, Option<&str>),
     all: impl Iterator<Item = ((&'r mut Receipt, Landed), bool)>,
     otherwise: impl Fn(usize, &Receipt) -> bool,
     now: Micros,
@@ -423,6 +425,15 @@ fn tell_all<'r>(
         if stays && receipt.code.is_none() {
             receipt.code = Some(Rule::PersonDataStaysHome.code());
             receipt.reason = Some("it is about a person, so no other member is given it".to_owned());
+        }
+        if let Some(status) = put_aside
+            && receipt.code.is_none()
+            && receipt.outcome != Outcome::Refused
+        {
+            receipt.code = Some(federation::Rule::SenderUnknown.code());
+            receipt.reason = Some(format!(
+                "it stands here and goes to nobody while this member takes no part in the community ({status}): it goes when it does again"
+            ));
         }
     }
 }

@@ -18,7 +18,9 @@ pub(crate) const fn text(rule: Rule) -> &'static str {
         Rule::WrongRecipient => {
             "The envelope names another recipient than this node's member: somebody passed on what was not theirs to pass on."
         }
-        Rule::SenderUnknown => "Whoever sent it is no member that takes part in this community.",
+        Rule::SenderUnknown => {
+            "Whoever sent it is no member that takes part in this community. Where that is this node's own member (it is suspended, or has left: `cresset community show`), what it gives stands here, waits, and goes when it takes part again."
+        }
         Rule::SenderSignature => {
             "The sender it names did not sign the envelope, or another member brought it in a turn of its own."
         }

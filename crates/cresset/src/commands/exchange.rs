@@ -124,7 +124,7 @@ pub(crate) enum PeerCommand {
     },
 }
 
-/// Gives an object to members and circles: exits 1 when some do not get it.
+/// Gives an object to members and circles: exits 1 when some do not get it, or nobody does at present.
 pub(crate) async fn share(common: &Common, args: ShareArgs, out: &mut Out) -> Result<Exit, Failure> {
     let body = json!({"to": args.to, "flash": args.flash});
     let answer = post(common, ["objects", &args.id, "share"], &body).await?;
@@ -132,13 +132,19 @@ pub(crate) async fn share(common: &Common, args: ShareArgs, out: &mut Out) -> Re
     if out.is_json() {
         out.json(&answer)?;
     } else {
-        say(format_args!("{} is on its way to {}", shown(&args.id), listed(&answer["to"])));
+        let waits = answer["waits"].as_str().map_or_else(String::new, |code| {
+            format!(
+                " once this member takes part in the community again, and to nobody until then [{}]",
+                shown(code)
+            )
+        });
+        say(format_args!("{} is on its way to {}{waits}", shown(&args.id), listed(&answer["to"])));
         for one in &withheld {
             let word = |at: usize| shown(one[at].as_str().unwrap_or_default());
             say(format_args!("{} does not get it [{}]", word(0), word(1)));
         }
     }
-    Ok(if withheld.is_empty() { Exit::Done } else { Exit::No })
+    Ok(if withheld.is_empty() && answer["waits"].is_null() { Exit::Done } else { Exit::No })
 }
 
 /// Calls an object back from everybody.

@@ -45,6 +45,9 @@ pub struct Shared {
     pub to: Vec<String>,
     /// Members that do not get it, and by which rule.
     pub withheld: Vec<(String, String)>,
+    /// Why nothing goes to anybody at present: `sender-unknown`, for this member takes no part in the community. It goes when it does again.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub waits: Option<&'static str>,
 }
 
 /// What a member answered to a recall or an erasure.
@@ -105,7 +108,7 @@ impl Node {
             let whom = self.members_among(&court, &more);
             let gift = Gift::of(&object, rules.also_to(&more), whom, self.hands_of(who, &object))?;
             let given = self.give(&court, vec![gift], request.urgency.lane()).await?;
-            return Ok(self.shared(&object.id, given.into_iter().next().unwrap_or_default()));
+            return Ok(self.shared(&court, &object.id, given.into_iter().next().unwrap_or_default()));
         }
         self.pass_on(&court, &object, &more).await
     }
@@ -207,15 +210,17 @@ impl Node {
         }
         let given = outcome?;
         self.tell_peers();
-        Ok(self.shared(&object.id, given))
+        Ok(self.shared(court, &object.id, given))
     }
 
-    fn shared(&self, id: &str, given: Given) -> Shared {
+    fn shared(&self, court: &Court, id: &str, given: Given) -> Shared {
+        let put_aside = court.members.takes_no_part().is_some() && !given.to.is_empty();
         let withheld = given.withheld.into_iter().map(|(member, rule)| (self.slug_of(&member), rule));
         Shared {
             id: id.to_owned(),
             to: given.to.iter().map(|member| self.slug_of(member)).collect(),
             withheld: withheld.collect(),
+            waits: put_aside.then(|| federation::Rule::SenderUnknown.code()),
         }
     }
 

@@ -105,10 +105,28 @@ async fn who_is_put_aside_is_told_that_nobody_takes_anything() {
     }
     assert_eq!(asked("c").await, ("refuse", "sender-unknown"));
     assert_eq!(foretold_for(b, "c", later(), to(&["c"])).await, ("refuse", "sender-unknown"));
+    // What is given now is told as waiting for that, and goes then.
+    let shared = share(b, ONE, "a").await.unwrap();
+    assert!(shared.to.contains(&"a".to_owned()) && shared.withheld.is_empty(), "{shared:?}");
+    assert_eq!(shared.waits, Some("sender-unknown"));
+    let told = crate::exchange::bring(b, 2..3, to(&["a"])).await.receipts;
+    assert_eq!(
+        (told[0].outcome, told[0].code),
+        (node::Outcome::Accepted, Some("sender-unknown")),
+        "{told:?}"
+    );
+    let told = crate::exchange::bring(b, 3..4, to(&[])).await.receipts;
+    assert_eq!(told[0].code, None, "{told:?}");
+    for other in [a, &region[2]] {
+        meet(b, other).await;
+    }
+    assert!(!has(a, ONE).await && !has(a, &id(2)).await);
     assert_eq!((asked("b").await, asked("automation").await), (allowed, allowed));
     crate::later::suspended(&region, "b", None).await;
     assert_eq!(asked("c").await, allowed);
-    assert!(has(b, ONE).await && !has(a, ONE).await);
+    round(&region).await;
+    assert!(has(a, ONE).await && has(a, &id(2)).await && !has(a, &id(3)).await);
+    assert_eq!(share(b, ONE, "a").await.unwrap().waits, None);
 }
 
 /// The end of the embargoes here.

@@ -57,7 +57,8 @@ pub(crate) struct ToSync {
     wait: u64,
 }
 
-/// What became of sharing: the object, members it is on its way to, and those that do not get it with the rule.
+/// What became of sharing: the object, members it is on its way to, those that do not get it with the rule, and, where nothing goes until this
+/// member takes part in the community again, `waits` with the code.
 #[derive(Serialize, ToSchema)]
 #[schema(value_type = Object)]
 pub(crate) struct Sharing(Shared);
