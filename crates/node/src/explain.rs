@@ -167,11 +167,11 @@ static CODES: &[(&str, &str)] = &[
     ),
     (
         "key-replaced",
-        "The key of this node's member was replaced after the backup that the node was restored from, or by somebody else, and the node does not have the new one: the other members believe nothing that it says. Restore with a key file that was made since (`cresset restore --keys`), or have the key recovered with `cresset community recover`.",
+        "The key of this node's member was replaced after the backup that the node was restored from, or by somebody else, and the node does not have the new one: the other members believe nothing that it says. Restore with a key file that was made since (`cresset restore --keys`), or have the key recovered with `cresset community recover`. Where a decision of the community takes every vote, as it does with up to three, the others cannot note a recovery without this member's own vote, which the lost key would give: there only such a key file helps.",
     ),
     (
         "key-recovering",
-        "The key of this node's member was replaced, and its recovery has been asked for: the other members take the new key seven days after they have noted that. Until then the node takes nothing back and signs nothing.",
+        "The key of this node's member was replaced, and its recovery has been asked for: the other members take the new key seven days after they have noted that. Until then the node takes nothing back and signs nothing. Where a decision of the community takes every vote, as it does with up to three, they cannot note it without this member's own vote, which the lost key would give, and it stays so for ever: restore with a key file that was made after the key was replaced (`cresset restore --keys`).",
     ),
     (
         "certificate-other",

@@ -65,7 +65,8 @@ pub(crate) enum CommunityCommand {
         /// The address.
         address: String,
     },
-    /// Have this member's key replaced by the word of its recovery key, seven days after the others have noted it.
+    /// Have this member's key replaced by the word of its recovery key, seven days after the others have noted it. Where every vote is
+    /// needed, as with up to three, they cannot without that of this member, which its present key gives.
     Recover {
         /// The recovery key that `init` printed.
         #[arg(long, value_name = "FILE")]
@@ -227,7 +228,9 @@ async fn recover(common: &Common, key: &Path, out: &mut Out) -> Result<Exit, Fai
     let body = json!({"entry": entry.to_json()});
     let answer = reach.ask(question::send(Verb::Post, ["community", "recovery"], &body)).await?;
     say(
-        "the others see it as soon as this node reaches them; the key counts seven days after they have noted it",
+        "the others see it as soon as this node reaches them; the key counts seven days after they have noted it. Where every vote is needed, \
+         as with up to three, they cannot note it without this member's, which its present key gives: if that is lost, restore with a key \
+         file that was made since it was replaced (`cresset restore --keys`)",
     );
     tell(&answer, out)
 }

@@ -177,6 +177,48 @@ async fn who_has_a_replaced_key_alone_is_told_so_and_recovers_its_key() {
     is_whole(&back, &region, (3, before)).await;
 }
 
+/// Of three votes every one is needed, and the one of who has lost its key is not there: the others never note its recovery, and who stands
+/// before the node is told so, with what helps.
+#[tokio::test]
+async fn of_three_votes_none_can_be_spared_for_a_recovery() {
+    let (region, _room, file) = region().await;
+    region[1].node().rotate_key(&region[1].who).await.unwrap();
+    region.gather().await;
+    let back = comes_back(&region, &file).await;
+    exchange_papers(&back, &region[0]).await.unwrap();
+    let mut entry =
+        community::Entry::parse(back.node().recovery_draft(&back.who).await.unwrap().as_bytes()).unwrap();
+    entry.sign(&recovery_key()).unwrap();
+    let why = async || {
+        let view = back.node().recovery(&back.who).await.unwrap();
+        view.waits.into_iter().map(|one| (one.reason, one.detail)).collect::<Vec<_>>()
+    };
+    let says_so = |told: &[(&'static str, String)], code: &str| {
+        let (few, helps) = ("as with up to three", "`cresset restore --keys`");
+        assert!(!told.is_empty());
+        assert!(told.iter().all(|(reason, _)| *reason == code), "{told:?}");
+        assert!(told.iter().all(|(_, what)| what.contains(few) && what.contains(helps)), "{told:?}");
+        let explained = node::explain(code).unwrap();
+        assert!(explained.contains("up to three") && explained.contains(helps), "{explained}");
+    };
+    says_so(&why().await, "key-replaced");
+    back.node().recover_key(&back.who, &entry.to_json()).await.unwrap();
+    for _ in 0..3 {
+        for other in others(&region) {
+            exchange_papers(&back, other).await.unwrap();
+        }
+        for seat in others(&region).into_iter().chain([&back]) {
+            seat.bench.clock.advance(7 * DAY);
+        }
+    }
+    for seat in others(&region) {
+        let shown = seat.node().community(&seat.who).await.unwrap();
+        let b = shown.members.into_iter().find(|one| one.slug == "b").unwrap();
+        assert_eq!(b.key_recovered_us, None, "nobody has noted it");
+    }
+    says_so(&why().await, "key-recovering");
+}
+
 #[tokio::test]
 async fn whoever_has_a_former_key_changes_nothing_in_the_registry_and_learns_nothing_new() {
     let (mut region, _room, file) = region().await;

@@ -37,11 +37,13 @@ impl LostKey {
             Self::Replaced => {
                 "the key of this member was replaced and this node does not have the new one, so the others believe nothing that it \
                  says: restore with a key file that was made since (`cresset restore --keys`), or have the key recovered with \
-                 `cresset community recover --recovery-key-file FILE`"
+                 `cresset community recover --recovery-key-file FILE`. Where every vote is needed, as with up to three, the others cannot note \
+                 a recovery without this member's, which the lost key would give: there only such a key file helps"
             }
             Self::Recovering => {
                 "the key of this member was replaced, and is being recovered: the others take this node's word again seven days \
-                 after they have noted that, and not before"
+                 after they have noted that, and not before. Where every vote is needed, as with up to three, they cannot note it without \
+                 this member's, which the lost key would give: there only a key file that was made since helps (`cresset restore --keys`)"
             }
         }
     }
