@@ -449,6 +449,14 @@ impl Rules {
         })
     }
 
+    /// The same, awaiting none of the definitions that are `known` to who asks: for who has met these rules with what they ask.
+    #[must_use]
+    pub fn knowing(&self, known: impl Fn(&ObjectId) -> bool) -> Self {
+        let Markings::Awaited(awaited) = &self.markings else { return self.clone() };
+        let rest = awaited.iter().filter(|one| !known(one)).cloned().collect();
+        Self { markings: Markings::of(rest), ..self.clone() }
+    }
+
     /// No more than that the definitions that these await are awaited: what something that nobody spoke about says of others.
     #[must_use]
     pub fn awaiting_alone(&self) -> Self {

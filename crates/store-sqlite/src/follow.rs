@@ -6,7 +6,8 @@
 //!
 //! Two things are not taken from a version that stands. What nobody said does not bind: without a marking and without options it is
 //! handled as TLP:AMBER+STRICT, which is no word against what is said of the next one, also while it bears a marking whose definition is
-//! awaited: that alone is awaited by the next one as well. And members and circles that are named for
+//! awaited: that alone is awaited by the next one as well, but for what the next one bears itself and is known where that comes in, with which
+//! what it asks has been put on. And members and circles that are named for
 //! a version are let have it besides, as `share` would: whom to give it to is the originator's to say each time.
 //!
 //! What has another `created` or creator says itself how it is handled, but for the first of a lineage in a collection: it comes
@@ -82,7 +83,7 @@ fn meet(
     (query, parameters): (&str, &[&dyn rusqlite::ToSql]),
     (entry, mut standing, met): (&Entry, Standing, &mut Rules),
 ) -> Done<Standing> {
-    let named = named_by(met);
+    let (named, borne) = (named_by(met), borne_and_known(entry, met));
     let only_in = entry.facts.modified_key.is_none().then(|| writer.collection());
     let mut select = desk.sql().prepare_cached(query)?;
     let mut rows = select.query(parameters)?;
@@ -100,6 +101,7 @@ fn meet(
         if same && collection == writer.collection() {
             standing = Standing::Already;
         }
+        let held = held.knowing(|definition| borne.contains(definition.as_str()));
         let silent = rules_rows::say_nothing(level, &held);
         if silent && held.markings().are_known() {
             continue;
@@ -115,6 +117,13 @@ fn meet(
         *met = of_others.iter().fold(met.clone(), |met, held| met.meet(&held.also_to(&named)));
     }
     Ok(standing)
+}
+
+/// The marking definitions that an entry bears as a whole and that its rules do not await: what these ask is among its rules.
+fn borne_and_known<'e>(entry: &'e Entry, rules: &Rules) -> BTreeSet<&'e str> {
+    let refs = entry.edges.iter().filter(|edge| edge.name == "object_marking_refs");
+    let awaits = |id: &str| rules.markings().awaited().any(|one| one.as_str() == id);
+    refs.map(|edge| edge.target.as_str()).filter(|id| !awaits(id)).collect()
 }
 
 fn is_own_identity(desk: &Desk<'_>, id: &str) -> Done<bool> {

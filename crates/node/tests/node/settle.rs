@@ -219,6 +219,38 @@ async fn a_definition_that_comes_later_leaves_what_it_would_have_left() {
     }
 }
 
+/// What is awaited in one collection is not awaited in another where its definition comes along, and nobody is told that it is handled more
+/// strictly there; what was asked of it holds all the same.
+#[tokio::test]
+async fn what_comes_along_is_not_awaited_since_it_is_elsewhere() {
+    for asked in [None, Some(handling::Pap::Red)] {
+        let (bench, _) = crate::Bench::new().await;
+        bench.collection("other", vec![("user:root", crate::RW)]).await;
+        let who = bench.operator().await;
+        let put = async |collection: &str, objects: Vec<String>, pap: Option<handling::Pap>| {
+            let objects = objects.into_iter().map(Bytes::from).collect();
+            let options = Options { pap, ..Options::default() };
+            let request = AcceptRequest { collection, objects, options, status: KeepStatus::No };
+            bench.node.accept(&who, request).await.unwrap().receipts.pop().unwrap()
+        };
+        put("inbox", vec![version(1, &[1, 2])], asked).await;
+        let along = vec![definition(1, "x"), definition(2, "y"), version(1, &[1, 2])];
+        let told = put("other", along, None).await;
+        assert_eq!(told.handling, asked.map(|_| node::Handled::Inherited), "{told:?}");
+        let held = bench.node.object(&who, ONE, None).await.unwrap().into_inner();
+        let rules = held.places.iter().map(|place| {
+            let rules = place.rules.as_ref();
+            let awaited = rules.map_or(0, |rules| rules.markings().awaited().count());
+            (awaited, rules.map_or(handling::Pap::Clear, handling::Rules::pap))
+        });
+        let asked = asked.unwrap_or(handling::Pap::Clear);
+        assert_eq!(rules.collect::<Vec<_>>(), [(2, asked), (0, asked)], "{:?}", held.places);
+        // What it does not bear itself it goes on awaiting.
+        let told = put("other", vec![version(2, &[1])], None).await;
+        assert_eq!(told.handling, Some(node::Handled::Inherited), "{told:?}");
+    }
+}
+
 /// Two definitions that are awaited: what the one asks is asked, though the other asks nothing.
 #[tokio::test]
 async fn what_one_of_two_definitions_asks_is_kept_when_the_other_comes() {
