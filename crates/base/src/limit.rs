@@ -99,8 +99,12 @@ pub const JOBS_PER_USER_MAX: u64 = 1_000;
 pub const JOB_STATE_BYTES_MAX: usize = 16 * 1024;
 /// Terms one object is found by; further ones are not indexed.
 pub const TERMS_PER_OBJECT_MAX: usize = 100_000;
-/// Full text kept of one object, in bytes of cut words (256 KiB); the rest is not searched.
+/// Full text kept of one object, in bytes of cut words (256 KiB), besides the marks of its names; the rest is not searched.
 pub const OBJECT_WORDS_BYTES_MAX: usize = 256 * 1024;
+/// Names and aliases of one object that a search goes by before everything else.
+pub const NAMES_PER_OBJECT_MAX: usize = 32;
+/// How much of a name a search goes by, in bytes.
+pub const NAME_BYTES_MAX: usize = 256;
 /// Longest word of full text, in bytes; longer ones are found by their beginning.
 pub const WORD_BYTES_MAX: usize = 128;
 /// Words of one full-text question; further ones are left out.

@@ -5,6 +5,7 @@
 //! [`Table`] is plain data that the node fills.
 
 mod address;
+mod called;
 mod domain;
 mod exact;
 mod fold;
@@ -24,6 +25,7 @@ mod url;
 mod value;
 
 pub use address::PrefixLengths;
+pub use called::{Asked, Called, called};
 pub use exact::{name_term, other_term, reference_term, value_term};
 pub use found::{FoundValue, Written, find_values};
 pub use object::{Indexed, Reference, Seen, of_object};

@@ -11,6 +11,7 @@ use base::limit::TERMS_PER_OBJECT_MAX;
 use stix::json::Members;
 use stix::{Json, Timestamp, TlpLevel, Valid};
 
+use crate::called::marks;
 use crate::exact::{host_term, name_term, other_term, reference_term, value_term};
 use crate::label::label_of;
 use crate::text::Cutter;
@@ -45,7 +46,7 @@ pub struct Indexed {
     pub terms: Vec<Term>,
     /// References, distinct. A relationship's two ends are one reference of its own type.
     pub references: Vec<Reference>,
-    /// Text cut by [`crate::words`].
+    /// Text cut by [`crate::words`], and the marks of its names ([`crate::called`]).
     pub words: String,
     /// One line a person recognises the object by; never empty.
     pub label: String,
@@ -80,7 +81,7 @@ pub fn of_object(valid: &Valid<'_>) -> Indexed {
     Indexed {
         terms: gathered.terms,
         references: references_of(type_name, members, gathered.references),
-        words: gathered.cutter.into_words(),
+        words: with_marks(gathered.cutter.into_words(), &marks(members)),
         label: label_of(type_name, members),
         pattern,
         seen: seen_of(type_name, members),
@@ -89,6 +90,14 @@ pub fn of_object(valid: &Valid<'_>) -> Indexed {
         confidence: members.get("confidence").and_then(Json::as_integer).and_then(percent),
         tlp: stix::marking::tlp_of(json).max(gathered.part_tlp),
     }
+}
+
+fn with_marks(mut words: String, marks: &str) -> String {
+    if !words.is_empty() && !marks.is_empty() {
+        words.push(' ');
+    }
+    words.push_str(marks);
+    words
 }
 
 fn percent(value: i64) -> Option<u8> {

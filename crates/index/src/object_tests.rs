@@ -138,7 +138,10 @@ fn domain_objects_are_found_by_names_aliases_and_references() {
     );
     assert_eq!(terms(&malware), ["name emotet", "name geodo x", "name heodo", "reference S0367"]);
     assert_eq!(malware.label, "Emotet");
-    assert_eq!(malware.words, "emotet heodo geodo x emotet mitre attack s0367");
+    assert_eq!(
+        malware.words,
+        "emotet heodo geodo x emotet mitre attack s0367 =emotet =geodo =heodo =x ^emotet ^geodo=x ^heodo"
+    );
     let vulnerability = indexed("vulnerability", r#""name":"cve-2024-1234""#);
     assert_eq!(terms(&vulnerability), ["reference CVE-2024-1234"]);
 }
@@ -148,7 +151,7 @@ fn persons_are_text_only() {
     let person =
         indexed("identity", r#""name":"Ann Other","identity_class":"individual","x_aliases":["Annie"]"#);
     assert_eq!(terms(&person), [] as [String; 0]);
-    assert_eq!(person.words, "ann other individual annie");
+    assert_eq!(person.words, "ann other individual annie =ann =annie =other ^ann=other ^annie");
     let body = indexed("identity", r#""name":"Evil Corp","identity_class":"organization""#);
     assert_eq!(terms(&body), ["name evil corp"]);
 }

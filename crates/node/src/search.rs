@@ -1,4 +1,7 @@
-//! Full-text search over what a principal may read: what is called so, then the rest, newest first.
+//! Full-text search over what a principal may read: what is called so, then what is called something like it, then what mentions it.
+//!
+//! The store tells what begins so and what has the words in its name from the rest (decision 0046); what bears exactly the text as
+//! its name or alias is found here, by its term, and put before all of it.
 
 use base::limit::{LOOKUP_MATCHES_MAX, NAMED_FIRST_MAX, PAGE_MAX, QUERY_BYTES_MAX};
 use handling::{Action, Cleared, Principal, Viewer};
@@ -25,7 +28,7 @@ pub struct SearchQuery {
 /// A page of results.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SearchPage {
-    /// On the first page what bears the text as its name or alias, then the others, newest first.
+    /// On the first page what bears the text as its name or alias; then as [`store::Found`] says.
     pub rows: Vec<LookUpMatch>,
     /// Where to go on; `None` when nothing remains.
     pub next: Option<String>,

@@ -87,6 +87,7 @@ const MIGRATIONS: &[Migration] = &[
     Migration { number: 34, name: "replaced", sql: include_str!("../migrations/0034_replaced.sql") },
     Migration { number: 35, name: "deleted", sql: include_str!("../migrations/0035_deleted.sql") },
     Migration { number: 36, name: "arrived", sql: include_str!("../migrations/0036_arrived.sql") },
+    Migration { number: 37, name: "named", sql: include_str!("../migrations/0037_named.sql") },
 ];
 
 /// The migration from which on it is known by name which marking definitions are awaited: see `backup/naming.rs`.

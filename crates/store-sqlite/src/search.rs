@@ -1,16 +1,40 @@
-//! Full-text search, newest first.
+//! Full-text search: what is called so before what mentions it, and each newest first.
+//!
+//! The three classes of an answer ([`Class`]) are three questions to the index that exclude each other, asked in turn until a page is full:
+//! none of them is sorted or counted, and each ends where the page does. Which class an object is in follows from its own words alone, so
+//! that the order tells nothing of what is withheld, and stays while others write.
 
 use base::limit;
 use handling::Viewer;
-use index::FingerprintKey;
+use index::{Asked, FingerprintKey};
 use rusqlite::{Connection, ToSql};
-use store::{Found, LookupRow, SearchRequest};
+use store::{Found, LookupRow, SearchRequest, StoreError};
 
 use crate::cursor::Question;
 use crate::error::Done;
 use crate::look_up::{row, row_columns};
 use crate::sight::{Exact, Sight};
 use crate::writer::name_no;
+
+/// How what is found stands to the question.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Class {
+    /// It bears a name that begins with the question.
+    Begins,
+    /// Its names have all words of the question.
+    Named,
+    /// It has all words.
+    Mentions,
+}
+
+impl Class {
+    const ALL: [Self; 3] = [Self::Begins, Self::Named, Self::Mentions];
+
+    /// The classes from the one with this number in a cursor on.
+    fn from(no: i64) -> Option<&'static [Self]> {
+        Self::ALL.get(usize::try_from(no).ok()?..).filter(|classes| !classes.is_empty())
+    }
+}
 
 /// Objects whose latest version holds all words; without words, all objects.
 pub(crate) fn search(
@@ -20,16 +44,13 @@ pub(crate) fn search(
     request: &SearchRequest,
 ) -> Done<Found> {
     let question = Question::of(&("search", &request.words, request.open_ended, &request.types));
-    let place = match &request.next {
-        Some(next) => Some(question.place::<1>(key, next)?[0]),
-        None => None,
-    };
+    let place = request.next.as_ref().map(|next| question.place::<2>(key, next)).transpose()?;
     let Some(sight) = Sight::of(connection, viewer)? else {
         return Ok(Found::default());
     };
-    let before = match place {
+    let mut before = match place {
         None => i64::MAX,
-        Some(arrived) => match sight.version_at(connection, arrived)? {
+        Some([_, arrived]) => match sight.version_at(connection, arrived)? {
             (version, Exact::Yes) => version,
             (version, Exact::No) => version.saturating_add(1),
         },
@@ -37,61 +58,117 @@ pub(crate) fn search(
     let Some(kinds) = kinds(connection, &request.types)? else {
         return Ok(Found::default());
     };
-    let words = query(request);
+    let words = Words::of(request);
     if words.is_none() && !request.words.is_empty() {
         return Ok(Found::default());
     }
-    let (from, matching, no) = match words {
-        Some(_) => ("text q CROSS JOIN version v ON v.no = q.rowid", "q.text MATCH ?2", "q.rowid"),
-        None => ("version v", "?2 IS NULL", "v.no"),
+    let all: &[Class] = if words.is_some() { &Class::ALL } else { &[Class::Mentions] };
+    let classes = match place {
+        None => all,
+        Some([class, _]) => Class::from(class).ok_or(StoreError::BadCursor)?,
     };
-    let mut select = connection.prepare_cached(&format!(
-        "SELECT {} FROM {from} WHERE {matching} AND {no} < ?3 {kinds} AND {} ORDER BY {no} DESC LIMIT ?4",
-        row_columns(&sight),
-        sight.latest("v")
-    ))?;
     let most = request.limit.clamp(1, limit::PAGE_MAX);
-    let own: [&dyn ToSql; 3] = [&words, &before, &i64::try_from(most + 1).unwrap_or(i64::MAX)];
-    sight.bind(&mut select, &own)?;
-    let mut found: Vec<(i64, LookupRow)> = Vec::new();
-    let mut rows = select.raw_query();
-    while let Some(next) = rows.next()? {
-        found.push((next.get(0)?, row(next)?));
+    let mut found: Vec<(Class, i64, LookupRow)> = Vec::new();
+    for class in classes {
+        let asked = words.as_ref().map(|words| words.asking(*class));
+        let room = (most + 1).saturating_sub(found.len());
+        let rows = rows(connection, &sight, (asked, &kinds), (before, room))?;
+        found.extend(rows.into_iter().map(|(version, row)| (*class, version, row)));
+        if found.len() > most {
+            break;
+        }
+        before = i64::MAX;
     }
     let more = found.len() > most;
     found.truncate(most);
     let next = match found.last().filter(|_| more) {
         None => None,
-        Some((version, _)) => {
+        Some((class, version, _)) => {
             let arrived = sight.arrival_of(connection, *version)?;
-            Some(question.cursor(key, &[arrived]))
+            Some(question.cursor(key, &[*class as i64, arrived]))
         }
     };
-    Ok(Found { rows: found.into_iter().map(|(_, row)| row).collect(), next })
+    Ok(Found { rows: found.into_iter().map(|(_, _, row)| row).collect(), next })
 }
 
-/// The words in the index's own language: each quoted, all of them required.
-fn query(request: &SearchRequest) -> Option<String> {
-    let words: Vec<String> =
-        request.words.iter().flat_map(|word| word.split(parts)).filter_map(quoted).collect();
-    let mut text = words.join(" AND ");
-    if text.is_empty() {
-        return None;
+/// The newest `most` versions before one that the index gives for what is asked; all of them where nothing is.
+fn rows(
+    connection: &Connection,
+    sight: &Sight,
+    (asked, kinds): (Option<String>, &str),
+    (before, most): (i64, usize),
+) -> Done<Vec<(i64, LookupRow)>> {
+    let (from, matching, no) = match asked {
+        Some(_) => ("text q CROSS JOIN version v ON v.no = q.rowid", "q.text MATCH ?2", "q.rowid"),
+        None => ("version v", "?2 IS NULL", "v.no"),
+    };
+    let mut select = connection.prepare_cached(&format!(
+        "SELECT {} FROM {from} WHERE {matching} AND {no} < ?3 {kinds} AND {} ORDER BY {no} DESC LIMIT ?4",
+        row_columns(sight),
+        sight.latest("v")
+    ))?;
+    let own: [&dyn ToSql; 3] = [&asked, &before, &i64::try_from(most).unwrap_or(i64::MAX)];
+    sight.bind(&mut select, &own)?;
+    let mut found = Vec::new();
+    let mut rows = select.raw_query();
+    while let Some(next) = rows.next()? {
+        found.push((next.get(0)?, row(next)?));
     }
-    if request.open_ended {
-        text.push('*');
+    Ok(found)
+}
+
+/// A question in the index's own language: every word quoted.
+struct Words {
+    /// All words are there.
+    there: String,
+    /// All of them are in names.
+    named: String,
+    /// A name begins with them.
+    begins: String,
+}
+
+impl Words {
+    /// `None` where nothing is left to ask for.
+    fn of(request: &SearchRequest) -> Option<Self> {
+        let words =
+            request.words.iter().flat_map(|word| word.split(parts)).map(|word| word.replace('\0', ""));
+        let words: Vec<String> = words.filter(|word| !word.is_empty()).collect();
+        let last = words.len().checked_sub(1)?;
+        let called = index::called(&words, request.open_ended);
+        let there = words
+            .into_iter()
+            .enumerate()
+            .map(|(at, word)| Asked { word, open: request.open_ended && at == last });
+        Some(Self {
+            there: joined(there, " AND "),
+            named: joined(called.holds, " AND "),
+            begins: joined(called.starts, " OR "),
+        })
     }
-    Some(text)
+
+    /// What finds one class and nothing of those before it. That a name begins with the question and has not all its words is so where
+    /// it had to be cut.
+    fn asking(&self, class: Class) -> String {
+        let Self { there, named, begins } = self;
+        match class {
+            Class::Begins => format!("({begins}) AND ({named})"),
+            Class::Named => format!("({named}) NOT ({begins})"),
+            Class::Mentions => format!("({there}) NOT ({named})"),
+        }
+    }
+}
+
+fn joined(asked: impl IntoIterator<Item = Asked>, with: &str) -> String {
+    let asked = asked.into_iter().map(|one| {
+        let open = if one.open { "*" } else { "" };
+        format!("\"{}\"{open}", one.word.replace('"', "\"\""))
+    });
+    asked.collect::<Vec<_>>().join(with)
 }
 
 /// Where the index parts words; SQLite counts the Mongolian vowel separator among the spaces.
 fn parts(at: char) -> bool {
     at.is_whitespace() || at == '\u{180e}'
-}
-
-fn quoted(word: &str) -> Option<String> {
-    let word = word.replace('\0', "");
-    (!word.is_empty()).then(|| format!("\"{}\"", word.replace('"', "\"\"")))
 }
 
 /// The condition on types; `None` where none of the types is held.

@@ -71,6 +71,29 @@ pub(crate) fn catch_up(sql: &Connection, pending: &mut Pending, most: usize, las
     Ok(reached)
 }
 
+/// The last version whose text an earlier build wrote, without the marks of its names.
+pub(crate) const TEXT_UNNAMED: &str = "text_unnamed";
+
+/// Writes the text of up to `most` versions again that an earlier build wrote, the newest first.
+pub(crate) fn write_again(sql: &Connection, most: usize) -> Done<()> {
+    let from = number(sql, TEXT_UNNAMED)?;
+    let mut next = sql.prepare_cached("SELECT no FROM version WHERE no <= ?1 ORDER BY no DESC LIMIT ?2")?;
+    let versions: Vec<i64> = next
+        .query_map((from, i64::try_from(most).unwrap_or(i64::MAX)), |row| row.get(0))?
+        .collect::<rusqlite::Result<_>>()?;
+    for version in &versions {
+        // What cannot be read keeps the text it has.
+        let Ok(words) = derive(sql, *version) else { continue };
+        if !words.is_empty() {
+            sql.prepare_cached("INSERT OR REPLACE INTO text (rowid, words) VALUES (?1, ?2)")?
+                .execute((version, words))?;
+        }
+    }
+    let left =
+        if versions.len() < most { 0 } else { versions.last().map_or(0, |last| last.saturating_sub(1)) };
+    set_number(sql, TEXT_UNNAMED, left)
+}
+
 /// Whether words of something erased may still stand in the index.
 pub(crate) const TEXT_PURGE: &str = "text_purge";
 
@@ -101,6 +124,47 @@ pub(crate) fn entry(bytes: Vec<u8>) -> Done<Entry> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// What an earlier build wrote says nothing of names until it is written again, in steps.
+    #[test]
+    fn text_of_before_is_written_again() {
+        let sql = crate::migrate::tests::before("named");
+        let bytes = |no: i64| {
+            format!(
+                r#"{{"type":"campaign","spec_version":"2.1","id":"campaign--00000000-0000-4000-8000-00000000000{no}","created":"2025-01-01T00:00:00.000Z","modified":"2025-01-01T00:00:00.000Z","name":"Number {no}"}}"#
+            )
+        };
+        sql.execute("INSERT INTO name VALUES (1, 'campaign')", []).unwrap();
+        for no in 1..=5 {
+            let version = "INSERT INTO version (no, object, kind, spec, revoked, digest, content_digest, label, derived) \
+                           VALUES (?1, ?1, 1, 21, 0, x'', x'', '', x'')";
+            sql.execute(version, [no]).unwrap();
+            sql.execute("INSERT INTO body (version, bytes) VALUES (?1, CAST(?2 AS BLOB))", (no, bytes(no)))
+                .unwrap();
+            let old = "INSERT INTO text (rowid, words) VALUES (?1, 'number ' || ?1)";
+            sql.execute(old, [no]).unwrap();
+        }
+        sql.execute("UPDATE body SET bytes = x'00' WHERE version = 3", []).unwrap();
+        sql.execute("UPDATE number SET value = 5 WHERE name = 'text_done'", []).unwrap();
+        crate::migrate::migrate(&sql, "db").unwrap();
+        let found = |asked: &str| -> Vec<i64> {
+            let mut select =
+                sql.prepare("SELECT rowid FROM text WHERE text MATCH ?1 ORDER BY rowid").unwrap();
+            select.query_map([asked], |row| row.get(0)).unwrap().map(Result::unwrap).collect()
+        };
+        for (left, named) in [(3, vec![4, 5]), (1, vec![2, 4, 5]), (0, vec![1, 2, 4, 5])] {
+            write_again(&sql, 2).unwrap();
+            assert_eq!((number(&sql, TEXT_UNNAMED).unwrap(), found("\"=number\"")), (left, named));
+        }
+        write_again(&sql, 2).unwrap();
+        assert_eq!(
+            found("number"),
+            [1, 2, 3, 4, 5],
+            "what cannot be read is still found by what was written"
+        );
+        let named = |name: &str| found(&format!("\"{name}\""));
+        assert_eq!((named("^number=4"), named("4")), (vec![4], vec![4]));
+    }
 
     #[test]
     fn keeps_what_fits_in_order() {

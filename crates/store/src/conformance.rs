@@ -165,6 +165,7 @@ macro_rules! each_case {
         $case!(finding::look_ups_are_bounded);
         $case!(finding::what_holds_is_found_first);
         $case!(finding::text_is_searched);
+        $case!(finding::what_is_called_so_is_found_first);
         $case!(finding::results_are_paged);
         $case!(finding::edges_go_both_ways);
         $case!(finding::edges_say_how_both_ends_stand);

@@ -248,7 +248,8 @@ pub struct SearchRequest {
 /// A page of search results.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Found {
-    /// Rows, newest first.
+    /// Rows: what bears a name that begins with the question, then what has all its words in names ([`index::called`]), then the rest;
+    /// each newest first.
     pub rows: Vec<LookupRow>,
     /// Where to go on.
     pub next: Option<String>,

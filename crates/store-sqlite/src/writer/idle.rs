@@ -9,7 +9,7 @@ use store::StoreError;
 use super::{Bench, number};
 use crate::error::Done;
 use crate::open::BUSY;
-use crate::text::{TEXT_PURGE, purge};
+use crate::text::{TEXT_PURGE, TEXT_UNNAMED, purge, write_again};
 
 /// How long nothing must have waited before the write-ahead log is folded back.
 const CHECKPOINT_AFTER: Duration = Duration::from_millis(500);
@@ -34,12 +34,14 @@ pub(super) struct Idle {
     checkpoint_due: bool,
     /// Writing text got nowhere: it is not tried without rest.
     stuck: bool,
+    /// There may be text that an earlier build wrote.
+    old_text: bool,
 }
 
 impl Default for Idle {
     fn default() -> Self {
         let now = Instant::now();
-        Self { since: now, tried: now, checkpoint_due: true, stuck: false }
+        Self { since: now, tried: now, checkpoint_due: true, stuck: false, old_text: true }
     }
 }
 
@@ -54,7 +56,7 @@ impl Idle {
     pub(super) fn has_work(&self, bench: &Bench) -> bool {
         !self.stuck
             && self.since.elapsed() >= TEXT_AFTER
-            && text_waits(bench)
+            && (text_waits(bench) || self.old_text)
             && bench.state.read_only().is_none()
     }
 
@@ -73,6 +75,11 @@ impl Idle {
         if self.since.elapsed() >= TEXT_AFTER && text_waits(bench) {
             self.checkpoint_due = true;
             self.stuck = !write_text(bench);
+            return;
+        }
+        if self.old_text && self.since.elapsed() >= TEXT_AFTER {
+            self.old_text = write_old_text(bench);
+            self.checkpoint_due |= self.old_text;
             return;
         }
         if self.checkpoint_due && self.since.elapsed() >= CHECKPOINT_AFTER {
@@ -106,6 +113,19 @@ fn write_text(bench: &mut Bench) -> bool {
         tracing::warn!(%error, "writing full text failed and will be tried again");
     }
     written.is_ok() && bench.memory.reach().text > before
+}
+
+/// Writes the next step of text again that an earlier build wrote; whether there is more. What fails is tried after the next start.
+fn write_old_text(bench: &mut Bench) -> bool {
+    let is_left = |bench: &Bench| number(&bench.connection, TEXT_UNNAMED).is_ok_and(|left| left > 0);
+    if !is_left(bench) {
+        return false;
+    }
+    let written = bench.own(|desk| write_again(desk.sql(), TEXT_STEP));
+    if let Err(error) = &written {
+        tracing::warn!(%error, "full text that an earlier build wrote could not be written anew: it will be tried at the next start");
+    }
+    written.is_ok() && is_left(bench)
 }
 
 /// Takes words of what was erased out of the full-text index for good.

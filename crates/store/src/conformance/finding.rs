@@ -295,6 +295,68 @@ pub async fn text_is_searched(site: Site) {
     );
 }
 
+/// What bears a name that begins with the question comes first, then what has all its words in names, then the rest, each newest
+/// first; paging gives the same whatever comes meanwhile, and what is withheld moves nothing.
+pub async fn what_is_called_so_is_found_first(site: Site) {
+    let store = site.open();
+    let c = collections(&*store, 1).await;
+    let mentions = |number: u64| Sample::indicator(number, 1).text("seen with lazarus group");
+    let named = |number: u64| {
+        Sample::indicator(number, 1).text("group of lazarus ^group=of=lazarus =group =of =lazarus")
+    };
+    let begins =
+        |number: u64| Sample::indicator(number, 1).text("lazarus group ^lazarus=group =lazarus =group");
+    let alone = |number: u64| Sample::indicator(number, 1).text("lazarus ^lazarus =lazarus");
+    let open = [begins(1), named(2), mentions(3), alone(4), named(5), mentions(6), begins(7), mentions(8)];
+    add(&*store, c[0], &open).await;
+    let view = viewer(1, &c);
+    let ids = |numbers: &[u64]| -> Vec<String> { numbers.iter().map(|no| id("indicator", *no)).collect() };
+    let plain = |_: &mut SearchRequest| ();
+    let typed = |request: &mut SearchRequest| request.open_ended = true;
+    for (words, wanted) in [
+        (vec!["lazarus"], ids(&[7, 4, 1, 5, 2, 8, 6, 3])),
+        (vec!["lazarus", "group"], ids(&[7, 1, 5, 2, 8, 6, 3])),
+        (vec!["group", "lazarus"], ids(&[7, 5, 2, 1, 8, 6, 3])),
+        (vec!["laz"], ids(&[])),
+        (vec!["seen", "lazarus"], ids(&[8, 6, 3])),
+        (vec!["^lazarus"], ids(&[4])),
+    ] {
+        assert_eq!(search(&*store, &view, &words, plain).await, wanted, "{words:?}");
+    }
+    assert_eq!(search(&*store, &view, &["laz"], typed).await, ids(&[7, 4, 1, 5, 2, 8, 6, 3]));
+    assert_eq!(search(&*store, &view, &["lazarus", "gro"], typed).await, ids(&[7, 1, 5, 2, 8, 6, 3]));
+
+    let paged = async |limit: usize, meanwhile: &[Sample]| -> (Vec<String>, Vec<String>) {
+        let words = vec!["lazarus".to_owned()];
+        let mut request = SearchRequest { words, limit, ..SearchRequest::default() };
+        let (mut seen, mut cursors) = (Vec::new(), Vec::new());
+        let mut meanwhile = meanwhile.iter();
+        loop {
+            let found = store.search(&view, &request).await.unwrap();
+            seen.extend(found.rows.into_iter().map(|row| row.id));
+            if let Some(sample) = meanwhile.next() {
+                add(&*store, c[0], std::slice::from_ref(sample)).await;
+            }
+            let Some(next) = found.next else { return (seen, cursors) };
+            cursors.push(next.clone());
+            request.next = Some(next);
+        }
+    };
+    let mut told = Vec::new();
+    for limit in 1..=9 {
+        let (seen, cursors) = paged(limit, &[]).await;
+        assert_eq!(seen, ids(&[7, 4, 1, 5, 2, 8, 6, 3]), "{limit} a page");
+        told.push(cursors);
+    }
+    let hidden = [begins(20), named(21), mentions(22)].map(|sample| sample.only_for(&[2]));
+    add(&*store, c[0], &hidden).await;
+    for (limit, cursors) in (1..=9).zip(told) {
+        assert_eq!(paged(limit, &[]).await, (ids(&[7, 4, 1, 5, 2, 8, 6, 3]), cursors), "{limit} a page");
+    }
+    let (seen, _) = paged(3, &[begins(30), begins(31), begins(32)]).await;
+    assert_eq!(seen, ids(&[7, 4, 1, 5, 2, 8, 6, 3]), "what comes into a class that was left behind");
+}
+
 /// Results are paged; the cursor is bound to the words.
 pub async fn results_are_paged(site: Site) {
     let store = site.open();

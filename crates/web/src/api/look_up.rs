@@ -234,7 +234,7 @@ fn write(answers: &[LookUpAnswer<'_>], asked_bytes: usize) -> Vec<u8> {
     out
 }
 
-/// Full-text search: what bears the text as its name or alias first, then the others, newest first
+/// Full-text search: first what bears the text as its name or alias, then what has a name that begins with it, then what has all words in its names, then what mentions them; each newest first
 #[utoipa::path(get, path = "/api/v1/search", tag = "look-up",
     params(("q" = String, Query), ("type" = Option<Vec<String>>, Query),
         ("open_ended" = Option<bool>, Query, description = "the last word may go on"),
