@@ -61,7 +61,7 @@ impl Reach {
     pub(crate) async fn ask(&self, request: ApiRequest) -> Result<Bytes, Failure> {
         let (status, body) = match &self.0 {
             Way::Remote { client, .. } => {
-                let answer = client.ask(&request).await.map_err(|error| dial_failure(&error))?;
+                let answer = client.ask(&request).await.map_err(|error| dial_failure(&error, NODE_HINT))?;
                 (answer.status, answer.body)
             }
             Way::Local { router, base } => ask_here(router.clone(), base, &request).await?,
@@ -84,7 +84,10 @@ impl Reach {
         };
         let (status, body) = match &self.0 {
             Way::Remote { client, .. } => {
-                let answer = client.pour(&request, &mut sink).await.map_err(|error| dial_failure(&error))?;
+                let answer = client
+                    .pour(&request, &mut sink)
+                    .await
+                    .map_err(|error| dial_failure(&error, NODE_HINT))?;
                 (answer.status, answer.body)
             }
             Way::Local { router, base } => pour_here(router.clone(), (base, &request), &mut sink).await?,
@@ -235,8 +238,11 @@ fn broke_off(error: axum::Error) -> Failure {
     Failure::unreachable(format_args!("the answer broke off: {error}"))
 }
 
-/// What prevented an answer, as a failure of the command.
-pub(crate) fn dial_failure(error: &DialError) -> Failure {
+/// What to look at where no node answers.
+pub(crate) const NODE_HINT: &str = "is the node running, and is the address right?";
+
+/// What prevented an answer, as a failure of the command; `hint` is what to look at where nobody is there.
+pub(crate) fn dial_failure(error: &DialError, hint: &str) -> Failure {
     match error {
         DialError::Forbidden(_) => Failure::usage(error),
         DialError::Unreachable { reason, .. } if reason.contains("certificate") => Failure::unreachable(error)
@@ -252,9 +258,7 @@ pub(crate) fn dial_failure(error: &DialError) -> Failure {
         {
             Failure::unreachable(error).hint("that port seems to speak plain HTTP: try http://")
         }
-        DialError::Unreachable { .. } => {
-            Failure::unreachable(error).hint("is the node running, and is the address right?")
-        }
+        DialError::Unreachable { .. } => Failure::unreachable(error).hint(hint),
         DialError::Setup(_) | DialError::TooLarge { .. } => Failure::unreachable(error),
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use base::{Redacted, SystemRng};
 use clap::{Args, ValueEnum};
-use dial::{Dialler, Login, Place, RemoteCollection, TaxiiClient, TaxiiError, Verb};
+use dial::{DialError, Dialler, Egress, Login, Place, RemoteCollection, TaxiiClient, TaxiiError, Verb};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
@@ -33,7 +33,13 @@ pub(crate) struct Distant {
     /// A file with a token for that server.
     #[arg(long, value_name = "FILE")]
     bearer_file: Option<PathBuf>,
+    /// How long to wait for that server while it says nothing; it is asked three times.
+    #[arg(long, value_name = "SECONDS", default_value_t = 30, value_parser = clap::value_parser!(u32).range(1..=3_600))]
+    timeout: u32,
 }
+
+/// How often a server is asked that does not answer.
+const ATTEMPTS: u32 = 3;
 
 /// Which versions of each object are meant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -99,7 +105,11 @@ impl Distant {
             }
             (None, None) => Login::None,
         };
-        let dialler = Dialler::new(common.egress()?, Arc::new(SystemRng)).map_err(Failure::unreachable)?;
+        let silence_timeout_ms = u64::from(self.timeout) * 1_000;
+        let policy = common.egress()?;
+        let answer_timeout_ms = policy.answer_timeout_ms.max(2 * silence_timeout_ms);
+        let policy = Egress { silence_timeout_ms, answer_timeout_ms, attempts_max: ATTEMPTS, ..policy };
+        let dialler = Dialler::new(policy, Arc::new(SystemRng)).map_err(Failure::unreachable)?;
         let asker = Asker::of(&login);
         Ok((TaxiiClient::new(dialler, login), asker))
     }
@@ -183,7 +193,14 @@ fn choose(
 /// What a TAXII server did instead of answering, as a failure of the command.
 pub(crate) fn failure(error: &TaxiiError) -> Failure {
     match error {
-        TaxiiError::Dial(error) => dial_failure(error),
+        TaxiiError::Dial(DialError::Unreachable { reason, .. }) if reason.contains("timed out") => {
+            Failure::unreachable(error).hint(format_args!(
+                "that server said nothing for as long as --timeout says, {ATTEMPTS} times: give it longer, or ask for less at once with --limit"
+            ))
+        }
+        TaxiiError::Dial(error) => {
+            dial_failure(error, "is it the right address, and is that server up? nothing is lost: the next run goes on where this one stopped")
+        }
         TaxiiError::Refused { status: 429 | 500.., .. }
         | TaxiiError::NotTaxii { .. }
         | TaxiiError::Page { .. } => Failure::unreachable(error),

@@ -14,7 +14,7 @@ use url::Url;
 
 use crate::exit::Failure;
 use crate::out::shown;
-use crate::reach::dial_failure;
+use crate::reach::{NODE_HINT, dial_failure};
 
 /// Longest that one command may take.
 const COMMAND_TIME_MAX: Duration = Duration::from_secs(90);
@@ -130,7 +130,8 @@ impl Actor {
     /// Asks, and reads the answer whatever its status.
     pub(crate) async fn ask_any(&self, request: ApiRequest) -> Result<(u16, Value), Failure> {
         let failed = |error: &dyn std::fmt::Display| Failure::no(format_args!("{}: {error}", self.at));
-        let answer = self.api.ask(&request).await.map_err(|error| failed(&dial_failure(&error)))?;
+        let answer =
+            self.api.ask(&request).await.map_err(|error| failed(&dial_failure(&error, NODE_HINT)))?;
         let read =
             if answer.body.is_empty() { Ok(Value::Null) } else { serde_json::from_slice(&answer.body) };
         Ok((answer.status, read.map_err(|error| failed(&error))?))
