@@ -142,6 +142,12 @@ impl TaxiiError {
         matches!(self, Self::Refused { status: 401 | 403 | 404 | 406 | 410, .. })
     }
 
+    /// Whether nobody answers, or lets this login in now: no word about what was asked for.
+    #[must_use]
+    pub const fn keeps_us_out(&self) -> bool {
+        matches!(self, Self::Dial(_) | Self::Refused { status: 401 | 403 | 429, .. })
+    }
+
     /// Whether what stood there is gone.
     #[must_use]
     pub const fn is_gone(&self) -> bool {

@@ -23,6 +23,7 @@ pub(crate) mod search;
 pub(crate) mod sending;
 pub(crate) mod serve;
 pub(crate) mod sight;
+mod standing;
 pub(crate) mod stix;
 pub(crate) mod token;
 pub(crate) mod unread;

@@ -1,30 +1,30 @@
 //! `cresset push`: a collection goes to any TAXII 2.1 server, page by page.
 //!
 //! After each page whose fate the server has told, where the push stands is written down; a push that is started again goes on there,
-//! and sends only what has been added since. What the server has not decided on is asked for again by the next push. Each login has its
-//! own place: what the server refuses one it may take from another.
+//! and sends only what has been added since. What the server has not decided on is asked for again by the next push; a server that does
+//! not say what became of it holds nothing else up. Where the first object stood that was refused, or of which nobody will know, is kept:
+//! `--again` goes back there. Each login has its own place: what the server refuses one it may take from another.
 
 use std::time::Duration;
 
 use base::limit::BODY_BYTES_MAX;
 use bytes::Bytes;
 use clap::Args;
-use dial::Posted;
-use serde::{Deserialize, Serialize};
+use dial::{Posted, RemoteCollection, TaxiiError};
+use serde::Deserialize;
 use serde_json::json;
 use serde_json::value::RawValue;
 use url::Url;
 
 use super::distant::{Distant, Need, VersionsArg, failure, job_name, recall, remember};
 use super::sending::{Sending, Verdict};
+use super::standing::{Refusals, Standing, UNDECIDED_MAX, Undecided};
 use crate::args::Common;
 use crate::directory::Access;
 use crate::exit::{Exit, Failure};
 use crate::out::{Out, progress, say, shown};
 use crate::reach::{Reach, question};
 
-/// Envelopes that may wait for a server's decision before a push stops.
-const UNDECIDED_MAX: usize = 64;
 /// Bytes around the objects of an envelope.
 const ENVELOPE_BYTES: usize = 64;
 
@@ -51,28 +51,10 @@ pub(crate) struct PushArgs {
     /// Begin from the beginning instead of where the last push stopped.
     #[arg(long)]
     restart: bool,
-}
-
-/// Where a push stands.
-#[derive(Debug, Default, Serialize, Deserialize)]
-struct Standing {
-    /// Only what was added here after this moment.
-    added_after: Option<String>,
-    /// Envelopes on which the server has not decided.
-    #[serde(default)]
-    undecided: Vec<Undecided>,
-    /// How many objects the server has refused since the beginning: they are not sent again by themselves.
-    #[serde(default)]
-    refused: u64,
-}
-
-/// An envelope of which the server has yet to say what becomes of it.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-struct Undecided {
-    /// The address where to ask.
-    status: String,
-    /// How many objects it holds.
-    objects: u64,
+    /// Go back to the first object that a push before had refused, or of which the server never said what became of it, and send
+    /// everything from there on: what the server has already it takes as the same again.
+    #[arg(long, conflicts_with = "restart")]
+    again: bool,
 }
 
 #[derive(Deserialize)]
@@ -89,7 +71,7 @@ struct Tally {
     success: u64,
     failure: u64,
     pending: u64,
-    /// The server no longer tells what became of them.
+    /// The server does not tell what became of them, and is not asked again.
     untold: u64,
 }
 
@@ -101,34 +83,21 @@ pub(crate) async fn run(common: &Common, args: PushArgs, out: &mut Out) -> Resul
     let reach = Reach::open(common, Access::Write).await?;
     let (target, bytes_max) = args.distant.collection(&client, args.to.as_deref(), Need::Write).await?;
     let job = job_name("push", (&target.url, &args.collection), args.versions, &asker);
-    let start = if args.restart { Standing::default() } else { recall(&reach, &job).await? };
+    let mut start = if args.restart { Standing::default() } else { recall(&reach, &job).await? };
+    if args.again {
+        start.goes_back();
+    }
     let bytes_max = bytes_max.unwrap_or(BODY_BYTES_MAX);
-    let refused_before = start.refused;
+    let before = start.refusals();
+    for (id, reason) in &before.told {
+        report("refused-before", id, reason, out)?;
+    }
     let sending = Sending::new(client, target.url.clone(), Duration::from_secs(args.wait));
-    let mut push = Push { sending, reach, job, bytes_max, standing: start, tally: Tally::default() };
+    let tally = Tally::default();
+    let mut push = Push { sending, reach, job, bytes_max, standing: start, tally, is_told: false };
     push.asks_again(out).await?;
     push.goes_on(&args, out).await?;
-    let Tally { success, failure, pending, untold } = push.tally;
-    if out.is_json() {
-        let total = success + failure + pending + untold;
-        let summary = json!({
-            "total": total, "success": success, "failure": failure, "pending": pending, "untold": untold,
-            "refused_before": refused_before,
-        });
-        out.json(&json!({"target": target.url.as_str(), "summary": summary}))?;
-    }
-    say(format_args!(
-        "pushed {} to {}: {success} taken, {failure} refused, {pending} not decided yet",
-        shown(&args.collection),
-        shown(&target.title)
-    ));
-    if pending > 0 {
-        say(format_args!("run the same push again to hear what became of what is not decided yet"));
-    }
-    if refused_before > 0 {
-        say(format_args!("{refused_before} were refused by pushes before: --restart sends everything again"));
-    }
-    Ok(if failure + pending + untold > 0 { Exit::No } else { Exit::Done })
+    push.ends((&args.collection, &target), &before, out)
 }
 
 /// A push under way.
@@ -139,10 +108,13 @@ struct Push {
     bytes_max: usize,
     standing: Standing,
     tally: Tally,
+    /// That the server does not say what became of something has been told.
+    is_told: bool,
 }
 
 impl Push {
-    /// Asks about what the server had not decided on when the push before ended.
+    /// Asks about what the server had not decided on when the push before ended. Where it answers something else, it is asked again by
+    /// the next push, and this one goes on.
     async fn asks_again(&mut self, out: &mut Out) -> Result<(), Failure> {
         if self.standing.undecided.is_empty() {
             return Ok(());
@@ -150,19 +122,50 @@ impl Push {
         for one in std::mem::take(&mut self.standing.undecided) {
             let status = Url::parse(&one.status).map_err(Failure::unreachable)?;
             match self.sending.fate(&status, one.objects).await {
-                Ok(posted) => self.count(posted, one.objects, out)?,
+                Ok(posted) => self.count(posted, (one.objects, one.from), None, out)?,
                 Err(error) if error.is_gone() => {
-                    self.tally.untold += one.objects;
-                    say(format_args!(
-                        "the server no longer tells what became of {} objects ({}): --restart sends everything again",
-                        one.objects,
-                        shown(&one.status)
-                    ));
+                    say(format_args!("the server no longer tells what became of {}", one.words()));
+                    self.untold(&one);
                 }
-                Err(error) => return Err(failure(&error)),
+                Err(error) if error.keeps_us_out() => return Err(failure(&error)),
+                Err(error) => {
+                    say(format_args!(
+                        "the server does not tell what became of {}: {error}; the next push asks again",
+                        one.words()
+                    ));
+                    self.tally.pending += one.objects;
+                    self.standing.undecided.push(Undecided { silent: true, ..one });
+                }
             }
         }
         remember(&self.reach, &self.job, &self.standing).await
+    }
+
+    /// Gives up asking about an envelope.
+    fn untold(&mut self, one: &Undecided) {
+        self.tally.untold += one.objects;
+        self.standing.is_doubtful_from(&one.from);
+    }
+
+    /// Makes room for further envelopes on which the server does not decide: of those about which it does not answer, the oldest is given
+    /// up.
+    fn makes_room(&mut self) -> Result<(), Failure> {
+        while self.standing.undecided.len() >= UNDECIDED_MAX {
+            let Some(at) = self.standing.undecided.iter().position(|one| one.silent) else {
+                return Err(Failure::no(format_args!(
+                    "the server has not decided on {UNDECIDED_MAX} envelopes that it was sent"
+                ))
+                .hint("run the same push again later: it asks about them, and goes on"));
+            };
+            let one = self.standing.undecided.remove(at);
+            say(format_args!(
+                "the server does not tell what became of {}, and is not asked again: there are {UNDECIDED_MAX} such envelopes",
+                one.words()
+            ));
+            self.tally.pending = self.tally.pending.saturating_sub(one.objects);
+            self.untold(&one);
+        }
+        Ok(())
     }
 
     /// Sends what has been added since.
@@ -179,17 +182,21 @@ impl Push {
             request.query.extend(next.take().map(|cursor| ("next", cursor)));
             let body = self.reach.ask(request).await?;
             let page: Page<'_> = serde_json::from_slice(&body).map_err(Failure::no_node_there)?;
-            if !page.objects.is_empty() && self.standing.undecided.len() >= UNDECIDED_MAX {
-                return Err(Failure::no(format_args!(
-                    "the server has not decided on {UNDECIDED_MAX} envelopes that it was sent"
-                ))
-                .hint("run the same push again later: it asks about them, and goes on"));
+            if !page.objects.is_empty() {
+                self.makes_room()?;
             }
             let parts = parts_of(&body, &page.objects, self.bytes_max);
+            let from = self.standing.added_after.clone();
             for verdict in self.sending.send(&parts).await.map_err(|error| failure(&error))? {
                 match verdict {
-                    Verdict::Told(posted, objects) => self.count(posted, objects, out)?,
-                    Verdict::Refused { id, reason } => self.refused(&id, &reason, out)?,
+                    Verdict::Told(posted, objects, silent) => {
+                        self.count(posted, (objects, from.clone()), silent, out)?;
+                    }
+                    Verdict::Refused { id, reason } => {
+                        self.tally.failure += 1;
+                        self.standing.is_refused(1, &from);
+                        self.refused(&id, &reason, out)?;
+                    }
                 }
             }
             bar.inc(u64::try_from(page.objects.len()).unwrap_or(u64::MAX));
@@ -205,32 +212,83 @@ impl Push {
         }
     }
 
-    fn count(&mut self, posted: Posted, objects: u64, out: &mut Out) -> Result<(), Failure> {
+    /// Counts what the server says of an envelope of so many objects, which stood behind `from`.
+    fn count(
+        &mut self,
+        posted: Posted,
+        (objects, from): (u64, Option<String>),
+        silent: Option<TaxiiError>,
+        out: &mut Out,
+    ) -> Result<(), Failure> {
         for (id, reason) in &posted.failures {
-            report(id, reason, out)?;
+            self.refused(id, reason, out)?;
         }
         self.tally.success += posted.success;
         self.tally.failure += posted.failure;
-        self.standing.refused += posted.failure;
         self.tally.pending += posted.pending;
-        self.standing
-            .undecided
-            .extend(posted.status_url.map(|url| Undecided { status: url.into(), objects }));
+        if posted.failure > 0 {
+            self.standing.is_refused(posted.failure, &from);
+        }
+        if let (Some(error), false) = (&silent, self.is_told) {
+            self.is_told = true;
+            say(format_args!(
+                "the server does not tell what became of what it took: {error}; the next push asks again"
+            ));
+        }
+        let silent = silent.is_some();
+        let undecided = posted.status_url.map(|url| Undecided { status: url.into(), objects, from, silent });
+        self.standing.undecided.extend(undecided);
         Ok(())
     }
 
     fn refused(&mut self, id: &str, reason: &str, out: &mut Out) -> Result<(), Failure> {
-        self.tally.failure += 1;
-        self.standing.refused += 1;
-        report(id, reason, out)
+        self.standing.lists(id, reason);
+        report("refused", id, reason, out)
+    }
+
+    /// Tells how it ended; exits 1 when not everything was taken.
+    fn ends(
+        &self,
+        (collection, target): (&str, &RemoteCollection),
+        before: &Refusals,
+        out: &mut Out,
+    ) -> Result<Exit, Failure> {
+        let Tally { success, failure, pending, untold } = self.tally;
+        if out.is_json() {
+            let total = success + failure + pending + untold;
+            let summary = json!({
+                "total": total, "success": success, "failure": failure, "pending": pending, "untold": untold,
+                "refused_before": before.count,
+            });
+            out.json(&json!({"target": target.url.as_str(), "summary": summary}))?;
+        }
+        say(format_args!(
+            "pushed {} to {}: {success} taken, {failure} refused, {pending} not decided yet, {untold} of which the server does not tell",
+            shown(collection),
+            shown(&target.title)
+        ));
+        if pending > 0 {
+            say(format_args!("run the same push again to hear what became of what is not decided yet"));
+        }
+        if before.count > 0 {
+            let more = before.count.saturating_sub(u64::try_from(before.told.len()).unwrap_or(u64::MAX));
+            let more = if more > 0 { format!(", of which {more} are not listed") } else { String::new() };
+            say(format_args!("{} were refused by pushes before{more}", before.count));
+        }
+        if self.standing.is_doubtful() {
+            say(format_args!(
+                "what was refused, or of which the server does not tell, is not sent again by itself: --again sends everything from the first of it on"
+            ));
+        }
+        Ok(if failure + pending + untold > 0 { Exit::No } else { Exit::Done })
     }
 }
 
-fn report(id: &str, reason: &str, out: &mut Out) -> Result<(), Failure> {
+fn report(outcome: &str, id: &str, reason: &str, out: &mut Out) -> Result<(), Failure> {
     if out.is_json() {
-        return out.json(&json!({"id": id, "outcome": "refused", "reason": reason}));
+        return out.json(&json!({"id": id, "outcome": outcome, "reason": reason}));
     }
-    out.line(format!("refused {}: {}", shown(id), shown(reason)).as_bytes())
+    out.line(format!("{} {}: {}", outcome.replace('-', " "), shown(id), shown(reason)).as_bytes())
 }
 
 /// Objects in parts that the server takes; one that is larger than it takes goes alone, for the server to refuse.

@@ -20,8 +20,9 @@ const SUSPECTS_MAX: usize = 50;
 
 /// What became of some of what was sent.
 pub(crate) enum Verdict {
-    /// What the server says of an envelope of so many objects.
-    Told(Posted, u64),
+    /// What the server says of an envelope of so many objects, and why it does not say what became of those that are pending, where it
+    /// should.
+    Told(Posted, u64, Option<TaxiiError>),
     /// The server takes no envelope with this object.
     Refused {
         /// Its id, as far as it has one.
@@ -56,9 +57,10 @@ impl Sending {
         let mut waiting: Vec<&[Bytes]> = parts.iter().rev().map(Vec::as_slice).collect();
         while let Some(part) = waiting.pop() {
             match self.envelope(part).await {
-                Ok(posted) => {
+                Ok((posted, silent)) => {
                     (self.taken, doubted) = (part.last().cloned(), 0);
-                    verdicts.push(Verdict::Told(posted, u64::try_from(part.len()).unwrap_or(u64::MAX)));
+                    let objects = u64::try_from(part.len()).unwrap_or(u64::MAX);
+                    verdicts.push(Verdict::Told(posted, objects, silent));
                 }
                 Err(error) if error.may_be_about_an_object() && part.len() > 1 => {
                     let (first, second) = part.split_at(part.len() / 2);
@@ -88,7 +90,7 @@ impl Sending {
     /// Tries an object again that was refused, after one that was taken before.
     async fn once_more(&self, object: &[Bytes]) -> Result<Verdict, TaxiiError> {
         match self.envelope(object).await {
-            Ok(posted) => Ok(Verdict::Told(posted, 1)),
+            Ok((posted, silent)) => Ok(Verdict::Told(posted, 1, silent)),
             Err(error) if error.may_be_about_an_object() => {
                 let reason = error.to_string();
                 self.takes_something(error).await?;
@@ -110,24 +112,28 @@ impl Sending {
     /// As [`TaxiiClient::status`].
     pub(crate) async fn fate(&self, status: &Url, objects: u64) -> Result<Posted, TaxiiError> {
         let posted = self.client.status(status, objects).await?;
-        self.decided(posted, objects).await
+        Ok(self.decided(posted, objects).await.0)
     }
 
-    async fn envelope(&self, objects: &[Bytes]) -> Result<Posted, TaxiiError> {
+    async fn envelope(&self, objects: &[Bytes]) -> Result<(Posted, Option<TaxiiError>), TaxiiError> {
         let posted = self.client.post(&self.target, objects).await?;
-        self.decided(posted, u64::try_from(objects.len()).unwrap_or(u64::MAX)).await
+        Ok(self.decided(posted, u64::try_from(objects.len()).unwrap_or(u64::MAX)).await)
     }
 
-    async fn decided(&self, mut posted: Posted, objects: u64) -> Result<Posted, TaxiiError> {
+    /// Waits for a decision. What the server answers instead is no word about what it was sent, which it has: that stays undecided.
+    async fn decided(&self, mut posted: Posted, objects: u64) -> (Posted, Option<TaxiiError>) {
         let (until, mut pause) = (Instant::now() + self.patience, STATUS_PAUSE_FIRST);
         while let Some(status) = &posted.status_url
             && Instant::now() < until
         {
             tokio::time::sleep(pause).await;
             pause = (pause * 2).min(STATUS_PAUSE_MAX);
-            posted = self.client.status(status, objects).await?;
+            posted = match self.client.status(status, objects).await {
+                Ok(posted) => posted,
+                Err(error) => return (posted, Some(error)),
+            };
         }
-        Ok(posted)
+        (posted, None)
     }
 }
 

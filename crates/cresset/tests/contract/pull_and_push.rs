@@ -363,3 +363,129 @@ fn a_server_whose_pages_have_no_end_is_told_as_such() {
     let ended = Scene::new().here(&["pull", &endless.taxii]).exits(4);
     assert!(ended.stderr.contains("its pages do not end"), "{}", ended.stderr);
 }
+
+/// What a server answers instead of a status is no word about what it took: it is told, asked for again, and the rest goes on.
+#[test]
+fn a_status_that_is_not_told_holds_nothing_up() {
+    for refusal in [400_u16, 500, 503] {
+        let here = holding(2);
+        let well = Arc::new(AtomicUsize::new(0));
+        let (is_well, sent) = (Arc::clone(&well), Arc::new(AtomicUsize::new(0)));
+        let posted = Arc::clone(&sent);
+        let mut sizes = Vec::new();
+        let server = other(move |asked| {
+            if asked.method == "POST" {
+                let count = objects_in(asked).len();
+                posted.fetch_add(count, Ordering::SeqCst);
+                sizes.push(count);
+                let (code, mut body) = status(0, count);
+                body["id"] = json!(format!("s{}", sizes.len() - 1));
+                return (code, body);
+            }
+            if is_well.load(Ordering::SeqCst) == 0 {
+                return (refusal, json!({"title": "not well"}));
+            }
+            let no: usize = asked.path.trim_end_matches('/').rsplit("/s").next().unwrap().parse().unwrap();
+            status(sizes[no], 0)
+        });
+        let told = push_to(&here, &server.taxii, &[]).exits(1);
+        assert_eq!(counts(&told), [0, 0, 2, 0, 0], "{refusal}");
+        assert!(told.stderr.contains("does not tell what became of what it took"), "{}", told.stderr);
+        assert_eq!(sent.load(Ordering::SeqCst), 2, "it is sent once, and not in pieces");
+        let more = here.file(
+            "more.json",
+            bundle(&[indicator("00000000-0000-4000-8000-0000000000aa", "[ipv4-addr:value = '203.0.113.7']")]),
+        );
+        here.here(&["import", &more]).exits(0);
+        let told = push_to(&here, &server.taxii, &["--wait", "0"]).exits(1);
+        assert_eq!((counts(&told), sent.load(Ordering::SeqCst)), ([0, 0, 3, 0, 0], 3), "{refusal}");
+        assert!(told.stderr.contains(&format!("answered {refusal}")), "{}", told.stderr);
+        assert!(told.stderr.contains("the next push asks again"), "{}", told.stderr);
+        well.store(1, Ordering::SeqCst);
+        assert_eq!(counts(&push_to(&here, &server.taxii, &[]).exits(0)), [3, 0, 0, 0, 0], "{refusal}");
+        assert_eq!(counts(&push_to(&here, &server.taxii, &[]).exits(0)), [0; 5], "{refusal}");
+    }
+}
+
+/// Of too many envelopes of which a server never tells, the oldest are given up for the others, and told; they are sent again when that is
+/// asked for.
+#[test]
+fn what_is_never_told_is_given_up_for_the_rest_and_can_be_sent_again() {
+    let here = holding(66);
+    let well = Arc::new(AtomicUsize::new(0));
+    let is_well = Arc::clone(&well);
+    let server = other(move |asked| match (asked.method.as_str(), is_well.load(Ordering::SeqCst)) {
+        ("POST", 0) => status(0, 1),
+        ("POST", _) => status(objects_in(asked).len(), 0),
+        (_, 0) => (500, json!({"title": "not well"})),
+        _ => status(1, 0),
+    });
+    let hasty = ["--wait", "0", "--limit", "1"];
+    let full = push_to(&here, &server.taxii, &hasty).exits(1);
+    assert!(full.stderr.contains("has not decided on 64 envelopes"), "{}", full.stderr);
+    let told = push_to(&here, &server.taxii, &hasty).exits(1);
+    assert_eq!(counts(&told), [0, 0, 64, 2, 0]);
+    assert!(told.stderr.contains("is not asked again") && told.stderr.contains("--again"), "{}", told.stderr);
+    well.store(1, Ordering::SeqCst);
+    let later = push_to(&here, &server.taxii, &[]).exits(0);
+    assert_eq!(counts(&later), [64, 0, 0, 0, 0]);
+    assert!(later.stderr.contains("--again"), "it is still said: {}", later.stderr);
+    assert_eq!(counts(&push_to(&here, &server.taxii, &["--again"]).exits(0)), [66, 0, 0, 0, 0]);
+    let done = push_to(&here, &server.taxii, &["--again"]).exits(0);
+    assert_eq!(counts(&done), [0; 5]);
+    assert!(!done.stderr.contains("--again"), "{}", done.stderr);
+}
+
+/// What a server refused is named by each later push, with its reason, and goes again from the first of it on when that is asked for.
+#[test]
+fn what_was_refused_is_listed_and_can_be_sent_again() {
+    let here = holding(5);
+    let well = Arc::new(AtomicUsize::new(0));
+    let is_well = Arc::clone(&well);
+    let server = other(move |asked| {
+        let objects = objects_in(asked);
+        let ids: Vec<&str> = objects.iter().map(|object| object["id"].as_str().unwrap()).collect();
+        let bad =
+            |id: &&&str| is_well.load(Ordering::SeqCst) == 0 && (id.ends_with("3") || id.ends_with("4"));
+        let failures: Vec<Value> =
+            ids.iter().filter(bad).map(|id| json!({"id": id, "message": "not wanted"})).collect();
+        let (code, mut body) = status(objects.len() - failures.len(), 0);
+        (body["failure_count"], body["failures"]) = (json!(failures.len()), json!(failures));
+        (code, body)
+    });
+    let limit = ["--limit", "1"];
+    let refused = push_to(&here, &server.taxii, &limit).exits(1);
+    assert_eq!(counts(&refused), [3, 2, 0, 0, 0]);
+    assert!(refused.stderr.contains("--again"), "{}", refused.stderr);
+    let later = push_to(&here, &server.taxii, &[]).exits(0);
+    assert_eq!(counts(&later), [0, 0, 0, 0, 2]);
+    let first = "indicator--00000000-0000-4000-8000-000000000003";
+    assert_eq!(later.lines()[0], json!({"id": first, "outcome": "refused-before", "reason": "not wanted"}));
+    assert_eq!(later.lines().len(), 3);
+    assert_eq!(
+        counts(&push_to(&here, &server.taxii, &["--again", "--limit", "1"]).exits(1)),
+        [0, 2, 0, 0, 0]
+    );
+    well.store(1, Ordering::SeqCst);
+    // What stands before the first of them is not sent again.
+    assert_eq!(counts(&push_to(&here, &server.taxii, &["--again"]).exits(0)), [2, 0, 0, 0, 0]);
+    assert_eq!(push_to(&here, &server.taxii, &[]).exits(0).lines().len(), 1);
+}
+
+/// Another server that does not answer is not taken for a node of one's own, and is not waited for longer than is asked.
+#[test]
+fn a_server_that_says_nothing_is_given_up_and_named() {
+    let here = Scene::new();
+    let silent = other(|_| {
+        std::thread::sleep(std::time::Duration::from_millis(1_500));
+        (200, json!({}))
+    });
+    let ended = here.here(&["pull", &silent.taxii, "--timeout", "1"]).exits(4);
+    assert!(ended.stderr.contains("--timeout") && ended.stderr.contains(&silent.base), "{}", ended.stderr);
+    let away = here.here(&["pull", "http://127.0.0.1:1/taxii2/"]).exits(4);
+    assert!(away.stderr.contains("is that server up?"), "{}", away.stderr);
+    for ended in [ended, away] {
+        assert!(!ended.stderr.contains("is the node running"), "{}", ended.stderr);
+    }
+    assert!(here.here(&["pull", "--help"]).exits(0).stdout.contains("--timeout"));
+}
