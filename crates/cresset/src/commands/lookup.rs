@@ -35,7 +35,7 @@ pub(crate) struct LookupArgs {
     /// Addresses, ranges, domains, URLs, hashes, e-mail addresses, names; defanged ones (`hxxp`, `[.]`) too. `-` reads
     /// standard input, as does giving none at all.
     values: Vec<String>,
-    /// Read values from this file, one a line.
+    /// Read values from this file, one a line. Blank lines are passed over and counted, there and on standard input.
     #[arg(long, value_name = "FILE", conflicts_with = "values")]
     file: Option<PathBuf>,
     /// Count the sightings of each match; in words they always are.
@@ -125,6 +125,9 @@ pub(crate) async fn run(common: &Common, args: LookupArgs, out: &mut Out) -> Res
         }));
     }
     bar.finish_and_clear();
+    if values.passed_over > 0 {
+        say(format_args!("{} passed over", counted(values.passed_over, "blank line")));
+    }
     if unasked > 0 {
         say(format_args!("{} could not be looked up: the line of each says why", counted(unasked, "value")));
     }
@@ -225,6 +228,8 @@ struct Values {
     lines: Box<dyn Iterator<Item = io::Result<Vec<u8>>>>,
     total: Option<u64>,
     blank: Blank,
+    /// How many blank lines were passed over.
+    passed_over: u64,
 }
 
 /// What a value of no letters is.
@@ -251,7 +256,7 @@ impl Values {
         }
         let total = u64::try_from(args.values.len()).ok();
         let lines = args.values.clone().into_iter().map(|value| Ok(value.into_bytes()));
-        Ok(Self { lines: Box::new(lines), total, blank: Blank::Asked })
+        Ok(Self { lines: Box::new(lines), total, blank: Blank::Asked, passed_over: 0 })
     }
 
     /// Lines of a text, without the mark that some programs put before the first (as `import` reads it).
@@ -263,7 +268,7 @@ impl Values {
             }
             Ok(line)
         });
-        Self { lines: Box::new(lines), total: None, blank: Blank::PassedOver }
+        Self { lines: Box::new(lines), total: None, blank: Blank::PassedOver, passed_over: 0 }
     }
 
     /// The next values, up to one that cannot be asked.
@@ -273,7 +278,7 @@ impl Values {
             let line =
                 line.map_err(|error| Failure::unreachable(format_args!("cannot read the values: {error}")))?;
             match value_of(&line) {
-                Ok("") if self.blank == Blank::PassedOver => {}
+                Ok("") if self.blank == Blank::PassedOver => self.passed_over += 1,
                 Ok(value) => batch.values.push(value.to_owned()),
                 Err(unfit) => {
                     batch.unfit = Some(unfit);
@@ -332,5 +337,6 @@ mod tests {
                 (words(&["four"]), None),
             ]
         );
+        assert_eq!(values.passed_over, 1);
     }
 }

@@ -517,3 +517,20 @@ fn files_are_judged() {
     assert!(run(&["validate", &bad]).exits(1).stdout.contains("not valid"));
     assert_eq!(run_with(&["validate", "-", "--json"], &[], b"\xff{").exits(1).json()["valid"], false);
 }
+
+/// A blank line of a file is no value: it has no answer, and is counted.
+#[test]
+fn blank_lines_of_what_is_looked_up_are_passed_over_and_counted() {
+    let scene = Scene::new();
+    let file = scene.file("values.txt", "a.example\n\n  \t\r\nb.example\n\n");
+    let told = scene.here(&["lookup", "--file", &file]).exits(1);
+    let values: Vec<_> = told.lines().iter().map(|line| line["value"].clone()).collect();
+    assert_eq!(values, ["a.example", "b.example"]);
+    assert!(told.stderr.contains("3 blank lines passed over"), "{}", told.stderr);
+    let told = scene.here_with(&["lookup"], b"a.example\n\n").exits(1);
+    assert!(told.stderr.contains("1 blank line passed over"), "{}", told.stderr);
+    assert!(
+        !scene.here(&["lookup", "a.example", " "]).exits(1).stderr.contains("passed over"),
+        "a value that was given has a line"
+    );
+}
