@@ -249,6 +249,8 @@ impl Node {
             .collect();
         let put_aside =
             if others { self.members().await?.and_then(|members| members.takes_no_part()) } else { None };
+        let awaits: Vec<Option<String>> =
+            batch.entries.iter().map(|entry| awaited_marking(entry, &place.coming)).collect();
         let Added { landed, otherwise } = self.add_and_release(batch, &place.sending).await?;
         let known = named.into_iter().enumerate().zip(&landed);
         let known = known.filter(|(_, landed)| landed.how == LandedAs::Known).map(|(known, _)| known);
@@ -264,6 +266,9 @@ impl Node {
             if let Some(receipt) = pending.get_mut(at) {
                 how.tell(receipt);
             }
+        }
+        for (receipt, marking) in pending.iter_mut().zip(awaits) {
+            receipt.findings.extend(marking.map(|marking| Receipt::awaits(&marking)));
         }
         let otherwise = |at: usize, receipt: &Receipt| {
             otherwise.contains(&at) || receipt.id.as_ref().is_some_and(|id| views.contains(id))
@@ -334,6 +339,8 @@ pub(crate) struct Place {
     pub(crate) sending: Sending,
     /// Until when data about persons is kept, unless the request says a shorter time.
     pub(crate) persons_until: Micros,
+    /// Marking definitions that come further on in the same file, by id.
+    pub(crate) coming: BTreeSet<String>,
 }
 
 impl Place {
@@ -361,7 +368,8 @@ impl Node {
         let persons_until =
             Micros(standing.now.0.saturating_add(days.saturating_mul(86_400 * Micros::SECOND)));
         let sending = Sending { lane, also, purview };
-        Ok(Place { who: who.clone(), writer, bar, passing, within: None, sending, persons_until })
+        let (who, coming) = (who.clone(), BTreeSet::new());
+        Ok(Place { who, writer, bar, passing, within: None, sending, persons_until, coming })
     }
 
     /// Gives entries the rules that their markings and the request ask for. Answers with the redacted views to be stored
@@ -409,6 +417,12 @@ fn receipt_of(derived: &Derived) -> Receipt {
     }
 }
 
+/// The first marking definition that an entry waits for, where none of it comes further on in the same file.
+fn awaited_marking(entry: &Entry, coming: &BTreeSet<String>) -> Option<String> {
+    let mut awaited = entry.rules.as_ref()?.markings().awaited().map(ToString::to_string);
+    awaited.find(|definition| !coming.contains(definition))
+}
+
 /// Writes into receipts how the objects landed, which of them stay at home, being about persons, which are not given since something
 /// `otherwise` was, and which go to nobody while this member is `put_aside`.
 fn tell_all<'r>(
@@ -418,7 +432,12 @@ fn tell_all<'r>(
     now: Micros,
 ) {
     for (at, ((receipt, landed), stays)) in all.enumerate() {
+        // Who may read is told by whose word it is known, and that it is not theirs to change.
+        let is_anothers = landed.how == LandedAs::Known && landed.word.is_some() && !place.writer.reads();
         tell(receipt, landed.told_to(&place.writer, now));
+        if is_anothers && place.passing.names_others() {
+            receipt.is_not_given();
+        }
         if otherwise(at, receipt) {
             receipt.is_given_otherwise();
         }

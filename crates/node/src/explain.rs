@@ -383,6 +383,14 @@ static CODES: &[(&str, &str)] = &[
          run out. What you had of it before, from somewhere else, is in the file that you brought: bring it again then, or to a collection in which it does not stand.",
     ),
     (
+        "not-given",
+        "You brought something for other members to a collection that you may write to and not read. It stands there by another member's word, so it is not this member's to give, and nobody was given it. Somebody who may read the collection is told more, and can ask that member for its consent.",
+    ),
+    (
+        "marking-awaited",
+        "The object refers to a marking whose definition does not stand in the collection that it came to (in another one it may). What a marking means decides who may have what it marks, so the object is read and found here, but given to no other member and acted on by no machine until the definition comes to the same collection: import it there.",
+    ),
+    (
         "lineages-max",
         "Versions of this object with so many different `created` or creators are held in the collection already (64) that one more is not kept. Whoever makes them should give each new object an id of its own; what is not needed can be deleted.",
     ),

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde::{Serialize, Serializer};
-use stix::Finding;
+use stix::{Finding, Severity};
 use store::Contradiction;
 
 /// How one object ended.
@@ -74,7 +74,34 @@ pub struct Receipt {
     pub findings: Vec<Finding>,
 }
 
+/// The code of what is not given, told to who may not know why.
+const NOT_GIVEN: &str = "not-given";
+/// The code of what waits for a marking definition.
+const MARKING_AWAITED: &str = "marking-awaited";
+
 impl Receipt {
+    /// It is not this member's to give: told to who may not read the collection, and so is not told why.
+    pub(crate) fn is_not_given(&mut self) {
+        self.code = Some(NOT_GIVEN);
+        self.reason = Some(
+            "it is given to nobody: what stands under its id in this collection is not this member's to give. Somebody who may read the collection is told why"
+                .to_owned(),
+        );
+    }
+
+    /// What is said of something whose marking is not known where it stands.
+    pub(crate) fn awaits(marking: &str) -> Finding {
+        Finding {
+            severity: Severity::Warning,
+            code: MARKING_AWAITED,
+            path: "object_marking_refs".to_owned(),
+            message: format!(
+                "{marking} is not defined in this collection: until its definition comes here, this is given to no other member and acted on by no machine"
+            )
+            .into(),
+        }
+    }
+
     /// It was taken, and is not given to others.
     pub(crate) fn is_given_otherwise(&mut self) {
         self.code = Some(crate::exchange::GIVEN_OTHERWISE);
@@ -175,6 +202,12 @@ pub struct Summary {
     /// Of these: known by another member's word, with which it goes.
     #[serde(skip_serializing_if = "is_zero")]
     pub anothers: u64,
+    /// Of these: waiting for a marking definition that does not stand in the collection.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub awaiting: u64,
+    /// Of these: not given to those named, as told to who may not read the collection.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub not_given: u64,
     /// Beside these: what was passed over.
     #[serde(skip_serializing_if = "Unread::is_nothing")]
     pub unread: Unread,
@@ -200,6 +233,9 @@ impl Summary {
     /// Counts one more receipt.
     pub fn count(&mut self, receipt: &Receipt) {
         self.beside = self.beside.saturating_add(u64::from(receipt.is_beside()));
+        let waits = receipt.findings.iter().any(|finding| finding.code == MARKING_AWAITED);
+        self.awaiting = self.awaiting.saturating_add(u64::from(waits));
+        self.not_given = self.not_given.saturating_add(u64::from(receipt.code == Some(NOT_GIVEN)));
         match (receipt.handling, receipt.code) {
             (Some(Handled::Inherited), _) => self.inherited = self.inherited.saturating_add(1),
             (Some(Handled::Narrowed), _) => self.narrowed = self.narrowed.saturating_add(1),

@@ -87,6 +87,12 @@ pub(crate) struct Counts {
     /// Of these: known by another member's word, with which it goes.
     #[serde(default)]
     anothers: u64,
+    /// Of these: waiting for a marking definition.
+    #[serde(default)]
+    awaiting: u64,
+    /// Of these: not given to those named.
+    #[serde(default)]
+    not_given: u64,
     /// What was passed over and is in no count.
     #[serde(default)]
     unread: Option<Value>,
@@ -105,6 +111,8 @@ impl Counts {
         self.narrowed += other.narrowed;
         self.not_ours += other.not_ours;
         self.anothers += other.anothers;
+        self.awaiting += other.awaiting;
+        self.not_given += other.not_given;
     }
 
     /// All of them.
@@ -130,13 +138,15 @@ impl Counts {
         summary
     }
 
-    const fn remarks(&self) -> [(&'static str, u64); 5] {
+    const fn remarks(&self) -> [(&'static str, u64); 7] {
         [
             ("beside", self.beside),
             ("inherited", self.inherited),
             ("narrowed", self.narrowed),
             ("not_ours", self.not_ours),
             ("anothers", self.anothers),
+            ("awaiting", self.awaiting),
+            ("not_given", self.not_given),
         ]
     }
 
@@ -148,6 +158,8 @@ impl Counts {
             "known already, and under what was asked for too from now on",
             "by another member's word, whose handling is that member's and was not changed [originator-control]",
             "known by another member's word alone, and gone when that one calls them back [known-by-another]",
+            "marked by what is not defined in this collection: given to no other member, and acted on by no machine, until the definition is imported there too [marking-awaited]",
+            "given to nobody: what stands under their ids in this collection is not this member's to give [not-given]",
         ];
         for ((_, count), words) in self.remarks().into_iter().zip(words) {
             if count > 0 {
@@ -228,7 +240,11 @@ pub(crate) async fn run(common: &Common, args: ImportArgs, out: &mut Out) -> Res
         say("nothing to import: no object was found, and no value that one could be made of");
     }
     unread.iter().for_each(Unread::say);
-    Ok(if counts.refused > 0 || counts.not_ours > 0 { exit.max(Exit::No) } else { exit })
+    Ok(if counts.refused > 0 || counts.not_ours > 0 || counts.not_given > 0 {
+        exit.max(Exit::No)
+    } else {
+        exit
+    })
 }
 
 /// Brings one file in; what its pieces came to is counted as they are answered. What was passed over in it is answered.

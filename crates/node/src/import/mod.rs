@@ -11,11 +11,12 @@ mod old;
 mod sniff;
 mod values;
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use base::limit::IMPORT_OBJECTS_MAX;
 use bytes::Bytes;
 use handling::{Principal, may_read};
+use serde::Deserialize;
 use stix::Timestamp;
 use store::{Fault, OwnWord, StoreError};
 
@@ -188,6 +189,7 @@ impl Node {
         };
         match document? {
             Document::Stix { objects, version } => {
+                let place = Place { coming: definitions_in(&objects), ..place };
                 self.import_stix(&place, objects, version, &mut tell).await?;
             }
             Document::Csv => {
@@ -326,6 +328,19 @@ pub(crate) fn objects_in(bytes: Bytes) -> Result<Vec<Bytes>, String> {
         Document::Stix { objects, .. } => Ok(objects),
         _ => Err("it is no STIX 2.1".to_owned()),
     }
+}
+
+/// The identifiers of the marking definitions of a file: what comes before one waits for it no longer than the file lasts.
+fn definitions_in(objects: &[Bytes]) -> BTreeSet<String> {
+    #[derive(Deserialize)]
+    struct Head {
+        id: String,
+    }
+    // Whatever refers to one has more behind the word.
+    let is_one = |object: &&Bytes| memchr::memmem::find(object, br#""marking-definition""#).is_some();
+    let heads =
+        objects.iter().filter(is_one).filter_map(|object| serde_json::from_slice::<Head>(object).ok());
+    heads.map(|head| head.id).collect()
 }
 
 /// What a list or a text holds, before the first of it is stored.

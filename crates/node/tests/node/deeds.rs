@@ -524,3 +524,38 @@ async fn who_brings_what_goes_with_anothers_word_is_told_so() {
     meet(a, b).await;
     assert_eq!((has(b, ONE).await, has(b, TWO).await), (true, false));
 }
+
+/// Whoever only writes brings something again, for one more: what is this member's word goes, and of what is another's they are told that it
+/// does not.
+#[tokio::test]
+async fn who_only_writes_is_told_when_what_is_known_goes_to_nobody() {
+    let region = region(&["a", "b", "c"]).await;
+    let (a, c) = (&region[0], &region[2]);
+    a.bench.user("wes", Role::Analyst).await;
+    let operator = a.bench.operator().await;
+    for (role, access) in [("user:wes", W), ("role:analyst", Access::NONE)] {
+        a.node().grant(&operator, "inbox", role.parse().unwrap(), access).await.unwrap();
+    }
+    let wes = a.bench.principal("wes").await;
+    let bring = async |object: String, options: Options| {
+        let request = AcceptRequest {
+            collection: "inbox",
+            objects: vec![Bytes::from(object)],
+            options,
+            status: KeepStatus::No,
+        };
+        let receipt = a.node().accept(&wes, request).await.unwrap().receipts.remove(0);
+        assert_eq!(receipt.outcome, node::Outcome::Accepted, "that it is known is not for them to know");
+        receipt.code
+    };
+    let pattern = |number: u32| format!("[url:value = 'http://{number}.example/']");
+    let object = |number: u32| indicator(number, &pattern(number), "");
+    crate::exchange::bring(&region[1], 1..2, to(&["a"])).await;
+    round(&region).await;
+    assert_eq!(bring(object(2), to(&["b"])).await, None);
+    assert_eq!(bring(object(2), to(&["c"])).await, None);
+    assert_eq!(bring(object(1), to(&["c"])).await, Some("not-given"));
+    assert_eq!(bring(object(1), tlp(TlpLevel::Green)).await, None, "nobody was named");
+    round(&region).await;
+    assert_eq!((has(c, ONE).await, has(c, TWO).await), (false, true));
+}

@@ -470,3 +470,64 @@ async fn a_long_list_goes_in_parts_that_keep_the_numbers_of_lines() {
         assert_eq!(node::list_in_parts(whole.as_bytes(), Format::Auto), None);
     }
 }
+
+/// Comments, empty lines and ends of lines of both kinds count, wherever they stand.
+#[tokio::test]
+async fn a_line_is_named_by_its_number_whatever_stands_before_it() {
+    let (bench, _) = Bench::new().await;
+    let list = "# one\n\nvalue,type\n# four\n\n# six\nnot a domain,domain\n198.51.100.7,ip\n\n\nalso not,domain\n#\n";
+    for list in [list.to_owned(), list.replace('\n', "\r\n"), format!("\u{feff}{list}")] {
+        let (_, receipts) = auto(&bench, &list).await;
+        let told: Vec<_> = receipts.iter().filter_map(|receipt| receipt.reason.as_deref()).collect();
+        assert_eq!(told.len(), 2, "{receipts:?}");
+        assert!(told[0].starts_with("line 7:") && told[1].starts_with("line 11:"), "{told:?}");
+    }
+    let (_, receipts) =
+        import(&bench, "# one\n\ncolour,size\nred,1\n", Format::Csv, Options::default()).await.unwrap();
+    assert!(receipts[0].reason.as_deref().unwrap().starts_with("line 3:"), "{receipts:?}");
+}
+
+/// A marking is what its definition in the same collection says: whose definition stands elsewhere, or nowhere, waits, and its receipt says so;
+/// not where the definition comes further on in the same file.
+#[tokio::test]
+async fn what_awaits_a_marking_is_told_so() {
+    const DEFINITION: &str = "marking-definition--00000000-0000-4000-8000-0000000000d1";
+    let (bench, _) = Bench::new().await;
+    bench.collection("other", vec![("role:analyst", RW)]).await;
+    let root = bench.operator().await;
+    let definition = format!(
+        r#"{{"type":"marking-definition","spec_version":"2.1","id":"{DEFINITION}","created":"2025-01-01T00:00:00.000Z","definition_type":"statement","definition":{{"statement":"copyright"}}}}"#
+    );
+    let marked = |number: u32| {
+        indicator(
+            number,
+            "[url:value = 'http://1.example/']",
+            &format!(r#","object_marking_refs":["{DEFINITION}"]"#),
+        )
+    };
+    let bundle = |objects: &[String]| {
+        format!(
+            r#"{{"type":"bundle","id":"bundle--00000000-0000-4000-8000-000000000000","objects":[{}]}}"#,
+            objects.join(",")
+        )
+    };
+    let brought = async |collection: &str, objects: &[String]| {
+        let request = ImportRequest {
+            collection,
+            bytes: Bytes::from(bundle(objects)),
+            format: Format::Auto,
+            options: Options::default(),
+        };
+        let mut receipts = Vec::new();
+        let summary = bench.node.import(&root, request, &mut |part| receipts.extend(part)).await.unwrap();
+        assert_eq!(summary.refused, 0, "{receipts:?}");
+        let told =
+            |receipt: &Receipt| receipt.findings.iter().any(|finding| finding.code == "marking-awaited");
+        (summary.awaiting, receipts.iter().map(told).collect::<Vec<_>>())
+    };
+    assert_eq!(brought("inbox", &[marked(1), definition.clone()]).await, (0, vec![false, false]));
+    assert_eq!(brought("other", &[marked(1), marked(2)]).await, (2, vec![true, true]));
+    assert_eq!(brought("other", &[marked(1)]).await, (1, vec![true]), "it waits still");
+    assert_eq!(brought("other", &[definition, marked(3)]).await, (0, vec![false, false]));
+    assert_eq!(brought("other", &[marked(1), marked(2)]).await, (0, vec![false, false]));
+}
