@@ -159,6 +159,8 @@ struct List<'t> {
     /// Names of those that are not read.
     unread: Vec<String>,
     reader: csv::Reader<&'t [u8]>,
+    /// What the reader reads.
+    text: &'t str,
 }
 
 /// A line of a list.
@@ -171,10 +173,13 @@ enum Line {
 
 impl<'t> List<'t> {
     fn lines(self, pap: Pap) -> impl Iterator<Item = Line> + Send + 't {
-        let columns = self.columns;
-        self.reader.into_records().map(move |record| match record {
-            Ok(record) => line(&columns, &record, pap),
-            Err(error) => Line::Of(vec![Err(unreadable(&error))]),
+        let Self { columns, reader, text, .. } = self;
+        reader.into_records().map(move |record| match record {
+            Ok(record) => {
+                let number = record.position().map(|from| line_from(text, from)).unwrap_or_default();
+                line(&columns, (&record, number), pap)
+            }
+            Err(error) => Line::Of(vec![Err(unreadable(&error, text))]),
         })
     }
 }
@@ -220,7 +225,7 @@ fn open(text: &str) -> Option<Result<List<'_>, Unfit>> {
     let mut reader = reader.from_reader(text.as_bytes());
     let headers = match reader.headers() {
         Ok(headers) => headers,
-        Err(error) => return Some(Err(unreadable(&error))),
+        Err(error) => return Some(Err(unreadable(&error, text))),
     };
     let columns: Vec<Column> = headers.iter().map(column).collect();
     let unread =
@@ -229,14 +234,34 @@ fn open(text: &str) -> Option<Result<List<'_>, Unfit>> {
     let unread = unread.take(COLUMNS_TOLD_MAX).collect();
     if !columns.iter().any(|column| matches!(column, Column::Value(_))) {
         let message = "no column holds values: name one of them value, ip, domain, url, hash or email";
-        let path = "line 1".to_owned();
+        let path = format!("line {}", line_from(text, &csv::Position::new()));
         return Some(Err(Unfit { code: "value-unfit", path, message: message.into() }));
     }
-    Some(Ok(List { columns, unread, reader }))
+    Some(Ok(List { columns, unread, reader, text }))
 }
 
-fn unreadable(error: &csv::Error) -> Unfit {
-    let line = error.position().map(csv::Position::line).unwrap_or_default();
+/// The line in which a record stands that the reader sought from a place on: comments and empty lines before it are behind that place, and so
+/// is the second half of the end of the line before.
+fn line_from(text: &str, from: &csv::Position) -> u64 {
+    let mut rest =
+        usize::try_from(from.byte()).ok().and_then(|byte| text.as_bytes().get(byte..)).unwrap_or_default();
+    let mut line = from.line();
+    loop {
+        let passed = match rest.first() {
+            Some(b'\r') => 1,
+            Some(b'\n') => {
+                line = line.saturating_add(1);
+                1
+            }
+            Some(b'#') => rest.iter().position(|byte| *byte == b'\n').unwrap_or(rest.len()),
+            _ => return line,
+        };
+        rest = rest.get(passed..).unwrap_or_default();
+    }
+}
+
+fn unreadable(error: &csv::Error, text: &str) -> Unfit {
+    let line = error.position().map(|from| line_from(text, from)).unwrap_or_default();
     Unfit { code: "format-unknown", path: format!("line {line}"), message: error.to_string() }
 }
 
@@ -260,8 +285,7 @@ fn column(name: &str) -> Column {
 }
 
 /// What becomes of one line: a draft for each cell that holds a value.
-fn line(columns: &[Column], record: &csv::StringRecord, pap: Pap) -> Line {
-    let number = record.position().map(csv::Position::line).unwrap_or_default();
+fn line(columns: &[Column], (record, number): (&csv::StringRecord, u64), pap: Pap) -> Line {
     let cells = || columns.iter().copied().zip(record.iter()).filter(|(_, cell)| !cell.is_empty());
     if cells().any(|(column, cell)| column == Column::Detect && yes_or_no(cell) == Some(false)) {
         return Line::Context(number);
