@@ -107,6 +107,18 @@ impl Draft {
         }
     }
 
+    /// About how large it is: the texts that somebody else wrote, and as much again as the rest of an object takes.
+    pub(crate) fn bytes_about(&self) -> usize {
+        const REST_BYTES: usize = 512;
+        let subject = match &self.subject {
+            Subject::Pattern { name, pattern } => name.len().saturating_add(pattern.len()),
+            Subject::Vulnerability(cve) => cve.len(),
+        };
+        let labels = self.labels.iter().map(String::len).sum::<usize>();
+        let said = self.description.as_ref().map_or(0, String::len).saturating_add(labels);
+        subject.saturating_add(said).saturating_add(REST_BYTES)
+    }
+
     /// The id of the object this becomes.
     pub(crate) fn id(&self, author: &Author) -> String {
         match &self.subject {

@@ -14,17 +14,14 @@ use stix::{Finding, Severity, Timestamp};
 use store::{Ruled, StoreError, StoredObject};
 
 use crate::accept::Place;
-use crate::derive::{self, Bar, Derived, Rejected};
+use crate::derive::{Derived, Rejected};
 use crate::handle::rules_of;
 use crate::produce::{Author, Draft, Moments};
 
 use super::csv::Unfit;
 
-/// An object to be examined, or a line that gave none.
-pub(crate) struct Made {
-    bar: Bar,
-    object: Result<Bytes, Rejected>,
-}
+/// Lines that gave no object, each with its place among all.
+pub(crate) type Unfits = Vec<(usize, Rejected)>;
 
 /// What this member says already of what a draft is about.
 pub(crate) struct Said {
@@ -78,31 +75,47 @@ pub(crate) fn listed(objects: &Bytes) -> Vec<Bytes> {
     raw.into_iter().map(|raw| list.slice_ref(raw.get().as_bytes())).collect()
 }
 
-/// The objects of drafts, in order.
+/// The objects of drafts, in order, and what gave none.
 pub(crate) fn objects(
     author: &Author,
     drafts: Vec<Result<Draft, Unfit>>,
     (place, said): (&Place, HashMap<String, Result<Said, StoreError>>),
     now: Micros,
-) -> Vec<Made> {
-    let bar = place.bar;
-    let made = drafts.into_iter().map(|draft| match draft {
-        Ok(mut draft) => {
-            draft.tlp = draft.tlp.max(place.tlp());
-            let id = draft.id(author);
-            match said.get(&id) {
-                Some(Err(altered)) if place.writer.reads() => {
-                    Made { bar, object: Err(altered_before(id, altered)) }
+) -> (Vec<Bytes>, Unfits) {
+    let (mut made, mut unfits) = (Vec::with_capacity(drafts.len()), Vec::new());
+    for (at, draft) in drafts.into_iter().enumerate() {
+        match draft {
+            Ok(mut draft) => {
+                draft.tlp = draft.tlp.max(place.tlp());
+                let id = draft.id(author);
+                match said.get(&id) {
+                    Some(Err(altered)) if place.writer.reads() => {
+                        unfits.push((at, altered_before(id, altered)));
+                    }
+                    Some(Ok(said)) if said.goes_on(&draft, place) => {
+                        made.push(object(author, &draft, Some(said), now));
+                    }
+                    _ => made.push(object(author, &draft, None, now)),
                 }
-                Some(Ok(said)) if said.goes_on(&draft, place) => {
-                    Made { bar, object: Ok(object(author, &draft, Some(said), now)) }
-                }
-                _ => Made { bar, object: Ok(object(author, &draft, None, now)) },
             }
+            Err(unfit) => unfits.push((at, rejected(unfit))),
         }
-        Err(unfit) => Made { bar, object: Err(rejected(unfit)) },
-    });
-    made.collect()
+    }
+    (made, unfits)
+}
+
+/// Puts what gave no object back to its place among what was derived of the others.
+pub(crate) fn put_back(derived: &mut Vec<Result<Derived, Rejected>>, unfits: Unfits) {
+    if unfits.is_empty() {
+        return;
+    }
+    let mut others = std::mem::take(derived).into_iter();
+    for (at, unfit) in unfits {
+        let before = at.saturating_sub(derived.len());
+        derived.extend(others.by_ref().take(before));
+        derived.push(Err(unfit));
+    }
+    derived.extend(others);
 }
 
 fn object(author: &Author, draft: &Draft, said: Option<&Said>, now: Micros) -> Bytes {
@@ -123,11 +136,6 @@ fn object(author: &Author, draft: &Draft, said: Option<&Said>, now: Micros) -> B
     let before = Timestamp::parse(&held.modified).map_or(now, |modified| modified.micros());
     let modified = text(now.max(before.plus(1)));
     draft.object(author, &Moments { modified, ..same })
-}
-
-/// Examines what was made.
-pub(crate) fn derive(made: Vec<Made>) -> impl Iterator<Item = Result<Derived, Rejected>> {
-    made.into_iter().map(|made| derive::derive(&made.object?, made.bar))
 }
 
 /// What is held of it was changed since: nothing goes on from that, and nothing new stands beside it unsaid.

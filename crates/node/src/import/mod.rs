@@ -158,8 +158,6 @@ const COMMIT_OBJECTS_MAX: usize = 5_000;
 const COMMIT_BYTES: usize = 16 * 1024 * 1024;
 /// Values that are counted before an import of text or CSV begins: one more than it may hold.
 const ONE_TOO_MANY: usize = IMPORT_OBJECTS_MAX + 1;
-/// Lines of a list, or values of a text, that are looked for here before a commit.
-const DRAFTS_AT_ONCE: usize = 1_000;
 
 impl Node {
     /// Imports a file into a collection, in commits of at most 5,000 objects; `receipts` hears of each when it is durable.
@@ -241,16 +239,19 @@ impl Node {
             Author::of(self.store(), self.member().await?).await?.ok_or(ImportError::NotInitialised)?;
         let mut first = true;
         loop {
-            let part: Vec<_> = drafts.by_ref().take(DRAFTS_AT_ONCE).collect();
+            let part = part_of(&mut drafts);
             if part.is_empty() {
                 return Ok(());
             }
             let said = self.said((place, directory), &author, &part).await?;
             let now = self.now();
-            let made = made::objects(&author, part, (place, said), now);
-            let identity = first.then(|| crate::derive::derive(&author.identity(), Bar::Store));
-            let extra = identity.is_some();
-            let derived = offload(move || identity.into_iter().chain(made::derive(made)).collect()).await;
+            let (made, unfit) = made::objects(&author, part, (place, said), now);
+            let mut derived = self.derive_all(made, place.bar).await;
+            made::put_back(&mut derived, unfit);
+            let extra = first;
+            if extra {
+                derived.insert(0, crate::derive::derive(&author.identity(), Bar::Store));
+            }
             let mut accepted = self.commit(place, derived, None).await?.receipts;
             if extra {
                 // the author's own object came along unasked: only worth telling when something is wrong with it
@@ -360,6 +361,20 @@ async fn must_be_bounded(bytes: &Bytes, survey: fn(&str) -> Survey) -> Result<Un
 
 fn utf8(bytes: &[u8]) -> Result<&str, ImportError> {
     std::str::from_utf8(bytes).map_err(|error| ImportError::Unreadable(format!("it is not UTF-8: {error}")))
+}
+
+/// The lines of a list, or values of a text, that go into the next commit. Each commit writes every page that it touches, and pages of ids
+/// lie all over the store: few large ones cost less than many small ones.
+fn part_of(drafts: &mut dyn Iterator<Item = Result<Draft, csv::Unfit>>) -> Vec<Result<Draft, csv::Unfit>> {
+    let (mut part, mut bytes) = (Vec::new(), 0_usize);
+    while part.len() < COMMIT_OBJECTS_MAX
+        && bytes < COMMIT_BYTES
+        && let Some(draft) = drafts.next()
+    {
+        bytes = bytes.saturating_add(draft.as_ref().map_or(0, Draft::bytes_about));
+        part.push(draft);
+    }
+    part
 }
 
 /// How many of these go into one commit.
