@@ -24,7 +24,7 @@ pub(crate) enum CommunityCommand {
     Create(CreateArgs),
     /// Write the anchor file that a newcomer needs.
     Anchor {
-        /// Where to.
+        /// Where to; `-` writes standard output.
         #[arg(long, value_name = "FILE")]
         out: PathBuf,
     },
@@ -78,7 +78,7 @@ pub(crate) enum CommunityCommand {
     Show,
     /// Write the registry as a snapshot file, as `verify --registry` takes it.
     Registry {
-        /// Where to.
+        /// Where to; `-` writes standard output.
         #[arg(long, value_name = "FILE")]
         out: PathBuf,
     },
@@ -262,6 +262,10 @@ async fn write_file(common: &Common, (what, path): (&str, &PathBuf), out: &mut O
 
 async fn pending(common: &Common, out: &mut Out) -> Result<Exit, Failure> {
     let reach = Reach::open(common, Access::Read).await?;
+    if path.as_path() == Path::new("-") {
+        out.raw(&text)?;
+        return Ok(Exit::Done);
+    }
     let found: Vec<Value> = reach.all(question::get(["community", "pending"])).await?;
     if out.is_json() {
         out.json(&found)?;

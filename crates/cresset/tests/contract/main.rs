@@ -4,6 +4,7 @@
 
 mod api;
 mod approvals;
+mod beside;
 mod between;
 mod commands;
 mod community;

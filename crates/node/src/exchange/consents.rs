@@ -213,7 +213,7 @@ impl Node {
         after: Option<[u8; 32]>,
         limit: usize,
     ) -> Result<ConsentPage, ExchangeError> {
-        let court = self.sitting().await?;
+        let court = self.hearing().await?;
         let view = self.eyes(who);
         let (mut seen, mut after) = (Vec::new(), after);
         'page: loop {

@@ -419,7 +419,7 @@ impl Node {
     /// # Errors
     /// See [`ExchangeError`].
     pub async fn receipts(&self, leaf: u64) -> Result<Vec<ReceiptView>, ExchangeError> {
-        let court = self.sitting().await?;
+        let court = self.hearing().await?;
         let rows = store::looked(self.store(), court.member(), move |rows| {
             let failed = |failed: federation::StoreFailed| StoreError::Backend(failed.0);
             let mut found = Vec::new();

@@ -58,7 +58,7 @@ impl Node {
     /// # Errors
     /// See [`ExchangeError`]; refused unless the principal runs or audits the node.
     pub async fn evidence(&self, who: &Principal, member: &str) -> Result<Vec<String>, ExchangeError> {
-        self.sitting().await?;
+        self.hearing().await?;
         may_know_totals(who).map_err(ReadError::Refused)?;
         let member = self.member_called(who, member).await?;
         let held = self.store().evidence().await?;

@@ -322,11 +322,17 @@ impl Node {
 
     /// As [`Node::court`], for deeds that make no sense alone.
     pub(crate) async fn sitting(&self) -> Result<Arc<Court>, ExchangeError> {
+        let court = self.hearing().await?;
+        self.keep_ledger().await?;
+        Ok(court)
+    }
+
+    /// As [`Node::sitting`], for what only looks: it writes nothing, and so answers beside a running node, on its directory.
+    pub(crate) async fn hearing(&self) -> Result<Arc<Court>, ExchangeError> {
         let Some(court) = self.court().await? else {
             let asked = self.community_table().await?.is_some();
             return Err(if asked { ExchangeError::Pending } else { ExchangeError::Alone });
         };
-        self.keep_ledger().await?;
         Ok(Arc::new(court))
     }
 

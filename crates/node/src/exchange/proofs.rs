@@ -32,7 +32,7 @@ impl Node {
     /// The same for who may know of it. Of what came in here and was given to nobody the header alone is kept, which is signed when it is
     /// asked for.
     pub(crate) async fn prove_own(&self, leaf: u64) -> Result<ProofFile, ProveError> {
-        let court = self.sitting().await.map_err(told)?;
+        let court = self.hearing().await.map_err(told)?;
         match self.proof_file(&court, court.member(), leaf).await {
             Err(ProveError::Uncovered) => self.signed_proof(leaf, None).await,
             file => file,
@@ -50,7 +50,7 @@ impl Node {
         member: &str,
     ) -> Result<ProofFile, ProveError> {
         self.may_prove(who, leaf).await?;
-        let court = self.sitting().await.map_err(told)?;
+        let court = self.hearing().await.map_err(told)?;
         let member = self.member_called(who, member).await.map_err(told)?;
         let receipts =
             store::looked(self.store(), court.member(), move |rows| rows.receipts(leaf).map_err(failed));

@@ -158,7 +158,7 @@ impl Node {
     /// are told of what was never here. Nor are these told who has what others here gave under the same identifier: of each version that was
     /// given they are told who see it, in whichever bytes.
     pub async fn holders(&self, who: &Principal, id: &str) -> Result<Vec<HolderView>, ExchangeError> {
-        let court = self.sitting().await?;
+        let court = self.hearing().await?;
         let name = ObjectName { author: court.member(), id: id.to_owned() };
         let eyes = self.eyes(who).for_deeds();
         match self.store().own_object(&eyes, id, None).await {
@@ -295,7 +295,7 @@ impl Node {
     /// # Errors
     /// See [`ExchangeError`]; refused unless the principal runs or audits the node, or reads content.
     pub async fn peers(&self, who: &Principal) -> Result<Vec<PeerView>, ExchangeError> {
-        let court = self.sitting().await?;
+        let court = self.hearing().await?;
         may_know_peers(who)?;
         let mut views = self.peer_views(&court).await?;
         for view in &mut views {
@@ -319,7 +319,7 @@ impl Node {
     /// As [`Node::peers`].
     pub async fn is_behind(&self, who: &Principal, member: Option<&str>) -> Result<bool, ExchangeError> {
         may_know_peers(who)?;
-        let court = self.sitting().await?;
+        let court = self.hearing().await?;
         let views = self.peer_views(&court).await?;
         let mut asked = views.iter().filter(|view| member.is_none_or(|member| view.member == member));
         Ok(asked.any(|view| view.lag_out != Some(0)))
@@ -442,7 +442,7 @@ impl Node {
     /// # Errors
     /// See [`ExchangeError`].
     pub async fn circle_state(&self, who: &Principal, circle: &str) -> Result<CircleState, ExchangeError> {
-        let court = self.sitting().await?;
+        let court = self.hearing().await?;
         let circle = self.circle_meant(who, circle)?;
         let part = store::looked(self.store(), court.member(), move |rows| {
             part_state(rows, &|line| names_circle(line, &circle)).map_err(failed)
