@@ -215,6 +215,8 @@ impl Council<'_> {
             .subjects
             .iter()
             .filter(|subject| subject.until() >= self.now && self.is_for(subject.hash()))
+            // What its own member asks otherwise by now is begun no more; votes that are on the table for it are gone on with.
+            .filter(|subject| !self.subjects.iter().any(|other| subject.is_replaced_by(other)))
             .filter(|subject| self.standing(subject.hash()).ready)
             .collect();
         ready.sort_by_key(|subject| (subject.at(), subject.hash()));

@@ -170,6 +170,14 @@ impl Subject {
         }
     }
 
+    /// Whether `other` takes its place: of the requests that one key makes for one member the last counts.
+    #[must_use]
+    pub fn is_replaced_by(&self, other: &Self) -> bool {
+        let (What::Join(this), What::Join(that)) = (&self.what, &other.what) else { return false };
+        let same = this.member() == that.member() && this.statement.key == that.statement.key;
+        same && this.again == that.again && (self.at(), self.hash) < (other.at(), other.hash)
+    }
+
     /// Until when it can be decided.
     #[must_use]
     pub fn until(&self) -> Micros {

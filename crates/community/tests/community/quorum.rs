@@ -424,3 +424,32 @@ fn a_request_that_cannot_be_granted_is_told_at_once() {
     let again = community::Subject::open(&request.sign(&key(3)).unwrap(), |_| None).unwrap();
     assert_eq!(town.council(member(1)).fits(&again), Err(Rule::MemberExists));
 }
+
+/// Nobody is let in by a request that it has replaced since; but what votes are on the table for is gone on with, or those who gave them
+/// could give no others until a round is dead.
+#[test]
+fn the_last_request_counts_unless_votes_are_on_the_table() {
+    for voted in [false, true] {
+        let mut town = Town::of(2, None);
+        let first = town.ask(3, MemberKind::Cert);
+        for by in [1, 2] {
+            town.say(member(by), &first, Word::Approve);
+        }
+        if voted {
+            assert!(town.act(member(1)));
+        }
+        town.now = town.now.plus(base::Micros::SECOND);
+        let second = town.ask(3, MemberKind::Cert);
+        assert!(first.is_replaced_by(&second) && !second.is_replaced_by(&first));
+        town.settle(&[]);
+        assert_eq!(town.registry.has_decided(&first.body()), voted);
+        if voted {
+            continue;
+        }
+        for by in [1, 2] {
+            town.say(member(by), &second, Word::Approve);
+        }
+        town.settle(&[]);
+        assert!(town.registry.has_decided(&second.body()) && !town.registry.has_decided(&first.body()));
+    }
+}

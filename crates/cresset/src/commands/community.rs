@@ -150,9 +150,7 @@ pub(crate) async fn run(common: &Common, command: CommunityCommand, out: &mut Ou
         CommunityCommand::Approve { member } => {
             deed(common, "words", json!({"about": member, "word": "approve"}), out).await
         }
-        CommunityCommand::Refuse { member } => {
-            deed(common, "words", json!({"about": member, "word": "refuse"}), out).await
-        }
+        CommunityCommand::Refuse { member } => refuse(common, &member, out).await,
         CommunityCommand::Suspend { member, reason } => {
             let body = json!({"member": member, "deed": "suspend", "reason": reason});
             deed(common, "proposals", body, out).await
@@ -214,6 +212,14 @@ async fn deed(common: &Common, what: &str, body: Value, out: &mut Out) -> Result
     tell(&reach.ask(question::send(Verb::Post, ["community", what], &body)).await?, out)
 }
 
+/// Says no: with others' words that may end the matter, until somebody says otherwise.
+async fn refuse(common: &Common, member: &str, out: &mut Out) -> Result<Exit, Failure> {
+    let reach = Reach::open(common, Access::Write).await?;
+    let body = json!({"about": member, "word": "refuse"});
+    let answer = reach.ask(question::send(Verb::Post, ["community", "words"], &body)).await?;
+    tell_as(&answer, ("refused", "noted; others may approve it all the same"), out)
+}
+
 /// Signs a recovery with the recovery key here, so that the node never sees that key.
 async fn recover(common: &Common, key: &Path, out: &mut Out) -> Result<Exit, Failure> {
     let text = std::fs::read_to_string(key).map_err(|error| Failure::file("read", key, &error))?;
@@ -236,14 +242,18 @@ async fn recover(common: &Common, key: &Path, out: &mut Out) -> Result<Exit, Fai
 }
 
 fn tell(answer: &[u8], out: &mut Out) -> Result<Exit, Failure> {
+    tell_as(answer, ("done", "noted; it waits for others to approve"), out)
+}
+
+fn tell_as(answer: &[u8], (done, waits): (&str, &str), out: &mut Out) -> Result<Exit, Failure> {
     if out.is_json() {
         out.line(answer)?;
         return Ok(Exit::Done);
     }
     let answer: Value = serde_json::from_slice(answer).map_err(Failure::no_node_there)?;
     let line = match answer["status"].as_str() {
-        Some("done") => "done",
-        _ => "noted; it waits for others to approve",
+        Some("done") => done,
+        _ => waits,
     };
     out.line(line.as_bytes())?;
     Ok(Exit::Done)
@@ -252,6 +262,10 @@ fn tell(answer: &[u8], out: &mut Out) -> Result<Exit, Failure> {
 async fn write_file(common: &Common, (what, path): (&str, &PathBuf), out: &mut Out) -> Result<Exit, Failure> {
     let reach = Reach::open(common, Access::Read).await?;
     let text: Bytes = reach.ask(question::get(["community", what])).await?;
+    if path.as_path() == Path::new("-") {
+        out.raw(&text)?;
+        return Ok(Exit::Done);
+    }
     std::fs::write(path, &text).map_err(|error| Failure::file("write", path, &error))?;
     if out.is_json() {
         out.json(&json!({"file": path, "bytes": text.len()}))?;
@@ -262,10 +276,6 @@ async fn write_file(common: &Common, (what, path): (&str, &PathBuf), out: &mut O
 
 async fn pending(common: &Common, out: &mut Out) -> Result<Exit, Failure> {
     let reach = Reach::open(common, Access::Read).await?;
-    if path.as_path() == Path::new("-") {
-        out.raw(&text)?;
-        return Ok(Exit::Done);
-    }
     let found: Vec<Value> = reach.all(question::get(["community", "pending"])).await?;
     if out.is_json() {
         out.json(&found)?;
@@ -275,7 +285,10 @@ async fn pending(common: &Common, out: &mut Out) -> Result<Exit, Failure> {
         .iter()
         .map(|one| {
             let word = |name: &str| shown(one[name].as_str().unwrap_or_default());
-            let votes = format!("{} of {}", one["approvals"], one["needed"]);
+            let mut votes = format!("{} of {}", one["approvals"], one["needed"]);
+            if let Some(refusals @ 1..) = one["refusals"].as_u64() {
+                votes.push_str(&format!(", {refusals} against"));
+            }
             [word("asks"), word("slug"), word("name"), votes, word("subject")]
         })
         .collect();

@@ -4,6 +4,7 @@
 
 mod api;
 mod approvals;
+mod asking;
 mod beside;
 mod between;
 mod commands;

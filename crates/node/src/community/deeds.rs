@@ -49,7 +49,7 @@ pub struct Said {
     pub member: Option<MemberId>,
     /// What waits, or waited, for a decision; `None` for a step of one's own.
     pub subject: Option<SubjectHash>,
-    /// Whether it is decided.
+    /// Whether it is decided, or so many have refused it that it cannot be approved as things stand.
     pub decided: bool,
 }
 
@@ -149,11 +149,17 @@ impl Node {
     /// See [`CommunityError`].
     pub async fn say(&self, who: &Principal, name: &str, word: Word) -> Result<Said, CommunityError> {
         may_administer(who)?;
-        self.change(|table, keys, now| {
-            let subject = pending(table, name)?;
-            speak(table, keys, (subject, word), now)
-        })
-        .await
+        let mut said = self
+            .change(|table, keys, now| {
+                let subject = pending(table, name, now)?;
+                speak(table, keys, (subject, word), now)
+            })
+            .await?;
+        if let (Word::Refuse, Some(subject)) = (word, said.subject) {
+            let table = self.community_table().await?;
+            said.decided |= table.is_some_and(|table| table.is_declined(subject, self.now()));
+        }
+        Ok(said)
     }
 
     /// Proposes a deed to the community and approves it. Where the same is proposed already, approves that.
@@ -374,8 +380,8 @@ pub(super) fn current<'k>(
     Ok(found.ok_or(Rule::SignatureMissing)?)
 }
 
-/// The one thing that waits for a decision under a name.
-fn pending(table: &Table, name: &str) -> Result<Subject, CommunityError> {
+/// The one thing that waits for a decision under a name. What so many have refused that it cannot be approved is meant where it is alone.
+fn pending(table: &Table, name: &str, now: Micros) -> Result<Subject, CommunityError> {
     let named = |subject: &&Subject| {
         let slug = match subject.what() {
             community::What::Join(request) => Some(request.statement.slug.clone()),
@@ -387,9 +393,15 @@ fn pending(table: &Table, name: &str) -> Result<Subject, CommunityError> {
             || subject.about().is_some_and(|id| id.to_string() == name)
             || slug.is_some_and(|slug| slug.as_str() == name)
     };
-    let mut found = table.subjects.values().filter(named);
-    let first = found.next().ok_or(CommunityError::NothingPending)?;
-    if found.next().is_some() { Err(CommunityError::Ambiguous) } else { Ok(first.clone()) }
+    let mut found: Vec<&Subject> = table.open_subjects(now).filter(named).collect();
+    if found.iter().any(|subject| !table.is_declined(subject.hash(), now)) {
+        found.retain(|subject| !table.is_declined(subject.hash(), now));
+    }
+    match found.as_slice() {
+        [] => Err(CommunityError::NothingPending),
+        [one] => Ok((*one).clone()),
+        [_, _, ..] => Err(CommunityError::Ambiguous),
+    }
 }
 
 fn speak(

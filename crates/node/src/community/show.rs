@@ -113,7 +113,7 @@ impl Node {
         Ok(view)
     }
 
-    /// What waits for a decision, oldest first.
+    /// What waits for a decision, oldest first; not what so many have refused that it cannot be approved as things stand.
     ///
     /// # Errors
     /// See [`CommunityError`].
@@ -122,7 +122,7 @@ impl Node {
         let table = self.community_table().await?.ok_or(CommunityError::None)?;
         let now = self.now();
         let mut subjects: Vec<&Subject> =
-            table.subjects.values().filter(|subject| subject.until() >= now).collect();
+            table.open_subjects(now).filter(|subject| !table.is_declined(subject.hash(), now)).collect();
         subjects.sort_by_key(|subject| (subject.at(), subject.hash()));
         Ok(subjects.into_iter().map(|subject| pending_view(&table, subject, now)).collect())
     }

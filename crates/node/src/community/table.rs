@@ -212,7 +212,7 @@ impl Table {
             self.put(PaperKind::Entry, entry.hash().to_string(), entry.to_json(), now);
             self.entries.insert(entry.hash(), entry);
         }
-        self.tidy();
+        self.tidy(now);
         self.news = true;
     }
 
@@ -242,7 +242,7 @@ impl Table {
             return Err(Rule::CommunityOther.into());
         }
         let known = self.subjects.contains_key(&subject.hash());
-        if known || subject.until() < now || self.is_decided(&subject) {
+        if known || subject.until() < now || self.is_decided(&subject, now) {
             return Ok(false);
         }
         if subject.at() > now.plus(base::limit::APPROVAL_AHEAD_SECONDS_MAX.saturating_mul(Micros::SECOND)) {
@@ -254,6 +254,13 @@ impl Table {
         let council =
             Council { registry: &self.registry, me: self.me, subjects: &[], approvals: &[], votes: &[], now };
         council.fits(&subject)?;
+        // What was asked before and nobody has said a word on is in nobody's way any more.
+        let before = self.subjects.values().filter(|one| one.is_replaced_by(&subject)).map(Subject::hash);
+        let before: Vec<SubjectHash> =
+            before.filter(|one| !self.approvals.keys().any(|(said_on, _)| said_on == one)).collect();
+        for one in before {
+            self.drop_subject(one);
+        }
         self.put(PaperKind::Subject, subject.hash().to_string(), subject.signed().to_json(), now);
         self.subjects.insert(subject.hash(), subject);
         self.news = true;
@@ -261,11 +268,27 @@ impl Table {
     }
 
     /// Whether it has been decided, or what was decided since has overtaken it: a proposal to put a member aside, or to take it back,
-    /// speaks of how the member stood then.
-    fn is_decided(&self, subject: &Subject) -> bool {
-        let proposed = matches!(subject.what(), community::What::Proposal(_));
-        let turned = subject.about().filter(|_| proposed).and_then(|member| self.registry.turned_at(member));
-        turned.is_some_and(|turned| subject.at() < turned) || self.registry.has_decided(&subject.body())
+    /// speaks of how the member stood then, and who is in asks in vain to be let in.
+    fn is_decided(&self, subject: &Subject, now: Micros) -> bool {
+        let member = subject.about().and_then(|member| self.registry.member(member));
+        let overtaken = match subject.what() {
+            community::What::Join(request) if request.again.is_none() => member.is_some(),
+            community::What::Join(_) => member.is_some_and(|member| member.status(now).takes_part()),
+            community::What::Proposal(_) => {
+                let turned = subject.about().and_then(|member| self.registry.turned_at(member));
+                turned.is_some_and(|turned| subject.at() < turned)
+            }
+        };
+        overtaken || self.registry.has_decided(&subject.body())
+    }
+
+    /// What can still be decided: of one member's requests the last.
+    pub(crate) fn open_subjects(&self, now: Micros) -> impl Iterator<Item = &Subject> {
+        self.subjects.values().filter(move |subject| {
+            subject.until() >= now
+                && !self.is_decided(subject, now)
+                && !self.subjects.values().any(|other| subject.is_replaced_by(other))
+        })
     }
 
     /// Takes a member's word; whether it was new.
@@ -392,9 +415,9 @@ impl Table {
     }
 
     /// Lets go of what has been decided or has expired.
-    fn tidy(&mut self) {
+    fn tidy(&mut self, now: Micros) {
         let gone: Vec<SubjectHash> =
-            self.subjects.values().filter(|one| self.is_decided(one)).map(Subject::hash).collect();
+            self.subjects.values().filter(|one| self.is_decided(one, now)).map(Subject::hash).collect();
         for subject in gone {
             self.drop_subject(subject);
         }
@@ -407,10 +430,10 @@ impl Table {
         }
     }
 
-    /// Lets go of what has expired.
+    /// Lets go of what has expired, and of what an earlier build kept though it was decided.
     pub(crate) fn expire(&mut self, now: Micros) {
-        let gone: Vec<SubjectHash> =
-            self.subjects.values().filter(|one| one.until() < now).map(Subject::hash).collect();
+        let is_over = |one: &&Subject| one.until() < now || self.is_decided(one, now);
+        let gone: Vec<SubjectHash> = self.subjects.values().filter(is_over).map(Subject::hash).collect();
         for subject in gone {
             self.drop_subject(subject);
         }

@@ -367,3 +367,46 @@ async fn a_second_proposal_does_not_outlive_what_was_decided() {
     let d = shown.members.iter().find(|member| member.slug == "d").unwrap();
     assert_eq!((d.status, pending(&region[0]).await.len()), ("active", 0));
 }
+
+/// Who asks again is asked about once, on every node alike: the last request counts, and none of before is in its way, whatever was said of
+/// that. Who is in is asked about no more.
+#[tokio::test]
+async fn the_last_request_of_a_member_is_the_one_that_counts() {
+    let (a, b, c) = pair().await;
+    let pending = async |seat: &Seat| seat.node().pending(&seat.who).await.unwrap();
+    let later = || {
+        for seat in [&a, &b, &c] {
+            seat.bench.clock.advance(Micros::SECOND);
+        }
+    };
+    join(&a, &c, "c").await;
+    let first = pending(&a).await[0].subject.clone();
+    let said = a.node().say(&a.who, "c", Word::Refuse).await.unwrap();
+    assert!(said.decided && pending(&a).await.is_empty(), "with two voters one refusal is enough");
+    meet(&b, &a).await.unwrap();
+    assert!(pending(&b).await.is_empty(), "B has heard of both");
+    for _ in 0..2 {
+        later();
+        join(&a, &c, "c").await;
+    }
+    meet(&b, &a).await.unwrap();
+    for seat in [&a, &b] {
+        let pending = pending(seat).await;
+        assert_eq!((pending.len(), pending[0].approvals, pending[0].refusals), (1, 0, 0));
+        assert_ne!(pending[0].subject, first);
+    }
+    later();
+    let refused = b.node().say(&b.who, &first, Word::Approve).await.unwrap_err();
+    assert_eq!(refused.code(), "nothing-pending", "nobody is let in by what it asks otherwise by now");
+    for seat in [&a, &b] {
+        seat.node().say(&seat.who, "c", Word::Approve).await.unwrap();
+        meet(&b, &a).await.unwrap();
+    }
+    meet(&c, &a).await.unwrap();
+    assert_eq!(c.node().community(&c.who).await.unwrap().status, "member");
+    for seat in [&a, &b] {
+        assert!(pending(seat).await.is_empty());
+        let refused = seat.node().say(&seat.who, "c", Word::Approve).await.unwrap_err();
+        assert_eq!(refused.code(), "nothing-pending");
+    }
+}
