@@ -260,7 +260,7 @@ pub(crate) async fn holders(common: &Common, args: HoldersArgs, out: &mut Out) -
                 ["member", "rule", "received_at", "receipt", "waits"].map(|name| cell(&row[name]));
             // Who has an earlier version waits for a later one.
             let receipt = match (row["waits"].is_null(), row["receipt"] == "valid") {
-                (true, _) => receipt,
+                (true, _) => row["taking_back"].as_str().map_or(receipt, shown),
                 (false, true) => format!("{receipt}, next: {waits}"),
                 (false, false) => waits,
             };

@@ -15,12 +15,13 @@ fn named(uuid: &str, name: &str) -> Value {
     object
 }
 
-/// How B tells C as a holder of what it gave: under which rule, and how its receipt stands.
+/// How B tells C as a holder of what it gave: under which rule, how its receipt stands, and what is awaited of it.
 fn told(b: &Town, id: &str) -> Option<(String, String)> {
     let holders = b.ok(&["holders", id]);
     let of_c = holders.as_array().unwrap().iter().find(|row| row["member"] == "cert-c")?.clone();
     let text = |name: &str| of_c[name].as_str().unwrap().to_owned();
-    Some((text("rule"), text("receipt")))
+    let awaited = of_c["taking_back"].as_str().map(|word| format!(", {word}")).unwrap_or_default();
+    Some((text("rule"), text("receipt") + &awaited))
 }
 
 #[test]
@@ -45,7 +46,7 @@ fn who_is_taken_out_of_a_circle_keeps_nothing_of_it() {
     let address = c.address();
     c.node.dies();
     a.ok(&["circle", "remove", "banks", "cert-c"]);
-    let left = Some(("circle-left".to_owned(), "pending".to_owned()));
+    let left = Some(("circle-left".to_owned(), "missing, pending".to_owned()));
     until("B tells C as having left", || told(&b, &id) == left);
     assert_eq!(b.node.there(&["explain", "circle-left"]).code, 0);
     c.node = c.scene.serve_at(&address);

@@ -34,8 +34,11 @@ pub struct HolderView {
     pub rule: String,
     /// When it received a version that it has, by its own clock (RFC 3339).
     pub received_at: Option<String>,
-    /// `valid` or `missing`; of what was taken back or is to be let go of: `pending` until it has signed for that, or `refused`.
+    /// `valid` where it has signed for what it has, else `missing`.
     pub receipt: &'static str,
+    /// Of what was taken back or is to be let go of: `pending` until it has signed for that, or `refused`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub taking_back: Option<&'static str>,
     /// Why it does not have a version now and will: `embargo until ...`, say. Of several that wait, what is looked at first.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub waits: Option<String>,
@@ -188,8 +191,8 @@ impl Node {
             let Holders { with, left, narrowed } = holders(&sitting.exchange(), rows, (&name, &told))?;
             // Who has not answered a recall says what was called back, which is known no more.
             let mut not = if seen.is_none() { not_given_up(rows, &name)? } else { Vec::new() };
-            not.extend(left.into_iter().map(|member| (member, CIRCLE_LEFT, "pending")));
-            not.extend(narrowed.into_iter().map(|(member, receipt)| (member, NARROWED, receipt)));
+            not.extend(left.into_iter().map(|member| (member, CIRCLE_LEFT, Some("pending"))));
+            not.extend(narrowed.into_iter().map(|(member, answer)| (member, NARROWED, answer)));
             Ok((with, not, later))
         };
         let (found, left, mut later) = store::looked(self.store(), court.member(), look).await?;
@@ -201,6 +204,7 @@ impl Node {
                 rule,
                 received_at: received.map(Timestamp::text_of),
                 receipt: if received.is_some() { "valid" } else { "missing" },
+                taking_back: None,
                 waits,
             });
         }
@@ -210,12 +214,14 @@ impl Node {
             rule: row.rule,
             received_at: None,
             receipt: "missing",
+            taking_back: None,
         }));
-        views.extend(left.into_iter().map(|(member, rule, receipt)| HolderView {
+        views.extend(left.into_iter().map(|(member, rule, taking_back)| HolderView {
             member: self.slug_of(&member),
             rule: rule.to_owned(),
             received_at: None,
-            receipt,
+            receipt: "missing",
+            taking_back,
             waits: None,
         }));
         Ok(views)
@@ -491,11 +497,11 @@ fn kept(line: &str, now: Micros) -> bool {
     line.parse::<Rules>().ok().and_then(|rules| rules.retain()).is_none_or(|until| until > now)
 }
 
-/// Who was told that an object is called back or erased and has not confirmed it: by which act, and how its receipt stands.
-fn not_given_up(
-    rows: &dyn Rows,
-    name: &ObjectName,
-) -> Result<Vec<(KeyId, &'static str, &'static str)>, StoreError> {
+/// Who has not given up something yet: by which rule it is to, and what it has answered, where an answer is awaited.
+type NotGivenUp = (KeyId, &'static str, Option<&'static str>);
+
+/// Who was told that an object is called back or erased and has not confirmed it.
+fn not_given_up(rows: &dyn Rows, name: &ObjectName) -> Result<Vec<NotGivenUp>, StoreError> {
     let fate = rows.fate(name).map_err(failed)?;
     let (sequence, rule) = match (fate.erased, fate.recalled) {
         (Some(sequence), _) => (sequence, "erased"),
@@ -505,8 +511,8 @@ fn not_given_up(
     let receipts = rows.receipts(sequence).map_err(failed)?.into_iter();
     let left = receipts.filter_map(|row| match row.state {
         ReceiptState::Done { .. } => None,
-        ReceiptState::Pending => Some((row.member, rule, "pending")),
-        ReceiptState::Refused(_) => Some((row.member, rule, "refused")),
+        ReceiptState::Pending => Some((row.member, rule, Some("pending"))),
+        ReceiptState::Refused(_) => Some((row.member, rule, Some("refused"))),
     });
     Ok(left.collect())
 }
@@ -582,17 +588,17 @@ struct Holders {
     with: Vec<(KeyId, String, Option<Micros>)>,
     /// Those that circles let have it which they are in no more, and that have not said yet that they let go of it.
     left: Vec<KeyId>,
-    /// Those that stricter rules let keep nothing of it, and whether they have signed for that: `missing` where they have.
-    narrowed: Vec<(KeyId, &'static str)>,
+    /// Those that stricter rules let keep nothing of it, and what is to come of that yet: nothing where they have signed for it.
+    narrowed: Vec<(KeyId, Option<&'static str>)>,
 }
 
-/// How far a member has come with a narrowing that lets it keep nothing.
-fn let_go(rows: &dyn Rows, by: u64, member: &KeyId) -> Result<&'static str, StoreError> {
+/// How far a member has come with a narrowing that lets it keep nothing; `None` where it has let go.
+fn let_go(rows: &dyn Rows, by: u64, member: &KeyId) -> Result<Option<&'static str>, StoreError> {
     let receipts = rows.receipts(by).map_err(failed)?;
     Ok(match receipts.into_iter().find(|row| row.member == *member).map(|row| row.state) {
-        Some(ReceiptState::Pending) => "pending",
-        Some(ReceiptState::Refused(_)) => "refused",
-        Some(ReceiptState::Done { .. }) | None => "missing",
+        Some(ReceiptState::Pending) => Some("pending"),
+        Some(ReceiptState::Refused(_)) => Some("refused"),
+        Some(ReceiptState::Done { .. }) | None => None,
     })
 }
 

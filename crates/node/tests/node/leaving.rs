@@ -64,9 +64,10 @@ async fn holder(seat: &Seat, number: u32, slug: &str) -> Option<HolderView> {
     holders.into_iter().find(|holder| holder.member == slug)
 }
 
-/// Under which rule a member is told as a holder, and how its receipt stands.
+/// Under which rule a member is told as a holder, and how its receipt stands, or what is awaited of it.
 async fn told(seat: &Seat, number: u32, slug: &str) -> Option<(String, &'static str)> {
-    holder(seat, number, slug).await.map(|holder| (holder.rule, holder.receipt))
+    let told = |holder: HolderView| (holder.rule, holder.taking_back.unwrap_or(holder.receipt));
+    holder(seat, number, slug).await.map(told)
 }
 
 fn status(receipts: &[ReceiptView], slug: &str) -> &'static str {

@@ -317,9 +317,12 @@ async fn whom_a_narrowing_takes_it_from_is_told_as_having_it_no_more() {
     bring(a, 1..2, to(&["b", "c", "d"])).await;
     round(&region).await;
     consent(a, "b", "d").await.unwrap();
-    let told = async |slug: &str| {
+    let holder = async |slug: &str| {
         let holders = a.node().holders(&a.who, ONE).await.unwrap();
-        let holder = holders.into_iter().find(|holder| holder.member == slug).unwrap();
+        holders.into_iter().find(|holder| holder.member == slug).unwrap()
+    };
+    let told = async |slug: &str| {
+        let holder = holder(slug).await;
         (holder.rule, holder.receipt, holder.received_at.is_some())
     };
     suspended(&region, "d", Some("silent")).await;
@@ -333,11 +336,13 @@ async fn whom_a_narrowing_takes_it_from_is_told_as_having_it_no_more() {
     suspended(&region, "d", None).await;
     round(&region).await;
     a.node().narrow(&a.who, ONE, to(&["b", "d"])).await.unwrap();
-    assert_eq!(told("c").await, ("narrowed".to_owned(), "pending", false));
+    assert_eq!(told("c").await, ("narrowed".to_owned(), "missing", false));
+    assert_eq!(holder("c").await.taking_back, Some("pending"));
     assert!(has(c, ONE).await);
     round(&region).await;
     assert!(has(b, ONE).await && !has(c, ONE).await && has(d, ONE).await);
     assert_eq!(told("c").await, ("narrowed".to_owned(), "missing", false));
+    assert_eq!(holder("c").await.taking_back, None);
     // What it keeps it goes on having, whatever it has still to sign.
     a.node()
         .narrow(&a.who, ONE, Options { pap: Some(handling::Pap::Red), ..Options::default() })

@@ -69,8 +69,9 @@ pub(crate) struct Sharing(Shared);
 #[schema(value_type = Object)]
 pub(crate) struct TakenBack(Recalled);
 
-/// A member that holds an object of this member, or was to have it: by which rule, since when, and whether it said so. Of what was
-/// called back or erased: who has not confirmed it, with the rule `recalled` or `erased` and the receipt `pending` or `refused`.
+/// A member that holds an object of this member, or was to have it: by which rule, since when, and whether it said so (receipt `valid` or
+/// `missing`). Of what was called back or erased: who has not confirmed it, with the rule `recalled` or `erased` and, as `taking_back`,
+/// `pending` or `refused`.
 #[derive(Serialize, ToSchema)]
 #[schema(value_type = Object)]
 pub(crate) struct Holder(HolderView);

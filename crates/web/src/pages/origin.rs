@@ -74,7 +74,7 @@ fn names(clause: &[String], origin: &str) -> String {
 }
 
 fn holder(view: HolderView) -> Holder {
-    let receipt = match (view.receipt, view.waits) {
+    let receipt = match (view.taking_back.unwrap_or(view.receipt), view.waits) {
         (_, Some(waits)) => Tag::new("warn", format!("waits: {waits}")),
         ("valid", None) => Tag::new("good", "receipt valid"),
         (other, None) => Tag::new("warn", format!("receipt {other}")),
@@ -103,6 +103,7 @@ mod tests {
             rule: "released".to_owned(),
             received_at: received_at.map(str::to_owned),
             receipt,
+            taking_back: None,
             waits: None,
         };
         let (signed, waiting) =
