@@ -37,6 +37,10 @@ pub struct Judged {
     pub rule: &'static str,
     /// On what an allowance rests, or everything that speaks against it.
     pub reasons: Vec<String>,
+    /// Where other members may have an own object: whether it is with them, or goes there by itself. `false`: nobody has shared it with
+    /// all of them yet, or, of a file, bringing it in as asked does not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub shared: Option<bool>,
     /// The same of what would be left of it without its more strictly marked parts, which goes as an object of its own.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub view: Option<Box<Judged>>,
@@ -48,7 +52,7 @@ impl Judged {
             Decision::Allow => "allow",
             Decision::Refuse => "refuse",
         };
-        Self { id, decision, rule: verdict.rule.code(), reasons: verdict.reasons, view: None }
+        Self { id, decision, rule: verdict.rule.code(), reasons: verdict.reasons, shared: None, view: None }
     }
 }
 
@@ -91,6 +95,17 @@ impl Asked<'_> {
             _ => false,
         };
         others && self.action.is_none_or(|action| action == Action::PassOn)
+    }
+
+    /// The other members that are meant, of what was shared at a moment.
+    fn others(&self, court: &Court, shared: base::Micros) -> BTreeSet<KeyId> {
+        match self.recipient {
+            Recipient::Member(member) | Recipient::Client { of: member } if *member != court.home() => {
+                BTreeSet::from([KeyId::from_bytes(member.0)])
+            }
+            Recipient::Circle(circle) => court.seated(circle, shared),
+            _ => BTreeSet::new(),
+        }
     }
 
     /// The member that is meant.
@@ -222,7 +237,14 @@ impl Node {
         } else {
             self.judge_anothers(asked, &court, object).await?
         };
-        self.unless_put_aside(asked, &court, judged).await
+        let mut judged = self.unless_put_aside(asked, &court, judged).await?;
+        let others = asked.others(&court, object.added);
+        if judged.decision == "allow" && asked.recipient == &Recipient::Member(court.home()) {
+            judged.shared = Some(true);
+        } else if judged.decision == "allow" && !others.is_empty() && own_word(&court, object).is_some() {
+            judged.shared = Some(self.is_shared(&court, object, others).await?);
+        }
+        Ok(judged)
     }
 
     /// Decides about giving an own object, `stored` where it stands here, as it is given.
@@ -342,8 +364,11 @@ impl Node {
             }
         }
         match rule {
-            Some(rule) => Judged { id, decision: "refuse", rule, reasons, view: None },
-            None => Judged { id, decision: "allow", rule: Rule::HandlingAllows.code(), reasons, view: None },
+            Some(rule) => Judged { id, decision: "refuse", rule, reasons, shared: None, view: None },
+            None => {
+                let rule = Rule::HandlingAllows.code();
+                Judged { id, decision: "allow", rule, reasons, shared: None, view: None }
+            }
         }
     }
 
@@ -371,33 +396,42 @@ impl Node {
         }
         let objects = objects_in(request.bytes).map_err(WhyError::Unreadable)?;
         let derived = self.derive_all(objects, place.bar).await;
-        let (mut entries, mut judged) = (Vec::new(), Vec::new());
-        for one in derived {
-            match one {
-                Ok(derived) => entries.push(derived.entry),
-                Err(rejected) => judged.push(unfit(rejected.into_receipt())),
-            }
+        // One for each object, in the order of the file; none yet for those that are asked about below.
+        let (mut entries, mut judged, mut places) = (Vec::new(), Vec::new(), Vec::new());
+        for (at, one) in derived.into_iter().enumerate() {
+            judged.push(match one {
+                Ok(derived) => {
+                    entries.push(derived.entry);
+                    places.push(at);
+                    None
+                }
+                Err(rejected) => Some(unfit(rejected.into_receipt())),
+            });
         }
         let mut views = self.put_under_rules(&place, &mut entries).await?;
         let objects = entries.len();
         entries.append(&mut views);
         let landed = self.tried(&place, entries.clone()).await?;
         let asked = Asked { who, directory: &directory, recipient: &recipient, action: request.action };
-        let first = judged.len();
         for (at, (entry, landed)) in entries.iter().zip(landed).enumerate() {
             let one = self.judge_entry(&asked, &place, (entry, landed)).await?;
             match &entry.view_of {
                 Some(whole) if at >= objects => {
-                    let told = judged.iter_mut().skip(first);
-                    let whole = told.into_iter().find(|told| told.id.as_deref() == Some(&*whole.id));
-                    if let Some(whole) = whole {
+                    let mut told = places.iter().filter_map(|at| Some((*at, judged.get(*at)?.as_ref()?)));
+                    let whole =
+                        told.find(|(_, told)| told.id.as_deref() == Some(&*whole.id)).map(|(at, _)| at);
+                    if let Some(Some(whole)) = whole.and_then(|at| judged.get_mut(at)) {
                         whole.view = Some(Box::new(one));
                     }
                 }
-                _ => judged.push(one),
+                _ => {
+                    if let Some(told) = places.get(at).and_then(|at| judged.get_mut(*at)) {
+                        *told = Some(one);
+                    }
+                }
             }
         }
-        Ok(place.writer.eyes().clear(judged))
+        Ok(place.writer.eyes().clear(judged.into_iter().flatten().collect()))
     }
 
     /// Decides about an object as it would land.
@@ -412,7 +446,7 @@ impl Node {
         match landed.told_to(&place.writer, self.now()) {
             Landed { how: LandedAs::Refused(conflict), .. } => {
                 let (rule, reasons) = (conflict.code, vec![conflict.reason]);
-                return Ok(Judged { id, decision: "refuse", rule, reasons, view: None });
+                return Ok(Judged { id, decision: "refuse", rule, reasons, shared: None, view: None });
             }
             Landed { how: LandedAs::Known, .. } => match self.known_with(place, entry).await? {
                 Some((held, None)) => return self.judge_stored(asked, &held).await,
@@ -439,7 +473,20 @@ impl Node {
         } else {
             Judged::of(id, self.verdict(asked, about))
         };
-        self.unless_put_aside(asked, &court, judged).await
+        let mut judged = self.unless_put_aside(asked, &court, judged).await?;
+        let mut others = asked.others(&court, about.shared);
+        if judged.decision == "allow" && !others.is_empty() {
+            let given = match &stored {
+                Some(_) => self.members_among(&court, place.passing.addressees()),
+                None => court.addressees(entry, &place.sending),
+            };
+            others.retain(|member| !given.contains(member));
+            judged.shared = Some(match &stored {
+                Some(held) if !others.is_empty() => self.is_shared(&court, held, others).await?,
+                _ => others.is_empty(),
+            });
+        }
+        Ok(judged)
     }
 
     /// How entries would land: they are put in as an import does, and taken out again before anybody sees them.
@@ -541,6 +588,7 @@ fn unfit(receipt: Receipt) -> Judged {
         decision: "refuse",
         rule: receipt.code.unwrap_or("format-unknown"),
         reasons: receipt.reason.into_iter().collect(),
+        shared: None,
         view: None,
     }
 }

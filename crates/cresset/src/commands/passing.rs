@@ -139,7 +139,14 @@ pub(crate) async fn why(common: &Common, args: WhyArgs, out: &mut Out) -> Result
     let mut request = question::get(["objects", &args.id, "why"]);
     args.about.put(&mut request);
     let judged: Value = reach.answer(request).await?;
-    tell(&judged, &args.about.recipient, out)
+    let exit = tell(&judged, &args.about.recipient, out)?;
+    if judged["shared"] == json!(false) {
+        say(format_args!(
+            "allowed, and not shared yet: `cresset share {} --to ...` gives it",
+            shown(&args.id)
+        ));
+    }
+    Ok(exit)
 }
 
 /// Says whether objects that are not stored would reach somebody: exits 1 when one would not.
@@ -152,12 +159,19 @@ pub(crate) async fn simulate(common: &Common, args: SimulateArgs, out: &mut Out)
     args.about.put(&mut request);
     args.handling.put(&mut request);
     let answer: Value = reach.answer(request).await?;
-    let mut exit = Exit::Done;
+    let (mut exit, mut kept) = (Exit::Done, 0_u64);
     for judged in answer["judged"].as_array().into_iter().flatten() {
         if tell(judged, &args.about.recipient, out)? != Exit::Done {
             exit = Exit::No;
         }
     }
+        kept += u64::from(judged["shared"] == json!(false));
+    }
+    if kept > 0 {
+        say(format_args!(
+            "{} would be allowed, and not shared by this: name who is to have it with --to, or `cresset share` it afterwards",
+            counted(kept, "object")
+        ));
     Ok(exit)
 }
 
@@ -177,7 +191,14 @@ fn tell(judged: &Value, recipient: &str, out: &mut Out) -> Result<Exit, Failure>
 
 fn write_judged(judged: &Value, recipient: &str, out: &mut Out) -> Result<(), Failure> {
     let word = |name: &str| shown(judged[name].as_str().unwrap_or_default());
-    let verb = if judged["decision"] == "allow" { "reaches" } else { "does not reach" };
+    // Who is here reads what it may; to others only goes what somebody gives them.
+    let here = recipient.starts_with("user:") || matches!(recipient, "automation" | "anyone");
+    let verb = match (judged["decision"] == "allow", judged["shared"].as_bool()) {
+        (true, Some(true)) => "reaches",
+        (true, None) if here => "reaches",
+        (true, _) => "may go to",
+        (false, _) => "does not reach",
+    };
     out.line(format!("{} {verb} {} [{}]", word("id"), shown(recipient), word("rule")).as_bytes())?;
     for reason in judged["reasons"].as_array().into_iter().flatten() {
         out.line(format!("  {}", shown(reason.as_str().unwrap_or_default())).as_bytes())?;

@@ -26,6 +26,7 @@ mod relay;
 mod retention;
 mod running;
 mod scene;
+mod shared;
 mod shredding;
 mod stix_verbs;
 mod town;

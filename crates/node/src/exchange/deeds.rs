@@ -225,7 +225,7 @@ impl Node {
     }
 
     /// The other members that are meant: circles are those who are in them now, whether or not they take part at present.
-    fn members_among(&self, court: &Court, addressees: &BTreeSet<Addressee>) -> BTreeSet<KeyId> {
+    pub(crate) fn members_among(&self, court: &Court, addressees: &BTreeSet<Addressee>) -> BTreeSet<KeyId> {
         let members = addressees.iter().flat_map(|one| match one {
             Addressee::Member(member) => BTreeSet::from([*member]),
             Addressee::Circle(circle) => court.circle(circle),

@@ -8,12 +8,12 @@ use std::sync::Arc;
 
 use base::signing::KeyId;
 use bytes::Bytes;
-use federation::{Consented, DeedError, Exchange, ObjectName, Rows, Rule};
+use federation::{Consented, DeedError, Exchange, HolderRow, ObjectName, Rows, Rule, holders_now};
 use handling::{CircleId, Principal, Rules};
 use store::{StoreError, StoredObject};
 
 use super::giving::{authors, reason, version_of};
-use super::purview::{GIVEN_OTHERWISE, is_given_otherwise};
+use super::purview::{GIVEN_OTHERWISE, is_given_otherwise, said};
 use super::views::failed;
 use super::{Court, ExchangeError};
 use crate::Node;
@@ -97,6 +97,39 @@ impl Node {
                 Ok(kept.map(|(rule, _)| Kept::by(&rule)))
             });
             all.collect()
+        })
+        .await
+    }
+
+    /// Whether an own version is with each of these members, or on its way there, or waits for them: nothing is to be done for that.
+    pub(crate) async fn is_shared(
+        &self,
+        court: &Court,
+        own: &StoredObject,
+        members: BTreeSet<KeyId>,
+    ) -> Result<bool, StoreError> {
+        let Ok(version) = version_of(own) else { return Ok(false) };
+        let name = ObjectName { author: court.member(), id: own.id.clone() };
+        let bytes = own.bytes.clone();
+        store::looked(self.store(), court.member(), move |rows| {
+            let held = rows.versions(&name).map_err(failed)?.into_iter().find(|held| held.version == version);
+            let Some(held) = held else { return Ok(false) };
+            if said(rows, &held)?.is_none_or(|said| said != bytes) {
+                // Something else was given under its date.
+                return Ok(false);
+            }
+            let mut with: BTreeSet<KeyId> = BTreeSet::new();
+            let acts = std::iter::once(held.sequence).chain(rows.replaced(&held).map_err(failed)?);
+            for sequence in acts {
+                let given = rows.receipts(sequence).map_err(failed)?.into_iter();
+                with.extend(given.filter(|row| row.state.is_given()).map(|row| row.member));
+            }
+            let waiting = rows.later(&name.id).map_err(failed)?.into_iter();
+            with.extend(waiting.filter(|row| row.version == held.version).map(|row| row.member));
+            let by_consent = holders_now(rows, &name).map_err(failed)?.into_iter();
+            let by_consent = by_consent.filter(|holder| holder.ground == HolderRow::CONSENT);
+            with.extend(by_consent.map(|holder| holder.member));
+            Ok(members.is_subset(&with))
         })
         .await
     }

@@ -60,7 +60,7 @@ impl Court {
     }
 
     /// Whom an entry is to be released to.
-    fn addressees(&self, entry: &Entry, sending: &Sending) -> BTreeSet<KeyId> {
+    pub(crate) fn addressees(&self, entry: &Entry, sending: &Sending) -> BTreeSet<KeyId> {
         let rules = rules_of(entry);
         if *rules.originator() != Originator::Here {
             return BTreeSet::new();

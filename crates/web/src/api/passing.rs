@@ -113,6 +113,9 @@ pub(crate) struct DecisionTold {
     rule: String,
     /// On what it rests, or everything that speaks against it.
     reasons: Vec<String>,
+    /// Where other members may have an object of this member's: whether it is with all of them, on its way there or kept for them. false:
+    /// `share` gives it to them, or, of a file, naming them with `to`. Absent of refusals, of people here, and of others' objects.
+    shared: Option<bool>,
     /// Of a file: the same of what would be left of the object without its more strictly marked parts, with an id of its own; absent where that is
     /// nothing.
     #[schema(value_type = Option<Object>)]

@@ -1,0 +1,65 @@
+//! What may go to others and what does: `why`, `simulate` and `holders` tell the two apart.
+
+use serde_json::json;
+
+use crate::scene::{ONE, TWO, bundle, indicator, run_with};
+use crate::town::{Town, community, holds, until};
+
+/// What the command says in words, and how it ends.
+fn words(town: &Town, args: &[&str]) -> (i32, String) {
+    let url = town.node.url();
+    let told = run_with(args, &[("CRESSET_URL", &url), ("CRESSET_TOKEN", town.node.token())], b"");
+    (told.code, told.stdout + &told.stderr)
+}
+
+/// What handling allows and nobody has shared is not said to reach anybody: enforcement would let it go, and it stays.
+#[test]
+fn what_is_allowed_and_not_shared_is_told_as_that() {
+    let [a, b] = community([("cert-a", "cert"), ("cert-b", "cert")]);
+    let one = indicator(ONE, "[ipv4-addr:value = '198.51.100.7']");
+    let id = one["id"].as_str().unwrap().to_owned();
+    let file = a.scene.file("one.json", bundle(&[json!({"type": "indicator"}), one.clone()]));
+    let simulated = |more: &[&str]| {
+        let args = [&["simulate", "--object", &file, "--for", "cert-b", "--tlp", "clear"], more].concat();
+        let lines = a.node.there(&args).exits(1).lines();
+        assert_eq!((lines.len(), &lines[0]["decision"]), (2, &json!("refuse")), "in the order of the file");
+        assert_eq!((&lines[1]["decision"], &lines[1]["id"]), (&json!("allow"), &json!(id)));
+        lines[1]["shared"].clone()
+    };
+    assert_eq!((simulated(&[]), simulated(&["--to", "cert-b"])), (json!(false), json!(true)));
+    let file = a.scene.file("good.json", bundle(&[one]));
+    a.node.there(&["import", &file, "--tlp", "clear"]).exits(0);
+    let why = || a.ok(&["why", &id, "--for", "cert-b"]);
+    assert_eq!((&why()["decision"], &why()["shared"]), (&json!("allow"), &json!(false)));
+    let (code, told) = words(&a, &["why", &id, "--for", "cert-b"]);
+    assert!(code == 0 && told.contains("may go to cert-b") && told.contains("cresset share"), "{told}");
+    assert!(!told.contains("reaches") && a.ok(&["holders", &id]) == json!([]));
+    assert_eq!(a.ok(&["why", &id, "--for", "user:admin"])["shared"], json!(null), "who is here reads it");
+    assert!(words(&a, &["why", &id, "--for", "user:admin"]).1.contains("reaches user:admin"));
+
+    a.ok(&["share", &id, "--to", "cert-b"]);
+    assert_eq!(why()["shared"], true, "it is on its way");
+    assert!(words(&a, &["why", &id, "--for", "cert-b"]).1.contains("reaches cert-b"));
+    until("it is there", || holds(&b, &id));
+    // What came from another is that one's to have shared.
+    assert_eq!(b.ok(&["why", &id, "--for", "user:admin"])["shared"], json!(null));
+}
+
+/// Who is away when something is erased is told as one that has signed for nothing, and besides that this is awaited.
+#[test]
+fn a_receipt_that_is_awaited_is_missing() {
+    let [a, mut b] = community([("cert-a", "cert"), ("cert-b", "cert")]);
+    let two = indicator(TWO, "[ipv4-addr:value = '198.51.100.8']");
+    let id = two["id"].as_str().unwrap().to_owned();
+    let file = a.scene.file("two.json", bundle(&[two]));
+    a.node.there(&["import", &file, "--tlp", "amber", "--to", "cert-b"]).exits(0);
+    until("the receipt is there", || a.ok(&["holders", &id])[0]["receipt"] == "valid");
+    b.node.dies();
+    let acks = a.node.there(&["courier", "acks", "--out", "-"]).exits(1);
+    assert!(acks.stderr.contains("cresset courier export --to"), "it names what there is: {}", acks.stderr);
+    a.ok(&["erase", &id]);
+    let holders = a.ok(&["holders", &id]);
+    let awaited = json!([{"member": "cert-b", "rule": "erased", "received_at": null, "receipt": "missing", "taking_back": "pending"}]);
+    assert_eq!(holders, awaited);
+    assert!(words(&a, &["holders", &id]).1.contains("pending"));
+}
