@@ -1,14 +1,15 @@
 //! What a principal may read, as a stream: a STIX bundle, or CSV of what can be looked up.
 
 use std::borrow::Cow;
-use std::collections::HashSet;
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use base::limit::PAGE_DEFAULT;
 use bytes::Bytes;
 use handling::{Action, Cleared, CollectionNo, Guarded, Principal, Seconded, TwoPersonDeed, Viewer};
+use serde::Deserialize;
 use sha2::{Digest, Sha256};
 use stix::Timestamp;
-use store::{Filter, PageRequest};
+use store::{Filter, PageRequest, StoreError};
 
 use crate::blocking::offload;
 use crate::derive::{Bar, derive};
@@ -46,7 +47,8 @@ impl std::str::FromStr for ExportFormat {
 /// What is to be exported.
 #[derive(Clone, Debug, Default)]
 pub struct ExportRequest {
-    /// Id, alias or readable name; `None` = everything this principal may read.
+    /// Id, alias or readable name; `None` = everything this principal may read: of what stands in several collections by one word, the
+    /// latest version alone, unless the filter asks for others.
     pub collection: Option<String>,
     /// Filters.
     pub filter: Filter,
@@ -105,7 +107,8 @@ pub(crate) enum Leave {
 /// An export under way: ask for chunks until there is none.
 ///
 /// # Limits
-/// Memory: one page of objects; when more than one collection is read, also 16 bytes for each object already given out.
+/// Memory: one page of objects; when more than one collection is read, one of each other collection as well, one after the other, and 16
+/// bytes for each object already given out.
 pub struct Export {
     node: Node,
     request: ExportRequest,
@@ -264,16 +267,80 @@ impl Export {
         if self.next.is_none() {
             self.waiting.pop();
         }
-        Ok(Some(match (&mut self.given, self.request.format) {
-            (None, ExportFormat::Stix) if page.objects.is_empty() => Vec::new(),
-            (None, ExportFormat::Stix) => vec![page.objects],
-            (None, ExportFormat::Csv) => listed(&page.objects),
-            (Some(given), _) => {
-                let mut objects = listed(&page.objects);
-                objects.retain(|object| given.insert(mark_of(object)));
-                objects
+        let Some(given) = &mut self.given else {
+            return Ok(Some(match self.request.format {
+                ExportFormat::Stix if page.objects.is_empty() => Vec::new(),
+                ExportFormat::Stix => vec![page.objects],
+                ExportFormat::Csv => listed(&page.objects),
+            }));
+        };
+        let mut objects = listed(&page.objects);
+        objects.retain(|object| given.insert(mark_of(object)));
+        if self.request.filter.versions.is_empty() {
+            objects = self.latest_of(collection, objects).await?;
+        }
+        Ok(Some(objects))
+    }
+
+    /// Those of a collection's objects of which no other collection has a later version that is the same one's word.
+    async fn latest_of(&self, here: CollectionNo, objects: Vec<Bytes>) -> Result<Vec<Bytes>, ReadError> {
+        let heads: Vec<Option<Head>> = objects.iter().map(|object| Head::of(object)).collect();
+        let ids: Vec<String> = heads.iter().flatten().map(|head| head.id.clone()).collect();
+        let mut outdated: BTreeSet<usize> = BTreeSet::new();
+        for elsewhere in self.view.collections().iter().copied().filter(|no| *no != here) {
+            let later = self.versions_in(elsewhere, &ids).await?;
+            for (at, head) in heads.iter().enumerate() {
+                let Some(head) = head.as_ref().filter(|_| !outdated.contains(&at)) else { continue };
+                let Some((other, bytes)) = later.get(&head.id).filter(|(other, _)| other.follows(head))
+                else {
+                    continue;
+                };
+                let Some(object) = objects.get(at) else { continue };
+                if self.is_one_word(&other.id, [object, bytes]).await? {
+                    outdated.insert(at);
+                }
             }
-        }))
+        }
+        let kept = objects.into_iter().enumerate().filter(|(at, _)| !outdated.contains(at));
+        Ok(kept.map(|(_, object)| object).collect())
+    }
+
+    /// The latest versions of these objects in one collection.
+    async fn versions_in(
+        &self,
+        collection: CollectionNo,
+        ids: &[String],
+    ) -> Result<BTreeMap<String, (Head, Bytes)>, ReadError> {
+        let (mut found, mut next) = (BTreeMap::new(), None);
+        if ids.is_empty() {
+            return Ok(found);
+        }
+        loop {
+            let filter = Filter { ids: ids.to_vec(), ..self.request.filter.clone() };
+            let request = PageRequest { limit: PAGE_DEFAULT, next, filter, ..PageRequest::default() };
+            let page = self.node.store().page(&self.view, collection, &request).await?;
+            let heads =
+                listed(&page.objects).into_iter().filter_map(|object| Some((Head::of(&object)?, object)));
+            found.extend(heads.map(|(head, object)| (head.id.clone(), (head, object))));
+            next = page.page.next;
+            if next.is_none() {
+                return Ok(found);
+            }
+        }
+    }
+
+    /// Whether two versions stand here by the word of the same member: what another says replaces nothing.
+    async fn is_one_word(&self, id: &str, both: [&Bytes; 2]) -> Result<bool, ReadError> {
+        let rows = match self.node.store().history(&self.view, id).await {
+            Err(StoreError::NotFound { .. }) => return Ok(false),
+            rows => rows?,
+        };
+        let [one, other] = both.map(|bytes| {
+            let digest: [u8; 32] = Sha256::digest(bytes).into();
+            rows.iter().filter(move |row| row.digest == digest).map(|row| &row.originator)
+        });
+        let others: Vec<_> = other.collect();
+        Ok(one.into_iter().all(|word| others.contains(&word)))
     }
 
     async fn body(&self, objects: Vec<Bytes>, written: bool) -> Bytes {
@@ -288,6 +355,28 @@ impl Export {
             out.extend_from_slice(object);
         }
         out.into()
+    }
+}
+
+/// What tells the versions of one object from those of another, and which is the later.
+#[derive(Deserialize)]
+struct Head {
+    id: String,
+    modified: Option<String>,
+    created: Option<String>,
+    created_by_ref: Option<String>,
+}
+
+impl Head {
+    /// Of an object that has versions.
+    fn of(object: &[u8]) -> Option<Self> {
+        serde_json::from_slice::<Self>(object).ok().filter(|head| head.modified.is_some())
+    }
+
+    /// Whether it is a later version of the same.
+    fn follows(&self, other: &Self) -> bool {
+        let [at, before] = [self, other].map(|head| head.modified.as_deref().map(stix::timestamp::key_of));
+        at > before && (&self.created, &self.created_by_ref) == (&other.created, &other.created_by_ref)
     }
 }
 

@@ -113,6 +113,17 @@ async fn an_export_holds_each_object_once() {
     let all = exported(&bench, &root, ExportRequest::default()).await;
     let bundle: serde_json::Value = serde_json::from_str(&all).unwrap();
     assert_eq!((bundle["type"].as_str(), bundle["objects"].as_array().unwrap().len()), (Some("bundle"), 6));
+    // A later version in another collection takes the place of the earlier, unless every version is asked for.
+    let newer = indicator(1, "[url:value = 'http://1.example/']", "")
+        .replace("\"modified\":\"2025-01-01", "\"modified\":\"2025-01-02");
+    bench.accept(&root, "own", &[newer]).await;
+    for (versions, count) in [(vec![], 6), (vec![store::VersionPick::All], 7)] {
+        let filter = Filter { versions, ..Filter::default() };
+        let all = exported(&bench, &root, ExportRequest { filter, ..ExportRequest::default() }).await;
+        let bundle: serde_json::Value = serde_json::from_str(&all).unwrap();
+        assert_eq!(bundle["objects"].as_array().unwrap().len(), count);
+        assert!(all.contains("2025-01-02"), "the later one is there");
+    }
     let one = ExportRequest { collection: Some("own".into()), ..ExportRequest::default() };
     let bundle: serde_json::Value = serde_json::from_str(&exported(&bench, &root, one).await).unwrap();
     assert_eq!(bundle["objects"].as_array().unwrap().len(), 2);
