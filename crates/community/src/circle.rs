@@ -110,7 +110,7 @@ impl Circle {
         first.tidy()
     }
 
-    /// The next version with more members.
+    /// The next version with more members. Who is in it already keeps its seat, and sees further back where that is said now.
     ///
     /// # Errors
     /// `CircleUnfit`, also when the owner is among them or there are too many.
@@ -127,8 +127,9 @@ impl Circle {
         };
         let seats = next.seats.get_or_insert_default();
         for member in members {
-            if !seats.iter().any(|seat| seat.member == member) {
-                seats.push(Seat { member, since_us });
+            match seats.iter_mut().find(|seat| seat.member == member) {
+                Some(seat) => seat.since_us = seat.since_us.min(since_us),
+                None => seats.push(Seat { member, since_us }),
             }
         }
         next.tidy()

@@ -484,6 +484,8 @@ static CODES: &[(&str, &str)] = &[
         "member-without-vote",
         "Observers, partners and suspended members have no vote in the community's decisions.",
     ),
+    ("circle-owner", "Whoever keeps a circle is always in it, and cannot be taken out of it."),
+    ("not-in-circle", "The member exists, and is not in this circle: `cresset circle list` shows who is."),
     ("circle-unknown", "This member keeps no circle of this name; others' circles are theirs to change."),
     (
         "circle-exists",

@@ -66,6 +66,7 @@ statuses! {
         CommunityError::Refused(_) | CommunityError::Stranger | CommunityError::Misdirected => FORBIDDEN,
         CommunityError::Road(_) => FORBIDDEN,
         CommunityError::None | CommunityError::NothingPending | CommunityError::CircleUnknown => NOT_FOUND,
+        CommunityError::NotInCircle(_) => NOT_FOUND,
         CommunityError::Rule(community::Rule::MemberUnknown) => NOT_FOUND,
         CommunityError::Already | CommunityError::Pending | CommunityError::Ambiguous => CONFLICT,
         CommunityError::CircleExists | CommunityError::Crowded | CommunityError::NoVote => CONFLICT,

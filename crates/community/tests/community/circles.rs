@@ -21,7 +21,17 @@ fn members_are_added_from_now_or_with_all_history_and_removed() {
     let second = first.with([member(3)], History::FromNow, later).unwrap();
     let third = second.with([member(4), member(3)], History::All, later).unwrap();
     assert_eq!(third.version, 3);
-    assert_eq!(third.audience(START), BTreeSet::from([member(1), member(2), member(4)]));
+    assert_eq!(second.audience(START), BTreeSet::from([member(1), member(2)]));
+    assert_eq!(
+        third.audience(START),
+        BTreeSet::from([1, 2, 3, 4].map(member)),
+        "who was in it sees back as well"
+    );
+    assert_eq!(
+        third.with([member(3)], History::FromNow, later).unwrap().seats,
+        third.seats,
+        "and no less again"
+    );
     assert_eq!(third.audience(later), BTreeSet::from([1, 2, 3, 4].map(member)));
     let fourth = third.without(&[member(2)], later).unwrap();
     assert!(!fourth.has(member(2)) && fourth.has(member(1)));

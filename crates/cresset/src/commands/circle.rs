@@ -4,7 +4,7 @@ use clap::Subcommand;
 use dial::Verb;
 use serde_json::{Value, json};
 
-use crate::args::{Common, names};
+use crate::args::{Common, names, trimmed};
 use crate::directory::Access;
 use crate::exit::{Exit, Failure};
 use crate::out::{Out, say, shown};
@@ -18,13 +18,13 @@ pub(crate) enum CircleCommand {
         /// What this member calls it.
         name: String,
         /// Its members, by slug or id, parted by commas; this member is in it without being named.
-        #[arg(long, value_delimiter = ',', value_name = "MEMBER,...")]
+        #[arg(long, value_delimiter = ',', value_parser = trimmed, value_name = "MEMBER,...")]
         members: Vec<String>,
         /// The sector it is for.
         #[arg(long)]
         sector: Option<String>,
     },
-    /// Take members in.
+    /// Take members in; who is in already is given what was shared before with `--history all`.
     Add {
         /// The circle, by name or id.
         name: String,
@@ -78,7 +78,14 @@ fn tell(answer: &[u8], out: &mut Out) -> Result<Exit, Failure> {
     } else {
         let circle: Value = serde_json::from_slice(answer).map_err(Failure::no_node_there)?;
         let name = shown(circle["name"].as_str().unwrap_or_default());
-        say(format_args!("circle {name} is at version {}", circle["version"]));
+        let version = &circle["version"];
+        if circle["changed"] == json!(false) {
+            say(format_args!(
+                "nothing changed: they are in circle {name} already, with as much history; it is at version {version}"
+            ));
+        } else {
+            say(format_args!("circle {name} is at version {version}"));
+        }
     }
     Ok(Exit::Done)
 }

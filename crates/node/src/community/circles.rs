@@ -68,6 +68,9 @@ pub struct CircleView {
     pub member_ids: Vec<String>,
     /// Members that have not confirmed this version yet, by slug; told to the owner.
     pub undelivered: Vec<String>,
+    /// Of what was done to it just now: whether that made a new version; `None` where nothing was done.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub changed: Option<bool>,
 }
 
 impl Node {
@@ -95,8 +98,8 @@ impl Node {
         .await
     }
 
-    /// Takes members into a circle of this member's. They get what is shared with it, so this takes a second person. Where all of them
-    /// are in it already nothing changes, not how far back they see either.
+    /// Takes members into a circle of this member's. They get what is shared with it, so this takes a second person. Who is in it already
+    /// gets what was shared before besides, where that is said now; where there is nothing new in it, nothing changes.
     ///
     /// # Errors
     /// See [`CommunityError`].
@@ -110,8 +113,9 @@ impl Node {
         may_administer(who)?;
         let table = self.member_table().await?;
         let (circle, ids) = (own_circle(&table, name)?, named(&table, members, self.now())?);
-        if ids.iter().all(|id| circle.has(*id)) {
-            return Ok(view(&table, &circle));
+        let next = circle.with(ids.iter().copied(), history, self.now())?;
+        if next.seats == circle.seats {
+            return Ok(CircleView { changed: Some(false), ..view(&table, &circle) });
         }
         let members = ids.iter().map(|id| format!("{} ({id})", slug(&table, id))).collect();
         let deed = WidenCircle { circle: circle.id(), name: circle.name, ids, members, history };
@@ -141,10 +145,13 @@ impl Node {
         self.circle_deed(who, |table, now| {
             let circle = own_circle(table, name)?;
             let ids = members.iter().map(|name| {
-                let member = table.registry.named(name).ok_or(Rule::MemberUnknown)?;
-                Ok(member.id())
+                let member = table.registry.named(name).ok_or(Rule::MemberUnknown)?.id();
+                if member == table.me {
+                    return Err(CommunityError::CircleOwner);
+                }
+                if circle.has(member) { Ok(member) } else { Err(CommunityError::NotInCircle(name.clone())) }
             });
-            let ids = ids.collect::<Result<Vec<MemberId>, Rule>>()?;
+            let ids = ids.collect::<Result<Vec<MemberId>, CommunityError>>()?;
             Ok(circle.without(&ids, now)?)
         })
         .await
@@ -175,7 +182,7 @@ impl Node {
         let circle = deed(&mut table, now)?;
         issue(&mut table, &circle, &keys, now)?;
         let table = self.settle(table).await?;
-        Ok(view(&table, &circle))
+        Ok(CircleView { changed: Some(true), ..view(&table, &circle) })
     }
 }
 
@@ -253,5 +260,6 @@ fn view(table: &Table, circle: &Circle) -> CircleView {
         members,
         member_ids,
         undelivered: waiting.map(|(_, to)| slug(to)).collect(),
+        changed: None,
     }
 }

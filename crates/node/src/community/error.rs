@@ -42,6 +42,12 @@ pub enum CommunityError {
     /// A circle of this name could not be addressed by it.
     #[error("a circle cannot be called {}: it is a member's name, a word that means somebody else, 64 digits of an id, or holds , / : @ or characters that do not show", base::quoted(.0))]
     CircleName(String),
+    /// A member that is not in the circle.
+    #[error("{} is not in this circle", base::quoted(.0))]
+    NotInCircle(String),
+    /// The circle's owner, who is always in it.
+    #[error("this member keeps the circle, and is always in it")]
+    CircleOwner,
     /// Not from a member, nor from one who asks to become one.
     #[error("this does not come from a member of the community")]
     Stranger,
@@ -87,6 +93,8 @@ impl CommunityError {
             Self::CircleUnknown => "circle-unknown",
             Self::CircleExists => "circle-exists",
             Self::CircleName(_) => "circle-name",
+            Self::NotInCircle(_) => "not-in-circle",
+            Self::CircleOwner => "circle-owner",
             Self::Stranger => "exchange-stranger",
             Self::Declined => "join-refused",
             Self::Misdirected => "exchange-misdirected",

@@ -163,6 +163,10 @@ async fn a_circle_goes_to_its_members_and_to_nobody_else() {
     let names = ["c".to_owned()];
     let refused = b.node().add_to_circle(&b.who, "banks", &names, History::All).await.unwrap_err();
     assert_eq!(refused.code(), "circle-unknown", "only its owner changes it");
+    for (name, code) in [("c", "not-in-circle"), ("a", "circle-owner"), ("nobody", "member-unknown")] {
+        let refused = a.node().remove_from_circle(&a.who, "banks", &[name.to_owned()]).await.unwrap_err();
+        assert_eq!(refused.code(), code);
+    }
     let auditor = b.bench.user("eye", Role::Auditor).await;
     assert_eq!(b.node().circles(&auditor).await.unwrap_err().code(), "role-missing");
     a.node().remove_from_circle(&a.who, "banks", &["b".to_owned()]).await.unwrap();

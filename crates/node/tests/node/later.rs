@@ -295,6 +295,21 @@ async fn who_is_taken_into_a_circle_with_its_history_gets_it() {
     let before = a.node().shared_state().await.unwrap().unwrap().leaves;
     at(&region, START.plus(3)).await;
     assert_eq!(a.node().shared_state().await.unwrap().unwrap().leaves, before, "nothing is said again");
+    // Who is in it already gets the history too, once that is said; saying less, or the same again, changes nothing.
+    let add = async |history| a.node().add_to_circle(&a.who, "banks", &names("d"), history).await.unwrap();
+    assert_eq!(add(History::FromNow).await.changed, Some(false));
+    let wider = add(History::All).await;
+    assert_eq!(wider.changed, Some(true));
+    region.gather().await;
+    at(&region, START.plus(4)).await;
+    for id in [ONE, TWO, &three] {
+        assert!(has(d, id).await, "{id}");
+    }
+    assert_eq!(circle(a).await, circle(d).await);
+    for history in [History::All, History::FromNow] {
+        let same = add(history).await;
+        assert_eq!((same.changed, same.version), (Some(false), wider.version));
+    }
 }
 
 /// Nobody else was in the circle when it was shared, so that it was given to nobody.
