@@ -28,7 +28,7 @@ use crate::caller::Trail;
 use crate::lent::lend;
 use crate::reply::{self, Reply, ReplyBody};
 use crate::router::RouteTemplate;
-use crate::{App, Came, Problem, body, door};
+use crate::{App, Came, Problem, api, body, door};
 
 /// The field that carries a request's id, both ways.
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -83,7 +83,7 @@ impl Frame {
         let is_head = *request.method() == Method::HEAD;
         let uri = request.uri().clone();
         let endpoint = Endpoint::parse(uri.path(), &self.app.options().api_root);
-        let form = form_for(endpoint.as_ref(), request.headers());
+        let form = form_for(endpoint.as_ref(), uri.path(), request.headers());
         let waits = request.headers().contains_key(EXPECT);
         let (parts, body) = request.into_parts();
         let (lent, home) = lend(body);
@@ -196,8 +196,11 @@ fn address_in(word: &str) -> Option<IpAddr> {
     word.parse().ok().or_else(with_port).or_else(bracketed)
 }
 
-/// Errors are TAXII's under its paths and for those who ask for its media type, problem documents elsewhere.
-fn form_for(endpoint: Option<&Endpoint<'_>>, headers: &HeaderMap) -> Form {
+/// Errors are TAXII's under its paths and for those who ask for its media type, problem documents elsewhere and always in the API.
+fn form_for(endpoint: Option<&Endpoint<'_>>, path: &str, headers: &HeaderMap) -> Form {
+    if endpoint.is_none() && api::is_at(path) {
+        return Form::Document;
+    }
     let fields = headers.get_all(ACCEPT).iter().filter_map(|field| field.to_str().ok());
     if endpoint.is_some() || taxii::media::speaks_taxii(fields) { Form::Taxii } else { Form::Document }
 }

@@ -10,7 +10,7 @@ use axum::extract::{MatchedPath, Request, State};
 use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Response};
 use http::header::ACCEPT;
-use http::{HeaderMap, StatusCode};
+use http::{HeaderMap, StatusCode, Uri};
 
 use crate::{App, Problem, api, federation, health, ledger_door, pages, relay_door};
 
@@ -63,10 +63,10 @@ async fn name_route(matched: Option<MatchedPath>, request: Request, next: Next) 
     response
 }
 
-/// A page for a browser, a problem document for everybody else.
-async fn nothing_here(State(app): State<App>, headers: HeaderMap) -> Response {
+/// A page for a browser, a problem document for everybody else, and for everybody where the API is.
+async fn nothing_here(State(app): State<App>, uri: Uri, headers: HeaderMap) -> Response {
     let accepts = headers.get(ACCEPT).and_then(|accept| accept.to_str().ok()).unwrap_or_default();
-    if accepts.contains("text/html") {
+    if accepts.contains("text/html") && !api::is_at(uri.path()) {
         return pages::nothing_here(&app, &headers).await;
     }
     Problem::new(StatusCode::NOT_FOUND, "not-found", "there is nothing at this address").into_response()

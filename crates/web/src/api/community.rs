@@ -70,6 +70,27 @@ pub(crate) struct ToFound {
     member: Object<OwnWord>,
 }
 
+/// The anchor: what a newcomer needs to find the community and to know it again. Its text, byte for byte, is what `join` takes.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "describes the file that is made by `community`")]
+pub(crate) struct AnchorFile {
+    /// Of what form the file is.
+    format: String,
+    /// Id of the community.
+    community: String,
+    /// The founding entry, signed.
+    #[schema(value_type = Object)]
+    founding: (),
+    /// The last decision when the file was made.
+    #[schema(value_type = Object)]
+    head: (),
+    /// When it was made, in microseconds since 1970.
+    made_us: i64,
+    /// Members to turn to: member, slug, key, endpoint.
+    #[schema(value_type = Vec<Object>)]
+    doors: Vec<()>,
+}
+
 /// A wish to join.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -206,7 +227,7 @@ async fn create(
 
 /// The anchor: the one file that a newcomer needs
 #[utoipa::path(get, path = "/api/v1/community/anchor", tag = "community",
-    responses((status = 200, description = "the file", body = String, content_type = "application/json")))]
+    responses((status = 200, description = "the file", body = AnchorFile)))]
 async fn anchor(State(app): State<App>, Caller(who): Caller) -> Result<Response, Problem> {
     let text = app.node().community_anchor(&who).await?;
     Ok(file("application/json", text))

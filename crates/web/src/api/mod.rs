@@ -116,6 +116,11 @@ fn described() -> OpenApiRouter<App> {
         .merge(ledger::routes())
 }
 
+/// Whether an address is the API's, known or not: its errors are problem documents, whatever the caller accepts.
+pub(crate) fn is_at(path: &str) -> bool {
+    path.strip_prefix("/api/v1").is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
 async fn description() -> Response {
     let json = HeaderValue::from_static("application/json");
     ([(CONTENT_TYPE, json)], DESCRIPTION.clone()).into_response()

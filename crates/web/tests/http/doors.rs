@@ -116,3 +116,67 @@ async fn a_collection_names_every_media_type_that_its_manifest_does() {
     assert_eq!(kinds, ["application/stix+json;version=2.0", "application/stix+json;version=2.1"]);
     assert!(kinds.iter().all(|kind| told.as_array().unwrap().contains(kind)), "{told}");
 }
+
+/// Under the API's addresses every error is a problem document, known address or not, whatever the caller says it accepts.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_api_answers_problem_documents_to_everybody() {
+    let house = House::new().await;
+    let root = house.token("root", &Scope::ALL).await;
+    for accept in ["text/html", crate::client::TAXII, "*/*"] {
+        for path in ["/api/v1/no-such-thing", "/api/v1", "/api/v1/", "/api/v1/users/nobody-of-this-name/x"] {
+            let answer = root.ask("GET", path).without("Accept").header("Accept", accept).send().await;
+            assert_eq!(answer.status, 404, "{path} {accept}");
+            assert_eq!(answer.header("content-type"), Some("application/problem+json"), "{path} {accept}");
+            assert_eq!(answer.json()["code"], "not-found", "{path} {accept}");
+        }
+    }
+    let answer = root.get("/api/v1/objects/indicator--00000000-0000-4000-8000-000000000001").await;
+    assert_eq!(answer.header("content-type"), Some("application/problem+json"));
+    // Elsewhere it is as it was: a page for a browser, TAXII's form for its clients.
+    let page = root.ask("GET", "/api/v2/x").without("Accept").header("Accept", "text/html").send().await;
+    assert!(page.header("content-type").is_some_and(|kind| kind.starts_with("text/html")));
+}
+
+/// The description tells the shape of the anchor that comes.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_anchor_is_described_as_what_it_is() {
+    let house = House::new().await;
+    let root = house.token("root", &Scope::ALL).await;
+    let member = json!({"name": "A", "slug": "cert-a", "kind": "cert", "endpoint": "https://a.example"});
+    let founded = send(&root, "POST", "/api/v1/community", &json!({"name": "R", "member": member})).await;
+    assert_eq!(founded.status, 201, "{}", String::from_utf8_lossy(&founded.body));
+    let anchor = read(&root, "/api/v1/community/anchor").await.json();
+    let described = read(&root, "/openapi.json").await.json();
+    let told = &described["paths"]["/api/v1/community/anchor"]["get"]["responses"]["200"]["content"];
+    let schema = told["application/json"]["schema"]["$ref"].as_str().unwrap().trim_start_matches('#');
+    let properties = described.pointer(&format!("{schema}/properties")).unwrap().as_object().unwrap();
+    let names = |object: &serde_json::Map<String, Value>| object.keys().cloned().collect::<Vec<_>>();
+    assert_eq!(names(properties), names(anchor.as_object().unwrap()));
+    for (name, value) in anchor.as_object().unwrap() {
+        let kind = match value {
+            Value::String(_) => "string",
+            Value::Number(_) => "integer",
+            Value::Array(_) => "array",
+            _ => "object",
+        };
+        assert_eq!(properties[name]["type"], kind, "{name}");
+    }
+}
+
+/// A grant to somebody whose roles read no content shows them nothing, on no road: not the title either.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_grant_that_a_role_closes_names_no_collection() {
+    let house = House::new().await;
+    let (contact, reader) =
+        (house.person("contact", Role::Contact).await, house.person("ann", Role::Reader).await);
+    house.collection("c1", &[(&contact, "rw"), (&reader, "r")]).await;
+    let listed = async |person: &Person| {
+        let api = read(person, "/api/v1/collections").await.json()["items"].as_array().unwrap().len();
+        let taxii = person.get("/api1/collections/").await.json();
+        (api, taxii["collections"].as_array().map_or(0, Vec::len))
+    };
+    assert_eq!(listed(&contact).await, (0, 0));
+    assert_eq!(read(&contact, "/api/v1/collections/c1").await.status, 404);
+    let (api, taxii) = listed(&reader).await;
+    assert!(api > 0 && api == taxii);
+}
