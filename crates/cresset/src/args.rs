@@ -228,6 +228,12 @@ pub(crate) fn names<const N: usize>(all: [&'static str; N]) -> clap::builder::Po
     clap::builder::PossibleValuesParser::new(all)
 }
 
+/// One name of a list that is parted by commas, without what people write around it.
+pub(crate) fn trimmed(name: &str) -> Result<String, &'static str> {
+    let name = name.trim();
+    if name.is_empty() { Err("a name is missing") } else { Ok(name.to_owned()) }
+}
+
 #[cfg(test)]
 mod tests {
     use clap::CommandFactory;

@@ -22,6 +22,7 @@ mod roads;
 mod sealed;
 mod standing_by;
 
+use std::error::Error as _;
 use std::io::IsTerminal;
 use std::process::ExitCode;
 
@@ -76,7 +77,7 @@ fn misread(error: &clap::Error) -> ! {
     error.exit()
 }
 
-/// What is wrong with the command line: of which kind, and in which argument. Never what was given, which may be a secret, and goes to
+/// What is wrong with the command line: of which kind, in which argument, and why. Never what was given, which may be a secret, and goes to
 /// whatever keeps the answers of commands; standard error says all of it to whoever has typed it.
 fn misreading(error: &clap::Error) -> Failure {
     let kind = error.kind();
@@ -89,11 +90,44 @@ fn misreading(error: &clap::Error) -> Failure {
     // What is no argument of the command is what was given, and its name only where it looks like one.
     let declared = kind != ErrorKind::UnknownArgument;
     let named = arguments.into_iter().filter(|argument| declared || argument.starts_with("--"));
-    let named: Vec<&str> = named.filter_map(|argument| argument.split('=').next()).collect();
+    // What is declared may have `=` in the name of its value, and nothing that was given.
+    let named =
+        named.filter_map(|argument| if declared { Some(argument) } else { argument.split('=').next() });
+    let named: Vec<&str> = named.collect();
     if !named.is_empty() {
         message = format!("{message}: {}", named.join(", "));
     }
+    if let Some(reason) = reason_of(error) {
+        message = format!("{message}: {reason}");
+    }
     Failure::usage(message).hint("`cresset COMMAND --help` shows what it takes")
+}
+
+/// Why a value is not taken, without the value: what would be, or what its reader says of it.
+fn reason_of(error: &clap::Error) -> Option<String> {
+    if let Some(ContextValue::Strings(all)) = error.get(ContextKind::ValidValue)
+        && !all.is_empty()
+    {
+        return Some(format!("one of {}", all.join(", ")));
+    }
+    let reason = error.source()?.to_string();
+    let Some(ContextValue::String(given)) = error.get(ContextKind::InvalidValue) else { return Some(reason) };
+    // What is quoted otherwise than it was given, or is cut, cannot be taken out of the sentence.
+    let is_plain = given.len() <= GIVEN_BYTES_MAX
+        && given.chars().all(|one| (one.is_ascii_graphic() || one == ' ') && !matches!(one, '"' | '\\'));
+    is_plain.then(|| {
+        without_quotes(&if given.is_empty() { reason } else { reason.replace(given.as_str(), "...") })
+    })
+}
+
+/// Longest value that may be named in the reason why it is not taken, in bytes: readers cut longer ones.
+const GIVEN_BYTES_MAX: usize = 80;
+
+/// A sentence without what stands in quotation marks: a part of what was given, it may be.
+fn without_quotes(reason: &str) -> String {
+    let parts: Vec<&str> =
+        reason.split('"').enumerate().map(|(at, part)| if at % 2 == 0 { part } else { "..." }).collect();
+    parts.concat()
 }
 
 /// What goes wrong inside is told to whoever runs a command on a directory: nobody else keeps a log of it.

@@ -342,7 +342,7 @@ static CODES: &[(&str, &str)] = &[
     ),
     (
         "courier-none",
-        "No courier file has been taken here yet, so there is nothing to acknowledge: name the member.",
+        "No courier file has been taken here yet, so there is nothing to acknowledge. `cresset courier export --to MEMBER` writes a file for a member.",
     ),
     (
         "relay-off",

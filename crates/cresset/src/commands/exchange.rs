@@ -6,8 +6,9 @@ use clap::{Args, Subcommand};
 use dial::Verb;
 use serde_json::{Value, json};
 
-use crate::args::Common;
+use crate::args::{Common, trimmed};
 use crate::commands::import::read_input;
+use crate::commands::passing::moment;
 use crate::directory::Access;
 use crate::exit::{Exit, Failure};
 use crate::out::{Out, counted, say, shown};
@@ -19,7 +20,7 @@ pub(crate) struct ShareArgs {
     /// The object's id.
     id: String,
     /// Members and circles, by name or id; several separated by commas.
-    #[arg(long, required = true, value_delimiter = ',', value_name = "MEMBER|CIRCLE,...")]
+    #[arg(long, required = true, value_delimiter = ',', value_parser = trimmed, value_name = "MEMBER|CIRCLE,...")]
     to: Vec<String>,
     /// Before everything that waits for them.
     #[arg(long)]
@@ -50,7 +51,7 @@ pub(crate) enum ConsentCommand {
         #[arg(long, value_name = "MEMBER")]
         to: String,
         /// Until when (RFC 3339).
-        #[arg(long, value_name = "TIME")]
+        #[arg(long, value_name = "TIME", value_parser = moment)]
         until: String,
         /// Who may pass it on; without it every member that has it now.
         #[arg(long, value_name = "MEMBER")]

@@ -299,8 +299,8 @@ fn add_unread(unread: &mut Option<Value>, more: Value) {
 fn tell_failed(file: &Path, failure: &Failure, out: &mut Out) -> Result<(), Failure> {
     say(format_args!("cannot import {}: {failure}", file.display()));
     if out.is_json() {
-        let line =
-            json!({"file": file, "outcome": "failed", "code": failure.code, "reason": failure.message});
+        let code = &failure.document()["error"]["code"];
+        let line = json!({"file": file, "outcome": "failed", "code": code, "reason": failure.message});
         out.json(&line)?;
     }
     Ok(())

@@ -277,7 +277,7 @@ impl Values {
         for line in self.lines.by_ref() {
             let line =
                 line.map_err(|error| Failure::unreachable(format_args!("cannot read the values: {error}")))?;
-            match value_of(&line) {
+            match value_of(&line, self.blank) {
                 Ok("") if self.blank == Blank::PassedOver => self.passed_over += 1,
                 Ok(value) => batch.values.push(value.to_owned()),
                 Err(unfit) => {
@@ -297,13 +297,14 @@ const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
 /// Characters shown of a value that cannot be asked.
 const UNFIT_CHARS_MAX: usize = 100;
 
-/// The value that a line is.
-fn value_of(line: &[u8]) -> Result<&str, Unfit> {
+/// The value that a line is; one that was given as such is asked, and told, as it was given.
+fn value_of(line: &[u8], blank: Blank) -> Result<&str, Unfit> {
     let unfit = |code, message| {
         let value = String::from_utf8_lossy(line).trim().chars().take(UNFIT_CHARS_MAX).collect();
         Unfit { value, code, message }
     };
-    match std::str::from_utf8(line).map(str::trim) {
+    let value = |text| if blank == Blank::PassedOver { str::trim(text) } else { text };
+    match std::str::from_utf8(line).map(value) {
         Ok(value) if value.len() <= QUERY_BYTES_MAX => Ok(value),
         Ok(_) => Err(unfit("query-too-long", format!("a value has at most {QUERY_BYTES_MAX} bytes"))),
         Err(_) => Err(unfit("line-text", "a value is UTF-8 text".to_owned())),

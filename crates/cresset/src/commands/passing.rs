@@ -6,7 +6,7 @@ use clap::Args;
 use dial::{ApiRequest, Verb};
 use serde_json::{Value, json};
 
-use crate::args::{Common, names};
+use crate::args::{Common, names, trimmed};
 use crate::commands::exchange::write_receipts;
 use crate::commands::import::{INBOX, read_input};
 use crate::directory::Access;
@@ -24,7 +24,7 @@ pub(crate) struct HandlingArgs {
     #[arg(long, value_name = "COLOUR", value_parser = pap)]
     pap: Option<handling::Pap>,
     /// For these besides you, and nobody else: members, circles, `user:NAME`; several separated by commas.
-    #[arg(long, value_delimiter = ',', value_name = "MEMBER|CIRCLE|user:NAME")]
+    #[arg(long, value_delimiter = ',', value_parser = trimmed, value_name = "MEMBER|CIRCLE|user:NAME")]
     to: Vec<String>,
     /// You are asked before it goes on to anybody else.
     #[arg(long)]
@@ -70,7 +70,8 @@ fn pap(text: &str) -> Result<handling::Pap, String> {
     text.parse().map_err(|error: handling::UnknownPap| error.to_string())
 }
 
-fn moment(text: &str) -> Result<String, String> {
+/// A moment, as people write it.
+pub(super) fn moment(text: &str) -> Result<String, String> {
     let read = ::stix::Timestamp::from_rfc3339(text).map(|at| at.as_str().to_owned());
     read.map_err(|error| format!("{error}: like 2026-05-01T12:00:00Z or 2026-05-01T21:00:00+09:00"))
 }
@@ -164,7 +165,6 @@ pub(crate) async fn simulate(common: &Common, args: SimulateArgs, out: &mut Out)
         if tell(judged, &args.about.recipient, out)? != Exit::Done {
             exit = Exit::No;
         }
-    }
         kept += u64::from(judged["shared"] == json!(false));
     }
     if kept > 0 {
@@ -172,6 +172,7 @@ pub(crate) async fn simulate(common: &Common, args: SimulateArgs, out: &mut Out)
             "{} would be allowed, and not shared by this: name who is to have it with --to, or `cresset share` it afterwards",
             counted(kept, "object")
         ));
+    }
     Ok(exit)
 }
 

@@ -21,15 +21,22 @@ pub(crate) struct ValidateArgs {
     strict: bool,
 }
 
-/// Runs the command: exits 1 when any file is invalid.
+/// Runs the command: exits 1 when any file is invalid, and as its failure says when one cannot be read, which has a line that says why.
 pub(crate) fn run(args: &ValidateArgs, out: &mut Out) -> Result<Exit, Failure> {
     out.answers_in_lines();
-    let mut invalid = 0_usize;
+    let (mut invalid, mut exit) = (0_usize, Exit::Done);
     for file in &args.files {
-        let bytes = read_input(file)?;
+        let name = file.display().to_string();
+        let bytes = match read_input(file) {
+            Ok(bytes) => bytes,
+            Err(failure) => {
+                exit = exit.max(failure.exit);
+                tell_unread(&name, failure.or_code("file-unreadable"), out)?;
+                continue;
+            }
+        };
         let verdict = stix::validate(&bytes, args.strict);
         invalid += usize::from(!verdict.valid);
-        let name = file.display().to_string();
         if out.is_json() {
             out.json(&json!({
                 "file": name,
@@ -51,7 +58,17 @@ pub(crate) fn run(args: &ValidateArgs, out: &mut Out) -> Result<Exit, Failure> {
     if invalid > 0 && !out.is_json() {
         say("`cresset explain CODE` tells more about the code in brackets");
     }
-    Ok(if invalid > 0 { Exit::No } else { Exit::Done })
+    Ok(if invalid > 0 { exit.max(Exit::No) } else { exit })
+}
+
+/// The line of a file that was not looked at.
+fn tell_unread(name: &str, failure: Failure, out: &mut Out) -> Result<(), Failure> {
+    say(format_args!("{failure}"));
+    if out.is_json() {
+        let error = json!({"code": failure.code, "path": "", "message": failure.message});
+        out.json(&json!({"file": name, "valid": false, "errors": [error], "warnings": []}))?;
+    }
+    Ok(())
 }
 
 fn as_json(finding: &Finding) -> serde_json::Value {

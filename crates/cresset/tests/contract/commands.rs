@@ -478,6 +478,11 @@ fn a_usage_failure_names_the_argument_and_not_what_was_given() {
         (&["s3cret"], "unrecognized subcommand"),
         (&["pull", "https://me:s3cret@taxii example/"], "<TAXII-URL>"),
         (&["pull", "--limit", "5"], "<TAXII-URL>"),
+        (&["collection", "grant", "inbox", "user:s3cret=s3cret"], "<WHO=ACCESS>"),
+        (&["collection", "add", "c1", "--title", "t", "--grant", "s3cret"], "--grant <WHO=ACCESS>"),
+        (&["consent", "grant", "x", "--to", "b", "--until", "s3cret"], "like 2026-05-01T12:00:00Z"),
+        (&["import", "x", "--tlp", "s3cret"], "one of clear, green"),
+        (&["user", "add", "x", "--role", "s3cret"], "one of reader, analyst"),
     ] {
         let ended = run(&[typed, &["--json"]].concat()).exits(2);
         assert!(!ended.stdout.contains("s3cret"), "{}", ended.stdout);
@@ -487,14 +492,35 @@ fn a_usage_failure_names_the_argument_and_not_what_was_given() {
     }
 }
 
-/// Where answers are lines a failure is the last of them.
+/// A file that cannot be read has a line like every other, and those behind it are judged all the same; the worst says how it ends.
 #[test]
-fn a_failure_behind_lines_is_the_last_one() {
+fn validate_goes_on_behind_a_file_that_cannot_be_read() {
     let scene = Scene::new();
     let good = scene.file("good.json", bundle(&[indicator(ONE, "[ipv4-addr:value = '198.51.100.7']")]));
-    let lines = run(&["validate", &good, "/nowhere/at/all", "--json"]).exits(4).lines();
-    assert_eq!((&lines[0]["valid"], &lines[1]["error"]["code"]), (&json!(true), &json!("unreachable")));
-    assert_eq!(lines.len(), 2);
+    let bad = scene.file("bad.json", bundle(&[json!({"type": "indicator"})]));
+    let files = [good.as_str(), "/nowhere/at/all", &bad];
+    let lines = run(&[&["validate", "--json"], &files[..]].concat()).exits(4).lines();
+    assert_eq!(lines.iter().map(|line| line["valid"] == true).collect::<Vec<_>>(), [true, false, false]);
+    assert_eq!(lines[1]["errors"][0]["code"], "file-unreadable");
+    let told = run(&[&["validate"], &files[..]].concat()).exits(4);
+    assert!(told.stdout.contains("bad.json: not valid") && told.stderr.contains("/nowhere/at/all"));
+}
+
+/// Lists parted by commas are read as people write them; what is looked up is told as it was given; and a node that is not there has its
+/// code in the line of a file.
+#[test]
+fn what_is_given_is_taken_as_people_write_it() {
+    let scene = Scene::new();
+    let good = scene.file("good.json", bundle(&[indicator(ONE, "[ipv4-addr:value = '198.51.100.7']")]));
+    scene.here(&["import", &good, "--tlp", "amber", "--to", "user:admin, user:admin"]).exits(0);
+    scene.here(&["import", &good, "--to", "user:admin,"]).exits(2);
+    let told = scene.here(&["lookup", " 198.51.100.7 ", "198.51.100.7"]).exits(0).lines();
+    assert_eq!((&told[0]["value"], &told[0]["known"]), (&json!(" 198.51.100.7 "), &json!(true)));
+    let nobody = ["--url", "http://127.0.0.1:1", "--token", "t", "--json"];
+    let lines = run(&[&["import", &good][..], &nobody].concat()).exits(4).lines();
+    assert_eq!((&lines[0]["outcome"], &lines[0]["code"]), (&json!("failed"), &json!("unreachable")));
+    scene.here(&["consent", "grant", "x", "--to", "b", "--until", "30d"]).exits(2);
+    scene.here(&["consent", "grant", "x", "--to", "b", "--until", "2099-01-01T00:00:00Z"]).exits(1);
 }
 
 #[test]

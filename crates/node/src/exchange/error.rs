@@ -57,7 +57,9 @@ pub enum ExchangeError {
     #[error(transparent)]
     Courier(CourierError),
     /// There is no courier file to acknowledge.
-    #[error("no courier file has come yet: name the member that the file is for")]
+    #[error(
+        "no courier file has come yet, so there is nothing to acknowledge: `cresset courier export --to MEMBER` writes a file for a member"
+    )]
     NoCourier,
     /// What this member has of the registry cannot be put into a courier file.
     #[error("cannot put the papers of the community into a courier file: {0}")]
