@@ -101,7 +101,7 @@ impl Frame {
             reply = reply::compress(reply, self.app.gzip_places()).await;
         }
         if is_head {
-            reply = reply::without_body(reply);
+            reply = reply::without_body(reply, takes_gzip);
         }
         self.secure(&mut reply, &trail.id);
         self.note((method, &route), reply.status(), started, &trail);
@@ -131,6 +131,10 @@ impl Frame {
         }
         let (mut parts, body) = request.into_parts();
         parts.extensions.insert(Arc::clone(trail));
+        if parts.method == Method::HEAD {
+            // Asked as GET, for the router would throw the body away before its length is known; the frame does that for all.
+            parts.method = Method::GET;
+        }
         let request = Request::from_parts(parts, axum::body::Body::new(body));
         let answering = self.router.clone().oneshot(request);
         match unpanicked(answering).await {

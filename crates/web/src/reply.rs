@@ -116,11 +116,10 @@ pub(crate) fn takes_gzip(headers: &HeaderMap) -> bool {
 /// is, which costs less.
 pub(crate) async fn compress(reply: Reply, places: &Semaphore) -> Reply {
     let (mut head, body) = reply.into_parts();
-    let large = body.size().is_some_and(|size| size >= GZIP_BYTES_MIN);
-    if !large || head.headers.contains_key(CONTENT_ENCODING) || !is_text(&head.headers) {
+    if !may_compress(&head.headers, &body) {
         return Response::from_parts(head, body);
     }
-    head.headers.append(VARY, HeaderValue::from_static("accept-encoding"));
+    head.headers.append(VARY, ACCEPT_ENCODING.into());
     let Ok(turn) = places.try_acquire() else { return Response::from_parts(head, body) };
     let (pieces, place) = match body {
         ReplyBody::Pieces { pieces, _place } => (pieces, _place),
@@ -146,6 +145,12 @@ pub(crate) async fn compress(reply: Reply, places: &Semaphore) -> Reply {
     }
     let pieces = [Bytes::from(compressed), Bytes::new(), Bytes::new()];
     Response::from_parts(head, ReplyBody::Pieces { pieces, _place: place })
+}
+
+/// Whether a body goes out compressed to who takes that, while there is a place.
+fn may_compress(headers: &HeaderMap, body: &ReplyBody) -> bool {
+    let large = body.size().is_some_and(|size| size >= GZIP_BYTES_MIN);
+    large && !headers.contains_key(CONTENT_ENCODING) && is_text(headers)
 }
 
 /// What is left to say when an answer broke off before its first byte was sent.
@@ -176,11 +181,18 @@ fn gzip(pieces: &[Bytes]) -> std::io::Result<Vec<u8>> {
     encoder.finish()
 }
 
-/// The same answer without its body, its length told all the same: what HEAD gets.
-pub(crate) fn without_body(reply: Reply) -> Reply {
+/// The answer to GET without its body: what HEAD gets. Its length is told where it is certain (RFC 9110, section 8.6): not of what is
+/// made as it is sent, nor of what might be sent compressed.
+pub(crate) fn without_body(reply: Reply, takes_gzip: bool) -> Reply {
     let (mut head, body) = reply.into_parts();
-    if let Some(size) = body.size() {
-        head.headers.insert(CONTENT_LENGTH, HeaderValue::from(size));
+    let may_shrink = takes_gzip && may_compress(&head.headers, &body);
+    if may_shrink {
+        head.headers.append(VARY, ACCEPT_ENCODING.into());
+    }
+    match body.size().filter(|_| !may_shrink) {
+        Some(_) if head.status == StatusCode::NO_CONTENT || head.status == StatusCode::NOT_MODIFIED => {}
+        Some(size) => drop(head.headers.insert(CONTENT_LENGTH, HeaderValue::from(size))),
+        None => drop(head.headers.remove(CONTENT_LENGTH)),
     }
     Response::from_parts(head, ReplyBody::empty())
 }
