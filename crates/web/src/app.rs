@@ -1,5 +1,6 @@
 //! What every handler may ask for: the node, the operator's options, and the door's own counters and places.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -10,13 +11,13 @@ use axum::response::Response;
 use base::limit::{BODY_BYTES_MAX, CONNECTIONS_MAX, PAGES_PER_USER_MAX};
 use handling::UserNo;
 use node::Node;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{OnceCell, OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 
-use crate::Problem;
 use crate::body::Places;
 use crate::certificate::{Standing, Validity};
 use crate::metrics::Metrics;
+use crate::{Problem, SESSION_COOKIE};
 
 /// Users whose places are remembered at the same time.
 const USERS_MAX: usize = 4_096;
@@ -24,6 +25,8 @@ const USERS_MAX: usize = 4_096;
 const PAGE_WAIT_MAX: Duration = Duration::from_secs(20);
 /// Answers compressed at the same time; further ones go out as they are.
 const GZIP_PLACES: usize = 2;
+/// Letters of the member's id in the name of the session cookie: enough to tell the nodes of one machine apart.
+const COOKIE_MEMBER_CHARS: usize = 12;
 
 /// What an operator may set. The defaults are those of a running node.
 #[derive(Clone, Debug)]
@@ -120,6 +123,7 @@ struct Inner {
     places: Places,
     gzip: Semaphore,
     pages: Mutex<HashMap<UserNo, Arc<Semaphore>>>,
+    session_cookie: OnceCell<String>,
 }
 
 impl App {
@@ -139,6 +143,7 @@ impl App {
             places: Places::default(),
             gzip: Semaphore::new(GZIP_PLACES),
             pages: Mutex::default(),
+            session_cookie: OnceCell::new(),
         }))
     }
 
@@ -146,6 +151,17 @@ impl App {
     #[must_use]
     pub fn node(&self) -> &Node {
         &self.0.node
+    }
+
+    /// The name of the cookie that holds a session's secret at this node: [`SESSION_COOKIE`] and a piece of the member's id. While the
+    /// member is not known, the first part alone.
+    pub(crate) async fn session_cookie_name(&self) -> Cow<'_, str> {
+        let name = self.0.session_cookie.get_or_try_init(async || {
+            let member = self.0.node.member().await.ok().flatten().ok_or(())?;
+            let piece = member.id.chars().filter(char::is_ascii_alphanumeric).take(COOKIE_MEMBER_CHARS);
+            Ok::<_, ()>(format!("{SESSION_COOKIE}_{}", piece.collect::<String>()))
+        });
+        name.await.map_or(Cow::Borrowed(SESSION_COOKIE), |name| Cow::Borrowed(name.as_str()))
     }
 
     /// What the operator set.

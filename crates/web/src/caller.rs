@@ -20,7 +20,8 @@ use node::{AuthError, Credential, Session};
 
 use crate::{App, Came, Problem};
 
-/// The cookie that holds the session's secret.
+/// How the name of the cookie that holds a session's secret begins; what follows tells the nodes of one machine apart, for a browser
+/// sends a cookie to every port of a host.
 pub const SESSION_COOKIE: &str = "cresset_session";
 /// The field in which scripts send the session's token back.
 pub const CSRF_HEADER: &str = "x-csrf-token";
@@ -99,7 +100,7 @@ impl FromRequestParts<App> for Visitor {
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
         let trail = trail(parts)?;
-        let Some(cookie) = session_cookie(&parts.headers) else { return Ok(Self(None)) };
+        let Some(cookie) = session_cookie(app, &parts.headers).await else { return Ok(Self(None)) };
         match app.node().session(&cookie).await {
             Ok(session) => {
                 trail.signed(session.principal.user);
@@ -141,7 +142,7 @@ pub(crate) async fn authenticate(
     headers: &HeaderMap,
     trail: &Trail,
 ) -> Result<Arc<Principal>, Problem> {
-    let credential = credential(headers)?;
+    let credential = credential(app, headers).await?;
     if let Credential::Session(cookie) = &credential
         && !is_safe(method)
     {
@@ -165,15 +166,20 @@ fn is_safe(method: &Method) -> bool {
     matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS)
 }
 
-fn credential(headers: &HeaderMap) -> Result<Credential, AuthError> {
-    let mut fields = headers.get_all(AUTHORIZATION).iter();
-    if let Some(field) = fields.next() {
-        if fields.next().is_some() || field.len() > CREDENTIAL_BYTES_MAX {
-            return Err(AuthError::Wrong);
-        }
-        return authorization(field.to_str().map_err(|_| AuthError::Wrong)?);
+async fn credential(app: &App, headers: &HeaderMap) -> Result<Credential, AuthError> {
+    match authorized(headers)? {
+        Some(credential) => Ok(credential),
+        None => session_cookie(app, headers).await.map(Credential::Session).ok_or(AuthError::Missing),
     }
-    session_cookie(headers).map(Credential::Session).ok_or(AuthError::Missing)
+}
+
+fn authorized(headers: &HeaderMap) -> Result<Option<Credential>, AuthError> {
+    let mut fields = headers.get_all(AUTHORIZATION).iter();
+    let Some(field) = fields.next() else { return Ok(None) };
+    if fields.next().is_some() || field.len() > CREDENTIAL_BYTES_MAX {
+        return Err(AuthError::Wrong);
+    }
+    authorization(field.to_str().map_err(|_| AuthError::Wrong)?).map(Some)
 }
 
 fn authorization(field: &str) -> Result<Credential, AuthError> {
@@ -191,12 +197,19 @@ fn authorization(field: &str) -> Result<Credential, AuthError> {
     Ok(Credential::Password { user: user.to_owned(), password: Redacted::new(password.to_owned()) })
 }
 
-/// The secret in the session cookie, where there is one.
-pub(crate) fn session_cookie(headers: &HeaderMap) -> Option<Redacted<String>> {
+/// The secret in this node's session cookie, where there is one.
+pub(crate) async fn session_cookie(app: &App, headers: &HeaderMap) -> Option<Redacted<String>> {
+    if !headers.contains_key(COOKIE) {
+        return None;
+    }
+    cookie_named(&app.session_cookie_name().await, headers)
+}
+
+fn cookie_named(wanted: &str, headers: &HeaderMap) -> Option<Redacted<String>> {
     let fields = headers.get_all(COOKIE).iter().filter_map(|field| field.to_str().ok());
     let value = fields.flat_map(|field| field.split(';')).find_map(|pair| {
         let (name, value) = pair.trim().split_once('=')?;
-        (name == SESSION_COOKIE && value.len() <= CREDENTIAL_BYTES_MAX).then_some(value)
+        (name == wanted && value.len() <= CREDENTIAL_BYTES_MAX).then_some(value)
     })?;
     (!value.is_empty()).then(|| Redacted::new(value.to_owned()))
 }
@@ -218,37 +231,39 @@ mod tests {
     #[test]
     fn reads_the_three_ways_to_sign_in() {
         for basic in ["Basic YW5uOmE6Yg==", "basic  YW5uOmE6Yg"] {
-            let Ok(Credential::Password { user, password }) = credential(&head(&[("authorization", basic)]))
+            let Ok(Some(Credential::Password { user, password })) =
+                authorized(&head(&[("authorization", basic)]))
             else {
                 panic!("{basic}");
             };
             assert_eq!((user.as_str(), password.expose().as_str()), ("ann", "a:b"));
         }
-        let Ok(Credential::Token(token)) = credential(&head(&[("authorization", "Bearer abc")])) else {
+        let Ok(Some(Credential::Token(token))) = authorized(&head(&[("authorization", "Bearer abc")])) else {
             panic!()
         };
         assert_eq!(token.expose(), "abc");
-        let cookies = head(&[("cookie", "a=b; cresset_session=xyz")]);
-        let Ok(Credential::Session(cookie)) = credential(&cookies) else { panic!() };
-        assert_eq!(cookie.expose(), "xyz");
+        let cookies = head(&[("cookie", "a=b; cresset_session_1=abc; cresset_session_2=xyz")]);
+        let read = |name| cookie_named(name, &cookies).map(|cookie| cookie.expose().clone());
+        assert_eq!(read("cresset_session_2").as_deref(), Some("xyz"));
+        assert_eq!(read("cresset_session"), None);
     }
 
     #[test]
     fn what_is_no_credential_is_missing_or_wrong() {
-        assert!(matches!(credential(&head(&[])), Err(AuthError::Missing)));
+        assert!(matches!(authorized(&head(&[])), Ok(None)));
         for field in ["", "Basic", "Digest x", "Negotiate abc"] {
             assert!(
-                matches!(credential(&head(&[("authorization", field)])), Err(AuthError::Missing)),
+                matches!(authorized(&head(&[("authorization", field)])), Err(AuthError::Missing)),
                 "{field}"
             );
         }
         for field in ["Basic !", "Basic YW5u", "Basic /////w=="] {
             assert!(
-                matches!(credential(&head(&[("authorization", field)])), Err(AuthError::Wrong)),
+                matches!(authorized(&head(&[("authorization", field)])), Err(AuthError::Wrong)),
                 "{field}"
             );
         }
         let two = head(&[("authorization", "Bearer a"), ("authorization", "Bearer b")]);
-        assert!(matches!(credential(&two), Err(AuthError::Wrong)));
+        assert!(matches!(authorized(&two), Err(AuthError::Wrong)));
     }
 }

@@ -84,7 +84,7 @@ impl Frame {
 
     /// The frame for whoever a request's cookie stands for: a problem takes the way on from nobody.
     pub(crate) async fn of_cookie(app: &App, headers: &HeaderMap) -> Self {
-        let Some(cookie) = session_cookie(headers) else { return Self::plain(app).await };
+        let Some(cookie) = session_cookie(app, headers).await else { return Self::plain(app).await };
         match app.node().session(&cookie).await {
             Ok(session) => Self::of(app, &Reader { who: session.principal, csrf: session.csrf }, "").await,
             Err(_) => Self::plain(app).await,

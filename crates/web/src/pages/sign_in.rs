@@ -11,7 +11,7 @@ use serde::Deserialize;
 use super::form::{Fields, same_session};
 use super::{Frame, Reader, go_to, html};
 use crate::caller::Peer;
-use crate::{App, Problem, SESSION_COOKIE, Visitor};
+use crate::{App, Problem, Visitor};
 
 #[derive(Template)]
 #[template(path = "sign_in.html")]
@@ -57,7 +57,7 @@ pub(crate) async fn sign_in(
     match app.node().sign_in(&answer.user, &Redacted::new(answer.password), &peer).await {
         Ok(secret) => {
             let mut response = go_to(&to);
-            response.headers_mut().append(SET_COOKIE, cookie(&app, secret.cookie.expose()));
+            response.headers_mut().append(SET_COOKIE, cookie(&app, secret.cookie.expose()).await);
             Ok(response)
         }
         Err(node::AuthError::Store(error)) => Err(error.into()),
@@ -102,21 +102,23 @@ pub(crate) async fn sign_out(
     Fields(leave): Fields<Leave>,
 ) -> Result<Response, Problem> {
     same_session(&reader, &leave.csrf)?;
-    if let Some(secret) = crate::caller::session_cookie(&headers) {
+    if let Some(secret) = crate::caller::session_cookie(&app, &headers).await {
         app.node().sign_out(&secret).await?;
     }
     let mut response = go_to("/sign-in");
-    let gone = format!("{SESSION_COOKIE}=; Path=/; HttpOnly; SameSite=Lax; Max-Age=0");
+    let name = app.session_cookie_name().await;
+    let gone = format!("{name}=; Path=/; HttpOnly; SameSite=Lax; Max-Age=0");
     response.headers_mut().append(SET_COOKIE, header(&gone));
     Ok(response)
 }
 
 /// The session's cookie: for this host only, out of reach of scripts, over TLS only where there is TLS.
-fn cookie(app: &App, secret: &str) -> HeaderValue {
+async fn cookie(app: &App, secret: &str) -> HeaderValue {
     let options = app.options();
     let public_tls = options.public_url.as_deref().is_some_and(|url| url.starts_with("https:"));
     let secure = if options.tls.is_some() || public_tls { "; Secure" } else { "" };
-    header(&format!("{SESSION_COOKIE}={secret}; Path=/; HttpOnly; SameSite=Lax{secure}"))
+    let name = app.session_cookie_name().await;
+    header(&format!("{name}={secret}; Path=/; HttpOnly; SameSite=Lax{secure}"))
 }
 
 fn header(text: &str) -> HeaderValue {

@@ -1,7 +1,9 @@
 //! What every answer carries, health and figures, compression, and stopping in peace.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use base::SeededRng;
 use handling::{Role, Scope};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -9,7 +11,7 @@ use tokio::net::TcpStream;
 use web::Options;
 
 use crate::client::{TAXII, gzip, parse};
-use crate::house::{House, envelope, id, indicator};
+use crate::house::{House, PASSWORD, envelope, id, indicator};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_answer_is_named_and_hardened() {
@@ -103,6 +105,80 @@ async fn large_answers_are_compressed_for_those_who_take_it() {
     let one = format!("{page}{}/", id("indicator", 1));
     let one = ann.ask("GET", &one).header("Accept-Encoding", "gzip").send().await;
     assert_eq!((one.status, one.header("content-encoding")), (200, None));
+}
+
+/// HEAD tells what GET would (RFC 9110, section 8.6): the same status and fields, and its length or none, never another.
+#[tokio::test(flavor = "multi_thread")]
+async fn head_never_tells_another_length_than_get_has() {
+    let house = House::new().await;
+    let ann = house.person("ann", Role::Analyst).await;
+    house.collection("c1", &[(&ann, "rw")]).await;
+    ann.post("c1", &[indicator(1, 0)]).await;
+    let css = format!("/assets/cresset-{}.css", env!("CARGO_PKG_VERSION"));
+    let object = format!("/api/v1/objects/{}", id("indicator", 1));
+    for target in [
+        "/openapi.json",
+        "/sign-in",
+        &css,
+        "/healthz",
+        "/readyz",
+        "/",
+        "/nowhere",
+        "/api/v1/me",
+        &object,
+        "/taxii2/",
+    ] {
+        for coding in ["identity", "gzip"] {
+            let ask = |method| ann.ask(method, target).without("Accept").header("Accept-Encoding", coding);
+            let (got, told) = (ask("GET").send().await, ask("HEAD").send().await);
+            assert_eq!((told.status, told.body.len()), (got.status, 0), "{target}");
+            assert_eq!(told.header("content-type"), got.header("content-type"), "{target}");
+            assert_eq!(told.header("vary"), got.header("vary"), "{target} {coding}");
+            let length = told.header("content-length");
+            assert!(
+                length.is_none() || length == got.header("content-length"),
+                "{target} {coding}: {length:?}"
+            );
+            assert!(length.is_some() || coding == "gzip", "{target}: a length that is certain is told");
+        }
+    }
+    let export = ann.ask("HEAD", "/api/v1/export").without("Accept").send().await;
+    assert_eq!((export.status, export.header("content-length")), (200, None), "made as it is sent");
+    assert_eq!(ann.ask("HEAD", "/sign-out").without("Accept").send().await.status, 405);
+}
+
+/// A browser sends a host's cookies to all its ports: each node reads its own, and signing in or out at one is nothing to another.
+#[tokio::test(flavor = "multi_thread")]
+async fn nodes_of_one_machine_do_not_sign_each_others_people_out() {
+    let houses = [House::new().await, House::with_rng(Options::default(), Arc::new(SeededRng::new(7))).await];
+    let (mut jar, mut names) = (Vec::new(), Vec::new());
+    for house in &houses {
+        house.person("ann", Role::Analyst).await;
+        let form = house.ask("POST", "/sign-in").header("Content-Type", "application/x-www-form-urlencoded");
+        let answer = form.body(format!("user=ann&password={}", PASSWORD.replace(' ', "+"))).send().await;
+        let cookie = answer.header("set-cookie").unwrap().split(';').next().unwrap().to_owned();
+        names.push(cookie.split('=').next().unwrap().to_owned());
+        jar.push(cookie);
+    }
+    assert!(
+        names[0] != names[1] && names.iter().all(|name| name.starts_with("cresset_session_")),
+        "{names:?}"
+    );
+    let jar = jar.join("; ");
+    let page = async |house: &House| {
+        let answer = house.ask("GET", "/").header("Cookie", &jar).header("Accept", "text/html").send().await;
+        (answer.status, String::from_utf8(answer.body).unwrap())
+    };
+    let mut csrf = String::new();
+    for house in &houses {
+        let (status, text) = page(house).await;
+        assert!(status == 200 && text.contains("Sign out"), "{status}");
+        csrf = text.split("name=\"csrf\" value=\"").nth(1).unwrap().split('"').next().unwrap().to_owned();
+    }
+    let out = houses[1].ask("POST", "/sign-out").header("Content-Type", "application/x-www-form-urlencoded");
+    let out = out.header("Cookie", &jar).body(format!("csrf={csrf}")).send().await;
+    assert!(out.header("set-cookie").unwrap().starts_with(&format!("{}=;", names[1])), "{:?}", out.head());
+    assert_eq!((page(&houses[0]).await.0, page(&houses[1]).await.0), (200, 303));
 }
 
 #[tokio::test(flavor = "multi_thread")]

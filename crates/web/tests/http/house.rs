@@ -120,13 +120,27 @@ impl House {
 
     /// A page as somebody sees it who has signed in with the password.
     pub(crate) async fn page(&self, name: &str, target: &str) -> String {
+        let cookie = self.sign_in(name).await;
+        let asked = self.ask("GET", target).header("Cookie", &cookie).header("Accept", "text/html");
+        String::from_utf8(asked.send().await.body).unwrap()
+    }
+
+    /// The same once its form was sent with these fields.
+    pub(crate) async fn filled(&self, name: &str, target: &str, fields: &str) -> String {
+        let cookie = self.sign_in(name).await;
+        let asked = self.ask("GET", target).header("Cookie", &cookie).header("Accept", "text/html");
+        let page = String::from_utf8(asked.send().await.body).unwrap();
+        let csrf = page.split("name=\"csrf\" value=\"").nth(1).unwrap().split('"').next().unwrap();
+        let form = self.ask("POST", target).header("Content-Type", "application/x-www-form-urlencoded");
+        let answer = form.header("Cookie", &cookie).body(format!("{fields}&csrf={csrf}")).send().await;
+        String::from_utf8(answer.body).unwrap()
+    }
+
+    async fn sign_in(&self, name: &str) -> String {
         let form = self.ask("POST", "/sign-in").header("Content-Type", "application/x-www-form-urlencoded");
         let password = PASSWORD.replace(' ', "+");
         let answer = form.body(format!("user={name}&password={password}")).send().await;
-        let cookie = answer.header("set-cookie").unwrap().split(';').next().unwrap().to_owned();
-        let asked = self.ask("GET", target).header("Cookie", &cookie).header("Accept", "text/html");
-        let answer = asked.send().await;
-        String::from_utf8(answer.body).unwrap()
+        answer.header("set-cookie").unwrap().split(';').next().unwrap().to_owned()
     }
 }
 
