@@ -47,6 +47,14 @@ pub(crate) fn open_to_serve(
     Ok(Node::open(store, clock, Arc::new(SystemRng), settings))
 }
 
+/// A node's directory, held so that nobody else opens it to write.
+pub(crate) type Held = store_sqlite::Held;
+
+/// Takes the node in a directory without opening it; `None` where there is none.
+pub(crate) fn hold(directory: &Path) -> Result<Option<Held>, StoreError> {
+    store_sqlite::is_there(directory).then(|| Held::take(directory)).transpose()
+}
+
 /// Makes the store of a new node; the directory may exist and must hold no node.
 pub(crate) fn create(directory: &Path, clock: impl Clock + 'static) -> Result<Node, Failure> {
     let made = DirBuilder::new().recursive(true).mode(0o700).create(directory);
@@ -62,6 +70,30 @@ fn writable(directory: &Path, clock: &Arc<dyn Clock>) -> Result<Arc<dyn Store>, 
         Ok(store) => Ok(store),
         Err(error) => Err(failure(&error)),
     }
+}
+
+/// Refuses a directory for a new node that holds anything but what is the node's own: its settings may lie there before it does. One that
+/// holds a node is let through, for that says more of itself.
+pub(crate) fn must_be_free(directory: &Path) -> Result<(), Failure> {
+    let failed = |error| Failure::file("read", directory, &error);
+    let entries = match std::fs::read_dir(directory) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(failed(error)),
+    };
+    for entry in entries {
+        let name = entry.map_err(failed)?.file_name();
+        // A file system of its own has that from the start.
+        if name != "lost+found" && !name.as_encoded_bytes().starts_with(b"cresset.") {
+            let name = crate::out::shown(&name.to_string_lossy());
+            return Err(Failure::unreachable(format_args!(
+                "{} holds something that is no node's: {name}",
+                directory.display()
+            ))
+            .hint("name a new directory, or an empty one, with --data"));
+        }
+    }
+    Ok(())
 }
 
 fn must_exist(directory: &Path) -> Result<(), Failure> {

@@ -65,4 +65,4 @@ mod version_rows;
 mod writer;
 
 pub use backup::RestoreFrom;
-pub use open::{SqliteStore, is_there};
+pub use open::{Held, SqliteStore, is_there};

@@ -165,6 +165,20 @@ pub(crate) fn make_private(directory: &Path) -> Result<(), StoreError> {
     builder.create(directory).map_err(|error| cannot(directory, &error))
 }
 
+/// A store that this process holds without having it open: nobody else can open it to write until this goes.
+#[derive(Debug)]
+pub struct Held(#[expect(dead_code, reason = "held, not read")] File);
+
+impl Held {
+    /// Takes the store in a directory.
+    ///
+    /// # Errors
+    /// `Busy` while another process has it open to write; `CannotOpen` where the directory cannot be used.
+    pub fn take(directory: &Path) -> Result<Self, StoreError> {
+        lock(directory).map(Self)
+    }
+}
+
 /// Takes the directory for this process; the operating system gives it back when the process ends, however it ends.
 pub(crate) fn lock(directory: &Path) -> Result<File, StoreError> {
     let path = directory.join(LOCK);

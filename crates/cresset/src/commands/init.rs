@@ -26,6 +26,7 @@ pub(crate) struct InitArgs {
 /// Runs the command.
 pub(crate) async fn run(common: &Common, args: InitArgs, out: &mut Out) -> Result<Exit, Failure> {
     common.only_here("cresset init")?;
+    directory::must_be_free(&common.data)?;
     let (recovery_key, recovery_recipient) = sealed::new_key();
     let node = directory::create(&common.data, base::SystemClock::default())?;
     let sealed_for = node.seal_backups_for(&recovery_recipient).await;

@@ -164,18 +164,37 @@ async fn start(member: Member, (room, port): (&Path, u16)) -> Result<(Child, Url
     }
     let _ = process.kill();
     let _ = process.wait();
-    let said = last_line(&log);
+    let said = match last_line(&std::fs::read(&log).unwrap_or_default()) {
+        Some(said) => format!(": {said}"),
+        None => format!(", and {} does not say why", log.display()),
+    };
     Err(Failure::unreachable(format_args!(
-        "the node of {} does not answer on port {port}: {said}",
+        "the node of {} does not answer on port {port}{said}",
         member.name
     ))
     .hint("is the port taken? choose others with --port-base"))
 }
 
-/// What a node has logged last.
-fn last_line(log: &Path) -> String {
-    let text = std::fs::read(log).unwrap_or_default();
-    let text = String::from_utf8_lossy(&text);
-    let words = text.lines().rfind(|line| line.starts_with("error: ")).or(text.lines().next_back());
-    shown(words.unwrap_or("it said nothing")).chars().take(LOGGED_MAX).collect()
+/// What a node has logged last, without the word by which commands begin what went wrong: the failure that repeats it has one of its own.
+fn last_line(log: &[u8]) -> Option<String> {
+    let text = String::from_utf8_lossy(log);
+    let error = text.lines().rev().find_map(|line| line.strip_prefix("error: "));
+    let words = error.or(text.lines().next_back())?;
+    Some(shown(words).chars().take(LOGGED_MAX).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::last_line;
+
+    #[test]
+    fn what_a_node_said_last_is_told_once() {
+        let said = |log: &str| last_line(log.as_bytes());
+        assert_eq!(
+            said("started\nerror: cannot listen on x\n  choose another").as_deref(),
+            Some("cannot listen on x")
+        );
+        assert_eq!(said("started\nserving").as_deref(), Some("serving"));
+        assert_eq!(said(""), None);
+    }
 }

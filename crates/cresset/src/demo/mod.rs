@@ -8,6 +8,7 @@ mod actor;
 mod between;
 mod home;
 mod house;
+mod site;
 mod stage;
 mod story;
 mod teller;
@@ -22,7 +23,8 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use crate::args::Common;
 use crate::exit::{Exit, Failure};
 use crate::out::Out;
-use stage::{MEMBERS, PAPERS, Stage};
+use site::Site;
+use stage::Stage;
 use teller::{After, Teller};
 
 /// What scripts read to go on where the story ends.
@@ -31,7 +33,7 @@ const RECORD: &str = "demo.json";
 /// Where the demonstration plays.
 #[derive(Debug, Args)]
 pub(crate) struct DemoArgs {
-    /// A directory for the demonstration's nodes; an earlier demonstration in it is replaced.
+    /// A directory for the demonstration's nodes; an earlier demonstration in it is replaced, unless it still runs.
     #[arg(long, default_value = "./cresset-demo", value_name = "DIR")]
     dir: PathBuf,
     /// The first of four ports in a row, one for each node; 0 takes any that are free.
@@ -46,13 +48,13 @@ pub(crate) struct DemoArgs {
 pub(crate) async fn run(common: &Common, args: DemoArgs, out: &mut Out) -> Result<Exit, Failure> {
     out.answers_in_lines();
     common.only_here("cresset demo")?;
-    clear(&args.dir)?;
+    let site = Site::take(&args.dir, args.port_base)?;
     let mut stop = Stop::new()?;
     let mut teller = Teller::new(out);
     teller.begin()?;
     // Whoever does not want to hear the end: the nodes end with this process, however it ends.
     let mut stage = tokio::select! {
-        set = Stage::set(&args.dir, args.port_base) => set?,
+        set = Stage::set(&args.dir, site.ports()) => set?,
         () = stop.told() => return Ok(Exit::No),
     };
     record(&args.dir, &stage)?;
@@ -72,33 +74,6 @@ pub(crate) async fn run(common: &Common, args: DemoArgs, out: &mut Out) -> Resul
     }
     stage.strike().await;
     Ok(if told { Exit::Done } else { Exit::No })
-}
-
-/// Removes an earlier demonstration; refuses a directory that holds anything else.
-fn clear(dir: &Path) -> Result<(), Failure> {
-    std::fs::create_dir_all(dir).map_err(|error| Failure::file("make", dir, &error))?;
-    let entries = std::fs::read_dir(dir).map_err(|error| Failure::file("read", dir, &error))?;
-    let names: Vec<_> = entries.filter_map(|entry| entry.ok().map(|entry| entry.file_name())).collect();
-    if !names.iter().all(|name| name.to_str().is_some_and(is_ours)) {
-        return Err(Failure::unreachable(format_args!("{} holds something else", dir.display()))
-            .hint("name a new directory with --dir"));
-    }
-    for name in names {
-        let path = dir.join(name);
-        let removed =
-            if path.is_dir() { std::fs::remove_dir_all(&path) } else { std::fs::remove_file(&path) };
-        removed.map_err(|error| Failure::file("replace", &path, &error))?;
-    }
-    Ok(())
-}
-
-/// Whether a demonstration makes something of this name.
-fn is_ours(name: &str) -> bool {
-    let of_a_member = |name: &str| MEMBERS.iter().any(|member| member.slug == name);
-    name == RECORD
-        || name == PAPERS
-        || of_a_member(name)
-        || name.strip_suffix(".log").is_some_and(of_a_member)
 }
 
 /// Writes where the nodes are and how to get in, for the owner of the directory alone.

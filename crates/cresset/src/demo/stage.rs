@@ -69,8 +69,8 @@ pub(crate) struct Notes {
 }
 
 impl Stage {
-    /// Writes the papers, makes the nodes and starts them, on four ports in a row from `port` on; 0 takes any free ones.
-    pub(crate) async fn set(dir: &Path, port: u16) -> Result<Self, Failure> {
+    /// Writes the papers, makes the nodes and starts them, each on its port; 0 takes any free one.
+    pub(crate) async fn set(dir: &Path, ports: [u16; 4]) -> Result<Self, Failure> {
         let begin = Instant::now();
         let room = std::path::absolute(dir).map_err(|error| Failure::file("find", dir, &error))?;
         let papers = room.join(PAPERS);
@@ -81,7 +81,7 @@ impl Stage {
         }
         let dialler = Dialler::new(Egress::default(), Arc::new(SystemRng)).map_err(Failure::unreachable)?;
         let set = |member, port| tokio::spawn(House::set(dialler.clone(), member, (room.clone(), port)));
-        let ([a, b, c, desk], [at_a, at_b, at_c, at_desk]) = (MEMBERS, ports(port)?);
+        let ([a, b, c, desk], [at_a, at_b, at_c, at_desk]) = (MEMBERS, ports);
         let (a, b, c, desk) = (set(a, at_a), set(b, at_b), set(c, at_c), set(desk, at_desk));
         let arrived = |house: Result<Result<House, Failure>, tokio::task::JoinError>| {
             house.map_err(Failure::unreachable).flatten()
@@ -190,28 +190,7 @@ pub(crate) async fn until(
     Ok(begin.elapsed())
 }
 
-fn ports(first: u16) -> Result<[u16; 4], Failure> {
-    let ports = [0, 1, 2, 3].map(|more| if first == 0 { Some(0) } else { first.checked_add(more) });
-    match ports {
-        [Some(a), Some(b), Some(c), Some(d)] => Ok([a, b, c, d]),
-        _ => Err(Failure::usage(format_args!("four ports from {first} on are more than there are"))
-            .hint("choose a lower one with --port-base")),
-    }
-}
-
 /// This program as a shell finds it: `cargo run` puts it nowhere on the path.
 pub(super) fn program() -> String {
     std::env::current_exe().map_or_else(|_| "cresset".to_owned(), |program| program.display().to_string())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn four_ports_in_a_row_or_any() {
-        assert_eq!(ports(8400).unwrap(), [8400, 8401, 8402, 8403]);
-        assert_eq!(ports(0).unwrap(), [0; 4]);
-        assert!(ports(65_532).is_ok() && ports(65_533).is_err());
-    }
 }
