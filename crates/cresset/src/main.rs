@@ -4,6 +4,7 @@
 //! standard output, words to standard error. The only crate that names a storage backend; decides nothing about content.
 
 mod args;
+mod ask;
 mod commands;
 mod config;
 mod demo;

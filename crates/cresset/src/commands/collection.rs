@@ -1,7 +1,5 @@
 //! `cresset collection`: collections and who may read and write them.
 
-use std::io::{self, BufRead, IsTerminal, Write};
-
 use clap::{Args, Subcommand};
 use dial::Verb;
 use handling::Access as Grant;
@@ -9,6 +7,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::args::Common;
+use crate::ask::Yes;
 use crate::directory::Access;
 use crate::exit::{Exit, Failure};
 use crate::out::{Out, say, shown};
@@ -32,9 +31,8 @@ pub(crate) enum CollectionCommand {
     Remove {
         /// The collection's id or alias.
         id: String,
-        /// Do not ask.
-        #[arg(long)]
-        yes: bool,
+        #[command(flatten)]
+        yes: Yes,
     },
 }
 
@@ -115,10 +113,11 @@ pub(crate) async fn run(common: &Common, command: CollectionCommand, out: &mut O
         CollectionCommand::Grant(args) => grant(common, args, out).await,
         CollectionCommand::Grants { id } => grants(common, &id, out).await,
         CollectionCommand::Remove { id, yes } => {
-            let asks = !yes && !out.is_json() && io::stdin().is_terminal();
-            if asks && !agreed(&id, (&mut io::stderr(), &mut io::stdin().lock()))? {
-                return Err(Failure::no(format_args!("collection {} was not removed", shown(&id))));
-            }
+            let name = shown(&id);
+            let question = format!(
+                "remove collection {name} and everything that stands only in it? There is no way back but a backup."
+            );
+            yes.or_leave(&question, &format!("collection {name} was not removed"), out)?;
             remove(common, &id, out).await
         }
     }
@@ -198,18 +197,6 @@ async fn grants(common: &Common, id: &str, out: &mut Out) -> Result<Exit, Failur
     Ok(Exit::Done)
 }
 
-/// Whether whoever sits at a terminal says yes to the removal.
-fn agreed(id: &str, (words, answers): (&mut dyn Write, &mut dyn BufRead)) -> Result<bool, Failure> {
-    let question = "and everything that stands only in it? There is no way back but a backup. [y/N] ";
-    write!(words, "remove collection {} {question}", shown(id)).and_then(|()| words.flush())?;
-    let mut answer = String::new();
-    // No answer at all is none either.
-    answers
-        .read_line(&mut answer)
-        .map_err(|error| Failure::unreachable(format_args!("cannot read the answer: {error}")))?;
-    Ok(matches!(answer.trim().to_lowercase().as_str(), "y" | "yes"))
-}
-
 async fn remove(common: &Common, id: &str, out: &mut Out) -> Result<Exit, Failure> {
     let reach = Reach::open(common, Access::Write).await?;
     reach.ask(question::delete(["collections", id])).await?;
@@ -223,18 +210,6 @@ async fn remove(common: &Common, id: &str, out: &mut Out) -> Result<Exit, Failur
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn nothing_but_a_yes_removes() {
-        let asked = |answer: &str| {
-            let mut words = Vec::new();
-            let agreed = agreed("wards", (&mut words, &mut answer.as_bytes())).unwrap();
-            assert!(String::from_utf8(words).unwrap().starts_with("remove collection wards and everything"));
-            agreed
-        };
-        assert!(["y\n", "Yes\r\n", " y "].iter().all(|answer| asked(answer)));
-        assert!(!["", "\n", "n\n", "no\n", "wards\n", "yy\n"].iter().any(|answer| asked(answer)));
-    }
 
     #[test]
     fn grants_are_read_as_the_contract_writes_them() {

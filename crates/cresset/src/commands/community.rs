@@ -11,6 +11,7 @@ use dial::Verb;
 use serde_json::{Value, json};
 
 use crate::args::{Common, names};
+use crate::ask::Yes;
 use crate::directory::Access;
 use crate::exit::{Exit, Failure};
 use crate::out::{Out, say, shown};
@@ -56,7 +57,10 @@ pub(crate) enum CommunityCommand {
         member: String,
     },
     /// Give notice: this member leaves in 90 days.
-    Withdraw,
+    Withdraw {
+        #[command(flatten)]
+        yes: Yes,
+    },
     /// Replace this member's key by a new one.
     RotateKey,
     /// Tell the others where this member's node answers from now on: https://HOST where the node itself ends TLS for other
@@ -147,10 +151,8 @@ pub(crate) async fn run(common: &Common, command: CommunityCommand, out: &mut Ou
         CommunityCommand::Registry { out: path } => write_file(common, ("registry", &path), out).await,
         CommunityCommand::Join(args) => join(common, &args, out).await,
         CommunityCommand::Pending => pending(common, out).await,
-        CommunityCommand::Approve { member } => {
-            deed(common, "words", json!({"about": member, "word": "approve"}), out).await
-        }
-        CommunityCommand::Refuse { member } => refuse(common, &member, out).await,
+        CommunityCommand::Approve { member } => word(common, &member, Vote::Approve, out).await,
+        CommunityCommand::Refuse { member } => word(common, &member, Vote::Refuse, out).await,
         CommunityCommand::Suspend { member, reason } => {
             let body = json!({"member": member, "deed": "suspend", "reason": reason});
             deed(common, "proposals", body, out).await
@@ -158,7 +160,12 @@ pub(crate) async fn run(common: &Common, command: CommunityCommand, out: &mut Ou
         CommunityCommand::Reinstate { member } => {
             deed(common, "proposals", json!({"member": member, "deed": "reinstate"}), out).await
         }
-        CommunityCommand::Withdraw => deed(common, "withdrawal", json!({}), out).await,
+        CommunityCommand::Withdraw { yes } => {
+            let question =
+                "give notice? Every other member is told, and this member leaves the community in 90 days.";
+            yes.or_leave(question, "no notice was given", out)?;
+            deed(common, "withdrawal", json!({}), out).await
+        }
         CommunityCommand::RotateKey => {
             let exit = deed(common, "key", json!({}), out).await?;
             say(
@@ -212,12 +219,65 @@ async fn deed(common: &Common, what: &str, body: Value, out: &mut Out) -> Result
     tell(&reach.ask(question::send(Verb::Post, ["community", what], &body)).await?, out)
 }
 
-/// Says no: with others' words that may end the matter, until somebody says otherwise.
-async fn refuse(common: &Common, member: &str, out: &mut Out) -> Result<Exit, Failure> {
+/// What is said of something that waits for a decision.
+#[derive(Clone, Copy)]
+enum Vote {
+    Approve,
+    Refuse,
+}
+
+impl Vote {
+    /// The word, and what it was.
+    const fn words(self) -> [&'static str; 2] {
+        match self {
+            Self::Approve => ["approve", "approved"],
+            Self::Refuse => ["refuse", "refused"],
+        }
+    }
+
+    /// What follows where that decides the matter, and where it does not.
+    const fn outcomes(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Approve => COUNTS_OR_WAITS,
+            Self::Refuse => {
+                ("done: as things stand it cannot be approved", "noted; others may approve it all the same")
+            }
+        }
+    }
+}
+
+/// What follows a deed of the community's, where it is decided and where it is not.
+const COUNTS_OR_WAITS: (&str, &str) = ("done: it counts from now on", "noted; it waits for others to approve");
+
+/// Says yes or no to what waits for a decision, and what that was.
+async fn word(common: &Common, about: &str, vote: Vote, out: &mut Out) -> Result<Exit, Failure> {
+    let [word, said] = vote.words();
     let reach = Reach::open(common, Access::Write).await?;
-    let body = json!({"about": member, "word": "refuse"});
+    // Before the word, for what is decided waits no more.
+    let pending: Vec<Value> = reach.all(question::get(["community", "pending"])).await?;
+    let named = |one: &&Value| ["slug", "member", "subject"].iter().any(|part| one[*part] == about);
+    let what = pending.iter().find(named).map(asked);
+    let body = json!({"about": about, "word": word});
     let answer = reach.ask(question::send(Verb::Post, ["community", "words"], &body)).await?;
-    tell_as(&answer, ("refused", "noted; others may approve it all the same"), out)
+    if let Some(what) = what {
+        say(format_args!("{said}: {what}"));
+    }
+    tell_as(&answer, vote.outcomes(), out)
+}
+
+/// What is asked of the community, in words.
+fn asked(one: &Value) -> String {
+    let word = |name: &str| one[name].as_str().map(shown);
+    let slug = word("slug").or_else(|| word("member")).unwrap_or_default();
+    let who = word("name").map_or_else(|| slug.clone(), |name| format!("{name} ({slug})"));
+    match one["asks"].as_str().unwrap_or_default() {
+        "join" => format!("{who} joins the community"),
+        "rejoin" => format!("{who} comes back into the community"),
+        "suspend" => format!("{who} is put aside"),
+        "reinstate" => format!("{who} is taken back"),
+        "quorum" => "how many approvals a decision takes".to_owned(),
+        other => format!("{} about {who}", shown(other)),
+    }
 }
 
 /// Signs a recovery with the recovery key here, so that the node never sees that key.
@@ -242,7 +302,7 @@ async fn recover(common: &Common, key: &Path, out: &mut Out) -> Result<Exit, Fai
 }
 
 fn tell(answer: &[u8], out: &mut Out) -> Result<Exit, Failure> {
-    tell_as(answer, ("done", "noted; it waits for others to approve"), out)
+    tell_as(answer, COUNTS_OR_WAITS, out)
 }
 
 fn tell_as(answer: &[u8], (done, waits): (&str, &str), out: &mut Out) -> Result<Exit, Failure> {

@@ -7,6 +7,7 @@ use dial::Verb;
 use serde_json::{Value, json};
 
 use crate::args::{Common, trimmed};
+use crate::ask::Yes;
 use crate::commands::import::read_input;
 use crate::commands::passing::moment;
 use crate::directory::Access;
@@ -38,6 +39,8 @@ pub(crate) struct TakeBackArgs {
     /// How long to wait for receipts, in seconds; at most 60.
     #[arg(long, default_value_t = 0, value_name = "SECONDS")]
     wait: u64,
+    #[command(flatten)]
+    yes: Yes,
 }
 
 /// What is done with consents.
@@ -142,7 +145,9 @@ pub(crate) async fn share(common: &Common, args: ShareArgs, out: &mut Out) -> Re
         say(format_args!("{} is on its way to {}{waits}", shown(&args.id), listed(&answer["to"])));
         for one in &withheld {
             let word = |at: usize| shown(one[at].as_str().unwrap_or_default());
-            say(format_args!("{} does not get it [{}]", word(0), word(1)));
+            let why =
+                super::explain::first_sentence(&word(1)).map_or_else(String::new, |why| format!(": {why}"));
+            say(format_args!("{} does not get it{why} [{}]", word(0), word(1)));
         }
     }
     Ok(if withheld.is_empty() && answer["waits"].is_null() { Exit::Done } else { Exit::No })
@@ -150,11 +155,21 @@ pub(crate) async fn share(common: &Common, args: ShareArgs, out: &mut Out) -> Re
 
 /// Calls an object back from everybody.
 pub(crate) async fn recall(common: &Common, args: TakeBackArgs, out: &mut Out) -> Result<Exit, Failure> {
+    let id = shown(&args.id);
+    let question = format!(
+        "call {id} back? It goes away here, and every member that was given it is told to let it go."
+    );
+    args.yes.or_leave(&question, &format!("{id} was not called back"), out)?;
     take_back(common, args, ("recall", "called back"), out).await
 }
 
 /// Has an object destroyed everywhere.
 pub(crate) async fn erase(common: &Common, args: TakeBackArgs, out: &mut Out) -> Result<Exit, Failure> {
+    let id = shown(&args.id);
+    let question = format!(
+        "erase {id}? It is destroyed for good here, in backups, and at every member that was given it. There is no way back."
+    );
+    args.yes.or_leave(&question, &format!("{id} was not erased"), out)?;
     take_back(common, args, ("erase", "erased"), out).await
 }
 
@@ -374,6 +389,12 @@ pub(crate) async fn courier(
 
 async fn carry(common: &Common, file: &Path, out: &mut Out) -> Result<Exit, Failure> {
     let bytes = read_input(file)?;
+    // What is sealed begins with the number of its suite, which is no letter; so whoever takes the wrong file is told which it is.
+    if bytes.first().is_none_or(|first| first.is_ascii_graphic() || first.is_ascii_whitespace()) {
+        return Err(Failure::no(format_args!("{} is no courier file", file.display()))
+            .code("courier-unfit")
+            .hint("`cresset courier export` writes them; files with objects are taken by `cresset import`"));
+    }
     let reach = Reach::open(common, Access::Write).await?;
     let request = question::post_bytes(["courier"], bytes, "application/octet-stream");
     let report: Value = reach.answer(request).await?;
@@ -385,8 +406,10 @@ async fn carry(common: &Common, file: &Path, out: &mut Out) -> Result<Exit, Fail
     } else {
         let from = cell(&report["from"]);
         say(format_args!(
-            "{} envelopes of {from}: {} taken, {} known before, {refused} refused",
-            report["envelopes"], report["taken"], report["known"]
+            "{} of {from}: {} taken, {} known before, {refused} refused",
+            counted(report["envelopes"].as_u64().unwrap_or_default(), "envelope"),
+            report["taken"],
+            report["known"]
         ));
         say(format_args!("papers of the community: {}", cell(&report["papers"])));
         if let Some(waits) = &waits {

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use super::search::standing;
 use crate::args::Common;
+use crate::ask::Yes;
 use crate::directory::Access;
 use crate::exit::{Exit, Failure};
 use crate::out::{Out, counted, say, shown};
@@ -68,6 +69,8 @@ pub(crate) struct DeleteArgs {
     /// Only this version, as its `modified` is written.
     #[arg(long)]
     version: Option<String>,
+    #[command(flatten)]
+    yes: Yes,
 }
 
 #[derive(Deserialize)]
@@ -86,6 +89,12 @@ struct VersionRow {
     revoked: bool,
     #[serde(default)]
     contradicts: bool,
+}
+
+#[derive(Deserialize)]
+struct Collection {
+    id: String,
+    title: String,
 }
 
 #[derive(Deserialize)]
@@ -145,6 +154,11 @@ pub(crate) async fn history(common: &Common, args: HistoryArgs, out: &mut Out) -
         out.json(&versions)?;
         return Ok(Exit::Done);
     }
+    let titles: Vec<Collection> = reach.all(question::get(["collections"])).await?;
+    let title = |id: &str| {
+        let known = titles.iter().find(|collection| collection.id == id);
+        shown(known.map_or(id, |collection| &collection.title))
+    };
     let rows = versions.into_iter().filter_map(|row| serde_json::from_value::<VersionRow>(row).ok());
     let rows: Vec<[String; 5]> = rows
         .map(|row| {
@@ -155,7 +169,7 @@ pub(crate) async fn history(common: &Common, args: HistoryArgs, out: &mut Out) -
                 (true, true) => "revoked, contradicts the first",
             };
             let origin = row.origin.as_deref().map_or_else(String::new, shown);
-            [shown(&row.version), row.added, shown(&row.collection), origin, marks.to_owned()]
+            [shown(&row.version), row.added, title(&row.collection), origin, marks.to_owned()]
         })
         .collect();
     out.table(["VERSION", "ADDED", "COLLECTION", "BY", ""], &rows)?;
@@ -199,6 +213,15 @@ pub(crate) async fn edges(common: &Common, args: EdgesArgs, out: &mut Out) -> Re
 
 /// Takes one object, or one version of it, out of a collection.
 pub(crate) async fn delete(common: &Common, args: DeleteArgs, out: &mut Out) -> Result<Exit, Failure> {
+    let (id, collection) = (shown(&args.id), shown(&args.collection));
+    let what = args.version.as_deref().map_or_else(
+        || format!("every version of {id}"),
+        |version| format!("version {} of {id}", shown(version)),
+    );
+    let question = format!(
+        "take {what} out of {collection}? Members that were given it keep it, and there is no way back but a backup."
+    );
+    args.yes.or_leave(&question, &format!("{id} was not taken out of {collection}"), out)?;
     let reach = Reach::open(common, Access::Write).await?;
     let mut request = question::delete(["collections", &args.collection, "objects", &args.id]);
     request.query.extend(args.version.map(|version| ("version", version)));

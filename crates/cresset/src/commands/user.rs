@@ -1,6 +1,6 @@
 //! `cresset user`: people of this node.
 
-use std::io::{BufRead, Read};
+use std::io::{BufRead, IsTerminal, Read};
 
 use base::limit::PASSWORD_BYTES_MAX;
 use clap::{Args, Subcommand};
@@ -10,6 +10,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::args::{Common, names};
+use crate::ask::unseen;
 use crate::directory::Access;
 use crate::exit::{Exit, Failure};
 use crate::out::{Out, say, shown};
@@ -46,7 +47,8 @@ pub(crate) struct AddArgs {
     /// What they are here for; may be given several times.
     #[arg(long = "role", required = true, value_parser = names(Role::ALL.map(Role::name)), value_name = "ROLE")]
     roles: Vec<String>,
-    /// Read the password from the first line of standard input. Without it the user signs in by token only.
+    /// Read the password from the first line of standard input; at a terminal it is asked for and not shown. Without it the user
+    /// signs in by token only.
     #[arg(long)]
     password_stdin: bool,
 }
@@ -66,7 +68,7 @@ pub(crate) struct RolesArgs {
 pub(crate) struct PasswordArgs {
     /// The user's name.
     name: String,
-    /// Read the password from the first line of standard input.
+    /// Read the password from the first line of standard input; at a terminal it is asked for and not shown.
     #[arg(long, required = true)]
     password_stdin: bool,
 }
@@ -96,7 +98,7 @@ pub(crate) async fn run(common: &Common, command: UserCommand, out: &mut Out) ->
 async fn add(common: &Common, args: AddArgs, out: &mut Out) -> Result<Exit, Failure> {
     let mut body = json!({"name": args.name, "roles": args.roles});
     if args.password_stdin {
-        body["password"] = Value::from(password_from_stdin()?);
+        body["password"] = Value::from(new_password()?);
     }
     let reach = Reach::open(common, Access::Write).await?;
     let answer = reach.ask(question::send(Verb::Post, ["users"], &body)).await?;
@@ -139,7 +141,7 @@ async fn change(common: &Common, name: &str, body: &Value, out: &mut Out) -> Res
 
 async fn password(common: &Common, args: &PasswordArgs, out: &mut Out) -> Result<Exit, Failure> {
     debug_assert!(args.password_stdin, "invariant: the option is required");
-    let body = json!({"password": password_from_stdin()?});
+    let body = json!({"password": new_password()?});
     let reach = Reach::open(common, Access::Write).await?;
     reach.ask(question::send(Verb::Put, ["users", &args.name, "password"], &body)).await?;
     if out.is_json() {
@@ -149,8 +151,21 @@ async fn password(common: &Common, args: &PasswordArgs, out: &mut Out) -> Result
     Ok(Exit::Done)
 }
 
-/// The first line of standard input without its end.
+/// A password to be set: at a terminal, where nobody sees what is typed, it is asked for twice.
+fn new_password() -> Result<String, Failure> {
+    let password = password_from_stdin()?;
+    if std::io::stdin().is_terminal() && unseen("the same again: ", first_line)? != password {
+        return Err(Failure::no("the two passwords differ: nothing was changed"));
+    }
+    Ok(password)
+}
+
+/// The first line of standard input without its end; at a terminal it is asked for, and what is typed is not shown.
 pub(crate) fn password_from_stdin() -> Result<String, Failure> {
+    unseen("password: ", first_line)
+}
+
+fn first_line() -> Result<String, Failure> {
     let limit = u64::try_from(PASSWORD_BYTES_MAX).unwrap_or(u64::MAX).saturating_add(3);
     let mut line = Vec::new();
     let read = std::io::stdin().lock().take(limit).read_until(b'\n', &mut line);
