@@ -215,11 +215,18 @@ pub(crate) fn met(tlp: Option<u8>, places: &[Ruled]) -> Rules {
     all.reduce(|one, other| one.meet(&other)).unwrap_or_else(Rules::closed)
 }
 
+/// Whether nothing marks an object, in its bytes or in a place that it stands in: then it is handled as TLP:AMBER+STRICT.
+pub(crate) fn is_unmarked(tlp: Option<u8>, places: &[Ruled]) -> bool {
+    tlp.is_none() && places.iter().all(|place| place.rules.is_none())
+}
+
 /// Rules as they are shown.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct HandlingView {
     /// TLP level; null = unmarked, which is handled as amber+strict.
     pub tlp: Option<&'static str>,
+    /// The TLP level it is handled as, marked or not.
+    pub handled_as: &'static str,
     /// PAP level.
     pub pap: &'static str,
     /// To whom it is addressed: in every list there must be somebody the reader is. Empty = everybody.
@@ -249,11 +256,11 @@ pub struct HandlingView {
 impl HandlingView {
     fn of(tlp: Option<u8>, places: &[Ruled], names: &Names<'_>) -> Self {
         let rules = met(tlp, places);
-        let unmarked = tlp.is_none() && places.iter().all(|place| place.rules.is_none());
         let purposes = handling::Purpose::ALL.into_iter().filter(|purpose| rules.purposes().hold(*purpose));
         let clauses = rules.audience().clauses();
         Self {
-            tlp: (!unmarked).then(|| rules.level().name()),
+            tlp: (!is_unmarked(tlp, places)).then(|| rules.level().name()),
+            handled_as: rules.level().name(),
             pap: rules.pap().name(),
             to: clauses.map(|clause| clause.iter().map(|one| names.addressee(one)).collect()).collect(),
             named: rules.named().map(|named| named.iter().map(|one| names.person(one)).collect()),

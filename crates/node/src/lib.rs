@@ -31,6 +31,7 @@ mod jobs;
 mod keys;
 mod lockout;
 mod look_up;
+mod mark;
 mod markings;
 mod narrow;
 mod newest;
@@ -83,6 +84,7 @@ pub use import::{Format, ImportError, ImportRequest, Receipts, UnknownFormat, li
 pub use initialise::{AdminSecrets, InitError, InitRequest, Initialised, Member};
 pub use jobs::JobError;
 pub use look_up::{Detail, How, LookUpAnswer, LookUpError, LookUpMatch, Sightings};
+pub use mark::Mark;
 pub use narrow::{NarrowError, Narrowed};
 pub use observed::{Observed, ObservedError, ObservedMatch};
 pub use own_ledger::ProveError;

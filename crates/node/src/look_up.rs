@@ -189,6 +189,15 @@ pub struct LookUpAnswer<'v> {
     pub more: bool,
 }
 
+impl LookUpAnswer<'_> {
+    /// Whether all that is said of it was taken back: it was known, and is held by nobody any more.
+    #[must_use]
+    pub fn is_only_revoked(&self) -> bool {
+        let mut said = self.matches.iter().filter(|found| found.how != How::OnHost).peekable();
+        self.known && !self.more && said.peek().is_some() && said.all(|found| found.revoked)
+    }
+}
+
 /// Why values were not looked up.
 #[derive(Debug, thiserror::Error)]
 pub enum LookUpError {

@@ -8,7 +8,7 @@ use handling::{CollectionNo, Originator, Viewer};
 use rusqlite::{Connection, ToSql};
 use sha2::{Digest, Sha256};
 use stix::timestamp::key_of;
-use store::{OwnWord, Ruled, StoreError, StoredObject, VersionRow};
+use store::{Marks, OwnWord, Ruled, StoreError, StoredObject, VersionRow};
 
 use crate::dates;
 use crate::error::{Done, Fail, found};
@@ -135,6 +135,22 @@ fn object_of(
         return Err(StoreError::Altered { id: stored.id, version: stored.version }.into());
     }
     Ok(stored)
+}
+
+/// Under what each of these stands, in the version that is told first; `None` for one that is not here, or not for the viewer.
+pub(crate) fn marks(connection: &Connection, viewer: &Viewer, ids: &[&str]) -> Done<Vec<Option<Marks>>> {
+    let Some(sight) = Sight::of(connection, viewer)? else { return Ok(vec![None; ids.len()]) };
+    let counts = sight.sees("h");
+    let marks = |id: &&str| {
+        let Some(object) = object_no(connection, id)? else { return Ok(None) };
+        let order = Sight::told_first(connection, "h", (object, &sight.sees("f")))?;
+        let told = told(connection, (&sight, &counts), (object, &order), &Which::Latest)?;
+        let Some(told) = told else { return Ok(None) };
+        let (_, places) = places(connection, (&sight, &counts), object, &told)?;
+        let mut select = connection.prepare_cached("SELECT tlp FROM version WHERE no = ?1")?;
+        Ok(Some(Marks { tlp: select.query_row([told.version], |row| row.get(0))?, places }))
+    };
+    ids.iter().map(marks).collect()
 }
 
 /// The version that is told.

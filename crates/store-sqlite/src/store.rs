@@ -18,11 +18,11 @@ use stix::ObjectId;
 use store::{
     Accounts, ApprovalRow, Approvals, BackupReport, BackupTo, Batch, Check, CollectionRow, Deleted,
     Difference, Direction, EdgeRow, ExchangeLook, ExchangeStep, Exchanges, Figures, Filter, Found, GrantRow,
-    Job, KeySink, Landed, LeafRow, Leaves, LedgerAuthor, LookupRow, Manifest, NewCollection, NewSession,
-    NewToken, NewUser, NoticeRow, ObjectPage, Objects, OwnWord, PageRequest, Paper, PaperKind, PaperWork,
-    Papers, PatternRow, ProvenLeaf, Recovering, Refused, RefusedBy, RelayBounds, RelayHeld, RelayMark,
-    RelayParcel, RelayPut, Relays, SearchRequest, SessionRow, Spending, Standing, StatusRow, StoreError,
-    StoredObject, TokenRow, Upkeep, UserRow, VersionRow,
+    Job, KeySink, Landed, LeafRow, Leaves, LedgerAuthor, LookupRow, Manifest, Marks, NewCollection,
+    NewSession, NewToken, NewUser, NoticeRow, ObjectPage, Objects, OwnWord, PageRequest, Paper, PaperKind,
+    PaperWork, Papers, PatternRow, ProvenLeaf, Recovering, Refused, RefusedBy, RelayBounds, RelayHeld,
+    RelayMark, RelayParcel, RelayPut, Relays, SearchRequest, SessionRow, Spending, Standing, StatusRow,
+    StoreError, StoredObject, TokenRow, Upkeep, UserRow, VersionRow,
 };
 
 use crate::accounts::{self, Change};
@@ -344,6 +344,11 @@ impl Objects for SqliteStore {
     async fn labels(&self, viewer: &Viewer, ids: &[&str]) -> Answer<Vec<Option<String>>> {
         self.may_serve()?;
         self.readers.search(|connection| edges::labels(connection, viewer, ids)).await
+    }
+
+    async fn marks(&self, viewer: &Viewer, ids: &[&str]) -> Answer<Vec<Option<Marks>>> {
+        self.may_serve()?;
+        self.readers.search(|connection| point::marks(connection, viewer, ids)).await
     }
 
     async fn patterns(&self, viewer: &Viewer, after: i64, limit: usize) -> Answer<Vec<PatternRow>> {

@@ -8,8 +8,8 @@ use index::Term;
 use stix::ObjectId;
 
 use crate::{
-    Direction, EdgeRow, Filter, Found, LookupRow, Manifest, ObjectPage, OwnWord, PageRequest, PatternRow,
-    SearchRequest, Standing, StoreError, StoredObject, VersionRow,
+    Direction, EdgeRow, Filter, Found, LookupRow, Manifest, Marks, ObjectPage, OwnWord, PageRequest,
+    PatternRow, SearchRequest, Standing, StoreError, StoredObject, VersionRow,
 };
 
 /// What the store needs to know of an object besides its bytes. Taken from a `stix::Valid`, never made up.
@@ -386,6 +386,9 @@ pub trait Objects: Send + Sync {
     /// The lines to recognise objects by, each of the version that this viewer is told first; `None` for one that is not held, or not for
     /// this viewer.
     async fn labels(&self, viewer: &Viewer, ids: &[&str]) -> Result<Vec<Option<String>>, StoreError>;
+    /// Under what objects stand, each in the version that this viewer is told first; `None` for one that is not held, or not for this
+    /// viewer.
+    async fn marks(&self, viewer: &Viewer, ids: &[&str]) -> Result<Vec<Option<Marks>>, StoreError>;
     /// Patterns of indicators (latest version, without findings), revoked and expired ones too, after `after`.
     async fn patterns(
         &self,

@@ -153,6 +153,15 @@ pub struct Ruled {
     pub rules: Option<Rules>,
 }
 
+/// Under what an object stands, of the version that a viewer is told first.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Marks {
+    /// As in [`crate::Facts::tlp`].
+    pub tlp: Option<u8>,
+    /// Where the viewer may see it, and under which rules there.
+    pub places: Vec<Ruled>,
+}
+
 /// One version in an object's history.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct VersionRow {

@@ -247,7 +247,8 @@ impl Vote {
 }
 
 /// What follows a deed of the community's, where it is decided and where it is not.
-const COUNTS_OR_WAITS: (&str, &str) = ("done: it counts from now on", "noted; it waits for others to approve");
+const COUNTS_OR_WAITS: (&str, &str) =
+    ("done: it counts from now on", "noted; it waits for others to approve");
 
 /// Says yes or no to what waits for a decision, and what that was.
 async fn word(common: &Common, about: &str, vote: Vote, out: &mut Out) -> Result<Exit, Failure> {

@@ -196,7 +196,10 @@ fn write(answer: &Bytes, words: bool, out: &mut Out) -> Result<(u64, u64), Failu
             continue;
         }
         let row: AnswerRow = serde_json::from_str(answer.get()).map_err(Failure::no_node_there)?;
+        let mut said = row.matches.iter().filter(|hit| hit.how != "on-host").peekable();
+        let held = row.more || said.peek().is_none() || said.any(|hit| !hit.revoked);
         let verdict = match (row.known, row.matches.is_empty()) {
+            (true, _) if !held => "known only by what was revoked",
             (true, _) => "known",
             (false, true) => "not known",
             (false, false) => "not known, but URLs on it are",

@@ -503,3 +503,23 @@ async fn a_circles_name_takes_none_from_a_member() {
     assert_eq!(error.code(), "addressee-ambiguous", "neither the member nor the circle is guessed at");
     bring(a, to(&["member:own", "circle:own"])).await.unwrap();
 }
+
+/// What a list says of an object: its level, whether anything marks it, and whose word it is where that is another member's.
+#[tokio::test]
+async fn a_mark_says_how_something_is_handled_and_by_whose_word() {
+    let region = Region::of(&["a", "b"]).await;
+    let (me, other) = (member(&region[0]).await, member(&region[1]).await);
+    let mark = |tlp: Option<TlpLevel>, rules: Option<Rules>| {
+        let place = store::Ruled { collection: handling::CollectionNo(1), rules };
+        let mark = region[0].node().mark_of(tlp.map(TlpLevel::number), &[place]);
+        (mark.level, mark.unmarked, mark.word)
+    };
+    let by = |level, member| Some(Rules::marked(level, Originator::Member(member)));
+    assert_eq!(mark(None, None), (TlpLevel::AmberStrict, true, None));
+    assert_eq!(mark(Some(TlpLevel::Green), None), (TlpLevel::Green, false, None));
+    let here = Some(Rules::marked(Some(TlpLevel::Red), Originator::Here));
+    assert_eq!(mark(None, here), (TlpLevel::Red, false, None), "as it was put here");
+    let theirs = by(Some(TlpLevel::Green), other);
+    assert_eq!(mark(Some(TlpLevel::Green), theirs), (TlpLevel::Green, false, Some("b".to_owned())));
+    assert_eq!(mark(None, by(None, me)).2, None, "its own member's word comes back");
+}

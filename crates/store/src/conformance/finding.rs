@@ -405,6 +405,11 @@ pub async fn edges_go_both_ways(site: Site) {
     let labels = [Some(format!("label of {tool}")), Some(format!("label of {actor}")), None, None];
     assert_eq!(store.labels(&view, &asked).await.unwrap(), labels);
     let [of_tool, ..] = labels;
+    let held = |marks: &Option<crate::Marks>| marks.as_ref().map(|marks| (marks.tlp, marks.places.len()));
+    let marks = store.marks(&view, &asked).await.unwrap();
+    assert_eq!(marks.iter().map(held).collect::<Vec<_>>(), [Some((None, 1)), Some((None, 1)), None, None]);
+    let half = store.marks(&viewer(1, &c[..1]), &asked).await.unwrap();
+    assert_eq!(half.iter().map(held).collect::<Vec<_>>(), [Some((None, 1)), None, None, None]);
     let half = store.labels(&viewer(1, &c[..1]), &asked).await.unwrap();
     assert_eq!(half, [of_tool, None, None, None], "the actor stands where this reader may not look");
     let of_tool = store.edges(&view, &tool, Direction::Outward, (99, None)).await.unwrap().0;

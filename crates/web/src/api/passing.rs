@@ -79,6 +79,8 @@ fn purposes(names: &[String]) -> Result<Option<Purposes>, Problem> {
 pub(crate) struct Handling {
     /// TLP level; null = unmarked, which is handled as amber+strict.
     tlp: Option<String>,
+    /// The TLP level it is handled as, marked or not.
+    handled_as: String,
     /// PAP level.
     pap: String,
     /// To whom it is addressed: every list holds somebody who may have it. Empty = everybody.

@@ -5,13 +5,32 @@ use axum::extract::State;
 use axum::response::Response;
 use base::limit::LOOKUP_VALUES_MAX;
 use http::StatusCode;
-use node::{Detail, LookUpError};
+use node::{Detail, LookUpAnswer, LookUpError};
 use serde::Deserialize;
 
 use super::form::{Fields, same_session};
 use super::words::{Row, count};
-use super::{Frame, Reader, html};
+use super::{Frame, Reader, html, named};
 use crate::{App, Problem};
+
+/// What a page says of a value in one word.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Known {
+    Yes,
+    /// Only by what was taken back.
+    Revoked,
+    No,
+}
+
+impl Known {
+    fn of(answer: &LookUpAnswer<'_>) -> Self {
+        match answer.known {
+            false => Self::No,
+            true if answer.is_only_revoked() => Self::Revoked,
+            true => Self::Yes,
+        }
+    }
+}
 
 #[derive(Template)]
 #[template(path = "look_up.html")]
@@ -26,7 +45,7 @@ struct Page {
 
 struct Answer {
     value: String,
-    known: bool,
+    known: Known,
     more: bool,
     matches: Vec<Row>,
 }
@@ -58,18 +77,23 @@ pub(crate) async fn answer(
     let mut page = page(&app, &reader, question.values.clone()).await;
     match app.node().look_up(&reader.who, &values, Detail::Brief).await {
         Ok(answers) => {
-            let known = answers.get().iter().filter(|answer| answer.known).count();
-            page.summary = format!("{} of {} known.", words(known), words(values.len()));
+            let found = answers.get().iter().flat_map(|answer| &answer.matches);
+            let marks = named::marks(&app, &reader.who, found).await?;
             page.answers = answers
                 .get()
                 .iter()
                 .map(|answer| Answer {
                     value: answer.value.to_owned(),
-                    known: answer.known,
+                    known: Known::of(answer),
                     more: answer.more,
-                    matches: answer.matches.iter().map(Row::of).collect(),
+                    matches: answer
+                        .matches
+                        .iter()
+                        .map(|one| Row::of(one, marks.get(one.id.as_str())))
+                        .collect(),
                 })
                 .collect();
+            page.summary = summary(&page.answers);
             Ok(place.held(html(StatusCode::OK, &page)))
         }
         Err(LookUpError::Store(error)) => Err(error.into()),
@@ -78,6 +102,16 @@ pub(crate) async fn answer(
             Ok(html(StatusCode::BAD_REQUEST, &page))
         }
     }
+}
+
+fn summary(answers: &[Answer]) -> String {
+    let of = |known| answers.iter().filter(|answer| answer.known == known).count();
+    let (known, revoked) = (of(Known::Yes), of(Known::Revoked));
+    let taken_back = match revoked {
+        0 => String::new(),
+        some => format!(", {} more only by what was revoked", words(some)),
+    };
+    format!("{} of {} known{taken_back}.", words(known), words(answers.len()))
 }
 
 fn words(number: usize) -> String {

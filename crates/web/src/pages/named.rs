@@ -1,8 +1,10 @@
 //! One line by which a person recognises an object: its name, or for what has none, such as a relationship, what it is about.
 
+use std::collections::HashMap;
+
 use base::limit::LABEL_CHARS_MAX;
 use handling::Principal;
-use node::{LookUpMatch, ReadError};
+use node::{LookUpMatch, Mark, ReadError};
 use stix::Json;
 use store::StoreError;
 
@@ -22,15 +24,32 @@ const READ_BYTES_MAX: usize = 16 * 1024;
 /// # Errors
 /// The store failed.
 pub(crate) async fn rows(app: &App, who: &Principal, found: &[LookUpMatch]) -> Result<Vec<Row>, Problem> {
+    let marks = marks(app, who, found).await?;
     let mut rows = Vec::with_capacity(found.len());
     for one in found {
-        let mut row = Row::of(one);
+        let mut row = Row::of(one, marks.get(one.id.as_str()));
         if let Some(line) = between(app, who, (&one.id, &row.label)).await? {
             row.label = line;
         }
         rows.push(row);
     }
     Ok(rows)
+}
+
+/// How what was found is handled, by id.
+///
+/// # Errors
+/// The store failed.
+pub(crate) async fn marks<'f>(
+    app: &App,
+    who: &Principal,
+    found: impl IntoIterator<Item = &'f LookUpMatch>,
+) -> Result<HashMap<&'f str, Mark>, StoreError> {
+    let mut ids: Vec<&str> = found.into_iter().map(|one| one.id.as_str()).collect();
+    ids.sort_unstable();
+    ids.dedup();
+    let marks = app.node().marks(who, &ids).await?.into_inner();
+    Ok(ids.into_iter().zip(marks).filter_map(|(id, mark)| Some((id, mark?))).collect())
 }
 
 /// The lines of objects that are only known by their ids; the id of one that is not held, or not for this reader.

@@ -8,7 +8,7 @@ use handling::Principal;
 use http::StatusCode;
 use node::CollectionView;
 use serde::Deserialize;
-use stix::{Json, TlpLevel};
+use stix::Json;
 use store::{Direction, EdgeRow, Standing, StoredObject, VersionRow};
 
 use super::form::encode;
@@ -20,7 +20,7 @@ use crate::{App, Problem};
 
 /// Edges shown at once in each direction.
 const EDGES: usize = 50;
-/// Digits of a digest shown.
+/// Digits of a digest shown: enough to tell versions apart, and marked as not all.
 const DIGEST_DIGITS: usize = 16;
 
 #[derive(Template)]
@@ -148,7 +148,7 @@ fn tags(app: &App, stored: &StoredObject) -> Vec<Tag> {
     let now = app.node().clock().now();
     let standing = Standing { revoked: stored.revoked, starts: stored.starts, expires: stored.expires };
     let mut tags = state(standing.revoked, standing.not_yet(now), standing.expired(now));
-    tags.extend(stored.tlp.and_then(TlpLevel::from_number).map(tlp));
+    tags.push(tlp(&app.node().mark_of(stored.tlp, &stored.places)));
     tags
 }
 
@@ -204,7 +204,7 @@ fn version(row: VersionRow, stored: &StoredObject, titles: &Titles) -> Version {
         version: row.version,
         collection: titles.of(&row.collection),
         added: moment(row.added),
-        digest: digest.chars().take(DIGEST_DIGITS).collect(),
+        digest: format!("{}…", digest.chars().take(DIGEST_DIGITS).collect::<String>()),
         origin: None,
         revoked: row.revoked,
         contradicts: row.contradicts,

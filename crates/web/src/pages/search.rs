@@ -4,7 +4,7 @@ use askama::Template;
 use axum::extract::{Query, State};
 use axum::response::Response;
 use http::StatusCode;
-use node::{Detail, SearchError, SearchQuery};
+use node::{Detail, LookUpMatch, SearchError, SearchQuery};
 use serde::Deserialize;
 
 use super::form::encode;
@@ -91,13 +91,10 @@ async fn find(app: &App, reader: &Reader, question: &Question) -> Result<Results
     }
     if question.next.is_none() {
         let answers = app.node().look_up(&reader.who, &[text], Detail::Brief).await?;
-        results.known = answers
-            .get()
-            .iter()
-            .filter(|answer| answer.known)
-            .flat_map(|answer| &answer.matches)
-            .map(Row::of)
-            .collect();
+        let known: Vec<&LookUpMatch> =
+            answers.get().iter().filter(|answer| answer.known).flat_map(|answer| &answer.matches).collect();
+        let marks = named::marks(app, &reader.who, known.iter().copied()).await?;
+        results.known = known.into_iter().map(|one| Row::of(one, marks.get(one.id.as_str()))).collect();
         results.rows.retain(|row| results.known.iter().all(|known| known.href != row.href));
     }
     Ok(results)

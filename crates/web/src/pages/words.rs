@@ -1,7 +1,7 @@
 //! How things are said on pages: moments, marks, rows.
 
 use base::Micros;
-use node::LookUpMatch;
+use node::{LookUpMatch, Mark};
 use stix::TlpLevel;
 
 use super::form::encode;
@@ -33,7 +33,8 @@ pub(crate) struct Row {
 }
 
 impl Row {
-    pub(crate) fn of(found: &LookUpMatch) -> Self {
+    /// A match, and how its object is handled where that is known.
+    pub(crate) fn of(found: &LookUpMatch, mark: Option<&Mark>) -> Self {
         let label = if is_blank(&found.label) { found.id.clone() } else { found.label.clone() };
         let mut tags = state(found.revoked, found.not_yet_valid(), found.expired);
         if found.how != node::How::Exact {
@@ -42,6 +43,7 @@ impl Row {
         if let Some(confidence) = found.confidence {
             tags.push(Tag::new("plain", format!("confidence {confidence}")));
         }
+        tags.extend(mark.into_iter().flat_map(handled));
         Self {
             href: object(&found.id),
             label,
@@ -67,16 +69,24 @@ pub(crate) fn state(revoked: bool, not_yet: bool, expired: bool) -> Vec<Tag> {
     tags
 }
 
-/// The mark of a TLP level.
-pub(crate) fn tlp(level: TlpLevel) -> Tag {
-    let class = match level {
+/// Marks for how an object in a list is handled: its level, and whose word it is where that is another member's.
+fn handled(mark: &Mark) -> Vec<Tag> {
+    let level = if mark.unmarked { Tag::new("plain", "unmarked") } else { tlp(mark) };
+    let word = mark.word.as_deref().map(|member| Tag::new("plain", format!("by {member}")));
+    [Some(level), word].into_iter().flatten().collect()
+}
+
+/// The mark of a TLP level, and that of what nothing marks.
+pub(crate) fn tlp(mark: &Mark) -> Tag {
+    let class = match mark.level {
         TlpLevel::Clear => "tlp tlp-clear",
         TlpLevel::Green => "tlp tlp-green",
         TlpLevel::Amber => "tlp tlp-amber",
         TlpLevel::AmberStrict => "tlp tlp-amber-strict",
         TlpLevel::Red => "tlp tlp-red",
     };
-    Tag::new(class, level.label())
+    let label = mark.level.label();
+    Tag::new(class, if mark.unmarked { format!("unmarked, handled as {label}") } else { label.to_owned() })
 }
 
 /// The address of an object's page.
@@ -108,6 +118,17 @@ pub(crate) fn count(number: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_list_says_the_level_and_another_members_word() {
+        let said = |level, unmarked, word: Option<&str>| -> Vec<String> {
+            let mark = Mark { level, unmarked, word: word.map(str::to_owned) };
+            handled(&mark).into_iter().map(|tag| tag.text).collect()
+        };
+        assert_eq!(said(TlpLevel::Green, false, Some("cert-b")), ["TLP:GREEN", "by cert-b"]);
+        assert_eq!(said(TlpLevel::AmberStrict, true, None), ["unmarked"]);
+        assert_eq!(said(TlpLevel::AmberStrict, false, None), ["TLP:AMBER+STRICT"]);
+    }
 
     #[test]
     fn moments_and_counts_read_well() {

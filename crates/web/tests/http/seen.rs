@@ -284,3 +284,52 @@ async fn what_turns_the_direction_of_writing_is_shown_and_goes_back_into_the_for
     assert!(page.contains("<title>report\\u{202e}fdp"), "{page}");
     assert!(page.contains("value=\"report\u{202e}fdp&#34;&#62;\""), "{page}");
 }
+
+/// Whoever reads sees how an object is handled, on its page and in every list, also where nothing marks it.
+#[tokio::test(flavor = "multi_thread")]
+async fn pages_say_how_things_are_handled() {
+    const GREEN: &str = "marking-definition--bab4a63c-aed9-4cf5-a766-dfca5abac2bb";
+    let house = House::new().await;
+    let ann = house.person("ann", Role::Analyst).await;
+    house.collection("c1", &[(&ann, "rw")]).await;
+    let green = with(indicator(2, 1), json!({"object_marking_refs": [GREEN]}));
+    ann.post("c1", &[indicator(1, 1), green]).await;
+    let tag = |class: &str, text: &str| format!("<span class=\"tag {class}\">{text}</span>");
+    let unmarked = tag("tlp tlp-amber-strict", "unmarked, handled as TLP:AMBER+STRICT");
+    for (number, tag) in [(1, &unmarked), (2, &tag("tlp tlp-green", "TLP:GREEN"))] {
+        let page = house.page("ann", &format!("/objects/{}", id("indicator", number))).await;
+        assert_eq!((page.matches(tag.as_str()).count(), page.matches("tag tlp").count()), (1, 1), "{page}");
+    }
+    for target in ["/", "/search?q=n", "/search?q=10.0.0.1", "/search?q=10.0.0.2"] {
+        let page = house.page("ann", target).await;
+        let listed = page.matches("<li><a href=\"/objects/").count();
+        let marked = page.matches(&tag("plain", "unmarked")).count() + page.matches(">TLP:GREEN<").count();
+        assert!(listed > 0 && listed == marked, "{target}: {listed} {marked} {page}");
+    }
+    let get = async |number| {
+        let target = format!("/api/v1/objects/{}", id("indicator", number));
+        let handling = ann.ask("GET", &target).without("Accept").send().await.json()["handling"].clone();
+        (handling["tlp"].clone(), handling["handled_as"].clone())
+    };
+    assert_eq!(get(1).await, (Value::Null, json!("amber+strict")));
+    assert_eq!(get(2).await, (json!("green"), json!("green")));
+}
+
+/// A value that only a revoked indicator knows is told from one that is held.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_revoked_is_no_plain_yes() {
+    let house = House::new().await;
+    let ann = house.person("ann", Role::Analyst).await;
+    house.collection("c1", &[(&ann, "rw")]).await;
+    ann.post("c1", &[indicator(1, 1), with(indicator(2, 1), json!({"revoked": true}))]).await;
+    let page = house.filled("ann", "/look-up", "values=10.0.0.1%0A10.0.0.2%0A10.0.0.3").await;
+    assert!(page.contains("1 of 3 known, 1 more only by what was revoked."), "{page}");
+    let said = |word: &str| page.matches(&format!("</td><td><span class=\"tag {word}</span>")).count();
+    assert_eq!((said("warn\">yes"), said("plain\">revoked"), said("plain\">no")), (1, 1, 1), "{page}");
+    assert_eq!(page.matches(">unmarked<").count(), 2, "{page}");
+    // As before for programs: it is known, and said to be revoked.
+    let values = json!({"values": ["10.0.0.2"]}).to_string();
+    let asked = ann.ask("POST", "/api/v1/lookup").header("content-type", "application/json").body(values);
+    let answer = asked.send().await.json()["answers"][0].clone();
+    assert_eq!((&answer["known"], &answer["matches"][0]["revoked"]), (&json!(true), &json!(true)));
+}

@@ -1,0 +1,53 @@
+//! How an object is handled, in so few words that a list can say them: its level, and whose word it is where that is another member's.
+
+use base::limit::PAGE_MAX;
+use handling::{Cleared, Originator, Principal};
+use stix::TlpLevel;
+use store::{Ruled, StoreError};
+
+use crate::Node;
+use crate::handle::{is_unmarked, met};
+
+/// How one object is handled here.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mark {
+    /// The level it is handled as.
+    pub level: TlpLevel,
+    /// Whether nothing marks it, so that the level is that of what is unmarked.
+    pub unmarked: bool,
+    /// The other member whose word it is, by slug where known; `None` for this node's own, and for what is nobody's alone.
+    pub word: Option<String>,
+}
+
+impl Node {
+    /// How an object of this level stands in these places.
+    #[must_use]
+    pub fn mark_of(&self, tlp: Option<u8>, places: &[Ruled]) -> Mark {
+        let rules = met(tlp, places);
+        let home = self.standing().home;
+        let word = match rules.originator() {
+            other @ Originator::Member(member) if Some(*member) != home => self.word_of(other),
+            _ => None,
+        };
+        Mark { level: rules.level(), unmarked: is_unmarked(tlp, places), word }
+    }
+
+    /// How objects are handled, each in the version that this principal is told first; `None` for one that is not held, or not for
+    /// this principal.
+    ///
+    /// # Errors
+    /// The store failed.
+    pub async fn marks(
+        &self,
+        who: &Principal,
+        ids: &[&str],
+    ) -> Result<Cleared<Vec<Option<Mark>>>, StoreError> {
+        let view = self.eyes(who);
+        let mut marks = Vec::with_capacity(ids.len());
+        for some in ids.chunks(PAGE_MAX) {
+            let found = self.store().marks(&view, some).await?;
+            marks.extend(found.into_iter().map(|one| one.map(|one| self.mark_of(one.tlp, &one.places))));
+        }
+        Ok(view.clear(marks))
+    }
+}
