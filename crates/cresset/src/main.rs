@@ -11,6 +11,7 @@ mod demo;
 mod directory;
 mod exit;
 mod gossip;
+mod help;
 mod later;
 mod log;
 mod meetings;
@@ -27,9 +28,9 @@ use std::error::Error as _;
 use std::io::IsTerminal;
 use std::process::ExitCode;
 
+use clap::FromArgMatches;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::parser::ValueSource;
-use clap::{CommandFactory, FromArgMatches};
 
 use args::{Arguments, Command};
 use exit::{Exit, Failure};
@@ -62,7 +63,7 @@ fn main() -> ExitCode {
 }
 
 fn parsed() -> Result<Arguments, clap::Error> {
-    let matches = Arguments::command().try_get_matches()?;
+    let matches = help::command().try_get_matches()?;
     let mut arguments = Arguments::from_arg_matches(&matches)?;
     arguments.common.data_named = matches.value_source("data") == Some(ValueSource::CommandLine);
     Ok(arguments)
@@ -75,7 +76,11 @@ fn misread(error: &clap::Error) -> ! {
         // The words on standard error follow, whether or not anybody reads this.
         let _ = Out::new(Style::Json).failure(&misreading(error));
     }
-    error.exit()
+    // What the environment says counts as typed for the parser, and stands in the usage it shows.
+    match help::typed().try_get_matches() {
+        Err(typed) if typed.kind() == error.kind() => typed.exit(),
+        _ => error.exit(),
+    }
 }
 
 /// What is wrong with the command line: of which kind, in which argument, and why. Never what was given, which may be a secret, and goes to
