@@ -45,7 +45,7 @@ pub(crate) struct Common {
     pub(crate) data_named: bool,
     /// Act on the running node at this address instead of a directory. Commands that can do so take the environment's
     /// CRESSET_URL without it and without --data; the others pass over that.
-    #[arg(long, global = true, value_name = "URL")]
+    #[arg(long, global = true, value_name = "URL", value_parser = address)]
     url: Option<Url>,
     /// Token for --url.
     #[arg(long, global = true, env = "CRESSET_TOKEN", hide_env_values = true, value_name = "TOKEN")]
@@ -77,12 +77,11 @@ impl Common {
             (None, false) => {}
         }
         match std::env::var(URL_VARIABLE) {
-            Ok(text) if !text.is_empty() => text.parse().map(Some).map_err(|error| {
+            Ok(text) if !text.is_empty() => address(&text).map(Some).map_err(|error| {
                 Failure::usage(format_args!(
                     "{URL_VARIABLE} holds {}, which is no address: {error}",
                     quoted(&text)
                 ))
-                .hint("an address looks like https://node.example:8400")
             }),
             Err(VarError::NotUnicode(_)) => Err(Failure::usage(format_args!("{URL_VARIABLE} is not UTF-8"))),
             _ => Ok(None),
@@ -121,6 +120,18 @@ impl Common {
             ))
             .hint("leave out --url")),
         }
+    }
+}
+
+/// The address of a node.
+fn address(text: &str) -> Result<Url, String> {
+    match text.parse::<Url>() {
+        Ok(url) if matches!(url.scheme(), "http" | "https") => Ok(url),
+        // `localhost:8400` is read as an address of the scheme `localhost`.
+        Ok(_) | Err(url::ParseError::RelativeUrlWithoutBase) => {
+            Err("it begins with http:// or https://, like https://node.example:8400".to_owned())
+        }
+        Err(error) => Err(format!("{error}: an address looks like https://node.example:8400")),
     }
 }
 
@@ -239,6 +250,16 @@ mod tests {
     use clap::CommandFactory;
 
     use super::*;
+
+    #[test]
+    fn an_address_says_by_which_protocol() {
+        assert_eq!(address("http://127.0.0.1:8400").unwrap().port(), Some(8400));
+        for bad in ["127.0.0.1:8400", "localhost:8400", "node.example", "ftp://x", ""] {
+            let said = address(bad).unwrap_err();
+            assert!(said.contains("begins with http:// or https://"), "{bad}: {said}");
+        }
+        assert!(address("http://").is_err());
+    }
 
     #[test]
     fn the_command_line_is_consistent() {

@@ -94,7 +94,7 @@ impl Failure {
     /// What answered at a place said something that a node does not.
     pub(crate) fn no_node(place: &str, error: &serde_json::Error) -> Self {
         Self::unreachable(format_args!("{place} does not answer as a node: {error}"))
-            .hint("check --url: it is the node's address without a path, like https://node.example:8400")
+            .hint(crate::reach::BARE_ADDRESS)
     }
 
     /// The same where the place is not at hand.

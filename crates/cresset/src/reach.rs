@@ -21,9 +21,12 @@ use crate::out::Out;
 pub(crate) struct Reach(Way);
 
 enum Way {
-    Remote { client: ApiClient, place: String },
+    Remote { client: ApiClient, place: String, bare: bool },
     Local { router: axum::Router, base: Url },
 }
+
+/// Bytes of a long answer that are kept: more than one that holds nothing.
+pub(crate) const POURED_BYTES: usize = 1_024;
 
 /// What a problem document says (RFC 9457).
 #[derive(Deserialize, Default)]
@@ -43,9 +46,9 @@ impl Reach {
             let login = common.login()?;
             let dialler = dial::Dialler::new(common.egress()?, std::sync::Arc::new(base::SystemRng));
             let dialler = dialler.map_err(Failure::unreachable)?;
-            let place = url.origin().ascii_serialization();
+            let (place, bare) = (url.origin().ascii_serialization(), url.path() == "/");
             let client = ApiClient::new(dialler, url, login);
-            return Ok(Self(Way::Remote { client, place }));
+            return Ok(Self(Way::Remote { client, place, bare }));
         }
         let node = directory::open(&common.data, access, base::SystemClock::default())?;
         let member = node.member().await.map_err(|error| directory::failure(&error))?;
@@ -73,13 +76,18 @@ impl Reach {
     }
 
     /// Puts a question whose answer may be longer than memory, and writes it out as it comes.
-    pub(crate) async fn pour(&self, request: ApiRequest, out: &mut Out) -> Result<(), Failure> {
-        let mut broken = None;
-        let mut sink = |piece: &[u8]| match out.raw(piece) {
-            Ok(()) => true,
-            Err(failure) => {
-                broken = Some(failure);
-                false
+    /// Its first bytes, at most [`POURED_BYTES`], are answered.
+    pub(crate) async fn pour(&self, request: ApiRequest, out: &mut Out) -> Result<Vec<u8>, Failure> {
+        let (mut broken, mut first) = (None, Vec::new());
+        let mut sink = |piece: &[u8]| {
+            let room = POURED_BYTES.saturating_sub(first.len()).min(piece.len());
+            first.extend_from_slice(piece.get(..room).unwrap_or_default());
+            match out.raw(piece) {
+                Ok(()) => true,
+                Err(failure) => {
+                    broken = Some(failure);
+                    false
+                }
             }
         };
         let (status, body) = match &self.0 {
@@ -94,7 +102,7 @@ impl Reach {
         };
         match broken {
             Some(failure) => Err(failure),
-            None if (200..300).contains(&status) => Ok(()),
+            None if (200..300).contains(&status) => Ok(first),
             None => Err(self.refusal(&request, status, &body)),
         }
     }
@@ -120,6 +128,13 @@ impl Reach {
 
     fn refusal(&self, request: &ApiRequest, status: u16, body: &Bytes) -> Failure {
         let problem: Problem = serde_json::from_slice(body).unwrap_or_default();
+        if status == 404
+            && let Way::Remote { place, bare, .. } = &self.0
+            && (problem.code.is_none() || !bare && problem.detail == NOTHING_THERE)
+        {
+            return Failure::unreachable(format_args!("there is no node at this address of {place}"))
+                .hint(BARE_ADDRESS);
+        }
         let said = match (problem.detail.is_empty(), problem.title.is_empty()) {
             (false, _) => problem.detail,
             (true, false) => problem.title,
@@ -150,6 +165,12 @@ impl Reach {
         failure
     }
 }
+
+/// What a node says of an address that it does not have.
+const NOTHING_THERE: &str = "there is nothing at this address";
+/// What helps where something else than a node's own address was named.
+pub(crate) const BARE_ADDRESS: &str =
+    "check --url: it is the node's address without a path, like https://node.example:8400";
 
 /// What a node says is not there without saying which: its address named it.
 struct Absent {

@@ -88,7 +88,7 @@ pub enum Forbidden {
     LoginInAddress,
     /// Credentials would be readable on the way.
     #[error(
-        "credentials for {0} would travel unencrypted: use https, or allow plain http for this connection"
+        "credentials for {0} would travel unencrypted: use https, or --allow-plain-http where nobody can read along"
     )]
     PlainLogin(String),
 }

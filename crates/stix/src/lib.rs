@@ -38,7 +38,7 @@ pub use id::ObjectId;
 pub use json::{Json, JsonError};
 pub use marking::{TlpLevel, UnknownLevel};
 pub use person::Subject;
-pub use schema::{Kind, SIGHTINGS_MAX, kind_of};
+pub use schema::{Kind, SIGHTINGS_MAX, kind_of, type_names};
 pub use split::{Form, Split, split};
 pub use timestamp::Timestamp;
 pub use validate::{Verdict, validate};

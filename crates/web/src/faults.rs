@@ -67,7 +67,7 @@ statuses! {
         CommunityError::Road(_) => FORBIDDEN,
         CommunityError::None | CommunityError::NothingPending | CommunityError::CircleUnknown => NOT_FOUND,
         CommunityError::NotInCircle(_) => NOT_FOUND,
-        CommunityError::Rule(community::Rule::MemberUnknown) => NOT_FOUND,
+        CommunityError::Rule(community::Rule::MemberUnknown) | CommunityError::MemberUnknown(_) => NOT_FOUND,
         CommunityError::Already | CommunityError::Pending | CommunityError::Ambiguous => CONFLICT,
         CommunityError::CircleExists | CommunityError::Crowded | CommunityError::NoVote => CONFLICT,
         _ => UNPROCESSABLE_ENTITY,

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::args::Common;
 use crate::directory::Access;
 use crate::exit::{Exit, Failure};
-use crate::out::{Out, say, shown};
+use crate::out::{Out, counted, say, shown};
 use crate::reach::{Reach, question};
 
 /// What is done with requests for a second person.
@@ -82,7 +82,8 @@ async fn list(common: &Common, pending: bool, out: &mut Out) -> Result<Exit, Fai
     }
     let broken = all.iter().filter(|one| one["status"] == "broken-glass").count();
     if broken > 0 {
-        say(format_args!("the glass was broken {broken} times: by whom and why stands under REASON"));
+        let times = counted(broken as u64, "time");
+        say(format_args!("the glass was broken {times}: by whom and why stands under REASON"));
     }
     let with = ["requester", "asked_with", "decider", "decided_with"];
     let row = |one: &Value| {

@@ -11,7 +11,7 @@ use serde_json::json;
 use crate::args::Common;
 use crate::directory::{self, Access};
 use crate::exit::{Exit, Failure};
-use crate::out::{Out, say};
+use crate::out::{Out, counted, say};
 use crate::sealed::{self, Keys, Label};
 
 /// Where the copy goes.
@@ -50,7 +50,8 @@ pub(crate) async fn run(common: &Common, args: BackupArgs, out: &mut Out) -> Res
     if args.only_keys {
         return only_keys(&source, &args.file, out).await;
     }
-    let keys = &args.keys.unwrap_or_else(|| named_after(&args.file, ".keys"));
+    let beside = named_after(&args.file, ".keys");
+    let keys = args.keys.as_ref().unwrap_or(&beside);
     let label = both(common, &source, &args.file, keys).await?;
     let size = |file: &Path| std::fs::metadata(file).map_or(0, |data| data.len());
     if out.is_json() {
@@ -64,11 +65,13 @@ pub(crate) async fn run(common: &Common, args: BackupArgs, out: &mut Out) -> Res
             "sequence": label.sequence,
         }))?;
     }
+    // `restore` looks beside the copy by itself, and nowhere else.
+    let elsewhere = if *keys == beside { String::new() } else { format!(" --keys {}", keys.display()) };
     say(format_args!(
-        "wrote {} with {} objects, and {}; only the recovery key opens them: try `cresset restore {0} --verify-only \
+        "wrote {} with {}, and {}; only the recovery key opens them: try `cresset restore {0}{elsewhere} --verify-only \
          --recovery-key-file F`. Keep the newest key file only and destroy older ones: what was erased can be read with them",
         args.file.display(),
-        label.objects,
+        counted(label.objects, "object"),
         keys.display()
     ));
     Ok(Exit::Done)

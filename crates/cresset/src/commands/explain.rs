@@ -13,6 +13,12 @@ pub(crate) struct ExplainArgs {
     code: Option<String>,
 }
 
+/// What a code of the node means, in its first sentence.
+pub(crate) fn first_sentence(code: &str) -> Option<&'static str> {
+    let text = web::explain(code)?;
+    Some(text.split_once(". ").map_or(text, |(first, _)| first).trim_end_matches('.'))
+}
+
 /// Runs the command: exits 1 when there is no such code.
 pub(crate) fn run(args: &ExplainArgs, out: &mut Out) -> Result<Exit, Failure> {
     let Some(code) = &args.code else {

@@ -1,12 +1,13 @@
 //! `cresset export`: what may be read, as one file.
 
 use clap::Args;
+use serde_json::Value;
 
 use crate::args::{Common, names};
 use crate::directory::Access;
 use crate::exit::{Exit, Failure};
-use crate::out::Out;
-use crate::reach::{Reach, question};
+use crate::out::{Out, say, shown};
+use crate::reach::{POURED_BYTES, Reach, question};
 
 /// What is to be written out.
 #[derive(Debug, Args)]
@@ -33,12 +34,85 @@ pub(crate) async fn run(common: &Common, args: ExportArgs, out: &mut Out) -> Res
     let reach = Reach::open(common, Access::Read).await?;
     let mut request = question::get(["export"]);
     request.query.extend(args.collection.map(|collection| ("collection", collection)));
-    request.query.push(("format", args.format));
-    request.query.extend(args.types.into_iter().map(|one| ("type", one)));
+    request.query.push(("format", args.format.clone()));
+    request.query.extend(args.types.iter().map(|one| ("type", one.clone())));
     request.query.extend(args.ids.into_iter().map(|one| ("id", one)));
     if args.all_versions {
         request.query.push(("version", "all".to_owned()));
     }
-    reach.pour(request, out).await?;
+    let first = reach.pour(request, out).await?;
+    if holds_nothing(&first, &args.format) {
+        say("0 objects: nothing that you may read is what was asked for");
+        for (name, meant) in args.types.iter().filter_map(|name| Some((name, meant(name)?))) {
+            say(format_args!("there is no type {}: is {meant} meant?", shown(name)));
+        }
+    }
     Ok(Exit::Done)
+}
+
+/// Whether an export, by its first bytes, holds no object: a bundle that is at its end already, or a list that is nothing but its head.
+fn holds_nothing(first: &[u8], format: &str) -> bool {
+    if first.len() >= POURED_BYTES {
+        return false;
+    }
+    if format == "csv" {
+        return first.iter().filter(|byte| **byte == b'\n').count() <= 1;
+    }
+    let bundle: Result<Value, _> = serde_json::from_slice(first);
+    bundle.is_ok_and(|bundle| bundle["objects"].as_array().is_none_or(Vec::is_empty))
+}
+
+/// The type of the specification that a name is a slip of the pen for; `None` where it is one, or none is near.
+fn meant(name: &str) -> Option<&'static str> {
+    let types = ::stix::type_names();
+    if types.contains(&name) {
+        return None;
+    }
+    let near = types.into_iter().map(|known| (apart(name, known), known)).min()?;
+    (near.0 <= 2 && near.0 < name.chars().count()).then_some(near.1)
+}
+
+/// Letters to be put in, left out or replaced to make one word of another.
+fn apart(one: &str, other: &str) -> usize {
+    let other: Vec<char> = other.chars().collect();
+    let mut row: Vec<usize> = (0..=other.len()).collect();
+    for (at, letter) in one.chars().enumerate() {
+        let mut corner = at;
+        let mut left = at + 1;
+        for (above, with) in row.iter_mut().skip(1).zip(&other) {
+            let cost = (corner + usize::from(letter != *with)).min(left + 1).min(*above + 1);
+            corner = std::mem::replace(above, cost);
+            left = cost;
+        }
+        row[0] = at + 1;
+    }
+    row.last().copied().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_slip_of_the_pen_is_told_from_a_type_of_ones_own() {
+        assert_eq!((apart("", "ab"), apart("kitten", "sitting"), apart("x", "x")), (2, 3, 0));
+        for (written, means) in [
+            ("indikator", Some("indicator")),
+            ("Malware", Some("malware")),
+            ("ipv4addr", Some("ipv4-addr")),
+            ("indicator", None),
+            ("x-acme-sensor", None),
+        ] {
+            assert_eq!(meant(written), means, "{written}");
+        }
+    }
+
+    #[test]
+    fn an_export_of_nothing_is_seen() {
+        assert!(holds_nothing(br#"{"type":"bundle","id":"bundle--x"}"#, "stix"));
+        assert!(holds_nothing(br#"{"type":"bundle","id":"bundle--x","objects":[]}"#, "stix"));
+        assert!(!holds_nothing(br#"{"type":"bundle","objects":[{}]}"#, "stix"));
+        assert!(!holds_nothing(&[b' '; POURED_BYTES], "stix"));
+        assert!(holds_nothing(b"id,type\n", "csv") && !holds_nothing(b"id,type\nx,y\n", "csv"));
+    }
 }

@@ -22,7 +22,7 @@ use crate::commands::passing::HandlingArgs;
 use crate::commands::unread::Unread;
 use crate::directory::Access;
 use crate::exit::{Exit, Failure};
-use crate::out::{Out, progress, say, shown};
+use crate::out::{Out, counted, progress, say, shown};
 use crate::reach::{Reach, question};
 
 /// Where things go that have no other place yet.
@@ -171,12 +171,12 @@ impl Counts {
     /// As a sentence.
     pub(crate) fn words(&self) -> String {
         format!(
-            "{} objects: {} accepted, {} known already, {} newer versions, {} older versions, {} refused",
-            self.total(),
+            "{}: {} accepted, {} known already, {}, {}, {} refused",
+            counted(self.total(), "object"),
             self.accepted,
             self.known,
-            self.newer,
-            self.older,
+            counted(self.newer, "newer version"),
+            counted(self.older, "older version"),
             self.refused
         )
     }
@@ -190,8 +190,8 @@ struct Receipt {
     reason: Option<String>,
 }
 
-/// Runs the command: exits 1 when any object was refused, or is another member's and was to be handled otherwise, and as its failure
-/// says when a file was not imported.
+/// Runs the command: exits 1 when any object was refused, or is another member's and was to be handled otherwise, or when nothing that could
+/// be imported was found, and as its failure says when a file was not imported.
 ///
 /// A file that is not imported has a line that says why, and the others go on; where no answer comes at all, they would fare no
 /// better and are left.
@@ -199,11 +199,13 @@ pub(crate) async fn run(common: &Common, args: ImportArgs, out: &mut Out) -> Res
     out.answers_in_lines();
     let reach = Reach::open(common, Access::Write).await?;
     let (mut counts, mut unread) = (Counts::default(), Vec::new());
-    let (mut failed, mut exit) = (0_u64, Exit::Done);
+    let (mut failed, mut exit, mut read_as_json) = (0_u64, Exit::Done, true);
     for file in &args.files {
         let (failure, goes_on) = match read_input(file) {
-            Ok(bytes) => match import_one(&reach, (&args, bytes), &mut counts, out).await {
+            Ok(bytes) => match import_one(&reach, (&args, bytes.clone()), &mut counts, out).await {
                 Ok(passed_over) => {
+                    read_as_json &= bytes.trim_ascii_start().starts_with(b"{")
+                        || bytes.trim_ascii_start().starts_with(b"[");
                     unread.extend(passed_over.map(|passed_over| Unread::of(file, passed_over)));
                     continue;
                 }
@@ -238,6 +240,8 @@ pub(crate) async fn run(common: &Common, args: ImportArgs, out: &mut Out) -> Res
         counts.say_remarks();
     } else if failed == 0 {
         say("nothing to import: no object was found, and no value that one could be made of");
+        // A bundle or list that says of itself that it holds nothing is taken at its word; anything else was to hold something.
+        exit = if read_as_json { exit } else { exit.max(Exit::No) };
     }
     unread.iter().for_each(Unread::say);
     Ok(if counts.refused > 0 || counts.not_ours > 0 || counts.not_given > 0 {

@@ -1,6 +1,6 @@
 //! `cresset why`, `simulate`, `narrow`, and the options by which a command states how objects may be passed on.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use dial::{ApiRequest, Verb};
@@ -159,7 +159,8 @@ pub(crate) async fn simulate(common: &Common, args: SimulateArgs, out: &mut Out)
     let mut request = question::post_bytes(path, bytes, "application/octet-stream");
     args.about.put(&mut request);
     args.handling.put(&mut request);
-    let answer: Value = reach.answer(request).await?;
+    let answer = reach.answer(request).await.map_err(|failure| unread(failure, &args.object));
+    let answer: Value = answer?;
     let (mut exit, mut kept) = (Exit::Done, 0_u64);
     for judged in answer["judged"].as_array().into_iter().flatten() {
         if tell(judged, &args.about.recipient, out)? != Exit::Done {
@@ -174,6 +175,15 @@ pub(crate) async fn simulate(common: &Common, args: SimulateArgs, out: &mut Out)
         ));
     }
     Ok(exit)
+}
+
+/// A file that was not read is named: its content alone was sent.
+fn unread(mut failure: Failure, file: &Path) -> Failure {
+    if failure.code.as_deref() == Some("format-unknown") {
+        let why = failure.message.strip_prefix("cannot read the file: ").unwrap_or(&failure.message);
+        failure.message = format!("cannot read {}: {why}", file.display());
+    }
+    failure
 }
 
 fn tell(judged: &Value, recipient: &str, out: &mut Out) -> Result<Exit, Failure> {

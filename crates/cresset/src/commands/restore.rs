@@ -11,7 +11,7 @@ use store::{Absent, Restored, StoreError};
 use crate::args::Common;
 use crate::directory::{self, Access};
 use crate::exit::{Exit, Failure};
-use crate::out::{Out, say};
+use crate::out::{Out, counted, say};
 use crate::sealed::{self, Label, SealError};
 
 /// What is to be restored.
@@ -59,19 +59,23 @@ pub(crate) async fn run(common: &Common, args: RestoreArgs, out: &mut Out) -> Re
             "unopened": restored.unopened,
         }))?;
     }
-    let told = format!("{} holds {} objects and is whole", args.file.display(), report.objects);
+    let told = format!("{} holds {} and is whole", args.file.display(), counted(report.objects, "object"));
     if args.verify_only {
         say(told);
     } else {
         say(format_args!("{told}; restored into {}", common.data.display()));
     }
     if restored.erased > 0 {
-        say(format_args!("{} versions in it were erased since and stay so", restored.erased));
+        let (versions, were, stay) = match restored.erased {
+            1 => ("1 version".to_owned(), "was", "stays"),
+            more => (counted(more, "version"), "were", "stay"),
+        };
+        say(format_args!("{versions} in it {were} erased since and {stay} so"));
     }
     if restored.unopened > 0 {
         say(format_args!(
-            "{} versions and payloads in it could not be opened and are left out",
-            restored.unopened
+            "left out of it, since it could not be opened: {}",
+            counted(restored.unopened, "version or payload")
         ));
     }
     if recovering {

@@ -117,8 +117,84 @@ pub(crate) async fn rebuild(common: &Common, args: RebuildArgs, out: &mut Out) -
     Ok(if is_right { Exit::Done } else { Exit::Unverified })
 }
 
+/// How an answer is written for people.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Shape {
+    /// Each part by its name.
+    Pairs,
+    Figures,
+    Recovery,
+}
+
+/// Counts, and below them objects by type, most frequent first.
+fn write_figures(told: &Value, out: &mut Out) -> Result<Exit, Failure> {
+    let number = |value: &Value| value.as_u64().unwrap_or_default();
+    for (name, noun) in [("objects", "object"), ("versions", "version"), ("collections", "collection")] {
+        out.line(counted(number(&told[name]), noun).as_bytes())?;
+    }
+    let mut types: Vec<(u64, String)> = told["by_type"]
+        .as_object()
+        .into_iter()
+        .flatten()
+        .map(|(name, count)| (number(count), shown(name)))
+        .collect();
+    types.sort_by(|one, other| other.0.cmp(&one.0).then_with(|| one.1.cmp(&other.1)));
+    let rows: Vec<[String; 2]> = types.into_iter().map(|(count, name)| [name, count.to_string()]).collect();
+    if !rows.is_empty() {
+        out.table(["TYPE", "OBJECTS"], &rows)?;
+    }
+    Ok(Exit::Done)
+}
+
+/// How far a recovery has come, in sentences.
+fn write_recovery(told: &Value, out: &mut Out) -> Result<Exit, Failure> {
+    let stage = match told["stage"].as_str() {
+        Some("none") => "the node does not recover from a restore",
+        Some("taking-back") => "the node takes back from the other members what a restore has lost",
+        Some("catching-up") => "the node reads again what the other members have sent since the backup",
+        other => other.unwrap_or_default(),
+    };
+    let since = told["since"].as_str().map_or_else(String::new, |at| format!(", since {}", shown(at)));
+    out.line(format!("{}{since}", shown(stage)).as_bytes())?;
+    let names = |name: &str| -> Vec<String> {
+        told[name].as_array().into_iter().flatten().filter_map(|one| one.as_str().map(shown)).collect()
+    };
+    for (name, words) in [
+        ("answered", "have given back everything they had"),
+        ("without", "are not waited for, by the word of whoever runs this node"),
+        ("awaited", "are waited for"),
+    ] {
+        let names = names(name);
+        if !names.is_empty() {
+            out.line(format!("{words}: {}", names.join(", ")).as_bytes())?;
+        }
+    }
+    for why in told["waits"].as_array().into_iter().flatten() {
+        let [member, reason, detail] =
+            ["member", "reason", "detail"].map(|part| shown(why[part].as_str().unwrap_or_default()));
+        out.line(format!("  {member}: {detail} [{reason}]").as_bytes())?;
+    }
+    for (name, words) in [
+        (
+            "alone",
+            "the backup knows no other member: it waits until one that joined since calls, or for `--without` with this member's own name",
+        ),
+        ("stuck", "a member is waited for in vain unless somebody does something"),
+    ] {
+        if told[name] == true {
+            out.line(words.as_bytes())?;
+        }
+    }
+    Ok(Exit::Done)
+}
+
 /// Tells how the node stands.
 pub(crate) async fn node(common: &Common, command: NodeCommand, out: &mut Out) -> Result<Exit, Failure> {
+    let shape = match &command {
+        NodeCommand::State { .. } => Shape::Pairs,
+        NodeCommand::Figures => Shape::Figures,
+        NodeCommand::Recover(_) => Shape::Recovery,
+    };
     let (access, request) = match command {
         NodeCommand::State { circle } => {
             let mut request = question::get(["state"]);
@@ -144,6 +220,11 @@ pub(crate) async fn node(common: &Common, command: NodeCommand, out: &mut Out) -
         return Ok(Exit::Done);
     }
     let told: Value = reach.read(&answer)?;
+    match shape {
+        Shape::Pairs => {}
+        Shape::Figures => return write_figures(&told, out),
+        Shape::Recovery => return write_recovery(&told, out),
+    }
     for (name, value) in told.as_object().into_iter().flatten() {
         match value {
             Value::Object(parts) => {

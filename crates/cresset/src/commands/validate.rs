@@ -8,7 +8,7 @@ use stix::Finding;
 
 use super::import::read_input;
 use crate::exit::{Exit, Failure};
-use crate::out::{Out, say, shown};
+use crate::out::{Out, counted, say, shown};
 
 /// Files to be checked.
 #[derive(Debug, Args)]
@@ -47,8 +47,9 @@ pub(crate) fn run(args: &ValidateArgs, out: &mut Out) -> Result<Exit, Failure> {
             continue;
         }
         let word = if verdict.valid { "valid" } else { "not valid" };
-        let (errors, warnings) = (verdict.errors.len(), verdict.warnings.len());
-        out.line(format!("{}: {word}, {errors} errors, {warnings} warnings", shown(&name)).as_bytes())?;
+        let [errors, warnings] = [(&verdict.errors, "error"), (&verdict.warnings, "warning")]
+            .map(|(findings, noun)| counted(findings.len() as u64, noun));
+        out.line(format!("{}: {word}, {errors}, {warnings}", shown(&name)).as_bytes())?;
         for (kind, findings) in [("error", &verdict.errors), ("warning", &verdict.warnings)] {
             for finding in findings {
                 out.line(format!("  {kind} {}", shown(&finding.to_string())).as_bytes())?;

@@ -411,7 +411,12 @@ fn what_is_anothers_goes_on_with_its_consent_only() {
     let why = b.node.there(&["why", TWO, "--for", "cert-c", "--action", "pass-on"]).exits(1).json();
     assert_eq!((&why["decision"], &why["rule"]), (&json!("refuse"), &json!("consent-missing")), "{why}");
     let refused = b.node.there(&["share", TWO, "--to", "cert-c"]).exits(1);
-    assert!(refused.stderr.contains("consent-missing"), "{}", refused.stderr);
+    let words = "another member's, and goes on with that member's consent only: none for this recipient is known here; ask";
+    assert!(
+        refused.stderr.contains(words) && refused.stderr.contains("[consent-missing]"),
+        "{}",
+        refused.stderr
+    );
 
     let grant =
         ["consent", "grant", ONE, "--from", "cert-b", "--to", "cert-c", "--until", "2999-01-01T00:00:00Z"];

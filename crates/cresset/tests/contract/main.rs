@@ -19,6 +19,7 @@ mod faults;
 mod leaving;
 mod ledger;
 mod mutual;
+mod newcomer;
 mod persons;
 mod pull_and_push;
 mod recovery;

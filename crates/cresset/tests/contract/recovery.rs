@@ -319,7 +319,7 @@ fn a_restored_member_is_not_told_to_leave_out_one_that_nobody_can_call() {
     assert_eq!((&view["awaited"], &view["stuck"]), (&json!(["cert-c"]), &json!(false)), "{view}");
     let data = a.scene.data();
     let words = run(&["node", "recover", "--data", data.to_str().unwrap()]).exits(0).stdout;
-    assert!(words.contains("\nwaits.cert-c: it was ") && words.contains(" [expected]\n"), "{words}");
+    assert!(words.contains("\n  cert-c: it was ") && words.contains(" [expected]\n"), "{words}");
     assert!(!doctor(&a).contains("--without"));
     c.node = c.scene.serve_at(&at);
     until("A is back", || is_back(&a));

@@ -145,7 +145,8 @@ impl Node {
         self.circle_deed(who, |table, now| {
             let circle = own_circle(table, name)?;
             let ids = members.iter().map(|name| {
-                let member = table.registry.named(name).ok_or(Rule::MemberUnknown)?.id();
+                let member = table.registry.named(name);
+                let member = member.ok_or_else(|| CommunityError::MemberUnknown(name.clone()))?.id();
                 if member == table.me {
                     return Err(CommunityError::CircleOwner);
                 }
@@ -202,10 +203,10 @@ pub(crate) fn may_know_circles(who: &Principal) -> Result<(), Refusal> {
 /// The members of these names, all of which take part.
 fn named(table: &Table, names: &[String], now: Micros) -> Result<Vec<MemberId>, CommunityError> {
     let one = |name: &String| {
-        let member = table.registry.named(name).ok_or(Rule::MemberUnknown)?;
-        if member.status(now).takes_part() { Ok(member.id()) } else { Err(Rule::MemberNotActive) }
+        let member = table.registry.named(name).ok_or_else(|| CommunityError::MemberUnknown(name.clone()))?;
+        if member.status(now).takes_part() { Ok(member.id()) } else { Err(Rule::MemberNotActive.into()) }
     };
-    let ids = names.iter().map(one).collect::<Result<Vec<_>, Rule>>()?;
+    let ids = names.iter().map(one).collect::<Result<Vec<_>, CommunityError>>()?;
     // Naming the owner says nothing new: it is in its circle already.
     Ok(ids.into_iter().filter(|id| *id != table.me).collect())
 }

@@ -174,7 +174,8 @@ impl Node {
     ) -> Result<Said, CommunityError> {
         may_administer(who)?;
         self.change(|table, keys, now| {
-            let member = table.registry.named(member).ok_or(Rule::MemberUnknown)?.id();
+            let named = table.registry.named(member);
+            let member = named.ok_or_else(|| CommunityError::MemberUnknown(member.to_owned()))?.id();
             let deed = match suspend {
                 Some(reason) => Deed::MemberSuspended { member, reason },
                 None => Deed::MemberReinstated { member, reason: String::new() },

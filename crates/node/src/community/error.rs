@@ -33,6 +33,9 @@ pub enum CommunityError {
     /// This member has no vote.
     #[error("this member has no vote here")]
     NoVote,
+    /// No member has this name or id.
+    #[error("there is no member {} in this community: `cresset community show` lists them", base::quoted(.0))]
+    MemberUnknown(String),
     /// The member has no circle of this name.
     #[error("there is no circle of this name")]
     CircleUnknown,
@@ -90,6 +93,7 @@ impl CommunityError {
             Self::Ambiguous => "pending-ambiguous",
             Self::Crowded => "pending-crowded",
             Self::NoVote => "member-without-vote",
+            Self::MemberUnknown(_) => Rule::MemberUnknown.code(),
             Self::CircleUnknown => "circle-unknown",
             Self::CircleExists => "circle-exists",
             Self::CircleName(_) => "circle-name",

@@ -26,7 +26,7 @@ pub enum ExchangeError {
     #[error(transparent)]
     Accept(#[from] AcceptError),
     /// A rule of the exchange speaks against it.
-    #[error("{0}")]
+    #[error("{}", refused(.0))]
     Deed(DeedError),
     /// It stands here by this member's word, and nobody was ever given it.
     #[error(
@@ -70,6 +70,16 @@ pub enum ExchangeError {
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
+}
+
+/// Why a deed was not done, in words: of a rule what it says, and of a rule of handling that it goes by what that says.
+fn refused(error: &DeedError) -> String {
+    let DeedError::Refused(refused) = error else { return error.to_string() };
+    let code = refused.handling.as_deref().unwrap_or(refused.rule.code());
+    match super::Kept::by(code).why() {
+        "" => error.to_string(),
+        why => format!("refused by the rule {refused}: {}", why.trim_end_matches('.')),
+    }
 }
 
 impl ExchangeError {

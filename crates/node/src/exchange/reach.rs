@@ -36,7 +36,7 @@ pub(crate) struct Kept {
 }
 
 impl Kept {
-    fn by(rule: &str) -> Self {
+    pub(super) fn by(rule: &str) -> Self {
         let of_handling = handling::Rule::ALL.iter().any(|known| known.code() == rule);
         Self { rule: crate::explain::code(rule), of_handling }
     }
@@ -57,7 +57,8 @@ impl Kept {
                 "it was destroyed everywhere by `erase`, so nobody takes it from this member any more"
             }
             "consent-missing" => {
-                "it is another member's, and goes on with that member's consent only: none for this recipient is known here"
+                "it is another member's, and goes on with that member's consent only: none for this recipient is known here; ask that member \
+                 for one (`cresset consent grant`)"
             }
             GIVEN_OTHERWISE => {
                 "others were given something else under its id and date, so it stands here and is given to nobody"

@@ -325,9 +325,12 @@ pub fn list_in_parts(bytes: &[u8], format: Format) -> Option<Vec<Bytes>> {
 
 /// The objects of a STIX 2.1 file; otherwise why it is none.
 pub(crate) fn objects_in(bytes: Bytes) -> Result<Vec<Bytes>, String> {
-    match sniff::recognise(&bytes, Format::Stix).map_err(|error| error.to_string())? {
-        Document::Stix { objects, .. } => Ok(objects),
-        _ => Err("it is no STIX 2.1".to_owned()),
+    match sniff::recognise(&bytes, Format::Stix) {
+        Ok(Document::Stix { objects, .. }) => Ok(objects),
+        Ok(_) => Err("it is no STIX 2.1".to_owned()),
+        // Who asks says that the file could not be read, and which.
+        Err(ImportError::Unreadable(why)) => Err(why),
+        Err(other) => Err(other.to_string()),
     }
 }
 

@@ -93,7 +93,7 @@ fn stix_document(bytes: &Bytes, version: Option<StixVersion>) -> Result<Document
     let text = bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes);
     let values = serde_json::Deserializer::from_slice(text).into_iter::<&RawValue>();
     let values = values.take(IMPORT_OBJECTS_MAX.saturating_add(1)).collect::<Result<Vec<_>, _>>();
-    let values = values.map_err(|error| ImportError::Unreadable(error.to_string()))?;
+    let values = values.map_err(|error| ImportError::Unreadable(json_broken(&error)))?;
     let (raw, says_old) = match values.as_slice() {
         [] => return Err(ImportError::Unreadable("it is empty".into())),
         [one] => one_document(one.get())?,
@@ -111,6 +111,17 @@ fn stix_document(bytes: &Bytes, version: Option<StixVersion>) -> Result<Document
     });
     let objects = raw.iter().map(|raw| bytes.slice_ref(raw)).collect();
     Ok(Document::Stix { objects, version })
+}
+
+/// What is wrong with JSON that cannot be read.
+fn json_broken(error: &serde_json::Error) -> String {
+    if error.is_eof() {
+        let (line, column) = (error.line(), error.column());
+        return format!(
+            "it is JSON that breaks off at line {line}, column {column}: it was not written or fetched to its end, so get it whole"
+        );
+    }
+    format!("it begins like JSON, which it is not: {error}")
 }
 
 /// The objects of a bundle, an envelope or a list, or the one object; and whether they are said to be STIX 2.0.

@@ -237,6 +237,12 @@ pub(crate) fn of(type_name: &str) -> Option<&'static Schema> {
 
 static TABLES: [&[&Schema]; 4] = [relationship::ALL, observable::ALL, domain::ALL, meta::ALL];
 
+/// The names of the types that the specification defines.
+#[must_use]
+pub fn type_names() -> Vec<&'static str> {
+    TABLES.iter().copied().flatten().map(|schema| schema.name).collect()
+}
+
 /// The family of a type.
 #[must_use]
 pub fn kind_of(type_name: &str) -> Kind {
