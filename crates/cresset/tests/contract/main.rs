@@ -27,7 +27,7 @@ mod relay;
 mod retention;
 mod running;
 mod scene;
-mod shared;
+mod sent_or_not;
 mod shredding;
 mod stix_verbs;
 mod town;
