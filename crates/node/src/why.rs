@@ -414,7 +414,17 @@ impl Node {
         let landed = self.tried(&place, entries.clone()).await?;
         let asked = Asked { who, directory: &directory, recipient: &recipient, action: request.action };
         for (at, (entry, landed)) in entries.iter().zip(landed).enumerate() {
-            let one = self.judge_entry(&asked, &place, (entry, landed)).await?;
+            let one = match self.judge_entry(&asked, &place, (entry, landed)).await {
+                // Nothing is done with what was changed, and the others are what they were.
+                Err(error @ StoreError::Altered { .. }) => Judged {
+                    id: Some(entry.facts.id.as_str().to_owned()),
+                    decision: "refuse",
+                    rule: error.code(),
+                    reasons: vec![error.to_string()],
+                    view: None,
+                },
+                judged => judged?,
+            };
             match &entry.view_of {
                 Some(whole) if at >= objects => {
                     let mut told = places.iter().filter_map(|at| Some((*at, judged.get(*at)?.as_ref()?)));

@@ -108,43 +108,43 @@ fn what_was_altered_hinders_no_import_of_others() {
     assert!(said.contains(RESTORE) && said.contains(told[0]["id"].as_str().unwrap()), "{said}");
 }
 
-/// Objects that are here already are named for somebody more: one of them was changed, and the others go.
+/// Objects that are here already are named for somebody more: one of them was changed, and the others go. Nor does it hide from a list what
+/// else is known of it.
 #[test]
 fn what_was_altered_hinders_no_gift_of_others() {
-    let [mut a, b] = community([("cert-a", "cert"), ("cert-b", "cert")]);
+    let [mut a, b, c] = community([("cert-a", "cert"), ("cert-b", "cert"), ("cert-c", "cert")]);
     let file = a.scene.file("two.json", bundle(&[domain(ONE), domain(TWO)]));
     let (altered, whole) = (format!("indicator--{ONE}"), format!("indicator--{TWO}"));
-    a.node.there(&["import", &file, "--tlp", "amber"]).exits(0);
+    a.node.there(&["import", &file, "--tlp", "amber", "--to", "cert-b"]).exits(0);
+    until("B has both", || [&altered, &whole].iter().all(|id| b.node.there(&["get", id]).code == 0));
+    a.ok(&[
+        "consent",
+        "grant",
+        &altered,
+        "--from",
+        "cert-b",
+        "--to",
+        "cert-c",
+        "--until",
+        "2999-01-01T00:00:00Z",
+    ]);
     let address = a.address();
     a.node.dies();
     alter(&a.scene).close().unwrap();
     a.node = a.scene.serve_at(&address);
-    let told = a.node.there(&["import", &file, "--tlp", "amber", "--to", "cert-b"]).lines();
+    let told = a.node.there(&["import", &file, "--tlp", "amber", "--to", "cert-c"]).lines();
     assert_eq!(
         (&told[0]["outcome"], &told[0]["code"]),
         (&json!("known"), &json!("bytes-altered")),
         "{told:?}"
     );
     assert_eq!((&told[1]["outcome"], &told[1]["code"]), (&json!("known"), &Value::Null), "{told:?}");
-    until("B has the other", || b.node.there(&["get", &whole]).code == 0);
-    assert_eq!(b.node.there(&["get", &altered]).code, 1);
-}
-
-/// What was altered is given to nobody more, and can be taken back all the same.
-#[test]
-fn what_was_altered_is_called_back_all_the_same() {
-    let [mut a, b] = community([("cert-a", "cert"), ("cert-b", "cert")]);
-    let (file, altered) = (a.scene.file("one.json", bundle(&[domain(ONE)])), format!("indicator--{ONE}"));
-    a.node.there(&["import", &file, "--tlp", "amber", "--to", "cert-b"]).exits(0);
-    until("B has it", || b.node.there(&["get", &altered]).code == 0);
-    let address = a.address();
-    a.node.dies();
-    alter(&a.scene).close().unwrap();
-    a.node = a.scene.serve_at(&address);
-    let shared = a.node.there(&["share", &altered, "--to", "cert-b"]).exits(4).json();
-    assert_eq!(shared["error"]["code"], "bytes-altered", "{shared}");
-    a.ok(&["recall", &altered, "--wait", "30"]);
-    assert_eq!(b.node.there(&["get", &altered]).exits(1).json()["error"]["code"], "not-found");
+    until("C has the other", || c.node.there(&["get", &whole]).code == 0);
+    assert_eq!(c.node.there(&["get", &altered]).code, 1);
+    assert_eq!(a.ok(&["consent", "list"]).as_array().unwrap().len(), 1);
+    let foretold = a.node.there(&["simulate", "--object", &file, "--for", "cert-c"]).lines();
+    let rules: Vec<_> = foretold.iter().map(|one| one["rule"].as_str().unwrap()).collect();
+    assert_eq!(rules, ["bytes-altered", "handling-allows"], "{foretold:?}");
 }
 
 #[test]

@@ -348,7 +348,7 @@ impl Node {
         for refusal in refusals {
             let Some(id) = &refusal.object else { continue };
             match self.store().object(&eyes, id, None).await {
-                Ok(_) => {}
+                Ok(_) | Err(StoreError::Altered { .. }) => {}
                 Err(StoreError::NotFound { .. })
                     if runs && refusal.by == HERE && !self.store().stands(id, None).await? => {}
                 Err(StoreError::NotFound { .. } | StoreError::Recovering) => refusal.object = None,

@@ -117,9 +117,8 @@ async fn who_is_put_aside_is_told_that_nobody_takes_anything() {
     );
     let told = crate::exchange::bring(b, 3..4, to(&[])).await.receipts;
     assert_eq!(told[0].code, None, "{told:?}");
-    for other in [a, &region[2]] {
-        meet(b, other).await;
-    }
+    let greeting = b.node().turn_first(a.id().await).await.unwrap();
+    assert!(a.node().turn_answer(&greeting).await.is_err(), "nobody hears it");
     assert!(!has(a, ONE).await && !has(a, &id(2)).await);
     assert_eq!((asked("b").await, asked("automation").await), (allowed, allowed));
     crate::later::suspended(&region, "b", None).await;

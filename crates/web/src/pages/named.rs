@@ -86,6 +86,8 @@ async fn between(app: &App, who: &Principal, (id, label): (&str, &str)) -> Resul
     }
     let stored = match app.node().object(who, id, None).await {
         Ok(stored) => stored.into_inner(),
+        // A list is not refused for want of one name.
+        Err(ReadError::Store(StoreError::Altered { .. })) => return Ok(None),
         Err(ReadError::Store(error)) => return Err(error.into()),
         Err(_) => return Ok(None),
     };
