@@ -421,6 +421,7 @@ impl Node {
                     decision: "refuse",
                     rule: error.code(),
                     reasons: vec![error.to_string()],
+                    shared: None,
                     view: None,
                 },
                 judged => judged?,
