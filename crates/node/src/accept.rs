@@ -255,7 +255,7 @@ impl Node {
         let known = named.into_iter().enumerate().zip(&landed);
         let known = known.filter(|(_, landed)| landed.how == LandedAs::Known).map(|(known, _)| known);
         let handled = self.handle_known(place, known.collect()).await?;
-        let views = self.add_views(place, views).await?;
+        let views = self.add_views(place, of_what_landed(views, &landed)).await?;
         if let Err(error) = self.settle_markings(defined).await {
             // They are stored all the same, and found by the next look.
             tracing::warn!(code = error.code(), %error, "cannot put on what markings ask that have come");
@@ -373,12 +373,12 @@ impl Node {
     }
 
     /// Gives entries the rules that their markings and the request ask for. Answers with the redacted views to be stored
-    /// beside them.
+    /// beside them, each with the place of its entry.
     pub(crate) async fn put_under_rules(
         &self,
         place: &Place,
         entries: &mut [Entry],
-    ) -> Result<Vec<Entry>, StoreError> {
+    ) -> Result<Vec<(usize, Entry)>, StoreError> {
         let asked = markings::read(self.store(), place.writer.eyes(), entries).await?;
         let author = if asked.iter().any(|asked| asked.rest.is_some()) {
             Author::of(self.store(), self.member().await?).await?
@@ -386,7 +386,7 @@ impl Node {
             None
         };
         let mut views = Vec::new();
-        for (entry, asked) in entries.iter_mut().zip(asked) {
+        for (at, (entry, asked)) in entries.iter_mut().zip(asked).enumerate() {
             crate::handle::mark(entry, &asked, place);
             if let (Some(rest), Some(author)) = (&asked.rest, &author)
                 && let Some(bytes) = redacted(&entry.bytes, &rest.withheld, author)
@@ -397,11 +397,17 @@ impl Node {
                 let (id, creator) = (entry.facts.id.as_str().to_owned(), entry.facts.creator.clone());
                 view.view_of = Some(Original { id, creator });
                 crate::handle::mark(&mut view, &rest.asked, place);
-                views.push(view);
+                views.push((at, view));
             }
         }
         Ok(views)
     }
+}
+
+/// The views of what stands here now: of what is refused nothing is kept and given, so neither is what would be left of it.
+fn of_what_landed(views: Vec<(usize, Entry)>, landed: &[Landed]) -> Vec<Entry> {
+    let stands = |at: usize| landed.get(at).is_some_and(|landed| !matches!(landed.how, LandedAs::Refused(_)));
+    views.into_iter().filter(|(at, _)| stands(*at)).map(|(_, view)| view).collect()
 }
 
 fn receipt_of(derived: &Derived) -> Receipt {

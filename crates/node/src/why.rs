@@ -408,12 +408,26 @@ impl Node {
                 Err(rejected) => Some(unfit(rejected.into_receipt())),
             });
         }
-        let mut views = self.put_under_rules(&place, &mut entries).await?;
+        let views = self.put_under_rules(&place, &mut entries).await?;
+        let (whole, views): (Vec<usize>, Vec<Entry>) = views.into_iter().unzip();
         let objects = entries.len();
-        entries.append(&mut views);
+        entries.extend(views);
         let landed = self.tried(&place, entries.clone()).await?;
         let asked = Asked { who, directory: &directory, recipient: &recipient, action: request.action };
+        let mut stands = Vec::new();
         for (at, (entry, landed)) in entries.iter().zip(landed).enumerate() {
+            let view = at.checked_sub(objects);
+            let whole = match view {
+                None => {
+                    stands.push(!matches!(landed.how, LandedAs::Refused(_)));
+                    at
+                }
+                // Of what is refused there is no view either.
+                Some(view) => match whole.get(view).filter(|whole| stands.get(**whole) == Some(&true)) {
+                    Some(whole) => *whole,
+                    None => continue,
+                },
+            };
             let one = match self.judge_entry(&asked, &place, (entry, landed)).await {
                 // Nothing is done with what was changed, and the others are what they were.
                 Err(error @ StoreError::Altered { .. }) => Judged {
@@ -426,20 +440,10 @@ impl Node {
                 },
                 judged => judged?,
             };
-            match &entry.view_of {
-                Some(whole) if at >= objects => {
-                    let mut told = places.iter().filter_map(|at| Some((*at, judged.get(*at)?.as_ref()?)));
-                    let whole =
-                        told.find(|(_, told)| told.id.as_deref() == Some(&*whole.id)).map(|(at, _)| at);
-                    if let Some(Some(whole)) = whole.and_then(|at| judged.get_mut(at)) {
-                        whole.view = Some(Box::new(one));
-                    }
-                }
-                _ => {
-                    if let Some(told) = places.get(at).and_then(|at| judged.get_mut(*at)) {
-                        *told = Some(one);
-                    }
-                }
+            let Some(told) = places.get(whole).and_then(|at| judged.get_mut(*at)) else { continue };
+            match (view, told.as_mut()) {
+                (Some(_), Some(whole)) => whole.view = Some(Box::new(one)),
+                _ => *told = Some(one),
             }
         }
         Ok(place.writer.eyes().clear(judged.into_iter().flatten().collect()))

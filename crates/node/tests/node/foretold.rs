@@ -332,3 +332,57 @@ async fn what_is_said_of_anothers_object_is_what_is_done() {
 fn with_b(names: &[String]) -> Vec<String> {
     names.iter().cloned().chain(["b".to_owned()]).collect()
 }
+
+/// An object under an id of which something else stands, with a part that stays here.
+fn otherwise(number: u32) -> String {
+    let red = TlpLevel::Red.id();
+    let part = format!(r#"[{{"marking_ref":"{red}","selectors":["description"]}}]"#);
+    let extra = format!(r#","description":"ours","granular_markings":{part}"#);
+    indicator(number, "[url:value = 'http://otherwise.example/']", &extra)
+}
+
+async fn count(seat: &Seat) -> usize {
+    let all = store::PageRequest { limit: 50, ..Default::default() };
+    seat.node().manifest(&seat.who, "inbox", &all).await.unwrap().into_inner().rows.len()
+}
+
+/// A refusal changes nothing: of what is refused, by another's word or this member's own, no view is made, kept or given, and that is told
+/// before.
+#[tokio::test]
+async fn of_what_is_refused_there_is_no_view() {
+    let region = region(&["a", "b", "c"]).await;
+    let (a, b, c) = (&region[0], &region[1], &region[2]);
+    bring(b, 1..2, to(&["a"])).await;
+    round(&region).await;
+    bring(a, 2..3, Options { to: Vec::new(), ..to(&[]) }).await;
+    assert_eq!(count(a).await, 2);
+    for (number, status) in [(1, KeepStatus::No), (2, KeepStatus::No), (2, KeepStatus::Yes)] {
+        let bytes = Bytes::from(otherwise(number));
+        let request = SimulateRequest {
+            collection: "inbox",
+            bytes: bytes.clone(),
+            options: to(&["c"]),
+            recipient: "c",
+            action: None,
+        };
+        let judged = a.node().simulate(&a.who, request).await.unwrap().into_inner().remove(0);
+        assert_eq!((judged.decision, judged.rule), ("refuse", "version-conflict"));
+        assert!(judged.view.is_none(), "{judged:?}");
+        let request =
+            AcceptRequest { collection: "inbox", objects: vec![bytes], options: to(&["c"]), status };
+        let told = a.node().accept(&a.who, request).await.unwrap().receipts;
+        assert_eq!(told[0].code, Some("version-conflict"), "{told:?}");
+    }
+    round(&region).await;
+    assert_eq!((count(a).await, count(c).await), (2, 0));
+    // What is not refused has its view, which goes where the whole may not.
+    let request = AcceptRequest {
+        collection: "inbox",
+        objects: vec![Bytes::from(otherwise(2)), Bytes::from(otherwise(3))],
+        options: to(&["c"]),
+        status: KeepStatus::No,
+    };
+    a.node().accept(&a.who, request).await.unwrap();
+    round(&region).await;
+    assert_eq!((count(a).await, count(c).await), (4, 1));
+}
