@@ -184,8 +184,8 @@ pub(crate) fn forget(desk: &Desk<'_>, arrival: &Arrival<'_>, word: &str) -> Done
 /// What forbids that this writer brings an object in, having seen where it stood; nothing does while what it says stands here by some word
 /// that the writer may know of.
 pub(crate) fn forbidden(desk: &Desk<'_>, arrival: &Arrival<'_>, writer: &Writer) -> Done<Option<Forbidden>> {
-    let before = is_marked_before(desk, arrival, writer)?.then_some(Forbidden::Retention);
-    let found = before.max(marked(desk, arrival, writer)?);
+    let past = is_marked_before(desk, arrival, writer)? || is_over(desk, arrival, writer)?;
+    let found = past.then_some(Forbidden::Retention).max(marked(desk, arrival, writer)?);
     if found.is_some() && stands(desk.sql(), arrival, writer)? {
         return Ok(None);
     }
@@ -247,6 +247,47 @@ fn is_marked_before(desk: &Desk<'_>, arrival: &Arrival<'_>, writer: &Writer) -> 
     let mut rows = select.query([mark_before(desk, &arrival.entry.facts.digest)])?;
     while let Some(row) = rows.next()? {
         if writer.eyes().judge(&rules_in(row, 0)?).is_allowed() {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// Whether what an object says is past its retention and not destroyed yet, by another member's word that the writer could see: the clock
+/// decides, and not whether the destruction has run.
+fn is_over(desk: &Desk<'_>, arrival: &Arrival<'_>, writer: &Writer) -> Done<bool> {
+    if arrival.new {
+        return Ok(false);
+    }
+    let (sql, content) = (desk.sql(), &arrival.entry.facts.content_digest);
+    if is_own_too(sql, arrival.object, content)? {
+        return Ok(false);
+    }
+    let standing = writer.eyes().standing();
+    let past = |rules: &Rules| {
+        let anothers =
+            matches!(rules.originator(), Originator::Member(_)) && !rules.originator().is_own(standing.home);
+        anothers && rules.retain().is_some_and(|until| until <= standing.now)
+    };
+    let saw = |collection: i64, rules: &Rules| saw(sql, writer, (collection, &rules.apart_from_retention()));
+    let mut select = sql.prepare_cached(
+        "SELECT DISTINCT h.collection, h.rules FROM holding h JOIN version v ON v.no = h.version \
+         WHERE h.object = ?1 AND v.content_digest = ?2 AND h.rules <> 0",
+    )?;
+    let mut rows = select.query((arrival.object, content))?;
+    while let Some(row) = rows.next()? {
+        if let Some(rules) = rules_rows::read(sql, row.get(1)?)?.filter(past)
+            && saw(row.get(0)?, &rules)?
+        {
+            return Ok(true);
+        }
+    }
+    let mut select =
+        sql.prepare_cached("SELECT collection, rules FROM deleted WHERE object = ?1 AND content = ?2")?;
+    let mut rows = select.query((arrival.object, mark(desk, content)))?;
+    while let Some(row) = rows.next()? {
+        let rules = row.get::<_, String>(1)?.parse().unwrap_or_else(|_| Rules::closed());
+        if past(&rules) && saw(row.get(0)?, &rules)? {
             return Ok(true);
         }
     }

@@ -386,3 +386,41 @@ async fn of_what_is_refused_there_is_no_view() {
     round(&region).await;
     assert_eq!((count(a).await, count(c).await), (4, 1));
 }
+
+/// By the clock what is past its retention is gone, whether its destruction has run or not: a copy does not come in as one's own word, and
+/// nothing of it is shown or goes on.
+#[tokio::test]
+async fn what_is_past_its_retention_comes_back_as_little_before_it_is_destroyed() {
+    let region = region(&["a", "b", "c"]).await;
+    let (a, b, c) = (&region[0], &region[1], &region[2]);
+    let soon = START.plus(60 * Micros::SECOND);
+    bring(a, 1..3, Options { retain_until: Some(soon), ..to(&["b"]) }).await;
+    round(&region).await;
+    assert!(has(b, ONE).await && has(b, &id(2)).await);
+    b.node().delete(&b.who, "inbox", &id(2), &store::Filter::default()).await.unwrap();
+    for seat in &region.0 {
+        seat.bench.clock.set(soon);
+    }
+    for destroyed in [false, true] {
+        assert!(!has(b, ONE).await && share(b, ONE, "c").await.is_err());
+        for number in [1, 2] {
+            let object = indicator(number, &format!("[url:value = 'http://{number}.example/']"), "");
+            assert_eq!(
+                foretold_for(b, "c", object, to(&["c"])).await,
+                ("refuse", "retention-over"),
+                "{number} {destroyed}"
+            );
+            let told = bring(b, number..number + 1, to(&["c"])).await.receipts;
+            assert_eq!(told[0].code, Some("retention-over"), "{number} {destroyed} {told:?}");
+        }
+        b.node().retire().await.unwrap();
+        round(&region).await;
+        assert_eq!((count(b).await, count(c).await), (0, 0));
+    }
+    // Its originator can give it anew.
+    let told = bring(a, 1..2, to(&["b"])).await.receipts;
+    assert_eq!(told[0].outcome, node::Outcome::Accepted, "{told:?}");
+    a.node().retire().await.unwrap();
+    round(&region).await;
+    assert!(has(b, ONE).await);
+}
