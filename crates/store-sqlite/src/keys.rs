@@ -12,6 +12,7 @@ use rusqlite::Connection;
 use crate::error::Done;
 use crate::gone;
 use crate::rules_rows;
+use crate::text::TEXT_PURGE;
 use crate::writer::{Desk, number, set_number};
 
 /// Whether every version from before there were keys has its own.
@@ -59,11 +60,16 @@ pub(crate) fn fill_once(sql: &Connection, seed: &ObjectKey) -> Done<()> {
     filled
 }
 
-/// Destroys the key of a version.
+/// Destroys the key of a version. Its words go from the full-text index for good with it, whatever takes it away.
 pub(crate) fn destroy(sql: &Connection, (object, version): (i64, i64)) -> Done<()> {
+    let mut gone = 0;
     for table in ["version_key", "deleted"] {
-        sql.prepare_cached(&format!("DELETE FROM {table} WHERE object = ?1 AND version = ?2"))?
+        gone += sql
+            .prepare_cached(&format!("DELETE FROM {table} WHERE object = ?1 AND version = ?2"))?
             .execute((object, version))?;
+    }
+    if gone > 0 {
+        set_number(sql, TEXT_PURGE, 1)?;
     }
     Ok(())
 }

@@ -94,11 +94,11 @@ pub(crate) fn write_again(sql: &Connection, most: usize) -> Done<()> {
     set_number(sql, TEXT_UNNAMED, left)
 }
 
-/// Whether words of something erased may still stand in the index.
+/// Whether words of something that was destroyed may still stand in the index.
 pub(crate) const TEXT_PURGE: &str = "text_purge";
 
 /// Writes the index anew without what was deleted, whose place is overwritten. Takes time with all that is held, and is only
-/// needed after an erasure.
+/// needed after something was destroyed: by an erasure, a recall, a narrowing, or the end of its time.
 pub(crate) fn purge(sql: &Connection) -> Done<()> {
     sql.pragma_update_and_check(None, "secure_delete", true, |_| Ok(()))?;
     let purged = sql.execute("INSERT INTO text (text) VALUES ('optimize')", []);

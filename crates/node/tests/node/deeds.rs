@@ -559,3 +559,47 @@ async fn who_only_writes_is_told_when_what_is_known_goes_to_nobody() {
     round(&region).await;
     assert_eq!((has(c, ONE).await, has(c, TWO).await), (false, true));
 }
+
+/// Whether a word stands in any file of a node.
+fn is_on_disk(seat: &crate::community::Seat, word: &str) -> bool {
+    let files = std::fs::read_dir(seat.bench._directory.path()).unwrap().map(|file| file.unwrap().path());
+    let holds = |bytes: Vec<u8>| bytes.windows(word.len()).any(|part| part == word.as_bytes());
+    files.filter(|path| path.is_file()).any(|path| std::fs::read(path).is_ok_and(holds))
+}
+
+/// Words of what was called back, or narrowed away from a holder, go from its index of words too.
+#[tokio::test]
+async fn words_of_what_was_taken_back_stand_in_no_file_of_its_holder() {
+    let region = region(&["a", "b"]).await;
+    let (a, b) = (&region[0], &region[1]);
+    for (number, word) in [(1, "platypus"), (2, "wolverine")] {
+        let object = crate::indicator(
+            number,
+            &format!("[url:value = 'http://{number}.example/']"),
+            &format!(r#","description":"{word}""#),
+        );
+        let objects = vec![bytes::Bytes::from(object)];
+        let options = crate::exchange::to(&["b"]);
+        let request = AcceptRequest { collection: "inbox", objects, options, status: KeepStatus::No };
+        a.node().accept(&a.who, request).await.unwrap();
+    }
+    meet(a, b).await;
+    // Found, so that it is in the index.
+    let two = ONE.replace("0001", "0002");
+    for (id, word) in [(ONE, "platypus"), (&*two, "wolverine")] {
+        let query = node::SearchQuery { text: word.to_owned(), limit: 9, ..node::SearchQuery::default() };
+        assert_eq!(b.node().search(&b.who, query).await.unwrap().into_inner().rows.len(), 1, "{id}");
+        assert!(is_on_disk(b, word));
+    }
+    a.node().recall(&a.who, ONE, "").await.unwrap();
+    a.node().narrow(&a.who, &two, tlp(TlpLevel::Red)).await.unwrap();
+    meet(a, b).await;
+    assert!(!has(b, ONE).await && !has(b, &two).await);
+    for _ in 0..200 {
+        if !is_on_disk(b, "platypus") && !is_on_disk(b, "wolverine") {
+            return;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+    panic!("still there: {} {}", is_on_disk(b, "platypus"), is_on_disk(b, "wolverine"));
+}

@@ -26,6 +26,12 @@ const TRIAL_BYTES: i64 = 256 * 1024;
 /// How often a store that takes no writes is tried.
 const TRY_EVERY: Duration = Duration::from_secs(1);
 
+/// The full-text index is written anew for one part in so many of the time at most, however often something is taken away for good: it
+/// takes time with all that is held, and nothing is written meanwhile.
+const PURGE_SHARE: u32 = 20;
+/// How long words of what was taken away wait at most, where nothing else is written.
+const PURGE_WAIT_MAX: Duration = Duration::from_secs(3_600);
+
 /// What is due.
 #[derive(Debug)]
 pub(super) struct Idle {
@@ -36,12 +42,24 @@ pub(super) struct Idle {
     stuck: bool,
     /// There may be text that an earlier build wrote.
     old_text: bool,
+    /// When the full-text index was written anew last, and how long that took.
+    purged: Option<(Instant, Duration)>,
+    /// Words wait for that.
+    words_wait: bool,
 }
 
 impl Default for Idle {
     fn default() -> Self {
         let now = Instant::now();
-        Self { since: now, tried: now, checkpoint_due: true, stuck: false, old_text: true }
+        Self {
+            since: now,
+            tried: now,
+            checkpoint_due: true,
+            stuck: false,
+            old_text: true,
+            purged: None,
+            words_wait: false,
+        }
     }
 }
 
@@ -82,14 +100,29 @@ impl Idle {
             self.checkpoint_due |= self.old_text;
             return;
         }
+        self.checkpoint_due |= self.words_wait && may_purge(self.purged);
         if self.checkpoint_due && self.since.elapsed() >= CHECKPOINT_AFTER {
-            purge_text(bench);
+            self.purge_text(bench);
             self.checkpoint_due = !folded(bench);
             if !self.checkpoint_due {
                 give_back(bench);
             }
             self.since = Instant::now();
         }
+    }
+
+    /// Takes words of what was destroyed out of the full-text index for good.
+    fn purge_text(&mut self, bench: &mut Bench) {
+        self.words_wait = !matches!(number(&bench.connection, TEXT_PURGE), Ok(0) | Err(_));
+        if !self.words_wait || !may_purge(self.purged) {
+            return;
+        }
+        let start = Instant::now();
+        if let Err(error) = bench.own(|desk| purge(desk.sql())) {
+            tracing::warn!(%error, "words of something destroyed are still in the full-text index; it will be tried again");
+        }
+        self.words_wait = false;
+        self.purged = Some((Instant::now(), start.elapsed()));
     }
 
     /// The store is being closed.
@@ -128,14 +161,9 @@ fn write_old_text(bench: &mut Bench) -> bool {
     written.is_ok() && is_left(bench)
 }
 
-/// Takes words of what was erased out of the full-text index for good.
-fn purge_text(bench: &mut Bench) {
-    if matches!(number(&bench.connection, TEXT_PURGE), Ok(0) | Err(_)) {
-        return;
-    }
-    if let Err(error) = bench.own(|desk| purge(desk.sql())) {
-        tracing::warn!(%error, "words of something erased are still in the full-text index; it will be tried again");
-    }
+/// Whether the index may be written anew again.
+fn may_purge(purged: Option<(Instant, Duration)>) -> bool {
+    purged.is_none_or(|(at, took)| at.elapsed() >= took.saturating_mul(PURGE_SHARE).min(PURGE_WAIT_MAX))
 }
 
 /// Writes something that needs room of its own, as objects do.
@@ -173,4 +201,19 @@ fn checkpoint(bench: &Bench) -> Done<bool> {
     let busy = bench.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get::<_, bool>(0));
     bench.connection.busy_timeout(BUSY)?;
     Ok(!busy?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_index_is_written_anew_for_a_part_of_the_time_alone() {
+        let ago = |ago: u64, took: u64| {
+            Some((Instant::now() - Duration::from_secs(ago), Duration::from_millis(took)))
+        };
+        assert!(may_purge(None) && may_purge(ago(1, 10)));
+        assert!(!may_purge(ago(100, 30_000)) && may_purge(ago(601, 30_000)));
+        assert!(!may_purge(ago(3_500, 600_000)) && may_purge(ago(3_600, 600_000)));
+    }
 }
