@@ -261,6 +261,9 @@ pub const LATER_ROWS_MAX: usize = 1_024;
 pub const OWN_VERSIONS_PAGE: usize = 512;
 /// How long something waits at most for a clock that is behind, in seconds, before that clock is looked at again (an hour).
 pub const CLOCK_AGAIN_SECONDS: i64 = 3_600;
+/// By how much a clock that was behind has to come nearer before what waits for it is looked at at once, in seconds (a minute): a greeting
+/// that was some seconds on its way makes a clock look slow.
+pub const CLOCK_PUT_RIGHT_SECONDS: i64 = 60;
 /// How long after a member has refused something as too early it is given again, in seconds (six hours).
 pub const EARLY_AGAIN_SECONDS: i64 = 6 * 3_600;
 /// How far behind a clock is believed to be that refuses as too early, in seconds (a week).

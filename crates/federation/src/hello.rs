@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 
 use base::Micros;
-use base::limit::{HEADS_MAX, HELLO_BYTES_MAX};
+use base::limit::{CLOCK_PUT_RIGHT_SECONDS, HEADS_MAX, HELLO_BYTES_MAX};
 use base::signed::Signed;
 use base::signing::KeyId;
 use serde::{Deserialize, Serialize};
@@ -16,7 +16,7 @@ use crate::Exchange;
 use crate::life::Shown;
 use crate::port::{Read, Rows};
 use crate::refusal::Rule;
-use crate::rows::{Effect, Lane, OwnRow, PeerRow, Recovery};
+use crate::rows::{Again, Effect, Lane, OwnRow, PeerRow, Recovery};
 use crate::seal::Route;
 
 /// What a signed greeting says it is.
@@ -347,7 +347,12 @@ impl Exchange<'_> {
         shown.put(&mut peer);
         peer.version = if let Compatibility::Speak(version) = compatibility { Some(version) } else { None };
         peer.seen = Some(self.now);
-        peer.skew_us = hello.at_us.saturating_sub(self.now.0);
+        let skew = hello.at_us.saturating_sub(self.now.0);
+        // What waits for its clock, or for this node's that went ahead for a while, is asked about by what they say now.
+        if peer.skew_us < 0 && skew.saturating_sub(peer.skew_us) >= CLOCK_PUT_RIGHT_SECONDS * Micros::SECOND {
+            effects.push(Effect::LookAgain(Again::ClockOf(hello.from)));
+        }
+        peer.skew_us = skew;
         peer.heads.clone_from(&hello.heads);
         effects.push(Effect::Peer(hello.from, peer));
         Ok(effects)

@@ -46,8 +46,8 @@ impl Hindrance {
     #[must_use]
     pub const fn code(self) -> &'static str {
         match self {
-            Self::Embargo(_) => "embargo",
-            Self::Clock(_) => "clock-behind",
+            Self::Embargo(_) => LaterRow::EMBARGO,
+            Self::Clock(_) => LaterRow::CLOCK_BEHIND,
             Self::Marking => "marking-unresolved",
             Self::Absent => "member-absent",
         }

@@ -183,12 +183,19 @@ impl MemoryRows {
     }
 
     fn look_again(&mut self, again: &Again) {
-        let waits = self.later.values_mut().filter(|row| row.look == Micros(i64::MAX));
-        let meant = waits.filter(|row| match again {
-            Again::Member(member) => row.member == *member,
-            Again::Object(object) => row.object == *object,
+        let meant = self.later.values_mut().filter(|row| {
+            let (event, clock) = (row.look == Micros(i64::MAX), row.rule == LaterRow::CLOCK_BEHIND);
+            match again {
+                Again::Member(member) => event && row.member == *member,
+                Again::Object(object) => event && row.object == *object,
+                Again::ClockOf(member) => clock && row.member == *member,
+                Again::Clocks(beyond) => {
+                    clock || (!event && row.look > *beyond && row.rule != LaterRow::EMBARGO)
+                }
+            }
         });
-        meant.for_each(|row| row.look = row.since);
+        // At once, whatever this node's clock says: what was noted by one that was wrong lies anywhere.
+        meant.for_each(|row| row.look = Micros(0));
     }
 
     fn owe(&mut self, peer: KeyId, refused: Vec<AckRefusal>) {

@@ -301,6 +301,10 @@ impl FateRow {
 }
 
 impl LaterRow {
+    /// The [`LaterRow::rule`] of what is under an embargo.
+    pub const EMBARGO: &'static str = "embargo";
+    /// The [`LaterRow::rule`] of what is under an embargo by the member's clock alone.
+    pub const CLOCK_BEHIND: &'static str = "clock-behind";
     /// The rule of who waits because a circle took it in with what was shared before.
     pub const CIRCLE_HISTORY: &'static str = "circle-history";
     /// Why something waits that was given by an act with two salts to a node that reads one.
@@ -355,6 +359,11 @@ pub enum Again {
     Member(KeyId),
     /// The markings of an object have come.
     Object(String),
+    /// A member's clock, or this node's, was put right.
+    ClockOf(KeyId),
+    /// This node's clock may have gone ahead when it was noted when to look again: what waits for clocks, and what would be looked at later
+    /// than this, however long it waits at most. The end of an embargo stays: it is nobody's clock.
+    Clocks(Micros),
 }
 
 /// What became of an own act at one addressee. Key: sequence, member.

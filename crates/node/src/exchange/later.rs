@@ -5,6 +5,7 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 
 use base::Micros;
+use base::limit::{CLOCK_PUT_RIGHT_SECONDS, EARLY_AGAIN_SECONDS};
 use base::signing::KeyId;
 use federation::{Again, Effect, LaterRow, Newcomers, Put, Rows};
 use handling::Originator;
@@ -102,6 +103,7 @@ impl Node {
         let seats = court.members.seats();
         let before = self.0.exchange.seats.lock().unwrap_or_else(PoisonError::into_inner).clone();
         // Said again meanwhile, it is looked at once more.
+        self.look_at_clocks(court, before.is_none()).await?;
         let again = self.0.exchange.judged_before.swap(false, Ordering::AcqRel);
         if before.as_ref() == Some(&seats) && !again {
             return Ok(());
@@ -116,6 +118,26 @@ impl Node {
         looked?;
         *self.0.exchange.seats.lock().unwrap_or_else(PoisonError::into_inner) = Some(seats);
         Ok(())
+    }
+
+    /// When to look again was noted by this node's clock, which may have gone ahead then: at the start, and when the clock was put back, what
+    /// waits for clocks is looked at, and what is to be looked at later than anything is.
+    async fn look_at_clocks(&self, court: &Court, starts: bool) -> Result<(), ExchangeError> {
+        let (now, clock) = (court.now, &self.0.exchange.looked_at);
+        let put_back =
+            now.plus(CLOCK_PUT_RIGHT_SECONDS * Micros::SECOND).0 < clock.swap(now.0, Ordering::AcqRel);
+        if !starts && !put_back {
+            return Ok(());
+        }
+        let court = self.sitting().await?;
+        let beyond = now.plus(EARLY_AGAIN_SECONDS * Micros::SECOND);
+        let again = Effect::LookAgain(Again::Clocks(beyond));
+        let looked = self.step(&court, 1, move |_, desk| Ok(desk.apply(vec![again])?)).await;
+        if looked.is_err() {
+            // The next look does it.
+            clock.store(i64::MAX, Ordering::Release);
+        }
+        looked
     }
 
     /// Looks at what waits for members that are back, and, where circles have changed, at what they bring about.

@@ -35,7 +35,7 @@ mod views;
 mod witness;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use base::signing::KeyId;
@@ -116,6 +116,8 @@ pub(crate) struct Desk {
     seats: Mutex<Option<Seats>>,
     /// Whether a step has judged by seats of before since they were last looked at.
     judged_before: AtomicBool,
+    /// When that was by this node's clock, in microseconds since 1970.
+    looked_at: AtomicI64,
     /// Told when something that waited may be given.
     later: Notify,
     /// The last awaited marking definition that was looked for; `None` when all have been.

@@ -520,3 +520,46 @@ async fn what_was_given_by_who_took_no_part_comes_when_it_is_back() {
     assert!(has(a, ONE).await && has(a, TWO).await);
     assert_eq!((peer(c, "a").await.refused_there, peer(a, "c").await.refused_here), (0, 0));
 }
+
+/// A clock that went ahead for a while holds nothing back for as long as it went ahead: neither where the node began anew with it, nor
+/// where it was put back while the node ran.
+#[tokio::test]
+async fn a_clock_that_went_ahead_holds_nothing_back_once_it_is_right() {
+    for begins_anew in [false, true] {
+        let mut region = region(&["a", "b"]).await;
+        bring(&region[0], 1..2, embargoed(&["b"])).await;
+        for now in [START.plus(365 * 86_400 * Micros::SECOND), START.plus(10 * Micros::SECOND)] {
+            region.0[0].bench.clock.set(now);
+            if begins_anew {
+                region.0[0].bench.reopened(node::Settings::default()).await;
+            }
+            meet(&region[0], &region[1]).await;
+            region[0].node().give_later().await.unwrap();
+            assert!(!has(&region[1], ONE).await);
+        }
+        region[1].bench.clock.set(START.plus(10 * Micros::SECOND));
+        meet(&region[0], &region[1]).await;
+        let told = waits(&region[0], ONE, "b").await;
+        assert!(told.starts_with("embargo until 2026-01-01"), "{begins_anew} {told}");
+        at(&region, OVER).await;
+        assert!(has(&region[1], ONE).await, "{begins_anew} {}", waits(&region[0], ONE, "b").await);
+    }
+}
+
+/// What waits for a clock goes as soon as that is right, and not within the hour.
+#[tokio::test]
+async fn a_clock_that_is_put_right_is_waited_for_no_longer() {
+    let region = region(&["a", "b"]).await;
+    let (a, b) = (&region[0], &region[1]);
+    b.bench.clock.set(START.plus(-86_400 * Micros::SECOND));
+    bring(a, 1..2, embargoed(&["b"])).await;
+    round(&region).await;
+    a.bench.clock.set(OVER);
+    a.node().give_later().await.unwrap();
+    assert!(waits(a, ONE, "b").await.starts_with("its clock is behind"));
+    b.bench.clock.set(OVER);
+    round(&region).await;
+    a.node().give_later().await.unwrap();
+    round(&region).await;
+    assert!(has(b, ONE).await, "{}", waits(a, ONE, "b").await);
+}

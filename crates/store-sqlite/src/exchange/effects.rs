@@ -418,12 +418,21 @@ fn put_later(sql: &Connection, row: &LaterRow) -> Done<()> {
 fn look_again(sql: &Connection, again: &Again) -> Done<()> {
     match again {
         Again::Member(member) => {
-            let update = "UPDATE later SET look = since WHERE member = ?1 AND look = ?2";
+            let update = "UPDATE later SET look = 0 WHERE member = ?1 AND look = ?2";
             run(sql, update, (member.as_bytes(), i64::MAX))
         }
         Again::Object(object) => {
-            run(sql, "UPDATE later SET look = since WHERE object = ?1 AND look = ?2", (object, i64::MAX))
+            run(sql, "UPDATE later SET look = 0 WHERE object = ?1 AND look = ?2", (object, i64::MAX))
         }
+        Again::ClockOf(member) => {
+            let update = "UPDATE later SET look = 0 WHERE member = ?1 AND rule = ?2";
+            run(sql, update, (member.as_bytes(), LaterRow::CLOCK_BEHIND))
+        }
+        Again::Clocks(beyond) => run(
+            sql,
+            "UPDATE later SET look = 0 WHERE rule = ?1 OR (look > ?2 AND look < ?3 AND rule <> ?4)",
+            (LaterRow::CLOCK_BEHIND, beyond.0, i64::MAX, LaterRow::EMBARGO),
+        ),
     }
 }
 

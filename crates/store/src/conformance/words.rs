@@ -372,11 +372,25 @@ pub async fn what_waits_is_listed_until_it_waits_no_more(site: Site) {
     ];
     village.step(0, Step::Put(rows.iter().cloned().map(Effect::Later).collect())).await;
     village.compare("what waits").await;
+    let of_clock = |number, member, rule: &str, look| {
+        Effect::Later(LaterRow { rule: rule.to_owned(), ..row(number, &day(3), member, look) })
+    };
+    let clocks = vec![
+        of_clock(1, one, LaterRow::CLOCK_BEHIND, 5),
+        of_clock(1, other, LaterRow::CLOCK_BEHIND, 9),
+        of_clock(2, one, LaterRow::CIRCLE_HISTORY, 5),
+        of_clock(2, other, LaterRow::CIRCLE_HISTORY, 9),
+        of_clock(3, one, LaterRow::EMBARGO, 9),
+        of_clock(3, other, LaterRow::TWO_SALTS, 0),
+    ];
     let steps = [
         ("one of them waits for something else", vec![Effect::Later(row(1, &day(1), one, 5))]),
         ("one waits no more", vec![rows[1].over()]),
         ("a member is back", vec![Effect::LookAgain(Again::Member(other))]),
         ("markings have come", vec![Effect::LookAgain(Again::Object(id("indicator", 1)))]),
+        ("two wait for clocks", clocks.clone()),
+        ("a clock is put right", vec![Effect::LookAgain(Again::ClockOf(other))]),
+        ("one that went ahead is", vec![Effect::LookAgain(Again::Clocks(START.plus(6)))]),
         ("an object waits no more", vec![Effect::NoneLater(id("indicator", 1)), rows[5].over()]),
         ("what does not wait changes nothing", vec![Effect::NoneLater(id("indicator", 9)), rows[5].over()]),
     ];
