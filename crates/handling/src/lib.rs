@@ -14,6 +14,7 @@ mod demand;
 mod form;
 mod judge;
 mod marks;
+mod narrower;
 mod national;
 mod opens;
 mod principal;
@@ -33,6 +34,7 @@ pub use judge::{
     judge,
 };
 pub use marks::{Mark, mark_of, mark_of_words};
+pub use narrower::Narrower;
 pub use principal::{Access, CollectionNo, Grant, Grantee, Principal, Role, Scope, UnknownName, UserNo};
 pub use refusal::{Refusal, Rule};
 pub use rules::{

@@ -596,6 +596,16 @@ impl Rules {
             && self.audience.holds(speaks_to_us)
     }
 
+    /// The same, as somebody else's word.
+    pub(crate) fn by(self, originator: Originator) -> Self {
+        Self { originator, ..self }
+    }
+
+    /// The same without anybody named.
+    pub(crate) fn unnamed(self) -> Self {
+        Self { named: None, ..self }
+    }
+
     /// Keeps the module's invariants.
     fn kept(mut self) -> Self {
         if self.level >= TlpLevel::Amber && self.audience.is_everybody() {

@@ -10,8 +10,8 @@ use std::sync::{Arc, PoisonError};
 use base::Micros;
 use federation::Lane;
 use handling::{
-    Addressee, Alone, Audience, Consent, Control, MemberId, Originator, Pap, Peers, Person, Principal,
-    Purposes, Rules, Situation, Standing, UserNo, Viewer, viewer,
+    Addressee, Alone, Audience, Consent, Control, MemberId, Narrower, Originator, Pap, Peers, Person,
+    Principal, Purposes, Rules, Situation, Standing, UserNo, Viewer, viewer,
 };
 use serde::Serialize;
 use stix::{Subject, Timestamp, TlpLevel as Level};
@@ -124,16 +124,18 @@ impl Passing {
             || self.purposes.is_some()
     }
 
-    /// What is asked besides for something that is under `held` already. What the request leaves open stays as it is.
-    pub(crate) fn besides(&self, held: &Rules, by: UserNo) -> Rules {
-        let mut rules = self.rules(Some(held.level()), by);
-        if self.to.is_empty() {
-            rules = rules.to(held.audience().clone());
-            if let (Some(_), Some(named)) = (rules.named(), held.named()) {
-                rules = rules.naming(named.clone());
-            }
-        }
-        rules
+    /// What is asked besides of what is here already. What the request leaves open stays as it is.
+    pub(crate) fn narrower(&self, by: UserNo) -> Narrower {
+        Narrower::new(self.rules(Some(Level::Clear), by), self.persons(by), !self.to.is_empty())
+    }
+
+    /// The persons who are named, the one who brings it among them.
+    fn persons(&self, by: UserNo) -> BTreeSet<Person> {
+        let persons = self.to.iter().filter_map(|one| match one {
+            Addressee::Person(person) => Some(person.clone()),
+            _ => None,
+        });
+        persons.chain([Person::Here(by)]).collect()
     }
 
     /// Whether anything is asked for a circle.
@@ -143,19 +145,14 @@ impl Passing {
 
     /// The rules for something that `by` brings and whose markings ask at least `level`.
     pub(crate) fn rules(&self, level: Option<Level>, by: UserNo) -> Rules {
-        let by = Person::Here(by);
+        let named = self.persons(by);
         let mut rules = Rules::marked(level.max(self.tlp), Originator::Here);
-        let persons = self.to.iter().filter_map(|one| match one {
-            Addressee::Person(person) => Some(person.clone()),
-            _ => None,
-        });
-        let named: BTreeSet<Person> = persons.chain([by.clone()]).collect();
         if !self.to.is_empty() {
             let mut audience = self.to.clone();
             if audience.iter().any(|one| !matches!(one, Addressee::Person(_))) {
                 audience.insert(Addressee::Originator);
             }
-            audience.insert(Addressee::Person(by));
+            audience.insert(Addressee::Person(Person::Here(by)));
             rules = rules.to(Audience::only(audience));
         }
         if let Some(until) = self.embargo {

@@ -1,12 +1,12 @@
 //! Stricter handling for what is here already: by `narrow`, and by bringing it again under stricter rules.
 //!
-//! Both come to the same: every version of the object, wherever it stands and the one who asks may write, is under its rules and
-//! those that are asked for, and so is what is left of it without its more strictly marked parts; in a community in one commit, with
+//! Both come to the same: every version of the object, wherever it stands and the one who asks may write, is under its own rules and
+//! those that are asked for, never under another version's, and so is what is left of it without its more strictly marked parts; in a community in one commit, with
 //! an act for those who hold it. What another member says is that member's to change; a request that asks for it is told so.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use handling::{Principal, Refusal, Rule, Rules, Standing, Viewer, Writer};
+use handling::{Narrower, Principal, Refusal, Rule, Standing, Viewer, Writer};
 use serde::Serialize;
 use store::{Fault, Ruled, StoreError, StoredObject};
 
@@ -86,10 +86,11 @@ impl From<StoreError> for NarrowError {
     }
 }
 
-/// An object, and what its versions are to be under besides, collection by collection.
+/// An object, where it stands, and what its versions are to be under besides.
 pub(crate) struct Narrowing {
     pub(crate) id: String,
-    pub(crate) places: Vec<(Writer, Rules)>,
+    pub(crate) places: Vec<Writer>,
+    pub(crate) asked: Narrower,
     /// Whether it is said for whom it is from now on: consents for others end.
     pub(crate) only: bool,
     /// How far whoever asks for it reaches.
@@ -123,18 +124,14 @@ impl Narrowing {
             return Err(Refusal::new(Rule::OriginatorControl, why));
         }
         let writable = object.places.iter().filter(|place| handling::access(who, place.collection).write);
-        let places = writable.map(|place| {
-            let writer = handling::may_write(who, place.collection, standing)?;
-            let rules = passing.besides(&rules_of(object.tlp, place), writer.user());
-            Ok((writer, rules))
-        });
+        let places = writable.map(|place| handling::may_write(who, place.collection, standing));
         let places = places.collect::<Result<Vec<_>, Refusal>>()?;
-        if places.is_empty() {
+        let Some(by) = places.first().map(Writer::user) else {
             let why = "it stands in no collection that you may write to";
             return Err(Refusal::new(Rule::CollectionNotWritable, why));
-        }
-        let purview = Purview::of(who, places.iter().map(|(writer, _)| writer.clone()).collect());
-        Ok(Self { id: object.id.clone(), places, only: passing.says_for_whom(), purview })
+        };
+        let (asked, purview) = (passing.narrower(by), Purview::of(who, places.clone()));
+        Ok(Self { id: object.id.clone(), places, asked, only: passing.says_for_whom(), purview })
     }
 }
 

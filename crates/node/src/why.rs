@@ -527,7 +527,7 @@ impl Node {
         match self.store().own_object(eyes, id, version).await {
             Ok(held) => {
                 let rules = met(held.tlp, &held.places);
-                let asked = place.passing.besides(&rules, place.writer.user());
+                let asked = place.passing.narrower(place.writer.user()).besides(&rules);
                 let rules = asked.meet(&rules.also_to(place.passing.addressees()));
                 Ok(Some((held, Some(rules))))
             }

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use handling::{CollectionNo, MemberId, Originator, Rules, Viewer, Writer};
+use handling::{CollectionNo, MemberId, Narrower, Originator, Rules, Viewer, Writer};
 use rusqlite::{Connection, OptionalExtension};
 use store::{Deleted, Filter, StoreError, VersionPick, VersionsOf};
 
@@ -94,8 +94,8 @@ pub(crate) fn held(
     Ok(held)
 }
 
-/// Puts an object's versions by this member's own word, as far as the writer may know of them, under their rules and `rules` too.
-pub(crate) fn narrow(desk: &mut Desk<'_>, writer: &Writer, id: &str, rules: &Rules) -> Done<u64> {
+/// Puts an object's versions by this member's own word, as far as the writer may know of them, each under its rules and what is asked.
+pub(crate) fn narrow(desk: &mut Desk<'_>, writer: &Writer, id: &str, asked: &Narrower) -> Done<u64> {
     let none = || StoreError::NotFound { what: "object" };
     let sql = desk.sql();
     let (collection, home) = (writer.collection().0, writer.eyes().standing().home);
@@ -109,7 +109,7 @@ pub(crate) fn narrow(desk: &mut Desk<'_>, writer: &Writer, id: &str, rules: &Rul
             continue;
         }
         own += 1;
-        let after = before.meet(rules);
+        let after = asked.over(&before);
         if after != before {
             put_under(desk, collection, version, &after, home)?;
             changed += 1;

@@ -8,7 +8,7 @@ use base::signing::KeyId;
 use bytes::Bytes;
 use federation::{ConsentRow, Deposit, DepositMark, DepositState, RefusalRow};
 use handling::{
-    Access, CollectionNo, GrantChange, Grantee, Making, Originator, Role, Rules, UserNo, Viewer, Writer,
+    Access, CollectionNo, GrantChange, Grantee, Making, Narrower, Originator, Role, UserNo, Viewer, Writer,
 };
 use index::{Fingerprint, FingerprintKey, PrefixLengths};
 use ledger::TreeHash;
@@ -216,10 +216,10 @@ impl Objects for SqliteStore {
         self.writer.write(1, move |desk| remove::delete(desk, &writer, &id, &filter)).await
     }
 
-    async fn narrow(&self, writer: &Writer, id: &str, rules: &Rules) -> Answer<u64> {
+    async fn narrow(&self, writer: &Writer, id: &str, asked: &Narrower) -> Answer<u64> {
         self.may_serve()?;
-        let (writer, id, rules) = (writer.clone(), id.to_owned(), rules.clone());
-        self.writer.write(1, move |desk| remove::narrow(desk, &writer, &id, &rules)).await
+        let (writer, id, asked) = (writer.clone(), id.to_owned(), asked.clone());
+        self.writer.write(1, move |desk| remove::narrow(desk, &writer, &id, &asked)).await
     }
 
     async fn page(

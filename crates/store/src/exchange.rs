@@ -11,7 +11,7 @@ use async_trait::async_trait;
 use base::Micros;
 use base::signing::KeyId;
 use federation::{ConsentRow, Effect, RefusalRow, Rows};
-use handling::{Mark, MemberId, Originator, Rules, Writer};
+use handling::{Mark, MemberId, Narrower, Originator, Rules, Writer};
 use stix::ObjectId;
 
 use crate::{Batch, Landed, StoreError};
@@ -155,11 +155,11 @@ pub trait ExchangeDesk {
     /// # Limits
     /// Takes time with all the words that are held, once for all that asked for it until then.
     fn overwrite_words(&mut self) -> Result<(), StoreError>;
-    /// Puts an object under its rules and these too, as [`crate::Objects::narrow`] does.
+    /// Puts an object under stricter rules, as [`crate::Objects::narrow`] does.
     ///
     /// # Errors
     /// Those of `narrow`.
-    fn narrow(&mut self, writer: &Writer, id: &str, rules: &Rules) -> Result<u64, StoreError>;
+    fn narrow(&mut self, writer: &Writer, id: &str, asked: &Narrower) -> Result<u64, StoreError>;
     /// Puts on objects of this member's what those of these marking definitions ask that they awaited and that stand in the same
     /// collection by now, for all its readers ([`Rules::settled_by`]): the first of each identifier. None is no error.
     ///

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use base::Micros;
 use bytes::Bytes;
-use handling::{CollectionNo, MemberId, Rules, UserNo, Viewer, Writer};
+use handling::{CollectionNo, MemberId, Narrower, Rules, UserNo, Viewer, Writer};
 use index::Term;
 use stix::ObjectId;
 
@@ -300,10 +300,10 @@ pub trait Objects: Send + Sync {
     /// Removes an object, or the versions a filter picks, from one collection. `NotFound` when there is none. Without
     /// versions in the filter all go: a deletion that names none removes the object.
     async fn delete(&self, writer: &Writer, id: &str, filter: &Filter) -> Result<Deleted, StoreError>;
-    /// Puts an object, in all its versions in one collection that the writer may know of, under its rules and `rules` too
-    /// ([`Rules::meet`]), but for those that stand by another member's word; answers with how many versions that changed. What they may
+    /// Puts an object, in all its versions in one collection that the writer may know of, each under its own rules and what is `asked`
+    /// ([`Narrower::over`]), but for those that stand by another member's word; answers with how many versions that changed. What they may
     /// be used for does not matter. `NotFound` when there is none.
-    async fn narrow(&self, writer: &Writer, id: &str, rules: &Rules) -> Result<u64, StoreError>;
+    async fn narrow(&self, writer: &Writer, id: &str, asked: &Narrower) -> Result<u64, StoreError>;
 
     /// A page of objects of one collection, in order of `date_added`, as stored bytes.
     async fn page(

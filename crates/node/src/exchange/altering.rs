@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use base::signing::KeyId;
 use bytes::Bytes;
 use federation::{Alteration, Exchange, HolderRow, Lane, ObjectName, Release, Rows, VersionRow, holders_now};
-use handling::{MemberId, Originator};
+use handling::{MemberId, Originator, Rules};
 use store::{ExchangeDesk, StoreError};
 
 use super::ExchangeError;
@@ -17,7 +17,7 @@ use crate::narrow::{Changed, Narrowing};
 pub(super) fn narrow(
     exchange: &Exchange<'_>,
     desk: &mut dyn ExchangeDesk,
-    Narrowing { id, places, only, purview }: Narrowing,
+    Narrowing { id, places, asked, only, purview }: Narrowing,
     home: MemberId,
 ) -> Result<Changed, ExchangeError> {
     let name = ObjectName { author: exchange.me.member, id: id.clone() };
@@ -26,24 +26,31 @@ pub(super) fn narrow(
         return Ok(Changed { besides: true, ..Changed::default() });
     }
     let mut versions = 0_u64;
-    for (writer, rules) in &places {
-        versions = versions.saturating_add(desk.narrow(writer, &id, rules)?);
+    for writer in &places {
+        versions = versions.saturating_add(desk.narrow(writer, &id, &asked)?);
     }
     if given == Given::Nothing && !purview.administers() {
         return Ok(Changed { versions, ..Changed::default() });
     }
-    let told = places.into_iter().map(|(_, rules)| rules.told_by(home));
-    let Some(line) = told.reduce(|one, other| one.meet(&other)).map(|told| told.to_string()) else {
-        return Ok(Changed::default());
-    };
-    let held = desk.rows().versions(&name)?;
+    let (asked, held) = (asked.told_by(home), desk.rows().versions(&name)?);
+    let all: Vec<Rules> = held.iter().map(rules_of_row).collect();
+    let for_all = asked.for_all(&all);
+    let line = for_all.to_string();
     let ends_consents = only && !held.is_empty() && exchange.ends_any(desk.rows(), &name, &line)?;
     let changes = held.iter().any(|held| exchange.judge.meet(&held.rules, &line) != held.rules);
     let told = changes || ends_consents;
     let leaf = if told {
         let alteration = if only { Alteration::NarrowTo(&line) } else { Alteration::Narrow(&line) };
+        let closed = held.iter().zip(&all).filter(|(_, rules)| !asked.is_told_by(&for_all, rules));
+        let mut anew = Vec::new();
+        for (held, rules) in closed {
+            anew.extend(Besides::under(exchange, desk.rows(), (held, asked.over(rules)))?);
+        }
         let (sequence, effects) = exchange.alter(desk.rows(), &id, &alteration, "")?;
         desk.apply(effects)?;
+        for gift in anew {
+            gift.give(exchange, desk)?;
+        }
         Some(sequence)
     } else {
         desk.rows().fate(&name)?.narrowed.last().map(|(sequence, _)| *sequence)
@@ -194,7 +201,13 @@ fn holders_of(
     Ok(holders)
 }
 
-/// A version that goes on being given although its object is called back, for who called it back knows nothing of it.
+/// The rules by which a version was given; the strictest there are where they cannot be read.
+fn rules_of_row(held: &VersionRow) -> Rules {
+    held.rules.parse().unwrap_or_else(|_| Rules::closed())
+}
+
+/// A version that goes on being given although its object is called back, for who called it back knows nothing of it; or although what all
+/// are told of a narrowing would take it from who may keep it.
 struct Besides {
     bytes: Bytes,
     held: VersionRow,
@@ -224,6 +237,27 @@ fn besides(
 }
 
 impl Besides {
+    /// A version that is to be under these rules, for those who have it or wait for it and may have it so. None where it is not kept with its
+    /// act any more: then what all are told is for it as well.
+    fn under(
+        exchange: &Exchange<'_>,
+        rows: &dyn Rows,
+        (held, rules): (&VersionRow, Rules),
+    ) -> Result<Option<Self>, ExchangeError> {
+        if said(rows, held)?.is_none() {
+            return Ok(None);
+        }
+        let anew = besides(exchange, rows, std::slice::from_ref(held))?.pop();
+        Ok(anew.map(|mut anew| {
+            anew.held.rules = rules.to_string();
+            anew.whom.retain(|member| {
+                let question = exchange.sending(&anew.held.rules, &anew.bytes, *member);
+                exchange.may_give(&question).is_ok() || exchange.judge.hindered(&question).is_some()
+            });
+            anew
+        }))
+    }
+
     /// Gives it anew, after the recall in the same lane, so that no holder is without it between the two.
     fn give(self, exchange: &Exchange<'_>, desk: &mut dyn ExchangeDesk) -> Result<(), ExchangeError> {
         let after = Exchange { now: exchange.now.plus(1), ..*exchange };

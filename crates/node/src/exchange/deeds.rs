@@ -367,10 +367,10 @@ impl Node {
         }
         let Some(court) = self.court().await? else {
             let mut all = Vec::with_capacity(narrowings.len());
-            for Narrowing { id, places, .. } in narrowings {
+            for Narrowing { id, places, asked, .. } in narrowings {
                 let mut changed = Changed::default();
-                for (writer, rules) in places {
-                    let versions = self.store().narrow(&writer, &id, &rules).await?;
+                for writer in places {
+                    let versions = self.store().narrow(&writer, &id, &asked).await?;
                     changed.versions = changed.versions.saturating_add(versions);
                 }
                 all.push(changed);

@@ -21,6 +21,7 @@ mod later;
 mod leaving;
 mod lineages;
 mod lost_key;
+mod narrowing;
 mod originator;
 mod owed;
 mod parts;

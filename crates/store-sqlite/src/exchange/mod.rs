@@ -13,7 +13,7 @@ use std::collections::BTreeSet;
 use base::Micros;
 use base::signing::KeyId;
 use federation::{Effect, Lane, Recovery, RefusalRow, Rows};
-use handling::{MemberId, Originator, Rules, Writer};
+use handling::{MemberId, Narrower, Originator, Rules, Writer};
 use rusqlite::{Connection, OptionalExtension, Row};
 use stix::ObjectId;
 use store::{
@@ -149,8 +149,8 @@ impl ExchangeDesk for SqlDesk<'_, '_> {
         Ok(set_number(self.desk.sql(), TEXT_PURGE, 1)?)
     }
 
-    fn narrow(&mut self, writer: &Writer, id: &str, rules: &Rules) -> Result<u64, StoreError> {
-        Ok(remove::narrow(self.desk, writer, id, rules)?)
+    fn narrow(&mut self, writer: &Writer, id: &str, asked: &Narrower) -> Result<u64, StoreError> {
+        Ok(remove::narrow(self.desk, writer, id, asked)?)
     }
 
     fn settle(

@@ -247,7 +247,7 @@ pub async fn narrowing_is_coming_so(site: Site) {
     let rules = searchable(1).only_for(&[1]).entry().rules.unwrap();
     let writer = super::sample::writer(1, c[0]);
     let open = store.state_hash().await.unwrap();
-    assert_eq!(store.narrow(&writer, &ids[0], &rules).await.unwrap(), 1);
+    assert_eq!(store.narrow(&writer, &ids[0], &rules.clone().into()).await.unwrap(), 1);
     assert_eq!(told(&*store, &viewer(2, &c), &ids).await, nothing);
     assert_ne!(store.state_hash().await.unwrap(), open);
     let held = store.object(&viewer(1, &c), &ids[0], None).await.unwrap();
@@ -261,9 +261,12 @@ pub async fn narrowing_is_coming_so(site: Site) {
         );
     }
     add(&*store, c[0], &[Sample::indicator(2, 1), Sample::indicator(2, 2)]).await;
-    store.narrow(&writer, &ids[1], &rules).await.unwrap();
+    store.narrow(&writer, &ids[1], &rules.clone().into()).await.unwrap();
     add(&*store, c[0], &[Sample::indicator(3, 1)]).await;
     let other = super::sample::writer(2, c[0]);
-    assert!(store.narrow(&other, &ids[1], &rules).await.is_err(), "who may not see it cannot narrow it");
+    assert!(
+        store.narrow(&other, &ids[1], &rules.into()).await.is_err(),
+        "who may not see it cannot narrow it"
+    );
     assert!(store.check(true).await.unwrap().iter().all(|check| check.ok));
 }

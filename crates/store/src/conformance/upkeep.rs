@@ -61,7 +61,7 @@ pub async fn what_is_derived_again_is_the_same(site: Site) {
     assert_eq!(store.rebuild(false).await.unwrap(), [], "after the text was written");
     let narrower = Sample::indicator(1, 1).only_for(&[1]).entry().rules.unwrap();
     let narrowed = examined(&texts[0]).facts.id;
-    assert_eq!(store.narrow(&writer(1, c[0]), narrowed.as_str(), &narrower).await.unwrap(), 1);
+    assert_eq!(store.narrow(&writer(1, c[0]), narrowed.as_str(), &narrower.into()).await.unwrap(), 1);
     assert_eq!(store.rebuild(false).await.unwrap(), [], "after an object was narrowed");
 }
 

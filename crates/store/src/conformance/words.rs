@@ -270,6 +270,7 @@ pub async fn narrowing_leaves_the_word_of_others(site: Site) {
     said(&*store, c[0], Sample::indicator(1, 1), &member(1)).await;
     said(&*store, c[0], Sample::indicator(2, 1), &member(1)).await;
     let red = Rules::marked(None, Originator::Here).pap_at_least(Pap::Red);
+    let red = red.into();
     let narrow = async |number| store.narrow(&writer(1, c[0]), &id("indicator", number), &red).await;
     assert_eq!(narrow(1).await.unwrap(), 2, "its own two versions");
     assert_eq!(narrow(1).await.unwrap(), 0, "said again, nothing changes");

@@ -1,0 +1,169 @@
+//! What is narrowed in several versions: each stays under its own rules, and who has it and who has not is told by what each has signed.
+
+use base::Micros;
+use bytes::Bytes;
+use handling::Pap;
+use node::{AcceptRequest, Handled, HolderView, KeepStatus, Options, Shared};
+use stix::TlpLevel;
+
+use crate::community::Seat;
+use crate::exchange::{bring, has, region, round, share, to};
+use crate::peers::Region;
+use crate::{START, indicator};
+
+const RED_PART: &str = r#","description":"d","granular_markings":[{"marking_ref":"marking-definition--e828b379-4e03-4974-9ac4-e53a884c97c1","selectors":["description"]}]"#;
+
+fn id(number: u32) -> String {
+    format!("indicator--00000000-0000-4000-8000-{number:012}")
+}
+
+fn date(month: u32) -> String {
+    format!("2025-{month:02}-01T00:00:00.000Z")
+}
+
+/// Brings the indicator with a number as of a month of 2025; what became of it.
+async fn put(seat: &Seat, (number, month): (u32, u32), more: &str, options: Options) -> node::Receipt {
+    let bytes = indicator(number, "[url:value = 'http://1.example/']", more)
+        .replace("\"modified\":\"2025-01-01", &format!("\"modified\":\"2025-{month:02}-01"));
+    let objects = vec![Bytes::from(bytes)];
+    let request = AcceptRequest { collection: "inbox", objects, options, status: KeepStatus::Yes };
+    seat.node().accept(&seat.who, request).await.unwrap().receipts.remove(0)
+}
+
+fn at(level: TlpLevel, names: &[&str]) -> Options {
+    Options { tlp: Some(level), ..to(names) }
+}
+
+fn pap(level: Pap) -> Options {
+    Options { pap: Some(level), ..Options::default() }
+}
+
+async fn narrow(seat: &Seat, number: u32, options: Options) -> node::Narrowed {
+    seat.node().narrow(&seat.who, &id(number), options).await.unwrap()
+}
+
+/// Who has a version, as letters.
+async fn at_whom(region: &Region, number: u32, month: u32) -> String {
+    let mut all = String::new();
+    for (seat, name) in region.0.iter().zip("abcd".chars()) {
+        if seat.node().object(&seat.who, &id(number), Some(&date(month))).await.is_ok() {
+            all.push(name);
+        }
+    }
+    all
+}
+
+/// The TLP and PAP levels of a version.
+async fn levels(seat: &Seat, number: u32, month: u32) -> (String, String) {
+    let object = seat.node().object(&seat.who, &id(number), Some(&date(month))).await.unwrap().into_inner();
+    let handling = seat.node().handling_of(object.tlp, &object.places).await.unwrap();
+    (handling.tlp.unwrap_or_default().to_owned(), handling.pap.to_owned())
+}
+
+async fn holder(seat: &Seat, number: u32, slug: &str) -> Option<HolderView> {
+    let holders = seat.node().holders(&seat.who, &id(number)).await.unwrap();
+    holders.into_iter().find(|holder| holder.member == slug)
+}
+
+/// Under which rule a member is told as a holder, and how its receipt stands.
+async fn told(seat: &Seat, number: u32, slug: &str) -> (String, &'static str) {
+    holder(seat, number, slug).await.map_or(("none".into(), "none"), |one| (one.rule, one.receipt))
+}
+
+fn narrowed(receipt: &'static str) -> (String, &'static str) {
+    ("narrowed".into(), receipt)
+}
+
+fn valid() -> (String, &'static str) {
+    ("released".into(), "valid")
+}
+
+/// A narrowing asks of each version what it says, and nothing that another version is under.
+#[tokio::test]
+async fn no_version_is_narrowed_to_what_another_is_under() {
+    let region = region(&["a", "b", "c", "d"]).await;
+    let d = &region[3];
+    let all: &[&str] = &["a", "b", "c"];
+    let amber = TlpLevel::Amber;
+    let second =
+        [(at(amber, &["c"]), "", "cd"), (at(TlpLevel::Red, &[]), "", "d"), (to(&["a", "b"]), RED_PART, "d")];
+    for (number, (options, more, whom)) in (1..).zip(second) {
+        put(d, (number, 1), "", at(amber, all)).await;
+        round(&region).await;
+        put(d, (number, 2), more, options).await;
+        round(&region).await;
+        assert_eq!(at_whom(&region, number, 2).await, whom, "{number}");
+        narrow(d, number, pap(Pap::Amber)).await;
+        round(&region).await;
+        assert_eq!(
+            (at_whom(&region, number, 1).await, at_whom(&region, number, 2).await),
+            ("abcd".into(), whom.into())
+        );
+        for seat in &region.0 {
+            assert_eq!(levels(seat, number, 1).await, ("amber".into(), "amber".into()), "{number}");
+        }
+        assert_eq!(levels(d, number, 2).await.1, "amber");
+    }
+    // What is asked for whom it is holds for every version, and each keeps for whom it was.
+    narrow(d, 1, to(&["a", "c"])).await;
+    round(&region).await;
+    assert_eq!((at_whom(&region, 1, 1).await, at_whom(&region, 1, 2).await), ("acd".into(), "cd".into()));
+}
+
+/// An embargo is on every version and takes none from those who have another when it is over.
+#[tokio::test]
+async fn what_comes_back_after_an_embargo_comes_to_all_who_had_it() {
+    let region = region(&["a", "b", "c", "d"]).await;
+    let d = &region[3];
+    put(d, (1, 1), "", to(&["a", "c"])).await;
+    put(d, (1, 2), "", to(&["a"])).await;
+    round(&region).await;
+    let over = START.plus(3_600 * Micros::SECOND);
+    let receipt = put(d, (1, 2), "", Options { embargo_until: Some(over), ..to(&["a"]) }).await;
+    assert_eq!(receipt.handling, Some(Handled::Narrowed));
+    round(&region).await;
+    assert_eq!((at_whom(&region, 1, 1).await, at_whom(&region, 1, 2).await), ("d".into(), "d".into()));
+    for seat in &region.0 {
+        seat.bench.clock.set(over.plus(1));
+        seat.node().give_later().await.unwrap();
+    }
+    round(&region).await;
+    assert_eq!((at_whom(&region, 1, 1).await, at_whom(&region, 1, 2).await), ("acd".into(), "ad".into()));
+}
+
+/// What is brought again to be given to somebody more takes nothing from anybody, and what it asks that is looser changes nothing.
+#[tokio::test]
+async fn what_is_brought_again_to_widen_narrows_nothing() {
+    let region = region(&["a", "b", "c", "d"]).await;
+    let d = &region[3];
+    put(d, (1, 1), "", to(&["a", "c"])).await;
+    put(d, (1, 2), "", to(&["a"])).await;
+    round(&region).await;
+    let receipt = put(d, (1, 2), "", at(TlpLevel::Green, &["b"])).await;
+    assert_ne!(receipt.handling, Some(Handled::Narrowed));
+    round(&region).await;
+    assert_eq!((at_whom(&region, 1, 1).await, at_whom(&region, 1, 2).await), ("acd".into(), "abd".into()));
+    assert_eq!(levels(&region[2], 1, 1).await.0, "amber");
+}
+
+/// One version is for everybody, another for some: a level from which only those named have it takes the first from who is not named for
+/// it, and the second from nobody, though all are told of it by one set of rules.
+#[tokio::test]
+async fn a_level_that_needs_names_keeps_those_of_each_version() {
+    let region = region(&["a", "b", "c", "d"]).await;
+    let d = &region[3];
+    put(d, (1, 1), "", Options { tlp: Some(TlpLevel::Green), ..Options::default() }).await;
+    share(d, &id(1), "a").await.unwrap();
+    share(d, &id(1), "c").await.unwrap();
+    put(d, (1, 2), "", to(&["b", "c"])).await;
+    round(&region).await;
+    assert_eq!((at_whom(&region, 1, 1).await, at_whom(&region, 1, 2).await), ("acd".into(), "bcd".into()));
+    let asked = || Options { tlp: Some(TlpLevel::Amber), ..Options::default() };
+    narrow(d, 1, asked()).await;
+    round(&region).await;
+    assert_eq!((at_whom(&region, 1, 1).await, at_whom(&region, 1, 2).await), ("d".into(), "bcd".into()));
+    assert_eq!((told(d, 1, "a").await, told(d, 1, "c").await), (narrowed("missing"), valid()));
+    assert_eq!(levels(d, 1, 1).await.0, "amber");
+    let again = narrow(d, 1, asked()).await;
+    assert_eq!((again.versions, again.told), (0, false));
+}
