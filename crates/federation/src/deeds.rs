@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::change::{self, ChangeOf};
 use crate::consent::{Consent, Passing, Revocation, permits};
-use crate::content::{Change, Content, Notice, ObjectHead, Outcome, write_document};
+use crate::content::{Change, Content, Notice, ObjectHead, write_document};
 use crate::draft::{DeedError, Draft, Made, NewAct, Salts};
 use crate::envelope::statement;
 use crate::hello::Versions;
@@ -75,6 +75,9 @@ impl Alteration<'_> {
         }
     }
 }
+
+/// Handling's code for what is past its end of retention.
+const RETENTION: &str = "retention";
 
 /// Whom a consent lets give what to whom.
 #[derive(Clone, Debug)]
@@ -142,14 +145,20 @@ impl Exchange<'_> {
             let by_consent: BTreeSet<KeyId> =
                 holders.filter(|row| row.ground == HolderRow::CONSENT).map(|row| row.member).collect();
             let signed = rows.receipts(held.sequence)?.into_iter().filter(|row| {
-                matches!(&row.state, ReceiptState::Done { outcome, .. } if outcome != Outcome::Empty.name())
+                row.state.is_given()
+                    && row.state != ReceiptState::Pending
                     && by_consent.contains(&row.member)
                     && !release.addressees.contains(&row.member)
             });
             draft.extend(signed.map(|row| Effect::Receipt(ReceiptRow { sequence: made.sequence, ..row })));
         }
         for held in before {
-            draft.push(change::followed(rows, held, release.object)?);
+            draft.push(if self.is_past(&held) {
+                // Nobody has it by that act any more.
+                Effect::DropPayload { author: held.name.author, sequence: held.sequence }
+            } else {
+                change::followed(rows, held, release.object)?
+            });
         }
         draft.push(Effect::Version(VersionRow {
             name: name.clone(),
@@ -172,6 +181,13 @@ impl Exchange<'_> {
             draft.extend(self.put_off(rows, (&head.id, version), (release.rules, release.object), whom)?);
         }
         Ok(Released { sequence: made.sequence, withheld, effects: draft.finish() })
+    }
+
+    /// Whether a version is past its end of retention, by which everybody destroys it.
+    fn is_past(&self, held: &VersionRow) -> bool {
+        let question = self.sending(&held.rules, b"{}", self.me.member);
+        let verdict = self.judge.decide(&Question { deed: Deed::Keep, ..question });
+        verdict.is_err_and(|rule| rule == RETENTION)
     }
 
     /// The salt under which a version was given before, where these are the same bytes: a consent is to a commitment, and giving the

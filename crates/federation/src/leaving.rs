@@ -15,14 +15,14 @@ use base::limit::OWN_VERSIONS_PAGE;
 use base::signing::KeyId;
 use ledger::act::ActKind;
 
-use crate::Exchange;
 use crate::change;
 use crate::content::{Change, Content, Outcome, ReceiptLine, write_document};
 use crate::draft::{DeedError, Draft, NewAct, Salts};
 use crate::envelope::statement;
 use crate::later::{brought, said_at};
 use crate::port::{Consented, Deed, Question, Read, Rows};
-use crate::rows::{ActRow, Effect, Lane, LaterRow, ObjectName, VersionRow};
+use crate::rows::{ActRow, Effect, Lane, LaterRow, ObjectName, ReceiptRow, ReceiptState, VersionRow};
+use crate::{Exchange, Hindrance};
 
 /// What a look through the versions of others came to.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -132,14 +132,20 @@ impl Exchange<'_> {
         Ok(false)
     }
 
-    /// The narrowing, by its place, by which a member had to let go of an own version that it was given; `None` where it may keep that, or
-    /// will be given it again. A member that takes no part at present is asked about as if it did.
+    /// The narrowing, by its place, by which a member had to let go of an own version that the act at `given` gave it; `None` where it may
+    /// keep that, or will be given it again. What was given to others since plays no part. A member that takes no part at present is asked
+    /// about as if it did.
     ///
     /// # Errors
     /// The store did not answer.
-    pub fn let_go_by(&self, rows: &dyn Rows, held: &VersionRow, member: KeyId) -> Read<Option<u64>> {
+    pub fn let_go_by(
+        &self,
+        rows: &dyn Rows,
+        (held, given): (&VersionRow, u64),
+        member: KeyId,
+    ) -> Read<Option<u64>> {
         let mut narrowed = rows.fate(&held.name)?.narrowed;
-        narrowed.retain(|(at, _)| *at > held.sequence);
+        narrowed.retain(|(at, _)| *at > given);
         let Some((last, _)) = narrowed.last() else { return Ok(None) };
         let Some(payload) = rows.payload(&held.name.author, held.sequence)? else { return Ok(None) };
         let Ok(content) = Content::parse(&payload.bytes) else { return Ok(None) };
@@ -149,19 +155,92 @@ impl Exchange<'_> {
             self.judge.decide(&question).is_ok() || self.judge.hindered(&question).is_some()
         };
         let consent = if self.has_consent(rows, held, member)? { Consented::Yes } else { Consented::No };
-        if keeps(&held.rules, consent) {
+        let since = self.since(held, (given, &narrowed), content.rules);
+        let (first, rules) = (since.first(), since.last());
+        let (Some((_, first)), Some((_, rules))) = (first, rules) else { return Ok(None) };
+        if keeps(rules, consent) {
             return Ok(None);
         }
         // What it had by a consent alone it keeps until it is said for whom it is, which the last of them does or one before.
-        let mut rules = content.rules.to_owned();
-        if !keeps(&rules, consent) {
+        if given == held.sequence && !keeps(first, consent) {
             return Ok(Some(*last));
         }
-        let first = narrowed.iter().find(|(_, by)| {
-            rules = self.judge.meet(&rules, by);
-            !keeps(&rules, consent)
-        });
+        let first = since.iter().find(|(_, rules)| !keeps(rules, consent));
         Ok(Some(first.map_or(*last, |(at, _)| *at)))
+    }
+
+    /// The rules that what an act gave is under, from that act on and after each of these narrowings: place, and rules. Of an act that another
+    /// has followed they are what was narrowed since, for its own rules are not kept: who was given it had it by them.
+    fn since(
+        &self,
+        held: &VersionRow,
+        (given, narrowed): (u64, &[(u64, String)]),
+        said: &str,
+    ) -> Vec<(u64, String)> {
+        let mut all: Vec<(u64, String)> = Vec::new();
+        if given == held.sequence {
+            all.push((given, said.to_owned()));
+        }
+        for (at, by) in narrowed {
+            let rules = all.last().map_or_else(|| by.clone(), |(_, held)| self.judge.meet(held, by));
+            all.push((*at, rules));
+        }
+        all
+    }
+
+    /// What a member's receipt for a narrowing says besides: that it has nothing more of what it was given before and may not keep. It is noted
+    /// when the receipt comes, for nobody knows later who was in a circle then. `at`: when it signed, by its clock.
+    pub(crate) fn signed_for_narrowing(
+        &self,
+        rows: &dyn Rows,
+        act: &ActRow,
+        (member, receipt, at): (KeyId, u64, Micros),
+    ) -> Read<Vec<Effect>> {
+        let Some(name) = act.object.as_ref().filter(|_| act.kind == ActKind::MarkingChanged) else {
+            return Ok(Vec::new());
+        };
+        let (mut effects, mut narrowed) = (Vec::new(), rows.fate(name)?.narrowed);
+        narrowed.retain(|(place, _)| *place <= act.sequence);
+        for held in rows.versions(name)? {
+            for given in std::iter::once(held.sequence).chain(rows.replaced(&held)?) {
+                let row = rows.receipts(given)?.into_iter().find(|row| row.member == member);
+                let Some(row) = row.filter(|row| given < act.sequence && row.state.is_given()) else {
+                    continue;
+                };
+                if matches!(row.state, ReceiptState::Done { receipt: last, .. } if last > receipt) {
+                    continue;
+                }
+                let since: Vec<_> = narrowed.iter().filter(|(at, _)| *at > given).cloned().collect();
+                if self.keeps_since(rows, (&held, given), (member, at), &since)? {
+                    continue;
+                }
+                let outcome = ReceiptState::NARROWED.to_owned();
+                effects.push(Effect::Receipt(ReceiptRow {
+                    state: ReceiptState::Done { receipt, outcome },
+                    ..row
+                }));
+            }
+        }
+        Ok(effects)
+    }
+
+    /// Whether a member kept what an act gave it when it did what these narrowings ask, at a moment.
+    fn keeps_since(
+        &self,
+        rows: &dyn Rows,
+        (held, given): (&VersionRow, u64),
+        (member, at): (KeyId, Micros),
+        narrowed: &[(u64, String)],
+    ) -> Read<bool> {
+        let Some(payload) = rows.payload(&held.name.author, held.sequence)? else { return Ok(true) };
+        let Ok(content) = Content::parse(&payload.bytes) else { return Ok(true) };
+        let since = self.since(held, (given, narrowed), content.rules);
+        let Some((_, rules)) = since.last() else { return Ok(true) };
+        let consent = if self.has_consent(rows, held, member)? { Consented::Yes } else { Consented::No };
+        let sending = self.sending(rules, content.object, member);
+        let question = Question { deed: Deed::Keep, consent, now: at, ..sending };
+        let passes = matches!(self.judge.hindered(&question), Some(Hindrance::Absent | Hindrance::Marking));
+        Ok(self.judge.decide(&question).is_ok() || passes || self.judge.might(&question))
     }
 
     /// Notes that a version is to be given again to a member that says it has nothing of what an act gave, or that it is not meant: a

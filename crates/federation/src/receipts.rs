@@ -93,6 +93,12 @@ impl Exchange<'_> {
                 continue;
             }
             effects.extend(self.answered(rows, line, (header.author, header.sequence))?);
+            if line.outcome == Outcome::Done
+                && let Some(act) = rows.act(&self.me.member, line.sequence)?
+            {
+                let signed = (header.author, header.sequence, Micros(receipt.at_us));
+                effects.extend(self.signed_for_narrowing(rows, &act, signed)?);
+            }
         }
         if unfounded > 0 {
             if unfounded == receipt.acts.len() {

@@ -394,14 +394,23 @@ pub enum ReceiptState {
 }
 
 impl ReceiptState {
+    /// The outcome of an act that gave something to a member that has signed since for a narrowing that lets it keep nothing of it.
+    pub const NARROWED: &'static str = "narrowed";
+
+    /// Whether the addressee has signed for a narrowing that lets it keep nothing of what the act gave.
+    #[must_use]
+    pub fn is_narrowed(&self) -> bool {
+        matches!(self, Self::Done { outcome, .. } if outcome == Self::NARROWED)
+    }
+
     /// Whether the addressee has what the act gave, as far as is known: it says so, or has not answered yet. Who has it empty does not,
-    /// nor who refuses it.
+    /// nor who refuses it or has let go of it by a narrowing.
     #[must_use]
     pub fn is_given(&self) -> bool {
         match self {
             Self::Pending => true,
             Self::Refused(_) => false,
-            Self::Done { outcome, .. } => outcome != Outcome::Empty.name(),
+            Self::Done { outcome, .. } => outcome != Outcome::Empty.name() && !self.is_narrowed(),
         }
     }
 

@@ -70,7 +70,7 @@ impl Node {
 }
 
 /// Whether rules keep something no longer. Those that cannot be read keep nothing.
-fn is_over(rules: &str, now: Micros) -> bool {
+pub(super) fn is_over(rules: &str, now: Micros) -> bool {
     rules.parse::<Rules>().map_or(true, |rules| rules.retain().is_some_and(|until| until <= now))
 }
 

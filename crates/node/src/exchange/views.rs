@@ -9,8 +9,8 @@ use base::signed::Signed;
 use base::signing::KeyId;
 use bytes::Bytes;
 use federation::{
-    Exchange, Lane, ObjectName, ReceiptRow, ReceiptState, RefusalRow, Rows, VersionRow, holders_now,
-    part_state, state_hash_of,
+    Exchange, HolderRow, Lane, ObjectName, ReceiptRow, ReceiptState, RefusalRow, Rows, VersionRow,
+    holders_now, part_state, state_hash_of,
 };
 use handling::{Addressee, CircleId, Principal, Refusal, Role, Rule, Rules};
 use ledger::act::Act;
@@ -21,6 +21,7 @@ use store::{RefusedBy, StoreError, StoredObject};
 use super::giving::{authors, own_word};
 use super::later::waits;
 use super::purview::{known_by, said};
+use super::retention::is_over;
 use super::{Court, ExchangeError, Spoken};
 use crate::{Node, NoticeView, ReadError, RoadError};
 
@@ -523,6 +524,9 @@ const CIRCLE_LEFT: &str = "circle-left";
 /// Said of who has let go of an object, or is to, since it was put under stricter rules.
 const NARROWED: &str = "narrowed";
 
+/// What is to come yet of who has signed for letting go: nothing.
+const SIGNED: Option<&str> = None;
+
 /// Versions that were given, as far as somebody is told of them.
 struct Told {
     versions: Vec<VersionRow>,
@@ -598,8 +602,24 @@ fn let_go(rows: &dyn Rows, by: u64, member: &KeyId) -> Result<Option<&'static st
     Ok(match receipts.into_iter().find(|row| row.member == *member).map(|row| row.state) {
         Some(ReceiptState::Pending) => Some("pending"),
         Some(ReceiptState::Refused(_)) => Some("refused"),
-        Some(ReceiptState::Done { .. }) | None => None,
+        Some(ReceiptState::Done { .. }) | None => SIGNED,
     })
+}
+
+/// Whether one of these versions is for a member, now or when what is in the way has passed.
+fn is_for(
+    exchange: &Exchange<'_>,
+    rows: &dyn Rows,
+    (versions, member): (&[VersionRow], &KeyId),
+) -> Result<bool, StoreError> {
+    for version in versions.iter().filter(|version| !is_over(&version.rules, exchange.now)) {
+        let bytes = said(rows, version)?.unwrap_or_else(|| Bytes::from_static(b"{}"));
+        let question = exchange.sending(&version.rules, &bytes, *member);
+        if exchange.may_give(&question).is_ok() || exchange.judge.hindered(&question).is_some() {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// The receipts for a version: of who was not given it again by the act that gave it last, those for the act of before.
@@ -626,26 +646,42 @@ fn holders(
     let waits = rows.later(&name.id).map_err(failed)?;
     let (mut receipts, mut of_left, mut of_narrowed) = (Vec::new(), Vec::new(), Vec::new());
     for version in &told.versions {
+        // Everybody destroys it by its own clock, and nobody says so.
+        if is_over(&version.rules, exchange.now) {
+            continue;
+        }
         for row in receipts_for(rows, version)? {
             if waits.iter().any(|wait| wait.version == version.version && wait.member == row.member) {
                 continue;
             }
-            if exchange.has_left(rows, version, row.member).map_err(failed)? {
-                of_left.push(row);
-            } else if let Some(by) = exchange.let_go_by(rows, version, row.member).map_err(failed)? {
-                of_narrowed.push((row, by));
-            } else {
-                receipts.push(row);
+            if row.state.is_narrowed() {
+                of_narrowed.push((row, SIGNED));
+                continue;
+            }
+            let given = (version, row.sequence);
+            let by = exchange.let_go_by(rows, given, row.member).map_err(failed)?;
+            let answer = by.map(|by| let_go(rows, by, &row.member)).transpose()?;
+            let has_left = exchange.has_left(rows, version, row.member).map_err(failed)?;
+            match answer.filter(|answer| row.state.is_given() && (!has_left || *answer != SIGNED)) {
+                Some(answer) => of_narrowed.push((row, answer)),
+                None if has_left => of_left.push(row),
+                None => receipts.push(row),
             }
         }
     }
     let mut found = Holders { with: Vec::new(), left: Vec::new(), narrowed: Vec::new() };
     for holder in holders_now(rows, name).map_err(failed)? {
         let is_of = |row: &&ReceiptRow| row.member == holder.member;
-        let narrowed = || of_narrowed.iter().filter(|(row, _)| is_of(&row));
+        let mut narrowed = of_narrowed.iter().filter(|(row, _)| is_of(&row)).map(|(_, answer)| *answer);
         let all = receipts.iter().chain(&of_left).chain(of_narrowed.iter().map(|(row, _)| row));
-        if told.more && !all.into_iter().any(|row| is_of(&row)) {
-            continue;
+        if !all.into_iter().any(|row| is_of(&row)) {
+            // Nothing that it was given is there to be had any more, or none of it is told.
+            let gone = holder.ground == HolderRow::RELEASED
+                && !waits.iter().any(|wait| wait.member == holder.member)
+                && !is_for(exchange, rows, (&told.versions, &holder.member))?;
+            if told.more || gone {
+                continue;
+            }
         }
         if !receipts.iter().any(|row| is_of(&row)) && of_left.iter().any(|row| is_of(&row)) {
             if of_left.iter().filter(is_of).any(|row| row.state.is_given()) {
@@ -653,9 +689,12 @@ fn holders(
             }
             continue;
         }
-        let last = narrowed().filter(|(row, _)| row.state.is_given()).map(|(_, by)| *by).max();
-        if let Some(by) = last.filter(|_| !receipts.iter().any(|row| is_of(&row))) {
-            found.narrowed.push((holder.member, let_go(rows, by, &holder.member)?));
+        if !receipts.iter().any(|row| is_of(&row))
+            && let Some(first) = narrowed.next()
+        {
+            // It has something left to sign for as long as it has for one of them.
+            let answer = narrowed.fold(first, |one, other| if one == SIGNED { other } else { one });
+            found.narrowed.push((holder.member, answer));
             continue;
         }
         let done = receipts.iter().filter(is_of).find_map(|row| match &row.state {

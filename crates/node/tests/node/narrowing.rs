@@ -167,3 +167,96 @@ async fn a_level_that_needs_names_keeps_those_of_each_version() {
     let again = narrow(d, 1, asked()).await;
     assert_eq!((again.versions, again.told), (0, false));
 }
+
+/// Who has let go of something by a narrowing has it no more, whoever else is given it since, or is refused it.
+#[tokio::test]
+async fn who_has_let_go_is_told_so_whatever_is_given_since() {
+    let region = region(&["a", "b", "c", "d"]).await;
+    let a = &region[0];
+    bring(a, 1..4, to(&["b", "c"])).await;
+    round(&region).await;
+    // Before it has signed, and after.
+    narrow(a, 1, to(&["b"])).await;
+    share(a, &id(1), "d").await.unwrap();
+    assert_eq!(told(a, 1, "c").await, narrowed("pending"));
+    round(&region).await;
+    assert_eq!((told(a, 1, "c").await, has(&region[2], &id(1)).await), (narrowed("missing"), false));
+    for slug in ["b", "d"] {
+        assert_eq!(told(a, 1, slug).await, valid(), "{slug}");
+    }
+    let red = || Options { tlp: Some(TlpLevel::Red), ..Options::default() };
+    narrow(a, 2, red()).await;
+    round(&region).await;
+    share(a, &id(2), "d").await.unwrap();
+    share(a, &id(2), "b").await.unwrap();
+    for slug in ["b", "c"] {
+        assert_eq!(told(a, 2, slug).await, narrowed("missing"), "{slug}");
+    }
+    // It is given anew, and is told as having it.
+    share(a, &id(1), "c").await.unwrap();
+    round(&region).await;
+    assert_eq!((told(a, 1, "c").await, has(&region[2], &id(1)).await), (valid(), true));
+    // Under an embargo nobody has it, also when it was deleted here meanwhile and does not go any more.
+    let over = START.plus(3_600 * Micros::SECOND);
+    narrow(a, 3, Options { embargo_until: Some(over), ..Options::default() }).await;
+    round(&region).await;
+    let all = store::Filter::default();
+    a.node().delete(&a.who, "inbox", &id(3), &all).await.unwrap();
+    for seat in &region.0 {
+        seat.bench.clock.set(over.plus(1));
+        seat.node().give_later().await.unwrap();
+    }
+    round(&region).await;
+    for (slug, seat) in [("b", &region[1]), ("c", &region[2])] {
+        let one = told(a, 3, slug).await;
+        assert_eq!((one.1 == "valid", has(seat, &id(3)).await), (false, false), "{slug} {one:?}");
+    }
+}
+
+/// What is past its retention nobody has: not when it is given anew to others, and not while another version stands.
+#[tokio::test]
+async fn whose_time_is_over_is_no_holder() {
+    for retires in [false, true] {
+        let region = region(&["a", "b", "c", "d"]).await;
+        let a = &region[0];
+        let over = START.plus(3_600 * Micros::SECOND);
+        let kept = |whom: &[&str]| Options { retain_until: Some(over), ..to(whom) };
+        put(a, (1, 1), "", kept(&["b"])).await;
+        put(a, (2, 1), "", to(&["b"])).await;
+        put(a, (2, 2), "", kept(&["c"])).await;
+        round(&region).await;
+        assert_eq!((told(a, 1, "b").await, told(a, 2, "c").await), (valid(), valid()));
+        for seat in &region.0 {
+            seat.bench.clock.set(over.plus(1));
+            if retires {
+                seat.node().retire().await.unwrap();
+            }
+        }
+        assert_eq!((told(a, 2, "b").await, told(a, 2, "c").await.1), (valid(), "none"), "{retires}");
+        put(a, (1, 1), "", to(&["d"])).await;
+        round(&region).await;
+        assert_eq!((told(a, 1, "d").await, told(a, 1, "b").await.1), (valid(), "none"), "{retires}");
+        assert_eq!(at_whom(&region, 1, 1).await, "ad");
+    }
+}
+
+/// Who was never in the circle that something is narrowed to is told as by any narrowing; who leaves it later as having left.
+#[tokio::test]
+async fn who_was_never_in_the_circle_has_left_nothing() {
+    let region = region(&["a", "b", "c"]).await;
+    let [a, b] = [0, 1].map(|at| &region[at]);
+    region.circle("banks", &["b"]).await;
+    put(b, (1, 1), "", to(&["a", "c"])).await;
+    round(&region).await;
+    narrow(b, 1, to(&["a/banks"])).await;
+    assert_eq!(told(b, 1, "c").await, narrowed("pending"));
+    round(&region).await;
+    assert_eq!((at_whom(&region, 1, 1).await.as_str(), told(b, 1, "c").await), ("ab", narrowed("missing")));
+    assert_eq!(told(b, 1, "a").await, valid());
+    // Another change of the circle makes it no other story.
+    a.node().add_to_circle(&a.who, "banks", &["c".to_owned()], community::History::FromNow).await.unwrap();
+    region.gather().await;
+    a.node().remove_from_circle(&a.who, "banks", &["c".to_owned()]).await.unwrap();
+    region.gather().await;
+    assert_eq!(told(b, 1, "c").await, narrowed("missing"));
+}
