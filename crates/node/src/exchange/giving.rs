@@ -8,7 +8,8 @@ use std::collections::BTreeSet;
 use base::signing::KeyId;
 use bytes::Bytes;
 use federation::{
-    DeedError, Exchange, Lane, ObjectName, Refused, Release, Rows, Rule, holders_now, object_version,
+    DeedError, Exchange, Hindrance, Lane, ObjectName, Refused, Release, Rows, Rule, holders_now,
+    object_version,
 };
 use handling::{MemberId, Originator, Principal, Rules, Writer};
 use ledger::act::ActKind;
@@ -128,8 +129,14 @@ impl Gift {
         let mut given = Given::default();
         for member in &self.whom {
             let question = exchange.sending(line, &self.bytes, *member);
+            let has = exchange.has_been_given(rows, &held, member)?;
             match exchange.kept_from(rows, &question)? {
-                _ if exchange.has_been_given(rows, &held, member)? => drop(given.to.insert(*member)),
+                // It keeps what it has while it takes no part, while a definition is awaited, and while its clock is behind.
+                None | Some((_, Some(Hindrance::Absent | Hindrance::Marking | Hindrance::Clock(_))))
+                    if has =>
+                {
+                    given.to.insert(*member);
+                }
                 None => return Ok(None),
                 // It is not known yet that it waits for this member.
                 Some((_, Some(_))) if !waiting.contains(member) => return Ok(None),

@@ -260,3 +260,25 @@ async fn who_was_never_in_the_circle_has_left_nothing() {
     region.gather().await;
     assert_eq!(told(b, 1, "c").await, narrowed("missing"));
 }
+
+/// Sharing that changes no rules answers what `why` says, before and after who had it has signed for letting go.
+#[tokio::test]
+async fn sharing_what_cannot_go_says_why() {
+    let region = region(&["a", "b", "c"]).await;
+    let a = &region[0];
+    bring(a, 1..4, to(&["b"])).await;
+    round(&region).await;
+    let over = START.plus(3_600 * Micros::SECOND);
+    let embargo = Options { embargo_until: Some(over), ..Options::default() };
+    let red = Options { tlp: Some(TlpLevel::Red), ..Options::default() };
+    for (number, options, rule) in [(1, red, "tlp-red-persons"), (2, embargo, "embargo")] {
+        narrow(a, number, options).await;
+        for _ in 0..2 {
+            let why = a.node().why(&a.who, &id(number), "b", None).await.unwrap().into_inner();
+            let Shared { to, withheld, .. } = share(a, &id(number), "b").await.unwrap();
+            assert_eq!((why.rule, to, withheld), (rule, vec![], vec![("b".to_owned(), rule.to_owned())]));
+            round(&region).await;
+        }
+    }
+    assert_eq!(share(a, &id(3), "b").await.unwrap().to, ["b"], "it has it");
+}
