@@ -24,7 +24,7 @@ use crate::exchange::{ConsentView, Court, Kept, Own, authors, own_word};
 use crate::handle::{about, met, rules_of};
 use crate::import::objects_in;
 use crate::receipts::Receipt;
-use crate::{AcceptError, Node, Options, ReadError};
+use crate::{AcceptError, ExchangeError, Node, Options, ReadError};
 
 /// A decision as it is told.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -217,8 +217,25 @@ impl Node {
                 Err(error) => return Err(error.into()),
             }
         }
-        let judged = self.judge_stored(&asked, &object).await?;
+        let mut judged = self.judge_stored(&asked, &object).await?;
+        if let (Some(member), "refuse") = (asked.member(), judged.decision)
+            && self.standing().home.is_some_and(|home| asked.gives(home))
+            && self.is_known_to_have(who, id, &member).await?
+        {
+            judged.reasons.push("it has what it was given of this object before".to_owned());
+        }
         Ok(view.clear(judged))
+    }
+
+    /// Whether a member has signed for having something of an own object, as far as the one who asks is told of its holders.
+    async fn is_known_to_have(&self, who: &Principal, id: &str, member: &KeyId) -> Result<bool, StoreError> {
+        let slug = self.slug_of(member);
+        match self.holders(who, id).await {
+            Ok(holders) => Ok(holders.iter().any(|one| one.member == slug && one.receipt == "valid")),
+            Err(ExchangeError::Store(error)) => Err(error),
+            // Of whom they are not told they are told nothing.
+            Err(_) => Ok(false),
+        }
     }
 
     /// Decides about an object that stands here.

@@ -282,3 +282,22 @@ async fn sharing_what_cannot_go_says_why() {
     }
     assert_eq!(share(a, &id(3), "b").await.unwrap().to, ["b"], "it has it");
 }
+
+/// Of whom an object is not for, and who has it from before, `why` says both.
+#[tokio::test]
+async fn why_says_who_has_an_earlier_giving() {
+    let region = region(&["a", "b", "c"]).await;
+    let a = &region[0];
+    bring(a, 1..2, to(&["b"])).await;
+    round(&region).await;
+    let all = store::Filter::default();
+    a.node().delete(&a.who, "inbox", &id(1), &all).await.unwrap();
+    bring(a, 1..2, to(&["c"])).await;
+    round(&region).await;
+    let why = async |slug| a.node().why(&a.who, &id(1), slug, None).await.unwrap().into_inner();
+    let of_b = why("b").await;
+    assert_eq!((of_b.decision, of_b.rule, told(a, 1, "b").await), ("refuse", "audience", valid()));
+    let has = "it has what it was given of this object before";
+    assert!(of_b.reasons.iter().any(|reason| reason == has), "{of_b:?}");
+    assert!(why("c").await.reasons.iter().all(|reason| reason != has));
+}
