@@ -104,9 +104,9 @@ mod tests {
     const B: Addressee = Addressee::Member(MemberId([2; 32]));
     const C: Addressee = Addressee::Member(MemberId([3; 32]));
 
-    fn marked(level: TlpLevel, to: &[Addressee]) -> Rules {
+    fn marked(level: TlpLevel, to: &[&Addressee]) -> Rules {
         let rules = Rules::marked(Some(level), Originator::Here);
-        let to = to.iter().cloned().chain([Addressee::Originator]);
+        let to = to.iter().map(|one| (*one).clone()).chain([Addressee::Originator]);
         if to.clone().count() == 1 { rules } else { rules.to(Audience::only(to)) }
     }
 
@@ -119,9 +119,9 @@ mod tests {
     #[test]
     fn each_is_under_its_own_and_what_is_asked() {
         let versions = [
-            marked(TlpLevel::Amber, &[B.clone(), C.clone()]),
-            marked(TlpLevel::Green, &[C.clone()]),
-            marked(TlpLevel::AmberStrict, &[B.clone()]),
+            marked(TlpLevel::Amber, &[&B, &C]),
+            marked(TlpLevel::Green, &[&C]),
+            marked(TlpLevel::AmberStrict, &[&B]),
         ];
         for (level, pap) in [(TlpLevel::Clear, Pap::Amber), (TlpLevel::Amber, Pap::Clear)] {
             let asked = asked(level, pap);
@@ -144,8 +144,8 @@ mod tests {
     fn what_all_are_told_is_never_wider() {
         let versions = [
             marked(TlpLevel::Green, &[]),
-            marked(TlpLevel::Amber, &[B.clone()]),
-            marked(TlpLevel::Red, &[C.clone()]).naming([Person::There(MemberId([3; 32]), "x".into())]),
+            marked(TlpLevel::Amber, &[&B]),
+            marked(TlpLevel::Red, &[&C]).naming([Person::There(MemberId([3; 32]), "x".into())]),
         ];
         let to_b = Rules::marked(Some(TlpLevel::Clear), Originator::Here).to(Audience::only([B.clone()]));
         let all = [
