@@ -57,6 +57,41 @@ async fn a_full_disk_is_told_and_recovers() {
     assert_eq!(page.count, 2);
 }
 
+/// Space for less than what members send is no space: the store does not say that it takes writes and then takes none.
+#[tokio::test]
+async fn a_disk_with_space_for_little_is_full() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let store = SqliteStore::open(directory.path(), Arc::new(SystemClock::default()), &SeededRng::new(1))
+        .expect("a store");
+    let c = collections(&*store, 1).await;
+    add(&*store, c[0], &[Sample::indicator(1, 0)]).await;
+    let limit = async |more: i64| {
+        let deed = move |desk: &mut crate::writer::Desk<'_>| {
+            let pages: i64 = desk.sql().query_row("PRAGMA page_count", [], |row| row.get(0))?;
+            let most = format!("PRAGMA max_page_count = {}", pages + more);
+            Ok(desk.sql().query_row(&most, [], |_| Ok(()))?)
+        };
+        store.writer.write(1, deed).await.expect("a limit");
+    };
+    limit(60).await;
+    let big: Vec<Sample> =
+        (2..6).map(|number| Sample::indicator(number, 0).written(&"x".repeat(200_000))).collect();
+    let refused = store.add(batch(c[0], &big)).await;
+    assert!(matches!(refused, Err(StoreError::ReadOnly { .. })), "{refused:?}");
+    for _ in 0..30 {
+        assert!(store.read_only().is_some(), "there is space for none of what comes");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    limit(1_000_000).await;
+    for _ in 0..100 {
+        if store.read_only().is_none() {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    add(&*store, c[0], &big).await;
+}
+
 #[tokio::test]
 async fn a_panic_ends_its_unit_only() {
     let directory = tempfile::tempdir().expect("a directory");

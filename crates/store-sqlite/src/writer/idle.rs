@@ -21,10 +21,15 @@ const TEXT_AFTER: Duration = Duration::from_millis(40);
 const TEXT_STEP: usize = 256;
 /// How long text is written at closing; what remains is written after opening.
 const TEXT_AT_CLOSE: Duration = Duration::from_secs(2);
-/// How much is written to try whether there is space.
-const TRIAL_BYTES: i64 = 256 * 1024;
+/// How much is written to try whether there is space: as much as a batch of a member's takes. With less there would be space for the trial
+/// and for nothing else, again and again.
+const TRIAL_BYTES: i64 = 4 * 1024 * 1024;
+/// Where less is free on the disk the store takes no writes, and nothing is tried: a trial would fill it.
+const FREE_BYTES_MIN: u64 = 1024 * 1024;
 /// How often a store that takes no writes is tried.
 const TRY_EVERY: Duration = Duration::from_secs(1);
+/// How often a store at rest looks whether there is space.
+const LOOK_EVERY: Duration = Duration::from_secs(5);
 
 /// The full-text index is written anew for one part in so many of the time at most, however often something is taken away for good: it
 /// takes time with all that is held, and nothing is written meanwhile.
@@ -83,12 +88,23 @@ impl Idle {
         if bench.state.read_only().is_some() {
             if self.tried.elapsed() >= TRY_EVERY {
                 self.tried = Instant::now();
+                if lacks(bench, FREE_BYTES_MIN.saturating_add(TRIAL_BYTES.unsigned_abs())).is_some() {
+                    return;
+                }
                 // What it says is told by the state that it leaves.
                 let _ = bench
                     .own(|desk| try_writing(desk.sql()))
                     .and_then(|()| bench.own(|desk| end_trial(desk.sql())));
             }
             return;
+        }
+        if self.tried.elapsed() >= LOOK_EVERY {
+            self.tried = Instant::now();
+            if let Some(free) = lacks(bench, FREE_BYTES_MIN) {
+                let reason = format!("{} kB are free where the store lies", free / 1_000);
+                bench.note(&Err(StoreError::ReadOnly { reason }), &[]);
+                return;
+            }
         }
         if self.since.elapsed() >= TEXT_AFTER && text_waits(bench) {
             self.checkpoint_due = true;
@@ -164,6 +180,18 @@ fn write_old_text(bench: &mut Bench) -> bool {
 /// Whether the index may be written anew again.
 fn may_purge(purged: Option<(Instant, Duration)>) -> bool {
     purged.is_none_or(|(at, took)| at.elapsed() >= took.saturating_mul(PURGE_SHARE).min(PURGE_WAIT_MAX))
+}
+
+/// How much is free where the store lies, in bytes, where the system says that it is less than this though the log was folded back.
+fn lacks(bench: &Bench, bytes: u64) -> Option<u64> {
+    let free = || {
+        let disk = rustix::fs::statvfs(bench.connection.path()?).ok()?;
+        Some(disk.f_bavail.saturating_mul(disk.f_frsize)).filter(|free| *free < bytes)
+    };
+    free()?;
+    // Whether it could is seen by what is free then.
+    let _ = checkpoint(bench);
+    free()
 }
 
 /// Writes something that needs room of its own, as objects do.
