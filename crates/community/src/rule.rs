@@ -115,8 +115,8 @@ rules! {
         "There is nothing to cancel: no recovery was asked for, or it has been cancelled or has taken effect.";
     RecoveryUnderWay, "recovery-under-way", "a recovery of this key is under way already",
         "One recovery at a time: cancel it or let it take effect.";
-    RequestExpired, "request-expired", "the request or proposal has expired",
-        "A request or proposal is decided within 30 days of being made; make it again.";
+    RequestExpired, "request-expired", "the request or proposal has expired, or was made by a clock that is behind",
+        "A request or proposal is decided within 30 days of being made; make it again. Where it was made just now, the clock of the node that made it was behind, or this one's is ahead: see `cresset doctor`.";
     ClockAhead, "registry-clock-ahead", "this was made more than a day in the future",
         "The moment in the statement lies more than a day ahead of this node's clock. One of the two clocks is wrong.";
     DecidedAlready, "decided-already", "this has been decided before",

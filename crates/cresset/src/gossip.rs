@@ -220,7 +220,9 @@ pub(crate) async fn meet(node: &Node, roads: &Roads, peer: &Peer) -> bool {
                 continue;
             }
             Ok(answer) => {
-                node.papers_refused(peer.member, &answer.body);
+                if let Err(error) = node.papers_refused(peer.member, &answer.body).await {
+                    tracing::warn!(code = error.code(), %error, "cannot note why a member refused a question");
+                }
                 tracing::info!(status = answer.status, member = %peer.member, "a member refused a question");
                 return false;
             }

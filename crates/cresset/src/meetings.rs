@@ -90,7 +90,7 @@ async fn meet(node: &Node, roads: &Arc<Roads>, peer: &Peer) -> bool {
     if node.is_recovering() && !crate::gossip::meet(node, roads, peer).await {
         return false;
     }
-    let say = |turn| UnderWay::begin(Arc::clone(roads), peer.clone(), turn);
+    let say = |turn| UnderWay::begin(node.clone(), Arc::clone(roads), peer.clone(), turn);
     let mut said = match node.turn_first(peer.member).await {
         Ok(turn) => say(turn),
         Err(error) => {
@@ -127,8 +127,8 @@ async fn meet(node: &Node, roads: &Arc<Roads>, peer: &Peer) -> bool {
 struct UnderWay(JoinHandle<Option<Bytes>>);
 
 impl UnderWay {
-    fn begin(roads: Arc<Roads>, peer: Peer, turn: Vec<u8>) -> Self {
-        Self(tokio::spawn(async move { answer_to(&roads, &peer, turn).await }))
+    fn begin(node: Node, roads: Arc<Roads>, peer: Peer, turn: Vec<u8>) -> Self {
+        Self(tokio::spawn(async move { answer_to(&node, &roads, &peer, turn).await }))
     }
 
     /// The answer; `None` when there is none.
@@ -144,11 +144,15 @@ impl Drop for UnderWay {
 }
 
 /// Says a turn to a member's node and waits for what it answers.
-async fn answer_to(roads: &Roads, peer: &Peer, turn: Vec<u8>) -> Option<Bytes> {
+async fn answer_to(node: &Node, roads: &Roads, peer: &Peer, turn: Vec<u8>) -> Option<Bytes> {
     let said = roads.say(peer, "/federation/v1/exchange", (turn, "application/octet-stream"));
     match timeout(TURN_TIME_MAX, said).await {
-        Ok(Ok(answer)) if answer.is_success() => Some(answer.body),
+        Ok(Ok(answer)) if answer.is_success() => {
+            node.turn_ended(peer.member, None);
+            Some(answer.body)
+        }
         Ok(Ok(answer)) => {
+            node.turn_ended(peer.member, Some(&answer.body));
             tracing::info!(status = answer.status, member = %peer.member, "a member refused a turn");
             None
         }

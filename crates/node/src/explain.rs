@@ -510,7 +510,9 @@ static CODES: &[(&str, &str)] = &[
     ),
     (
         "exchange-clock-apart",
-        "The sender's clock and this node's are more than a day apart; one of them is wrong. Nothing was taken over.",
+        "The sender's clock and this node's are more than a day apart; one of them is wrong, and nothing was taken over. `cresset doctor` and \
+         `cresset community show` say by how much, as far as it is known. Put the wrong one right: what is to be exchanged goes then, and a request \
+         to be let in is made anew by the right clock.",
     ),
     (
         "approval-pending",

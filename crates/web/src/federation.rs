@@ -22,7 +22,7 @@ use http::HeaderValue;
 use http::header::CONTENT_TYPE;
 use http::request::Parts;
 use http_body::Frame;
-use node::{ExchangeError, GREETING_BYTES_MAX, RoadError, StoodBy, TURN_BYTES_MAX};
+use node::{CommunityError, ExchangeError, GREETING_BYTES_MAX, RoadError, StoodBy, TURN_BYTES_MAX};
 use tokio::time::{Instant, timeout};
 
 use crate::{App, Problem, Trail, body, caller, road, strangers};
@@ -144,6 +144,11 @@ async fn registry(State(app): State<App>, request: Request) -> Result<Response, 
 async fn question(app: &App, (parts, trail): (&Parts, &Trail), stream: Body) -> Result<Response, Problem> {
     let caller = road::of_question(app, trail).await?;
     let question = body::read(app, &parts.headers, stream, (NOBODY, SIGNED_TEXT_BYTES_MAX)).await?;
-    let answer = app.node().papers_answer(&question.bytes, caller).await?;
+    let answer = app.node().papers_answer(&question.bytes, caller).await.map_err(|error| {
+        let apart = matches!(error, CommunityError::ClockApart);
+        let problem = Problem::from(error);
+        // So that whoever asks can tell its people by how much.
+        if apart { problem.by_clock(app.node().clock().now()) } else { problem }
+    })?;
     Ok(([(CONTENT_TYPE, HeaderValue::from_static("application/json"))], answer).into_response())
 }

@@ -36,8 +36,9 @@ pub struct Problem {
     status: StatusCode,
     code: &'static str,
     detail: String,
-    path: Option<String>,
-    approval: Option<String>,
+    path: Option<Box<str>>,
+    approval: Option<Box<str>>,
+    clock: Option<base::Micros>,
     headers: Vec<(HeaderName, HeaderValue)>,
 }
 
@@ -61,6 +62,9 @@ pub(crate) struct Document<'a> {
     /// The approval that a second person has to give first.
     #[serde(skip_serializing_if = "Option::is_none")]
     approval: Option<&'a str>,
+    /// The moment by this node's clock, in microseconds since 1970, where clocks are why.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    clock_us: Option<i64>,
     /// By which the operator finds the request in the log.
     #[serde(skip_serializing_if = "Option::is_none")]
     request_id: Option<&'a str>,
@@ -70,7 +74,15 @@ impl Problem {
     /// A problem of a status, with a stable code and one sentence.
     #[must_use]
     pub fn new(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Self {
-        Self { status, code, detail: cut(detail.into()), path: None, approval: None, headers: Vec::new() }
+        Self {
+            status,
+            code,
+            detail: cut(detail.into()),
+            path: None,
+            approval: None,
+            clock: None,
+            headers: Vec::new(),
+        }
     }
 
     /// The request is malformed.
@@ -151,14 +163,21 @@ impl Problem {
     /// Adds where in the request the trouble is.
     #[must_use]
     pub fn at(mut self, path: impl Into<String>) -> Self {
-        self.path = Some(path.into());
+        self.path = Some(path.into().into_boxed_str());
         self
     }
 
     /// Adds the request for a second person that has to be answered first.
     #[must_use]
     pub fn awaiting(mut self, approval: String) -> Self {
-        self.approval = Some(approval);
+        self.approval = Some(approval.into_boxed_str());
+        self
+    }
+
+    /// Adds what this node's clock says.
+    #[must_use]
+    pub const fn by_clock(mut self, at: base::Micros) -> Self {
+        self.clock = Some(at);
         self
     }
 
@@ -221,6 +240,7 @@ impl Problem {
             code: self.code,
             path: self.path.as_deref(),
             approval: self.approval.as_deref(),
+            clock_us: self.clock.map(|at| at.0),
             request_id,
         };
         serde_json::to_vec(&document).expect("invariant: a problem holds only strings and numbers")

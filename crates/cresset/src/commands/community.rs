@@ -368,7 +368,14 @@ async fn show(common: &Common, out: &mut Out) -> Result<Exit, Failure> {
     let word = |value: &Value| shown(value.as_str().unwrap_or_default());
     out.line(format!("community  {} ({})", word(&view["name"]), word(&view["community"])).as_bytes())?;
     let status = match view["refused"].as_str() {
-        Some(code) => format!("{}, refused [{}]", word(&view["status"]), shown(code)),
+        Some(code) => {
+            let hours = view["refused_clock_ahead_s"].as_i64().map(|seconds| seconds / 3_600);
+            let clock = hours.map_or(String::new(), |hours| {
+                let way = if hours > 0 { "ahead of" } else { "behind" };
+                format!(": its clock is {} hours {way} this node's, and one of the two is wrong", hours.abs())
+            });
+            format!("{}, refused [{}]{clock}", word(&view["status"]), shown(code))
+        }
         None => word(&view["status"]),
     };
     out.line(format!("this node  {status}").as_bytes())?;

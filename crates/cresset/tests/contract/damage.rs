@@ -145,6 +145,11 @@ fn what_was_altered_hinders_no_gift_of_others() {
     let foretold = a.node.there(&["simulate", "--object", &file, "--for", "cert-c"]).lines();
     let rules: Vec<_> = foretold.iter().map(|one| one["rule"].as_str().unwrap()).collect();
     assert_eq!(rules, ["bytes-altered", "handling-allows"], "{foretold:?}");
+    // It is given to nobody more, and can be called back all the same.
+    let shared = a.node.there(&["share", &altered, "--to", "cert-b"]).exits(4).json();
+    assert_eq!(shared["error"]["code"], "bytes-altered", "{shared}");
+    a.ok(&["recall", &altered, "--wait", "30"]);
+    assert_eq!(b.node.there(&["get", &altered]).exits(1).json()["error"]["code"], "not-found");
 }
 
 #[test]

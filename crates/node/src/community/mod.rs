@@ -22,6 +22,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use store::StoreError;
 use tokio::sync::{Notify, Semaphore, SemaphorePermit};
 
+pub(crate) use asking::code_of;
 pub(crate) use circles::may_know_circles;
 pub use circles::{CircleView, NewCircle};
 pub use deeds::{FoundRequest, JoinAsk, Said};

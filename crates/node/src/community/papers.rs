@@ -155,6 +155,7 @@ impl Node {
         to: MemberId,
         theirs: Option<&Have>,
     ) -> Result<Vec<u8>, CommunityError> {
+        self.ask_by_this_clock().await?;
         self.papers_for(to, (theirs.map(|had| &had.chains), theirs.and_then(|had| had.spread.as_ref()))).await
     }
 
@@ -293,7 +294,7 @@ impl Node {
             .and_then(|anchor| anchor.doors().iter().find(|door| door.member == from).map(|door| door.key));
         let news = take(&mut table, &signed, &told, (&keys, now, self.papers_standing()), door)?;
         let lacking = table.is_member() && !lacking(&table, &told.have).is_empty() && !told.have.is_empty();
-        self.chamber().asking.taken_by(&from);
+        self.question_taken(&from, &table).await?;
         let (have, apart) = (told.has(), apart(&table, (from, told.spread.as_ref()), now));
         let moved = news || before != Some(&have);
         let table = self.settle(table).await?;
@@ -511,7 +512,10 @@ fn take(
     if let (Standing::Whole, Ok(key)) = (standing, current(table, keys, now)) {
         table.deliver_again(message.from, &message.holds, (key, now));
     }
-    let late = table.heard.get(&message.from).is_none_or(|at| now.0.saturating_sub(at.0) >= HEARD_EVERY);
+    let late = table
+        .heard
+        .get(&message.from)
+        .is_none_or(|at| now.0.saturating_sub(at.0).saturating_abs() >= HEARD_EVERY);
     if late {
         table.heard.insert(message.from, now);
         table.put(PaperKind::Heard, message.from.to_string(), String::new(), now);

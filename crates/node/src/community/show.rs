@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 
 use base::Micros;
-use community::{Chain, Registry, Status, Subject, What};
+use community::{Chain, Registry, Rule, Status, Subject, What};
 use handling::{Principal, Scope, may_use};
 use serde::Serialize;
 
+use super::asking::is_too_old;
 use super::{CommunityError, Table};
 use crate::Node;
 
@@ -22,6 +23,9 @@ pub struct CommunityView {
     /// Where it waits to be let in: the code with which a member's node refused that last, `slug-taken` say.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub refused: Option<&'static str>,
+    /// Where that is for clocks: by how many seconds that node's goes ahead of this one's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub refused_clock_ahead_s: Option<i64>,
     /// This node's member.
     pub me: String,
     /// Epoch of the last decision.
@@ -108,8 +112,14 @@ impl Node {
     pub async fn community(&self, who: &Principal) -> Result<CommunityView, CommunityError> {
         may_use(who, Scope::Read)?;
         let table = self.community_table().await?.ok_or(CommunityError::None)?;
-        let mut view = view(&table, self.now());
-        view.refused = self.chamber().asking.refused().filter(|_| !table.is_member());
+        let now = self.now();
+        let mut view = view(&table, now);
+        if let Some(why) = self.chamber().asking.refused().filter(|_| !table.is_member()) {
+            view.refused = Some(why.code);
+            view.refused_clock_ahead_s = why.ahead_us.map(|ahead| ahead / Micros::SECOND);
+        } else if !table.is_member() && is_too_old(&table, now) {
+            view.refused = Some(Rule::RequestExpired.code());
+        }
         Ok(view)
     }
 
@@ -165,6 +175,7 @@ fn view(table: &Table, now: Micros) -> CommunityView {
             Some(other) => other.name(),
         },
         refused: None,
+        refused_clock_ahead_s: None,
         me: table.me.to_string(),
         epoch: registry.head().epoch,
         state_hash: hex::encode(registry.state_hash()),

@@ -10,6 +10,7 @@ mod altering;
 mod awaited;
 mod carry;
 mod circle_wait;
+mod clocks;
 mod consents;
 mod courier;
 mod deeds;
@@ -104,6 +105,8 @@ pub(crate) struct Desk {
     reached: Mutex<BTreeMap<KeyId, [Option<Reach>; 2]>>,
     /// How it was when this node last spoke to each member's node.
     spoken: Mutex<BTreeMap<KeyId, Spoken>>,
+    /// With which code members' nodes took no turn when last asked to.
+    no_turn: Mutex<BTreeMap<KeyId, &'static str>>,
     /// Since when this node speaks to members in vain.
     unreached: Mutex<BTreeMap<KeyId, Micros>>,
     /// What was last heard of each member while this node took back what it lost.
@@ -229,6 +232,11 @@ impl Desk {
         let reached = [Some(theirs.reach()), Reach::of_own(&ours.hello)];
         let mut held = self.reached.lock().unwrap_or_else(PoisonError::into_inner);
         held.insert(theirs.from, reached.clone()) != Some(reached)
+    }
+
+    /// Why a member's node took no turn last.
+    fn took_no_turn(&self, member: &KeyId) -> Option<&'static str> {
+        self.no_turn.lock().unwrap_or_else(PoisonError::into_inner).get(member).copied()
     }
 
     /// What came of the last question to a member.
@@ -411,6 +419,16 @@ impl Node {
             unreached.entry(member.0).or_insert(now);
         } else {
             unreached.remove(&member.0);
+        }
+    }
+
+    /// Notes whether a member's node took a turn: what it answered where it did not. Of that a code is kept which is known here.
+    pub fn turn_ended(&self, member: community::MemberId, refused: Option<&[u8]>) {
+        let code = refused.and_then(crate::community::code_of);
+        let mut held = self.0.exchange.no_turn.lock().unwrap_or_else(PoisonError::into_inner);
+        match code {
+            Some(code) => drop(held.insert(member.0, code)),
+            None => drop(held.remove(&member.0)),
         }
     }
 

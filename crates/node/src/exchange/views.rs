@@ -83,6 +83,9 @@ pub struct PeerView {
     /// Since when what it sends waits for the document of a circle (RFC 3339), and everything behind it; an hour at most.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub awaits_circle: Option<String>,
+    /// The code with which its node took nothing from here when it was last offered something: `store-read-only` where its disk is full, say.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub takes_nothing: Option<&'static str>,
     /// Its clock minus this node's, in seconds.
     pub skew_seconds: i64,
     /// How its nodes are to be reached: `mutual`, `proxied` or `plain`.
@@ -411,6 +414,7 @@ impl Node {
             last_head: mirror.map(|row| row.size),
             gaps,
             awaits_circle: self.0.exchange.awaited_circles.since(&member).map(Timestamp::text_of),
+            takes_nothing: self.0.exchange.took_no_turn(&member),
             skew_seconds: peer.skew_us / Micros::SECOND,
             road: court.members.road(&member).map(community::Road::name),
             mutual: gone.map(|gone| gone.mutual),

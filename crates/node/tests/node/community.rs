@@ -414,3 +414,54 @@ async fn the_last_request_of_a_member_is_the_one_that_counts() {
         assert_eq!(refused.code(), "nothing-pending");
     }
 }
+
+/// What `doctor` says of clocks: whether they agree, and in what words.
+pub(crate) async fn clocks(seat: &Seat) -> (bool, String) {
+    let checks = seat.node().doctor(&seat.who, node::Depth::Quick).await.unwrap();
+    let check = checks.into_iter().find(|check| check.name == "clock-skew").unwrap();
+    (check.ok, check.detail)
+}
+
+/// Who asks to be let in by a clock that is wrong by more than a day is told so, and by how much; once it is right the request is made anew
+/// where the members would not take the first, and goes through.
+#[tokio::test]
+async fn a_request_by_a_wrong_clock_is_told_and_made_anew_by_the_right_one() {
+    for (off, far) in [(3, "3 days behind"), (365, "365 days behind"), (-2, "2 days ahead of")] {
+        let (a, b, c) = pair().await;
+        let door = a.id().await;
+        let anchor = a.node().community_anchor(&a.who).await.unwrap();
+        c.bench.clock.set(START.plus(off * DAY));
+        c.node().join_community(&c.who, &anchor, &ask("c")).await.unwrap();
+        let question = c.node().papers_question(door, None).await.unwrap();
+        let refused = a.node().papers_answer(&question, None).await.unwrap_err();
+        let answer = format!(r#"{{"code":"{}","clock_us":{}}}"#, refused.code(), START.0);
+        c.node().papers_refused(door, answer.as_bytes()).await.unwrap();
+        let shown = c.node().community(&c.who).await.unwrap();
+        let told = (shown.refused, shown.refused_clock_ahead_s);
+        assert_eq!(told, (Some("exchange-clock-apart"), Some(-off * 86_400)));
+        let (agree, detail) = clocks(&c).await;
+        assert!(!agree && detail.contains(far), "{off} {detail}");
+        assert!(a.node().pending(&a.who).await.unwrap().is_empty());
+
+        c.bench.clock.set(START);
+        meet(&c, &a).await.unwrap();
+        assert_eq!(c.node().community(&c.who).await.unwrap().refused, None);
+        assert!(clocks(&c).await.0);
+        meet(&a, &b).await.unwrap();
+        for seat in [&a, &b] {
+            seat.node().say(&seat.who, "c", Word::Approve).await.unwrap();
+            meet(&a, &b).await.unwrap();
+        }
+        meet(&c, &a).await.unwrap();
+        assert_eq!(c.node().community(&c.who).await.unwrap().status, "member", "{off}");
+        // What was taken is not made anew: words on it would be lost.
+        assert_eq!(a.hash().await, c.hash().await);
+    }
+    // One that is so far behind that by it the time for a request was over before the community was founded makes none.
+    let (a, _, c) = pair().await;
+    let anchor = a.node().community_anchor(&a.who).await.unwrap();
+    c.bench.clock.set(START.plus(-31 * DAY));
+    let refused = c.node().join_community(&c.who, &anchor, &ask("c")).await.unwrap_err();
+    assert!(refused.to_string().contains("clock that is behind"), "{refused}");
+    assert_eq!(refused.code(), "request-expired");
+}

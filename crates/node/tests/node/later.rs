@@ -557,8 +557,13 @@ async fn a_clock_that_is_put_right_is_waited_for_no_longer() {
     a.bench.clock.set(OVER);
     a.node().give_later().await.unwrap();
     assert!(waits(a, ONE, "b").await.starts_with("its clock is behind"));
+    for (seat, told) in [(a, "of b is 24 hours behind"), (b, "of a is 24 hours ahead of")] {
+        let (agree, detail) = crate::community::clocks(seat).await;
+        assert!(!agree && detail.contains(told), "{detail}");
+    }
     b.bench.clock.set(OVER);
     round(&region).await;
+    assert!(crate::community::clocks(a).await.0 && crate::community::clocks(b).await.0);
     a.node().give_later().await.unwrap();
     round(&region).await;
     assert!(has(b, ONE).await, "{}", waits(a, ONE, "b").await);

@@ -219,3 +219,21 @@ async fn what_was_refused_is_named_to_nobody_who_may_not_see_what_stands() {
     assert_eq!(named(&admin).await, ["indicator--00000000-0000-4000-8000-000000000001"]);
     assert_eq!(named(&a.who).await.len(), 2, "who may see it is told");
 }
+
+/// A member whose node answers and takes nothing, its disk being full, is told with the code of that until it takes something again.
+#[tokio::test]
+async fn who_answers_and_takes_nothing_is_told_with_why() {
+    let region = region(&["a", "b"]).await;
+    let (a, b) = (&region[0], region[1].id().await);
+    let told = async || peer(a, "b").await.takes_nothing;
+    assert_eq!(told().await, None);
+    let full = store::StoreError::ReadOnly { reason: "the disk is full".into() }.code();
+    a.node().turn_ended(b, Some(format!(r#"{{"code":"{full}"}}"#).as_bytes()));
+    assert_eq!(told().await, Some(full));
+    // Whoever answers chose the words: those that nobody here knows are not repeated.
+    a.node().turn_ended(b, Some(br#"{"code":"<b>"}"#));
+    assert_eq!(told().await, None);
+    a.node().turn_ended(b, Some(format!(r#"{{"code":"{full}"}}"#).as_bytes()));
+    a.node().turn_ended(b, None);
+    assert_eq!(told().await, None);
+}
