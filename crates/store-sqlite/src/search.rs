@@ -14,7 +14,8 @@ use crate::cursor::Question;
 use crate::error::Done;
 use crate::look_up::{row, row_columns};
 use crate::sight::{Exact, Sight};
-use crate::writer::name_no;
+use crate::text::TEXT_UNNAMED;
+use crate::writer::{name_no, number};
 
 /// How what is found stands to the question.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,6 +26,8 @@ enum Class {
     Named,
     /// It has all words.
     Mentions,
+    /// All of them in one: while text of an earlier build is not written again, what is would change its class under who pages, and be missed.
+    Any,
 }
 
 impl Class {
@@ -32,6 +35,9 @@ impl Class {
 
     /// The classes from the one with this number in a cursor on.
     fn from(no: i64) -> Option<&'static [Self]> {
+        if no == Self::Any as i64 {
+            return Some(&[Self::Any]);
+        }
         Self::ALL.get(usize::try_from(no).ok()?..).filter(|classes| !classes.is_empty())
     }
 }
@@ -62,7 +68,8 @@ pub(crate) fn search(
     if words.is_none() && !request.words.is_empty() {
         return Ok(Found::default());
     }
-    let all: &[Class] = if words.is_some() { &Class::ALL } else { &[Class::Mentions] };
+    let are_told = words.is_some() && number(connection, TEXT_UNNAMED)? == 0;
+    let all: &[Class] = if are_told { &Class::ALL } else { &[Class::Any] };
     let classes = match place {
         None => all,
         Some([class, _]) => Class::from(class).ok_or(StoreError::BadCursor)?,
@@ -154,6 +161,7 @@ impl Words {
             Class::Begins => format!("({begins}) AND ({named})"),
             Class::Named => format!("({named}) NOT ({begins})"),
             Class::Mentions => format!("({there}) NOT ({named})"),
+            Class::Any => there.clone(),
         }
     }
 }
@@ -185,4 +193,48 @@ fn kinds(connection: &Connection, types: &[String]) -> Done<Option<String>> {
     }
     kinds.sort_unstable();
     Ok(Some(format!("AND v.kind IN ({})", kinds.join(","))))
+}
+
+#[cfg(test)]
+mod tests {
+    use handling::CollectionNo;
+    use store::Upkeep;
+    use store::conformance::sample::viewer;
+
+    use super::*;
+    use crate::rebuild_tests::with_objects;
+
+    /// Who pages while text of an earlier build is written again is told everything, in the order in which they began.
+    #[tokio::test]
+    async fn who_pages_while_names_are_being_marked_misses_nothing() {
+        let room = tempfile::tempdir().unwrap();
+        let store = with_objects(room.path()).await;
+        let view = viewer(1, &[CollectionNo(1)]);
+        let words = vec!["beacon".to_owned()];
+        let mut request = SearchRequest { words, limit: 2, ..SearchRequest::default() };
+        let all: Vec<String> = {
+            let request = SearchRequest { limit: 9, ..request.clone() };
+            store::Objects::search(&*store, &view, &request)
+                .await
+                .unwrap()
+                .rows
+                .into_iter()
+                .map(|row| row.id)
+                .collect()
+        };
+        assert_eq!(all.len(), 5);
+        let sql = Connection::open(room.path().join(crate::open::DATABASE)).unwrap();
+        sql.execute_batch("BEGIN; UPDATE number SET value = 9 WHERE name = 'text_unnamed'").unwrap();
+        let mut seen = Vec::new();
+        loop {
+            let found =
+                search(&sql, &view, &store.fingerprint_key(), &request).map_err(StoreError::from).unwrap();
+            seen.extend(found.rows.into_iter().map(|row| row.id));
+            sql.execute_batch("UPDATE number SET value = 0 WHERE name = 'text_unnamed'").unwrap();
+            let Some(next) = found.next else { break };
+            request.next = Some(next);
+        }
+        sql.execute_batch("ROLLBACK").unwrap();
+        assert_eq!(seen, all);
+    }
 }
