@@ -224,13 +224,19 @@ mod tests {
         };
         assert_eq!(all.len(), 5);
         let sql = Connection::open(room.path().join(crate::open::DATABASE)).unwrap();
-        sql.execute_batch("BEGIN; UPDATE number SET value = 9 WHERE name = 'text_unnamed'").unwrap();
+        let write = |words: &str, left: i64| {
+            let text = "INSERT OR REPLACE INTO text (rowid, words) SELECT no, ?1 FROM version WHERE label LIKE 'Beacon%'";
+            assert_eq!(sql.execute(text, [words]).unwrap(), 5);
+            sql.execute("UPDATE number SET value = ?1 WHERE name = 'text_unnamed'", [left]).unwrap();
+        };
+        sql.execute_batch("BEGIN").unwrap();
+        write("beacon", 9);
         let mut seen = Vec::new();
         loop {
             let found =
                 search(&sql, &view, &store.fingerprint_key(), &request).map_err(StoreError::from).unwrap();
             seen.extend(found.rows.into_iter().map(|row| row.id));
-            sql.execute_batch("UPDATE number SET value = 0 WHERE name = 'text_unnamed'").unwrap();
+            write("beacon ^beacon =beacon", 0);
             let Some(next) = found.next else { break };
             request.next = Some(next);
         }
