@@ -215,6 +215,9 @@ impl Exchange<'_> {
                     continue;
                 }
                 let outcome = ReceiptState::NARROWED.to_owned();
+                // That it had received it is proven by its own receipt, which stays the one that is named.
+                let receipt =
+                    if let ReceiptState::Done { receipt, .. } = row.state { receipt } else { receipt };
                 effects.push(Effect::Receipt(ReceiptRow {
                     state: ReceiptState::Done { receipt, outcome },
                     ..row

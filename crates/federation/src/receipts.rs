@@ -80,7 +80,9 @@ impl Exchange<'_> {
         }
         let size = rows.own()?.next;
         let (mut effects, mut unfounded) = (Vec::new(), 0_usize);
-        for line in &receipt.acts {
+        // Each act is answered once: what a line brings with it is not done as often as somebody repeats it.
+        let mut answered = BTreeSet::new();
+        for line in receipt.acts.iter().filter(|line| answered.insert(line.sequence)) {
             let next = line.sequence.saturating_add(1);
             let leaf: Option<TreeHash> = if line.sequence < size {
                 rows.leaves(&self.me.member, line.sequence, next)?.pop()
@@ -122,6 +124,12 @@ impl Exchange<'_> {
         let had = known.as_ref().is_none_or(|state| state.is_given() && *state != ReceiptState::Pending);
         let found = match known {
             Some(ReceiptState::Done { receipt: last, .. }) if last > receipt => return Ok(Vec::new()),
+            // Its receipt for what it was given, heard again: it has let go since.
+            Some(ReceiptState::Done { receipt: last, outcome })
+                if last == receipt && outcome == ReceiptState::NARROWED =>
+            {
+                return Ok(Vec::new());
+            }
             Some(_) => Some(Vec::new()),
             None if self.has_by_consent(rows, sequence, member)? => Some(Vec::new()),
             None => self.was_given(rows, sequence, member)?,

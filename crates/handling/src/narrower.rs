@@ -87,6 +87,13 @@ impl Narrower {
         }
     }
 
+    /// What is asked for, and for its originator alone: what all are told where those who have one version or another are too many to name. Each
+    /// version is said anew then to those who may keep it.
+    #[must_use]
+    pub fn for_originator(&self) -> Rules {
+        self.alone.clone().to(Audience::only([Addressee::Originator]))
+    }
+
     /// Whether rules that all are told come to just what is asked of something under `held`. Who is named plays no part where it is not
     /// for named persons only.
     #[must_use]

@@ -249,8 +249,11 @@ impl Node {
             .collect();
         let put_aside =
             if others { self.members().await?.and_then(|members| members.takes_no_part()) } else { None };
-        let awaits: Vec<Option<String>> =
-            batch.entries.iter().map(|entry| awaited_marking(entry, &place.coming)).collect();
+        // What stands in a collection is nothing to tell to who may not read it, definitions of markings included.
+        let reads = place.writer.reads();
+        let awaits =
+            batch.entries.iter().map(|entry| awaited_marking(entry, &place.coming).filter(|_| reads));
+        let awaits: Vec<Option<String>> = awaits.collect();
         let Added { landed, otherwise } = self.add_and_release(batch, &place.sending).await?;
         let known = named.into_iter().enumerate().zip(&landed);
         let known = known.filter(|(_, landed)| landed.how == LandedAs::Known).map(|(known, _)| known);
@@ -453,6 +456,7 @@ fn tell_all<'r>(
         }
         if let Some(status) = put_aside
             && receipt.code.is_none()
+            && receipt.reason.is_none()
             && receipt.outcome != Outcome::Refused
         {
             receipt.code = Some(federation::Rule::SenderUnknown.code());

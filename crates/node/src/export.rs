@@ -318,7 +318,11 @@ impl Export {
         loop {
             let filter = Filter { ids: ids.to_vec(), ..self.request.filter.clone() };
             let request = PageRequest { limit: PAGE_DEFAULT, next, filter, ..PageRequest::default() };
-            let page = self.node.store().page(&self.view, collection, &request).await?;
+            let page = match self.node.store().page(&self.view, collection, &request).await {
+                // What was changed there replaces nothing.
+                Err(StoreError::Altered { .. }) => return Ok(found),
+                page => page?,
+            };
             let heads =
                 listed(&page.objects).into_iter().filter_map(|object| Some((Head::of(&object)?, object)));
             found.extend(heads.map(|(head, object)| (head.id.clone(), (head, object))));

@@ -255,7 +255,7 @@ impl Node {
             self.judge_anothers(asked, &court, object).await?
         };
         let mut judged = self.unless_put_aside(asked, &court, judged).await?;
-        let others = asked.others(&court, object.added);
+        let others = asked.others(&court, object.arrived);
         if judged.decision == "allow" && asked.recipient == &Recipient::Member(court.home()) {
             judged.shared = Some(true);
         } else if judged.decision == "allow" && !others.is_empty() && own_word(&court, object).is_some() {

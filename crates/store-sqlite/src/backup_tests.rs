@@ -326,6 +326,46 @@ async fn what_was_deleted_by_hand_does_not_outlive_its_retention() {
     }
 }
 
+/// Its originator gave it a shorter time after somebody here had deleted it by hand: the key goes by that time.
+#[tokio::test]
+async fn what_was_deleted_by_hand_goes_by_a_time_that_was_said_later() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let (live, file) = (directory.path().join("live"), directory.path().join("backup"));
+    let store = with_objects(&live).await;
+    let (to, soon) = (writer(1, handling::CollectionNo(1)), START.plus(1_000));
+    let rules = Rules::marked(Some(stix::TlpLevel::Green), Originator::Member(MemberId([7; 32])))
+        .to(Audience::EVERYBODY);
+    let entries = [15, 16].map(|number| {
+        let mut entry = indicator(number);
+        entry.rules = Some(rules.clone());
+        entry
+    });
+    let dated = entries[0].facts.modified.clone().expect("it has a date");
+    let batch = Batch { writer: to.clone(), at: START, entries: entries.to_vec(), status: None };
+    let deed = move |desk: &mut Desk<'_>| crate::accept::add_with(desk, &batch, store::LeavesBy::Step);
+    store.writer.write(2, deed).await.expect("added");
+    backup(&store, &file).await.expect("a backup");
+    for number in [15, 16] {
+        store.delete(&to, &id("indicator", number), &Filter::default()).await.expect("deleted");
+    }
+    let narrowed = rules.retained(soon).to_string();
+    let deed = move |desk: &mut Desk<'_>| {
+        let object = object_no(desk.sql(), &id("indicator", 15))?.expect("it is known");
+        desk.sql().execute(
+            "INSERT INTO held (author, object, version, sequence, kind, digest, rules) VALUES (?1, ?2, ?3, 1, 'released', ?4, ?5)",
+            ([7_u8; 32], object, dated, [0_u8; 32], narrowed),
+        )?;
+        crate::retention::retire(desk, KeyId::from_bytes([1; 32]), soon, 9)
+    };
+    assert_eq!(store.writer.write(1, deed).await.expect("done").len(), 1);
+
+    let at = directory.path().join("again");
+    assert_eq!(restore(&file, Some(&keys(&store).await), &at).expect("restored").erased, 1);
+    let again = open(&at).expect("a store");
+    no_recovery(&again).await;
+    assert!(!has(&again, 15).await && has(&again, 16).await);
+}
+
 /// A person's deed destroys the keys of what they could see, a deed on what was given those of what says that: what a colleague has only
 /// deleted under the same identifier comes out of a backup.
 #[tokio::test]

@@ -62,9 +62,9 @@ pub(crate) fn retire(desk: &mut Desk<'_>, me: KeyId, now: Micros, most: usize) -
         let originator =
             if own { Originator::Here } else { Originator::Member(MemberId(*past.author.as_bytes())) };
         if !own {
-            // Its originator may have said so after it was deleted here.
+            // Its originator may have said so after it was deleted here. Of one member's word there is one content for a date.
             keys::destroy_deleted(desk, (past.object, &originator), |deleted| {
-                deleted.is_some_and(|it| it.dated == past.version && it.says(desk, [&past.digest]))
+                deleted.is_some_and(|it| it.dated == past.version)
             })?;
         }
         gone.push(Retired { id: past.id, version: past.version, originator });

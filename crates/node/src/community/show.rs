@@ -123,7 +123,7 @@ impl Node {
         Ok(view)
     }
 
-    /// What waits for a decision, oldest first; not what so many have refused that it cannot be approved as things stand.
+    /// What waits for a decision, oldest first; not what this member has refused, where as things stand it cannot be approved.
     ///
     /// # Errors
     /// See [`CommunityError`].
@@ -132,7 +132,7 @@ impl Node {
         let table = self.community_table().await?.ok_or(CommunityError::None)?;
         let now = self.now();
         let mut subjects: Vec<&Subject> =
-            table.open_subjects(now).filter(|subject| !table.is_declined(subject.hash(), now)).collect();
+            table.open_subjects(now).filter(|subject| !table.is_done_with(subject.hash(), now)).collect();
         subjects.sort_by_key(|subject| (subject.at(), subject.hash()));
         Ok(subjects.into_iter().map(|subject| pending_view(&table, subject, now)).collect())
     }

@@ -248,16 +248,19 @@ impl Table {
         if subject.at() > now.plus(base::limit::APPROVAL_AHEAD_SECONDS_MAX.saturating_mul(Micros::SECOND)) {
             return Err(Rule::ClockAhead.into());
         }
-        if self.subjects.len() >= PENDING_SUBJECTS_MAX {
+        let is_said_on = |one: &SubjectHash| self.approvals.keys().any(|(said_on, _)| said_on == one);
+        // What was asked before and nobody has said a word on is in nobody's way any more, nor does it come back from who has kept it.
+        if self.subjects.values().any(|one| subject.is_replaced_by(one)) && !is_said_on(&subject.hash()) {
+            return Ok(false);
+        }
+        let before = self.subjects.values().filter(|one| one.is_replaced_by(&subject)).map(Subject::hash);
+        let before: Vec<SubjectHash> = before.filter(|one| !is_said_on(one)).collect();
+        if self.subjects.len().saturating_sub(before.len()) >= PENDING_SUBJECTS_MAX {
             return Err(CommunityError::Crowded);
         }
         let council =
             Council { registry: &self.registry, me: self.me, subjects: &[], approvals: &[], votes: &[], now };
         council.fits(&subject)?;
-        // What was asked before and nobody has said a word on is in nobody's way any more.
-        let before = self.subjects.values().filter(|one| one.is_replaced_by(&subject)).map(Subject::hash);
-        let before: Vec<SubjectHash> =
-            before.filter(|one| !self.approvals.keys().any(|(said_on, _)| said_on == one)).collect();
         for one in before {
             self.drop_subject(one);
         }
@@ -386,6 +389,12 @@ impl Table {
         let standing = self.standing(subject, now);
         let voters = self.registry.voters(&self.registry.unnoted(), now).len();
         self.subjects.contains_key(&subject) && voters.saturating_sub(standing.refusals) < standing.needed
+    }
+
+    /// The same, by this member's word among others: who has not said no is shown it, and may say so or speak with those who have.
+    pub(crate) fn is_done_with(&self, subject: SubjectHash, now: Micros) -> bool {
+        let refused = |(said, _): &(Approval, Signed)| said.word == Word::Refuse;
+        self.is_declined(subject, now) && self.approvals.get(&(subject, self.me)).is_some_and(refused)
     }
 
     /// How far what waits for a decision has come.

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 
+use base::limit::RULES_BYTES_MAX;
 use base::signing::KeyId;
 use bytes::Bytes;
 use federation::{Alteration, Exchange, HolderRow, Lane, ObjectName, Release, Rows, VersionRow, holders_now};
@@ -34,7 +35,8 @@ pub(super) fn narrow(
     }
     let (asked, held) = (asked.told_by(home), desk.rows().versions(&name)?);
     let all: Vec<Rules> = held.iter().map(rules_of_row).collect();
-    let for_all = asked.for_all(&all);
+    let for_all = Some(asked.for_all(&all)).filter(|rules| rules.to_string().len() <= RULES_BYTES_MAX);
+    let for_all = for_all.unwrap_or_else(|| asked.for_originator());
     let line = for_all.to_string();
     let ends_consents = only && !held.is_empty() && exchange.ends_any(desk.rows(), &name, &line)?;
     let changes = held.iter().any(|held| exchange.judge.meet(&held.rules, &line) != held.rules);

@@ -52,12 +52,18 @@ impl Node {
         self.may_prove(who, leaf).await?;
         let court = self.hearing().await.map_err(told)?;
         let member = self.member_called(who, member).await.map_err(told)?;
-        let receipts =
-            store::looked(self.store(), court.member(), move |rows| rows.receipts(leaf).map_err(failed));
-        let answer = receipts.await?.into_iter().find(|row| row.member == member).map(|row| row.state);
-        match answer {
-            Some(ReceiptState::Done { receipt, .. }) => self.proof_file(&court, member, receipt).await,
-            _ => Err(ProveError::NoReceipt(self.slug_of(&member))),
+        let receipt = store::looked(self.store(), court.member(), move |rows| {
+            let row = rows.receipts(leaf).map_err(failed)?.into_iter().find(|row| row.member == member);
+            let Some(ReceiptState::Done { receipt, .. }) = row.map(|row| row.state) else { return Ok(None) };
+            // Who has signed for letting go of something may never have answered when it was given it.
+            let said = rows.payload(&member, receipt).map_err(failed)?;
+            let said = said.and_then(|row| federation::receipt_in(&row.bytes));
+            let answers = said.is_some_and(|said| said.acts.iter().any(|line| line.sequence == leaf));
+            Ok(answers.then_some(receipt))
+        });
+        match receipt.await? {
+            Some(receipt) => self.proof_file(&court, member, receipt).await,
+            None => Err(ProveError::NoReceipt(self.slug_of(&member))),
         }
     }
 

@@ -79,7 +79,7 @@ impl Idle {
     pub(super) fn has_work(&self, bench: &Bench) -> bool {
         !self.stuck
             && self.since.elapsed() >= TEXT_AFTER
-            && (text_waits(bench) || self.old_text)
+            && (text_waits(bench) || (self.old_text && !self.purge_due(bench)))
             && bench.state.read_only().is_none()
     }
 
@@ -111,7 +111,8 @@ impl Idle {
             self.stuck = !write_text(bench);
             return;
         }
-        if self.old_text && self.since.elapsed() >= TEXT_AFTER {
+        // Words of what was destroyed do not wait until the text of a whole store has been written again.
+        if self.old_text && self.since.elapsed() >= TEXT_AFTER && !self.purge_due(bench) {
             self.old_text = write_old_text(bench);
             self.checkpoint_due |= self.old_text;
             return;
@@ -127,6 +128,11 @@ impl Idle {
         }
     }
 
+    /// Whether words of something destroyed are to be taken out of the full-text index now.
+    fn purge_due(&self, bench: &Bench) -> bool {
+        may_purge(self.purged) && matches!(number(&bench.connection, TEXT_PURGE), Ok(1..))
+    }
+
     /// Takes words of what was destroyed out of the full-text index for good.
     fn purge_text(&mut self, bench: &mut Bench) {
         self.words_wait = !matches!(number(&bench.connection, TEXT_PURGE), Ok(0) | Err(_));
@@ -134,10 +140,11 @@ impl Idle {
             return;
         }
         let start = Instant::now();
-        if let Err(error) = bench.own(|desk| purge(desk.sql())) {
+        let purged = bench.own(|desk| purge(desk.sql()));
+        if let Err(error) = &purged {
             tracing::warn!(%error, "words of something destroyed are still in the full-text index; it will be tried again");
         }
-        self.words_wait = false;
+        self.words_wait = purged.is_err();
         self.purged = Some((Instant::now(), start.elapsed()));
     }
 
