@@ -78,7 +78,7 @@ fn misread(error: &clap::Error) -> ! {
     }
     // What the environment says counts as typed for the parser, and stands in the usage it shows.
     match help::typed().try_get_matches() {
-        Err(typed) if typed.kind() == error.kind() => typed.exit(),
+        Err(typed) if error.use_stderr() && typed.kind() == error.kind() => typed.exit(),
         _ => error.exit(),
     }
 }

@@ -261,6 +261,8 @@ fn broke_off(error: axum::Error) -> Failure {
 
 /// What to look at where no node answers.
 pub(crate) const NODE_HINT: &str = "is the node running, and is the address right?";
+/// How a port fails that speaks plain HTTP when it is spoken to by TLS: it answers in letters, or hangs up.
+const SPEAKS_PLAIN: [&str; 2] = ["InvalidContentType", "handshake eof"];
 
 /// What prevented an answer, as a failure of the command; `hint` is what to look at where nobody is there.
 pub(crate) fn dial_failure(error: &DialError, hint: &str) -> Failure {
@@ -275,7 +277,7 @@ pub(crate) fn dial_failure(error: &DialError, hint: &str) -> Failure {
             Failure::unreachable(error).hint("that port seems to speak TLS: try https://")
         }
         DialError::Unreachable { place, reason }
-            if place.starts_with("https://") && reason.contains("InvalidContentType") =>
+            if place.starts_with("https://") && SPEAKS_PLAIN.iter().any(|word| reason.contains(word)) =>
         {
             Failure::unreachable(error).hint("that port seems to speak plain HTTP: try http://")
         }
