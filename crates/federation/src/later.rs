@@ -312,7 +312,9 @@ impl Exchange<'_> {
         (act, member, lane): (&ActRow, KeyId, crate::Lane),
     ) -> Read<Option<Effect>> {
         let Some((held, bytes)) = brought(rows, act)? else { return Ok(None) };
-        let there = self.now.plus(-CLOCK_BEHIND_SECONDS * Micros::SECOND);
+        // By how much its clock is known to be behind, where that is more: it may be this node's that went ahead, when this is given.
+        let behind = rows.peer(&member)?.skew_us.min(-CLOCK_BEHIND_SECONDS * Micros::SECOND);
+        let there = self.now.plus(behind);
         let question = Question { now: there, ..self.sending(&held.rules, &bytes, member) };
         let waits = rows
             .later(&held.name.id)?

@@ -568,3 +568,19 @@ async fn a_clock_that_is_put_right_is_waited_for_no_longer() {
     round(&region).await;
     assert!(has(b, ONE).await, "{}", waits(a, ONE, "b").await);
 }
+
+/// What went while this node's clock was a year ahead, before it knew so, is refused there as too early: it is given again by the right clock.
+#[tokio::test]
+async fn what_went_by_a_clock_that_went_ahead_is_given_again() {
+    let region = region(&["a", "b"]).await;
+    let (a, b) = (&region[0], &region[1]);
+    bring(a, 1..2, embargoed(&["b"])).await;
+    a.bench.clock.set(START.plus(365 * 86_400 * Micros::SECOND));
+    a.node().give_later().await.unwrap();
+    assert_eq!(holder(a, ONE, "b").await.unwrap().waits, None, "it is on its way");
+    round(&region).await;
+    assert!(!has(b, ONE).await && waits(a, ONE, "b").await.starts_with("its clock is behind"));
+    at(&region, START.plus(10 * Micros::SECOND)).await;
+    at(&region, OVER).await;
+    assert!(has(b, ONE).await, "{}", waits(a, ONE, "b").await);
+}
