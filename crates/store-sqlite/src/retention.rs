@@ -128,12 +128,11 @@ struct HeldPast {
     object: i64,
     id: String,
     version: String,
-    digest: [u8; 32],
 }
 
 fn held_past(sql: &Connection, now: Micros, most: usize) -> Done<Vec<HeldPast>> {
     let mut select = sql.prepare_cached(
-        "SELECT h.author, n.name, o.uuid, h.version, h.rules, h.object, h.digest FROM held h \
+        "SELECT h.author, n.name, o.uuid, h.version, h.rules, h.object FROM held h \
          JOIN object o ON o.no = h.object JOIN name n ON n.no = o.kind WHERE instr(h.rules, ' keep=') > 0",
     )?;
     let mut rows = select.query([])?;
@@ -142,9 +141,9 @@ fn held_past(sql: &Connection, now: Micros, most: usize) -> Done<Vec<HeldPast>> 
         if !is_over(row, 4, now)? {
             continue;
         }
-        let (author, digest) = (KeyId::from_bytes(row.get(0)?), row.get(6)?);
+        let author = KeyId::from_bytes(row.get(0)?);
         let (object, id) = (row.get(5)?, ids::told(row, 1)?);
-        all.push(HeldPast { author, object, id, version: row.get(3)?, digest });
+        all.push(HeldPast { author, object, id, version: row.get(3)? });
         if all.len() >= most {
             break;
         }
