@@ -305,7 +305,7 @@ impl Exchange<'_> {
     }
 
     /// Notes that an own version is to be given again to a member that has refused it as under an embargo: its clock is behind, which is
-    /// not known of who is reached by relays or files alone. Nothing where no embargo of the last days explains it, or it waits already.
+    /// not known of who is reached by relays or files alone. Nothing where no embargo of the days before explains it, or it waits already.
     fn refused_early(
         &self,
         rows: &dyn Rows,
@@ -314,7 +314,8 @@ impl Exchange<'_> {
         let Some((held, bytes)) = brought(rows, act)? else { return Ok(None) };
         // By how much its clock is known to be behind, where that is more: it may be this node's that went ahead, when this is given.
         let behind = rows.peer(&member)?.skew_us.min(-CLOCK_BEHIND_SECONDS * Micros::SECOND);
-        let there = self.now.plus(behind);
+        // What it was when that was given, for the word may have been long on its way.
+        let there = said_at(act).unwrap_or(self.now).min(self.now).plus(behind);
         let question = Question { now: there, ..self.sending(&held.rules, &bytes, member) };
         let waits = rows
             .later(&held.name.id)?

@@ -80,9 +80,9 @@ impl Exchange<'_> {
         }
         let size = rows.own()?.next;
         let (mut effects, mut unfounded) = (Vec::new(), 0_usize);
-        // Each act is answered once: what a line brings with it is not done as often as somebody repeats it.
-        let mut answered = BTreeSet::new();
-        for line in receipt.acts.iter().filter(|line| answered.insert(line.sequence)) {
+        // What an answer says of everything given before is looked for once, however often somebody repeats the line.
+        let mut looked_for = BTreeSet::new();
+        for line in &receipt.acts {
             let next = line.sequence.saturating_add(1);
             let leaf: Option<TreeHash> = if line.sequence < size {
                 rows.leaves(&self.me.member, line.sequence, next)?.pop()
@@ -96,6 +96,7 @@ impl Exchange<'_> {
             }
             effects.extend(self.answered(rows, line, (header.author, header.sequence))?);
             if line.outcome == Outcome::Done
+                && looked_for.insert(line.sequence)
                 && let Some(act) = rows.act(&self.me.member, line.sequence)?
             {
                 let signed = (header.author, header.sequence, Micros(receipt.at_us));

@@ -87,6 +87,11 @@ pub(crate) struct Deleted {
 }
 
 impl Deleted {
+    /// By what its content is known again.
+    pub(crate) const fn content(&self) -> gone::Mark {
+        self.marks[1]
+    }
+
     /// The rules it was under; closed where they cannot be read.
     pub(crate) fn rules(&self) -> Rules {
         self.rules.parse().unwrap_or_else(|_| Rules::closed())
@@ -120,7 +125,7 @@ pub(crate) fn outlive(desk: &Desk<'_>, place: &gone::Place) -> Done<()> {
 pub(crate) fn destroy_deleted(
     desk: &Desk<'_>,
     (object, word): (i64, &Originator),
-    picks: impl Fn(Option<&Deleted>) -> bool,
+    mut picks: impl FnMut(Option<&Deleted>) -> bool,
 ) -> Done<()> {
     let sql = desk.sql();
     let mut select = sql.prepare_cached(

@@ -63,9 +63,15 @@ pub(crate) fn retire(desk: &mut Desk<'_>, me: KeyId, now: Micros, most: usize) -
             if own { Originator::Here } else { Originator::Member(MemberId(*past.author.as_bytes())) };
         if !own {
             // Its originator may have said so after it was deleted here. Of one member's word there is one content for a date.
+            let mut over = Vec::new();
             keys::destroy_deleted(desk, (past.object, &originator), |deleted| {
-                deleted.is_some_and(|it| it.dated == past.version)
+                let is_it = deleted.filter(|it| it.dated == past.version);
+                over.extend(is_it.map(keys::Deleted::content));
+                is_it.is_some()
             })?;
+            for content in over {
+                gone::forbid_over(desk.sql(), past.object, (&content, &originator))?;
+            }
         }
         gone.push(Retired { id: past.id, version: past.version, originator });
     }

@@ -65,9 +65,11 @@ async fn holder(seat: &Seat, number: u32, slug: &str) -> Option<HolderView> {
     holders.into_iter().find(|holder| holder.member == slug)
 }
 
-/// Under which rule a member is told as a holder, and how its receipt stands.
+/// Under which rule a member is told as a holder, and how its receipt stands: for letting go, where that is awaited, else for what it has.
 async fn told(seat: &Seat, number: u32, slug: &str) -> (String, &'static str) {
-    holder(seat, number, slug).await.map_or(("none".into(), "none"), |one| (one.rule, one.receipt))
+    holder(seat, number, slug)
+        .await
+        .map_or(("none".into(), "none"), |one| (one.rule, one.taking_back.unwrap_or(one.receipt)))
 }
 
 fn narrowed(receipt: &'static str) -> (String, &'static str) {

@@ -118,3 +118,28 @@ async fn the_status_of_who_may_not_read_tells_nothing_of_what_is_there() {
         );
     }
 }
+
+/// Which marking definitions stand in a collection is told to who may read it.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_may_not_read_is_not_told_which_markings_stand_there() {
+    let house = House::new().await;
+    let (ann, eve) = (house.person("ann", Role::Analyst).await, house.person("eve", Role::Analyst).await);
+    house.collection("c1", &[(&ann, "rw"), (&eve, "w")]).await;
+    let definition = json!({
+        "type": "marking-definition", "spec_version": "2.1", "id": id("marking-definition", 1),
+        "created": "2024-01-01T00:00:00.000Z", "definition_type": "statement", "definition": {"statement": "of Aldermoor"},
+    });
+    receipts(&ann, &[definition]).await;
+    let marked = |number, by| {
+        with(indicator(number, 1), json!({"object_marking_refs": [id("marking-definition", by)]}))
+    };
+    let awaits = |answer: &Value| {
+        let findings = answer["findings"].as_array().into_iter().flatten();
+        findings.filter(|one| one["code"] == "marking-awaited").count()
+    };
+    let of_eve = receipts(&eve, &[marked(1, 1), marked(2, 2)]).await;
+    assert_eq!(of_eve[0]["findings"], of_eve[1]["findings"]);
+    assert_eq!(of_eve.iter().map(awaits).sum::<usize>(), 0);
+    let of_ann = receipts(&ann, &[marked(3, 1), marked(4, 2)]).await;
+    assert_eq!(of_ann.iter().map(awaits).collect::<Vec<_>>(), [0, 1]);
+}
