@@ -62,16 +62,20 @@ struct Shade(rustix::termios::Termios);
 impl Shade {
     fn draw() -> Option<Self> {
         use rustix::termios::{LocalModes, OptionalActions, tcgetattr, tcsetattr};
+        use tokio::signal::unix::{SignalKind, signal};
 
         let before = tcgetattr(io::stdin()).ok()?;
+        // Whoever breaks off at the question gets the terminal back as it was. Only within a runtime is there anybody to hear of it, and who
+        // hears of it does so from before the terminal goes dark.
+        let runtime = tokio::runtime::Handle::try_current().ok();
+        let broken_off = runtime.and_then(|runtime| Some((runtime, signal(SignalKind::interrupt()).ok()?)));
         let mut dark = before.clone();
         dark.local_modes.remove(LocalModes::ECHO);
         tcsetattr(io::stdin(), OptionalActions::Flush, &dark).ok()?;
         let shade = Self(before.clone());
-        // Whoever breaks off at the question gets the terminal back as it was. Only within a runtime is there anybody to hear of it.
-        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+        if let Some((runtime, mut broken_off)) = broken_off {
             runtime.spawn(async move {
-                if tokio::signal::ctrl_c().await.is_ok() {
+                if broken_off.recv().await.is_some() {
                     drop(Self(before));
                     std::process::exit(130);
                 }
