@@ -14,7 +14,7 @@ use ledger::commitment::{Commitment, Salt};
 
 use crate::content::Outcome;
 use crate::hello::Versions;
-use crate::refusal::is_for_others;
+use crate::refusal::{is_for_others, is_too_early};
 use crate::wire::AckRefusal;
 
 /// Which queue to a peer.
@@ -415,9 +415,10 @@ impl ReceiptState {
     }
 
     /// Whether the addressee is not to be given the act again when more members are meant: it has it, or refuses it for what it is. Who
-    /// refuses it as meant for others may be meant by now.
+    /// refuses it as meant for others may be meant by now, and for whom it was too early, its time may have come.
     pub(crate) fn is_settled(&self) -> bool {
-        self.is_given() || matches!(self, Self::Refused(told) if !is_for_others(told))
+        let for_now = |told: &str| is_for_others(told) || is_too_early(told);
+        self.is_given() || matches!(self, Self::Refused(told) if !for_now(told))
     }
 }
 

@@ -10,8 +10,9 @@ const TICKS: u64 = 40;
 const ONCE_BROKEN: [u64; 15] = [0, 12, 68, 69, 73, 85, 104, 120, 154, 155, 170, 228, 230, 239, 250];
 const ONCE_BROKEN_TICKS: u64 = 60;
 /// The same, in stories of the length that `cargo xtask sim` tells: notices of broken glass that a restore lost (5, 17, 45), refusals
-/// that a restore has its author forget (54), and one that says too early and comes back by a courier days later (8).
-const ONCE_BROKEN_LONG: [u64; 5] = [5, 8, 17, 45, 54];
+/// that a restore has its author forget (54), those that say too early and come back
+/// by a courier days later (8), or while a circle has their member out (142).
+const ONCE_BROKEN_LONG: [u64; 6] = [5, 8, 17, 45, 54, 142];
 const LONG_TICKS: u64 = 80;
 
 #[test]
