@@ -88,6 +88,7 @@ const MIGRATIONS: &[Migration] = &[
     Migration { number: 35, name: "deleted", sql: include_str!("../migrations/0035_deleted.sql") },
     Migration { number: 36, name: "arrived", sql: include_str!("../migrations/0036_arrived.sql") },
     Migration { number: 37, name: "named", sql: include_str!("../migrations/0037_named.sql") },
+    Migration { number: 38, name: "deleted_kept", sql: include_str!("../migrations/0038_deleted_kept.sql") },
 ];
 
 /// The migration from which on it is known by name which marking definitions are awaited: see `backup/naming.rs`.

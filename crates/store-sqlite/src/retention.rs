@@ -128,6 +128,28 @@ fn past(sql: &Connection, now: Micros, most: usize) -> Done<Vec<Past>> {
     Ok(all)
 }
 
+/// What a query finds whose rules, which stand in its first column, are over: at most so many.
+fn over<T>(
+    sql: &Connection,
+    query: &str,
+    (now, most): (Micros, usize),
+    read: impl Fn(&Row<'_>, &Rules) -> rusqlite::Result<T>,
+) -> Done<Vec<T>> {
+    let mut select = sql.prepare_cached(query)?;
+    let mut rows = select.query([])?;
+    let mut all = Vec::new();
+    while all.len() < most
+        && let Some(row) = rows.next()?
+    {
+        // What cannot be read says of no end.
+        let Ok(rules) = row.get::<_, String>(0)?.parse::<Rules>() else { continue };
+        if rules.retain().is_some_and(|until| until <= now) {
+            all.push(read(row, &rules)?);
+        }
+    }
+    Ok(all)
+}
+
 /// A version that a member gave and that is past its retention.
 struct HeldPast {
     author: KeyId,
@@ -137,24 +159,16 @@ struct HeldPast {
 }
 
 fn held_past(sql: &Connection, now: Micros, most: usize) -> Done<Vec<HeldPast>> {
-    let mut select = sql.prepare_cached(
-        "SELECT h.author, n.name, o.uuid, h.version, h.rules, h.object FROM held h \
-         JOIN object o ON o.no = h.object JOIN name n ON n.no = o.kind WHERE instr(h.rules, ' keep=') > 0",
-    )?;
-    let mut rows = select.query([])?;
-    let mut all = Vec::new();
-    while let Some(row) = rows.next()? {
-        if !is_over(row, 4, now)? {
-            continue;
-        }
-        let author = KeyId::from_bytes(row.get(0)?);
-        let (object, id) = (row.get(5)?, ids::told(row, 1)?);
-        all.push(HeldPast { author, object, id, version: row.get(3)? });
-        if all.len() >= most {
-            break;
-        }
-    }
-    Ok(all)
+    let query = "SELECT h.rules, h.author, n.name, o.uuid, h.version, h.object FROM held h \
+                 JOIN object o ON o.no = h.object JOIN name n ON n.no = o.kind WHERE instr(h.rules, ' keep=') > 0";
+    over(sql, query, (now, most), |row, _| {
+        Ok(HeldPast {
+            author: KeyId::from_bytes(row.get(1)?),
+            id: ids::told(row, 2)?,
+            version: row.get(4)?,
+            object: row.get(5)?,
+        })
+    })
 }
 
 /// A version that was deleted from its last place, has its key still and is past the retention it was under there.
@@ -168,33 +182,16 @@ struct DeletedPast {
 }
 
 fn deleted_past(sql: &Connection, now: Micros, most: usize) -> Done<Vec<DeletedPast>> {
-    let mut select = sql.prepare_cached(
-        "SELECT d.object, n.name, o.uuid, d.version, d.rules, d.dated, d.content FROM deleted d \
-         JOIN object o ON o.no = d.object JOIN name n ON n.no = o.kind WHERE instr(d.rules, ' keep=') > 0",
-    )?;
-    let mut rows = select.query([])?;
-    let mut all = Vec::new();
-    while let Some(row) = rows.next()? {
-        if !is_over(row, 4, now)? {
-            continue;
-        }
-        let originator = rules_of(row, 4)?.map_or(Originator::Nobody, |rules| rules.originator().clone());
-        let (object, version) = (row.get(0)?, row.get(3)?);
-        let (id, dated, content) = (ids::told(row, 1)?, row.get(5)?, row.get(6)?);
-        all.push(DeletedPast { object, version, id, dated, originator, content });
-        if all.len() >= most {
-            break;
-        }
-    }
-    Ok(all)
-}
-
-/// The rules that stand in a column; none where they cannot be read.
-fn rules_of(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<Rules>> {
-    Ok(row.get::<_, String>(column)?.parse().ok())
-}
-
-fn is_over(row: &Row<'_>, column: usize, now: Micros) -> rusqlite::Result<bool> {
-    let until = rules_of(row, column)?.and_then(|rules| rules.retain());
-    Ok(until.is_some_and(|until| until <= now))
+    let query = "SELECT d.rules, d.object, n.name, o.uuid, d.version, d.dated, d.content FROM deleted d \
+                 JOIN object o ON o.no = d.object JOIN name n ON n.no = o.kind WHERE instr(d.rules, ' keep=') > 0";
+    over(sql, query, (now, most), |row, rules| {
+        Ok(DeletedPast {
+            object: row.get(1)?,
+            id: ids::told(row, 2)?,
+            version: row.get(4)?,
+            dated: row.get(5)?,
+            content: row.get(6)?,
+            originator: rules.originator().clone(),
+        })
+    })
 }
