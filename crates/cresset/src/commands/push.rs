@@ -125,7 +125,8 @@ impl Push {
                 Ok(posted) => self.count(posted, (one.objects, one.from), None, out)?,
                 Err(error) if error.is_gone() => {
                     say(format_args!("the server no longer tells what became of {}", one.words()));
-                    self.untold(&one);
+                    self.standing.is_doubtful_from(&one.from);
+                    self.tally.untold += one.objects;
                 }
                 Err(error) if error.keeps_us_out() => return Err(failure(&error)),
                 Err(error) => {
@@ -138,32 +139,38 @@ impl Push {
                 }
             }
         }
+        self.keeps().await
+    }
+
+    /// Writes down where the push stands, and tells of what there is no room for.
+    async fn keeps(&mut self) -> Result<(), Failure> {
+        for one in self.standing.gives_up() {
+            self.gave_up(&one);
+        }
         remember(&self.reach, &self.job, &self.standing).await
     }
 
-    /// Gives up asking about an envelope.
-    fn untold(&mut self, one: &Undecided) {
+    /// Tells that an envelope is asked about no more.
+    fn gave_up(&mut self, one: &Undecided) {
+        say(format_args!(
+            "the server does not tell what became of {}, and is not asked again: there are too many such envelopes",
+            one.words()
+        ));
+        self.tally.pending = self.tally.pending.saturating_sub(one.objects);
         self.tally.untold += one.objects;
-        self.standing.is_doubtful_from(&one.from);
     }
 
     /// Makes room for further envelopes on which the server does not decide: of those about which it does not answer, the oldest is given
     /// up.
     fn makes_room(&mut self) -> Result<(), Failure> {
         while self.standing.undecided.len() >= UNDECIDED_MAX {
-            let Some(at) = self.standing.undecided.iter().position(|one| one.silent) else {
+            let Some(one) = self.standing.gives_up_silent() else {
                 return Err(Failure::no(format_args!(
                     "the server has not decided on {UNDECIDED_MAX} envelopes that it was sent"
                 ))
                 .hint("run the same push again later: it asks about them, and goes on"));
             };
-            let one = self.standing.undecided.remove(at);
-            say(format_args!(
-                "the server does not tell what became of {}, and is not asked again: there are {UNDECIDED_MAX} such envelopes",
-                one.words()
-            ));
-            self.tally.pending = self.tally.pending.saturating_sub(one.objects);
-            self.untold(&one);
+            self.gave_up(&one);
         }
         Ok(())
     }
@@ -202,7 +209,7 @@ impl Push {
             bar.inc(u64::try_from(page.objects.len()).unwrap_or(u64::MAX));
             if let Some(last) = page.last_added {
                 self.standing.added_after = Some(last);
-                remember(&self.reach, &self.job, &self.standing).await?;
+                self.keeps().await?;
             }
             next = page.next;
             if next.is_none() {

@@ -1,15 +1,16 @@
 //! Where a push stands: what it has sent, what the server has not decided on, and what of it has to be sent again some day.
 //!
-//! It is written down by the node after each page and stays small, whatever a server does: [`JOB_STATE_BYTES_MAX`].
-//!
-//! [`JOB_STATE_BYTES_MAX`]: base::limit::JOB_STATE_BYTES_MAX
+//! It is written down by the node after each page and stays small, whatever a server does ([`Standing::gives_up`]).
 
+use base::limit::JOB_STATE_BYTES_MAX;
 use serde::{Deserialize, Serialize};
 
 use crate::out::{counted, shown};
 
 /// Envelopes that may wait for a server's decision before a push stops.
 pub(super) const UNDECIDED_MAX: usize = 64;
+/// How large it may be when it is written down, in bytes of JSON: what is given up meanwhile is noted in the rest.
+const BYTES_MAX: usize = JOB_STATE_BYTES_MAX - 512;
 /// Refusals that are listed; further ones are counted.
 const REFUSALS_MAX: usize = 20;
 /// Characters of a reason that are kept.
@@ -58,6 +59,10 @@ pub(super) struct Undecided {
 }
 
 impl Undecided {
+    const fn is_silent(&self) -> bool {
+        self.silent
+    }
+
     /// `3 objects (https://taxii.example/api1/status/x/)`
     pub(super) fn words(&self) -> String {
         format!("{} ({})", counted(self.objects, "object"), shown(&self.status))
@@ -108,6 +113,45 @@ impl Standing {
         }
     }
 
+    /// Gives up asking about what there is no room for: one page can become many envelopes, and a server's addresses can be long. The list of
+    /// refusals goes first, for their number stays; then the oldest envelopes about which the server did not answer, then the oldest of all.
+    /// They have to be sent again some day.
+    pub(super) fn gives_up(&mut self) -> Vec<Undecided> {
+        let mut given_up = Vec::new();
+        loop {
+            let too_many = self.undecided.len() > UNDECIDED_MAX;
+            if !too_many && self.bytes() <= BYTES_MAX {
+                return given_up;
+            }
+            if !too_many && self.refusals.pop().is_some() {
+                continue;
+            }
+            let Some(one) = self.oldest(Some(Undecided::is_silent)).or_else(|| self.oldest(None)) else {
+                return given_up;
+            };
+            self.is_doubtful_from(&one.from);
+            given_up.push(one);
+        }
+    }
+
+    /// Gives up asking about the oldest envelope about which the server did not answer.
+    pub(super) fn gives_up_silent(&mut self) -> Option<Undecided> {
+        let one = self.oldest(Some(Undecided::is_silent))?;
+        self.is_doubtful_from(&one.from);
+        Some(one)
+    }
+
+    /// Takes the oldest envelope out, of those that `are` so.
+    fn oldest(&mut self, are: Option<fn(&Undecided) -> bool>) -> Option<Undecided> {
+        let at = self.undecided.iter().position(are.unwrap_or(|_| true))?;
+        Some(self.undecided.remove(at))
+    }
+
+    /// As large as it is when it is written down; as good as endless where it cannot be.
+    fn bytes(&self) -> usize {
+        serde_json::to_vec(self).map_or(usize::MAX, |json| json.len())
+    }
+
     /// What has been refused so far.
     pub(super) fn refusals(&self) -> Refusals {
         Refusals { count: self.refused, told: self.refusals.clone() }
@@ -116,8 +160,6 @@ impl Standing {
 
 #[cfg(test)]
 mod tests {
-    use base::limit::JOB_STATE_BYTES_MAX;
-
     use super::*;
 
     #[test]
@@ -134,10 +176,31 @@ mod tests {
             from: standing.added_after.clone(),
             silent: true,
         };
-        standing.undecided = vec![one; UNDECIDED_MAX];
-        let bytes = serde_json::to_vec(&standing).unwrap().len();
-        assert!(bytes < JOB_STATE_BYTES_MAX, "{bytes}");
+        standing.undecided = vec![one.clone(); UNDECIDED_MAX];
+        assert!(standing.gives_up().is_empty() && standing.bytes() < JOB_STATE_BYTES_MAX);
         assert_eq!((standing.refusals().count, standing.refusals().told.len()), (1_000, REFUSALS_MAX));
+
+        // One page can become many envelopes, and a server can choose what it calls things.
+        let silent = |from: &str, silent| Undecided { from: Some(from.into()), silent, ..one.clone() };
+        standing.undecided.extend([silent("7", false), silent("6", true), silent("5", false)]);
+        let given_up = standing.gives_up();
+        assert_eq!(given_up.len(), 3);
+        assert!(
+            given_up.iter().all(|one| one.silent),
+            "what is not decided is asked about before what is never told"
+        );
+        let long = |at: u32| Undecided { status: "\u{1}".repeat(3_000), ..silent(&at.to_string(), false) };
+        standing.undecided = (0..9).map(long).collect();
+        (standing.refused, standing.refusals) = (0, Vec::new());
+        for _ in 0..REFUSALS_MAX {
+            standing.lists(&"\u{1}".repeat(1_000), &"\u{1}".repeat(1_000));
+        }
+        standing.doubtful = None;
+        let given_up = standing.gives_up();
+        assert!(standing.bytes() < JOB_STATE_BYTES_MAX, "{}", standing.bytes());
+        assert_eq!(given_up.len() + standing.undecided.len(), 9);
+        standing.goes_back();
+        assert_eq!(standing.added_after.as_deref(), Some("0"), "nothing of it is lost");
     }
 
     #[test]
