@@ -87,11 +87,11 @@ impl Narrower {
         }
     }
 
-    /// What is asked for, and for its originator alone: what all are told where those who have one version or another are too many to name. Each
-    /// version is said anew then to those who may keep it.
+    /// What is asked for, and for its originator alone, no person named: what all are told where those who have one version or another are
+    /// too many to name. Each version is said anew then to those who may keep it.
     #[must_use]
     pub fn for_originator(&self) -> Rules {
-        self.alone.clone().to(Audience::only([Addressee::Originator]))
+        self.alone.meet(&self.alone.clone().to(Audience::only([Addressee::Originator]))).naming([])
     }
 
     /// Whether rules that all are told come to just what is asked of something under `held`. Who is named plays no part where it is not
@@ -164,6 +164,9 @@ mod tests {
             let told = asked.for_all(&versions);
             for held in &versions {
                 assert!(held.meet(&told).within(&asked.over(held)), "{told} {held}");
+                let alone = asked.for_originator();
+                assert!(held.meet(&alone).within(&asked.over(held)), "{alone} {held}");
+                assert!(!held.meet(&alone).audience().holds(|one| *one == B || *one == C), "{alone} {held}");
             }
         }
         let asked = asked(TlpLevel::Amber, Pap::Clear);
