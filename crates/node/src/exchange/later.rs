@@ -102,8 +102,8 @@ impl Node {
     async fn look_at_seats(&self, court: &Court) -> Result<(), ExchangeError> {
         let seats = court.members.seats();
         let before = self.0.exchange.seats.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        // Said again meanwhile, it is looked at once more.
         self.look_at_clocks(court, before.is_none()).await?;
+        // Said again meanwhile, it is looked at once more.
         let again = self.0.exchange.judged_before.swap(false, Ordering::AcqRel);
         if before.as_ref() == Some(&seats) && !again {
             return Ok(());

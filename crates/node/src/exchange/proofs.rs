@@ -54,7 +54,11 @@ impl Node {
         let member = self.member_called(who, member).await.map_err(told)?;
         let receipt = store::looked(self.store(), court.member(), move |rows| {
             let row = rows.receipts(leaf).map_err(failed)?.into_iter().find(|row| row.member == member);
-            let Some(ReceiptState::Done { receipt, .. }) = row.map(|row| row.state) else { return Ok(None) };
+            let state = row.map(|row| row.state);
+            let Some(ReceiptState::Done { receipt, .. }) = state else { return Ok(None) };
+            if !state.is_some_and(|state| state.is_narrowed()) {
+                return Ok(Some(receipt));
+            }
             // Who has signed for letting go of something may never have answered when it was given it.
             let said = rows.payload(&member, receipt).map_err(failed)?;
             let said = said.and_then(|row| federation::receipt_in(&row.bytes));

@@ -666,7 +666,7 @@ fn holders(
             let by = exchange.let_go_by(rows, given, row.member).map_err(failed)?;
             let answer = by.map(|by| let_go(rows, by, &row.member)).transpose()?;
             let has_left = exchange.has_left(rows, version, row.member).map_err(failed)?;
-            match answer.filter(|answer| row.state.is_given() && (!has_left || *answer != SIGNED)) {
+            match answer.filter(|answer| !has_left || *answer != SIGNED) {
                 Some(answer) => of_narrowed.push((row, answer)),
                 None if has_left => of_left.push(row),
                 None => receipts.push(row),

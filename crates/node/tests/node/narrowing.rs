@@ -3,11 +3,11 @@
 use base::Micros;
 use bytes::Bytes;
 use handling::Pap;
-use node::{AcceptRequest, Handled, HolderView, KeepStatus, Options, Shared};
+use node::{AcceptRequest, Handled, HolderView, KeepStatus, Options, ProveError, Shared};
 use stix::TlpLevel;
 
 use crate::community::Seat;
-use crate::exchange::{bring, has, region, round, share, to};
+use crate::exchange::{bring, has, meet, region, round, share, to};
 use crate::peers::Region;
 use crate::{START, indicator};
 
@@ -213,6 +213,42 @@ async fn who_has_let_go_is_told_so_whatever_is_given_since() {
         let one = told(a, 3, slug).await;
         assert_eq!((one.1 == "valid", has(seat, &id(3)).await), (false, false), "{slug} {one:?}");
     }
+}
+
+/// That it was given is proven by the answer to just that, also when it has let go of it since; whom the giving reached together with the
+/// narrowing answered that it came empty.
+#[tokio::test]
+async fn what_was_answered_is_proven_after_a_narrowing() {
+    let region = region(&["a", "b", "c"]).await;
+    let a = &region[0];
+    bring(a, 1..2, to(&["b", "c"])).await;
+    let given = a.node().leaf_of(&a.who, &id(1), None).await.unwrap();
+    for _ in 0..2 {
+        meet(&region[1], a).await;
+    }
+    let proven = async |leaf, slug| {
+        let file = a.node().prove_receipt(&a.who, leaf, slug).await?;
+        let (_, payload) = file.payload.unwrap();
+        Ok::<_, ProveError>(federation::receipt_in(&payload).unwrap())
+    };
+    let before = proven(given, "b").await.unwrap();
+    let narrowing = narrow(a, 1, to(&["a"])).await.leaf.unwrap();
+    round(&region).await;
+    for slug in ["b", "c"] {
+        assert_eq!(told(a, 1, slug).await, narrowed("missing"), "{slug}");
+        let receipt = proven(narrowing, slug).await.unwrap();
+        assert!(receipt.acts.iter().any(|line| line.sequence == narrowing), "{slug}");
+    }
+    let after = proven(given, "b").await.unwrap();
+    assert_eq!(after, before);
+    let empty = proven(given, "c").await.unwrap();
+    let outcome = |receipt: &federation::Receipt| {
+        receipt.acts.iter().find(|line| line.sequence == given).map(|line| line.outcome)
+    };
+    assert_eq!(
+        (outcome(&after), outcome(&empty)),
+        (Some(federation::Outcome::Kept), Some(federation::Outcome::Empty))
+    );
 }
 
 /// What is past its retention nobody has: not when it is given anew to others, and not while another version stands.
