@@ -270,7 +270,8 @@ impl Node {
                 how.tell(receipt);
             }
         }
-        for (receipt, marking) in pending.iter_mut().zip(awaits) {
+        for ((receipt, marking), landed) in pending.iter_mut().zip(awaits).zip(&landed) {
+            let marking = marking.filter(|_| stands(landed));
             receipt.findings.extend(marking.map(|marking| Receipt::awaits(&marking)));
         }
         let otherwise = |at: usize, receipt: &Receipt| {
@@ -409,8 +410,12 @@ impl Node {
 
 /// The views of what stands here now: of what is refused nothing is kept and given, so neither is what would be left of it.
 fn of_what_landed(views: Vec<(usize, Entry)>, landed: &[Landed]) -> Vec<Entry> {
-    let stands = |at: usize| landed.get(at).is_some_and(|landed| !matches!(landed.how, LandedAs::Refused(_)));
-    views.into_iter().filter(|(at, _)| stands(*at)).map(|(_, view)| view).collect()
+    views.into_iter().filter(|(at, _)| landed.get(*at).is_some_and(stands)).map(|(_, view)| view).collect()
+}
+
+/// Whether something stands here now.
+pub(crate) const fn stands(landed: &Landed) -> bool {
+    !matches!(landed.how, LandedAs::Refused(_))
 }
 
 fn receipt_of(derived: &Derived) -> Receipt {

@@ -1,8 +1,9 @@
 //! Stricter handling for what is here already: by `narrow`, and by bringing it again under stricter rules.
 //!
 //! Both come to the same: every version of the object, wherever it stands and the one who asks may write, is under its own rules and
-//! those that are asked for, never under another version's, and so is what is left of it without its more strictly marked parts; in a community in one commit, with
-//! an act for those who hold it. What another member says is that member's to change; a request that asks for it is told so.
+//! those that are asked for, never under another version's, and so is what is left of it without its more strictly marked parts; in a
+//! community in one commit, with an act for those who hold it. What another member says is that member's to change; a request that asks
+//! for it is told so.
 
 use std::collections::{BTreeMap, BTreeSet};
 

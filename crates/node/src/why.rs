@@ -17,7 +17,7 @@ use handling::{
 use serde::Serialize;
 use store::{Batch, Entry, Fault, Landed, LandedAs, LeavesBy, Ruled, StoreError, StoredObject};
 
-use crate::accept::Place;
+use crate::accept::{self, Place};
 use crate::community::may_know_circles;
 use crate::directory::Directory;
 use crate::exchange::{ConsentView, Court, Kept, Own, authors, own_word};
@@ -436,7 +436,7 @@ impl Node {
             let view = at.checked_sub(objects);
             let whole = match view {
                 None => {
-                    stands.push(!matches!(landed.how, LandedAs::Refused(_)));
+                    stands.push(accept::stands(&landed));
                     at
                 }
                 // Of what is refused there is no view either.

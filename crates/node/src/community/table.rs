@@ -26,7 +26,7 @@ pub(crate) struct Table {
     pub(crate) entries: BTreeMap<EntryHash, Entry>,
     /// What was proposed and is not decided.
     pub(crate) subjects: BTreeMap<SubjectHash, Subject>,
-    /// Who is for what was proposed, as it was signed.
+    /// What members have said of what was proposed, for or against, as they signed it.
     pub(crate) approvals: BTreeMap<(SubjectHash, MemberId), (Approval, Signed)>,
     /// Candidates for the next place of the chain of decisions, with the signatures known so far.
     pub(crate) votes: BTreeMap<EntryHash, Entry>,

@@ -511,7 +511,7 @@ async fn what_awaits_a_marking_is_told_so() {
             objects.join(",")
         )
     };
-    let brought = async |collection: &str, objects: &[String]| {
+    let in_all = async |collection: &str, objects: &[String], refused: u64| {
         let request = ImportRequest {
             collection,
             bytes: Bytes::from(bundle(objects)),
@@ -520,14 +520,18 @@ async fn what_awaits_a_marking_is_told_so() {
         };
         let mut receipts = Vec::new();
         let summary = bench.node.import(&root, request, &mut |part| receipts.extend(part)).await.unwrap();
-        assert_eq!(summary.refused, 0, "{receipts:?}");
+        assert_eq!(summary.refused, refused, "{receipts:?}");
         let told =
             |receipt: &Receipt| receipt.findings.iter().any(|finding| finding.code == "marking-awaited");
         (summary.awaiting, receipts.iter().map(told).collect::<Vec<_>>())
     };
+    let brought = async |collection: &str, objects: &[String]| in_all(collection, objects, 0).await;
     assert_eq!(brought("inbox", &[marked(1), definition.clone()]).await, (0, vec![false, false]));
     assert_eq!(brought("other", &[marked(1), marked(2)]).await, (2, vec![true, true]));
     assert_eq!(brought("other", &[marked(1)]).await, (1, vec![true]), "it waits still");
+    // What is refused waits for nothing: another object has its identifier and date already.
+    let other = marked(1).replace("http://1.example/", "http://2.example/");
+    assert_eq!(in_all("other", &[other, marked(2)], 1).await, (1, vec![false, true]));
     assert_eq!(brought("other", &[definition, marked(3)]).await, (0, vec![false, false]));
     assert_eq!(brought("other", &[marked(1), marked(2)]).await, (0, vec![false, false]));
 }
