@@ -47,10 +47,11 @@ pub(crate) fn failed(text: &str) -> Vec<String> {
 
 /// What a line says failed: nextest's `FAIL [ 1.2s] (3/4) BINARY TEST`, pytest's `FAILED FILE::TEST - WHY` and `ERROR FILE::TEST - WHY`, cargo's `test TEST ... FAILED`.
 fn failure(line: &str) -> Option<&str> {
-    let line = line.trim();
+    // Indented it is what nextest repeats of a test binary's own words, below the line that names the test.
     if let Some(rest) = line.strip_prefix("test ") {
-        return rest.strip_suffix(" ... FAILED");
+        return rest.trim_end().strip_suffix(" ... FAILED");
     }
+    let line = line.trim();
     if let Some(rest) = line
         .strip_prefix("FAILED ")
         .or_else(|| line.strip_prefix("ERROR ").filter(|rest| rest.starts_with("tests/")))
@@ -63,8 +64,12 @@ fn failure(line: &str) -> Option<&str> {
     Some(rest.strip_prefix('(').and_then(|rest| rest.split_once(')')).map_or(rest, |(_, name)| name).trim())
 }
 
-/// Whether a line is a runner's last word: `test result: ...`, `Summary [...] ...` or pytest's line ending in ` in 1.23s`.
+/// Whether a line is a runner's last word: `test result: ...` from the first column (indented it is what nextest repeats of a test binary's own words),
+/// `Summary [...] ...` or pytest's line ending in ` in 1.23s`.
 fn closes(line: &str) -> bool {
+    if line.trim_start().starts_with("test result:") {
+        return line.starts_with("test result:");
+    }
     let line = line.trim_matches(['=', ' ']);
     let pytest = || {
         let Some((head, tail)) = line.rsplit_once(" in ") else { return false };
@@ -72,7 +77,7 @@ fn closes(line: &str) -> bool {
         let timed = seconds.strip_suffix('s').is_some_and(|number| number.parse::<f64>().is_ok());
         timed && ["passed", "failed", "skipped", "error"].iter().any(|word| head.contains(word))
     };
-    line.starts_with("test result:") || line.starts_with("Summary [") || pytest()
+    line.starts_with("Summary [") || pytest()
 }
 
 /// Every `NUMBER word` pair of a closing line that says how tests went.
@@ -110,6 +115,17 @@ mod tests {
         assert_eq!(read(nextest), tally(11, 1, 4));
         assert_eq!(read("======= 2 failed, 40 passed, 3 skipped in 12.30s ======="), tally(40, 2, 3));
         assert_eq!(read("5 passed, 1 error in 61.02s (0:01:01)"), tally(5, 1, 0));
+    }
+
+    #[test]
+    fn a_test_that_failed_under_nextest_counts_once() {
+        let nextest = "        FAIL [   2.165s] ( 233/1508) cresset::contract retention::both_ends\n\
+             \x20 stdout ───\n\
+             \x20   test retention::both_ends ... FAILED\n\
+             \x20   test result: FAILED. 0 passed; 1 failed; 0 ignored; 0 measured; 181 filtered out; finished in 2.15s\n\
+             \x20    Summary [ 724.754s] 1508 tests run: 1507 passed (3 slow), 1 failed, 0 skipped";
+        assert_eq!(read(nextest), tally(1507, 1, 0));
+        assert_eq!(failed(nextest), ["cresset::contract retention::both_ends"]);
     }
 
     #[test]
