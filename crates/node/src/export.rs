@@ -44,6 +44,16 @@ impl std::str::FromStr for ExportFormat {
     }
 }
 
+impl ExportFormat {
+    /// What it is called in a sentence.
+    const fn words(self) -> &'static str {
+        match self {
+            Self::Stix => "a STIX bundle",
+            Self::Csv => "a list (CSV)",
+        }
+    }
+}
+
 /// What is to be exported.
 #[derive(Clone, Debug, Default)]
 pub struct ExportRequest {
@@ -73,7 +83,7 @@ impl BulkExport {
             ("spec_versions", &filter.spec_versions),
         ];
         let mut words =
-            format!("export beyond {limit} objects a day: {collection:?} as {:?}", request.format);
+            format!("export beyond {limit} objects a day: {collection:?} as {}", request.format.words());
         for (name, values) in parts.into_iter().filter(|(_, values)| !values.is_empty()) {
             let values: Vec<String> = values.iter().map(|value| format!("{value:?}")).collect();
             words.push_str(&format!(", {name} {}", values.join(" ")));

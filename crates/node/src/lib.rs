@@ -84,7 +84,7 @@ pub use import::{Format, ImportError, ImportRequest, Receipts, UnknownFormat, li
 pub use initialise::{AdminSecrets, InitError, InitRequest, Initialised, Member};
 pub use jobs::JobError;
 pub use look_up::{Detail, How, LookUpAnswer, LookUpError, LookUpMatch, Sightings};
-pub use mark::Mark;
+pub use mark::{Mark, Marked};
 pub use narrow::{NarrowError, Narrowed};
 pub use observed::{Observed, ObservedError, ObservedMatch};
 pub use own_ledger::ProveError;

@@ -1,9 +1,10 @@
 //! How an object is handled, in so few words that a list can say them: its level, and whose word it is where that is another member's.
 
+use base::Micros;
 use base::limit::PAGE_MAX;
 use handling::{Cleared, Originator, Principal};
 use stix::TlpLevel;
-use store::{Ruled, StoreError};
+use store::{Marks, Ruled, StoreError};
 
 use crate::Node;
 use crate::handle::{is_unmarked, met};
@@ -19,6 +20,17 @@ pub struct Mark {
     pub word: Option<String>,
 }
 
+/// How a version of an object is handled, and whether its identifier alone leads to it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Marked {
+    /// How it is handled.
+    pub mark: Mark,
+    /// One line a person recognises it by.
+    pub label: String,
+    /// Whether who asks for the object by its identifier alone is told just this version: not where another word stands before it.
+    pub told_first: bool,
+}
+
 impl Node {
     /// How an object of this level stands in these places.
     #[must_use]
@@ -32,21 +44,26 @@ impl Node {
         Mark { level: rules.level(), unmarked: is_unmarked(tlp, places), word }
     }
 
-    /// How objects are handled, each in the version that this principal is told first; `None` for one that is not held, or not for
-    /// this principal.
+    /// How versions of objects are handled, each named by its object and when it was added, as [`crate::LookUpMatch`] tells both; `None` for
+    /// one that is not held, or not for this principal.
     ///
     /// # Errors
     /// The store failed.
     pub async fn marks(
         &self,
         who: &Principal,
-        ids: &[&str],
-    ) -> Result<Cleared<Vec<Option<Mark>>>, StoreError> {
+        versions: &[(&str, Micros)],
+    ) -> Result<Cleared<Vec<Option<Marked>>>, StoreError> {
         let view = self.eyes(who);
-        let mut marks = Vec::with_capacity(ids.len());
-        for some in ids.chunks(PAGE_MAX) {
+        let mut marks = Vec::with_capacity(versions.len());
+        let marked = |one: Marks| Marked {
+            mark: self.mark_of(one.tlp, &one.places),
+            label: one.label,
+            told_first: one.told_first,
+        };
+        for some in versions.chunks(PAGE_MAX) {
             let found = self.store().marks(&view, some).await?;
-            marks.extend(found.into_iter().map(|one| one.map(|one| self.mark_of(one.tlp, &one.places))));
+            marks.extend(found.into_iter().map(|one| one.map(marked)));
         }
         Ok(view.clear(marks))
     }

@@ -2,6 +2,7 @@
 //!
 //! Every answer leaves as [`Cleared`] by the viewer it was asked for. A poll that finds nothing new is answered from memory.
 
+use base::Micros;
 use base::limit::PAGE_MAX;
 use handling::{Cleared, Principal, Refusal, Rule, Viewer, may_read, may_write};
 use store::{
@@ -189,11 +190,23 @@ impl Node {
         version: Option<&str>,
     ) -> Result<Cleared<StoredObject>, ReadError> {
         let view = self.eyes(who);
-        let mut object = self.0.store.object(&view, id, version).await?;
-        if object.places.iter().any(|place| place.rules.is_some()) {
-            object.tlp = Some(met(object.tlp, &object.places).level().number());
-        }
-        Ok(view.clear(object))
+        let object = self.0.store.object(&view, id, version).await?;
+        Ok(view.clear(as_handled(object)))
+    }
+
+    /// The version of an object that was added at a moment, as [`crate::LookUpMatch`] tells it, whatever else is said under its identifier.
+    ///
+    /// # Errors
+    /// See [`ReadError`].
+    pub async fn object_added(
+        &self,
+        who: &Principal,
+        id: &str,
+        added: Micros,
+    ) -> Result<Cleared<StoredObject>, ReadError> {
+        let view = self.eyes(who);
+        let object = self.0.store.object_added(&view, id, added).await?;
+        Ok(view.clear(as_handled(object)))
     }
 
     /// Every version of an object that this principal may see, oldest first.
@@ -292,6 +305,14 @@ impl Node {
 
 fn known(directory: &Directory, collection: &str) -> Result<handling::CollectionNo, ReadError> {
     Ok(directory.collection(collection).ok_or(ReadError::CollectionUnknown)?.no)
+}
+
+/// An object under the level that it is handled as.
+fn as_handled(mut object: StoredObject) -> StoredObject {
+    if object.places.iter().any(|place| place.rules.is_some()) {
+        object.tlp = Some(met(object.tlp, &object.places).level().number());
+    }
+    object
 }
 
 fn bounded(request: &PageRequest) -> PageRequest {

@@ -137,20 +137,26 @@ fn object_of(
     Ok(stored)
 }
 
-/// Under what each of these stands, in the version that is told first; `None` for one that is not here, or not for the viewer.
-pub(crate) fn marks(connection: &Connection, viewer: &Viewer, ids: &[&str]) -> Done<Vec<Option<Marks>>> {
-    let Some(sight) = Sight::of(connection, viewer)? else { return Ok(vec![None; ids.len()]) };
+/// Under what each of these stands, in the version that came in at that moment; `None` for one that is not here, or not for the viewer.
+pub(crate) fn marks(
+    connection: &Connection,
+    viewer: &Viewer,
+    versions: &[(&str, Micros)],
+) -> Done<Vec<Option<Marks>>> {
+    let Some(sight) = Sight::of(connection, viewer)? else { return Ok(vec![None; versions.len()]) };
     let counts = sight.sees("h");
-    let marks = |id: &&str| {
+    let marks = |(id, added): &(&str, Micros)| {
         let Some(object) = object_no(connection, id)? else { return Ok(None) };
         let order = Sight::told_first(connection, "h", (object, &sight.sees("f")))?;
-        let told = told(connection, (&sight, &counts), (object, &order), &Which::Latest)?;
-        let Some(told) = told else { return Ok(None) };
-        let (_, places) = places(connection, (&sight, &counts), object, &told)?;
-        let mut select = connection.prepare_cached("SELECT tlp FROM version WHERE no = ?1")?;
-        Ok(Some(Marks { tlp: select.query_row([told.version], |row| row.get(0))?, places }))
+        let version = |which| told(connection, (&sight, &counts), (object, &order), &which);
+        let Some(asked) = version(Which::Added(added.0))? else { return Ok(None) };
+        let told_first = version(Which::Latest)?.is_some_and(|first| first.digest == asked.digest);
+        let (_, places) = places(connection, (&sight, &counts), object, &asked)?;
+        let mut select = connection.prepare_cached("SELECT tlp, label FROM version WHERE no = ?1")?;
+        let (tlp, label) = select.query_row([asked.version], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        Ok(Some(Marks { tlp, places, label, told_first }))
     };
-    ids.iter().map(marks).collect()
+    versions.iter().map(marks).collect()
 }
 
 /// The version that is told.

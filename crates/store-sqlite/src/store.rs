@@ -346,9 +346,9 @@ impl Objects for SqliteStore {
         self.readers.search(|connection| edges::labels(connection, viewer, ids)).await
     }
 
-    async fn marks(&self, viewer: &Viewer, ids: &[&str]) -> Answer<Vec<Option<Marks>>> {
+    async fn marks(&self, viewer: &Viewer, versions: &[(&str, Micros)]) -> Answer<Vec<Option<Marks>>> {
         self.may_serve()?;
-        self.readers.search(|connection| point::marks(connection, viewer, ids)).await
+        self.readers.search(|connection| point::marks(connection, viewer, versions)).await
     }
 
     async fn patterns(&self, viewer: &Viewer, after: i64, limit: usize) -> Answer<Vec<PatternRow>> {

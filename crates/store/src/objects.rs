@@ -386,9 +386,13 @@ pub trait Objects: Send + Sync {
     /// The lines to recognise objects by, each of the version that this viewer is told first; `None` for one that is not held, or not for
     /// this viewer.
     async fn labels(&self, viewer: &Viewer, ids: &[&str]) -> Result<Vec<Option<String>>, StoreError>;
-    /// Under what objects stand, each in the version that this viewer is told first; `None` for one that is not held, or not for this
-    /// viewer.
-    async fn marks(&self, viewer: &Viewer, ids: &[&str]) -> Result<Vec<Option<Marks>>, StoreError>;
+    /// Under what objects stand, each in the very version that came in at a moment, as look-up tells it ([`crate::LookupRow::added`]);
+    /// `None` for one that is not held, or not for this viewer.
+    async fn marks(
+        &self,
+        viewer: &Viewer,
+        versions: &[(&str, Micros)],
+    ) -> Result<Vec<Option<Marks>>, StoreError>;
     /// Patterns of indicators (latest version, without findings), revoked and expired ones too, after `after`.
     async fn patterns(
         &self,

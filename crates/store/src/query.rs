@@ -153,13 +153,17 @@ pub struct Ruled {
     pub rules: Option<Rules>,
 }
 
-/// Under what an object stands, of the version that a viewer is told first.
+/// Under what a version of an object stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Marks {
     /// As in [`crate::Facts::tlp`].
     pub tlp: Option<u8>,
     /// Where the viewer may see it, and under which rules there.
     pub places: Vec<Ruled>,
+    /// One line a person recognises it by.
+    pub label: String,
+    /// Whether this is what the viewer is told who asks for the object by its identifier alone.
+    pub told_first: bool,
 }
 
 /// One version in an object's history.

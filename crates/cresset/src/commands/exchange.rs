@@ -321,8 +321,42 @@ pub(crate) async fn peer(common: &Common, command: PeerCommand, out: &mut Out) -
             })
             .collect();
         out.table(["MEMBER", "REACHABLE", "VERSION", "IN", "OUT", "HEAD", "GAPS", "ROAD", "HEARD"], &rows)?;
+        peers.iter().flat_map(troubles).for_each(say);
     }
     Ok(if waited && behind { Exit::No } else { Exit::Done })
+}
+
+/// What is out of order with a peer of `peer list`, a sentence each.
+fn troubles(peer: &Value) -> Vec<String> {
+    let member = shown(peer["member"].as_str().unwrap_or_default());
+    let text = |name: &str| peer[name].as_str().map(shown);
+    let mut found = Vec::new();
+    if let Some(code) = text("takes_nothing") {
+        found.push(format!(
+            "{member} took nothing when it was last offered something [{code}]: `cresset explain {code}` says more"
+        ));
+    }
+    if let Some(code) = text("road_refused") {
+        found.push(format!(
+            "what answers in the place of {member} is not taken for a node of its [{code}]: `cresset explain {code}` says more"
+        ));
+    }
+    if let Some(since) = text("awaits_circle") {
+        found.push(format!("what {member} sends waits for the document of a circle, since {since}"));
+    }
+    let skew = peer["skew_seconds"].as_i64().unwrap_or(0);
+    if skew.saturating_abs() > base::limit::CLOCK_SKEW_SECONDS {
+        let (by, way) = (skew.unsigned_abs() / 60, if skew < 0 { "behind" } else { "ahead of" });
+        found.push(format!("the clock of {member} is {by} minutes {way} this node's: see `cresset doctor`"));
+    }
+    let evidence = peer["evidence"].as_u64().unwrap_or(0);
+    if evidence > 0 {
+        let kept = counted(evidence, "file");
+        found.push(format!(
+            "{kept} of evidence that {member} told two stories: `cresset peer evidence {member} --out FILE` writes one"
+        ));
+    }
+    found
 }
 
 /// Writes a file of evidence against a member.
@@ -440,4 +474,24 @@ fn cell(value: &Value) -> String {
 fn listed(names: &Value) -> String {
     let names: Vec<String> = names.as_array().into_iter().flatten().map(cell).collect();
     if names.is_empty() { "nobody".to_owned() } else { names.join(", ") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_out_of_order_with_a_peer_is_told_beside_the_table() {
+        let well = json!({"member": "cert-b", "reachable": true, "skew_seconds": -3_600, "evidence": 0, "road_refused": null});
+        assert_eq!(troubles(&well), [""; 0]);
+        let ill = json!({"member": "cert-b", "skew_seconds": 7_260, "evidence": 2, "takes_nothing": "store-read-only",
+            "road_refused": "road-untold", "awaits_circle": "2026-01-02T03:04:05Z"});
+        let told = troubles(&ill);
+        let says =
+            ["store-read-only", "road-untold", "2026-01-02T03:04:05Z", "121 minutes ahead of", "2 files"];
+        assert_eq!(told.len(), says.len());
+        for (sentence, says) in told.iter().zip(says) {
+            assert!(sentence.contains("cert-b") && sentence.contains(says), "{sentence}");
+        }
+    }
 }

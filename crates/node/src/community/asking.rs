@@ -211,7 +211,11 @@ impl Node {
 /// How far a clock goes ahead, in words.
 fn told(ahead_us: i64) -> String {
     let hours = ahead_us.saturating_abs() / (3_600 * Micros::SECOND);
-    let far = if hours < 48 { format!("{hours} hours") } else { format!("{} days", hours / 24) };
+    let far = match hours {
+        0 | 1 => "an hour".to_owned(),
+        2..48 => format!("{hours} hours"),
+        _ => format!("{} days", hours / 24),
+    };
     format!("{far} {}", if ahead_us > 0 { "ahead of" } else { "behind" })
 }
 
@@ -222,7 +226,10 @@ mod tests {
     #[test]
     fn how_far_a_clock_goes_ahead_is_told_in_hours_and_days() {
         let hours = |hours: i64| told(hours * 3_600 * Micros::SECOND);
-        assert_eq!([hours(25), hours(-47)], ["25 hours ahead of", "47 hours behind"]);
+        assert_eq!(
+            [hours(1), hours(25), hours(-47)],
+            ["an hour ahead of", "25 hours ahead of", "47 hours behind"]
+        );
         assert_eq!([hours(8_760), hours(-50)], ["365 days ahead of", "2 days behind"]);
     }
 }

@@ -406,9 +406,14 @@ pub async fn edges_go_both_ways(site: Site) {
     assert_eq!(store.labels(&view, &asked).await.unwrap(), labels);
     let [of_tool, ..] = labels;
     let held = |marks: &Option<crate::Marks>| marks.as_ref().map(|marks| (marks.tlp, marks.places.len()));
-    let marks = store.marks(&view, &asked).await.unwrap();
+    let mut versions = Vec::new();
+    for id in &asked {
+        let added = store.object(&view, id, None).await.map_or(START, |object| object.added);
+        versions.push((*id, added));
+    }
+    let marks = store.marks(&view, &versions).await.unwrap();
     assert_eq!(marks.iter().map(held).collect::<Vec<_>>(), [Some((None, 1)), Some((None, 1)), None, None]);
-    let half = store.marks(&viewer(1, &c[..1]), &asked).await.unwrap();
+    let half = store.marks(&viewer(1, &c[..1]), &versions).await.unwrap();
     assert_eq!(half.iter().map(held).collect::<Vec<_>>(), [Some((None, 1)), None, None, None]);
     let half = store.labels(&viewer(1, &c[..1]), &asked).await.unwrap();
     assert_eq!(half, [of_tool, None, None, None], "the actor stands where this reader may not look");

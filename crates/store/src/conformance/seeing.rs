@@ -164,12 +164,13 @@ async fn told(store: &dyn Store, view: &Viewer, ids: &[String]) -> String {
     }
     for id in ids {
         if let Ok(object) = store.object(view, id, None).await {
+            let marks = store.marks(view, &[(id, object.added)]).await.unwrap();
+            told.push_str(&format!("{marks:?}\n"));
             told.push_str(&format!("{:?} {} {:?}\n", object.bytes, object.revoked, object.collections));
         }
         let (sightings, count, _) = store.sightings(view, &[id]).await.unwrap()[0];
         told.push_str(&format!("{sightings} {count}\n"));
         told.push_str(&format!("{:?}\n", store.labels(view, &[id]).await.unwrap()));
-        told.push_str(&format!("{:?}\n", store.marks(view, &[id]).await.unwrap()));
         for direction in [Direction::Inward, Direction::Outward] {
             told.push_str(&format!("{:?}\n", store.edges(view, id, direction, (99, None)).await.unwrap()));
         }

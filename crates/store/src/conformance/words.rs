@@ -58,9 +58,13 @@ pub async fn the_own_word_is_the_latest_of_ones_own(site: Site) {
     assert_eq!(ask(&view, 2, None).await, None, "it stands by another's word alone");
     let history = store.history(&view, &id("indicator", 1)).await.unwrap();
     assert!(history.iter().any(|row| row.version == day(3)), "the other word stands there too");
+    let first = store.object(&view, &id("indicator", 1), None).await.unwrap();
     for row in history {
         let told = store.object_added(&view, &id("indicator", 1), row.added).await.unwrap();
         assert_eq!(told.version, row.version, "the very one that came in then");
+        let marks = store.marks(&view, &[(&id("indicator", 1), row.added)]).await.unwrap().remove(0).unwrap();
+        assert_eq!((marks.tlp, &marks.places), (told.tlp, &told.places), "it is marked as just that one");
+        assert_eq!(marks.told_first, told.bytes == first.bytes);
     }
     let of_another = store.object(&view, &id("indicator", 2), None).await.unwrap().added;
     let ask_then = async |view: &Viewer, added| store.object_added(view, &id("indicator", 1), added).await;

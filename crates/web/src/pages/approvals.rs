@@ -9,6 +9,7 @@ use node::{ApprovalView, NoticeView};
 use serde::Deserialize;
 
 use super::form::{Fields, same_session};
+use super::words::moment;
 use super::{Frame, Reader, Way, go_to, html};
 use crate::{App, Problem};
 
@@ -29,6 +30,11 @@ struct Open {
     view: ApprovalView,
     /// Whether the reader asked for it.
     own: bool,
+}
+
+/// A moment as the node tells it, to the second.
+fn said(at: &str) -> String {
+    stix::Timestamp::parse(at).map_or_else(|_| at.to_owned(), |stamp| moment(stamp.micros()))
 }
 
 /// The page.

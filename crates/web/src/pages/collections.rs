@@ -3,13 +3,14 @@
 use askama::Template;
 use axum::extract::{Path, Query, State};
 use axum::response::Response;
+use base::Micros;
 use http::StatusCode;
 use node::{CollectionView, ReadError};
 use serde::Deserialize;
 use store::{Order, PageRequest};
 
 use super::form::encode;
-use super::words::{moment, object};
+use super::words::{Tag, handled, moment, page_of};
 use super::{Frame, Reader, html, named};
 use crate::{App, Problem};
 
@@ -66,6 +67,7 @@ struct OneRow {
     kind: String,
     version: String,
     added: String,
+    tags: Vec<Tag>,
 }
 
 #[derive(Deserialize)]
@@ -88,17 +90,21 @@ pub(crate) async fn show(
         Err(ReadError::Refused(_)) => store::Manifest::default(),
         Err(error) => return Err(error.into()),
     };
-    let ids: Vec<&str> = manifest.rows.iter().map(|row| row.id.as_str()).collect();
-    let labels = named::lines(&app, &reader.who, &ids).await?;
+    let versions: Vec<(&str, Micros)> =
+        manifest.rows.iter().map(|row| (row.id.as_str(), row.added)).collect();
+    let marks = app.node().marks(&reader.who, &versions).await?.into_inner();
+    let labels = named::of_versions(&app, &reader.who, &versions, &marks).await?;
     let rows = manifest
         .rows
-        .into_iter()
+        .iter()
         .zip(labels)
-        .map(|(row, label)| OneRow {
+        .zip(&marks)
+        .map(|((row, label), marked)| OneRow {
             label,
-            href: object(&row.id),
+            href: page_of((&row.id, row.added), marked.as_ref()),
+            tags: marked.iter().flat_map(|marked| handled(&marked.mark)).collect(),
             kind: stix::id::type_of(&row.id).to_owned(),
-            version: row.version,
+            version: row.version.clone(),
             added: moment(row.added),
         })
         .collect();

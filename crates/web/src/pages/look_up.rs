@@ -89,7 +89,7 @@ pub(crate) async fn answer(
                     matches: answer
                         .matches
                         .iter()
-                        .map(|one| Row::of(one, marks.get(one.id.as_str())))
+                        .map(|one| Row::of(one, marks.get(&named::version_of(one))))
                         .collect(),
                 })
                 .collect();

@@ -2,9 +2,10 @@
 
 use std::collections::HashMap;
 
+use base::Micros;
 use base::limit::LABEL_CHARS_MAX;
 use handling::Principal;
-use node::{LookUpMatch, Mark, ReadError};
+use node::{LookUpMatch, Marked, ReadError};
 use stix::Json;
 use store::StoreError;
 
@@ -27,8 +28,8 @@ pub(crate) async fn rows(app: &App, who: &Principal, found: &[LookUpMatch]) -> R
     let marks = marks(app, who, found).await?;
     let mut rows = Vec::with_capacity(found.len());
     for one in found {
-        let mut row = Row::of(one, marks.get(one.id.as_str()));
-        if let Some(line) = between(app, who, (&one.id, &row.label)).await? {
+        let mut row = Row::of(one, marks.get(&version_of(one)));
+        if let Some(line) = between(app, who, (&one.id, &row.label), one.added).await? {
             row.label = line;
         }
         rows.push(row);
@@ -36,7 +37,12 @@ pub(crate) async fn rows(app: &App, who: &Principal, found: &[LookUpMatch]) -> R
     Ok(rows)
 }
 
-/// How what was found is handled, by id.
+/// What a match is of: an object, and the version of it that was added at that moment. Others may say something else under its identifier.
+pub(crate) fn version_of(found: &LookUpMatch) -> (&str, Micros) {
+    (&found.id, found.added)
+}
+
+/// How what was found is handled, by version.
 ///
 /// # Errors
 /// The store failed.
@@ -44,24 +50,29 @@ pub(crate) async fn marks<'f>(
     app: &App,
     who: &Principal,
     found: impl IntoIterator<Item = &'f LookUpMatch>,
-) -> Result<HashMap<&'f str, Mark>, StoreError> {
-    let mut ids: Vec<&str> = found.into_iter().map(|one| one.id.as_str()).collect();
-    ids.sort_unstable();
-    ids.dedup();
-    let marks = app.node().marks(who, &ids).await?.into_inner();
-    Ok(ids.into_iter().zip(marks).filter_map(|(id, mark)| Some((id, mark?))).collect())
+) -> Result<HashMap<(&'f str, Micros), Marked>, StoreError> {
+    let mut versions: Vec<(&str, Micros)> = found.into_iter().map(version_of).collect();
+    versions.sort_unstable();
+    versions.dedup();
+    let marks = app.node().marks(who, &versions).await?.into_inner();
+    Ok(versions.into_iter().zip(marks).filter_map(|(version, mark)| Some((version, mark?))).collect())
 }
 
-/// The lines of objects that are only known by their ids; the id of one that is not held, or not for this reader.
+/// The lines of these versions, of which this is known; the id of one that is not there any more.
 ///
 /// # Errors
 /// The store failed.
-pub(crate) async fn lines(app: &App, who: &Principal, ids: &[&str]) -> Result<Vec<String>, Problem> {
-    let labels = app.node().labels(who, ids).await?.into_inner();
-    let mut lines = Vec::with_capacity(ids.len());
-    for (id, label) in ids.iter().zip(labels) {
-        lines.push(match label.filter(|label| !is_blank(label)) {
-            Some(label) => between(app, who, (id, &label)).await?.unwrap_or(label),
+pub(crate) async fn of_versions(
+    app: &App,
+    who: &Principal,
+    versions: &[(&str, Micros)],
+    marks: &[Option<Marked>],
+) -> Result<Vec<String>, Problem> {
+    let mut lines = Vec::with_capacity(versions.len());
+    for ((id, added), marked) in versions.iter().zip(marks) {
+        let label = marked.as_ref().map(|marked| marked.label.as_str()).filter(|label| !is_blank(label));
+        lines.push(match label {
+            Some(label) => between(app, who, (id, label), *added).await?.unwrap_or_else(|| label.to_owned()),
             None => (*id).to_owned(),
         });
     }
@@ -80,11 +91,16 @@ pub(crate) async fn line(app: &App, who: &Principal, id: &str, json: &Json<'_>) 
 }
 
 /// What an object is about, where it says something of others and has no name of its own. A very long one is not read for it.
-async fn between(app: &App, who: &Principal, (id, label): (&str, &str)) -> Result<Option<String>, Problem> {
+async fn between(
+    app: &App,
+    who: &Principal,
+    (id, label): (&str, &str),
+    added: Micros,
+) -> Result<Option<String>, Problem> {
     if !matches!(stix::id::type_of(id), "relationship" | "sighting") {
         return Ok(None);
     }
-    let stored = match app.node().object(who, id, None).await {
+    let stored = match app.node().object_added(who, id, added).await {
         Ok(stored) => stored.into_inner(),
         // A list is not refused for want of one name.
         Err(ReadError::Store(StoreError::Altered { .. })) => return Ok(None),

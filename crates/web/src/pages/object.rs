@@ -13,7 +13,7 @@ use store::{Direction, EdgeRow, Standing, StoredObject, VersionRow};
 
 use super::form::encode;
 use super::origin::Origin;
-use super::properties::{Line, lines};
+use super::properties::{Leads, Line, lines, name_references};
 use super::words::{Tag, moment, object, state, tlp};
 use super::{Frame, Reader, html, named};
 use crate::{App, Problem};
@@ -89,8 +89,18 @@ struct Version {
 #[derive(Deserialize)]
 pub(crate) struct Question {
     version: Option<String>,
+    /// The version that was added at this moment, whoever says something else under the identifier (RFC 3339).
+    added: Option<String>,
     out: Option<String>,
     r#in: Option<String>,
+}
+
+impl Question {
+    /// When the version was added that is asked for; what is no moment names none.
+    fn added(&self) -> Option<Micros> {
+        let stamp = stix::Timestamp::parse(self.added.as_deref()?).ok()?;
+        Some(stamp.micros())
+    }
 }
 
 /// The page of an object, in its latest version or the one asked for.
@@ -101,13 +111,19 @@ pub(crate) async fn show(
     Query(question): Query<Question>,
 ) -> Result<Response, Problem> {
     let who = &reader.who;
-    let stored = app.node().object(who, &id, question.version.as_deref()).await?.into_inner();
+    let stored = match question.added() {
+        Some(added) => app.node().object_added(who, &id, added).await?,
+        None => app.node().object(who, &id, question.version.as_deref()).await?,
+    };
+    let stored = stored.into_inner();
     let history = app.node().history(who, &id).await?.into_inner();
     let outward = side(&app, who, &id, (Direction::Outward, question.out)).await?;
     let inward = side(&app, who, &id, (Direction::Inward, question.r#in)).await?;
     let sightings = app.node().sightings_of(who, &id).await?.into_inner();
     let titles = Titles(app.node().collections(who).await?);
     let json = Json::parse(&stored.bytes).unwrap_or(Json::Null);
+    let mut properties = lines(&json);
+    name_references(&app, who, &mut properties).await?;
     let page = Page {
         frame: Frame::of(&app, &reader, "").await,
         kind: stix::id::type_of(&stored.id).to_owned(),
@@ -118,7 +134,7 @@ pub(crate) async fn show(
             .findings
             .as_deref()
             .map_or_else(Vec::new, |text| serde_json::from_str(text).unwrap_or_default()),
-        properties: lines(&json),
+        properties,
         collections: stored.collections.iter().map(|id| (encode(id), titles.of(id))).collect(),
         added: moment(stored.added),
         sightings: (sightings.reports > 0).then(|| seen(&sightings)),

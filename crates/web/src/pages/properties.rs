@@ -1,8 +1,16 @@
-//! An object's properties as lines a person can read: lists one below the other, references as links, nested values in one line.
+//! An object's properties as lines a person can read: what it says before what is kept about it, lists one below the other, references by the
+//! names of what they lead to, nested values in one line.
 
+use std::collections::HashMap;
+
+use base::limit::PAGE_MAX;
+use handling::Principal;
 use stix::Json;
+use store::StoreError;
 
+use super::named::is_blank;
 use super::words::object;
+use crate::App;
 
 /// Longest value shown in full, in characters; the exact bytes stand below on the page.
 const VALUE_CHARS_MAX: usize = 4_000;
@@ -15,38 +23,112 @@ pub(crate) struct Line {
     pub(crate) values: Vec<Part>,
 }
 
-/// One value: text, and where it leads if it is a reference.
+/// One value.
 pub(crate) struct Part {
     pub(crate) text: String,
-    pub(crate) href: Option<String>,
+    pub(crate) leads: Leads,
+}
+
+/// Where a value leads.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Leads {
+    /// It is no reference.
+    Nowhere,
+    /// It refers to something that is not here, or not for this reader.
+    Away,
+    /// It refers to an object with a page here.
+    To {
+        /// The page.
+        href: String,
+        /// What it is called, where it has a name.
+        name: Option<String>,
+    },
+    /// It refers to a level of TLP.
+    Level(&'static str),
 }
 
 /// Shown elsewhere on the page.
 const ELSEWHERE: [&str; 3] = ["type", "spec_version", "granular_markings"];
+/// What the object says comes first, in this order.
+const FIRST: [&str; 6] = ["name", "value", "pattern", "description", "aliases", "labels"];
+/// What is kept about it comes last, in this order.
+const LAST: [&str; 7] = [
+    "external_references",
+    "object_marking_refs",
+    "created_by_ref",
+    "created",
+    "modified",
+    "id",
+    "extensions",
+];
 
-/// The lines of an object, in its own order.
+/// The lines of an object: what is neither first nor last in its own order.
 pub(crate) fn lines(json: &Json<'_>) -> Vec<Line> {
     let Some(members) = json.as_object() else { return Vec::new() };
-    members
+    let mut lines: Vec<Line> = members
         .iter()
         .filter(|(name, _)| !ELSEWHERE.contains(name))
         .map(|(name, value)| Line { name: name.to_owned(), values: parts(name, value) })
-        .collect()
+        .collect();
+    let place = |names: &[&str], line: &Line| names.iter().position(|name| *name == line.name);
+    lines.sort_by_key(|line| match (place(&FIRST, line), place(&LAST, line)) {
+        (Some(first), _) => (0, first),
+        (None, None) => (1, 0),
+        (None, Some(last)) => (2, last),
+    });
+    lines
+}
+
+/// Says of references what they lead to, as far as this reader may know; of the first [`PAGE_MAX`] of them.
+///
+/// # Errors
+/// The store failed.
+pub(crate) async fn name_references(
+    app: &App,
+    who: &Principal,
+    lines: &mut [Line],
+) -> Result<(), StoreError> {
+    let references = lines.iter_mut().flat_map(|line| &mut line.values);
+    let mut references: Vec<&mut Part> = references.filter(|part| part.leads == Leads::Away).collect();
+    let mut ids: Vec<String> = references.iter().map(|part| part.text.clone()).collect();
+    ids.sort_unstable();
+    ids.dedup();
+    ids.truncate(PAGE_MAX);
+    let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
+    let labels = app.node().labels(who, &ids).await?.into_inner();
+    let known: HashMap<&str, Option<String>> = ids.into_iter().zip(labels).collect();
+    for part in &mut references {
+        if let Some(Some(label)) = known.get(part.text.as_str()) {
+            let is_name = !is_blank(label) && *label != part.text && !says_no_name(&part.text);
+            part.leads =
+                Leads::To { href: object(&part.text), name: Some(label.clone()).filter(|_| is_name) };
+        }
+    }
+    Ok(())
+}
+
+/// Whether what an object of this id is recognised by says nothing without its ends: "uses".
+fn says_no_name(id: &str) -> bool {
+    matches!(stix::id::type_of(id), "relationship" | "sighting")
 }
 
 fn parts(name: &str, value: &Json<'_>) -> Vec<Part> {
-    let leads = name.ends_with("_ref") || name.ends_with("_refs");
+    let refers = name.ends_with("_ref") || name.ends_with("_refs");
     let part = |value: &Json<'_>| {
         let text = one_line(value);
-        let href = leads.then(|| object(&text));
-        Part { text, href }
+        let leads = match stix::marking::tlp_of_id(&text) {
+            _ if !refers => Leads::Nowhere,
+            Some(level) => Leads::Level(level.label()),
+            None => Leads::Away,
+        };
+        Part { text, leads }
     };
     match value.as_list() {
         Some(items) => {
             let mut parts: Vec<Part> = items.iter().take(VALUES_MAX).map(part).collect();
             if items.len() > VALUES_MAX {
                 let text = format!("… and {} more", items.len() - VALUES_MAX);
-                parts.push(Part { text, href: None });
+                parts.push(Part { text, leads: Leads::Nowhere });
             }
             parts
         }
@@ -95,22 +177,31 @@ mod tests {
     use super::*;
 
     #[test]
-    fn references_lead_and_nested_values_stay_in_one_line() {
-        let text = br#"{"type":"report","name":"R","object_refs":["a--1"],"external_references":[{"source_name":"s","n":1}],"revoked":false}"#;
+    fn what_it_says_is_first_and_nested_values_stay_in_one_line() {
+        let text = br#"{"type":"report","id":"report--1","created":"c","object_refs":["a--1"],"published":"p","object_marking_refs":
+            ["marking-definition--55d920b0-5e8b-4f79-9ee9-91f868d9b421"],"external_references":[{"source_name":"s","n":1}],"revoked":false,"name":"R"}"#;
         let json = Json::parse(text).unwrap();
         let lines = lines(&json);
-        let shown: Vec<(&str, &str)> =
-            lines.iter().map(|line| (line.name.as_str(), line.values[0].text.as_str())).collect();
+        let shown: Vec<(&str, &str, &Leads)> = lines
+            .iter()
+            .map(|line| (line.name.as_str(), line.values[0].text.as_str(), &line.values[0].leads))
+            .collect();
         assert_eq!(
             shown,
             [
-                ("name", "R"),
-                ("object_refs", "a--1"),
-                ("external_references", "source_name: s · n: 1"),
-                ("revoked", "no")
+                ("name", "R", &Leads::Nowhere),
+                ("object_refs", "a--1", &Leads::Away),
+                ("published", "p", &Leads::Nowhere),
+                ("revoked", "no", &Leads::Nowhere),
+                ("external_references", "source_name: s · n: 1", &Leads::Nowhere),
+                (
+                    "object_marking_refs",
+                    "marking-definition--55d920b0-5e8b-4f79-9ee9-91f868d9b421",
+                    &Leads::Level("TLP:AMBER")
+                ),
+                ("created", "c", &Leads::Nowhere),
+                ("id", "report--1", &Leads::Nowhere),
             ]
         );
-        assert_eq!(lines[1].values[0].href.as_deref(), Some("/objects/a--1"));
-        assert!(lines[0].values[0].href.is_none());
     }
 }

@@ -94,7 +94,8 @@ async fn find(app: &App, reader: &Reader, question: &Question) -> Result<Results
         let known: Vec<&LookUpMatch> =
             answers.get().iter().filter(|answer| answer.known).flat_map(|answer| &answer.matches).collect();
         let marks = named::marks(app, &reader.who, known.iter().copied()).await?;
-        results.known = known.into_iter().map(|one| Row::of(one, marks.get(one.id.as_str()))).collect();
+        results.known =
+            known.into_iter().map(|one| Row::of(one, marks.get(&named::version_of(one)))).collect();
         results.rows.retain(|row| results.known.iter().all(|known| known.href != row.href));
     }
     Ok(results)

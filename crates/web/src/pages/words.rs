@@ -1,7 +1,7 @@
 //! How things are said on pages: moments, marks, rows.
 
 use base::Micros;
-use node::{LookUpMatch, Mark};
+use node::{LookUpMatch, Mark, Marked};
 use stix::TlpLevel;
 
 use super::form::encode;
@@ -33,8 +33,8 @@ pub(crate) struct Row {
 }
 
 impl Row {
-    /// A match, and how its object is handled where that is known.
-    pub(crate) fn of(found: &LookUpMatch, mark: Option<&Mark>) -> Self {
+    /// A match, and how it is handled where that is known.
+    pub(crate) fn of(found: &LookUpMatch, marked: Option<&Marked>) -> Self {
         let label = if is_blank(&found.label) { found.id.clone() } else { found.label.clone() };
         let mut tags = state(found.revoked, found.not_yet_valid(), found.expired);
         if found.how != node::How::Exact {
@@ -43,9 +43,9 @@ impl Row {
         if let Some(confidence) = found.confidence {
             tags.push(Tag::new("plain", format!("confidence {confidence}")));
         }
-        tags.extend(mark.into_iter().flat_map(handled));
+        tags.extend(marked.into_iter().flat_map(|marked| handled(&marked.mark)));
         Self {
-            href: object(&found.id),
+            href: page_of((&found.id, found.added), marked),
             label,
             kind: found.type_name().to_owned(),
             added: moment(found.added),
@@ -70,7 +70,7 @@ pub(crate) fn state(revoked: bool, not_yet: bool, expired: bool) -> Vec<Tag> {
 }
 
 /// Marks for how an object in a list is handled: its level, and whose word it is where that is another member's.
-fn handled(mark: &Mark) -> Vec<Tag> {
+pub(crate) fn handled(mark: &Mark) -> Vec<Tag> {
     let level = if mark.unmarked { Tag::new("plain", "unmarked") } else { tlp(mark) };
     let word = mark.word.as_deref().map(|member| Tag::new("plain", format!("by {member}")));
     [Some(level), word].into_iter().flatten().collect()
@@ -92,6 +92,17 @@ pub(crate) fn tlp(mark: &Mark) -> Tag {
 /// The address of an object's page.
 pub(crate) fn object(id: &str) -> String {
     format!("/objects/{}", encode(id))
+}
+
+/// The page of a version that was added at a moment: that of its object, unless the identifier alone leads to what another says.
+pub(crate) fn page_of((id, added): (&str, Micros), marked: Option<&Marked>) -> String {
+    let page = object(id);
+    match marked {
+        Some(marked) if !marked.told_first => {
+            format!("{page}?added={}", encode(&stix::Timestamp::text_of(added)))
+        }
+        _ => page,
+    }
 }
 
 /// A moment to the second, in UTC: `2024-05-17 09:30:00 UTC`.

@@ -65,6 +65,36 @@ async fn a_version_posted_later_stays_under_the_handling_of_the_earlier_one() {
     assert_eq!(names(&bob, objects).await, [modified(1)], "the other one alone");
 }
 
+/// Of several words under one identifier each row of a list bears the level of its own, and leads to it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_list_says_of_each_word_under_one_id_how_that_one_is_handled() {
+    let house = House::new().await;
+    let ann = house.person("ann", Role::Analyst).await;
+    let mut others = indicator(1, 2);
+    others["created"] = "2024-01-01T00:00:01.000Z".into();
+    let said = [("c1", "clear", indicator(1, 1), "n1 v1"), ("c2", "amber", others, "n1 v2")];
+    for (collection, level, object, _) in &said {
+        house.collection(collection, &[(&ann, "rw")]).await;
+        let import = ann.ask("POST", &format!("/api/v1/collections/{collection}/import?tlp={level}"));
+        let import = import.header("Content-Type", "application/octet-stream").body(object.to_string());
+        assert_eq!(import.send().await.json()["summary"]["accepted"], 1);
+    }
+    for list in ["/", "/search?q=n1", "/search?q=10.0.0.1"] {
+        let page = house.page("ann", list).await;
+        let rows: Vec<&str> = page.split("<li").skip(1).collect();
+        for (_, level, _, name) in &said {
+            let row = rows.iter().find(|row| row.contains(name)).unwrap_or_else(|| panic!("{list}: {page}"));
+            let levels: Vec<&str> =
+                ["TLP:CLEAR", "TLP:AMBER"].into_iter().filter(|level| row.contains(level)).collect();
+            assert_eq!(levels, [format!("TLP:{}", level.to_uppercase())], "{list}: {row}");
+            let href = row.split("href=\"").nth(1).unwrap().split('"').next().unwrap();
+            let own = house.page("ann", href).await;
+            let heading = own.split("<h1").nth(1).unwrap().split("</h1>").next().unwrap();
+            assert!(heading.contains(name) && own.contains(levels[0]), "{list} {href}: {heading}");
+        }
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn deleting_takes_one_version_or_all() {
     let house = House::new().await;
