@@ -255,11 +255,14 @@ fn run(
         }
         let Some(prepared) = patterns.of(&row) else { continue };
         observed.tried = observed.tried.saturating_add(1);
-        match prepared.run(&observations) {
+        match prepared.run_until(&observations, &|| start.elapsed() >= time) {
             Outcome::Matched(observations) => hits.push(Hit { row, observations }),
             Outcome::NotMatched => {}
             Outcome::Undecided => observed.undecided(row.id),
         }
+    }
+    if start.elapsed() >= time {
+        return Err(ObservedError::TooCostly);
     }
     Ok((observed, hits, start.elapsed()))
 }
@@ -285,7 +288,8 @@ fn date(
         let moment = |key| json.get(key).and_then(Json::as_str).and_then(|text| Timestamp::parse(text).ok());
         let (from, until) = (moment("valid_from"), moment("valid_until"));
         let validity = Validity::new(from.as_ref(), until.as_ref(), &at);
-        let (valid_then, observations) = was_valid(patterns, &hit, &observations, &validity);
+        let halt = || start.elapsed() >= time;
+        let (valid_then, observations) = was_valid(patterns, &hit, (&observations, &validity), &halt);
         let text = |at: Option<Timestamp>| at.map(|at| at.as_str().to_owned());
         matches.push(ObservedMatch {
             id: hit.row.id,
@@ -298,6 +302,9 @@ fn date(
             valid_then,
         });
     }
+    if start.elapsed() >= time {
+        return Err(ObservedError::TooCostly);
+    }
     Ok((matches, start.elapsed()))
 }
 
@@ -305,15 +312,38 @@ fn date(
 fn was_valid(
     patterns: &Patterns,
     hit: &Hit,
-    observations: &Observations<'_>,
-    validity: &Validity,
+    (observations, validity): (&Observations<'_>, &Validity),
+    halt: &dyn Fn() -> bool,
 ) -> (Option<bool>, Option<Vec<usize>>) {
     if hit.observations.iter().all(|at| observations.is_within(*at, validity)) {
         return (Some(true), None);
     }
-    match patterns.of(&hit.row).map(|prepared| prepared.run(&observations.within(validity))) {
+    let again = |prepared: Arc<Prepared>| prepared.run_until(&observations.within(validity), halt);
+    match patterns.of(&hit.row).map(again) {
         Some(Outcome::Matched(then)) => (Some(true), Some(then)),
         Some(Outcome::NotMatched) => (Some(false), None),
         Some(Outcome::Undecided) | None => (None, None),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// One pattern over many values is given up in time too, not only many patterns.
+    #[test]
+    fn one_pattern_does_not_go_on_behind_its_time() {
+        let values = vec![format!("{}!", "a".repeat(60)); 20_000];
+        let bundle = serde_json::json!({"type": "bundle", "objects": [
+            {"type": "file", "id": "file--1", "x_l": values},
+            {"type": "observed-data", "first_observed": "2024-01-01T00:00:00Z", "last_observed": "2024-01-01T00:00:00Z",
+             "number_observed": 1, "object_refs": ["file--1"]}]})
+        .to_string();
+        let pattern = "[file:x_l[*] MATCHES '^(a|aa)+$']".to_owned();
+        let row = || vec![PatternRow { row: 1, id: "indicator--1".into(), pattern: pattern.clone() }];
+        let patterns = Patterns::default();
+        let short = Duration::from_millis(50);
+        let given_up = run(&patterns, bundle.as_bytes(), row(), short);
+        assert!(matches!(given_up, Err(ObservedError::TooCostly)), "{:?}", given_up.is_ok());
     }
 }

@@ -247,6 +247,36 @@ fn hundreds_of_observations_are_decided() {
     assert_eq!(outcome(pairs, &late), Outcome::NotMatched);
 }
 
+/// Each search is bounded; over many values the one who asks says when it is enough, and what is left counts as undecided.
+#[test]
+fn many_costly_values_are_given_up_when_that_is_said() {
+    let values = vec![format!("{}!", "a".repeat(40)); 2_000];
+    let bundle = serde_json::json!({"objects": [
+        {"type": "file", "id": "file--1", "x_l": values, "x_m": ["a"]},
+        {"type": "observed-data", "first_observed": "2024-01-01T00:00:00Z", "last_observed": "2024-01-01T00:00:00Z",
+         "number_observed": 1, "object_refs": ["file--1"]}]})
+    .to_string();
+    let bundle = Json::parse(bundle.as_bytes()).unwrap();
+    let observations = Observations::from_bundle(&bundle);
+    let asked = std::cell::Cell::new(0);
+    let after = |most: usize| {
+        asked.set(0);
+        let halt = || {
+            asked.set(asked.get() + 1);
+            asked.get() > most
+        };
+        let prepared = stix::pattern::parse("[file:x_l[*] MATCHES '^(a|aa)+$' OR file:x_m[*] LIKE '_']")
+            .unwrap()
+            .prepare();
+        prepared.run_until(&observations, &halt)
+    };
+    assert_eq!(after(3), Outcome::Undecided);
+    assert_eq!(asked.get(), 2_001, "it is asked before each of them");
+    // What costs nothing to look at is decided all the same.
+    let plain = stix::pattern::parse("[file:x_m[*] = 'a']").unwrap().prepare();
+    assert_eq!(plain.run_until(&observations, &|| true), Outcome::Matched(vec![0]));
+}
+
 #[test]
 fn repetition_costs_nothing_and_every_search_ends() {
     let many = [("a", 0, 100, 999_999_999), ("b", 0, 0, 999_999_999)];

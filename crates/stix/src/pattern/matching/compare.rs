@@ -8,6 +8,7 @@ use std::cmp::Ordering;
 
 use crate::pattern::ast::{Comparison, Literal, Negation, Operator, Step};
 use crate::pattern::matching::address::Network;
+use crate::pattern::matching::condition::Halt;
 use crate::pattern::matching::declared::Encoding;
 use crate::pattern::matching::like::Like;
 use crate::pattern::matching::nfc;
@@ -114,10 +115,10 @@ impl Check {
     }
 
     /// Whether the comparison is true for an object. [`Verdict::Exhausted`] counts as not true even behind NOT.
-    pub(super) fn run<'j>(&self, object: &'j Json<'j>, scope: &Scope<'j>) -> Verdict {
+    pub(super) fn run<'j>(&self, object: &'j Json<'j>, scope: &Scope<'j>, halt: Halt<'_>) -> Verdict {
         if self.single {
             return match path::single(&self.steps, object, scope) {
-                Some(value) => self.judge(value),
+                Some(value) => self.judge(value, halt),
                 None => self.absent(),
             };
         }
@@ -127,7 +128,7 @@ impl Check {
         }
         let mut verdict = Verdict::NoMatch;
         for value in values {
-            match self.judge(value) {
+            match self.judge(value, halt) {
                 Verdict::Match => return Verdict::Match,
                 Verdict::Exhausted => verdict = Verdict::Exhausted,
                 Verdict::NoMatch => {}
@@ -140,7 +141,10 @@ impl Check {
         verdict(matches!(self.test, Test::Exists) && self.negation == Negation::Negated)
     }
 
-    fn judge(&self, value: &Json<'_>) -> Verdict {
+    fn judge(&self, value: &Json<'_>, halt: Halt<'_>) -> Verdict {
+        if matches!(self.test, Test::Like { .. } | Test::Matches(Some(_))) && halt() {
+            return Verdict::Exhausted;
+        }
         match (self.test(value), self.negation) {
             (Verdict::Match, Negation::Negated) => Verdict::NoMatch,
             (Verdict::NoMatch, Negation::Negated) => Verdict::Match,

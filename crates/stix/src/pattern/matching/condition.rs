@@ -25,9 +25,16 @@ enum Node {
     Any(Vec<Node>),
 }
 
-/// A comparison ran out of steps; it counted as not true.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Doubt(pub(super) bool);
+/// Asked before each comparison whose work is more than its subject's length: whether there is to be no more of it.
+pub(super) type Halt<'h> = &'h dyn Fn() -> bool;
+
+/// How far the answer can be relied on, and whether to go on.
+#[derive(Clone, Copy)]
+pub(super) struct Doubt<'h> {
+    /// A comparison ran out of steps; it counted as not true.
+    pub(super) cut: bool,
+    pub(super) halt: Halt<'h>,
+}
 
 impl Leaf {
     pub(super) fn new(condition: &ast::Condition) -> Self {
@@ -69,7 +76,7 @@ impl Leaf {
     }
 
     /// The first observation that holds an object which meets the condition.
-    pub(super) fn first(&self, among: &Observations<'_>, doubt: &mut Doubt) -> Option<usize> {
+    pub(super) fn first(&self, among: &Observations<'_>, doubt: &mut Doubt<'_>) -> Option<usize> {
         let counts =
             |root: &Root<'_>| among.observed().get(root.observation).is_some_and(|one| one.count > 0);
         let firsts = self.types.iter().filter_map(|object_type| {
@@ -81,7 +88,12 @@ impl Leaf {
     }
 
     /// All observations that hold such an object, in order; `None` when there are more than `most`.
-    pub(super) fn all(&self, among: &Observations<'_>, most: usize, doubt: &mut Doubt) -> Option<Vec<usize>> {
+    pub(super) fn all(
+        &self,
+        among: &Observations<'_>,
+        most: usize,
+        doubt: &mut Doubt<'_>,
+    ) -> Option<Vec<usize>> {
         let mut found = Vec::new();
         for object_type in &self.types {
             for root in among.of_type(object_type) {
@@ -90,7 +102,7 @@ impl Leaf {
                 }
             }
             if found.len() > most {
-                doubt.0 = true;
+                doubt.cut = true;
                 return None;
             }
         }
@@ -101,11 +113,18 @@ impl Leaf {
         Some(found)
     }
 
-    fn holds(&self, object_type: &str, root: Root<'_>, among: &Observations<'_>, doubt: &mut Doubt) -> bool {
+    fn holds(
+        &self,
+        object_type: &str,
+        root: Root<'_>,
+        among: &Observations<'_>,
+        doubt: &mut Doubt<'_>,
+    ) -> bool {
         let Some(observed) = among.observed().get(root.observation) else { return false };
+        let halt = doubt.halt;
         self.root.holds(doubt, &|check| {
             if *check.object_type == *object_type {
-                check.run(root.object, &observed.scope)
+                check.run(root.object, &observed.scope, halt)
             } else {
                 Verdict::NoMatch
             }
@@ -136,13 +155,13 @@ impl Node {
         }
     }
 
-    fn holds(&self, doubt: &mut Doubt, run: &dyn Fn(&Check) -> Verdict) -> bool {
+    fn holds(&self, doubt: &mut Doubt<'_>, run: &dyn Fn(&Check) -> Verdict) -> bool {
         match self {
             Self::Check(check) => match run(check) {
                 Verdict::Match => true,
                 Verdict::NoMatch => false,
                 Verdict::Exhausted => {
-                    doubt.0 = true;
+                    doubt.cut = true;
                     false
                 }
             },

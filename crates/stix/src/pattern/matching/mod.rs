@@ -92,17 +92,24 @@ impl Prepared {
     /// [`base::limit::MATCH_STEPS_MAX`] steps.
     #[must_use]
     pub fn run(&self, over: &Observations<'_>) -> Outcome {
-        let mut doubt = Doubt::default();
+        self.run_until(over, &|| false)
+    }
+
+    /// As [`Prepared::run`], until `halt` says that it is enough. It is asked before each search for a regular expression and each LIKE:
+    /// one of these is bounded by itself, many over many values are not. From then on they count as not true.
+    #[must_use]
+    pub fn run_until(&self, over: &Observations<'_>, halt: &dyn Fn() -> bool) -> Outcome {
+        let mut doubt = Doubt { cut: false, halt };
         let found = self.binding(over, &mut doubt);
         self.leaves.iter().for_each(Leaf::cool);
-        match (found, doubt) {
+        match (found, doubt.cut) {
             (Some(binding), _) => Outcome::Matched(binding),
-            (None, Doubt(true)) => Outcome::Undecided,
-            (None, Doubt(false)) => Outcome::NotMatched,
+            (None, true) => Outcome::Undecided,
+            (None, false) => Outcome::NotMatched,
         }
     }
 
-    fn binding(&self, over: &Observations<'_>, doubt: &mut Doubt) -> Option<Vec<usize>> {
+    fn binding(&self, over: &Observations<'_>, doubt: &mut Doubt<'_>) -> Option<Vec<usize>> {
         if let Plan::Slot(slot) = &self.plan
             && let ([choice], 1) = (slot.choices.as_slice(), slot.times)
             && choice.span == moment::ALWAYS
@@ -121,7 +128,7 @@ impl Prepared {
         }
         let mut search = Search::new(over, &candidates);
         let found = search.run(&self.plan);
-        doubt.0 |= search.exhausted;
+        doubt.cut |= search.exhausted;
         found
     }
 }

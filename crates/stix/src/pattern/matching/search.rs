@@ -616,8 +616,9 @@ mod tests {
         let mut leaves = Vec::new();
         let plan = Plan::new(pattern.expression(), &mut leaves);
         let Plan::Repeat(times, part) = &plan else { panic!("no repeated part: {plan:?}") };
-        let all =
-            |leaf: &crate::pattern::matching::condition::Leaf| leaf.all(&over, 1_000, &mut Doubt::default());
+        let all = |leaf: &crate::pattern::matching::condition::Leaf| {
+            leaf.all(&over, 1_000, &mut Doubt { cut: false, halt: &|| false })
+        };
         let candidates: Vec<_> = leaves.iter().map(|leaf| all(leaf).unwrap()).collect();
         let whole = Search::new(&over, &candidates).run(&plan);
         let mut search = Search::new(&over, &candidates);
