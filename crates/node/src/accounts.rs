@@ -3,6 +3,7 @@
 //! Administrators manage everybody; others manage their own tokens and password. A token never gives more than its maker
 //! may hand out: its scopes narrow its user's roles. Users are disabled, not deleted: what they did stays theirs.
 
+use base::letters::is_ignorable;
 use base::limit::{NAME_CHARS_MAX, TOKENS_PER_USER_MAX};
 use base::{Micros, Redacted};
 use handling::{
@@ -127,8 +128,8 @@ pub enum AccountError {
     NameTaken(String),
     /// Not a name a user can have.
     #[error(
-        "a user name has 1 to {NAME_CHARS_MAX} characters, begins with a letter or a digit, and has no colon, comma, slash, backslash or control \
-         character and no space at its end"
+        "a user name has 1 to {NAME_CHARS_MAX} characters, begins with a letter or a digit, and has no colon, comma, slash, backslash, control \
+         character or letter that does not show and no space at its end"
     )]
     NameUnfit,
     /// A user without any role.
@@ -486,7 +487,9 @@ pub(crate) fn is_name(name: &str) -> bool {
     (1..=NAME_CHARS_MAX).contains(&count)
         && name.starts_with(char::is_alphanumeric)
         && name.trim_end() == name
-        && !name.chars().any(|char| char.is_control() || matches!(char, ':' | ',' | '/' | '\\'))
+        && !name
+            .chars()
+            .any(|char| char.is_control() || is_ignorable(char) || matches!(char, ':' | ',' | '/' | '\\'))
 }
 
 fn distinct(mut roles: Vec<Role>) -> Result<Vec<Role>, AccountError> {

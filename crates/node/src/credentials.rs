@@ -13,6 +13,7 @@ use store::{Fault, NewSession, StoreError, UserRow};
 
 use crate::Node;
 use crate::directory::{Directory, folded};
+use crate::lockout::place_of;
 use crate::verified::Mac;
 
 /// What begins every API token, so that scanners of published code recognise one.
@@ -232,13 +233,16 @@ impl Node {
             return Err(AuthError::Missing);
         }
         let directory = self.directory().await?;
-        let mac = self.0.verified.mac(&folded(name), password.expose());
-        if let Some(user) = self.verified_before(&directory, &mac) {
+        let mac = self.0.verified.mac(&folded(name), &place_of(peer), password.expose());
+        let may_pass = || self.0.lockout.may_pass(name, peer, self.now());
+        if let Some(user) = self.verified_before(&directory, &mac)
+            && may_pass().is_ok()
+        {
             return directory.by_password(user.no).ok_or(AuthError::Disabled);
         }
         let _turn = self.0.lockout.turn(name, peer).await;
         // Whoever had the turn before may have shown the same.
-        let user = match self.verified_before(&directory, &mac) {
+        let user = match self.verified_before(&directory, &mac).filter(|_| may_pass().is_ok()) {
             Some(user) => user,
             None => self.check_password(&directory, (name, password), peer).await?,
         };
@@ -272,7 +276,7 @@ impl Node {
         let right = right.map_err(|_crowded| AuthError::TooMany { retry_after_s: 1 })?;
         match user {
             Some(user) if right => {
-                lockout.right(name);
+                lockout.right(name, peer);
                 Ok(user)
             }
             _ => {

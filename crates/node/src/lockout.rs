@@ -1,9 +1,9 @@
 //! Wrong passwords make the next attempt wait, longer each time.
 //!
 //! Counted by user name (which need not exist) and by where the attempts come from: an address, or the /64 network of one of
-//! IPv6, which is what one customer has at least. Only attempts that would cost a password hash are held back: a credential
-//! verified before, a token or a session passes, so that strangers guessing at a name do not shut its owner's running clients
-//! out. Attempts for one name, and from one place, take turns, so that each knows how the one before it ended: many at once
+//! IPv6, which is what one customer has at least. What was verified before from the same place passes, and so do tokens and
+//! sessions, so that strangers guessing at a name do not shut its owner's running clients out; not where the guesses come from
+//! that very place, for there the right one would be told from the wrong ones as fast as they are sent. Attempts for one name, and from one place, take turns, so that each knows how the one before it ended: many at once
 //! are no way around the count. Memory is bounded; when full, what failed longest ago is forgotten. The counts live as long
 //! as the process: `docs/decisions/0019-lock-outs-end-with-the-process.md`.
 
@@ -32,12 +32,14 @@ const KEY_BYTES_MAX: usize = 256;
 enum Key {
     Name(String),
     Peer(String),
+    /// A name, tried from a place.
+    NameAt(String, String),
 }
 
 impl Key {
     const fn free(&self) -> u32 {
         match self {
-            Self::Name(_) => NAME_FREE,
+            Self::Name(_) | Self::NameAt(..) => NAME_FREE,
             Self::Peer(_) => PEER_FREE,
         }
     }
@@ -91,7 +93,7 @@ impl Default for Lockout {
 impl Lockout {
     /// Waits until no other attempt for this name or from this place is being checked.
     pub(crate) async fn turn(&self, name: &str, peer: &str) -> Turn<'_> {
-        let [name, place] = keys(name, peer);
+        let [name, place, _] = keys(name, peer);
         // Always in this order, so that two cannot wait for each other, and whoever asks much from one place only waits there.
         let place = self.one_of(&self.places, &place).lock().await;
         Turn { _name: self.one_of(&self.names, &name).lock().await, _place: place }
@@ -108,13 +110,27 @@ impl Lockout {
 
     /// Whether an attempt may be made now; the error tells for how many seconds it may not.
     pub(crate) fn may_try(&self, name: &str, peer: &str, now: Micros) -> Result<(), u64> {
+        self.waits(&keys(name, peer), now)
+    }
+
+    /// Whether what was verified before may pass unasked: nobody guesses at this name from this place. The error as for
+    /// [`Lockout::may_try`].
+    pub(crate) fn may_pass(&self, name: &str, peer: &str, now: Micros) -> Result<(), u64> {
+        // Every request of a client that shows a password comes by here.
+        if self.counts.lock().unwrap_or_else(PoisonError::into_inner).is_empty() {
+            return Ok(());
+        }
+        let [_, _, here] = keys(name, peer);
+        self.waits(&[here], now)
+    }
+
+    fn waits(&self, keys: &[Key], now: Micros) -> Result<(), u64> {
         let counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
-        let wait = keys(name, peer)
-            .iter()
-            .filter_map(|key| counts.get(key).map(|count| count.wait_s(key.free(), now)))
-            .max()
-            .unwrap_or(0);
-        if wait == 0 { Ok(()) } else { Err(wait) }
+        let waits = keys.iter().filter_map(|key| counts.get(key).map(|count| count.wait_s(key.free(), now)));
+        match waits.max() {
+            None | Some(0) => Ok(()),
+            Some(wait) => Err(wait),
+        }
     }
 
     /// Notes a wrong password.
@@ -131,18 +147,21 @@ impl Lockout {
     }
 
     /// Notes a right password: the name's count begins anew, the place's does not (others may be guessing from there).
-    pub(crate) fn right(&self, name: &str) {
+    pub(crate) fn right(&self, name: &str, peer: &str) {
         let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
-        counts.remove(&Key::Name(cut(name)));
+        let [name, _, here] = keys(name, peer);
+        counts.remove(&name);
+        counts.remove(&here);
     }
 }
 
-fn keys(name: &str, peer: &str) -> [Key; 2] {
-    [Key::Name(cut(name)), Key::Peer(place_of(peer))]
+fn keys(name: &str, peer: &str) -> [Key; 3] {
+    let (name, place) = (cut(name), place_of(peer));
+    [Key::Name(name.clone()), Key::Peer(place.clone()), Key::NameAt(name, place)]
 }
 
 /// Where an attempt comes from, as it is told apart: an IPv4 address, the first half of one of IPv6, or the text itself.
-fn place_of(peer: &str) -> String {
+pub(crate) fn place_of(peer: &str) -> String {
     match peer.parse::<IpAddr>().map(|address| address.to_canonical()) {
         Ok(IpAddr::V4(address)) => address.to_string(),
         Ok(IpAddr::V6(address)) => {
@@ -190,8 +209,20 @@ mod tests {
         assert_eq!(lockout.may_try("ann", "10.0.0.1", later), Ok(()));
         lockout.wrong("ann", "10.0.0.1", later);
         assert_eq!(lockout.may_try("ann", "10.0.0.1", later), Err(2));
-        lockout.right("ann");
+        lockout.right("ann", "10.0.0.1");
         assert_eq!(lockout.may_try("ann", "10.0.0.1", later), Ok(()));
+    }
+
+    #[test]
+    fn what_was_verified_passes_unless_guesses_come_from_the_same_place() {
+        let lockout = Lockout::default();
+        for _ in 0..NAME_FREE {
+            lockout.wrong("ann", "10.0.0.66", START);
+        }
+        assert_eq!(lockout.may_pass("Ann", "10.0.0.66", START), Err(1));
+        assert_eq!(lockout.may_pass("ann", "10.0.0.1", START), Ok(()));
+        assert_eq!(lockout.may_pass("bob", "10.0.0.66", START), Ok(()));
+        assert_eq!(lockout.may_pass("ann", "10.0.0.66", START.plus(Micros::SECOND)), Ok(()));
     }
 
     #[test]

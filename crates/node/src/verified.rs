@@ -1,6 +1,6 @@
 //! Passwords verified a moment ago, so that Basic does not cost a password hash on every request.
 //!
-//! What is kept is a MAC of name and password under a key that lives and dies with this process: neither the memory nor a
+//! What is kept is a MAC of name, place and password under a key that lives and dies with this process: neither the memory nor a
 //! dump of it is worth more to a thief than the stored hash. An entry names the user and the user's epoch at that time;
 //! whoever uses it compares the epoch with the present one, so a changed password or role ends it at once.
 
@@ -16,7 +16,7 @@ const LIFE_US: i64 = 5 * 60 * Micros::SECOND;
 /// Entries kept at once.
 const ENTRIES_MAX: usize = 4_096;
 
-/// The MAC of a name and a password.
+/// The MAC of a name, a place and a password.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct Mac([u8; 32]);
 
@@ -40,15 +40,18 @@ impl Verified {
         Self { key, entries: Mutex::default() }
     }
 
-    /// HMAC-SHA-256 (RFC 2104) over the length of the name, the name and the password.
-    pub(crate) fn mac(&self, name: &str, password: &str) -> Mac {
+    /// HMAC-SHA-256 (RFC 2104) over name and place, each after its length, and the password. What was verified in one place says
+    /// nothing in another: whoever guesses elsewhere is not helped by its owner's having been here.
+    pub(crate) fn mac(&self, name: &str, place: &str, password: &str) -> Mac {
         let (mut inner, mut outer) = ([0x36; 64], [0x5c; 64]);
         for ((inner, outer), key) in inner.iter_mut().zip(&mut outer).zip(&self.key) {
             *inner ^= key;
             *outer ^= key;
         }
-        let length = u64::try_from(name.len()).unwrap_or(u64::MAX).to_be_bytes();
-        let message = Sha256::new_with_prefix(inner).chain_update(length).chain_update(name);
+        let message = [name, place].into_iter().fold(Sha256::new_with_prefix(inner), |message, text| {
+            let length = u64::try_from(text.len()).unwrap_or(u64::MAX).to_be_bytes();
+            message.chain_update(length).chain_update(text)
+        });
         let digest = message.chain_update(password).finalize();
         Mac(Sha256::new_with_prefix(outer).chain_update(digest).finalize().into())
     }
@@ -88,7 +91,7 @@ mod tests {
     #[test]
     fn an_entry_lives_a_while_and_no_longer() {
         let verified = Verified::new(&SeededRng::new(1));
-        let mac = verified.mac("ann", "secret");
+        let mac = verified.mac("ann", "here", "secret");
         assert_eq!(verified.get(&mac, Micros(0)), None);
         verified.put(mac, UserNo(7), 3, Micros(0));
         assert_eq!(verified.get(&mac, Micros(LIFE_US)), Some((UserNo(7), 3)));
@@ -99,17 +102,21 @@ mod tests {
     }
 
     #[test]
-    fn name_and_password_do_not_run_into_each_other() {
+    fn name_place_and_password_do_not_run_into_each_other() {
         let verified = Verified::new(&SeededRng::new(1));
-        assert!(verified.mac("ann", "secret") != verified.mac("anns", "ecret"));
-        assert!(verified.mac("ann", "secret") != Verified::new(&SeededRng::new(2)).mac("ann", "secret"));
+        assert!(verified.mac("ann", "here", "secret") != verified.mac("annh", "ere", "secret"));
+        assert!(verified.mac("ann", "here", "secret") != verified.mac("ann", "heres", "ecret"));
+        assert!(
+            verified.mac("ann", "here", "secret")
+                != Verified::new(&SeededRng::new(2)).mac("ann", "here", "secret")
+        );
     }
 
     #[test]
     fn memory_is_bounded() {
         let verified = Verified::new(&SeededRng::new(1));
         for at in 0..=ENTRIES_MAX {
-            verified.put(verified.mac("ann", &at.to_string()), UserNo(1), 0, Micros(0));
+            verified.put(verified.mac("ann", "here", &at.to_string()), UserNo(1), 0, Micros(0));
         }
         assert!(verified.entries.lock().unwrap().len() <= ENTRIES_MAX);
     }

@@ -23,7 +23,9 @@ async fn a_node_is_initialised_once() {
 
 #[tokio::test]
 async fn names_that_cannot_be_are_refused() {
-    for (member, admin) in [("", "root"), ("A\u{7}", "root"), ("A", ""), ("A", "ro:ot"), ("A", " root")] {
+    for (member, admin) in
+        [("", "root"), ("A\u{7}", "root"), ("A", ""), ("A", "ro:ot"), ("A", " root"), ("A", "root\u{200b}")]
+    {
         let request = InitRequest { member_name: member.into(), admin_name: admin.into() };
         let refused = Bench::empty().node.initialise(request).await.unwrap_err();
         assert_eq!(refused.code(), "name-unfit", "{member:?} {admin:?}");
@@ -70,6 +72,9 @@ async fn guessing_is_slowed_and_running_clients_are_not() {
     let locked = bench.node.authenticate(password("ann", "guess"), "thief").await.unwrap_err();
     assert!(matches!(locked, AuthError::Locked { retry_after_s: 1 }), "{locked}");
     bench.principal("ann").await;
+    // What is verified for its owner's place tells nobody elsewhere that it is right, nor who guesses in that place itself.
+    let right = bench.node.authenticate(password("ann", "password of ann"), "thief").await.unwrap_err();
+    assert!(matches!(right, AuthError::Locked { .. }), "{right}");
     bench.clock.advance(2 * Micros::SECOND);
     let wrong = bench.node.authenticate(password("ann", "guess"), "thief").await.unwrap_err();
     assert!(matches!(wrong, AuthError::Wrong), "{wrong}");
@@ -102,6 +107,26 @@ async fn sessions_end_by_themselves_and_by_hand() {
     assert!(bench.node.session(&second.cookie).await.is_ok());
     bench.clock.set(second.expires);
     assert!(bench.node.session(&second.cookie).await.is_err());
+}
+
+#[tokio::test]
+async fn guesses_from_where_its_owner_is_are_not_told_apart_while_they_wait() {
+    let (bench, _) = Bench::new().await;
+    bench.user("ann", Role::Reader).await;
+    let ask = async |given: &str| bench.node.authenticate(password("ann", given), "office").await;
+    assert!(ask("password of ann").await.is_ok());
+    for _ in 0..5 {
+        assert!(matches!(ask("guess").await, Err(AuthError::Wrong)));
+    }
+    for given in ["guess", "password of ann"] {
+        assert!(matches!(ask(given).await, Err(AuthError::Locked { retry_after_s: 1 })), "{given}");
+    }
+    bench.clock.advance(2 * Micros::SECOND);
+    assert!(ask("password of ann").await.is_ok());
+    assert!(
+        matches!(ask("guess").await, Err(AuthError::Wrong)),
+        "its count has begun anew or its wait is over"
+    );
 }
 
 /// Guesses sent all at once are counted like guesses sent one after another; right passwords all pass.
