@@ -13,6 +13,8 @@ use crate::exit::Failure;
 pub(crate) const FILE: &str = "cresset.toml";
 /// Shifts the wall clock of a node that was started with test controls.
 const CLOCK_OFFSET: &str = "CRESSET_CLOCK_OFFSET";
+/// How far a test may shift the clock, in days: what counts nanoseconds ends after some centuries.
+const OFFSET_DAYS_MAX: i64 = 36_500;
 
 /// What the configuration file may say.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
@@ -191,7 +193,7 @@ pub(crate) fn clock_offset(test_controls: bool) -> Result<i64, Failure> {
     offset(&text).ok_or_else(|| {
         let shown = stix::quote::quoted(&text).to_string();
         Failure::usage(format_args!(
-            "{CLOCK_OFFSET} is {shown}, which is not of the form +3d, -2h, +15m or +90s"
+            "{CLOCK_OFFSET} is {shown}, which is not of the form +3d, -2h, +15m or +90s, of {OFFSET_DAYS_MAX} days at most"
         ))
     })
 }
@@ -214,7 +216,8 @@ fn offset(text: &str) -> Option<i64> {
         return None;
     }
     let count: i64 = digits.parse().ok()?;
-    count.checked_mul(seconds)?.checked_mul(Micros::SECOND)?.checked_mul(sign)
+    let seconds = count.checked_mul(seconds).filter(|seconds| *seconds <= OFFSET_DAYS_MAX * 86_400)?;
+    Some(seconds * Micros::SECOND * sign)
 }
 
 #[cfg(test)]
@@ -226,7 +229,8 @@ mod tests {
         assert_eq!(offset("+3d"), Some(259_200_000_000));
         assert_eq!(offset("-2h"), Some(-7_200_000_000));
         assert_eq!(offset("90s"), Some(90_000_000));
-        for bad in ["", "+", "d", "+d", "3", "+3w", "+-3d", "+99999999999999999d", "1é"] {
+        assert_eq!(offset("-36500d"), Some(-3_153_600_000_000_000));
+        for bad in ["", "+", "d", "+d", "3", "+3w", "+-3d", "+99999999999999999d", "+36501d", "1é"] {
             assert_eq!(offset(bad), None, "{bad}");
         }
     }

@@ -23,6 +23,9 @@ pub(crate) struct Rates<K: Hash + Eq + Clone = UserNo> {
     wall: Wall,
 }
 
+/// The limiter counts nanoseconds since 1970, which end after 584 years; a clock that is further on stands still for it.
+const MICROS_MAX: u64 = 18_000_000_000_000_000;
+
 /// [`base::Clock`] as the limiter wants it.
 #[derive(Clone)]
 struct Wall(Arc<dyn base::Clock>);
@@ -31,7 +34,7 @@ impl governor::clock::Clock for Wall {
     type Instant = Nanos;
 
     fn now(&self) -> Nanos {
-        let micros = u64::try_from(self.0.now().0).unwrap_or(0);
+        let micros = u64::try_from(self.0.now().0).unwrap_or(0).min(MICROS_MAX);
         Nanos::from(Duration::from_micros(micros))
     }
 }
