@@ -9,7 +9,7 @@ use base::Micros;
 use stix::Timestamp;
 
 use crate::demand::{Demand, demands};
-use crate::rules::{CircleId, Markings, MemberId, Purpose, Rules};
+use crate::rules::{Addressee, CircleId, Markings, MemberId, Purpose, Rules};
 use crate::{Rule, UserNo};
 
 /// Who would get it.
@@ -201,13 +201,15 @@ pub fn judge(recipient: &Recipient, action: Action, rules: &Rules, situation: &S
                 worst = Some(verdict);
             }
         }
-        return worst.unwrap_or_else(|| refused(&demands(recipient, action, situation), rules));
+        return worst.unwrap_or_else(|| {
+            refused(recipient, &demands(recipient, action, situation), (rules, situation))
+        });
     }
     let demands = demands(recipient, action, situation);
     if demands.iter().all(|demand| demand.met_by(rules)) {
         return Verdict { decision: Decision::Allow, rule: Rule::HandlingAllows, reasons: grounds(rules) };
     }
-    refused(&demands, rules)
+    refused(recipient, &demands, (rules, situation))
 }
 
 /// Whether it is allowed: as [`judge`], without words.
@@ -216,14 +218,33 @@ pub fn allows(demands: &[Demand], rules: &Rules) -> bool {
     demands.iter().all(|demand| demand.met_by(rules))
 }
 
-fn refused(demands: &[Demand], rules: &Rules) -> Verdict {
+fn refused(
+    recipient: &Recipient,
+    demands: &[Demand],
+    (rules, situation): (&Rules, &Situation<'_>),
+) -> Verdict {
     let mut against: Vec<Rule> =
         demands.iter().filter(|demand| !demand.met_by(rules)).map(|demand| demand.rule).collect();
     against.sort_unstable();
     against.dedup();
     let rule = against.first().copied().unwrap_or(Rule::CircleUnresolved);
-    let reasons = against.iter().map(|rule| against_by(*rule, rules)).collect();
+    let reasons = against.iter().map(|one| match one {
+        Rule::Audience if is_for_nobody_yet(rules, situation) => {
+            // Whatever else speaks against it is not settled by giving it, and only members are given anything.
+            let gives = against.len() == 1 && matches!(recipient, Recipient::Member(_));
+            let how = if gives { ": `cresset share` gives it" } else { "" };
+            format!("nobody has been named yet{how}")
+        }
+        other => against_by(*other, rules),
+    });
+    let reasons = reasons.collect();
     Verdict { decision: Decision::Refuse, rule, reasons }
+}
+
+/// Whether it is this node's own and its originator has named nobody else so far.
+fn is_for_nobody_yet(rules: &Rules, situation: &Situation<'_>) -> bool {
+    rules.originator().is_own(situation.home)
+        && rules.audience().clauses().all(|clause| clause.iter().all(|one| *one == Addressee::Originator))
 }
 
 fn against_by(rule: Rule, rules: &Rules) -> String {

@@ -70,7 +70,7 @@ const fn rule_text(rule: Rule) -> &'static str {
             "Until the object's embargo is over, only the persons named with it may see it, and nobody passes it on, exports it or acts on it by machine."
         }
         Rule::Audience => {
-            "The object is addressed to somebody else: its originator named members, circles or persons, and the recipient is none of them. A circle that is empty or cannot be resolved is nobody."
+            "The object is addressed to somebody else: its originator named members, circles or persons, and the recipient is none of them. What has been given to nobody yet is for its originator alone, and `cresset share` names others. A circle that is empty or cannot be resolved is nobody."
         }
         Rule::TlpCommunity => {
             "TLP:GREEN and stricter levels stay in the community; whoever is no member gets what is TLP:CLEAR."
