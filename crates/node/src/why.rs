@@ -4,7 +4,7 @@
 //! anything else than what happens. They speak of what the one who asks may know: an object that is not theirs to see is not
 //! there.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use base::signing::KeyId;
@@ -12,10 +12,10 @@ use bytes::Bytes;
 use federation::Consented;
 use handling::{
     Action, Cleared, Consent, Decision, MemberId, Principal, Recipient, Rule, Rules, Situation, Verdict,
-    judge, viewer,
+    Viewer, judge, viewer,
 };
 use serde::Serialize;
-use store::{Batch, Entry, Fault, Landed, LandedAs, LeavesBy, Ruled, StoreError, StoredObject};
+use store::{Batch, Entry, Fault, Landed, LandedAs, LeavesBy, Ruled, StoreError, StoredObject, VersionRow};
 
 use crate::accept::{self, Place};
 use crate::community::may_know_circles;
@@ -31,6 +31,9 @@ use crate::{AcceptError, ExchangeError, Node, Options, ReadError};
 pub struct Judged {
     /// The object, as far as it has an id.
     pub id: Option<String>,
+    /// Which version of a stored object the decision is about, as TAXII tells it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub version: Option<String>,
     /// `allow` or `refuse`.
     pub decision: &'static str,
     /// The rule that decided; `cresset explain` tells more about it.
@@ -52,7 +55,23 @@ impl Judged {
             Decision::Allow => "allow",
             Decision::Refuse => "refuse",
         };
-        Self { id, decision, rule: verdict.rule.code(), reasons: verdict.reasons, shared: None, view: None }
+        Self {
+            id,
+            version: None,
+            decision,
+            rule: verdict.rule.code(),
+            reasons: verdict.reasons,
+            shared: None,
+            view: None,
+        }
+    }
+
+    fn refused(id: Option<String>, rule: &'static str, reasons: Vec<String>) -> Self {
+        Self { id, version: None, decision: "refuse", rule, reasons, shared: None, view: None }
+    }
+
+    fn is_allowed(&self) -> bool {
+        self.decision == "allow"
     }
 }
 
@@ -193,38 +212,91 @@ impl<'a> About<'a> {
 
 impl Node {
     /// Whether `recipient` (`user:NAME`, a member, a circle, `client:MEMBER`, `automation`, `anyone`) may do something with
-    /// an object, and why or why not. Of another member that is given something this says what `share` does.
+    /// an object, and why or why not. Of another member that is given something this says what `share` does. Where several lineages stand
+    /// under the id, it is yes where one of those that the principal may see reaches, and else what is said of the first.
     ///
     /// # Errors
-    /// See [`WhyError`]; `NotFound` when the one who asks may not see the object.
+    /// See [`WhyError`]; `NotFound` when the one who asks may not see the object, or not the `version`.
     pub async fn why(
         &self,
         who: &Principal,
-        id: &str,
+        (id, version): (&str, Option<&str>),
         recipient: &str,
         action: Option<Action>,
     ) -> Result<Cleared<Judged>, WhyError> {
         let view = self.eyes(who);
-        let mut object = self.store().object(&view, id, None).await?;
+        let mut object = self.store().object(&view, id, version).await?;
         let directory = self.directory().await?;
         let recipient = &self.recipient(who, &directory, recipient)?;
         let asked = Asked { who, directory: &directory, recipient, action };
-        if self.standing().home.is_some_and(|home| asked.gives(home)) {
+        let gives = self.standing().home.is_some_and(|home| asked.gives(home));
+        if gives {
             // Where this member says something of it itself, that is what it gives.
-            match self.store().own_object(&view, id, None).await {
+            match self.store().own_object(&view, id, version).await {
                 Ok(own) => object = own,
                 Err(StoreError::NotFound { .. }) => {}
                 Err(error) => return Err(error.into()),
             }
         }
-        let mut judged = self.judge_stored(&asked, &object).await?;
-        if let (Some(member), "refuse") = (asked.member(), judged.decision)
-            && self.standing().home.is_some_and(|home| asked.gives(home))
+        let mut judged = self.judge_version(&asked, &object).await?;
+        if !judged.is_allowed() {
+            let beside = self.judge_beside(&asked, (&view, gives), (&object, version)).await?;
+            judged = nearest(judged, beside);
+        }
+        if let (Some(member), false) = (asked.member(), judged.is_allowed())
+            && gives
             && self.is_known_to_have(who, id, &member).await?
         {
             judged.reasons.push("it has what it was given of this object before".to_owned());
         }
         Ok(view.clear(judged))
+    }
+
+    /// Decides about a version that stands here, and says which it is.
+    async fn judge_version(&self, asked: &Asked<'_>, object: &StoredObject) -> Result<Judged, StoreError> {
+        let judged = self.judge_stored(asked, object).await?;
+        Ok(Judged { version: Some(object.version.clone()), ..judged })
+    }
+
+    /// Decides about what stands beside `first` under its id, each lineage in the version that is told of it, as far as the viewer may
+    /// see. What this member `gives` is the first of its own alone, so that of its others only that counts which was given already.
+    async fn judge_beside(
+        &self,
+        asked: &Asked<'_>,
+        (view, gives): (&Viewer, bool),
+        (first, version): (&StoredObject, Option<&str>),
+    ) -> Result<Vec<Judged>, StoreError> {
+        let home = self.standing().home;
+        let mut told: BTreeMap<usize, VersionRow> = BTreeMap::new();
+        for row in self.store().history(view, &first.id).await? {
+            let meant = version.is_none_or(|version| version == row.version);
+            if !meant || (gives && !row.originator.is_own(home)) {
+                continue;
+            }
+            // Oldest first; of those of one date the first stands for all, and nothing follows what revokes.
+            let of_lineage = told.entry(row.lineage).or_insert_with(|| row.clone());
+            if of_lineage.version != row.version && (row.revoked || !of_lineage.revoked) {
+                *of_lineage = row;
+            }
+        }
+        let mut all = Vec::new();
+        for row in told.into_values().filter(|row| row.added != first.added) {
+            let object = match self.store().object_added(view, &first.id, row.added).await {
+                Ok(object) if object.bytes != first.bytes => object,
+                // It is what was asked about already, or went meanwhile; what was altered reaches nobody.
+                Ok(_) | Err(StoreError::NotFound { .. } | StoreError::Altered { .. }) => continue,
+                Err(error) => return Err(error),
+            };
+            let mut judged = self.judge_version(asked, &object).await?;
+            if gives && judged.shared != Some(true) {
+                continue;
+            }
+            let beside =
+                format!("of what stands side by side under this id, this is version {}", object.version);
+            judged.reasons.push(beside);
+            all.push(judged);
+        }
+        Ok(all)
     }
 
     /// Whether a member has signed for having something of an own object, as far as the one who asks is told of its holders.
@@ -381,10 +453,10 @@ impl Node {
             }
         }
         match rule {
-            Some(rule) => Judged { id, decision: "refuse", rule, reasons, shared: None, view: None },
+            Some(rule) => Judged::refused(id, rule, reasons),
             None => {
                 let rule = Rule::HandlingAllows.code();
-                Judged { id, decision: "allow", rule, reasons, shared: None, view: None }
+                Judged { decision: "allow", ..Judged::refused(id, rule, reasons) }
             }
         }
     }
@@ -447,14 +519,10 @@ impl Node {
             };
             let one = match self.judge_entry(&asked, &place, (entry, landed)).await {
                 // Nothing is done with what was changed, and the others are what they were.
-                Err(error @ StoreError::Altered { .. }) => Judged {
-                    id: Some(entry.facts.id.as_str().to_owned()),
-                    decision: "refuse",
-                    rule: error.code(),
-                    reasons: vec![error.to_string()],
-                    shared: None,
-                    view: None,
-                },
+                Err(error @ StoreError::Altered { .. }) => {
+                    let id = Some(entry.facts.id.as_str().to_owned());
+                    Judged::refused(id, error.code(), vec![error.to_string()])
+                }
                 judged => judged?,
             };
             let Some(told) = places.get(whole).and_then(|at| judged.get_mut(*at)) else { continue };
@@ -478,7 +546,7 @@ impl Node {
         match landed.told_to(&place.writer, self.now()) {
             Landed { how: LandedAs::Refused(conflict), .. } => {
                 let (rule, reasons) = (conflict.code, vec![conflict.reason]);
-                return Ok(Judged { id, decision: "refuse", rule, reasons, shared: None, view: None });
+                return Ok(Judged::refused(id, rule, reasons));
             }
             Landed { how: LandedAs::Known, .. } => match self.known_with(place, entry).await? {
                 Some((held, None)) => return self.judge_stored(asked, &held).await,
@@ -610,19 +678,26 @@ impl Node {
     }
 }
 
+/// What is said of several that stand side by side: yes where one reaches; else of the first whose collection is not closed to the
+/// recipient, or of the first.
+fn nearest(first: Judged, beside: Vec<Judged>) -> Judged {
+    let rank = |judged: &Judged| match judged.rule {
+        _ if judged.is_allowed() => 0,
+        rule if rule == Rule::CollectionNotReadable.code() => 2,
+        _ => 1,
+    };
+    let mut all: Vec<Judged> = std::iter::once(first).chain(beside).collect();
+    all.sort_by_key(rank);
+    all.swap_remove(0)
+}
+
 fn closed(rule: Rule, reason: &str) -> Verdict {
     Verdict { decision: Decision::Refuse, rule, reasons: vec![reason.to_owned()] }
 }
 
 fn unfit(receipt: Receipt) -> Judged {
-    Judged {
-        id: receipt.id,
-        decision: "refuse",
-        rule: receipt.code.unwrap_or("format-unknown"),
-        reasons: receipt.reason.into_iter().collect(),
-        shared: None,
-        view: None,
-    }
+    let rule = receipt.code.unwrap_or("format-unknown");
+    Judged::refused(receipt.id, rule, receipt.reason.into_iter().collect())
 }
 
 /// Where an object stands by this member's own word.

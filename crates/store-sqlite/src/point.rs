@@ -1,6 +1,6 @@
 //! One object: the version asked for, and its history.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 
 use base::Micros;
 use bytes::Bytes;
@@ -306,6 +306,7 @@ pub(crate) fn history(connection: &Connection, viewer: &Viewer, id: &str) -> Don
             contradicts: false,
             originator: rules_rows::read(connection, row.get(7)?)?
                 .map_or(Originator::Here, |rules| rules.originator().clone()),
+            lineage: 0,
         });
     }
     let first = marks.iter().min_by_key(|mark| mark.no);
@@ -313,7 +314,9 @@ pub(crate) fn history(connection: &Connection, viewer: &Viewer, id: &str) -> Don
     let told: HashSet<&[u8; 32]> =
         marks.iter().filter(|mark| mark.lineage == first.lineage).map(|mark| &mark.content).collect();
     let mut before: Option<&Mark> = None;
+    let came = came(&marks);
     for (row, mark) in history.iter_mut().zip(&marks) {
+        row.lineage = came.iter().position(|lineage| *lineage == mark.lineage).unwrap_or_default();
         if mark.lineage != first.lineage {
             row.contradicts = !told.contains(&mark.content);
             continue;
@@ -324,6 +327,18 @@ pub(crate) fn history(connection: &Connection, viewer: &Viewer, id: &str) -> Don
         before = same.or(Some(mark));
     }
     Ok(history)
+}
+
+/// The lineages of these versions, in the order in which they came.
+fn came(marks: &[Mark]) -> Vec<i64> {
+    let mut first: BTreeMap<i64, i64> = BTreeMap::new();
+    for mark in marks {
+        let no = first.entry(mark.lineage).or_insert(mark.no);
+        *no = mark.no.min(*no);
+    }
+    let mut came: Vec<i64> = first.keys().copied().collect();
+    came.sort_by_key(|lineage| first.get(lineage));
+    came
 }
 
 /// What a version is held against others by.

@@ -186,6 +186,9 @@ pub struct VersionRow {
     pub contradicts: bool,
     /// By whose word it stands there.
     pub originator: Originator,
+    /// To which lineage of the object it belongs: 0 for the one that was here first among what the viewer may see, the others in the
+    /// order in which they came.
+    pub lineage: usize,
 }
 
 /// One object found by a term.

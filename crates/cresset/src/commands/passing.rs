@@ -103,6 +103,9 @@ impl About {
 pub(crate) struct WhyArgs {
     /// The object's id.
     id: String,
+    /// Of this version, as `history` names it; without it, of all that stand side by side under the id.
+    #[arg(long)]
+    version: Option<String>,
     #[command(flatten)]
     about: About,
 }
@@ -139,6 +142,7 @@ pub(crate) async fn why(common: &Common, args: WhyArgs, out: &mut Out) -> Result
     let reach = Reach::open(common, Access::Read).await?;
     let mut request = question::get(["objects", &args.id, "why"]);
     args.about.put(&mut request);
+    request.query.extend(args.version.iter().map(|version| ("version", version.clone())));
     let judged: Value = reach.answer(request).await?;
     let exit = tell(&judged, &args.about.recipient, out)?;
     if judged["shared"] == json!(false) {

@@ -78,7 +78,7 @@ async fn what_its_recipient_refuses_is_refused_before() {
         status: KeepStatus::No,
     };
     a.node().accept(&a.who, request).await.unwrap();
-    let why = a.node().why(&a.who, ONE, "b", None).await.unwrap().into_inner();
+    let why = a.node().why(&a.who, (ONE, None), "b", None).await.unwrap().into_inner();
     assert_eq!((why.decision, why.rule), ("refuse", "origin-forged"));
     let shared = share(a, ONE, "b").await.unwrap();
     assert_eq!(shared.withheld.len(), 1, "{shared:?}");
@@ -94,7 +94,7 @@ async fn who_is_put_aside_is_told_that_nobody_takes_anything() {
     let (a, b) = (&region[0], &region[1]);
     crate::exchange::bring(b, 1..2, to(&["c"])).await;
     let asked = async |whom: &str| {
-        let told = b.node().why(&b.who, ONE, whom, None).await.unwrap().into_inner();
+        let told = b.node().why(&b.who, (ONE, None), whom, None).await.unwrap().into_inner();
         (told.decision, told.rule)
     };
     let allowed = ("allow", "handling-allows");
@@ -173,7 +173,7 @@ async fn bring_one(seat: &Seat, object: String, options: Options) {
 }
 
 async fn asked(seat: &Seat, number: u32, whom: &str) -> (&'static str, &'static str) {
-    let judged = seat.node().why(&seat.who, &id(number), whom, None).await.unwrap().into_inner();
+    let judged = seat.node().why(&seat.who, (&id(number), None), whom, None).await.unwrap().into_inner();
     assert!(!judged.reasons.is_empty(), "{judged:?}");
     (judged.decision, judged.rule)
 }

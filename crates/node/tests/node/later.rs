@@ -70,7 +70,7 @@ async fn an_embargo_makes_nobody_a_recipient_who_came_in_between() {
     assert!(after.added > before.added, "it is dated anew for who polls");
     assert_eq!(after.arrived, before.added);
     for (whom, expected) in [("b", "allow"), ("c", "refuse"), ("banks", "allow")] {
-        let why = a.node().why(&a.who, ONE, whom, None).await.unwrap().into_inner();
+        let why = a.node().why(&a.who, (ONE, None), whom, None).await.unwrap().into_inner();
         assert_eq!(why.decision, expected, "{whom}: {why:?}");
     }
 }
@@ -165,7 +165,7 @@ async fn a_clock_that_is_behind_is_told_as_that() {
         assert!(!has(b, ONE).await);
         let told = waits(a, ONE, "b").await;
         assert!(told.starts_with("its clock is behind") && !told.contains("embargo until"), "{late} {told}");
-        let why = a.node().why(&a.who, ONE, "b", None).await.unwrap().into_inner();
+        let why = a.node().why(&a.who, (ONE, None), "b", None).await.unwrap().into_inner();
         let shared = share(a, ONE, "b").await.unwrap();
         assert_eq!((why.decision, why.rule), ("refuse", "clock-behind"));
         assert_eq!(shared.withheld, [("b".to_owned(), "clock-behind".to_owned())]);

@@ -185,3 +185,75 @@ async fn the_owner_of_an_identity_follows_copies_of_its_own_work() {
     round(&region).await;
     assert_eq!((told(b).await, polled(b).await), (("03".to_owned(), true, 0), vec!["03".to_owned()]));
 }
+
+/// Whether something reaches is judged by every lineage that the asker may see: yes where one does, told with its version.
+#[tokio::test]
+async fn why_is_answered_by_all_that_stands_side_by_side() {
+    use handling::Role;
+
+    let (bench, _) = crate::Bench::new().await;
+    let node = &bench.node;
+    bench.user("jun", Role::Reader).await;
+    bench.user("kim", Role::Reader).await;
+    let (own, both) =
+        (vec![("user:root", crate::RW)], vec![("user:root", crate::RW), ("user:jun", crate::R)]);
+    bench.collection("closed", own).await;
+    bench.collection("cases", both).await;
+    let root = bench.operator().await;
+    for (day, collection, level) in [(1, "closed", "clear"), (2, "cases", "amber"), (3, "cases", "red")] {
+        let text = indicator(1, "[url:value = 'http://1.example/']", "")
+            .replace("\"created\":\"2025-01-01", &format!("\"created\":\"2025-01-{day:02}"))
+            .replace("\"modified\":\"2025-01-01", &format!("\"modified\":\"2025-02-{day:02}"));
+        let options = Options { tlp: Some(level.parse().unwrap()), ..Options::default() };
+        let objects = vec![Bytes::from(text)];
+        let request = AcceptRequest { collection, objects, options, status: KeepStatus::No };
+        let told = node.accept(&root, request).await.unwrap().receipts.remove(0);
+        assert_eq!(told.outcome, Outcome::Accepted, "{told:?}");
+    }
+    let why = async |version: Option<&str>, whom: &str| {
+        let judged = node.why(&root, (ONE, version), whom, None).await.unwrap().into_inner();
+        (judged.decision, judged.rule, judged.version.unwrap()[..10].to_owned(), judged.reasons)
+    };
+    let (decision, _, version, reasons) = why(None, "user:jun").await;
+    assert_eq!((decision, &*version), ("allow", "2025-02-02"), "{reasons:?}");
+    assert!(reasons.iter().any(|one| one.contains("side by side")), "{reasons:?}");
+    let (decision, rule, version, _) = why(None, "user:kim").await;
+    assert_eq!((decision, rule, &*version), ("refuse", "collection-not-readable", "2025-02-01"));
+    let (decision, _, version, reasons) = why(None, "anyone").await;
+    assert_eq!((decision, &*version), ("allow", "2025-02-01"), "the first, of which nothing more is said");
+    assert!(!reasons.iter().any(|one| one.contains("side by side")), "{reasons:?}");
+    let date = |day: u32| format!("2025-02-{day:02}T00:00:00.000Z");
+    let (decision, rule, version, _) = why(Some(&date(3)), "user:jun").await;
+    assert_eq!((decision, rule, &*version), ("refuse", "tlp-red-persons", "2025-02-03"), "of that one alone");
+    let absent = node.why(&root, (ONE, Some(&date(9))), "user:jun", None).await;
+    assert_eq!(absent.unwrap_err().code(), "not-found");
+    // Who asks is told of what they may see, and of nothing else: jun asks by the second alone.
+    let jun = bench.principal("jun").await;
+    let judged = node.why(&jun, (ONE, None), "anyone", None).await.unwrap().into_inner();
+    assert_eq!((judged.decision, &judged.version.unwrap()[..10]), ("refuse", "2025-02-02"));
+    assert!(judged.reasons.contains(&"nobody has been named yet".to_owned()), "{:?}", judged.reasons);
+}
+
+/// What a member has been given of an own lineage beside the first is told as being with it; what it was not given is not, for to share it
+/// gives the first.
+#[tokio::test]
+async fn why_tells_what_a_member_has_of_another_own_lineage() {
+    let region = region(&["a", "b", "c"]).await;
+    let a = &region[0];
+    let red = Options { tlp: Some(stix::TlpLevel::Red), ..Options::default() };
+    say(a, (1, FIRST), "", red).await;
+    let other = indicator(1, "[url:value = 'http://other.example/']", "")
+        .replace("\"created\":\"2025-01-01", "\"created\":\"2025-01-02")
+        .replace("\"modified\":\"2025-01-01", "\"modified\":\"2025-01-07");
+    a.bench.collection("other", vec![("user:root", crate::RW)]).await;
+    let objects = vec![Bytes::from(other)];
+    let request = AcceptRequest { collection: "other", objects, options: to(&["b"]), status: KeepStatus::No };
+    let root = a.bench.operator().await;
+    a.node().accept(&root, request).await.unwrap();
+    let why = async |whom: &str| a.node().why(&root, (ONE, None), whom, None).await.unwrap().into_inner();
+    let told = why("b").await;
+    assert_eq!((told.decision, told.shared), ("allow", Some(true)), "{told:?}");
+    assert_eq!(&told.version.unwrap()[..10], "2025-01-07");
+    let told = why("c").await;
+    assert_eq!((told.decision, told.rule), ("refuse", "tlp-red-persons"), "{:?}", told.reasons);
+}

@@ -312,7 +312,7 @@ async fn sharing_what_cannot_go_says_why() {
     for (number, options, rule) in [(1, red, "tlp-red-persons"), (2, embargo, "embargo")] {
         narrow(a, number, options).await;
         for _ in 0..2 {
-            let why = a.node().why(&a.who, &id(number), "b", None).await.unwrap().into_inner();
+            let why = a.node().why(&a.who, (&id(number), None), "b", None).await.unwrap().into_inner();
             let Shared { to, withheld, .. } = share(a, &id(number), "b").await.unwrap();
             assert_eq!((why.rule, to, withheld), (rule, vec![], vec![("b".to_owned(), rule.to_owned())]));
             round(&region).await;
@@ -332,7 +332,7 @@ async fn why_says_who_has_an_earlier_giving() {
     a.node().delete(&a.who, "inbox", &id(1), &all).await.unwrap();
     bring(a, 1..2, to(&["c"])).await;
     round(&region).await;
-    let why = async |slug| a.node().why(&a.who, &id(1), slug, None).await.unwrap().into_inner();
+    let why = async |slug| a.node().why(&a.who, (&id(1), None), slug, None).await.unwrap().into_inner();
     let of_b = why("b").await;
     assert_eq!((of_b.decision, of_b.rule, told(a, 1, "b").await), ("refuse", "audience", valid()));
     let has = "it has what it was given of this object before";

@@ -30,7 +30,7 @@ async fn consent(seat: &Seat, from: &str, whom: &str) -> Result<node::ConsentGiv
 }
 
 async fn why(seat: &Seat, whom: &str) -> Judged {
-    seat.node().why(&seat.who, ONE, whom, None).await.unwrap().into_inner()
+    seat.node().why(&seat.who, (ONE, None), whom, None).await.unwrap().into_inner()
 }
 
 fn words(receipts: &[ReceiptView]) -> Vec<(&str, &str)> {

@@ -94,7 +94,7 @@ async fn bring_as(node: &Node, who: &Principal, options: Options) -> Result<(), 
 
 /// What `why` says of the object for somebody.
 async fn why(seat: &Seat, recipient: &str) -> (&'static str, &'static str) {
-    let judged = seat.node().why(&seat.who, ID, recipient, None).await.unwrap().into_inner();
+    let judged = seat.node().why(&seat.who, (ID, None), recipient, None).await.unwrap().into_inner();
     (judged.decision, judged.rule)
 }
 
@@ -152,7 +152,7 @@ async fn who_is_not_known_is_refused_with_where_was_looked() {
             code == "user-unknown" || (told.contains("\"Region\"") && told.contains("circle list")),
             "{told}"
         );
-        let asked = a.node().why(&a.who, ID, name, None).await.unwrap_err();
+        let asked = a.node().why(&a.who, (ID, None), name, None).await.unwrap_err();
         assert!(["not-found", code].contains(&asked.code()), "{name}: {}", asked.code());
     }
     // A circle that nobody here knows is nobody until it is known.
@@ -268,11 +268,11 @@ async fn who_is_in_a_circle_is_told_to_nobody_who_may_not_know() {
     assert_eq!(sentence("banks").await, sentence("no-such-circle").await);
     bring(d, to(&[&format!("circle:{}", banks.id)])).await.unwrap();
     for name in ["a", "b", "quiet-c"] {
-        let judged = d.node().why(&d.who, ID, name, None).await.unwrap().into_inner();
+        let judged = d.node().why(&d.who, (ID, None), name, None).await.unwrap().into_inner();
         assert_eq!((judged.decision, judged.rule), ("refuse", "audience"), "{name}");
         assert!(judged.reasons.iter().all(|reason| !reason.contains("quiet-c")), "{:?}", judged.reasons);
     }
-    let judged = d.node().why(&d.who, ID, &banks.id, None).await;
+    let judged = d.node().why(&d.who, (ID, None), &banks.id, None).await;
     assert!(judged.is_err(), "an id that is neither a member's nor that of a circle known here");
     // On a member's own node, those who do not read content neither name circles nor learn who is in one.
     a.bench.user("ann", Role::Analyst).await;
@@ -401,7 +401,7 @@ async fn the_query_is_the_decision_with_real_circles() {
             let really = seat.node().object(&bob, &id, None).await.is_ok();
             assert_eq!(really, expected, "step {step} {rules}");
             if really {
-                let judged = seat.node().why(&bob, &id, "user:bob", Some(Action::See)).await.unwrap();
+                let judged = seat.node().why(&bob, (&id, None), "user:bob", Some(Action::See)).await.unwrap();
                 assert_eq!(judged.get().decision, "allow", "step {step} {rules}");
             }
             outcomes.insert((step, really));

@@ -110,7 +110,7 @@ async fn simulating_explaining_and_enforcing_are_one() {
             for (at, (name, who)) in people.iter().enumerate() {
                 let really = sees(&bench.node, who, number).await;
                 let recipient = format!("user:{name}");
-                match bench.node.why(&ann, &id(number), &recipient, None).await {
+                match bench.node.why(&ann, (&id(number), None), &recipient, None).await {
                     Ok(judged) => {
                         assert_eq!(judged.get().decision == "allow", really, "{name} {options:?} {later}");
                         if later == 0 {
@@ -417,14 +417,14 @@ async fn unknown_addressees_are_refused() {
     let root = bench.operator().await;
     bring(&bench.node, &root, 1, Options::default()).await;
     for name in ["cert-b", "member:zz", "circle:", "user:nobody", "client:cert-b", "00"] {
-        let why = bench.node.why(&root, &id(1), name, None).await;
+        let why = bench.node.why(&root, (&id(1), None), name, None).await;
         assert!(matches!(why, Err(WhyError::Accept(_))), "{name}");
         let options = Options { to: vec![name.into()], ..Options::default() };
         let objects = vec![Bytes::from(indicator(2, ""))];
         let request = AcceptRequest { collection: "inbox", objects, options, status: KeepStatus::No };
         assert!(bench.node.accept(&root, request).await.is_err(), "{name}");
     }
-    let stranger = bench.node.why(&root, &id(1), "anyone", None).await.unwrap().into_inner();
+    let stranger = bench.node.why(&root, (&id(1), None), "anyone", None).await.unwrap().into_inner();
     assert_eq!((stranger.decision, stranger.rule), ("refuse", "audience"));
 }
 
@@ -466,7 +466,7 @@ async fn national_markings_pap_and_unknown_markings_restrict() {
     for number in 1..=6 {
         let found = bench.node.object(&root, &id(number), None).await.unwrap().into_inner();
         let view = bench.node.handling_of(found.tlp, &found.places).await.unwrap();
-        let automation = bench.node.why(&root, &id(number), "automation", None).await.unwrap();
+        let automation = bench.node.why(&root, (&id(number), None), "automation", None).await.unwrap();
         told.push((view.tlp, view.pap, automation.get().rule, sees(&bench.node, &bob, number).await));
     }
     assert_eq!(
@@ -493,7 +493,7 @@ async fn rules_never_open_a_collection() {
     let objects = vec![Bytes::from(indicator(1, ""))];
     let request = AcceptRequest { collection: "closed", objects, options, status: KeepStatus::No };
     bench.node.accept(&root, request).await.unwrap();
-    let why = bench.node.why(&root, &id(1), "user:bob", None).await.unwrap().into_inner();
+    let why = bench.node.why(&root, (&id(1), None), "user:bob", None).await.unwrap().into_inner();
     assert_eq!((why.decision, why.rule), ("refuse", "collection-not-readable"));
     assert!(!sees(&bench.node, &bench.principal("bob").await.clone(), 1).await);
 }
@@ -557,8 +557,9 @@ async fn a_definition_that_comes_late_settles_what_awaited_it() {
         bench.node.accept(&root, request).await.unwrap();
     };
     accept((1..=3).map(bearing).collect()).await;
-    let rule =
-        async |number: u64| bench.node.why(&root, &id(number), "automation", None).await.unwrap().get().rule;
+    let rule = async |number: u64| {
+        bench.node.why(&root, (&id(number), None), "automation", None).await.unwrap().get().rule
+    };
     for number in 1..=3 {
         assert_eq!(rule(number).await, "marking-unresolved");
     }

@@ -109,6 +109,8 @@ pub(crate) struct Handling {
 pub(crate) struct DecisionTold {
     /// The object.
     id: Option<String>,
+    /// Of a stored object: which version of it this is about. Where several stand side by side under the id, one that reaches, if any does.
+    version: Option<String>,
     /// allow or refuse.
     decision: String,
     /// The rule that decided.
@@ -161,7 +163,8 @@ pub(crate) fn routes() -> OpenApiRouter<App> {
 #[utoipa::path(get, path = "/api/v1/objects/{id}/why", tag = "objects",
     params(("id" = String, Path),
         ("for" = String, Query, description = "user:NAME, a member or circle, client:MEMBER, automation, anyone"),
-        ("action" = Option<String>, Query, description = "see, search, count, export, pass-on, act")),
+        ("action" = Option<String>, Query, description = "see, search, count, export, pass-on, act"),
+        ("version" = Option<String>, Query, description = "Of this version, as the history names it; without it, of all that stand side by side")),
     responses((status = 200, body = DecisionTold)))]
 async fn why(
     State(app): State<App>,
@@ -170,8 +173,10 @@ async fn why(
     mut params: Params,
 ) -> Result<Json<Judged>, Problem> {
     let (recipient, action) = about(&mut params)?;
+    let version = params.one("version")?;
     params.end()?;
-    Ok(Json(app.node().why(&who, &id, &recipient, action).await?.into_inner()))
+    let judged = app.node().why(&who, (&id, version.as_deref()), &recipient, action).await?;
+    Ok(Json(judged.into_inner()))
 }
 
 /// Whether the objects of a file would reach somebody if they were brought in; nothing is stored
