@@ -21,7 +21,7 @@ use crate::directory::Directory;
 use crate::exchange::{Added, Sending};
 use crate::markings::{self, is_definition};
 use crate::produce::Author;
-use crate::receipts::{Handled, Outcome, Receipt};
+use crate::receipts::{Giving, Handled, Outcome, Receipt};
 use crate::redact::redacted;
 use crate::{Node, Options, Passing};
 
@@ -267,7 +267,7 @@ impl Node {
             receipts.iter_mut().filter(|receipt| receipt.outcome != Outcome::Refused).collect();
         for (at, how) in handled {
             if let Some(receipt) = pending.get_mut(at) {
-                how.tell(receipt);
+                how.tell(receipt, put_aside);
             }
         }
         for ((receipt, marking), landed) in pending.iter_mut().zip(awaits).zip(&landed) {
@@ -427,6 +427,7 @@ fn receipt_of(derived: &Derived) -> Receipt {
         code: None,
         reason: None,
         handling: None,
+        giving: Giving::default(),
         findings: derived.findings.clone(),
     }
 }

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use stix::{Finding, Profile, Severity, Subject};
 use store::Entry;
 
-use crate::receipts::{Outcome, Receipt};
+use crate::receipts::{Giving, Outcome, Receipt};
 
 /// The code by which data about minors is refused.
 pub(crate) const MINORS_DATA: &str = "minors-data";
@@ -58,6 +58,7 @@ impl Rejected {
             code: self.worst().map(|finding| finding.code),
             reason: Some(self.worst().map(Finding::sentence).unwrap_or_default()),
             handling: None,
+            giving: Giving::default(),
             id: self.id,
             version: self.version,
             findings: self.findings,

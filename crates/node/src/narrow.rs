@@ -14,7 +14,7 @@ use store::{Fault, Ruled, StoreError, StoredObject};
 use crate::accept::{Known, Place};
 use crate::exchange::{Purview, ReceiptView};
 use crate::handle::{Passing, rules_of};
-use crate::receipts::{Handled, Receipt};
+use crate::receipts::{Giving, Handled, Receipt};
 use crate::{AcceptError, ExchangeError, Node, Options, ReadError};
 
 /// What a narrowing did.
@@ -272,7 +272,7 @@ impl Node {
 }
 
 /// What became of the handling that was asked for something that was here already.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum KnownAs {
     /// It is under that too from now on.
     Narrowed,
@@ -284,6 +284,8 @@ pub(crate) enum KnownAs {
     GivenBesides,
     /// The same of it or of what is left of it without its more strictly marked parts; the other is under that too from now on.
     NarrowedInPart,
+    /// It is given to those named besides, or not to all of them; whatever else became of it stays told.
+    Given(GivenAs),
     /// It is not given, for something else was given under its identifier and date.
     GivenOtherwise,
     /// What stands is not what came in: nothing is done with it.
@@ -291,9 +293,10 @@ pub(crate) enum KnownAs {
 }
 
 impl KnownAs {
-    /// Writes it into a receipt.
-    pub(crate) fn tell(self, receipt: &mut Receipt) {
+    /// Writes it into a receipt; while this member is `put_aside`, what is given goes to nobody yet.
+    pub(crate) fn tell(self, receipt: &mut Receipt, put_aside: Option<&str>) {
         let (handling, reason) = match self {
+            Self::Given(given) => return given.tell(receipt, put_aside),
             Self::GivenOtherwise => return receipt.is_given_otherwise(),
             Self::Altered => {
                 receipt.code = Some(store::ALTERED);
@@ -335,4 +338,68 @@ impl KnownAs {
         receipt.handling = Some(handling);
         receipt.reason = Some(reason.to_owned());
     }
+}
+
+/// To whom something that was here already is given besides, of the members that a request names.
+///
+/// Who of them had it before is told nobody here: what is given by the same word elsewhere may be nothing that whoever asks sees.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct GivenAs {
+    /// Who has it, or is to have it.
+    pub(crate) to: Vec<String>,
+    /// Who does not get it.
+    pub(crate) not: Vec<String>,
+    /// By which rule the first of those does not get it, and why.
+    pub(crate) kept: Option<(&'static str, String)>,
+}
+
+impl GivenAs {
+    /// Names in one receipt.
+    const NAMES_MAX: usize = 8;
+
+    fn tell(self, receipt: &mut Receipt, put_aside: Option<&str>) {
+        let goes = !self.to.is_empty() || self.kept.is_none();
+        let told = receipt.handling == Some(Handled::Narrowed) || receipt.code.is_some();
+        if goes && put_aside.is_some() {
+            if !told {
+                // It goes when everything goes again, and that is what is told of it.
+                (receipt.handling, receipt.reason) = (None, None);
+            }
+            return;
+        }
+        receipt.giving = Giving { goes, kept_by: self.kept.as_ref().map(|(rule, _)| *rule) };
+        let before = receipt.reason.take().filter(|_| told);
+        let before = before.unwrap_or_else(|| "it was here already".to_owned());
+        receipt.reason = Some(format!("{before}; {}", self.words()));
+        if let Some((rule, _)) = self.kept {
+            receipt.code.get_or_insert(rule);
+        }
+        if !told {
+            receipt.handling = Some(if goes { Handled::Given } else { Handled::Kept });
+        }
+    }
+
+    fn words(&self) -> String {
+        let mut words = Vec::new();
+        if !self.to.is_empty() {
+            words.push(format!("it is given to {} now, unless it was before", listed(&self.to)));
+        }
+        if let Some((_, why)) = &self.kept {
+            words.push(format!("it is not given to {}: {why}", listed(&self.not)));
+        }
+        if words.is_empty() {
+            words.push(
+                "it is for the circle named too from now on, of which nobody else is known here yet"
+                    .to_owned(),
+            );
+        }
+        words.join("; ")
+    }
+}
+
+/// Names in words, as far as a receipt tells them.
+fn listed(names: &[String]) -> String {
+    let (first, more) = names.split_at(names.len().min(GivenAs::NAMES_MAX));
+    let rest = if more.is_empty() { String::new() } else { format!(" and {} more", more.len()) };
+    format!("{}{rest}", first.join(", "))
 }

@@ -1,6 +1,6 @@
 //! What became of each object: accepted, known, newer, older, or refused and why.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Serialize, Serializer};
 use stix::{Finding, Severity};
@@ -44,6 +44,8 @@ pub enum Handled {
     Inherited,
     /// It was here already, and stands under what was asked for besides from now on, in all its versions.
     Narrowed,
+    /// It was here already, and other members are given it besides.
+    Given,
     /// It was here already, and stands under the rules it had.
     Kept,
 }
@@ -68,10 +70,22 @@ pub struct Receipt {
     /// What became of the handling that was asked for, where it does not simply stand under that.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub handling: Option<Handled>,
+    /// Whether other members are given what was here already.
+    #[serde(skip)]
+    pub(crate) giving: Giving,
     /// What the examination found, also in an object that was kept; and as a warning what it contradicts (`created-changed`,
     /// `creator-changed`) and stands beside.
     #[serde(serialize_with = "findings", skip_serializing_if = "Vec::is_empty")]
     pub findings: Vec<Finding>,
+}
+
+/// What became of giving something that was here already to other members; who may not read the collection is told nothing of it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Giving {
+    /// It goes to some of them, or is with them.
+    pub(crate) goes: bool,
+    /// The rule by which it does not go to others of them.
+    pub(crate) kept_by: Option<&'static str>,
 }
 
 /// The code of what is not given, told to who may not know why.
@@ -208,6 +222,18 @@ pub struct Summary {
     /// Of these: not given to those named, as told to who may not read the collection.
     #[serde(skip_serializing_if = "is_zero")]
     pub not_given: u64,
+    /// Of these: known, and given to other members besides.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub given: u64,
+    /// Of these: known, and not given to every member that was meant; how many by which rule.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub withheld: BTreeMap<&'static str, u64>,
+    /// Of these: kept with errors of their own, and never acted on.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub with_errors: u64,
+    /// How many of those have which error, by its code.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub errors: BTreeMap<&'static str, u64>,
     /// Beside these: what was passed over.
     #[serde(skip_serializing_if = "Unread::is_nothing")]
     pub unread: Unread,
@@ -227,6 +253,17 @@ impl Receipt {
         let codes = [Contradiction::Created, Contradiction::Creator].map(Contradiction::code);
         self.findings.iter().any(|finding| codes.contains(&finding.code))
     }
+
+    /// The errors it was kept with, by their codes.
+    fn errors(&self) -> BTreeSet<&'static str> {
+        let kept = self.outcome != Outcome::Refused;
+        let errors = self.findings.iter().filter(|finding| kept && finding.severity == Severity::Error);
+        errors.map(|finding| finding.code).collect()
+    }
+}
+
+const fn add_one(count: &mut u64) {
+    *count = count.saturating_add(1);
 }
 
 impl Summary {
@@ -236,6 +273,13 @@ impl Summary {
         let waits = receipt.findings.iter().any(|finding| finding.code == MARKING_AWAITED);
         self.awaiting = self.awaiting.saturating_add(u64::from(waits));
         self.not_given = self.not_given.saturating_add(u64::from(receipt.code == Some(NOT_GIVEN)));
+        self.given = self.given.saturating_add(u64::from(receipt.giving.goes));
+        if let Some(rule) = receipt.giving.kept_by {
+            add_one(self.withheld.entry(rule).or_default());
+        }
+        let errors = receipt.errors();
+        self.with_errors = self.with_errors.saturating_add(u64::from(!errors.is_empty()));
+        errors.into_iter().for_each(|code| add_one(self.errors.entry(code).or_default()));
         match (receipt.handling, receipt.code) {
             (Some(Handled::Inherited), _) => self.inherited = self.inherited.saturating_add(1),
             (Some(Handled::Narrowed), _) => self.narrowed = self.narrowed.saturating_add(1),
@@ -278,6 +322,7 @@ mod tests {
             code: None,
             reason: None,
             handling: None,
+            giving: Giving::default(),
             findings: Vec::new(),
         };
         let json = serde_json::to_string(&receipt).unwrap();

@@ -3,6 +3,7 @@
 //! A long bundle is sent in pieces, so that neither side holds more than a piece of it and progress can be shown; each piece
 //! is durable before its receipts are printed.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::fs::File;
 use std::io::{self, Read};
@@ -93,6 +94,18 @@ pub(crate) struct Counts {
     /// Of these: not given to those named.
     #[serde(default)]
     not_given: u64,
+    /// Of these: known, and given to those named besides.
+    #[serde(default)]
+    given: u64,
+    /// Of these: known, and not given to all of those named; how many by which rule.
+    #[serde(default)]
+    withheld: BTreeMap<String, u64>,
+    /// Of these: kept with errors of their own.
+    #[serde(default)]
+    with_errors: u64,
+    /// How many of those have which error.
+    #[serde(default)]
+    errors: BTreeMap<String, u64>,
     /// What was passed over and is in no count.
     #[serde(default)]
     unread: Option<Value>,
@@ -113,6 +126,13 @@ impl Counts {
         self.anothers += other.anothers;
         self.awaiting += other.awaiting;
         self.not_given += other.not_given;
+        self.given += other.given;
+        self.with_errors += other.with_errors;
+        for (sum, more) in [(&mut self.withheld, &other.withheld), (&mut self.errors, &other.errors)] {
+            for (code, count) in more {
+                *sum.entry(code.clone()).or_default() += count;
+            }
+        }
     }
 
     /// All of them.
@@ -135,10 +155,15 @@ impl Counts {
                 summary[name] = json!(count);
             }
         }
+        for (name, codes) in [("withheld", &self.withheld), ("errors", &self.errors)] {
+            if !codes.is_empty() {
+                summary[name] = json!(codes);
+            }
+        }
         summary
     }
 
-    const fn remarks(&self) -> [(&'static str, u64); 7] {
+    const fn remarks(&self) -> [(&'static str, u64); 9] {
         [
             ("beside", self.beside),
             ("inherited", self.inherited),
@@ -147,11 +172,19 @@ impl Counts {
             ("anothers", self.anothers),
             ("awaiting", self.awaiting),
             ("not_given", self.not_given),
+            ("given", self.given),
+            ("with_errors", self.with_errors),
         ]
     }
 
-    /// What is to be said of them, a sentence each.
-    fn say_remarks(&self) {
+    /// What is to be said of them, which were to be for those `named`, a sentence each.
+    fn say_remarks(&self, named: &str) {
+        let given = format!("known already, and given to {} now, unless given before", shown(named));
+        let with_errors = format!(
+            "with errors of {} own ({}): kept, and never matched; --json lists them",
+            if self.with_errors == 1 { "its" } else { "their" },
+            by_code(&self.errors, self.with_errors)
+        );
         let words = [
             "kept beside what stands longest under their ids, which has another created or creator [created-changed, creator-changed]",
             "under the stricter handling of another version that is held here",
@@ -160,11 +193,22 @@ impl Counts {
             "known by another member's word alone, and gone when that one calls them back [known-by-another]",
             "marked by what is not defined in this collection: given to no other member, and acted on by no machine, until the definition is imported there too [marking-awaited]",
             "given to nobody: what stands under their ids in this collection is not this member's to give [not-given]",
+            &given,
+            &with_errors,
         ];
         for ((_, count), words) in self.remarks().into_iter().zip(words) {
             if count > 0 {
                 say(format_args!("{count} of them {words}"));
             }
+        }
+        let withheld: u64 = self.withheld.values().sum();
+        if withheld > 0 {
+            let all = if named.contains(',') { "all of " } else { "" };
+            say(format_args!(
+                "{withheld} of them known already, and not given to {all}{} ({}): --json says why",
+                shown(named),
+                by_code(&self.withheld, withheld)
+            ));
         }
     }
 
@@ -182,6 +226,15 @@ impl Counts {
     }
 }
 
+/// Codes in words, with how many have each where that is not all of them.
+fn by_code(codes: &BTreeMap<String, u64>, all: u64) -> String {
+    let each = codes.iter().map(|(code, count)| {
+        let count = if *count == all { String::new() } else { format!(" {count}") };
+        format!("{}{count}", shown(code))
+    });
+    each.collect::<Vec<_>>().join(", ")
+}
+
 #[derive(Deserialize)]
 struct Receipt {
     id: Option<String>,
@@ -190,7 +243,7 @@ struct Receipt {
     reason: Option<String>,
 }
 
-/// Runs the command: exits 1 when any object was refused, or is another member's and was to be handled otherwise, or when nothing that could
+/// Runs the command: exits 1 when any object was refused, or is another member's and was to be handled otherwise, or was here and does not go to all of those named, or when nothing that could
 /// be imported was found, and as its failure says when a file was not imported.
 ///
 /// A file that is not imported has a line that says why, and the others go on; where no answer comes at all, they would fare no
@@ -237,18 +290,15 @@ pub(crate) async fn run(common: &Common, args: ImportArgs, out: &mut Out) -> Res
     }
     if counts.total() > 0 {
         say(format_args!("imported into {}: {}", shown(&args.collection), counts.words()));
-        counts.say_remarks();
+        counts.say_remarks(&args.handling.named());
     } else if failed == 0 {
         say("nothing to import: no object was found, and no value that one could be made of");
         // A bundle or list that says of itself that it holds nothing is taken at its word; anything else was to hold something.
         exit = if read_as_json { exit } else { exit.max(Exit::No) };
     }
     unread.iter().for_each(Unread::say);
-    Ok(if counts.refused > 0 || counts.not_ours > 0 || counts.not_given > 0 {
-        exit.max(Exit::No)
-    } else {
-        exit
-    })
+    let kept = counts.not_ours > 0 || counts.not_given > 0 || !counts.withheld.is_empty();
+    Ok(if counts.refused > 0 || kept { exit.max(Exit::No) } else { exit })
 }
 
 /// Brings one file in; what its pieces came to is counted as they are answered. What was passed over in it is answered.

@@ -44,6 +44,11 @@ pub(crate) struct HandlingArgs {
 }
 
 impl HandlingArgs {
+    /// For whom, as it was written; empty where nobody is named.
+    pub(crate) fn named(&self) -> String {
+        self.to.join(", ")
+    }
+
     /// Writes the options into a question.
     pub(crate) fn put(&self, request: &mut ApiRequest) {
         let query = &mut request.query;

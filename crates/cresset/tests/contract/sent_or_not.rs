@@ -63,3 +63,63 @@ fn a_receipt_that_is_awaited_is_missing() {
     assert_eq!(holders, awaited);
     assert!(words(&a, &["holders", &id]).1.contains("pending"));
 }
+
+/// What is here already and brought again for somebody is told as given, or by which rule it is not.
+#[test]
+fn what_is_brought_again_for_more_is_told_so() {
+    let [a, b] = community([("cert-a", "cert"), ("cert-b", "cert")]);
+    let [one, two] = [ONE, TWO].map(|uuid| indicator(uuid, "[ipv4-addr:value = '198.51.100.7']"));
+    let [id, red] = [&one, &two].map(|object| object["id"].as_str().unwrap().to_owned());
+    let (first, second) =
+        (a.scene.file("one.json", bundle(&[one])), a.scene.file("two.json", bundle(&[two])));
+    a.node.there(&["import", &first]).exits(0);
+    a.node.there(&["import", &second, "--tlp", "red"]).exits(0);
+    let why = words(&a, &["why", &id, "--for", "cert-b"]);
+    assert!(why.0 == 1 && why.1.contains("[audience]"), "{why:?}");
+    assert!(why.1.contains("nobody has been named yet: `cresset share` gives it"), "{why:?}");
+    let why = words(&a, &["why", &red, "--for", "cert-b"]);
+    assert!(why.1.contains("nobody has been named yet") && !why.1.contains("gives it"), "{why:?}");
+
+    let lines = a.node.there(&["import", &first, "--to", "cert-b"]).exits(0).lines();
+    assert_eq!((&lines[0]["outcome"], &lines[0]["handling"]), (&json!("known"), &json!("given")));
+    assert!(lines[0]["reason"].as_str().unwrap().contains("given to cert-b"), "{}", lines[0]);
+    assert_eq!(lines[1]["summary"]["given"], 1);
+    let (code, told) = words(&a, &["import", &first, "--tlp", "amber", "--to", "cert-b"]);
+    assert!(code == 0 && told.contains("1 of them known already, and given to cert-b now"), "{told}");
+    until("it is there", || holds(&b, &id));
+
+    let lines = a.node.there(&["import", &second, "--to", "cert-b"]).exits(1).lines();
+    assert_eq!((&lines[0]["handling"], &lines[0]["code"]), (&json!("kept"), &json!("tlp-red-persons")));
+    assert_eq!(lines[1]["summary"]["withheld"], json!({"tlp-red-persons": 1}));
+    let (code, told) = words(&a, &["import", &second, "--to", "cert-b"]);
+    let kept = "1 of them known already, and not given to cert-b (tlp-red-persons)";
+    assert!(code == 1 && told.contains(kept), "{told}");
+    let version = a.ok(&["why", &id, "--for", "cert-b", "--version", "2025-01-01T00:00:00.000Z"]);
+    assert_eq!(
+        (&version["version"], &version["decision"]),
+        (&json!("2025-01-01T00:00:00.000Z"), &json!("allow"))
+    );
+}
+
+/// What is kept with errors of its own is said in words, by the errors' codes.
+#[test]
+fn what_is_kept_with_errors_of_its_own_is_said() {
+    let town = Town::new();
+    let objects = [ONE, TWO].map(|uuid| indicator(uuid, "[ipv4-addr:value = "));
+    let file = town.scene.file("broken.json", bundle(&objects[..1]));
+    let (code, told) = words(&town, &["import", &file]);
+    assert!(code == 0 && told.contains("1 accepted"), "{told}");
+    let one = "1 of them with errors of its own (pattern-syntax): kept, and never matched; --json lists them";
+    assert!(told.contains(one), "{told}");
+    let mut both = objects.clone();
+    both[1]["confidence"] = json!("high");
+    let file = town.scene.file("both.json", bundle(&both));
+    let (_, told) = words(&town, &["import", &file]);
+    assert!(
+        told.contains("2 of them with errors of their own (pattern-syntax,")
+            || told.contains(", pattern-syntax)"),
+        "{told}"
+    );
+    let good = town.scene.file("good.json", bundle(&[indicator(ONE, "[ipv4-addr:value = '198.51.100.7']")]));
+    assert!(!words(&town, &["import", &good]).1.contains("of their own"), "nothing to say of it");
+}

@@ -6,10 +6,14 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use base::Micros;
 use base::signed::Signed;
 use base::signing::KeyId;
 use federation::{Alteration, DeedError, Lane, ObjectName, ReceiptState};
-use handling::{Addressee, MemberId, Originator, Principal, Refusal, Rule, may_administer};
+use handling::{
+    Action, Addressee, MemberId, Originator, Principal, Recipient, Refusal, Rule, Rules, judge,
+    may_administer,
+};
 use ledger::act::Act;
 use serde::Serialize;
 use stix::Timestamp;
@@ -18,9 +22,11 @@ use store::{StoreError, StoredObject};
 use super::altering::{Taking, narrow};
 use super::giving::{Gift, Given, Onward, authors, own_word, version_of};
 use super::views::failed;
-use super::{Court, ExchangeError};
+use super::{Court, ExchangeError, Kept};
 use crate::accept::{Known, Place};
-use crate::narrow::{Changed, KnownAs, Narrowing};
+use crate::community::may_know_circles;
+use crate::handle::about;
+use crate::narrow::{Changed, GivenAs, KnownAs, Narrowing};
 use crate::produce::Author;
 use crate::redact::view_id;
 use crate::{Node, ReadError, Urgency};
@@ -48,6 +54,16 @@ pub struct Shared {
     /// Why nothing goes to anybody at present: `sender-unknown`, for this member takes no part in the community. It goes when it does again.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub waits: Option<&'static str>,
+}
+
+/// What was here already and is to be given to those whom a request names.
+struct Meant {
+    /// Its place in the request.
+    at: usize,
+    /// Its rules from now on.
+    rules: Rules,
+    /// When it was shared.
+    shared: Micros,
 }
 
 /// What a member answered to a recall or an erasure.
@@ -114,8 +130,9 @@ impl Node {
     }
 
     /// Gives own objects that are stored already to those whom a request names besides: so that bringing something again, for
-    /// somebody more, is not without effect. Answers with what is to be told of those that are not given, by their places in the request:
-    /// something else was given under their identifier and date, or what stands is not what came in.
+    /// somebody more, is not without effect. Answers with what is to be told of each, by its place in the request: to whom of those named
+    /// it goes and to whom not, that something else was given under its identifier and date, or that what stands is not what came in.
+    /// Who may not read where it stands is told nothing but what is given otherwise.
     ///
     /// # Errors
     /// The store failed.
@@ -146,23 +163,72 @@ impl Node {
             };
             // What stands here by another's word alone is not this member's to give.
             let Some(rules) = own_word(&court, &object) else { continue };
-            let hands = self.hands_of(&place.who, &object);
-            let gift = Gift::of(&object, rules.also_to(more), whom.clone(), hands).ok();
-            gifts.extend(gift.map(|gift| (at, gift)));
+            let (hands, rules) = (self.hands_of(&place.who, &object), rules.also_to(more));
+            match Gift::of(&object, rules.clone(), whom.clone(), hands) {
+                Ok(gift) => gifts
+                    .push((Meant { at, rules: about(rules, &object.bytes), shared: object.arrived }, gift)),
+                Err(error) if place.writer.reads() => {
+                    let kept = Some((error.code(), error.to_string()));
+                    told.push((
+                        at,
+                        KnownAs::Given(GivenAs { to: Vec::new(), not: self.names(place, &whom), kept }),
+                    ));
+                }
+                Err(_) => {}
+            }
         }
         if gifts.is_empty() {
             return Ok(told);
         }
-        let (places, gifts): (Vec<usize>, Vec<Gift>) = gifts.into_iter().unzip();
+        let (meant, gifts): (Vec<Meant>, Vec<Gift>) = gifts.into_iter().unzip();
         match self.give(&Arc::new(court), gifts, place.sending.lane).await {
             Ok(given) => {
-                let otherwise = places.into_iter().zip(given).filter(|(_, given)| given.otherwise);
-                told.extend(otherwise.map(|(at, _)| (at, KnownAs::GivenOtherwise)));
+                for (meant, given) in meant.into_iter().zip(given) {
+                    if given.otherwise {
+                        told.push((meant.at, KnownAs::GivenOtherwise));
+                    } else if place.writer.reads() {
+                        told.push((meant.at, KnownAs::Given(self.given_as(place, (&whom, &meant), given))));
+                    }
+                }
                 Ok(told)
             }
             Err(ExchangeError::Store(error)) => Err(error),
             Err(other) => Err(StoreError::Backend(format!("cannot give what is known already: {other}"))),
         }
+    }
+
+    /// What is told of a gift to the members that a request names: of others that have it too, nothing.
+    fn given_as(
+        &self,
+        place: &Place,
+        (whom, meant): (&BTreeSet<KeyId>, &Meant),
+        Given { to, mut withheld, .. }: Given,
+    ) -> GivenAs {
+        if is_closed(place) {
+            return GivenAs { to: self.names(place, whom), not: Vec::new(), kept: None };
+        }
+        withheld.retain(|(member, _)| whom.contains(member));
+        let kept = withheld.first().map(|(member, rule)| {
+            let (kept, member) = (Kept::by(rule), Recipient::Member(MemberId(*member.as_bytes())));
+            let verdict = self
+                .decide(meant.shared, |situation| judge(&member, Action::PassOn, &meant.rules, situation));
+            // Handling tells more of its reasons than its rule.
+            let by_handling = kept.of_handling && !verdict.is_allowed();
+            (kept.rule, if by_handling { verdict.reasons.join("; ") } else { kept.why().to_owned() })
+        });
+        let not: BTreeSet<KeyId> = withheld.into_iter().map(|(member, _)| member).collect();
+        let to = to.intersection(whom).copied().collect();
+        GivenAs { to: self.names(place, &to), not: self.names(place, &not), kept }
+    }
+
+    /// Members as they are named in receipts.
+    fn names(&self, place: &Place, members: &BTreeSet<KeyId>) -> Vec<String> {
+        if is_closed(place) {
+            return vec!["those who are meant".to_owned()];
+        }
+        let mut names: Vec<String> = members.iter().map(|member| self.slug_of(member)).collect();
+        names.sort_unstable();
+        names
     }
 
     /// Gives own versions to more members, in one commit. Answers in the order given.
@@ -506,6 +572,11 @@ impl Node {
         let slug = known.and_then(|community| community.slug(&MemberId(*member.as_bytes())));
         slug.unwrap_or_else(|| member.to_string())
     }
+}
+
+/// Whether a request names a circle by its id and comes from who may not know it: nothing tells them who is in it, or whether anybody is.
+fn is_closed(place: &Place) -> bool {
+    place.passing.names_a_circle() && may_know_circles(&place.who).is_err()
 }
 
 fn only_its_originator() -> ExchangeError {

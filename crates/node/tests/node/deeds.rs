@@ -546,6 +546,8 @@ async fn who_only_writes_is_told_when_what_is_known_goes_to_nobody() {
         };
         let receipt = a.node().accept(&wes, request).await.unwrap().receipts.remove(0);
         assert_eq!(receipt.outcome, node::Outcome::Accepted, "that it is known is not for them to know");
+        assert_eq!(node::Summary::of(std::slice::from_ref(&receipt)).given, 0);
+        assert_eq!((receipt.handling, receipt.reason.is_some()), (None, receipt.code.is_some()));
         receipt.code
     };
     let pattern = |number: u32| format!("[url:value = 'http://{number}.example/']");

@@ -105,6 +105,8 @@ async fn who_is_put_aside_is_told_that_nobody_takes_anything() {
     }
     assert_eq!(asked("c").await, ("refuse", "sender-unknown"));
     assert_eq!(foretold_for(b, "c", later(), to(&["c"])).await, ("refuse", "sender-unknown"));
+    let again = crate::exchange::bring(b, 1..2, to(&["a"])).await.receipts.remove(0);
+    assert_eq!((again.code, again.handling), (Some("sender-unknown"), None));
     // What is given now is told as waiting for that, and goes then.
     let shared = share(b, ONE, "a").await.unwrap();
     assert!(shared.to.contains(&"a".to_owned()) && shared.withheld.is_empty(), "{shared:?}");

@@ -142,7 +142,7 @@ async fn what_is_brought_again_to_widen_narrows_nothing() {
     put(d, (1, 2), "", to(&["a"])).await;
     round(&region).await;
     let receipt = put(d, (1, 2), "", at(TlpLevel::Green, &["b"])).await;
-    assert_ne!(receipt.handling, Some(Handled::Narrowed));
+    assert_eq!((receipt.handling, receipt.code), (Some(Handled::Given), None));
     round(&region).await;
     assert_eq!((at_whom(&region, 1, 1).await, at_whom(&region, 1, 2).await), ("acd".into(), "abd".into()));
     assert_eq!(levels(&region[2], 1, 1).await.0, "amber");
@@ -338,4 +338,57 @@ async fn why_says_who_has_an_earlier_giving() {
     let has = "it has what it was given of this object before";
     assert!(of_b.reasons.iter().any(|reason| reason == has), "{of_b:?}");
     assert!(why("c").await.reasons.iter().all(|reason| reason != has));
+}
+
+/// What is known and brought again for somebody more is told as given, to whom, and by which rule not; once more the same, for who had it
+/// before is told nobody.
+#[tokio::test]
+async fn what_is_known_and_given_to_more_is_told_so() {
+    let region = region(&["a", "b", "c"]).await;
+    let a = &region[0];
+    put(a, (1, 1), "", Options::default()).await;
+    put(a, (2, 1), "", at(TlpLevel::Red, &[])).await;
+    put(a, (3, 1), "", at(TlpLevel::Red, &["user:anna@c"])).await;
+    put(a, (4, 1), "", at(TlpLevel::Green, &[])).await;
+    let mut all = Vec::new();
+    let mut again = async |number, options: Options| {
+        let receipt = put(a, (number, 1), "", options).await;
+        assert_eq!(receipt.outcome, node::Outcome::Known);
+        let told = (receipt.handling.unwrap(), receipt.code, receipt.reason.clone().unwrap());
+        all.push(receipt);
+        told
+    };
+    let named = |names: &[&str]| Options { tlp: None, ..to(names) };
+
+    let first = again(1, named(&["b"])).await;
+    assert_eq!((first.0, first.1), (Handled::Given, None));
+    assert!(first.2.contains("here already") && first.2.contains("given to b"), "{}", first.2);
+    assert_eq!(again(1, named(&["b"])).await, first);
+    let (handling, code, reason) = again(1, at(TlpLevel::Amber, &["b", "c"])).await;
+    assert_eq!((handling, code), (Handled::Given, None));
+    assert!(reason.contains("given to b, c"), "{reason}");
+
+    let (handling, code, reason) = again(2, named(&["b"])).await;
+    assert_eq!((handling, code), (Handled::Kept, Some("tlp-red-persons")));
+    assert!(reason.contains("not given to b: it is TLP:RED"), "{reason}");
+    let (handling, code, reason) = again(3, named(&["b", "c"])).await;
+    assert_eq!((handling, code), (Handled::Given, Some("tlp-red-persons")));
+    assert!(reason.contains("given to c now") && reason.contains("not given to b:"), "{reason}");
+
+    // Under stricter rules and for one more at once: both are said.
+    let (handling, code, reason) = again(4, at(TlpLevel::Amber, &["b"])).await;
+    assert_eq!((handling, code), (Handled::Narrowed, None));
+    assert!(reason.contains("under what was asked for too; it is given to b"), "{reason}");
+
+    let summary = node::Summary::of(&all);
+    assert_eq!((summary.given, summary.narrowed), (5, 1));
+    assert_eq!(summary.withheld.into_iter().collect::<Vec<_>>(), [("tlp-red-persons", 2)]);
+    let silent = put(a, (1, 1), "", Options::default()).await;
+    assert_eq!((silent.handling, silent.reason), (None, None), "nobody is named");
+    round(&region).await;
+    let mut whom = Vec::new();
+    for number in 1..5 {
+        whom.push(at_whom(&region, number, 1).await);
+    }
+    assert_eq!(whom, ["abc", "a", "a", "ab"], "c has the third for Anna alone");
 }

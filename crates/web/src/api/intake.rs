@@ -39,7 +39,7 @@ pub(crate) struct ObjectReceipt {
     /// Why it was refused, or what is to be said of how it was taken or is handled.
     reason: Option<String>,
     /// inherited: it is under the stricter rules of another version held here; narrowed: it was here already and is under what was
-    /// asked for besides from now on; kept: it was here already and its rules were not changed. Absent: as was asked.
+    /// asked for besides from now on; given: it was here already and is given to those named besides; kept: it was here already and its rules were not changed. Absent: as was asked.
     handling: Option<String>,
     /// What the examination found; and as a warning what it contradicts (`created-changed`, `creator-changed`) and stands beside.
     findings: Option<Vec<FindingLine>>,
@@ -85,6 +85,16 @@ pub(crate) struct Counts {
     not_ours: Option<u64>,
     /// Of these: known by another member's word, with which it goes; absent where 0.
     anothers: Option<u64>,
+    /// Of these: known, and given to other members besides; absent where 0.
+    given: Option<u64>,
+    /// Of these: known, and not given to every member that was meant; how many by which rule. Absent where there are none.
+    #[schema(value_type = Option<Object>)]
+    withheld: Option<()>,
+    /// Of these: kept with errors of their own, and never acted on; absent where 0.
+    with_errors: Option<u64>,
+    /// How many of those have which error, by its code; absent where there are none.
+    #[schema(value_type = Option<Object>)]
+    errors: Option<()>,
     /// Of a list or a text: what was passed over and has no receipt; absent where nothing was.
     unread: Option<Unread>,
 }
