@@ -10,6 +10,7 @@ mod domain;
 mod exact;
 mod fold;
 mod found;
+mod joined;
 mod label;
 mod named;
 mod object;
