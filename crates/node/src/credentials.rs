@@ -4,6 +4,7 @@
 //! secrets have 256 random bits and are stored as SHA-256 only. Nothing here tells a stranger whether a user exists: an
 //! unknown name costs the same work and gets the same answer as a wrong password.
 
+use std::fmt::Display;
 use std::sync::Arc;
 
 use base::{Micros, Redacted};
@@ -115,10 +116,10 @@ pub struct Session {
 }
 
 impl Node {
-    /// Who this is. `peer` is where the request comes from (an address), for the lock-out.
+    /// Who this is. `peer` is where the request comes from (an address), for the lock-out and for the log.
     ///
     /// # Errors
-    /// See [`AuthError`]. A refused credential changes nothing but the count of wrong passwords.
+    /// See [`AuthError`]. A refused credential changes nothing but the count of wrong passwords; the log tells of it.
     ///
     /// # Limits
     /// Without a query and a password hash for a credential seen before; one password hash (19 MiB for some ten
@@ -126,15 +127,26 @@ impl Node {
     pub async fn authenticate(
         &self,
         credential: Credential,
-        peer: &str,
+        peer: impl Display + Send,
     ) -> Result<Arc<Principal>, AuthError> {
         let principal = match credential {
-            Credential::Password { user, password } => self.by_password(&user, &password, peer).await?,
-            Credential::Token(token) => self.by_token(&token).await?,
+            Credential::Password { user, password } => {
+                self.by_password_told(&user, &password, &peer.to_string()).await?
+            }
+            Credential::Token(token) => {
+                let (account, shown) = self.by_token(&token).await?;
+                shown.inspect_err(|error| self.tell_refused(error, account.as_deref(), peer))?
+            }
+            // One that has ended is no guess: browsers keep them, and pages that stay open go on showing them.
             Credential::Session(cookie) => self.session(&cookie).await?.principal,
         };
         self.count_request(&principal)?;
         Ok(principal)
+    }
+
+    /// Tells the log of a credential that was shown from `peer` and is none: one that cannot even be read.
+    pub fn tell_unreadable(&self, error: &AuthError, peer: impl Display) {
+        self.tell_refused(error, None, peer);
     }
 
     /// Counts a request of a user who was let in by [`Node::session`], as [`Node::authenticate`] does by itself.
@@ -155,7 +167,7 @@ impl Node {
         password: &Redacted<String>,
         peer: &str,
     ) -> Result<SessionSecret, AuthError> {
-        let principal = self.by_password(user, password, peer).await?;
+        let principal = self.by_password_told(user, password, peer).await?;
         self.count_request(&principal)?;
         let (cookie, csrf) = (self.secret(), self.secret());
         let now = self.now();
@@ -223,6 +235,42 @@ impl Node {
         hex::encode(bytes)
     }
 
+    /// As [`Self::by_password`], and the log is told of a refusal.
+    async fn by_password_told(
+        &self,
+        name: &str,
+        password: &Redacted<String>,
+        peer: &str,
+    ) -> Result<Arc<Principal>, AuthError> {
+        let shown = self.by_password(name, password, peer).await;
+        if let Err(error) = &shown {
+            // What was typed is told only where it is somebody's name: people type passwords there.
+            let directory = self.directory().await?;
+            let account = directory.user_named(name).map(|user| user.name.as_str());
+            self.tell_refused(error, account, peer);
+        }
+        shown
+    }
+
+    /// One line of the log for a refused credential, as many as [`crate::refused`] allows; nothing of what was shown.
+    fn tell_refused(&self, error: &AuthError, account: Option<&str>, peer: impl Display) {
+        let refused = matches!(
+            error,
+            AuthError::Wrong | AuthError::Locked { .. } | AuthError::Disabled | AuthError::Expired
+        );
+        if !refused {
+            return;
+        }
+        let (code, address) = (error.code(), peer.to_string());
+        let may = self.0.refused.may_tell(&address, self.now());
+        if may.untold > 0 {
+            tracing::warn!(count = may.untold, "credentials refused that were not told one by one");
+        }
+        if may.tell {
+            tracing::warn!(code, address, account, "credential refused");
+        }
+    }
+
     async fn by_password(
         &self,
         name: &str,
@@ -286,20 +334,33 @@ impl Node {
         }
     }
 
-    async fn by_token(&self, token: &Redacted<String>) -> Result<Arc<Principal>, AuthError> {
+    /// Whose token this is, and whether it lets them in: (name, principal). No name for a token that nobody has.
+    async fn by_token(
+        &self,
+        token: &Redacted<String>,
+    ) -> Result<(Option<String>, Result<Arc<Principal>, AuthError>), AuthError> {
         if token.expose().is_empty() {
             return Err(AuthError::Missing);
         }
         let directory = self.directory().await?;
         let digest = digest_of(token.expose());
-        let token = directory.token(self.store(), &digest).await.map_err(not_known)?;
-        if token.revoked.is_some() {
-            return Err(AuthError::Wrong);
-        }
-        if token.expires.is_some_and(|expires| self.now() >= expires) {
-            return Err(AuthError::Expired);
-        }
-        directory.by_token(&token).ok_or(AuthError::Disabled)
+        let token = match directory.token(self.store(), &digest).await.map_err(not_known) {
+            Ok(token) => token,
+            Err(AuthError::Wrong) => return Ok((None, Err(AuthError::Wrong))),
+            Err(other) => return Err(other),
+        };
+        let shown = if token.revoked.is_some() {
+            Err(AuthError::Wrong)
+        } else if token.expires.is_some_and(|expires| self.now() >= expires) {
+            Err(AuthError::Expired)
+        } else {
+            directory.by_token(&token).ok_or(AuthError::Disabled)
+        };
+        let account = match &shown {
+            Ok(_) => None,
+            Err(_) => directory.user(token.user).map(|user| user.name.clone()),
+        };
+        Ok((account, shown))
     }
 }
 

@@ -43,6 +43,7 @@ mod rate;
 mod read;
 mod receipts;
 mod redact;
+mod refused;
 mod road;
 mod search;
 mod short_sessions;
@@ -176,6 +177,7 @@ struct Inner {
     hasher: Hasher,
     verified: Verified,
     lockout: Lockout,
+    refused: refused::Refused,
     short_sessions: ShortSessions,
     rates: Rates,
     tally: Tally,
@@ -214,6 +216,7 @@ impl Node {
             hasher,
             verified,
             lockout: Lockout::default(),
+            refused: refused::Refused::default(),
             short_sessions: ShortSessions::default(),
             rates,
             tally: Tally::default(),

@@ -142,7 +142,8 @@ pub(crate) async fn authenticate(
     headers: &HeaderMap,
     trail: &Trail,
 ) -> Result<Arc<Principal>, Problem> {
-    let credential = credential(app, headers).await?;
+    let credential = credential(app, headers).await;
+    let credential = credential.inspect_err(|error| app.node().tell_unreadable(error, trail.peer))?;
     if let Credential::Session(cookie) = &credential
         && !is_safe(method)
     {
@@ -153,11 +154,7 @@ pub(crate) async fn authenticate(
             return Err(Problem::forbidden("csrf-token-missing", detail));
         }
     }
-    let mut peer = String::new();
-    if matches!(credential, Credential::Password { .. }) {
-        peer = trail.peer.to_string();
-    }
-    let principal = app.node().authenticate(credential, &peer).await?;
+    let principal = app.node().authenticate(credential, trail.peer).await?;
     trail.signed(principal.user);
     Ok(principal)
 }

@@ -20,6 +20,7 @@ mod leaving;
 mod ledger;
 mod mutual;
 mod newcomer;
+mod operators;
 mod persons;
 mod pull_and_push;
 mod recovery;

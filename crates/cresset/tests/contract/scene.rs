@@ -181,7 +181,7 @@ impl Running {
     /// The same at an address.
     #[track_caller]
     pub(crate) fn start_at(data: &Path, address: &str, more: &[&str], envs: &[(&str, &str)]) -> Self {
-        let mut child = command()
+        let child = command()
             .args(["serve", "--listen", address, "--json", "--log", "error", "--data"])
             .arg(data)
             .args(more)
@@ -191,6 +191,12 @@ impl Running {
             .stderr(Stdio::inherit())
             .spawn()
             .unwrap();
+        Self::of(child)
+    }
+
+    /// A process that serves and is to print its line.
+    #[track_caller]
+    pub(crate) fn of(mut child: Child) -> Self {
         let mut line = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
         let line = serde_json::from_str(&line).unwrap_or(Value::Null);
