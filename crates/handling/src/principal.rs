@@ -48,6 +48,25 @@ impl Role {
             Self::Contact => "contact",
         }
     }
+
+    /// What the role lets its people do, as one line of help.
+    #[must_use]
+    pub const fn duty(self) -> &'static str {
+        match self {
+            Self::Reader => "reads, searches and exports what is granted",
+            Self::Analyst => {
+                "reads, writes and imports what is granted; shares, narrows, recalls and erases it"
+            }
+            Self::Approver => "reads what is granted; the second person for what one alone may not do",
+            Self::Admin => {
+                "runs the node: people, tokens, grants, collections, community; reads what is granted; a second person too"
+            }
+            Self::Auditor => {
+                "sees people, figures, refusals and all requests for a second person; no content"
+            }
+            Self::Contact => "signs in, and sees the directory of members; no content",
+        }
+    }
 }
 
 impl fmt::Display for Role {

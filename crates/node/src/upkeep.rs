@@ -288,3 +288,54 @@ pub enum Repair {
     /// Write what should be there.
     Write,
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::{BTreeMap, BTreeSet};
+
+    use handling::{Access, CollectionNo, Means, Scope, Shown, Standing};
+
+    use super::*;
+
+    fn of(role: Role) -> Principal {
+        Principal {
+            user: UserNo(1),
+            name: "ann".into(),
+            roles: BTreeSet::from([role]),
+            scopes: Scope::ALL.into(),
+            shown: Shown::own(Means::Password),
+            access: BTreeMap::from([(CollectionNo(1), Access { read: true, write: true })]),
+        }
+    }
+
+    /// What the documentation tells operators of roles is what the rules say.
+    #[test]
+    fn the_table_of_roles_is_what_the_rules_say() {
+        type May = fn(&Principal) -> bool;
+        let rules: [(&str, May); 8] = [
+            ("read, search", |who| handling::may_read(who, CollectionNo(1), &Standing::default()).is_ok()),
+            ("write, import", |who| handling::may_write(who, CollectionNo(1), &Standing::default()).is_ok()),
+            ("say yes or no", |who| handling::may_approve(who, UserNo(2), None).is_ok()),
+            ("see what everybody", crate::approval::sees_all),
+            ("people, others' tokens", |who| may_administer(who).is_ok()),
+            ("list people; totals", |who| may_know_totals(who).is_ok()),
+            ("how it stands", |who| crate::exchange::may_know_peers(who).is_ok()),
+            ("own account", |who| handling::may_use(who, Scope::Read).is_ok()),
+        ];
+        let document = include_str!("../../../docs/CONFIGURATION.md");
+        let section =
+            document.split("\n## Roles\n").nth(1).and_then(|rest| rest.split("\n## ").next()).unwrap();
+        let cells = |line: &'static str| line.trim_matches('|').split('|').map(str::trim).collect::<Vec<_>>();
+        let mut rows = section.lines().filter(|line| line.starts_with('|')).map(cells);
+        let names: Vec<&str> = Role::ALL.into_iter().map(Role::name).collect();
+        assert_eq!(rows.next().unwrap()[1..], names);
+        let rows: Vec<Vec<&str>> = rows.skip(1).collect();
+        assert_eq!(rows.len(), rules.len());
+        for (row, (begins, may)) in rows.iter().zip(rules) {
+            assert!(row[0].starts_with(begins), "{row:?}");
+            for (role, cell) in Role::ALL.into_iter().zip(&row[1..]) {
+                assert_eq!(*cell == "yes", may(&of(role)), "{} of {role}", row[0]);
+            }
+        }
+    }
+}

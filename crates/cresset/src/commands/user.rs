@@ -3,13 +3,14 @@
 use std::io::{BufRead, IsTerminal, Read};
 
 use base::limit::PASSWORD_BYTES_MAX;
+use clap::builder::{PossibleValue, PossibleValuesParser};
 use clap::{Args, Subcommand};
 use dial::Verb;
 use handling::Role;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::args::{Common, names};
+use crate::args::Common;
 use crate::ask::unseen;
 use crate::directory::Access;
 use crate::exit::{Exit, Failure};
@@ -45,7 +46,7 @@ pub(crate) struct AddArgs {
     /// The user's name.
     name: String,
     /// What they are here for; may be given several times.
-    #[arg(long = "role", required = true, value_parser = names(Role::ALL.map(Role::name)), value_name = "ROLE")]
+    #[arg(long = "role", required = true, value_parser = roles(), value_name = "ROLE")]
     roles: Vec<String>,
     /// Read the password from the first line of standard input; at a terminal it is asked for and not shown. Without it the user
     /// signs in by token only.
@@ -59,7 +60,7 @@ pub(crate) struct RolesArgs {
     /// The user's name.
     name: String,
     /// Every role the user is to have; may be given several times.
-    #[arg(long = "role", required = true, value_parser = names(Role::ALL.map(Role::name)), value_name = "ROLE")]
+    #[arg(long = "role", required = true, value_parser = roles(), value_name = "ROLE")]
     roles: Vec<String>,
 }
 
@@ -81,6 +82,11 @@ struct UserRow {
     created: String,
     made_by: Option<String>,
     password_by: Option<String>,
+}
+
+/// The names of roles, each with what it is for.
+fn roles() -> PossibleValuesParser {
+    PossibleValuesParser::new(Role::ALL.map(|role| PossibleValue::new(role.name()).help(role.duty())))
 }
 
 /// Runs the command.

@@ -64,6 +64,8 @@ pub(crate) use release::{Added, Sending};
 pub use shelf::{RelayError, RelayKeeps, RelaySettings};
 pub use standing_by::StoodBy;
 pub use turns::Heard;
+#[cfg(test)]
+pub(crate) use views::may_know_peers;
 pub use views::{CircleState, HolderView, PeerRefusal, PeerView, Provenance, StateView};
 
 use crate::Node;

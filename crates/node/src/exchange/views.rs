@@ -488,7 +488,7 @@ fn names_circle(line: &str, circle: &CircleId) -> bool {
 }
 
 /// How it stands with the others is for whoever runs or audits this node, and for those who read content.
-fn may_know_peers(who: &Principal) -> Result<(), ExchangeError> {
+pub(crate) fn may_know_peers(who: &Principal) -> Result<(), ExchangeError> {
     let allowed = [Role::Admin, Role::Auditor, Role::Analyst, Role::Reader, Role::Approver];
     if allowed.iter().any(|role| who.roles.contains(role)) {
         return Ok(());
