@@ -12,7 +12,7 @@ use stix::quote::quoted;
 
 use crate::commands;
 use crate::exit::Failure;
-use crate::out::Style;
+use crate::out::{Style, say};
 
 /// Names the running node for commands that can act on one.
 const URL_VARIABLE: &str = "CRESSET_URL";
@@ -102,12 +102,29 @@ impl Common {
         let mut policy = Egress::default();
         if let Some(path) = &self.ca {
             let pem = std::fs::read(path).map_err(|error| Failure::file("read", path, &error))?;
+            if let Err(error) = dial::count_authorities(&pem) {
+                let said =
+                    format_args!("{} names no certificate authority to trust: {error}", path.display());
+                return Err(Failure::unreachable(said).hint(
+                    "--ca (CRESSET_CA) takes a file with certificates in PEM, which begin with -----BEGIN CERTIFICATE-----",
+                ));
+            }
             policy.extra_roots_pem = Some(pem);
         }
         if self.allow_plain_http {
             policy.plain_http = PlainHttp::Anywhere;
         }
         Ok(policy)
+    }
+
+    /// Says that the environment's address is passed over, where a command acts on a directory that nothing names.
+    pub(crate) fn tell_of_passing_over(&self) {
+        if !self.data_named && std::env::var_os(URL_VARIABLE).is_some_and(|text| !text.is_empty()) {
+            say(format_args!(
+                "{URL_VARIABLE} is not used here: this acts on the directory {}",
+                self.data.display()
+            ));
+        }
     }
 
     /// Refuses `--url` for a command that acts on files of this machine. The environment's address is passed over: it is

@@ -149,8 +149,7 @@ impl Config {
             }
             Err(error) => return Err(Failure::file("read", &path, &error)),
         };
-        toml::from_str(&text)
-            .map_err(|error| Failure::usage(format_args!("{} cannot be used: {error}", path.display())))
+        toml::from_str(&text).map_err(|error| crate::setting::refused(&path, &text, &error))
     }
 
     /// The same with what the command line and the environment say in place of what the file says.
@@ -270,5 +269,7 @@ mod tests {
         let known = unknown.split("expected one of").nth(1).unwrap();
         assert_eq!(known.matches('`').count() / 2, documented.len());
         assert!(documented.iter().all(|key| known.contains(&format!("`{key}`"))));
+        let explained: Vec<&str> = crate::setting::SETTINGS.iter().map(|(key, _)| *key).collect();
+        assert_eq!(explained, documented, "what to write is told for every key");
     }
 }

@@ -22,6 +22,7 @@ mod relaying;
 mod retention;
 mod roads;
 mod sealed;
+mod setting;
 mod standing_by;
 
 use std::error::Error as _;

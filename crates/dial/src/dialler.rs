@@ -120,6 +120,23 @@ pub enum DialError {
     },
 }
 
+/// Says how many certificate authorities a PEM text names, for whoever knows which file it is from.
+///
+/// # Errors
+/// It holds no certificate, or one that cannot be read.
+pub fn count_authorities(pem: &[u8]) -> Result<usize, DialError> {
+    authorities(pem).map(|found| found.len())
+}
+
+fn authorities(pem: &[u8]) -> Result<Vec<reqwest::Certificate>, DialError> {
+    let found = reqwest::Certificate::from_pem_bundle(pem);
+    let found = found.map_err(|error| DialError::Setup(chain(&error)))?;
+    if found.is_empty() {
+        return Err(DialError::Setup("the file of authorities holds no certificate in PEM".to_owned()));
+    }
+    Ok(found)
+}
+
 /// Puts questions to other machines. Cheap to clone; connections are kept and shared.
 #[derive(Clone)]
 pub struct Dialler {
@@ -136,14 +153,7 @@ impl Dialler {
     pub fn new(policy: Egress, rng: Arc<dyn Rng>) -> Result<Self, DialError> {
         let mut builder = limited(&policy);
         if let Some(pem) = &policy.extra_roots_pem {
-            let roots = reqwest::Certificate::from_pem_bundle(pem);
-            let roots = roots.map_err(|error| DialError::Setup(chain(&error)))?;
-            if roots.is_empty() {
-                return Err(DialError::Setup(
-                    "the file of authorities holds no certificate in PEM".to_owned(),
-                ));
-            }
-            for root in roots {
+            for root in authorities(pem)? {
                 builder = builder.add_root_certificate(root);
             }
         }

@@ -15,7 +15,7 @@ mod taxii_client;
 mod taxii_page;
 
 pub use api::{ApiClient, ApiRequest};
-pub use dialler::{Answer, DialError, Dialler, Question, Repeat, Verb};
+pub use dialler::{Answer, DialError, Dialler, Question, Repeat, Verb, count_authorities};
 pub use egress::{Egress, Forbidden, Login, PlainHttp};
 pub use mutual::MemberDialler;
 pub use taxii_client::{ApiRoot, Place, Posted, RemoteCollection, TaxiiClient, TaxiiError, Versions};

@@ -201,11 +201,20 @@ pub(crate) fn failure(error: &TaxiiError) -> Failure {
         TaxiiError::Dial(error) => {
             dial_failure(error, "is it the right address, and is that server up? nothing is lost: the next run goes on where this one stopped")
         }
-        TaxiiError::Refused { status: 429 | 500.., .. }
-        | TaxiiError::NotTaxii { .. }
-        | TaxiiError::Page { .. } => Failure::unreachable(error),
+        TaxiiError::NotTaxii { url, .. } => Failure::unreachable(error).hint(where_taxii_is(url)),
+        TaxiiError::Refused { status: 429 | 500.., .. } | TaxiiError::Page { .. } => Failure::unreachable(error),
         TaxiiError::Refused { .. } => Failure::no(error),
     }
+}
+
+/// What to give in place of an address at which something else than TAXII stands.
+fn where_taxii_is(url: &str) -> String {
+    let root = Url::parse(url).ok().map(|url| url.origin()).filter(url::Origin::is_tuple);
+    let root = root.map_or_else(|| "https://node.example".to_owned(), |root| root.ascii_serialization());
+    format!(
+        "give the server's discovery address, an API root or a collection; of a node like this one it is {}",
+        shown(&format!("{root}/taxii2/"))
+    )
 }
 
 #[derive(Deserialize)]
@@ -239,6 +248,18 @@ mod tests {
             can_write: false,
         };
         (one, None)
+    }
+
+    #[test]
+    fn where_no_taxii_stands_the_address_of_a_node_s_is_told() {
+        let failed = |url: &str| {
+            let reason = "not JSON".to_owned();
+            failure(&TaxiiError::NotTaxii { url: url.to_owned(), reason }).hint.unwrap()
+        };
+        assert!(
+            failed("http://node.example:8400/sign-in?to=%2F").ends_with("http://node.example:8400/taxii2/")
+        );
+        assert!(failed("nowhere").ends_with("https://node.example/taxii2/"));
     }
 
     #[test]

@@ -21,6 +21,7 @@ use crate::exit::{Exit, Failure};
 use crate::log;
 use crate::out::{Out, say};
 use crate::roads::{self, Roads};
+use crate::setting::DOCUMENT;
 
 /// Where the node listens unless told otherwise.
 const LISTEN: &str = "127.0.0.1:8400";
@@ -34,11 +35,11 @@ pub(crate) struct ServeArgs {
     /// Where objects are kept: `sqlite`, inside the node's directory.  [default: sqlite]
     #[arg(long, env = "CRESSET_DATABASE", value_name = "URL")]
     database: Option<String>,
-    /// Certificate chain (PEM), the node's own first.
-    #[arg(long, env = "CRESSET_TLS_CERT", value_name = "FILE", requires = "tls_key")]
+    /// Certificate chain (PEM), the node's own first; it takes --tls-key too.
+    #[arg(long, env = "CRESSET_TLS_CERT", value_name = "FILE")]
     tls_cert: Option<PathBuf>,
-    /// Private key (PEM).
-    #[arg(long, env = "CRESSET_TLS_KEY", value_name = "FILE", requires = "tls_cert")]
+    /// Its private key (PEM); it takes --tls-cert too.
+    #[arg(long, env = "CRESSET_TLS_KEY", value_name = "FILE")]
     tls_key: Option<PathBuf>,
     /// Whether other members' nodes must show a node certificate where this member's endpoint is https: `required`, or
     /// `offered` to take turns without one as well.  [default: required]
@@ -205,19 +206,19 @@ fn options(config: &Config, member: String, allow_test_controls: bool) -> Result
             Some(TlsFiles { certificates: certificates.clone(), key: key.clone() })
         }
         (None, None) => None,
-        _ => return Err(Failure::usage("a certificate needs its key, and a key its certificate")),
+        (Some(_), None) => return Err(half_of_tls("tls_cert", "tls_key")),
+        (None, Some(_)) => return Err(half_of_tls("tls_key", "tls_cert")),
     };
     let members_tls = match config.members_tls.as_deref() {
         None | Some("required") => MembersTls::Required,
         Some("offered") => MembersTls::Offered,
         Some(other) => {
             let shown = stix::quote::quoted(other).to_string();
-            return Err(Failure::usage(format_args!("members_tls is {shown}: it is required or offered")));
+            return Err(Failure::usage(format_args!("members_tls is {shown}: it is required or offered"))
+                .hint(DOCUMENT));
         }
     };
-    let trusted_proxy = config.trusted_proxy.as_deref().map(str::parse::<IpAddr>).transpose();
-    let trusted_proxy =
-        trusted_proxy.map_err(|_| Failure::usage("the trusted proxy is named by an IP address"))?;
+    let trusted_proxy = config.trusted_proxy.as_deref().map(proxy).transpose()?;
     Ok(Options {
         tls,
         members_tls,
@@ -228,6 +229,24 @@ fn options(config: &Config, member: String, allow_test_controls: bool) -> Result
         contact: config.contact.clone(),
         allow_test_controls,
         ..Options::default()
+    })
+}
+
+/// One of the two files of TLS is named, and the other is not.
+fn half_of_tls(given: &str, missing: &str) -> Failure {
+    Failure::usage(format_args!("{given} is given and {missing} is not: TLS takes both")).hint(format_args!(
+        "name the certificate chain and its private key (PEM) with --tls-cert FILE --tls-key FILE, or as tls_cert and tls_key in the \
+         configuration file; {DOCUMENT}"
+    ))
+}
+
+/// The address of the proxy that is believed.
+fn proxy(text: &str) -> Result<IpAddr, Failure> {
+    text.parse().map_err(|_| {
+        let shown = stix::quote::quoted(text).to_string();
+        Failure::usage(format_args!("trusted_proxy is {shown}, which is no IP address")).hint(format_args!(
+            "write the one address that the proxy's connections come from, without port and network, like 192.0.2.1; {DOCUMENT}"
+        ))
     })
 }
 
@@ -304,6 +323,25 @@ fn told_to_stop(until_stdin_ends: bool) -> Result<impl Future<Output = ()>, Fail
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_proxy_and_tls_are_refused_with_what_was_given_and_what_to_write() {
+        assert_eq!(proxy("2001:db8::7").unwrap().to_string(), "2001:db8::7");
+        for said in ["proxy.example", "192.0.2.1:80", "192.0.2.0/24", ""] {
+            let refused = proxy(said).unwrap_err();
+            assert!(refused.message.contains(&format!("trusted_proxy is \"{said}\"")), "{}", refused.message);
+            assert!(refused.hint.unwrap().contains("like 192.0.2.1"), "{said}");
+        }
+        let file = Some(PathBuf::from("x.pem"));
+        for (config, missing) in [
+            (Config { tls_key: file.clone(), ..Config::default() }, "tls_cert is not"),
+            (Config { tls_cert: file, ..Config::default() }, "tls_key is not"),
+        ] {
+            let refused = options(&config, "CERT A".into(), false).err().unwrap();
+            assert!(refused.exit == Exit::Usage && refused.message.contains(missing), "{}", refused.message);
+            assert!(refused.hint.unwrap().contains("--tls-cert FILE --tls-key FILE"));
+        }
+    }
 
     #[test]
     fn the_public_address_is_the_root_of_a_host() {

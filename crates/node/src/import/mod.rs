@@ -97,13 +97,23 @@ pub struct ImportRequest<'a> {
     pub options: Options,
 }
 
+/// With what a format is made STIX, where there is a program for that; a part of a sentence.
+fn converter_of(format: &str) -> &'static str {
+    if format == sniff::MISP {
+        " (with `misp_stix_converter export -f FILE -v 2.1`, of the package misp-stix on PyPI)"
+    } else {
+        ""
+    }
+}
+
 /// Why an import stopped. What receipts were given out before this is stored.
 #[derive(Debug, thiserror::Error)]
 pub enum ImportError {
     /// A format that is recognised and not read yet.
     #[error(
-        "{0} is not read yet: convert the file to STIX 2.1 or 2.0, which keep markings and context; of CSV the values, their TLP tags and \
-         to_ids are read, and of plain text the values alone"
+        "{0} is not read yet: convert the file to STIX 2.1 or 2.0, which keep markings and context{converter}; of CSV the values, their TLP \
+         tags and to_ids are read, and of plain text the values alone",
+        converter = converter_of(.0)
     )]
     NotSupportedYet(&'static str),
     /// Not in any format that is read.

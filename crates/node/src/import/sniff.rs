@@ -13,6 +13,9 @@ use stix::{Form, Severity};
 
 use super::{Format, ImportError};
 
+/// What MISP's own format is called.
+pub(super) const MISP: &str = "MISP JSON";
+
 /// A file, recognised.
 pub(crate) enum Document {
     /// STIX objects.
@@ -35,7 +38,7 @@ pub(crate) enum StixVersion {
 /// Recognises a file; a format the caller names is taken at its word.
 pub(crate) fn recognise(bytes: &Bytes, format: Format) -> Result<Document, ImportError> {
     match format {
-        Format::Misp => Err(ImportError::NotSupportedYet("MISP JSON")),
+        Format::Misp => Err(ImportError::NotSupportedYet(MISP)),
         Format::Csaf => Err(ImportError::NotSupportedYet("CSAF")),
         Format::Csv => Ok(Document::Csv),
         Format::Text => Ok(Document::Text),
@@ -165,7 +168,7 @@ struct Told<'a> {
 fn refuse_other_formats(top: &Top<'_>) -> Result<(), ImportError> {
     let format = match top {
         Top { kind: Some(_), .. } => return Ok(()),
-        Top { misp_event: Some(_), .. } | Top { response: Some(_), .. } => "MISP JSON",
+        Top { misp_event: Some(_), .. } | Top { response: Some(_), .. } => MISP,
         Top { document: Some(document), .. } if document.get().contains("csaf_version") => "CSAF",
         Top { kev: Some(_), .. } => "the CISA KEV catalogue",
         _ => return Ok(()),

@@ -383,6 +383,16 @@ async fn what_is_not_read_is_refused_by_name_and_leaves_nothing() {
     }
     let misp = import(&bench, "{}", Format::Misp, Options::default()).await.unwrap_err();
     assert_eq!(misp.code(), "format-not-supported-yet");
+    let converter = "misp_stix_converter export -f FILE -v 2.1";
+    assert!(misp.to_string().contains(converter) && misp.to_string().contains("misp-stix"), "{misp}");
+    assert!(include_str!("../../../../README.md").contains(converter), "the README names the same command");
+    let csaf = import(
+        &bench,
+        br#"{"document":{"csaf_version":"2.0"}}"#.as_slice(),
+        Format::Auto,
+        Options::default(),
+    );
+    assert!(!csaf.await.unwrap_err().to_string().contains("misp"));
     let root = bench.operator().await;
     let all = PageRequest { limit: 10, filter: Filter::default(), ..Default::default() };
     assert_eq!(bench.node.page(&root, "inbox", &all).await.unwrap().get().count, 0);
