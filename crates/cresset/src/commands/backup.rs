@@ -11,7 +11,7 @@ use serde_json::json;
 use crate::args::Common;
 use crate::directory::{self, Access};
 use crate::exit::{Exit, Failure};
-use crate::out::{Out, counted, say};
+use crate::out::{Out, counted, say, shown};
 use crate::sealed::{self, Keys, Label};
 
 /// Where the copy goes.
@@ -48,7 +48,7 @@ pub(crate) async fn run(common: &Common, args: BackupArgs, out: &mut Out) -> Res
     }
     let source = source(common).await?;
     if args.only_keys {
-        return only_keys(&source, &args.file, out).await;
+        return only_keys(common, &source, &args.file, out).await;
     }
     let beside = named_after(&args.file, ".keys");
     let keys = args.keys.as_ref().unwrap_or(&beside);
@@ -56,6 +56,8 @@ pub(crate) async fn run(common: &Common, args: BackupArgs, out: &mut Out) -> Res
     let size = |file: &Path| std::fs::metadata(file).map_or(0, |data| data.len());
     if out.is_json() {
         out.json(&json!({
+            "member": source.member,
+            "directory": common.data.display().to_string(),
             "file": args.file.display().to_string(),
             "bytes": size(&args.file),
             "keys": keys.display().to_string(),
@@ -68,12 +70,15 @@ pub(crate) async fn run(common: &Common, args: BackupArgs, out: &mut Out) -> Res
     // `restore` looks beside the copy by itself, and nowhere else.
     let elsewhere = if *keys == beside { String::new() } else { format!(" --keys {}", keys.display()) };
     say(format_args!(
-        "wrote {} with {}, and {}; only the recovery key opens them: try `cresset restore {0}{elsewhere} --verify-only \
+        "wrote {} of {} ({}) with {}, and {}; only the recovery key opens them: try `cresset restore {0}{elsewhere} --verify-only \
          --recovery-key-file F`. Keep the newest key file only and destroy older ones: what was erased can be read with them",
         args.file.display(),
+        shown(&source.member),
+        common.data.display(),
         counted(label.objects, "object"),
         keys.display()
     ));
+    common.tell_of_passing_over();
     Ok(Exit::Done)
 }
 
@@ -98,19 +103,27 @@ fn failed(error: &UpkeepError) -> Failure {
 }
 
 /// Writes the key file alone.
-async fn only_keys(source: &Source, file: &Path, out: &mut Out) -> Result<Exit, Failure> {
+async fn only_keys(common: &Common, source: &Source, file: &Path, out: &mut Out) -> Result<Exit, Failure> {
     let (part, keys) = begin_keys(source, file)?;
     let sink = Box::new(keys.sink());
     let written = source.node.backup_keys(&source.operator, sink).await.map_err(|error| failed(&error));
     let bytes = std::fs::metadata(&part).map_or(0, |data| data.len());
     written.and_then(|()| end_keys(keys, &part, file)).inspect_err(|_| discard(&part))?;
     if out.is_json() {
-        out.json(&json!({"keys": file.display().to_string(), "keys_bytes": bytes}))?;
+        out.json(&json!({
+            "member": source.member,
+            "directory": common.data.display().to_string(),
+            "keys": file.display().to_string(),
+            "keys_bytes": bytes,
+        }))?;
     }
     say(format_args!(
-        "wrote {}; it opens earlier copies as far as nothing was erased since: keep it instead of older key files",
-        file.display()
+        "wrote {} of {} ({}); it opens earlier copies as far as nothing was erased since: keep it instead of older key files",
+        file.display(),
+        shown(&source.member),
+        common.data.display()
     ));
+    common.tell_of_passing_over();
     Ok(Exit::Done)
 }
 

@@ -11,7 +11,7 @@ use store::{Absent, Restored, StoreError};
 use crate::args::Common;
 use crate::directory::{self, Access};
 use crate::exit::{Exit, Failure};
-use crate::out::{Out, counted, say};
+use crate::out::{Out, counted, say, shown};
 use crate::sealed::{self, Label, SealError};
 
 /// What is to be restored.
@@ -59,11 +59,14 @@ pub(crate) async fn run(common: &Common, args: RestoreArgs, out: &mut Out) -> Re
             "unopened": restored.unopened,
         }))?;
     }
-    let told = format!("{} holds {} and is whole", args.file.display(), counted(report.objects, "object"));
+    let member = shown(&label.member);
+    let objects = counted(report.objects, "object");
+    let told = format!("{} of {member} holds {objects} and is whole", args.file.display());
     if args.verify_only {
         say(told);
     } else {
         say(format_args!("{told}; restored into {}", common.data.display()));
+        common.tell_of_passing_over();
     }
     if restored.erased > 0 {
         let (versions, were, stay) = match restored.erased {
