@@ -149,6 +149,13 @@ pub(crate) async fn share(common: &Common, args: ShareArgs, out: &mut Out) -> Re
                 super::explain::first_sentence(&word(1)).map_or_else(String::new, |why| format!(": {why}"));
             say(format_args!("{} does not get it{why} [{}]", word(0), word(1)));
         }
+        let listed = listed_in(common, &args.id).await;
+        if listed > 0 {
+            let listed = counted(listed, "object");
+            say(format_args!(
+                "it lists {listed}, which it does not take along: `cresset share` gives each of them"
+            ));
+        }
     }
     Ok(if withheld.is_empty() && answer["waits"].is_null() { Exit::Done } else { Exit::No })
 }
@@ -180,12 +187,20 @@ async fn take_back(
     out: &mut Out,
 ) -> Result<Exit, Failure> {
     let body = json!({"reason": args.reason, "wait": args.wait});
+    // Afterwards it is not there to be asked.
+    let listed = if out.is_json() { 0 } else { listed_in(common, &args.id).await };
     let answer = post(common, ["objects", &args.id, deed], &body).await?;
     if out.is_json() {
         out.json(&answer)?;
         return Ok(Exit::Done);
     }
     say(format_args!("{} is {done} here", shown(&args.id)));
+    if listed > 0 {
+        let listed = counted(listed, "object");
+        say(format_args!(
+            "it lists {listed}, which stay where they are: `cresset {deed}` takes each of them"
+        ));
+    }
     write_receipts(&answer["receipts"], done, out)?;
     if let Some(kept) = answer["kept"].as_array().filter(|kept| !kept.is_empty()) {
         say(format_args!(
@@ -194,6 +209,13 @@ async fn take_back(
         ));
     }
     Ok(Exit::Done)
+}
+
+/// How many objects a report, grouping, note or the like lists: a deed is about the list, not about them. None where it cannot be read.
+async fn listed_in(common: &Common, id: &str) -> u64 {
+    let Ok(reach) = Reach::open(common, Access::Read).await else { return 0 };
+    let Ok(found) = reach.answer::<Value>(question::get(["objects", id])).await else { return 0 };
+    found["object"]["object_refs"].as_array().map_or(0, |listed| listed.len() as u64)
 }
 
 /// Writes what members answered to an act of this one, a line each.

@@ -123,3 +123,26 @@ fn what_is_kept_with_errors_of_its_own_is_said() {
     let good = town.scene.file("good.json", bundle(&[indicator(ONE, "[ipv4-addr:value = '198.51.100.7']")]));
     assert!(!words(&town, &["import", &good]).1.contains("of their own"), "nothing to say of it");
 }
+
+/// A deed is about a report and not about what it lists: who gives one, or takes it back, is told that the rest stays as it is.
+#[test]
+fn what_a_report_lists_is_said_to_stay_as_it_is() {
+    let [a, b] = community([("cert-a", "cert"), ("cert-b", "cert")]);
+    let (one, two) = (
+        indicator(ONE, "[ipv4-addr:value = '198.51.100.7']"),
+        indicator(TWO, "[url:value = 'http://a.example/']"),
+    );
+    let report = "report--5a170000-0000-4000-8000-0000000000a1";
+    let listing = json!({"type": "report", "spec_version": "2.1", "id": report, "created": "2024-01-01T00:00:00.000Z",
+        "modified": "2024-01-01T00:00:00.000Z", "name": "Two", "published": "2024-01-01T00:00:00Z", "object_refs": [one["id"], two["id"]]});
+    let file = a.scene.file("report.json", bundle(&[one.clone(), two, listing]));
+    a.node.there(&["import", &file, "--tlp", "amber"]).exits(0);
+    let (code, told) = words(&a, &["share", report, "--to", "cert-b"]);
+    assert!(code == 0 && told.contains("it lists 2 objects") && told.contains("cresset share"), "{told}");
+    until("B has the report", || holds(&b, report));
+    assert!(!holds(&b, one["id"].as_str().unwrap()));
+    let (_, told) = words(&a, &["recall", report, "--wait", "30"]);
+    assert!(told.contains("it lists 2 objects, which stay") && told.contains("cresset recall"), "{told}");
+    let (_, told) = words(&a, &["share", one["id"].as_str().unwrap(), "--to", "cert-b"]);
+    assert!(!told.contains("lists"), "{told}");
+}
