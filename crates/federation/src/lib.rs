@@ -77,7 +77,9 @@ pub use owed::{Owed, Saying, TellsRefusals, Told, Untold};
 pub use port::{Consented, Deed, Directory, Judge, Me, Question, Read, Rows, Standing, StoreFailed, Waiting};
 pub use proving::receipt_in;
 pub use refusal::{Refused, Rule};
-pub use relay::{RELAY_MARK_BYTES, RelayWord, parcels_from, parcels_to, relay_mark, route_period};
+pub use relay::{
+    PapersWord, RELAY_MARK_BYTES, RelayWord, parcels_from, parcels_to, relay_mark, route_period,
+};
 pub use rows::{
     ActRow, Again, ConsentRow, Covered, Effect, FateRow, Giving, HolderRow, Lane, LaterRow, MirrorRow,
     ObjectName, OutboxRow, OwnRow, PayloadRow, PeerRow, Queue, ReceiptRow, ReceiptState, Recovery,

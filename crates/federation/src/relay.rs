@@ -29,8 +29,17 @@ pub fn route_period(now: Micros) -> u64 {
     u64::try_from(now.0.checked_div(length).unwrap_or(0)).unwrap_or(0)
 }
 
+/// What the papers in a parcel for a peer would say of circles. Who makes papers makes the digests; all zeros = nothing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct PapersWord {
+    /// A digest of the circles and farewells of this member's that the peer is due and has not confirmed.
+    pub due: [u8; 32],
+    /// A digest of the versions that this node holds of the peer's circles: the peer hears of them by papers alone.
+    pub held: [u8; 32],
+}
+
 /// What a parcel for a peer would say: how much has been given to the peer, how far it has read it, and how far this node has
-/// read what it sent, its ledger too. In each the FLASH lane first.
+/// read what it sent, its ledger and its circles too. In each the FLASH lane first.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct RelayWord {
     given: [u64; 2],
@@ -40,18 +49,25 @@ pub struct RelayWord {
     told: u64,
     /// Leaves of the peer's ledger that are held here ahead of its head, which came in parts; 0 = the head is whole.
     ahead: u64,
+    papers: PapersWord,
 }
 
 impl RelayWord {
     #[cfg(test)]
-    pub(crate) const fn of(given: [u64; 2], acknowledged: [u64; 2], read: [u64; 2]) -> Self {
-        Self { given, acknowledged, read, told: 0, ahead: 0 }
+    pub(crate) fn of(given: [u64; 2], acknowledged: [u64; 2], read: [u64; 2]) -> Self {
+        Self { given, acknowledged, read, ..Self::default() }
     }
 
-    /// Whether anything waits that the peer has not acknowledged.
+    /// The same, with what papers would say.
+    #[must_use]
+    pub fn with(self, papers: PapersWord) -> Self {
+        Self { papers, ..self }
+    }
+
+    /// Whether anything waits that the peer has not acknowledged, or not confirmed.
     #[must_use]
     pub fn waits(&self) -> bool {
-        self.given != self.acknowledged
+        self.given != self.acknowledged || self.papers.due != [0; 32]
     }
 
     /// How much has been given to the peer.
@@ -63,7 +79,10 @@ impl RelayWord {
     #[must_use]
     pub fn is_news_after(&self, told: Option<&Self>) -> bool {
         let told = told.copied().unwrap_or_default();
-        self.read != told.read || self.ahead != told.ahead || (self.waits() && *self != told)
+        self.read != told.read
+            || self.ahead != told.ahead
+            || self.papers.held != told.papers.held
+            || (self.waits() && *self != told)
     }
 }
 
@@ -108,7 +127,7 @@ impl Exchange<'_> {
         periods.filter_map(route).collect()
     }
 
-    /// What a parcel for a peer would say now; `None` while this node takes back what a restore has lost.
+    /// What a parcel for a peer would say now, but for its papers ([`RelayWord::with`]); `None` while this node takes back what a restore has lost.
     ///
     /// # Errors
     /// The store did not answer.
@@ -125,6 +144,7 @@ impl Exchange<'_> {
             given: queues.map(|queue| queue.last),
             acknowledged: queues.map(|queue| queue.acked),
             read: queues.map(|queue| queue.cursor),
+            papers: PapersWord::default(),
         }))
     }
 
@@ -174,5 +194,17 @@ mod tests {
         assert!(part.is_news_after(Some(&read)) && read.is_news_after(Some(&part)));
         let (asked, idle) = (RelayWord { told: 7, ..told }, RelayWord { told: 7, ..read });
         assert!(asked.is_news_after(Some(&told)) && !idle.is_news_after(Some(&read)));
+    }
+
+    #[test]
+    fn a_circle_that_is_due_makes_a_parcel_until_it_is_confirmed_and_a_confirmation_asks_for_nothing() {
+        let word = |due, held| RelayWord::default().with(PapersWord { due: [due; 32], held: [held; 32] });
+        let (idle, due) = (word(0, 0), word(1, 0));
+        assert!(!idle.waits() && due.waits());
+        assert!(due.is_news_after(None) && !due.is_news_after(Some(&due)));
+        assert!(word(2, 0).is_news_after(Some(&due)), "a farewell in its place");
+        assert!(!idle.is_news_after(Some(&due)), "it is confirmed");
+        let holds = word(0, 3);
+        assert!(holds.is_news_after(Some(&idle)) && !holds.is_news_after(Some(&holds)) && !holds.waits());
     }
 }

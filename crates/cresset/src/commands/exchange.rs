@@ -366,6 +366,13 @@ fn troubles(peer: &Value) -> Vec<String> {
     if let Some(since) = text("awaits_circle") {
         found.push(format!("what {member} sends waits for the document of a circle, since {since}"));
     }
+    let undelivered = peer["undelivered"].as_u64().unwrap_or(0);
+    if undelivered > 0 {
+        let circles = counted(undelivered, "circle");
+        found.push(format!(
+            "{member} has not confirmed yet what became of {circles}: see `cresset circle list`"
+        ));
+    }
     let skew = peer["skew_seconds"].as_i64().unwrap_or(0);
     if skew.saturating_abs() > base::limit::CLOCK_SKEW_SECONDS {
         let (by, way) = (skew.unsigned_abs() / 60, if skew < 0 { "behind" } else { "ahead of" });
@@ -506,11 +513,17 @@ mod tests {
     fn what_is_out_of_order_with_a_peer_is_told_beside_the_table() {
         let well = json!({"member": "cert-b", "reachable": true, "skew_seconds": -3_600, "evidence": 0, "road_refused": null});
         assert_eq!(troubles(&well), [""; 0]);
-        let ill = json!({"member": "cert-b", "skew_seconds": 7_260, "evidence": 2, "takes_nothing": "store-read-only",
+        let ill = json!({"member": "cert-b", "undelivered": 3, "skew_seconds": 7_260, "evidence": 2, "takes_nothing": "store-read-only",
             "road_refused": "road-untold", "awaits_circle": "2026-01-02T03:04:05Z"});
         let told = troubles(&ill);
-        let says =
-            ["store-read-only", "road-untold", "2026-01-02T03:04:05Z", "121 minutes ahead of", "2 files"];
+        let says = [
+            "store-read-only",
+            "road-untold",
+            "2026-01-02T03:04:05Z",
+            "3 circles",
+            "121 minutes ahead of",
+            "2 files",
+        ];
         assert_eq!(told.len(), says.len());
         for (sentence, says) in told.iter().zip(says) {
             assert!(sentence.contains("cert-b") && sentence.contains(says), "{sentence}");

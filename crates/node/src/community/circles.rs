@@ -66,7 +66,8 @@ pub struct CircleView {
     pub members: Vec<String>,
     /// Their ids, in the same order.
     pub member_ids: Vec<String>,
-    /// Members that have not confirmed this version yet, by slug; told to the owner.
+    /// Members that have not confirmed this version yet, by slug, and those that were taken out and have not confirmed that; told to the
+    /// owner.
     pub undelivered: Vec<String>,
     /// Of what was done to it just now: whether that made a new version; `None` where nothing was done.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -251,7 +252,7 @@ fn view(table: &Table, circle: &Circle) -> CircleView {
         circle.members().iter().map(|id| (slug(id), id.to_string())).collect();
     members.sort();
     let (members, member_ids) = members.into_iter().unzip();
-    let waiting = table.parcels.keys().filter(|(id, to)| *id == circle.id() && circle.has(*to));
+    let waiting = table.parcels.keys().filter(|(id, _)| *id == circle.id());
     CircleView {
         id: circle.id().to_string(),
         name: circle.name.clone(),

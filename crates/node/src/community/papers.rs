@@ -9,9 +9,7 @@ mod former;
 use std::collections::{BTreeMap, BTreeSet};
 
 use base::Micros;
-use base::limit::{
-    APPROVAL_AHEAD_SECONDS_MAX, CIRCLES_MAX, PAPERS_ENTRIES_BYTES_MAX, PAPERS_PENDING_BYTES_MAX,
-};
+use base::limit::{APPROVAL_AHEAD_SECONDS_MAX, PAPERS_ENTRIES_BYTES_MAX, PAPERS_PENDING_BYTES_MAX};
 use base::signed::Signed;
 use base::signing::{PublicKey, Signer, SigningKey};
 use community::{
@@ -118,8 +116,8 @@ pub struct Taken {
 /// What was made of the papers that somebody's question brings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Heard {
-    /// They were read as a member's.
-    Member,
+    /// They were read as a member's. `again` says whether they bring a circle of its own that this node held already: it has not heard so.
+    Member { again: bool },
     /// Nothing of circles or of the registry was read in them: who asks to be let in, is put aside, or signs with a key that was replaced is
     /// answered all the same.
     Nothing,
@@ -237,7 +235,11 @@ impl Node {
             request => request?,
         };
         let asks = request.as_ref().map(Subject::hash);
-        let heard = if request.is_some() { Heard::Nothing } else { Heard::Member };
+        let heard = if request.is_some() {
+            Heard::Nothing
+        } else {
+            Heard::Member { again: brings_again(&table, &asked) }
+        };
         let reply = if let Some(request) = request {
             table.take_subject(request, now)?;
             Message { answers: Some(answered(&signed)), ..empty(&table, asked.from, now) }
@@ -374,6 +376,13 @@ fn had(told: &str) -> Have {
 /// Whether a member holds other circles of third ones than this one, by what it tells.
 fn apart(table: &Table, (other, told): (MemberId, Option<&Spread>), now: Micros) -> bool {
     told.is_some_and(|theirs| table.is_member() && table.between(other, now).differs(theirs))
+}
+
+/// Whether a message brings a circle of its sender's that is held here already.
+fn brings_again(table: &Table, message: &Message) -> bool {
+    let held = table.held_of(message.from);
+    let mut brought = message.circles.iter().filter_map(|signed| Circle::peek(signed).ok());
+    brought.any(|circle| held.get(&circle.id()).is_some_and(|held| *held >= circle.version))
 }
 
 /// Whether a message brings this member an earlier version of a circle than the one that took it out: its sender goes by that.
@@ -677,8 +686,7 @@ fn put_circles(
     (mut room, now, key): (usize, Micros, Option<&SigningKey>),
 ) {
     let to = message.to;
-    let of_theirs = table.circles.values().filter(|(circle, _)| circle.owner == to).take(CIRCLES_MAX);
-    message.holds = of_theirs.map(|(circle, _)| (circle.id(), circle.version)).collect();
+    message.holds = table.held_of(to);
     let within = |room: &mut usize, signed: Signed| fit(room, signed.to_json()).map(|_| signed);
     let parcels = table.parcels.iter().filter(|((_, of), _)| *of == to);
     let parcels = parcels.map(|(_, (circle, signed))| signed_now(circle, signed, key)).chain(lost);

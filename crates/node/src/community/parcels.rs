@@ -7,12 +7,16 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use base::Micros;
+use base::limit::CIRCLES_MAX;
 use base::signed::Signed;
 use base::signing::SigningKey;
 use community::{Circle, CircleId, MemberId};
+use federation::PapersWord;
 use store::PaperKind;
 
-use super::Table;
+use super::spread::digest;
+use super::{CommunityError, Table};
+use crate::Node;
 
 /// What something for one member about one circle is called among papers.
 pub(super) fn place(circle: CircleId, to: MemberId) -> String {
@@ -68,6 +72,18 @@ impl Table {
         }
     }
 
+    /// What a member is due and has not confirmed: the versions by circle, farewells among them.
+    pub(super) fn due(&self, to: MemberId) -> BTreeMap<CircleId, u64> {
+        let due = self.parcels.iter().filter(|((_, of), _)| *of == to);
+        due.map(|((id, _), (circle, _))| (*id, circle.version)).collect()
+    }
+
+    /// The versions that this node holds of a member's circles.
+    pub(super) fn held_of(&self, owner: MemberId) -> BTreeMap<CircleId, u64> {
+        let of_theirs = self.circles.values().filter(|(circle, _)| circle.owner == owner).take(CIRCLES_MAX);
+        of_theirs.map(|(circle, _)| (circle.id(), circle.version)).collect()
+    }
+
     /// Lets go of parcels that their addressee holds.
     pub(super) fn delivered(&mut self, to: MemberId, holds: &BTreeMap<CircleId, u64>) {
         let done: Vec<CircleId> = self
@@ -82,5 +98,29 @@ impl Table {
             self.parcels.remove(&(id, to));
             self.remove(PaperKind::Parcel, place(id, to));
         }
+    }
+}
+
+impl Node {
+    /// What the papers of a parcel for a member would say of circles now: nothing while this node is in no community.
+    ///
+    /// # Errors
+    /// The store failed.
+    pub(crate) async fn papers_word(&self, to: MemberId) -> Result<PapersWord, CommunityError> {
+        let Some(table) = self.community_table().await? else { return Ok(PapersWord::default()) };
+        let said = |versions: BTreeMap<CircleId, u64>| match versions.is_empty() {
+            true => [0; 32],
+            false => *digest(&versions).as_bytes(),
+        };
+        Ok(PapersWord { due: said(table.due(to)), held: said(table.held_of(to)) })
+    }
+
+    /// How many circles of this member's, and farewells from them, a member is due and has not confirmed.
+    ///
+    /// # Errors
+    /// The store failed.
+    pub(crate) async fn circles_due(&self, to: MemberId) -> Result<u64, CommunityError> {
+        let table = self.community_table().await?;
+        Ok(table.map_or(0, |table| table.due(to).len() as u64))
     }
 }

@@ -47,7 +47,7 @@ impl Held {
     }
 }
 
-fn digest(versions: &BTreeMap<CircleId, u64>) -> EntryHash {
+pub(super) fn digest(versions: &BTreeMap<CircleId, u64>) -> EntryHash {
     let lines =
         versions.iter().flat_map(|(id, version)| [&id.as_bytes()[..], &version.to_be_bytes()].concat());
     EntryHash::of(&lines.collect::<Vec<u8>>())

@@ -137,6 +137,7 @@ impl Node {
             sitting.exchange().relay_word(rows, &to.0).map_err(failed)
         });
         let Some(word) = word.await? else { return Ok(None) };
+        let word = word.with(self.papers_word(to).await.map_err(ExchangeError::Papers)?);
         let again = i64::from(self.0.settings.relay.again_seconds).saturating_mul(Micros::SECOND);
         let (due, heard_us) = self
             .0
@@ -207,10 +208,11 @@ impl Node {
     async fn take_parcel(&self, sealed: Sealed) -> Result<ParcelFate, ExchangeError> {
         let sealed = Arc::new(sealed);
         let mut opened = self.open_parcel(&sealed).await?;
+        let mut again = None;
         if let Err(CourierError::UnknownKey { from, papers }) = &opened {
             // They are judged by themselves, and may say whose key it is.
             tracing::info!(member = %from, "a parcel that a relay handed out is signed with a key that is not known yet");
-            self.take_papers_of(*from, papers.as_deref()).await;
+            again = Some(self.take_papers_of(*from, papers.as_deref()).await);
             opened = self.open_parcel(&sealed).await?;
         }
         let parcel = match opened {
@@ -225,10 +227,11 @@ impl Node {
             }
         };
         let from = parcel.manifest.from;
-        self.take_papers_of(from, parcel.papers.as_deref()).await;
+        let said_again = self.take_papers_of(from, parcel.papers.as_deref()).await;
+        let again = again.unwrap_or(said_again);
         // With the papers that came along: they may name who is in a circle.
         let court = self.sitting().await?;
-        match self.take_mail_of(&court, parcel).await {
+        match self.take_mail_of(&court, parcel, again).await {
             Ok(true) => Ok(ParcelFate::Taken(from)),
             Ok(false) => Ok(ParcelFate::Left),
             // What a member put into it does not read. Nothing of it was taken, and others that came with it are not kept waiting.
@@ -249,10 +252,14 @@ impl Node {
         Ok(opened.await?)
     }
 
-    async fn take_papers_of(&self, from: KeyId, papers: Option<&[u8]>) {
-        let Some(papers) = papers else { return };
+    /// Takes the papers of a parcel; whether they say again what this node holds of its sender's circles.
+    async fn take_papers_of(&self, from: KeyId, papers: Option<&[u8]>) -> bool {
+        let Some(papers) = papers else { return false };
         match self.papers_heard(papers, Some(MemberId(from))).await {
-            Ok((_, Heard::Member)) => self.0.exchange.awaited_circles.came_by_file(from, self.now()),
+            Ok((_, Heard::Member { again })) => {
+                self.0.exchange.awaited_circles.came_by_file(from, self.now());
+                return again;
+            }
             // What waits for papers of the member's goes on waiting: whoever has a former key of its has not read them to anybody.
             Ok((_, Heard::Nothing)) => {
                 tracing::info!(member = %from, "papers that came by relay are not its sender's word as a member");
@@ -261,10 +268,16 @@ impl Node {
                 tracing::info!(code = error.code(), %error, member = %from, "papers that came by relay are not taken");
             }
         }
+        false
     }
 
-    /// Takes what is in a parcel; whether everything in it has been read then.
-    async fn take_mail_of(&self, court: &Arc<Court>, parcel: Parcel) -> Result<bool, ExchangeError> {
+    /// Takes what is in a parcel, whose papers may have said something `again`; whether everything in it has been read then.
+    async fn take_mail_of(
+        &self,
+        court: &Arc<Court>,
+        parcel: Parcel,
+        said_again: bool,
+    ) -> Result<bool, ExchangeError> {
         let (carrier, sitting) = (self.carrier(court).await?, Arc::clone(court));
         let (from, told) = (parcel.manifest.from, parcel.manifest.clone());
         let paid = self.0.exchange.owed(&from, |owed| owed.heard_by_parcel(&told, court.now));
@@ -283,7 +296,7 @@ impl Node {
             .await?;
         self.0.exchange.note_gaps(from, gaps(&received));
         self.0.exchange.owed(&from, |owed| owed.note(told.life, came, &[]));
-        self.0.exchange.relays.book(|book| book.heard(&told, again));
+        self.0.exchange.relays.book(|book| book.heard(&told, again || said_again));
         Ok(all)
     }
 

@@ -76,6 +76,8 @@ pub struct PeerView {
     pub lag_out: Option<u64>,
     /// Versions of own objects that wait until it may have them, for the same: see [`HolderView::waits`].
     pub waits: Option<u64>,
+    /// Circles of this member's, and farewells from them, that it is due and has not confirmed.
+    pub undelivered: u64,
     /// Leaves of its last head known here.
     pub last_head: Option<u64>,
     /// Places in its lanes at which something is missing, as of what it said last.
@@ -411,6 +413,10 @@ impl Node {
             lag_in: awaited.len() as u64,
             lag_out: Some(waiting.iter().map(|queue| queue.last.saturating_sub(queue.acked)).sum()),
             waits: Some(waits),
+            undelivered: self
+                .circles_due(community::MemberId(member))
+                .await
+                .map_err(ExchangeError::Papers)?,
             last_head: mirror.map(|row| row.size),
             gaps,
             awaits_circle: self.0.exchange.awaited_circles.since(&member).map(Timestamp::text_of),

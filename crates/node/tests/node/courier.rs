@@ -53,6 +53,24 @@ async fn circles_and_new_keys_come_with_the_file() {
     assert!(has(b, THREE).await);
 }
 
+/// Who is taken out hears so by the next file, reads nothing of it from then on, and confirms it with the file back.
+#[tokio::test]
+async fn a_farewell_comes_with_the_next_file() {
+    let region = region(&["a", "b"]).await;
+    let (a, b) = (&region[0], &region[1]);
+    circle(a, "air", "b").await;
+    bring(a, 1..2, to(&["air"])).await;
+    carry(a, b, "b").await;
+    carry(b, a, "a").await;
+    a.node().remove_from_circle(&a.who, "air", &["b".to_owned()]).await.unwrap();
+    assert_eq!(peer(a, "b").await.undelivered, 1);
+    assert!(has(b, ONE).await);
+    assert_eq!(carry(a, b, "b").await.papers, "taken");
+    assert!(!has(b, ONE).await && b.node().circles(&b.who).await.unwrap().is_empty());
+    carry(b, a, "a").await;
+    assert_eq!(peer(a, "b").await.undelivered, 0);
+}
+
 /// A circle's document that does not come keeps what is for it waiting, which the report says; and a file from the future brings no
 /// papers.
 #[tokio::test]

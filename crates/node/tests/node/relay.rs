@@ -206,6 +206,69 @@ async fn an_answer_that_is_lost_is_said_again() {
     }
 }
 
+/// What one has to say to another by relay now, put and taken; whether there was anything.
+async fn said(from: &Seat, to: &Seat, (relay, taken): (community::MemberId, bool)) -> bool {
+    let (id, node) = (to.id().await, from.node());
+    let Some(errand) = node.relay_parcel(id).await.unwrap() else { return false };
+    node.relay_offers(id, &errand, relay).await.unwrap();
+    node.relay_offered(id, &errand, (relay, RelayOffer::Kept)).await.unwrap();
+    if taken {
+        assert_eq!(to.node().relay_take(&parcels_to(&[errand.parcel])).await.unwrap().taken, 1);
+    }
+    true
+}
+
+/// Who is met by relay alone hears of a circle, of what becomes of it, and that it was taken out; nobody else is put anything, and nothing
+/// is put once that is confirmed.
+#[tokio::test]
+async fn circles_and_farewells_go_by_relay_with_nothing_else_to_say() {
+    let region = region(&["a", "b", "c"]).await;
+    let (a, b, c, relay) = (&region[0], &region[1], &region[2], region[2].id().await);
+    let hour = || [a, b].iter().for_each(|seat| seat.bench.clock.advance(3_600 * base::Micros::SECOND));
+    let undelivered = async || {
+        let circle = a.node().circles(&a.who).await.unwrap().remove(0);
+        (circle.undelivered, peer(a, "b").await.undelivered)
+    };
+    let is_in = async || b.node().circles(&b.who).await.unwrap().iter().any(|circle| circle.owner == "a");
+    let quiet = async || {
+        for _ in 0..3 {
+            hour();
+            assert!(!said(a, b, (relay, true)).await && !said(b, a, (relay, true)).await);
+        }
+    };
+    quiet().await;
+    let new = node::NewCircle { name: "pair".into(), members: vec!["b".into()], sector: None };
+    a.node().create_circle(&a.who, new).await.unwrap();
+    assert_eq!(undelivered().await, (vec!["b".to_owned()], 1));
+    assert!(a.node().relay_parcel(c.id().await).await.unwrap().is_none(), "it is none of C's");
+    assert!(said(a, b, (relay, true)).await && is_in().await);
+    assert!(!said(a, b, (relay, true)).await, "it is said once");
+    // The answer is lost, and is said again to who asks again.
+    assert!(said(b, a, (relay, false)).await && !said(b, a, (relay, true)).await);
+    hour();
+    assert!(!said(b, a, (relay, true)).await && said(a, b, (relay, true)).await);
+    assert!(said(b, a, (relay, true)).await);
+    assert_eq!(undelivered().await, (Vec::new(), 0));
+    quiet().await;
+    bring(a, 1..2, to(&["pair"])).await;
+    for (from, to) in [(a, b), (b, a), (a, b)] {
+        said(from, to, (relay, true)).await;
+    }
+    assert!(has(b, ONE).await);
+    quiet().await;
+    a.node().remove_from_circle(&a.who, "pair", &["b".to_owned()]).await.unwrap();
+    assert_eq!(undelivered().await, (vec!["b".to_owned()], 1));
+    assert!(a.node().relay_parcel(c.id().await).await.unwrap().is_none());
+    assert!(said(a, b, (relay, true)).await && !is_in().await && !has(b, ONE).await);
+    b.node().give_later().await.unwrap();
+    assert!(said(b, a, (relay, true)).await);
+    assert_eq!(undelivered().await, (Vec::new(), 0));
+    let holders = a.node().holders(&a.who, ONE).await.unwrap();
+    assert!(holders.is_empty(), "it has let go, and signed for that: {holders:?}");
+    said(a, b, (relay, true)).await;
+    quiet().await;
+}
+
 /// A member that a restored node left out, and that it reaches by relay alone: what is done since comes to it, once each has told the
 /// other of the new life.
 #[tokio::test]
