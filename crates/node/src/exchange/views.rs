@@ -14,7 +14,7 @@ use federation::{
 };
 use handling::{Addressee, CircleId, Principal, Refusal, Role, Rule, Rules};
 use ledger::act::Act;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use stix::{ObjectId, Timestamp};
 use store::{RefusedBy, StoreError, StoredObject};
 
@@ -146,7 +146,7 @@ pub struct Provenance {
     pub signature: Option<&'static str>,
     /// Where that act stands in the originator's ledger.
     pub leaf: Option<u64>,
-    /// Members that have signed for having it, known to its originator alone.
+    /// Members that have signed for having it, known to its originator alone, as far as the one who asks is told of them.
     pub holders_known: u64,
 }
 
@@ -252,11 +252,12 @@ impl Node {
         Ok(Some(own.flat_map(|row| [row.digest, row.content]).collect()))
     }
 
-    /// Where an object came from, as far as this node's member can tell: for those who may see the object.
+    /// Where an object came from, as far as this node's member can tell: for those who may see the object. Of who holds it as many are
+    /// counted as [`Node::holders`] tells the one who asks.
     ///
     /// # Errors
     /// The store failed.
-    pub async fn provenance(&self, object: &StoredObject) -> Result<Provenance, StoreError> {
+    pub async fn provenance(&self, who: &Principal, object: &StoredObject) -> Result<Provenance, StoreError> {
         let Some(court) = self.court().await?.map(Arc::new) else { return Ok(Provenance::default()) };
         let authors = authors(&court, object);
         let author = match (own_word(&court, object), authors.first()) {
@@ -266,13 +267,13 @@ impl Node {
         };
         let name = ObjectName { author, id: object.id.clone() };
         let version = federation::object_version(&object.bytes).unwrap_or_default();
+        let seen = match author == court.member() {
+            true => self.seen_of_own(&court, who, &object.id).await?,
+            false => None,
+        };
         let (sitting, bytes) = (Arc::clone(&court), object.bytes.clone());
         let (held, act, holders) = store::looked(self.store(), court.member(), move |rows| {
-            let told = if author == sitting.member() {
-                Told::like(rows, &name, &bytes)?
-            } else {
-                Told::of(rows, &name, None)?
-            };
+            let told = Told::of(rows, &name, seen.as_ref())?;
             let mut held = told.versions.iter().find(|held| held.version == version).cloned();
             if let Some(own) = held.as_ref().filter(|held| held.name.author == sitting.member())
                 && said(rows, own)?.is_none_or(|said| said != bytes)
@@ -555,16 +556,6 @@ impl Told {
         Ok(all)
     }
 
-    /// Those that say the same as a version, or are versions of the same object by its `created` and creator.
-    fn like(rows: &dyn Rows, name: &ObjectName, version: &[u8]) -> Result<Self, StoreError> {
-        let mut all = Self { versions: rows.versions(name).map_err(failed)?, more: false };
-        let lineage = Lineage::of(version);
-        all.retain(rows, |bytes| {
-            *bytes == *version || (lineage.created.is_some() && lineage == Lineage::of(bytes))
-        })?;
-        Ok(all)
-    }
-
     fn retain(&mut self, rows: &dyn Rows, keeps: impl Fn(&Bytes) -> bool) -> Result<(), StoreError> {
         let all = std::mem::take(&mut self.versions);
         for version in all {
@@ -578,21 +569,6 @@ impl Told {
 
     fn is_of(&self, version: &str) -> bool {
         !self.more || self.versions.iter().any(|told| told.version == version)
-    }
-}
-
-/// What all versions of an object have in common.
-#[derive(Default, PartialEq, Eq, Deserialize)]
-struct Lineage {
-    #[serde(default)]
-    created: Option<String>,
-    #[serde(default)]
-    created_by_ref: Option<String>,
-}
-
-impl Lineage {
-    fn of(bytes: &[u8]) -> Self {
-        serde_json::from_slice(bytes).unwrap_or_default()
     }
 }
 

@@ -264,6 +264,26 @@ async fn the_same_in_other_bytes_takes_nobodys_deeds_away() {
     assert!(!has(b, ONE).await);
 }
 
+/// Of who holds what stands under an id as many are counted beside the object as the one who asks is told by `holders`: what a colleague gave
+/// elsewhere changes nothing.
+#[tokio::test]
+async fn holders_are_counted_as_they_are_told() {
+    let region = region(&["a", "b"]).await;
+    let a = &region[0];
+    let desks = Desks::of(a).await;
+    let first = named("first", 1);
+    let second = first.replace("\"modified\":\"2025-01-01", "\"modified\":\"2025-02-01");
+    desks.bring(&desks.bob, ("both", &first), tlp(TlpLevel::Amber)).await;
+    desks.bring(&desks.ann, ("anns", &second), to(&["b"])).await;
+    round(&region).await;
+    let counted = async |who: &Principal| {
+        let object = a.node().object(who, ONE, None).await.unwrap().into_inner();
+        let told = a.node().provenance(who, &object).await.unwrap();
+        (told.holders_known, a.node().holders(who, ONE).await.unwrap().len())
+    };
+    assert_eq!((counted(&desks.bob).await, counted(&desks.ann).await), ((0, 0), (1, 1)));
+}
+
 /// The time of a copy that somebody keeps for themselves ends that copy, and not what others were given under its id by a colleague.
 #[tokio::test]
 async fn the_end_of_ones_own_copy_is_not_that_of_what_was_given() {
@@ -378,7 +398,7 @@ async fn who_knows_an_id_alone_does_nothing_with_what_others_gave_under_it() {
     let narrowed = a.node().narrow(&desks.ann, ONE, tlp(TlpLevel::Red)).await.unwrap();
     assert_eq!((narrowed.versions, narrowed.told, narrowed.leaf), (1, false, None));
     let object = a.node().object(&desks.ann, ONE, None).await.unwrap().into_inner();
-    let told = a.node().provenance(&object).await.unwrap();
+    let told = a.node().provenance(&desks.ann, &object).await.unwrap();
     assert_eq!((told.leaf, told.holders_known), (None, 0));
 
     let erased = a.node().erase(&desks.ann, ONE, "").await.unwrap();

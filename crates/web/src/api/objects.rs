@@ -202,7 +202,7 @@ async fn object(
         found = ask().await?.into_inner();
     }
     let handling = app.node().handling_of(found.tlp, &found.places).await?;
-    let provenance = app.node().provenance(&found).await?;
+    let provenance = app.node().provenance(&who, &found).await?;
     let answer = Json(object_of(&app, found, (handling, provenance))?).into_response();
     Ok(match place {
         Some(place) => place.held(answer),

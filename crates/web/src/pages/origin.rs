@@ -39,7 +39,7 @@ impl Origin {
         who: &Principal,
         stored: &StoredObject,
     ) -> Result<Option<Self>, Problem> {
-        let provenance = app.node().provenance(stored).await?;
+        let provenance = app.node().provenance(who, stored).await?;
         let Some(member) = provenance.origin else { return Ok(None) };
         let own = provenance.path.len() == 1;
         let handling = app.node().handling_of(stored.tlp, &stored.places).await?;
