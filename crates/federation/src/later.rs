@@ -379,8 +379,8 @@ impl Exchange<'_> {
         Ok(effects)
     }
 
-    /// Looks through own versions behind one, for members that circles have taken in with what was shared before and that
-    /// were never given it.
+    /// Looks through own versions behind one, for members that circles have taken in with what was shared before, or had in them when it was
+    /// shared, which was not known here then, and that were never given it.
     ///
     /// # Errors
     /// The store did not answer.
@@ -393,7 +393,7 @@ impl Exchange<'_> {
         let last = last.map(|held| (held.name.id.clone(), held.version.clone()));
         let mut effects = Vec::new();
         for held in &page {
-            let mut missing = self.judge.taken_in(&held.rules, Micros(0), self.now);
+            let mut missing = self.judge.taken_in(&held.rules, self.now, self.now);
             missing.remove(&self.me.member);
             if missing.is_empty() {
                 continue;
@@ -408,6 +408,12 @@ impl Exchange<'_> {
             for row in waits.filter(|row| !refused(row)) {
                 missing.remove(&row.member);
             }
+            if missing.is_empty() {
+                continue;
+            }
+            let shared = self.shared_with_circles(rows, held)?;
+            let seated = self.judge.taken_in(&held.rules, shared, self.now);
+            missing.retain(|member| seated.contains(member));
             effects.extend(missing.into_iter().map(|member| {
                 Effect::Later(LaterRow {
                     object: held.name.id.clone(),
@@ -421,6 +427,27 @@ impl Exchange<'_> {
             }));
         }
         Ok(Newcomers { effects, last })
+    }
+
+    /// When an own version was shared with the circles that its rules name: by the first act that gave it to everybody who was in them then,
+    /// as is known now; else by the last one. What gives it to somebody else later shares it with no circle anew, and the rules of acts of
+    /// before are not kept.
+    fn shared_with_circles(&self, rows: &dyn Rows, held: &VersionRow) -> Read<Micros> {
+        let mut last = Micros(0);
+        for sequence in rows.replaced(held)?.into_iter().chain([held.sequence]) {
+            let act = rows.act(&self.me.member, sequence)?;
+            let Some(at) = act.as_ref().and_then(said_at) else { continue };
+            // Who came in at that very moment may have come after it.
+            let at = at.plus(-1);
+            last = at;
+            let given: BTreeSet<KeyId> = rows.receipts(sequence)?.into_iter().map(|row| row.member).collect();
+            let mut seated = self.judge.taken_in(&held.rules, at, self.now);
+            seated.remove(&self.me.member);
+            if seated.is_subset(&given) {
+                break;
+            }
+        }
+        Ok(last)
     }
 
     /// Whether a member may be given what a question to send it is about: handling's answer, but for what says that another member made

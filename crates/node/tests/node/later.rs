@@ -312,6 +312,36 @@ async fn who_is_taken_into_a_circle_with_its_history_gets_it() {
     }
 }
 
+/// B, cut off, gives the circle something while it does not know that C is in it from now on, and gives D besides what it gave the circle
+/// before: C gets what was shared since it is in, once B hears of it, and nothing of before.
+#[tokio::test]
+async fn who_was_in_a_circle_when_something_was_shared_gets_it_though_nobody_knew() {
+    let region = region(&["a", "b", "c", "d"]).await;
+    region.circle("banks", &["b"]).await;
+    let (a, b, c, d) = (&region[0], &region[1], &region[2], &region[3]);
+    let three = TWO.replace("0002", "0003");
+    bring(b, 1..2, to(&["a/banks"])).await;
+    bring(b, 3..4, to(&["d"])).await;
+    round(&region).await;
+    at(&region, START.plus(1)).await;
+    a.node().add_to_circle(&a.who, "banks", &["c".to_owned()], History::FromNow).await.unwrap();
+    b.bench.clock.set(START.plus(2));
+    bring(b, 2..3, to(&["a/banks"])).await;
+    share(b, &three, "a/banks").await.unwrap();
+    share(b, ONE, "d").await.unwrap();
+    round(&region).await;
+    assert!(has(a, TWO).await && has(a, &three).await && has(d, ONE).await);
+    region.gather().await;
+    assert!(!has(c, TWO).await);
+    at(&region, START.plus(3)).await;
+    assert!(has(c, TWO).await, "it was shared when C was in");
+    assert!(has(c, &three).await, "it was shared with the circle then, however long it was here");
+    assert!(!has(c, ONE).await, "it was shared with the circle before");
+    let leaves = b.node().shared_state().await.unwrap().unwrap().leaves;
+    at(&region, START.plus(4)).await;
+    assert_eq!(b.node().shared_state().await.unwrap().unwrap().leaves, leaves, "nothing is said again");
+}
+
 /// Nobody else was in the circle when it was shared, so that it was given to nobody.
 #[tokio::test]
 async fn who_is_the_first_in_a_circle_gets_its_history_too() {
