@@ -183,6 +183,26 @@ impl Exchange<'_> {
         Ok(Released { sequence: made.sequence, withheld, effects: draft.finish() })
     }
 
+    /// Says who is not given an object that comes in here and goes to nobody, and by which rule: that is all that is done, so that it was given
+    /// to nobody as before. Whom nothing speaks against is not among them.
+    ///
+    /// # Errors
+    /// As [`Exchange::release`].
+    pub fn withhold_from_all(&self, rows: &dyn Rows, release: &Release<'_>) -> Result<Released, DeedError> {
+        let mut draft = Draft::begin(self, rows)?;
+        let head = ObjectHead::read(release.object)?;
+        let name = ObjectName { author: self.me.member, id: head.id.clone() };
+        if rows.fate(&name)?.erased.is_some() {
+            return Err(Rule::Tombstoned.into());
+        }
+        let Sifted { withheld, .. } = self.sift(rows, release)?;
+        if withheld.is_empty() {
+            return Ok(Released::default());
+        }
+        let made = self.withhold(&mut draft, Some((head.id.as_str(), head.version())), &withheld)?;
+        Ok(Released { sequence: made.sequence, withheld, effects: draft.finish() })
+    }
+
     /// Whether a version is past its end of retention, by which everybody destroys it.
     fn is_past(&self, held: &VersionRow) -> bool {
         let question = self.sending(&held.rules, b"{}", self.me.member);

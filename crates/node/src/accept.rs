@@ -3,7 +3,7 @@
 //! One bad object never hides the rest: every object of the request gets its receipt, in the order given. Under which
 //! rules each object stands is decided before anything is stored; see `handle`.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use base::Micros;
 use bytes::Bytes;
@@ -18,7 +18,7 @@ use tokio::sync::SemaphorePermit;
 use crate::blocking::offload_all;
 use crate::derive::{self, Bar, Derived, Rejected};
 use crate::directory::Directory;
-use crate::exchange::{Added, Sending};
+use crate::exchange::{Added, Sending, Withheld};
 use crate::markings::{self, is_definition};
 use crate::produce::Author;
 use crate::receipts::{Giving, Handled, Outcome, Receipt};
@@ -254,7 +254,9 @@ impl Node {
         let awaits =
             batch.entries.iter().map(|entry| awaited_marking(entry, &place.coming).filter(|_| reads));
         let awaits: Vec<Option<String>> = awaits.collect();
-        let Added { landed, otherwise } = self.add_and_release(batch, &place.sending).await?;
+        let Added { landed, otherwise, mut withheld } = self.add_and_release(batch, &place.sending).await?;
+        // By which stricter rules of something else here it is kept from somebody is nothing to tell to who may not read it.
+        withheld.retain(|at, _| reads || landed.get(*at).is_some_and(|landed| landed.inherited.is_none()));
         let known = named.into_iter().enumerate().zip(&landed);
         let known = known.filter(|(_, landed)| landed.how == LandedAs::Known).map(|(known, _)| known);
         let handled = self.handle_known(place, known.collect()).await?;
@@ -275,9 +277,18 @@ impl Node {
             receipt.findings.extend(marking.map(|marking| Receipt::awaits(&marking)));
         }
         let otherwise = |at: usize, receipt: &Receipt| {
-            otherwise.contains(&at) || receipt.id.as_ref().is_some_and(|id| views.contains(id))
+            otherwise.contains(&at) || of_view(&views, receipt).is_some_and(|view| view.otherwise)
         };
-        tell_all((place, put_aside), pending.into_iter().zip(landed).zip(stays), otherwise, now);
+        let tell_withheld = |at: usize, receipt: &mut Receipt| {
+            // Of what goes without its more strictly marked parts it is told to whom that does not go.
+            let withheld = match of_view(&views, receipt) {
+                Some(view) => Some(&view.withheld),
+                None => withheld.get(&at),
+            };
+            self.tell_withheld(place, receipt, withheld.map_or(&[], Vec::as_slice));
+        };
+        let all = pending.into_iter().zip(landed).zip(stays);
+        tell_all((place, put_aside), all, (otherwise, tell_withheld), now);
         let status = match status {
             Some(id) => Some(self.0.store.status(place.writer.user(), &id).await?),
             None => None,
@@ -302,23 +313,39 @@ impl Node {
         Ok(())
     }
 
-    /// Stores redacted views beside the objects that they are views of. Answers with the identifiers of those objects of which another view
-    /// was given under their date.
-    async fn add_views(&self, place: &Place, entries: Vec<Entry>) -> Result<BTreeSet<String>, StoreError> {
+    /// Stores redacted views beside the objects that they are views of. Answers with how these were given, by the identifiers of the objects.
+    async fn add_views(
+        &self,
+        place: &Place,
+        entries: Vec<Entry>,
+    ) -> Result<BTreeMap<String, AddedView>, StoreError> {
         if entries.is_empty() {
-            return Ok(BTreeSet::new());
+            return Ok(BTreeMap::new());
         }
         let of: Vec<Option<String>> =
             entries.iter().map(|entry| entry.view_of.as_ref().map(|original| original.id.clone())).collect();
         let batch = Batch { writer: place.writer.clone(), at: self.now(), entries, status: None };
-        let Added { otherwise, .. } = self.add_and_release(batch, &place.sending).await?;
-        Ok(of
-            .into_iter()
-            .enumerate()
-            .filter(|(at, _)| otherwise.contains(at))
-            .filter_map(|(_, of)| of)
-            .collect())
+        let Added { otherwise, mut withheld, .. } = self.add_and_release(batch, &place.sending).await?;
+        let views = of.into_iter().enumerate().filter_map(|(at, of)| {
+            let withheld = withheld.remove(&at).unwrap_or_default();
+            Some((of?, AddedView { otherwise: otherwise.contains(&at), withheld }))
+        });
+        Ok(views.collect())
     }
+}
+
+/// How a redacted view was given.
+#[derive(Default)]
+struct AddedView {
+    /// Another view was given under its date.
+    otherwise: bool,
+    /// Who is not given it, and by which rule.
+    withheld: Withheld,
+}
+
+/// How the view of the object that a receipt is about was given, where there is one.
+fn of_view<'v>(views: &'v BTreeMap<String, AddedView>, receipt: &Receipt) -> Option<&'v AddedView> {
+    views.get(receipt.id.as_ref()?)
 }
 
 /// An object that was here already: its id and version.
@@ -371,7 +398,8 @@ impl Node {
         let days = i64::from(self.0.settings.person_data_days);
         let persons_until =
             Micros(standing.now.0.saturating_add(days.saturating_mul(86_400 * Micros::SECOND)));
-        let sending = Sending { lane, also, purview };
+        let named = passing.others().cloned().collect();
+        let sending = Sending { lane, also, named, purview };
         let (who, coming) = (who.clone(), BTreeSet::new());
         Ok(Place { who, writer, bar, passing, within: None, sending, persons_until, coming })
     }
@@ -439,11 +467,11 @@ fn awaited_marking(entry: &Entry, coming: &BTreeSet<String>) -> Option<String> {
 }
 
 /// Writes into receipts how the objects landed, which of them stay at home, being about persons, which are not given since something
-/// `otherwise` was, and which go to nobody while this member is `put_aside`.
+/// `otherwise` was, from whom each is withheld, and which go to nobody while this member is `put_aside`.
 fn tell_all<'r>(
     (place, put_aside): (&Place, Option<&str>),
     all: impl Iterator<Item = ((&'r mut Receipt, Landed), bool)>,
-    otherwise: impl Fn(usize, &Receipt) -> bool,
+    (otherwise, tell_withheld): (impl Fn(usize, &Receipt) -> bool, impl Fn(usize, &mut Receipt)),
     now: Micros,
 ) {
     for (at, ((receipt, landed), stays)) in all.enumerate() {
@@ -460,6 +488,7 @@ fn tell_all<'r>(
             receipt.code = Some(Rule::PersonDataStaysHome.code());
             receipt.reason = Some("it is about a person, so no other member is given it".to_owned());
         }
+        tell_withheld(at, receipt);
         if let Some(status) = put_aside
             && receipt.code.is_none()
             && receipt.reason.is_none()

@@ -33,6 +33,7 @@ mod shelf;
 mod standing_by;
 mod turns;
 mod views;
+mod withheld;
 mod witness;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -60,7 +61,7 @@ pub(crate) use purview::{GIVEN_OTHERWISE, Purview};
 pub(crate) use reach::{Kept, Own};
 pub use recovery::RecoveryView;
 pub use relay::{PeerByRelay, RelayFigures, RelayRound, RelayTaken};
-pub(crate) use release::{Added, Sending};
+pub(crate) use release::{Added, Sending, Withheld};
 pub use shelf::{RelayError, RelayKeeps, RelaySettings};
 pub use standing_by::StoodBy;
 pub use turns::Heard;

@@ -1,11 +1,11 @@
 //! What comes in here and is for other members too is released to them in the commit that stores it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use base::signing::KeyId;
 use federation::{DeedError, Exchange, Lane, ObjectName, Release, Rule, Standing};
-use handling::{MemberId, Originator, Rules};
+use handling::{Addressee, MemberId, Originator, Rules};
 use ledger::act::ActKind;
 use store::{Batch, Entry, ExchangeDesk, Landed, LandedAs, LeavesBy, StoreError};
 
@@ -20,6 +20,8 @@ pub(crate) struct Sending {
     pub(crate) lane: Lane,
     /// Members whose objects these are about: they get them where the rules let them.
     pub(crate) also: BTreeSet<MemberId>,
+    /// Whom the request names: who of them is not given it is told, and leaves an act.
+    pub(crate) named: BTreeSet<Addressee>,
     /// How far whoever brings it reaches.
     pub(crate) purview: Purview,
 }
@@ -79,11 +81,16 @@ pub(crate) struct Added {
     pub(crate) landed: Vec<Landed>,
     /// What of it is not given, by its place, for something else was given under its identifier and date.
     pub(crate) otherwise: BTreeSet<usize>,
+    /// Who of those whom the request names is not given it, and by which rule, by its place.
+    pub(crate) withheld: BTreeMap<usize, Withheld>,
 }
+
+/// Members that are not given something, each with the rule.
+pub(crate) type Withheld = Vec<(KeyId, String)>;
 
 impl Added {
     const fn of(landed: Vec<Landed>) -> Self {
-        Self { landed, otherwise: BTreeSet::new() }
+        Self { landed, otherwise: BTreeSet::new(), withheld: BTreeMap::new() }
     }
 }
 
@@ -93,7 +100,10 @@ impl Node {
         let Some(court) = self.court().await? else { return Ok(Added::of(self.store().add(batch).await?)) };
         let whom: Vec<BTreeSet<KeyId>> =
             batch.entries.iter().map(|entry| court.addressees(entry, sending)).collect();
-        let goes = |(entry, whom): (&Entry, &BTreeSet<KeyId>)| !whom.is_empty() || is_for_who_comes(entry);
+        let named = self.members_among(&court, &sending.named);
+        let goes = |(entry, whom): (&Entry, &BTreeSet<KeyId>)| {
+            !whom.is_empty() || is_for_who_comes(entry) || (!named.is_empty() && is_own_word(entry))
+        };
         if !batch.entries.iter().zip(&whom).any(goes) {
             return Ok(Added::of(self.store().add(batch).await?));
         }
@@ -114,13 +124,19 @@ impl Node {
                     let named = asked.named_by(&rules);
                     whom.retain(|member| named.contains(member) || asked.may_have(member, &rules));
                 }
-                if !whom.is_empty() || is_for_who_comes(entry) {
+                let mut not = named.clone();
+                not.retain(|member| is_own_word(entry) && !whom.contains(member));
+                if !whom.is_empty() || !not.is_empty() || is_for_who_comes(entry) {
                     let name = ObjectName { author: asked.member(), id: entry.facts.id.as_str().to_owned() };
                     let sees = |digest: &_| purview.sees(desk, &name.id, digest);
                     if is_given_otherwise(desk.rows(), &name, &entry.bytes, sees)? {
                         added.otherwise.insert(at);
                     } else {
-                        release(exchange, desk, (entry, &rules), (&whom, lane))?;
+                        let mut withheld = release(exchange, desk, (entry, &rules), (whom, not, lane))?;
+                        withheld.retain(|(member, _)| named.contains(member));
+                        if !withheld.is_empty() {
+                            added.withheld.insert(at, withheld);
+                        }
                     }
                 }
             }
@@ -135,27 +151,43 @@ impl Node {
     }
 }
 
+/// Whether what comes in is this member's word.
+fn is_own_word(entry: &Entry) -> bool {
+    *rules_of(entry).originator() == Originator::Here
+}
+
 /// Whether what comes in is this member's word and for circles: who is taken into one with its history is given it, also where nobody
 /// else is in it now.
 fn is_for_who_comes(entry: &Entry) -> bool {
-    let rules = rules_of(entry);
-    *rules.originator() == Originator::Here && circles_in(&rules).next().is_some()
+    is_own_word(entry) && circles_in(&rules_of(entry)).next().is_some()
 }
 
+/// Gives it to those it is for, and says of those that are `not` among them, and of who has to wait, by which rule; answers with that. Where it
+/// goes to nobody, only that is said.
 fn release(
     exchange: &Exchange<'_>,
     desk: &mut dyn ExchangeDesk,
     (entry, rules): (&Entry, &Rules),
-    (addressees, lane): (&BTreeSet<KeyId>, Lane),
-) -> Result<(), ExchangeError> {
+    (mut addressees, mut not, lane): (BTreeSet<KeyId>, BTreeSet<KeyId>, Lane),
+) -> Result<Withheld, ExchangeError> {
+    let goes = !addressees.is_empty() || is_for_who_comes(entry);
+    addressees.append(&mut not);
     let line = rules.to_string();
     let kind = if entry.sighting.is_some() { ActKind::Sighted } else { ActKind::Released };
-    let release = Release { object: &entry.bytes, rules: &line, addressees, lane, kind };
-    match exchange.release(desk.rows(), &release) {
+    let release = Release { object: &entry.bytes, rules: &line, addressees: &addressees, lane, kind };
+    let released = match goes {
+        true => exchange.release(desk.rows(), &release),
+        false => exchange.withhold_from_all(desk.rows(), &release),
+    };
+    match released {
         // This member had it erased, which whoever brings it now may not know: they are told what they are told of anything new, and
         // `holders` that nobody has it, for nobody takes it from this member any more.
-        Err(DeedError::Refused(refused)) if refused.rule == Rule::Tombstoned => Ok(()),
-        released => Ok(desk.apply(released?.effects)?),
+        Err(DeedError::Refused(refused)) if refused.rule == Rule::Tombstoned => Ok(Withheld::new()),
+        released => {
+            let federation::Released { effects, withheld, .. } = released?;
+            desk.apply(effects)?;
+            Ok(withheld)
+        }
     }
 }
 

@@ -35,6 +35,7 @@ mod rules;
 mod seek;
 mod settle;
 mod sightings;
+mod withheld;
 
 use std::sync::Arc;
 
