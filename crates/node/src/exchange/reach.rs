@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use base::signing::KeyId;
 use bytes::Bytes;
-use federation::{Consented, DeedError, Exchange, HolderRow, ObjectName, Rows, Rule, holders_now};
+use federation::{Consented, DeedError, Exchange, ObjectName, Rows, Rule};
 use handling::{CircleId, Principal, Rules};
 use store::{StoreError, StoredObject};
 
@@ -102,7 +102,8 @@ impl Node {
         .await
     }
 
-    /// Whether an own version is with each of these members, or on its way there, or waits for them: nothing is to be done for that.
+    /// Whether an own version is with each of these members, or on its way there, or waits for them: nothing is to be done for that. Who has a
+    /// consent for it may be given it by somebody, and has it when it has signed for it.
     pub(crate) async fn is_shared(
         &self,
         court: &Court,
@@ -127,9 +128,6 @@ impl Node {
             }
             let waiting = rows.later(&name.id).map_err(failed)?.into_iter();
             with.extend(waiting.filter(|row| row.version == held.version).map(|row| row.member));
-            let by_consent = holders_now(rows, &name).map_err(failed)?.into_iter();
-            let by_consent = by_consent.filter(|holder| holder.ground == HolderRow::CONSENT);
-            with.extend(by_consent.map(|holder| holder.member));
             Ok(members.is_subset(&with))
         })
         .await

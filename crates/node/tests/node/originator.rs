@@ -70,6 +70,23 @@ async fn what_others_say_later_takes_no_power_over_an_own_object() {
     assert!(!has(a, ONE).await && !has(b, ONE).await && !has(c, ONE).await && !has(d, ONE).await);
 }
 
+/// Who has a consent and was given nothing does not have it; who was passed it has.
+#[tokio::test]
+async fn a_consent_alone_is_not_having_it() {
+    let region = region(&["a", "b", "c"]).await;
+    let [a, b, c] = [0, 1, 2].map(|at| &region[at]);
+    bring(a, 1..2, Options { tlp: Some(stix::TlpLevel::Green), ..to(&["b"]) }).await;
+    round(&region).await;
+    consent(a, "b", "c").await.unwrap();
+    round(&region).await;
+    let told = why(a, "c").await;
+    assert_eq!((told.decision, told.shared, has(c, ONE).await), ("allow", Some(false), false), "{told:?}");
+    share(b, ONE, "c").await.unwrap();
+    round(&region).await;
+    let told = why(a, "c").await;
+    assert_eq!((told.decision, told.shared, has(c, ONE).await), ("allow", Some(true), true), "{told:?}");
+}
+
 /// While B's word goes on standing at A, A erases its own; and what stands by B's word alone is B's.
 #[tokio::test]
 async fn an_erasure_takes_the_own_word_beside_anothers() {
