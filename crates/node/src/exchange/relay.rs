@@ -14,7 +14,8 @@ use base::Micros;
 use base::signing::KeyId;
 use community::{MemberId, MemberKind, Road};
 use federation::{
-    Beside, CourierError, Effect, Errands, Parcel, ParcelFate, RelayErrand, Sealed, parcels_from, relay_mark,
+    Beside, CourierError, Effect, Errands, Parcel, ParcelFate, RelayErrand, RelayWord, Sealed, parcels_from,
+    relay_mark,
 };
 use serde::Serialize;
 use stix::Timestamp;
@@ -132,12 +133,7 @@ impl Node {
     /// See [`ExchangeError`].
     pub async fn relay_parcel(&self, to: MemberId) -> Result<Option<RelayErrand>, ExchangeError> {
         let court = self.sitting().await?;
-        let sitting = Arc::clone(&court);
-        let word = store::looked(self.store(), court.member(), move |rows| {
-            sitting.exchange().relay_word(rows, &to.0).map_err(failed)
-        });
-        let Some(word) = word.await? else { return Ok(None) };
-        let word = word.with(self.papers_word(to).await.map_err(ExchangeError::Papers)?);
+        let Some(word) = self.relay_word(&court, to).await? else { return Ok(None) };
         let again = i64::from(self.0.settings.relay.again_seconds).saturating_mul(Micros::SECOND);
         let (due, heard_us) = self
             .0
@@ -330,6 +326,27 @@ impl Node {
         Ok(RelayFigures { held, away: away as u64 })
     }
 
+    /// Whether anything waits that a member has not acknowledged.
+    async fn waits_for(&self, member: MemberId) -> Result<bool, StoreError> {
+        let Some(court) = self.court().await?.map(Arc::new) else { return Ok(false) };
+        let word = self.relay_word(&court, member).await.map_err(|error| match error {
+            ExchangeError::Store(error) => error,
+            other => StoreError::Backend(format!("cannot tell what waits for a member: {other}")),
+        })?;
+        Ok(word.is_some_and(|word| word.waits()))
+    }
+
+    /// What a parcel for a member would say now; `None` while this node takes back what a restore has lost.
+    async fn relay_word(&self, court: &Arc<Court>, to: MemberId) -> Result<Option<RelayWord>, ExchangeError> {
+        let sitting = Arc::clone(court);
+        let word = store::looked(self.store(), court.member(), move |rows| {
+            sitting.exchange().relay_word(rows, &to.0).map_err(failed)
+        });
+        let Some(word) = word.await? else { return Ok(None) };
+        let papers = self.papers_word(to).await.map_err(ExchangeError::Papers)?;
+        Ok(Some(word.with(papers)))
+    }
+
     /// A line of `doctor` on relays; `None` where none is needed and none is kept.
     pub(crate) async fn check_relays(&self) -> Result<Option<Check>, StoreError> {
         let held = self.relay_held().await?;
@@ -337,13 +354,16 @@ impl Node {
             Ok(Some(round)) => round.away,
             _ => Vec::new(),
         };
-        let refused: Vec<String> = away
-            .iter()
-            .filter_map(|member| {
-                let code = self.0.exchange.relays.book(|book| book.reached(&member.0).refused)?;
-                Some(format!("{} [{code}]", self.slug_of(&member.0)))
-            })
-            .collect();
+        let mut refused = Vec::new();
+        for member in &away {
+            let code = self.0.exchange.relays.book(|book| book.reached(&member.0).refused);
+            // It may have come by file since, or by a meeting.
+            if let Some(code) = code
+                && self.waits_for(*member).await?
+            {
+                refused.push(format!("{} [{code}]", self.slug_of(&member.0)));
+            }
+        }
         if away.is_empty() && held.parcels == 0 {
             return Ok(None);
         }

@@ -269,6 +269,35 @@ async fn circles_and_farewells_go_by_relay_with_nothing_else_to_say() {
     quiet().await;
 }
 
+/// That no relay takes what waits is told as long as something waits: it may go by file.
+#[tokio::test]
+async fn doctor_tells_of_relays_that_take_nothing_only_while_something_waits() {
+    let mut region = region(&["a", "b", "c"]).await;
+    let relay = node::RelaySettings { through: Some(vec!["c".into()]), ..node::RelaySettings::default() };
+    let settings = node::Settings { relay, ..node::Settings::default() };
+    region.0[2].node().change_endpoint(&region[2].who, "https://c.invalid").await.unwrap();
+    region.gather().await;
+    region.0[0].bench.reopened(settings).await;
+    let (a, b) = (&region[0], &region[1]);
+    let is_well = async || {
+        let checks = a.node().doctor(&a.who, node::Depth::Quick).await.unwrap();
+        checks.into_iter().find(|check| check.name == "relay").map(|check| check.ok)
+    };
+    assert_eq!(is_well().await, None, "everybody was met a moment ago");
+    a.bench.clock.advance(3_600 * base::Micros::SECOND);
+    bring(a, 1..2, to(&["b"])).await;
+    assert_eq!(is_well().await, Some(true));
+    a.node().relay_was_refused(b.id().await, "unreachable");
+    assert_eq!(is_well().await, Some(false));
+    b.bench.clock.advance(3_600 * base::Micros::SECOND);
+    for (from, to, slug) in [(a, b, "b"), (b, a, "a")] {
+        let file = from.node().courier_out(&from.who, Some(slug)).await.unwrap();
+        to.node().courier_in(&to.who, file).await.unwrap();
+    }
+    assert!(has(b, ONE).await);
+    assert_eq!(is_well().await, Some(true), "all of it came by file");
+}
+
 /// A member that a restored node left out, and that it reaches by relay alone: what is done since comes to it, once each has told the
 /// other of the new life.
 #[tokio::test]
