@@ -10,10 +10,11 @@ use handling::{Originator, Rules, Writer};
 use rusqlite::Connection;
 use store::OwnCopy;
 
+use crate::ends::mark_ends;
 use crate::error::Done;
 use crate::ids;
 use crate::keys;
-use crate::remove::{End, Held, held, mark_ends, put_under, take_out};
+use crate::remove::{End, Held, held, put_under, take_out};
 use crate::rules_rows;
 use crate::writer::{Desk, object_no};
 
@@ -52,7 +53,7 @@ pub(crate) fn put_copies_under(
     for copy in &copies {
         put_under(desk, collection, copy, rules, home)?;
     }
-    mark_ends(desk.sql(), object, collection)?;
+    mark_ends(desk)?;
     Ok(copies.len() as u64)
 }
 
@@ -71,7 +72,7 @@ pub(crate) fn take(
     for copy in &copies {
         take_out(desk, (collection, copy.added), copy.version, End::Destroyed)?;
     }
-    mark_ends(desk.sql(), object, collection)?;
+    mark_ends(desk)?;
     let eyes = writer.eyes().clone().for_deeds();
     keys::destroy_deleted(desk, (object, &Originator::Here), |deleted| {
         deleted.is_some_and(|deleted| {

@@ -312,7 +312,7 @@ impl Judge {
     /// One version among those that count.
     fn held(&self, desk: &Desk<'_>, arrival: &Arrival<'_>, which: Which<'_>) -> Done<Option<Held>> {
         let follows = "v.created_key IS ?8 AND v.creator IS ?9";
-        let latest = "h.place DESC, h.added";
+        let latest = "h.place DESC, h.version";
         let (which, order, key) = match which {
             Which::Of(key) => {
                 ("h.place IN (?3, '~' || ?3)".to_owned(), "7 DESC, v.content_digest = ?7 DESC, h.added", key)

@@ -25,6 +25,7 @@ mod deposits;
 mod derived;
 mod edges;
 mod embargo;
+mod ends;
 mod error;
 mod exchange;
 mod figures;

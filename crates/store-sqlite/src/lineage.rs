@@ -10,6 +10,7 @@
 use handling::Originator;
 use rusqlite::{Connection, OptionalExtension};
 
+use crate::ends::set_marks;
 use crate::error::Done;
 use crate::version_rows::Arrival;
 use crate::writer::Desk;
@@ -92,7 +93,14 @@ pub(crate) fn differs(sql: &Connection, version: i64) -> Done<bool> {
 
 /// Numbers all anew. For whoever has brought versions whose `created` and creator were not known before.
 pub(crate) fn number_all(sql: &Connection) -> Done<()> {
-    Ok(sql.execute_batch(NUMBER)?)
+    sql.execute_batch(NUMBER)?;
+    // It goes by dates, of which some are newer than what they are of.
+    let mut select = sql.prepare("SELECT DISTINCT object, collection FROM holding WHERE lineage <> 0")?;
+    for place in select.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))? {
+        let (object, collection) = place?;
+        set_marks(sql, object, collection)?;
+    }
+    Ok(())
 }
 
 /// Objects whose versions are not numbered by `created`, creator and owner; with `repair` all are numbered anew.
@@ -115,7 +123,7 @@ pub(crate) fn misnumbered(sql: &Connection, repair: bool) -> Done<Vec<String>> {
 pub(crate) fn wrong_ends((flag, order): (&str, &str)) -> String {
     format!(
         "SELECT object, collection FROM (SELECT m.object, m.collection, m.{flag} <> (m.restricted = 0 AND row_number() OVER \
-         (PARTITION BY m.object, m.collection, m.restricted ORDER BY m.lineage <> m.longest, {order}, m.added) = 1) AS wrong \
+         (PARTITION BY m.object, m.collection, m.restricted ORDER BY m.lineage <> m.longest, {order}, m.version) = 1) AS wrong \
          FROM (SELECT h.*, first_value(h.lineage) OVER (PARTITION BY h.object, h.collection, h.restricted \
          ORDER BY coalesce(h.arrived, h.added)) \
          AS longest FROM holding h WHERE h.object IN (SELECT o.object FROM holding o WHERE o.lineage <> 0)) m) WHERE wrong"

@@ -10,11 +10,12 @@ use sha2::{Digest, Sha256};
 use store::{Difference, Entry, Facts};
 
 use crate::derived::Derived;
+use crate::ends::{ENDS, set_marks};
 use crate::error::{Done, damaged};
 use crate::health::RESTORE;
 use crate::ids;
 use crate::lineage;
-use crate::remove::{ENDS, mark_ends, unindex};
+use crate::remove::unindex;
 use crate::text::entry;
 use crate::version_rows;
 use crate::writer::{Desk, object_no};
@@ -233,7 +234,7 @@ pub(crate) fn marks(sql: &Connection, repair: bool) -> Done<Vec<Difference>> {
         note(&format!(
             "SELECT h.object, h.collection FROM holding h WHERE h.lineage = 0 AND h.{flag} <> (h.restricted = 0 AND h.added = \
              (SELECT m.added FROM holding m WHERE m.object = h.object AND +m.collection = h.collection \
-             AND m.restricted = 0 ORDER BY {order}, m.added LIMIT 1))"
+             AND m.restricted = 0 ORDER BY {order}, m.version LIMIT 1))"
         ))?;
         note(&lineage::wrong_ends((flag, order)))?;
     }
@@ -241,7 +242,7 @@ pub(crate) fn marks(sql: &Connection, repair: bool) -> Done<Vec<Difference>> {
     differing.dedup();
     if repair {
         for (object, collection) in &differing {
-            mark_ends(sql, *object, *collection)?;
+            set_marks(sql, *object, *collection)?;
         }
     }
     let marks = differing.iter();

@@ -1,14 +1,13 @@
 //! Removing versions from a collection, and with the last holding of a version everything that derives from it; putting
 //! versions under stricter rules.
 
-use std::collections::BTreeSet;
-
 use handling::{CollectionNo, MemberId, Narrower, Originator, Rules, Viewer, Writer};
 use rusqlite::{Connection, OptionalExtension};
 use store::{Deleted, Filter, StoreError, VersionPick, VersionsOf};
 
 use crate::dates;
 use crate::derived::Derived;
+use crate::ends::{self, mark_ends};
 use crate::error::Done;
 use crate::gone;
 use crate::keys;
@@ -60,7 +59,7 @@ pub(crate) fn delete(desk: &mut Desk<'_>, writer: &Writer, id: &str, filter: &Fi
     for version in &picked {
         take_out(desk, (collection, version.added), version.version, End::Deleted)?;
     }
-    mark_ends(sql, object, collection)?;
+    mark_ends(desk)?;
     Ok(Deleted { versions: picked.len() as u64 })
 }
 
@@ -118,7 +117,7 @@ pub(crate) fn narrow(desk: &mut Desk<'_>, writer: &Writer, id: &str, asked: &Nar
     if own == 0 {
         return Err(none().into());
     }
-    mark_ends(sql, object, collection)?;
+    mark_ends(desk)?;
     Ok(changed)
 }
 
@@ -160,8 +159,8 @@ pub(crate) fn take_away(desk: &mut Desk<'_>, object: i64, versions: &VersionsOf<
     let places = places(desk.sql(), object, versions)?;
     for (collection, held) in &places {
         take_out(desk, (*collection, held.added), held.version, End::Destroyed)?;
-        mark_ends(desk.sql(), object, *collection)?;
     }
+    mark_ends(desk)?;
     let own = versions.originator == Originator::Here;
     keys::destroy_deleted(desk, (object, &versions.originator), |deleted| {
         deleted.map_or(!own, |deleted| {
@@ -186,9 +185,7 @@ pub(crate) fn take_away_every(desk: &mut Desk<'_>, id: &str, originator: &Origin
     for (collection, added, version) in &places {
         take_out(desk, (*collection, *added), *version, End::Destroyed)?;
     }
-    for collection in places.iter().map(|(collection, ..)| *collection).collect::<BTreeSet<i64>>() {
-        mark_ends(desk.sql(), object, collection)?;
-    }
+    mark_ends(desk)?;
     keys::destroy_deleted(desk, (object, originator), |_| true)?;
     Ok(places.len() as u64)
 }
@@ -204,8 +201,8 @@ pub(crate) fn put_versions_under(
     let places = places(desk.sql(), object, versions)?;
     for (collection, held) in &places {
         put_under(desk, *collection, held, rules, home)?;
-        mark_ends(desk.sql(), object, *collection)?;
     }
+    mark_ends(desk)?;
     Ok(places.len() as u64)
 }
 
@@ -231,6 +228,9 @@ pub(crate) fn put_under(
 ) -> Done<()> {
     let under = rules_rows::keep(desk, rules, home)?;
     let before = rules_rows::of_version(desk.sql(), (version.rules, version.version))?;
+    if under.no != version.rules {
+        ends::leaves(desk, (collection, version.added))?;
+    }
     desk.sql()
         .prepare_cached(
             "UPDATE holding SET rules = ?3, restricted = ?4, is_last = is_last AND NOT ?4, \
@@ -267,6 +267,7 @@ pub(crate) fn take_out(
     version: i64,
     end: End,
 ) -> Done<()> {
+    ends::leaves(desk, (collection, added))?;
     let sql = desk.sql();
     let (object, rules): (i64, i64) = sql
         .prepare_cached("DELETE FROM holding WHERE collection = ?1 AND added = ?2 RETURNING object, rules")?
@@ -330,28 +331,6 @@ fn unindex_by_version(sql: &Connection, version: i64) -> Done<()> {
     Ok(())
 }
 
-/// The marks of the two ends, and in which order of `holding m` of one lineage each comes first.
-pub(crate) const ENDS: [(&str, &str); 2] = [("is_last", "m.place DESC"), ("is_first", "ltrim(m.place, '~')")];
-
-/// Sets the marks of the last and the first open version anew: of the lineage that stands in the collection longest.
-pub(crate) fn mark_ends(sql: &Connection, object: i64, collection: i64) -> Done<()> {
-    for (flag, order) in ENDS {
-        let added: Option<i64> = sql
-            .prepare_cached(&format!(
-                "SELECT m.added FROM holding m WHERE m.object = ?1 AND +m.collection = ?2 AND m.restricted = 0 \
-                 ORDER BY m.lineage <> 0 AND m.lineage <> (SELECT f.lineage FROM holding f WHERE f.object = ?1 \
-                 AND +f.collection = ?2 AND f.restricted = 0 ORDER BY coalesce(f.arrived, f.added) LIMIT 1), {order}, m.added LIMIT 1"
-            ))?
-            .query_row((object, collection), |row| row.get(0))
-            .optional()?;
-        sql.prepare_cached(&format!(
-            "UPDATE holding SET {flag} = (added IS ?3) WHERE object = ?1 AND +collection = ?2 AND {flag} <> (added IS ?3)"
-        ))?
-        .execute((object, collection, added))?;
-    }
-    Ok(())
-}
-
 /// Removes a collection with everything that stands only in it.
 pub(crate) fn remove_collection(desk: &mut Desk<'_>, collection: i64) -> Done<()> {
     let sql = desk.sql();
@@ -367,6 +346,8 @@ pub(crate) fn remove_collection(desk: &mut Desk<'_>, collection: i64) -> Done<()
         for (added, version) in some {
             take_out(desk, (collection, added), version, End::Deleted)?;
         }
+        // Nothing of it is left to be an end.
+        desk.forget_left();
     }
     gone::keep_readers(sql, collection)?;
     sql.execute("DELETE FROM access WHERE collection = ?1", [collection])?;

@@ -10,11 +10,12 @@ use handling::{MemberId, Originator, Rules};
 use rusqlite::{Connection, Row};
 use store::Retired;
 
+use crate::ends::mark_ends;
 use crate::error::Done;
 use crate::gone;
 use crate::ids;
 use crate::keys;
-use crate::remove::{End, mark_ends, take_out};
+use crate::remove::{End, take_out};
 use crate::rules_rows;
 use crate::text::TEXT_PURGE;
 use crate::writer::{Desk, set_number};
@@ -50,13 +51,13 @@ pub(crate) fn retire(desk: &mut Desk<'_>, me: KeyId, now: Micros, most: usize) -
         let rules = rules_rows::read(desk.sql(), place.rules)?.unwrap_or_else(Rules::closed);
         let own = rules.originator().is_own(Some(MemberId(*me.as_bytes())));
         take_out(desk, (place.collection, place.added), place.version, End::Over)?;
-        mark_ends(desk.sql(), place.object, place.collection)?;
         if own {
             forget_salts(desk.sql(), place.object)?;
         }
         let originator = if own { Originator::Here } else { rules.originator().clone() };
         gone.push(Retired { id: place.id, version: place.modified, originator });
     }
+    mark_ends(desk)?;
     for past in held_past(desk.sql(), now, most)? {
         let own = past.author == me;
         let originator =

@@ -149,7 +149,7 @@ impl Sight {
         format!(
             "({h}.lone = 1 OR (NOT EXISTS (SELECT 1 FROM holding n WHERE n.object = {h}.object \
              AND +n.collection = {h}.collection AND n.lineage = {h}.lineage \
-             AND ({of_n} {beyond} {of_h} OR (n.place = {h}.place AND n.added < {h}.added)) AND {}) \
+             AND ({of_n} {beyond} {of_h} OR (n.place = {h}.place AND n.version < {h}.version)) AND {}) \
              AND ({h}.lineage = 0 OR {h}.lineage = (SELECT f.lineage FROM holding f WHERE f.object = {h}.object \
              AND +f.collection = {h}.collection AND {} ORDER BY f.version LIMIT 1))))",
             self.sees("n"),
@@ -164,7 +164,7 @@ impl Sight {
             let sees = self.sees(h);
             format!(
                 "(SELECT {h}.version FROM holding {h} WHERE {h}.object = {of}.object AND {h}.lineage = {of}.lineage AND {sees} \
-                 ORDER BY {h}.place DESC, {h}.added LIMIT 1)"
+                 ORDER BY {h}.place DESC, {h}.version LIMIT 1)"
             )
         };
         // What asks for the other's latest goes by `w` and not by `o`, so that it is asked only where the content is the same.
@@ -187,7 +187,7 @@ impl Sight {
         h: &str,
         (object, counts): (i64, &str),
     ) -> Done<String> {
-        let latest = format!("{h}.place DESC, {h}.added");
+        let latest = format!("{h}.place DESC, {h}.version");
         if !lineage::several(connection, object)? {
             return Ok(latest);
         }

@@ -357,7 +357,12 @@ impl Bench {
             let changes = self.memory.changes();
             let mark = self.memory.book().map(|book| book.mark());
             let mut desk = Desk::new(connection, &mut self.memory, &*self.clock);
-            if !unit.run(&mut desk) {
+            let done = unit.run(&mut desk);
+            debug_assert!(
+                !done || desk.left_from().is_empty(),
+                "invariant: what takes a version out of its place marks the ends there"
+            );
+            if !done {
                 if connection.is_autocommit() {
                     // SQLite has rolled everything back (full disk, I/O error): the neighbours' work is gone too.
                     return Err(Fail::Store(rolled_back(unit.failure())));

@@ -190,6 +190,9 @@ macro_rules! each_case {
         $case!(paging::what_was_under_embargo_stands_where_it_stood);
         $case!(paging::what_is_shown_to_more_people_comes_to_them);
         $case!(paging::cursors_stay_where_they_are_when_rows_are_dated_anew);
+        $case!(paging::what_becomes_an_end_comes_to_who_polls);
+        $case!(paging::the_ends_of_an_observable_come_to_who_polls);
+        $case!(paging::what_becomes_an_end_tells_of_nothing_withheld);
         $case!(papers::papers_are_kept_word_for_word);
         $case!(papers::papers_are_replaced_and_removed);
         $case!(relay::a_route_keeps_its_last_parcel);

@@ -13,11 +13,12 @@ use store::{Absent, SIGNING_SEEDS, StoreError};
 use super::key_file::{KeyReader, Record};
 use super::seal::{SEALED, moment_of, name_of_payload, name_of_version, seeds, short_hash};
 use crate::answers;
+use crate::ends::mark_ends;
 use crate::error::{Done, damaged};
 use crate::ids;
 use crate::keys;
 use crate::lineage;
-use crate::remove::{End, mark_ends, take_out};
+use crate::remove::{End, take_out};
 use crate::text::entry;
 use crate::version_rows::write_again;
 use crate::writer::{Desk, set_number};
@@ -50,6 +51,8 @@ pub(super) fn unseal(desk: &mut Desk<'_>, at: i64, keys: &mut dyn Read, absent: 
     opening.versions(desk)?;
     // Of a copy from before there were lineages nobody could number them while it was sealed.
     lineage::number_all(sql)?;
+    mark_ends(desk)?;
+    desk.forget_posts();
     opening.payloads(sql)?;
     answers::fill(sql)?;
     opening.judge(absent)?;
@@ -245,8 +248,8 @@ fn leave_out(desk: &mut Desk<'_>, version: &Sealed) -> Done<()> {
         .query_map((version.object, version.no), |row| Ok((row.get(0)?, row.get(1)?)))?
         .collect::<rusqlite::Result<_>>()?;
     for (collection, added) in places {
+        // Its ends are marked when all that stands beside it is opened.
         take_out(desk, (collection, added), version.no, End::Destroyed)?;
-        mark_ends(sql, version.object, collection)?;
     }
     Ok(())
 }

@@ -1,6 +1,6 @@
 //! What a unit of work has before it: the transaction, the clock, and numbers that are given once.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
@@ -12,6 +12,7 @@ use rusqlite::{Connection, OptionalExtension};
 use store::{Recovering, StoreError};
 
 use crate::book::Book;
+use crate::ends::Left;
 use crate::error::Done;
 use crate::ids::Parts;
 use crate::keys;
@@ -255,12 +256,14 @@ pub(crate) struct Desk<'a> {
     connection: &'a Connection,
     memory: &'a mut Memory,
     clock: &'a dyn Clock,
+    /// What left its place, or somebody's eyes, since the ends were marked there.
+    left: Vec<Left>,
 }
 
 impl<'a> Desk<'a> {
     /// A desk inside a transaction.
     pub(super) fn new(connection: &'a Connection, memory: &'a mut Memory, clock: &'a dyn Clock) -> Self {
-        Self { connection, memory, clock }
+        Self { connection, memory, clock, left: Vec::new() }
     }
 
     /// The transaction.
@@ -307,6 +310,29 @@ impl<'a> Desk<'a> {
     /// Forgets the number of rules: some are gone.
     pub(crate) fn forget_rules(&mut self) {
         self.memory.rules = None;
+    }
+
+    /// Takes note of what leaves a place, or the eyes of some who see it there.
+    pub(crate) fn note_left(&mut self, left: Left) {
+        self.left.push(left);
+    }
+
+    /// Hands out what left the versions of an object in a collection.
+    pub(crate) fn take_left(&mut self, place: (i64, i64)) -> Vec<Left> {
+        let (left, others) =
+            std::mem::take(&mut self.left).into_iter().partition(|left| left.place() == place);
+        self.left = others;
+        left
+    }
+
+    /// The objects and collections that something left and whose ends are still to be marked.
+    pub(crate) fn left_from(&self) -> BTreeSet<(i64, i64)> {
+        self.left.iter().map(Left::place).collect()
+    }
+
+    /// Forgets what left: there are no ends any more.
+    pub(crate) fn forget_left(&mut self) {
+        self.left.clear();
     }
 
     /// The moment by the clock.

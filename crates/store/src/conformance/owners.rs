@@ -9,6 +9,7 @@ use base::limit::LOOKUP_MATCHES_MAX;
 use base::{Micros, SeededRng};
 use handling::{Addressee, Audience, CollectionNo, MemberId, Originator, Person, Rules, UserNo, Viewer};
 use index::TermKind;
+use sha2::{Digest, Sha256};
 use stix::TlpLevel;
 
 use super::Site;
@@ -32,7 +33,10 @@ type Lineage = (usize, u32, bool);
 #[derive(Clone, Debug)]
 struct Said {
     collection: usize,
+    /// When it came.
     added: Micros,
+    /// Its date.
+    dated: Micros,
     /// By whose word.
     word: usize,
     lineage: Lineage,
@@ -63,10 +67,9 @@ fn found(seen: &[&Said]) -> Vec<(Micros, bool)> {
     let lineages: BTreeSet<Lineage> = seen.iter().map(|said| said.lineage).collect();
     let latest: Vec<&Said> = lineages.into_iter().filter_map(|lineage| latest(seen, lineage)).collect();
     let again = |one: &Said| latest.iter().any(|said| said.content == one.content && said.added < one.added);
-    let found = latest.iter().filter(|one| !again(one)).map(|one| (one.added, one.revoked));
-    let mut found: Vec<(Micros, bool)> = found.collect();
-    found.sort_unstable_by(|one, other| other.cmp(one));
-    found
+    let mut found: Vec<&Said> = latest.iter().copied().filter(|one| !again(one)).collect();
+    found.sort_unstable_by_key(|one| std::cmp::Reverse(one.added));
+    found.into_iter().map(|one| (one.dated, one.revoked)).collect()
 }
 
 /// When what is told was added, whether it is revoked, and how many contradict it.
@@ -80,16 +83,16 @@ fn told(seen: &[&Said]) -> Option<(Micros, bool, u64)> {
             own.iter().all(|own| own.content != said.content)
         }
     };
-    Some((told.added, told.revoked, seen.iter().filter(contradicts).count() as u64))
+    Some((told.dated, told.revoked, seen.iter().filter(contradicts).count() as u64))
 }
 
 /// What a collection has as the last and the first version.
-fn ends(seen: &[&Said], collection: usize) -> [Option<Micros>; 2] {
-    let here: Vec<&Said> = seen.iter().filter(|said| said.collection == collection).copied().collect();
+fn ends<'a>(seen: &[&'a Said], collection: usize) -> [Option<&'a Said>; 2] {
+    let here: Vec<&'a Said> = seen.iter().filter(|said| said.collection == collection).copied().collect();
     let Some(lineage) = longest(&here).map(|said| said.lineage) else { return [None, None] };
     let first =
         here.iter().filter(|said| said.lineage == lineage).min_by_key(|said| (said.modified, said.added));
-    [latest(&here, lineage), first.copied()].map(|end| end.map(|said| said.added))
+    [latest(&here, lineage), first.copied()]
 }
 
 /// How one version lands beside another, by date, content and revocation.
@@ -146,8 +149,18 @@ fn told_as(how: &LandedAs) -> &'static str {
 struct Story {
     store: Arc<dyn Store>,
     c: Vec<CollectionNo>,
+    /// The identifiers of these.
+    ids: Vec<String>,
     object: String,
     said: Vec<Said>,
+}
+
+/// What these viewers have as the ends in a collection: who sees everything, and who sees what all do.
+fn ends_of_both(said: &[Said], collection: usize) -> [[Option<Micros>; 2]; 2] {
+    [true, false].map(|all| {
+        let seen: Vec<&Said> = said.iter().filter(|said| all || !said.hidden).collect();
+        ends(&seen, collection).map(|end| end.map(|said| said.added))
+    })
 }
 
 /// Whose words there are: this node's, and those of two members.
@@ -187,7 +200,17 @@ impl Story {
         let lineage = (if number == 0 && made { 1 } else { number }, created, made);
         let (added, hidden) = (landed.added.unwrap_or(Micros(0)), hidden || landed.inherited.is_some());
         self.keep(
-            Said { collection, added, word: number, lineage, modified, revoked, content, hidden },
+            Said {
+                collection,
+                added,
+                dated: added,
+                word: number,
+                lineage,
+                modified,
+                revoked,
+                content,
+                hidden,
+            },
             &landed,
             about,
         );
@@ -221,9 +244,40 @@ impl Story {
                 digest: None,
             })
         });
-        let before = self.said.len();
+        let taken = taken.await.unwrap();
+        let before = std::mem::take(&mut self.said);
+        self.said = before.clone();
         self.said.retain(|said| (said.word, said.modified) != (one.word, one.modified));
-        assert_eq!(taken.await.unwrap(), (before - self.said.len()) as u64);
+        assert_eq!(taken, (before.len() - self.said.len()) as u64);
+        self.date_anew(&before).await;
+    }
+
+    /// What has become an end for those who see it, and for nobody else, has a new date, later than all before; nothing else has.
+    async fn date_anew(&mut self, before: &[Said]) {
+        let eyes = viewer(1, &self.c);
+        let history = self.store.history(&eyes, &self.object).await.unwrap_or_default();
+        let latest = before.iter().map(|said| said.dated).max().unwrap_or_default();
+        let moves: Vec<bool> = self
+            .said
+            .iter()
+            .map(|said| {
+                let [then, now] =
+                    [before, &self.said].map(|said_all| ends_of_both(said_all, said.collection));
+                let of = usize::from(!said.hidden);
+                (0..2).any(|end| now[of][end] == Some(said.added) && then[of][end] != now[of][end])
+            })
+            .collect();
+        for (said, moved) in self.said.iter_mut().zip(moves) {
+            let is_it = |row: &&crate::VersionRow| {
+                (&row.collection, &row.version, &row.originator)
+                    == (&self.ids[said.collection], &day(said.modified), &word(said.word))
+                    && row.content == <[u8; 32]>::from(Sha256::digest(said.content.as_bytes()))
+            };
+            let row = history.iter().find(is_it).unwrap();
+            assert_eq!(row.added > latest, moved, "{said:#?} after {before:#?}");
+            assert!(moved || row.added == said.dated, "{said:#?}");
+            said.dated = row.added;
+        }
     }
 
     /// Everything that a viewer is told, against the model.
@@ -235,25 +289,27 @@ impl Story {
         let mut expected = found(&seen);
         let request = SearchRequest { words: vec!["beacon".into()], limit: 99, ..SearchRequest::default() };
         let searched = self.store.search(eyes, &request).await.unwrap().rows;
-        let newest = searched.iter().map(|row| (row.added, row.revoked)).collect::<Vec<_>>();
-        assert_eq!(newest, expected, "{about}");
+        let mut newest = searched.clone();
+        newest.sort_by_key(|row| row.added);
+        let searched = searched.iter().map(|row| (row.added, row.revoked)).collect::<Vec<_>>();
+        assert_eq!(searched, expected, "{about}");
         expected.sort_by_key(|(_, revoked)| *revoked);
         assert_eq!(rows.iter().map(|row| (row.added, row.revoked)).collect::<Vec<_>>(), expected, "{about}");
-        rows.sort_by_key(|row| std::cmp::Reverse(row.added));
-        assert_eq!(rows, searched, "{about}");
+        rows.sort_by_key(|row| row.added);
+        assert_eq!(rows, newest, "{about}");
         let object = self.store.object(eyes, &self.object, None).await.ok();
         let object = object.map(|object| (object.added, object.revoked, object.contradictions));
         assert_eq!(object, told(&seen), "{about}");
         let history = self.store.history(eyes, &self.object).await.unwrap_or_default();
         let whole: BTreeSet<(Micros, bool)> = history.iter().map(|row| (row.added, row.revoked)).collect();
-        assert_eq!(whole, seen.iter().map(|said| (said.added, said.revoked)).collect(), "{about}");
+        assert_eq!(whole, seen.iter().map(|said| (said.dated, said.revoked)).collect(), "{about}");
         for (at, no) in self.c.iter().enumerate() {
             for (pick, end) in [VersionPick::Last, VersionPick::First].into_iter().zip(ends(&seen, at)) {
                 let filter = Filter { versions: vec![pick.clone()], ..Filter::default() };
                 let request = PageRequest { limit: 99, filter, ..PageRequest::default() };
                 let rows = self.store.manifest(eyes, *no, &request).await.unwrap().rows;
                 let rows: Vec<Micros> = rows.into_iter().map(|row| row.added).collect();
-                assert_eq!(rows, Vec::from_iter(end), "{pick:?} in {at}, {about}");
+                assert_eq!(rows, Vec::from_iter(end.map(|said| said.dated)), "{pick:?} in {at}, {about}");
             }
         }
     }
@@ -270,7 +326,8 @@ pub async fn only_its_owner_follows_a_version(site: Site) {
         let eyes = [1, 2].map(|user| (user, viewer(user, &c)));
         let dice = Dice(SeededRng::new(seed));
         let object = id("indicator", 500 + seed);
-        let mut story = Story { store: Arc::clone(&store), c: c.clone(), object, said: Vec::new() };
+        let ids = c.iter().map(|no| format!("c{}", all.iter().position(|one| one == no).unwrap())).collect();
+        let mut story = Story { store: Arc::clone(&store), c: c.clone(), ids, object, said: Vec::new() };
         for step in 0..STEPS {
             let about = format!("story {seed}, step {step}");
             if dice.throw(5) == 0 {

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use base::{Micros, limit};
-use handling::{Originator, Pap, Person, Rules, Standing, UserNo, Viewer};
+use base::{Clock, Micros, limit};
+use handling::{CollectionNo, Originator, Pap, Person, Rules, Standing, UserNo, Viewer};
 use stix::{Timestamp, TlpLevel};
 
 use super::Site;
@@ -224,6 +224,220 @@ pub async fn what_is_shown_to_more_people_comes_to_them(site: Site) {
     assert!(store.check(true).await.unwrap().iter().all(|check| check.ok));
     let differs = store.rebuild(false).await.unwrap();
     assert!(!differs.iter().any(|one| matches!(one, Difference::Derived(_))), "{differs:?}");
+}
+
+/// How something goes.
+#[derive(Clone, Copy, Debug)]
+enum Going {
+    /// Its place is deleted.
+    Deleted,
+    /// Its originator takes it away everywhere.
+    Taken,
+    /// The same, of the copies that somebody sees.
+    CopiesTaken,
+    /// Its time is over.
+    Retired,
+    /// It is for few from now on.
+    Hidden,
+    /// The same, of the copies that somebody sees.
+    CopiesHidden,
+}
+
+/// Takes a version of an object out of a collection, or from the eyes of all but user 1.
+async fn go(site: &Site, store: &dyn Store, (collection, how): (CollectionNo, Going), sample: &Sample) {
+    let facts = sample.entry().facts;
+    let (id, digest) = (facts.id.as_str().to_owned(), facts.digest);
+    let version = facts.modified.unwrap_or_default();
+    let by = writer(1, collection);
+    let gone = match how {
+        Going::Deleted => {
+            let filter = versions(&[VersionPick::Exact(version.replace(".000Z", ""))]);
+            store.delete(&by, &id, &filter).await.unwrap().versions
+        }
+        Going::Retired => {
+            let until = sample.entry().rules.and_then(|rules| rules.retain()).unwrap();
+            site.clock.set(until);
+            exchanged(store, 1, move |desk| desk.retire(until, 9)).await.unwrap().len() as u64
+        }
+        Going::Taken => {
+            let gone = exchanged(store, 1, move |desk| {
+                let (originator, digest) = (Originator::Here, None);
+                desk.take_away(&VersionsOf { id: &id, version: &version, originator, digest })
+            });
+            gone.await.unwrap()
+        }
+        Going::CopiesTaken => {
+            let gone = exchanged(store, 1, move |desk| desk.take_copies(&by, &id, Some(&[digest].into())));
+            gone.await.unwrap()
+        }
+        Going::Hidden => {
+            put_under(store, sample, red(&[1])).await;
+            1
+        }
+        Going::CopiesHidden => {
+            let under = exchanged(store, 1, move |desk| {
+                desk.put_copies_under(&by, (id.as_str(), &digest), &red(&[1]))
+            });
+            under.await.unwrap()
+        }
+    };
+    assert_eq!(gone, 1, "{how:?}");
+}
+
+/// Whoever polls for last versions, or for first ones, gets what becomes one because another goes, however that goes: while they page, and
+/// when they ask what was added since. Who sees it all the while gets it once more; nothing else moves.
+pub async fn what_becomes_an_end_comes_to_who_polls(site: Site) {
+    let store = site.open();
+    let c = collections(&*store, 1).await;
+    Village::new(Arc::clone(&store), 1).await;
+    let all = [
+        Going::Deleted,
+        Going::Taken,
+        Going::CopiesTaken,
+        Going::Hidden,
+        Going::CopiesHidden,
+        Going::Retired,
+    ];
+    let mut number = 0;
+    for pick in [VersionPick::Last, VersionPick::First] {
+        for how in all {
+            number += 1;
+            let modified = if pick == VersionPick::Last { [4, 5] } else { [5, 4] };
+            let until = START.plus(number * 3_600_000_000);
+            let keep = matches!(how, Going::Retired)
+                .then(|| Rules::marked(Some(TlpLevel::Clear), Originator::Here).retained(until));
+            let number = u64::try_from(number * 100).unwrap();
+            let stays = Sample::indicator(number, modified[0]);
+            let goes = Sample::indicator(number, modified[1]).under(keep);
+            let others: Vec<Sample> = (1..4).map(|other| Sample::indicator(number + other, 1)).collect();
+            let from = store.last_added();
+            let dates = add(&*store, c[0], std::slice::from_ref(&stays)).await;
+            add(&*store, c[0], &others).await;
+            add(&*store, c[0], std::slice::from_ref(&goes)).await;
+            let at = Standing::at(site.clock.now());
+            let ask = PageRequest {
+                limit: 2,
+                added_after: Some(from),
+                ..filtered(versions(std::slice::from_ref(&pick)))
+            };
+            let first = store.manifest(&viewer_at(2, &c, &at), c[0], &ask).await.unwrap();
+            let end = store.last_added();
+            go(&site, &*store, (c[0], how), &goes).await;
+            let view = viewer_at(2, &c, &Standing::at(site.clock.now()));
+            // On with the page, and what was added since.
+            let (mut request, mut rows) = (PageRequest { next: first.page.next, ..ask.clone() }, first.rows);
+            while request.next.is_some() {
+                let page = store.manifest(&view, c[0], &request).await.unwrap();
+                rows.extend(page.rows);
+                request.next = page.page.next;
+            }
+            let mut ids: Vec<String> = rows.into_iter().map(|row| row.id).collect();
+            assert_eq!(ids.pop(), Some(id("indicator", number)), "{pick:?} {how:?}");
+            assert_eq!(ids, [1, 2, 3].map(|other| id("indicator", number + other)), "{pick:?} {how:?}");
+            let since = PageRequest { limit: 9, next: None, added_after: Some(end), ..ask.clone() };
+            let since = store.manifest(&view, c[0], &since).await.unwrap().rows;
+            let news: Vec<_> = since.iter().map(|row| (row.id.clone(), row.version.clone())).collect();
+            assert_eq!(news, [(id("indicator", number), day(modified[0]))], "{pick:?} {how:?}");
+            // Its place among the versions, and when it came, are what they were.
+            let everything =
+                PageRequest { added_after: Some(from), ..filtered(versions(&[VersionPick::All])) };
+            let listed = store.manifest(&view, c[0], &everything).await.unwrap().rows;
+            assert_eq!(listed.len(), 4, "{pick:?} {how:?}: {listed:?}");
+            assert!(listed.iter().all(|row| row.added != dates[0]));
+        }
+    }
+    // What goes and was no end moves nothing.
+    let before = store.manifest(&viewer(1, &c), c[0], &all_versions()).await.unwrap().rows;
+    let middle = Sample::indicator(9_000, 2);
+    add(&*store, c[0], &[Sample::indicator(9_000, 1), Sample::indicator(9_000, 3), middle.clone()]).await;
+    let between = store.manifest(&viewer(1, &c), c[0], &all_versions()).await.unwrap().rows;
+    go(&site, &*store, (c[0], Going::Deleted), &middle).await;
+    let after = store.manifest(&viewer(1, &c), c[0], &all_versions()).await.unwrap().rows;
+    assert_eq!(after[..], between[..before.len() + 2]);
+    assert!(store.check(true).await.unwrap().iter().all(|check| check.ok));
+    let differs = store.rebuild(false).await.unwrap();
+    assert!(!differs.iter().any(|one| matches!(one, Difference::Derived(_))), "{differs:?}");
+}
+
+fn all_versions() -> PageRequest {
+    filtered(versions(&[VersionPick::All]))
+}
+
+/// The version of an observable is its date. It stands in their order all the same, whichever goes.
+pub async fn the_ends_of_an_observable_come_to_who_polls(site: Site) {
+    let store = site.open();
+    let c = collections(&*store, 1).await;
+    let view = viewer(1, &c);
+    let bytes = async |pick: VersionPick, after: Option<Micros>| {
+        let request = PageRequest { added_after: after, ..filtered(versions(&[pick])) };
+        let page = store.page(&view, c[0], &request).await.unwrap();
+        String::from_utf8(page.objects.to_vec()).unwrap()
+    };
+    let samples = ["a", "b", "c", "d"].map(|text| Sample::observable(1).saying(text));
+    for sample in &samples {
+        add(&*store, c[0], std::slice::from_ref(sample)).await;
+    }
+    let of = |numbers: &[usize]| numbers.iter().map(|no| samples[*no].bytes()).collect::<Vec<_>>().join(",");
+    for (goes, last, first, all) in [
+        (VersionPick::Last, 2, 0, &[0, 1, 2][..]),
+        (VersionPick::First, 2, 1, &[1, 2]),
+        (VersionPick::First, 2, 2, &[2]),
+    ] {
+        let end = store.last_added();
+        store
+            .delete(&writer(1, c[0]), &id("ipv4-addr", 1), &versions(std::slice::from_ref(&goes)))
+            .await
+            .unwrap();
+        assert_eq!(bytes(VersionPick::All, None).await, of(all));
+        assert_eq!(bytes(VersionPick::Last, None).await, of(&[last]));
+        assert_eq!(bytes(VersionPick::First, None).await, of(&[first]));
+        let news = if goes == VersionPick::Last { last } else { first };
+        assert_eq!(bytes(goes, Some(end)).await, of(&[news]));
+        let row = store
+            .manifest(&view, c[0], &filtered(versions(&[VersionPick::Last])))
+            .await
+            .unwrap()
+            .rows
+            .remove(0);
+        assert_eq!(row.version, Timestamp::text_of(row.added));
+    }
+    assert!(store.check(true).await.unwrap().iter().all(|check| check.ok));
+    let differs = store.rebuild(false).await.unwrap();
+    assert!(!differs.iter().any(|one| matches!(one, Difference::Derived(_))), "{differs:?}");
+}
+
+/// A date that changes tells nobody of what they may not see: what goes from the eyes of few is news to these alone.
+pub async fn what_becomes_an_end_tells_of_nothing_withheld(site: Site) {
+    let store = site.open();
+    let c = collections(&*store, 1).await;
+    Village::new(Arc::clone(&store), 1).await;
+    let rules = [None, Some(red(&[1, 2])), Some(red(&[1, 2])), Some(red(&[1]))];
+    let samples: Vec<Sample> =
+        (1..).zip(&rules).map(|(day, rules)| Sample::indicator(1, day).under(rules.clone())).collect();
+    for sample in &samples {
+        let mut one = batch(c[0], std::slice::from_ref(sample));
+        // By nobody's doing: what stands there would make it stricter.
+        one.writer = writer(1, c[0]);
+        exchanged(&*store, 1, move |desk| desk.add(&one, crate::LeavesBy::Step)).await.unwrap();
+    }
+    let seen = async |user| store.manifest(&viewer(user, &c), c[0], &all_versions()).await.unwrap().rows;
+    let news = async |user, after| {
+        let request = PageRequest { added_after: Some(after), ..all() };
+        let rows = store.manifest(&viewer(user, &c), c[0], &request).await.unwrap().rows;
+        rows.into_iter().map(|row| row.version).collect::<Vec<_>>()
+    };
+    // (what goes, whose lists stay as they are, what comes to the first and the second)
+    for (goes, unmoved, [one, two]) in
+        [(3, &[2, 3][..], [&[][..], &[]]), (2, &[3], [&[2], &[2]]), (1, &[3], [&[], &[]])]
+    {
+        let (before, end) = (seen(3).await, store.last_added());
+        let of_two = seen(2).await;
+        go(&site, &*store, (c[0], Going::Taken), &samples[goes]).await;
+        assert_eq!(seen(3).await, before, "{goes}");
+        assert_eq!(seen(2).await == of_two, unmoved.contains(&2), "{goes}");
+        assert_eq!(news(1, end).await, one.iter().map(|at| day(*at)).collect::<Vec<_>>(), "{goes}");
+        assert_eq!(news(2, end).await, two.iter().map(|at| day(*at)).collect::<Vec<_>>(), "{goes}");
+    }
 }
 
 /// A search goes on where it was, whatever was dated anew since, the row that its cursor names too.

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use handling::{Role, Scope};
 use serde_json::Value;
 
-use crate::house::{House, Person, id, indicator};
+use crate::house::{House, Person, id, indicator, modified};
 
 fn ids(count: usize) -> Vec<String> {
     (0..count).map(|number| id("indicator", number)).collect()
@@ -129,6 +129,36 @@ async fn a_poller_misses_nothing_while_others_write() {
     let seen = poller.await.unwrap();
     assert_eq!(seen.len(), 800, "nothing twice");
     assert_eq!(seen.into_iter().collect::<BTreeSet<_>>().len(), 800, "nothing missed");
+}
+
+/// A client that follows `next`, and one that goes on from the last date, get the version that is the latest once a later one is deleted.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_poller_gets_what_is_the_latest_once_a_later_version_is_deleted() {
+    let house = House::new().await;
+    let ann = house.person("ann", Role::Analyst).await;
+    house.collection("c1", &[(&ann, "rw")]).await;
+    ann.post("c1", &[indicator(50, 1)]).await;
+    fill(&ann, "c1", 5).await;
+    ann.post("c1", &[indicator(50, 2)]).await;
+    let objects = "/api1/collections/c1/objects/";
+    let first = ann.get(&format!("{objects}?limit=3")).await;
+    let end = ann.get(objects).await.header("x-taxii-date-added-last").unwrap().to_owned();
+    let later = format!("{objects}{}/?match[version]={}", id("indicator", 50), modified(2));
+    assert_eq!(ann.ask("DELETE", &later).send().await.status, 200);
+    let (mut seen, mut next) = (first.objects(), first.next());
+    while let Some(cursor) = next {
+        let page = ann.get(&format!("{objects}?limit=3&next={cursor}")).await;
+        seen.extend(page.objects());
+        next = page.next();
+    }
+    let mut wanted = ids(5);
+    wanted.push(id("indicator", 50));
+    let told: Vec<&str> = seen.iter().map(|object| object["id"].as_str().unwrap()).collect();
+    assert_eq!(told, wanted);
+    assert_eq!(seen[5]["modified"], modified(1));
+    let since = ann.get(&format!("{objects}?added_after={end}")).await;
+    assert_eq!(since.objects(), seen[5..]);
+    assert!(since.header("x-taxii-date-added-first").unwrap() > end.as_str());
 }
 
 #[tokio::test(flavor = "multi_thread")]
