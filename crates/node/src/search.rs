@@ -5,6 +5,7 @@
 
 use base::limit::{LOOKUP_MATCHES_MAX, NAMED_FIRST_MAX, PAGE_MAX, QUERY_BYTES_MAX};
 use handling::{Action, Cleared, Principal, Viewer};
+use index::{Fingerprint, TermKind};
 use store::{Fault, LookupRow, SearchRequest, StoreError};
 
 use crate::Node;
@@ -19,7 +20,7 @@ pub struct SearchQuery {
     pub open_ended: bool,
     /// Only these types; empty = all.
     pub types: Vec<String>,
-    /// Most rows; on the first page what bears the text as its name comes besides, where it is more than that.
+    /// Most rows.
     pub limit: usize,
     /// Where to go on.
     pub next: Option<String>,
@@ -28,7 +29,7 @@ pub struct SearchQuery {
 /// A page of results.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SearchPage {
-    /// On the first page what bears the text as its name or alias; then as [`store::Found`] says.
+    /// First what bears the text as its name or alias, where it is little; then the rest, as [`store::Found`] says.
     pub rows: Vec<LookUpMatch>,
     /// Where to go on; `None` when nothing remains.
     pub next: Option<String>,
@@ -82,6 +83,35 @@ impl From<StoreError> for SearchError {
     }
 }
 
+/// A row that was told, or a question.
+type Mark = [u8; 8];
+
+/// Where a page ends. What bears the text as its name is found anew for each page, and may be more or less by then: so a cursor names
+/// which of it was told, and the rest is told without these and nothing else.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Place {
+    told: Vec<Mark>,
+    /// The store's cursor; `None` where the rest has not begun.
+    rest: Option<String>,
+}
+
+impl Place {
+    /// What was told and the question's own mark, in hexadecimal, then a full stop, then the store's cursor.
+    fn write(&self, question: Mark) -> String {
+        let told: String = self.told.iter().chain([&question]).map(hex::encode).collect();
+        format!("{told}.{}", self.rest.as_deref().unwrap_or_default())
+    }
+
+    fn read(cursor: &str, question: Mark) -> Option<Self> {
+        let (told, rest) = cursor.split_once('.')?;
+        let told = hex::decode(told).ok()?;
+        let (told, odd) = told.as_chunks();
+        let (of, told) = told.split_last()?;
+        let own = odd.is_empty() && *of == question;
+        own.then(|| Self { told: told.to_vec(), rest: (!rest.is_empty()).then(|| rest.to_owned()) })
+    }
+}
+
 impl Node {
     /// Objects in whose text all words occur.
     ///
@@ -101,24 +131,77 @@ impl Node {
         }
         let (view, now) = (self.eyes(who).to(Action::Search), self.now());
         let limit = query.limit.clamp(1, PAGE_MAX);
-        let named = self.named(&view, &query).await?;
-        // Those before are all on the first page, however short one was asked for; the later ones leave them out.
-        let before = if query.next.is_none() { named.as_slice() } else { &[] };
+        let question = self.marked(&("question", &words, query.open_ended, &query.types));
+        let mut place = match &query.next {
+            None => Place::default(),
+            Some(next) => Place::read(next, question).ok_or(SearchError::BadCursor)?,
+        };
+        let page = |rows: Vec<LookupRow>, next: Option<Place>| {
+            let rows = rows.into_iter().map(|row| LookUpMatch::of(row, How::Exact, now)).collect();
+            view.clear(SearchPage { rows, next: next.map(|place| place.write(question)) })
+        };
+        let mut rows = Vec::new();
+        if place.rest.is_none() {
+            let named = self.named(&view, &query).await?;
+            let mut untold = named.into_iter().filter(|row| !place.told.contains(&self.mark(row)));
+            rows.extend(untold.by_ref().take(limit));
+            let more = untold.next().is_some();
+            place.told.extend(rows.iter().map(|row| self.mark(row)));
+            if more {
+                return Ok(page(rows, Some(place)));
+            }
+        }
         let request = SearchRequest {
             words,
             open_ended: query.open_ended,
             types: query.types,
-            limit: limit.saturating_sub(before.len()).max(1),
-            next: query.next,
+            limit: 0,
+            next: place.rest.clone(),
         };
-        let found = self.0.store.search(&view, &request).await?;
-        let rest = found
-            .rows
-            .into_iter()
-            .filter(|row| named.iter().all(|known| (&known.id, known.added) != (&row.id, row.added)));
-        let rows = before.iter().cloned().chain(rest);
-        let rows = rows.map(|row| LookUpMatch::of(row, How::Exact, now)).collect();
-        Ok(view.clear(SearchPage { rows, next: found.next }))
+        // A full page is told to end here only where nothing follows.
+        let full = rows.len() >= limit;
+        let room = limit.saturating_sub(rows.len()).max(1);
+        let (rest, next) = self.rest_of(&view, (request, room), &place.told).await?;
+        if full {
+            let next = (!rest.is_empty()).then_some(place);
+            return Ok(page(rows, next));
+        }
+        rows.extend(rest);
+        let next = next.map(|next| Place { rest: Some(next), ..place });
+        Ok(page(rows, next))
+    }
+
+    /// So many rows from a place among the rest on, without those that were told before it, and where to go on.
+    async fn rest_of(
+        &self,
+        view: &Viewer,
+        (mut request, room): (SearchRequest, usize),
+        told: &[Mark],
+    ) -> Result<(Vec<LookupRow>, Option<String>), StoreError> {
+        let mut rows = Vec::new();
+        loop {
+            request.limit = room.saturating_sub(rows.len());
+            let found = self.0.store.search(view, &request).await?;
+            rows.extend(found.rows.into_iter().filter(|row| !told.contains(&self.mark(row))));
+            request.next = found.next;
+            if rows.len() >= room || request.next.is_none() {
+                return Ok((rows, request.next));
+            }
+        }
+    }
+
+    /// By what a cursor knows a row again.
+    fn mark(&self, row: &LookupRow) -> Mark {
+        self.marked(&("told", &row.id, row.added))
+    }
+
+    /// It is made with the node's key, so that nobody can bring an object that is taken for another.
+    fn marked(&self, what: &impl std::fmt::Debug) -> Mark {
+        let key = self.0.store.fingerprint_key();
+        let mark = Fingerprint::of(&key, TermKind::Other, &format!("search\0{what:?}"));
+        let mut first = Mark::default();
+        first.iter_mut().zip(mark.to_bytes()).for_each(|(to, byte)| *to = byte);
+        first
     }
 
     /// What bears the text as its name or alias, where it is little.

@@ -272,3 +272,67 @@ async fn what_bears_the_name_is_told_before_what_mentions_it() {
     let page = bench.node.search(&root, of_type).await.unwrap().into_inner();
     assert!(page.rows.iter().all(|row| row.id.starts_with("indicator--")));
 }
+
+/// Pages keep to their limit, however many bear the name, and what bears it may become more or less between two of them: nothing that is
+/// there all the while is missed, and nothing is told twice.
+#[tokio::test]
+async fn nothing_is_missed_while_what_bears_the_name_comes_and_goes() {
+    let (bench, root) = filled().await;
+    let id = |n: usize| format!("tool--00000000-0000-4000-8000-{n:012x}");
+    let named = |n: usize| {
+        let name = format!("needle{}", n / 1_000);
+        format!(
+            r#"{{"type":"tool","spec_version":"2.1","id":"{}","created":"2024-01-01T00:00:00.000Z","modified":"2024-01-01T00:00:00.000Z","name":"{name}"}}"#,
+            id(n)
+        )
+    };
+    let other = |n: usize| {
+        let more = format!(r#","description":"a needle{}""#, n / 1_000);
+        indicator(u32::try_from(n).unwrap(), "[domain-name:value = 'x.example']", &more)
+    };
+    let mut turn = 0;
+    // (how many bear it, how many of them go after the first page, how many come then)
+    for (count, gone, come) in [(21, 1, 0), (20, 0, 1), (19, 2, 3), (20, 20, 0), (12, 0, 0), (3, 1, 30)] {
+        for limit in [1, 5, 20, 50] {
+            turn += 1;
+            let from = turn * 1_000;
+            let about = format!("{count} {gone} {come} {limit}");
+            bench.accept(&root, "inbox", &(from..from + count).map(named).collect::<Vec<_>>()).await;
+            bench.accept(&root, "inbox", &(from + 100..from + 108).map(other).collect::<Vec<_>>()).await;
+            let (mut seen, mut next, mut first) = (Vec::new(), None, true);
+            loop {
+                let text = format!("needle{turn}");
+                let query = SearchQuery { text, limit, next, ..SearchQuery::default() };
+                let page = bench.node.search(&root, query).await.unwrap().into_inner();
+                assert!((1..=limit).contains(&page.rows.len()), "{about}");
+                seen.extend(page.rows.into_iter().map(|row| row.id));
+                next = page.next;
+                if next.is_none() {
+                    break;
+                }
+                if std::mem::take(&mut first) {
+                    for n in from..from + gone {
+                        bench.node.delete(&root, "inbox", &id(n), &store::Filter::default()).await.unwrap();
+                    }
+                    let new: Vec<String> = (from + 50..from + 50 + come).map(named).collect();
+                    bench.accept(&root, "inbox", &new).await;
+                }
+            }
+            let distinct: std::collections::BTreeSet<&String> = seen.iter().collect();
+            assert_eq!(distinct.len(), seen.len(), "{about}: {seen:?}");
+            assert!((from + gone..from + count).all(|n| distinct.contains(&id(n))), "{about}: {seen:?}");
+            assert_eq!(seen.iter().filter(|id| id.starts_with("indicator")).count(), 8, "{about}: {seen:?}");
+            if gone + come == 0 {
+                assert!(seen[..count].iter().all(|id| id.starts_with("tool")), "{about}: {seen:?}");
+            }
+        }
+    }
+    let query =
+        |text: &str, next| SearchQuery { text: text.into(), limit: 2, next, ..SearchQuery::default() };
+    let next = bench.node.search(&root, query("needle17", None)).await.unwrap().into_inner().next;
+    assert!(next.is_some());
+    for (text, next) in [("needle18", next), ("needle17", Some("00.".into())), ("needle17", Some("é".into()))]
+    {
+        assert!(matches!(bench.node.search(&root, query(text, next)).await, Err(SearchError::BadCursor)));
+    }
+}
