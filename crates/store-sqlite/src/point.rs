@@ -279,11 +279,11 @@ pub(crate) fn history(connection: &Connection, viewer: &Viewer, id: &str) -> Don
     let none = || StoreError::NotFound { what: "object" };
     let object = object_no(connection, id)?.ok_or_else(none)?;
     let sight = Sight::of(connection, viewer)?.ok_or_else(none)?;
-    let sees = sight.sees("h");
+    let (sees, arrived) = (sight.sees("h"), dates::arrived("h"));
     let mut select = connection.prepare_cached(&format!(
-        "SELECT v.modified, h.added, c.id, v.revoked, v.digest, h.lineage, v.content_digest, h.rules, h.version \
+        "SELECT v.modified, h.added, c.id, v.revoked, v.digest, h.lineage, v.content_digest, h.rules, h.version, {arrived} \
          FROM holding h JOIN version v ON v.no = h.version \
-         JOIN collection c ON c.no = h.collection WHERE h.object = ?2 AND {sees} ORDER BY ltrim(h.place, '~'), h.added"
+         JOIN collection c ON c.no = h.collection WHERE h.object = ?2 AND {sees} ORDER BY ltrim(h.place, '~'), {arrived}"
     ))?;
     sight.bind(&mut select, &[&object])?;
     let mut rows = select.raw_query();
@@ -300,6 +300,7 @@ pub(crate) fn history(connection: &Connection, viewer: &Viewer, id: &str) -> Don
             version: version_text(modified, added),
             collection: row.get(2)?,
             added: Micros(added),
+            arrived: Micros(row.get(9)?),
             revoked: row.get(3)?,
             digest: row.get(4)?,
             content: row.get(6)?,

@@ -175,6 +175,8 @@ pub struct VersionRow {
     pub collection: String,
     /// When it was added there.
     pub added: Micros,
+    /// When it came there: the same, unless it was dated anew since.
+    pub arrived: Micros,
     /// Whether this version revokes the object.
     pub revoked: bool,
     /// SHA-256 of its bytes.

@@ -14,6 +14,7 @@ use node::{ExportFormat, ExportRequest, HandlingView, Provenance};
 use serde::Serialize;
 use serde_json::value::RawValue;
 use stix::Timestamp;
+use stix::timestamp::key_of;
 use store::{Direction, EdgeRow, Filter, PageRequest, StoredObject, VersionPick, VersionRow};
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
@@ -93,7 +94,8 @@ pub(crate) struct Version {
 
 impl Version {
     fn of(row: VersionRow, origin: Option<String>) -> Self {
-        let key = format!("{} {} {}", row.added.0, row.collection, row.version);
+        // In which order they stand, whatever is dated anew.
+        let key = format!("{} {:020}", key_of(&row.version), row.arrived.0);
         Self {
             version: row.version,
             collection: row.collection,
@@ -257,7 +259,8 @@ async fn history(
         Version::of(row, origin)
     };
     let rows: Vec<Version> = rows.into_iter().map(named).collect();
-    List::page(rows, |row| &row.key, params).map(|list| place.held(Json(list).into_response()))
+    List::page_in_order(rows, (&id, |row: &Version| row.key.as_str()), params)
+        .map(|list| place.held(Json(list).into_response()))
 }
 
 /// Relationships and references of an object in one direction, revoked and expired ones too, which are said to be so
