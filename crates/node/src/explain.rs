@@ -383,6 +383,18 @@ static CODES: &[(&str, &str)] = &[
          run out. What you had of it before, from somewhere else, is in the file that you brought: bring it again then, or to a collection in which it does not stand.",
     ),
     (
+        "object-unfit",
+        "What an act brings is no object that can be stored: it is not JSON, not an object of STIX, or nested too deep. Nothing of it was kept; its sender's program is to be mended.",
+    ),
+    (
+        "rules-unreadable",
+        "The line of handling rules that an act brings cannot be read, so nobody can tell who may have the object: it is for nobody, and nothing of it was kept. Its sender is newer than this node, or its program is to be mended.",
+    ),
+    (
+        "rules-of-another",
+        "The line of handling rules that an act brings names somebody else as the originator than the member that signed the act. Nobody speaks in another's name, so the line counts for nothing and the object is for nobody: nothing of it was kept.",
+    ),
+    (
         "not-given",
         "You brought something for other members to a collection that you may write to and not read. It stands there by another member's word, so it is not this member's to give, and nobody was given it. Somebody who may read the collection is told more, and can ask that member for its consent.",
     ),

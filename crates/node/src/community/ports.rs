@@ -311,31 +311,39 @@ impl Members {
 
     /// What everybody says of an object, its own markings included; the strictest there is where any of it cannot be read.
     fn rules(&self, question: &Question<'_>) -> Rules {
-        let object = stix::Json::parse(question.object);
+        self.read(question).unwrap_or_else(|_| Rules::closed())
+    }
+
+    /// The same, with the code of why what cannot be read, or is not the originator's word, is for nobody.
+    fn read(&self, question: &Question<'_>) -> Result<Rules, &'static str> {
         let word = handling::MemberId(*question.originator.as_bytes());
-        let said = self.1.get(question.rules, word, || Self::said(question.rules, word));
-        let (Some(said), Ok(json)) = (said, &object) else {
-            return Rules::closed();
-        };
+        let said =
+            self.1.get(question.rules, word, || Self::said(question.rules, word, theirs(self.0.table.me)));
+        let said = said.ok_or("rules-unreadable")?;
+        // Where it is put, somebody else's word counts for nothing: taken, it would stand there and be shown to nobody.
+        if *said.originator() == Originator::Nobody {
+            return Err("rules-of-another");
+        }
+        let json = &stix::Json::parse(question.object).map_err(|_| "object-unfit")?;
         let parts = json.get("granular_markings").and_then(stix::Json::as_list).unwrap_or_default();
         let of_part =
             |part: &stix::Json<'_>| part.get("marking_ref").and_then(stix::Json::as_str).and_then(tlp_of_id);
         let level = parts.iter().filter_map(of_part).max().max(tlp_of(json));
         let said = if stix::Subject::of(json) >= stix::Subject::Person { said.about_persons() } else { said };
-        match level {
+        Ok(match level {
             Some(level) => said.at_least(level),
             None => said,
-        }
+        })
     }
 
-    /// What a line of rules says as a member's word.
-    fn said(line: &str, word: handling::MemberId) -> Option<Rules> {
+    /// What a line of rules says as a member's word, at the node of `me`.
+    fn said(line: &str, word: handling::MemberId, me: handling::MemberId) -> Option<Rules> {
         let said: Rules = line.parse().ok()?;
         let originator = |held: &Originator| match held {
-            Originator::Here => Originator::Member(word),
+            Originator::Here if word == me => Originator::Member(word),
             Originator::Member(by) if *by == word => held.clone(),
-            // The line names somebody else than the one whose word it is said to be.
-            Originator::Member(_) | Originator::Nobody => Originator::Nobody,
+            // The line names somebody else than the one whose word it is said to be: another node's `here` is none of its words abroad.
+            Originator::Here | Originator::Member(_) | Originator::Nobody => Originator::Nobody,
         };
         let person = |held: &Person| match held {
             Person::There(..) => Some(held.clone()),
@@ -391,7 +399,8 @@ impl Judge for Members {
         let consent = consent(question.consent);
         let recipient = Recipient::Member(handling::MemberId(*question.recipient.as_bytes()));
         let situation = Situation { now: question.now, home, peers: &known, consent };
-        let verdict = judge(&recipient, action, &self.rules(question), &situation);
+        let rules = self.read(question).map_err(str::to_owned)?;
+        let verdict = judge(&recipient, action, &rules, &situation);
         if verdict.is_allowed() { Ok(()) } else { Err(verdict.rule.code().to_owned()) }
     }
 

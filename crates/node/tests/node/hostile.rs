@@ -8,8 +8,8 @@ use base::signed::Signed;
 use base::signing::{KeyId, Signer, SigningKey};
 use base::{Micros, SeededRng};
 use federation::{
-    BatchHead, CONSENT_TYPE, Change, Consent, Content, Envelope, HeadUpdate, Lane, Proof, Route, Sealed,
-    Turn, entry_bytes, sign_batch,
+    BatchHead, CONSENT_TYPE, Change, Consent, Content, Envelope, HeadUpdate, Lane, Proof, Route,
+    Sealed, Turn, entry_bytes, sign_batch,
 };
 use handling::{Addressee, Audience, MemberId, Originator, Rules};
 use ledger::TreeHash;
@@ -105,6 +105,14 @@ impl Hostile {
         let content = Content { rules: &rules, object: object.as_bytes(), ..Content::default() };
         let named = (read["id"].as_str().unwrap(), read["modified"].as_str());
         self.says(kind, Some(named), &content)
+    }
+
+    /// The same, under a line of rules as it likes it.
+    fn gives_under(&self, line: &str, object: &str) -> Draft {
+        let read: serde_json::Value = serde_json::from_str(object).unwrap();
+        let content = Content { rules: line, object: object.as_bytes(), ..Content::default() };
+        let named = (read["id"].as_str().unwrap(), read["modified"].as_str());
+        self.says(ActKind::Released, Some(named), &content)
     }
 
     /// A change to an object that is said to be of an originator.
@@ -328,7 +336,18 @@ async fn what_is_not_its_authors_to_say_is_refused() {
         let document = format!("{{\"of\":\"{of}\",\"acts\":[{line}],\"at_us\":{}}}", i64::MIN);
         hostile.tells(ActKind::Received, document.as_bytes())
     };
+    let by = |member: KeyId| format!("tlp=clear by=member:{}", MemberId(*member.as_bytes()));
+    let deep = format!(r#","x":{}1{}"#, "[".repeat(100), "]".repeat(100));
+    let deep = indicator(5, "[url:value = 'http://5.example/']", &deep);
     let cases = vec![
+        // Rules that are not its own word, or none: kept, they would be shown to nobody.
+        ("handling/rules-of-another", hostile.gives_under("tlp=green by=here", &plain)),
+        ("handling/rules-of-another", hostile.gives_under("tlp=green by=nobody", &plain)),
+        ("handling/rules-of-another", hostile.gives_under(&by(a), &plain)),
+        ("handling/rules-unreadable", hostile.gives_under("tlp=green", &plain)),
+        ("handling/rules-unreadable", hostile.gives_under(" ", &plain)),
+        ("handling/rules-unreadable", hostile.gives_under("\u{1}\u{2}", &plain)),
+        ("handling/object-unfit", hostile.gives_under(&by(c), &deep)),
         ("origin-forged", hostile.gives(ActKind::Released, &made, b)),
         ("origin-forged", hostile.gives(ActKind::Other("lent-2".into()), &made, b)),
         ("handling/audience", hostile.gives(ActKind::Released, &plain, a)),

@@ -189,9 +189,12 @@ async fn handling_judges_what_is_sent_and_what_is_kept() {
     let part = r#","granular_markings":[{"marking_ref":"marking-definition--e828b379-4e03-4974-9ac4-e53a884c97c1","selectors":["name"]}]"#;
     let part = indicator(1, "[url:value = 'http://a.example/']", part);
     let strict = |object: &str| to(b).ask(&sends, Deed::Send, &green, object).err();
-    for (object, rule) in
-        [(red.as_str(), "tlp-red-persons"), (&part, "tlp-red-persons"), ("{", "retention"), ("", "retention")]
-    {
+    for (object, rule) in [
+        (red.as_str(), "tlp-red-persons"),
+        (&part, "tlp-red-persons"),
+        ("{", "object-unfit"),
+        ("", "object-unfit"),
+    ] {
         assert_eq!(strict(object).as_deref(), Some(rule), "{object}");
     }
 
@@ -204,7 +207,20 @@ async fn handling_judges_what_is_sent_and_what_is_kept() {
     let own_people = Case { originator: a, recipient: a };
     let forged = Case { originator: c, recipient: a };
     assert_eq!(own_people.ask(&keeps[0], Deed::Keep, &own, &plain), Ok(()));
-    assert_eq!(forged.ask(&keeps[0], Deed::Keep, &own, &plain), refused("audience"));
+    assert_eq!(forged.ask(&keeps[0], Deed::Keep, &own, &plain), refused("rules-of-another"));
+    // What would stand here as nobody's word, and be shown to nobody, is not kept; a node's own `here` is its own word.
+    let clear = |by: &str| format!("tlp=clear by={by}");
+    for (line, told) in [
+        (clear("here"), refused("rules-of-another")),
+        (clear("nobody"), refused("rules-of-another")),
+        (clear(&format!("member:{}", theirs(c))), refused("rules-of-another")),
+        (clear(&format!("member:{}", theirs(a))), Ok(())),
+        ("tlp=green".to_owned(), refused("rules-unreadable")),
+        (String::new(), refused("rules-unreadable")),
+    ] {
+        assert_eq!(keep(0, &to(b), &line), told, "{line}");
+    }
+    assert_eq!(send(&to(b), &clear("here")), Ok(()));
 }
 
 #[tokio::test]
