@@ -76,9 +76,6 @@ impl Alteration<'_> {
     }
 }
 
-/// Handling's code for what is past its end of retention.
-const RETENTION: &str = "retention";
-
 /// Whom a consent lets give what to whom.
 #[derive(Clone, Debug)]
 pub struct Grant<'a> {
@@ -152,14 +149,37 @@ impl Exchange<'_> {
             });
             draft.extend(signed.map(|row| Effect::Receipt(ReceiptRow { sequence: made.sequence, ..row })));
         }
+        let (mut over, mut beside) = (None, false);
         for held in before {
-            draft.push(if self.is_past(&held) {
-                // Nobody has it by that act any more.
-                Effect::DropPayload { author: held.name.author, sequence: held.sequence }
-            } else {
-                change::followed(rows, held, release.object)?
-            });
+            for giving in self.givings_of(rows, &held)? {
+                let (name, version, sequence) =
+                    (giving.name.clone(), giving.version.clone(), giving.sequence);
+                let holds = sequence == held.sequence;
+                draft.push(match self.is_past(&giving) {
+                    // Nobody has it by that act any more.
+                    true if holds => {
+                        over = Some(Effect::DropPayload { author: name.author, sequence });
+                        continue;
+                    }
+                    true => Effect::BesidesOver { name, version, sequence },
+                    false if self.stays_beside(rows, &giving, (release, &allowed))? => {
+                        beside = true;
+                        Effect::Besides { name, version, sequence }
+                    }
+                    false if holds => match change::followed(rows, giving, release.object)? {
+                        other @ Effect::DropPayload { .. } => {
+                            over = Some(other);
+                            continue;
+                        }
+                        replaced => replaced,
+                    },
+                    false => Effect::Replaced { name, version, sequence },
+                });
+            }
         }
+        // Behind the version where something stands beside it, or that goes with the payload.
+        let behind = over.take_if(|_| beside);
+        draft.extend(over);
         draft.push(Effect::Version(VersionRow {
             name: name.clone(),
             version: version.to_owned(),
@@ -169,6 +189,7 @@ impl Exchange<'_> {
             rules: release.rules.to_owned(),
             by: None,
         }));
+        draft.extend(behind);
         for member in allowed.iter().filter(|member| **member != self.me.member) {
             draft.push(self.holder(&name, *member, HolderRow::RELEASED));
             address(&mut draft, *member, release.lane, (self.me.member, made.sequence))?;
@@ -181,33 +202,6 @@ impl Exchange<'_> {
             draft.extend(self.put_off(rows, (&head.id, version), (release.rules, release.object), whom)?);
         }
         Ok(Released { sequence: made.sequence, withheld, effects: draft.finish() })
-    }
-
-    /// Says who is not given an object that comes in here and goes to nobody, and by which rule: that is all that is done, so that it was given
-    /// to nobody as before. Whom nothing speaks against is not among them.
-    ///
-    /// # Errors
-    /// As [`Exchange::release`].
-    pub fn withhold_from_all(&self, rows: &dyn Rows, release: &Release<'_>) -> Result<Released, DeedError> {
-        let mut draft = Draft::begin(self, rows)?;
-        let head = ObjectHead::read(release.object)?;
-        let name = ObjectName { author: self.me.member, id: head.id.clone() };
-        if rows.fate(&name)?.erased.is_some() {
-            return Err(Rule::Tombstoned.into());
-        }
-        let Sifted { withheld, .. } = self.sift(rows, release)?;
-        if withheld.is_empty() {
-            return Ok(Released::default());
-        }
-        let made = self.withhold(&mut draft, Some((head.id.as_str(), head.version())), &withheld)?;
-        Ok(Released { sequence: made.sequence, withheld, effects: draft.finish() })
-    }
-
-    /// Whether a version is past its end of retention, by which everybody destroys it.
-    fn is_past(&self, held: &VersionRow) -> bool {
-        let question = self.sending(&held.rules, b"{}", self.me.member);
-        let verdict = self.judge.decide(&Question { deed: Deed::Keep, ..question });
-        verdict.is_err_and(|rule| rule == RETENTION)
     }
 
     /// The salt under which a version was given before, where these are the same bytes: a consent is to a commitment, and giving the
@@ -262,6 +256,22 @@ impl Exchange<'_> {
             }
         }
         Ok(sifted)
+    }
+
+    /// Notes that an own object is given to nobody of those meant, and by which rules: nothing else changes.
+    ///
+    /// # Errors
+    /// `PayloadForm` for bytes that are no object, and those of [`DeedError`].
+    pub fn refuse(
+        &self,
+        rows: &dyn Rows,
+        object: &[u8],
+        withheld: &[(KeyId, String)],
+    ) -> Result<Vec<Effect>, DeedError> {
+        let mut draft = Draft::begin(self, rows)?;
+        let head = ObjectHead::read(object)?;
+        self.withhold(&mut draft, Some((&head.id, head.version())), withheld)?;
+        Ok(draft.finish())
     }
 
     fn withhold(
@@ -382,7 +392,8 @@ impl Exchange<'_> {
     }
 
     /// Destroys a version here because its time is over. Nobody is told: whoever else has it has its rules, and does the same. What was given
-    /// under rules by which it is not `over`, told by their line, goes on being known as given: what was destroyed is another copy.
+    /// under rules by which it is not `over`, told by their line, goes on being known as given: what was destroyed is another copy, or was given
+    /// by another act beside it.
     ///
     /// # Errors
     /// Those of [`DeedError`].
@@ -395,8 +406,8 @@ impl Exchange<'_> {
     ) -> Result<Vec<Effect>, DeedError> {
         let mut draft = Draft::begin(self, rows)?;
         let held = rows.versions(name)?.into_iter().find(|held| held.version == version);
-        if let Some(held) = held.filter(|held| over(&held.rules)) {
-            draft.extend(change::drop_version(&held));
+        if let Some(held) = held {
+            draft.extend(self.ended_givings(rows, &held, over)?);
         }
         let document =
             write_document(&Change { originator: name.author, reason: String::new(), only: false });

@@ -113,6 +113,8 @@ impl Exchange<'_> {
         let name = ObjectName { author: self.me.member, id: put.object.clone() };
         let held = rows.versions(&name)?.into_iter().find(|held| held.version == put.version);
         let held = held.filter(|held| held.name == name);
+        let givings = held.as_ref().map(|held| self.givings_of(rows, held)).transpose()?.unwrap_or_default();
+        let (held, waiting) = self.first_waited_for(rows, &givings, &put.rows)?;
         let payload =
             held.as_ref().map(|held| rows.payload(&name.author, held.sequence)).transpose()?.flatten();
         let (Some(held), Some(payload)) = (held, payload) else {
@@ -121,7 +123,7 @@ impl Exchange<'_> {
         let content = Content::parse(&payload.bytes)?;
         let narrowed = rows.fate(&name)?.narrowed.iter().any(|(at, _)| *at > held.sequence);
         let (mut effects, mut ready) = (Vec::new(), Vec::new());
-        for row in &put.rows {
+        for row in waiting {
             let question = self.sending(&held.rules, content.object, row.member);
             let allowed = self.may_give(&question).is_ok();
             if let Some(by) = self.still_hindered(rows, &question, allowed)? {
@@ -151,11 +153,58 @@ impl Exchange<'_> {
         // Made anew for the salt alone, it is the same for whom a consent lets have it.
         let holders = holders_now(rows, &name)?.into_iter();
         let given = holders.filter(|row| !is_as_given || row.ground != HolderRow::CONSENT);
-        addressees.extend(given.map(|row| row.member));
+        for holder in given {
+            // Who has it by another giving has it by that.
+            if givings.len() == 1 || self.is_for(&held, content.object, holder.member) {
+                addressees.insert(holder.member);
+            }
+        }
         let (rules, kind) = (held.rules.as_str(), held.kind.clone());
         let release = Release { object: content.object, rules, addressees: &addressees, lane, kind };
         effects.extend(self.release(rows, &release)?.effects);
         Ok(effects)
+    }
+
+    /// Of several givings of a version the first that somebody waits for, with those who do; the others are looked at the next time. Who waits
+    /// for none of them is among those of the first.
+    fn first_waited_for<'r>(
+        &self,
+        rows: &dyn Rows,
+        givings: &[VersionRow],
+        waiting: &'r [LaterRow],
+    ) -> Read<(Option<VersionRow>, Vec<&'r LaterRow>)> {
+        if givings.len() < 2 {
+            return Ok((givings.first().cloned(), waiting.iter().collect()));
+        }
+        let mut each: Vec<Vec<&LaterRow>> = givings.iter().map(|_| Vec::new()).collect();
+        for row in waiting {
+            let at = self.waited_for(rows, givings, &row.member)?;
+            if let Some(of) = each.get_mut(at) {
+                of.push(row);
+            }
+        }
+        let all = givings.iter().cloned().zip(each).find(|(_, of)| !of.is_empty());
+        Ok(all.map_or_else(|| (givings.first().cloned(), Vec::new()), |(giving, of)| (Some(giving), of)))
+    }
+
+    /// Which of several givings a member waits for: the latest that is for it, now or when what is in the way has passed.
+    fn waited_for(&self, rows: &dyn Rows, givings: &[VersionRow], member: &KeyId) -> Read<usize> {
+        for (at, giving) in givings.iter().enumerate() {
+            let payload = rows.payload(&giving.name.author, giving.sequence)?;
+            let content = payload.as_ref().map(|payload| Content::parse(&payload.bytes));
+            let Some(Ok(content)) = content else { continue };
+            if self.is_for(giving, content.object, *member) {
+                return Ok(at);
+            }
+        }
+        Ok(0)
+    }
+
+    /// Whether a giving is for a member, now or when what is in the way has passed.
+    #[must_use]
+    pub fn is_for(&self, giving: &VersionRow, object: &[u8], member: KeyId) -> bool {
+        let question = self.sending(&giving.rules, object, member);
+        self.may_give(&question).is_ok() || self.judge.hindered(&question).is_some()
     }
 
     /// Whether none of these members has a node that reads one salt alone.
@@ -231,7 +280,7 @@ impl Exchange<'_> {
             return Ok(None);
         }
         let act = rows.act(&self.me.member, sequence)?;
-        let Some((held, bytes)) = act.map(|act| brought(rows, &act)).transpose()?.flatten() else {
+        let Some((held, bytes)) = act.map(|act| self.brought(rows, &act)).transpose()?.flatten() else {
             return Ok(None);
         };
         let question = self.sending(&held.rules, &bytes, member);
@@ -311,7 +360,7 @@ impl Exchange<'_> {
         rows: &dyn Rows,
         (act, member, lane): (&ActRow, KeyId, crate::Lane),
     ) -> Read<Option<Effect>> {
-        let Some((held, bytes)) = brought(rows, act)? else { return Ok(None) };
+        let Some((held, bytes)) = self.brought(rows, act)? else { return Ok(None) };
         // By how much its clock is known to be behind, where that is more: it may be this node's that went ahead, when this is given.
         let behind = rows.peer(&member)?.skew_us.min(-CLOCK_BEHIND_SECONDS * Micros::SECOND);
         // What it was when that was given, for the word may have been long on its way.
@@ -336,7 +385,7 @@ impl Exchange<'_> {
         rows: &dyn Rows,
         (act, member, lane): (&ActRow, KeyId, crate::Lane),
     ) -> Read<Option<Effect>> {
-        let Some((held, _)) = brought(rows, act)? else { return Ok(None) };
+        let Some((held, _)) = self.brought(rows, act)? else { return Ok(None) };
         let reads_two = rows.peer(&member)?.version.is_some_and(|version| version >= Versions::PARTED);
         if reads_two || !self.has_two_salts(rows, &held)? {
             return Ok(None);
@@ -363,7 +412,7 @@ impl Exchange<'_> {
     ) -> Read<Vec<Effect>> {
         let holders: BTreeSet<KeyId> = holders_now(rows, name)?.into_iter().map(|row| row.member).collect();
         let (mut effects, waits) = (Vec::new(), rows.later(&name.id)?);
-        for held in rows.versions(name)? {
+        for held in self.givings(rows, name)? {
             let Some(payload) = rows.payload(&name.author, held.sequence)? else { continue };
             let Ok(content) = Content::parse(&payload.bytes) else { continue };
             let line = self.judge.meet(&held.rules, narrowed);
@@ -393,14 +442,21 @@ impl Exchange<'_> {
         let last = last.map(|held| (held.name.id.clone(), held.version.clone()));
         let mut effects = Vec::new();
         for held in &page {
-            let mut missing = self.judge.taken_in(&held.rules, self.now, self.now);
+            let givings = self.givings_of(rows, held)?;
+            let mut missing = BTreeSet::new();
+            for giving in &givings {
+                missing.extend(self.judge.taken_in(&giving.rules, self.now, self.now));
+            }
             missing.remove(&self.me.member);
             if missing.is_empty() {
                 continue;
             }
             // Who had an earlier version, or a consent that nobody used, was not given this one; and who let go of it has it no more.
-            for receipt in rows.receipts(held.sequence)?.iter().filter(|receipt| receipt.state.is_settled()) {
-                missing.remove(&receipt.member);
+            for giving in &givings {
+                let receipts = rows.receipts(giving.sequence)?;
+                for receipt in receipts.iter().filter(|receipt| receipt.state.is_settled()) {
+                    missing.remove(&receipt.member);
+                }
             }
             // Who refused it as meant for others, and is to be asked in some hours, is in the circle by now.
             let refused = |row: &LaterRow| row.rule == LaterRow::CIRCLE_HISTORY && row.look > self.now;
@@ -411,8 +467,7 @@ impl Exchange<'_> {
             if missing.is_empty() {
                 continue;
             }
-            let shared = self.shared_with_circles(rows, held)?;
-            let seated = self.judge.taken_in(&held.rules, shared, self.now);
+            let seated = self.seated_since(rows, &givings)?;
             missing.retain(|member| seated.contains(member));
             effects.extend(missing.into_iter().map(|member| {
                 Effect::Later(LaterRow {
@@ -429,25 +484,26 @@ impl Exchange<'_> {
         Ok(Newcomers { effects, last })
     }
 
-    /// When an own version was shared with the circles that its rules name: by the first act that gave it to everybody who was in them then,
-    /// as is known now; else by the last one. What gives it to somebody else later shares it with no circle anew, and the rules of acts of
-    /// before are not kept.
-    fn shared_with_circles(&self, rows: &dyn Rows, held: &VersionRow) -> Read<Micros> {
-        let mut last = Micros(0);
-        for sequence in rows.replaced(held)?.into_iter().chain([held.sequence]) {
-            let act = rows.act(&self.me.member, sequence)?;
+    /// Who has a seat in the circles that the rules of these givings of an own version (the latest first) name, with what was shared by then:
+    /// by the first giving that went to everybody who was in them then, as is known now, and those before it; else by all. What gives it
+    /// to somebody else later shares it with no circle anew.
+    fn seated_since(&self, rows: &dyn Rows, givings: &[VersionRow]) -> Read<BTreeSet<KeyId>> {
+        let mut all = BTreeSet::new();
+        for giving in givings.iter().rev() {
+            let act = rows.act(&self.me.member, giving.sequence)?;
             let Some(at) = act.as_ref().and_then(said_at) else { continue };
             // Who came in at that very moment may have come after it.
-            let at = at.plus(-1);
-            last = at;
-            let given: BTreeSet<KeyId> = rows.receipts(sequence)?.into_iter().map(|row| row.member).collect();
-            let mut seated = self.judge.taken_in(&held.rules, at, self.now);
+            let mut seated = self.judge.taken_in(&giving.rules, at.plus(-1), self.now);
             seated.remove(&self.me.member);
-            if seated.is_subset(&given) {
+            let given: BTreeSet<KeyId> =
+                rows.receipts(giving.sequence)?.into_iter().map(|row| row.member).collect();
+            let went_to_all = seated.is_subset(&given);
+            all.append(&mut seated);
+            if went_to_all {
                 break;
             }
         }
-        Ok(last)
+        Ok(all)
     }
 
     /// Whether a member may be given what a question to send it is about: handling's answer, but for what says that another member made
@@ -473,6 +529,17 @@ impl Exchange<'_> {
         let maker = head.created_by_ref.as_deref();
         let maker = maker.and_then(|identity| self.directory.identity_owner(identity));
         maker.is_some_and(|maker| maker != *originator)
+    }
+
+    /// The giving that an act is, with the object's bytes; `None` where the version is held no more by this act, nor beside it.
+    pub(crate) fn brought(&self, rows: &dyn Rows, act: &ActRow) -> Read<Option<(VersionRow, Vec<u8>)>> {
+        if !brings_object(&act.kind) {
+            return Ok(None);
+        }
+        let held = self.giving_by(rows, act)?;
+        let Some(payload) = rows.payload(&act.author, act.sequence)? else { return Ok(None) };
+        let object = Content::parse(&payload.bytes).ok().map(|content| content.object.to_vec());
+        Ok(held.zip(object))
     }
 
     /// What handling is asked before an own object is given to a member, without anybody's consent.
@@ -502,15 +569,6 @@ impl LaterRow {
     fn because(&self, by: Hindrance) -> Self {
         Self { rule: by.code().to_owned(), look: by.look(), ..self.clone() }
     }
-}
-
-/// The version that an act brought, as it is held, with the object's bytes; `None` where it is held no more by this act.
-pub(crate) fn brought(rows: &dyn Rows, act: &ActRow) -> Read<Option<(VersionRow, Vec<u8>)>> {
-    let Some(name) = act.object.as_ref().filter(|_| brings_object(&act.kind)) else { return Ok(None) };
-    let held = rows.versions(name)?.into_iter().find(|held| held.sequence == act.sequence);
-    let Some(payload) = rows.payload(&act.author, act.sequence)? else { return Ok(None) };
-    let object = Content::parse(&payload.bytes).ok().map(|content| content.object.to_vec());
-    Ok(held.zip(object))
 }
 
 /// When an act was done, by its author's clock.

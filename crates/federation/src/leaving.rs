@@ -19,7 +19,7 @@ use crate::change;
 use crate::content::{Change, Content, Outcome, ReceiptLine, write_document};
 use crate::draft::{DeedError, Draft, NewAct, Salts};
 use crate::envelope::statement;
-use crate::later::{brought, said_at};
+use crate::later::said_at;
 use crate::port::{Consented, Deed, Question, Read, Rows};
 use crate::rows::{ActRow, Effect, Lane, LaterRow, ObjectName, ReceiptRow, ReceiptState, VersionRow};
 use crate::{Exchange, Hindrance};
@@ -202,7 +202,9 @@ impl Exchange<'_> {
         let (mut effects, mut narrowed) = (Vec::new(), rows.fate(name)?.narrowed);
         narrowed.retain(|(place, _)| *place <= act.sequence);
         for held in rows.versions(name)? {
+            let givings = self.givings_of(rows, &held)?;
             for given in std::iter::once(held.sequence).chain(rows.replaced(&held)?) {
+                let giving = givings.iter().find(|one| one.sequence == given).unwrap_or(&held);
                 let row = rows.receipts(given)?.into_iter().find(|row| row.member == member);
                 let Some(row) = row.filter(|row| given < act.sequence && row.state.is_given()) else {
                     continue;
@@ -211,7 +213,7 @@ impl Exchange<'_> {
                     continue;
                 }
                 let since: Vec<_> = narrowed.iter().filter(|(at, _)| *at > given).cloned().collect();
-                if self.keeps_since(rows, (&held, given), (member, at), &since)? {
+                if self.keeps_since(rows, (giving, given), (member, at), &since)? {
                     continue;
                 }
                 let outcome = ReceiptState::NARROWED.to_owned();
@@ -255,7 +257,7 @@ impl Exchange<'_> {
         (act, member): (&ActRow, KeyId),
         look: Micros,
     ) -> Read<Option<Effect>> {
-        let Some((held, _)) = brought(rows, act)? else { return Ok(None) };
+        let Some((held, _)) = self.brought(rows, act)? else { return Ok(None) };
         let mut waits = rows.later(&held.name.id)?.into_iter();
         let waits = waits.any(|row| row.version == held.version && row.member == member);
         let shared = said_at(act).unwrap_or_default();

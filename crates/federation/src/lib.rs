@@ -24,6 +24,7 @@ mod envelope;
 mod errands;
 mod exchange;
 mod frame;
+mod givings;
 mod grown;
 mod heads;
 mod hello;

@@ -78,8 +78,8 @@ impl MemoryRows {
             Effect::DropPayload { author, sequence } => {
                 let of = |row: &&VersionRow| row.name.author == author && row.sequence == sequence;
                 let held = self.versions.values().flat_map(BTreeMap::values).find(of);
-                if let Some(held) = held.map(|held| (held.name.clone(), held.version.clone())) {
-                    self.replaced.remove(&held);
+                if let Some((name, version)) = held.map(|held| (held.name.clone(), held.version.clone())) {
+                    self.forget_replaced(&name, &version);
                 }
                 self.payloads.remove(&(author, sequence));
             }
@@ -90,10 +90,23 @@ impl MemoryRows {
                 self.payloads.remove(&(name.author, sequence));
                 self.replaced.entry((name, version)).or_default().insert(sequence);
             }
+            Effect::Besides { name, version, sequence } => {
+                self.replaced.entry((name, version)).or_default().insert(sequence);
+            }
+            Effect::BesidesOver { name, version, sequence } => {
+                self.payloads.remove(&(name.author, sequence));
+                if let Some(acts) = self.replaced.get_mut(&(name, version)) {
+                    acts.remove(&sequence);
+                }
+            }
             Effect::DropVersion { name, version } => self.drop_version(&name, &version),
             Effect::Fate(row) => {
                 for ((name, _), acts) in &mut self.replaced {
-                    acts.retain(|sequence| *name != row.name || !row.voids(*sequence));
+                    if *name == row.name {
+                        for void in acts.extract_if(.., |sequence| row.voids(*sequence)) {
+                            self.payloads.remove(&(name.author, void));
+                        }
+                    }
                 }
                 self.fates.insert(row.name.clone(), row);
             }
@@ -244,8 +257,14 @@ impl MemoryRows {
         self.acts.insert((row.author, row.sequence), row);
     }
 
+    fn forget_replaced(&mut self, name: &ObjectName, version: &str) {
+        for sequence in self.replaced.remove(&(name.clone(), version.to_owned())).into_iter().flatten() {
+            self.payloads.remove(&(name.author, sequence));
+        }
+    }
+
     fn drop_version(&mut self, name: &ObjectName, version: &str) {
-        self.replaced.remove(&(name.clone(), version.to_owned()));
+        self.forget_replaced(name, version);
         if let Some(versions) = self.versions.get_mut(name) {
             versions.remove(version);
             if versions.is_empty() {

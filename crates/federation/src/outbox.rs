@@ -247,12 +247,15 @@ impl Exchange<'_> {
             let row = OutboxRow { peer: *peer, lane, place, author: self.me.member, sequence };
             return Ok(Some((row, act, (None, Vec::new()))));
         };
-        let Waiting { line, act: Some(act), payload, version, fate } = waiting else { return Ok(None) };
+        let Waiting { line, act: Some(act), payload, mut version, fate } = waiting else { return Ok(None) };
         let others = line.author != self.me.member && brings_object(&act.kind);
         if others && self.may_be_recalled(rows, &line.author)? {
             return Ok(None);
         }
         let void = fate.is_some_and(|fate| fate.voids(act.sequence));
+        if !void && version.is_none() && payload.is_some() && !others && brings_object(&act.kind) {
+            version = self.giving_by(rows, &act)?;
+        }
         let goods = self.may_go(rows, peer, &act, (payload, version.filter(|_| !void)))?;
         Ok(Some((line, act, goods)))
     }

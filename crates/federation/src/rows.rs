@@ -534,6 +534,25 @@ pub enum Effect {
         /// Which act.
         sequence: u64,
     },
+    /// The act by which a version is held goes on beside the later one that takes its place: others are given the version by that, and who
+    /// was given it by this one has it by this one. Its payload stays for as long as the version does.
+    Besides {
+        /// The object.
+        name: ObjectName,
+        /// The version.
+        version: String,
+        /// Which act.
+        sequence: u64,
+    },
+    /// What an act beside the one by which a version is held gave is over: its payload is destroyed, and nothing is remembered of it.
+    BesidesOver {
+        /// The object.
+        name: ObjectName,
+        /// The version.
+        version: String,
+        /// Which act.
+        sequence: u64,
+    },
     /// A version is held, or held under other rules.
     Version(VersionRow),
     /// A version is no longer held.

@@ -159,13 +159,24 @@ impl Exchange<'_> {
         let Ok(head) = ObjectHead::read(content.object) else { return Ok(effects) };
         let version = head.version().unwrap_or_default().to_owned();
         let held = rows.versions(&name)?.into_iter().find(|held| held.version == version);
-        if fate.voids(header.sequence) || held.as_ref().is_some_and(|held| held.sequence > header.sequence) {
+        if fate.voids(header.sequence) {
             return Ok(effects);
         }
-        if let Some(held) = held {
-            effects.push(change::followed(rows, held, content.object)?);
+        if held.as_ref().is_some_and(|held| held.sequence > header.sequence) {
+            // Who gave it back with its payload has the version by it.
+            effects.push(Effect::Payload(payload));
+            effects.push(Effect::Besides { name, version, sequence: header.sequence });
+            return Ok(effects);
         }
         let rules = change::rules_now(self, &fate, header.sequence, content.rules);
+        if let Some(held) = held {
+            let within = self.judge.meet(&held.rules, &rules) == held.rules;
+            effects.push(if within {
+                change::followed(rows, held, content.object)?
+            } else {
+                Effect::Besides { name: held.name, version: held.version, sequence: held.sequence }
+            });
+        }
         // Whom the rules name was to have it, also where that member has lost it at the same time.
         let known = rows.holders(&name)?;
         for member in self.judge.named(&rules, self.now) {

@@ -9,6 +9,7 @@
 //!
 //! Architecture Invariant: no decision here reads a clock, a socket or a database.
 
+mod besides;
 mod cleared;
 mod demand;
 mod form;

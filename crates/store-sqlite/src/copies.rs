@@ -6,7 +6,7 @@
 
 use std::collections::BTreeSet;
 
-use handling::{Originator, Rules, Writer};
+use handling::{Addressee, Originator, Writer};
 use rusqlite::Connection;
 use store::OwnCopy;
 
@@ -40,18 +40,22 @@ pub(crate) fn own(sql: &Connection, writer: &Writer, id: &str) -> Done<Vec<OwnCo
     Ok(copies)
 }
 
-/// Puts copies with these bytes under exactly these rules; answers with how many.
-pub(crate) fn put_copies_under(
+/// Addresses copies with these bytes to these besides, each under its own rules otherwise; answers with how many there are.
+pub(crate) fn widen(
     desk: &mut Desk<'_>,
     writer: &Writer,
     (id, digest): (&str, &[u8; 32]),
-    rules: &Rules,
+    more: &BTreeSet<Addressee>,
 ) -> Done<u64> {
     let Some(object) = object_no(desk.sql(), id)? else { return Ok(0) };
     let (collection, home) = (writer.collection().0, writer.eyes().standing().home);
     let copies = picked(desk.sql(), writer, object, |bytes, _| bytes == digest)?;
     for copy in &copies {
-        put_under(desk, collection, copy, rules, home)?;
+        let rules = rules_rows::of_version(desk.sql(), (copy.rules, copy.version))?;
+        let wider = rules.also_to(more);
+        if wider != rules {
+            put_under(desk, collection, copy, &wider, home)?;
+        }
     }
     mark_ends(desk)?;
     Ok(copies.len() as u64)

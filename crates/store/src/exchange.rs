@@ -11,7 +11,7 @@ use async_trait::async_trait;
 use base::Micros;
 use base::signing::KeyId;
 use federation::{ConsentRow, Effect, RefusalRow, Rows};
-use handling::{Mark, MemberId, Narrower, Originator, Rules, Writer};
+use handling::{Addressee, Mark, MemberId, Narrower, Originator, Rules, Writer};
 use stix::ObjectId;
 
 use crate::{Batch, Landed, StoreError};
@@ -119,16 +119,16 @@ pub trait ExchangeDesk {
     /// # Errors
     /// The store failed.
     fn own_copies(&self, writer: &Writer, id: &str) -> Result<Vec<OwnCopy>, StoreError>;
-    /// Puts those of [`ExchangeDesk::own_copies`] with this identifier that have these bytes (SHA-256) under exactly these rules. Answers
-    /// with how many; none is no error.
+    /// Addresses those of [`ExchangeDesk::own_copies`] with this identifier that have these bytes (SHA-256) to `more` besides, each under its
+    /// own rules otherwise. Answers with how many there are; none is no error.
     ///
     /// # Errors
     /// The store failed.
-    fn put_copies_under(
+    fn widen_copies(
         &mut self,
         writer: &Writer,
         version: (&str, &[u8; 32]),
-        rules: &Rules,
+        more: &BTreeSet<Addressee>,
     ) -> Result<u64, StoreError>;
     /// Removes those of [`ExchangeDesk::own_copies`] that have the bytes (SHA-256) or the content of one of these, or every one, as
     /// [`ExchangeDesk::take_away`] does, and leaves what stands elsewhere; no backup brings back such copies that were deleted there before. Answers with how many; none is no error.

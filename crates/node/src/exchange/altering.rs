@@ -33,7 +33,7 @@ pub(super) fn narrow(
     if given == Given::Nothing && !purview.administers() {
         return Ok(Changed { versions, ..Changed::default() });
     }
-    let (asked, held) = (asked.told_by(home), desk.rows().versions(&name)?);
+    let (asked, held) = (asked.told_by(home), exchange.givings(desk.rows(), &name)?);
     let all: Vec<Rules> = held.iter().map(rules_of_row).collect();
     let for_all = Some(asked.for_all(&all)).filter(|rules| rules.to_string().len() <= RULES_BYTES_MAX);
     let for_all = for_all.unwrap_or_else(|| asked.for_originator());
@@ -224,21 +224,31 @@ fn besides(
 ) -> Result<Vec<Besides>, ExchangeError> {
     let mut all = Vec::with_capacity(unknown.len());
     for held in unknown {
-        let gone = || ExchangeError::GivenBesides(held.name.id.clone());
-        let bytes = said(rows, held)?.ok_or_else(gone)?;
-        let waiting = rows.later(&held.name.id)?.into_iter().filter(|row| row.version == held.version);
-        let mut whom: BTreeSet<KeyId> = waiting.map(|row| row.member).collect();
-        for holder in holders_now(rows, &held.name)? {
-            if exchange.has_ever_been_given(rows, held, &holder.member)? {
-                whom.insert(holder.member);
-            }
+        for giving in exchange.givings_of(rows, held)? {
+            all.push(Besides::of(exchange, rows, giving)?);
         }
-        all.push(Besides { bytes, held: held.clone(), whom });
     }
     Ok(all)
 }
 
 impl Besides {
+    /// What one act gave, to those who have it by that or wait for it. Fails where it is not kept with its act any more.
+    fn of(exchange: &Exchange<'_>, rows: &dyn Rows, held: VersionRow) -> Result<Self, ExchangeError> {
+        let gone = || ExchangeError::GivenBesides(held.name.id.clone());
+        let bytes = said(rows, &held)?.ok_or_else(gone)?;
+        let waiting = rows.later(&held.name.id)?.into_iter().filter(|row| row.version == held.version);
+        let waiting = waiting.map(|row| row.member).filter(|member| exchange.is_for(&held, &bytes, *member));
+        let mut whom: BTreeSet<KeyId> = waiting.collect();
+        let last = rows.versions(&held.name)?.into_iter().find(|last| last.version == held.version);
+        for holder in holders_now(rows, &held.name)? {
+            let by = last.as_ref().map(|last| exchange.giving_to(rows, last, &holder.member)).transpose()?;
+            if by.flatten().is_some_and(|by| by.sequence == held.sequence) {
+                whom.insert(holder.member);
+            }
+        }
+        Ok(Self { bytes, held, whom })
+    }
+
     /// A version that is to be under these rules, for those who have it or wait for it and may have it so. None where it is not kept with its
     /// act any more: then what all are told is for it as well.
     fn under(
@@ -249,15 +259,10 @@ impl Besides {
         if said(rows, held)?.is_none() {
             return Ok(None);
         }
-        let anew = besides(exchange, rows, std::slice::from_ref(held))?.pop();
-        Ok(anew.map(|mut anew| {
-            anew.held.rules = rules.to_string();
-            anew.whom.retain(|member| {
-                let question = exchange.sending(&anew.held.rules, &anew.bytes, *member);
-                exchange.may_give(&question).is_ok() || exchange.judge.hindered(&question).is_some()
-            });
-            anew
-        }))
+        let mut anew = Self::of(exchange, rows, held.clone())?;
+        anew.held.rules = rules.to_string();
+        anew.whom.retain(|member| exchange.is_for(&anew.held, &anew.bytes, *member));
+        Ok(Some(anew))
     }
 
     /// Gives it anew, after the recall in the same lane, so that no holder is without it between the two.

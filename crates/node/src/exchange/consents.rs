@@ -90,24 +90,24 @@ fn could_count(
 ) -> Result<(), ExchangeError> {
     let held = rows.versions(name)?.into_iter().find(|held| held.version == version);
     let Some(held) = held else { return Ok(()) };
-    let question = Question {
-        deed: Deed::Keep,
-        originator: name.author,
-        recipient: to,
-        rules: &held.rules,
-        // The rules that are told say at least what the object's own markings do.
-        object: b"{}",
-        consent: Consented::Yes,
-        now: exchange.now,
-    };
     let persons = Rule::TlpRedPersons;
-    match exchange.judge.decide(&question) {
-        Err(code) if code == persons.code() => {
-            let why = "it is for the persons named only, and none of the recipient's is: share it with them by name";
-            Err(ReadError::Refused(Refusal::new(persons, why)).into())
+    for giving in exchange.givings_of(rows, &held)? {
+        let question = Question {
+            deed: Deed::Keep,
+            originator: name.author,
+            recipient: to,
+            rules: &giving.rules,
+            // The rules that are told say at least what the object's own markings do.
+            object: b"{}",
+            consent: Consented::Yes,
+            now: exchange.now,
+        };
+        if exchange.judge.decide(&question) != Err(persons.code().to_owned()) {
+            return Ok(());
         }
-        _ => Ok(()),
     }
+    let why = "it is for the persons named only, and none of the recipient's is: share it with them by name";
+    Err(ReadError::Refused(Refusal::new(persons, why)).into())
 }
 
 impl Node {

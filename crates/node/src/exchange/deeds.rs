@@ -122,7 +122,7 @@ impl Node {
         }
         if let Some(rules) = own_word(&court, &object) {
             let whom = self.members_among(&court, &more);
-            let gift = Gift::of(&object, rules.also_to(&more), whom, self.hands_of(who, &object))?;
+            let gift = Gift::of(&object, (&rules, &more, whom), self.hands_of(who, &object))?;
             let given = self.give(&court, vec![gift], request.urgency.lane()).await?;
             return Ok(self.shared(&court, &object.id, given.into_iter().next().unwrap_or_default()));
         }
@@ -163,10 +163,12 @@ impl Node {
             };
             // What stands here by another's word alone is not this member's to give.
             let Some(rules) = own_word(&court, &object) else { continue };
-            let (hands, rules) = (self.hands_of(&place.who, &object), rules.also_to(more));
-            match Gift::of(&object, rules.clone(), whom.clone(), hands) {
-                Ok(gift) => gifts
-                    .push((Meant { at, rules: about(rules, &object.bytes), shared: object.arrived }, gift)),
+            let hands = self.hands_of(&place.who, &object);
+            match Gift::of(&object, (&rules, more, whom.clone()), hands) {
+                Ok(gift) => {
+                    let rules = about(rules.also_to(more), &object.bytes);
+                    gifts.push((Meant { at, rules, shared: object.arrived }, gift));
+                }
                 Err(error) if place.writer.reads() => {
                     let kept = Some((error.code(), error.to_string()));
                     told.push((

@@ -3,30 +3,34 @@
 //! A version that stands here by the word of several members is each one's own to call back; what this member gives is its own
 //! word and nobody else's. What is another's goes on by that one's consent.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use base::signing::KeyId;
 use bytes::Bytes;
 use federation::{
-    DeedError, Exchange, Hindrance, Lane, ObjectName, Refused, Release, Rows, Rule, holders_now,
+    DeedError, Exchange, Hindrance, Lane, ObjectName, Refused, Release, Rows, Rule, VersionRow, holders_now,
     object_version,
 };
-use handling::{MemberId, Originator, Principal, Rules, Writer};
+use handling::{Addressee, MemberId, Originator, Principal, Rules, Writer};
 use ledger::act::ActKind;
 use store::{ExchangeDesk, StoredObject};
 
 use super::purview::{GIVEN_OTHERWISE, Purview, digest_of, is_given_otherwise};
+use super::retention::is_over;
 use super::{Court, ExchangeError};
 use crate::Node;
+use crate::community::circles_in;
 use crate::handle::rules_of;
 
-/// An own version to be given.
+/// An own version to be given to these besides those that have it.
 pub(super) struct Gift {
     id: String,
-    version: String,
     bytes: Bytes,
-    /// Its rules from now on.
+    /// The rules under which it goes out.
     rules: Rules,
+    /// Whom it is addressed to besides, where it stands.
+    more: BTreeSet<Addressee>,
+    /// Which members these are.
     whom: BTreeSet<KeyId>,
     /// Where it stands and who gives it may write: what others put in under this id, which the giver may not know of, stays as it is.
     writers: Vec<Writer>,
@@ -43,21 +47,23 @@ pub(super) struct Given {
     pub(super) withheld: BTreeSet<(KeyId, String)>,
     /// Nobody is given it, for others were given something else under its identifier and date.
     pub(super) otherwise: bool,
+    /// It is refused to everybody meant, for good.
+    pub(super) refused: bool,
 }
 
 impl Gift {
+    /// A version as it stands here, under what its giver knows of its rules (`own`), to `more` besides, who are `whom`.
     pub(super) fn of(
         object: &StoredObject,
-        rules: Rules,
-        whom: BTreeSet<KeyId>,
+        (own, more, whom): (&Rules, &BTreeSet<Addressee>, BTreeSet<KeyId>),
         (writers, purview): (Vec<Writer>, Purview),
     ) -> Result<Self, ExchangeError> {
-        let version = version_of(object)?;
+        version_of(object)?;
         Ok(Self {
             id: object.id.clone(),
-            version,
             bytes: object.bytes.clone(),
-            rules,
+            rules: own.also_to(more),
+            more: more.clone(),
             whom,
             writers,
             purview,
@@ -65,7 +71,7 @@ impl Gift {
     }
 
     pub(super) fn give(
-        mut self,
+        self,
         exchange: &Exchange<'_>,
         desk: &mut dyn ExchangeDesk,
         (lane, home): (Lane, MemberId),
@@ -76,74 +82,175 @@ impl Gift {
             let withheld = self.whom.into_iter().map(|member| (member, GIVEN_OTHERWISE.to_owned()));
             return Ok(Given { withheld: withheld.collect(), otherwise: true, ..Given::default() });
         }
-        let line = self.rules.told_by(home).to_string();
-        if let Some(given) = self.nothing_new(exchange, desk.rows(), &line)? {
-            return Ok(given);
-        }
-        // Whoever has it already gets the same rules, so that all who hold it hold the same. Who has it by a consent alone is not given
-        // it, and nobody asked for that.
-        let mut holders: BTreeSet<KeyId> =
-            holders_now(desk.rows(), &name)?.into_iter().map(|row| row.member).collect();
-        holders.retain(|member| self.is_for(exchange, &line, member));
-        self.whom.append(&mut holders);
-        let held = desk.rows().versions(&name)?;
-        let kind = held.first().map_or(ActKind::Released, |held| held.kind.clone());
-        let release = Release { object: &self.bytes, rules: &line, addressees: &self.whom, lane, kind };
-        let released = match exchange.release(desk.rows(), &release) {
-            // It was erased, and somebody who could not know of it has brought it since: nobody takes it from this member any more.
-            Err(DeedError::Refused(refused)) if refused.rule == Rule::Tombstoned => {
-                let withheld = self.whom.into_iter().map(|member| (member, refused.rule.to_string()));
-                return Ok(Given { withheld: withheld.collect(), ..Given::default() });
+        // Whoever has it already is given what is wider in it. Who has it by a consent alone is not given it, and nobody asked for that.
+        let kind = desk.rows().versions(&name)?.first().map_or(ActKind::Released, |held| held.kind.clone());
+        let rules = self.rules.told_by(home);
+        let (bytes, whom, to) = (&self.bytes, &self.whom, To::AllHolders);
+        let offer = Offer { name: &name, bytes, rules: &rules, whom, lane, kind, to };
+        let given = offer.give(exchange, desk)?;
+        if !given.refused {
+            let digest = digest_of(&self.bytes);
+            for writer in &self.writers {
+                desk.widen_copies(writer, (&self.id, &digest), &self.more)?;
             }
-            released => released?,
-        };
-        desk.apply(released.effects)?;
-        let digest = digest_of(&self.bytes);
-        for writer in &self.writers {
-            desk.put_copies_under(writer, (&self.id, &digest), &self.rules)?;
         }
-        let not: BTreeSet<KeyId> = released.withheld.iter().map(|(member, _)| *member).collect();
-        let to = self.whom.into_iter().filter(|member| !not.contains(member)).collect();
-        Ok(Given { to, withheld: released.withheld.into_iter().collect(), otherwise: false })
+        Ok(given)
+    }
+}
+
+/// Whom a version is offered to besides those it is offered to by name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum To {
+    /// Whoever has any version of the object, and whom the rules let have this one.
+    AllHolders,
+    /// Whoever has this very version.
+    ItsHolders,
+}
+
+/// A version that this member gives to members, besides what was given before: by everything that gives.
+///
+/// Who was given it by another act, and another desk perhaps, goes on having it by that, under what was said then; who is given it twice has it
+/// under [`Rules::given_besides`].
+pub(super) struct Offer<'a> {
+    pub(super) name: &'a ObjectName,
+    pub(super) bytes: &'a Bytes,
+    /// As they are told.
+    pub(super) rules: &'a Rules,
+    pub(super) whom: &'a BTreeSet<KeyId>,
+    pub(super) lane: Lane,
+    pub(super) kind: ActKind,
+    pub(super) to: To,
+}
+
+/// What was given of a version before.
+struct Before {
+    held: Option<VersionRow>,
+    givings: Vec<VersionRow>,
+    /// For whom it waits.
+    waiting: BTreeSet<KeyId>,
+}
+
+/// Whom to give a version under which rules, and what is to be told without doing anything.
+#[derive(Default)]
+struct Sorted {
+    by_line: BTreeMap<String, BTreeSet<KeyId>>,
+    refused: Vec<(KeyId, String)>,
+    given: Given,
+}
+
+impl Offer<'_> {
+    pub(super) fn give(
+        &self,
+        exchange: &Exchange<'_>,
+        desk: &mut dyn ExchangeDesk,
+    ) -> Result<Given, ExchangeError> {
+        let line = self.rules.to_string();
+        let before = self.before(exchange, desk.rows())?;
+        let whom = self.all(exchange, desk.rows(), &before, &line)?;
+        let mut sorted = self.sort(exchange, desk.rows(), (&before, &line, whom))?;
+        let last = sorted.by_line.remove(&line);
+        let is_known = before.givings.iter().any(|giving| giving.rules == line);
+        // Who is taken into a circle with its history is given it, also where nobody else is in it now.
+        let last =
+            last.or_else(|| (circles_in(self.rules).next().is_some() && !is_known).then(BTreeSet::new));
+        let Sorted { by_line, refused, mut given } = sorted;
+        for (line, whom) in by_line.into_iter().chain(last.map(|whom| (line, whom))) {
+            let (object, rules, lane, kind) = (self.bytes, line.as_str(), self.lane, self.kind.clone());
+            let release = Release { object, rules, addressees: &whom, lane, kind };
+            let released = match exchange.release(desk.rows(), &release) {
+                // It was erased, and somebody who could not know of it has brought it since: nobody takes it from this member any more.
+                Err(DeedError::Refused(refused)) if refused.rule == Rule::Tombstoned => {
+                    let withheld = self.whom.iter().map(|member| (*member, refused.rule.to_string()));
+                    return Ok(Given { withheld: withheld.collect(), refused: true, ..Given::default() });
+                }
+                released => released?,
+            };
+            desk.apply(released.effects)?;
+            let not: BTreeSet<KeyId> = released.withheld.iter().map(|(member, _)| *member).collect();
+            given.to.extend(whom.into_iter().filter(|member| !not.contains(member)));
+            given.withheld.extend(released.withheld);
+        }
+        if !refused.is_empty() {
+            // The log of refusals, and nothing else.
+            desk.apply(exchange.refuse(desk.rows(), self.bytes, &refused)?)?;
+            let is_refused = |member: &KeyId| refused.iter().any(|(one, _)| one == member);
+            given.refused = !self.whom.is_empty() && self.whom.iter().all(is_refused);
+            given.withheld.extend(refused);
+        }
+        Ok(given)
     }
 
-    /// Whether the rules let a member have it, now or when what is in the way has passed.
-    fn is_for(&self, exchange: &Exchange<'_>, line: &str, member: &KeyId) -> bool {
-        let question = exchange.sending(line, &self.bytes, *member);
-        exchange.may_give(&question).is_ok() || exchange.judge.hindered(&question).is_some()
+    fn before(&self, exchange: &Exchange<'_>, rows: &dyn Rows) -> Result<Before, ExchangeError> {
+        let version = object_version(self.bytes).map_err(|rule| ExchangeError::Deed(rule.into()))?;
+        let held = rows.versions(self.name)?.into_iter().find(|held| held.version == version);
+        let givings = match &held {
+            Some(held) => exchange.givings_of(rows, held)?,
+            None => Vec::new(),
+        };
+        let waiting = rows.later(&self.name.id)?.into_iter().filter(|row| row.version == version);
+        Ok(Before { held, givings, waiting: waiting.map(|row| row.member).collect() })
     }
 
-    /// What there is to tell when everybody meant has just this, or is refused it: then nothing is done, however often it is
-    /// asked.
-    fn nothing_new(
+    /// Whom it is for: those who are meant, and holders whom the rules let have it.
+    fn all(
         &self,
         exchange: &Exchange<'_>,
         rows: &dyn Rows,
+        before: &Before,
         line: &str,
-    ) -> Result<Option<Given>, ExchangeError> {
-        let name = ObjectName { author: exchange.me.member, id: self.id.clone() };
-        let held = rows.versions(&name)?.into_iter().find(|held| held.version == self.version);
-        let Some(held) = held.filter(|held| held.rules == line) else { return Ok(None) };
-        let waiting = rows.later(&self.id)?.into_iter().filter(|row| row.version == self.version);
-        let waiting: BTreeSet<KeyId> = waiting.map(|row| row.member).collect();
-        let mut given = Given::default();
-        for member in &self.whom {
-            let question = exchange.sending(line, &self.bytes, *member);
-            let has = exchange.has_been_given(rows, &held, member)?;
-            match exchange.kept_from(rows, &question)? {
-                // It keeps what it has while it takes no part, while a definition is awaited, and while its clock is behind.
-                None | Some((_, Some(Hindrance::Absent | Hindrance::Marking | Hindrance::Clock(_))))
-                    if has =>
-                {
-                    given.to.insert(*member);
-                }
-                None => return Ok(None),
-                // It is not known yet that it waits for this member.
-                Some((_, Some(_))) if !waiting.contains(member) => return Ok(None),
-                Some((rule, _)) => drop(given.withheld.insert((*member, rule))),
+    ) -> Result<BTreeSet<KeyId>, ExchangeError> {
+        let mut whom = self.whom.clone();
+        for holder in holders_now(rows, self.name)? {
+            let has = match (&before.held, self.to) {
+                (_, To::AllHolders) => true,
+                (None, To::ItsHolders) => false,
+                (Some(held), To::ItsHolders) => exchange.giving_to(rows, held, &holder.member)?.is_some(),
+            };
+            let question = exchange.sending(line, self.bytes, holder.member);
+            let is_for = exchange.may_give(&question).is_ok() || exchange.judge.hindered(&question).is_some();
+            if has && is_for {
+                whom.insert(holder.member);
             }
         }
-        Ok(Some(given))
+        Ok(whom)
+    }
+
+    fn sort(
+        &self,
+        exchange: &Exchange<'_>,
+        rows: &dyn Rows,
+        (before, line, whom): (&Before, &str, BTreeSet<KeyId>),
+    ) -> Result<Sorted, ExchangeError> {
+        let mut sorted = Sorted::default();
+        for member in whom {
+            let has = match &before.held {
+                Some(held) => exchange.giving_to(rows, held, &member)?,
+                None => None,
+            };
+            // What is over, or is not for it any more, it is to let go of.
+            let has = has.filter(|giving| {
+                !is_over(&giving.rules, exchange.now) && exchange.is_for(giving, self.bytes, member)
+            });
+            let first = has.as_ref().and_then(|giving| giving.rules.parse::<Rules>().ok());
+            let under =
+                first.map_or_else(|| line.to_owned(), |first| self.rules.given_besides(&first).to_string());
+            let is_same = has.is_some_and(|giving| giving.rules == under);
+            let waits =
+                before.waiting.contains(&member) && before.givings.iter().any(|giving| giving.rules == under);
+            match exchange.kept_from(rows, &exchange.sending(&under, self.bytes, member))? {
+                // It keeps what it has while it takes no part, while a definition is awaited, and while its clock is behind.
+                None | Some((_, Some(Hindrance::Absent | Hindrance::Marking | Hindrance::Clock(_))))
+                    if is_same =>
+                {
+                    sorted.given.to.insert(member);
+                }
+                Some((rule, None)) => sorted.refused.push((member, rule)),
+                Some((rule, Some(_))) if waits => drop(sorted.given.withheld.insert((member, rule))),
+                // Also where it is not known yet that it waits for this member.
+                _ => drop(sorted.by_line.entry(under).or_default().insert(member)),
+            }
+        }
+        Ok(sorted)
     }
 }
 
@@ -204,7 +311,7 @@ impl Node {
     }
 }
 
-/// The rules an object stands under here by this member's own word; `None` when it stands by others' words alone.
+/// The rules an object stands under here by this member's own word, as far as who reads it sees: all of those that they see hold for what they give; `None` when it stands by others' words alone.
 pub(crate) fn own_word(court: &Court, object: &StoredObject) -> Option<Rules> {
     let all = object.places.iter().map(|place| rules_of(object.tlp, place));
     all.filter(|rules| rules.originator().is_own(Some(court.home()))).reduce(|one, other| one.meet(&other))

@@ -4,11 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use base::signing::KeyId;
-use federation::{DeedError, Exchange, Lane, ObjectName, Release, Rule, Standing};
+use federation::{Lane, ObjectName, Rule, Standing};
 use handling::{Addressee, MemberId, Originator, Rules};
 use ledger::act::ActKind;
-use store::{Batch, Entry, ExchangeDesk, Landed, LandedAs, LeavesBy, StoreError};
+use store::{Batch, Entry, Landed, LandedAs, LeavesBy, StoreError};
 
+use super::giving::{Offer, To};
 use super::purview::{Purview, is_given_otherwise};
 use super::{Court, ExchangeError};
 use crate::Node;
@@ -132,10 +133,18 @@ impl Node {
                     if is_given_otherwise(desk.rows(), &name, &entry.bytes, sees)? {
                         added.otherwise.insert(at);
                     } else {
-                        let mut withheld = release(exchange, desk, (entry, &rules), (whom, not, lane))?;
-                        withheld.retain(|(member, _)| named.contains(member));
+                        let kind =
+                            if entry.sighting.is_some() { ActKind::Sighted } else { ActKind::Released };
+                        whom.append(&mut not);
+                        let (name, bytes, rules, to) = (&name, &entry.bytes, &rules, To::ItsHolders);
+                        let offer = Offer { name, bytes, rules, whom: &whom, lane, kind, to };
+                        let mut withheld = offer.give(exchange, desk)?.withheld;
+                        // Where it was erased, whoever brings it now may not know: they are told what they are told of anything new, and
+                        // `holders` that nobody has it, for nobody takes it from this member any more.
+                        let erased = Rule::Tombstoned.to_string();
+                        withheld.retain(|(member, rule)| named.contains(member) && *rule != erased);
                         if !withheld.is_empty() {
-                            added.withheld.insert(at, withheld);
+                            added.withheld.insert(at, withheld.into_iter().collect());
                         }
                     }
                 }
@@ -160,35 +169,6 @@ fn is_own_word(entry: &Entry) -> bool {
 /// else is in it now.
 fn is_for_who_comes(entry: &Entry) -> bool {
     is_own_word(entry) && circles_in(&rules_of(entry)).next().is_some()
-}
-
-/// Gives it to those it is for, and says of those that are `not` among them, and of who has to wait, by which rule; answers with that. Where it
-/// goes to nobody, only that is said.
-fn release(
-    exchange: &Exchange<'_>,
-    desk: &mut dyn ExchangeDesk,
-    (entry, rules): (&Entry, &Rules),
-    (mut addressees, mut not, lane): (BTreeSet<KeyId>, BTreeSet<KeyId>, Lane),
-) -> Result<Withheld, ExchangeError> {
-    let goes = !addressees.is_empty() || is_for_who_comes(entry);
-    addressees.append(&mut not);
-    let line = rules.to_string();
-    let kind = if entry.sighting.is_some() { ActKind::Sighted } else { ActKind::Released };
-    let release = Release { object: &entry.bytes, rules: &line, addressees: &addressees, lane, kind };
-    let released = match goes {
-        true => exchange.release(desk.rows(), &release),
-        false => exchange.withhold_from_all(desk.rows(), &release),
-    };
-    match released {
-        // This member had it erased, which whoever brings it now may not know: they are told what they are told of anything new, and
-        // `holders` that nobody has it, for nobody takes it from this member any more.
-        Err(DeedError::Refused(refused)) if refused.rule == Rule::Tombstoned => Ok(Withheld::new()),
-        released => {
-            let federation::Released { effects, withheld, .. } = released?;
-            desk.apply(effects)?;
-            Ok(withheld)
-        }
-    }
 }
 
 /// The rules that an entry comes under.

@@ -598,11 +598,13 @@ fn is_for(
     rows: &dyn Rows,
     (versions, member): (&[VersionRow], &KeyId),
 ) -> Result<bool, StoreError> {
-    for version in versions.iter().filter(|version| !is_over(&version.rules, exchange.now)) {
-        let bytes = said(rows, version)?.unwrap_or_else(|| Bytes::from_static(b"{}"));
-        let question = exchange.sending(&version.rules, &bytes, *member);
-        if exchange.may_give(&question).is_ok() || exchange.judge.hindered(&question).is_some() {
-            return Ok(true);
+    for version in versions {
+        let givings = exchange.givings_of(rows, version).map_err(failed)?;
+        for giving in givings.iter().filter(|giving| !is_over(&giving.rules, exchange.now)) {
+            let bytes = said(rows, giving)?.unwrap_or_else(|| Bytes::from_static(b"{}"));
+            if exchange.is_for(giving, &bytes, *member) {
+                return Ok(true);
+            }
         }
     }
     Ok(false)
@@ -632,11 +634,13 @@ fn holders(
     let waits = rows.later(&name.id).map_err(failed)?;
     let (mut receipts, mut of_left, mut of_narrowed) = (Vec::new(), Vec::new(), Vec::new());
     for version in &told.versions {
-        // Everybody destroys it by its own clock, and nobody says so.
-        if is_over(&version.rules, exchange.now) {
-            continue;
-        }
+        let givings = exchange.givings_of(rows, version).map_err(failed)?;
         for row in receipts_for(rows, version)? {
+            let version = givings.iter().find(|giving| giving.sequence == row.sequence).unwrap_or(version);
+            // Everybody destroys it by its own clock, and nobody says so.
+            if is_over(&version.rules, exchange.now) {
+                continue;
+            }
             if waits.iter().any(|wait| wait.version == version.version && wait.member == row.member) {
                 continue;
             }

@@ -17,16 +17,16 @@ use crate::{R, RW, indicator};
 const W: Access = Access { read: false, write: true };
 
 /// Two people of a node: each writes to a desk of their own, and both to a common one.
-struct Desks<'a> {
-    seat: &'a Seat,
-    ann: Arc<Principal>,
-    bob: Arc<Principal>,
+pub(crate) struct Desks<'a> {
+    pub(crate) seat: &'a Seat,
+    pub(crate) ann: Arc<Principal>,
+    pub(crate) bob: Arc<Principal>,
     /// Reads Bob's desk.
-    rob: Arc<Principal>,
+    pub(crate) rob: Arc<Principal>,
 }
 
 impl<'a> Desks<'a> {
-    async fn of(seat: &'a Seat) -> Self {
+    pub(crate) async fn of(seat: &'a Seat) -> Self {
         for (name, role) in [("ann", Role::Analyst), ("bob", Role::Analyst), ("rob", Role::Reader)] {
             seat.bench.user(name, role).await;
         }
@@ -38,20 +38,25 @@ impl<'a> Desks<'a> {
     }
 
     /// Brings an object to a collection.
-    async fn bring(&self, who: &Principal, (collection, object): (&str, &str), options: Options) -> Accepted {
+    pub(crate) async fn bring(
+        &self,
+        who: &Principal,
+        (collection, object): (&str, &str),
+        options: Options,
+    ) -> Accepted {
         let objects = vec![Bytes::from(object.to_owned())];
         let request = AcceptRequest { collection, objects, options, status: KeepStatus::No };
         self.seat.node().accept(who, request).await.unwrap()
     }
 
-    async fn share(&self, who: &Principal, object: &str) -> Shared {
+    pub(crate) async fn share(&self, who: &Principal, object: &str) -> Shared {
         let to = ["b".to_owned()];
         let request = ShareRequest { object, to: &to, urgency: Urgency::Routine };
         self.seat.node().share(who, request).await.unwrap()
     }
 
     /// What somebody is told of an object, in all versions that they may see.
-    async fn told(&self, who: &Principal, id: &str) -> String {
+    pub(crate) async fn told(&self, who: &Principal, id: &str) -> String {
         let Ok(history) = self.seat.node().history(who, id).await else { return String::new() };
         let mut told = String::new();
         for row in history.into_inner() {
@@ -62,26 +67,26 @@ impl<'a> Desks<'a> {
     }
 }
 
-fn tlp(level: TlpLevel) -> Options {
+pub(crate) fn tlp(level: TlpLevel) -> Options {
     Options { tlp: Some(level), ..Options::default() }
 }
 
 /// For one user here alone.
-fn red(user: &str) -> Options {
+pub(crate) fn red(user: &str) -> Options {
     Options { to: vec![format!("user:{user}")], ..tlp(TlpLevel::Red) }
 }
 
 /// The indicator, with a name and another `created`.
-fn named(name: &str, created: u32) -> String {
+pub(crate) fn named(name: &str, created: u32) -> String {
     indicator(1, "[url:value = 'http://1.example/']", "")
         .replace("indicator number 1", name)
         .replace("\"created\":\"2025-01-01", &format!("\"created\":\"2024-12-{created:02}"))
 }
 
 /// An address, whose id follows from it, and so can be known by anybody.
-const ADDRESS: &str = "ipv4-addr--cd2ebb8d-5bb2-5cbd-8c0b-2c4ad8b6e1aa";
+pub(crate) const ADDRESS: &str = "ipv4-addr--cd2ebb8d-5bb2-5cbd-8c0b-2c4ad8b6e1aa";
 
-fn address(more: &str) -> String {
+pub(crate) fn address(more: &str) -> String {
     format!(r#"{{"type":"ipv4-addr","spec_version":"2.1","id":"{ADDRESS}","value":"198.51.100.77"{more}}}"#)
 }
 
@@ -241,7 +246,7 @@ async fn what_a_narrowing_has_done_is_told_beside_what_it_has_not() {
     assert_eq!(kept.unwrap_err().code(), "given-besides", "nothing was done");
 }
 
-fn pap(level: Pap) -> Options {
+pub(crate) fn pap(level: Pap) -> Options {
     Options { pap: Some(level), ..Options::default() }
 }
 
@@ -364,7 +369,7 @@ async fn to_foretell_tells_nobody_what_was_erased() {
     assert_eq!(foretold(&desks.ann, "anns", strange()).await, ("refuse", "tombstoned"));
 }
 
-async fn receipts(seat: &Seat, leaf: u64) -> Vec<(String, &'static str)> {
+pub(crate) async fn receipts(seat: &Seat, leaf: u64) -> Vec<(String, &'static str)> {
     let receipts = seat.node().receipts(leaf).await.unwrap();
     let mut told: Vec<_> = receipts.into_iter().map(|receipt| (receipt.member, receipt.status)).collect();
     told.sort();

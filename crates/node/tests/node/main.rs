@@ -5,6 +5,7 @@
 mod accept;
 mod accounts;
 mod awaited;
+mod besides;
 mod circle_wait;
 mod collections;
 mod community;

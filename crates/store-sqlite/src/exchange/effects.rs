@@ -65,7 +65,7 @@ pub(super) fn apply(desk: &mut Desk<'_>, me: KeyId, effects: Vec<Effect>) -> Don
                 }
             }
             Effect::DropPayload { author, sequence } => {
-                forget_replaced(desk.sql(), author, sequence)?;
+                forget_replaced(desk.sql(), me, (author, sequence))?;
                 drop_payload(desk.sql(), author, sequence)?;
                 if author == me {
                     forget_salt(desk.sql(), sequence)?;
@@ -78,6 +78,20 @@ pub(super) fn apply(desk: &mut Desk<'_>, me: KeyId, effects: Vec<Effect>) -> Don
                     forget_salt(desk.sql(), sequence)?;
                 }
             }
+            Effect::Besides { name, version, sequence } => keep_salt(desk, (&name, &version), sequence)?,
+            Effect::BesidesOver { name, version, sequence } => {
+                let object = desk.object(&name.id)?.no;
+                run(
+                    desk.sql(),
+                    "DELETE FROM replaced WHERE author = ?1 AND object = ?2 AND version = ?3 AND sequence = ?4",
+                    (name.author.as_bytes(), object, version, stored(sequence)),
+                )?;
+                drop_payload(desk.sql(), name.author, sequence)?;
+                if name.author == me {
+                    forget_salt(desk.sql(), sequence)?;
+                }
+            }
+            Effect::DropVersion { name, version } => drop_version(desk.sql(), me, (&name, &version))?,
             Effect::Fate(row) => {
                 if row.erased.is_some() {
                     // Another member's erasure leaves this one's own acts about an object of the same name provable.
@@ -155,6 +169,9 @@ fn put(sql: &Connection, effect: Effect) -> Done<()> {
         | Effect::Payload(_)
         | Effect::DropPayload { .. }
         | Effect::Replaced { .. }
+        | Effect::Besides { .. }
+        | Effect::BesidesOver { .. }
+        | Effect::DropVersion { .. }
         | Effect::Recovery(_)
         | Effect::Version(_)
         | Effect::Holder(_)
@@ -166,7 +183,6 @@ fn put(sql: &Connection, effect: Effect) -> Done<()> {
             "UPDATE act SET awaited = NULL WHERE author = ?1 AND sequence = ?2",
             (author.as_bytes(), stored(sequence)),
         ),
-        Effect::DropVersion { name, version } => drop_version(sql, &name, &version),
         Effect::Later(row) => put_later(sql, &row),
         Effect::NoLater { object, version, member } => run(
             sql,
@@ -248,14 +264,25 @@ fn keep_salt(desk: &mut Desk<'_>, (name, version): (&ObjectName, &str), sequence
     )
 }
 
-/// Where a version's content goes, so do the salts of acts that gave the same before.
-fn forget_replaced(sql: &Connection, author: KeyId, sequence: u64) -> Done<()> {
-    run(
-        sql,
-        "DELETE FROM replaced WHERE author = ?1 AND (object, version) IN \
-         (SELECT object, version FROM held WHERE author = ?1 AND sequence = ?2)",
-        (author.as_bytes(), stored(sequence)),
-    )
+/// Where a version's content goes, so do the salts of acts that gave the same before, and what stands beside it.
+fn forget_replaced(sql: &Connection, me: KeyId, (author, sequence): (KeyId, u64)) -> Done<()> {
+    let of = "(object, version) IN (SELECT object, version FROM held WHERE author = ?1 AND sequence = ?2)";
+    forget(sql, me, (author, of), (author.as_bytes(), stored(sequence)))
+}
+
+/// Destroys payloads and salts of acts that gave a version before the one by which it is held, and what is remembered of these.
+fn forget(
+    sql: &Connection,
+    me: KeyId,
+    (author, of): (KeyId, &str),
+    params: impl rusqlite::Params + Copy,
+) -> Done<()> {
+    let acts = format!("SELECT sequence FROM replaced WHERE author = ?1 AND {of}");
+    if author == me {
+        run(sql, &format!("UPDATE leaf SET salt = NULL WHERE sequence IN ({acts})"), params)?;
+    }
+    run(sql, &format!("DELETE FROM payload WHERE author = ?1 AND sequence IN ({acts})"), params)?;
+    run(sql, &format!("DELETE FROM replaced WHERE author = ?1 AND {of}"), params)
 }
 
 /// Without its salt nobody can find out by trying what an act committed to; its leaf and every proof of it stay.
@@ -304,11 +331,8 @@ fn void(desk: &Desk<'_>, me: KeyId, fate: &FateRow) -> Done<()> {
     let sql = desk.sql();
     let Some(object) = object_no(sql, &fate.name.id)? else { return Ok(()) };
     let upto = fate.recalled.filter(|_| fate.erased.is_none()).map_or(i64::MAX, stored);
-    run(
-        sql,
-        "DELETE FROM replaced WHERE author = ?1 AND object = ?2 AND sequence <= ?3",
-        (fate.name.author.as_bytes(), object, upto),
-    )?;
+    let of = "object = ?2 AND sequence <= ?3";
+    forget(sql, me, (fate.name.author, of), (fate.name.author.as_bytes(), object, upto))?;
     let own = fate.name.author == me;
     let word =
         if own { Originator::Here } else { Originator::Member(MemberId(*fate.name.author.as_bytes())) };
@@ -365,15 +389,10 @@ fn put_version(desk: &mut Desk<'_>, row: &VersionRow) -> Done<()> {
     )
 }
 
-fn drop_version(sql: &Connection, name: &ObjectName, version: &str) -> Done<()> {
-    let object = object_no(sql, &name.id)?;
-    for delete in [
-        "DELETE FROM held WHERE author = ?1 AND object = ?2 AND version = ?3",
-        "DELETE FROM replaced WHERE author = ?1 AND object = ?2 AND version = ?3",
-    ] {
-        run(sql, delete, (name.author.as_bytes(), object, version))?;
-    }
-    Ok(())
+fn drop_version(sql: &Connection, me: KeyId, (name, version): (&ObjectName, &str)) -> Done<()> {
+    let params = (name.author.as_bytes(), object_no(sql, &name.id)?, version);
+    run(sql, "DELETE FROM held WHERE author = ?1 AND object = ?2 AND version = ?3", params)?;
+    forget(sql, me, (name.author, "object = ?2 AND version = ?3"), params)
 }
 
 fn put_fate(desk: &mut Desk<'_>, row: &FateRow) -> Done<()> {

@@ -13,7 +13,7 @@ use std::collections::BTreeSet;
 use base::Micros;
 use base::signing::KeyId;
 use federation::{Effect, Lane, Recovery, RefusalRow, Rows};
-use handling::{MemberId, Narrower, Originator, Rules, Writer};
+use handling::{Addressee, MemberId, Narrower, Originator, Rules, Writer};
 use rusqlite::{Connection, OptionalExtension, Row};
 use stix::ObjectId;
 use store::{
@@ -123,13 +123,13 @@ impl ExchangeDesk for SqlDesk<'_, '_> {
         Ok(copies::own(self.desk.sql(), writer, id)?)
     }
 
-    fn put_copies_under(
+    fn widen_copies(
         &mut self,
         writer: &Writer,
         version: (&str, &[u8; 32]),
-        rules: &Rules,
+        more: &BTreeSet<Addressee>,
     ) -> Result<u64, StoreError> {
-        Ok(copies::put_copies_under(self.desk, writer, version, rules)?)
+        Ok(copies::widen(self.desk, writer, version, more)?)
     }
 
     fn take_copies(

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use base::Micros;
 use base::signing::KeyId;
 use federation::{Again, Effect, FateRow, Lane, LaterRow, ObjectName};
-use handling::{Audience, CollectionNo, MemberId, Originator, Pap, Rules, Standing, Viewer};
+use handling::{Addressee, Audience, CollectionNo, MemberId, Originator, Pap, Rules, Standing, Viewer};
 use stix::TlpLevel;
 
 use super::Site;
@@ -144,9 +144,9 @@ pub async fn a_deed_acts_on_the_copies_that_its_doer_sees(site: Site) {
         assert_eq!((here.len(), there.len()), (2, 0), "one is for somebody else here, and one there");
         let copy = here.iter().find(|copy| copy.digest == digest).unwrap();
         assert!(copy.created_key.is_some() && copy.creator.is_none(), "{copy:?}");
-        let green = Rules::marked(Some(TlpLevel::Green), Originator::Here);
+        let more = BTreeSet::from([Addressee::Member(MemberId([9; 32]))]);
         for (writer, copies) in asked.iter().zip([1, 0]) {
-            assert_eq!(desk.put_copies_under(writer, (&id, &digest), &green)?, copies);
+            assert_eq!(desk.widen_copies(writer, (&id, &digest), &more)?, copies);
             assert_eq!(desk.take_copies(writer, &id, Some(&BTreeSet::from([[0; 32]])))?, 0);
         }
         Ok(())
