@@ -15,7 +15,7 @@ use handling::{Addressee, MemberId, Originator, Principal, Rules, Writer};
 use ledger::act::ActKind;
 use store::{ExchangeDesk, StoredObject};
 
-use super::purview::{GIVEN_OTHERWISE, Purview, digest_of, is_given_otherwise};
+use super::purview::{GIVEN_OTHERWISE, Purview, digest_of, is_as_said, is_given_otherwise, said};
 use super::retention::is_over;
 use super::{Court, ExchangeError};
 use crate::Node;
@@ -234,7 +234,11 @@ impl Offer<'_> {
             let first = has.as_ref().and_then(|giving| giving.rules.parse::<Rules>().ok());
             let under =
                 first.map_or_else(|| line.to_owned(), |first| self.rules.given_besides(&first).to_string());
-            let is_same = has.is_some_and(|giving| giving.rules == under);
+            let is_same = match has.filter(|giving| giving.rules == under) {
+                Some(giving) => said(rows, &giving)?.is_none_or(|said| is_as_said(&said, self.bytes)),
+                None => false,
+            };
+            let is_meant = self.whom.contains(&member);
             let waits =
                 before.waiting.contains(&member) && before.givings.iter().any(|giving| giving.rules == under);
             match exchange.kept_from(rows, &exchange.sending(&under, self.bytes, member))? {
@@ -242,10 +246,12 @@ impl Offer<'_> {
                 None | Some((_, Some(Hindrance::Absent | Hindrance::Marking | Hindrance::Clock(_))))
                     if is_same =>
                 {
-                    sorted.given.to.insert(member);
+                    sorted.given.to.extend(is_meant.then_some(member));
                 }
-                Some((rule, None)) => sorted.refused.push((member, rule)),
-                Some((rule, Some(_))) if waits => drop(sorted.given.withheld.insert((member, rule))),
+                Some((rule, None)) => sorted.refused.extend(is_meant.then_some((member, rule))),
+                Some((rule, Some(_))) if waits => {
+                    sorted.given.withheld.extend(is_meant.then_some((member, rule)));
+                }
                 // Also where it is not known yet that it waits for this member.
                 _ => drop(sorted.by_line.entry(under).or_default().insert(member)),
             }
