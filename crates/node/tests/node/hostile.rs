@@ -8,8 +8,8 @@ use base::signed::Signed;
 use base::signing::{KeyId, Signer, SigningKey};
 use base::{Micros, SeededRng};
 use federation::{
-    BatchHead, CONSENT_TYPE, Change, Consent, Content, Envelope, HeadUpdate, Lane, Proof, Route,
-    Sealed, Turn, entry_bytes, sign_batch,
+    BatchHead, CONSENT_TYPE, Change, Consent, Content, Envelope, HeadUpdate, Lane, Proof, Route, Sealed,
+    Turn, entry_bytes, sign_batch,
 };
 use handling::{Addressee, Audience, MemberId, Originator, Rules};
 use ledger::TreeHash;

@@ -239,8 +239,6 @@ enum Going {
     Retired,
     /// It is for few from now on.
     Hidden,
-    /// The same, of the copies that somebody sees.
-    CopiesHidden,
 }
 
 /// Takes a version of an object out of a collection, or from the eyes of all but user 1.
@@ -274,12 +272,6 @@ async fn go(site: &Site, store: &dyn Store, (collection, how): (CollectionNo, Go
             put_under(store, sample, red(&[1])).await;
             1
         }
-        Going::CopiesHidden => {
-            let under = exchanged(store, 1, move |desk| {
-                desk.put_copies_under(&by, (id.as_str(), &digest), &red(&[1]))
-            });
-            under.await.unwrap()
-        }
     };
     assert_eq!(gone, 1, "{how:?}");
 }
@@ -290,14 +282,7 @@ pub async fn what_becomes_an_end_comes_to_who_polls(site: Site) {
     let store = site.open();
     let c = collections(&*store, 1).await;
     Village::new(Arc::clone(&store), 1).await;
-    let all = [
-        Going::Deleted,
-        Going::Taken,
-        Going::CopiesTaken,
-        Going::Hidden,
-        Going::CopiesHidden,
-        Going::Retired,
-    ];
+    let all = [Going::Deleted, Going::Taken, Going::CopiesTaken, Going::Hidden, Going::Retired];
     let mut number = 0;
     for pick in [VersionPick::Last, VersionPick::First] {
         for how in all {
