@@ -469,15 +469,21 @@ impl Node {
         }
         let now = self.now(around);
         while self.fault != Fault::NothingRetired {
-            let held = self.rows.all_versions().expect("maps answer").into_iter();
-            let over = held.filter(|row| kept_until(&row.rules).is_some_and(|until| until <= now));
-            let over: Vec<_> = over.take(RETIRED_AT_ONCE).collect();
+            let is_over = |rules: &str| kept_until(rules).is_some_and(|until| until <= now);
+            let over = self.look(around, |exchange, rows| {
+                let held = rows.all_versions().expect("maps answer").into_iter();
+                let over = held.filter(|row| {
+                    let givings = exchange.givings_of(rows, row).expect("maps answer");
+                    givings.iter().any(|giving| is_over(&giving.rules))
+                });
+                over.take(RETIRED_AT_ONCE).collect::<Vec<_>>()
+            });
             if over.is_empty() {
                 break;
             }
             let done = self.transact(around, |exchange, write| {
                 for row in &over {
-                    let effects = exchange.retire(&write.rows, &row.name, &row.version, |_| true);
+                    let effects = exchange.retire(&write.rows, &row.name, &row.version, is_over);
                     write.apply(effects.expect("nothing speaks against it"));
                 }
             });

@@ -6,6 +6,7 @@
 
 use base::Micros;
 use base::signing::KeyId;
+use federation::Content;
 use handling::{MemberId, Originator, Rules};
 use rusqlite::{Connection, Row};
 use store::Retired;
@@ -38,7 +39,8 @@ pub(crate) fn overdue(sql: &Connection, now: Micros) -> Done<u64> {
             "SELECT count(*) FROM rules r JOIN holding h ON h.rules = r.no WHERE r.keep <= ?1 AND h.rules <> 0",
         )?
         .query_row([now.0], |row| row.get(0))?;
-    let rows = held_past(sql, now, usize::MAX)?.len();
+    let rows =
+        held_past(sql, now, usize::MAX)?.len().saturating_add(besides_past(sql, now, usize::MAX)?.len());
     let keys = deleted_past(sql, now, usize::MAX)?.len();
     Ok(u64::try_from(places).unwrap_or_default().saturating_add(rows as u64).saturating_add(keys as u64))
 }
@@ -75,6 +77,9 @@ pub(crate) fn retire(desk: &mut Desk<'_>, me: KeyId, now: Micros, most: usize) -
             }
         }
         gone.push(Retired { id: past.id, version: past.version, originator });
+    }
+    for past in besides_past(desk.sql(), now, most)? {
+        gone.push(Retired { id: past.id, version: past.version, originator: Originator::Here });
     }
     for past in deleted_past(desk.sql(), now, most)? {
         let own = past.originator.is_own(Some(MemberId(*me.as_bytes())));
@@ -170,6 +175,34 @@ fn held_past(sql: &Connection, now: Micros, most: usize) -> Done<Vec<HeldPast>> 
             object: row.get(5)?,
         })
     })
+}
+
+/// A version of which something was given by an act beside the one that it is held by, and is past its time by what that said.
+struct BesidesPast {
+    id: String,
+    version: String,
+}
+
+fn besides_past(sql: &Connection, now: Micros, most: usize) -> Done<Vec<BesidesPast>> {
+    let mut select = sql.prepare_cached(
+        "SELECT p.bytes, n.name, o.uuid, r.version FROM replaced r \
+         JOIN payload p ON p.author = r.author AND p.sequence = r.sequence \
+         JOIN object o ON o.no = r.object JOIN name n ON n.no = o.kind \
+         WHERE instr(p.bytes, CAST(' keep=' AS BLOB)) > 0",
+    )?;
+    let mut rows = select.query([])?;
+    let mut all = Vec::new();
+    while all.len() < most
+        && let Some(row) = rows.next()?
+    {
+        let bytes: Vec<u8> = row.get(0)?;
+        // What cannot be read says of no end.
+        let rules = Content::parse(&bytes).ok().and_then(|content| content.rules.parse::<Rules>().ok());
+        if rules.and_then(|rules| rules.retain()).is_some_and(|until| until <= now) {
+            all.push(BesidesPast { id: ids::told(row, 1)?, version: row.get(3)? });
+        }
+    }
+    Ok(all)
 }
 
 /// A version that was deleted from its last place, has its key still and is past the retention it was under there.

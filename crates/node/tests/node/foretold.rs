@@ -248,7 +248,7 @@ async fn what_is_said_of_an_own_object_is_what_is_done() {
             let rule = if rule == "audience" { withheld.unwrap_or(rule) } else { rule };
             assert_eq!(withheld, (decision == "refuse").then_some(rule), "{number} {member} {options:?}");
             meant.insert((number, *member));
-            outcomes.insert(rule);
+            outcomes.insert(rule.to_owned());
         }
         assert_eq!(asked(a, number, whom).await == ALLOWED, shared.withheld.is_empty(), "{number} {whom}");
         assert!(told[whom] != ALLOWED || shared.withheld.is_empty(), "{number} {whom} {told:?} {shared:?}");
