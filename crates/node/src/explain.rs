@@ -395,6 +395,10 @@ static CODES: &[(&str, &str)] = &[
         "The line of handling rules that an act brings names somebody else as the originator than the member that signed the act. Nobody speaks in another's name, so the line counts for nothing and the object is for nobody: nothing of it was kept.",
     ),
     (
+        "version-not-spoken",
+        "The member's node and this one have no version of the protocol in common, by what it greeted with last: one of the two is too old for the other, or speaks wrongly. It is heard and gets nothing, and nothing is taken from it. Bring the older of the two up to date; then what waits goes by itself.",
+    ),
+    (
         "not-given",
         "You brought something for other members to a collection that you may write to and not read. It stands there by another member's word, so it is not this member's to give, and nobody was given it. Somebody who may read the collection is told more, and can ask that member for its consent.",
     ),

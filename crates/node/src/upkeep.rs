@@ -149,6 +149,7 @@ impl Node {
         checks.extend(told("road", self.check_road().await));
         checks.extend(told("heads", self.check_heads().await));
         checks.extend(told("clock-skew", self.check_clocks().await));
+        checks.extend(told("protocol", self.check_protocol().await));
         checks.extend(told("circles", self.check_circles().await));
         checks.extend(told("relays", self.check_relays().await));
         checks.extend(told("store", self.0.store.check(depth == Depth::Deep).await));

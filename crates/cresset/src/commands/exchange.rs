@@ -363,6 +363,12 @@ fn troubles(peer: &Value) -> Vec<String> {
             "what answers in the place of {member} is not taken for a node of its [{code}]: `cresset explain {code}` says more"
         ));
     }
+    if let Some(code) = text("version_refused") {
+        found.push(format!(
+            "{member} speaks no version of the protocol that this node speaks, so nothing goes either way [{code}]: `cresset explain {code}` \
+             says more"
+        ));
+    }
     if let Some(since) = text("awaits_circle") {
         found.push(format!("what {member} sends waits for the document of a circle, since {since}"));
     }
@@ -514,11 +520,12 @@ mod tests {
         let well = json!({"member": "cert-b", "reachable": true, "skew_seconds": -3_600, "evidence": 0, "road_refused": null});
         assert_eq!(troubles(&well), [""; 0]);
         let ill = json!({"member": "cert-b", "undelivered": 3, "skew_seconds": 7_260, "evidence": 2, "takes_nothing": "store-read-only",
-            "road_refused": "road-untold", "awaits_circle": "2026-01-02T03:04:05Z"});
+            "road_refused": "road-untold", "version_refused": "version-not-spoken", "awaits_circle": "2026-01-02T03:04:05Z"});
         let told = troubles(&ill);
         let says = [
             "store-read-only",
             "road-untold",
+            "version-not-spoken",
             "2026-01-02T03:04:05Z",
             "3 circles",
             "121 minutes ahead of",

@@ -70,6 +70,9 @@ pub struct PeerView {
     pub seen: Option<String>,
     /// The version of the protocol spoken with it.
     pub version: Option<u32>,
+    /// The code that says that it greeted last in no version that this node speaks: nothing goes either way until one of them is brought up to date.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub version_refused: Option<&'static str>,
     /// Its acts that came and that no head of its ledger covers yet.
     pub lag_in: u64,
     /// Envelopes that wait for it; null for whoever does not run or audit the node, as hidden objects count too.
@@ -411,6 +414,7 @@ impl Node {
             reachable: self.is_reachable(&member, peer.seen, court.now),
             seen: peer.seen.map(Timestamp::text_of),
             version: peer.version,
+            version_refused: super::clocks::is_not_spoken(&peer).then_some(VERSION_NOT_SPOKEN),
             lag_in: awaited.len() as u64,
             lag_out: Some(waiting.iter().map(|queue| queue.last.saturating_sub(queue.acked)).sum()),
             waits: Some(waits),
@@ -470,6 +474,8 @@ impl Node {
     }
 }
 
+/// The code of a member that speaks no version of the protocol that this node speaks.
+const VERSION_NOT_SPOKEN: &str = "version-not-spoken";
 /// Said of what this node refused.
 const HERE: &str = "here";
 

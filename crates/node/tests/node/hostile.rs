@@ -8,8 +8,8 @@ use base::signed::Signed;
 use base::signing::{KeyId, Signer, SigningKey};
 use base::{Micros, SeededRng};
 use federation::{
-    BatchHead, CONSENT_TYPE, Change, Consent, Content, Envelope, HeadUpdate, Lane, Proof, Route, Sealed,
-    Turn, entry_bytes, sign_batch,
+    BatchHead, CONSENT_TYPE, Change, Consent, Content, Envelope, HELLO_TYPE, HeadUpdate, Lane, Proof, Route,
+    Sealed, Turn, entry_bytes, sign_batch,
 };
 use handling::{Addressee, Audience, MemberId, Originator, Rules};
 use ledger::TreeHash;
@@ -398,6 +398,35 @@ async fn its_own_word_on_anothers_object_touches_nothing_of_the_others() {
     a.node().recall(&a.who, ONE, "").await.unwrap();
     round(&region).await;
     assert!(!has(b, ONE).await);
+}
+
+/// Whose node speaks no version that is spoken here is told in the list of peers and by `doctor`, and no more once it does.
+#[tokio::test]
+async fn who_speaks_no_version_that_is_spoken_here_is_told() {
+    let (region, hostile) = scene().await;
+    let (b, c) = (&region[1], &region[2]);
+    let greets = async |versions: (u32, u32)| {
+        let first = c.node().turn_first(b.id().await).await.unwrap();
+        let mut turn = Turn::of(Turn::from_bytes(&first).unwrap().hello);
+        let mut hello: serde_json::Value = serde_json::from_slice(turn.hello.unverified_payload()).unwrap();
+        hello["versions"] = serde_json::json!({"min": versions.0, "max": versions.1});
+        let payload = serde_json::to_vec(&hello).unwrap();
+        turn.hello = Signed::sign(HELLO_TYPE, payload, &hostile.signer).unwrap();
+        b.node().turn_answer(&turn.to_bytes()).await.unwrap();
+        let checks = b.node().doctor(&b.who, node::Depth::Quick).await.unwrap();
+        let told: Vec<_> = checks.into_iter().filter(|check| check.name == "protocol").collect();
+        let seen = peer(b, "c").await;
+        (seen.version.is_some(), seen.version_refused, told)
+    };
+    for versions in [(0, 0), (9, 12)] {
+        let (speaks, code, told) = greets(versions).await;
+        assert_eq!((speaks, code), (false, Some("version-not-spoken")), "{versions:?}");
+        let [check] = &told[..] else { panic!("{told:?}") };
+        assert!(!check.ok && check.detail.contains("the node of c "), "{told:?}");
+        assert!(node::explain(code.unwrap()).is_some());
+    }
+    assert_eq!(greets((1, 4)).await, (true, None, vec![]));
+    assert_eq!(peer(b, "a").await.version_refused, None);
 }
 
 /// What a member says with its real key became of the last act of another's ledger.
