@@ -94,7 +94,7 @@ pub use receipts::{Handled, Lines, Outcome, Receipt, Summary, Unread};
 pub use road::{JudgedBy, NodeIdentity, RoadError};
 pub use search::{SearchError, SearchPage, SearchQuery};
 pub use sight::{SightError, SightRequest, Sighted};
-pub use strangers::Sender;
+pub use strangers::{Sender, question_claims, turn_claims};
 pub use upkeep::{Depth, Repair, State, Status, UpkeepError};
 pub use why::{Judged, SimulateRequest, WhyError};
 

@@ -4,12 +4,15 @@
 //! from noise. Only refusals count, so that members are never slowed, however much they have to say. A node that shows whose
 //! it is, is counted by that, wherever it comes from: it neither pays for its neighbours at one address nor they for it.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use base::signed::Signed;
 use base::{Clock, Micros};
 use community::MemberId;
+use federation::Turn;
+use serde::Deserialize;
 
 use crate::Node;
 use crate::rate::Rates;
@@ -28,8 +31,20 @@ const REFUSALS_PER_SECOND: u32 = 20;
 /// Senders remembered at the same time.
 const SENDERS_MAX: usize = 4_096;
 
+/// Refusals in a minute that get a line of their own in the log; the others are counted alone.
+const LINES_PER_MINUTE: u32 = 60;
+
+/// What was refused since the start, by the door and the code, and the lines about it in the present minute.
+#[derive(Debug, Default)]
+struct Noted {
+    counts: BTreeMap<(&'static str, &'static str), u64>,
+    minute: i64,
+    lines: u32,
+}
+
 /// Senders, and until when nothing of them is looked at.
 pub(crate) struct Strangers {
+    noted: Mutex<Noted>,
     rates: Rates<Sender>,
     shut: Mutex<HashMap<Sender, Micros>>,
     clock: Arc<dyn Clock>,
@@ -37,7 +52,8 @@ pub(crate) struct Strangers {
 
 impl Strangers {
     pub(crate) fn new(clock: Arc<dyn Clock>) -> Self {
-        Self { rates: Rates::new(REFUSALS_PER_SECOND, Arc::clone(&clock)), shut: Mutex::default(), clock }
+        let rates = Rates::new(REFUSALS_PER_SECOND, Arc::clone(&clock));
+        Self { noted: Mutex::default(), rates, shut: Mutex::default(), clock }
     }
 
     fn may(&self, sender: Sender) -> Result<(), u64> {
@@ -47,6 +63,18 @@ impl Strangers {
             Some(left) if left > 0 => Err(u64::try_from(left / Micros::SECOND).unwrap_or(0).max(1)),
             _ => Ok(()),
         }
+    }
+
+    fn note(&self, door: &'static str, code: &'static str) -> bool {
+        let minute = self.clock.now().0.div_euclid(60 * Micros::SECOND);
+        let mut noted = self.noted.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = noted.counts.entry((door, code)).or_default();
+        *count = count.saturating_add(1);
+        if noted.minute != minute {
+            (noted.minute, noted.lines) = (minute, 0);
+        }
+        noted.lines = noted.lines.saturating_add(1);
+        noted.lines <= LINES_PER_MINUTE
     }
 
     fn refused(&self, sender: Sender) {
@@ -74,10 +102,46 @@ impl Node {
         self.0.strangers.may(sender)
     }
 
+    /// Counts a refusal of what came for this member's node from another's, or said it did, by the door and the code. Answers whether it gets a line
+    /// of its own in the log: so many do in a minute.
+    #[must_use]
+    pub fn note_refusal(&self, door: &'static str, code: &'static str) -> bool {
+        self.0.strangers.note(door, code)
+    }
+
+    /// What was counted so since the start: the door, the code, how often.
+    #[must_use]
+    pub fn noted_refusals(&self) -> Vec<(&'static str, &'static str, u64)> {
+        let noted = self.0.strangers.noted.lock().unwrap_or_else(PoisonError::into_inner);
+        noted.counts.iter().map(|((door, code), count)| (*door, *code, *count)).collect()
+    }
+
     /// Notes that something this one sent was refused.
     pub fn stranger_refused(&self, sender: Sender) {
         self.0.strangers.refused(sender);
     }
+}
+
+/// A message between nodes, as far as it says from whom it is.
+#[derive(Deserialize)]
+struct Claim {
+    from: MemberId,
+}
+
+fn claim_of(message: &Signed) -> Option<MemberId> {
+    serde_json::from_slice(message.unverified_payload()).ok().map(|claim: Claim| claim.from)
+}
+
+/// From whom a question about the registry says it is, which nothing has shown; `None` where it does not say so.
+#[must_use]
+pub fn question_claims(question: &[u8]) -> Option<MemberId> {
+    claim_of(&Signed::parse(question).ok()?)
+}
+
+/// The same of a turn, of which the greeting has come.
+#[must_use]
+pub fn turn_claims(beginning: &[u8]) -> Option<MemberId> {
+    claim_of(&Turn::greeting_at(beginning).ok()??)
 }
 
 #[cfg(test)]

@@ -22,7 +22,10 @@ use http::HeaderValue;
 use http::header::CONTENT_TYPE;
 use http::request::Parts;
 use http_body::Frame;
-use node::{CommunityError, ExchangeError, GREETING_BYTES_MAX, RoadError, StoodBy, TURN_BYTES_MAX};
+use node::{
+    CommunityError, ExchangeError, GREETING_BYTES_MAX, RoadError, StoodBy, TURN_BYTES_MAX, question_claims,
+    turn_claims,
+};
 use tokio::time::{Instant, timeout};
 
 use crate::{App, Problem, Trail, body, caller, road, strangers};
@@ -52,14 +55,14 @@ async fn exchange(State(app): State<App>, request: Request) -> Result<Response, 
 
 async fn turn(app: &App, (parts, trail): (&Parts, &Trail), stream: Body) -> Result<Response, Problem> {
     let caller = road::of_turn(app, trail).await?;
-    let (speaker, stream) = opened(app, stream).await?;
+    let (speaker, stream) = opened(app, "exchange", stream).await?;
     if caller.is_some_and(|caller| caller != speaker) {
         return Err(road::refused(RoadError::Other, caller));
     }
     app.node().road_gone(speaker, caller.is_some());
-    let speaker = number(&speaker.0);
-    let turn = body::read(app, &parts.headers, stream, (speaker, TURN_BYTES_MAX)).await?;
-    let answer = app.node().turn_answer(&turn.bytes).await?;
+    let turn = body::read(app, &parts.headers, stream, (number(&speaker.0), TURN_BYTES_MAX)).await?;
+    let answer = app.node().turn_answer(&turn.bytes).await;
+    let answer = answer.map_err(|error| noted(app, ("exchange", Some(speaker)), error.into()))?;
     Ok(([(CONTENT_TYPE, HeaderValue::from_static("application/octet-stream"))], answer).into_response())
 }
 
@@ -72,7 +75,7 @@ async fn wait(State(app): State<App>, request: Request) -> Result<Response, Prob
 
 async fn stand_by(app: &App, trail: &Trail, stream: Body) -> Result<Response, Problem> {
     let caller = road::of_turn(app, trail).await?;
-    let (speaker, _) = opened(app, stream).await?;
+    let (speaker, _) = opened(app, "wait", stream).await?;
     if caller.is_some_and(|caller| caller != speaker) {
         return Err(road::refused(RoadError::Other, caller));
     }
@@ -84,23 +87,42 @@ async fn stand_by(app: &App, trail: &Trail, stream: Body) -> Result<Response, Pr
 }
 
 /// Reads a turn until it is known whose it is: its speaker, and the body from its beginning.
-async fn opened(app: &App, mut stream: Body) -> Result<(MemberId, Opened), Problem> {
+async fn opened(app: &App, door: &'static str, mut stream: Body) -> Result<(MemberId, Opened), Problem> {
     let deadline = Instant::now() + Duration::from_secs(BODY_SECONDS_MAX);
     let mut beginning = BytesMut::new();
     let mut place = None;
     loop {
-        if let Some(speaker) = app.node().turn_speaker(&beginning).await? {
+        let speaker = app.node().turn_speaker(&beginning).await;
+        let speaker = speaker.map_err(|error| noted(app, (door, turn_claims(&beginning)), error.into()))?;
+        if let Some(speaker) = speaker {
             let beginning = Some(beginning.freeze()).filter(|bytes| !bytes.is_empty());
             return Ok((speaker, Opened { beginning, rest: stream }));
         }
         let piece = body::frame(&mut stream, deadline).await?;
-        let piece =
-            piece.ok_or_else(|| ExchangeError::Message("the turn ends in its greeting".to_owned()))?;
+        let piece = piece.ok_or_else(|| {
+            let cut = ExchangeError::Message("the turn ends in its greeting".to_owned());
+            noted(app, (door, None), cut.into())
+        })?;
         beginning.extend_from_slice(&piece);
         if beginning.len() > BODY_SMALL_MAX && place.is_none() {
             place = app.places().take(NOBODY, GREETING_BYTES_MAX).await?;
         }
     }
+}
+
+/// A refusal that the operator reads of as well: a fault of a member's node, or an attempt. Whom it says it is from nothing has shown, and of
+/// what it says nothing is told. What this node cannot do is told elsewhere.
+fn noted(app: &App, (door, claims): (&'static str, Option<MemberId>), problem: Problem) -> Problem {
+    if problem.status().is_client_error() && app.node().note_refusal(door, problem.code()) {
+        let claims = claims.map(|member| member.to_string());
+        tracing::warn!(
+            door,
+            code = problem.code(),
+            claims,
+            "what says it is from a member's node was refused"
+        );
+    }
+    problem
 }
 
 /// A member's number among those who send bodies: below those of users, who count from 1.
@@ -146,7 +168,7 @@ async fn question(app: &App, (parts, trail): (&Parts, &Trail), stream: Body) -> 
     let question = body::read(app, &parts.headers, stream, (NOBODY, SIGNED_TEXT_BYTES_MAX)).await?;
     let answer = app.node().papers_answer(&question.bytes, caller).await.map_err(|error| {
         let apart = matches!(error, CommunityError::ClockApart);
-        let problem = Problem::from(error);
+        let problem = noted(app, ("registry", question_claims(&question.bytes)), error.into());
         // So that whoever asks can tell its people by how much.
         if apart { problem.by_clock(app.node().clock().now()) } else { problem }
     })?;

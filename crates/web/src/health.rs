@@ -9,6 +9,7 @@ use http::header::CONTENT_TYPE;
 use node::Status;
 use serde::Serialize;
 
+use crate::metrics::with_refusals;
 use crate::{App, Caller, Problem};
 
 /// The answer of `/healthz` and `/readyz`.
@@ -38,6 +39,7 @@ async fn metrics(State(app): State<App>, Caller(principal): Caller) -> Result<Re
     let (relay, glass) = (app.node().relay_figures().await?, app.node().glass_count().await?);
     let peers = app.node().peer_figures(&principal).await?;
     let text = app.metrics().to_text(figures.get(), app.node().status().0, (&relay, glass), &peers);
+    let text = with_refusals(&text, &app.node().noted_refusals());
     let kind = HeaderValue::from_static("application/openmetrics-text; version=1.0.0; charset=utf-8");
     Ok(([(CONTENT_TYPE, kind)], text).into_response())
 }

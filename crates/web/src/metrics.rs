@@ -167,6 +167,21 @@ impl Metrics {
     }
 }
 
+/// Writes into a text of figures what the doors for members' nodes have refused: the door, the code, how often.
+pub(crate) fn with_refusals(text: &str, refused: &[(&'static str, &'static str, u64)]) -> String {
+    let mut out = text.strip_suffix("# EOF\n").unwrap_or(text).to_owned();
+    if !refused.is_empty() {
+        out.push_str(
+            "# HELP cresset_members_refused Refusals since the start of what says it is from a member's node, by door and code.\n# TYPE cresset_members_refused counter\n",
+        );
+    }
+    for (door, code, count) in refused {
+        out.push_str(&format!("cresset_members_refused_total{{door=\"{door}\",code=\"{code}\"}} {count}\n"));
+    }
+    out.push_str("# EOF\n");
+    out
+}
+
 /// One figure of a peer: its name, what it says, and where it is taken from.
 type PeerGauge = (&'static str, &'static str, fn(&PeerFigures) -> u64);
 
@@ -243,5 +258,13 @@ mod tests {
         }
         assert!(!text.contains("refused"));
         assert_eq!(text.matches("# EOF").count(), 1);
+        assert_eq!(with_refusals(&text, &[]), text);
+        let told =
+            with_refusals(&text, &[("registry", "quorum-missing", 2), ("wait", "message-unreadable", 1)]);
+        let line = "cresset_members_refused_total{door=\"registry\",code=\"quorum-missing\"} 2\n";
+        assert!(
+            told.contains(line) && told.ends_with("} 1\n# EOF\n") && told.matches("# EOF").count() == 1,
+            "{told}"
+        );
     }
 }

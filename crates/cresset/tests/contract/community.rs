@@ -3,17 +3,24 @@
 use std::io::{Read, Write};
 use std::net::TcpStream;
 
+use base::signed::Signed;
+use base::signing::SigningKey;
+use base::{Clock, SystemClock};
 use serde_json::Value;
 
-use crate::scene::{ONE, TWO, bundle, indicator, run};
+use crate::scene::{ONE, Scene, TWO, bundle, indicator, run};
 use crate::town::{Town, agree, until};
 
 /// Sends bytes to a node's federation endpoint; the status.
 fn send(town: &Town, body: &[u8]) -> u16 {
+    send_to(town, "registry", body)
+}
+
+fn send_to(town: &Town, door: &str, body: &[u8]) -> u16 {
     let url = town.node.url();
     let mut stream = TcpStream::connect(url.strip_prefix("http://").unwrap()).unwrap();
     let head = format!(
-        "POST /federation/v1/registry HTTP/1.1\r\nHost: x\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
+        "POST /federation/v1/{door} HTTP/1.1\r\nHost: x\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
         body.len()
     );
     stream.write_all(head.as_bytes()).unwrap();
@@ -307,4 +314,44 @@ fn a_proof_is_checked_against_a_registry_that_is_a_file() {
     );
     assert!(verify(&first, &torn).exits(3).stderr.contains("registry"), "a registry that does not hold");
     verify(&first, "/nonexistent").exits(4);
+}
+
+/// What says it is from a member and is not, or is nothing at all, gets a line in the log, with the code and whom it says it is from and
+/// nothing of what it says, and is counted. The log is bounded, the count is not.
+#[test]
+fn what_is_refused_of_a_members_node_is_told_and_counted() {
+    let (scene, b) = (Scene::new(), Town::new());
+    let (node, log) = scene.serve_logged();
+    let a = Town { scene, node };
+    let anchor = a.create("cert-a", &[]);
+    let id = b.join(&anchor, "cert-b", "cert");
+    a.approve("cert-b");
+    agree(&[&a, &b], 2);
+    let (shown, before) = (a.show(), std::fs::read_to_string(&log).unwrap().lines().count());
+    let at = SystemClock::default().now().0;
+    let text = format!(
+        r#"{{"community":{},"from":"{id}","to":{},"at_us":{at},"note":"okapi","subjects":[]}}"#,
+        shown["community"], shown["me"]
+    );
+    let stranger = SigningKey::from_seed(&[7; 32]);
+    let kind = "application/vnd.cresset.registry-exchange+json";
+    let forged = Signed::sign(kind, text.into_bytes(), &stranger).unwrap().to_json();
+    for _ in 0..70 {
+        assert_eq!(send(&a, forged.as_bytes()), 403);
+    }
+    assert_eq!(send_to(&a, "exchange", b"okapi"), 400);
+    assert_eq!(a.show()["state_hash"], shown["state_hash"]);
+    let told = std::fs::read_to_string(&log).unwrap();
+    assert!(!told.contains("okapi"), "{told}");
+    let lines: Vec<&str> = told.lines().skip(before).filter(|line| line.contains("was refused")).collect();
+    let line = lines[0];
+    assert!(["WARN", "registry", "exchange-stranger", &id].iter().all(|word| line.contains(word)), "{line}");
+    assert!((60..=120).contains(&lines.len()), "{}", lines.len());
+    let figures = crate::recovery::ask(&a, "/metrics", "*/*").1;
+    for line in [
+        r#"cresset_members_refused_total{door="registry",code="exchange-stranger"} 70"#,
+        r#"cresset_members_refused_total{door="exchange",code="message-unreadable"} 1"#,
+    ] {
+        assert!(figures.lines().any(|found| found == line), "{line}: {figures}");
+    }
 }

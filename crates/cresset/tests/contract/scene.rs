@@ -155,6 +155,15 @@ impl Scene {
         self.serve_as(address, &[], &[])
     }
 
+    /// Starts the node with its warnings in a file, whose path comes with it.
+    #[track_caller]
+    pub(crate) fn serve_logged(&self) -> (Running, PathBuf) {
+        let path = self.room.path().join("serve.log");
+        let log = std::fs::File::create(&path).unwrap();
+        let running = Running::telling(&self.data(), ("127.0.0.1:0", &[], &[]), ("warn", log.into()));
+        (running.with_token(self.init["admin"]["token"].as_str().unwrap()), path)
+    }
+
     /// Starts the node at an address, with more to say.
     #[track_caller]
     pub(crate) fn serve_as(&self, address: &str, more: &[&str], envs: &[(&str, &str)]) -> Running {
@@ -181,14 +190,23 @@ impl Running {
     /// The same at an address.
     #[track_caller]
     pub(crate) fn start_at(data: &Path, address: &str, more: &[&str], envs: &[(&str, &str)]) -> Self {
+        Self::telling(data, (address, more, envs), ("error", Stdio::inherit()))
+    }
+
+    #[track_caller]
+    fn telling(
+        data: &Path,
+        (address, more, envs): (&str, &[&str], &[(&str, &str)]),
+        (level, log): (&str, Stdio),
+    ) -> Self {
         let child = command()
-            .args(["serve", "--listen", address, "--json", "--log", "error", "--data"])
+            .args(["serve", "--listen", address, "--json", "--log", level, "--data"])
             .arg(data)
             .args(more)
             .envs(envs.iter().copied())
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
-            .stderr(Stdio::inherit())
+            .stderr(log)
             .spawn()
             .unwrap();
         Self::of(child)
