@@ -484,23 +484,31 @@ impl Exchange<'_> {
         Ok(Newcomers { effects, last })
     }
 
-    /// Who has a seat in the circles that the rules of these givings of an own version (the latest first) name, with what was shared by then:
-    /// by the first giving that went to everybody who was in them then, as is known now, and those before it; else by all. What gives it
-    /// to somebody else later shares it with no circle anew.
+    /// Who has a seat in the circles that the rules of an own version's givings name, with what was shared by then. What a giving has replaced
+    /// counts with it, under its rules, for its own are not kept: it was shared by the first of these acts that gave it to everybody who was
+    /// in the circles then, as is known now, else by the last. What gives it to somebody else later shares it with no circle anew.
     fn seated_since(&self, rows: &dyn Rows, givings: &[VersionRow]) -> Read<BTreeSet<KeyId>> {
+        let Some(held) = givings.first() else { return Ok(BTreeSet::new()) };
+        let mut replaced: BTreeSet<u64> = rows.replaced(held)?.into_iter().collect();
+        for giving in givings {
+            replaced.remove(&giving.sequence);
+        }
         let mut all = BTreeSet::new();
-        for giving in givings.iter().rev() {
-            let act = rows.act(&self.me.member, giving.sequence)?;
-            let Some(at) = act.as_ref().and_then(said_at) else { continue };
-            // Who came in at that very moment may have come after it.
-            let mut seated = self.judge.taken_in(&giving.rules, at.plus(-1), self.now);
-            seated.remove(&self.me.member);
-            let given: BTreeSet<KeyId> =
-                rows.receipts(giving.sequence)?.into_iter().map(|row| row.member).collect();
-            let went_to_all = seated.is_subset(&given);
-            all.append(&mut seated);
-            if went_to_all {
-                break;
+        for giving in givings {
+            let before = replaced.iter().copied().filter(|sequence| *sequence < giving.sequence);
+            for sequence in before.chain([giving.sequence]) {
+                let act = rows.act(&self.me.member, sequence)?;
+                let Some(at) = act.as_ref().and_then(said_at) else { continue };
+                // Who came in at that very moment may have come after it.
+                let mut seated = self.judge.taken_in(&giving.rules, at.plus(-1), self.now);
+                seated.remove(&self.me.member);
+                let given: BTreeSet<KeyId> =
+                    rows.receipts(sequence)?.into_iter().map(|row| row.member).collect();
+                let went_to_all = seated.is_subset(&given);
+                all.append(&mut seated);
+                if went_to_all {
+                    break;
+                }
             }
         }
         Ok(all)
