@@ -446,6 +446,8 @@ impl Exchange<'_> {
         let name = ObjectName { author: self.me.member, id: grant.object.to_owned() };
         let held = rows.versions(&name)?.into_iter().find(|held| held.version == grant.version);
         let held = held.ok_or_else(|| DeedError::NoObject(base::quoted(grant.object).to_string()))?;
+        // The bytes that it passes on are those that it was given.
+        let held = self.giving_to(rows, &held, &grant.from)?.unwrap_or(held);
         let token = Consent {
             originator: self.me.member,
             object: grant.object.to_owned(),

@@ -2,7 +2,7 @@
 //!
 //! What several desks of one originator give is given besides. Who is given the same bytes twice has them by the wider of both rules where one
 //! of them is that, keeps what was said first where the second reaches nobody more, and else has them for all whom either
-//! reaches, under the stricter of the rest.
+//! reaches, under the stricter of the rest, but until the later end.
 
 use std::collections::BTreeSet;
 
@@ -36,7 +36,13 @@ impl Rules {
             (false, true) if met.level() >= TlpLevel::Amber => self.audience().clone(),
             _ => self.audience().join(before.audience()),
         };
-        let joined = met.to(audience);
+        let mut joined = met.to(audience);
+        // Who was given it for good is not told of an end by what is given besides. For named persons it is as each was told.
+        if !self.needs_names() && !before.needs_names() {
+            let end = self.retain().zip(before.retain()).map(|(one, two)| one.max(two));
+            joined = joined.apart_from_retention();
+            joined = end.map_or(joined.clone(), |end| joined.retained(end));
+        }
         named.map_or(joined.clone(), |named: BTreeSet<Person>| joined.naming(named))
     }
 
@@ -136,9 +142,13 @@ mod tests {
     #[test]
     fn both_are_reached() {
         let (first, second) = (amber(&[B]).pap_at_least(Pap::Red), amber(&[C]).retained(Micros(5)));
-        let both = amber(&[B, C]).pap_at_least(Pap::Red).retained(Micros(5));
+        let both = amber(&[B, C]).pap_at_least(Pap::Red);
         assert_eq!(second.given_besides(&first), both);
         assert_eq!(first.given_besides(&second), both);
+        // What one gives until a moment does not end what another gave for good, or for longer.
+        let (short, long) = (amber(&[B, C]).retained(Micros(5)), amber(&[B]).retained(Micros(9)));
+        assert_eq!(short.given_besides(&long), amber(&[B, C]).retained(Micros(9)));
+        assert_eq!(short.given_besides(&amber(&[B])), amber(&[B, C]));
         let (eve, tom) = (red(B, "eve"), red(B, "tom"));
         let both = tom.given_besides(&eve);
         assert_eq!(both.named().map(BTreeSet::len), Some(2));

@@ -154,6 +154,14 @@ impl Offer<'_> {
         let last =
             last.or_else(|| (circles_in(self.rules).next().is_some() && !is_known).then(BTreeSet::new));
         let Sorted { by_line, refused, mut given } = sorted;
+        let is_refused = |member: &KeyId| refused.iter().any(|(one, _)| one == member);
+        given.refused = !self.whom.is_empty() && self.whom.iter().all(is_refused);
+        if given.refused && self.to == To::AllHolders {
+            // That is said, and nothing else: who has it is not told of whom it was meant for.
+            desk.apply(exchange.refuse(desk.rows(), self.bytes, &refused)?)?;
+            given.withheld.extend(refused);
+            return Ok(given);
+        }
         for (line, whom) in by_line.into_iter().chain(last.map(|whom| (line, whom))) {
             let (object, rules, lane, kind) = (self.bytes, line.as_str(), self.lane, self.kind.clone());
             let release = Release { object, rules, addressees: &whom, lane, kind };
@@ -173,8 +181,6 @@ impl Offer<'_> {
         if !refused.is_empty() {
             // The log of refusals, and nothing else.
             desk.apply(exchange.refuse(desk.rows(), self.bytes, &refused)?)?;
-            let is_refused = |member: &KeyId| refused.iter().any(|(one, _)| one == member);
-            given.refused = !self.whom.is_empty() && self.whom.iter().all(is_refused);
             given.withheld.extend(refused);
         }
         Ok(given)

@@ -157,6 +157,30 @@ async fn a_share_that_is_refused_changes_nothing() {
     }
 }
 
+/// Who has it is not given it anew, nor told for whom else it was meant, where that is refused.
+#[tokio::test]
+async fn a_share_that_is_refused_says_nothing_to_who_has_it() {
+    let region = region(&["a", "b", "c"]).await;
+    let (a, b) = (&region[0], &region[1]);
+    b.bench.user("eve", handling::Role::Reader).await;
+    let desks = Desks::of(a).await;
+    let for_eve = Options { to: vec!["user:eve@b".to_owned(), "user:ann".to_owned()], ..tlp(TlpLevel::Red) };
+    desks.bring(&desks.ann, ("both", &named("the same", 1)), for_eve).await;
+    round(&region).await;
+    let counts = async || {
+        let leaves =
+            async |seat: &crate::community::Seat| seat.node().shared_state().await.unwrap().unwrap().leaves;
+        (leaves(a).await, leaves(b).await)
+    };
+    let (mine, theirs) = counts().await;
+    let to_c = ["c".to_owned()];
+    let request = node::ShareRequest { object: ONE, to: &to_c, urgency: node::Urgency::Routine };
+    let shared = a.node().share(&desks.ann, request).await.unwrap();
+    assert_eq!((shared.to.len(), shared.withheld.len()), (0, 1), "{shared:?}");
+    round(&region).await;
+    assert_eq!(counts().await, (mine + 1, theirs), "that it was refused, and nothing to B");
+}
+
 /// What is given is put under the wider rules where its giver sees it, each copy under its own: none is closed to who had it.
 #[tokio::test]
 async fn a_share_closes_nothing_to_anybody() {
