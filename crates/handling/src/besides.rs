@@ -14,8 +14,8 @@ impl Rules {
     /// The rules under which who was given something under `before` has it when it is given under these as well. Both are one
     /// originator's word.
     ///
-    /// Never takes from anybody what `before` lets them have, but for what the stricter rest of both says where these reach somebody more;
-    /// never lets anybody have it whom neither reaches.
+    /// Never takes from anybody what `before` lets them have, but for what the stricter rest of both says where these reach somebody more (and
+    /// where named persons alone may see it, its earlier end); never lets anybody have it whom neither reaches.
     #[must_use]
     pub fn given_besides(&self, before: &Self) -> Self {
         if before.asks_no_less(self) {
@@ -39,9 +39,10 @@ impl Rules {
         let mut joined = met.to(audience);
         // Who was given it for good is not told of an end by what is given besides. For named persons it is as each was told.
         if !self.needs_names() && !before.needs_names() {
-            let end = self.retain().zip(before.retain()).map(|(one, two)| one.max(two));
             joined = joined.apart_from_retention();
-            joined = end.map_or(joined.clone(), |end| joined.retained(end));
+            if let Some((one, two)) = self.retain().zip(before.retain()) {
+                joined = joined.retained(one.max(two));
+            }
         }
         named.map_or(joined.clone(), |named: BTreeSet<Person>| joined.naming(named))
     }
