@@ -28,8 +28,6 @@ pub(crate) const ENDS: [(&str, &str); 2] = [("is_last", "m.place DESC"), ("is_fi
 /// What is gone from a place for somebody who saw it there, until the ends are marked anew.
 #[derive(Clone, Debug)]
 pub(crate) struct Left {
-    object: i64,
-    collection: i64,
     line: Line,
     seen: Seen,
 }
@@ -60,15 +58,8 @@ pub(crate) fn leaves(desk: &mut Desk<'_>, (collection, added): (i64, i64)) -> Do
     let Some((object, line, restricted, rules)) = row else { return Ok(()) };
     // Until its time was over it was seen whenever that is.
     let seen = restricted.then(|| seen_by(sql, rules).apart_from_retention());
-    desk.note_left(Left { object, collection, line, seen });
+    desk.note_left((object, collection), Left { line, seen });
     Ok(())
-}
-
-impl Left {
-    /// Where it stood: object and collection.
-    pub(crate) const fn place(&self) -> (i64, i64) {
-        (self.object, self.collection)
-    }
 }
 
 /// Rules that cannot be read show it to nobody.
@@ -79,15 +70,14 @@ fn seen_by(sql: &Connection, rules: i64) -> Rules {
 /// Wherever something left, sets the marks of the last and the first open version anew, of the lineage that stands in the collection longest;
 /// what becomes an end for somebody by it is dated anew. To be called when all of a deed has left: dates name places.
 pub(crate) fn mark_ends(desk: &mut Desk<'_>) -> Done<()> {
-    desk.left_from().into_iter().try_for_each(|(object, collection)| mark_ends_of(desk, object, collection))
+    desk.take_left().into_iter().try_for_each(|(place, left)| mark_ends_of(desk, place, &left))
 }
 
-fn mark_ends_of(desk: &mut Desk<'_>, object: i64, collection: i64) -> Done<()> {
-    let left = desk.take_left((object, collection));
+fn mark_ends_of(desk: &mut Desk<'_>, (object, collection): (i64, i64), left: &[Left]) -> Done<()> {
     let home = desk.book().map(|book| MemberId(*book.member().as_bytes()));
     let rows = Rows::of(desk.sql(), (object, collection))?;
     let eyes = |wide: &Seen, narrow: &Seen| covers(desk, home, (wide, narrow));
-    for (added, version) in rows.moved_to(&left, eyes) {
+    for (added, version) in rows.moved_to(left, eyes) {
         dates::give_anew(desk, (collection, added), version)?;
         share(desk, version)?;
     }

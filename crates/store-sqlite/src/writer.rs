@@ -359,7 +359,7 @@ impl Bench {
             let mut desk = Desk::new(connection, &mut self.memory, &*self.clock);
             let done = unit.run(&mut desk);
             debug_assert!(
-                !done || desk.left_from().is_empty(),
+                !done || !desk.has_left(),
                 "invariant: what takes a version out of its place marks the ends there"
             );
             if !done {

@@ -1,6 +1,6 @@
 //! What a unit of work has before it: the transaction, the clock, and numbers that are given once.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
@@ -256,14 +256,14 @@ pub(crate) struct Desk<'a> {
     connection: &'a Connection,
     memory: &'a mut Memory,
     clock: &'a dyn Clock,
-    /// What left its place, or somebody's eyes, since the ends were marked there.
-    left: Vec<Left>,
+    /// What left a place (object and collection), or the eyes of some there, since the ends were marked there.
+    left: BTreeMap<(i64, i64), Vec<Left>>,
 }
 
 impl<'a> Desk<'a> {
     /// A desk inside a transaction.
     pub(super) fn new(connection: &'a Connection, memory: &'a mut Memory, clock: &'a dyn Clock) -> Self {
-        Self { connection, memory, clock, left: Vec::new() }
+        Self { connection, memory, clock, left: BTreeMap::new() }
     }
 
     /// The transaction.
@@ -312,22 +312,19 @@ impl<'a> Desk<'a> {
         self.memory.rules = None;
     }
 
-    /// Takes note of what leaves a place, or the eyes of some who see it there.
-    pub(crate) fn note_left(&mut self, left: Left) {
-        self.left.push(left);
+    /// Takes note of what leaves a place (object and collection), or the eyes of some who see it there.
+    pub(crate) fn note_left(&mut self, place: (i64, i64), left: Left) {
+        self.left.entry(place).or_default().push(left);
     }
 
-    /// Hands out what left the versions of an object in a collection.
-    pub(crate) fn take_left(&mut self, place: (i64, i64)) -> Vec<Left> {
-        let (left, others) =
-            std::mem::take(&mut self.left).into_iter().partition(|left| left.place() == place);
-        self.left = others;
-        left
+    /// Hands out what left since the ends were marked, by object and collection: they are to be marked now.
+    pub(crate) fn take_left(&mut self) -> BTreeMap<(i64, i64), Vec<Left>> {
+        std::mem::take(&mut self.left)
     }
 
-    /// The objects and collections that something left and whose ends are still to be marked.
-    pub(crate) fn left_from(&self) -> BTreeSet<(i64, i64)> {
-        self.left.iter().map(Left::place).collect()
+    /// Whether the ends are still to be marked somewhere.
+    pub(crate) fn has_left(&self) -> bool {
+        !self.left.is_empty()
     }
 
     /// Forgets what left: there are no ends any more.
