@@ -1,5 +1,7 @@
 //! One object: what it says, where it came from, what it has to do with, its history, and its exact bytes.
 
+use std::collections::{HashMap, HashSet};
+
 use askama::Template;
 use axum::extract::{Path, Query, State};
 use axum::response::Response;
@@ -96,10 +98,14 @@ pub(crate) struct Question {
 }
 
 impl Question {
-    /// When the version was added that is asked for; what is no moment names none.
-    fn added(&self) -> Option<Micros> {
-        let stamp = stix::Timestamp::parse(self.added.as_deref()?).ok()?;
-        Some(stamp.micros())
+    /// When the version was added that is asked for, where that is said.
+    fn added(&self) -> Result<Option<Micros>, Problem> {
+        let Some(text) = &self.added else { return Ok(None) };
+        let stamp = stix::Timestamp::parse(text).map_err(|_| {
+            let said = "added is the moment at which a version came in (RFC 3339), as lists and the history link to it";
+            Problem::bad_request("query-malformed", said).at("added")
+        })?;
+        Ok(Some(stamp.micros()))
     }
 }
 
@@ -111,7 +117,7 @@ pub(crate) async fn show(
     Query(question): Query<Question>,
 ) -> Result<Response, Problem> {
     let who = &reader.who;
-    let stored = match question.added() {
+    let stored = match question.added()? {
         Some(added) => app.node().object_added(who, &id, added).await?,
         None => app.node().object(who, &id, question.version.as_deref()).await?,
     };
@@ -122,6 +128,7 @@ pub(crate) async fn show(
     let sightings = app.node().sightings_of(who, &id).await?.into_inner();
     let titles = Titles(app.node().collections(who).await?);
     let json = Json::parse(&stored.bytes).unwrap_or(Json::Null);
+    let marks = Marks::of(&history, &stored);
     let mut properties = lines(&json);
     name_references(&app, who, &mut properties).await?;
     let page = Page {
@@ -145,7 +152,7 @@ pub(crate) async fn show(
             .rev()
             .map(|row| Version {
                 origin: app.node().word_of(&row.originator),
-                ..version(row, &stored, &titles)
+                ..version(row, (&stored, &marks), &titles)
             })
             .collect(),
         bytes: String::from_utf8_lossy(&stored.bytes).into_owned(),
@@ -212,11 +219,40 @@ fn edge(row: EdgeRow, now: Micros) -> Edge {
     }
 }
 
-fn version(row: VersionRow, stored: &StoredObject, titles: &Titles) -> Version {
+/// What tells the lines of a history apart.
+struct Marks {
+    /// Versions by name of which there are several: several say something under it.
+    several: HashSet<String>,
+    /// The digest of the version that is shown.
+    shown: Option<[u8; 32]>,
+}
+
+impl Marks {
+    fn of(history: &[VersionRow], stored: &StoredObject) -> Self {
+        let mut known: HashMap<&str, [u8; 32]> = HashMap::new();
+        let mut several = HashSet::new();
+        for row in history {
+            if *known.entry(&row.version).or_insert(row.digest) != row.digest {
+                several.insert(row.version.clone());
+            }
+        }
+        let shown = history.iter().find(|row| row.added == stored.added).map(|row| row.digest);
+        Self { several, shown }
+    }
+}
+
+/// A line of the history. The name of a version leads to it, unless something else bears the same one.
+fn version(row: VersionRow, (stored, marks): (&StoredObject, &Marks), titles: &Titles) -> Version {
     let digest: String = row.digest.iter().map(|byte| format!("{byte:02x}")).collect();
+    let page = object(&stored.id);
+    let is_shown = marks.shown.is_none_or(|digest| digest == row.digest);
     Version {
-        href: format!("{}?version={}", object(&stored.id), encode(&row.version)),
-        shown: row.version == stored.version,
+        href: if marks.several.contains(&row.version) {
+            format!("{page}?added={}", encode(&stix::Timestamp::text_of(row.added)))
+        } else {
+            format!("{page}?version={}", encode(&row.version))
+        },
+        shown: row.version == stored.version && is_shown,
         version: row.version,
         collection: titles.of(&row.collection),
         added: moment(row.added),

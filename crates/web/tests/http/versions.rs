@@ -95,6 +95,40 @@ async fn a_list_says_of_each_word_under_one_id_how_that_one_is_handled() {
     }
 }
 
+/// Of several words under one identifier and date each line of the history leads to its own, and that which is shown is marked.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_history_leads_to_each_of_several_under_one_date() {
+    let house = House::new().await;
+    let ann = house.person("ann", Role::Analyst).await;
+    let mut others = indicator(1, 1);
+    (others["created"], others["name"]) = ("2024-01-01T00:00:01.000Z".into(), "another".into());
+    for (collection, object) in [("c1", indicator(1, 1)), ("c2", others)] {
+        house.collection(collection, &[(&ann, "rw")]).await;
+        ann.post(collection, &[object]).await;
+    }
+    let target = format!("/objects/{}", id("indicator", 1));
+    let history = |page: &str| page.split("id=\"history\"").nth(1).unwrap().to_owned();
+    let page = house.page("ann", &target).await;
+    let links: Vec<String> = history(&page)
+        .split("href=\"")
+        .skip(1)
+        .map(|rest| rest.split('"').next().unwrap().to_owned())
+        .collect();
+    assert_eq!(links.len(), 2, "{links:?}");
+    let mut names = std::collections::BTreeSet::new();
+    for link in &links {
+        let own = house.page("ann", link).await;
+        let lines = history(&own);
+        assert_eq!(lines.matches("aria-current").count(), 1, "{link}");
+        assert!(lines.contains(&format!("href=\"{link}\" aria-current")), "{link}: {lines}");
+        let heading = own.split("<h1").nth(1).unwrap().split("</h1>").next().unwrap();
+        names.insert(heading.split('>').nth(1).unwrap().to_owned());
+    }
+    assert_eq!(names.into_iter().collect::<Vec<_>>(), ["another", "n1 v1"]);
+    let wrong = house.page("ann", &format!("{target}?added=yesterday")).await;
+    assert!(wrong.contains("added is the moment"), "{wrong}");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn deleting_takes_one_version_or_all() {
     let house = House::new().await;
