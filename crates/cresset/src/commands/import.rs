@@ -243,8 +243,8 @@ struct Receipt {
     reason: Option<String>,
 }
 
-/// Runs the command: exits 1 when any object was refused, or is another member's and was to be handled otherwise, or was here and does not go to all of those named, or when nothing that could
-/// be imported was found, and as its failure says when a file was not imported.
+/// Runs the command: exits 1 when any object was refused, or is another member's and was to be handled otherwise, or was here and does not go
+/// to all of those named, or when nothing that could be imported was found, and as its failure says when a file was not imported.
 ///
 /// A file that is not imported has a line that says why, and the others go on; where no answer comes at all, they would fare no
 /// better and are left.
