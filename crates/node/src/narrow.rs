@@ -340,6 +340,9 @@ impl KnownAs {
     }
 }
 
+/// Names in one receipt.
+const NAMES_MAX: usize = 8;
+
 /// To whom something that was here already is given besides, of the members that a request names.
 ///
 /// Who of them had it before is told nobody here: what is given by the same word elsewhere may be nothing that whoever asks sees.
@@ -354,9 +357,6 @@ pub(crate) struct GivenAs {
 }
 
 impl GivenAs {
-    /// Names in one receipt.
-    const NAMES_MAX: usize = 8;
-
     fn tell(self, receipt: &mut Receipt, put_aside: Option<&str>) {
         let goes = !self.to.is_empty() || self.kept.is_none();
         let told = receipt.handling == Some(Handled::Narrowed) || receipt.code.is_some();
@@ -398,8 +398,8 @@ impl GivenAs {
 }
 
 /// Names in words, as far as a receipt tells them.
-fn listed(names: &[String]) -> String {
-    let (first, more) = names.split_at(names.len().min(GivenAs::NAMES_MAX));
+pub(crate) fn listed(names: &[String]) -> String {
+    let (first, more) = names.split_at(names.len().min(NAMES_MAX));
     let rest = if more.is_empty() { String::new() } else { format!(" and {} more", more.len()) };
     format!("{}{rest}", first.join(", "))
 }

@@ -224,7 +224,7 @@ impl Node {
     }
 
     /// Members as they are named in receipts.
-    fn names(&self, place: &Place, members: &BTreeSet<KeyId>) -> Vec<String> {
+    pub(super) fn names(&self, place: &Place, members: &BTreeSet<KeyId>) -> Vec<String> {
         if is_closed(place) {
             return vec!["those who are meant".to_owned()];
         }
