@@ -39,7 +39,8 @@ pub(crate) struct ObjectReceipt {
     /// Why it was refused, or what is to be said of how it was taken or is handled.
     reason: Option<String>,
     /// inherited: it is under the stricter rules of another version held here; narrowed: it was here already and is under what was
-    /// asked for besides from now on; given: it was here already and is given to those named besides; kept: it was here already and its rules were not changed. Absent: as was asked.
+    /// asked for besides from now on; given: it was here already and is given to those named besides; kept: it was here already and its
+    /// rules were not changed. Absent: as was asked.
     handling: Option<String>,
     /// What the examination found; and as a warning what it contradicts (`created-changed`, `creator-changed`) and stands beside.
     findings: Option<Vec<FindingLine>>,
