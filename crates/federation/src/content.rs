@@ -130,6 +130,19 @@ pub struct Change {
     pub only: bool,
 }
 
+/// The document of `registry-changed`: by which state of the community's registry its author goes from then on. The entries are for
+/// every member to have; of circles it says nothing.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RegistryState {
+    /// Digest of the registry, in hexadecimal: equal wherever the same entries are.
+    pub state: String,
+    /// Epoch of the community's last decision.
+    pub epoch: u64,
+    /// The digest of before, as the author said it last; absent the first time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub before: Option<String>,
+}
+
 /// The document of `glass-broken`: what its author did without a second person. It names no person.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Notice {

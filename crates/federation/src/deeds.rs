@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::change::{self, ChangeOf};
 use crate::consent::{Consent, Passing, Revocation, permits};
-use crate::content::{Change, Content, Notice, ObjectHead, write_document};
+use crate::content::{Change, Content, Notice, ObjectHead, RegistryState, write_document};
 use crate::draft::{DeedError, Draft, Made, NewAct, Salts};
 use crate::envelope::statement;
 use crate::hello::Versions;
@@ -416,6 +416,24 @@ impl Exchange<'_> {
         let kind = ActKind::RetentionEnded;
         draft.append(&NewAct { kind, object, content, addressees: &BTreeSet::new(), salts: Salts::Own })?;
         Ok(draft.finish())
+    }
+
+    /// Notes by which state of the registry this member goes from now on. Nobody is told: whoever has the entries has the state.
+    ///
+    /// # Errors
+    /// Those of [`DeedError`].
+    pub fn note_registry(
+        &self,
+        rows: &dyn Rows,
+        state: &RegistryState,
+    ) -> Result<(u64, Vec<Effect>), DeedError> {
+        let mut draft = Draft::begin(self, rows)?;
+        let document = write_document(state);
+        let content = Content { document: &document, ..Content::default() };
+        let (kind, salts) = (ActKind::RegistryChanged, Salts::Own);
+        let made =
+            draft.append(&NewAct { kind, object: None, content, addressees: &BTreeSet::new(), salts })?;
+        Ok((made.sequence, draft.finish()))
     }
 
     /// Tells every member that takes part what this one did without a second person. A receipt of each is awaited.

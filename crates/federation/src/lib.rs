@@ -56,7 +56,9 @@ mod witness;
 
 pub use batch::{BatchHead, Entry, OpenedBatch, entry_bytes, sign_batch};
 pub use consent::{CONSENT_TYPE, Consent, Revocation};
-pub use content::{Change, Content, Notice, Outcome, Receipt, ReceiptLine, is_skewed, object_version};
+pub use content::{
+    Change, Content, Notice, Outcome, Receipt, ReceiptLine, RegistryState, is_skewed, object_version,
+};
 pub use courier::{Beside, CourierError, Manifest, Packed, Parcel, courier_file};
 pub use deeds::{Alteration, Grant, Granted, Release, Released};
 pub use deposits::{Deposit, DepositMark, DepositState, Over, RelayOffer, Seen};
@@ -76,7 +78,7 @@ pub use memory::MemoryRows;
 pub use outbox::Brought;
 pub use owed::{Owed, Saying, TellsRefusals, Told, Untold};
 pub use port::{Consented, Deed, Directory, Judge, Me, Question, Read, Rows, Standing, StoreFailed, Waiting};
-pub use proving::receipt_in;
+pub use proving::{receipt_in, registry_in};
 pub use refusal::{Refused, Rule};
 pub use relay::{
     PapersWord, RELAY_MARK_BYTES, RelayWord, parcels_from, parcels_to, relay_mark, route_period,

@@ -9,7 +9,7 @@ use ledger::act::{Act, ActKind};
 use ledger::proof_file::ProofFile;
 
 use crate::Exchange;
-use crate::content::{Content, Receipt, read_document};
+use crate::content::{Content, Receipt, RegistryState, read_document};
 use crate::port::{Read, Rows, StoreFailed};
 
 impl Exchange<'_> {
@@ -25,7 +25,8 @@ impl Exchange<'_> {
         let keys = self.directory.keys(author);
         let Some(key) = keys.into_iter().find(|key| Act::open(&act, key).is_ok()) else { return Ok(None) };
         let Some(proof) = self.proof_of(rows, author, sequence)? else { return Ok(None) };
-        let payload = rows.payload(author, sequence)?.filter(|_| row.kind == ActKind::Received);
+        let shows = matches!(row.kind, ActKind::Received | ActKind::RegistryChanged);
+        let payload = rows.payload(author, sequence)?.filter(|_| shows);
         let is_bare = |bytes: &[u8]| Content::parse(bytes).is_ok_and(|content| content.object.is_empty());
         Ok(Some(ProofFile {
             act,
@@ -41,6 +42,13 @@ impl Exchange<'_> {
 /// The receipt that a payload holds; `None` where it holds something else.
 #[must_use]
 pub fn receipt_in(payload: &[u8]) -> Option<Receipt> {
+    let content = Content::parse(payload).ok()?;
+    read_document(content.document).ok().filter(|_| content.object.is_empty())
+}
+
+/// The state of the registry that the payload of a `registry-changed` tells; `None` where it holds something else.
+#[must_use]
+pub fn registry_in(payload: &[u8]) -> Option<RegistryState> {
     let content = Content::parse(payload).ok()?;
     read_document(content.document).ok().filter(|_| content.object.is_empty())
 }

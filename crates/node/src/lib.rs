@@ -58,7 +58,7 @@ use std::sync::{Arc, RwLock};
 
 pub use self::community::{
     CircleView, CommunityError, CommunityView, FoundRequest, Have, JoinAsk, LostKey, MemberView, Members,
-    NewCircle, PAPERS_TYPE, Peer, PendingView, Said, Taken,
+    NewCircle, PAPERS_TYPE, Peer, PendingView, RegistryTold, Said, Taken,
 };
 pub use self::exchange::{
     AwaitedMember, CALLS_AGAIN_MAX, CircleState, ConsentGiven, ConsentPage, ConsentRequest, ConsentView,
@@ -76,7 +76,7 @@ pub use collections::{CollectionError, CollectionView, GrantView, GranteeName, N
 pub use credentials::{AuthError, Credential, Session, SessionSecret};
 pub use explain::{all_codes, explain};
 pub use export::{Export, ExportFormat, ExportRequest, UnknownExportFormat};
-pub use federation::receipt_in;
+pub use federation::{receipt_in, registry_in};
 pub use glass::BrokenGlass;
 pub use handle::{HandlingView, Options, Urgency};
 #[cfg(fuzzing)]

@@ -14,7 +14,7 @@ use federation::{ConsentRow, Effect, RefusalRow, Rows};
 use handling::{Addressee, Mark, MemberId, Narrower, Originator, Rules, Writer};
 use stix::ObjectId;
 
-use crate::{Batch, Landed, StoreError};
+use crate::{Batch, Landed, PaperWork, StoreError};
 
 /// Who writes the leaves of objects that a step adds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -84,6 +84,11 @@ pub trait ExchangeDesk {
     /// # Errors
     /// The store failed, or an effect contradicts what is stored; the whole step is given up then.
     fn apply(&mut self, effects: Vec<Effect>) -> Result<(), StoreError>;
+    /// Writes and removes papers, as [`crate::Papers::file_papers`] does, in this step's commit.
+    ///
+    /// # Errors
+    /// The store failed.
+    fn file(&mut self, work: &PaperWork) -> Result<(), StoreError>;
     /// Adds objects, as [`crate::Objects::add`] does.
     ///
     /// # Errors

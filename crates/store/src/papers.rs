@@ -33,11 +33,13 @@ pub enum PaperKind {
     Heard,
     /// The community itself: the anchor this node joined with.
     Anchor,
+    /// The state of the registry that the own ledger has told last.
+    Told,
 }
 
 impl PaperKind {
     /// Every kind.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Entry,
         Self::Subject,
         Self::Approval,
@@ -49,6 +51,7 @@ impl PaperKind {
         Self::Evidence,
         Self::Heard,
         Self::Anchor,
+        Self::Told,
     ];
 
     /// Its name where it is stored.
@@ -66,6 +69,7 @@ impl PaperKind {
             Self::Evidence => "evidence",
             Self::Heard => "heard",
             Self::Anchor => "anchor",
+            Self::Told => "told",
         }
     }
 }

@@ -381,6 +381,12 @@ async fn show(common: &Common, out: &mut Out) -> Result<Exit, Failure> {
     out.line(format!("this node  {status}").as_bytes())?;
     out.line(format!("epoch      {}", view["epoch"]).as_bytes())?;
     out.line(format!("state      {}", word(&view["state_hash"])).as_bytes())?;
+    if let Some(leaf) = view["told"]["leaf"].as_u64() {
+        let same = view["told"]["state_hash"] == view["state_hash"];
+        let of =
+            if same { "says so" } else { "says an earlier one; the next meeting with a member brings it up" };
+        out.line(format!("ledger     leaf {leaf} {of}").as_bytes())?;
+    }
     out.line(
         format!("decisions  take {} of {} members with a vote", view["approvals"], view["voters"]).as_bytes(),
     )?;

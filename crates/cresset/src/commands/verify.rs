@@ -9,6 +9,7 @@ use base::signing::{KeyId, PublicKey};
 use base::{Clock, Micros, SystemClock};
 use clap::Args;
 use community::{MemberId, Snapshot};
+use ledger::act::ActKind;
 use ledger::evidence::{Evidence, SplitView};
 use ledger::proof_file::{MemberKeys, ProofFile, ProofFileError, Proven};
 use ledger::two_acts::{TwoActs, TwoActsError, TwoStories};
@@ -140,6 +141,8 @@ fn tell_act(proven: &Proven, known: Option<&Known>, out: &mut Out) -> Result<Exi
     let object = header.object.as_ref();
     let at = stix::Timestamp::from_micros(header.at);
     let receipt = proven.payload.as_deref().and_then(node::receipt_in);
+    let went_by = proven.payload.as_deref().filter(|_| header.kind == ActKind::RegistryChanged);
+    let went_by = went_by.and_then(node::registry_in);
     if out.is_json() {
         out.json(&json!({
             "valid": true,
@@ -154,6 +157,7 @@ fn tell_act(proven: &Proven, known: Option<&Known>, out: &mut Out) -> Result<Exi
                 "acts": receipt.acts.iter().map(|line| json!({"sequence": line.sequence, "outcome": line.outcome.name()}))
                     .collect::<Vec<Value>>(),
             })),
+            "went_by": went_by.as_ref().map(|state| json!({"state_hash": state.state, "epoch": state.epoch})),
             "sequence": header.sequence,
             "head": {"size": proven.head.size, "root": proven.head.root.to_string()},
             "cosignatures": proven.cosignatures.len(),
@@ -181,6 +185,9 @@ fn tell_act(proven: &Proven, known: Option<&Known>, out: &mut Out) -> Result<Exi
     }
     if let Some(receipt) = &receipt {
         out.line(format!("          of the ledger of {}", receipt.of).as_bytes())?;
+    }
+    if let Some(state) = &went_by {
+        out.line(format!("went by   registry {} at epoch {}", shown(&state.state), state.epoch).as_bytes())?;
     }
     out.line(format!("ledger    leaf {} of {}", header.sequence, proven.head.size).as_bytes())?;
     if known.is_some() {

@@ -316,6 +316,36 @@ fn a_proof_is_checked_against_a_registry_that_is_a_file() {
     verify(&first, "/nonexistent").exits(4);
 }
 
+/// Each member's ledger says by which state of the registry it goes, and a file of it tells whoever has a snapshot.
+#[test]
+fn the_registry_that_a_member_went_by_is_proven_by_a_file_alone() {
+    let (a, b) = (Town::new(), Town::new());
+    let anchor = a.create("cert-a", &[]);
+    b.join(&anchor, "cert-b", "cert");
+    a.approve("cert-b");
+    agree(&[&a, &b], 2);
+    b.ok(&["community", "rotate-key"]);
+    agree(&[&a, &b], 2);
+    let registry = a.scene.path("registry").to_str().unwrap().to_owned();
+    a.ok(&["community", "registry", "--out", &registry]);
+    for (town, slug) in [(&a, "cert-a"), (&b, "cert-b")] {
+        let mut view = Value::Null;
+        until("the ledger says what the registry is", || {
+            view = town.ok(&["community", "show"]);
+            view["told"]["state_hash"] == view["state_hash"]
+        });
+        let leaf = view["told"]["leaf"].to_string();
+        let proof = town.scene.path("told").to_str().unwrap().to_owned();
+        town.node.there(&["ledger", "proof", "--leaf", &leaf, "--out", &proof]).exits(0);
+        let told = run(&["verify", &proof, "--registry", &registry, "--json"]).exits(0).json();
+        assert_eq!((&told["kind"], &told["slug"]), (&"registry-changed".into(), &slug.into()), "{told}");
+        assert_eq!(told["went_by"]["state_hash"], view["state_hash"], "{told}");
+        assert_eq!(told["went_by"]["epoch"], view["epoch"], "{told}");
+        let plain = run(&["verify", &proof, "--registry", &registry]).exits(0).stdout;
+        assert!(plain.contains(view["state_hash"].as_str().unwrap()), "{plain}");
+    }
+}
+
 /// What says it is from a member and is not, or is nothing at all, gets a line in the log, with the code and whom it says it is from and
 /// nothing of what it says, and is counted. The log is bounded, the count is not.
 #[test]

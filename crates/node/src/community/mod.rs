@@ -16,6 +16,7 @@ mod ports;
 mod show;
 mod spread;
 mod table;
+mod told;
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -33,6 +34,7 @@ pub use ports::Members;
 pub(crate) use ports::{Seats, circles_in};
 pub use show::{CommunityView, MemberView, PendingView};
 pub(crate) use table::Table;
+pub use told::RegistryTold;
 
 use crate::Node;
 
@@ -45,12 +47,15 @@ pub(crate) struct Chamber {
     changed: Notify,
     /// How it stands with this member's own request to be let in.
     asking: asking::Asking,
+    /// What the own ledger says of the registry.
+    telling: told::Telling,
 }
 
 impl Default for Chamber {
     fn default() -> Self {
-        let (table, asking) = (Mutex::default(), asking::Asking::default());
-        Self { table, one: Semaphore::new(1), changed: Notify::new(), asking }
+        let (table, asking, telling) =
+            (Mutex::default(), asking::Asking::default(), told::Telling::default());
+        Self { table, one: Semaphore::new(1), changed: Notify::new(), asking, telling }
     }
 }
 
@@ -116,13 +121,9 @@ impl Node {
 
     /// Writes down what has changed and makes it what everybody here sees.
     async fn settle(&self, mut table: Table) -> Result<Arc<Table>, CommunityError> {
-        let work = table.take_work();
-        let quiet = work.put.is_empty() && work.remove.is_empty();
-        if !quiet {
-            self.store().file_papers(work).await?;
-        }
-        let tell = table.take_news();
+        let (work, tell) = (table.take_work(), table.take_news());
         let table = Arc::new(table);
+        self.file(&table, work).await?;
         self.chamber().hold(Some(Arc::clone(&table)));
         self.decide_by(&table);
         // Heads are signed with the key that the registry names from this moment on.

@@ -19,9 +19,9 @@ use stix::marking::{tlp_of, tlp_of_id};
 use store::StoreError;
 use zeroize::Zeroizing;
 
-use super::CommunityError;
 use super::deeds::{current, own};
 use super::peers::{Known, theirs};
+use super::{CommunityError, Table};
 use crate::Node;
 use crate::directory::Directory;
 use crate::exchange::{Lack, Lacking};
@@ -75,9 +75,12 @@ impl Node {
     /// The store failed.
     pub async fn members(&self) -> Result<Option<Members>, StoreError> {
         let table = self.community_table().await?;
-        Ok(table
-            .filter(|table| table.is_member())
-            .map(|table| Members(self.known(&table), LastSaid::default())))
+        Ok(table.filter(|table| table.is_member()).map(|table| self.members_by(&table)))
+    }
+
+    /// The same by a table.
+    pub(crate) fn members_by(&self, table: &Arc<Table>) -> Members {
+        Members(self.known(table), LastSaid::default())
     }
 
     /// What envelopes to this member are opened with; made now where there is none yet.

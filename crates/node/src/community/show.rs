@@ -8,7 +8,7 @@ use handling::{Principal, Scope, may_use};
 use serde::Serialize;
 
 use super::asking::is_too_old;
-use super::{CommunityError, Table};
+use super::{CommunityError, RegistryTold, Table};
 use crate::Node;
 
 /// A community as this node knows it.
@@ -32,6 +32,10 @@ pub struct CommunityView {
     pub epoch: u64,
     /// Digest of the registry: equal on all nodes that have the same entries.
     pub state_hash: String,
+    /// What the ledger of this node's member says of the registry last: of this state, unless that has just changed. Absent while it
+    /// says nothing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub told: Option<RegistryTold>,
     /// Approvals that a decision takes now.
     pub approvals: usize,
     /// Members with a vote now.
@@ -114,6 +118,7 @@ impl Node {
         let table = self.community_table().await?.ok_or(CommunityError::None)?;
         let now = self.now();
         let mut view = view(&table, now);
+        view.told = self.registry_told().await?;
         if let Some(why) = self.chamber().asking.refused().filter(|_| !table.is_member()) {
             view.refused = Some(why.code);
             view.refused_clock_ahead_s = why.ahead_us.map(|ahead| ahead / Micros::SECOND);
@@ -179,6 +184,7 @@ fn view(table: &Table, now: Micros) -> CommunityView {
         me: table.me.to_string(),
         epoch: registry.head().epoch,
         state_hash: hex::encode(registry.state_hash()),
+        told: None,
         approvals: registry.quorum().approvals(voters.len()),
         voters: voters.len(),
         members,

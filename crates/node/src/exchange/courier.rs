@@ -197,6 +197,7 @@ impl Node {
         self.file_heard(&court, manifest).await?;
         self.0.exchange.note_gaps(from, gaps(&mail.received));
         self.store().set_setting(LAST_COURIER, &from.to_string()).await?;
+        self.tell_registry().await?;
         self.tell_peers();
         Ok(CourierReport::of(self.slug_of(&from), papers, (came, &mail)))
     }

@@ -70,7 +70,7 @@ pub(crate) use views::may_know_peers;
 pub use views::{CircleState, HolderView, PeerRefusal, PeerView, Provenance, StateView};
 
 use crate::Node;
-use crate::community::{Members, Seats};
+use crate::community::{Members, Seats, Table};
 
 /// What a node keeps in memory of its exchange.
 #[derive(Debug, Default)]
@@ -312,6 +312,10 @@ impl Court {
         self.me.member
     }
 
+    pub(crate) const fn now(&self) -> Micros {
+        self.now
+    }
+
     pub(crate) fn home(&self) -> handling::MemberId {
         handling::MemberId(*self.me.member.as_bytes())
     }
@@ -325,12 +329,23 @@ impl Court {
 impl Node {
     /// What exchange asks, as of now; `None` while this node's member is in no community.
     pub(crate) async fn court(&self) -> Result<Option<Court>, StoreError> {
-        let Some(members) = self.members().await? else { return Ok(None) };
+        match self.members().await? {
+            Some(members) => self.court_of(members).await.map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// The same by a table that need not be what everybody here sees yet.
+    pub(crate) async fn court_by(&self, table: &Arc<Table>) -> Result<Court, StoreError> {
+        self.court_of(self.members_by(table)).await
+    }
+
+    async fn court_of(&self, members: Members) -> Result<Court, StoreError> {
         let (signer, sealing, now) = (self.member_signer().await?, self.sealing_secret().await?, self.now());
         let me =
             Me { member: members.me(), community: members.community(), signer: Box::new(signer), sealing };
         let leaves_max = self.0.settings.head_leaves_max.min(base::limit::HEAD_LEAVES_MAX);
-        Ok(Some(Court { me, members, rng: Arc::clone(&self.0.rng), now, leaves_max }))
+        Ok(Court { me, members, rng: Arc::clone(&self.0.rng), now, leaves_max })
     }
 
     /// As [`Node::court`], for deeds that make no sense alone.

@@ -20,7 +20,8 @@ use super::{Court, ExchangeError};
 use crate::{Node, ProveError, ReadError};
 
 impl Node {
-    /// The file that proves an own act, by its place in the ledger: without its payload, unless that is a receipt.
+    /// The file that proves an own act, by its place in the ledger: without its payload, unless that is a receipt or a state of
+    /// the registry.
     ///
     /// # Errors
     /// See [`ProveError`]; `Read` where there is no such act, or not for this principal.

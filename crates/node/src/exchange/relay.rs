@@ -293,6 +293,7 @@ impl Node {
         self.0.exchange.note_gaps(from, gaps(&received));
         self.0.exchange.owed(&from, |owed| owed.note(told.life, came, &[]));
         self.0.exchange.relays.book(|book| book.heard(&told, again || said_again));
+        self.tell_registry().await?;
         Ok(all)
     }
 

@@ -58,6 +58,8 @@ struct Minutes {
     begins_life: bool,
     /// What came of the own ledger is not its.
     unsound: bool,
+    /// Its sender knows as many leaves of the own ledger as there are.
+    confirms: bool,
     envelopes: usize,
     received: Vec<Received>,
     /// What it says of how far it has given back, as long as nothing it gives back is refused.
@@ -365,6 +367,9 @@ impl Node {
         self.0.exchange.note_gaps(minutes.hello.from, gaps(&minutes.received));
         self.0.exchange.relays.note_met(minutes.hello.from, court.now);
         self.relay_withdraw(&minutes.hello.withdraw).await?;
+        if minutes.confirms {
+            self.ledger_confirmed().await?;
+        }
         // Whoever sends something for a circle is in it, and can give its document.
         if minutes.waits && self.0.exchange.awaited_circles.since(&minutes.hello.from) == Some(court.now) {
             self.ask_for_papers();
@@ -491,6 +496,7 @@ fn greeted(
         refused: greeted.refused,
         begins_life: greeted.begins_life,
         unsound: false,
+        confirms: false,
         envelopes: 0,
         received: Vec::new(),
         back: None,
@@ -521,6 +527,9 @@ fn greeted(
     let before = before_envelopes(exchange, desk, told, (from, &mut minutes.cosigned))?;
     (minutes.parts, minutes.unsound) = (before.parts, before.unsound);
     (minutes.back, minutes.said) = (before.said.filter(|_| !before.unsound), before.said);
+    let (own, me) = (desk.rows().own()?, &exchange.me.member);
+    let known = minutes.hello.heads.get(me).copied().unwrap_or_default();
+    minutes.confirms = own.taking_back().is_none() && known == own.next;
     Ok(minutes)
 }
 

@@ -31,6 +31,7 @@ mod ports;
 mod read;
 mod recovery;
 mod regained;
+mod registry_told;
 mod relay;
 mod rules;
 mod seek;

@@ -17,14 +17,14 @@ use handling::{Addressee, MemberId, Narrower, Originator, Rules, Writer};
 use rusqlite::{Connection, OptionalExtension, Row};
 use stix::ObjectId;
 use store::{
-    Batch, ExchangeDesk, Landed, LeavesBy, NoticeRow, OwnCopy, Refused, RefusedBy, Retired, Settled,
-    StoreError, VersionsOf,
+    Batch, ExchangeDesk, Landed, LeavesBy, NoticeRow, OwnCopy, PaperWork, Refused, RefusedBy, Retired,
+    Settled, StoreError, VersionsOf,
 };
 
 use crate::error::{Done, Fail};
 use crate::text::TEXT_PURGE;
 use crate::writer::{Desk, set_number};
-use crate::{accept, book, copies, remove, retention, settle};
+use crate::{accept, book, copies, papers, remove, retention, settle};
 
 pub(crate) use rows::{SqlRows, consent_of, consents, stored};
 
@@ -94,6 +94,10 @@ impl ExchangeDesk for SqlDesk<'_, '_> {
         effects::apply(self.desk, self.rows.me, effects)?;
         self.written();
         Ok(())
+    }
+
+    fn file(&mut self, work: &PaperWork) -> Result<(), StoreError> {
+        Ok(papers::file_papers(self.desk, work)?)
     }
 
     fn add(&mut self, batch: &Batch, leaves: LeavesBy) -> Result<Vec<Landed>, StoreError> {
