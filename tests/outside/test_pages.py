@@ -28,6 +28,7 @@ expect.set_options(timeout=WAIT_MS)
 
 CAMPAIGN = ROOT / "crates" / "cresset" / "demo" / "pale-lantern.json"
 ACTOR = "threat-actor--71d6653a-3a70-477d-b21d-a128002a4c5c"
+REPORT = "report--67e10161-f371-4d2f-8824-5968b408d1b7"
 CHANGED = object_id("indicator", 1)
 HOSTILE = "<img src=x onerror=alert(1)> & \"quoted\" wards"
 
@@ -131,6 +132,9 @@ def screen(screens):
 
 def object_path(key):
     return f"/objects/{key}"
+
+
+RELATED = f"{object_path(ACTOR)}/related?way=out&name=uses"
 
 
 # -- signing in and out ------------------------------------------------------------------------------------------------
@@ -259,10 +263,41 @@ def test_an_object_shows_its_relationships_both_ways(screen):
     page = screen.sign_in(to=object_path(ACTOR))
     expect(page.get_by_role("heading", level=1)).to_have_text("Pale Lantern")
     outward = page.get_by_role("region", name="Leads to")
-    outward.get_by_role("link", name="Ashwick").click()
+    outward.get_by_role("link", name="Ashwick", exact=True).click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Ashwick")
     page.get_by_role("region", name="Referred to by").get_by_role("link", name="Pale Lantern", exact=True).click()
     expect(page).to_have_url(re.compile(re.escape(object_path(ACTOR)) + "$"))
+
+
+def test_an_analyst_goes_from_a_report_to_what_it_is_about_and_back(screen):
+    """And from a type to what is found of it, and from a relation to all of it: by links alone."""
+    page = screen.sign_in(to=object_path(REPORT))
+    contents = page.get_by_role("region", name="Contents")
+    report = page.get_by_role("heading", level=1).inner_text()
+    contents.get_by_role("link", name="Pale Lantern", exact=True).click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Pale Lantern")
+    page.get_by_role("region", name="Referred to by").get_by_role("link", name=report, exact=True).click()
+    expect(page.get_by_role("heading", level=1)).to_have_text(report)
+    page.get_by_role("navigation", name="On this page").get_by_role("link", name="Exact bytes").click()
+    expect(page.locator("pre")).to_be_in_viewport()
+    screen.go("/search?q=lantern")
+    listed = page.locator("#results ul.results > li", has=page.get_by_role("link", name="Pale Lantern", exact=True))
+    listed.locator(".in").get_by_role("link", name=report).first.click()
+    expect(page.get_by_role("heading", level=1)).to_have_text(report)
+    screen.go("/search?q=lantern")
+    types = page.get_by_role("navigation", name="Types")
+    types.get_by_role("link", name="threat-actor").click()
+    expect(types.get_by_role("link", name="threat-actor")).to_have_attribute("aria-current", "true")
+    expect(page.locator("#results ul.results > li")).to_have_count(1)
+    field = page.get_by_role("searchbox")
+    field.press("End")
+    field.press_sequentially("s", delay=20)
+    expect(page).to_have_url(re.compile(r"q=lanterns"))
+    assert "type=threat-actor" in page.url, "typing on loses the type"
+    screen.go(RELATED)
+    expect(page.get_by_role("heading", level=1)).to_have_text("Pale Lantern")
+    page.get_by_role("link", name="Ashwick", exact=True).click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Ashwick")
 
 
 def test_an_object_shows_its_history_and_its_exact_bytes(screen):
@@ -408,8 +443,9 @@ def test_axe_finds_nothing_against_wcag_2_2_aa(screens, scheme, dark):
     screen.sign_in()
     judge_this("home")
     hidden = screen.node.ids["hidden"]
-    for path in ["/search?q=lantern", "/search?q=198.51.100.77", object_path(ACTOR), object_path(CHANGED), "/collections",
-                 f"/collections/{screen.node.ids['alpha']}", f"/collections/{hidden}", "/approvals", "/password", "/look-up"]:
+    for path in ["/search?q=lantern", "/search?q=198.51.100.77", "/search?q=lantern&type=malware", object_path(ACTOR), object_path(CHANGED),
+                 object_path(REPORT), RELATED, "/collections", f"/collections/{screen.node.ids['alpha']}",
+                 f"/collections/{screen.node.ids['alpha']}?type=indicator", f"/collections/{hidden}", "/approvals", "/password", "/look-up"]:
         judge(path)
     page.get_by_role("textbox").fill("198.51.100.77\n192.0.2.1")
     page.get_by_role("button", name="Look up").click()
@@ -427,8 +463,8 @@ def test_pages_fit_a_telephone_without_scrolling_sideways(screens):
     expect(page.get_by_role("status")).to_be_visible()
     cut = page.evaluate("[...document.querySelectorAll('.wide')].filter(box => box.scrollWidth > box.clientWidth).length")
     assert cut == 0, "the answers of look-up run out of their box"
-    for path in ["/", "/search?q=lantern", object_path(ACTOR), "/approvals", "/password", "/collections", f"/collections/{screen.node.ids['alpha']}",
-                 "/look-up"]:
+    for path in ["/", "/search?q=lantern", object_path(ACTOR), object_path(REPORT), RELATED, "/approvals", "/password", "/collections",
+                 f"/collections/{screen.node.ids['alpha']}", "/look-up"]:
         screen.go(path)
         wide = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
         assert wide <= 0, f"{path} is {wide} pixels too wide"
@@ -572,7 +608,7 @@ def test_an_address_where_nothing_is_answers_a_browser_with_a_page(screens):
 
 
 def test_no_page_answers_a_stranger(campaign):
-    paths = ["/", "/search?q=lantern", "/search?q=lantern&part=results", "/look-up", "/collections", "/approvals", "/password", object_path(ACTOR)]
+    paths = ["/", "/search?q=lantern", "/search?q=lantern&part=results", "/look-up", "/collections", "/approvals", "/password", object_path(ACTOR), RELATED]
     for path in paths:
         answer = requests.get(campaign.url + path, allow_redirects=False, timeout=10)
         assert answer.status_code == 303 and answer.headers["Location"].startswith("/sign-in?to="), path

@@ -8,6 +8,8 @@ pub const JSON_DEPTH_MAX: usize = 100;
 pub const OBJECT_BYTES_MAX: usize = 8 * 1024 * 1024;
 /// Longest STIX pattern, in bytes (1 MiB).
 pub const PATTERN_BYTES_MAX: usize = 1024 * 1024;
+/// Longest regular expressions of one STIX pattern, in bytes, all together (256 KiB).
+pub const REGEX_BYTES_MAX: usize = 256 * 1024;
 /// Deepest nesting of parentheses and observation expressions in a pattern.
 pub const PATTERN_DEPTH_MAX: usize = 200;
 /// PCRE steps one MATCHES may take before the comparison counts as not true.

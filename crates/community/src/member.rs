@@ -256,6 +256,12 @@ impl Member {
         self.status_after(self.last(), now)
     }
 
+    /// Until when its notice runs, where it has given one: however it stands until then.
+    #[must_use]
+    pub fn leaves(&self) -> Option<Micros> {
+        self.last().state.notice.map(notice_ends)
+    }
+
     /// How it stood right after the decision of `epoch`, which was made at `at`; `None` before it was let in.
     pub(crate) fn status_at(&self, epoch: u64, at: Micros) -> Option<Status> {
         let (_, takes_part) = self.turns.iter().rev().find(|(since, _)| *since <= epoch)?;

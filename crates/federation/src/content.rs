@@ -36,6 +36,13 @@ pub struct Content<'a> {
 }
 
 impl<'a> Content<'a> {
+    /// Since when an act that gives something says that it is shared, where it gives it again.
+    #[must_use]
+    pub fn shared_again(&self) -> Option<Micros> {
+        let again = Some(self.document).filter(|document| !self.object.is_empty() && !document.is_empty())?;
+        read_document::<Again>(again).ok().map(|again| Micros(again.shared_us))
+    }
+
     /// Reads a payload.
     ///
     /// # Errors
@@ -141,6 +148,14 @@ pub struct RegistryState {
     /// The digest of before, as the author said it last; absent the first time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub before: Option<String>,
+}
+
+/// The document of an act that gives again what was given before, after what gave it was taken back from others: since when it is shared.
+/// Who has come to a circle since is given it by its owner's word alone.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Again {
+    /// When it was shared first, by the author's clock, in microseconds since 1970.
+    pub(crate) shared_us: i64,
 }
 
 /// The document of `glass-broken`: what its author did without a second person. It names no person.

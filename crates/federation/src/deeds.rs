@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::change::{self, ChangeOf};
 use crate::consent::{Consent, Passing, Revocation, permits};
-use crate::content::{Change, Content, Notice, ObjectHead, RegistryState, write_document};
+use crate::content::{Again, Change, Content, Notice, ObjectHead, RegistryState, write_document};
 use crate::draft::{DeedError, Draft, Made, NewAct, Salts};
 use crate::envelope::statement;
 use crate::hello::Versions;
@@ -25,6 +25,7 @@ use crate::refusal::is_about_another;
 use crate::rows::{
     ConsentRow, Effect, HolderRow, Lane, ObjectName, ReceiptRow, ReceiptState, RevokedRow, VersionRow,
 };
+use crate::waiting::Rest;
 use crate::{Exchange, Refused, Rule};
 
 /// An object to be given to others.
@@ -120,6 +121,29 @@ impl Exchange<'_> {
     /// # Errors
     /// `Tombstoned` for an erased object, `PayloadForm` for bytes that are no object, and those of [`DeedError`].
     pub fn release(&self, rows: &dyn Rows, release: &Release<'_>) -> Result<Released, DeedError> {
+        self.release_saying(rows, release, &[])
+    }
+
+    /// Releases again what is shared since a moment, and was taken back from others: circles' members of since then are given it where
+    /// their owner has said so.
+    ///
+    /// # Errors
+    /// As [`Exchange::release`].
+    pub fn release_again(
+        &self,
+        rows: &dyn Rows,
+        release: &Release<'_>,
+        shared: Micros,
+    ) -> Result<Released, DeedError> {
+        self.release_saying(rows, release, &write_document(&Again { shared_us: shared.0 }))
+    }
+
+    fn release_saying(
+        &self,
+        rows: &dyn Rows,
+        release: &Release<'_>,
+        document: &[u8],
+    ) -> Result<Released, DeedError> {
         let mut draft = Draft::begin(self, rows)?;
         let head = ObjectHead::read(release.object)?;
         let version = head.version().unwrap_or_default();
@@ -128,20 +152,22 @@ impl Exchange<'_> {
             return Err(Rule::Tombstoned.into());
         }
         let Sifted { allowed, withheld } = self.sift(rows, release)?;
-        let content = Content { rules: release.rules, object: release.object, ..Content::default() };
+        let content =
+            Content { rules: release.rules, object: release.object, document, ..Content::default() };
         let object = Some((head.id.as_str(), head.version()));
         let before: Vec<VersionRow> =
             rows.versions(&name)?.into_iter().filter(|held| held.version == version).collect();
-        let known = self.salt_of(rows, before.first(), release.object)?;
+        let same = self.giving_of(rows, before.first(), release.object)?;
+        let known = same.as_ref().map(|(_, salt)| *salt);
         let salts = self.salts(rows, (known, before.first()), &allowed)?;
         let kind = release.kind.clone();
         let made = draft.append(&NewAct { kind, object, content, addressees: &allowed, salts })?;
-        if let (Some(held), true) = (before.first(), known.is_some()) {
+        if let Some((same, _)) = &same {
             // Who is not given it anew, since it has it by consent, has signed for these bytes under this commitment.
             let holders = rows.holders(&name)?.into_iter();
             let by_consent: BTreeSet<KeyId> =
                 holders.filter(|row| row.ground == HolderRow::CONSENT).map(|row| row.member).collect();
-            let signed = rows.receipts(held.sequence)?.into_iter().filter(|row| {
+            let signed = rows.receipts(same.sequence)?.into_iter().filter(|row| {
                 row.state.is_given()
                     && row.state != ReceiptState::Pending
                     && by_consent.contains(&row.member)
@@ -149,9 +175,15 @@ impl Exchange<'_> {
             });
             draft.extend(signed.map(|row| Effect::Receipt(ReceiptRow { sequence: made.sequence, ..row })));
         }
-        let (mut over, mut beside) = (None, false);
+        let (mut over, mut go_on) = (None, Vec::new());
         for held in before {
-            for giving in self.givings_of(rows, &held)? {
+            let givings = self.givings_of(rows, &held)?;
+            let past: Vec<u64> =
+                givings.iter().filter(|giving| self.is_past(giving)).map(|giving| giving.sequence).collect();
+            if past.len() < givings.len() && !past.is_empty() {
+                draft.extend(self.had_by_ended(rows, &held, &past)?);
+            }
+            for giving in givings {
                 let (name, version, sequence) =
                     (giving.name.clone(), giving.version.clone(), giving.sequence);
                 let holds = sequence == held.sequence;
@@ -163,7 +195,7 @@ impl Exchange<'_> {
                     }
                     true => Effect::BesidesOver { name, version, sequence },
                     false if self.stays_beside(rows, &giving, (release, &allowed))? => {
-                        beside = true;
+                        go_on.push(giving);
                         Effect::Besides { name, version, sequence }
                     }
                     false if holds => match change::followed(rows, giving, release.object)? {
@@ -178,7 +210,7 @@ impl Exchange<'_> {
             }
         }
         // Behind the version where something stands beside it, or that goes with the payload.
-        let behind = over.take_if(|_| beside);
+        let behind = over.take_if(|_| !go_on.is_empty());
         draft.extend(over);
         draft.push(Effect::Version(VersionRow {
             name: name.clone(),
@@ -195,22 +227,37 @@ impl Exchange<'_> {
             address(&mut draft, *member, release.lane, (self.me.member, made.sequence))?;
         }
         let waited = rows.later(&head.id)?.into_iter().filter(|row| row.version == version);
-        draft.extend(waited.filter(|row| release.addressees.contains(&row.member)).map(|row| row.over()));
+        for row in waited.filter(|row| release.addressees.contains(&row.member)) {
+            let has = allowed.contains(&row.member).then_some(release.rules);
+            let rest = self.left_for(rows, (&go_on, has), &row.member)?;
+            draft.push(Rest::of(rest, &row, self.now));
+        }
         if !withheld.is_empty() {
             self.withhold(&mut draft, object, &withheld)?;
             let whom = (withheld.iter().map(|(member, _)| *member), release.lane);
-            draft.extend(self.put_off(rows, (&head.id, version), (release.rules, release.object), whom)?);
+            let waits = self.put_off(rows, (&head.id, version), (release.rules, release.object), whom)?;
+            draft.extend(waits.into_iter().map(Effect::Later));
         }
         Ok(Released { sequence: made.sequence, withheld, effects: draft.finish() })
     }
 
-    /// The salt under which a version was given before, where these are the same bytes: a consent is to a commitment, and giving the
-    /// version to somebody more takes nothing from whom a consent lets have it.
-    fn salt_of(&self, rows: &dyn Rows, held: Option<&VersionRow>, object: &[u8]) -> Read<Option<Salt>> {
+    /// The giving of a version by which these very bytes were given before, the latest one, with its salt: a consent is to a commitment, and
+    /// giving the version to somebody more takes nothing from whom a consent lets have it, whatever else was given in its place meanwhile.
+    fn giving_of(
+        &self,
+        rows: &dyn Rows,
+        held: Option<&VersionRow>,
+        object: &[u8],
+    ) -> Read<Option<(VersionRow, Salt)>> {
         let Some(held) = held else { return Ok(None) };
-        let Some(payload) = rows.payload(&self.me.member, held.sequence)? else { return Ok(None) };
-        let same = Content::parse(&payload.bytes).ok().filter(|content| content.object == object);
-        Ok(same.map(|content| content.object_salt.unwrap_or(payload.salt)))
+        for giving in self.givings_of(rows, held)? {
+            let Some(payload) = rows.payload(&self.me.member, giving.sequence)? else { continue };
+            let Ok(content) = Content::parse(&payload.bytes) else { continue };
+            if content.object == object {
+                return Ok(Some((giving, content.object_salt.unwrap_or(payload.salt))));
+            }
+        }
+        Ok(None)
     }
 
     /// By which salts a version is given, where one is known of it already. Whoever is given it later learns the salt of the version, so

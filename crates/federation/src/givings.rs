@@ -2,18 +2,20 @@
 //!
 //! What this member's people give of the same version to others is given besides, and takes nothing from who has it by an earlier act. The act
 //! that gave it last holds the version ([`VersionRow`]); an earlier one goes on beside it for as long as somebody has it by
-//! that, or waits for it, and is answered here as a row of its own, under what it said and what was narrowed since.
+//! that, or waits for it, and is answered here as a row of its own, under what it said, what was narrowed since, and what marking definitions
+//! ask that it awaited and that have come.
 
 use std::collections::BTreeSet;
 
 use base::signing::KeyId;
 
-use crate::Exchange;
 use crate::change::{drop_version, rules_now};
 use crate::content::Content;
 use crate::deeds::Release;
 use crate::port::{Deed, Question, Read, Rows};
-use crate::rows::{ActRow, Effect, HolderRow, ObjectName, VersionRow};
+use crate::rows::{ActRow, Effect, HolderRow, LaterRow, ObjectName, ReceiptRow, ReceiptState, VersionRow};
+use crate::waiting::{acts_of, has_by};
+use crate::{Exchange, Lane};
 
 /// Handling's code for what is past its end of retention.
 const RETENTION: &str = "retention";
@@ -51,7 +53,7 @@ impl Exchange<'_> {
             let Some(payload) = rows.payload(&held.name.author, sequence)? else { continue };
             let Ok(content) = Content::parse(&payload.bytes) else { continue };
             let digest = content.object_salt.unwrap_or(payload.salt).commit(content.object);
-            let rules = rules_now(self, &fate, sequence, content.rules);
+            let rules = rows.settled(&held.name.id, rules_now(self, &fate, sequence, content.rules))?;
             all.push(VersionRow { sequence, digest, rules, ..held.clone() });
         }
         Ok(all)
@@ -62,18 +64,10 @@ impl Exchange<'_> {
     /// # Errors
     /// The store did not answer.
     pub fn giving_to(&self, rows: &dyn Rows, held: &VersionRow, member: &KeyId) -> Read<Option<VersionRow>> {
-        let mut acts = rows.replaced(held)?;
-        acts.push(held.sequence);
-        acts.sort_unstable();
-        acts.dedup();
-        for sequence in acts.into_iter().rev() {
-            if rows.receipts(sequence)?.iter().any(|row| row.member == *member && row.state.is_given()) {
-                let mut all = self.givings_of(rows, held)?;
-                let at = all.iter().position(|giving| giving.sequence == sequence).unwrap_or_default();
-                return Ok(Some(all.swap_remove(at)));
-            }
-        }
-        Ok(None)
+        let Some(ReceiptRow { sequence, .. }) = has_by(rows, held, member)? else { return Ok(None) };
+        let mut all = self.givings_of(rows, held)?;
+        let at = all.iter().position(|giving| giving.sequence == sequence).unwrap_or_default();
+        Ok(Some(all.swap_remove(at)))
     }
 
     /// The giving of an own version that an act is, where it counts.
@@ -123,6 +117,45 @@ impl Exchange<'_> {
             .any(|row| row.state.is_given() && !allowed.contains(&row.member) && !by_consent(&row.member)))
     }
 
+    /// Who had a version by a giving that is over destroys it, whatever it was given before: that is noted, and what it was given before and is
+    /// not over is given to it again.
+    pub(crate) fn had_by_ended(&self, rows: &dyn Rows, held: &VersionRow, gone: &[u64]) -> Read<Vec<Effect>> {
+        let mut receipts: Vec<ReceiptRow> = Vec::new();
+        for sequence in acts_of(rows, held)? {
+            receipts.extend(rows.receipts(sequence)?.into_iter().filter(|row| row.state.is_given()));
+        }
+        let (waits, mut effects) = (rows.later(&held.name.id)?, Vec::new());
+        for last in receipts.iter().filter(|row| gone.contains(&row.sequence)) {
+            let of_it = || receipts.iter().filter(|row| row.member == last.member);
+            // What has not come to it yet it does not destroy.
+            if last.state == ReceiptState::Pending || of_it().any(|row| row.sequence > last.sequence) {
+                continue;
+            }
+            let before: Vec<&ReceiptRow> = of_it().filter(|row| !gone.contains(&row.sequence)).collect();
+            for row in &before {
+                if let ReceiptState::Done { receipt, .. } = row.state {
+                    let state = ReceiptState::Done { receipt, outcome: ReceiptState::LET_GO.to_owned() };
+                    effects.push(Effect::Receipt(ReceiptRow { state, ..(*row).clone() }));
+                }
+            }
+            if before.is_empty() {
+                continue;
+            }
+            let row = LaterRow {
+                object: held.name.id.clone(),
+                version: held.version.clone(),
+                member: last.member,
+                lane: Lane::Routine,
+                rule: LaterRow::BESIDES.to_owned(),
+                since: self.now,
+                look: self.now,
+            };
+            let waiting = waits.iter().find(|one| one.version == row.version && one.member == row.member);
+            effects.push(Effect::Later(row.besides(waiting)));
+        }
+        Ok(effects)
+    }
+
     /// What the end of the time of some givings of a version brings about, told by their rules: where that by which it is held is over and
     /// another is not, it is held by the latest of these from then on.
     pub(crate) fn ended_givings(
@@ -137,7 +170,7 @@ impl Exchange<'_> {
         let Some(next) = left.next() else { return Ok(drop_version(held)) };
         let mut gone: Vec<u64> =
             givings.iter().filter(|giving| over(&giving.rules)).map(|one| one.sequence).collect();
-        let mut effects = Vec::new();
+        let mut effects = self.had_by_ended(rows, held, &gone)?;
         if next.sequence != held.sequence {
             // In this order, for what stands beside the giving that holds a version goes with its payload.
             effects.push(Effect::Version(next.clone()));

@@ -18,6 +18,7 @@ use base::signed::Signed;
 use base::signing::KeyId;
 use ledger::act::Act;
 
+use crate::change::rules_now;
 use crate::content::{Content, ObjectHead};
 use crate::deeds::{Release, address};
 use crate::draft::{DeedError, Draft};
@@ -25,7 +26,8 @@ use crate::hello::Versions;
 use crate::outbox::brings_object;
 use crate::port::{Consented, Deed, Question, Read, Rows, Standing};
 use crate::refusal::{is_about_another, is_for_others, is_too_early};
-use crate::rows::{ActRow, Effect, HolderRow, LaterRow, ObjectName, VersionRow};
+use crate::rows::{ActRow, Effect, HolderRow, LaterRow, ObjectName, ReceiptRow, VersionRow};
+use crate::waiting::{Next, Rest};
 use crate::{Exchange, Rule};
 
 /// What speaks against giving something now, and passes.
@@ -54,7 +56,7 @@ impl Hindrance {
     }
 
     /// When to ask again; without a moment of its own, when something has happened.
-    const fn look(self) -> Micros {
+    pub(crate) const fn look(self) -> Micros {
         match self {
             Self::Embargo(until) | Self::Clock(until) => until,
             Self::Marking | Self::Absent => Micros(i64::MAX),
@@ -105,7 +107,8 @@ impl Exchange<'_> {
     ///
     /// Who never had it gets the act by which the others have it, so that all hold the same; where that cannot be (it went
     /// under other rules, has been taken back from its holders by a narrowing that is over, or has two salts and is for a node that
-    /// reads one), it is released anew to all.
+    /// reads one), it is released anew to all. Who has it, or had it, by a later act is given it by a new one, under what both say
+    /// ([`crate::Judge::given_besides`]).
     ///
     /// # Errors
     /// Those of [`DeedError`].
@@ -114,90 +117,67 @@ impl Exchange<'_> {
         let held = rows.versions(&name)?.into_iter().find(|held| held.version == put.version);
         let held = held.filter(|held| held.name == name);
         let givings = held.as_ref().map(|held| self.givings_of(rows, held)).transpose()?.unwrap_or_default();
-        let (held, waiting) = self.first_waited_for(rows, &givings, &put.rows)?;
-        let payload =
-            held.as_ref().map(|held| rows.payload(&name.author, held.sequence)).transpose()?.flatten();
-        let (Some(held), Some(payload)) = (held, payload) else {
-            return Ok(put.rows.iter().map(LaterRow::over).collect());
-        };
+        let (mut effects, mut each) = (Vec::new(), BTreeMap::<_, Vec<(&LaterRow, Next)>>::new());
+        for row in &put.rows {
+            match self.next_for(rows, &givings, &row.member)? {
+                Some(next) => {
+                    let anew = next.anew || row.rule == LaterRow::BESIDES;
+                    each.entry((next.at, next.under.clone(), anew)).or_default().push((row, next));
+                }
+                None => effects.push(row.over()),
+            }
+        }
+        // The others are looked at the next time.
+        let Some(((at, under, anew), waiting)) = each.pop_first() else { return Ok(effects) };
+        let held = givings.get(at);
+        let payload = held.map(|held| rows.payload(&name.author, held.sequence)).transpose()?.flatten();
+        let (Some(held), Some(payload)) = (held, payload) else { return Ok(effects) };
         let content = Content::parse(&payload.bytes)?;
         let narrowed = rows.fate(&name)?.narrowed.iter().any(|(at, _)| *at > held.sequence);
-        let (mut effects, mut ready) = (Vec::new(), Vec::new());
-        for row in waiting {
-            let question = self.sending(&held.rules, content.object, row.member);
-            let allowed = self.may_give(&question).is_ok();
-            if let Some(by) = self.still_hindered(rows, &question, allowed)? {
-                effects.push(Effect::Later(row.because(by)));
-            } else {
-                if allowed && (narrowed || !self.has_been_given(rows, &held, &row.member)?) {
+        let (mut ready, mut rest) = (Vec::new(), Vec::new());
+        for (row, next) in waiting {
+            match next.by {
+                Some(by) => effects.push(Effect::Later(row.because(by))),
+                None => {
                     ready.push(row);
+                    rest.push(Rest::of(next.rest, row, self.now));
                 }
-                effects.push(row.over());
             }
         }
         let Some(first) = ready.first() else { return Ok(effects) };
         let lane = ready.iter().map(|row| row.lane).min().unwrap_or(first.lane);
-        let is_as_given = !narrowed && content.rules == held.rules;
+        let (is_its_own, is_as_given) = (under == held.rules, !narrowed && content.rules == under);
         let older = content.object_salt.is_some()
-            && !self.all_read_two_salts(rows, &held, ready.iter().map(|row| row.member))?;
-        if is_as_given && !older {
+            && !self.all_read_two_salts(rows, held, ready.iter().map(|row| row.member))?;
+        if is_as_given && !older && !anew {
             let mut draft = Draft::begin(self, rows)?;
             for row in ready {
                 draft.push(self.holder(&name, row.member, HolderRow::RELEASED));
                 address(&mut draft, row.member, row.lane, (name.author, held.sequence))?;
             }
             effects.extend(draft.finish());
+            effects.extend(rest);
             return Ok(effects);
         }
         let mut addressees: BTreeSet<KeyId> = ready.iter().map(|row| row.member).collect();
         // Made anew for the salt alone, it is the same for whom a consent lets have it.
         let holders = holders_now(rows, &name)?.into_iter();
         let given = holders.filter(|row| !is_as_given || row.ground != HolderRow::CONSENT);
-        for holder in given {
+        // What comes to something else with what these have, or had, is theirs alone.
+        let is_for_all = is_its_own && (older || !is_as_given);
+        for holder in given.filter(|_| is_for_all) {
             // Who has it by another giving has it by that.
-            if givings.len() == 1 || self.is_for(&held, content.object, holder.member) {
+            let by = self.giving_to(rows, held, &holder.member)?;
+            let by_this = by.is_none_or(|by| by.sequence == held.sequence);
+            if givings.len() == 1 || (by_this && self.is_for(held, content.object, holder.member)) {
                 addressees.insert(holder.member);
             }
         }
-        let (rules, kind) = (held.rules.as_str(), held.kind.clone());
+        let (rules, kind) = (under.as_str(), held.kind.clone());
         let release = Release { object: content.object, rules, addressees: &addressees, lane, kind };
+        // It says itself for what these go on waiting.
         effects.extend(self.release(rows, &release)?.effects);
         Ok(effects)
-    }
-
-    /// Of several givings of a version the first that somebody waits for, with those who do; the others are looked at the next time. Who waits
-    /// for none of them is among those of the first.
-    fn first_waited_for<'r>(
-        &self,
-        rows: &dyn Rows,
-        givings: &[VersionRow],
-        waiting: &'r [LaterRow],
-    ) -> Read<(Option<VersionRow>, Vec<&'r LaterRow>)> {
-        if givings.len() < 2 {
-            return Ok((givings.first().cloned(), waiting.iter().collect()));
-        }
-        let mut each: Vec<Vec<&LaterRow>> = givings.iter().map(|_| Vec::new()).collect();
-        for row in waiting {
-            let at = self.waited_for(rows, givings, &row.member)?;
-            if let Some(of) = each.get_mut(at) {
-                of.push(row);
-            }
-        }
-        let all = givings.iter().cloned().zip(each).find(|(_, of)| !of.is_empty());
-        Ok(all.map_or_else(|| (givings.first().cloned(), Vec::new()), |(giving, of)| (Some(giving), of)))
-    }
-
-    /// Which of several givings a member waits for: the latest that is for it, now or when what is in the way has passed.
-    fn waited_for(&self, rows: &dyn Rows, givings: &[VersionRow], member: &KeyId) -> Read<usize> {
-        for (at, giving) in givings.iter().enumerate() {
-            let payload = rows.payload(&giving.name.author, giving.sequence)?;
-            let content = payload.as_ref().map(|payload| Content::parse(&payload.bytes));
-            let Some(Ok(content)) = content else { continue };
-            if self.is_for(giving, content.object, *member) {
-                return Ok(at);
-            }
-        }
-        Ok(0)
     }
 
     /// Whether a giving is for a member, now or when what is in the way has passed.
@@ -316,22 +296,25 @@ impl Exchange<'_> {
         Ok(false)
     }
 
-    /// Notes for whom of these an own version waits: those that are refused it by something that passes.
+    /// Notes for whom of these an own version waits: those that are refused it by something that passes. Who waits for it by another giving
+    /// is asked about no later for that.
     pub(crate) fn put_off(
         &self,
         rows: &dyn Rows,
         (object, version): (&str, &str),
         (rules, bytes): (&str, &[u8]),
         (members, lane): (impl IntoIterator<Item = KeyId>, crate::Lane),
-    ) -> Read<Vec<Effect>> {
-        let mut wait = Vec::new();
+    ) -> Read<Vec<LaterRow>> {
+        let (mut wait, before) = (Vec::new(), rows.later(object)?);
         for member in members.into_iter().filter(|member| *member != self.me.member) {
             let question = self.sending(rules, bytes, member);
             let allowed = self.may_give(&question).is_ok();
             let Some(by) = self.still_hindered(rows, &question, allowed)? else { continue };
             let (object, version) = (object.to_owned(), version.to_owned());
             let (rule, look, since) = (by.code().to_owned(), by.look(), self.now);
-            wait.push(Effect::Later(LaterRow { object, version, member, lane, rule, since, look }));
+            let row = LaterRow { object, version, member, lane, rule, since, look };
+            let waits = before.iter().find(|one| one.version == row.version && one.member == member);
+            wait.push(row.besides(waits));
         }
         Ok(wait)
     }
@@ -411,7 +394,7 @@ impl Exchange<'_> {
         narrowed: &str,
     ) -> Read<Vec<Effect>> {
         let holders: BTreeSet<KeyId> = holders_now(rows, name)?.into_iter().map(|row| row.member).collect();
-        let (mut effects, waits) = (Vec::new(), rows.later(&name.id)?);
+        let (mut put_off, waits) = (BTreeMap::<(String, KeyId), LaterRow>::new(), rows.later(&name.id)?);
         for held in self.givings(rows, name)? {
             let Some(payload) = rows.payload(&name.author, held.sequence)? else { continue };
             let Ok(content) = Content::parse(&payload.bytes) else { continue };
@@ -421,11 +404,15 @@ impl Exchange<'_> {
             let waiting =
                 |member: &KeyId| waits.iter().any(|row| row.version == held.version && row.member == *member);
             let whom = (holders.iter().copied().filter(|member| !waiting(member)), crate::Lane::Routine);
-            let put_off = self.put_off(rows, (&name.id, &held.version), what, whom)?.into_iter();
-            let absent = Hindrance::Absent.code();
-            effects.extend(put_off.filter(|row| !matches!(row, Effect::Later(row) if row.rule == absent)));
+            for row in self.put_off(rows, (&name.id, &held.version), what, whom)? {
+                if row.rule != Hindrance::Absent.code() {
+                    let of = (row.version.clone(), row.member);
+                    let row = row.besides(put_off.get(&of));
+                    put_off.insert(of, row);
+                }
+            }
         }
-        Ok(effects)
+        Ok(put_off.into_values().map(Effect::Later).collect())
     }
 
     /// Looks through own versions behind one, for members that circles have taken in with what was shared before, or had in them when it was
@@ -445,7 +432,8 @@ impl Exchange<'_> {
             let givings = self.givings_of(rows, held)?;
             let mut missing = BTreeSet::new();
             for giving in &givings {
-                missing.extend(self.judge.taken_in(&giving.rules, self.now, self.now));
+                let circles = self.judge.taken_in(&giving.rules, self.now, self.now);
+                missing.extend(circles.into_values().flatten());
             }
             missing.remove(&self.me.member);
             if missing.is_empty() {
@@ -455,7 +443,9 @@ impl Exchange<'_> {
             for giving in &givings {
                 let receipts = rows.receipts(giving.sequence)?;
                 for receipt in receipts.iter().filter(|receipt| receipt.state.is_settled()) {
-                    missing.remove(&receipt.member);
+                    if !self.lacks_besides(rows, (held, &givings), receipt)? {
+                        missing.remove(&receipt.member);
+                    }
                 }
             }
             // Who refused it as meant for others, and is to be asked in some hours, is in the circle by now.
@@ -467,7 +457,7 @@ impl Exchange<'_> {
             if missing.is_empty() {
                 continue;
             }
-            let seated = self.seated_since(rows, &givings)?;
+            let seated = self.seated_since(rows, &givings, |_| true)?;
             missing.retain(|member| seated.contains(member));
             effects.extend(missing.into_iter().map(|member| {
                 Effect::Later(LaterRow {
@@ -484,34 +474,98 @@ impl Exchange<'_> {
         Ok(Newcomers { effects, last })
     }
 
+    /// Whether a member that has answered an act has the version by one giving and not by what another says to it besides: by a circle that
+    /// has taken it in since, and that lets it have the version when nothing else does any more.
+    fn lacks_besides(
+        &self,
+        rows: &dyn Rows,
+        (held, givings): (&VersionRow, &[VersionRow]),
+        receipt: &ReceiptRow,
+    ) -> Read<bool> {
+        let member = &receipt.member;
+        if givings.len() < 2 || !receipt.state.is_given() {
+            return Ok(false);
+        }
+        let Some(has) = self.giving_to(rows, held, member)? else { return Ok(false) };
+        for giving in givings.iter().filter(|giving| giving.sequence != has.sequence) {
+            let Some(at) = shared_at(rows, (self.me.member, giving.sequence))? else { continue };
+            let mut seats = self.judge.taken_in(&giving.rules, at.plus(-1), self.now).into_values();
+            if seats.any(|seated| seated.contains(member))
+                && self.judge.given_besides(&giving.rules, &has.rules, member) != has.rules
+            {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
     /// Who has a seat in the circles that the rules of an own version's givings name, with what was shared by then. What a giving has replaced
-    /// counts with it, under its rules, for its own are not kept: it was shared by the first of these acts that gave it to everybody who was
-    /// in the circles then, as is known now, else by the last. What gives it to somebody else later shares it with no circle anew.
-    fn seated_since(&self, rows: &dyn Rows, givings: &[VersionRow]) -> Read<BTreeSet<KeyId>> {
+    /// counts with it, under what that said itself (under the giving's rules where an earlier build kept none): a circle was shared with by
+    /// the first of these acts that names it and gave it to everybody who was in it then, as is known now, else by the last. What gives it to
+    /// somebody else later shares it with no circle anew.
+    fn seated_since(
+        &self,
+        rows: &dyn Rows,
+        givings: &[VersionRow],
+        counts: impl Fn(&VersionRow) -> bool,
+    ) -> Read<BTreeSet<KeyId>> {
         let Some(held) = givings.first() else { return Ok(BTreeSet::new()) };
-        let mut replaced: BTreeSet<u64> = rows.replaced(held)?.into_iter().collect();
+        let (mut replaced, fate) = (rows.said_before(held)?, rows.fate(&held.name)?);
         for giving in givings {
             replaced.remove(&giving.sequence);
         }
         let mut all = BTreeSet::new();
-        for giving in givings {
-            let before = replaced.iter().copied().filter(|sequence| *sequence < giving.sequence);
-            for sequence in before.chain([giving.sequence]) {
-                let act = rows.act(&self.me.member, sequence)?;
-                let Some(at) = act.as_ref().and_then(said_at) else { continue };
-                // Who came in at that very moment may have come after it.
-                let mut seated = self.judge.taken_in(&giving.rules, at.plus(-1), self.now);
-                seated.remove(&self.me.member);
+        for giving in givings.iter().filter(|giving| counts(giving)) {
+            let before = replaced.range(..giving.sequence).map(|(sequence, said)| {
+                let rules = said.rules.as_ref().map(|said| rules_now(self, &fate, *sequence, said));
+                (*sequence, rules.unwrap_or_else(|| giving.rules.clone()), said.shared)
+            });
+            let mut shared = BTreeSet::new();
+            for (sequence, rules, since) in before.chain([(giving.sequence, giving.rules.clone(), None)]) {
+                // What says something else was replaced by another.
+                if self.judge.meet(&rules, &giving.rules) != rules {
+                    continue;
+                }
+                let Some(at) = shared_at(rows, (self.me.member, sequence))? else { continue };
+                let at = since.map_or(at, |since| at.min(since));
                 let given: BTreeSet<KeyId> =
                     rows.receipts(sequence)?.into_iter().map(|row| row.member).collect();
-                let went_to_all = seated.is_subset(&given);
-                all.append(&mut seated);
-                if went_to_all {
-                    break;
+                // Who came in at that very moment may have come after it.
+                for (circle, mut seated) in self.judge.taken_in(&rules, at.plus(-1), self.now) {
+                    if shared.contains(&circle) {
+                        continue;
+                    }
+                    seated.remove(&self.me.member);
+                    if seated.is_subset(&given) {
+                        shared.insert(circle);
+                    }
+                    all.append(&mut seated);
                 }
             }
         }
         Ok(all)
+    }
+
+    /// Whether a member counts as in circles for a version that they were given: it was in them when it was shared with them, or was given it
+    /// by a share since. Of the givings those are asked whose rules `name` circles that are meant; `None` where none does, so that it would
+    /// be shared with whoever is in them now.
+    ///
+    /// # Errors
+    /// The store did not answer.
+    pub fn was_shared_with(
+        &self,
+        rows: &dyn Rows,
+        (held, member): (&VersionRow, &KeyId),
+        name: impl Fn(&str) -> bool,
+    ) -> Read<Option<bool>> {
+        let givings = self.givings_of(rows, held)?;
+        if !givings.iter().any(|giving| name(&giving.rules)) {
+            return Ok(None);
+        }
+        if self.seated_since(rows, &givings, |giving| name(&giving.rules))?.contains(member) {
+            return Ok(Some(true));
+        }
+        Ok(Some(self.giving_to(rows, held, member)?.is_some_and(|giving| name(&giving.rules))))
     }
 
     /// Whether a member may be given what a question to send it is about: handling's answer, but for what says that another member made
@@ -574,8 +628,18 @@ impl LaterRow {
     }
 
     /// The same, waiting for something else.
-    fn because(&self, by: Hindrance) -> Self {
+    pub(crate) fn because(&self, by: Hindrance) -> Self {
         Self { rule: by.code().to_owned(), look: by.look(), ..self.clone() }
+    }
+
+    /// The same, beside what the version waits for already: it is asked about when the first of them may have passed.
+    pub(crate) fn besides(self, before: Option<&Self>) -> Self {
+        match before {
+            Some(before) if before.look < self.look => {
+                Self { lane: self.lane.min(before.lane), ..before.clone() }
+            }
+            _ => self,
+        }
     }
 }
 
@@ -583,6 +647,42 @@ impl LaterRow {
 pub(crate) fn said_at(act: &ActRow) -> Option<Micros> {
     let signed = Signed::parse(act.signed.as_bytes()).ok()?;
     Some(Act::peek(&signed).ok()?.header().at)
+}
+
+/// Since when what an act gave is shared: from the act on, or from the moment that it tells where it gives anew what was shared before.
+///
+/// # Errors
+/// The store did not answer.
+pub(crate) fn shared_at(rows: &dyn Rows, (author, sequence): (KeyId, u64)) -> Read<Option<Micros>> {
+    let at = rows.act(&author, sequence)?.as_ref().and_then(said_at);
+    let payload = rows.payload(&author, sequence)?;
+    let content = payload.as_ref().and_then(|payload| Content::parse(&payload.bytes).ok());
+    let again = content.and_then(|content| content.shared_again());
+    Ok(at.map(|at| again.map_or(at, |again| at.min(again))))
+}
+
+/// As [`shared_at`], of a giving: by the first of the acts before it that gave what it gives now to nobody beyond whom it does, and whose place it
+/// has taken since.
+///
+/// # Errors
+/// The store did not answer.
+pub fn first_shared_at(
+    exchange: &Exchange<'_>,
+    rows: &dyn Rows,
+    (giving, givings): (&VersionRow, &[VersionRow]),
+) -> Read<Option<Micros>> {
+    let author = giving.name.author;
+    let mut first = shared_at(rows, (author, giving.sequence))?;
+    for (sequence, said) in rows.said_before(giving)?.range(..giving.sequence) {
+        let within = |line: &String| exchange.judge.meet(line, &giving.rules) == *line;
+        if givings.iter().any(|other| other.sequence == *sequence) || !said.rules.as_ref().is_none_or(within)
+        {
+            continue;
+        }
+        let at = shared_at(rows, (author, *sequence))?.into_iter().chain(said.shared).min();
+        first = first.into_iter().chain(at).min();
+    }
+    Ok(first)
 }
 
 /// Who has an own object, or was to have it, since it was last called back.

@@ -19,7 +19,7 @@ use crate::change;
 use crate::content::{Change, Content, Outcome, ReceiptLine, write_document};
 use crate::draft::{DeedError, Draft, NewAct, Salts};
 use crate::envelope::statement;
-use crate::later::said_at;
+use crate::later::shared_at;
 use crate::port::{Consented, Deed, Question, Read, Rows};
 use crate::rows::{ActRow, Effect, Lane, LaterRow, ObjectName, ReceiptRow, ReceiptState, VersionRow};
 use crate::{Exchange, Hindrance};
@@ -249,8 +249,8 @@ impl Exchange<'_> {
     }
 
     /// Notes that a version is to be given again to a member that says it has nothing of what an act gave, or that it is not meant: a
-    /// circle has taken it in with what was shared then, which it knew too late. Nothing where none has, where the version is held no
-    /// more by that act, or it waits already.
+    /// circle has taken it in with what was shared then, which it knew too late, or with what another act gave beside that one. Nothing where
+    /// none has, where the version is held no more by that act, or it waits already.
     pub(crate) fn give_again(
         &self,
         rows: &dyn Rows,
@@ -259,9 +259,15 @@ impl Exchange<'_> {
     ) -> Read<Option<Effect>> {
         let Some((held, _)) = self.brought(rows, act)? else { return Ok(None) };
         let mut waits = rows.later(&held.name.id)?.into_iter();
-        let waits = waits.any(|row| row.version == held.version && row.member == member);
-        let shared = said_at(act).unwrap_or_default();
-        if waits || !self.judge.taken_in(&held.rules, shared, self.now).contains(&member) {
+        if waits.any(|row| row.version == held.version && row.member == member) {
+            return Ok(None);
+        }
+        let mut is_in = self.is_taken_in(rows, &held, member)?;
+        let last = rows.versions(&held.name)?.into_iter().find(|last| last.version == held.version);
+        for giving in last.map(|last| self.givings_of(rows, &last)).transpose()?.unwrap_or_default() {
+            is_in = is_in || self.is_taken_in(rows, &giving, member)?;
+        }
+        if !is_in {
             return Ok(None);
         }
         Ok(Some(Effect::Later(LaterRow {
@@ -273,5 +279,12 @@ impl Exchange<'_> {
             since: self.now,
             look,
         })))
+    }
+
+    /// Whether circles that a giving names have taken a member in with what was shared when that was.
+    fn is_taken_in(&self, rows: &dyn Rows, giving: &VersionRow, member: KeyId) -> Read<bool> {
+        let shared = shared_at(rows, (giving.name.author, giving.sequence))?.unwrap_or_default();
+        let mut circles = self.judge.taken_in(&giving.rules, shared, self.now).into_values();
+        Ok(circles.any(|seated| seated.contains(&member)))
     }
 }

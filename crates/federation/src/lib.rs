@@ -51,6 +51,7 @@ mod seal;
 mod state;
 mod takeback;
 mod turn;
+mod waiting;
 mod wire;
 mod witness;
 
@@ -70,7 +71,7 @@ pub use frame::FrameError;
 pub use heads::{HeadOutcome, Kept};
 pub use hello::{Compatibility, Greeted, HELLO_TYPE, Hello, HelloError, Reach, Versions};
 pub use inbox::{Received, Taken};
-pub use later::{Hindrance, Newcomers, Put, holders_now};
+pub use later::{Hindrance, Newcomers, Put, first_shared_at, holders_now};
 pub use leaving::LeftBehind;
 pub use life::LIFE_TYPE;
 pub use load::Load;
@@ -86,11 +87,12 @@ pub use relay::{
 pub use rows::{
     ActRow, Again, ConsentRow, Covered, Effect, FateRow, Giving, HolderRow, Lane, LaterRow, MirrorRow,
     ObjectName, OutboxRow, OwnRow, PayloadRow, PeerRow, Queue, ReceiptRow, ReceiptState, Recovery,
-    RefusalRow, RevokedRow, Stage, VersionRow, WitnessedRow,
+    RefusalRow, RevokedRow, SaidBefore, Stage, VersionRow, WitnessedRow,
 };
 pub use seal::{ROUTE_BYTES, Route, SealError, Sealed, SealingSecret};
 pub use state::{PartState, part_state, state_hash, state_hash_of};
 pub use turn::{GREETING_BYTES_MAX, TURN_BYTES_MAX, Turn};
+pub use waiting::has_by;
 pub use wire::{
     ACK_TYPE, Ack, AckRefusal, Back, Cosigned, HeadUpdate, RegistryPage, WireError, batch_from, batch_to,
 };

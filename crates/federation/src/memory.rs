@@ -12,11 +12,13 @@ use ledger::act::ActKind;
 use ledger::frontier::Frontier;
 use ledger::tile::{TILE_WIDTH, Tile, TileKind, TilePath};
 
+use crate::content::Content;
 use crate::port::{Read, Rows, StoreFailed};
 use crate::proving::receipt_in;
 use crate::rows::{
     ActRow, Again, ConsentRow, Covered, Effect, FateRow, HolderRow, Lane, LaterRow, MirrorRow, ObjectName,
-    OutboxRow, OwnRow, PayloadRow, PeerRow, ReceiptRow, RefusalRow, RevokedRow, VersionRow, WitnessedRow,
+    OutboxRow, OwnRow, PayloadRow, PeerRow, ReceiptRow, RefusalRow, RevokedRow, SaidBefore, VersionRow,
+    WitnessedRow,
 };
 use crate::wire::AckRefusal;
 
@@ -31,7 +33,7 @@ pub struct MemoryRows {
     awaited: BTreeSet<(KeyId, u64)>,
     payloads: BTreeMap<(KeyId, u64), PayloadRow>,
     versions: BTreeMap<ObjectName, BTreeMap<String, VersionRow>>,
-    replaced: BTreeMap<(ObjectName, String), BTreeSet<u64>>,
+    replaced: BTreeMap<(ObjectName, String), BTreeMap<u64, SaidBefore>>,
     fates: BTreeMap<ObjectName, FateRow>,
     holders: BTreeMap<(ObjectName, KeyId), HolderRow>,
     later: BTreeMap<(String, String, KeyId), LaterRow>,
@@ -87,12 +89,11 @@ impl MemoryRows {
                 self.versions.entry(row.name.clone()).or_default().insert(row.version.clone(), row);
             }
             Effect::Replaced { name, version, sequence } => {
-                self.payloads.remove(&(name.author, sequence));
-                self.replaced.entry((name, version)).or_default().insert(sequence);
+                let author = name.author;
+                self.keep_said((name, version), sequence);
+                self.payloads.remove(&(author, sequence));
             }
-            Effect::Besides { name, version, sequence } => {
-                self.replaced.entry((name, version)).or_default().insert(sequence);
-            }
+            Effect::Besides { name, version, sequence } => self.keep_said((name, version), sequence),
             Effect::BesidesOver { name, version, sequence } => {
                 self.payloads.remove(&(name.author, sequence));
                 if let Some(acts) = self.replaced.get_mut(&(name, version)) {
@@ -103,7 +104,7 @@ impl MemoryRows {
             Effect::Fate(row) => {
                 for ((name, _), acts) in &mut self.replaced {
                     if *name == row.name {
-                        for void in acts.extract_if(.., |sequence| row.voids(*sequence)) {
+                        for (void, _) in acts.extract_if(.., |sequence, _| row.voids(*sequence)) {
                             self.payloads.remove(&(name.author, void));
                         }
                     }
@@ -199,8 +200,8 @@ impl MemoryRows {
         let meant = self.later.values_mut().filter(|row| {
             let (event, clock) = (row.look == Micros(i64::MAX), row.rule == LaterRow::CLOCK_BEHIND);
             match again {
-                Again::Member(member) => event && row.member == *member,
-                Again::Object(object) => event && row.object == *object,
+                Again::Member(member) => row.member == *member,
+                Again::Object(object) => row.object == *object,
                 Again::ClockOf(member) => clock && row.member == *member,
                 Again::Clocks(beyond) => {
                     clock || (!event && row.look > *beyond && row.rule != LaterRow::EMBARGO)
@@ -257,8 +258,21 @@ impl MemoryRows {
         self.acts.insert((row.author, row.sequence), row);
     }
 
+    fn keep_said(&mut self, (name, version): (ObjectName, String), sequence: u64) {
+        let payload = self.payloads.get(&(name.author, sequence));
+        let said = payload.and_then(|row| Content::parse(&row.bytes).ok());
+        let said =
+            said.map(|one| SaidBefore { rules: Some(one.rules.to_owned()), shared: one.shared_again() });
+        let acts = self.replaced.entry((name, version)).or_default();
+        let known = acts.entry(sequence).or_default();
+        if let Some(said) = said {
+            *known = said;
+        }
+    }
+
     fn forget_replaced(&mut self, name: &ObjectName, version: &str) {
-        for sequence in self.replaced.remove(&(name.clone(), version.to_owned())).into_iter().flatten() {
+        let acts = self.replaced.remove(&(name.clone(), version.to_owned()));
+        for sequence in acts.into_iter().flat_map(BTreeMap::into_keys) {
             self.payloads.remove(&(name.author, sequence));
         }
     }
@@ -363,9 +377,8 @@ impl Rows for MemoryRows {
         Ok(self.versions.get(name).into_iter().flat_map(|held| held.values().cloned()).collect())
     }
 
-    fn replaced(&self, held: &VersionRow) -> Read<Vec<u64>> {
-        let acts = self.replaced.get(&(held.name.clone(), held.version.clone()));
-        Ok(acts.into_iter().flatten().copied().collect())
+    fn said_before(&self, held: &VersionRow) -> Read<BTreeMap<u64, SaidBefore>> {
+        Ok(self.replaced.get(&(held.name.clone(), held.version.clone())).cloned().unwrap_or_default())
     }
 
     fn fate(&self, name: &ObjectName) -> Read<FateRow> {

@@ -4,7 +4,7 @@
 //! plain maps as well and a test can put a faulty one in. Every answer is an argument of the step that asked: nothing here
 //! waits, writes or remembers.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::{ControlFlow, RangeInclusive};
 
 use base::Micros;
@@ -15,7 +15,7 @@ use ledger::tile::{Tile, TilePath};
 use crate::Hindrance;
 use crate::rows::{
     ActRow, ConsentRow, FateRow, HolderRow, LaterRow, MirrorRow, ObjectName, OutboxRow, OwnRow, PayloadRow,
-    PeerRow, ReceiptRow, VersionRow, WitnessedRow,
+    PeerRow, ReceiptRow, SaidBefore, VersionRow, WitnessedRow,
 };
 use crate::seal::SealingSecret;
 use crate::wire::AckRefusal;
@@ -101,9 +101,9 @@ pub trait Judge: Send + Sync {
     /// is allowed already, or will not be.
     fn hindered(&self, question: &Question<'_>) -> Option<Hindrance>;
 
-    /// The members that circles named in these rules have taken in with what was shared at a moment; at 0, with everything that was shared
-    /// before.
-    fn taken_in(&self, rules: &str, shared: Micros, now: Micros) -> BTreeSet<KeyId>;
+    /// The members that each of the circles named in these rules, by its key, has taken in with what was shared at a moment; at 0, with
+    /// everything that was shared before.
+    fn taken_in(&self, rules: &str, shared: Micros, now: Micros) -> BTreeMap<[u8; 32], BTreeSet<KeyId>>;
 
     /// Whether what is asked about is allowed no more because circles that let the recipient have it are known to have taken it out, and for
     /// nothing else. `false` where a circle that lets it have it is not known here: who is in that one nobody can say.
@@ -113,6 +113,15 @@ pub trait Judge: Send + Sync {
     /// who is.
     fn might(&self, _question: &Question<'_>) -> bool {
         false
+    }
+
+    /// The line under which a member that was given something under `before` has it when it is given under `later` as well: whoever of its
+    /// people is reached by either is reached by it, and nobody else. `later` where the one before cannot be read.
+    fn given_besides(&self, later: &str, before: &str, member: &KeyId) -> String;
+
+    /// Whether a line of rules reaches anybody of a member's, now or when an embargo is over, by something else than a circle that it is in.
+    fn reaches_by_name(&self, _rules: &str, _member: &KeyId) -> bool {
+        true
     }
 
     /// Rules that allow nothing that either refuses. Associative, commutative and idempotent, so that narrowings may come in
@@ -192,8 +201,17 @@ pub trait Rows {
     fn payload(&self, author: &KeyId, sequence: u64) -> Read<Option<PayloadRow>>;
     /// The versions held of an object.
     fn versions(&self, name: &ObjectName) -> Read<Vec<VersionRow>>;
-    /// The acts that gave a version before the one that it is held by ([`crate::Effect::Replaced`]), the earliest first.
-    fn replaced(&self, held: &VersionRow) -> Read<Vec<u64>>;
+    /// The acts that gave a version before the one that it is held by ([`crate::Effect::Replaced`]), each with what it said.
+    fn said_before(&self, held: &VersionRow) -> Read<BTreeMap<u64, SaidBefore>>;
+    /// The same acts alone, the earliest first.
+    fn replaced(&self, held: &VersionRow) -> Read<Vec<u64>> {
+        Ok(self.said_before(held)?.into_keys().collect())
+    }
+    /// A line of rules that an own object was given under, once marking definitions that it awaits have come to everywhere that the object
+    /// stands by this member's word: those it awaits no more, and it says what they ask. The same line where none has.
+    fn settled(&self, _object: &str, rules: String) -> Read<String> {
+        Ok(rules)
+    }
     /// What has become of an object; the default where nothing has.
     fn fate(&self, name: &ObjectName) -> Read<FateRow>;
     /// Who has an own object, or was to have it.

@@ -123,11 +123,12 @@ impl Exchange<'_> {
         let known = rows.receipts(sequence)?.into_iter().find(|row| row.member == member);
         let known = known.map(|row| row.state);
         let had = known.as_ref().is_none_or(|state| state.is_given() && *state != ReceiptState::Pending);
+        let has_had = known.as_ref().is_some_and(|state| state.has_been_had() || state.is_let_go());
         let found = match known {
             Some(ReceiptState::Done { receipt: last, .. }) if last > receipt => return Ok(Vec::new()),
             // Its receipt for what it was given, heard again: it has let go since.
-            Some(ReceiptState::Done { receipt: last, outcome })
-                if last == receipt && outcome == ReceiptState::NARROWED =>
+            Some(ref state @ ReceiptState::Done { receipt: last, .. })
+                if last == receipt && state.is_let_go() =>
             {
                 return Ok(Vec::new());
             }
@@ -136,7 +137,8 @@ impl Exchange<'_> {
             None => self.was_given(rows, sequence, member)?,
         };
         let Some(mut effects) = found else { return Ok(Vec::new()) };
-        let outcome = line.outcome.name().to_owned();
+        let goes = line.outcome == Outcome::Empty && has_had;
+        let outcome = if goes { ReceiptState::LET_GO } else { line.outcome.name() }.to_owned();
         let state = ReceiptState::Done { receipt, outcome };
         effects.push(Effect::Receipt(ReceiptRow { sequence, member, state }));
         if line.outcome == Outcome::Empty

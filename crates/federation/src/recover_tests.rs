@@ -58,12 +58,16 @@ impl Judge for Yes {
         None
     }
 
-    fn taken_in(&self, _: &str, _: Micros, _: Micros) -> BTreeSet<KeyId> {
-        BTreeSet::new()
+    fn taken_in(&self, _: &str, _: Micros, _: Micros) -> BTreeMap<[u8; 32], BTreeSet<KeyId>> {
+        BTreeMap::new()
     }
 
     fn left(&self, _: &Question<'_>) -> bool {
         false
+    }
+
+    fn given_besides(&self, later: &str, _: &str, _: &KeyId) -> String {
+        later.to_owned()
     }
 
     fn meet(&self, one: &str, _: &str) -> String {

@@ -309,6 +309,8 @@ impl LaterRow {
     pub const CIRCLE_HISTORY: &'static str = "circle-history";
     /// Why something waits that was given by an act with two salts to a node that reads one.
     pub const TWO_SALTS: &'static str = "two-salts";
+    /// It is given besides what the member has, or had until that was over.
+    pub const BESIDES: &'static str = "given-besides";
 }
 
 impl HolderRow {
@@ -344,7 +346,7 @@ pub struct LaterRow {
     pub member: KeyId,
     /// In which lane it is to go.
     pub lane: Lane,
-    /// Why it waits: [`crate::Hindrance::code`], [`LaterRow::CIRCLE_HISTORY`] or [`LaterRow::TWO_SALTS`].
+    /// Why it waits: [`crate::Hindrance::code`], [`LaterRow::CIRCLE_HISTORY`], [`LaterRow::TWO_SALTS`] or [`LaterRow::BESIDES`].
     pub rule: String,
     /// Since when.
     pub since: Micros,
@@ -352,7 +354,8 @@ pub struct LaterRow {
     pub look: Micros,
 }
 
-/// What has happened, so that handling is to be asked again about what waits for it.
+/// What has happened, so that handling is to be asked again about what waits for it. What waits for a moment may wait for it too: of several
+/// givings of a version one row tells of that which may go first.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Again {
     /// A member takes part again.
@@ -396,11 +399,26 @@ pub enum ReceiptState {
 impl ReceiptState {
     /// The outcome of an act that gave something to a member that has signed since for a narrowing that lets it keep nothing of it.
     pub const NARROWED: &'static str = "narrowed";
+    /// The outcome of an act of which a member had what it gave, and has said since that it has nothing of it any more.
+    pub const LET_GO: &'static str = "let-go";
+    /// The outcome of an act that a member gave back after a restore, as long as it has not answered it anew.
+    pub(crate) const GIVEN_BACK: &'static str = "given-back";
 
     /// Whether the addressee has signed for a narrowing that lets it keep nothing of what the act gave.
     #[must_use]
     pub fn is_narrowed(&self) -> bool {
         matches!(self, Self::Done { outcome, .. } if outcome == Self::NARROWED)
+    }
+
+    /// Whether the addressee had what the act gave, and has let go of it by its own word.
+    #[must_use]
+    pub fn is_let_go(&self) -> bool {
+        self.is_narrowed() || matches!(self, Self::Done { outcome, .. } if outcome == Self::LET_GO)
+    }
+
+    /// Whether the addressee has answered that it has what the act gave.
+    pub(crate) fn has_been_had(&self) -> bool {
+        matches!(self, Self::Done { outcome, .. } if outcome != Self::GIVEN_BACK) && self.is_given()
     }
 
     /// Whether the addressee has what the act gave, as far as is known: it says so, or has not answered yet. Who has it empty does not,
@@ -410,7 +428,7 @@ impl ReceiptState {
         match self {
             Self::Pending => true,
             Self::Refused(_) => false,
-            Self::Done { outcome, .. } => outcome != Outcome::Empty.name() && !self.is_narrowed(),
+            Self::Done { outcome, .. } => !self.is_let_go() && outcome != Outcome::Empty.name(),
         }
     }
 
@@ -420,6 +438,15 @@ impl ReceiptState {
         let for_now = |told: &str| is_for_others(told) || is_too_early(told);
         self.is_given() || matches!(self, Self::Refused(told) if !for_now(told))
     }
+}
+
+/// What is kept of an act that gave a version before the one by which that is held.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SaidBefore {
+    /// The line of rules that it said; `None` where an earlier build kept none.
+    pub rules: Option<String>,
+    /// Since when it says that the version is shared, where it gave it again.
+    pub shared: Option<Micros>,
 }
 
 /// A token of consent. Key: its digest.

@@ -100,7 +100,7 @@ impl Exchange<'_> {
         queue.last = queue.last.saturating_add(1);
         let place = queue.last;
         let row = OutboxRow { peer: member, lane: Lane::Routine, place, author: header.author, sequence };
-        let state = ReceiptState::Done { receipt: 0, outcome: "given-back".to_owned() };
+        let state = ReceiptState::Done { receipt: 0, outcome: ReceiptState::GIVEN_BACK.to_owned() };
         let mut effects = vec![
             Effect::Receipt(ReceiptRow { sequence, member, state }),
             Effect::Outbox(row),

@@ -24,6 +24,7 @@ mod rules;
 mod second;
 mod shown;
 
+pub use besides::Receiver;
 pub use cleared::{
     Cleared, Standing, Viewer, Writer, access, may_administer, may_audit, may_read, may_use, may_write,
     viewer,

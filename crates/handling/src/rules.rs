@@ -407,6 +407,13 @@ impl Rules {
         Self { retain: None, ..self.clone() }
     }
 
+    /// The same rules without an embargo that is over: whom it had be named is not asked any more.
+    #[must_use]
+    pub fn apart_from_embargo(&self) -> Self {
+        let named = self.named.clone().filter(|_| self.level == TlpLevel::Red);
+        Self { embargo: None, named, ..self.clone() }
+    }
+
     /// The same rules without purposes: to ask who may decide about something, or is bound by what was asked for it, whatever it may
     /// be used for. Nothing is put under them.
     #[must_use]
@@ -578,6 +585,13 @@ impl Rules {
         self.meet(other) == *self
     }
 
+    /// The same in every part but to whom they are addressed.
+    #[must_use]
+    pub fn asks_as_much_as(&self, other: &Self) -> bool {
+        Self { audience: Audience::EVERYBODY, ..self.clone() }
+            .within(&Self { audience: Audience::EVERYBODY, ..other.clone() })
+    }
+
     /// Whether every reader of this node, whose member is `home`, may see, search, count and export it, at any time and
     /// whatever circles there are: then no such read needs to look at the rules.
     #[must_use]
@@ -599,6 +613,11 @@ impl Rules {
     /// The same, as somebody else's word.
     pub(crate) fn by(self, originator: Originator) -> Self {
         Self { originator, ..self }
+    }
+
+    /// The same at another level, in place of the one that stood there.
+    pub(crate) fn at_level(self, level: TlpLevel) -> Self {
+        Self { level, ..self }.kept()
     }
 
     /// The same without anybody named.

@@ -285,7 +285,9 @@ impl Node {
                 Some(view) => Some(&view.withheld),
                 None => withheld.get(&at),
             };
-            self.tell_withheld(place, receipt, withheld.map_or(&[], Vec::as_slice));
+            if let Some(withheld) = withheld {
+                self.tell_withheld(place, receipt, withheld);
+            }
         };
         let all = pending.into_iter().zip(landed).zip(stays);
         tell_all((place, put_aside), all, (otherwise, tell_withheld), now);
@@ -483,10 +485,14 @@ fn tell_all<'r>(
         }
         if otherwise(at, receipt) {
             receipt.is_given_otherwise();
+            if place.passing.names_others() {
+                receipt.giving.kept_by = receipt.code;
+            }
         }
         if stays && receipt.code.is_none() {
             receipt.code = Some(Rule::PersonDataStaysHome.code());
             receipt.reason = Some("it is about a person, so no other member is given it".to_owned());
+            receipt.giving.kept_by = receipt.code;
         }
         tell_withheld(at, receipt);
         if let Some(status) = put_aside

@@ -61,7 +61,25 @@ pub struct TokenRequest {
     /// What for; empty = read.
     pub scopes: Vec<Scope>,
     /// When it ends; `None` = when it is revoked.
-    pub expires: Option<Micros>,
+    pub expires: Option<Expiry>,
+}
+
+/// When a token is to end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Expiry {
+    /// At this moment.
+    At(Micros),
+    /// So many seconds from now, by the clock of this node: the one by which it will end.
+    After(i64),
+}
+
+impl Expiry {
+    fn moment(self, now: Micros) -> Micros {
+        match self {
+            Self::At(at) => at,
+            Self::After(seconds) => now.plus(seconds.saturating_mul(Micros::SECOND)),
+        }
+    }
 }
 
 /// A new token. The token itself is shown once and stored nowhere.
@@ -401,7 +419,8 @@ impl Node {
             return Err(Refusal::new(Rule::ScopeMissing, reason).into());
         }
         let now = self.now();
-        if request.expires.is_some_and(|expires| expires <= now) {
+        let expires = request.expires.map(|expires| expires.moment(now));
+        if expires.is_some_and(|expires| expires <= now) {
             return Err(AccountError::ExpiresInThePast);
         }
         let held = self.0.store.tokens(Some(user.no)).await?;
@@ -418,11 +437,11 @@ impl Node {
             digest: digest_of(&secret),
             scopes: scopes.clone(),
             at: now,
-            expires: request.expires,
+            expires,
         };
         let id = token.id.clone();
         self.0.store.add_token(token).await?;
-        Ok(IssuedToken { id, token: Redacted::new(secret), scopes, expires: request.expires })
+        Ok(IssuedToken { id, token: Redacted::new(secret), scopes, expires })
     }
 
     /// The tokens of a user, or (for administrators) everybody's.

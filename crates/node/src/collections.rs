@@ -1,7 +1,7 @@
 //! Collections and who may do what with them.
 //!
 //! A collection answers to its id (a UUID, as TAXII asks), to its alias, and, when the operator gave a readable name in
-//! place of an id, to that name: the id is then derived from it. Absent and invisible collections answer alike.
+//! place of an id, to that name: the id is then random. Absent and invisible collections answer alike.
 
 use std::fmt;
 use std::str::FromStr;
@@ -15,7 +15,7 @@ use handling::{
 use serde::Serialize;
 use store::{CollectionRow, Fault, StoreError};
 
-use crate::directory::{Directory, derived_id};
+use crate::directory::Directory;
 use crate::{ApprovalError, Node};
 
 /// Longest readable name of a collection, in characters.
@@ -191,10 +191,9 @@ impl Node {
         if !(1..=NAME_CHARS_MAX).contains(&new.title.trim().chars().count()) {
             return Err(CollectionError::TitleUnfit);
         }
-        let (id, alias) = self.addresses(new.id, new.alias)?;
+        let Addresses { id, alias, name } = self.addresses(new.id, new.alias)?;
         let directory = self.directory().await?;
-        // the alias first: where the id was derived from it, it is the name that was given
-        for name in [alias.as_deref(), Some(id.as_str())].into_iter().flatten() {
+        for name in [alias.as_deref(), name.as_deref(), Some(id.as_str())].into_iter().flatten() {
             if directory.collection(name).is_some() {
                 return Err(CollectionError::NameTaken(name.to_owned()));
             }
@@ -204,6 +203,7 @@ impl Node {
         let row = store::NewCollection {
             id,
             alias,
+            name,
             title: new.title,
             description: new.description,
             strict: new.strict,
@@ -305,25 +305,21 @@ impl Node {
         Ok(self.0.store.remove_collection(row.no).await?)
     }
 
-    /// Id and alias from what the operator gave.
-    fn addresses(
-        &self,
-        id: Option<String>,
-        alias: Option<String>,
-    ) -> Result<(String, Option<String>), CollectionError> {
+    /// What a collection answers to, from what the operator gave. An id that nobody gave is random.
+    fn addresses(&self, id: Option<String>, alias: Option<String>) -> Result<Addresses, CollectionError> {
         if alias.as_deref().is_some_and(|alias| !is_alias(alias)) {
             return Err(CollectionError::NameUnfit);
         }
-        let Some(id) = id else {
-            return Ok((self.new_uuid().to_string(), alias));
-        };
-        if let (36, Ok(uuid)) = (id.len(), uuid::Uuid::try_parse(&id)) {
-            return Ok((uuid.to_string(), alias));
-        }
-        if !is_alias(&id) {
+        let given = id.as_deref().filter(|id| id.len() == 36).and_then(|id| uuid::Uuid::try_parse(id).ok());
+        let named = id.filter(|_| given.is_none());
+        if named.as_deref().is_some_and(|name| !is_alias(name)) {
             return Err(CollectionError::NameUnfit);
         }
-        Ok((derived_id(&id), Some(alias.unwrap_or(id))))
+        let id = given.unwrap_or_else(|| self.new_uuid()).to_string();
+        Ok(match alias {
+            None => Addresses { id, alias: named, name: None },
+            Some(alias) => Addresses { id, name: named.filter(|name| *name != alias), alias: Some(alias) },
+        })
     }
 
     /// The view of a collection that `who` has just made: their access as the new grants have it.
@@ -332,6 +328,13 @@ impl Node {
         let fresh = directory.afresh(who);
         Ok(collection_view(fresh.as_deref().unwrap_or(who), row))
     }
+}
+
+/// What a collection answers to.
+struct Addresses {
+    id: String,
+    alias: Option<String>,
+    name: Option<String>,
 }
 
 /// A name for addresses that cannot be taken for an id.

@@ -67,7 +67,9 @@ impl Directory {
         let mut by_address = HashMap::new();
         for (at, collection) in collections.iter().enumerate() {
             by_address.insert(collection.id.clone(), at);
-            by_address.extend(collection.alias.clone().map(|alias| (alias, at)));
+            by_address.extend(
+                [&collection.alias, &collection.name].into_iter().flatten().cloned().map(|name| (name, at)),
+            );
         }
         let grants = store.grants(None).await?;
         Ok(Self {
@@ -98,7 +100,7 @@ impl Directory {
         self.users.values()
     }
 
-    /// A collection by id, alias, or the readable name its id was derived from.
+    /// A collection by id, alias, or readable name.
     pub(crate) fn collection(&self, address: &str) -> Option<&CollectionRow> {
         let at = self.by_address.get(address).or_else(|| {
             let plain = address.len() <= 64 && address.is_ascii();
@@ -231,9 +233,9 @@ pub(crate) fn folded(name: &str) -> String {
     name.chars().flat_map(char::to_lowercase).collect()
 }
 
-/// The identifier of a collection that was given a readable name instead of one: stable, in the form of a version 4 UUID
-/// as TAXII 2.1 asks, taken from the SHA-256 of the name.
-pub(crate) fn derived_id(name: &str) -> String {
+/// The identifier that builds before schema 40 made of the readable name of a collection. No new one is made so: it would be the same on
+/// every node, and TAXII 2.1 (section 5.2.1) wants identifiers that no other collection anywhere has.
+fn derived_id(name: &str) -> String {
     let digest = Sha256::new_with_prefix("cresset collection\0").chain_update(name).finalize();
     let mut bytes = [0; 16];
     for (byte, digit) in bytes.iter_mut().zip(digest) {
@@ -247,10 +249,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_derived_id_is_stable_and_has_version_four() {
-        let id = derived_id("inbox");
-        assert_eq!(id, derived_id("inbox"));
-        assert_ne!(id, derived_id("outbox"));
-        assert_eq!(uuid::Uuid::try_parse(&id).unwrap().get_version_num(), 4);
+    fn a_derived_id_of_before_is_found_again() {
+        assert_eq!(derived_id("wards"), "42b0c238-c483-4899-8a0f-62bf7a73a410");
     }
 }

@@ -412,7 +412,7 @@ static CODES: &[(&str, &str)] = &[
     ),
     (
         "version-conflict",
-        "The same id and `modified` came with other content: the first stays, the second is refused (STIX 2.1, section 3.6).",
+        "The same id, `created`, creator and `modified` came with other content: the first stays, the second is refused (STIX 2.1, section 3.6). Of what another member says the id and `modified` are enough.",
     ),
     (
         "not-taken",
@@ -499,6 +499,10 @@ static CODES: &[(&str, &str)] = &[
     (
         "member-without-vote",
         "Observers, partners and suspended members have no vote in the community's decisions.",
+    ),
+    (
+        "last-vote",
+        "A community whose only member with a vote is suspended decides nothing any more, and cannot take it back either. A member that wants to leave gives notice: `cresset community withdraw`.",
     ),
     ("circle-owner", "Whoever keeps a circle is always in it, and cannot be taken out of it."),
     ("not-in-circle", "The member exists, and is not in this circle: `cresset circle list` shows who is."),

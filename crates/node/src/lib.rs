@@ -69,7 +69,7 @@ pub use self::exchange::{
     TURN_BYTES_MAX,
 };
 pub use accept::{AcceptError, AcceptRequest, Accepted, KeepStatus};
-pub use accounts::{AccountError, IssuedToken, NewUser, Standing, TokenRequest, TokenView, UserView};
+pub use accounts::{AccountError, Expiry, IssuedToken, NewUser, Standing, TokenRequest, TokenView, UserView};
 pub use address::Community;
 pub use approval::{Announced, ApprovalError, ApprovalView, NoticeView};
 pub use collections::{CollectionError, CollectionView, GrantView, GranteeName, NewCollection};
@@ -85,7 +85,7 @@ pub use import::{Format, ImportError, ImportRequest, Receipts, UnknownFormat, li
 pub use initialise::{AdminSecrets, InitError, InitRequest, Initialised, Member};
 pub use jobs::JobError;
 pub use look_up::{Detail, How, LookUpAnswer, LookUpError, LookUpMatch, Sightings};
-pub use mark::{Mark, Marked};
+pub use mark::{Brief, Mark, Marked};
 pub use narrow::{NarrowError, Narrowed};
 pub use observed::{Observed, ObservedError, ObservedMatch};
 pub use own_ledger::ProveError;

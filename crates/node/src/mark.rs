@@ -4,7 +4,7 @@ use base::Micros;
 use base::limit::PAGE_MAX;
 use handling::{Cleared, Originator, Principal};
 use stix::TlpLevel;
-use store::{Marks, Ruled, StoreError};
+use store::{Marks, Ruled, Standing, StoreError};
 
 use crate::Node;
 use crate::handle::{is_unmarked, met};
@@ -29,6 +29,19 @@ pub struct Marked {
     pub label: String,
     /// Whether who asks for the object by its identifier alone is told just this version: not where another word stands before it.
     pub told_first: bool,
+}
+
+/// What a list says of an object: of the version that who asks for it by its identifier alone is told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Brief {
+    /// One line a person recognises it by.
+    pub label: String,
+    /// When that version was added.
+    pub added: Micros,
+    /// How it stands.
+    pub standing: Standing,
+    /// How it is handled.
+    pub mark: Mark,
 }
 
 impl Node {
@@ -66,5 +79,25 @@ impl Node {
             marks.extend(found.into_iter().map(|one| one.map(marked)));
         }
         Ok(view.clear(marks))
+    }
+
+    /// What lists say of objects, of at most [`PAGE_MAX`] of them; `None` for one that is not held, or not for this principal.
+    ///
+    /// # Errors
+    /// The store failed.
+    pub async fn briefs(
+        &self,
+        who: &Principal,
+        ids: &[&str],
+    ) -> Result<Cleared<Vec<Option<Brief>>>, StoreError> {
+        let view = self.eyes(who);
+        let found = self.store().briefs(&view, ids.get(..PAGE_MAX).unwrap_or(ids)).await?;
+        let told = |brief: store::Brief| Brief {
+            mark: self.mark_of(brief.marks.tlp, &brief.marks.places),
+            label: brief.marks.label,
+            added: brief.added,
+            standing: brief.standing,
+        };
+        Ok(view.clear(found.into_iter().map(|brief| brief.map(told)).collect()))
     }
 }

@@ -297,7 +297,11 @@ impl KnownAs {
     pub(crate) fn tell(self, receipt: &mut Receipt, put_aside: Option<&str>) {
         let (handling, reason) = match self {
             Self::Given(given) => return given.tell(receipt, put_aside),
-            Self::GivenOtherwise => return receipt.is_given_otherwise(),
+            Self::GivenOtherwise => {
+                receipt.is_given_otherwise();
+                receipt.giving.kept_by = receipt.code;
+                return;
+            }
             Self::Altered => {
                 receipt.code = Some(store::ALTERED);
                 (
@@ -354,6 +358,8 @@ pub(crate) struct GivenAs {
     pub(crate) not: Vec<String>,
     /// By which rule the first of those does not get it, and why.
     pub(crate) kept: Option<(&'static str, String)>,
+    /// Of those, by which rule the first is refused it, and by which the first has to wait.
+    pub(crate) giving: Giving,
 }
 
 impl GivenAs {
@@ -367,7 +373,7 @@ impl GivenAs {
             }
             return;
         }
-        receipt.giving = Giving { goes, kept_by: self.kept.as_ref().map(|(rule, _)| *rule) };
+        receipt.giving = Giving { goes, ..self.giving };
         let before = receipt.reason.take().filter(|_| told);
         let before = before.unwrap_or_else(|| "it was here already".to_owned());
         receipt.reason = Some(format!("{before}; {}", self.words()));

@@ -3,7 +3,10 @@
 //! Hashing runs on the blocking pool, a few at a time: each takes 19 MiB and some ten milliseconds, so their number bounds
 //! both memory and the share of the machine that strangers can take. Nobody waits in an endless queue: beyond a bound the
 //! answer is "too many".
+//!
+//! The same password comes in other bytes from another keyboard or system: it is hashed as [`opaque`] writes it.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -12,6 +15,7 @@ use argon2::{Algorithm, Argon2, Params, Version};
 use base::limit::{PASSWORD_BYTES_MAX, PASSWORD_CHARS_MIN};
 use base::{Redacted, Rng};
 use tokio::sync::Semaphore;
+use unicode_normalization::{UnicodeNormalization, is_nfc};
 
 use crate::PasswordCost;
 use crate::blocking::offload;
@@ -53,13 +57,17 @@ impl Hasher {
         }
     }
 
-    /// Whether `password` may become someone's password.
+    /// Whether `password` may become someone's password: as it is typed and as it is hashed.
     pub(crate) fn fit(password: &Redacted<String>) -> Result<(), Unfit> {
         let password = password.expose();
         if password.len() > PASSWORD_BYTES_MAX {
             return Err(Unfit::Long);
         }
-        if password.chars().count() < PASSWORD_CHARS_MIN {
+        let written = opaque(password);
+        if written.len() > PASSWORD_BYTES_MAX {
+            return Err(Unfit::Long);
+        }
+        if written.chars().count() < PASSWORD_CHARS_MIN {
             return Err(Unfit::Short);
         }
         Ok(())
@@ -70,10 +78,11 @@ impl Hasher {
         let mut salt = [0; 16];
         self.rng.fill(&mut salt);
         let (cost, password) = (self.cost, password.clone());
-        self.in_turn(move || hash(cost, salt, password.expose())).await
+        self.in_turn(move || hash(cost, salt, &opaque(password.expose()))).await
     }
 
-    /// Whether `password` belongs to `phc`; without a hash the same work is done and the answer is no.
+    /// Whether `password` belongs to `phc`; without a hash the same work is done and the answer is no. A hash of an earlier build is of the
+    /// very bytes that were typed: they are tried too, where they are others.
     pub(crate) async fn verify(
         &self,
         phc: Option<String>,
@@ -113,6 +122,22 @@ impl Hasher {
         drop(permit);
         Ok(done)
     }
+}
+
+/// A password as it is hashed: every space is the plain one, and letters with marks are composed, whichever system sends them.
+///
+/// # Source
+/// RFC 8265, section 4.2 (`OpaqueString`). Characters that the profile disallows are taken as they are.
+fn opaque(password: &str) -> Cow<'_, str> {
+    if is_nfc(password) && !password.contains(is_other_space) {
+        return Cow::Borrowed(password);
+    }
+    Cow::Owned(password.chars().map(|each| if is_other_space(each) { ' ' } else { each }).nfc().collect())
+}
+
+/// Whether it is a space (Unicode's category Zs) other than that of ASCII.
+const fn is_other_space(each: char) -> bool {
+    matches!(each, '\u{a0}' | '\u{1680}' | '\u{2000}'..='\u{200a}' | '\u{202f}' | '\u{205f}' | '\u{3000}')
 }
 
 /// A place in the queue; leaving gives it back, also when the request is dropped while waiting.
@@ -155,7 +180,9 @@ fn verify(cost: PasswordCost, phc: &str, password: &str) -> bool {
         tracing::error!("a stored password hash is not readable");
         return false;
     };
-    argon(cost).verify_password(password.as_bytes(), &hash).is_ok()
+    let is_of = |bytes: &[u8]| argon(cost).verify_password(bytes, &hash).is_ok();
+    let written = opaque(password);
+    is_of(written.as_bytes()) || (*written != *password && is_of(password.as_bytes()))
 }
 
 #[cfg(test)]
@@ -179,8 +206,38 @@ mod tests {
         assert_eq!(hasher.verify(Some("junk".into()), &secret("x")).await, Ok(false));
     }
 
+    /// What is typed with composed letters, with marks behind them, and with another system's space is one password.
+    #[tokio::test]
+    async fn one_password_in_other_bytes_is_the_same() {
+        let forms = [
+            "Gr\u{fc}\u{df}e aus K\u{f6}ln",
+            "Gru\u{308}\u{df}e aus Ko\u{308}ln",
+            "Gr\u{fc}\u{df}e\u{a0}aus\u{3000}K\u{f6}ln",
+        ];
+        let hasher = Hasher::new(PasswordCost::Least, Arc::new(SeededRng::new(1)));
+        for set in forms {
+            let phc = hasher.hash(&secret(set)).await.unwrap();
+            for typed in forms {
+                assert_eq!(
+                    hasher.verify(Some(phc.clone()), &secret(typed)).await,
+                    Ok(true),
+                    "{set:?} {typed:?}"
+                );
+            }
+            for other in ["Grusse aus Koln", "gr\u{fc}\u{df}e aus k\u{f6}ln", "Gr\u{fc}\u{df}e ausK\u{f6}ln"]
+            {
+                assert_eq!(hasher.verify(Some(phc.clone()), &secret(other)).await, Ok(false), "{other:?}");
+            }
+            // What an earlier build has hashed as it was typed goes on being that one's password.
+            let of_before = hash(PasswordCost::Least, [7; 16], set);
+            assert_eq!(hasher.verify(Some(of_before), &secret(set)).await, Ok(true), "{set:?}");
+        }
+    }
+
     #[test]
     fn length_limits_hold_at_the_limit_and_beyond() {
+        // As many characters as it has once it is composed.
+        assert_eq!(Hasher::fit(&secret(&"e\u{301}".repeat(PASSWORD_CHARS_MIN - 1))), Err(Unfit::Short));
         assert_eq!(Hasher::fit(&secret(&"é".repeat(PASSWORD_CHARS_MIN))), Ok(()));
         assert_eq!(Hasher::fit(&secret(&"é".repeat(PASSWORD_CHARS_MIN - 1))), Err(Unfit::Short));
         assert_eq!(Hasher::fit(&secret(&"a".repeat(PASSWORD_BYTES_MAX))), Ok(()));

@@ -6,8 +6,8 @@ use base::Micros;
 use base::limit::PAGE_MAX;
 use handling::{Cleared, Principal, Refusal, Rule, Viewer, may_read, may_write};
 use store::{
-    Deleted, Direction, EdgeRow, Fault, Filter, Manifest, ObjectPage, PageRequest, StatusRow, StoreError,
-    StoredObject, VersionPick, VersionRow,
+    Deleted, Direction, EdgeGroup, EdgeGroups, EdgeRow, Fault, Filter, ListedIn, Manifest, ObjectPage,
+    PageRequest, StatusRow, StoreError, StoredObject, VersionPick, VersionRow,
 };
 
 use crate::directory::Directory;
@@ -251,6 +251,61 @@ impl Node {
         let limit = limit.clamp(1, PAGE_MAX);
         let edges = self.0.store.edges(&view, id, direction, (limit, next)).await?;
         Ok(view.clear(edges))
+    }
+
+    /// As [`Node::edges`], of one name alone.
+    ///
+    /// # Errors
+    /// See [`ReadError`].
+    pub async fn edges_named(
+        &self,
+        who: &Principal,
+        id: &str,
+        named: (Direction, &str),
+        (limit, next): (usize, Option<String>),
+    ) -> Result<Cleared<(Vec<EdgeRow>, Option<String>)>, ReadError> {
+        let view = self.eyes(who);
+        let limit = limit.clamp(1, PAGE_MAX);
+        let edges = self.0.store.edges_named(&view, id, named, (limit, next)).await?;
+        Ok(view.clear(edges))
+    }
+
+    /// Relationships and references of an object in one direction, gathered by name and counted as far as this principal may see them; the
+    /// second part is whether there are more names.
+    ///
+    /// # Errors
+    /// See [`ReadError`].
+    ///
+    /// # Limits
+    /// No group is counted further than it is asked for, nor listed beyond [`PAGE_MAX`].
+    pub async fn edge_groups(
+        &self,
+        who: &Principal,
+        id: &str,
+        direction: Direction,
+        asked: &EdgeGroups<'_>,
+    ) -> Result<Cleared<(Vec<EdgeGroup>, bool)>, ReadError> {
+        let view = self.eyes(who);
+        let groups = self.0.store.edge_groups(&view, id, direction, asked).await?;
+        Ok(view.clear(groups))
+    }
+
+    /// The reports and groupings that list objects, of each the newest, at most `most`.
+    ///
+    /// # Errors
+    /// The store failed.
+    ///
+    /// # Limits
+    /// One question for all of them; of the first [`PAGE_MAX`] objects.
+    pub async fn listed_in(
+        &self,
+        who: &Principal,
+        ids: &[&str],
+        most: usize,
+    ) -> Result<Cleared<Vec<Vec<ListedIn>>>, StoreError> {
+        let view = self.eyes(who);
+        let listed = self.0.store.listed_in(&view, ids.get(..PAGE_MAX).unwrap_or(ids), most).await?;
+        Ok(view.clear(listed))
     }
 
     /// A status resource, for the one who posted.

@@ -79,13 +79,15 @@ pub struct Receipt {
     pub findings: Vec<Finding>,
 }
 
-/// What became of giving something that was here already to other members; who may not read the collection is told nothing of it.
+/// What became of giving something to other members; of what was here already, who may not read the collection is told nothing.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Giving {
-    /// It goes to some of them, or is with them.
+    /// It was here already, and goes to some of them, or is with them.
     pub(crate) goes: bool,
-    /// The rule by which it does not go to others of them.
+    /// The rule by which others of those named are refused it. What only waits is not kept from anybody.
     pub(crate) kept_by: Option<&'static str>,
+    /// By what others of them have to wait for it: they are given it when that has passed.
+    pub(crate) later: Option<&'static str>,
 }
 
 /// The code of what is not given, told to who may not know why.
@@ -225,9 +227,13 @@ pub struct Summary {
     /// Of these: known, and given to other members besides.
     #[serde(skip_serializing_if = "is_zero")]
     pub given: u64,
-    /// Of these: known, and not given to every member that was meant; how many by which rule.
+    /// Of these: refused to some of the members that were named; how many by which rule.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub withheld: BTreeMap<&'static str, u64>,
+    /// Of these: to be given to some of those named when what is in the way has passed; how many wait by which rule. What waits for a
+    /// marking definition is counted as that.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub later: BTreeMap<&'static str, u64>,
     /// Of these: kept with errors of their own, and never acted on.
     #[serde(skip_serializing_if = "is_zero")]
     pub with_errors: u64,
@@ -276,6 +282,9 @@ impl Summary {
         self.given = self.given.saturating_add(u64::from(receipt.giving.goes));
         if let Some(rule) = receipt.giving.kept_by {
             add_one(self.withheld.entry(rule).or_default());
+        }
+        if let Some(rule) = receipt.giving.later {
+            add_one(self.later.entry(rule).or_default());
         }
         let errors = receipt.errors();
         self.with_errors = self.with_errors.saturating_add(u64::from(!errors.is_empty()));

@@ -3,11 +3,13 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use base::Micros;
 use handling::{
     Action, Cleared, Guarded, Principal, Refusal, Role, Seconded, TwoPersonDeed, UserNo, may_administer,
     may_audit,
 };
 use serde::Serialize;
+use stix::Timestamp;
 use store::{BackupReport, BackupTo, Check, Difference, Fault, Figures, KeySink, StoreError};
 
 use crate::{ApprovalError, Node};
@@ -153,6 +155,7 @@ impl Node {
         checks.extend(told("circles", self.check_circles().await));
         checks.extend(told("relays", self.check_relays().await));
         checks.extend(told("store", self.0.store.check(depth == Depth::Deep).await));
+        checks.extend(told("backup", self.check_backup().await.map(Some)));
         checks.extend(told("retention", self.check_retention().await.map(Some)));
         checks.extend(told("glass", self.check_glass().await.map(Some)));
         Ok(checks)
@@ -182,6 +185,24 @@ impl Node {
     ) -> Result<BackupReport, UpkeepError> {
         let (rng, at) = (Arc::clone(&self.0.rng), self.0.clock.now());
         Ok(self.0.store.backup(BackupTo { file: file.to_owned(), keys, rng, at }).await?)
+    }
+
+    /// Notes that a backup was made and is where it is to be: `doctor` and `/metrics` tell when the last one was.
+    ///
+    /// # Errors
+    /// Not for this principal, or it could not be written.
+    pub async fn note_backup(&self, who: &Principal) -> Result<(), UpkeepError> {
+        may_administer(who)?;
+        Ok(self.0.store.note_backup(self.now()).await?)
+    }
+
+    /// When the last backup was made, as noted. For administrators and auditors.
+    ///
+    /// # Errors
+    /// Not for this principal, or the store failed.
+    pub async fn last_backup(&self, who: &Principal) -> Result<Option<Micros>, UpkeepError> {
+        may_know_totals(who)?;
+        Ok(self.0.store.last_backup().await?)
     }
 
     /// Writes the keys that the node's backups are sealed under, as of now. Takes a second person as a backup does.
@@ -222,6 +243,19 @@ impl Node {
         Ok(Check { name: "retention", ok, detail })
     }
 
+    /// Whether and when is told, and nothing judged: copies are also made by other means, and how often is the operator's to say.
+    async fn check_backup(&self) -> Result<Check, StoreError> {
+        let detail = match self.0.store.last_backup().await? {
+            Some(at) => {
+                let age = self.now().0.saturating_sub(at.0).max(0) / Micros::SECOND;
+                format!("the last backup was made at {}, {} ago", Timestamp::text_of(at), long(age))
+            }
+            None => "no backup of this directory is noted: `cresset backup FILE` makes one and notes it"
+                .to_owned(),
+        };
+        Ok(Check { name: "backup", ok: true, detail })
+    }
+
     async fn check_member(&self) -> Result<Check, StoreError> {
         let aside = self.members().await?.and_then(|members| members.takes_no_part());
         Ok(match self.member().await? {
@@ -244,6 +278,17 @@ impl Node {
                 detail: "the node has no member yet: run `cresset init`".into(),
             },
         })
+    }
+}
+
+/// A time in whole days, or hours where it is less than two of these.
+fn long(seconds: i64) -> String {
+    let hours = seconds / 3_600;
+    match (hours / 24, hours) {
+        (_, 0) => "less than an hour".to_owned(),
+        (_, 1) => "an hour".to_owned(),
+        (days, hours) if days < 2 => format!("{hours} hours"),
+        (days, _) => format!("{days} days"),
     }
 }
 

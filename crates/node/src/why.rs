@@ -199,8 +199,9 @@ struct About<'a> {
     tlp: Option<u8>,
     places: &'a [Ruled],
     bytes: &'a [u8],
-    /// When it was shared, which is when it came: who comes to a circle later gets it only where the circle's owner says so. A later
-    /// `date_added` says that somebody here sees it who did not before, and gives nobody anything.
+    /// When it was shared, which is when it came, unless a member is asked about that counts as in its circles all the same: who comes to a
+    /// circle later gets it only where the circle's owner says so. A later `date_added` says that somebody here sees it who did not before,
+    /// and gives nobody anything.
     shared: base::Micros,
 }
 
@@ -320,7 +321,11 @@ impl Node {
             Judged::of(id, self.verdict(asked, about))
         } else if let Some(rules) = own_word(&court, object) {
             let places: Vec<Ruled> = own_places(object, &court).cloned().collect();
-            let about = About { places: &places, ..about };
+            let shared = match asked.member() {
+                Some(member) if self.counts_as_seated(&court, (object, &rules), member).await? => self.now(),
+                _ => about.shared,
+            };
+            let about = About { places: &places, shared, ..about };
             let own = Own { id: object.id.clone(), bytes: object.bytes.clone(), rules };
             self.judge_own(asked, &court, (own, about), Some(object)).await?
         } else {

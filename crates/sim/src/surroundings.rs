@@ -283,9 +283,14 @@ impl Judge for HouseJudge<'_> {
         self.decide(&after).is_ok().then_some(Hindrance::Embargo(from))
     }
 
-    fn taken_in(&self, rules: &str, _shared: Micros, _now: Micros) -> BTreeSet<KeyId> {
-        let Some(ruling) = Ruling::read(rules) else { return BTreeSet::new() };
-        ruling.named_circles().filter_map(|number| self.circles.get(&number)).flatten().copied().collect()
+    fn taken_in(&self, rules: &str, _shared: Micros, _now: Micros) -> BTreeMap<[u8; 32], BTreeSet<KeyId>> {
+        let Some(ruling) = Ruling::read(rules) else { return BTreeMap::new() };
+        let by_key = |number: u64| {
+            let mut key = [0; 32];
+            key[..8].copy_from_slice(&number.to_be_bytes());
+            Some((key, self.circles.get(&number)?.clone()))
+        };
+        ruling.named_circles().filter_map(by_key).collect()
     }
 
     fn left(&self, question: &Question<'_>) -> bool {
@@ -296,6 +301,13 @@ impl Judge for HouseJudge<'_> {
         }
         let before = HouseJudge { circles: &all, ..*self };
         self.decide(question).is_err() && before.decide(question).is_ok()
+    }
+
+    /// Rules name members, not their people: what is kept no longer than what a member has says nothing new to it.
+    fn given_besides(&self, later: &str, before: &str, _: &KeyId) -> String {
+        let read = |line| Ruling::read(line).unwrap_or_else(Ruling::closed);
+        let end = |line| read(line).until.unwrap_or(Micros(i64::MAX));
+        if end(later) <= end(before) { before.to_owned() } else { later.to_owned() }
     }
 
     fn meet(&self, one: &str, other: &str) -> String {

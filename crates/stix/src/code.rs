@@ -32,6 +32,7 @@ codes! {
     EMPTY_LIST = "empty-list", "A list must have at least one item; an optional one without items is left out (section 2.12).";
     EMPTY_DICTIONARY = "empty-dictionary", "A dictionary or nested object must have at least one member (section 2.3).";
     DICTIONARY_KEY = "dictionary-key", "Dictionary keys are 1 to 250 ASCII letters, digits, hyphens and underscores (section 2.3).";
+    DICTIONARY_KEY_CASE = "dictionary-key-case", "Dictionary keys should be lower case (section 2.3); those that name something of another standard keep its case, where the specification says so.";
     ID_FORM = "id-form", "An identifier has the form type--UUID (section 2.9).";
     ID_TYPE = "id-type", "The part of the identifier before the hyphens must be the object's own type (section 2.9).";
     ID_UUID = "id-uuid", "The UUID of an identifier must be RFC 4122-compliant: its variant and version digits are not (section 2.9).";
@@ -73,7 +74,7 @@ codes! {
     NEEDS = "needs-property", "A property must not be present without another one.";
     CONDITIONAL = "conditional-property", "A property is demanded or forbidden by the value of another.";
     EXTERNAL_ID = "external-id", "CAPEC and CVE references carry an identifier of the form CAPEC-1 or CVE-2024-0001 (sections 4.1 and 4.19).";
-    EXTERNAL_HASHES = "external-hashes", "An external reference with a URL should carry hashes of its content (section 2.5).";
+    EXTERNAL_HASHES = "external-hashes", "An external reference with a URL should carry hashes of its content, SHA-256 among them (section 2.5).";
     EXTENSION_KEY = "extension-key", "The key of an extension is the identifier of an extension definition, a predefined name for this type, or a custom name ending in -ext (sections 3.2 and 11.3).";
     EXTENSION_TYPE = "extension-type", "An extension under an extension definition's identifier must have extension_type from extension-type-enum (section 3.2).";
     EXTENSION_CUSTOM = "extension-custom", "A custom extension; new content should use an extension definition (section 11.3).";
@@ -94,6 +95,8 @@ codes! {
     EMAIL = "email-address", "An e-mail address is an addr-spec of RFC 5322, without display name (section 6.5).";
     ENCODED_WORD = "encoded-word", "A header field of a message holds an encoded word (RFC 2047); fields are written down decoded (section 6.6).";
     CPE = "cpe", "A CPE is in the formatted-string form of version 2.3 (section 6.14).";
+    MIME_TYPE = "mime-type", "A MIME type should be one that IANA has registered, written type/subtype (sections 6.1 and 6.7).";
+    PROTOCOL = "protocol-name", "The name of a protocol should be a service name as IANA registers them: at most 15 letters, digits and single hyphens (section 6.12).";
     CHARACTER_SET = "character-set", "The name of a character set as IANA registers it (section 3.9.1).";
     RELATIONSHIP_TYPE = "relationship-type", "A relationship type has only a-z, 0-9 and hyphens (section 5.1).";
     RELATIONSHIP_UNLISTED = "relationship-unlisted", "The specification does not list this relationship between these types (appendix B).";

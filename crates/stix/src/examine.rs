@@ -167,12 +167,14 @@ impl<'a> Valid<'a> {
         self.id.type_name()
     }
 
-    /// `2.1`, or `2.0` where the object is of a kind that must say its version in 2.1 and does not.
+    /// The version of the specification that the object names, good or not, and empty where it names one that is no text. Where it names
+    /// none: `2.0` of a kind that must say its version in 2.1, and `2.1` of others.
     #[must_use]
-    pub const fn spec_version(&self) -> &'static str {
-        match self.edition {
-            Edition::V20 => "2.0",
-            Edition::V21 => "2.1",
+    pub fn spec_version(&self) -> &str {
+        match (self.json.get("spec_version"), self.edition) {
+            (Some(said), _) => said.as_str().unwrap_or_default(),
+            (None, Edition::V20) => "2.0",
+            (None, Edition::V21) => "2.1",
         }
     }
 

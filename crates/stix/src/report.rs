@@ -37,6 +37,14 @@ impl<'p> Place<'p> {
         Place { up: Some(self), step: Step::Index(index) }
     }
 
+    /// The key that this place was reached by, if it was by one.
+    pub(crate) const fn last_key(&self) -> Option<&'p str> {
+        match self.step {
+            Step::Key(key) => Some(key),
+            Step::Root | Step::Index(_) => None,
+        }
+    }
+
     /// The path as in STIX selectors, e.g. `external_references.[0].url`.
     pub(crate) fn path(&self) -> String {
         let mut out = String::new();

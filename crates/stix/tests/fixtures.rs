@@ -45,6 +45,22 @@ fn whole_families_are_without_remark() {
     }
 }
 
+/// What goes against a SHOULD alone is valid for everybody but those who ask for strictness.
+#[test]
+fn what_goes_against_advice_is_refused_by_strict_alone() {
+    let root = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("fixtures/objects/against-advice");
+    let text = std::fs::read(root.join("input.json")).expect("input");
+    let plain = validate(&text, false);
+    assert!(plain.valid && plain.errors.is_empty(), "{:?}", plain.errors);
+    let strict = validate(&text, true);
+    let codes: std::collections::BTreeSet<&str> = strict.errors.iter().map(|finding| finding.code).collect();
+    for code in ["dictionary-key-case", "external-hashes", "mime-type", "protocol-name"] {
+        assert!(codes.contains(code), "{code}: {codes:?}");
+    }
+    let environment = strict.errors.iter().find(|finding| finding.path.contains("environment_variables"));
+    assert_eq!(environment, None, "its keys keep their case");
+}
+
 /// A reference is an identifier, so its UUID is one: an error that is kept, as in the object's own identifier.
 #[test]
 fn a_reference_to_no_uuid_is_an_error() {

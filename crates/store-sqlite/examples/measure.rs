@@ -51,6 +51,7 @@ async fn measure(bundle: &[u8], objects: usize, directory: &Path) {
     let new = NewCollection {
         id: "c".into(),
         alias: None,
+        name: None,
         title: "c".into(),
         description: None,
         strict: false,

@@ -7,6 +7,7 @@ use stix::Timestamp;
 use store::{Batch, Conflict, Entry, Facts, Landed, LandedAs, LeavesBy};
 
 use crate::book;
+use crate::editions::{self, spec_no};
 use crate::error::{Done, found};
 use crate::follow;
 use crate::gone::{self, Forbidden};
@@ -14,7 +15,7 @@ use crate::judge::{self, Judge, Judged};
 use crate::lineage;
 use crate::rules_rows::{self, Under};
 use crate::status;
-use crate::version_rows::{Arrival, post, share, spec_no, store_version, versions_of};
+use crate::version_rows::{Arrival, post, share, store_version, versions_of};
 use crate::writer::Desk;
 
 /// Stores a batch inside the transaction, with a leaf of the ledger for each object that lands.
@@ -174,6 +175,7 @@ impl Place {
                 "UPDATE holding SET lone = 0 WHERE object = ?1 AND +collection = ?2 AND lone = 1",
             )?
             .execute((arrival.object, self.collection))?;
+            editions::note(desk, (self.collection, arrival.object), spec_no(&facts.spec_version))?;
         }
         let size = i64::try_from(arrival.entry.bytes.len()).unwrap_or(i64::MAX);
         sql.prepare_cached(
@@ -188,7 +190,7 @@ impl Place {
             arrival.kind,
             version,
             place,
-            spec_no(facts.spec_version),
+            spec_no(&facts.spec_version),
             size,
             is_last,
             is_first,

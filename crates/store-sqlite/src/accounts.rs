@@ -16,7 +16,7 @@ use crate::writer::Desk;
 const USER: &str = "SELECT no, name, password_hash, roles, disabled, created, epoch, made_by, password_by, password_at, \
                     password_known FROM account";
 const TOKEN: &str = "SELECT id, account, scopes, created, expires, revoked, made_by, known_to FROM token";
-const COLLECTION: &str = "SELECT no, id, alias, title, description, strict, last_added FROM collection";
+const COLLECTION: &str = "SELECT no, id, alias, title, description, strict, last_added, name FROM collection";
 
 /// Notes that accounts or collections have changed.
 pub(crate) fn touch(desk: &Desk<'_>) -> Done<()> {
@@ -285,10 +285,10 @@ pub(crate) fn add_collection(
     new: &NewCollection,
     grants: &[(Grantee, Access)],
 ) -> Done<CollectionRow> {
-    for name in [Some(&new.id), new.alias.as_ref()].into_iter().flatten() {
+    for name in [Some(&new.id), new.alias.as_ref(), new.name.as_ref()].into_iter().flatten() {
         let taken: Option<i64> = desk
             .sql()
-            .query_row("SELECT no FROM collection WHERE id = ?1 OR alias = ?1", [name], |row| row.get(0))
+            .query_row("SELECT no FROM collection WHERE ?1 IN (id, alias, name)", [name], |row| row.get(0))
             .optional()?;
         if taken.is_some() {
             return Err(exists("collection", name).into());
@@ -296,9 +296,9 @@ pub(crate) fn add_collection(
     }
     let no = CollectionNo(desk.next_number("collection")?);
     desk.sql().execute(
-        "INSERT INTO collection (no, id, alias, title, description, strict, created) \
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
-        (no.0, &new.id, &new.alias, &new.title, &new.description, new.strict, new.at.0),
+        "INSERT INTO collection (no, id, alias, title, description, strict, created, name) \
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+        (no.0, &new.id, &new.alias, &new.title, &new.description, new.strict, new.at.0, &new.name),
     )?;
     for (grantee, access) in grants {
         set_grant(desk, no, grantee, *access)?;
@@ -316,6 +316,7 @@ fn collection_row(row: &Row<'_>) -> Done<CollectionRow> {
         description: row.get(4)?,
         strict: row.get(5)?,
         last_added: row.get::<_, Option<i64>>(6)?.map(Micros),
+        name: row.get(7)?,
     })
 }
 

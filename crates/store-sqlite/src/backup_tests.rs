@@ -79,6 +79,20 @@ fn holds(bytes: &[u8], what: &[u8]) -> bool {
     bytes.windows(what.len()).any(|part| part == what)
 }
 
+/// Backups are made by whoever keeps them, and told of by who serves: another user of the machine, where the first is root.
+#[cfg(unix)]
+#[tokio::test]
+async fn when_the_last_backup_was_made_is_for_all_to_read() {
+    use std::os::unix::fs::PermissionsExt;
+
+    let room = tempfile::tempdir().unwrap();
+    let store = with_objects(room.path()).await;
+    store.note_backup(START).await.unwrap();
+    let mode = std::fs::metadata(room.path().join("cresset.backup")).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o644);
+    assert_eq!(store.last_backup().await.unwrap(), Some(START));
+}
+
 #[tokio::test]
 async fn backups_are_verified() {
     let directory = tempfile::tempdir().expect("a directory");
@@ -524,6 +538,37 @@ async fn a_backup_of_before_is_restored_with_its_one_file() {
     let sealed = directory.path().join("sealed");
     backup(&again, &sealed).await.expect("a backup");
     assert!(!holds(&std::fs::read(&sealed).expect("read"), b"Beacon"));
+}
+
+/// A sealed backup of before what has no `modified` had its `created` for a version.
+#[tokio::test]
+async fn a_backup_of_before_versions_by_created_is_dated_when_it_is_opened() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let (live, file) = (directory.path().join("live"), directory.path().join("backup"));
+    let store = with_objects(&live).await;
+    let id = "x-own--8e2e2d2b-17d4-4cbf-938f-98ee46b3cd3f";
+    let text = format!(
+        r#"{{"type":"x-own","spec_version":"2.1","id":"{id}","created":"2024-01-01T00:00:00.000Z","a":1}}"#
+    );
+    let entries = vec![crate::text::entry(text.into_bytes()).expect("an object")];
+    let batch = Batch { writer: writer(1, handling::CollectionNo(1)), at: START, entries, status: None };
+    store.add(batch).await.expect("added");
+    let (_, keys) = backup(&store, &file).await.expect("a backup");
+    let sql = Connection::open(&file).expect("a file");
+    let place = "UPDATE holding SET place = '2026-01-01T00:00:00' WHERE place = '2024-01-01T00:00:00' AND object = \
+                 (SELECT max(object) FROM holding)";
+    assert_eq!(sql.execute(place, []).expect("as it was"), 1);
+    crate::migrate::tests::undo_since(&sql, "dated");
+    sql.close().expect("closed");
+    let at = directory.path().join("again");
+    restore(&file, Some(&keys), &at).expect("restored");
+    let again = open(&at).expect("a store");
+    assert_eq!(again.rebuild(false).await.expect("compared"), []);
+    drop(again);
+    let sql = Connection::open(at.join("cresset.db")).expect("a file");
+    let told = "SELECT v.modified || ' ' || h.place FROM holding h JOIN version v ON v.no = h.version ORDER BY h.object DESC";
+    let told: String = sql.query_row(told, [], |row| row.get(0)).expect("it stands");
+    assert_eq!(told, "2024-01-01T00:00:00.000Z 2024-01-01T00:00:00");
 }
 
 /// A store of before is given keys when it is opened.

@@ -6,7 +6,7 @@
 
 use std::collections::BTreeSet;
 
-use handling::{Addressee, Originator, Writer};
+use handling::{Addressee, Originator, Rules, Writer};
 use rusqlite::Connection;
 use store::OwnCopy;
 
@@ -40,25 +40,31 @@ pub(crate) fn own(sql: &Connection, writer: &Writer, id: &str) -> Done<Vec<OwnCo
     Ok(copies)
 }
 
-/// Addresses copies with these bytes to these besides, each under its own rules otherwise; answers with how many there are.
+/// Addresses copies with these bytes to these besides, each under its own rules otherwise, as far as it is no looser than what goes out; answers
+/// with how many that are.
 pub(crate) fn widen(
     desk: &mut Desk<'_>,
     writer: &Writer,
     (id, digest): (&str, &[u8; 32]),
-    more: &BTreeSet<Addressee>,
+    (more, out): (&BTreeSet<Addressee>, &Rules),
 ) -> Done<u64> {
     let Some(object) = object_no(desk.sql(), id)? else { return Ok(0) };
     let (collection, home) = (writer.collection().0, writer.eyes().standing().home);
     let copies = picked(desk.sql(), writer, object, |bytes, _| bytes == digest)?;
+    let mut widened = 0_u64;
     for copy in &copies {
         let rules = rules_rows::of_version(desk.sql(), (copy.rules, copy.version))?;
+        if !rules.asks_as_much_as(out) {
+            continue;
+        }
+        widened = widened.saturating_add(1);
         let wider = rules.also_to(more);
         if wider != rules {
             put_under(desk, collection, copy, &wider, home)?;
         }
     }
     mark_ends(desk)?;
-    Ok(copies.len() as u64)
+    Ok(widened)
 }
 
 /// Destroys copies with the bytes or the content of one of these, or all, and the keys of those that were only deleted where the writer could

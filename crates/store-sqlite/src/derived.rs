@@ -26,6 +26,13 @@ impl Derived {
         self.edges.dedup();
     }
 
+    /// Whether all of it is in another, both tidy.
+    pub(crate) fn is_within(&self, other: &Self) -> bool {
+        self.fingerprints.iter().all(|one| other.fingerprints.binary_search(one).is_ok())
+            && self.addresses.iter().all(|one| other.addresses.binary_search(one).is_ok())
+            && self.edges.iter().all(|one| other.edges.binary_search(one).is_ok())
+    }
+
     /// The packed form.
     pub(crate) fn pack(&self) -> Vec<u8> {
         let mut out = Vec::with_capacity(

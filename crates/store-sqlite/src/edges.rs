@@ -1,30 +1,43 @@
-//! Edges of an object: by name, then newest first, then by the identifier of the other end.
+//! Edges of an object: by name, then newest first, then by the identifier of the other end; and gathered by name, with counts.
+
+use std::collections::HashMap;
 
 use base::limit;
 use handling::Viewer;
 use index::FingerprintKey;
 use rusqlite::{Connection, OptionalExtension, ToSql};
 use sha2::{Digest, Sha256};
-use store::{Direction, EdgeEnd, EdgeRow};
+use store::{Direction, EdgeEnd, EdgeGroup, EdgeGroups, EdgeRow, ListedIn};
 
 use crate::cursor::Question;
 use crate::error::Done;
 use crate::ids;
 use crate::look_up::standing;
 use crate::sight::{Exact, Sight};
-use crate::writer::object_no;
+use crate::undated::Undated;
+use crate::writer::{name_no, object_no};
 
 /// Which columns a direction reads.
 struct Way {
     own: &'static str,
     other: &'static str,
+    /// Whether a version `l.version` says an edge `?5` between `?4` and `?6`.
+    has_edge: &'static str,
 }
 
 impl Way {
     const fn of(direction: Direction) -> Self {
         match direction {
-            Direction::Outward => Self { own: "source", other: "target" },
-            Direction::Inward => Self { own: "target", other: "source" },
+            Direction::Outward => Self {
+                own: "source",
+                other: "target",
+                has_edge: "EXISTS (SELECT 1 FROM edge p WHERE p.source = ?4 AND p.name = ?5 AND p.version = l.version AND p.target = ?6)",
+            },
+            Direction::Inward => Self {
+                own: "target",
+                other: "source",
+                has_edge: "EXISTS (SELECT 1 FROM edge p WHERE p.target = ?4 AND p.name = ?5 AND p.version = l.version AND p.source = ?6)",
+            },
         }
     }
 }
@@ -37,6 +50,8 @@ pub(crate) struct Ask<'a> {
     pub(crate) id: &'a str,
     /// Which way.
     pub(crate) direction: Direction,
+    /// Of which name alone; `None` = of all.
+    pub(crate) name: Option<&'a str>,
     /// At most how many.
     pub(crate) limit: usize,
     /// From where on.
@@ -48,7 +63,10 @@ pub(crate) struct Ask<'a> {
 /// A page of edges and where to go on. An object that the viewer cannot see has edges all the same, where objects that
 /// the viewer can see say so.
 pub(crate) fn edges(connection: &Connection, ask: &Ask<'_>) -> Done<(Vec<EdgeRow>, Option<String>)> {
-    let question = Question::of(&("edges", ask.id, ask.direction));
+    let question = match ask.name {
+        None => Question::of(&("edges", ask.id, ask.direction)),
+        Some(name) => Question::of(&("edges named", ask.id, ask.direction, name)),
+    };
     let start = match &ask.next {
         Some(next) => Some(question.place::<3>(ask.key, next)?),
         None => None,
@@ -60,7 +78,8 @@ pub(crate) fn edges(connection: &Connection, ask: &Ask<'_>) -> Done<(Vec<EdgeRow
     let way = Way::of(ask.direction);
     let limit = ask.limit.clamp(1, limit::PAGE_MAX);
     let mut names = names(connection, &way, object)?;
-    let mut from = From { version: i64::MAX, given: 0 };
+    names.retain(|(name, _)| ask.name.is_none_or(|only| only == name));
+    let mut from = From::START;
     if let Some([name, arrived, given]) = start {
         let at = names.iter().position(|(spelt, _)| tag(spelt) == name).unwrap_or(names.len());
         names.drain(..at);
@@ -73,7 +92,7 @@ pub(crate) fn edges(connection: &Connection, ask: &Ask<'_>) -> Done<(Vec<EdgeRow
     for (name, no) in &names {
         let walk = Walk { connection, sight: &sight, way: &way, object };
         walk.named(&mut found, (name, *no), from, limit + 1)?;
-        from = From { version: i64::MAX, given: 0 };
+        from = From::START;
         if found.len() > limit {
             break;
         }
@@ -106,6 +125,45 @@ struct From {
     version: i64,
     /// Edges of this version that have been given out.
     given: i64,
+}
+
+impl From {
+    const START: Self = Self { version: i64::MAX, given: 0 };
+}
+
+/// Edges gathered by name, and whether there are more names. A name under which the viewer sees nothing is passed over, wherever it
+/// stands, and counts for nothing.
+pub(crate) fn groups(
+    connection: &Connection,
+    viewer: &Viewer,
+    (id, direction): (&str, Direction),
+    asked: &EdgeGroups<'_>,
+) -> Done<(Vec<EdgeGroup>, bool)> {
+    let (Some(sight), Some(object)) = (Sight::of(connection, viewer)?, object_no(connection, id)?) else {
+        return Ok((Vec::new(), false));
+    };
+    let way = Way::of(direction);
+    let walk = Walk { connection, sight: &sight, way: &way, object };
+    let mut groups = Vec::new();
+    for (name, no) in names(connection, &way, object)? {
+        if asked.after.is_some_and(|after| name.as_str() <= after) {
+            continue;
+        }
+        let full = groups.len() >= asked.groups;
+        let mut found = Vec::new();
+        let most = if full { 1 } else { asked.rows.clamp(1, limit::PAGE_MAX) };
+        walk.named(&mut found, (&name, no), From::START, most)?;
+        if found.is_empty() {
+            continue;
+        }
+        if full {
+            return Ok((groups, true));
+        }
+        let listed = found.len();
+        let count = if listed < most { listed } else { walk.count(no, asked.counted.saturating_add(1))? };
+        groups.push(EdgeGroup { name, rows: found.into_iter().map(|(_, row)| row).collect(), count });
+    }
+    Ok((groups, false))
 }
 
 /// A name as a number that any node gives it.
@@ -141,6 +199,24 @@ struct Walk<'a> {
 }
 
 impl Walk<'_> {
+    /// How many edges of one name there are, of `most` at most.
+    fn count(&self, name: i64, most: usize) -> Done<usize> {
+        let own = self.way.own;
+        let mut select = self.connection.prepare_cached(&format!(
+            "SELECT count(*) FROM (SELECT 1 FROM edge e CROSS JOIN version v ON v.no = e.version \
+             WHERE e.{own} = ?2 AND e.name = ?3 AND {} LIMIT ?4)",
+            self.sight.latest("v")
+        ))?;
+        let most = i64::try_from(most).unwrap_or(i64::MAX);
+        let own: [&dyn ToSql; 3] = [&self.object, &name, &most];
+        self.sight.bind(&mut select, &own)?;
+        let mut rows = select.raw_query();
+        Ok(match rows.next()? {
+            Some(row) => usize::try_from(row.get::<_, u64>(0)?).unwrap_or(usize::MAX),
+            None => 0,
+        })
+    }
+
     /// The edges of one name, newest first and by the other end's identifier, after a place.
     fn named(
         &self,
@@ -149,22 +225,28 @@ impl Walk<'_> {
         from: From,
         most: usize,
     ) -> Done<()> {
-        let Way { own, other } = self.way;
+        let Way { own, other, .. } = self.way;
         let mut select = self.connection.prepare_cached(&format!(
-            "SELECT e.version, e.{other}, v.object, e.source, v.revoked, v.starts, v.expires FROM edge e CROSS JOIN version v ON v.no = e.version \
+            "SELECT e.version, e.{other}, v.object, e.source, v.revoked, v.starts, v.expires, v.modified IS NULL \
+             FROM edge e CROSS JOIN version v ON v.no = e.version \
              CROSS JOIN object o ON o.no = e.{other} WHERE e.{own} = ?2 AND e.name = ?3 AND e.version <= ?4 AND {} \
-             ORDER BY e.version DESC, o.uuid, (SELECT n.name FROM name n WHERE n.no = o.kind) LIMIT ?5",
-            self.sight.latest("v")
+             ORDER BY e.version DESC, o.uuid, (SELECT n.name FROM name n WHERE n.no = o.kind)",
+            self.sight.latest_dated("v")
         ))?;
-        let most = i64::try_from(most.saturating_sub(found.len())).unwrap_or(i64::MAX);
-        let most = most.saturating_add(from.given);
-        let own: [&dyn ToSql; 4] = [&self.object, &no, &from.version, &most];
+        let own: [&dyn ToSql; 3] = [&self.object, &no, &from.version];
         self.sight.bind(&mut select, &own)?;
+        let mut undated = Undated::found_by(self.connection, self.sight, self.way.has_edge);
         let mut rows = select.raw_query();
         let mut place = Place { name: tag(name), version: i64::MAX, given: 0 };
-        while let Some(row) = rows.next()? {
+        while found.len() < most
+            && let Some(row) = rows.next()?
+        {
             let (version, other, by, source): (i64, i64, i64, i64) =
                 (row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?);
+            let edge: [&dyn ToSql; 3] = [&self.object, &no, &other];
+            if row.get(7)? && undated.added((by, version), &edge, &other.to_be_bytes())?.is_none() {
+                continue;
+            }
             let given = if place.version == version { place.given + 1 } else { 1 };
             place = Place { version, given, ..place };
             if version == from.version && given <= from.given {
@@ -189,7 +271,7 @@ fn end(connection: &Connection, sight: &Sight, object: i64) -> Done<Option<EdgeE
         "SELECT v.label, v.revoked, v.starts, v.expires FROM holding l CROSS JOIN version v ON v.no = l.version \
          WHERE l.object = ?2 AND {} ORDER BY {} LIMIT 1",
         sight.sees("l"),
-        Sight::told_first(connection, "l", (object, &sight.sees("f")))?
+        sight.told_first(connection, "l", (object, &sight.sees("f")))?
     ))?;
     sight.bind(&mut select, &[&object])?;
     let mut rows = select.raw_query();
@@ -197,6 +279,66 @@ fn end(connection: &Connection, sight: &Sight, object: i64) -> Done<Option<EdgeE
         Some(row) => Some(EdgeEnd { label: row.get(0)?, standing: standing(row, 1)? }),
         None => None,
     })
+}
+
+/// The reports and groupings that list each of these objects, the newest first, at most `most` of each.
+pub(crate) fn listed_in(
+    connection: &Connection,
+    viewer: &Viewer,
+    ids: &[&str],
+    most: usize,
+) -> Done<Vec<Vec<ListedIn>>> {
+    let none = || vec![Vec::new(); ids.len()];
+    let Some(sight) = Sight::of(connection, viewer)? else { return Ok(none()) };
+    let Some(name) = name_no(connection, "object_refs")? else { return Ok(none()) };
+    let mut kinds = Vec::new();
+    for kind in ["report", "grouping"] {
+        kinds.extend(name_no(connection, kind)?.map(|no| no.to_string()));
+    }
+    // A relationship may call itself so: what lists something says it of itself.
+    let mut select = connection.prepare_cached(&format!(
+        "SELECT e.source FROM edge e CROSS JOIN version v ON v.no = e.version WHERE e.target = ?2 AND e.name = ?3 \
+         AND v.object = e.source AND v.kind IN ({}) AND {} ORDER BY e.version DESC",
+        kinds.join(","),
+        sight.latest("v")
+    ))?;
+    // A page's objects mostly stand in the same few.
+    let mut known: HashMap<i64, Option<ListedIn>> = HashMap::new();
+    let mut answers = Vec::with_capacity(ids.len());
+    for id in ids {
+        let Some(object) = object_no(connection, id)? else {
+            answers.push(Vec::new());
+            continue;
+        };
+        sight.bind(&mut select, &[&object, &name])?;
+        let mut rows = select.raw_query();
+        // Several may speak under one identifier.
+        let mut told = Vec::new();
+        while told.len() < most
+            && let Some(row) = rows.next()?
+        {
+            let source: i64 = row.get(0)?;
+            if !told.contains(&source) {
+                told.push(source);
+            }
+        }
+        drop(rows);
+        let mut answer = Vec::with_capacity(told.len());
+        for source in told {
+            let report = match known.get(&source) {
+                Some(report) => report.clone(),
+                None => {
+                    let id = ids::of_number(connection, source)?;
+                    let report = end(connection, &sight, source)?.map(|report| ListedIn { id, report });
+                    known.insert(source, report.clone());
+                    report
+                }
+            };
+            answer.extend(report);
+        }
+        answers.push(answer);
+    }
+    Ok(answers)
 }
 
 /// The lines to recognise objects by.

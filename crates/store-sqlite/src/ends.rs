@@ -7,15 +7,17 @@
 //!
 //! What one viewer knows as the last another may not. A row is dated anew where it becomes an end for whoever sees no more than
 //! everybody who sees it, and where they all saw what went. So nobody learns from a date that something stood, or went, which they may not
-//! know of (decision 0012). Who saw a version that others did not, and sees those others' version when it goes, gets no news of that one.
+//! know of (decision 0012). Where an object is held in several editions, each has its ends ([`crate::editions`]). Who saw a version that others did not, and sees those others' version when it goes, gets no news of that one.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use handling::{MemberId, Originator, Rules};
 use rusqlite::{Connection, OptionalExtension};
 use stix::TlpLevel;
+use store::{Editions, Filter, VersionPick};
 
 use crate::dates;
+use crate::editions::{Candidate, Picking, spec_text};
 use crate::error::Done;
 use crate::rules_rows;
 use crate::sight::End;
@@ -28,16 +30,8 @@ pub(crate) const ENDS: [(&str, &str); 2] = [("is_last", "m.place DESC"), ("is_fi
 /// What is gone from a place for somebody who saw it there, until the ends are marked anew.
 #[derive(Clone, Debug)]
 pub(crate) struct Left {
-    line: Line,
+    line: Candidate,
     seen: Seen,
-}
-
-/// A version in a collection, as far as it can be an end there.
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct Line {
-    version: i64,
-    lineage: i64,
-    place: String,
 }
 
 /// The rules that say who sees what stands in a place; `None` where every reader does, at any time.
@@ -48,10 +42,12 @@ pub(crate) fn leaves(desk: &mut Desk<'_>, (collection, added): (i64, i64)) -> Do
     let sql = desk.sql();
     let row = sql
         .prepare_cached(
-            "SELECT object, version, lineage, place, restricted, rules FROM holding WHERE collection = ?1 AND added = ?2",
+            "SELECT object, version, lineage, place, restricted, rules, spec FROM holding \
+             WHERE collection = ?1 AND added = ?2",
         )?
         .query_row((collection, added), |row| {
-            let line = Line { version: row.get(1)?, lineage: row.get(2)?, place: row.get(3)? };
+            let (version, lineage) = (row.get(1)?, row.get(2)?);
+            let line = Candidate { version, lineage, spec: row.get(6)?, place: row.get(3)? };
             Ok((row.get(0)?, line, row.get::<_, bool>(4)?, row.get(5)?))
         })
         .optional()?;
@@ -115,7 +111,7 @@ fn covers(desk: &Desk<'_>, home: Option<MemberId>, (wide, narrow): (&Seen, &Seen
 /// A version that stands.
 struct Row {
     added: i64,
-    line: Line,
+    line: Candidate,
     /// The number of the rules that say who sees it; 0 where everybody does.
     rules: i64,
     /// Whether its version is its date.
@@ -131,12 +127,13 @@ struct Rows {
 impl Rows {
     fn of(sql: &Connection, (object, collection): (i64, i64)) -> Done<Self> {
         let mut select = sql.prepare_cached(
-            "SELECT h.added, h.version, h.lineage, h.place, CASE h.restricted WHEN 0 THEN 0 ELSE h.rules END, v.modified IS NULL \
+            "SELECT h.added, h.version, h.lineage, h.place, CASE h.restricted WHEN 0 THEN 0 ELSE h.rules END, v.modified IS NULL, h.spec \
              FROM holding h JOIN version v ON v.no = h.version WHERE h.object = ?1 AND +h.collection = ?2 \
              ORDER BY ltrim(h.place, '~'), h.version",
         )?;
         let rows = select.query_map((object, collection), |row| {
-            let line = Line { version: row.get(1)?, lineage: row.get(2)?, place: row.get(3)? };
+            let (version, lineage) = (row.get(1)?, row.get(2)?);
+            let line = Candidate { version, lineage, spec: row.get(6)?, place: row.get(3)? };
             Ok(Row { added: row.get(0)?, line, rules: row.get(4)?, undated: row.get(5)? })
         })?;
         let rows = rows.collect::<rusqlite::Result<Vec<Row>>>()?;
@@ -148,7 +145,7 @@ impl Rows {
     /// Dates and versions of what becomes an end because others left, in the order of the versions. `covers` tells whether who sees what
     /// is seen by the second sees what is seen by the first.
     fn moved_to(&self, left: &[Left], covers: impl Fn(&Seen, &Seen) -> bool) -> Vec<(i64, i64)> {
-        let went_from: BTreeMap<i64, Vec<&Line>> = self
+        let went_from: BTreeMap<i64, Vec<&Candidate>> = self
             .seen
             .iter()
             .map(|(no, seen)| {
@@ -156,6 +153,7 @@ impl Rows {
                 (*no, went.map(|left| &left.line).collect())
             })
             .collect();
+        let asked = self.asked(left);
         let mut moved = BTreeSet::new();
         for (no, seen) in &self.seen {
             let went = went_from.get(no).map(Vec::as_slice).unwrap_or_default();
@@ -164,18 +162,19 @@ impl Rows {
             }
             let known: BTreeSet<i64> =
                 self.seen.iter().filter(|(_, other)| covers(other, seen)).map(|(no, _)| *no).collect();
-            let stand: Vec<&Line> =
+            let stand: Vec<&Candidate> =
                 self.rows.iter().filter(|row| known.contains(&row.rules)).map(|row| &row.line).collect();
-            let before: Vec<&Line> = stand.iter().chain(went).copied().collect();
-            for end in [End::Last, End::First] {
-                let Some(now) = at_end(&stand, end) else { continue };
-                if at_end(&before, end).is_some_and(|before| before.version == now.version) {
+            let before: Vec<&Candidate> = stand.iter().chain(went).copied().collect();
+            for (end, filter, editions) in &asked {
+                let picking = Picking::of(filter, *editions);
+                let now = picking.among(stand.iter().copied());
+                if now == picking.among(before.iter().copied()) {
                     continue;
                 }
                 // Where others see it too, it is for what they know to say whether it has moved.
-                let at = self.rows.iter().position(|row| row.rules == *no && row.line == *now);
+                let at = self.rows.iter().position(|row| row.rules == *no && now.contains(&row.line.version));
                 if let Some(at) = at {
-                    moved.extend(self.with(at, end, |row| !went_from[&row.rules].is_empty()));
+                    moved.extend(self.with(at, *end, |row| !went_from[&row.rules].is_empty()));
                 }
             }
         }
@@ -184,6 +183,28 @@ impl Rows {
             .filter_map(|at| self.rows.get(at))
             .map(|row| (row.added, row.line.version))
             .collect()
+    }
+
+    /// What can be asked for the ends: whatever the edition, and where there are several, in the latest and in each.
+    fn asked(&self, left: &[Left]) -> Vec<(End, Filter, Editions)> {
+        let left = left.iter().map(|left| left.line.spec);
+        let specs: BTreeSet<i64> = self.rows.iter().map(|row| row.line.spec).chain(left).collect();
+        let mut questions = vec![(Vec::new(), Editions::Any)];
+        if specs.len() > 1 {
+            questions.push((Vec::new(), Editions::Latest));
+            questions.extend(specs.iter().map(|spec| (vec![spec_text(*spec)], Editions::Any)));
+        }
+        let of_ends = |(spec_versions, editions): (Vec<String>, Editions)| {
+            [(End::Last, VersionPick::Last), (End::First, VersionPick::First)].map(|(end, pick)| {
+                let filter = Filter {
+                    versions: vec![pick],
+                    spec_versions: spec_versions.clone(),
+                    ..Filter::default()
+                };
+                (end, filter, editions)
+            })
+        };
+        questions.into_iter().flat_map(of_ends).collect()
     }
 
     /// What has to be dated anew for the row at a place to be given once more. The date of what has no other is its version: so that the
@@ -203,19 +224,5 @@ impl Rows {
             }
         }
         all
-    }
-}
-
-/// The last or the first of what somebody sees: of the lineage that stands there longest.
-fn at_end<'a>(seen: &[&'a Line], end: End) -> Option<&'a Line> {
-    let longest = seen.iter().min_by_key(|line| line.version)?.lineage;
-    let of_it = seen.iter().copied().filter(|line| line.lineage == longest);
-    match end {
-        End::Last => of_it
-            .max_by(|one, other| one.place.cmp(&other.place).then_with(|| other.version.cmp(&one.version))),
-        End::First => of_it.min_by(|one, other| {
-            let key = |line: &'a Line| line.place.trim_start_matches('~');
-            key(one).cmp(key(other)).then_with(|| one.version.cmp(&other.version))
-        }),
     }
 }

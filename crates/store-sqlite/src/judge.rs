@@ -5,8 +5,9 @@
 //! members say is judged against what the same member said, whoever sees it: two members' words are never merged.
 //!
 //! A version follows those with its `created` and creator alone. With others it is no later version of them and revokes nothing; it
-//! stands beside them as a lineage of its own, and its poster is told so. One thing is asked of all lineages that one has said: that
-//! there is one content for each date, for by its date TAXII names a version.
+//! stands beside them as a lineage of its own, and its poster is told so: also where it has the date of one of theirs, or whoever says
+//! something else under the identifier would keep the next version of its owner out, a revocation say. Of one lineage there is one content
+//! for each date. Of what one member says there is, whatever its lineage, for members name to each other what they give by its date.
 
 use base::limit;
 use handling::{MemberId, Originator, Rules, Viewer};
@@ -67,7 +68,7 @@ struct Held {
 /// Which of the versions held is asked for.
 #[derive(Clone, Copy)]
 enum Which<'a> {
-    /// One of this moment, of whichever lineage: the owner's before others, and of those one with the same content.
+    /// One of this moment that a new one may contradict: the owner's before others, and of those one with the same content.
     Of(&'a str),
     /// The latest with the `created` and creator of the new one.
     Latest,
@@ -135,7 +136,7 @@ impl Judge {
             content: facts.content_digest,
         };
         Ok(match compare(&current, &incoming) {
-            // What is met has another `created` or creator only where it is of the same moment.
+            // What is met has another `created` or creator only where one member said both, and both are of the same moment.
             Verdict::New | Verdict::CreatedChanged | Verdict::CreatorChanged => {
                 Judged::Store(LandedAs::Accepted)
             }
@@ -234,6 +235,14 @@ impl Judge {
         }
     }
 
+    /// What of the versions of one moment is held against a new one of that moment, besides.
+    fn has_date_for_itself(&self, follows: &str) -> String {
+        match self.against {
+            Against::Seen { .. } => format!(" AND {follows}"),
+            Against::SameWord => String::new(),
+        }
+    }
+
     /// The first row of a question about an arrival and, where it has ?3, about a moment.
     fn ask<T>(
         &self,
@@ -315,7 +324,12 @@ impl Judge {
         let latest = "h.place DESC, h.version";
         let (which, order, key) = match which {
             Which::Of(key) => {
-                ("h.place IN (?3, '~' || ?3)".to_owned(), "7 DESC, v.content_digest = ?7 DESC, h.added", key)
+                let of = self.has_date_for_itself(follows);
+                (
+                    format!("h.place IN (?3, '~' || ?3){of}"),
+                    "7 DESC, v.content_digest = ?7 DESC, h.added",
+                    key,
+                )
             }
             Which::Latest => (follows.to_owned(), latest, ""),
             Which::OwnLatest => (format!("{follows} AND h.owner IS ?6"), latest, ""),

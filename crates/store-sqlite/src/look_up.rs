@@ -1,7 +1,8 @@
 //! Finding objects by exact terms, by address range, and the patterns and sightings of what is held.
 //!
 //! What is found is always the version that the viewer knows as the latest of its lineage (one `created`, one creator, one owner):
-//! a value that a newer version dropped is not found any more, and what somebody else says of the same object hides nothing.
+//! a value that a newer version dropped is not found any more, and what somebody else says of the same object hides nothing. Of what has no
+//! date of its own, an observable, what any of them says is found ([`crate::undated`]).
 
 use std::collections::HashSet;
 
@@ -16,14 +17,17 @@ use crate::error::Done;
 use crate::ids;
 use crate::postings::Draft;
 use crate::sight::{NOW, Sight};
+use crate::undated::Undated;
 use crate::writer::object_no;
 
-/// Columns of a [`LookupRow`], of a version `v` seen by `sight`.
+/// Columns of a [`LookupRow`], of a version `v` seen by `sight`; when it was added is for [`told`] to say where it has no date of its own.
 pub(crate) fn row_columns(sight: &Sight) -> String {
     format!(
         "v.no, (SELECT n.name FROM name n WHERE n.no = v.kind), (SELECT o.uuid FROM object o WHERE o.no = v.object), \
          v.label, v.revoked, v.expires, v.confidence, \
-         (SELECT min(a.added) FROM holding a WHERE a.object = v.object AND a.version = v.no AND {}), v.starts",
+         CASE WHEN v.modified IS NULL THEN 0 \
+         ELSE (SELECT min(a.added) FROM holding a WHERE a.object = v.object AND a.version = v.no AND {}) END, v.starts, \
+         v.object, v.modified IS NULL",
         sight.sees("a")
     )
 }
@@ -37,8 +41,21 @@ pub(crate) fn standing(row: &Row<'_>, first: usize) -> Done<Standing> {
     })
 }
 
-/// A [`LookupRow`] from [`row_columns`].
-pub(crate) fn row(row: &Row<'_>) -> Done<LookupRow> {
+/// A [`LookupRow`] from [`row_columns`]; `None` where another version is told for it.
+pub(crate) fn told(
+    row: &Row<'_>,
+    undated: &mut Undated<'_>,
+    (by, key): (&[&dyn ToSql], &[u8]),
+) -> Done<Option<LookupRow>> {
+    let dated = self::row(row)?;
+    if !row.get::<_, bool>(10)? {
+        return Ok(Some(dated));
+    }
+    let added = undated.added((row.get(9)?, row.get(0)?), by, key)?;
+    Ok(added.map(|added| LookupRow { added: Micros(added), ..dated }))
+}
+
+fn row(row: &Row<'_>) -> Done<LookupRow> {
     let kind: String = row.get(1)?;
     let uuid = row.get_ref(2)?.as_blob().map_err(rusqlite::Error::from)?;
     Ok(LookupRow {
@@ -125,20 +142,28 @@ fn ask_for(
     };
     let mut select = connection.prepare_cached(&format!(
         "SELECT {} FROM posting q CROSS JOIN version v ON v.no = q.version WHERE q.fingerprint = ?2 AND {is_it} AND {} \
-         ORDER BY q.version DESC LIMIT ?3",
+         ORDER BY q.version DESC",
         row_columns(sight),
-        sight.latest("v")
+        sight.latest_dated("v")
     ))?;
-    let most = i64::try_from(most).unwrap_or(i64::MAX);
-    let own: [&dyn ToSql; 2] = [&term.to_bytes(), &most];
-    sight.bind(&mut select, &own)?;
+    let term = term.to_bytes();
+    sight.bind(&mut select, &[&term])?;
+    let mut undated = Undated::found_by(connection, sight, HAS_TERM);
     let mut found = Vec::new();
     let mut rows = select.raw_query();
-    while let Some(next) = rows.next()? {
-        found.push(row(next)?);
+    while found.len() < most
+        && let Some(next) = rows.next()?
+    {
+        found.extend(told(next, &mut undated, (&[&term], &[]))?);
     }
     Ok(found)
 }
+
+/// Whether a version has the term of a look-up.
+const HAS_TERM: &str = "EXISTS (SELECT 1 FROM posting p WHERE p.fingerprint = ?4 AND p.version = l.version)";
+/// Whether a version has the address or range that was found.
+const HAS_ADDRESS: &str =
+    "EXISTS (SELECT 1 FROM address p WHERE p.low = ?4 AND p.high = ?5 AND p.version = l.version)";
 
 /// Addresses and ranges that lie wholly between two addresses, in the order of addresses, for each such range.
 pub(crate) fn in_ranges(
@@ -159,8 +184,8 @@ pub(crate) fn in_ranges(
     Ok(answers)
 }
 
-/// Rows looked at for one range: an object may have several addresses in it.
-const ROWS_IN_RANGE: i64 = 10 * limit::LOOKUP_MATCHES_MAX as i64;
+/// Rows told for one range: an object may have several addresses in it.
+const ROWS_IN_RANGE: usize = 10 * limit::LOOKUP_MATCHES_MAX;
 
 fn in_range(
     connection: &Connection,
@@ -168,21 +193,28 @@ fn in_range(
     (low, high): ([u8; 16], [u8; 16]),
 ) -> Done<Vec<LookupRow>> {
     let mut select = connection.prepare_cached(&format!(
-        "SELECT {} FROM address q JOIN version v ON v.no = q.version \
-         WHERE q.low BETWEEN ?2 AND ?3 AND q.high <= ?3 AND {} ORDER BY q.low, q.high, q.version DESC LIMIT ?4",
+        "SELECT {}, q.low, q.high FROM address q JOIN version v ON v.no = q.version \
+         WHERE q.low BETWEEN ?2 AND ?3 AND q.high <= ?3 AND {} ORDER BY q.low, q.high, q.version DESC",
         row_columns(sight),
-        sight.latest("v")
+        sight.latest_dated("v")
     ))?;
-    let own: [&dyn ToSql; 3] = [&low, &high, &ROWS_IN_RANGE];
+    let own: [&dyn ToSql; 2] = [&low, &high];
     sight.bind(&mut select, &own)?;
     let mut rows = select.raw_query();
-    let (mut found, mut told) = (Vec::new(), HashSet::new());
+    let mut undated = Undated::found_by(connection, sight, HAS_ADDRESS);
+    let (mut found, mut once, mut rows_told) = (Vec::new(), HashSet::new(), 0_usize);
     while found.len() < limit::LOOKUP_MATCHES_MAX
+        && rows_told < ROWS_IN_RANGE
         && let Some(next) = rows.next()?
     {
         // An object with two addresses in the range is one answer.
-        if told.insert(next.get::<_, i64>(0)?) {
-            found.push(row(next)?);
+        let (low, high): ([u8; 16], [u8; 16]) = (next.get(11)?, next.get(12)?);
+        let Some(row) = told(next, &mut undated, (&[&low, &high], &[low, high].concat()))? else {
+            continue;
+        };
+        rows_told += 1;
+        if once.insert(next.get::<_, i64>(0)?) {
+            found.push(row);
         }
     }
     Ok(found)

@@ -11,6 +11,8 @@ use sha2::{Digest, Sha256};
 use store::StoreError;
 
 use crate::answers;
+use crate::dated;
+use crate::editions;
 use crate::error::Done;
 use crate::ids::Parts;
 use crate::writer::{name_no, next_number, object_no};
@@ -89,6 +91,8 @@ const MIGRATIONS: &[Migration] = &[
     Migration { number: 36, name: "arrived", sql: include_str!("../migrations/0036_arrived.sql") },
     Migration { number: 37, name: "named", sql: include_str!("../migrations/0037_named.sql") },
     Migration { number: 38, name: "deleted_kept", sql: include_str!("../migrations/0038_deleted_kept.sql") },
+    Migration { number: 39, name: "said_before", sql: include_str!("../migrations/0039_said_before.sql") },
+    Migration { number: 40, name: DATED, sql: include_str!("../migrations/0040_dated.sql") },
 ];
 
 /// The migration from which on it is known by name which marking definitions are awaited: see `backup/naming.rs`.
@@ -99,6 +103,9 @@ const ANSWERED: &str = "answered";
 
 /// The migration by which exchange names objects by number.
 const NUMBERED: &str = "numbered";
+
+/// The migration by which what has no `modified` has its `created` for a version.
+const DATED: &str = "dated";
 
 /// Digests of texts that migrations had in builds before, where these made the same rows and a later migration adds what they lack.
 /// Migration 19 took the square of the time that it takes now, and then had another comment; 21 gave what begins at a leap second no
@@ -141,6 +148,11 @@ fn run(connection: &Connection, migration: &Migration) -> Done<()> {
     connection.execute_batch(migration.sql)?;
     if migration.name == ANSWERED {
         answers::fill(connection)?;
+    }
+    if migration.name == DATED {
+        dated::by_created(connection)?;
+        editions::read_again(connection)?;
+        editions::list_all(connection)?;
     }
     connection.execute(
         "INSERT INTO migration (number, name, digest) VALUES (?1, ?2, ?3)",
@@ -518,6 +530,51 @@ pub(crate) mod tests {
         assert_eq!(all("SELECT added FROM holding WHERE is_first ORDER BY added"), [1, 4, 6].map(Some));
         assert_eq!(all("SELECT no FROM name ORDER BY no"), [7, 8, 9].map(Some));
         assert_eq!(all("SELECT value FROM number WHERE name = 'name'"), [bb]);
+        assert_eq!(crate::rebuild::marks(&connection, false).unwrap(), []);
+    }
+
+    #[test]
+    fn what_has_no_modified_is_dated_by_its_created() {
+        let connection = before(DATED);
+        let put = |no: i64, object: i64, created: Option<&str>, bytes: &str, revoked: bool| {
+            let key = created.map(stix::timestamp::key_of);
+            let version = "INSERT INTO version (no, object, kind, spec, revoked, created_key, digest, content_digest, label, derived) \
+                           VALUES (?1, ?2, 1, 21, ?3, ?4, x'', ?1, '', x'')";
+            connection.execute(version, (no, object, revoked, key)).unwrap();
+            connection.execute("INSERT INTO body VALUES (?1, ?2)", (no, bytes.as_bytes())).unwrap();
+            let holding = "INSERT INTO holding (collection, added, object, kind, version, place, spec, size, is_last, is_first, \
+                           restricted, lone) VALUES (1, ?1, ?2, 1, ?1, '2026-01-01T00:00:0' || ?1, 21, 1, ?3, ?4, 0, 0)";
+            let [last, first] = [no != 2 && no != 4, no != 3 && no != 5];
+            connection.execute(holding, (no, object, last, first)).unwrap();
+        };
+        let says = |created: &str, more: &str| format!(r#"{{"id":"x","created":"{created}"{more}}}"#);
+        const AT: &str = "2020-01-01T00:00:00.500Z";
+        put(1, 1, Some(AT), &says(AT, ""), false);
+        put(2, 2, Some(AT), &says(AT, r#","a":1"#), false);
+        put(3, 2, Some(AT), &says(AT, r#","a":2"#), false);
+        put(4, 3, Some(AT), &says(AT, ""), false);
+        put(5, 3, Some(AT), &says(AT, r#","revoked":true"#), true);
+        put(6, 4, None, r#"{"id":"x"}"#, false);
+        put(7, 5, Some(AT), "altered", false);
+        migrate(&connection, "db").unwrap();
+        let all = |sql: &str| -> Vec<Option<String>> {
+            let mut select = connection.prepare(sql).unwrap();
+            select.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect()
+        };
+        let (at, key) = (Some(AT), "2020-01-01T00:00:00.5");
+        let dated: Vec<Option<String>> =
+            [at, at, at, at, at, None, None].map(|text| text.map(ToOwned::to_owned)).into();
+        assert_eq!(all("SELECT modified FROM version ORDER BY no"), dated);
+        let revoked = format!("~{key}");
+        let places = [key, key, key, key, revoked.as_str(), "2026-01-01T00:00:06", "2026-01-01T00:00:07"];
+        let told = all("SELECT place FROM holding ORDER BY added");
+        assert_eq!(told.iter().map(|place| place.as_deref().unwrap()).collect::<Vec<_>>(), places);
+        let lasts: Vec<String> =
+            all("SELECT CAST(version AS TEXT) FROM holding WHERE is_last ORDER BY version")
+                .into_iter()
+                .flatten()
+                .collect();
+        assert_eq!(lasts, ["1", "2", "5", "6", "7"], "of contents under one moment the first stays");
         assert_eq!(crate::rebuild::marks(&connection, false).unwrap(), []);
     }
 

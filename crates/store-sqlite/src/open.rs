@@ -221,6 +221,13 @@ pub(crate) fn set_private(path: &Path) -> std::io::Result<()> {
     Ok(())
 }
 
+/// Lets everybody read a file who may enter its directory.
+pub(crate) fn set_readable(path: &Path) -> std::io::Result<()> {
+    #[cfg(unix)]
+    std::fs::set_permissions(path, std::os::unix::fs::PermissionsExt::from_mode(0o644))?;
+    Ok(())
+}
+
 fn open_writing(database: &Path) -> Result<Connection, StoreError> {
     must_hold_something(database)?;
     make_private_file(database)?;

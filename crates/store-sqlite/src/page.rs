@@ -8,7 +8,7 @@
 //! changed is left out, and one that is asked for alone is refused by name. Long walks through a collection are not held against anything,
 //! which would cost them dearly: `doctor --deep` looks at everything.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 use base::{Micros, limit};
 use bytes::{BufMut, Bytes, BytesMut};
@@ -21,10 +21,10 @@ use stix::Timestamp;
 use store::{Filter, Manifest, ManifestRow, ObjectPage, Order, Page, PageRequest, StoreError, VersionPick};
 
 use crate::cursor::Question;
+use crate::editions::{self, Picking, spec_text};
 use crate::error::{Done, damaged};
 use crate::ids;
 use crate::sight::{End, Sight};
-use crate::version_rows::{spec_no, spec_text};
 use crate::writer::{name_no, object_no};
 
 /// A question for a page: whose, where, what.
@@ -134,9 +134,14 @@ impl Ask<'_> {
         };
         let limit = self.request.limit.clamp(1, limit::PAGE_MAX);
         let between = (after, before);
-        let finder =
-            Finder { connection, sight, collection: self.collection, between, order, most: limit + 1 };
-        let mut lines = finder.find(&self.request.filter)?;
+        let filter = &self.request.filter;
+        let between_editions =
+            editions::matter(connection, self.collection.0, (filter, self.request.editions))?;
+        let picks = Picks::of(&sight, filter, between_editions);
+        let picking = Picking::of(filter, self.request.editions);
+        let (collection, most) = (self.collection, limit + 1);
+        let finder = Finder { connection, sight, collection, between, order, most, picking };
+        let mut lines = finder.find(filter, &picks)?;
         let mut more = lines.len() > limit;
         lines.truncate(limit);
         let mut room = i64::try_from(bytes_max).unwrap_or(i64::MAX);
@@ -161,17 +166,24 @@ struct Finder<'a> {
     between: (i64, i64),
     order: Order,
     most: usize,
+    picking: Picking<'a>,
+}
+
+/// Lines that are found, and what is picked of objects with many versions by the numbers of these objects.
+#[derive(Default)]
+struct Gathered {
+    lines: Vec<Line>,
+    picked: BTreeMap<i64, Vec<i64>>,
 }
 
 impl Finder<'_> {
-    fn find(&self, filter: &Filter) -> Done<Vec<Line>> {
+    fn find(&self, filter: &Filter, picks: &Picks) -> Done<Vec<Line>> {
         let kinds = self.numbers(&filter.types, name_no)?;
         let objects = self.numbers(&filter.ids, object_no)?;
         if kinds.as_deref() == Some(&[]) || objects.as_deref() == Some(&[]) {
             return Ok(Vec::new());
         }
-        let picks = Picks::of(&self.sight, filter);
-        let mut lines = Vec::new();
+        let mut gathered = Gathered::default();
         match (&objects, &kinds) {
             (Some(objects), kinds) => {
                 for object in objects {
@@ -181,7 +193,7 @@ impl Finder<'_> {
                         of: *object,
                         order: "",
                     };
-                    self.collect(&mut lines, &lead, &picks, kinds.as_deref())?;
+                    self.collect(&mut gathered, &lead, picks, kinds.as_deref())?;
                 }
             }
             (None, Some(kinds)) => {
@@ -192,16 +204,16 @@ impl Finder<'_> {
                         of: *kind,
                         order: in_order(self.order),
                     };
-                    self.collect(&mut lines, &lead, &picks, None)?;
+                    self.collect(&mut gathered, &lead, picks, None)?;
                 }
             }
             (None, None) => {
                 let lead = Lead { from: "NOT INDEXED", only: "?5 = 0", of: 0, order: in_order(self.order) };
-                self.collect(&mut lines, &lead, &picks, None)?;
+                self.collect(&mut gathered, &lead, picks, None)?;
             }
         }
-        self.cut(&mut lines);
-        Ok(lines)
+        self.cut(&mut gathered.lines);
+        Ok(gathered.lines)
     }
 
     /// The numbers of names given in a filter; `None` where the filter gives none.
@@ -222,29 +234,60 @@ impl Finder<'_> {
         Ok(Some(numbers))
     }
 
-    fn collect(&self, lines: &mut Vec<Line>, lead: &Lead, picks: &Picks, kinds: Option<&[i64]>) -> Done<()> {
+    fn collect(
+        &self,
+        gathered: &mut Gathered,
+        lead: &Lead,
+        picks: &Picks,
+        kinds: Option<&[i64]>,
+    ) -> Done<()> {
         let sees = self.sight.sees("h");
         let Lead { from, only, of, order } = lead;
-        let Picks { condition, places } = picks;
+        let Picks { condition, places, by_object } = picks;
+        // Of what is picked only here nobody knows beforehand how much it takes.
+        let limit = if order.is_empty() || by_object != "0" { "" } else { "LIMIT ?4" };
         let mut statement = self.connection.prepare_cached(&format!(
-            "SELECT h.added, h.version, h.size, h.kind FROM holding h {from} \
-             WHERE h.collection = ?2 AND h.added > ?3 AND h.added < ?7 AND {only} AND {sees} AND {condition} {order}"
+            "SELECT h.added, h.version, h.size, h.kind, h.object, {by_object} FROM holding h {from} \
+             WHERE h.collection = ?2 AND h.added > ?3 AND h.added < ?7 AND {only} AND {sees} \
+             AND {condition} {order} {limit}"
         ))?;
         let most = i64::try_from(self.most).unwrap_or(i64::MAX);
         let (after, before) = self.between;
         let own: [&dyn ToSql; 6] = [&self.collection.0, &after, &most, of, places, &before];
         self.sight.bind(&mut statement, &own)?;
         let mut found = statement.raw_query();
+        let mut count = 0;
         while let Some(row) = found.next()? {
-            let kind = row.get(3)?;
-            if kinds.is_none_or(|kinds| kinds.contains(&kind)) {
-                lines.push(Line { added: row.get(0)?, version: row.get(1)?, size: row.get(2)? });
+            let (version, kind) = (row.get(1)?, row.get(3)?);
+            if !kinds.is_none_or(|kinds| kinds.contains(&kind))
+                || (row.get(5)? && !self.is_picked(gathered, (row.get(4)?, version))?)
+            {
+                continue;
             }
-            if lines.len() > self.most.saturating_mul(LINES_OVER) {
-                self.cut(lines);
+            gathered.lines.push(Line { added: row.get(0)?, version, size: row.get(2)? });
+            if gathered.lines.len() > self.most.saturating_mul(LINES_OVER) {
+                self.cut(&mut gathered.lines);
+            }
+            count += 1;
+            if count == self.most && !order.is_empty() {
+                break;
             }
         }
         Ok(())
+    }
+
+    /// Whether a version is picked among those of its object.
+    fn is_picked(&self, gathered: &mut Gathered, (object, version): (i64, i64)) -> Done<bool> {
+        if let Some(picked) = gathered.picked.get(&object) {
+            return Ok(picked.binary_search(&version).is_ok());
+        }
+        let seen = editions::seen(self.connection, &self.sight, object)?;
+        let picked = self.picking.among(&seen);
+        let is_picked = picked.binary_search(&version).is_ok();
+        if seen.len() > FEW_VERSIONS {
+            gathered.picked.insert(object, picked);
+        }
+        Ok(is_picked)
     }
 
     /// What is left of lines found by several leads, or in no order: the first, each once.
@@ -261,15 +304,22 @@ impl Finder<'_> {
 /// How many pages of lines are gathered before they are cut.
 const LINES_OVER: usize = 4;
 
+/// As many versions of an object are looked through anew for each of them, so that what is kept in mind is of few objects.
+const FEW_VERSIONS: usize = 8;
+
 /// The filter's versions and specification versions as a condition, of which there are few, so that its statement is
 /// prepared once; the moments asked for are bound to `?6` as one JSON list.
 struct Picks {
     condition: String,
     places: Option<String>,
+    /// Whether a holding `h`, which passes the condition by that, is picked only when all of its object are looked at: of what is held in
+    /// several editions, and of what is asked for by its moment, under which several may stand.
+    by_object: String,
 }
 
 impl Picks {
-    fn of(sight: &Sight, filter: &Filter) -> Self {
+    /// `between_editions`: whether something in the collection is held in several editions, and the question goes by them.
+    fn of(sight: &Sight, filter: &Filter, between_editions: bool) -> Self {
         let has = |pick: &VersionPick| filter.versions.contains(pick);
         let mut any: Vec<String> = Vec::new();
         let mut places = Vec::new();
@@ -287,18 +337,26 @@ impl Picks {
         if has(&VersionPick::First) {
             any.push(sight.ends("h", End::First));
         }
+        let mut of_several: Vec<&str> = Vec::new();
+        if between_editions {
+            of_several.push(editions::MAY_BE_MIXED);
+        }
+        const EXACT: &str = "h.place IN (SELECT value FROM json_each(?6))";
         let places = (!places.is_empty()).then(|| {
-            any.push("h.place IN (SELECT value FROM json_each(?6))".into());
+            any.push(EXACT.into());
+            of_several.push(EXACT);
             json_list(&places)
         });
         let mut condition = format!("({})", any.join(" OR "));
         if !filter.spec_versions.is_empty() {
-            let known: BTreeSet<&str> = filter.spec_versions.iter().map(String::as_str).collect();
-            let known = known.into_iter().filter(|spec| matches!(*spec, "2.0" | "2.1"));
-            let numbers: Vec<String> = known.map(|spec| spec_no(spec).to_string()).collect();
-            condition.push_str(&format!(" AND h.spec IN ({})", numbers.join(",")));
+            condition.push_str(&format!(" AND h.spec IN ({})", editions::listed(&filter.spec_versions)));
         }
-        Self { condition, places }
+        let mut by_object = "0".to_owned();
+        if !of_several.is_empty() {
+            by_object = format!("(h.lone = 0 AND ({}))", of_several.join(" OR "));
+            condition = format!("CASE WHEN {by_object} THEN 1 ELSE {condition} END");
+        }
+        Self { condition, places, by_object }
     }
 }
 
@@ -319,8 +377,8 @@ struct Lead {
 /// The first in order of an index.
 const fn in_order(order: Order) -> &'static str {
     match order {
-        Order::OldestFirst => "ORDER BY h.added LIMIT ?4",
-        Order::NewestFirst => "ORDER BY h.added DESC LIMIT ?4",
+        Order::OldestFirst => "ORDER BY h.added",
+        Order::NewestFirst => "ORDER BY h.added DESC",
     }
 }
 
@@ -374,7 +432,7 @@ fn rows(connection: &Connection, lines: &[Line]) -> Done<Vec<ManifestRow>> {
             id: ids::text(kind, uuid),
             added: Micros(line.added),
             version: version_text(row.get(3)?, line.added),
-            spec_version: spec_text(row.get(4)?).to_owned(),
+            spec_version: spec_text(row.get(4)?),
         });
         Ok(())
     })?;

@@ -8,13 +8,15 @@ use handling::{CollectionNo, Originator, Viewer};
 use rusqlite::{Connection, ToSql};
 use sha2::{Digest, Sha256};
 use stix::timestamp::key_of;
-use store::{Marks, OwnWord, Ruled, StoreError, StoredObject, VersionRow};
+use store::{Brief, Marks, OwnWord, Ruled, StoreError, StoredObject, VersionRow};
 
 use crate::dates;
-use crate::error::{Done, Fail, found};
+use crate::error::{Done, Fail, damaged, found};
+use crate::look_up::standing;
 use crate::page::version_text;
 use crate::rules_rows;
 use crate::sight::Sight;
+use crate::undated::Line;
 use crate::writer::object_no;
 
 /// One object from anywhere the viewer may look: the latest version, or the one named `version`. Where there are several lineages
@@ -103,12 +105,15 @@ fn object_of(
     let none = || StoreError::NotFound { what: "object" };
     let object = object_no(connection, id)?.ok_or_else(none)?;
     let sight = Sight::of(connection, viewer)?.ok_or_else(none)?;
-    let order = Sight::told_first(connection, "h", (object, &counts(&sight, "f")))?;
+    let order = sight.told_first(connection, "h", (object, &counts(&sight, "f")))?;
     let counts = counts(&sight, "h");
     let told = told(connection, (&sight, &counts), (object, &order), &which)?.ok_or_else(none)?;
     let (collections, places) = places(connection, (&sight, &counts), object, &told)?;
-    let revoked = latest_revoked(connection, (&sight, &counts), object, told.lineage)?;
-    let contradictions = contradictions(connection, &sight, object, &told)?;
+    let revoked = latest_revoked(connection, (&sight, &counts), object, &told)?;
+    let contradictions = match told.only_in {
+        None => contradictions(connection, &sight, object, &told)?,
+        Some(collection) => undated_contradictions(connection, &sight, object, (&told, collection))?,
+    };
     let mut select = connection.prepare_cached(
         "SELECT v.modified, b.bytes, v.expires, v.findings, v.tlp, v.starts FROM version v \
          JOIN body b ON b.version = v.no WHERE v.no = ?1",
@@ -147,7 +152,7 @@ pub(crate) fn marks(
     let counts = sight.sees("h");
     let marks = |(id, added): &(&str, Micros)| {
         let Some(object) = object_no(connection, id)? else { return Ok(None) };
-        let order = Sight::told_first(connection, "h", (object, &sight.sees("f")))?;
+        let order = sight.told_first(connection, "h", (object, &sight.sees("f")))?;
         let version = |which| told(connection, (&sight, &counts), (object, &order), &which);
         let Some(asked) = version(Which::Added(added.0))? else { return Ok(None) };
         let told_first = version(Which::Latest)?.is_some_and(|first| first.digest == asked.digest);
@@ -159,6 +164,27 @@ pub(crate) fn marks(
     versions.iter().map(marks).collect()
 }
 
+/// What lists say of each of these objects, of the version that the viewer is told first; `None` for one that is not here, or not for
+/// the viewer.
+pub(crate) fn briefs(connection: &Connection, viewer: &Viewer, ids: &[&str]) -> Done<Vec<Option<Brief>>> {
+    let Some(sight) = Sight::of(connection, viewer)? else { return Ok(vec![None; ids.len()]) };
+    let counts = sight.sees("h");
+    let brief = |id: &&str| {
+        let Some(object) = object_no(connection, id)? else { return Ok(None) };
+        let order = sight.told_first(connection, "h", (object, &sight.sees("f")))?;
+        let first = told(connection, (&sight, &counts), (object, &order), &Which::Latest)?;
+        let Some(first) = first else { return Ok(None) };
+        let (_, places) = places(connection, (&sight, &counts), object, &first)?;
+        let mut select = connection
+            .prepare_cached("SELECT tlp, label, revoked, starts, expires FROM version WHERE no = ?1")?;
+        let mut rows = select.query([first.version])?;
+        let row = rows.next()?.ok_or_else(|| damaged("a version is missing"))?;
+        let marks = Marks { tlp: row.get(0)?, places, label: row.get(1)?, told_first: true };
+        Ok(Some(Brief { added: Micros(first.added), standing: standing(row, 2)?, marks }))
+    };
+    ids.iter().map(brief).collect()
+}
+
 /// The version that is told.
 struct Told {
     version: i64,
@@ -167,6 +193,8 @@ struct Told {
     place: String,
     lineage: i64,
     digest: [u8; 32],
+    /// The collection whose versions alone it is one of, where it has no date of its own.
+    only_in: Option<i64>,
 }
 
 /// The version that is asked for: of the lineage that was here first, or else of another.
@@ -178,7 +206,7 @@ fn told(
 ) -> Done<Option<Told>> {
     let asked = which.asked();
     let mut select = connection.prepare_cached(&format!(
-        "SELECT t.*, v.digest FROM (SELECT h.version, h.added, h.place, h.lineage, {} FROM holding h \
+        "SELECT t.*, v.digest, v.modified IS NULL FROM (SELECT h.version, h.added, h.place, h.lineage, {}, h.collection FROM holding h \
          WHERE h.object = ?2 AND {asked} AND {counts} ORDER BY {order} LIMIT 1) t JOIN version v ON v.no = t.version",
         dates::arrived("h")
     ))?;
@@ -186,14 +214,18 @@ fn told(
     sight.bind(&mut select, &own)?;
     let mut rows = select.raw_query();
     Ok(match rows.next()? {
-        Some(row) => Some(Told {
-            version: row.get(0)?,
-            added: row.get(1)?,
-            place: row.get(2)?,
-            lineage: row.get(3)?,
-            arrived: row.get(4)?,
-            digest: row.get(5)?,
-        }),
+        Some(row) => {
+            let undated: bool = row.get(7)?;
+            Some(Told {
+                version: row.get(0)?,
+                added: row.get(1)?,
+                place: row.get(2)?,
+                lineage: row.get(3)?,
+                arrived: row.get(4)?,
+                digest: row.get(6)?,
+                only_in: Some(row.get(5)?).filter(|_| undated),
+            })
+        }
         None => None,
     })
 }
@@ -208,9 +240,12 @@ fn places(
     let mut select = connection.prepare_cached(&format!(
         "SELECT c.id, c.no, h.rules FROM holding h JOIN version v ON v.no = h.version \
          JOIN collection c ON c.no = h.collection \
-         WHERE h.object = ?2 AND h.place = ?3 AND v.digest = ?4 AND {counts} ORDER BY h.added"
+         WHERE h.object = ?2 AND (h.place = ?3 OR (?5 AND v.modified IS NULL)) AND v.digest = ?4 AND {counts} \
+         ORDER BY h.added"
     ))?;
-    let own: [&dyn ToSql; 3] = [&object, &told.place, &told.digest];
+    // What has no date of its own stands in each collection at the moment at which it came there.
+    let undated = told.only_in.is_some();
+    let own: [&dyn ToSql; 4] = [&object, &told.place, &told.digest, &undated];
     sight.bind(&mut select, &own)?;
     let mut rows = select.raw_query();
     let (mut collections, mut places): (Vec<String>, Vec<Ruled>) = (Vec::new(), Vec::new());
@@ -254,18 +289,44 @@ fn contradictions(connection: &Connection, sight: &Sight, object: i64, told: &To
     })
 }
 
+/// The same where versions are their dates.
+fn undated_contradictions(
+    connection: &Connection,
+    sight: &Sight,
+    object: i64,
+    (told, collection): (&Told, i64),
+) -> Done<u64> {
+    let mut select = connection.prepare_cached(&format!(
+        "SELECT h.lineage, h.collection, h.place, v.content_digest, v.derived FROM holding h \
+         CROSS JOIN version v ON v.no = h.version WHERE h.object = ?2 AND {}",
+        sight.sees("h")
+    ))?;
+    sight.bind(&mut select, &[&object])?;
+    let mut rows = select.raw_query();
+    let mut lines = Vec::new();
+    while let Some(row) = rows.next()? {
+        let strand = (row.get(0)?, row.get(1)?);
+        lines.push(Line { strand, place: row.get(2)?, content: row.get(3)?, derived: row.get(4)? });
+    }
+    let own = (told.lineage, collection);
+    let own = lines.iter().find(|line| line.strand == own && line.place == told.place);
+    let all: Vec<&Line> = lines.iter().collect();
+    let contradict = own.map_or_else(Vec::new, |own| own.contradicted_by(&all));
+    Ok(contradict.into_iter().filter(|contradicts| *contradicts).count() as u64)
+}
+
 /// Whether the latest version of a lineage is revoked, of those that count.
 fn latest_revoked(
     connection: &Connection,
     (sight, counts): (&Sight, &str),
     object: i64,
-    lineage: i64,
+    told: &Told,
 ) -> Done<bool> {
     let mut select = connection.prepare_cached(&format!(
         "SELECT v.revoked FROM version v WHERE v.no = (SELECT h.version FROM holding h WHERE h.object = ?2 \
-         AND h.lineage = ?3 AND {counts} ORDER BY h.place DESC, h.added LIMIT 1)"
+         AND h.lineage = ?3 AND (?4 IS NULL OR h.collection = ?4) AND {counts} ORDER BY h.place DESC, h.added LIMIT 1)"
     ))?;
-    let own: [&dyn ToSql; 2] = [&object, &lineage];
+    let own: [&dyn ToSql; 3] = [&object, &told.lineage, &told.only_in];
     sight.bind(&mut select, &own)?;
     let mut rows = select.raw_query();
     Ok(match rows.next()? {
@@ -281,7 +342,8 @@ pub(crate) fn history(connection: &Connection, viewer: &Viewer, id: &str) -> Don
     let sight = Sight::of(connection, viewer)?.ok_or_else(none)?;
     let (sees, arrived) = (sight.sees("h"), dates::arrived("h"));
     let mut select = connection.prepare_cached(&format!(
-        "SELECT v.modified, h.added, c.id, v.revoked, v.digest, h.lineage, v.content_digest, h.rules, h.version, {arrived} \
+        "SELECT v.modified, h.added, c.id, v.revoked, v.digest, h.lineage, v.content_digest, h.rules, h.version, {arrived}, \
+         CASE WHEN v.modified IS NULL THEN h.collection ELSE 0 END, h.place, CASE WHEN v.modified IS NULL THEN v.derived ELSE x'' END \
          FROM holding h JOIN version v ON v.no = h.version \
          JOIN collection c ON c.no = h.collection WHERE h.object = ?2 AND {sees} ORDER BY ltrim(h.place, '~'), {arrived}"
     ))?;
@@ -290,12 +352,13 @@ pub(crate) fn history(connection: &Connection, viewer: &Viewer, id: &str) -> Don
     let (mut history, mut marks) = (Vec::new(), Vec::new());
     while let Some(row) = rows.next()? {
         let (modified, added): (Option<String>, _) = (row.get(0)?, row.get(1)?);
-        marks.push(Mark {
-            lineage: row.get(5)?,
-            modified: modified.clone(),
+        let line = Line {
+            strand: (row.get(5)?, row.get(10)?),
+            place: row.get(11)?,
             content: row.get(6)?,
-            no: row.get(8)?,
-        });
+            derived: row.get(12)?,
+        };
+        marks.push(Mark { line, modified: modified.clone(), no: row.get(8)? });
         history.push(VersionRow {
             version: version_text(modified, added),
             collection: row.get(2)?,
@@ -312,41 +375,57 @@ pub(crate) fn history(connection: &Connection, viewer: &Viewer, id: &str) -> Don
     }
     let first = marks.iter().min_by_key(|mark| mark.no);
     let Some(first) = first else { return Err(none().into()) };
-    let told: HashSet<&[u8; 32]> =
-        marks.iter().filter(|mark| mark.lineage == first.lineage).map(|mark| &mark.content).collect();
-    let mut before: Option<&Mark> = None;
     let came = came(&marks);
     for (row, mark) in history.iter_mut().zip(&marks) {
-        row.lineage = came.iter().position(|lineage| *lineage == mark.lineage).unwrap_or_default();
-        if mark.lineage != first.lineage {
-            row.contradicts = !told.contains(&mark.content);
-            continue;
+        row.lineage = came.iter().position(|strand| *strand == mark.line.strand).unwrap_or_default();
+    }
+    let contradict = match marks.iter().rfind(|mark| mark.line.strand == first.line.strand) {
+        Some(last) if last.modified.is_none() => {
+            last.line.contradicted_by(&marks.iter().map(|mark| &mark.line).collect::<Vec<_>>())
         }
-        let same = before.filter(|before| mark.modified.is_some() && before.modified == mark.modified);
-        row.contradicts = same.is_some_and(|same| same.content != mark.content);
-        // Of versions with one date the first stays what the others are held against.
-        before = same.or(Some(mark));
+        _ => contradict_dated(first, &marks),
+    };
+    for (row, contradicts) in history.iter_mut().zip(contradict) {
+        row.contradicts = contradicts;
     }
     Ok(history)
 }
 
-/// The lineages of these versions, in the order in which they came.
-fn came(marks: &[Mark]) -> Vec<i64> {
-    let mut first: BTreeMap<i64, i64> = BTreeMap::new();
+/// Which of these versions, in the order of their dates, contradict what is told first: of its lineage those of one date with other content,
+/// of other lineages those with content that this one never had.
+fn contradict_dated(first: &Mark, marks: &[Mark]) -> Vec<bool> {
+    let of_first = |mark: &&Mark| mark.line.strand == first.line.strand;
+    let told: HashSet<&[u8; 32]> = marks.iter().filter(of_first).map(|mark| &mark.line.content).collect();
+    let mut before: Option<&Mark> = None;
+    let contradicts = marks.iter().map(|mark| {
+        if !of_first(&mark) {
+            return !told.contains(&mark.line.content);
+        }
+        let same = before.filter(|before| mark.modified.is_some() && before.modified == mark.modified);
+        // Of versions with one date the first stays what the others are held against.
+        before = same.or(Some(mark));
+        same.is_some_and(|same| same.line.content != mark.line.content)
+    });
+    contradicts.collect()
+}
+
+/// The lineages of these versions, and of what has no date of its own the collections, in the order in which they came.
+fn came(marks: &[Mark]) -> Vec<(i64, i64)> {
+    let mut first: BTreeMap<(i64, i64), i64> = BTreeMap::new();
     for mark in marks {
-        let no = first.entry(mark.lineage).or_insert(mark.no);
+        let no = first.entry(mark.line.strand).or_insert(mark.no);
         *no = mark.no.min(*no);
     }
-    let mut came: Vec<i64> = first.keys().copied().collect();
-    came.sort_by_key(|lineage| first.get(lineage));
+    let mut came: Vec<(i64, i64)> = first.keys().copied().collect();
+    came.sort_by_key(|strand| first.get(strand));
     came
 }
 
 /// What a version is held against others by.
 struct Mark {
-    lineage: i64,
+    /// Its strand is its lineage, and of what has no date of its own its collection; what it is found by matters only there.
+    line: Line,
     modified: Option<String>,
-    content: [u8; 32],
     /// Its number, which tells what came first.
     no: i64,
 }

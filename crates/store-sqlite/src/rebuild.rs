@@ -10,6 +10,7 @@ use sha2::{Digest, Sha256};
 use store::{Difference, Entry, Facts};
 
 use crate::derived::Derived;
+use crate::editions;
 use crate::ends::{ENDS, set_marks};
 use crate::error::{Done, damaged};
 use crate::health::RESTORE;
@@ -134,7 +135,7 @@ fn same_facts(sql: &Connection, no: i64, facts: &Facts) -> Done<bool> {
     };
     let object = object_no(sql, facts.id.as_str())?;
     let (starts, expires) = (facts.starts.map(|at| at.0), facts.expires.map(|at| at.0));
-    let spec = version_rows::spec_no(facts.spec_version);
+    let spec = editions::spec_no(&facts.spec_version);
     let values: [(&str, &dyn ToSql); 12] = [
         ("object", &object),
         ("spec", &spec),
@@ -223,21 +224,23 @@ fn indexed(sql: &Connection, no: i64, packed: &[u8]) -> Done<bool> {
 pub(crate) fn marks(sql: &Connection, repair: bool) -> Done<Vec<Difference>> {
     let mut told = lineage::misnumbered(sql, repair)?;
     let mut differing: Vec<(i64, i64)> = Vec::new();
-    let mut note = |query: &str| -> Done<()> {
+    let found = |query: &str| -> Done<Vec<(i64, i64)>> {
         let mut select = sql.prepare(query)?;
-        for row in select.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))? {
-            differing.push(row?);
-        }
-        Ok(())
+        Ok(select.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect::<rusqlite::Result<_>>()?)
     };
     for (flag, order) in ENDS {
-        note(&format!(
+        differing.extend(found(&format!(
             "SELECT h.object, h.collection FROM holding h WHERE h.lineage = 0 AND h.{flag} <> (h.restricted = 0 AND h.added = \
              (SELECT m.added FROM holding m WHERE m.object = h.object AND +m.collection = h.collection \
              AND m.restricted = 0 ORDER BY {order}, m.version LIMIT 1))"
-        ))?;
-        note(&lineage::wrong_ends((flag, order)))?;
+        ))?);
+        differing.extend(found(&lineage::wrong_ends((flag, order)))?);
     }
+    let unlisted = found(editions::UNLISTED)?;
+    if repair && !unlisted.is_empty() {
+        editions::list_all(sql)?;
+    }
+    differing.extend(unlisted);
     differing.sort_unstable();
     differing.dedup();
     if repair {

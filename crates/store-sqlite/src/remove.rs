@@ -3,10 +3,11 @@
 
 use handling::{CollectionNo, MemberId, Narrower, Originator, Rules, Viewer, Writer};
 use rusqlite::{Connection, OptionalExtension};
-use store::{Deleted, Filter, StoreError, VersionPick, VersionsOf};
+use store::{Deleted, Editions, Filter, StoreError, VersionPick, VersionsOf};
 
 use crate::dates;
 use crate::derived::Derived;
+use crate::editions::{self, Candidate, Picking};
 use crate::ends::{self, mark_ends};
 use crate::error::Done;
 use crate::gone;
@@ -14,7 +15,7 @@ use crate::keys;
 use crate::postings::Change;
 use crate::rules_rows;
 use crate::sight::Sight;
-use crate::version_rows::{share, spec_no};
+use crate::version_rows::share;
 use crate::writer::{Desk, object_no};
 
 /// What becomes of a version that is taken out of its last place.
@@ -32,10 +33,17 @@ pub(crate) enum End {
 pub(crate) struct Held {
     pub(crate) added: i64,
     pub(crate) version: i64,
-    key: String,
+    place: String,
     spec: i64,
     pub(crate) rules: i64,
     lineage: i64,
+}
+
+impl Held {
+    fn candidate(&self) -> Candidate {
+        let Self { version, lineage, spec, .. } = *self;
+        Candidate { version, lineage, spec, place: self.place.clone() }
+    }
 }
 
 /// Removes an object, or the versions that `filter` picks, as far as the writer may know of them.
@@ -45,14 +53,21 @@ pub(crate) fn delete(desk: &mut Desk<'_>, writer: &Writer, id: &str, filter: &Fi
     let collection = writer.collection().0;
     let object = object_no(sql, id)?.ok_or_else(none)?;
     let held = held(sql, object, (writer.eyes(), writer.collection()))?;
-    // The first and the last are those of the lineage that stands here longest, as in what is read.
-    let longest = held.iter().min_by_key(|held| held.version).map(|held| held.lineage);
-    let mut ends =
-        held.iter().filter(|version| Some(version.lineage) == longest).map(|version| version.added);
-    let first = ends.next();
-    let last = ends.next_back().or(first);
-    let is_end = |version: &Held| [first, last].map(|end| end == Some(version.added)).into();
-    let picked: Vec<&Held> = held.iter().filter(|version| picks(filter, version, is_end(version))).collect();
+    // The first and the last are those that are read as such in the editions that are asked for.
+    let is_end = |pick: &&VersionPick| matches!(pick, VersionPick::First | VersionPick::Last);
+    let versions: Vec<VersionPick> = filter.versions.iter().filter(is_end).cloned().collect();
+    let ends = if versions.is_empty() {
+        Vec::new()
+    } else {
+        let standing: Vec<Candidate> = held.iter().map(Held::candidate).collect();
+        Picking::of(&Filter { versions, ..filter.clone() }, Editions::Latest).among(&standing)
+    };
+    let picking = Picking::of(filter, Editions::Latest);
+    let picked: Vec<&Held> = held
+        .iter()
+        .filter(|held| picking.is_asked(held.spec))
+        .filter(|held| ends.contains(&held.version) || picks(filter, held))
+        .collect();
     if picked.is_empty() {
         return Err(none().into());
     }
@@ -73,7 +88,7 @@ pub(crate) fn held(
         return Ok(Vec::new());
     };
     let mut select = sql.prepare_cached(&format!(
-        "SELECT h.added, h.version, ltrim(h.place, '~'), h.spec, h.rules, h.lineage FROM holding h WHERE h.object = ?2 AND {} \
+        "SELECT h.added, h.version, h.place, h.spec, h.rules, h.lineage FROM holding h WHERE h.object = ?2 AND {} \
          ORDER BY h.place, h.added",
         sight.sees("h")
     ))?;
@@ -84,7 +99,7 @@ pub(crate) fn held(
         held.push(Held {
             added: row.get(0)?,
             version: row.get(1)?,
-            key: row.get(2)?,
+            place: row.get(2)?,
             spec: row.get(3)?,
             rules: row.get(4)?,
             lineage: row.get(5)?,
@@ -128,7 +143,7 @@ type Standing = (i64, Held);
 fn places(sql: &Connection, object: i64, versions: &VersionsOf<'_>) -> Done<Vec<Standing>> {
     let here = versions.originator == Originator::Here;
     let mut select = sql.prepare_cached(
-        "SELECT h.collection, h.added, h.version, ltrim(h.place, '~'), h.spec, h.rules, h.lineage FROM holding h \
+        "SELECT h.collection, h.added, h.version, h.place, h.spec, h.rules, h.lineage FROM holding h \
          JOIN version v ON v.no = h.version LEFT JOIN rules r ON r.no = h.rules \
          WHERE h.object = ?1 AND coalesce(v.modified, '') = ?2 AND coalesce(r.originator = ?3, ?4) \
          AND (?5 IS NULL OR v.digest = ?5) ORDER BY h.collection, h.added",
@@ -138,7 +153,7 @@ fn places(sql: &Connection, object: i64, versions: &VersionsOf<'_>) -> Done<Vec<
         let held = Held {
             added: row.get(1)?,
             version: row.get(2)?,
-            key: row.get(3)?,
+            place: row.get(3)?,
             spec: row.get(4)?,
             rules: row.get(5)?,
             lineage: row.get(6)?,
@@ -246,18 +261,15 @@ pub(crate) fn put_under(
     share(desk, version.version)
 }
 
-/// Without versions in the filter, all are picked: a deletion that names none removes the object.
-fn picks(filter: &Filter, held: &Held, (first, last): (bool, bool)) -> bool {
-    let by_version = filter.versions.is_empty()
+/// What is picked besides the two ends. Without versions in the filter, all are: a deletion that names none removes the object. Nor does
+/// one that names all leave what is in an earlier edition.
+fn picks(filter: &Filter, held: &Held) -> bool {
+    filter.versions.is_empty()
         || filter.versions.iter().any(|pick| match pick {
             VersionPick::All => true,
-            VersionPick::First => first,
-            VersionPick::Last => last,
-            VersionPick::Exact(key) => *key == held.key,
-        });
-    let by_spec =
-        filter.spec_versions.is_empty() || filter.spec_versions.iter().any(|spec| spec_no(spec) == held.spec);
-    by_version && by_spec
+            VersionPick::First | VersionPick::Last => false,
+            VersionPick::Exact(key) => held.place.trim_start_matches('~') == key,
+        })
 }
 
 /// Removes one holding, and its version when nothing else holds it.
@@ -274,6 +286,7 @@ pub(crate) fn take_out(
         .query_row((collection, added), |row| Ok((row.get(0)?, row.get(1)?)))?;
     let place = gone::Place { collection, object, version, rules };
     gone::remember(desk, &place, end)?;
+    editions::forget(sql, (collection, object))?;
     let elsewhere: Option<i64> = sql
         .prepare_cached("SELECT 1 FROM holding WHERE object = ?1 AND version = ?2 LIMIT 1")?
         .query_row((object, version), |row| row.get(0))

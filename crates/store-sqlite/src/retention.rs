@@ -177,7 +177,8 @@ fn held_past(sql: &Connection, now: Micros, most: usize) -> Done<Vec<HeldPast>> 
     })
 }
 
-/// A version of which something was given by an act beside the one that it is held by, and is past its time by what that said.
+/// A version of which something was given by an act beside the one that it is held by, and is past its time by what that said, or by what was
+/// narrowed since.
 struct BesidesPast {
     id: String,
     version: String,
@@ -185,10 +186,14 @@ struct BesidesPast {
 
 fn besides_past(sql: &Connection, now: Micros, most: usize) -> Done<Vec<BesidesPast>> {
     let mut select = sql.prepare_cached(
-        "SELECT p.bytes, n.name, o.uuid, r.version FROM replaced r \
+        "SELECT p.bytes, n.name, o.uuid, r.version, r.object, r.author, r.sequence FROM replaced r \
          JOIN payload p ON p.author = r.author AND p.sequence = r.sequence \
          JOIN object o ON o.no = r.object JOIN name n ON n.no = o.kind \
-         WHERE instr(p.bytes, CAST(' keep=' AS BLOB)) > 0",
+         WHERE instr(p.bytes, CAST(' keep=' AS BLOB)) > 0 OR EXISTS (SELECT 1 FROM narrowing w \
+         WHERE w.object = r.object AND w.author = r.author AND w.sequence > r.sequence AND instr(w.rules, ' keep=') > 0)",
+    )?;
+    let mut later = sql.prepare_cached(
+        "SELECT rules FROM narrowing WHERE object = ?1 AND author = ?2 AND sequence > ?3 AND instr(rules, ' keep=') > 0",
     )?;
     let mut rows = select.query([])?;
     let mut all = Vec::new();
@@ -197,8 +202,14 @@ fn besides_past(sql: &Connection, now: Micros, most: usize) -> Done<Vec<BesidesP
     {
         let bytes: Vec<u8> = row.get(0)?;
         // What cannot be read says of no end.
-        let rules = Content::parse(&bytes).ok().and_then(|content| content.rules.parse::<Rules>().ok());
-        if rules.and_then(|rules| rules.retain()).is_some_and(|until| until <= now) {
+        let end = |line: &str| line.parse::<Rules>().ok().and_then(|rules| rules.retain());
+        let mut ends = Vec::from_iter(Content::parse(&bytes).ok().and_then(|content| end(content.rules)));
+        let of = (row.get::<_, i64>(4)?, row.get::<_, Vec<u8>>(5)?, row.get::<_, i64>(6)?);
+        let mut narrowed = later.query(of)?;
+        while let Some(narrowed) = narrowed.next()? {
+            ends.extend(end(&narrowed.get::<_, String>(0)?));
+        }
+        if ends.iter().any(|until| *until <= now) {
             all.push(BesidesPast { id: ids::told(row, 1)?, version: row.get(3)? });
         }
     }

@@ -12,9 +12,10 @@ use store::{Found, LookupRow, SearchRequest, StoreError};
 
 use crate::cursor::Question;
 use crate::error::Done;
-use crate::look_up::{row, row_columns};
+use crate::look_up::{row_columns, told};
 use crate::sight::{Exact, Sight};
 use crate::text::TEXT_UNNAMED;
+use crate::undated::Undated;
 use crate::writer::{name_no, number};
 
 /// How what is found stands to the question.
@@ -75,11 +76,15 @@ pub(crate) fn search(
         Some([class, _]) => Class::from(class).ok_or(StoreError::BadCursor)?,
     };
     let most = request.limit.clamp(1, limit::PAGE_MAX);
+    let found_by = if words.is_some() { HAS_WORDS } else { "1" };
+    let any = words.as_ref().map(Words::any);
+    let mut undated = Undated::found_by(connection, &sight, found_by);
     let mut found: Vec<(Class, i64, LookupRow)> = Vec::new();
     for class in classes {
         let asked = words.as_ref().map(|words| words.asking(*class));
         let room = (most + 1).saturating_sub(found.len());
-        let rows = rows(connection, &sight, (asked, &kinds), (before, room))?;
+        let asked = Asking { words: asked, any: any.as_ref(), kinds: &kinds };
+        let rows = rows(connection, (&sight, &mut undated), &asked, (before, room))?;
         found.extend(rows.into_iter().map(|(version, row)| (*class, version, row)));
         if found.len() > most {
             break;
@@ -98,28 +103,47 @@ pub(crate) fn search(
     Ok(Found { rows: found.into_iter().map(|(_, _, row)| row).collect(), next })
 }
 
+/// Whether a version has all words, in whichever class.
+const HAS_WORDS: &str = "EXISTS (SELECT 1 FROM text t WHERE t.text MATCH ?4 AND t.rowid = l.version)";
+
+/// What is asked of the index.
+struct Asking<'a> {
+    /// One class, in its language.
+    words: Option<String>,
+    /// Whichever class.
+    any: Option<&'a String>,
+    /// The condition on types.
+    kinds: &'a str,
+}
+
 /// The newest `most` versions before one that the index gives for what is asked; all of them where nothing is.
 fn rows(
     connection: &Connection,
-    sight: &Sight,
-    (asked, kinds): (Option<String>, &str),
+    (sight, undated): (&Sight, &mut Undated<'_>),
+    asked: &Asking<'_>,
     (before, most): (i64, usize),
 ) -> Done<Vec<(i64, LookupRow)>> {
-    let (from, matching, no) = match asked {
+    let kinds = asked.kinds;
+    let (from, matching, no) = match asked.words {
         Some(_) => ("text q CROSS JOIN version v ON v.no = q.rowid", "q.text MATCH ?2", "q.rowid"),
         None => ("version v", "?2 IS NULL", "v.no"),
     };
     let mut select = connection.prepare_cached(&format!(
-        "SELECT {} FROM {from} WHERE {matching} AND {no} < ?3 {kinds} AND {} ORDER BY {no} DESC LIMIT ?4",
+        "SELECT {} FROM {from} WHERE {matching} AND {no} < ?3 {kinds} AND {} ORDER BY {no} DESC",
         row_columns(sight),
-        sight.latest("v")
+        sight.latest_dated("v")
     ))?;
-    let own: [&dyn ToSql; 3] = [&asked, &before, &i64::try_from(most).unwrap_or(i64::MAX)];
+    let own: [&dyn ToSql; 2] = [&asked.words, &before];
     sight.bind(&mut select, &own)?;
+    let any: Vec<&dyn ToSql> = asked.any.iter().map(|any| *any as &dyn ToSql).collect();
     let mut found = Vec::new();
     let mut rows = select.raw_query();
-    while let Some(next) = rows.next()? {
-        found.push((next.get(0)?, row(next)?));
+    while found.len() < most
+        && let Some(next) = rows.next()?
+    {
+        if let Some(row) = told(next, undated, (&any, &[]))? {
+            found.push((next.get(0)?, row));
+        }
     }
     Ok(found)
 }
@@ -151,6 +175,11 @@ impl Words {
             named: joined(called.holds, " AND "),
             begins: joined(called.starts, " OR "),
         })
+    }
+
+    /// What finds any class.
+    fn any(&self) -> String {
+        format!("({}) OR ({})", self.there, self.named)
     }
 
     /// What finds one class and nothing of those before it. That a name begins with the question and has not all its words is so where

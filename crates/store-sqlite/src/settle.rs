@@ -10,7 +10,7 @@
 
 use std::collections::BTreeSet;
 
-use handling::{Mark, MemberId, mark_of};
+use handling::{Mark, MemberId, Rules, mark_of};
 use rusqlite::Connection;
 use stix::{Json, ObjectId};
 use store::Settled;
@@ -58,6 +58,39 @@ pub(crate) fn settle(
         }
     }
     Ok(all)
+}
+
+/// The line of rules that an own object was given under, where definitions that it awaits have come: to a collection that the object stands
+/// in, and no own copy of it awaits them anywhere. `None` where none has.
+pub(crate) fn known(sql: &Connection, id: &str, line: &str) -> Done<Option<String>> {
+    let rules: Rules = line.parse().map_err(|_| damaged("a line of rules cannot be read"))?;
+    let Some(object) = object_no(sql, id)? else { return Ok(None) };
+    let mut known = rules.clone();
+    for definition in rules.markings().awaited() {
+        let marks = asked_of(sql, object, definition)?;
+        let settled = marks.iter().map(|mark| known.settled_by(definition, *mark));
+        let settled: Option<Vec<Rules>> = settled.collect();
+        if let Some(settled) = settled.and_then(|all| all.into_iter().reduce(|one, other| one.meet(&other))) {
+            known = settled;
+        }
+    }
+    Ok((known != rules).then(|| known.to_string()))
+}
+
+/// What a definition asks where an own object stands that does not await it any more.
+fn asked_of(sql: &Connection, object: i64, definition: &ObjectId) -> Done<Vec<Mark>> {
+    let mut select = sql.prepare_cached(
+        "SELECT h.collection, EXISTS (SELECT 1 FROM awaits a WHERE a.rules = h.rules AND a.definition = ?2) FROM holding h \
+         LEFT JOIN rules r ON r.no = h.rules WHERE h.object = ?1 AND (h.rules = 0 OR r.originator = 'here')",
+    )?;
+    let places = select.query_map((object, definition.as_str()), |row| Ok((row.get(0)?, row.get(1)?)))?;
+    let places = places.collect::<rusqlite::Result<Vec<(i64, bool)>>>()?;
+    let Some(of) = object_no(sql, definition.as_str())? else { return Ok(Vec::new()) };
+    if places.iter().any(|(_, awaits)| *awaits) {
+        return Ok(Vec::new());
+    }
+    let standing = standing(sql, of)?.into_iter();
+    Ok(standing.filter(|(at, _)| places.iter().any(|(place, _)| place == at)).map(|(_, mark)| mark).collect())
 }
 
 /// The collections in which a definition has come and is awaited, and what it asks there. One that settles nothing has not come.

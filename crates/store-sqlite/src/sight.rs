@@ -13,6 +13,7 @@ use rusqlite::{CachedStatement, Connection, ToSql};
 use crate::dates;
 use crate::error::Done;
 use crate::lineage;
+use crate::undated;
 
 /// The parameter of the moment.
 pub(crate) const NOW: usize = 10;
@@ -179,15 +180,29 @@ impl Sight {
         )
     }
 
+    /// The same of versions that have a date of their own; the others pass, for [`crate::undated::Undated`] to tell.
+    pub(crate) fn latest_dated(&self, v: &str) -> String {
+        format!("({v}.modified IS NULL OR ({}))", self.latest(v))
+    }
+
     /// In which order the holdings `h` of the object `?2` stand where one version is told of it: the latest first, and where it has
-    /// several lineages those of the one that was here first before all others, among what `counts` of holdings `f`. Numbers of versions tell
-    /// what was here first; dates are given anew ([`crate::dates`]).
+    /// several lineages those of the one that was here first before all others, among what `counts` of holdings `f`; where what was first has
+    /// no date of its own, those of the collection in which that is. Numbers of versions tell what was here first; dates are given anew
+    /// ([`crate::dates`]).
     pub(crate) fn told_first(
+        &self,
         connection: &Connection,
         h: &str,
         (object, counts): (i64, &str),
     ) -> Done<String> {
         let latest = format!("{h}.place DESC, {h}.version");
+        if undated::in_several(connection, self, (object, counts))? {
+            return Ok(format!(
+                "{h}.lineage <> (SELECT f.lineage FROM holding f WHERE f.object = ?2 AND {counts} ORDER BY f.version LIMIT 1), \
+                 coalesce({h}.collection <> (SELECT CASE WHEN u.modified IS NULL THEN f.collection END FROM holding f \
+                 CROSS JOIN version u ON u.no = f.version WHERE f.object = ?2 AND {counts} ORDER BY f.version LIMIT 1), 0), {latest}"
+            ));
+        }
         if !lineage::several(connection, object)? {
             return Ok(latest);
         }

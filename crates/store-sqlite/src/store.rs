@@ -16,13 +16,13 @@ use ledger::tile::{Tile, TilePath};
 use rusqlite::OptionalExtension;
 use stix::ObjectId;
 use store::{
-    Accounts, ApprovalRow, Approvals, BackupReport, BackupTo, Batch, Check, CollectionRow, Deleted,
-    Difference, Direction, EdgeRow, ExchangeLook, ExchangeStep, Exchanges, Figures, Filter, Found, GrantRow,
-    Job, KeySink, Landed, LeafRow, Leaves, LedgerAuthor, LookupRow, Manifest, Marks, NewCollection,
-    NewSession, NewToken, NewUser, NoticeRow, ObjectPage, Objects, OwnWord, PageRequest, Paper, PaperKind,
-    PaperWork, Papers, PatternRow, ProvenLeaf, Recovering, Refused, RefusedBy, RelayBounds, RelayHeld,
-    RelayMark, RelayParcel, RelayPut, Relays, SearchRequest, SessionRow, Spending, Standing, StatusRow,
-    StoreError, StoredObject, TokenRow, Upkeep, UserRow, VersionRow,
+    Accounts, ApprovalRow, Approvals, BackupReport, BackupTo, Batch, Brief, Check, CollectionRow, Deleted,
+    Difference, Direction, EdgeGroup, EdgeGroups, EdgeRow, ExchangeLook, ExchangeStep, Exchanges, Figures,
+    Filter, Found, GrantRow, Job, KeySink, Landed, LeafRow, Leaves, LedgerAuthor, ListedIn, LookupRow,
+    Manifest, Marks, NewCollection, NewSession, NewToken, NewUser, NoticeRow, ObjectPage, Objects, OwnWord,
+    PageRequest, Paper, PaperKind, PaperWork, Papers, PatternRow, ProvenLeaf, Recovering, Refused, RefusedBy,
+    RelayBounds, RelayHeld, RelayMark, RelayParcel, RelayPut, Relays, SearchRequest, SessionRow, Spending,
+    Standing, StatusRow, StoreError, StoredObject, TokenRow, Upkeep, UserRow, VersionRow,
 };
 
 use crate::accounts::{self, Change};
@@ -32,8 +32,8 @@ use crate::open::{DATABASE, SqliteStore};
 use crate::postings::Draft;
 use crate::readers::apart;
 use crate::{
-    accept, approvals, backup, deposits, edges, embargo, figures, health, leaves, look_up, page, papers,
-    point, rebuild, relay, remove, retention, search, settle, status,
+    accept, approvals, backup, deposits, edges, embargo, figures, health, kinds, leaves, look_up, page,
+    papers, point, rebuild, relay, remove, retention, search, settle, status,
 };
 
 type Answer<T> = Result<T, StoreError>;
@@ -337,8 +337,36 @@ impl Objects for SqliteStore {
     ) -> Answer<(Vec<EdgeRow>, Option<String>)> {
         self.may_serve()?;
         let (limit, next) = page;
-        let ask = edges::Ask { viewer, id, direction, limit, next, key: &self.key };
+        let ask = edges::Ask { viewer, id, direction, name: None, limit, next, key: &self.key };
         self.readers.search(|connection| edges::edges(connection, &ask)).await
+    }
+
+    async fn edges_named(
+        &self,
+        viewer: &Viewer,
+        id: &str,
+        (direction, name): (Direction, &str),
+        (limit, next): (usize, Option<String>),
+    ) -> Answer<(Vec<EdgeRow>, Option<String>)> {
+        self.may_serve()?;
+        let ask = edges::Ask { viewer, id, direction, name: Some(name), limit, next, key: &self.key };
+        self.readers.search(|connection| edges::edges(connection, &ask)).await
+    }
+
+    async fn edge_groups(
+        &self,
+        viewer: &Viewer,
+        id: &str,
+        direction: Direction,
+        asked: &EdgeGroups<'_>,
+    ) -> Answer<(Vec<EdgeGroup>, bool)> {
+        self.may_serve()?;
+        self.readers.search(|connection| edges::groups(connection, viewer, (id, direction), asked)).await
+    }
+
+    async fn listed_in(&self, viewer: &Viewer, ids: &[&str], most: usize) -> Answer<Vec<Vec<ListedIn>>> {
+        self.may_serve()?;
+        self.readers.search(|connection| edges::listed_in(connection, viewer, ids, most)).await
     }
 
     async fn labels(&self, viewer: &Viewer, ids: &[&str]) -> Answer<Vec<Option<String>>> {
@@ -349,6 +377,26 @@ impl Objects for SqliteStore {
     async fn marks(&self, viewer: &Viewer, versions: &[(&str, Micros)]) -> Answer<Vec<Option<Marks>>> {
         self.may_serve()?;
         self.readers.search(|connection| point::marks(connection, viewer, versions)).await
+    }
+
+    async fn types(&self, viewer: &Viewer) -> Answer<Vec<String>> {
+        self.may_serve()?;
+        self.readers.search(|connection| kinds::types(connection, viewer)).await
+    }
+
+    async fn types_in(
+        &self,
+        viewer: &Viewer,
+        collection: CollectionNo,
+        most: usize,
+    ) -> Answer<Vec<(String, usize)>> {
+        self.may_serve()?;
+        self.readers.search(|connection| kinds::types_in(connection, viewer, collection, most)).await
+    }
+
+    async fn briefs(&self, viewer: &Viewer, ids: &[&str]) -> Answer<Vec<Option<Brief>>> {
+        self.may_serve()?;
+        self.readers.search(|connection| point::briefs(connection, viewer, ids)).await
     }
 
     async fn patterns(&self, viewer: &Viewer, after: i64, limit: usize) -> Answer<Vec<PatternRow>> {
@@ -598,6 +646,16 @@ impl Upkeep for SqliteStore {
     async fn backup_keys(&self, keys: KeySink, at: Micros) -> Answer<()> {
         let database = self.directory.join(DATABASE);
         apart("store-backup", move || backup::backup_keys(&database, keys, at.0)).await
+    }
+
+    async fn note_backup(&self, at: Micros) -> Answer<()> {
+        let directory = self.directory.clone();
+        apart("store-backup", move || Ok(backup::note(&directory, at)?)).await
+    }
+
+    async fn last_backup(&self) -> Answer<Option<Micros>> {
+        let directory = self.directory.clone();
+        apart("store-backup", move || Ok(backup::last(&directory)?)).await
     }
 
     async fn rebuild(&self, repair: bool) -> Answer<Vec<Difference>> {

@@ -6,6 +6,7 @@ use handling::Originator;
 use store::Entry;
 
 use crate::derived::Derived;
+use crate::editions::spec_no;
 use crate::error::Done;
 use crate::ids::Parts;
 use crate::lineage;
@@ -46,16 +47,6 @@ impl<'a> Arrival<'a> {
             lineage: 0,
         })
     }
-}
-
-/// A specification version as stored.
-pub(crate) fn spec_no(spec: &str) -> i64 {
-    if spec == "2.0" { 20 } else { 21 }
-}
-
-/// A specification version as told.
-pub(crate) const fn spec_text(spec: i64) -> &'static str {
-    if spec == 20 { "2.0" } else { "2.1" }
 }
 
 /// Writes again everything that derives from a version's bytes, after what was there has been taken away.
@@ -168,7 +159,7 @@ fn insert_version(desk: &Desk<'_>, arrival: &Arrival<'_>, version: i64, derived:
             version,
             arrival.object,
             arrival.kind,
-            spec_no(facts.spec_version),
+            spec_no(&facts.spec_version),
             facts.modified,
             facts.created_key,
             arrival.creator,

@@ -130,6 +130,8 @@ pub struct NewCollection {
     pub id: String,
     /// A second, readable name for addresses (`[a-z0-9-]+`), unique.
     pub alias: Option<String>,
+    /// A third, which the operator gave in place of an id, where the alias is another.
+    pub name: Option<String>,
     /// Title.
     pub title: String,
     /// Description.
@@ -149,6 +151,8 @@ pub struct CollectionRow {
     pub id: String,
     /// Readable name.
     pub alias: Option<String>,
+    /// A further one.
+    pub name: Option<String>,
     /// Title.
     pub title: String,
     /// Description.
@@ -210,7 +214,7 @@ pub trait Accounts: Send + Sync {
     /// Ends a session; ending twice is no error.
     async fn end_session(&self, digest: &[u8; 32]) -> Result<(), StoreError>;
 
-    /// Creates a collection with its first grants, in one commit. `Exists` when id or alias is taken.
+    /// Creates a collection with its first grants, in one commit. `Exists` when id, alias or name is taken.
     async fn add_collection(
         &self,
         collection: NewCollection,

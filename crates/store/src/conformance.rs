@@ -17,10 +17,12 @@ use crate::Store;
 pub mod accounts;
 pub mod adding;
 pub mod approvals;
+pub mod editions;
 pub mod exchange;
 pub mod finding;
 pub mod leaves;
 mod meeting;
+pub mod observables;
 pub mod owners;
 pub mod paging;
 pub mod papers;
@@ -30,6 +32,7 @@ pub mod removing;
 pub mod sample;
 pub mod seeing;
 pub mod upkeep;
+pub mod versions;
 pub mod words;
 
 /// A place where a store can be opened: empty at first, and with what was stored when it is opened again.
@@ -155,6 +158,9 @@ macro_rules! each_case {
         $case!(exchange::a_step_reads_its_own_leaves);
         $case!(exchange::each_word_stands_and_goes_alone);
         $case!(exchange::what_markings_ask_is_put_on_once_they_stand);
+        $case!(observables::observables_hide_nothing_of_each_other);
+        $case!(observables::what_is_withheld_does_not_choose_what_is_told);
+        $case!(observables::what_an_observable_said_is_found_as_long_as_it_stands);
         $case!(owners::only_its_owner_follows_a_version);
         $case!(owners::own_versions_follow_the_own_word);
         $case!(owners::who_claims_an_identity_later_parts_nothing);
@@ -169,6 +175,10 @@ macro_rules! each_case {
         $case!(finding::results_are_paged);
         $case!(finding::edges_go_both_ways);
         $case!(finding::edges_say_how_both_ends_stand);
+        $case!(finding::edges_are_gathered_by_name);
+        $case!(finding::what_lists_an_object_is_told);
+        $case!(finding::types_are_those_seen);
+        $case!(finding::briefs_are_of_what_is_told_first);
         $case!(finding::patterns_are_listed);
         $case!(finding::sightings_are_counted);
         $case!(leaves::every_object_leaves_a_leaf);
@@ -213,6 +223,12 @@ macro_rules! each_case {
         $case!(upkeep::what_is_derived_again_is_the_same);
         $case!(upkeep::state_hashes_agree);
         $case!(upkeep::settings_and_jobs_are_kept);
+        $case!(editions::very_many_versions_in_several_editions_are_polled);
+        $case!(editions::a_moment_is_looked_for_in_the_editions_asked_for);
+        $case!(editions::what_is_deleted_as_an_end_is_what_is_read_as_one);
+        $case!(editions::what_becomes_the_end_of_an_edition_comes_to_who_polls);
+        $case!(versions::what_is_current_is_what_the_rules_say);
+        $case!(versions::a_look_alike_keeps_no_version_out);
         $case!(words::the_own_word_is_the_latest_of_ones_own);
         $case!(words::a_deed_acts_on_the_copies_that_its_doer_sees);
         $case!(words::what_stands_is_known_by_whose_word_it_is);
@@ -222,5 +238,6 @@ macro_rules! each_case {
         $case!(words::narrowing_leaves_the_word_of_others);
         $case!(words::a_copy_of_what_was_erased_is_known);
         $case!(words::what_waits_is_listed_until_it_waits_no_more);
+        $case!(words::an_end_that_a_narrowing_sets_is_looked_for_beside);
     };
 }

@@ -49,15 +49,15 @@ impl Entry {
 /// What the object says of itself; the rest is empty.
 fn facts_of(valid: &Valid<'_>) -> Facts {
     let created = valid.created();
-    let modified = match valid.type_name() {
-        "marking-definition" => valid.modified().or(created),
-        _ => valid.modified(),
-    };
+    let modified = valid.modified().or(created);
     let text = |time: Option<&Timestamp>| time.map(|time| time.as_str().to_owned());
     let key = |time: Option<&Timestamp>| time.map(|time| time.sort_key().to_owned());
     Facts {
         id: valid.id().clone(),
-        spec_version: valid.spec_version(),
+        spec_version: match valid.spec_version() {
+            "2.1" => "2.1".into(),
+            other => other.to_owned().into(),
+        },
         created: text(created),
         modified: text(modified),
         created_key: key(created),
@@ -153,13 +153,20 @@ mod tests {
     }
 
     #[test]
-    fn a_marking_definition_has_its_creation_for_a_version() {
-        let entry = entry(
-            r#"{"type":"marking-definition","spec_version":"2.1","id":"marking-definition--8e2e2d2b-17d4-4cbf-938f-98ee46b3cd3f",
-            "created":"2024-01-01T00:00:00.000Z","definition_type":"statement","definition":{"statement":"Copyright"}}"#,
-        );
-        assert_eq!(entry.facts.modified.as_deref(), Some("2024-01-01T00:00:00.000Z"));
-        assert_eq!(entry.facts.label, "Copyright");
+    fn what_has_no_modified_has_its_creation_for_a_version() {
+        let uuid = "8e2e2d2b-17d4-4cbf-938f-98ee46b3cd3f";
+        for (kind, more) in [
+            ("marking-definition", r#""definition_type":"statement","definition":{"statement":"Copyright"}"#),
+            ("x-own", r#""name":"Copyright""#),
+            ("ipv4-addr", r#""value":"198.51.100.7""#),
+        ] {
+            let entry = entry(&format!(
+                r#"{{"type":"{kind}","spec_version":"2.1","id":"{kind}--{uuid}","created":"2024-01-01T00:00:00.000Z",{more}}}"#
+            ));
+            assert_eq!(entry.facts.modified.as_deref(), Some("2024-01-01T00:00:00.000Z"), "{kind}");
+            assert_eq!(entry.facts.modified_key.as_deref(), Some("2024-01-01T00:00:00"), "{kind}");
+            assert_eq!(entry.facts.label == "Copyright", kind != "ipv4-addr", "{}", entry.facts.label);
+        }
     }
 
     #[test]

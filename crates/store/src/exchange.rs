@@ -124,8 +124,9 @@ pub trait ExchangeDesk {
     /// # Errors
     /// The store failed.
     fn own_copies(&self, writer: &Writer, id: &str) -> Result<Vec<OwnCopy>, StoreError>;
-    /// Addresses those of [`ExchangeDesk::own_copies`] with this identifier that have these bytes (SHA-256) to `more` besides, each under its
-    /// own rules otherwise. Answers with how many there are; none is no error.
+    /// Addresses those of [`ExchangeDesk::own_copies`] with this identifier that have these bytes (SHA-256) to these addressees besides, each under its
+    /// own rules otherwise, as far as these ask no less than the rules that it goes out under, whomever either is addressed to: who sees a looser
+    /// copy alone is not to give these its rules. Answers with how many that are; none is no error.
     ///
     /// # Errors
     /// The store failed.
@@ -133,7 +134,7 @@ pub trait ExchangeDesk {
         &mut self,
         writer: &Writer,
         version: (&str, &[u8; 32]),
-        more: &BTreeSet<Addressee>,
+        more_and_out: (&BTreeSet<Addressee>, &Rules),
     ) -> Result<u64, StoreError>;
     /// Removes those of [`ExchangeDesk::own_copies`] that have the bytes (SHA-256) or the content of one of these, or every one, as
     /// [`ExchangeDesk::take_away`] does, and leaves what stands elsewhere; no backup brings back such copies that were deleted there before. Answers with how many; none is no error.

@@ -38,9 +38,9 @@ pub use objects::{
 };
 pub use papers::{Paper, PaperKind, PaperWork, Papers};
 pub use query::{
-    Direction, EdgeEnd, EdgeRow, Filter, Found, LookupRow, Manifest, ManifestRow, Marks, ObjectPage, Order,
-    OwnWord, Page, PageRequest, PatternRow, Ruled, SearchRequest, Standing, StoredObject, VersionPick,
-    VersionRow, Worth,
+    Brief, Direction, EdgeEnd, EdgeGroup, EdgeGroups, EdgeRow, Editions, Filter, Found, ListedIn, LookupRow,
+    Manifest, ManifestRow, Marks, ObjectPage, Order, OwnWord, Page, PageRequest, PatternRow, Ruled,
+    SearchRequest, Standing, StoredObject, VersionPick, VersionRow, Worth,
 };
 pub use relay::{RelayBounds, RelayHeld, RelayMark, RelayParcel, RelayPut, Relays};
 pub use upkeep::{

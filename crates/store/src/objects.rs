@@ -1,5 +1,7 @@
 //! Objects going in, coming out, and going away.
 
+use std::borrow::Cow;
+
 use async_trait::async_trait;
 use base::Micros;
 use bytes::Bytes;
@@ -8,8 +10,9 @@ use index::Term;
 use stix::ObjectId;
 
 use crate::{
-    Direction, EdgeRow, Filter, Found, LookupRow, Manifest, Marks, ObjectPage, OwnWord, PageRequest,
-    PatternRow, SearchRequest, Standing, StoreError, StoredObject, VersionRow,
+    Brief, Direction, EdgeGroup, EdgeGroups, EdgeRow, Filter, Found, ListedIn, LookupRow, Manifest, Marks,
+    ObjectPage, OwnWord, PageRequest, PatternRow, SearchRequest, Standing, StoreError, StoredObject,
+    VersionRow,
 };
 
 /// What the store needs to know of an object besides its bytes. Taken from a `stix::Valid`, never made up.
@@ -17,11 +20,11 @@ use crate::{
 pub struct Facts {
     /// Identifier.
     pub id: ObjectId,
-    /// `2.1` (or `2.0` for objects kept as they came).
-    pub spec_version: &'static str,
+    /// `spec_version` as written, good or not; where there is none, `2.0` of a type that must have it in 2.1, and `2.1` of others.
+    pub spec_version: Cow<'static, str>,
     /// `created` as written, where the type has it.
     pub created: Option<String>,
-    /// `modified` as written; for marking definitions `created`; `None` for observables: their version is their `date_added`.
+    /// `modified` as written, else `created`; `None` without either, as of most observables: their version is their `date_added`.
     pub modified: Option<String>,
     /// Byte-ordered form of `created` ([`stix::Timestamp::sort_key`]).
     pub created_key: Option<String>,
@@ -359,6 +362,7 @@ pub trait Objects: Send + Sync {
 
     /// Objects found by exact terms: for each given fingerprint in order, the matches the viewer may see, by [`crate::Worth`] (live
     /// ones first, revoked ones last), each newest first; of more than `most` the first.
+    /// Of what has no date of its own, an observable, the latest in each collection by each word that has the term.
     /// `TooCostly` when all together find more than [`base::limit::LOOKUP_ROWS_MAX`].
     async fn look_up(
         &self,
@@ -383,6 +387,31 @@ pub trait Objects: Send + Sync {
         direction: Direction,
         page: (usize, Option<String>),
     ) -> Result<(Vec<EdgeRow>, Option<String>), StoreError>;
+    /// As [`Objects::edges`], of one name alone.
+    async fn edges_named(
+        &self,
+        viewer: &Viewer,
+        id: &str,
+        named: (Direction, &str),
+        page: (usize, Option<String>),
+    ) -> Result<(Vec<EdgeRow>, Option<String>), StoreError>;
+    /// Edges of an object in one direction gathered by name, in the order of names, and whether there are more names. What the viewer
+    /// may not see is in no group and no count.
+    async fn edge_groups(
+        &self,
+        viewer: &Viewer,
+        id: &str,
+        direction: Direction,
+        asked: &EdgeGroups<'_>,
+    ) -> Result<(Vec<EdgeGroup>, bool), StoreError>;
+    /// The reports and groupings that list objects (`object_refs`) in what the viewer knows as their latest version: of each object in order
+    /// the newest, at most `most`.
+    async fn listed_in(
+        &self,
+        viewer: &Viewer,
+        ids: &[&str],
+        most: usize,
+    ) -> Result<Vec<Vec<ListedIn>>, StoreError>;
     /// The lines to recognise objects by, each of the version that this viewer is told first; `None` for one that is not held, or not for
     /// this viewer.
     async fn labels(&self, viewer: &Viewer, ids: &[&str]) -> Result<Vec<Option<String>>, StoreError>;
@@ -393,6 +422,17 @@ pub trait Objects: Send + Sync {
         viewer: &Viewer,
         versions: &[(&str, Micros)],
     ) -> Result<Vec<Option<Marks>>, StoreError>;
+    /// The types of which the viewer sees an object somewhere, in the order of their names.
+    async fn types(&self, viewer: &Viewer) -> Result<Vec<String>, StoreError>;
+    /// The types of one collection in the order of their names, with how many objects of each the viewer sees there, of `most` at most.
+    async fn types_in(
+        &self,
+        viewer: &Viewer,
+        collection: CollectionNo,
+        most: usize,
+    ) -> Result<Vec<(String, usize)>, StoreError>;
+    /// What lists say of objects, each of the version that this viewer is told first; `None` for one that is not held, or not for this viewer.
+    async fn briefs(&self, viewer: &Viewer, ids: &[&str]) -> Result<Vec<Option<Brief>>, StoreError>;
     /// Patterns of indicators (latest version, without findings), revoked and expired ones too, after `after`.
     async fn patterns(
         &self,

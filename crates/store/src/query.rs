@@ -28,8 +28,19 @@ pub struct Filter {
     pub types: Vec<String>,
     /// Versions; empty = `Last`.
     pub versions: Vec<VersionPick>,
-    /// Specification versions; empty = the latest the object is held in.
+    /// Specification versions; empty = as [`PageRequest::editions`] says.
     pub spec_versions: Vec<String>,
+}
+
+/// Which specification versions a page is of, where its filter names none.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Editions {
+    /// All: which version of an object is its latest does not depend on them.
+    #[default]
+    Any,
+    /// Of each object the latest in which it is held, as TAXII has it. A revocation and what is asked for by its moment are given in
+    /// whatever they are in.
+    Latest,
 }
 
 /// One page of one filtered list.
@@ -43,6 +54,8 @@ pub struct PageRequest {
     pub next: Option<String>,
     /// Filters.
     pub filter: Filter,
+    /// What of several specification versions is meant, where the filter names none.
+    pub editions: Editions,
     /// From which end on.
     pub order: Order,
 }
@@ -88,7 +101,7 @@ pub struct ManifestRow {
     pub added: Micros,
     /// Version as TAXII tells it: `modified`, else `created`, as the producer wrote it; else `added` in TAXII's form.
     pub version: String,
-    /// `2.0` or `2.1`.
+    /// Specification version, as the object says: `2.1`; empty where it says none that is of this form.
     pub spec_version: String,
 }
 
@@ -127,7 +140,8 @@ pub struct StoredObject {
     /// As in [`crate::Facts::tlp`].
     pub tlp: Option<u8>,
     /// How many versions the viewer may see that contradict it: of another lineage (`created`, creator, by whose word) with content
-    /// that this one never had, or this version with other content.
+    /// that this one never had, or this version with other content. Of what has no date of its own also of another collection, and of those
+    /// before it in its own those that say what it does not.
     pub contradictions: u64,
     /// Where the viewer may see it, and under which rules there.
     pub places: Vec<Ruled>,
@@ -166,6 +180,17 @@ pub struct Marks {
     pub told_first: bool,
 }
 
+/// What a list says of an object: of the version that the viewer is told first.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Brief {
+    /// When that version was added.
+    pub added: Micros,
+    /// How it stands.
+    pub standing: Standing,
+    /// Under what it stands, and what it is called.
+    pub marks: Marks,
+}
+
 /// One version in an object's history.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct VersionRow {
@@ -184,12 +209,12 @@ pub struct VersionRow {
     /// SHA-256 of its content, in whichever bytes.
     pub content: [u8; 32],
     /// Whether it contradicts what was here first: of another lineage with content that the first never had, or the same version
-    /// with other content.
+    /// with other content; of what has no date of its own as for [`StoredObject::contradictions`].
     pub contradicts: bool,
     /// By whose word it stands there.
     pub originator: Originator,
     /// To which lineage of the object it belongs: 0 for the one that was here first among what the viewer may see, the others in the
-    /// order in which they came.
+    /// order in which they came. What has no date of its own has one in each collection.
     pub lineage: usize,
 }
 
@@ -304,6 +329,39 @@ pub struct EdgeEnd {
     pub label: String,
     /// How it stands.
     pub standing: Standing,
+}
+
+/// Which edges of an object are asked for, gathered by name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct EdgeGroups<'a> {
+    /// Only names behind this one, in the order of names.
+    pub after: Option<&'a str>,
+    /// Most groups.
+    pub groups: usize,
+    /// Most edges listed of each group.
+    pub rows: usize,
+    /// How far each group is counted.
+    pub counted: usize,
+}
+
+/// The edges of one name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EdgeGroup {
+    /// As in [`EdgeRow::name`].
+    pub name: String,
+    /// The first of them, newest first; never none.
+    pub rows: Vec<EdgeRow>,
+    /// How many there are; one more than was to be counted where there are more.
+    pub count: usize,
+}
+
+/// A report or grouping that lists an object.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ListedIn {
+    /// Its identifier.
+    pub id: String,
+    /// What it is.
+    pub report: EdgeEnd,
 }
 
 /// Whether an object says now what it says.

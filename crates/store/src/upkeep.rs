@@ -162,6 +162,10 @@ pub trait Upkeep: Send + Sync {
     async fn backup(&self, to: BackupTo) -> Result<BackupReport, StoreError>;
     /// Writes the keys of this moment, which open every earlier backup as far as nothing was destroyed since.
     async fn backup_keys(&self, keys: KeySink, at: Micros) -> Result<(), StoreError>;
+    /// Notes when a backup was made, beside what is stored: whoever makes one need not be the process that writes.
+    async fn note_backup(&self, at: Micros) -> Result<(), StoreError>;
+    /// When the last backup was made, as it was noted here; a restored store has noted none.
+    async fn last_backup(&self) -> Result<Option<Micros>, StoreError>;
     /// Derives again what derives (terms, edges, text, latest marks) and compares; returns what differed. `repair` writes it. Of a
     /// version whose bytes are not those of its digest nothing is derived, and nothing is written.
     async fn rebuild(&self, repair: bool) -> Result<Vec<Difference>, StoreError>;

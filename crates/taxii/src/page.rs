@@ -11,6 +11,8 @@ use bytes::Bytes;
 use handling::Cleared;
 use stix::Timestamp;
 
+use crate::media;
+
 /// A page of objects.
 #[derive(Clone, Debug, Default)]
 pub struct Objects {
@@ -29,7 +31,7 @@ pub struct Record {
     pub added: Micros,
     /// Its version.
     pub version: String,
-    /// Specification version of the object: `2.1`.
+    /// Specification version that the object names: `2.1`.
     pub spec_version: String,
 }
 
@@ -71,9 +73,13 @@ pub fn manifest(page: Cleared<Records>) -> Bytes {
         out.extend_from_slice(Timestamp::text_of(record.added).as_bytes());
         out.extend_from_slice(b"\",\"version\":");
         put_string(out, &record.version);
-        out.extend_from_slice(b",\"media_type\":\"application/stix+json;version=");
-        out.extend_from_slice(record.spec_version.as_bytes());
-        out.extend_from_slice(b"\"}");
+        // One of those that the collection lists, or none (section 5.3.1).
+        if let Some(media_type) = media::of_stix(&record.spec_version) {
+            out.extend_from_slice(b",\"media_type\":\"");
+            out.extend_from_slice(media_type.as_bytes());
+            out.push(b'"');
+        }
+        out.push(b'}');
     })
 }
 
@@ -169,5 +175,10 @@ mod tests {
             format!(r#"{{"more":true,"next":"n","objects":[{line},{line}]}}"#)
         );
         assert_eq!(text(&[versions(cleared(page))]), r#"{"more":true,"next":"n","versions":["v","v"]}"#);
+        let other =
+            Record { id: "i".into(), added: Micros(1), version: "v".into(), spec_version: "3.0".into() };
+        let page = Records { records: vec![other], next: None };
+        let line = r#"{"id":"i","date_added":"1970-01-01T00:00:00.000001Z","version":"v"}"#;
+        assert_eq!(text(&[manifest(cleared(page))]), format!(r#"{{"objects":[{line}]}}"#));
     }
 }

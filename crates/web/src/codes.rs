@@ -25,6 +25,10 @@ pub fn all_codes() -> Vec<(&'static str, &'static str)> {
 static CODES: &[(&str, &str)] = &[
     ("access-unknown", "A grant is `rw`, `r`, `w`, or `none` to take it back."),
     (
+        "bad-host",
+        "A request of HTTP/1.1 names the server it is for in one head field Host. Every HTTP client does so by itself: look at what stands between it and the node.",
+    ),
+    (
         "body-broken",
         "The request body ended early or its framing is wrong. Nothing of it was kept; send it again.",
     ),

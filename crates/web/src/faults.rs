@@ -69,7 +69,8 @@ statuses! {
         CommunityError::NotInCircle(_) => NOT_FOUND,
         CommunityError::Rule(community::Rule::MemberUnknown) | CommunityError::MemberUnknown(_) => NOT_FOUND,
         CommunityError::Already | CommunityError::Pending | CommunityError::Ambiguous => CONFLICT,
-        CommunityError::CircleExists | CommunityError::Crowded | CommunityError::NoVote => CONFLICT,
+        CommunityError::CircleExists | CommunityError::Crowded => CONFLICT,
+        CommunityError::NoVote | CommunityError::LastVote => CONFLICT,
         _ => UNPROCESSABLE_ENTITY,
     }
     ImportError {

@@ -15,10 +15,11 @@ use axum::Router;
 use base::limit::TARGET_BYTES_MAX;
 use bytes::Bytes;
 use http::header::{
-    ACCEPT, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, EXPECT, REFERRER_POLICY,
+    ACCEPT, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, EXPECT, HOST, REFERRER_POLICY,
     STRICT_TRANSPORT_SECURITY, X_CONTENT_TYPE_OPTIONS,
 };
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode};
+use http::uri::Authority;
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, Version};
 use http_body::Body;
 use taxii::Endpoint;
 use tower::ServiceExt;
@@ -99,6 +100,8 @@ impl Frame {
         let mut reply = outcome.unwrap_or_else(|problem| render(&problem, form, &trail.id));
         if takes_gzip && !is_head {
             reply = reply::compress(reply, self.app.gzip_places()).await;
+        } else if !is_head {
+            reply::vary(&mut reply);
         }
         if is_head {
             reply = reply::without_body(reply, takes_gzip);
@@ -118,6 +121,9 @@ impl Frame {
         B: Body<Data = Bytes> + Send + Unpin + 'static,
         B::Error: Into<axum::BoxError>,
     {
+        if let Some(problem) = unaddressed(&request) {
+            return (RouteTemplate::NONE, Err(problem));
+        }
         let target = request.uri().path_and_query().map_or(0, |target| target.as_str().len());
         if target > TARGET_BYTES_MAX {
             let detail = format!("the address is longer than {TARGET_BYTES_MAX} bytes");
@@ -180,6 +186,27 @@ impl Frame {
             tracing::info!(method, route, status, us, user, id, "request");
         }
     }
+}
+
+/// Why a request does not say which server it is for, as HTTP/1.1 has it say (RFC 9112, 3.2): an intermediary might take it for another's.
+fn unaddressed<B>(request: &Request<B>) -> Option<Problem> {
+    let mut fields = request.headers().get_all(HOST).iter();
+    let detail = match (fields.next(), fields.next()) {
+        (None, _) if request.version() < Version::HTTP_11 => return None,
+        (None, _) => "the request names no server: HTTP/1.1 asks for the head field Host",
+        (Some(_), Some(_)) => "the request names a server more than once: one head field Host is taken",
+        (Some(host), None) if !is_server(host) => {
+            "the head field Host names no server: a name or an address, and a port perhaps"
+        }
+        (Some(_), None) => return None,
+    };
+    Some(Problem::bad_request("bad-host", detail))
+}
+
+/// Whether a field names a server, or says that there is none to name.
+fn is_server(host: &HeaderValue) -> bool {
+    let bytes = host.as_bytes();
+    bytes.is_empty() || (!bytes.contains(&b'@') && Authority::try_from(bytes).is_ok())
 }
 
 /// Where a request comes from: the other end of its connection, or, where that is the trusted proxy, who it says it is from.

@@ -6,10 +6,10 @@ use axum::routing::get;
 use axum::{Json, Router};
 use http::HeaderValue;
 use http::header::CONTENT_TYPE;
-use node::Status;
+use node::{Status, UpkeepError};
 use serde::Serialize;
 
-use crate::metrics::with_refusals;
+use crate::metrics::{with_backup, with_refusals};
 use crate::{App, Caller, Problem};
 
 /// The answer of `/healthz` and `/readyz`.
@@ -40,6 +40,15 @@ async fn metrics(State(app): State<App>, Caller(principal): Caller) -> Result<Re
     let peers = app.node().peer_figures(&principal).await?;
     let text = app.metrics().to_text(figures.get(), app.node().status().0, (&relay, glass), &peers);
     let text = with_refusals(&text, &app.node().noted_refusals());
+    let backup = match app.node().last_backup(&principal).await {
+        Ok(at) => at,
+        Err(UpkeepError::Store(error)) => {
+            tracing::warn!(%error, "when the last backup was made cannot be read, and is left out of the figures");
+            None
+        }
+        Err(error) => return Err(error.into()),
+    };
+    let text = with_backup(&text, backup);
     let kind = HeaderValue::from_static("application/openmetrics-text; version=1.0.0; charset=utf-8");
     Ok(([(CONTENT_TYPE, kind)], text).into_response())
 }

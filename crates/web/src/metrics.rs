@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::time::Duration;
 
+use base::Micros;
 use node::{PeerFigures, RelayFigures, Status};
 use prometheus_client::encoding::text::encode;
 use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue, LabelValueEncoder};
@@ -167,6 +168,17 @@ impl Metrics {
     }
 }
 
+/// Writes into a text of figures when the last backup was made, where one was noted.
+pub(crate) fn with_backup(text: &str, at: Option<Micros>) -> String {
+    let Some(at) = at else { return text.to_owned() };
+    let seconds = at.0.div_euclid(Micros::SECOND);
+    format!(
+        "{}# HELP cresset_last_backup_seconds When the last backup was made, in seconds since 1970.\n# TYPE cresset_last_backup_seconds gauge\n\
+         cresset_last_backup_seconds {seconds}\n# EOF\n",
+        text.strip_suffix("# EOF\n").unwrap_or(text)
+    )
+}
+
 /// Writes into a text of figures what the doors for members' nodes have refused: the door, the code, how often.
 pub(crate) fn with_refusals(text: &str, refused: &[(&'static str, &'static str, u64)]) -> String {
     let mut out = text.strip_suffix("# EOF\n").unwrap_or(text).to_owned();
@@ -185,10 +197,15 @@ pub(crate) fn with_refusals(text: &str, refused: &[(&'static str, &'static str, 
 /// One figure of a peer: its name, what it says, and where it is taken from.
 type PeerGauge = (&'static str, &'static str, fn(&PeerFigures) -> u64);
 
-const PEER_GAUGES: [PeerGauge; 7] = [
+const PEER_GAUGES: [PeerGauge; 8] = [
     ("peer_reachable", "1 while the member was heard of within the last minutes", |peer| {
         u64::from(peer.reachable)
     }),
+    (
+        "peer_unreached_seconds",
+        "Seconds since the member was last heard of, or first called in vain where it never was; 0 while it is reachable",
+        |peer| peer.unreached_seconds,
+    ),
     ("peer_lag_in", "Acts of the member that came and that no head of its ledger covers yet", |peer| {
         peer.lag_in
     }),
@@ -239,8 +256,13 @@ mod tests {
         let by_type =
             [("indicator", 4), ("x_\"1", 1), ("x 2", 2)].map(|(name, count)| (name.to_owned(), count));
         let figures = Figures { objects: 7, by_type: by_type.to_vec(), ..Figures::default() };
-        let peers =
-            [PeerFigures { member: "cert-b".into(), lag_out: 3, evidence: 1, ..PeerFigures::default() }];
+        let peers = [PeerFigures {
+            member: "cert-b".into(),
+            lag_out: 3,
+            evidence: 1,
+            unreached_seconds: 90,
+            ..PeerFigures::default()
+        }];
         let relay = RelayFigures { away: 2, ..RelayFigures::default() };
         let text = metrics.to_text(&figures, Status::ReadOnly, (&relay, 3), &peers);
         for line in [
@@ -253,12 +275,17 @@ mod tests {
             "cresset_relay_members 2",
             "cresset_peer_lag_out{member=\"cert-b\"} 3",
             "cresset_peer_evidence{member=\"cert-b\"} 1",
+            "cresset_peer_unreached_seconds{member=\"cert-b\"} 90",
         ] {
             assert!(text.lines().any(|found| found == line), "{line}\n{text}");
         }
         assert!(!text.contains("refused"));
         assert_eq!(text.matches("# EOF").count(), 1);
         assert_eq!(with_refusals(&text, &[]), text);
+        assert_eq!(with_backup(&text, None), text);
+        let backed_up = with_backup(&text, Some(Micros(1_700_000_000_999_999)));
+        assert!(backed_up.ends_with("\ncresset_last_backup_seconds 1700000000\n# EOF\n"), "{backed_up}");
+        assert_eq!(backed_up.matches("# EOF").count(), 1);
         let told =
             with_refusals(&text, &[("registry", "quorum-missing", 2), ("wait", "message-unreadable", 1)]);
         let line = "cresset_members_refused_total{door=\"registry\",code=\"quorum-missing\"} 2\n";

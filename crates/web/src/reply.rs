@@ -112,6 +112,13 @@ pub(crate) fn takes_gzip(headers: &HeaderMap) -> bool {
     any.unwrap_or(false)
 }
 
+/// Says of an answer that goes out as it is that others may get it compressed, so that no cache gives it to them (RFC 9110, section 12.5.5).
+pub(crate) fn vary(reply: &mut Reply) {
+    if may_compress(reply.headers(), reply.body()) {
+        reply.headers_mut().append(VARY, ACCEPT_ENCODING.into());
+    }
+}
+
 /// Compresses a body for a client that takes it, when it is large enough and a place is free; under load it goes out as it
 /// is, which costs less.
 pub(crate) async fn compress(reply: Reply, places: &Semaphore) -> Reply {
@@ -185,8 +192,9 @@ fn gzip(pieces: &[Bytes]) -> std::io::Result<Vec<u8>> {
 /// made as it is sent, nor of what might be sent compressed.
 pub(crate) fn without_body(reply: Reply, takes_gzip: bool) -> Reply {
     let (mut head, body) = reply.into_parts();
-    let may_shrink = takes_gzip && may_compress(&head.headers, &body);
-    if may_shrink {
+    let may_vary = may_compress(&head.headers, &body);
+    let may_shrink = takes_gzip && may_vary;
+    if may_vary {
         head.headers.append(VARY, ACCEPT_ENCODING.into());
     }
     match body.size().filter(|_| !may_shrink) {

@@ -53,6 +53,10 @@ pub(crate) async fn run(common: &Common, args: BackupArgs, out: &mut Out) -> Res
     let beside = named_after(&args.file, ".keys");
     let keys = args.keys.as_ref().unwrap_or(&beside);
     let label = both(common, &source, &args.file, keys).await?;
+    // It is made, whether or not that can be noted.
+    if let Err(error) = source.node.note_backup(&source.operator).await {
+        say(format_args!("that this backup was made is not noted, so `doctor` does not tell of it: {error}"));
+    }
     let size = |file: &Path| std::fs::metadata(file).map_or(0, |data| data.len());
     if out.is_json() {
         out.json(&json!({

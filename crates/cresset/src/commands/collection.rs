@@ -39,7 +39,7 @@ pub(crate) enum CollectionCommand {
 /// A collection to be added.
 #[derive(Debug, Args)]
 pub(crate) struct AddArgs {
-    /// A UUID, or a readable name of letters a-z, digits and hyphens from which the id is derived.
+    /// A UUID, or a readable name of letters a-z, digits and hyphens; the id is random then.
     id: String,
     /// Title.
     #[arg(long)]

@@ -164,7 +164,7 @@ pub(crate) async fn run(common: &Common, command: CommunityCommand, out: &mut Ou
             let question =
                 "give notice? Every other member is told, and this member leaves the community in 90 days.";
             yes.or_leave(question, "no notice was given", out)?;
-            deed(common, "withdrawal", json!({}), out).await
+            withdraw(common, out).await
         }
         CommunityCommand::RotateKey => {
             let exit = deed(common, "key", json!({}), out).await?;
@@ -217,6 +217,26 @@ async fn join(common: &Common, args: &JoinArgs, out: &mut Out) -> Result<Exit, F
 async fn deed(common: &Common, what: &str, body: Value, out: &mut Out) -> Result<Exit, Failure> {
     let reach = Reach::open(common, Access::Write).await?;
     tell(&reach.ask(question::send(Verb::Post, ["community", what], &body)).await?, out)
+}
+
+/// Gives notice, and says how the member stands until it has run out.
+async fn withdraw(common: &Common, out: &mut Out) -> Result<Exit, Failure> {
+    let reach = Reach::open(common, Access::Write).await?;
+    let answer = reach.ask(question::send(Verb::Post, ["community", "withdrawal"], &json!({}))).await?;
+    let view: Value = reach.answer(question::get(["community"])).await?;
+    let members = view["members"].as_array().into_iter().flatten();
+    if let Some(me) = members.into_iter().find(|member| member["id"] == view["me"])
+        && let Some(until) = leaves(me)
+    {
+        let stays = if me["status"] == "suspended" { ", and stays suspended until then" } else { "" };
+        say(format_args!("this member leaves on {until}{stays}"));
+    }
+    tell(&answer, out)
+}
+
+/// When a member's notice has run out, where it has given one.
+fn leaves(member: &Value) -> Option<String> {
+    member["leaves_us"].as_i64().map(|until| stix::Timestamp::text_of(base::Micros(until)))
 }
 
 /// What is said of something that waits for a decision.
@@ -405,7 +425,8 @@ async fn show(common: &Common, out: &mut Out) -> Result<Exit, Failure> {
                 None => "-".to_owned(),
             };
             let cell = |name: &str| word(&member[name]);
-            [cell("slug"), cell("kind"), cell("status"), heard, cell("endpoint")]
+            let until = leaves(member).map_or(String::new(), |until| format!(", leaves {until}"));
+            [cell("slug"), cell("kind"), cell("status") + &until, heard, cell("endpoint")]
         })
         .collect();
     out.table(["MEMBER", "KIND", "STATUS", "HEARD OF", "ENDPOINT"], &rows)?;

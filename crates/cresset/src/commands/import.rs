@@ -97,9 +97,12 @@ pub(crate) struct Counts {
     /// Of these: known, and given to those named besides.
     #[serde(default)]
     given: u64,
-    /// Of these: known, and not given to all of those named; how many by which rule.
+    /// Of these: refused to some of those named; how many by which rule.
     #[serde(default)]
     withheld: BTreeMap<String, u64>,
+    /// Of these: to be given to some of those named once what is in the way has passed; how many by which rule.
+    #[serde(default)]
+    later: BTreeMap<String, u64>,
     /// Of these: kept with errors of their own.
     #[serde(default)]
     with_errors: u64,
@@ -128,7 +131,8 @@ impl Counts {
         self.not_given += other.not_given;
         self.given += other.given;
         self.with_errors += other.with_errors;
-        for (sum, more) in [(&mut self.withheld, &other.withheld), (&mut self.errors, &other.errors)] {
+        let sums = [&mut self.withheld, &mut self.later, &mut self.errors];
+        for (sum, more) in sums.into_iter().zip([&other.withheld, &other.later, &other.errors]) {
             for (code, count) in more {
                 *sum.entry(code.clone()).or_default() += count;
             }
@@ -155,7 +159,8 @@ impl Counts {
                 summary[name] = json!(count);
             }
         }
-        for (name, codes) in [("withheld", &self.withheld), ("errors", &self.errors)] {
+        let by_code = [("withheld", &self.withheld), ("later", &self.later), ("errors", &self.errors)];
+        for (name, codes) in by_code {
             if !codes.is_empty() {
                 summary[name] = json!(codes);
             }
@@ -201,14 +206,16 @@ impl Counts {
                 say(format_args!("{count} of them {words}"));
             }
         }
-        let withheld: u64 = self.withheld.values().sum();
-        if withheld > 0 {
-            let all = if named.contains(',') { "all of " } else { "" };
-            say(format_args!(
-                "{withheld} of them known already, and not given to {all}{} ({}): --json says why",
-                shown(named),
-                by_code(&self.withheld, withheld)
-            ));
+        let all = if named.contains(',') { "all of " } else { "" };
+        for (codes, yet, why) in [
+            (&self.withheld, "", "--json says why"),
+            (&self.later, " yet", "it goes there when that has passed"),
+        ] {
+            let count: u64 = codes.values().sum();
+            if count > 0 {
+                let (whom, codes) = (shown(named), by_code(codes, count));
+                say(format_args!("{count} of them not given to {all}{whom}{yet} ({codes}): {why}"));
+            }
         }
     }
 
@@ -243,8 +250,9 @@ struct Receipt {
     reason: Option<String>,
 }
 
-/// Runs the command: exits 1 when any object was refused, or is another member's and was to be handled otherwise, or was here and does not go
-/// to all of those named, or when nothing that could be imported was found, and as its failure says when a file was not imported.
+/// Runs the command: exits 1 when any object was refused, or is another member's and was to be handled otherwise, or is refused to some of those
+/// named (who only waits for it gets it later), or when nothing that could be imported was found, and as its failure says when a file was not
+/// imported.
 ///
 /// A file that is not imported has a line that says why, and the others go on; where no answer comes at all, they would fare no
 /// better and are left.
@@ -354,7 +362,7 @@ fn tell_failed(file: &Path, failure: &Failure, out: &mut Out) -> Result<(), Fail
     say(format_args!("cannot import {}: {failure}", file.display()));
     if out.is_json() {
         let code = &failure.document()["error"]["code"];
-        let line = json!({"file": file, "outcome": "failed", "code": code, "reason": failure.message});
+        let line = json!({"file": file, "outcome": "refused", "code": code, "reason": failure.message});
         out.json(&line)?;
     }
     Ok(())

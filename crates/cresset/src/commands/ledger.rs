@@ -22,6 +22,8 @@ use crate::reach::{Reach, question};
 pub(crate) enum LedgerCommand {
     /// Print the head signed last: a C2SP checkpoint.
     Checkpoint,
+    /// Print the key by which heads of this ledger are verified: a C2SP verifier key.
+    Key,
     /// Check that the head in one file continues the head in another. Exits 3 when it does not.
     Consistency(ConsistencyArgs),
     /// Write the file that proves how an object came in here, an act of this member's, or what another signed about it;
@@ -50,8 +52,8 @@ pub(crate) struct ProofArgs {
     /// What this member signed about the act, in place of the act.
     #[arg(long, value_name = "MEMBER")]
     receipt: Option<String>,
-    /// The version, as its `modified` is written. Without it: the latest.
-    #[arg(long, conflicts_with = "leaf")]
+    /// The version, as its `modified` is written, or its `created` where it has none. Without it: the latest.
+    #[arg(long, conflicts_with = "leaf", value_parser = super::object::version)]
     version: Option<String>,
     /// Where the proof goes; `-` = standard output.
     #[arg(long)]
@@ -69,6 +71,7 @@ struct Continuation {
 pub(crate) async fn run(common: &Common, command: LedgerCommand, out: &mut Out) -> Result<Exit, Failure> {
     match command {
         LedgerCommand::Checkpoint => checkpoint(common, out).await,
+        LedgerCommand::Key => key(common, out).await,
         LedgerCommand::Consistency(args) => consistency(common, &args, out).await,
         LedgerCommand::Proof(args) => proof(common, args, out).await,
     }
@@ -88,6 +91,27 @@ async fn checkpoint(common: &Common, out: &mut Out) -> Result<Exit, Failure> {
         "root": head.head().root.to_string(),
         "note": head.to_string(),
     }))?;
+    Ok(Exit::Done)
+}
+
+/// Prints the key that the head signed last is verified with; with `--json` those that the member has replaced, too.
+async fn key(common: &Common, out: &mut Out) -> Result<Exit, Failure> {
+    let reach = Reach::open(common, Access::Read).await?;
+    let head = read(&reach.ask(question::get(["ledger", "checkpoint"])).await?, "the node's head")?;
+    drop(reach);
+    let (origin, size) = (&head.checkpoint().origin, head.head().size);
+    let Known { keys, .. } = known(common, origin, (size, size)).await?;
+    let signs = |key: &&NoteKey| head.verify(origin, std::slice::from_ref(*key)).is_ok();
+    let present = keys.iter().find(signs).ok_or_else(|| {
+        Failure::unverified("the head that was signed last is by none of the keys that this node tells")
+    })?;
+    if out.is_json() {
+        let former: Vec<String> =
+            keys.iter().filter(|key| *key != present).map(ToString::to_string).collect();
+        out.json(&json!({"origin": origin.to_string(), "key": present.to_string(), "former": former}))?;
+    } else {
+        out.line(present.to_string().as_bytes())?;
+    }
     Ok(Exit::Done)
 }
 

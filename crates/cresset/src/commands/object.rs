@@ -18,8 +18,8 @@ use crate::reach::{Reach, question};
 pub(crate) struct GetArgs {
     /// The object's id.
     id: String,
-    /// The version, as its `modified` is written. Without it: the latest.
-    #[arg(long)]
+    /// The version, as its `modified` is written, or its `created` where it has none. Without it: the latest.
+    #[arg(long, value_parser = version)]
     version: Option<String>,
 }
 
@@ -66,11 +66,19 @@ pub(crate) struct DeleteArgs {
     /// The collection's id or alias.
     #[arg(long)]
     collection: String,
-    /// Only this version, as its `modified` is written.
-    #[arg(long)]
+    /// Only this version, as its `modified` is written, or its `created` where it has none.
+    #[arg(long, value_parser = version)]
     version: Option<String>,
     #[command(flatten)]
     yes: Yes,
+}
+
+/// The text of a version, which is a moment as its producer wrote it.
+pub(super) fn version(text: &str) -> Result<String, String> {
+    let read = ::stix::Timestamp::from_rfc3339(text).map(|_| text.to_owned());
+    read.map_err(|error| {
+        format!("{error}: like 2026-05-01T12:00:00.000Z, as the object and `cresset history` tell it")
+    })
 }
 
 #[derive(Deserialize)]

@@ -3,7 +3,7 @@
 use clap::{Args, Subcommand};
 use dial::Verb;
 use handling::Scope;
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -40,7 +40,7 @@ pub(crate) struct CreateArgs {
     /// What it may be used for; may be given several times. Without it: read.
     #[arg(long = "scope", value_parser = names(Scope::ALL.map(Scope::name)), value_name = "SCOPE")]
     scopes: Vec<String>,
-    /// When it ends: days, hours or minutes from now (30d, 12h, 15m) or a moment (2027-01-01T00:00:00Z).
+    /// When it ends: days, hours or minutes from now, by the node's clock (30d, 12h, 15m), or a moment (2027-01-01T00:00:00Z).
     #[arg(long, value_parser = Expiry::read, value_name = "WHEN")]
     expires: Option<Expiry>,
 }
@@ -48,7 +48,8 @@ pub(crate) struct CreateArgs {
 /// When a token ends.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Expiry {
-    After(SignedDuration),
+    /// Seconds.
+    After(i64),
     At(Timestamp),
 }
 
@@ -69,13 +70,14 @@ impl Expiry {
             _ => return Err(wrong()),
         };
         let seconds = count.checked_mul(seconds).filter(|seconds| (1..=3_153_600_000).contains(seconds));
-        seconds.map(|seconds| Self::After(SignedDuration::from_secs(seconds))).ok_or_else(wrong)
+        seconds.map(Self::After).ok_or_else(wrong)
     }
 
-    fn moment(self, now: Timestamp) -> Result<Timestamp, Failure> {
+    /// The member of the request. A time from now is for the node to count: its clock is the one by which the token will end.
+    fn asked(self) -> (&'static str, Value) {
         match self {
-            Self::At(at) => Ok(at),
-            Self::After(duration) => now.checked_add(duration).map_err(Failure::usage),
+            Self::At(at) => ("expires", at.to_string().into()),
+            Self::After(seconds) => ("expires_in", seconds.into()),
         }
     }
 }
@@ -103,9 +105,8 @@ pub(crate) async fn run(common: &Common, command: TokenCommand, out: &mut Out) -
 async fn create(common: &Common, args: CreateArgs, out: &mut Out) -> Result<Exit, Failure> {
     let mut body = json!({"user": args.user, "scopes": args.scopes});
     if let Some(expires) = args.expires {
-        let now = base::Clock::now(&base::SystemClock::default());
-        let now = Timestamp::from_microsecond(now.0).map_err(Failure::usage)?;
-        body["expires"] = Value::from(expires.moment(now)?.to_string());
+        let (name, value) = expires.asked();
+        body[name] = value;
     }
     let reach = Reach::open(common, Access::Write).await?;
     let answer = reach.ask(question::send(Verb::Post, ["tokens"], &body)).await?;
@@ -157,11 +158,10 @@ mod tests {
 
     #[test]
     fn expiry_is_a_time_from_now_or_a_moment() {
-        let now: Timestamp = "2026-01-01T00:00:00Z".parse().unwrap();
-        let moment = |text: &str| Expiry::read(text).unwrap().moment(now).unwrap().to_string();
-        assert_eq!(moment("30d"), "2026-01-31T00:00:00Z");
-        assert_eq!(moment("90m"), "2026-01-01T01:30:00Z");
-        assert_eq!(moment("2027-01-01T00:00:00+01:00"), "2026-12-31T23:00:00Z");
+        let asked = |text: &str| Expiry::read(text).unwrap().asked();
+        assert_eq!(asked("30d"), ("expires_in", json!(30 * 86_400)));
+        assert_eq!(asked("90m"), ("expires_in", json!(90 * 60)));
+        assert_eq!(asked("2027-01-01T00:00:00+01:00"), ("expires", json!("2026-12-31T23:00:00Z")));
         for bad in ["", "d", "0d", "-1d", "30", "30w", "1é", "99999999999999999999d", "tomorrow"] {
             assert!(Expiry::read(bad).is_err(), "{bad}");
         }

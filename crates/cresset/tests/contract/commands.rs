@@ -518,7 +518,7 @@ fn what_is_given_is_taken_as_people_write_it() {
     assert_eq!((&told[0]["value"], &told[0]["known"]), (&json!(" 198.51.100.7 "), &json!(true)));
     let nobody = ["--url", "http://127.0.0.1:1", "--token", "t", "--json"];
     let lines = run(&[&["import", &good][..], &nobody].concat()).exits(4).lines();
-    assert_eq!((&lines[0]["outcome"], &lines[0]["code"]), (&json!("failed"), &json!("unreachable")));
+    assert_eq!((&lines[0]["outcome"], &lines[0]["code"]), (&json!("refused"), &json!("unreachable")));
     scene.here(&["consent", "grant", "x", "--to", "b", "--until", "30d"]).exits(2);
     scene.here(&["consent", "grant", "x", "--to", "b", "--until", "2099-01-01T00:00:00Z"]).exits(1);
 }

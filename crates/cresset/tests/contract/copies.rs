@@ -1,5 +1,6 @@
 //! `backup` and `restore`.
 
+use crate::recovery::ask_node;
 use crate::scene::{ONE, Scene, bundle, indicator, run};
 
 #[test]
@@ -25,6 +26,38 @@ fn a_copy_of_a_running_node_becomes_the_same_node() {
     assert_eq!(state["state_hash"], hash);
     restore(&["--data", &target, "--recovery-key-file", &key]).exits(4);
     assert_eq!(running.terminate(), 0);
+}
+
+/// A copy that was made while the node served is told by it, one that failed is not; a restored node has made none.
+#[test]
+fn doctor_and_figures_tell_when_the_last_backup_was_made() {
+    let scene = Scene::new();
+    let key = scene.file("key", scene.init["recovery_key"].as_str().unwrap());
+    let running = scene.serve();
+    let told = |checks: serde_json::Value| {
+        let line =
+            checks["checks"].as_array().unwrap().iter().find(|check| check["name"] == "backup").unwrap();
+        assert_eq!(line["ok"], true);
+        line["detail"].as_str().unwrap().to_owned()
+    };
+    let figure = || {
+        let (head, figures) = ask_node(&running, "/metrics", "*/*");
+        assert!(head.starts_with("http/1.1 200"), "{head}");
+        figures.lines().find_map(|line| line.strip_prefix("cresset_last_backup_seconds ").map(str::to_owned))
+    };
+    let doctor = || told(running.there(&["doctor"]).json());
+    scene.here(&["backup", "/nonexistent/copy"]).exits(4);
+    assert!(doctor().contains("no backup of this directory is noted"), "{}", doctor());
+    assert_eq!(figure(), None);
+    let copy = scene.path("copy").to_str().unwrap().to_owned();
+    scene.here(&["backup", &copy]).exits(0);
+    assert!(doctor().starts_with("the last backup was made at 20"), "{}", doctor());
+    assert!(doctor().ends_with("less than an hour ago"), "{}", doctor());
+    assert!(figure().unwrap().parse::<u64>().unwrap() > 1_700_000_000);
+    let target = scene.path("restored").to_str().unwrap().to_owned();
+    run(&["restore", &copy, "--data", &target, "--recovery-key-file", &key]).exits(0);
+    let of_restored = told(run(&["doctor", "--data", &target, "--json"]).json());
+    assert!(of_restored.contains("no backup of this directory is noted"), "{of_restored}");
 }
 
 #[test]

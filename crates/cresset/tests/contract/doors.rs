@@ -253,8 +253,8 @@ fn a_file_that_is_not_imported_has_a_line_and_the_others_go_on() {
     let lines = scene.here(&["import", "/nonexistent/file", &junk, &good]).exits(4).lines();
     assert_eq!(lines.len(), 4, "{lines:?}");
     assert_eq!(lines[0]["file"], "/nonexistent/file");
-    assert_eq!((&lines[0]["outcome"], &lines[0]["code"]), (&json!("failed"), &json!("file-unreadable")));
-    assert_eq!((&lines[1]["file"], &lines[1]["outcome"]), (&json!(junk), &json!("failed")));
+    assert_eq!((&lines[0]["outcome"], &lines[0]["code"]), (&json!("refused"), &json!("file-unreadable")));
+    assert_eq!((&lines[1]["file"], &lines[1]["outcome"]), (&json!(junk), &json!("refused")));
     assert!(lines[1]["code"].is_string() && lines[1]["reason"].is_string());
     assert_eq!(lines[2]["outcome"], "accepted");
     assert_eq!(
@@ -344,7 +344,7 @@ fn json_that_is_no_stix_is_told_so_in_one_line() {
     let lines = refused.lines();
     assert_eq!(
         (lines.len(), &lines[0]["outcome"], &lines[0]["code"]),
-        (2, &json!("failed"), &json!("format-unknown"))
+        (2, &json!("refused"), &json!("format-unknown"))
     );
     assert!(lines[0]["reason"].as_str().unwrap().contains("JSON and no STIX"), "{}", lines[0]);
     scene.here(&["import", &file, "--format", "text"]).exits(0);

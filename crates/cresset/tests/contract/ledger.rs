@@ -165,3 +165,22 @@ fn who_signs_in_reads_head_and_tiles_and_everyone_where_the_operator_says_so() {
     assert_eq!(get(&open, "/api/v1/ledger/checkpoint", None).0, 401);
     assert_eq!(open.terminate(), 0);
 }
+
+/// The key that `ledger key` prints verifies what `ledger checkpoint` prints; versions are named by moments.
+#[test]
+fn the_key_of_the_ledger_verifies_its_head() {
+    let scene = Scene::new();
+    let file = scene.file("one.json", bundle(&[indicator(ONE, SHOWN)]));
+    scene.here(&["import", &file]).exits(0);
+    let told = scene.here(&["ledger", "key"]).exits(0).json();
+    let note = scene.here(&["ledger", "checkpoint"]).exits(0).json();
+    let key: ledger::note::NoteKey = told["key"].as_str().unwrap().parse().unwrap();
+    let head =
+        ledger::checkpoint::SignedCheckpoint::parse(note["note"].as_str().unwrap().as_bytes()).unwrap();
+    assert_eq!(told["origin"], note["origin"]);
+    assert!(head.verify(&head.checkpoint().origin, &[key]).is_ok());
+    assert_eq!(told["former"], serde_json::json!([]));
+    let id = format!("indicator--{ONE}");
+    scene.here(&["get", &id, "--version", "x"]).exits(2);
+    scene.here(&["get", &id, "--version", "2001-01-01T00:00:00.000Z"]).exits(1);
+}

@@ -40,7 +40,9 @@ fn persons_stay_at_home_and_what_refers_to_them_goes_on() {
     let all = objects();
     let (persons, technical) = all.split_at(3);
     let file = a.scene.file("case.json", bundle(&all));
-    let receipts = a.node.there(&["import", &file, "--tlp", "amber", "--to", "cert-b"]).exits(0).lines();
+    let receipts = a.node.there(&["import", &file, "--tlp", "amber", "--to", "cert-b"]).exits(1).lines();
+    let withheld = &receipts.last().unwrap()["summary"]["withheld"];
+    assert_eq!(*withheld, json!({"person-data-stays-home": persons.len()}), "who was named is refused these");
     for person in persons {
         let receipt = receipts.iter().find(|one| one["id"] == person["id"]).unwrap();
         assert_eq!(

@@ -1,6 +1,8 @@
 //! What may go to others and what does: `why`, `simulate` and `holders` tell the two apart.
 
+use base::{Clock, Micros, SystemClock};
 use serde_json::json;
+use stix::Timestamp;
 
 use crate::scene::{ONE, TWO, bundle, indicator, run_with};
 use crate::town::{Town, community, holds, until};
@@ -92,13 +94,43 @@ fn what_is_brought_again_for_more_is_told_so() {
     assert_eq!((&lines[0]["handling"], &lines[0]["code"]), (&json!("kept"), &json!("tlp-red-persons")));
     assert_eq!(lines[1]["summary"]["withheld"], json!({"tlp-red-persons": 1}));
     let (code, told) = words(&a, &["import", &second, "--to", "cert-b"]);
-    let kept = "1 of them known already, and not given to cert-b (tlp-red-persons)";
+    let kept = "1 of them not given to cert-b (tlp-red-persons)";
     assert!(code == 1 && told.contains(kept), "{told}");
     let version = a.ok(&["why", &id, "--for", "cert-b", "--version", "2025-01-01T00:00:00.000Z"]);
     assert_eq!(
         (&version["version"], &version["decision"]),
         (&json!("2025-01-01T00:00:00.000Z"), &json!("allow"))
     );
+}
+
+/// What comes in and is refused to somebody named is counted and ends with 1, brought again too; what only has to wait is done.
+#[test]
+fn what_is_refused_to_who_is_named_is_counted_and_ends_with_1() {
+    let [a, _b] = community([("cert-a", "cert"), ("cert-b", "cert")]);
+    let file = |uuid: &str| {
+        let one = indicator(uuid, "[ipv4-addr:value = '198.51.100.7']");
+        a.scene.file(&format!("{uuid}.json"), bundle(&[one]))
+    };
+    let (red, later) = (file(ONE), file(TWO));
+    let in_an_hour = Timestamp::text_of(SystemClock::default().now().plus(3_600 * Micros::SECOND));
+    for outcome in ["accepted", "known"] {
+        let lines = a.node.there(&["import", &red, "--tlp", "red", "--to", "cert-b"]).exits(1).lines();
+        assert_eq!((&lines[0]["outcome"], &lines[0]["code"]), (&json!(outcome), &json!("tlp-red-persons")));
+        let summary = &lines[1]["summary"];
+        assert_eq!((&summary["withheld"], &summary["later"]), (&json!({"tlp-red-persons": 1}), &json!(null)));
+        let wait = ["import", &later, "--tlp", "amber", "--to", "cert-b", "--embargo-until", &in_an_hour];
+        let lines = a.node.there(&wait).exits(0).lines();
+        assert_eq!(
+            (&lines[0]["outcome"], &lines[0]["code"]),
+            (&json!(outcome), &json!("embargo")),
+            "{lines:?}"
+        );
+        let summary = &lines[1]["summary"];
+        assert_eq!((&summary["withheld"], &summary["later"]), (&json!(null), &json!({"embargo": 1})));
+    }
+    let (code, told) = words(&a, &["import", &later, "--to", "cert-b"]);
+    let yet = "1 of them not given to cert-b yet (embargo): it goes there when that has passed";
+    assert!(code == 0 && told.contains(yet), "{told}");
 }
 
 /// What is kept with errors of its own is said in words, by the errors' codes.

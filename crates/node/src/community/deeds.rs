@@ -411,14 +411,32 @@ fn speak(
     (subject, word): (Subject, Word),
     now: Micros,
 ) -> Result<Said, CommunityError> {
-    if !table.registry.voters(&table.registry.unnoted(), now).contains_key(&table.me) {
+    let voters = table.registry.voters(&table.registry.unnoted(), now);
+    if !voters.contains_key(&table.me) {
         return Err(CommunityError::NoVote);
+    }
+    if word == Word::Approve
+        && voters.len() == 1
+        && suspends(&subject).is_some_and(|one| voters.contains_key(&one))
+    {
+        return Err(CommunityError::LastVote);
     }
     let approval =
         Approval { community: table.registry.id(), subject: subject.hash(), by: table.me, word, at: now };
     let signed = approval.sign(current(table, keys, now)?)?;
     table.take_approval(&signed, now)?;
     Ok(Said { member: subject.about(), subject: Some(subject.hash()), decided: false })
+}
+
+/// Whom a proposal would put aside.
+fn suspends(subject: &Subject) -> Option<MemberId> {
+    match subject.what() {
+        community::What::Proposal(proposal) => match &proposal.deed {
+            Deed::MemberSuspended { member, .. } => Some(*member),
+            _ => None,
+        },
+        community::What::Join(_) => None,
+    }
 }
 
 /// Makes a step of this member's own chain true.

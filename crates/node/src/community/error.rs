@@ -33,6 +33,11 @@ pub enum CommunityError {
     /// This member has no vote.
     #[error("this member has no vote here")]
     NoVote,
+    /// The only member with a vote is to be suspended: nobody could take it back.
+    #[error(
+        "this is the only member with a vote: once it is suspended nobody can take it back. To leave the community, run `cresset community withdraw`"
+    )]
+    LastVote,
     /// No member has this name or id.
     #[error("there is no member {} in this community: `cresset community show` lists them", base::quoted(.0))]
     MemberUnknown(String),
@@ -93,6 +98,7 @@ impl CommunityError {
             Self::Ambiguous => "pending-ambiguous",
             Self::Crowded => "pending-crowded",
             Self::NoVote => "member-without-vote",
+            Self::LastVote => "last-vote",
             Self::MemberUnknown(_) => Rule::MemberUnknown.code(),
             Self::CircleUnknown => "circle-unknown",
             Self::CircleExists => "circle-exists",

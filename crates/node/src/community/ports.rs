@@ -4,7 +4,7 @@
 //! On the way, nobody is called by a number of this node: its member and its people stand there by key and name. The
 //! answers are those of one change of the registry; whoever takes a step asks for them anew.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use base::Micros;
@@ -13,7 +13,8 @@ use base::signing::{KeyId, PublicKey};
 use community::{Body, Circle, IdentityId, MemberId, Road, SealingKey, Status};
 use federation::{Consented, Content, Deed, Hindrance, Judge, Question, SealingSecret, Standing};
 use handling::{
-    Action, Addressee, CircleId, Consent, Kind, Originator, Peers, Person, Recipient, Rules, Situation, judge,
+    Action, Addressee, CircleId, Consent, Kind, Originator, Peers, Person, Receiver, Recipient, Rules,
+    Situation, judge,
 };
 use stix::marking::{tlp_of, tlp_of_id};
 use store::StoreError;
@@ -421,11 +422,14 @@ impl Judge for Members {
     }
 
     /// A circle's members without a beginning have everything; whoever was never given something has come since.
-    fn taken_in(&self, rules: &str, shared: Micros, now: Micros) -> BTreeSet<KeyId> {
-        let Ok(rules) = rules.parse::<Rules>() else { return BTreeSet::new() };
+    fn taken_in(&self, rules: &str, shared: Micros, now: Micros) -> BTreeMap<[u8; 32], BTreeSet<KeyId>> {
+        let Ok(rules) = rules.parse::<Rules>() else { return BTreeMap::new() };
         let known = self.0.at(now).shared_at(shared);
-        let circles = circles_in(&rules).filter_map(|circle| known.circle(&circle));
-        circles.flatten().map(|member| KeyId::from_bytes(member.0)).collect()
+        let members = |circle: CircleId| {
+            let members = known.circle(&circle)?.into_iter();
+            Some((circle.0, members.map(|member| KeyId::from_bytes(member.0)).collect()))
+        };
+        circles_in(&rules).filter_map(members).collect()
     }
 
     /// Asked as what is to be kept is, but of everybody as if they took part: a suspension ends nothing, nor does a circle whose owner is
@@ -454,6 +458,31 @@ impl Judge for Members {
         let situation = Situation { now, home: Some(home), peers: &peers, consent };
         !also_in.is_empty()
             && judge(&Recipient::Member(member), Action::PassOn, &rules, &situation).is_allowed()
+    }
+
+    /// Who is in which circle as if everybody took part: a suspension passes.
+    fn given_besides(&self, later: &str, before: &str, member: &KeyId) -> String {
+        let (Ok(said), Ok(first)) = (later.parse::<Rules>(), before.parse::<Rules>()) else {
+            return later.to_owned();
+        };
+        let member = handling::MemberId(*member.as_bytes());
+        let at = Receiver { member, circles: self.0.with_absent().circles_of(&member) };
+        // An embargo that is over asks nothing any more.
+        let now = self.0.now();
+        let over = |rules: &Rules| rules.embargo().is_some_and(|until| until <= now);
+        let current = |rules: &Rules| if over(rules) { rules.apart_from_embargo() } else { rules.clone() };
+        let (said_now, first_now) = (current(&said), current(&first));
+        let both = said_now.given_besides(&first_now, &at);
+        match both {
+            both if both == first_now => before.to_owned(),
+            both if both == said_now => later.to_owned(),
+            both => both.to_string(),
+        }
+    }
+
+    fn reaches_by_name(&self, rules: &str, member: &KeyId) -> bool {
+        let at = Receiver { member: handling::MemberId(*member.as_bytes()), circles: BTreeSet::new() };
+        rules.parse::<Rules>().is_ok_and(|rules| rules.reaches(&at))
     }
 
     fn meet(&self, one: &str, other: &str) -> String {

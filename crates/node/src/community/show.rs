@@ -65,7 +65,7 @@ pub struct MemberView {
     pub kind: &'static str,
     /// How it stands.
     pub status: &'static str,
-    /// Until when its notice runs, in microseconds since 1970.
+    /// Until when its notice runs, in microseconds since 1970; also of a member that is suspended meanwhile.
     pub leaves_us: Option<i64>,
     /// Where it answers.
     pub endpoint: Option<String>,
@@ -157,7 +157,7 @@ fn view(table: &Table, now: Micros) -> CommunityView {
                 names: member.own().names.all().clone(),
                 kind: member.kind().name(),
                 status: status.name(),
-                leaves_us: if let Status::Leaving { until } = status { Some(until.0) } else { None },
+                leaves_us: member.leaves().filter(|_| status != Status::Withdrawn).map(|until| until.0),
                 endpoint: member.own().endpoints.first().map(ToString::to_string),
                 key: member.key(now).to_string(),
                 key_recovered_us: member.recovered_from().map(|at| at.0),

@@ -72,8 +72,9 @@ impl Node {
         let told = paper.map(read).transpose().map_err(|_| {
             StoreError::Damaged("what the ledger says of the registry cannot be read".to_owned())
         })?;
-        telling.hold(told.clone());
-        Ok(told)
+        // What was told meanwhile is not forgotten for what was read before it.
+        let mut held = telling.last.lock().unwrap_or_else(PoisonError::into_inner);
+        Ok(held.get_or_insert(told).clone())
     }
 
     /// Files papers, and with them the act that the registry's state has become another, where that may be said now.

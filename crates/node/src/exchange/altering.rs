@@ -3,10 +3,14 @@
 
 use std::collections::BTreeSet;
 
+use base::Micros;
 use base::limit::RULES_BYTES_MAX;
 use base::signing::KeyId;
 use bytes::Bytes;
-use federation::{Alteration, Exchange, HolderRow, Lane, ObjectName, Release, Rows, VersionRow, holders_now};
+use federation::{
+    Alteration, Exchange, HolderRow, Lane, ObjectName, Release, Rows, VersionRow, first_shared_at,
+    holders_now,
+};
 use handling::{MemberId, Originator, Rules};
 use store::{ExchangeDesk, StoreError};
 
@@ -214,6 +218,8 @@ struct Besides {
     bytes: Bytes,
     held: VersionRow,
     whom: BTreeSet<KeyId>,
+    /// Since when it is shared.
+    shared: Micros,
 }
 
 /// What was given besides, to whom, and for whom it waits. What is not kept with its act any more cannot be given.
@@ -246,7 +252,9 @@ impl Besides {
                 whom.insert(holder.member);
             }
         }
-        Ok(Self { bytes, held, whom })
+        let givings = last.map(|last| exchange.givings_of(rows, &last)).transpose()?.unwrap_or_default();
+        let shared = first_shared_at(exchange, rows, (&held, &givings))?.unwrap_or(exchange.now);
+        Ok(Self { bytes, held, whom, shared })
     }
 
     /// A version that is to be under these rules, for those who have it or wait for it and may have it so. None where it is not kept with its
@@ -270,7 +278,7 @@ impl Besides {
         let after = Exchange { now: exchange.now.plus(1), ..*exchange };
         let (rules, kind, lane) = (self.held.rules.as_str(), self.held.kind.clone(), Lane::Flash);
         let release = Release { object: &self.bytes, rules, addressees: &self.whom, lane, kind };
-        let released = after.release(desk.rows(), &release)?;
+        let released = after.release_again(desk.rows(), &release, self.shared)?;
         Ok(desk.apply(released.effects)?)
     }
 }

@@ -20,14 +20,15 @@ use stix::Timestamp;
 use store::{StoreError, StoredObject};
 
 use super::altering::{Taking, narrow};
-use super::giving::{Gift, Given, Onward, authors, own_word, version_of};
+use super::giving::{Gift, Given, Onward, Refusals, authors, own_word, version_of};
 use super::views::failed;
-use super::{Court, ExchangeError, Kept};
+use super::{Court, ExchangeError, Kept, Withheld};
 use crate::accept::{Known, Place};
 use crate::community::may_know_circles;
 use crate::handle::about;
 use crate::narrow::{Changed, GivenAs, KnownAs, Narrowing};
 use crate::produce::Author;
+use crate::receipts::Giving;
 use crate::redact::view_id;
 use crate::{Node, ReadError, Urgency};
 
@@ -122,7 +123,8 @@ impl Node {
         }
         if let Some(rules) = own_word(&court, &object) {
             let whom = self.members_among(&court, &more);
-            let gift = Gift::of(&object, (&rules, &more, whom), self.hands_of(who, &object))?;
+            let (hands, refusals) = (self.hands_of(who, &object), Refusals::Noted);
+            let gift = Gift::of(&object, (&rules, &more, whom), hands, refusals)?;
             let given = self.give(&court, vec![gift], request.urgency.lane()).await?;
             return Ok(self.shared(&court, &object.id, given.into_iter().next().unwrap_or_default()));
         }
@@ -164,17 +166,15 @@ impl Node {
             // What stands here by another's word alone is not this member's to give.
             let Some(rules) = own_word(&court, &object) else { continue };
             let hands = self.hands_of(&place.who, &object);
-            match Gift::of(&object, (&rules, more, whom.clone()), hands) {
+            match Gift::of(&object, (&rules, more, whom.clone()), hands, Refusals::Told) {
                 Ok(gift) => {
                     let rules = about(rules.also_to(more), &object.bytes);
                     gifts.push((Meant { at, rules, shared: object.arrived }, gift));
                 }
                 Err(error) if place.writer.reads() => {
-                    let kept = Some((error.code(), error.to_string()));
-                    told.push((
-                        at,
-                        KnownAs::Given(GivenAs { to: Vec::new(), not: self.names(place, &whom), kept }),
-                    ));
+                    let (kept, not) = (Some((error.code(), error.to_string())), self.names(place, &whom));
+                    let giving = Giving { kept_by: Some(error.code()), ..Giving::default() };
+                    told.push((at, KnownAs::Given(GivenAs { to: Vec::new(), not, kept, giving })));
                 }
                 Err(_) => {}
             }
@@ -204,10 +204,11 @@ impl Node {
         &self,
         place: &Place,
         (whom, meant): (&BTreeSet<KeyId>, &Meant),
-        Given { to, mut withheld, .. }: Given,
+        Given { to, mut withheld, waits, .. }: Given,
     ) -> GivenAs {
         if is_closed(place) {
-            return GivenAs { to: self.names(place, whom), not: Vec::new(), kept: None };
+            let giving = Giving::default();
+            return GivenAs { to: self.names(place, whom), not: Vec::new(), kept: None, giving };
         }
         withheld.retain(|(member, _)| whom.contains(member));
         let kept = withheld.first().map(|(member, rule)| {
@@ -218,9 +219,10 @@ impl Node {
             let by_handling = kept.of_handling && !verdict.is_allowed();
             (kept.rule, if by_handling { verdict.reasons.join("; ") } else { kept.why().to_owned() })
         });
-        let not: BTreeSet<KeyId> = withheld.into_iter().map(|(member, _)| member).collect();
+        let not: BTreeSet<KeyId> = withheld.iter().map(|(member, _)| *member).collect();
+        let giving = Withheld { from: withheld.into_iter().collect(), waits }.told();
         let to = to.intersection(whom).copied().collect();
-        GivenAs { to: self.names(place, &to), not: self.names(place, &not), kept }
+        GivenAs { to: self.names(place, &to), not: self.names(place, &not), kept, giving }
     }
 
     /// Members as they are named in receipts.

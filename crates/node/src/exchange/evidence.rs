@@ -23,6 +23,9 @@ pub struct PeerFigures {
     pub member: String,
     /// Whether it was heard of within the last minutes.
     pub reachable: bool,
+    /// For how long it was not, in seconds, since it was last heard of, or since it was first called in vain where it never was; 0 while it
+    /// is reachable.
+    pub unreached_seconds: u64,
     /// Its acts that came and that no head of its ledger covers yet.
     pub lag_in: u64,
     /// Envelopes that wait for it.
@@ -42,6 +45,7 @@ impl From<PeerView> for PeerFigures {
         Self {
             member: view.member,
             reachable: view.reachable,
+            unreached_seconds: view.unreached_seconds,
             lag_in: view.lag_in,
             lag_out: view.lag_out.unwrap_or_default(),
             last_head: view.last_head.unwrap_or(0),

@@ -8,8 +8,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use base::signing::KeyId;
 use bytes::Bytes;
 use federation::{
-    DeedError, Exchange, Hindrance, Lane, ObjectName, Refused, Release, Rows, Rule, VersionRow, holders_now,
-    object_version,
+    DeedError, Exchange, Hindrance, HolderRow, Lane, ObjectName, Refused, Release, Rows, Rule, VersionRow,
+    holders_now, object_version,
 };
 use handling::{Addressee, MemberId, Originator, Principal, Rules, Writer};
 use ledger::act::ActKind;
@@ -36,6 +36,7 @@ pub(super) struct Gift {
     writers: Vec<Writer>,
     /// How far who gives it reaches.
     purview: Purview,
+    refusals: Refusals,
 }
 
 /// What became of gifts.
@@ -45,6 +46,8 @@ pub(super) struct Given {
     pub(super) to: BTreeSet<KeyId>,
     /// Who does not get it, and by which rule.
     pub(super) withheld: BTreeSet<(KeyId, String)>,
+    /// Who of these is given it when what is in the way has passed.
+    pub(super) waits: BTreeSet<KeyId>,
     /// Nobody is given it, for others were given something else under its identifier and date.
     pub(super) otherwise: bool,
     /// It is refused to everybody meant, for good.
@@ -57,6 +60,7 @@ impl Gift {
         object: &StoredObject,
         (own, more, whom): (&Rules, &BTreeSet<Addressee>, BTreeSet<KeyId>),
         (writers, purview): (Vec<Writer>, Purview),
+        refusals: Refusals,
     ) -> Result<Self, ExchangeError> {
         version_of(object)?;
         Ok(Self {
@@ -67,6 +71,7 @@ impl Gift {
             whom,
             writers,
             purview,
+            refusals,
         })
     }
 
@@ -85,13 +90,13 @@ impl Gift {
         // Whoever has it already is given what is wider in it. Who has it by a consent alone is not given it, and nobody asked for that.
         let kind = desk.rows().versions(&name)?.first().map_or(ActKind::Released, |held| held.kind.clone());
         let rules = self.rules.told_by(home);
-        let (bytes, whom, to) = (&self.bytes, &self.whom, To::AllHolders);
-        let offer = Offer { name: &name, bytes, rules: &rules, whom, lane, kind, to };
+        let (bytes, whom, to, refusals) = (&self.bytes, &self.whom, To::AllHolders, self.refusals);
+        let offer = Offer { name: &name, bytes, rules: &rules, whom, lane, kind, to, refusals };
         let given = offer.give(exchange, desk)?;
         if !given.refused {
             let digest = digest_of(&self.bytes);
             for writer in &self.writers {
-                desk.widen_copies(writer, (&self.id, &digest), &self.more)?;
+                desk.widen_copies(writer, (&self.id, &digest), (&self.more, &self.rules))?;
             }
         }
         Ok(given)
@@ -107,6 +112,15 @@ pub(super) enum To {
     ItsHolders,
 }
 
+/// Whether an act says from whom something is withheld that is refused to everybody it would be new to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Refusals {
+    /// It does: somebody asks for it, or it comes in.
+    Noted,
+    /// It does not: what is here is only brought again, as often as somebody's list is.
+    Told,
+}
+
 /// A version that this member gives to members, besides what was given before: by everything that gives.
 ///
 /// Who was given it by another act, and another desk perhaps, goes on having it by that, under what was said then; who is given it twice has it
@@ -120,6 +134,7 @@ pub(super) struct Offer<'a> {
     pub(super) lane: Lane,
     pub(super) kind: ActKind,
     pub(super) to: To,
+    pub(super) refusals: Refusals,
 }
 
 /// What was given of a version before.
@@ -158,10 +173,13 @@ impl Offer<'_> {
         given.refused = !self.whom.is_empty() && self.whom.iter().all(is_refused);
         if given.refused && self.to == To::AllHolders {
             // That is said, and nothing else: who has it is not told of whom it was meant for.
-            desk.apply(exchange.refuse(desk.rows(), self.bytes, &refused)?)?;
+            if self.refusals == Refusals::Noted {
+                desk.apply(exchange.refuse(desk.rows(), self.bytes, &refused)?)?;
+            }
             given.withheld.extend(refused);
             return Ok(given);
         }
+        let is_new = !by_line.is_empty() || last.is_some();
         for (line, whom) in by_line.into_iter().chain(last.map(|whom| (line, whom))) {
             let (object, rules, lane, kind) = (self.bytes, line.as_str(), self.lane, self.kind.clone());
             let release = Release { object, rules, addressees: &whom, lane, kind };
@@ -176,11 +194,15 @@ impl Offer<'_> {
             desk.apply(released.effects)?;
             let not: BTreeSet<KeyId> = released.withheld.iter().map(|(member, _)| *member).collect();
             given.to.extend(whom.into_iter().filter(|member| !not.contains(member)));
+            // Whom the rules refuse it for good is not among those it is released to.
+            given.waits.extend(not);
             given.withheld.extend(released.withheld);
         }
         if !refused.is_empty() {
             // The log of refusals, and nothing else.
-            desk.apply(exchange.refuse(desk.rows(), self.bytes, &refused)?)?;
+            if is_new || self.refusals == Refusals::Noted {
+                desk.apply(exchange.refuse(desk.rows(), self.bytes, &refused)?)?;
+            }
             given.withheld.extend(refused);
         }
         Ok(given)
@@ -208,7 +230,7 @@ impl Offer<'_> {
         let mut whom = self.whom.clone();
         for holder in holders_now(rows, self.name)? {
             let has = match (&before.held, self.to) {
-                (_, To::AllHolders) => true,
+                (_, To::AllHolders) => !has_let_go(exchange, rows, &holder)?,
                 (None, To::ItsHolders) => false,
                 (Some(held), To::ItsHolders) => exchange.giving_to(rows, held, &holder.member)?.is_some(),
             };
@@ -237,9 +259,10 @@ impl Offer<'_> {
             let has = has.filter(|giving| {
                 !is_over(&giving.rules, exchange.now) && exchange.is_for(giving, self.bytes, member)
             });
-            let first = has.as_ref().and_then(|giving| giving.rules.parse::<Rules>().ok());
-            let under =
-                first.map_or_else(|| line.to_owned(), |first| self.rules.given_besides(&first).to_string());
+            let under = match &has {
+                Some(giving) => exchange.judge.given_besides(line, &giving.rules, &member),
+                None => line.to_owned(),
+            };
             let is_same = match has.filter(|giving| giving.rules == under) {
                 Some(giving) => said(rows, &giving)?.is_none_or(|said| is_as_said(&said, self.bytes)),
                 None => false,
@@ -256,6 +279,7 @@ impl Offer<'_> {
                 }
                 Some((rule, None)) => sorted.refused.extend(is_meant.then_some((member, rule))),
                 Some((rule, Some(_))) if waits => {
+                    sorted.given.waits.insert(member);
                     sorted.given.withheld.extend(is_meant.then_some((member, rule)));
                 }
                 // Also where it is not known yet that it waits for this member.
@@ -264,6 +288,26 @@ impl Offer<'_> {
         }
         Ok(sorted)
     }
+}
+
+/// Whether a holder has let go of every version that it was given, and waits for none: by a narrowing, or with a circle. It is named again
+/// by whoever means it.
+fn has_let_go(exchange: &Exchange<'_>, rows: &dyn Rows, holder: &HolderRow) -> Result<bool, ExchangeError> {
+    let member = &holder.member;
+    if rows.later(&holder.name.id)?.iter().any(|row| row.member == *member) {
+        return Ok(false);
+    }
+    let mut answered = false;
+    for held in rows.versions(&holder.name)? {
+        if exchange.giving_to(rows, &held, member)?.is_some() {
+            return Ok(false);
+        }
+        for sequence in rows.replaced(&held)?.into_iter().chain([held.sequence]) {
+            let receipts = rows.receipts(sequence)?;
+            answered |= receipts.iter().any(|row| row.member == *member && row.state.is_let_go());
+        }
+    }
+    Ok(answered)
 }
 
 /// A version of another member's that is to be passed on.

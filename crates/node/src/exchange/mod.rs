@@ -61,13 +61,14 @@ pub(crate) use purview::{GIVEN_OTHERWISE, Purview};
 pub(crate) use reach::{Kept, Own};
 pub use recovery::RecoveryView;
 pub use relay::{PeerByRelay, RelayFigures, RelayRound, RelayTaken};
-pub(crate) use release::{Added, Sending, Withheld};
+pub(crate) use release::{Added, Sending};
 pub use shelf::{RelayError, RelayKeeps, RelaySettings};
 pub use standing_by::StoodBy;
 pub use turns::Heard;
 #[cfg(test)]
 pub(crate) use views::may_know_peers;
 pub use views::{CircleState, HolderView, PeerRefusal, PeerView, Provenance, StateView};
+pub(crate) use withheld::Withheld;
 
 use crate::Node;
 use crate::community::{Members, Seats, Table};

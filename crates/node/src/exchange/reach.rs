@@ -17,6 +17,7 @@ use super::purview::{GIVEN_OTHERWISE, is_given_otherwise, said};
 use super::views::failed;
 use super::{Court, ExchangeError};
 use crate::Node;
+use crate::community::circles_in;
 use crate::directory::Directory;
 
 /// A version of this member's own as it stands here, or would.
@@ -129,6 +130,30 @@ impl Node {
             let waiting = rows.later(&name.id).map_err(failed)?.into_iter();
             with.extend(waiting.filter(|row| row.version == held.version).map(|row| row.member));
             Ok(members.is_subset(&with))
+        })
+        .await
+    }
+
+    /// Whether a member counts as in the circles that an own version is for: it was in them when it was shared with them, or was given it
+    /// since, or nothing was shared with them yet, so that it would be shared with whoever is in them now.
+    pub(crate) async fn counts_as_seated(
+        &self,
+        court: &Arc<Court>,
+        (own, rules): (&StoredObject, &Rules),
+        member: KeyId,
+    ) -> Result<bool, StoreError> {
+        let Ok(version) = version_of(own) else { return Ok(false) };
+        let name = ObjectName { author: court.member(), id: own.id.clone() };
+        let (sitting, meant) = (Arc::clone(court), circles_in(rules).collect::<BTreeSet<_>>());
+        store::looked(self.store(), court.member(), move |rows| {
+            let held = rows.versions(&name).map_err(failed)?.into_iter().find(|held| held.version == version);
+            let Some(held) = held else { return Ok(true) };
+            let names = |line: &str| {
+                let rules = line.parse::<Rules>();
+                rules.is_ok_and(|rules| circles_in(&rules).any(|circle| meant.contains(&circle)))
+            };
+            let shared = sitting.exchange().was_shared_with(rows, (&held, &member), names);
+            Ok(shared.map_err(failed)?.unwrap_or(true))
         })
         .await
     }

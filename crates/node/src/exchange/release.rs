@@ -9,9 +9,9 @@ use handling::{Addressee, MemberId, Originator, Rules};
 use ledger::act::ActKind;
 use store::{Batch, Entry, Landed, LandedAs, LeavesBy, StoreError};
 
-use super::giving::{Offer, To};
+use super::giving::{Given, Offer, Refusals, To};
 use super::purview::{Purview, is_given_otherwise};
-use super::{Court, ExchangeError};
+use super::{Court, ExchangeError, Withheld};
 use crate::Node;
 use crate::community::circles_in;
 
@@ -86,9 +86,6 @@ pub(crate) struct Added {
     pub(crate) withheld: BTreeMap<usize, Withheld>,
 }
 
-/// Members that are not given something, each with the rule.
-pub(crate) type Withheld = Vec<(KeyId, String)>;
-
 impl Added {
     const fn of(landed: Vec<Landed>) -> Self {
         Self { landed, otherwise: BTreeSet::new(), withheld: BTreeMap::new() }
@@ -137,14 +134,16 @@ impl Node {
                             if entry.sighting.is_some() { ActKind::Sighted } else { ActKind::Released };
                         whom.append(&mut not);
                         let (name, bytes, rules, to) = (&name, &entry.bytes, &rules, To::ItsHolders);
-                        let offer = Offer { name, bytes, rules, whom: &whom, lane, kind, to };
-                        let mut withheld = offer.give(exchange, desk)?.withheld;
+                        let refusals = Refusals::Noted;
+                        let offer = Offer { name, bytes, rules, whom: &whom, lane, kind, to, refusals };
+                        let Given { mut withheld, waits, .. } = offer.give(exchange, desk)?;
                         // Where it was erased, whoever brings it now may not know: they are told what they are told of anything new, and
                         // `holders` that nobody has it, for nobody takes it from this member any more.
                         let erased = Rule::Tombstoned.to_string();
                         withheld.retain(|(member, rule)| named.contains(member) && *rule != erased);
                         if !withheld.is_empty() {
-                            added.withheld.insert(at, withheld.into_iter().collect());
+                            let from = withheld.into_iter().collect();
+                            added.withheld.insert(at, Withheld { from, waits });
                         }
                     }
                 }

@@ -86,7 +86,8 @@ fn looked_at(rows: &dyn Rows, (me, id): (KeyId, &str), settled: &Settled) -> Res
             effects.push(Effect::Version(held));
         }
     }
-    if !effects.is_empty() {
+    // Also where what waits was said by a giving that stands beside another, whose rules are read from its act.
+    if !effects.is_empty() || !rows.later(id).map_err(failed)?.is_empty() {
         effects.push(Effect::LookAgain(Again::Object(name.id)));
     }
     Ok(effects)

@@ -66,6 +66,9 @@ pub struct PeerView {
     pub member: String,
     /// Whether it was heard of within the last minutes.
     pub reachable: bool,
+    /// For how long it was not, in seconds.
+    #[serde(skip)]
+    pub(crate) unreached_seconds: u64,
     /// When it was last heard of (RFC 3339).
     pub seen: Option<String>,
     /// The version of the protocol spoken with it.
@@ -409,9 +412,14 @@ impl Node {
         let gaps =
             lanes.map(|(at, lane)| self.0.exchange.missing(&member, at, peer.queue(lane).cursor)).sum();
         let waiting = Lane::QUEUES.map(|lane| peer.queue(lane));
+        let reachable = self.is_reachable(&member, peer.seen, court.now);
+        // What is known of calls in vain ends with the process; when it was heard of does not.
+        let quiet = peer.seen.or_else(|| self.0.exchange.unreached_since(&member)).filter(|_| !reachable);
+        let unreached_us = quiet.map_or(0, |since| court.now.0.saturating_sub(since.0).max(0));
         Ok(PeerView {
             member: self.slug_of(&member),
-            reachable: self.is_reachable(&member, peer.seen, court.now),
+            reachable,
+            unreached_seconds: (unreached_us / Micros::SECOND).unsigned_abs(),
             seen: peer.seen.map(Timestamp::text_of),
             version: peer.version,
             version_refused: super::clocks::is_not_spoken(&peer).then_some(VERSION_NOT_SPOKEN),
@@ -616,14 +624,15 @@ fn is_for(
     Ok(false)
 }
 
-/// The receipts for a version: of who was not given it again by the act that gave it last, those for the act of before.
+/// The receipts for a version: of each member that for the act by which it has it, else the one for the last act that gave it.
 fn receipts_for(rows: &dyn Rows, version: &VersionRow) -> Result<Vec<ReceiptRow>, StoreError> {
     let mut found: Vec<ReceiptRow> = Vec::new();
     let before = rows.replaced(version).map_err(failed)?.into_iter().rev();
     for sequence in std::iter::once(version.sequence).chain(before) {
         for row in rows.receipts(sequence).map_err(failed)? {
             if found.iter().all(|known| known.member != row.member) {
-                found.push(row);
+                let has = federation::has_by(rows, version, &row.member).map_err(failed)?;
+                found.push(has.unwrap_or(row));
             }
         }
     }

@@ -1,6 +1,6 @@
 //! People, credentials, tokens, sessions.
 
-use node::{AccountError, AuthError, InitError, InitRequest, Standing, TokenRequest};
+use node::{AccountError, AuthError, Expiry, InitError, InitRequest, Standing, TokenRequest};
 
 use super::*;
 
@@ -163,7 +163,7 @@ async fn many_guesses_at_once_are_no_way_around_the_count() {
 async fn tokens_narrow_expire_and_are_revoked() {
     let (bench, _) = Bench::new().await;
     let ann = bench.user("ann", Role::Analyst).await;
-    let expires = Some(START.plus(Micros::SECOND));
+    let expires = Some(Expiry::At(START.plus(Micros::SECOND)));
     let request = TokenRequest { user: "ann".into(), scopes: vec![Scope::Read], expires };
     let issued = bench.node.issue_token(&ann, request).await.unwrap();
     let reading = bench.node.authenticate(token(&issued.token), "peer").await.unwrap();
@@ -175,14 +175,19 @@ async fn tokens_narrow_expire_and_are_revoked() {
     assert_eq!(refused.code(), "scope-missing", "a token makes none that outlives it");
     bench.clock.advance(Micros::SECOND);
     assert!(matches!(bench.node.authenticate(token(&issued.token), "peer").await, Err(AuthError::Expired)));
-    let past = TokenRequest { user: "ann".into(), scopes: vec![], expires: Some(START) };
+    let past = TokenRequest { user: "ann".into(), scopes: vec![], expires: Some(Expiry::At(START)) };
     assert!(matches!(bench.node.issue_token(&ann, past).await, Err(AccountError::ExpiresInThePast)));
+    let for_a_minute = Some(Expiry::After(60));
+    let brief = TokenRequest { user: "ann".into(), scopes: vec![], expires: for_a_minute };
+    let brief = bench.node.issue_token(&ann, brief).await.unwrap();
+    assert_eq!(brief.expires, Some(START.plus(61 * Micros::SECOND)), "counted by the node's clock");
+    bench.node.revoke_token(&ann, &brief.id).await.unwrap();
     let lasting = TokenRequest { user: "ann".into(), scopes: ALL.to_vec(), expires: None };
     let lasting = bench.node.issue_token(&ann, lasting).await.unwrap();
     assert!(bench.node.authenticate(token(&lasting.token), "peer").await.is_ok());
     bench.node.revoke_token(&ann, &lasting.id).await.unwrap();
     assert!(matches!(bench.node.authenticate(token(&lasting.token), "peer").await, Err(AuthError::Wrong)));
-    assert_eq!(bench.node.tokens(&ann, None).await.unwrap().len(), 2);
+    assert_eq!(bench.node.tokens(&ann, None).await.unwrap().len(), 3);
 }
 
 #[tokio::test]

@@ -20,6 +20,13 @@ async fn a_collection_answers_to_all_its_names() {
         assert_eq!(bench.node.collection(&root, name).await.unwrap().id, made.id, "{name}");
     }
     assert!(matches!(bench.node.add_collection(&root, new).await, Err(CollectionError::NameTaken(_))));
+    for taken in ["intel", "shared-intel"] {
+        let other = NewCollection { id: Some(taken.into()), title: "T".into(), ..NewCollection::default() };
+        assert!(
+            matches!(bench.node.add_collection(&root, other).await, Err(CollectionError::NameTaken(_))),
+            "{taken}"
+        );
+    }
     let uuid = "91A7B528-80EB-42ED-A74D-C6FBD5A26116";
     let with_uuid = NewCollection { id: Some(uuid.into()), title: "T".into(), ..NewCollection::default() };
     let made = bench.node.add_collection(&root, with_uuid).await.unwrap();
@@ -69,4 +76,44 @@ async fn only_the_granted_are_listed_and_administrators_see_that_there_are_more(
     assert!(all.iter().all(|view| !view.can_read && !view.can_write));
     bench.node.remove_collection(&admin, "secret").await.unwrap();
     assert_eq!(bench.node.collections(&admin).await.unwrap().len(), 1);
+}
+
+/// No two collections anywhere have one id: not those of one name at two nodes, and not one that takes the name of one that was removed.
+#[tokio::test]
+async fn what_a_collection_is_called_says_nothing_of_its_id() {
+    let (bench, _) = Bench::new().await;
+    let root = bench.operator().await;
+    let add = async || {
+        let new =
+            NewCollection { id: Some("wards".into()), title: "Wards".into(), ..NewCollection::default() };
+        bench.node.add_collection(&root, new).await.unwrap().id
+    };
+    let first = add().await;
+    assert_eq!(uuid::Uuid::try_parse(&first).unwrap().get_version_num(), 4);
+    assert_ne!(first, "42b0c238-c483-4899-8a0f-62bf7a73a410", "the one that earlier builds made of the name");
+    bench.node.remove_collection(&root, "wards").await.unwrap();
+    let second = add().await;
+    assert_ne!(first, second);
+    assert_eq!(bench.node.collection(&root, "wards").await.unwrap().id, second);
+    assert!(bench.node.collection(&root, &first).await.is_err());
+    let inbox = bench.node.collection(&root, "inbox").await.unwrap().id;
+    assert!(!inbox.starts_with("4c677827-"), "{inbox}");
+}
+
+/// A collection that an earlier build made keeps its id, which is made of its name, and is found by that name.
+#[tokio::test]
+async fn a_collection_of_before_is_found_by_the_name_its_id_was_made_of() {
+    let (bench, _) = Bench::new().await;
+    let root = bench.operator().await;
+    let id = "42b0c238-c483-4899-8a0f-62bf7a73a410";
+    let new = NewCollection {
+        id: Some(id.into()),
+        alias: Some("w".into()),
+        title: "T".into(),
+        ..NewCollection::default()
+    };
+    bench.node.add_collection(&root, new).await.unwrap();
+    assert_eq!(bench.node.collection(&root, "wards").await.unwrap().id, id);
+    let again = NewCollection { id: Some("wards".into()), title: "T".into(), ..NewCollection::default() };
+    assert!(matches!(bench.node.add_collection(&root, again).await, Err(CollectionError::NameTaken(_))));
 }

@@ -470,3 +470,30 @@ async fn a_request_by_a_wrong_clock_is_told_and_made_anew_by_the_right_one() {
     assert!(refused.to_string().contains("clock that is behind"), "{refused}");
     assert_eq!(refused.code(), "request-expired");
 }
+
+/// Who is alone with a vote cannot put it away, since nobody could give it back. Notice runs for who is suspended, too, and is shown.
+#[tokio::test]
+async fn the_only_vote_is_not_put_aside_and_notice_runs_for_the_suspended() {
+    let (a, b, _) = pair().await;
+    a.node().propose(&a.who, "b", Some("silent".to_owned())).await.unwrap();
+    meet(&a, &b).await.unwrap();
+    b.node().say(&b.who, "b", Word::Approve).await.unwrap();
+    for _ in 0..3 {
+        let _ = meet(&b, &a).await;
+        let _ = meet(&a, &b).await;
+    }
+    let status_of = async |seat: &Seat, slug: &str| {
+        let shown = seat.node().community(&seat.who).await.unwrap();
+        let member = shown.members.into_iter().find(|member| member.slug == slug).unwrap();
+        (member.status, member.leaves_us)
+    };
+    assert_eq!(status_of(&b, "b").await, ("suspended", None));
+    b.node().withdraw(&b.who).await.unwrap();
+    assert_eq!(status_of(&b, "b").await, ("suspended", Some(START.plus(90 * DAY).0)));
+
+    assert_eq!(status_of(&a, "b").await.0, "suspended");
+    let refused = a.node().propose(&a.who, "a", Some(String::new())).await.unwrap_err();
+    assert_eq!(refused.code(), "last-vote");
+    assert_eq!(status_of(&a, "a").await, ("active", None));
+    assert!(a.node().pending(&a.who).await.unwrap().is_empty(), "nothing was proposed");
+}

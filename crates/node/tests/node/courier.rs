@@ -179,10 +179,20 @@ async fn who_answers_no_more_is_not_reachable() {
     let region = region(&["a", "b"]).await;
     let (a, b) = (&region[0], &region[1]);
     let of_b = async || peer(a, "b").await.reachable;
-    crate::exchange::meet(a, b).await;
-    assert!(of_b().await);
+    let in_vain = async || a.node().peer_figures(&a.who).await.unwrap()[0].unreached_seconds;
     a.node().spoke(b.id().await, Spoken::Unreachable);
-    assert!(!of_b().await, "it has never called");
+    a.bench.clock.advance(7 * Micros::SECOND);
+    assert_eq!(
+        (of_b().await, in_vain().await),
+        (false, 7),
+        "since it was first called, for it was never heard of"
+    );
+    crate::exchange::meet(a, b).await;
+    a.node().spoke(b.id().await, Spoken::Answered);
+    assert_eq!((of_b().await, in_vain().await), (true, 0));
+    a.bench.clock.advance(5 * Micros::SECOND);
+    a.node().spoke(b.id().await, Spoken::Unreachable);
+    assert_eq!((of_b().await, in_vain().await), (false, 5), "it has never called, and was heard of before");
     crate::exchange::meet(b, a).await;
     assert!(of_b().await, "it calls, though it cannot be called");
     a.bench.clock.advance(25 * Micros::SECOND);

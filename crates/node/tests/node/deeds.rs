@@ -630,3 +630,22 @@ async fn words_of_what_was_taken_back_stand_in_no_file_of_its_holder() {
     }
     panic!("still there: {} {}", is_on_disk(b, "platypus"), is_on_disk(b, "wolverine"));
 }
+
+/// What is not versioned is named in acts by its `created`, and found by that where it stands.
+#[tokio::test]
+async fn a_recall_reaches_what_has_no_modified() {
+    let region = region(&["a", "b"]).await;
+    let a = &region[0];
+    let id = "x-own--00000000-0000-4000-8000-000000000001";
+    let object = format!(
+        r#"{{"type":"x-own","spec_version":"2.1","id":"{id}","created":"2025-01-01T00:00:00.000Z","x_p":1}}"#
+    );
+    let objects = vec![Bytes::from(object)];
+    let request = AcceptRequest { collection: "inbox", objects, options: to(&["b"]), status: KeepStatus::No };
+    a.node().accept(&a.who, request).await.unwrap();
+    round(&region).await;
+    assert!(has(&region[1], id).await);
+    a.node().recall(&a.who, id, "").await.unwrap();
+    round(&region).await;
+    assert!(!has(&region[1], id).await);
+}

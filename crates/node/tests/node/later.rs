@@ -363,6 +363,36 @@ async fn who_is_the_first_in_a_circle_gets_its_history_too() {
     }
 }
 
+/// `why` goes by when something was shared with a circle, and not by when it came here; who was given it by a share since has it.
+#[tokio::test]
+async fn why_counts_from_the_share_with_a_circle() {
+    let region = region(&["a", "b", "c"]).await;
+    region.circle("banks", &["b"]).await;
+    let (a, c) = (&region[0], &region[2]);
+    bring(a, 1..2, to(&[])).await;
+    bring(a, 2..3, to(&["banks"])).await;
+    let minutes = |count: i64| {
+        for seat in &region.0 {
+            seat.bench.clock.set(START.plus(count * 60 * Micros::SECOND));
+        }
+    };
+    minutes(1);
+    a.node().add_to_circle(&a.who, "banks", &["c".to_owned()], History::FromNow).await.unwrap();
+    region.gather().await;
+    minutes(2);
+    let told = async |id| {
+        let why = a.node().why(&a.who, (id, None), "c", None).await.unwrap().into_inner();
+        (why.decision, why.shared)
+    };
+    share(a, ONE, "banks").await.unwrap();
+    round(&region).await;
+    assert_eq!((has(c, ONE).await, has(c, TWO).await), (true, false));
+    assert_eq!((told(ONE).await, told(TWO).await), (("allow", Some(true)), ("refuse", None)));
+    share(a, TWO, "banks").await.unwrap();
+    round(&region).await;
+    assert_eq!((has(c, TWO).await, told(TWO).await), (true, ("allow", Some(true))));
+}
+
 /// Also where it had an earlier version of it, or a consent lets it have what nobody gave it.
 #[tokio::test]
 async fn who_comes_back_into_a_circle_with_its_history_gets_what_came_meanwhile() {

@@ -37,6 +37,7 @@ mod rules;
 mod seek;
 mod settle;
 mod sightings;
+mod two_desks;
 mod withheld;
 
 use std::sync::Arc;

@@ -652,7 +652,7 @@ fn who_is_restored_from_before_it_left_lets_go_again_and_is_given_it_again() {
         world.node(&c).back_up();
         world.leave(0, c);
         assert!(world.settle(10));
-        assert_eq!(receipts(&world, &a, released.sequence), [(c, "empty".to_owned())]);
+        assert_eq!(receipts(&world, &a, released.sequence), [(c, "let-go".to_owned())]);
         world.restore(&c);
         assert_eq!(held(&world, &c), 1);
         if back {
@@ -661,7 +661,7 @@ fn who_is_restored_from_before_it_left_lets_go_again_and_is_given_it_again() {
         }
         assert!(world.settle(20));
         assert_eq!(held(&world, &c), usize::from(back));
-        let outcome = if back { "kept" } else { "empty" };
+        let outcome = if back { "kept" } else { "let-go" };
         assert_eq!(receipts(&world, &a, released.sequence), [(c, outcome.to_owned())]);
         assert_eq!(unsettled(&world, None), Vec::<String>::new());
     }

@@ -11,10 +11,25 @@ use crate::report::Place;
 use crate::schema::{Kind, kind_of, relationship};
 use crate::syntax::mail;
 
-/// An external reference with a URL should carry hashes (section 2.5).
+/// An external reference with a URL should carry hashes, SHA-256 among them (section 2.5).
 pub(crate) fn reference_hashes(checker: &mut Checker<'_, '_>, members: &Members<'_>, place: &Place<'_>) {
-    if members.get("url").is_some() && members.get("hashes").is_none() {
-        checker.add(Severity::Warning, code::EXTERNAL_HASHES, place, "url should be accompanied by hashes");
+    if members.get("url").is_none() {
+        return;
+    }
+    match members.get("hashes") {
+        None => {
+            checker.add(
+                Severity::Warning,
+                code::EXTERNAL_HASHES,
+                place,
+                "url should be accompanied by hashes",
+            );
+        }
+        Some(hashes) if hashes.get("SHA-256").is_none() => {
+            let message = "the hashes of url should have SHA-256 among them";
+            checker.add(Severity::Warning, code::EXTERNAL_HASHES, &place.key("hashes"), message);
+        }
+        Some(_) => {}
     }
 }
 

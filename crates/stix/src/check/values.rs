@@ -300,6 +300,16 @@ impl<'s> Checker<'_, 's> {
         }
     }
 
+    /// Keys of what the specification leaves free are either of a dictionary, and then should be lower case, or names of properties. Where
+    /// it defines a dictionary itself, it has its keys keep the case of what they name.
+    fn free_key(&mut self, key: &str, above: &Place<'_>, place: &Place<'_>) {
+        self.dictionary_key(key, place);
+        if key.bytes().any(|byte| byte.is_ascii_uppercase()) && above.last_key() != Some("hashes") {
+            let message = format!("the key {} should be lower case", quoted(key));
+            self.add(Severity::Warning, code::DICTIONARY_KEY_CASE, place, message);
+        }
+    }
+
     /// Content that the specification leaves free: no null, no emptiness, proper keys, exact integers.
     pub(super) fn free(&mut self, value: &Json<'_>, place: &Place<'_>) {
         match value {
@@ -326,7 +336,7 @@ impl<'s> Checker<'_, 's> {
                 }
                 for (key, value) in members.iter() {
                     let here = place.key(key);
-                    self.dictionary_key(key, &here);
+                    self.free_key(key, place, &here);
                     self.free(value, &here);
                 }
             }

@@ -172,7 +172,11 @@ impl Pattern {
     /// The tree is not one that [`crate::pattern::parse`] could have returned.
     pub fn new(expression: Expression) -> Result<Self, Unfit> {
         fit::check_expression(&expression, 0)?;
-        Ok(Self { expression })
+        let pattern = Self { expression };
+        pattern
+            .comparisons()
+            .try_fold(0, |before, (one, _)| fit::count_regexes(before, one.operator(), one.literals()))?;
+        Ok(pattern)
     }
 
     /// For the parser, which has checked every part at its place.

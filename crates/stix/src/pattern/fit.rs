@@ -7,7 +7,7 @@
 
 use std::collections::BTreeSet;
 
-use base::limit::PATTERN_DEPTH_MAX;
+use base::limit::{PATTERN_DEPTH_MAX, REGEX_BYTES_MAX};
 
 use crate::pattern::ast::{Condition, Expression, Literal, ObjectPath, Operator, Qualifier, Step};
 use crate::pattern::matching::Network;
@@ -50,6 +50,9 @@ pub enum Unfit {
     /// ISSUBSET or ISSUPERSET on something else than an address, or with a literal that is none.
     #[error("{0} compares the value of an ipv4-addr or ipv6-addr with an address or network")]
     Address(&'static str),
+    /// More regular expressions than are compiled for one pattern.
+    #[error("the regular expressions of a pattern have at most {REGEX_BYTES_MAX} bytes together")]
+    Regexes,
     /// A regular expression that PCRE does not compile.
     #[error("regular expression is not a PCRE: {0}")]
     Regex(String),
@@ -78,6 +81,13 @@ pub(super) fn check_expression(expression: &Expression, depth: usize) -> Result<
             inside(inner)
         }
     }
+}
+
+/// Adds the regular expressions of a comparison to those before it, in bytes, before they are compiled.
+pub(super) fn count_regexes(before: usize, operator: Operator, literals: &[Literal]) -> Result<usize, Unfit> {
+    let [Literal::String(text)] = literals else { return Ok(before) };
+    let bytes = if operator == Operator::Matches { before.saturating_add(text.len()) } else { before };
+    if bytes > REGEX_BYTES_MAX { Err(Unfit::Regexes) } else { Ok(bytes) }
 }
 
 /// Checks a qualifier where it stands after others.

@@ -49,7 +49,7 @@ pub(super) fn parse(text: &str) -> Result<Pattern, SyntaxError> {
     }
     let mut lexer = Lexer::new(text);
     let token = lexer.next()?;
-    let mut parser = Parser { lexer, token, depth: 0 };
+    let mut parser = Parser { lexer, token, depth: 0, regex_bytes: 0 };
     let expression = parser.followed_by()?;
     match parser.token.kind {
         Kind::End => Ok(Pattern::of_checked(expression)),
@@ -87,6 +87,7 @@ struct Parser<'a> {
     lexer: Lexer<'a>,
     token: Token<'a>,
     depth: usize,
+    regex_bytes: usize,
 }
 
 impl<'a> Parser<'a> {
@@ -290,6 +291,8 @@ impl<'a> Parser<'a> {
             let literals = if operator == Operator::In { self.set()? } else { vec![self.literal()?] };
             (path, operator, negation, literals)
         };
+        let counted = fit::count_regexes(self.regex_bytes, operator, &literals);
+        self.regex_bytes = counted.map_err(|unfit| SyntaxError::unfit(offset, &unfit))?;
         let comparison = Comparison::new(path, operator, negation, literals);
         comparison.map(Condition::Comparison).map_err(|unfit| SyntaxError::unfit(offset, &unfit))
     }
@@ -440,6 +443,27 @@ mod tests {
         assert!(
             matches!(&parts[1], Expression::Qualified(_, qualifiers) if *qualifiers == [Qualifier::Repeats(2)])
         );
+    }
+
+    /// All regular expressions of a pattern together are bounded, before any more is compiled; what is built by hand likewise.
+    #[test]
+    fn regular_expressions_are_bounded_together() {
+        use base::limit::REGEX_BYTES_MAX;
+        let each = REGEX_BYTES_MAX / 32;
+        let of = |last: usize| {
+            let one = |length: usize| format!("x:a MATCHES '{}'", "a".repeat(length));
+            let all: Vec<String> = std::iter::repeat_n(each, 31).chain([last]).map(one).collect();
+            format!("[{}]", all.join(" OR "))
+        };
+        let most = parse(&of(each)).unwrap();
+        assert_eq!(Pattern::new(most.expression().clone()), Ok(most.clone()));
+        let error = parse(&of(each + 1)).unwrap_err();
+        assert_eq!(error.message, Unfit::Regexes.to_string());
+        let Expression::Observation(Condition::Or(all)) = most.expression() else { panic!("{most}") };
+        let more = Condition::Or(all.iter().cloned().chain(all.first().cloned()).collect());
+        assert_eq!(Pattern::new(Expression::Observation(more)), Err(Unfit::Regexes));
+        let long = parse(&format!("[x:a = '{}']", "a".repeat(REGEX_BYTES_MAX + 1)));
+        assert!(long.is_ok(), "what is compared as it is, is no expression");
     }
 
     #[test]

@@ -15,7 +15,7 @@ static MARKING: Schema = Schema {
     general: MARKING_DEFINITION,
     own: &[
         optional("name", TEXT),
-        // deprecated by the text, but the published TLP 1 markings themselves are made of them: no remark
+        // deprecated by the text, but the published TLP 1 markings themselves are made of them: the remark is the rule's
         optional("definition_type", TEXT),
         optional("definition", Value::Free),
     ],

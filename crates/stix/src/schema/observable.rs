@@ -9,6 +9,7 @@ use crate::syntax;
 
 const TEXTS: Value = Value::List(&TEXT);
 const CHARACTER_SET: Value = Value::Formed(syntax::name::check_character_set);
+const MIME_TYPE: Value = Value::Formed(syntax::name::check_mime_type);
 const PORT: Value = Value::Integer(0, 65_535);
 const ARTIFACT: Value = Value::Reference(Target::Types(&["artifact"]));
 const EMAIL: Value = Value::Reference(Target::Types(&["email-addr"]));
@@ -56,7 +57,7 @@ static ARTIFACT_OBJECT: Schema = sco(
     "artifact",
     &["hashes", "payload_bin"],
     &[
-        optional("mime_type", TEXT),
+        optional("mime_type", MIME_TYPE),
         optional("payload_bin", Value::Binary),
         optional("url", Value::Formed(syntax::url::check)),
         optional("hashes", Value::Hashes),
@@ -159,7 +160,7 @@ static FILE: Schema = Schema {
         optional("name", TEXT),
         optional("name_enc", CHARACTER_SET),
         optional("magic_number_hex", Value::Hex),
-        optional("mime_type", TEXT),
+        optional("mime_type", MIME_TYPE),
         optional("ctime", Value::Timestamp),
         optional("mtime", Value::Timestamp),
         optional("atime", Value::Timestamp),
@@ -211,7 +212,7 @@ static NETWORK_TRAFFIC: Schema = Schema {
         optional("dst_ref", ENDPOINT),
         optional("src_port", PORT),
         optional("dst_port", PORT),
-        required("protocols", TEXTS),
+        required("protocols", Value::List(&Value::Formed(syntax::name::check_protocol))),
         optional("src_byte_count", COUNT),
         optional("dst_byte_count", COUNT),
         optional("src_packets", COUNT),

@@ -113,6 +113,44 @@ pub(crate) fn check_character_set(text: &str) -> Result<(), Fault> {
     if good { Ok(()) } else { Err(must(code::CHARACTER_SET, "is not the name of a character set")) }
 }
 
+/// A type and subtype of which IANA could have registered the one and has registered the other (sections 6.1 and 6.7; RFC 6838, section 4.2).
+/// Subtypes come and go, so which are registered is not asked.
+pub(crate) fn check_mime_type(text: &str) -> Result<(), Fault> {
+    const TYPES: [&str; 11] = [
+        "application",
+        "audio",
+        "example",
+        "font",
+        "haptics",
+        "image",
+        "message",
+        "model",
+        "multipart",
+        "text",
+        "video",
+    ];
+    let is_subtype = |name: &str| {
+        (1..=127).contains(&name.len())
+            && name.starts_with(|first: char| first.is_ascii_alphanumeric())
+            && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"!#$&-^_.+".contains(&byte))
+    };
+    let good = text.split_once('/').is_some_and(|(kind, subtype)| {
+        TYPES.iter().any(|known| known.eq_ignore_ascii_case(kind)) && is_subtype(subtype)
+    });
+    if good { Ok(()) } else { Err(should(code::MIME_TYPE, "should be a registered type/subtype")) }
+}
+
+/// A service name as they are registered, which compare without case (section 6.12; RFC 6335, section 5.1). Which are registered is not asked.
+pub(crate) fn check_protocol(text: &str) -> Result<(), Fault> {
+    let good = (1..=15).contains(&text.len())
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+        && text.bytes().any(|byte| byte.is_ascii_alphabetic())
+        && !text.starts_with('-')
+        && !text.ends_with('-')
+        && !text.contains("--");
+    if good { Ok(()) } else { Err(should(code::PROTOCOL, "should be a service name, e.g. http")) }
+}
+
 /// A registry key whose hive is not abbreviated (section 6.17).
 pub(crate) fn check_registry_key(text: &str) -> Result<(), Fault> {
     let hive = text.split('\\').next().unwrap_or_default();
@@ -162,5 +200,17 @@ mod tests {
             check_registry_key("HKEY_LOCAL_MACHINE\\x").is_ok() && check_registry_key("hklm\\x").is_err()
         );
         assert!(check_character_set("windows-1252").is_ok() && check_character_set("").is_err());
+        for good in ["text/plain", "application/vnd.ms-excel", "image/svg+xml", "Application/PDF"] {
+            assert!(check_mime_type(good).is_ok(), "{good}");
+        }
+        for bad in ["", "nonsense", "text/", "/plain", "text/plain; charset=utf-8", "no-such-type/x"] {
+            assert!(check_mime_type(bad).is_err(), "{bad}");
+        }
+        for good in ["tcp", "ipv4", "http", "microsoft-ds", "6lowpan", "HTTP", "MyProto"] {
+            assert!(check_protocol(good).is_ok(), "{good}");
+        }
+        for bad in ["", "my_proto", "a--b", "-a", "a-", "99", "a name", "sixteen-letters-x"] {
+            assert!(check_protocol(bad).is_err(), "{bad}");
+        }
     }
 }

@@ -8,10 +8,10 @@ mod naming;
 mod seal;
 mod unseal;
 
-use std::io::Read;
+use std::io::{ErrorKind, Read};
 use std::path::{Path, PathBuf};
 
-use base::Rng;
+use base::{Micros, Rng};
 use ledger::vault::ObjectKey;
 use rusqlite::{Connection, OpenFlags};
 use sha2::{Digest, Sha256};
@@ -19,7 +19,7 @@ use store::{Absent, BackupReport, BackupTo, KeySink, Restored, StoreError};
 
 use self::unseal::Missing;
 use crate::error::{Done, damaged};
-use crate::open::{DATABASE, LOCK, SqliteStore, held_key, lock, make_private, set_private};
+use crate::open::{DATABASE, LOCK, SqliteStore, held_key, lock, make_private, set_private, set_readable};
 use crate::writer::alone;
 use crate::{health, keys, migrate};
 
@@ -47,6 +47,9 @@ impl SqliteStore {
     }
 }
 
+/// The file in the directory that says when the last backup was made, in microseconds since 1970.
+const NOTED: &str = "cresset.backup";
+
 fn refused(path: &Path, reason: impl Into<String>) -> StoreError {
     StoreError::CannotOpen { path: path.display().to_string(), reason: reason.into() }
 }
@@ -73,6 +76,25 @@ pub(crate) fn backup(database: &Path, to: BackupTo) -> Done<BackupReport> {
 /// Writes the keys alone, to be kept instead of those of every earlier backup.
 pub(crate) fn backup_keys(database: &Path, mut keys: KeySink, at: i64) -> Done<()> {
     seal::keys_of(database, &mut *keys, at)
+}
+
+/// Notes when a backup was made, for all to read who may enter the directory: who makes backups need not be who serves.
+pub(crate) fn note(directory: &Path, at: Micros) -> Result<(), StoreError> {
+    let file = directory.join(NOTED);
+    let part = beside(&file);
+    let written = std::fs::write(&part, format!("{}\n", at.0)).and_then(|()| set_readable(&part));
+    written.map_err(|error| refused(&part, error.to_string()))?;
+    put(&part, &file)
+}
+
+/// When the last backup was made. What is not as [`note`] writes it says nothing.
+pub(crate) fn last(directory: &Path) -> Result<Option<Micros>, StoreError> {
+    let file = directory.join(NOTED);
+    match std::fs::read_to_string(&file) {
+        Ok(text) => Ok(text.trim().parse().ok().map(Micros)),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(refused(&file, error.to_string())),
+    }
 }
 
 /// Gives a finished file its name, durably. Where the name may not outlive a power cut it is taken away again: what failed is not there.

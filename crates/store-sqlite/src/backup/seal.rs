@@ -68,8 +68,8 @@ pub(super) fn copy(
         [],
     )?;
     target.execute(
-        "INSERT INTO main.replaced (author, object, version, sequence, salt) \
-         SELECT author, object, version, sequence, x'' FROM store.replaced",
+        "INSERT INTO main.replaced (author, object, version, sequence, salt, rules, shared) \
+         SELECT author, object, version, sequence, x'', rules, shared FROM store.replaced",
         [],
     )?;
     set_number(&target, "text_done", 0)?;

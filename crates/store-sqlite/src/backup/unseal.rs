@@ -13,6 +13,8 @@ use store::{Absent, SIGNING_SEEDS, StoreError};
 use super::key_file::{KeyReader, Record};
 use super::seal::{SEALED, moment_of, name_of_payload, name_of_version, seeds, short_hash};
 use crate::answers;
+use crate::dated;
+use crate::editions;
 use crate::ends::mark_ends;
 use crate::error::{Done, damaged};
 use crate::ids;
@@ -49,6 +51,9 @@ pub(super) fn unseal(desk: &mut Desk<'_>, at: i64, keys: &mut dyn Read, absent: 
     // What is opened is found by its words at once; numbers that a later life gave are not given again.
     set_number(sql, "text_done", last)?;
     opening.versions(desk)?;
+    // Nobody could read what was sealed when the migrations ran.
+    dated::by_created(sql)?;
+    editions::list_all(sql)?;
     // Of a copy from before there were lineages nobody could number them while it was sealed.
     lineage::number_all(sql)?;
     mark_ends(desk)?;

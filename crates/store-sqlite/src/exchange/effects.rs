@@ -6,15 +6,15 @@ use base::limit::ACK_REFUSALS_MAX;
 use base::signed::Signed;
 use base::signing::KeyId;
 use federation::{
-    AckRefusal, ActRow, Again, ConsentRow, Covered, Effect, FateRow, HolderRow, Lane, LaterRow, ObjectName,
-    OutboxRow, PayloadRow, PeerRow, ReceiptRow, ReceiptState, Recovery, RefusalRow, RevokedRow, Stage,
-    VersionRow,
+    AckRefusal, ActRow, Again, ConsentRow, Content, Covered, Effect, FateRow, HolderRow, Lane, LaterRow,
+    ObjectName, OutboxRow, PayloadRow, PeerRow, ReceiptRow, ReceiptState, Recovery, RefusalRow, RevokedRow,
+    Stage, VersionRow,
 };
 use handling::{MemberId, Originator};
 use ledger::TreeHash;
 use ledger::act::Act;
 use ledger::commitment::Salt;
-use rusqlite::Connection;
+use rusqlite::{Connection, OptionalExtension};
 use store::{RefusedBy, StoreError};
 
 use super::mirror::{put_ahead, put_mirror, take_back};
@@ -253,14 +253,22 @@ fn drop_payload(sql: &Connection, author: KeyId, sequence: u64) -> Done<()> {
     run(sql, "DELETE FROM payload WHERE author = ?1 AND sequence = ?2", (author.as_bytes(), stored(sequence)))
 }
 
-/// A backup of before has the payload that an act carried until another took its place: its key goes with the version.
+/// A backup of before has the payload that an act carried until another took its place: its key goes with the version. What it said of the
+/// version is known for as long.
 fn keep_salt(desk: &mut Desk<'_>, (name, version): (&ObjectName, &str), sequence: u64) -> Done<()> {
     let object = desk.object(&name.id)?.no;
+    let payload: Option<Vec<u8>> = desk
+        .sql()
+        .prepare_cached("SELECT bytes FROM payload WHERE author = ?1 AND sequence = ?2")?
+        .query_row((name.author.as_bytes(), stored(sequence)), |row| row.get(0))
+        .optional()?;
+    let said = payload.as_deref().and_then(|bytes| Content::parse(bytes).ok());
+    let shared = said.as_ref().and_then(Content::shared_again).map(|at| at.0);
     run(
         desk.sql(),
-        "INSERT OR REPLACE INTO replaced (author, object, version, sequence, salt) \
-         SELECT author, ?3, ?4, sequence, salt FROM payload WHERE author = ?1 AND sequence = ?2",
-        (name.author.as_bytes(), stored(sequence), object, version),
+        "INSERT OR REPLACE INTO replaced (author, object, version, sequence, salt, rules, shared) \
+         SELECT author, ?3, ?4, sequence, salt, ?5, ?6 FROM payload WHERE author = ?1 AND sequence = ?2",
+        (name.author.as_bytes(), stored(sequence), object, version, said.map(|said| said.rules), shared),
     )
 }
 
@@ -436,13 +444,8 @@ fn put_later(sql: &Connection, row: &LaterRow) -> Done<()> {
 
 fn look_again(sql: &Connection, again: &Again) -> Done<()> {
     match again {
-        Again::Member(member) => {
-            let update = "UPDATE later SET look = 0 WHERE member = ?1 AND look = ?2";
-            run(sql, update, (member.as_bytes(), i64::MAX))
-        }
-        Again::Object(object) => {
-            run(sql, "UPDATE later SET look = 0 WHERE object = ?1 AND look = ?2", (object, i64::MAX))
-        }
+        Again::Member(member) => run(sql, "UPDATE later SET look = 0 WHERE member = ?1", [member.as_bytes()]),
+        Again::Object(object) => run(sql, "UPDATE later SET look = 0 WHERE object = ?1", [object]),
         Again::ClockOf(member) => {
             let update = "UPDATE later SET look = 0 WHERE member = ?1 AND rule = ?2";
             run(sql, update, (member.as_bytes(), LaterRow::CLOCK_BEHIND))

@@ -131,9 +131,9 @@ impl ExchangeDesk for SqlDesk<'_, '_> {
         &mut self,
         writer: &Writer,
         version: (&str, &[u8; 32]),
-        more: &BTreeSet<Addressee>,
+        (more, out): (&BTreeSet<Addressee>, &Rules),
     ) -> Result<u64, StoreError> {
-        Ok(copies::widen(self.desk, writer, version, more)?)
+        Ok(copies::widen(self.desk, writer, version, (more, out))?)
     }
 
     fn take_copies(

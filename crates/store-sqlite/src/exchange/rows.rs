@@ -8,7 +8,7 @@ use base::signing::KeyId;
 use federation::{
     AckRefusal, ActRow, ConsentRow, Covered, FateRow, Giving, HolderRow, Lane, LaterRow, MirrorRow,
     ObjectName, OutboxRow, OwnRow, PayloadRow, PeerRow, Queue, Read, ReceiptRow, ReceiptState, Recovery,
-    Rows, Stage, StoreFailed, VersionRow, Waiting, WitnessedRow,
+    Rows, SaidBefore, Stage, StoreFailed, VersionRow, Waiting, WitnessedRow,
 };
 use ledger::TreeHash;
 use ledger::commitment::{Commitment, Salt};
@@ -19,7 +19,7 @@ use rusqlite::{Connection, OptionalExtension, Params, Row};
 use super::mirror::{ahead, mirror_tile};
 use super::seen::Seen;
 use crate::error::Done;
-use crate::{answers, book, ids};
+use crate::{answers, book, ids, settle};
 
 /// The rows as a connection sees them.
 pub(crate) struct SqlRows<'c> {
@@ -311,11 +311,26 @@ impl Rows for SqlRows<'_> {
         each(found, "version")
     }
 
-    fn replaced(&self, held: &VersionRow) -> Read<Vec<u64>> {
-        let Some(object) = self.object_no(&held.name.id)? else { return Ok(Vec::new()) };
-        let query = "SELECT sequence FROM replaced WHERE author = ?1 AND object = ?2 AND version = ?3 \
-                     ORDER BY sequence";
-        self.all(query, (held.name.author.as_bytes(), object, &held.version), |row| row.get(0).map(told))
+    fn said_before(&self, held: &VersionRow) -> Read<BTreeMap<u64, SaidBefore>> {
+        let Some(object) = self.object_no(&held.name.id)? else { return Ok(BTreeMap::new()) };
+        let query =
+            "SELECT sequence, rules, shared FROM replaced WHERE author = ?1 AND object = ?2 AND version = ?3";
+        let of = (held.name.author.as_bytes(), object, &held.version);
+        let said = |row: &rusqlite::Row<'_>| {
+            let shared: Option<i64> = row.get(2)?;
+            Ok((told(row.get(0)?), SaidBefore { rules: row.get(1)?, shared: shared.map(Micros) }))
+        };
+        let acts: Vec<(u64, SaidBefore)> = self.all(query, of, said)?;
+        Ok(acts.into_iter().collect())
+    }
+
+    fn settled(&self, object: &str, rules: String) -> Read<String> {
+        // Nearly every line awaits none.
+        if !rules.contains(" markings=") {
+            return Ok(rules);
+        }
+        let known = settle::known(self.sql, object, &rules).map_err(of_ours)?;
+        Ok(known.unwrap_or(rules))
     }
 
     fn fate(&self, name: &ObjectName) -> Read<FateRow> {

@@ -139,7 +139,7 @@ pub async fn sessions_end(site: Site) {
     assert!(not_found(store.session(&[5; 32], START).await));
 }
 
-/// Neither id nor alias may be the id or alias of another.
+/// Neither id nor alias nor name may be one of another's.
 pub async fn collections_have_unique_names(site: Site) {
     let store = site.open();
     let first = store.add_collection(collection("one", Some("alias")), Vec::new()).await.unwrap();
@@ -147,7 +147,13 @@ pub async fn collections_have_unique_names(site: Site) {
     for (id, alias) in [("one", None), ("two", Some("alias")), ("alias", None), ("two", Some("one"))] {
         assert!(exists(store.add_collection(collection(id, alias), Vec::new()).await), "{id} {alias:?}");
     }
-    store.add_collection(collection("two", None), Vec::new()).await.unwrap();
+    let named =
+        |id: &str, name: &str| crate::NewCollection { name: Some(name.into()), ..collection(id, None) };
+    let second = store.add_collection(named("two", "called"), Vec::new()).await.unwrap();
+    assert_eq!((second.alias.as_deref(), second.name.as_deref()), (None, Some("called")));
+    for taken in [named("three", "called"), named("three", "one"), collection("called", None)] {
+        assert!(exists(store.add_collection(taken, Vec::new()).await));
+    }
     let ids: Vec<String> = store.collections().await.unwrap().into_iter().map(|row| row.id).collect();
     assert_eq!(ids, ["one", "two"]);
     assert!(not_found(store.remove_collection(CollectionNo(99)).await));

@@ -9,7 +9,7 @@ use index::{Fingerprint, TermKind};
 
 use super::Site;
 use super::sample::{START, Sample, add, collections, day, id, viewer};
-use crate::{Direction, Facts, SearchRequest, Standing, Store, StoreError};
+use crate::{Direction, EdgeGroups, Facts, SearchRequest, Standing, Store, StoreError};
 
 pub(super) fn of(store: &dyn Store, kind: TermKind, value: &str) -> Fingerprint {
     Fingerprint::of(&store.fingerprint_key(), kind, value)
@@ -465,6 +465,153 @@ pub async fn edges_say_how_both_ends_stand(site: Site) {
     }
     assert!(gone.not_yet(START.plus(-10)) && !gone.not_yet(START.plus(-9)));
     assert!(gone.expired(START) && !gone.expired(START.plus(-1)) && !Standing::default().expired(START));
+}
+
+/// Edges gathered by name are those that the viewer may see: no count, no name and no end of the list tells of others.
+pub async fn edges_are_gathered_by_name(site: Site) {
+    let store = site.open();
+    let c = collections(&*store, 2).await;
+    let (tool, actor) = (id("tool", 1), id("threat-actor", 2));
+    let ties = |number: u64, name: &str| {
+        Sample::of(&id("relationship", number), Some(&day(1))).edge(name, Some(&actor), &tool)
+    };
+    let open: Vec<Sample> =
+        (10..13).map(|number| ties(number, "uses")).chain([ties(20, "hosts"), ties(21, "owns")]).collect();
+    add(&*store, c[0], &open).await;
+    let groups = async |mine: &[_], asked: EdgeGroups<'_>| {
+        let view = viewer(1, mine);
+        let (groups, more) = store.edge_groups(&view, &actor, Direction::Outward, &asked).await.unwrap();
+        let told = groups.into_iter().map(|group| {
+            assert!(group.rows.iter().all(|row| row.name == group.name && row.other == tool));
+            (group.name, group.rows.len(), group.count)
+        });
+        (told.collect::<Vec<_>>(), more)
+    };
+    let all = EdgeGroups { after: None, groups: 9, rows: 2, counted: 9 };
+    let told = |groups: &[(&str, usize, usize)]| -> Vec<(String, usize, usize)> {
+        groups.iter().map(|(name, rows, count)| ((*name).to_owned(), *rows, *count)).collect()
+    };
+    let three = told(&[("hosts", 1, 1), ("owns", 1, 1), ("uses", 2, 3)]);
+    assert_eq!(groups(&c, all).await, (three.clone(), false));
+    assert_eq!(groups(&c, EdgeGroups { groups: 3, ..all }).await, (three.clone(), false));
+    assert_eq!(groups(&c, EdgeGroups { groups: 2, ..all }).await, (three[..2].to_vec(), true));
+    assert_eq!(groups(&c, EdgeGroups { after: Some("owns"), ..all }).await, (three[2..].to_vec(), false));
+    let counted = groups(&c, EdgeGroups { counted: 2, after: Some("owns"), rows: 1, ..all }).await;
+    assert_eq!(counted, (told(&[("uses", 1, 3)]), false), "one more than was to be counted");
+    let counted = groups(&c, EdgeGroups { counted: 1, after: Some("owns"), rows: 1, ..all }).await;
+    assert_eq!(counted, (told(&[("uses", 1, 2)]), false));
+    // What the other collection holds changes nothing for who may not read it: of no name, and of none at the end.
+    add(&*store, c[1], &[ties(13, "uses"), ties(14, "zooms"), ties(15, "aims")]).await;
+    assert_eq!(groups(&c[..1], all).await, (three.clone(), false));
+    assert_eq!(groups(&c[..1], EdgeGroups { groups: 3, ..all }).await, (three, false));
+    let five = told(&[("aims", 1, 1), ("hosts", 1, 1), ("owns", 1, 1), ("uses", 2, 4), ("zooms", 1, 1)]);
+    assert_eq!(groups(&c, all).await, (five, false));
+    let (view, named) = (viewer(1, &c[..1]), (Direction::Outward, "uses"));
+    let (first, next) = store.edges_named(&view, &actor, named, (2, None)).await.unwrap();
+    let (rest, end) = store.edges_named(&view, &actor, named, (2, next.clone())).await.unwrap();
+    let through = first.iter().chain(&rest).map(|row| row.through.clone().unwrap());
+    assert_eq!(through.collect::<Vec<_>>(), [12, 11, 10].map(|number| id("relationship", number)));
+    assert_eq!(end, None);
+    let of_all = store.edges(&view, &actor, Direction::Outward, (2, next)).await;
+    assert!(of_all.is_err(), "a cursor belongs to its question");
+    let none = store.edges_named(&view, &actor, (Direction::Outward, "aims"), (2, None)).await.unwrap();
+    assert_eq!(none, (Vec::new(), None));
+}
+
+/// Reports that list something are those that the viewer sees, in what it knows as their latest version, each once.
+pub async fn what_lists_an_object_is_told(site: Site) {
+    let store = site.open();
+    let c = collections(&*store, 2).await;
+    let (one, two) = (id("indicator", 1), id("indicator", 2));
+    let lists = |kind: &str, number: u64, version: u32, refs: &[&str]| {
+        let sample = Sample::of(&id(kind, number), Some(&day(version)));
+        refs.iter().fold(sample, |sample, target| sample.edge("object_refs", None, target))
+    };
+    let posing = Sample::of(&id("relationship", 1), Some(&day(1))).edge("object_refs", Some(&two), &one);
+    let open = [
+        lists("report", 1, 1, &[&one, &two]),
+        lists("grouping", 2, 1, &[&one]),
+        lists("note", 3, 1, &[&one]),
+        lists("report", 4, 1, &[&one]),
+        posing,
+    ];
+    add(&*store, c[0], &open).await;
+    add(&*store, c[0], &[lists("report", 4, 2, &[])]).await;
+    add(&*store, c[1], &[lists("report", 5, 1, &[&one])]).await;
+    let asked = [one.as_str(), two.as_str(), "no identifier"];
+    let told = async |mine: &[_], most| -> Vec<Vec<String>> {
+        let listed = store.listed_in(&viewer(1, mine), &asked, most).await.unwrap();
+        let id = |one: crate::ListedIn| {
+            assert_eq!(one.report.label, format!("label of {}", one.id));
+            one.id
+        };
+        listed.into_iter().map(|reports| reports.into_iter().map(id).collect()).collect()
+    };
+    let (first, second, hidden) = (id("report", 1), id("grouping", 2), id("report", 5));
+    let half = vec![vec![second.clone(), first.clone()], vec![first.clone()], vec![]];
+    assert_eq!(told(&c[..1], 9).await, half);
+    assert_eq!(told(&c, 9).await[0], [hidden.clone(), second.clone(), first]);
+    assert_eq!(told(&c, 2).await[0], [hidden, second.clone()]);
+    assert_eq!(told(&c[..1], 1).await[0], [second], "what is withheld takes no place");
+    assert_eq!(told(&[], 9).await, [const { Vec::<String>::new() }; 3]);
+}
+
+/// Types are those of which the viewer sees an object, and counted are objects that the viewer sees, each in its latest version.
+pub async fn types_are_those_seen(site: Site) {
+    let store = site.open();
+    let c = collections(&*store, 2).await;
+    let tools: Vec<Sample> = (1..4).map(|number| Sample::of(&id("tool", number), Some(&day(1)))).collect();
+    add(&*store, c[0], &tools).await;
+    add(&*store, c[0], &[Sample::of(&id("tool", 1), Some(&day(2))), Sample::indicator(1, 1)]).await;
+    let red = Sample::of(&id("malware", 1), Some(&day(1))).only_for(&[2]);
+    add(&*store, c[0], &[red, Sample::of(&id("tool", 4), Some(&day(1))).only_for(&[2])]).await;
+    add(&*store, c[1], &[Sample::observable(1), Sample::indicator(1, 1)]).await;
+    let types = async |user, mine: &[_]| store.types(&viewer(user, mine)).await.unwrap();
+    assert_eq!(types(1, &c[..1]).await, ["indicator", "tool"]);
+    assert_eq!(types(1, &c).await, ["indicator", "ipv4-addr", "tool"]);
+    assert_eq!(types(2, &c).await, ["indicator", "ipv4-addr", "malware", "tool"]);
+    assert!(types(1, &[]).await.is_empty());
+    let counts = async |user, most| {
+        let told = store.types_in(&viewer(user, &c[..1]), c[0], most).await.unwrap();
+        told.into_iter().map(|(name, count)| format!("{name} {count}")).collect::<Vec<_>>()
+    };
+    assert_eq!(counts(1, 9).await, ["indicator 1", "tool 3"]);
+    assert_eq!(counts(2, 9).await, ["indicator 1", "malware 1", "tool 4"]);
+    assert_eq!(counts(1, 2).await, ["indicator 1", "tool 2"]);
+    let foreign = store.types_in(&viewer(1, &c[..1]), c[1], 9).await;
+    assert!(matches!(foreign, Err(StoreError::NotFound { .. })));
+}
+
+/// What lists say of objects is of the version that the viewer is told first, under the handling that the viewer knows of.
+pub async fn briefs_are_of_what_is_told_first(site: Site) {
+    let store = site.open();
+    let c = collections(&*store, 2).await;
+    let over = |facts: &mut Facts| (facts.revoked, facts.tlp) = (true, Some(1));
+    add(&*store, c[0], &[Sample::indicator(1, 1), Sample::indicator(2, 1)]).await;
+    let named = Sample::indicator(1, 2).with(|facts| facts.label = "the second".into()).with(over);
+    add(&*store, c[1], &[named, Sample::indicator(3, 1)]).await;
+    let asked: Vec<String> = [1, 2, 3, 4].map(|number| id("indicator", number)).into();
+    let asked: Vec<&str> = asked.iter().map(String::as_str).chain(["no identifier"]).collect();
+    let told = |briefs: Vec<Option<crate::Brief>>| -> Vec<String> {
+        let told = |brief: crate::Brief| {
+            let crate::Brief { standing, marks, .. } = brief;
+            assert!(marks.told_first);
+            format!("{} {} {:?} {}", marks.label, standing.revoked, marks.tlp, marks.places.len())
+        };
+        briefs.into_iter().map(|brief| brief.map_or_else(|| "none".to_owned(), told)).collect()
+    };
+    let first = |number| format!("label of {} false None 1", id("indicator", number));
+    let none = || "none".to_owned();
+    let all = store.briefs(&viewer(1, &c), &asked).await.unwrap();
+    for (brief, id) in all.iter().zip(&asked) {
+        let added = store.object(&viewer(1, &c), id, None).await.ok().map(|object| object.added);
+        assert_eq!(brief.as_ref().map(|brief| brief.added), added, "{id}");
+    }
+    let second = "the second true Some(1) 1".to_owned();
+    assert_eq!(told(all), [second, first(2), first(3), none(), none()]);
+    let half = store.briefs(&viewer(1, &c[..1]), &asked).await.unwrap();
+    assert_eq!(told(half), [first(1), first(2), none(), none(), none()]);
+    assert_eq!(store.briefs(&viewer(1, &[]), &asked).await.unwrap(), [const { None }; 5]);
 }
 
 /// Patterns of indicators, in order, after a row: revoked and expired ones too, but none with findings, and none that a

@@ -11,6 +11,7 @@ use handling::{Addressee, Audience, CollectionNo, MemberId, Originator, Person, 
 use index::TermKind;
 use sha2::{Digest, Sha256};
 use stix::TlpLevel;
+use stix::timestamp::key_of;
 
 use super::Site;
 use super::finding::of;
@@ -95,6 +96,18 @@ fn ends<'a>(seen: &[&'a Said], collection: usize) -> [Option<&'a Said>; 2] {
     [latest(&here, lineage), first.copied()]
 }
 
+/// What a collection gives of a date: of the lineages that have it the one that stands there longest, and of what that one has under it
+/// by several words what came first.
+fn of_date<'a>(seen: &[&'a Said], collection: usize, modified: u32) -> Vec<&'a Said> {
+    let here: Vec<&'a Said> = seen.iter().filter(|said| said.collection == collection).copied().collect();
+    let has_it: BTreeSet<Lineage> =
+        here.iter().filter(|said| said.modified == modified).map(|said| said.lineage).collect();
+    let longest = here.iter().filter(|said| has_it.contains(&said.lineage)).min_by_key(|said| said.added);
+    let Some(lineage) = longest.map(|said| said.lineage) else { return Vec::new() };
+    let of_it = here.into_iter().filter(|said| (said.lineage, said.modified) == (lineage, modified));
+    of_it.min_by_key(|said| said.added).into_iter().collect()
+}
+
 /// How one version lands beside another, by date, content and revocation.
 fn beside(new: &Said, held: &Said) -> &'static str {
     match new.modified.cmp(&held.modified) {
@@ -109,13 +122,15 @@ fn beside(new: &Said, held: &Said) -> &'static str {
 /// How a version lands in its collection, where `here` is what counts there: the poster's own word first, then what others say.
 fn landing(new: &Said, here: &[&Said]) -> &'static str {
     let own = |said: &Said| new.word > 0 || said.lineage.0 == new.lineage.0;
-    let of_day: Vec<&Said> = here.iter().copied().filter(|said| said.modified == new.modified).collect();
+    let follows = |said: &Said| said.lineage.1 == new.lineage.1 && said.lineage.2 == new.lineage.2;
+    // What one member says has one content for a date, whatever its lineage: members name it to each other so.
+    let of_day = |said: &&Said| said.modified == new.modified && (new.word > 0 || follows(said));
+    let of_day: Vec<&Said> = here.iter().copied().filter(of_day).collect();
     let same = of_day.iter().find(|said| said.content == new.content);
     if let Some(held) = same.filter(|said| own(said)).or(of_day.iter().find(|said| own(said))).or(same) {
         return beside(new, held);
     }
-    let follows = |said: &&&Said| said.lineage.1 == new.lineage.1 && said.lineage.2 == new.lineage.2;
-    let before: Vec<&Said> = here.iter().filter(follows).copied().collect();
+    let before: Vec<&Said> = here.iter().copied().filter(|said| follows(said)).collect();
     let by_place = |said: &&&Said| said.place();
     if let Some(held) = before.iter().filter(|said| own(said)).max_by_key(by_place) {
         return beside(new, held);
@@ -304,12 +319,18 @@ impl Story {
         let whole: BTreeSet<(Micros, bool)> = history.iter().map(|row| (row.added, row.revoked)).collect();
         assert_eq!(whole, seen.iter().map(|said| (said.dated, said.revoked)).collect(), "{about}");
         for (at, no) in self.c.iter().enumerate() {
-            for (pick, end) in [VersionPick::Last, VersionPick::First].into_iter().zip(ends(&seen, at)) {
+            let ends = ends(&seen, at).map(Vec::from_iter);
+            let ends = [VersionPick::Last, VersionPick::First].into_iter().zip(ends);
+            let dated =
+                (1..=4).map(|on| (VersionPick::Exact(key_of(&day(on)).into()), of_date(&seen, at, on)));
+            for (pick, given) in ends.chain(dated) {
                 let filter = Filter { versions: vec![pick.clone()], ..Filter::default() };
                 let request = PageRequest { limit: 99, filter, ..PageRequest::default() };
                 let rows = self.store.manifest(eyes, *no, &request).await.unwrap().rows;
                 let rows: Vec<Micros> = rows.into_iter().map(|row| row.added).collect();
-                assert_eq!(rows, Vec::from_iter(end.map(|said| said.dated)), "{pick:?} in {at}, {about}");
+                let mut given: Vec<Micros> = given.into_iter().map(|said| said.dated).collect();
+                given.sort_unstable();
+                assert_eq!(rows, given, "{pick:?} in {at}, {about}");
             }
         }
     }

@@ -577,7 +577,7 @@ pub async fn filters_pick(site: Site) {
         add(&*store, c[0], &[Sample::indicator(number, modified)]).await;
     }
     add(&*store, c[0], &[Sample::of(&id("tool", 4), Some(&day(5)))]).await;
-    let old = Sample::of(&id("tool", 5), Some(&day(6))).with(|facts| facts.spec_version = "2.0");
+    let old = Sample::of(&id("tool", 5), Some(&day(6))).with(|facts| facts.spec_version = "2.0".into());
     add(&*store, c[0], &[old, Sample::observable(6)]).await;
     let view = viewer(1, &c);
     let count = async |filter: Filter| told(&*store, &view, &filtered(filter)).await.len();

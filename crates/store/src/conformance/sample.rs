@@ -36,6 +36,7 @@ pub fn collection(id: &str, alias: Option<&str>) -> NewCollection {
     NewCollection {
         id: id.into(),
         alias: alias.map(Into::into),
+        name: None,
         title: format!("Collection {id}"),
         description: None,
         strict: false,
@@ -152,7 +153,7 @@ impl Sample {
         let created = modified.map(|_| day(0));
         let facts = Facts {
             id: ObjectId::parse(id).unwrap(),
-            spec_version: "2.1",
+            spec_version: "2.1".into(),
             created_key: created.as_deref().map(|text| key_of(text).to_owned()),
             created,
             modified: modified.map(Into::into),

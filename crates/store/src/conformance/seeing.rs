@@ -9,7 +9,7 @@ use index::TermKind;
 
 use super::Site;
 use super::sample::{Sample, add, batch_by, collections, day, id, viewer};
-use crate::{Direction, Filter, PageRequest, SearchRequest, Store, StoreError, VersionPick};
+use crate::{Direction, EdgeGroups, Filter, PageRequest, SearchRequest, Store, StoreError, VersionPick};
 
 const COLLECTIONS: usize = 4;
 const USERS: i64 = 3;
@@ -171,10 +171,16 @@ async fn told(store: &dyn Store, view: &Viewer, ids: &[String]) -> String {
         let (sightings, count, _) = store.sightings(view, &[id]).await.unwrap()[0];
         told.push_str(&format!("{sightings} {count}\n"));
         told.push_str(&format!("{:?}\n", store.labels(view, &[id]).await.unwrap()));
+        told.push_str(&format!("{:?}\n", store.briefs(view, &[id]).await.unwrap()));
+        told.push_str(&format!("{:?}\n", store.listed_in(view, &[id], 9).await.unwrap()));
         for direction in [Direction::Inward, Direction::Outward] {
             told.push_str(&format!("{:?}\n", store.edges(view, id, direction, (99, None)).await.unwrap()));
+            let asked = EdgeGroups { after: None, groups: 1, rows: 1, counted: 1 };
+            told.push_str(&format!("{:?}\n", store.edge_groups(view, id, direction, &asked).await.unwrap()));
         }
     }
+    told.push_str(&format!("{:?}\n", store.types(view).await.unwrap()));
+    told.push_str(&format!("{:?}\n", store.types_in(view, collection, 1).await.unwrap()));
     told.push_str(&format!("{:?}", store.figures(Some(view)).await.unwrap()));
     told
 }

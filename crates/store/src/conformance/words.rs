@@ -5,8 +5,10 @@ use std::sync::Arc;
 
 use base::Micros;
 use base::signing::KeyId;
-use federation::{Again, Effect, FateRow, Lane, LaterRow, ObjectName};
+use federation::{Again, Content, Effect, FateRow, Lane, LaterRow, ObjectName, PayloadRow, VersionRow};
 use handling::{Addressee, Audience, CollectionNo, MemberId, Originator, Pap, Rules, Standing, Viewer};
+use ledger::act::ActKind;
+use ledger::commitment::{Commitment, Salt};
 use stix::TlpLevel;
 
 use super::Site;
@@ -146,7 +148,11 @@ pub async fn a_deed_acts_on_the_copies_that_its_doer_sees(site: Site) {
         assert!(copy.created_key.is_some() && copy.creator.is_none(), "{copy:?}");
         let more = BTreeSet::from([Addressee::Member(MemberId([9; 32]))]);
         for (writer, copies) in asked.iter().zip([1, 0]) {
-            assert_eq!(desk.widen_copies(writer, (&id, &digest), &more)?, copies);
+            let open = Rules::marked(Some(TlpLevel::Clear), Originator::Here);
+            let strict = open.clone().pap_at_least(Pap::Red);
+            assert_eq!(desk.widen_copies(writer, (&id, &digest), (&more, &open))?, copies);
+            // What goes out is stricter than what stands here: who sees that alone is not to give it to them.
+            assert_eq!(desk.widen_copies(writer, (&id, &digest), (&more, &strict))?, 0);
             assert_eq!(desk.take_copies(writer, &id, Some(&BTreeSet::from([[0; 32]])))?, 0);
         }
         Ok(())
@@ -430,4 +436,61 @@ pub async fn what_waits_is_listed_until_it_waits_no_more(site: Site) {
     let mut read = read.await.unwrap();
     read.sort();
     assert_eq!(read, expected.collect::<Vec<_>>());
+}
+
+/// What was given beside the act by which a version is held is past its time by what that said and by what was narrowed since, and not by what
+/// was narrowed before.
+pub async fn an_end_that_a_narrowing_sets_is_looked_for_beside(site: Site) {
+    let store = site.open();
+    collections(&*store, 1).await;
+    let mut village = Village::new(Arc::clone(&store), 1).await;
+    let me = village.members[0].id();
+    let rules = Rules::marked(Some(TlpLevel::Amber), Originator::Here);
+    let (open, ending) = (rules.to_string(), rules.clone().retained(START.plus(5)).to_string());
+    // Of each object the acts 1 and 2 of its ten give a version, the first beside the second.
+    let put = |number: u64, said: [&str; 2], narrowed: (u64, &str)| {
+        let name = ObjectName { author: me, id: id("indicator", number) };
+        let act = |at: u64| number * 10 + at;
+        let mut effects = Vec::new();
+        for (at, rules) in (1..).zip(said) {
+            let content = Content { rules, object: b"{}", ..Content::default() };
+            effects.push(Effect::Payload(PayloadRow {
+                author: me,
+                sequence: act(at),
+                salt: Salt::from_bytes([7; 32]),
+                bytes: content.to_bytes().unwrap(),
+            }));
+        }
+        let (version, sequence) = (day(1), act(1));
+        effects.push(Effect::Besides { name: name.clone(), version: version.clone(), sequence });
+        effects.push(Effect::Version(VersionRow {
+            name: name.clone(),
+            version,
+            sequence: act(2),
+            kind: ActKind::Released,
+            digest: Commitment([7; 32]),
+            rules: open.clone(),
+            by: None,
+        }));
+        let narrowed = vec![(act(narrowed.0), narrowed.1.to_owned())];
+        effects.push(Effect::Fate(FateRow { narrowed, ..FateRow::none(name) }));
+        Step::Put(effects)
+    };
+    // Said by itself; narrowed since; narrowed before it was given; never.
+    let all = [
+        ([&*ending, &*open], (3, &*open)),
+        ([&open, &open], (2, &ending)),
+        ([&open, &open], (0, &ending)),
+        ([&open, &open], (2, &open)),
+    ];
+    for (number, (said, narrowed)) in (1..).zip(all) {
+        village.step(0, put(number, said, narrowed)).await;
+    }
+    for (now, expected) in [(4, vec![]), (5, vec![1, 2])] {
+        let now = START.plus(now);
+        assert_eq!(store.overdue(now).await.unwrap(), expected.len() as u64);
+        let gone = exchanged(&*store, 1, move |desk| desk.retire(now, 9)).await.unwrap();
+        let gone: Vec<_> = gone.into_iter().map(|gone| gone.id).collect();
+        assert_eq!(gone, expected.into_iter().map(|number| id("indicator", number)).collect::<Vec<_>>());
+    }
 }

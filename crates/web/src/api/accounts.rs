@@ -5,7 +5,7 @@ use axum::extract::{Path, State};
 use base::{Micros, Redacted};
 use handling::{Role, Scope};
 use http::StatusCode;
-use node::{NewUser, Standing, TokenRequest, TokenView, UserView};
+use node::{Expiry, NewUser, Standing, TokenRequest, TokenView, UserView};
 use serde::{Deserialize, Serialize};
 use stix::Timestamp;
 use utoipa::ToSchema;
@@ -115,6 +115,9 @@ impl From<TokenView> for Token {
     }
 }
 
+/// Most seconds that a token may be asked to last: 100 years.
+const TOKEN_SECONDS_MAX: i64 = 3_153_600_000;
+
 /// A token to be made.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -126,6 +129,8 @@ pub(crate) struct TokenToMake {
     scopes: Vec<String>,
     /// When it ends (RFC 3339); none = when it is revoked.
     expires: Option<String>,
+    /// In place of it: how many seconds it lasts, by the clock of the node. At most 100 years.
+    expires_in: Option<i64>,
 }
 
 /// A new token, shown this once.
@@ -250,7 +255,7 @@ async fn make_token(
     let scopes = scopes.collect::<Result<Vec<_>, _>>();
     let scopes =
         scopes.map_err(|error| Problem::bad_request("scope-unknown", error.to_string()).at("scopes"))?;
-    let expires = wanted.expires.as_deref().map(moment).transpose()?;
+    let expires = expiry(&wanted)?;
     let request = TokenRequest { user: wanted.user, scopes, expires };
     let made = app.node().issue_token(&who, request).await?;
     let made = MadeToken {
@@ -272,6 +277,19 @@ async fn revoke_token(
 ) -> Result<StatusCode, Problem> {
     app.node().revoke_token(&who, &id).await?;
     Ok(StatusCode::NO_CONTENT)
+}
+
+fn expiry(wanted: &TokenToMake) -> Result<Option<Expiry>, Problem> {
+    let wrong = |detail: &str| Err(Problem::bad_request("timestamp", detail.to_owned()).at("expires_in"));
+    match (&wanted.expires, wanted.expires_in) {
+        (None, None) => Ok(None),
+        (Some(at), None) => Ok(Some(Expiry::At(moment(at)?))),
+        (None, Some(seconds)) if (1..=TOKEN_SECONDS_MAX).contains(&seconds) => {
+            Ok(Some(Expiry::After(seconds)))
+        }
+        (None, Some(_)) => wrong("expires_in is a number of seconds, 1 to 3153600000"),
+        (Some(_), Some(_)) => wrong("a token ends by expires or by expires_in, not by both"),
+    }
 }
 
 fn roles_of(names: &[String]) -> Result<Vec<Role>, Problem> {

@@ -88,9 +88,13 @@ pub(crate) struct Counts {
     anothers: Option<u64>,
     /// Of these: known, and given to other members besides; absent where 0.
     given: Option<u64>,
-    /// Of these: known, and not given to every member that was meant; how many by which rule. Absent where there are none.
+    /// Of these: refused to some of the members that were named; how many by which rule. Absent where there are none.
     #[schema(value_type = Option<Object>)]
     withheld: Option<()>,
+    /// Of these: to be given to some of those named when what is in the way has passed, an embargo say; how many by which rule. Absent where
+    /// there are none.
+    #[schema(value_type = Option<Object>)]
+    later: Option<()>,
     /// Of these: kept with errors of their own, and never acted on; absent where 0.
     with_errors: Option<u64>,
     /// How many of those have which error, by its code; absent where there are none.

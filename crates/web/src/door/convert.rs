@@ -2,7 +2,7 @@
 
 use handling::Cleared;
 use stix::Timestamp;
-use store::{Filter, Manifest, ObjectPage, PageRequest, StatusRow, StatusState, VersionPick};
+use store::{Editions, Filter, Manifest, ObjectPage, PageRequest, StatusRow, StatusState, VersionPick};
 use taxii::page::{Objects, Record, Records};
 use taxii::{Query, Status, StatusDetails, Version};
 
@@ -20,6 +20,7 @@ pub(super) fn request(query: Query) -> PageRequest {
             versions: query.versions.into_iter().map(pick).collect(),
             spec_versions: query.spec_versions,
         },
+        editions: Editions::Latest,
         ..PageRequest::default()
     }
 }

@@ -7,15 +7,18 @@ use base::Micros;
 use http::StatusCode;
 use node::{CollectionView, ReadError};
 use serde::Deserialize;
-use store::{Order, PageRequest};
+use store::{Order, PageRequest, StoreError};
 
+use super::filter::Filter;
 use super::form::encode;
-use super::words::{Tag, handled, moment, page_of};
+use super::words::{Tag, counted, handled, moment, page_of};
 use super::{Frame, Reader, html, named};
 use crate::{App, Problem};
 
 /// Rows on one page.
 const ROWS: usize = 100;
+/// How far the objects of each type are counted.
+const COUNTED: usize = 1_000;
 
 #[derive(Template)]
 #[template(path = "collections.html")]
@@ -57,6 +60,7 @@ struct OnePage {
     address: String,
     rights: &'static str,
     last: String,
+    filter: Filter,
     rows: Vec<OneRow>,
     next: Option<String>,
 }
@@ -73,6 +77,8 @@ struct OneRow {
 #[derive(Deserialize)]
 pub(crate) struct Question {
     next: Option<String>,
+    /// The one type that is listed.
+    r#type: Option<String>,
 }
 
 /// One collection with its objects, the newest first.
@@ -83,13 +89,30 @@ pub(crate) async fn show(
     Query(question): Query<Question>,
 ) -> Result<Response, Problem> {
     let view = app.node().collection(&reader.who, &id).await?;
-    let request =
-        PageRequest { limit: ROWS, next: question.next, order: Order::NewestFirst, ..PageRequest::default() };
-    let manifest = match app.node().manifest(&reader.who, &view.id, &request).await {
-        Ok(manifest) => manifest.into_inner(),
-        Err(ReadError::Refused(_)) => store::Manifest::default(),
+    let kind = question.r#type.as_deref().filter(|kind| !kind.is_empty());
+    let filter =
+        store::Filter { types: kind.map(str::to_owned).into_iter().collect(), ..store::Filter::default() };
+    let order = Order::NewestFirst;
+    let request = PageRequest { limit: ROWS, next: question.next, order, filter, ..PageRequest::default() };
+    let (manifest, types) = match app.node().manifest(&reader.who, &view.id, &request).await {
+        Ok(manifest) => {
+            // Nothing is refused for want of counts.
+            let types = match app.node().types_in(&reader.who, &view.id, COUNTED + 1).await {
+                Ok(types) => types.into_inner(),
+                Err(ReadError::Store(StoreError::TooCostly)) => Vec::new(),
+                Err(error) => return Err(error.into()),
+            };
+            (manifest.into_inner(), types)
+        }
+        Err(ReadError::Refused(_)) => (store::Manifest::default(), Vec::new()),
         Err(error) => return Err(error.into()),
     };
+    let page = format!("/collections/{}", encode(&view.id));
+    let of_type = |kind: Option<&str>| {
+        kind.map_or_else(|| page.clone(), |kind| format!("{page}?type={}", encode(kind)))
+    };
+    let types = types.into_iter().map(|(name, number)| (name, Some(counted(number, COUNTED))));
+    let filter = Filter::of(types.collect(), kind, of_type);
     let versions: Vec<(&str, Micros)> =
         manifest.rows.iter().map(|row| (row.id.as_str(), row.added)).collect();
     let marks = app.node().marks(&reader.who, &versions).await?.into_inner();
@@ -113,10 +136,11 @@ pub(crate) async fn show(
         address: address(&app, &view),
         rights: rights(&view),
         last: last(&view),
-        next: manifest
-            .page
-            .next
-            .map(|next| format!("/collections/{}?next={}", encode(&view.id), encode(&next))),
+        next: manifest.page.next.map(|next| {
+            let joint = if kind.is_some() { '&' } else { '?' };
+            format!("{}{joint}next={}", of_type(kind), encode(&next))
+        }),
+        filter,
         title: view.title,
         description: view.description,
         rows,

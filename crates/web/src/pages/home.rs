@@ -5,6 +5,7 @@ use axum::extract::State;
 use axum::response::Response;
 use http::StatusCode;
 
+use super::form::encode;
 use super::words::{Row, count};
 use super::{Frame, Reader, html, named};
 use crate::{App, Problem};
@@ -28,6 +29,8 @@ struct Page {
 
 struct Kind {
     name: String,
+    /// The newest of it.
+    href: String,
     count: u64,
     shown: String,
 }
@@ -43,15 +46,24 @@ pub(crate) async fn show(State(app): State<App>, reader: Reader) -> Result<Respo
         .by_type
         .into_iter()
         .take(TYPES)
-        .map(|(name, number)| Kind { name, count: number, shown: count(number) })
+        .map(|(name, number)| Kind {
+            href: format!("/search?type={}", encode(&name)),
+            name,
+            count: number,
+            shown: count(number),
+        })
         .collect();
     let page = Page {
         frame: Frame::of(&app, &reader, "/").await,
-        figures: vec![
-            ("Objects", count(figures.objects)),
-            ("Versions", count(figures.versions)),
-            ("Collections", count(figures.collections)),
-        ],
+        figures: [
+            Some(("Objects", count(figures.objects))),
+            // Where nothing has a second version it would be the same number twice.
+            (figures.versions != figures.objects).then(|| ("Versions", count(figures.versions))),
+            Some(("Collections", count(figures.collections))),
+        ]
+        .into_iter()
+        .flatten()
+        .collect(),
         most: types.first().map_or(1, |kind| kind.count.max(1)),
         types,
         rest,

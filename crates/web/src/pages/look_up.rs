@@ -45,6 +45,8 @@ struct Page {
 
 struct Answer {
     value: String,
+    /// Names of hosts in it in their other way of writing.
+    beside: Option<String>,
     known: Known,
     more: bool,
     matches: Vec<Row>,
@@ -84,6 +86,7 @@ pub(crate) async fn answer(
                 .iter()
                 .map(|answer| Answer {
                     value: answer.value.to_owned(),
+                    beside: named::both(answer.value),
                     known: Known::of(answer),
                     more: answer.more,
                     matches: answer
@@ -93,6 +96,9 @@ pub(crate) async fn answer(
                         .collect(),
                 })
                 .collect();
+            let rows = page.answers.iter_mut().flat_map(|answer| &mut answer.matches);
+            let ids = answers.get().iter().flat_map(|answer| &answer.matches).map(|one| one.id.as_str());
+            named::say_reports(&app, &reader.who, ids.zip(rows).collect()).await?;
             page.summary = summary(&page.answers);
             Ok(place.held(html(StatusCode::OK, &page)))
         }

@@ -7,6 +7,8 @@
 
 mod approvals;
 mod collections;
+mod contents;
+mod filter;
 mod form;
 mod frame;
 mod home;
@@ -16,6 +18,7 @@ mod object;
 mod origin;
 mod password;
 mod properties;
+mod related;
 mod search;
 mod sign_in;
 mod visible;
@@ -49,6 +52,7 @@ pub(crate) fn routes(app: &App) -> Router<App> {
         .route("/search", get(search::show))
         .route("/look-up", get(look_up::ask).post(look_up::answer))
         .route("/objects/{id}", get(object::show))
+        .route("/objects/{id}/related", get(related::show))
         .route("/approvals", get(approvals::show).post(approvals::decide))
         .route("/collections", get(collections::list))
         .route("/collections/{id}", get(collections::show))

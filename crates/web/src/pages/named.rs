@@ -1,22 +1,22 @@
 //! One line by which a person recognises an object: its name, or for what has none, such as a relationship, what it is about.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use base::Micros;
-use base::limit::LABEL_CHARS_MAX;
 use handling::Principal;
-use node::{LookUpMatch, Marked, ReadError};
+use node::{Brief, LookUpMatch, Marked, ReadError};
 use stix::Json;
-use store::StoreError;
+use store::{ListedIn, StoreError, StoredObject};
 
-use super::words::Row;
+use super::words::{Reports, Row, object};
 use crate::{App, Problem};
 
-/// Properties by which an object is recognised, in this order.
-const NAMES: [&str; 9] =
-    ["name", "value", "pattern", "relationship_type", "path", "key", "subject", "abstract", "content"];
 /// Most letters of one name within a longer line.
 const WITHIN_MAX: usize = 80;
+/// Reports named beside one object of a list.
+const REPORTS: usize = 3;
+/// Objects of one page of which reports are asked for.
+const LISTED_MAX: usize = 500;
 /// Longest relationship that is read to say in a list what it is between, in bytes.
 const READ_BYTES_MAX: usize = 16 * 1024;
 
@@ -29,12 +29,45 @@ pub(crate) async fn rows(app: &App, who: &Principal, found: &[LookUpMatch]) -> R
     let mut rows = Vec::with_capacity(found.len());
     for one in found {
         let mut row = Row::of(one, marks.get(&version_of(one)));
-        if let Some(line) = between(app, who, (&one.id, &row.label), one.added).await? {
+        if let Some(line) = between(app, who, (&one.id, &one.label), one.added).await? {
             row.label = line;
         }
         rows.push(row);
     }
+    say_reports(app, who, found.iter().map(|one| one.id.as_str()).zip(&mut rows).collect()).await?;
     Ok(rows)
+}
+
+/// Says of rows in which reports the objects stand, whose identifiers these are: one question for all of them. Of a very long page only the
+/// first [`LISTED_MAX`] objects are asked for, and where it takes too long nothing is said.
+///
+/// # Errors
+/// The store failed.
+pub(crate) async fn say_reports(
+    app: &App,
+    who: &Principal,
+    rows: Vec<(&str, &mut Row)>,
+) -> Result<(), StoreError> {
+    let mut ids: Vec<&str> = rows.iter().map(|(id, _)| *id).collect();
+    let mut met = HashSet::new();
+    ids.retain(|id| met.insert(*id));
+    ids.truncate(LISTED_MAX);
+    let listed = match app.node().listed_in(who, &ids, REPORTS + 1).await {
+        Ok(listed) => listed.into_inner(),
+        Err(StoreError::TooCostly) => return Ok(()),
+        Err(error) => return Err(error),
+    };
+    let listed: HashMap<&str, Vec<ListedIn>> = ids.into_iter().zip(listed).collect();
+    for (id, row) in rows {
+        let Some(reports) = listed.get(id) else { continue };
+        let name = |one: &ListedIn| (object(&one.id), called(&one.id, &cut(&one.report.label, WITHIN_MAX)));
+        row.reports = Reports {
+            told: reports.iter().take(REPORTS).map(name).collect(),
+            more: (reports.len() > REPORTS)
+                .then(|| format!("{}/related?way=in&name=object_refs", object(id))),
+        };
+    }
+    Ok(())
 }
 
 /// What a match is of: an object, and the version of it that was added at that moment. Others may say something else under its identifier.
@@ -70,24 +103,65 @@ pub(crate) async fn of_versions(
 ) -> Result<Vec<String>, Problem> {
     let mut lines = Vec::with_capacity(versions.len());
     for ((id, added), marked) in versions.iter().zip(marks) {
-        let label = marked.as_ref().map(|marked| marked.label.as_str()).filter(|label| !is_blank(label));
-        lines.push(match label {
-            Some(label) => between(app, who, (id, label), *added).await?.unwrap_or_else(|| label.to_owned()),
+        lines.push(match marked {
+            Some(marked) => line(app, who, (id, &marked.label), *added).await?,
             None => (*id).to_owned(),
         });
     }
     Ok(lines)
 }
 
-/// The line of an object that is read already.
+/// The line of an object, of which this is told.
 ///
 /// # Errors
 /// The store failed.
-pub(crate) async fn line(app: &App, who: &Principal, id: &str, json: &Json<'_>) -> Result<String, Problem> {
-    let named =
-        NAMES.iter().find_map(|key| json.get(key).and_then(Json::as_str).filter(|text| !is_blank(text)));
-    let own = cut(named.unwrap_or(id), LABEL_CHARS_MAX);
-    Ok(about(app, who, (id, &own), json).await?.unwrap_or(own))
+pub(crate) async fn of_told(
+    app: &App,
+    who: &Principal,
+    (id, told): (&str, &Brief),
+) -> Result<String, Problem> {
+    line(app, who, (id, &told.label), told.added).await
+}
+
+/// The line of an object that is read already: the one that lists have for this very version.
+///
+/// # Errors
+/// The store failed.
+pub(crate) async fn of_stored(
+    app: &App,
+    who: &Principal,
+    stored: &StoredObject,
+    json: &Json<'_>,
+) -> Result<String, Problem> {
+    let marks = app.node().marks(who, &[(&stored.id, stored.added)]).await?.into_inner();
+    let label = marks.into_iter().flatten().next().map_or_else(|| stored.id.clone(), |marked| marked.label);
+    let about = about(app, who, (&stored.id, &label), json).await?;
+    Ok(about.unwrap_or_else(|| called(&stored.id, &label)))
+}
+
+/// The line of the version of an object that was added then and is labelled so.
+async fn line(
+    app: &App,
+    who: &Principal,
+    (id, label): (&str, &str),
+    added: Micros,
+) -> Result<String, Problem> {
+    Ok(between(app, who, (id, label), added).await?.unwrap_or_else(|| called(id, label)))
+}
+
+/// What an object with this label is called, everywhere: by its id where the label says nothing. How names of hosts in it are written
+/// otherwise is shown in an element of its own ([`both`]): in the name itself anybody could write it.
+pub(crate) fn called(id: &str, label: &str) -> String {
+    if is_blank(label) || label == stix::id::type_of(id) {
+        return id.to_owned();
+    }
+    label.to_owned()
+}
+
+/// The other way of writing of the names of hosts in a text, of those in letters and of those as `xn--`.
+pub(crate) fn both(text: &str) -> Option<String> {
+    let others = index::other_writings(text);
+    (!others.is_empty()).then(|| others.join(", "))
 }
 
 /// What an object is about, where it says something of others and has no name of its own. A very long one is not read for it.
@@ -136,9 +210,9 @@ async fn about(
 /// Names short enough to stand in another's line. What is between others is not followed further.
 async fn ends<const N: usize>(app: &App, who: &Principal, ids: [&str; N]) -> Result<[String; N], StoreError> {
     let mut labels = app.node().labels(who, &ids).await?.into_inner().into_iter();
-    Ok(ids.map(|id| {
-        let label = labels.next().flatten().filter(|label| !is_blank(label));
-        cut(label.as_deref().unwrap_or(id), WITHIN_MAX)
+    Ok(ids.map(|id| match labels.next().flatten() {
+        Some(label) => called(id, &cut(&label, WITHIN_MAX)),
+        None => id.to_owned(),
     }))
 }
 
@@ -154,9 +228,29 @@ pub(crate) fn is_blank(text: &str) -> bool {
     })
 }
 
-fn cut(text: &str, most: usize) -> String {
+/// A text of so many characters at most, marked where it is cut.
+pub(crate) fn cut(text: &str, most: usize) -> String {
     match text.char_indices().nth(most) {
         None => text.to_owned(),
         Some((end, _)) => format!("{}…", text.get(..end).unwrap_or(text)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_that_says_nothing_is_the_id_and_names_of_hosts_are_said_both_ways_apart() {
+        let id = "observed-data--00000000-0000-4000-8000-000000000001";
+        for (label, told, beside) in [
+            ("observed-data", id, None),
+            ("\u{200b}", id, None),
+            ("Pale Lantern", "Pale Lantern", None),
+            ("xn--80ak6aa92e.com", "xn--80ak6aa92e.com", Some("Cyrillic letters: аррӏе.com")),
+            ("аррӏе.com", "аррӏе.com", Some("xn--80ak6aa92e.com")),
+        ] {
+            assert_eq!((called(id, label).as_str(), both(label).as_deref()), (told, beside));
+        }
     }
 }

@@ -6,22 +6,21 @@ use askama::Template;
 use axum::extract::{Path, Query, State};
 use axum::response::Response;
 use base::Micros;
-use handling::Principal;
 use http::StatusCode;
 use node::CollectionView;
 use serde::Deserialize;
 use stix::Json;
-use store::{Direction, EdgeRow, Standing, StoredObject, VersionRow};
+use store::{Direction, Standing, StoredObject, VersionRow};
 
+use super::contents::{self, Contents};
 use super::form::encode;
 use super::origin::Origin;
 use super::properties::{Leads, Line, lines, name_references};
-use super::words::{Tag, moment, object, state, tlp};
+use super::related::Side;
+use super::words::{AWAY, Tag, moment, object, state, tlp};
 use super::{Frame, Reader, html, named};
 use crate::{App, Problem};
 
-/// Edges shown at once in each direction.
-const EDGES: usize = 50;
 /// Digits of a digest shown: enough to tell versions apart, and marked as not all.
 const DIGEST_DIGITS: usize = 16;
 
@@ -34,12 +33,13 @@ struct Page {
     tags: Vec<Tag>,
     findings: Vec<Finding>,
     contradictions: u64,
+    contents: Option<Contents>,
     properties: Vec<Line>,
     collections: Vec<(String, String)>,
     added: String,
     sightings: Option<String>,
     origin: Option<Origin>,
-    edges: Vec<Side>,
+    sides: Vec<Side>,
     history: Vec<Version>,
     bytes: String,
 }
@@ -53,26 +53,6 @@ struct Finding {
     path: String,
     #[serde(default)]
     message: String,
-}
-
-struct Side {
-    anchor: &'static str,
-    title: &'static str,
-    rows: Vec<Edge>,
-    more: Option<String>,
-}
-
-struct Edge {
-    name: String,
-    href: String,
-    label: String,
-    kind: String,
-    held: bool,
-    /// How the object at the other end stands.
-    tags: Vec<Tag>,
-    through: Option<String>,
-    /// How the relationship stands, or the object that the reference stands in.
-    stands: Vec<Tag>,
 }
 
 struct Version {
@@ -93,11 +73,30 @@ pub(crate) struct Question {
     version: Option<String>,
     /// The version that was added at this moment, whoever says something else under the identifier (RFC 3339).
     added: Option<String>,
-    out: Option<String>,
-    r#in: Option<String>,
+    /// Behind which relation the list of those that lead away goes on.
+    out_after: Option<String>,
+    /// The same of those that lead here.
+    in_after: Option<String>,
+    /// Behind how many rows the page of the contents begins.
+    contents: Option<String>,
 }
 
 impl Question {
+    /// Behind how many rows the page of the contents begins.
+    fn behind(&self) -> Result<usize, Problem> {
+        let Some(text) = &self.contents else { return Ok(0) };
+        let said = "contents is the number of rows behind which the page of the contents begins";
+        text.parse().map_err(|_| Problem::bad_request("query-malformed", said).at("contents"))
+    }
+
+    /// The address of the same version of an object, ready for one more question.
+    fn address(&self, id: &str) -> String {
+        let named = |name: &str, value: &Option<String>| {
+            value.as_ref().map_or_else(String::new, |value| format!("{name}={}&", encode(value)))
+        };
+        format!("{}?{}{}", object(id), named("version", &self.version), named("added", &self.added))
+    }
+
     /// When the version was added that is asked for, where that is said.
     fn added(&self) -> Result<Option<Micros>, Problem> {
         let Some(text) = &self.added else { return Ok(None) };
@@ -122,31 +121,44 @@ pub(crate) async fn show(
         None => app.node().object(who, &id, question.version.as_deref()).await?,
     };
     let stored = stored.into_inner();
+    let address = question.address(&stored.id);
     let history = app.node().history(who, &id).await?.into_inner();
-    let outward = side(&app, who, &id, (Direction::Outward, question.out)).await?;
-    let inward = side(&app, who, &id, (Direction::Inward, question.r#in)).await?;
     let sightings = app.node().sightings_of(who, &id).await?.into_inner();
     let titles = Titles(app.node().collections(who).await?);
     let json = Json::parse(&stored.bytes).unwrap_or(Json::Null);
+    let side = async |direction, after: &Option<String>| {
+        Side::of(&app, (who, &stored.id, &json), (direction, after.as_deref())).await
+    };
+    let outward = side(Direction::Outward, &question.out_after).await?;
+    let inward = side(Direction::Inward, &question.in_after).await?;
     let marks = Marks::of(&history, &stored);
-    let mut properties = lines(&json);
+    let listed = contents::listed(&json);
+    let mut properties = lines(&json, listed.as_ref().map(|_| contents::PROPERTY));
+    let contents = match &listed {
+        Some(ids) => {
+            let place = (question.behind()?, address.as_str());
+            Some(Contents::of(&app, who, ids, place).await?)
+        }
+        None => None,
+    };
     name_references(&app, who, &mut properties).await?;
     let page = Page {
         frame: Frame::of(&app, &reader, "").await,
         kind: stix::id::type_of(&stored.id).to_owned(),
-        label: named::line(&app, who, &stored.id, &json).await?,
+        label: named::of_stored(&app, who, &stored, &json).await?,
         tags: tags(&app, &stored),
         contradictions: stored.contradictions,
         findings: stored
             .findings
             .as_deref()
             .map_or_else(Vec::new, |text| serde_json::from_str(text).unwrap_or_default()),
+        contents,
         properties,
         collections: stored.collections.iter().map(|id| (encode(id), titles.of(id))).collect(),
         added: moment(stored.added),
         sightings: (sightings.reports > 0).then(|| seen(&sightings)),
         origin: Origin::of(&app, who, &stored).await?,
-        edges: vec![outward, inward],
+        sides: vec![outward, inward],
         history: history
             .into_iter()
             .rev()
@@ -182,40 +194,6 @@ impl Titles {
     fn of(&self, id: &str) -> String {
         let view = self.0.iter().find(|view| view.id == id);
         view.map_or_else(|| id.to_owned(), |view| view.title.clone())
-    }
-}
-
-async fn side(
-    app: &App,
-    who: &Principal,
-    id: &str,
-    (direction, next): (Direction, Option<String>),
-) -> Result<Side, Problem> {
-    let (rows, next) = app.node().edges(who, id, direction, (EDGES, next)).await?.into_inner();
-    let (anchor, title, field) = match direction {
-        Direction::Outward => ("outward", "Leads to", "out"),
-        Direction::Inward => ("inward", "Referred to by", "in"),
-    };
-    let more = next.map(|next| format!("{}?{field}={}#{anchor}", object(id), encode(&next)));
-    let now = app.node().clock().now();
-    Ok(Side { anchor, title, rows: rows.into_iter().map(|row| edge(row, now)).collect(), more })
-}
-
-fn edge(row: EdgeRow, now: Micros) -> Edge {
-    let tags = |standing: Standing| state(standing.revoked, standing.not_yet(now), standing.expired(now));
-    Edge {
-        name: row.name,
-        href: object(&row.other),
-        kind: stix::id::type_of(&row.other).to_owned(),
-        held: row.other_held.is_some(),
-        tags: row.other_held.as_ref().map_or_else(Vec::new, |end| tags(end.standing)),
-        label: row
-            .other_held
-            .map(|end| end.label)
-            .filter(|label| !named::is_blank(label))
-            .unwrap_or(row.other),
-        through: row.through.as_deref().map(object),
-        stands: tags(row.standing),
     }
 }
 

@@ -5,7 +5,10 @@ use node::{LookUpMatch, Mark, Marked};
 use stix::TlpLevel;
 
 use super::form::encode;
-use super::named::is_blank;
+use super::named::called;
+
+/// What is said of a reference that leads to nothing which the reader may see: it may be here or not, and nothing tells which.
+pub(crate) const AWAY: &str = "not here, or not for you";
 
 /// A coloured mark beside a thing.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,12 +33,22 @@ pub(crate) struct Row {
     pub(crate) kind: String,
     pub(crate) added: String,
     pub(crate) tags: Vec<Tag>,
+    /// In which reports it stands.
+    pub(crate) reports: Reports,
+}
+
+/// Reports that list an object.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Reports {
+    /// Page and name of the newest.
+    pub(crate) told: Vec<(String, String)>,
+    /// Where all are, where there are more.
+    pub(crate) more: Option<String>,
 }
 
 impl Row {
     /// A match, and how it is handled where that is known.
     pub(crate) fn of(found: &LookUpMatch, marked: Option<&Marked>) -> Self {
-        let label = if is_blank(&found.label) { found.id.clone() } else { found.label.clone() };
         let mut tags = state(found.revoked, found.not_yet_valid(), found.expired);
         if found.how != node::How::Exact {
             tags.push(Tag::new("plain", found.how.name()));
@@ -46,10 +59,11 @@ impl Row {
         tags.extend(marked.into_iter().flat_map(|marked| handled(&marked.mark)));
         Self {
             href: page_of((&found.id, found.added), marked),
-            label,
+            label: called(&found.id, &found.label),
             kind: found.type_name().to_owned(),
             added: moment(found.added),
             tags,
+            reports: Reports::default(),
         }
     }
 }
@@ -126,6 +140,12 @@ pub(crate) fn count(number: u64) -> String {
     out
 }
 
+/// A count that ends where counting did: `1 000`, or `more than 1 000`.
+pub(crate) fn counted(number: usize, most: usize) -> String {
+    let told = count(u64::try_from(number.min(most)).unwrap_or(u64::MAX));
+    if number > most { format!("more than {told}") } else { told }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -147,5 +167,7 @@ mod tests {
         assert_eq!(count(0), "0");
         assert_eq!(count(999), "999");
         assert_eq!(count(1_234_567), "1\u{202f}234\u{202f}567");
+        assert_eq!((counted(7, 1_000), counted(1_000, 1_000)), ("7".to_owned(), "1\u{202f}000".to_owned()));
+        assert_eq!(counted(1_001, 1_000), "more than 1\u{202f}000");
     }
 }

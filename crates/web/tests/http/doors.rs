@@ -180,3 +180,23 @@ async fn a_grant_that_a_role_closes_names_no_collection() {
     let (api, taxii) = listed(&reader).await;
     assert!(api > 0 && api == taxii);
 }
+
+/// A time from now is counted by the clock by which it will end, whatever the caller's says.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_lasts_by_the_clock_of_the_node() {
+    let house = House::new().await;
+    let root = house.token("root", &Scope::ALL).await;
+    let made = send(&root, "POST", "/api/v1/tokens", &json!({"user": "root", "expires_in": 3600})).await;
+    assert_eq!((made.status, &made.json()["expires"]), (201, &json!("2024-06-01T01:00:00.000000Z")));
+    let moment = "2024-06-01T02:00:00Z";
+    for bad in [
+        json!({"user": "root", "expires_in": 0}),
+        json!({"user": "root", "expires_in": 3_153_600_001_i64}),
+        json!({"user": "root", "expires_in": 60, "expires": moment}),
+    ] {
+        let refused = send(&root, "POST", "/api/v1/tokens", &bad).await;
+        assert_eq!((refused.status, &refused.json()["code"]), (400, &json!("timestamp")), "{bad}");
+    }
+    let at = send(&root, "POST", "/api/v1/tokens", &json!({"user": "root", "expires": moment})).await;
+    assert_eq!(at.status, 201);
+}

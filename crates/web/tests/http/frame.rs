@@ -10,7 +10,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use web::Options;
 
-use crate::client::{TAXII, gzip, parse};
+use crate::client::{TAXII, exchange, gzip, parse};
 use crate::house::{House, PASSWORD, envelope, id, indicator};
 
 #[tokio::test(flavor = "multi_thread")]
@@ -64,6 +64,19 @@ async fn strangers_may_ask_for_health_and_nothing_else() {
     assert_eq!(reading.get("/metrics").await.taxii_error(403), "scope-missing");
 }
 
+/// What cannot be read of when the last backup was made, as a file of another user, takes nothing else from the figures.
+#[tokio::test(flavor = "multi_thread")]
+async fn figures_go_on_where_the_last_backup_cannot_be_read() {
+    let house = House::new().await;
+    let root = house.token("root", &Scope::ALL).await;
+    std::fs::create_dir(house.directory().join("cresset.backup")).unwrap();
+    let figures = root.get("/metrics").await;
+    let text = String::from_utf8(figures.body.clone()).unwrap();
+    assert_eq!(figures.status, 200, "{text}");
+    assert!(text.contains("\ncresset_read_only 0\n") && text.ends_with("# EOF\n"), "{text}");
+    assert!(!text.contains("cresset_last_backup_seconds"), "{text}");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn errors_outside_taxii_are_problem_documents_unless_taxii_is_asked_for() {
     let house = House::new().await;
@@ -98,6 +111,9 @@ async fn large_answers_are_compressed_for_those_who_take_it() {
     assert_eq!(small.body, plain.body);
     let refused = ann.ask("GET", page).header("Accept-Encoding", "gzip;q=0, identity").send().await;
     assert_eq!(refused.header("content-encoding"), None);
+    for unasked in [&refused, &plain] {
+        assert_eq!(unasked.header("vary"), Some("accept-encoding"), "a cache may keep it");
+    }
     let api = house.ask("GET", "/openapi.json").send().await;
     let zipped = house.ask("GET", "/openapi.json").header("Accept-Encoding", "gzip").send().await;
     assert_eq!(zipped.header("content-encoding"), Some("gzip"));
@@ -256,4 +272,25 @@ async fn pages_that_nobody_reads_hold_up_only_their_own_user() {
     assert_eq!(ann.get("/api1/collections/").await.status, 200);
     drop(unread);
     assert_eq!(waiting.await.unwrap().status, 200);
+}
+
+/// HTTP/1.1 asks for exactly one `Host`; HTTP/1.0 for none.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_request_that_names_no_server_is_refused() {
+    let house = House::new().await;
+    let said = async |version: &str, hosts: &str| {
+        let request = format!("GET /healthz HTTP/{version}\r\n{hosts}Connection: close\r\n\r\n");
+        parse(&exchange(house.address, request.as_bytes()).await, "GET")
+    };
+    for fine in ["Host: node.example\r\n", "Host: [::1]:8400\r\n", "Host:\r\n", "host: 127.0.0.1:8400\r\n"] {
+        assert_eq!(said("1.1", fine).await.status, 200, "{fine}");
+    }
+    assert_eq!(said("1.0", "").await.status, 200);
+    for bad in
+        ["", "Host: a.example\r\nHost: b.example\r\n", "Host: a b\r\n", "Host: a@b\r\n", "Host: a/b\r\n"]
+    {
+        let answer = said("1.1", bad).await;
+        assert_eq!((answer.status, answer.json()["code"].as_str()), (400, Some("bad-host")), "{bad}");
+        assert!(answer.json()["detail"].as_str().unwrap().contains("Host"), "{bad}");
+    }
 }

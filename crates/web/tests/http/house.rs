@@ -72,6 +72,11 @@ impl House {
         Self { address, node, clock, admin, stop: Some(stop), served: Some(served), directory, options }
     }
 
+    /// Where the store is.
+    pub(crate) fn directory(&self) -> &Path {
+        self.directory.path()
+    }
+
     /// Stops serving, closes the store, and starts again on the same directory.
     pub(crate) async fn restarted(mut self) -> Self {
         self.stop().await;

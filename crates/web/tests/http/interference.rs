@@ -327,6 +327,7 @@ fn questions() -> Vec<(&'static str, String, Option<Vec<u8>>)> {
             targets.push(format!("/api/v1/objects/{id}/why?for=user:bob"));
             targets.push(format!("/api/v1/objects/{id}/why?for=automation"));
             targets.push(format!("/objects/{id}"));
+            targets.push(format!("/objects/{id}/related?way=in&name=object_refs"));
         }
     }
     let mut questions: Vec<_> = targets.into_iter().map(|target| ("GET", target, None)).collect();
@@ -429,7 +430,10 @@ async fn pages(worlds: &mut [World; 2], story: u64) {
     let mut targets: Vec<String> = [
         "/",
         "/search?q=word",
+        "/search?q=word&type=indicator",
+        "/search?type=indicator",
         "/search?q=10.0.0.1",
+        "/collections/open?type=report",
         "/collections",
         "/collections/open",
         "/collections/closed",
@@ -438,6 +442,9 @@ async fn pages(worlds: &mut [World; 2], story: u64) {
     .to_vec();
     for kind in KINDS {
         targets.extend((0..NUMBERS).map(|number| format!("/objects/{}", id(kind, number))));
+        for relation in ["way=in&name=object_refs", "way=in&name=related-to", "way=out&name=related-to"] {
+            targets.push(format!("/objects/{}/related?{relation}", id(kind, 1)));
+        }
     }
     for target in targets {
         let mut answers = Vec::new();

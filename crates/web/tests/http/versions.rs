@@ -279,3 +279,194 @@ async fn another_creators_word_in_another_collection_hides_nothing() {
     let seen = hal.get(&object).await.json();
     assert_eq!((&seen["version"], &seen["contradictions"]), (&json!(modified(9)), &json!(0)));
 }
+
+/// What says when it was made and never when it was changed has that for its version, wherever one is told or asked for.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_has_no_modified_has_its_created_for_a_version() {
+    const AT: &str = "2020-01-01T00:00:00.000Z";
+    let house = House::new().await;
+    let ann = house.person("ann", Role::Analyst).await;
+    house.collection("c1", &[(&ann, "rw")]).await;
+    let made = [
+        json!({"type": "x-own", "spec_version": "2.1", "id": id("x-own", 1), "created": AT, "x_p": 1}),
+        json!({"type": "ipv4-addr", "spec_version": "2.1", "id": id("ipv4-addr", 2), "value": "1.2.3.5", "created": AT}),
+        json!({"type": "marking-definition", "spec_version": "2.1", "id": id("marking-definition", 3), "created": AT,
+            "definition_type": "statement", "definition": {"statement": "x"}}),
+    ];
+    let status = ann.post("c1", &made).await;
+    let told: Vec<&str> =
+        status["successes"].as_array().unwrap().iter().map(|one| one["version"].as_str().unwrap()).collect();
+    assert_eq!(told, [AT; 3], "{status}");
+    for line in ann.get("/api1/collections/c1/manifest/").await.objects() {
+        assert_eq!(line["version"], AT, "{line}");
+    }
+    for object in &made {
+        let at = format!("/api1/collections/c1/objects/{}/", object["id"].as_str().unwrap());
+        assert_eq!(ann.get(&format!("{at}versions/")).await.json()["versions"], json!([AT]));
+        let at_its_date = ann.get(&format!("{at}?match[version]={AT}")).await.objects();
+        assert_eq!(at_its_date, vec![object.clone()]);
+        let over = format!("/api/v1/objects/{}?version={AT}", object["id"].as_str().unwrap());
+        assert_eq!(ann.get(&over).await.status, 200, "{over}");
+    }
+    // As of every object: one content of each version, and another `created` is no version of it.
+    let mut changed = made[0].clone();
+    changed["x_p"] = 2.into();
+    let status = ann.post("c1", &[changed.clone()]).await;
+    assert!(status["failures"][0]["message"].as_str().unwrap().contains("version-conflict"), "{status}");
+    changed["created"] = "2021-01-01T00:00:00.000Z".into();
+    let status = ann.post("c1", &[changed]).await;
+    assert!(status["successes"][0]["message"].as_str().unwrap().contains("created-changed"), "{status}");
+    assert_eq!(
+        ann.get(&format!("/api1/collections/c1/objects/{}/", id("x-own", 1))).await.objects(),
+        [made[0].clone()]
+    );
+}
+
+fn spec(person_objects: &[Value]) -> Vec<String> {
+    let said = |object: &Value| object["spec_version"].as_str().unwrap_or("2.0").to_owned();
+    person_objects.iter().map(said).collect()
+}
+
+/// An indicator in STIX 2.0 or 2.1.
+fn in_edition(edition: &str, number: usize, version: usize) -> Value {
+    let mut object = indicator(number, version);
+    if edition == "2.0" {
+        object.as_object_mut().unwrap().remove("spec_version");
+        object["labels"] = json!(["malicious-activity"]);
+    }
+    object
+}
+
+/// `match[version]` picks among what the other filters leave, and without `match[spec_version]` each object is given in the latest
+/// specification version that it is held in (TAXII 2.1, 3.4.1).
+#[tokio::test(flavor = "multi_thread")]
+async fn versions_are_picked_among_those_of_the_specification_asked_for() {
+    let house = House::new().await;
+    let ann = house.person("ann", Role::Analyst).await;
+    house.collection("c1", &[(&ann, "rw")]).await;
+    // The edition and version of each, in the order in which they come.
+    let stories: [(usize, &[(&str, usize)]); 4] = [
+        (1, &[("2.0", 5), ("2.1", 2)]),
+        (2, &[("2.1", 5), ("2.0", 2)]),
+        (3, &[("2.0", 1), ("2.0", 3), ("2.1", 2), ("2.1", 4)]),
+        (4, &[("2.0", 1), ("2.0", 2)]),
+    ];
+    for (number, versions) in stories {
+        for (edition, version) in versions {
+            ann.post("c1", &[in_edition(edition, number, *version)]).await;
+        }
+    }
+    for (query, expected) in [
+        ("", [vec![("2.1", 2)], vec![("2.1", 5)], vec![("2.1", 4)], vec![("2.0", 2)]]),
+        ("match[spec_version]=2.0", [vec![("2.0", 5)], vec![("2.0", 2)], vec![("2.0", 3)], vec![("2.0", 2)]]),
+        ("match[spec_version]=2.1", [vec![("2.1", 2)], vec![("2.1", 5)], vec![("2.1", 4)], vec![]]),
+        (
+            "match[spec_version]=2.0,2.1",
+            [vec![("2.0", 5)], vec![("2.1", 5)], vec![("2.1", 4)], vec![("2.0", 2)]],
+        ),
+        ("match[version]=first", [vec![("2.1", 2)], vec![("2.1", 5)], vec![("2.1", 2)], vec![("2.0", 1)]]),
+        (
+            "match[version]=first&match[spec_version]=2.0",
+            [vec![("2.0", 5)], vec![("2.0", 2)], vec![("2.0", 1)], vec![("2.0", 1)]],
+        ),
+        (
+            "match[version]=all",
+            [vec![("2.1", 2)], vec![("2.1", 5)], vec![("2.1", 2), ("2.1", 4)], vec![("2.0", 1), ("2.0", 2)]],
+        ),
+        (
+            "match[version]=all&match[spec_version]=2.0,2.1",
+            [
+                vec![("2.0", 5), ("2.1", 2)],
+                vec![("2.1", 5), ("2.0", 2)],
+                vec![("2.0", 1), ("2.0", 3), ("2.1", 2), ("2.1", 4)],
+                vec![("2.0", 1), ("2.0", 2)],
+            ],
+        ),
+    ] {
+        for (number, expected) in (1_usize..).zip(&expected) {
+            let indicator = id("indicator", number);
+            for target in [
+                format!("/api1/collections/c1/objects/{indicator}/?{query}"),
+                format!("/api1/collections/c1/objects/?match[id]={indicator}&{query}"),
+            ] {
+                let objects = ann.get(&target).await.objects();
+                let found: Vec<(String, &str)> = spec(&objects)
+                    .into_iter()
+                    .zip(objects.iter().map(|one| one["modified"].as_str().unwrap()))
+                    .collect();
+                let wanted: Vec<(String, String)> = expected
+                    .iter()
+                    .map(|(edition, version)| ((*edition).to_owned(), modified(*version)))
+                    .collect();
+                let wanted: Vec<(String, &str)> =
+                    wanted.iter().map(|(edition, version)| (edition.clone(), version.as_str())).collect();
+                assert_eq!(found, wanted, "{target}");
+            }
+        }
+        // The whole collection, and by type, give the same objects as each by its id.
+        for filter in ["", "&match[type]=indicator"] {
+            let target = format!("/api1/collections/c1/objects/?{query}{filter}");
+            let count: usize = expected.iter().map(Vec::len).sum();
+            assert_eq!(ann.get(&target).await.objects().len(), count, "{target}");
+            let manifest = ann.get(&target.replace("/objects/", "/manifest/")).await.objects();
+            assert_eq!(manifest.len(), count, "{target}");
+        }
+    }
+    let versions = format!("/api1/collections/c1/objects/{}/versions/", id("indicator", 3));
+    for (query, count) in [("", 2), ("?match[spec_version]=2.0", 2), ("?match[spec_version]=2.0,2.1", 4)] {
+        let listed = ann.get(&format!("{versions}{query}")).await.json();
+        assert_eq!(listed["versions"].as_array().unwrap().len(), count, "{query}");
+    }
+}
+
+/// What an object says of its specification's version is what is told of it.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_object_is_of_the_specification_that_it_names() {
+    let house = House::new().await;
+    let ann = house.person("ann", Role::Analyst).await;
+    house.collection("c1", &[(&ann, "rw")]).await;
+    for (number, spec) in (1_usize..).zip(["2.1", "2.0", "2.2", "3.0", ""]) {
+        let mut object = indicator(number, 1);
+        object["spec_version"] = spec.into();
+        let status = ann.post("c1", &[object]).await;
+        assert_eq!(status["success_count"], 1, "{status}");
+    }
+    let manifest = ann.get("/api1/collections/c1/manifest/").await.objects();
+    let types: Vec<Option<&str>> = manifest.iter().map(|line| line["media_type"].as_str()).collect();
+    let [new, old] = ["2.1", "2.0"].map(|version| format!("application/stix+json;version={version}"));
+    assert_eq!(
+        types,
+        [Some(new.as_str()), Some(&old), None, None, None],
+        "one that the collection lists, or none"
+    );
+    for (asked, found) in [
+        ("2.1", vec!["2.1"]),
+        ("2.0", vec!["2.0"]),
+        ("2.2", vec!["2.2"]),
+        ("3.0", vec!["3.0"]),
+        ("2.1,2.2", vec!["2.1", "2.2"]),
+    ] {
+        let objects =
+            ann.get(&format!("/api1/collections/c1/objects/?match[spec_version]={asked}")).await.objects();
+        assert_eq!(spec(&objects), found, "{asked}");
+    }
+    assert_eq!(ann.get("/api1/collections/c1/objects/").await.objects().len(), 5);
+}
+
+/// A later revocation in the older specification is not hidden by a version in the newer, and a number that nobody speaks takes no place.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_revocation_stays_the_last_word_in_any_specification() {
+    let house = House::new().await;
+    let ann = house.person("ann", Role::Analyst).await;
+    house.collection("c1", &[(&ann, "rw")]).await;
+    let mut revoked = in_edition("2.0", 1, 5);
+    revoked["revoked"] = true.into();
+    let mut beyond = indicator(2, 1);
+    beyond["spec_version"] = "9.9".into();
+    ann.post("c1", &[in_edition("2.1", 1, 2), revoked, indicator(2, 3), beyond]).await;
+    let first = format!("/api1/collections/c1/objects/{}/", id("indicator", 1));
+    assert_eq!(ann.get(&first).await.objects()[0]["revoked"], true);
+    assert_eq!(names(&ann, "/api1/collections/c1/objects/").await, [modified(5), modified(3)]);
+    assert_eq!(names(&ann, &format!("{first}?match[version]={}", modified(2))).await, [modified(2)]);
+    assert_eq!(names(&ann, &format!("{first}?match[spec_version]=2.1")).await, [modified(2)]);
+}
