@@ -8,6 +8,7 @@ mod quote;
 mod redacted;
 mod rng;
 
+pub mod digits;
 pub mod letters;
 pub mod limit;
 pub mod signed;

@@ -20,8 +20,8 @@ use serde::ser::Serializer;
 use serde::{Deserialize, Serialize};
 
 use crate::limit::{PAYLOAD_TYPE_BYTES_MAX, SIGNATURES_MAX, SIGNED_PAYLOAD_BYTES_MAX, SIGNED_TEXT_BYTES_MAX};
-use crate::quoted;
 use crate::signing::{BadSignature, KeyId, KeyTextError, PublicKey, Signature, Signer, Suite};
+use crate::{digits, quoted};
 
 /// DSSE leaves the choice of alphabet to the signer, and every verifier reads both, with padding or without.
 const LENIENT: GeneralPurposeConfig =
@@ -231,13 +231,20 @@ impl Signed {
         json.push_str("{\"payload\":\"");
         STANDARD.encode_string(&self.payload, &mut json);
         json.push_str("\",\"payloadType\":");
-        json.push_str(&serde_json::Value::from(self.payload_type.as_str()).to_string());
+        // Printable ASCII, as was checked: nothing else of it is written with escapes.
+        if self.payload_type.contains(['"', '\\']) {
+            json.push_str(&serde_json::Value::from(self.payload_type.as_str()).to_string());
+        } else {
+            json.push('"');
+            json.push_str(&self.payload_type);
+            json.push('"');
+        }
         json.push_str(",\"signatures\":[");
         for (at, (key, signature)) in self.signatures.iter().enumerate() {
             json.push_str(if at == 0 { "{\"keyid\":\"" } else { ",{\"keyid\":\"" });
             json.push_str(signature.suite().name());
             json.push(':');
-            json.push_str(&hex::encode(key.as_bytes()));
+            json.push_str(&digits::of_32(key.as_bytes()));
             json.push_str("\",\"sig\":\"");
             STANDARD.encode_string(signature.as_bytes(), &mut json);
             json.push_str("\"}");

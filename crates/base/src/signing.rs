@@ -140,12 +140,7 @@ impl FromStr for KeyId {
     type Err = KeyTextError;
 
     fn from_str(text: &str) -> Result<Self, KeyTextError> {
-        if text.bytes().any(|byte| byte.is_ascii_uppercase()) {
-            return Err(KeyTextError::NotAKeyId);
-        }
-        let mut bytes = [0; 32];
-        hex::decode_to_slice(text, &mut bytes).map_err(|_| KeyTextError::NotAKeyId)?;
-        Ok(Self(bytes))
+        crate::digits::read_32(text).map(Self).ok_or(KeyTextError::NotAKeyId)
     }
 }
 

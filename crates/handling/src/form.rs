@@ -53,7 +53,7 @@ fn key(text: &str) -> Result<[u8; 32], NotRules> {
 
 impl fmt::Display for MemberId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&hex(&self.0))
+        f.write_str(&base::digits::of_32(&self.0))
     }
 }
 
@@ -67,7 +67,7 @@ impl FromStr for MemberId {
 
 impl fmt::Display for CircleId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&hex(&self.0))
+        f.write_str(&base::digits::of_32(&self.0))
     }
 }
 

@@ -104,9 +104,7 @@ impl std::str::FromStr for Commitment {
     type Err = NotADigest;
 
     fn from_str(text: &str) -> Result<Self, NotADigest> {
-        let mut bytes = [0; 32];
-        hex::decode_to_slice(text, &mut bytes).map_err(|_| NotADigest)?;
-        if text.bytes().any(|byte| byte.is_ascii_uppercase()) { Err(NotADigest) } else { Ok(Self(bytes)) }
+        base::digits::read_32(text).map(Self).ok_or(NotADigest)
     }
 }
 
