@@ -5,6 +5,7 @@
 //!
 //! Source: STIX Version 2.1, OASIS Standard with Errata 01.
 
+mod bare;
 mod canonical;
 mod check;
 mod code;
@@ -30,6 +31,7 @@ pub mod timestamp;
 pub mod upgrade;
 pub mod version;
 
+pub use bare::is_bare;
 pub use canonical::content_digest;
 pub use code::codes;
 pub use examine::{Profile, Rejected, Valid, examine};

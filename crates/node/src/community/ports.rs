@@ -32,7 +32,7 @@ const SEALING_SECRET: &str = "sealing-secret";
 
 /// The members of this node's community as of one change, and handling among them.
 #[derive(Clone)]
-pub struct Members(Known, LastSaid);
+pub struct Members(Known, LastSaid, LastDecided);
 
 /// Who takes part, and who is in which circle.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -69,6 +69,36 @@ impl LastSaid {
     }
 }
 
+/// What was decided last of an object that says nothing of its own: then the answer is that to the line of rules, by the table that these
+/// members are of, and what is given or taken together is asked the same a thousand times.
+#[derive(Clone, Default)]
+struct LastDecided(Arc<Mutex<Option<(Asked, String, Result<(), String>)>>>);
+
+/// All that is asked but the rules and the object.
+type Asked = (Deed, KeyId, KeyId, Consented, Micros);
+
+impl LastDecided {
+    /// The answer, which `decide` gives where it is not that of the last question.
+    fn get(
+        &self,
+        question: &Question<'_>,
+        decide: impl FnOnce() -> Result<(), String>,
+    ) -> Result<(), String> {
+        let &Question { deed, originator, recipient, rules, object: _, consent, now } = question;
+        let asked = (deed, originator, recipient, consent, now);
+        let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((before, line, answer)) = &*last
+            && *before == asked
+            && line == rules
+        {
+            return answer.clone();
+        }
+        let answer = decide();
+        *last = Some((asked, rules.to_owned(), answer.clone()));
+        answer
+    }
+}
+
 impl Node {
     /// The members of this node's community and handling among them, as of now; `None` while its member is in none.
     ///
@@ -81,7 +111,7 @@ impl Node {
 
     /// The same by a table.
     pub(crate) fn members_by(&self, table: &Arc<Table>) -> Members {
-        Members(self.known(table), LastSaid::default())
+        Members(self.known(table), LastSaid::default(), LastDecided::default())
     }
 
     /// What envelopes to this member are opened with; made now where there is none yet.
@@ -107,7 +137,7 @@ impl Node {
     /// # Errors
     /// See [`CommunityError`].
     pub async fn announce(&self) -> Result<(), CommunityError> {
-        let Some(Members(known, _)) = self.members().await? else { return Ok(()) };
+        let Some(Members(known, ..)) = self.members().await? else { return Ok(()) };
         let me = known.table.me;
         let told = known.table.registry.member(me).map(community::Member::own);
         let Some(told) = told.filter(|_| known.takes_part(me)) else { return Ok(()) };
@@ -313,6 +343,21 @@ impl Members {
         self.0.table.registry.member(MemberId(*id))
     }
 
+    /// What handling says to a question.
+    fn decide_anew(&self, question: &Question<'_>) -> Result<(), String> {
+        let known = self.0.at(question.now);
+        let (home, action) = match question.deed {
+            Deed::Send => (Some(theirs(known.table.me)), Action::PassOn),
+            Deed::Keep => (None, Action::See),
+        };
+        let consent = consent(question.consent);
+        let recipient = Recipient::Member(handling::MemberId(*question.recipient.as_bytes()));
+        let situation = Situation { now: question.now, home, peers: &known, consent };
+        let rules = self.read(question).map_err(str::to_owned)?;
+        let verdict = judge(&recipient, action, &rules, &situation);
+        if verdict.is_allowed() { Ok(()) } else { Err(verdict.rule.code().to_owned()) }
+    }
+
     /// What everybody says of an object, its own markings included; the strictest there is where any of it cannot be read.
     fn rules(&self, question: &Question<'_>) -> Rules {
         self.read(question).unwrap_or_else(|_| Rules::closed())
@@ -327,6 +372,10 @@ impl Members {
         // Where it is put, somebody else's word counts for nothing: taken, it would stand there and be shown to nobody.
         if *said.originator() == Originator::Nobody {
             return Err("rules-of-another");
+        }
+        // Most say nothing of their own. What is no JSON either is refused where it would be stored, by the same code.
+        if stix::is_bare(question.object) {
+            return Ok(said);
         }
         let json = &stix::Json::parse(question.object).map_err(|_| "object-unfit")?;
         let parts = json.get("granular_markings").and_then(stix::Json::as_list).unwrap_or_default();
@@ -395,17 +444,10 @@ impl Judge for Members {
     /// To send is to pass on, by this member. To keep is to see, asked as if from outside: a member that takes no part keeps
     /// nothing new, and the originator's consent lets it keep what was passed on.
     fn decide(&self, question: &Question<'_>) -> Result<(), String> {
-        let known = self.0.at(question.now);
-        let (home, action) = match question.deed {
-            Deed::Send => (Some(theirs(known.table.me)), Action::PassOn),
-            Deed::Keep => (None, Action::See),
-        };
-        let consent = consent(question.consent);
-        let recipient = Recipient::Member(handling::MemberId(*question.recipient.as_bytes()));
-        let situation = Situation { now: question.now, home, peers: &known, consent };
-        let rules = self.read(question).map_err(str::to_owned)?;
-        let verdict = judge(&recipient, action, &rules, &situation);
-        if verdict.is_allowed() { Ok(()) } else { Err(verdict.rule.code().to_owned()) }
+        if stix::is_bare(question.object) {
+            return self.2.get(question, || self.decide_anew(question));
+        }
+        self.decide_anew(question)
     }
 
     fn named(&self, rules: &str, now: Micros) -> BTreeSet<KeyId> {

@@ -223,6 +223,48 @@ async fn handling_judges_what_is_sent_and_what_is_kept() {
     assert_eq!(send(&to(b), &clear("here")), Ok(()));
 }
 
+/// What is asked a thousand times alike is decided once, and whatever is asked otherwise in anything is decided for itself.
+#[tokio::test]
+async fn an_answer_is_to_its_own_question_alone() {
+    let region = Region::of(&["a", "b", "c"]).await;
+    let [a, b, c] = [id(&region[0]).await, id(&region[1]).await, id(&region[2]).await];
+    let by = Originator::Member(theirs(a));
+    let to_b = Audience::only([Addressee::Member(theirs(b))]);
+    let amber = Rules::marked(Some(TlpLevel::Amber), by.clone());
+    let (for_b, for_none) = (amber.clone().to(to_b.clone()).to_string(), amber.to_string());
+    let later = amber.to(to_b).embargoed(START.plus(DAY)).to_string();
+    let plain = indicator(1, "[url:value = 'http://a.example/']", "");
+    let red = indicator(1, "[url:value = 'http://a.example/']", RED);
+    let case = Case { originator: a, recipient: b };
+    let first = case.question((Deed::Send, Consented::No), &for_b, &plain);
+    let embargoed = Question { rules: &later, ..first };
+    let refused_to_c = Question { recipient: c, ..first };
+    let pairs = [
+        (first, refused_to_c),
+        (first, Question { originator: c, ..first }),
+        (first, Question { rules: &for_none, ..first }),
+        (first, Question { object: red.as_bytes(), ..first }),
+        (embargoed, Question { now: START.plus(2 * DAY), ..embargoed }),
+        (refused_to_c, Question { deed: Deed::Keep, consent: Consented::Yes, ..refused_to_c }),
+        (
+            Question { deed: Deed::Keep, ..refused_to_c },
+            Question { deed: Deed::Keep, consent: Consented::Yes, ..refused_to_c },
+        ),
+    ];
+    let judge = members(&region[0]).await;
+    for (one, other) in pairs {
+        let mut fresh = Vec::new();
+        for question in [&one, &other] {
+            fresh.push(members(&region[0]).await.decide(question));
+        }
+        assert_ne!(fresh[0], fresh[1], "{one:?} {other:?}");
+        for _ in 0..2 {
+            assert_eq!([judge.decide(&one), judge.decide(&other)], fresh[..], "{one:?} {other:?}");
+            assert_eq!(judge.decide(&other), fresh[1], "asked again");
+        }
+    }
+}
+
 #[tokio::test]
 async fn narrowings_may_come_in_any_order() {
     let region = Region::of(&["a", "b"]).await;
