@@ -11,7 +11,7 @@ use crate::editions::{self, spec_no};
 use crate::error::{Done, found};
 use crate::follow;
 use crate::gone::{self, Forbidden};
-use crate::judge::{self, Judge, Judged};
+use crate::judge::{Judge, Judged};
 use crate::lineage;
 use crate::rules_rows::{self, Under};
 use crate::status;
@@ -26,12 +26,15 @@ pub(crate) fn add(desk: &mut Desk<'_>, batch: &Batch) -> Done<Vec<Landed>> {
 /// Stores a batch inside the transaction.
 pub(crate) fn add_with(desk: &mut Desk<'_>, batch: &Batch, leaves: LeavesBy) -> Done<Vec<Landed>> {
     let collection = batch.writer.collection().0;
-    let mut known = desk.sql().prepare_cached("SELECT 1 FROM collection WHERE no = ?1")?;
-    found(known.query_row([collection], |_| Ok(())), "collection")?;
+    if !desk.is_known_place(collection) {
+        let known = "SELECT 1 FROM collection WHERE no = ?1";
+        found(desk.plans().of(known)?.query_row([collection], |_| Ok(())), "collection")?;
+        desk.note_place(collection);
+    }
     let home = batch.writer.eyes().standing().home;
     let mut place = Place {
         collection,
-        writer: batch.writer.clone(),
+        writer: &batch.writer,
         home,
         judge: Judge::of(desk, batch, leaves)?,
         fresh: None,
@@ -42,8 +45,11 @@ pub(crate) fn add_with(desk: &mut Desk<'_>, batch: &Batch, leaves: LeavesBy) -> 
         book::record(desk, batch, &landed, &place.stored)?;
     }
     if let Some(last) = place.fresh {
-        let mut update = desk.sql().prepare_cached("UPDATE collection SET last_added = ?2 WHERE no = ?1")?;
-        update.execute((collection, last))?;
+        desk.note_added(collection, last);
+        // A step adds one at a time, and tells readers once, at its end.
+        if leaves == LeavesBy::Store {
+            tell_added(desk)?;
+        }
     }
     if let Some((id, before)) = &batch.status {
         status::write(desk.sql(), batch, id, &status::results(before, batch, &landed))?;
@@ -51,10 +57,18 @@ pub(crate) fn add_with(desk: &mut Desk<'_>, batch: &Batch, leaves: LeavesBy) -> 
     Ok(landed)
 }
 
+/// Tells readers of collections when the last open version came into each.
+pub(crate) fn tell_added(desk: &mut Desk<'_>) -> Done<()> {
+    for (collection, last) in desk.take_added() {
+        desk.plans().run("UPDATE collection SET last_added = ?2 WHERE no = ?1", (collection, last))?;
+    }
+    Ok(())
+}
+
 /// Where a batch goes, and what its poster may know of there.
-struct Place {
+struct Place<'b> {
     collection: i64,
-    writer: Writer,
+    writer: &'b Writer,
     home: Option<MemberId>,
     judge: Judge,
     /// When the last open version came in: all readers are told, so a restricted one does not count.
@@ -63,7 +77,7 @@ struct Place {
     stored: Vec<i64>,
 }
 
-impl Place {
+impl Place<'_> {
     fn land(&mut self, desk: &mut Desk<'_>, entry: &Entry) -> Done<Landed> {
         let mut arrival = Arrival::of(desk, entry)?;
         arrival.owner = lineage::owner_of(desk, entry, self.home)?;
@@ -93,7 +107,7 @@ impl Place {
         let (version, derived) = store_version(desk, &arrival)?;
         let added = desk.next_added();
         let follows = self.judge.is_of_people() && (!arrival.new || entry.view_of.is_some());
-        let inherited = if follows { follow::stricter(desk, &self.writer, &arrival)? } else { None };
+        let inherited = if follows { follow::stricter(desk, self.writer, &arrival)? } else { None };
         let under = match inherited.as_ref().or(entry.rules.as_ref()) {
             None => Under::NONE,
             Some(rules) => rules_rows::keep(desk, rules, self.home)?,
@@ -114,9 +128,9 @@ impl Place {
     /// What refuses an object because it was here and is gone for good.
     fn gone(&self, desk: &mut Desk<'_>, arrival: &Arrival<'_>) -> Done<Option<Conflict>> {
         let gone = if self.judge.is_of_people() {
-            gone::forbidden(desk, arrival, &self.writer)?
+            gone::forbidden(desk, arrival, self.writer)?
         } else {
-            gone::forget(desk, arrival, &judge::word(arrival.entry))?;
+            gone::forget(desk, arrival)?;
             None
         };
         let (code, reason) = match gone {
@@ -136,7 +150,7 @@ impl Place {
 
     /// Whether whoever brings an object may know that this member had it erased.
     fn may_know_of(&self, desk: &Desk<'_>, arrival: &Arrival<'_>) -> Done<bool> {
-        Ok(!self.judge.is_of_people() || gone::saw_own(desk, arrival.object, &self.writer)?)
+        Ok(!self.judge.is_of_people() || gone::saw_own(desk, arrival.object, self.writer)?)
     }
 
     /// What is brought of another's goes on from what was brought here before its identity was anybody's: who says later that
@@ -178,12 +192,12 @@ impl Place {
             editions::note(desk, (self.collection, arrival.object), spec_no(&facts.spec_version))?;
         }
         let size = i64::try_from(arrival.entry.bytes.len()).unwrap_or(i64::MAX);
-        sql.prepare_cached(
+        let mut insert = desk.plans().of(
             "INSERT INTO holding (collection, added, object, kind, version, place, spec, size, is_last, \
              is_first, restricted, rules, lone, lineage, owner) \
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)",
-        )?
-        .execute(rusqlite::params![
+        )?;
+        insert.execute(rusqlite::params![
             self.collection,
             added,
             arrival.object,

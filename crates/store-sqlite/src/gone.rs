@@ -22,6 +22,7 @@ use sha2::{Digest, Sha256};
 use store::StoreError;
 
 use crate::error::Done;
+use crate::judge;
 use crate::remove::End;
 use crate::rules_rows;
 use crate::version_rows::Arrival;
@@ -161,9 +162,10 @@ pub(crate) fn forbid_over(sql: &Connection, object: i64, (mark, word): (&Mark, &
 }
 
 /// Its originator gives it anew: it is a copy of nothing that is gone.
-pub(crate) fn forget(desk: &Desk<'_>, arrival: &Arrival<'_>, word: &str) -> Done<()> {
+pub(crate) fn forget(desk: &Desk<'_>, arrival: &Arrival<'_>) -> Done<()> {
     let facts = &arrival.entry.facts;
     if !arrival.new {
+        let word = judge::word(arrival.entry);
         desk.sql()
             .prepare_cached(
                 "DELETE FROM mark WHERE object = ?1 AND digest = ?2 AND word = ?3 AND forbidden <> ?4",
@@ -175,9 +177,9 @@ pub(crate) fn forget(desk: &Desk<'_>, arrival: &Arrival<'_>, word: &str) -> Done
                 Forbidden::Erasure.number(),
             ))?;
     }
-    desk.sql()
-        .prepare_cached("DELETE FROM gone WHERE mark = ?1")?
-        .execute([mark_before(desk, &facts.digest)])?;
+    if desk.has_marks_of_before()? {
+        desk.plans().run("DELETE FROM gone WHERE mark = ?1", [mark_before(desk, &facts.digest)])?;
+    }
     Ok(())
 }
 
@@ -243,6 +245,9 @@ fn saw(sql: &Connection, writer: &Writer, (collection, rules): (i64, &Rules)) ->
 }
 
 fn is_marked_before(desk: &Desk<'_>, arrival: &Arrival<'_>, writer: &Writer) -> Done<bool> {
+    if !desk.has_marks_of_before()? {
+        return Ok(false);
+    }
     let mut select = desk.sql().prepare_cached("SELECT rules FROM gone WHERE mark = ?1")?;
     let mut rows = select.query([mark_before(desk, &arrival.entry.facts.digest)])?;
     while let Some(row) = rows.next()? {

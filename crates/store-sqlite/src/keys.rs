@@ -11,6 +11,7 @@ use rusqlite::Connection;
 
 use crate::error::Done;
 use crate::gone;
+use crate::plans::Plans;
 use crate::rules_rows;
 use crate::text::TEXT_PURGE;
 use crate::writer::{Desk, number, set_number};
@@ -20,23 +21,24 @@ const KEYED: &str = "keyed";
 
 /// Gives a version its key. Version numbers are given once, so no two of a process have the same.
 pub(crate) fn give(
-    sql: &Connection,
+    plans: &Plans<'_>,
     seed: &ObjectKey,
     (object, version): (i64, i64),
     word: &str,
 ) -> Done<()> {
-    put(sql, (object, version), word, &seed.child(&version.to_be_bytes()))
+    put(plans, (object, version), word, &seed.child(&version.to_be_bytes()))
 }
 
 /// Keeps the key of a version.
-pub(crate) fn put(sql: &Connection, (object, version): (i64, i64), word: &str, key: &ObjectKey) -> Done<()> {
-    sql.prepare_cached("INSERT INTO version_key (object, version, word, key) VALUES (?1, ?2, ?3, ?4)")?
-        .execute((object, version, word, key.expose()))?;
+pub(crate) fn put(plans: &Plans<'_>, (object, version): (i64, i64), word: &str, key: &ObjectKey) -> Done<()> {
+    let insert = "INSERT INTO version_key (object, version, word, key) VALUES (?1, ?2, ?3, ?4)";
+    plans.run(insert, (object, version, word, key.expose()))?;
     Ok(())
 }
 
 /// Gives every version that has none a key.
-pub(crate) fn fill(sql: &Connection, seed: &ObjectKey) -> Done<()> {
+pub(crate) fn fill(plans: &Plans<'_>, seed: &ObjectKey) -> Done<()> {
+    let sql = plans.sql();
     let mut select = sql.prepare(
         "SELECT v.object, v.no, coalesce((SELECT r.originator FROM holding h JOIN rules r ON r.no = h.rules \
          WHERE h.object = v.object AND h.version = v.no), 'here') FROM version v WHERE NOT EXISTS \
@@ -44,7 +46,7 @@ pub(crate) fn fill(sql: &Connection, seed: &ObjectKey) -> Done<()> {
     )?;
     let rows = select.query_map([], |row| Ok(((row.get(0)?, row.get(1)?), row.get::<_, String>(2)?)))?;
     for (version, word) in rows.collect::<rusqlite::Result<Vec<_>>>()? {
-        give(sql, seed, version, &word)?;
+        give(plans, seed, version, &word)?;
     }
     set_number(sql, KEYED, 1)
 }
@@ -55,7 +57,7 @@ pub(crate) fn fill_once(sql: &Connection, seed: &ObjectKey) -> Done<()> {
         return Ok(());
     }
     sql.execute_batch("BEGIN IMMEDIATE")?;
-    let filled = fill(sql, seed);
+    let filled = fill(&Plans::new(sql), seed);
     sql.execute_batch(if filled.is_ok() { "COMMIT" } else { "ROLLBACK" })?;
     filled
 }

@@ -49,6 +49,7 @@ mod migrate;
 mod open;
 mod page;
 mod papers;
+mod plans;
 mod point;
 mod postings;
 mod readers;

@@ -26,9 +26,9 @@ pub(crate) fn owner_of(
     home: Option<handling::MemberId>,
 ) -> Done<Option<i64>> {
     let word = match entry.rules.as_ref().map(|rules| rules.originator()) {
-        Some(other) if !other.is_own(home) => other.to_string(),
+        Some(other) if !other.is_own(home) => desk.word(other),
         _ => match entry.maker {
-            Some(maker) => Originator::Member(maker).to_string(),
+            Some(maker) => desk.word(&Originator::Member(maker)),
             None => return Ok(None),
         },
     };

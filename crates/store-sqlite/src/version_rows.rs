@@ -115,11 +115,11 @@ pub(crate) fn store_version(desk: &mut Desk<'_>, arrival: &Arrival<'_>) -> Done<
     let version = desk.next_version();
     let derived = derive(desk, arrival)?;
     insert_version(desk, arrival, version, &derived)?;
-    desk.sql()
-        .prepare_cached("INSERT INTO body (version, bytes) VALUES (?1, ?2)")?
-        .execute((version, &arrival.entry.bytes[..]))?;
+    desk.plans()
+        .run("INSERT INTO body (version, bytes) VALUES (?1, ?2)", (version, &arrival.entry.bytes[..]))?;
     let word = arrival.entry.rules.as_ref().map_or(&Originator::Here, |rules| rules.originator());
-    desk.give_key((arrival.object, version), &word.to_string())?;
+    let word = desk.word(word);
+    desk.give_key((arrival.object, version), &word)?;
     index_version(desk, arrival.entry, version, &derived)?;
     desk.keep_text(version, &arrival.entry.text.0);
     Ok((version, derived))
@@ -149,8 +149,8 @@ fn derive(desk: &mut Desk<'_>, arrival: &Arrival<'_>) -> Done<Derived> {
 
 fn insert_version(desk: &Desk<'_>, arrival: &Arrival<'_>, version: i64, derived: &Derived) -> Done<()> {
     let facts = &arrival.entry.facts;
-    desk.sql()
-        .prepare_cached(
+    desk.plans()
+        .of(
             "INSERT INTO version (no, object, kind, spec, modified, created_key, creator, revoked, expires, \
              confidence, tlp, digest, content_digest, label, findings, derived, lineage, starts) \
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)",
@@ -180,29 +180,27 @@ fn insert_version(desk: &Desk<'_>, arrival: &Arrival<'_>, version: i64, derived:
 
 /// Writes everything a version can be found by.
 fn index_version(desk: &mut Desk<'_>, entry: &Entry, version: i64, derived: &Derived) -> Done<()> {
-    let sql = desk.sql();
+    let plans = desk.plans();
     for fingerprint in &derived.fingerprints {
-        sql.prepare_cached("INSERT INTO posting (fingerprint, version) VALUES (?1, ?2)")?
-            .execute((fingerprint, version))?;
+        plans.run("INSERT INTO posting (fingerprint, version) VALUES (?1, ?2)", (fingerprint, version))?;
     }
     for (low, high) in &derived.addresses {
-        sql.prepare_cached("INSERT INTO address (low, high, version) VALUES (?1, ?2, ?3)")?
-            .execute((low, high, version))?;
+        plans.run("INSERT INTO address (low, high, version) VALUES (?1, ?2, ?3)", (low, high, version))?;
     }
     for (source, name, target) in &derived.edges {
-        sql.prepare_cached("INSERT INTO edge (source, name, version, target) VALUES (?1, ?2, ?3, ?4)")?
-            .execute((source, name, version, target))?;
+        let insert = "INSERT INTO edge (source, name, version, target) VALUES (?1, ?2, ?3, ?4)";
+        plans.run(insert, (source, name, version, target))?;
     }
     if let Some(pattern) = &entry.pattern {
-        sql.prepare_cached("INSERT INTO pattern (version, pattern) VALUES (?1, ?2)")?
-            .execute((version, pattern))?;
+        plans.run("INSERT INTO pattern (version, pattern) VALUES (?1, ?2)", (version, pattern))?;
     }
     if let Some(sighting) = &entry.sighting {
         let target = desk.object(&sighting.of)?.no;
-        sql.prepare_cached(
-            "INSERT INTO sighting (version, target, count, last_seen) VALUES (?1, ?2, ?3, ?4)",
-        )?
-        .execute((version, target, sighting.count, sighting.last_seen.map(|at| at.0)))?;
+        desk.sql()
+            .prepare_cached(
+                "INSERT INTO sighting (version, target, count, last_seen) VALUES (?1, ?2, ?3, ?4)",
+            )?
+            .execute((version, target, sighting.count, sighting.last_seen.map(|at| at.0)))?;
     }
     Ok(())
 }

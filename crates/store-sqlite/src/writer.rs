@@ -356,12 +356,15 @@ impl Bench {
             }
             let changes = self.memory.changes();
             let mark = self.memory.book().map(|book| book.mark());
-            let mut desk = Desk::new(connection, &mut self.memory, &*self.clock);
-            let done = unit.run(&mut desk);
-            debug_assert!(
-                !done || !desk.has_left(),
-                "invariant: what takes a version out of its place marks the ends there"
-            );
+            let done = {
+                let mut desk = Desk::new(connection, &mut self.memory, &*self.clock);
+                let done = unit.run(&mut desk);
+                debug_assert!(
+                    !done || !desk.has_left(),
+                    "invariant: what takes a version out of its place marks the ends there"
+                );
+                done
+            };
             if !done {
                 if connection.is_autocommit() {
                     // SQLite has rolled everything back (full disk, I/O error): the neighbours' work is gone too.

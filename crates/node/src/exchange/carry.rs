@@ -207,7 +207,10 @@ impl Carrier {
     ) -> Result<Option<&'static str>, StoreError> {
         let Some(bytes) = object_in(payload) else { return Ok(Some("payload-form")) };
         let Some(derived) = self.derived(&bytes) else { return Ok(Some("object-unfit")) };
-        let rules = derived.entry.facts.tlp.map_or(rules.clone(), |tlp| rules.at_least(level_of(tlp)));
+        let rules = match derived.entry.facts.tlp {
+            Some(tlp) => rules.at_least(level_of(tlp)),
+            None => rules,
+        };
         let before = held_before(desk, versions, self.me)?;
         let same = before.as_ref().is_some_and(|(held, _)| *held == bytes);
         if same && desk.put_under(versions, &rules, self.home())? > 0 {

@@ -20,6 +20,7 @@ use store::{Absent, BackupReport, BackupTo, KeySink, Restored, StoreError};
 use self::unseal::Missing;
 use crate::error::{Done, damaged};
 use crate::open::{DATABASE, LOCK, SqliteStore, held_key, lock, make_private, set_private, set_readable};
+use crate::plans::Plans;
 use crate::writer::alone;
 use crate::{health, keys, migrate};
 
@@ -213,7 +214,7 @@ fn revive(part: &Path, from: RestoreFrom<'_>) -> Done<Missing> {
             missing
         }
     };
-    keys::fill(&connection, &seed)?;
+    keys::fill(&Plans::new(&connection), &seed)?;
     // From its first moment on, no act is written into its ledger before the node has seen whether the other members have
     // something to give back.
     crate::writer::set_number(&connection, "restored", 1)?;

@@ -82,7 +82,7 @@ fn take_keys(desk: &mut Desk<'_>, reader: &mut KeyReader<'_>) -> Done<()> {
         match record {
             Record::Version { kind, uuid, version, word, key } => {
                 let object = desk.object(&ids::text(&kind, &uuid))?.no;
-                keys::put(sql, (object, version), &word, &key)?;
+                keys::put(desk.plans(), (object, version), &word, &key)?;
             }
             Record::Leaf { sequence, hash, salt } => take_salt(sql, sequence, &hash, &salt)?,
             Record::Payload { author, sequence, salt } => {

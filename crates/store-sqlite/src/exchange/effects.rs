@@ -56,7 +56,7 @@ pub(super) fn apply(desk: &mut Desk<'_>, me: KeyId, effects: Vec<Effect>) -> Don
                 kept(desk)?.look_again(connection)?;
             }
             Effect::Payload(row) => {
-                put_payload(desk.sql(), &row)?;
+                put_payload(desk, &row)?;
                 if row.author == me {
                     answers::note(desk.sql(), &row)?;
                     if kept(desk)?.takes_back() {
@@ -105,6 +105,8 @@ pub(super) fn apply(desk: &mut Desk<'_>, me: KeyId, effects: Vec<Effect>) -> Don
             }
             Effect::Version(row) => put_version(desk, &row)?,
             Effect::Holder(row) => put_holder(desk, &row)?,
+            Effect::Receipt(row) => put_receipt(desk, &row)?,
+            Effect::Outbox(row) => put_outbox(desk, &row)?,
             other => put(desk.sql(), other)?,
         }
     }
@@ -175,6 +177,8 @@ fn put(sql: &Connection, effect: Effect) -> Done<()> {
         | Effect::Recovery(_)
         | Effect::Version(_)
         | Effect::Holder(_)
+        | Effect::Receipt(_)
+        | Effect::Outbox(_)
         | Effect::Fate(_) => Ok(()),
         Effect::OwnHead(note) => run(sql, "UPDATE head SET note = ?1 WHERE one = 1", [note]),
         Effect::Life(life) => begin_life(sql, life),
@@ -191,10 +195,8 @@ fn put(sql: &Connection, effect: Effect) -> Done<()> {
         ),
         Effect::NoneLater(object) => run(sql, "DELETE FROM later WHERE object = ?1", [object]),
         Effect::LookAgain(again) => look_again(sql, &again),
-        Effect::Receipt(row) => put_receipt(sql, &row),
         Effect::Consent(row) => put_consent(sql, &row),
         Effect::Revoked(row) => put_revoked(sql, &row),
-        Effect::Outbox(row) => put_outbox(sql, &row),
         Effect::MoveLines { peer, lane, after, upto, by } => move_lines(sql, (peer, lane), (after, upto), by),
         Effect::Peer(member, row) => put_peer(sql, member, &row),
         Effect::Mirror { row, leaves } => put_mirror(sql, &row, &leaves),
@@ -214,6 +216,12 @@ fn put(sql: &Connection, effect: Effect) -> Done<()> {
     }
 }
 
+/// Runs what is run for each of many objects.
+fn run_again(desk: &Desk<'_>, statement: &'static str, params: impl rusqlite::Params) -> Done<()> {
+    desk.plans().run(statement, params)?;
+    Ok(())
+}
+
 pub(super) fn run(sql: &Connection, statement: &str, params: impl rusqlite::Params) -> Done<()> {
     sql.prepare_cached(statement)?.execute(params)?;
     Ok(())
@@ -225,8 +233,8 @@ fn put_act(desk: &mut Desk<'_>, row: &ActRow) -> Done<()> {
         Covered::Yes => None,
         Covered::Awaited(since) => Some(since.0),
     };
-    run(
-        desk.sql(),
+    run_again(
+        desk,
         "INSERT OR REPLACE INTO act (author, sequence, leaf, kind, object, signed, awaited) \
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
         (
@@ -241,9 +249,9 @@ fn put_act(desk: &mut Desk<'_>, row: &ActRow) -> Done<()> {
     )
 }
 
-fn put_payload(sql: &Connection, row: &PayloadRow) -> Done<()> {
-    run(
-        sql,
+fn put_payload(desk: &Desk<'_>, row: &PayloadRow) -> Done<()> {
+    run_again(
+        desk,
         "INSERT OR REPLACE INTO payload (author, sequence, salt, bytes) VALUES (?1, ?2, ?3, ?4)",
         (row.author.as_bytes(), stored(row.sequence), row.salt.as_bytes(), &row.bytes),
     )
@@ -380,8 +388,8 @@ fn put_recovery(sql: &Connection, recovery: Option<&Recovery>) -> Done<()> {
 
 fn put_version(desk: &mut Desk<'_>, row: &VersionRow) -> Done<()> {
     let object = desk.object(&row.name.id)?.no;
-    run(
-        desk.sql(),
+    run_again(
+        desk,
         "INSERT OR REPLACE INTO held (author, object, version, sequence, kind, digest, rules, passed_by) \
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
         (
@@ -424,8 +432,8 @@ fn put_fate(desk: &mut Desk<'_>, row: &FateRow) -> Done<()> {
 
 fn put_holder(desk: &mut Desk<'_>, row: &HolderRow) -> Done<()> {
     let object = desk.object(&row.name.id)?.no;
-    run(
-        desk.sql(),
+    run_again(
+        desk,
         "INSERT OR REPLACE INTO holder (author, object, member, ground, since) VALUES (?1, ?2, ?3, ?4, ?5)",
         (row.name.author.as_bytes(), object, row.member.as_bytes(), &row.ground, row.since.0),
     )
@@ -458,14 +466,14 @@ fn look_again(sql: &Connection, again: &Again) -> Done<()> {
     }
 }
 
-fn put_receipt(sql: &Connection, row: &ReceiptRow) -> Done<()> {
+fn put_receipt(desk: &Desk<'_>, row: &ReceiptRow) -> Done<()> {
     let (refused, receipt, outcome) = match &row.state {
         ReceiptState::Pending => (None, None, None),
         ReceiptState::Refused(code) => (Some(code), None, None),
         ReceiptState::Done { receipt, outcome } => (None, Some(stored(*receipt)), Some(outcome)),
     };
-    run(
-        sql,
+    run_again(
+        desk,
         "INSERT OR REPLACE INTO receipt (sequence, member, refused, receipt, outcome) VALUES (?1, ?2, ?3, ?4, ?5)",
         (stored(row.sequence), row.member.as_bytes(), refused, receipt, outcome),
     )
@@ -497,10 +505,10 @@ fn put_revoked(sql: &Connection, row: &RevokedRow) -> Done<()> {
     )
 }
 
-fn put_outbox(sql: &Connection, row: &OutboxRow) -> Done<()> {
+fn put_outbox(desk: &Desk<'_>, row: &OutboxRow) -> Done<()> {
     let lane = lane_no(row.lane).ok_or_else(|| contradiction("a line in a lane without a queue"))?;
-    run(
-        sql,
+    run_again(
+        desk,
         "INSERT INTO outbox (peer, lane, place, author, sequence) VALUES (?1, ?2, ?3, ?4, ?5)",
         (row.peer.as_bytes(), lane, stored(row.place), row.author.as_bytes(), stored(row.sequence)),
     )

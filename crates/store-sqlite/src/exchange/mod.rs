@@ -9,6 +9,7 @@ mod rows;
 mod seen;
 
 use std::collections::BTreeSet;
+use std::rc::Rc;
 
 use base::Micros;
 use base::signing::KeyId;
@@ -22,6 +23,7 @@ use store::{
 };
 
 use crate::error::{Done, Fail};
+use crate::plans::Plans;
 use crate::text::TEXT_PURGE;
 use crate::writer::{Desk, set_number};
 use crate::{accept, book, copies, papers, remove, retention, settle};
@@ -38,16 +40,17 @@ pub(crate) struct SqlDesk<'d, 'c> {
 impl<'d, 'c> SqlDesk<'d, 'c> {
     /// A desk inside a transaction, once the ledger is kept.
     pub(crate) fn open(desk: &'d mut Desk<'c>) -> Done<Self> {
-        let sql = desk.sql();
+        let (sql, plans) = (desk.sql(), Rc::clone(desk.plans()));
         let kept = desk.book().map(|book| (book.member(), book.size()));
         let (me, next) =
             kept.ok_or_else(|| Fail::from(StoreError::Backend("the ledger is not kept".into())))?;
         sql.pragma_update_and_check(None, "secure_delete", true, |_| Ok(()))?;
-        Ok(Self { desk, rows: SqlRows::new(sql, me, next) })
+        Ok(Self { desk, rows: SqlRows::new(plans, me, next) })
     }
 
     /// Writes what a step that did not fail has left for its end.
     pub(crate) fn close(mut self) -> Done<()> {
+        accept::tell_added(self.desk)?;
         self.put_peers()
     }
 
@@ -265,5 +268,5 @@ pub(crate) fn begin(sql: &Connection, begun: Begun) -> Done<()> {
 
 /// The rows as a reader sees them.
 pub(crate) fn rows_of(sql: &Connection, me: KeyId) -> Done<SqlRows<'_>> {
-    Ok(SqlRows::new(sql, me, book::leaf_count(sql)?))
+    Ok(SqlRows::new(Rc::new(Plans::new(sql)), me, book::leaf_count(sql)?))
 }

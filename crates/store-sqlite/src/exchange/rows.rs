@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::{ControlFlow, RangeInclusive};
+use std::rc::Rc;
 
 use base::Micros;
 use base::signing::KeyId;
@@ -19,6 +20,8 @@ use rusqlite::{Connection, OptionalExtension, Params, Row};
 use super::mirror::{ahead, mirror_tile};
 use super::seen::Seen;
 use crate::error::Done;
+use crate::ids::Parts;
+use crate::plans::Plans;
 use crate::{answers, book, ids, settle};
 
 /// The rows as a connection sees them.
@@ -29,12 +32,13 @@ pub(crate) struct SqlRows<'c> {
     /// Leaves of the own ledger, those of the present transaction too.
     pub(crate) next: u64,
     pub(super) seen: Seen,
+    plans: Rc<Plans<'c>>,
 }
 
 impl<'c> SqlRows<'c> {
-    /// The rows of `me`, whose ledger has `next` leaves, within one transaction of `sql`.
-    pub(crate) fn new(sql: &'c Connection, me: KeyId, next: u64) -> Self {
-        Self { sql, me, next, seen: Seen::default() }
+    /// The rows of `me`, whose ledger has `next` leaves, within one transaction.
+    pub(crate) fn new(plans: Rc<Plans<'c>>, me: KeyId, next: u64) -> Self {
+        Self { sql: plans.sql(), me, next, seen: Seen::default(), plans }
     }
 }
 
@@ -68,12 +72,23 @@ pub(crate) const fn lane_no(lane: Lane) -> Option<i64> {
 impl SqlRows<'_> {
     fn one<T>(
         &self,
-        query: &str,
+        query: &'static str,
         params: impl Params,
         read: impl FnOnce(&Row<'_>) -> rusqlite::Result<T>,
     ) -> Read<Option<T>> {
-        let mut select = self.sql.prepare_cached(query).map_err(failed)?;
-        select.query_row(params, read).optional().map_err(failed)
+        self.plans.one(query, params, read).map_err(failed)
+    }
+
+    /// All that a query answers which is asked again for each of many objects.
+    fn all_again<T>(
+        &self,
+        query: &'static str,
+        params: impl Params,
+        read: impl FnMut(&Row<'_>) -> rusqlite::Result<T>,
+    ) -> Read<Vec<T>> {
+        let mut select = self.plans.of(query).map_err(failed)?;
+        let rows = select.query_map(params, read).map_err(failed)?;
+        rows.collect::<rusqlite::Result<_>>().map_err(failed)
     }
 
     fn all<T>(
@@ -96,8 +111,16 @@ fn unreadable(what: &str) -> StoreFailed {
     StoreFailed(format!("a stored {what} cannot be read"))
 }
 
-const ACT: &str = "SELECT a.author, a.sequence, a.leaf, a.kind, n.name, o.uuid, a.signed, a.awaited FROM act a \
-    LEFT JOIN object o ON o.no = a.object LEFT JOIN name n ON n.no = o.kind";
+/// Acts, with what picks them.
+macro_rules! acts {
+    ($which:literal) => {
+        concat!(
+            "SELECT a.author, a.sequence, a.leaf, a.kind, n.name, o.uuid, a.signed, a.awaited FROM act a \
+    LEFT JOIN object o ON o.no = a.object LEFT JOIN name n ON n.no = o.kind",
+            $which
+        )
+    };
+}
 
 /// An act; `None` inside when its kind cannot be read.
 fn act(row: &Row<'_>) -> rusqlite::Result<Option<ActRow>> {
@@ -273,15 +296,15 @@ impl Rows for SqlRows<'_> {
     }
 
     fn act(&self, author: &KeyId, sequence: u64) -> Read<Option<ActRow>> {
-        let query = format!("{ACT} WHERE a.author = ?1 AND a.sequence = ?2");
-        let found = self.one(&query, (author.as_bytes(), stored(sequence)), act)?;
+        let query = acts!(" WHERE a.author = ?1 AND a.sequence = ?2");
+        let found = self.one(query, (author.as_bytes(), stored(sequence)), act)?;
         found.map(|act| act.ok_or_else(|| unreadable("act"))).transpose()
     }
 
     fn acts_from(&self, author: &KeyId, from: u64, limit: usize) -> Read<Vec<ActRow>> {
-        let query = format!("{ACT} WHERE a.author = ?1 AND a.sequence >= ?2 ORDER BY a.sequence LIMIT ?3");
+        let query = acts!(" WHERE a.author = ?1 AND a.sequence >= ?2 ORDER BY a.sequence LIMIT ?3");
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-        each(self.all(&query, (author.as_bytes(), stored(from), limit), act)?, "act")
+        each(self.all(query, (author.as_bytes(), stored(from), limit), act)?, "act")
     }
 
     fn awaited(&self, author: &KeyId) -> Read<Vec<u64>> {
@@ -305,7 +328,7 @@ impl Rows for SqlRows<'_> {
         let Some(object) = self.object_no(&name.id)? else { return Ok(Vec::new()) };
         let query = "SELECT version, sequence, kind, digest, rules, passed_by FROM held \
                      WHERE object = ?1 AND author = ?2 ORDER BY version";
-        let found = self.all(query, (object, name.author.as_bytes()), |row| {
+        let found = self.all_again(query, (object, name.author.as_bytes()), |row| {
             held_of(row, (name.clone(), told(row.get(1)?)), [0, 2, 3, 4, 5])
         })?;
         each(found, "version")
@@ -351,7 +374,7 @@ impl Rows for SqlRows<'_> {
     fn holders(&self, name: &ObjectName) -> Read<Vec<HolderRow>> {
         let query =
             "SELECT member, ground, since FROM holder WHERE object = ?1 AND author = ?2 ORDER BY member";
-        self.all(query, (self.object_no(&name.id)?, name.author.as_bytes()), |row| {
+        self.all_again(query, (self.object_no(&name.id)?, name.author.as_bytes()), |row| {
             Ok(HolderRow {
                 name: name.clone(),
                 member: key(row, 0)?,
@@ -393,7 +416,7 @@ impl Rows for SqlRows<'_> {
     fn receipts(&self, sequence: u64) -> Read<Vec<ReceiptRow>> {
         let query =
             "SELECT member, refused, receipt, outcome FROM receipt WHERE sequence = ?1 ORDER BY member";
-        self.all(query, [stored(sequence)], |row| {
+        self.all_again(query, [stored(sequence)], |row| {
             Ok(ReceiptRow { sequence, member: key(row, 0)?, state: receipt_state(row, 1)? })
         })
     }
@@ -537,7 +560,12 @@ impl Rows for SqlRows<'_> {
 impl SqlRows<'_> {
     /// The number of an identifier; `None` where it is not known here, and so nothing is held of it.
     pub(super) fn object_no(&self, id: &str) -> Read<Option<i64>> {
-        self.seen.object(id, || crate::writer::object_no(self.sql, id).map_err(of_ours))
+        self.seen.object(id, || {
+            let parts = Parts::of(id);
+            // Its own text, since others ask the same without plans: see `plans`.
+            let query = "SELECT o.no FROM object o WHERE o.uuid = ?1 AND o.kind = (SELECT no FROM name WHERE name = ?2)";
+            self.one(query, (&parts.uuid, parts.kind), |row| row.get(0))
+        })
     }
 
     /// A row of [`WAITING`].

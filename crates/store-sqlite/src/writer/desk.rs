@@ -1,11 +1,13 @@
 //! What a unit of work has before it: the transaction, the clock, and numbers that are given once.
 
+use std::cell::OnceCell;
 use std::collections::{BTreeMap, HashMap};
+use std::rc::Rc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use base::{Clock, Micros, SystemClock};
-use handling::{MemberId, Rules};
+use handling::{MemberId, Originator, Rules};
 use index::FingerprintKey;
 use ledger::vault::ObjectKey;
 use rusqlite::{Connection, OptionalExtension};
@@ -16,6 +18,7 @@ use crate::ends::Left;
 use crate::error::Done;
 use crate::ids::Parts;
 use crate::keys;
+use crate::plans::Plans;
 use crate::postings::Change;
 use crate::rules_rows::Under;
 use crate::text::{Pending, catch_up};
@@ -158,6 +161,7 @@ pub(crate) struct Memory {
     changes: Vec<Change>,
     names: HashMap<String, i64>,
     objects: HashMap<(i64, Vec<u8>), i64>,
+    recent: Recent,
     /// The rules written or looked up last: what comes in together mostly stands under the same.
     rules: Option<(Rules, Option<MemberId>, Under)>,
     book: Option<Book>,
@@ -181,6 +185,7 @@ impl Memory {
             changes: Vec::new(),
             names: HashMap::new(),
             objects: HashMap::new(),
+            recent: Recent::default(),
             rules: None,
             book: None,
         })
@@ -195,6 +200,7 @@ impl Memory {
     pub(super) fn forget(&mut self) {
         self.names.clear();
         self.objects.clear();
+        self.recent = Recent::default();
         self.rules = None;
         self.saved = (-1, -1, -1);
     }
@@ -254,21 +260,88 @@ pub(crate) fn alone<T>(
 /// The place of work of one unit.
 pub(crate) struct Desk<'a> {
     connection: &'a Connection,
+    plans: Rc<Plans<'a>>,
     memory: &'a mut Memory,
     clock: &'a dyn Clock,
     /// What left a place (object and collection), or the eyes of some there, since the ends were marked there.
     left: BTreeMap<(i64, i64), Vec<Left>>,
+    /// The collection that was found to be there last: none goes in a unit that adds.
+    place: Option<i64>,
+    /// When the last open version came into a collection, as far as its readers are still to be told.
+    added: BTreeMap<i64, i64>,
+    /// Whether marks of earlier builds are there ([`crate::gone`]): none comes any more.
+    marks_of_before: OnceCell<bool>,
+    /// Whose word was written last, as it is written.
+    word: Option<(Originator, Rc<str>)>,
 }
 
 impl<'a> Desk<'a> {
     /// A desk inside a transaction.
     pub(super) fn new(connection: &'a Connection, memory: &'a mut Memory, clock: &'a dyn Clock) -> Self {
-        Self { connection, memory, clock, left: BTreeMap::new() }
+        let plans = Rc::new(Plans::new(connection));
+        Self {
+            connection,
+            plans,
+            memory,
+            clock,
+            left: BTreeMap::new(),
+            place: None,
+            added: BTreeMap::new(),
+            marks_of_before: OnceCell::new(),
+            word: None,
+        }
     }
 
     /// The transaction.
     pub(crate) const fn sql(&self) -> &'a Connection {
         self.connection
+    }
+
+    /// Statements of the transaction that are run for each of many objects.
+    pub(crate) fn plans(&self) -> &Rc<Plans<'a>> {
+        &self.plans
+    }
+
+    /// Whether a collection was found to be there in this unit, last of all.
+    pub(crate) fn is_known_place(&self, collection: i64) -> bool {
+        self.place == Some(collection)
+    }
+
+    /// Takes note that a collection is there.
+    pub(crate) const fn note_place(&mut self, collection: i64) {
+        self.place = Some(collection);
+    }
+
+    /// Takes note of when the last open version came into a collection: its readers are to be told before the unit ends.
+    pub(crate) fn note_added(&mut self, collection: i64, last: i64) {
+        self.added.insert(collection, last);
+    }
+
+    /// Hands out what readers of collections are to be told.
+    pub(crate) fn take_added(&mut self) -> BTreeMap<i64, i64> {
+        std::mem::take(&mut self.added)
+    }
+
+    /// Whether there are marks of earlier builds.
+    pub(crate) fn has_marks_of_before(&self) -> Done<bool> {
+        if let Some(has) = self.marks_of_before.get() {
+            return Ok(*has);
+        }
+        let mut any = self.connection.prepare_cached("SELECT EXISTS (SELECT 1 FROM gone)")?;
+        let has = any.query_row([], |row| row.get(0))?;
+        Ok(*self.marks_of_before.get_or_init(|| has))
+    }
+
+    /// Whose word something is, as it is written.
+    pub(crate) fn word(&mut self, of: &Originator) -> Rc<str> {
+        match &self.word {
+            Some((last, word)) if last == of => Rc::clone(word),
+            _ => {
+                let word: Rc<str> = of.to_string().into();
+                self.word = Some((of.clone(), Rc::clone(&word)));
+                word
+            }
+        }
     }
 
     /// The key of fingerprints.
@@ -278,12 +351,12 @@ impl<'a> Desk<'a> {
 
     /// Gives a version the key it is sealed under in backups.
     pub(crate) fn give_key(&self, version: (i64, i64), word: &str) -> Done<()> {
-        keys::give(self.connection, &self.memory.seed, version, word)
+        keys::give(&self.plans, &self.memory.seed, version, word)
     }
 
     /// Gives every version that has none a key.
     pub(crate) fn fill_keys(&mut self) -> Done<()> {
-        keys::fill(self.connection, &self.memory.seed)
+        keys::fill(&self.plans, &self.memory.seed)
     }
 
     /// The ledger, once it is kept.
@@ -406,6 +479,15 @@ impl<'a> Desk<'a> {
 
     /// An identifier's number, which is made known when it is new.
     pub(crate) fn object(&mut self, id: &str) -> Done<Known> {
+        if let Some((no, kind)) = self.memory.recent.get(id) {
+            return Ok(Known { no, kind, new: false });
+        }
+        let known = self.object_in_parts(id)?;
+        self.memory.recent.note(id, (known.no, known.kind));
+        Ok(known)
+    }
+
+    fn object_in_parts(&mut self, id: &str) -> Done<Known> {
         let parts = Parts::of(id);
         let kind = self.name(parts.kind)?;
         let named = (kind, parts.uuid);
@@ -413,10 +495,8 @@ impl<'a> Desk<'a> {
             return Ok(Known { no: *no, kind, new: false });
         }
         let next = self.memory.last_object + 1;
-        let inserted = self
-            .connection
-            .prepare_cached("INSERT OR IGNORE INTO object (no, uuid, kind) VALUES (?1, ?2, ?3)")?
-            .execute((next, &named.1, kind))?;
+        let insert = "INSERT OR IGNORE INTO object (no, uuid, kind) VALUES (?1, ?2, ?3)";
+        let inserted = self.plans.run(insert, (next, &named.1, kind))?;
         let new = inserted == 1;
         let no = if new {
             self.memory.last_object = next;
@@ -431,6 +511,31 @@ impl<'a> Desk<'a> {
         }
         self.memory.objects.insert(named, no);
         Ok(Known { no, kind, new })
+    }
+}
+
+/// The identifiers that were asked for last, with their numbers and those of their types: an object is named by four rows on its way
+/// in, and many have one creator.
+#[derive(Debug, Default)]
+struct Recent {
+    held: [(String, (i64, i64)); 4],
+    /// Which of them goes next.
+    next: usize,
+}
+
+impl Recent {
+    fn get(&self, id: &str) -> Option<(i64, i64)> {
+        // What is empty is no identifier that was asked for, or is asked for anew.
+        self.held.iter().find(|(held, _)| held == id && !id.is_empty()).map(|(_, numbers)| *numbers)
+    }
+
+    fn note(&mut self, id: &str, numbers: (i64, i64)) {
+        if let Some((held, of)) = self.held.get_mut(self.next) {
+            held.clear();
+            held.push_str(id);
+            *of = numbers;
+        }
+        self.next = (self.next + 1) % self.held.len();
     }
 }
 
