@@ -46,6 +46,14 @@ pub const QUERY_BYTES_MAX: usize = 64 * 1024;
 pub const LOOKUP_ROWS_MAX: usize = 100_000;
 /// Steps of the store's own machine that one read may take before it is given up as too costly: some seconds.
 pub const READ_STEPS_MAX: u64 = 200_000_000;
+/// Versions of observables, and observables, that one question keeps in mind while it walks; of further ones it asks again where it must.
+pub const UNDATED_REMEMBERED_MAX: usize = 10_000;
+/// Bytes of what earlier tellings of an observable are found by that are held against the one that is told (16 MiB); how many tellings
+/// lie beyond is told with it.
+pub const TELLINGS_BYTES_MAX: usize = 16 * 1024 * 1024;
+/// References to one object that are passed over for the reports which list it before the reports that its reader sees are looked through
+/// instead: which of the two is done changes no answer.
+pub const LISTED_PASSED_MAX: usize = 1_000;
 /// Matches listed for one looked-up value.
 pub const LOOKUP_MATCHES_MAX: usize = 100;
 /// Of these, URLs on the host asked for where other values are asked for with it: a host may have any number.
@@ -62,6 +70,8 @@ pub const PASSWORD_CHARS_MIN: usize = 10;
 pub const PASSWORD_BYTES_MAX: usize = 1_024;
 /// Objects in one TAXII envelope that is posted.
 pub const ENVELOPE_OBJECTS_MAX: usize = 100_000;
+/// Seconds that the objects of one request are examined; a request that takes longer is not taken, whatever is in it.
+pub const EXAMINE_SECONDS_MAX: u64 = 60;
 /// Objects in one page that another TAXII server gives: more than it was asked for, where it has no pages.
 pub const PAGE_OBJECTS_MAX: usize = 1_000_000;
 /// Values a file of text or CSV may hold, and objects one of any other kind: an import answers with a receipt for each.

@@ -12,9 +12,9 @@
 //! in one of the properties above, through references too (`network-traffic:dst_ref.value`). What else must hold for the
 //! pattern to match is not asked: a look-up finds the indicator and shows the pattern.
 
-use stix::Json;
 use stix::json::Members;
 use stix::pattern::ast::{Comparison, Literal, Negation, Operator, Step};
+use stix::{Json, PatternRead, Valid};
 
 use crate::Term;
 use crate::exact::{name_term, value_term};
@@ -65,18 +65,26 @@ fn as_number(number: i64) -> Option<Term> {
     value_term(&format!("AS{number}")).filter(|_| number >= 0)
 }
 
-/// The text of an indicator's STIX pattern when it can be read, telling the terms it names.
+/// The text of an indicator's STIX pattern when it can be read, telling the terms it names. What the examination has read is not read again.
 pub(crate) fn pattern_of(
-    type_name: &str,
+    valid: &Valid<'_>,
     members: &Members<'_>,
     mut put: impl FnMut(Option<Term>),
 ) -> Option<String> {
     let is_stix = || members.get("pattern_type").and_then(Json::as_str).is_none_or(|kind| kind == "stix");
-    if type_name != "indicator" || !is_stix() {
+    if valid.type_name() != "indicator" || !is_stix() {
         return None;
     }
     let text = members.get("pattern")?.as_str()?;
-    let pattern = stix::pattern::parse(text).ok()?;
+    let anew;
+    let pattern = match valid.pattern() {
+        PatternRead::Read(pattern) => pattern,
+        PatternRead::Unreadable => return None,
+        PatternRead::NotAsked => {
+            anew = stix::pattern::parse(text).ok()?;
+            &anew
+        }
+    };
     let named = pattern.comparisons().filter(|(comparison, negation)| {
         let operator = comparison.operator();
         *negation == Negation::Plain

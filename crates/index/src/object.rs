@@ -75,7 +75,7 @@ pub fn of_object(valid: &Valid<'_>) -> Indexed {
     let type_name = valid.type_name();
     let mut gathered = Gathered::default();
     gathered.object(type_name, members);
-    let pattern = named::pattern_of(type_name, members, |term| gathered.put(term));
+    let pattern = named::pattern_of(valid, members, |term| gathered.put(term));
     gathered.terms.sort_unstable();
     gathered.terms.dedup();
     Indexed {

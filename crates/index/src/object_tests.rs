@@ -118,6 +118,28 @@ fn patterns_are_found_by_the_values_they_name() {
     }
 }
 
+/// A pattern is read once, by the examination.
+#[test]
+fn the_pattern_that_the_examination_read_is_the_one_that_is_indexed() {
+    let of = |rest: &str| {
+        let text = format!(
+            r#"{{"type":"indicator","spec_version":"2.1","id":"indicator--{UUID}","created":"2024-01-01T00:00:00Z",
+                "modified":"2024-01-01T00:00:00Z","valid_from":"2024-01-01T00:00:00Z",{rest}}}"#
+        );
+        let valid = examine(text.as_bytes(), Profile::Store).unwrap_or_else(|refused| panic!("{refused:?}"));
+        let read = match valid.pattern() {
+            stix::PatternRead::Read(pattern) => pattern.to_string(),
+            stix::PatternRead::Unreadable => "unreadable".into(),
+            stix::PatternRead::NotAsked => "not asked".into(),
+        };
+        (read, of_object(&valid).pattern.is_some())
+    };
+    let stix = r#""pattern_type":"stix","pattern":"#;
+    assert_eq!(of(&format!(r#"{stix}"[file:size=7]""#)), ("[file:size = 7]".into(), true));
+    assert_eq!(of(&format!(r#"{stix}"[file:name MATCHES '(']""#)), ("unreadable".into(), false));
+    assert_eq!(of(r#""pattern_type":"yara","pattern":"[file:size=7]""#), ("not asked".into(), false));
+}
+
 #[test]
 fn patterns_that_cannot_be_read_or_are_of_others_name_nothing() {
     let broken = indicator("[ipv4-addr:value = '198.51.100.7'");

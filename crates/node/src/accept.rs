@@ -13,22 +13,16 @@ use store::{
     Batch, CollectionRow, Entry, Fault, Landed, LandedAs, Original, PerObject, StatusRow, StatusState,
     StoreError,
 };
-use tokio::sync::SemaphorePermit;
 
-use crate::blocking::offload_all;
 use crate::derive::{self, Bar, Derived, Rejected};
 use crate::directory::Directory;
+use crate::examining::RunOut;
 use crate::exchange::{Added, Sending, Withheld};
 use crate::markings::{self, is_definition};
 use crate::produce::Author;
 use crate::receipts::{Giving, Handled, Outcome, Receipt};
 use crate::redact::redacted;
 use crate::{Node, Options, Passing};
-
-/// Requests smaller than this are examined where they are, without a trip to the blocking pool, in bytes.
-const INLINE_BYTES_MAX: usize = 16 * 1024;
-/// Fewest objects of a request that a further processor is asked to examine.
-const PART_OBJECTS_MIN: usize = 64;
 
 /// Objects to be taken into a collection.
 #[derive(Clone, Debug)]
@@ -90,6 +84,9 @@ pub enum AcceptError {
     /// It would be for nobody from the first moment on.
     #[error("the moment until which it is to be kept has passed")]
     RetainPast,
+    /// Its objects take longer to examine than one request may.
+    #[error(transparent)]
+    TooCostly(#[from] RunOut),
     /// The store failed or takes no writes.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -106,6 +103,7 @@ impl AcceptError {
             Self::AddresseeUnknown { .. } => "addressee-unknown",
             Self::AddresseeAmbiguous(_) => "addressee-ambiguous",
             Self::RetainPast => "expires-in-the-past",
+            Self::TooCostly(_) => "request-too-costly",
             Self::Store(error) => error.code(),
         }
     }
@@ -153,8 +151,9 @@ impl Node {
     /// objects stands in their receipts.
     ///
     /// # Limits
-    /// Time is linear in the bytes. Memory besides the request's own bytes, which are kept and not copied: what is derived
-    /// from each object (terms, references, text), together no more than about four times the bytes.
+    /// Time is linear in the bytes; examining them is bounded by [`base::limit::EXAMINE_SECONDS_MAX`]. Memory besides the request's own
+    /// bytes, which are kept and not copied: what is derived from each object (terms, references, text), together no more than about four
+    /// times the bytes.
     pub async fn accept(&self, who: &Principal, request: AcceptRequest<'_>) -> Result<Accepted, AcceptError> {
         let directory = self.directory().await?;
         let place = self.place(who, &directory, request.collection, &request.options)?;
@@ -162,7 +161,7 @@ impl Node {
             KeepStatus::Yes => Some(self.new_uuid().to_string()),
             KeepStatus::No => None,
         };
-        let derived = self.derive_all(request.objects, place.bar).await;
+        let derived = self.derive_for(request.objects, place.bar, &mut self.patience()).await?;
         self.commit(&place, derived, status).await
     }
 
@@ -175,32 +174,6 @@ impl Node {
         let row = directory.collection(collection).ok_or(AcceptError::NotFound)?;
         may_write(who, row.no, &self.standing())?;
         Ok(())
-    }
-
-    /// Examines every object and derives what the store needs; off the serving threads, and as much at a time as there are
-    /// processors, when it is much: the tree of one object takes many times its bytes.
-    pub(crate) async fn derive_all(&self, objects: Vec<Bytes>, bar: Bar) -> Vec<Result<Derived, Rejected>> {
-        let bytes = objects.iter().map(Bytes::len).sum::<usize>();
-        if bytes <= INLINE_BYTES_MAX {
-            return objects.iter().map(|bytes| derive::derive(bytes, bar)).collect();
-        }
-        let mut places = vec![self.examining().await];
-        // Nobody else is there: the processors that are free take a part each.
-        while objects.len() / (places.len() + 1) >= PART_OBJECTS_MIN
-            && let Ok(place) = self.0.examining.try_acquire()
-        {
-            places.push(place);
-        }
-        let parts = objects.chunks(objects.len().div_ceil(places.len()).max(1)).map(<[Bytes]>::to_vec);
-        let part = |objects: Vec<Bytes>| {
-            move || -> Vec<_> { objects.iter().map(|bytes| derive::derive(bytes, bar)).collect() }
-        };
-        offload_all(parts.map(part).collect()).await.into_iter().flatten().collect()
-    }
-
-    /// A place for work that builds large trees.
-    pub(crate) async fn examining(&self) -> SemaphorePermit<'_> {
-        self.0.examining.acquire().await.expect("invariant: the semaphore is never closed")
     }
 
     /// Stores what was derived, in one commit, and writes the receipts.

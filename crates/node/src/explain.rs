@@ -431,6 +431,10 @@ static CODES: &[(&str, &str)] = &[
         "One import takes at most 100,000 objects or values, so that it can answer with a receipt for each. Send the file in parts.",
     ),
     (
+        "request-too-costly",
+        "The objects of one request are examined for a minute at most. What takes so long are very many regular expressions (MATCHES) in patterns that are short to write and long to read. Of a TAXII envelope nothing was stored, and of an import what its receipts say: send the rest in smaller parts.",
+    ),
+    (
         "value-unknown",
         "Nothing you may read is about exactly this value, so there is nothing to sight. A range around an address, or a domain above a host, is sighted by its own value or by the id of its object.",
     ),

@@ -19,6 +19,7 @@ mod community;
 mod credentials;
 mod derive;
 mod directory;
+mod examining;
 mod exchange;
 mod explain;
 mod explain_exchange;
@@ -74,6 +75,7 @@ pub use address::Community;
 pub use approval::{Announced, ApprovalError, ApprovalView, NoticeView};
 pub use collections::{CollectionError, CollectionView, GrantView, GranteeName, NewCollection};
 pub use credentials::{AuthError, Credential, Session, SessionSecret};
+pub use examining::RunOut;
 pub use explain::{all_codes, explain};
 pub use export::{Export, ExportFormat, ExportRequest, UnknownExportFormat};
 pub use federation::{receipt_in, registry_in};
@@ -129,6 +131,8 @@ pub struct Settings {
     pub relay: RelaySettings,
     /// Leaves of ledgers that are told at once. For tests: what is longer comes in parts.
     pub head_leaves_max: usize,
+    /// How long the objects of one request are examined at most. For tests: what takes longer is not taken.
+    pub examine_max: std::time::Duration,
 }
 
 /// When a second person is needed for what takes one.
@@ -160,6 +164,7 @@ impl Default for Settings {
             export_objects_per_day: base::limit::EXPORT_OBJECTS_PER_DAY,
             relay: RelaySettings::default(),
             head_leaves_max: base::limit::HEAD_LEAVES_MAX,
+            examine_max: std::time::Duration::from_secs(base::limit::EXAMINE_SECONDS_MAX),
         }
     }
 }

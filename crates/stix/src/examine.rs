@@ -13,6 +13,7 @@ use crate::code;
 use crate::finding::{Finding, Severity};
 use crate::id::{self, ObjectId};
 use crate::json::{Json, JsonError};
+use crate::pattern::Pattern;
 use crate::quote::cut;
 use crate::report::{Place, Report};
 use crate::schema::{self, Kind};
@@ -50,6 +51,18 @@ pub struct Valid<'a> {
     modified: Option<Timestamp>,
     revoked: bool,
     findings: Vec<Finding>,
+    pattern: Option<Option<Pattern>>,
+}
+
+/// What came of reading the pattern of an object.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum PatternRead<'p> {
+    /// The examination had none to read: the object has no pattern, or does not say that it is a STIX one.
+    NotAsked,
+    /// It cannot be read, which stands among the findings.
+    Unreadable,
+    /// It was read.
+    Read(&'p Pattern),
 }
 
 /// Bytes that were refused, and why.
@@ -87,7 +100,7 @@ pub fn examine(bytes: &[u8], profile: Profile) -> Result<Valid<'_>, Rejected> {
     let json = Json::parse(bytes).map_err(|error| unread(bytes, Finding::from(error)))?;
     let mut report = Report::default();
     let head = check::object(&json, &Place::ROOT, &mut report);
-    let worst = report.worst();
+    let (worst, pattern) = (report.worst(), report.take_pattern());
     let findings = report.into_findings_of(bytes.len());
     let id = head.id.map(ObjectId::parse);
     let Some(Ok(id)) = id.filter(|_| !profile.refuses(worst)) else {
@@ -96,7 +109,7 @@ pub fn examine(bytes: &[u8], profile: Profile) -> Result<Valid<'_>, Rejected> {
     let time = |text: Option<&str>| text.and_then(|text| Timestamp::parse(text).ok());
     let (created, modified) = (time(head.created), time(head.modified));
     let (edition, revoked) = (head.edition, head.revoked);
-    Ok(Valid { bytes, json, id, edition, created, modified, revoked, findings })
+    Ok(Valid { bytes, json, id, edition, created, modified, revoked, findings, pattern })
 }
 
 /// What a text that was not read says of itself at its top: enough to name it in a refusal.
@@ -153,6 +166,16 @@ impl<'a> Valid<'a> {
     #[must_use]
     pub const fn json(&self) -> &Json<'a> {
         &self.json
+    }
+
+    /// The pattern of an indicator, as the examination has read it: whoever needs it too does not read it again.
+    #[must_use]
+    pub fn pattern(&self) -> PatternRead<'_> {
+        match &self.pattern {
+            None => PatternRead::NotAsked,
+            Some(None) => PatternRead::Unreadable,
+            Some(Some(pattern)) => PatternRead::Read(pattern),
+        }
     }
 
     /// Its identifier.

@@ -34,7 +34,7 @@ pub mod version;
 pub use bare::is_bare;
 pub use canonical::content_digest;
 pub use code::codes;
-pub use examine::{Profile, Rejected, Valid, examine};
+pub use examine::{PatternRead, Profile, Rejected, Valid, examine};
 pub use finding::{Finding, Severity};
 pub use id::ObjectId;
 pub use json::{Json, JsonError};
@@ -45,7 +45,7 @@ pub use split::{Form, Split, split};
 pub use timestamp::Timestamp;
 pub use validate::{Verdict, validate};
 
-/// Whether a STIX pattern can be read; if not, why and where.
-pub(crate) fn pattern_words(pattern: &str) -> Result<(), String> {
-    pattern::check(pattern).map_err(|error| error.to_string())
+/// A STIX pattern; if it cannot be read, why and where.
+pub(crate) fn read_pattern(pattern: &str) -> Result<pattern::Pattern, String> {
+    pattern::parse(pattern).map_err(|error| error.to_string())
 }

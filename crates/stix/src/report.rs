@@ -6,6 +6,7 @@ use base::limit::{FINDINGS_BYTES_MIN, FINDINGS_MAX};
 
 use crate::code;
 use crate::finding::{Finding, Severity};
+use crate::pattern::Pattern;
 use crate::quote::cut;
 
 /// A step on the way into a document.
@@ -79,6 +80,8 @@ pub(crate) struct Report {
     worst: Option<Severity>,
     /// The heaviest that is not listed.
     cut: Option<Severity>,
+    /// The pattern that was read last, or that it could not be.
+    pattern: Option<Option<Pattern>>,
 }
 
 impl Report {
@@ -108,6 +111,16 @@ impl Report {
         self.findings.remove(last);
         self.cut = self.cut.max(Some(lightest));
         true
+    }
+
+    /// Keeps a pattern that was read for its check; `None` where it cannot be. To read it again would take as long.
+    pub(crate) fn note_pattern(&mut self, pattern: Option<Pattern>) {
+        self.pattern = Some(pattern);
+    }
+
+    /// What was kept so.
+    pub(crate) fn take_pattern(&mut self) -> Option<Option<Pattern>> {
+        self.pattern.take()
     }
 
     /// The heaviest finding so far.

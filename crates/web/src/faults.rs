@@ -47,6 +47,7 @@ statuses! {
     AcceptError {
         AcceptError::Refused(_) => FORBIDDEN,
         AcceptError::NotFound => NOT_FOUND,
+        AcceptError::TooCostly(_) => UNPROCESSABLE_ENTITY,
         _ => BAD_REQUEST,
     }
     AccountError passing Second {

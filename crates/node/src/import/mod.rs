@@ -223,17 +223,18 @@ impl Node {
         tell: Receipts<'_>,
     ) -> Result<(), ImportError> {
         let mut rest = objects.as_slice();
+        let mut patience = self.patience();
         while !rest.is_empty() {
             let (part, later) = rest.split_at(commit_len(rest));
             rest = later;
             let (part, bar) = (part.to_vec(), place.bar);
             let derived = match version {
-                StixVersion::Current => self.derive_all(part, bar).await,
+                StixVersion::Current => self.derive_for(part, bar, &mut patience).await,
                 StixVersion::Old => {
-                    let _place = self.examining().await;
-                    offload(move || old::derive(&part, bar)).await
+                    self.derive_by(move |may_go_on| old::derive(&part, bar, may_go_on), &mut patience).await
                 }
             };
+            let derived = derived.map_err(AcceptError::from)?;
             tell(self.commit(place, derived, None).await?.receipts);
         }
         Ok(())

@@ -545,3 +545,48 @@ async fn what_awaits_a_marking_is_told_so() {
     assert_eq!(brought("other", &[definition, marked(3)]).await, (0, vec![false, false]));
     assert_eq!(brought("other", &[marked(1), marked(2)]).await, (0, vec![false, false]));
 }
+
+/// A request whose objects take too long to examine is not taken as a whole, whatever is in it; of a file what came before is stored.
+#[tokio::test]
+async fn a_request_that_takes_too_long_to_examine_is_not_taken() {
+    let (mut bench, _) = Bench::new().await;
+    let objects: Vec<String> = (1..=100).map(|at| indicator(at, "[url:value MATCHES '^a']", "")).collect();
+    let accept = async |bench: &Bench, objects: &[String]| {
+        let root = bench.operator().await;
+        let objects = objects.iter().map(|object| Bytes::from(object.clone())).collect();
+        let (options, status) = (Options::default(), node::KeepStatus::Yes);
+        let request = node::AcceptRequest { collection: "inbox", objects, options, status };
+        bench.node.accept(&root, request).await
+    };
+    let bundle = |spec: &str| {
+        let spec = if spec == "2.0" { r#""spec_version":"2.0","# } else { "" };
+        let objects = objects.join(",");
+        let objects = if spec.is_empty() { objects } else { objects.replace(r#""spec_version":"2.1","#, "") };
+        format!(
+            r#"{{"type":"bundle",{spec}"id":"bundle--00000000-0000-4000-8000-000000000000","objects":[{objects}]}}"#
+        )
+    };
+    let hasty = || node::Settings { examine_max: std::time::Duration::ZERO, ..node::Settings::default() };
+    bench.reopened(hasty()).await;
+    assert_eq!(accept(&bench, &objects).await.unwrap_err().code(), "request-too-costly");
+    for spec in ["2.1", "2.0"] {
+        let refused = import(&bench, bundle(spec), Format::Auto, Options::default()).await.unwrap_err();
+        assert_eq!(refused.code(), "request-too-costly", "{spec}");
+    }
+    let root = bench.operator().await;
+    let held = async |bench: &Bench| {
+        let request = PageRequest { limit: 1_000, filter: Filter::default(), ..PageRequest::default() };
+        bench.node.page(&root, "inbox", &request).await.unwrap().into_inner().count
+    };
+    assert_eq!(held(&bench).await, 0, "something was stored");
+    let few = accept(&bench, &objects[..3]).await.unwrap();
+    assert_eq!(few.receipts.len(), 3, "what is short is examined on the spot");
+    bench.reopened(node::Settings::default()).await;
+    let all = accept(&bench, &objects).await.unwrap();
+    assert!(all.receipts.iter().all(|receipt| receipt.outcome != Outcome::Refused), "{:?}", all.receipts);
+    assert_eq!(held(&bench).await, 100);
+    for spec in ["2.1", "2.0"] {
+        let (summary, _) = import(&bench, bundle(spec), Format::Auto, Options::default()).await.unwrap();
+        assert_eq!(summary.total, 100, "{spec}");
+    }
+}

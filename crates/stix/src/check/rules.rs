@@ -113,8 +113,12 @@ pub(crate) fn indicator_pattern(checker: &mut Checker<'_, '_>, members: &Members
     let Some(pattern) = members.get("pattern").and_then(Json::as_str).filter(|_| stix) else {
         return;
     };
-    if let Err(words) = crate::pattern_words(pattern) {
-        checker.add(Severity::Error, code::PATTERN, &place.key("pattern"), words);
+    match crate::read_pattern(pattern) {
+        Ok(pattern) => checker.report.note_pattern(Some(pattern)),
+        Err(words) => {
+            checker.report.note_pattern(None);
+            checker.add(Severity::Error, code::PATTERN, &place.key("pattern"), words);
+        }
     }
 }
 
