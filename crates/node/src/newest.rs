@@ -30,7 +30,7 @@ impl Node {
     /// The store failed, or the cursor is of another question.
     ///
     /// # Limits
-    /// At most [`PAGE_MAX`] rows; where there are few of a type, everything that is held is passed over for them.
+    /// At most [`PAGE_MAX`] rows; what is passed over for them are earlier versions of the type that this principal sees.
     pub async fn newest_of(
         &self,
         who: &Principal,

@@ -1,13 +1,13 @@
 //! Edges of an object: by name, then newest first, then by the identifier of the other end; and gathered by name, with counts.
 
-use std::collections::HashMap;
+use std::ops::ControlFlow;
 
 use base::limit;
 use handling::Viewer;
 use index::FingerprintKey;
 use rusqlite::{Connection, OptionalExtension, ToSql};
 use sha2::{Digest, Sha256};
-use store::{Direction, EdgeEnd, EdgeGroup, EdgeGroups, EdgeRow, ListedIn};
+use store::{Direction, EdgeEnd, EdgeGroup, EdgeGroups, EdgeRow, Standing};
 
 use crate::cursor::Question;
 use crate::error::Done;
@@ -15,7 +15,7 @@ use crate::ids;
 use crate::look_up::standing;
 use crate::sight::{Exact, Sight};
 use crate::undated::Undated;
-use crate::writer::{name_no, object_no};
+use crate::writer::object_no;
 
 /// Which columns a direction reads.
 struct Way {
@@ -199,22 +199,16 @@ struct Walk<'a> {
 }
 
 impl Walk<'_> {
-    /// How many edges of one name there are, of `most` at most.
+    /// How many edges of one name there are, of `most` at most: those that [`Walk::named`] lists.
     fn count(&self, name: i64, most: usize) -> Done<usize> {
-        let own = self.way.own;
-        let mut select = self.connection.prepare_cached(&format!(
-            "SELECT count(*) FROM (SELECT 1 FROM edge e CROSS JOIN version v ON v.no = e.version \
-             WHERE e.{own} = ?2 AND e.name = ?3 AND {} LIMIT ?4)",
-            self.sight.latest("v")
-        ))?;
-        let most = i64::try_from(most).unwrap_or(i64::MAX);
-        let own: [&dyn ToSql; 3] = [&self.object, &name, &most];
-        self.sight.bind(&mut select, &own)?;
-        let mut rows = select.raw_query();
-        Ok(match rows.next()? {
-            Some(row) => usize::try_from(row.get::<_, u64>(0)?).unwrap_or(usize::MAX),
-            None => 0,
-        })
+        let mut number = 0_usize;
+        if most > 0 {
+            self.each(name, i64::MAX, |_| {
+                number = number.saturating_add(1);
+                Ok(if number < most { ControlFlow::Continue(()) } else { ControlFlow::Break(()) })
+            })?;
+        }
+        Ok(number)
     }
 
     /// The edges of one name, newest first and by the other end's identifier, after a place.
@@ -225,6 +219,31 @@ impl Walk<'_> {
         from: From,
         most: usize,
     ) -> Done<()> {
+        if found.len() >= most {
+            return Ok(());
+        }
+        let mut place = Place { name: tag(name), version: i64::MAX, given: 0 };
+        self.each(no, from.version, |said| {
+            let given = if place.version == said.version { place.given + 1 } else { 1 };
+            place = Place { version: said.version, given, ..place };
+            if said.version == from.version && given <= from.given {
+                return Ok(ControlFlow::Continue(()));
+            }
+            let edge = EdgeRow {
+                name: name.to_owned(),
+                other: ids::of_number(self.connection, said.other)?,
+                other_held: end(self.connection, self.sight, said.other)?,
+                through: said.through.map(|by| ids::of_number(self.connection, by)).transpose()?,
+                standing: said.standing,
+            };
+            found.push((Place { ..place }, edge));
+            Ok(if found.len() < most { ControlFlow::Continue(()) } else { ControlFlow::Break(()) })
+        })
+    }
+
+    /// Gives what is said of one name in versions up to one, newest first and by the other end's identifier, until no more is taken: what is
+    /// listed is what is counted.
+    fn each(&self, no: i64, up_to: i64, mut give: impl FnMut(Said) -> Done<ControlFlow<()>>) -> Done<()> {
         let Way { own, other, .. } = self.way;
         let mut select = self.connection.prepare_cached(&format!(
             "SELECT e.version, e.{other}, v.object, e.source, v.revoked, v.starts, v.expires, v.modified IS NULL \
@@ -233,40 +252,37 @@ impl Walk<'_> {
              ORDER BY e.version DESC, o.uuid, (SELECT n.name FROM name n WHERE n.no = o.kind)",
             self.sight.latest_dated("v")
         ))?;
-        let own: [&dyn ToSql; 3] = [&self.object, &no, &from.version];
+        let own: [&dyn ToSql; 3] = [&self.object, &no, &up_to];
         self.sight.bind(&mut select, &own)?;
         let mut undated = Undated::found_by(self.connection, self.sight, self.way.has_edge);
         let mut rows = select.raw_query();
-        let mut place = Place { name: tag(name), version: i64::MAX, given: 0 };
-        while found.len() < most
-            && let Some(row) = rows.next()?
-        {
+        while let Some(row) = rows.next()? {
             let (version, other, by, source): (i64, i64, i64, i64) =
                 (row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?);
             let edge: [&dyn ToSql; 3] = [&self.object, &no, &other];
             if row.get(7)? && undated.added((by, version), &edge, &other.to_be_bytes())?.is_none() {
                 continue;
             }
-            let given = if place.version == version { place.given + 1 } else { 1 };
-            place = Place { version, given, ..place };
-            if version == from.version && given <= from.given {
-                continue;
+            let through = (by != source).then_some(by);
+            if give(Said { version, other, through, standing: standing(row, 4)? })?.is_break() {
+                break;
             }
-            let edge = EdgeRow {
-                name: name.to_owned(),
-                other: ids::of_number(self.connection, other)?,
-                other_held: end(self.connection, self.sight, other)?,
-                through: if by == source { None } else { Some(ids::of_number(self.connection, by)?) },
-                standing: standing(row, 4)?,
-            };
-            found.push((Place { ..place }, edge));
         }
         Ok(())
     }
 }
 
+/// One edge of a name, as a version says it.
+struct Said {
+    version: i64,
+    other: i64,
+    /// The object that says it of two others.
+    through: Option<i64>,
+    standing: Standing,
+}
+
 /// The version that the viewer is told first.
-fn end(connection: &Connection, sight: &Sight, object: i64) -> Done<Option<EdgeEnd>> {
+pub(crate) fn end(connection: &Connection, sight: &Sight, object: i64) -> Done<Option<EdgeEnd>> {
     let mut select = connection.prepare_cached(&format!(
         "SELECT v.label, v.revoked, v.starts, v.expires FROM holding l CROSS JOIN version v ON v.no = l.version \
          WHERE l.object = ?2 AND {} ORDER BY {} LIMIT 1",
@@ -279,66 +295,6 @@ fn end(connection: &Connection, sight: &Sight, object: i64) -> Done<Option<EdgeE
         Some(row) => Some(EdgeEnd { label: row.get(0)?, standing: standing(row, 1)? }),
         None => None,
     })
-}
-
-/// The reports and groupings that list each of these objects, the newest first, at most `most` of each.
-pub(crate) fn listed_in(
-    connection: &Connection,
-    viewer: &Viewer,
-    ids: &[&str],
-    most: usize,
-) -> Done<Vec<Vec<ListedIn>>> {
-    let none = || vec![Vec::new(); ids.len()];
-    let Some(sight) = Sight::of(connection, viewer)? else { return Ok(none()) };
-    let Some(name) = name_no(connection, "object_refs")? else { return Ok(none()) };
-    let mut kinds = Vec::new();
-    for kind in ["report", "grouping"] {
-        kinds.extend(name_no(connection, kind)?.map(|no| no.to_string()));
-    }
-    // A relationship may call itself so: what lists something says it of itself.
-    let mut select = connection.prepare_cached(&format!(
-        "SELECT e.source FROM edge e CROSS JOIN version v ON v.no = e.version WHERE e.target = ?2 AND e.name = ?3 \
-         AND v.object = e.source AND v.kind IN ({}) AND {} ORDER BY e.version DESC",
-        kinds.join(","),
-        sight.latest("v")
-    ))?;
-    // A page's objects mostly stand in the same few.
-    let mut known: HashMap<i64, Option<ListedIn>> = HashMap::new();
-    let mut answers = Vec::with_capacity(ids.len());
-    for id in ids {
-        let Some(object) = object_no(connection, id)? else {
-            answers.push(Vec::new());
-            continue;
-        };
-        sight.bind(&mut select, &[&object, &name])?;
-        let mut rows = select.raw_query();
-        // Several may speak under one identifier.
-        let mut told = Vec::new();
-        while told.len() < most
-            && let Some(row) = rows.next()?
-        {
-            let source: i64 = row.get(0)?;
-            if !told.contains(&source) {
-                told.push(source);
-            }
-        }
-        drop(rows);
-        let mut answer = Vec::with_capacity(told.len());
-        for source in told {
-            let report = match known.get(&source) {
-                Some(report) => report.clone(),
-                None => {
-                    let id = ids::of_number(connection, source)?;
-                    let report = end(connection, &sight, source)?.map(|report| ListedIn { id, report });
-                    known.insert(source, report.clone());
-                    report
-                }
-            };
-            answer.extend(report);
-        }
-        answers.push(answer);
-    }
-    Ok(answers)
 }
 
 /// The lines to recognise objects by.

@@ -1,29 +1,34 @@
 //! Of which types a viewer sees objects, and how many of each: for filters beside lists.
 //!
-//! Types are jumped from one to the next in the index of holdings by type, so that neither costs more where there are many objects: a type is
-//! there with the first object that is seen, and none is counted further than is asked for.
+//! Types are jumped from one to the next, and what the viewer does not see of one is jumped over by the rules that it is under
+//! ([`crate::runs`]), so that neither costs more where there are many objects, or many that are withheld. None is counted further than is
+//! asked for.
 
 use std::collections::BTreeSet;
 
 use handling::{CollectionNo, Viewer};
-use rusqlite::{Connection, OptionalExtension, ToSql};
+use rusqlite::{Connection, ToSql};
 use store::StoreError;
 
 use crate::error::Done;
+use crate::runs::{Run, Runs, held};
 use crate::sight::{End, Sight};
 
 /// The types of which the viewer sees an object somewhere, in the order of their names.
 pub(crate) fn types(connection: &Connection, viewer: &Viewer) -> Done<Vec<String>> {
-    let mut names = BTreeSet::new();
-    for collection in viewer.collections() {
-        let Some(sight) = Sight::of_one(connection, viewer, *collection)? else { continue };
-        for (name, no) in kinds(connection, *collection)? {
-            if !names.contains(&name) && count(connection, (&sight, "1"), (*collection, no), 1)? > 0 {
-                names.insert(name);
+    let Some(sight) = Sight::of(connection, viewer)? else { return Ok(Vec::new()) };
+    let mut runs = Runs::of(connection, &sight);
+    let mut seen = BTreeSet::new();
+    for collection in sight.collections() {
+        for kind in held(connection, collection)? {
+            if !seen.contains(&kind) && runs.next((collection, kind), None)?.is_some() {
+                seen.insert(kind);
             }
         }
     }
-    Ok(names.into_iter().collect())
+    let mut names = seen.into_iter().map(|kind| spelt(connection, kind)).collect::<Done<Vec<String>>>()?;
+    names.sort();
+    Ok(names)
 }
 
 /// The types of one collection in the order of their names, with how many objects of each the viewer sees there, of `most` at most.
@@ -35,47 +40,39 @@ pub(crate) fn types_in(
 ) -> Done<Vec<(String, usize)>> {
     let sight = Sight::of_one(connection, viewer, collection)?;
     let sight = sight.ok_or(StoreError::NotFound { what: "collection" })?;
-    let last = sight.ends("h", End::Last);
+    let mut runs = Runs::of(connection, &sight);
     let mut types = Vec::new();
-    for (name, no) in kinds(connection, collection)? {
-        let number = count(connection, (&sight, &last), (collection, no), most)?;
+    for kind in held(connection, collection.0)? {
+        let (mut number, mut behind) = (0_usize, None);
+        while number < most
+            && let Some(run) = runs.next((collection.0, kind), behind)?
+        {
+            number = number.saturating_add(count(connection, &sight, run, most.saturating_sub(number))?);
+            behind = Some(run);
+        }
         if number > 0 {
-            types.push((name, number));
+            types.push((spelt(connection, kind)?, number));
         }
     }
     types.sort();
     Ok(types)
 }
 
-/// The types that are held in a collection, seen or not.
-fn kinds(connection: &Connection, collection: CollectionNo) -> Done<Vec<(String, i64)>> {
-    let mut jump = connection.prepare_cached(
-        "SELECT h.kind FROM holding h INDEXED BY holding_kind WHERE h.collection = ?1 AND h.kind > ?2 \
-         ORDER BY h.kind LIMIT 1",
-    )?;
+fn spelt(connection: &Connection, kind: i64) -> Done<String> {
     let mut spell = connection.prepare_cached("SELECT name FROM name WHERE no = ?1")?;
-    let (mut kinds, mut last) = (Vec::new(), -1);
-    while let Some(no) = jump.query_row((collection.0, last), |row| row.get(0)).optional()? {
-        kinds.push((spell.query_row([no], |row| row.get(0))?, no));
-        last = no;
-    }
-    Ok(kinds)
+    Ok(spell.query_row([kind], |row| row.get(0))?)
 }
 
-/// How many holdings of a type the viewer sees in a collection which `counts` counts, of `most` at most.
-fn count(
-    connection: &Connection,
-    (sight, counts): (&Sight, &str),
-    (collection, kind): (CollectionNo, i64),
-    most: usize,
-) -> Done<usize> {
+/// How many objects the viewer sees in a run in their last version, of `most` at most.
+fn count(connection: &Connection, sight: &Sight, run: Run, most: usize) -> Done<usize> {
     let mut select = connection.prepare_cached(&format!(
-        "SELECT count(*) FROM (SELECT 1 FROM holding h INDEXED BY holding_kind WHERE h.collection = ?2 AND h.kind = ?3 \
-         AND {} AND {counts} LIMIT ?4)",
-        sight.sees("h")
+        "SELECT count(*) FROM (SELECT 1 FROM holding h INDEXED BY holding_seen WHERE h.collection = ?2 AND h.kind = ?3 \
+         AND h.rules = ?4 AND {} AND {} LIMIT ?5)",
+        sight.sees("h"),
+        sight.ends("h", End::Last)
     ))?;
     let most = i64::try_from(most).unwrap_or(i64::MAX);
-    let own: [&dyn ToSql; 3] = [&collection.0, &kind, &most];
+    let own: [&dyn ToSql; 4] = [&run.collection, &run.kind, &run.rules, &most];
     sight.bind(&mut select, &own)?;
     let mut rows = select.raw_query();
     Ok(match rows.next()? {

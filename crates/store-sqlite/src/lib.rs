@@ -42,6 +42,7 @@ mod keys;
 mod kinds;
 mod leaves;
 mod lineage;
+mod listed;
 mod look_up;
 #[cfg(test)]
 mod look_up_tests;
@@ -60,6 +61,7 @@ mod relay;
 mod remove;
 mod retention;
 mod rules_rows;
+mod runs;
 mod search;
 mod settle;
 mod sight;
@@ -68,6 +70,8 @@ mod store;
 mod text;
 mod undated;
 mod version_rows;
+#[cfg(test)]
+mod withheld_tests;
 mod writer;
 
 pub use backup::RestoreFrom;

@@ -110,8 +110,8 @@ fn object_of(
     let told = told(connection, (&sight, &counts), (object, &order), &which)?.ok_or_else(none)?;
     let (collections, places) = places(connection, (&sight, &counts), object, &told)?;
     let revoked = latest_revoked(connection, (&sight, &counts), object, &told)?;
-    let contradictions = match told.only_in {
-        None => contradictions(connection, &sight, object, &told)?,
+    let (contradictions, uncompared) = match told.only_in {
+        None => (contradictions(connection, &sight, object, &told)?, 0),
         Some(collection) => undated_contradictions(connection, &sight, object, (&told, collection))?,
     };
     let mut select = connection.prepare_cached(
@@ -132,6 +132,7 @@ fn object_of(
             findings: row.get(3)?,
             tlp: row.get(4)?,
             contradictions,
+            uncompared,
             places,
         })
     });
@@ -289,15 +290,15 @@ fn contradictions(connection: &Connection, sight: &Sight, object: i64, told: &To
     })
 }
 
-/// The same where versions are their dates.
+/// The same where versions are their dates, and how many were not looked at for that.
 fn undated_contradictions(
     connection: &Connection,
     sight: &Sight,
     object: i64,
     (told, collection): (&Told, i64),
-) -> Done<u64> {
+) -> Done<(u64, u64)> {
     let mut select = connection.prepare_cached(&format!(
-        "SELECT h.lineage, h.collection, h.place, v.content_digest, v.derived FROM holding h \
+        "SELECT h.lineage, h.collection, h.place, v.content_digest, v.no FROM holding h \
          CROSS JOIN version v ON v.no = h.version WHERE h.object = ?2 AND {}",
         sight.sees("h")
     ))?;
@@ -306,13 +307,16 @@ fn undated_contradictions(
     let mut lines = Vec::new();
     while let Some(row) = rows.next()? {
         let strand = (row.get(0)?, row.get(1)?);
-        lines.push(Line { strand, place: row.get(2)?, content: row.get(3)?, derived: row.get(4)? });
+        lines.push(Line { strand, place: row.get(2)?, content: row.get(3)?, version: row.get(4)? });
     }
     let own = (told.lineage, collection);
-    let own = lines.iter().find(|line| line.strand == own && line.place == told.place);
+    let Some(own) = lines.iter().find(|line| line.strand == own && line.place == told.place) else {
+        return Ok((0, 0));
+    };
     let all: Vec<&Line> = lines.iter().collect();
-    let contradict = own.map_or_else(Vec::new, |own| own.contradicted_by(&all));
-    Ok(contradict.into_iter().filter(|contradicts| *contradicts).count() as u64)
+    let contradicting = own.contradicted_by(connection, &all)?;
+    let contradict = contradicting.which.into_iter().filter(|contradicts| *contradicts).count();
+    Ok((contradict as u64, contradicting.unread))
 }
 
 /// Whether the latest version of a lineage is revoked, of those that count.
@@ -335,7 +339,8 @@ fn latest_revoked(
     })
 }
 
-/// History of one object over all collections of the viewer, oldest first.
+/// History of one object over all collections of the viewer, oldest first. Of what has no date of its own, what each telling is found by is
+/// read as far as [`Line::contradicted_by`] goes.
 pub(crate) fn history(connection: &Connection, viewer: &Viewer, id: &str) -> Done<Vec<VersionRow>> {
     let none = || StoreError::NotFound { what: "object" };
     let object = object_no(connection, id)?.ok_or_else(none)?;
@@ -343,7 +348,7 @@ pub(crate) fn history(connection: &Connection, viewer: &Viewer, id: &str) -> Don
     let (sees, arrived) = (sight.sees("h"), dates::arrived("h"));
     let mut select = connection.prepare_cached(&format!(
         "SELECT v.modified, h.added, c.id, v.revoked, v.digest, h.lineage, v.content_digest, h.rules, h.version, {arrived}, \
-         CASE WHEN v.modified IS NULL THEN h.collection ELSE 0 END, h.place, CASE WHEN v.modified IS NULL THEN v.derived ELSE x'' END \
+         CASE WHEN v.modified IS NULL THEN h.collection ELSE 0 END, h.place \
          FROM holding h JOIN version v ON v.no = h.version \
          JOIN collection c ON c.no = h.collection WHERE h.object = ?2 AND {sees} ORDER BY ltrim(h.place, '~'), {arrived}"
     ))?;
@@ -356,9 +361,9 @@ pub(crate) fn history(connection: &Connection, viewer: &Viewer, id: &str) -> Don
             strand: (row.get(5)?, row.get(10)?),
             place: row.get(11)?,
             content: row.get(6)?,
-            derived: row.get(12)?,
+            version: row.get(8)?,
         };
-        marks.push(Mark { line, modified: modified.clone(), no: row.get(8)? });
+        marks.push(Mark { line, modified: modified.clone() });
         history.push(VersionRow {
             version: version_text(modified, added),
             collection: row.get(2)?,
@@ -373,7 +378,7 @@ pub(crate) fn history(connection: &Connection, viewer: &Viewer, id: &str) -> Don
             lineage: 0,
         });
     }
-    let first = marks.iter().min_by_key(|mark| mark.no);
+    let first = marks.iter().min_by_key(|mark| mark.line.version);
     let Some(first) = first else { return Err(none().into()) };
     let came = came(&marks);
     for (row, mark) in history.iter_mut().zip(&marks) {
@@ -381,7 +386,8 @@ pub(crate) fn history(connection: &Connection, viewer: &Viewer, id: &str) -> Don
     }
     let contradict = match marks.iter().rfind(|mark| mark.line.strand == first.line.strand) {
         Some(last) if last.modified.is_none() => {
-            last.line.contradicted_by(&marks.iter().map(|mark| &mark.line).collect::<Vec<_>>())
+            let all: Vec<&Line> = marks.iter().map(|mark| &mark.line).collect();
+            last.line.contradicted_by(connection, &all)?.which
         }
         _ => contradict_dated(first, &marks),
     };
@@ -413,8 +419,8 @@ fn contradict_dated(first: &Mark, marks: &[Mark]) -> Vec<bool> {
 fn came(marks: &[Mark]) -> Vec<(i64, i64)> {
     let mut first: BTreeMap<(i64, i64), i64> = BTreeMap::new();
     for mark in marks {
-        let no = first.entry(mark.line.strand).or_insert(mark.no);
-        *no = mark.no.min(*no);
+        let no = first.entry(mark.line.strand).or_insert(mark.line.version);
+        *no = mark.line.version.min(*no);
     }
     let mut came: Vec<(i64, i64)> = first.keys().copied().collect();
     came.sort_by_key(|strand| first.get(strand));
@@ -423,9 +429,7 @@ fn came(marks: &[Mark]) -> Vec<(i64, i64)> {
 
 /// What a version is held against others by.
 struct Mark {
-    /// Its strand is its lineage, and of what has no date of its own its collection; what it is found by matters only there.
+    /// Its strand is its lineage, and of what has no date of its own its collection; its number tells what came first.
     line: Line,
     modified: Option<String>,
-    /// Its number, which tells what came first.
-    no: i64,
 }

@@ -13,6 +13,7 @@ use store::{Found, LookupRow, SearchRequest, StoreError};
 use crate::cursor::Question;
 use crate::error::Done;
 use crate::look_up::{row_columns, told};
+use crate::runs::Runs;
 use crate::sight::{Exact, Sight};
 use crate::text::TEXT_UNNAMED;
 use crate::undated::Undated;
@@ -81,10 +82,14 @@ pub(crate) fn search(
     let mut undated = Undated::found_by(connection, &sight, found_by);
     let mut found: Vec<(Class, i64, LookupRow)> = Vec::new();
     for class in classes {
-        let asked = words.as_ref().map(|words| words.asking(*class));
         let room = (most + 1).saturating_sub(found.len());
-        let asked = Asking { words: asked, any: any.as_ref(), kinds: &kinds };
-        let rows = rows(connection, (&sight, &mut undated), &asked, (before, room))?;
+        let rows = match &words {
+            Some(words) => {
+                let asked = Asking { words: words.asking(*class), any: any.as_ref(), kinds: &kinds };
+                rows(connection, (&sight, &mut undated), &asked, (before, room))?
+            }
+            None => newest(connection, (&sight, &mut undated), &kinds, (before, room))?,
+        };
         found.extend(rows.into_iter().map(|(version, row)| (*class, version, row)));
         if found.len() > most {
             break;
@@ -109,27 +114,29 @@ const HAS_WORDS: &str = "EXISTS (SELECT 1 FROM text t WHERE t.text MATCH ?4 AND 
 /// What is asked of the index.
 struct Asking<'a> {
     /// One class, in its language.
-    words: Option<String>,
+    words: String,
     /// Whichever class.
     any: Option<&'a String>,
-    /// The condition on types.
-    kinds: &'a str,
+    /// The numbers of the types; empty = whatever type.
+    kinds: &'a [i64],
 }
 
-/// The newest `most` versions before one that the index gives for what is asked; all of them where nothing is.
+/// The newest `most` versions before one that the index gives for what is asked.
 fn rows(
     connection: &Connection,
     (sight, undated): (&Sight, &mut Undated<'_>),
     asked: &Asking<'_>,
     (before, most): (i64, usize),
 ) -> Done<Vec<(i64, LookupRow)>> {
-    let kinds = asked.kinds;
-    let (from, matching, no) = match asked.words {
-        Some(_) => ("text q CROSS JOIN version v ON v.no = q.rowid", "q.text MATCH ?2", "q.rowid"),
-        None => ("version v", "?2 IS NULL", "v.no"),
+    let kinds = if asked.kinds.is_empty() {
+        String::new()
+    } else {
+        let numbers: Vec<String> = asked.kinds.iter().map(ToString::to_string).collect();
+        format!("AND v.kind IN ({})", numbers.join(","))
     };
     let mut select = connection.prepare_cached(&format!(
-        "SELECT {} FROM {from} WHERE {matching} AND {no} < ?3 {kinds} AND {} ORDER BY {no} DESC",
+        "SELECT {} FROM text q CROSS JOIN version v ON v.no = q.rowid WHERE q.text MATCH ?2 AND q.rowid < ?3 {kinds} AND {} \
+         ORDER BY q.rowid DESC",
         row_columns(sight),
         sight.latest_dated("v")
     ))?;
@@ -143,6 +150,36 @@ fn rows(
     {
         if let Some(row) = told(next, undated, (&any, &[]))? {
             found.push((next.get(0)?, row));
+        }
+    }
+    Ok(found)
+}
+
+/// The newest `most` versions before one that the viewer sees, of these types or of all, whatever they say: what is withheld, and what is
+/// of other types, is not looked at.
+fn newest(
+    connection: &Connection,
+    (sight, undated): (&Sight, &mut Undated<'_>),
+    kinds: &[i64],
+    (before, most): (i64, usize),
+) -> Done<Vec<(i64, LookupRow)>> {
+    let mut select = connection.prepare_cached(&format!(
+        "SELECT {} FROM version v WHERE v.no = ?2 AND {}",
+        row_columns(sight),
+        sight.latest_dated("v")
+    ))?;
+    let mut runs = Runs::of(connection, sight);
+    let mut newest = runs.newest(kinds, before)?;
+    let mut found = Vec::new();
+    while found.len() < most
+        && let Some(version) = newest.next()?
+    {
+        sight.bind(&mut select, &[&version])?;
+        let mut rows = select.raw_query();
+        if let Some(next) = rows.next()?
+            && let Some(row) = told(next, undated, (&[], &[]))?
+        {
+            found.push((version, row));
         }
     }
     Ok(found)
@@ -208,20 +245,15 @@ fn parts(at: char) -> bool {
     at.is_whitespace() || at == '\u{180e}'
 }
 
-/// The condition on types; `None` where none of the types is held.
-fn kinds(connection: &Connection, types: &[String]) -> Done<Option<String>> {
-    if types.is_empty() {
-        return Ok(Some(String::new()));
-    }
+/// The numbers of these types, as far as they are held; `None` where some are named and none is.
+fn kinds(connection: &Connection, types: &[String]) -> Done<Option<Vec<i64>>> {
     let mut kinds = Vec::new();
     for name in types {
-        kinds.extend(name_no(connection, name)?.map(|no| no.to_string()));
-    }
-    if kinds.is_empty() {
-        return Ok(None);
+        kinds.extend(name_no(connection, name)?);
     }
     kinds.sort_unstable();
-    Ok(Some(format!("AND v.kind IN ({})", kinds.join(","))))
+    kinds.dedup();
+    Ok((types.is_empty() || !kinds.is_empty()).then_some(kinds))
 }
 
 #[cfg(test)]

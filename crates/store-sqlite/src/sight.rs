@@ -126,6 +126,35 @@ impl Sight {
         format!("+{h}.collection IN ({list}) AND ({open} OR {ruled})")
     }
 
+    /// The viewer's collections, each once.
+    pub(crate) fn collections(&self) -> Vec<i64> {
+        let mut distinct = self.collections.clone();
+        distinct.dedup();
+        distinct
+    }
+
+    /// Whether what stands in these collections under the rules with this number is seen: what [`Sight::sees`] says of each holding under
+    /// them, asked once for all.
+    pub(crate) fn sees_under(&self, connection: &Connection, rules: i64) -> Done<bool> {
+        if rules == 0 {
+            return Ok(true);
+        }
+        let open = match self.open {
+            Open::Unrestricted => "r.open = 1",
+            Open::Unruled => "0",
+        };
+        let admits = if self.ruled == Ruled::Never { "0" } else { &self.admits };
+        let mut select = connection.prepare_cached(&format!(
+            "SELECT EXISTS (SELECT 1 FROM rules r WHERE r.no = ?2 AND ({open} OR {admits}) AND ?1 = ?1 AND ?{NOW} = ?{NOW})"
+        ))?;
+        self.bind(&mut select, &[&rules])?;
+        let mut rows = select.raw_query();
+        Ok(match rows.next()? {
+            Some(row) => row.get(0)?,
+            None => false,
+        })
+    }
+
     /// The predicate over the table alias `h` of `holding`, of what is seen of them by the word of this node's own member.
     pub(crate) fn sees_own(&self, h: &str, home: Option<MemberId>) -> String {
         let own: Vec<Originator> =
@@ -216,8 +245,7 @@ impl Sight {
     /// Cursors name a place by when it came, which depends on nothing that is withheld; numbers of versions do. Dates do not serve: they are
     /// given anew ([`crate::dates`]).
     pub(crate) fn version_at(&self, connection: &Connection, arrived: i64) -> Done<(i64, Exact)> {
-        let mut distinct = self.collections.clone();
-        distinct.dedup();
+        let distinct = self.collections();
         for (is, exact) in [("=", Exact::Yes), ("<", Exact::No)] {
             let mut last: Option<i64> = None;
             // Each has its index.

@@ -32,8 +32,8 @@ use crate::open::{DATABASE, SqliteStore};
 use crate::postings::Draft;
 use crate::readers::apart;
 use crate::{
-    accept, approvals, backup, deposits, edges, embargo, figures, health, kinds, leaves, look_up, page,
-    papers, point, rebuild, relay, remove, retention, search, settle, status,
+    accept, approvals, backup, deposits, edges, embargo, figures, health, kinds, leaves, listed, look_up,
+    page, papers, point, rebuild, relay, remove, retention, search, settle, status,
 };
 
 type Answer<T> = Result<T, StoreError>;
@@ -366,7 +366,7 @@ impl Objects for SqliteStore {
 
     async fn listed_in(&self, viewer: &Viewer, ids: &[&str], most: usize) -> Answer<Vec<Vec<ListedIn>>> {
         self.may_serve()?;
-        self.readers.search(|connection| edges::listed_in(connection, viewer, ids, most)).await
+        self.readers.search(|connection| listed::listed_in(connection, viewer, ids, most)).await
     }
 
     async fn labels(&self, viewer: &Viewer, ids: &[&str]) -> Answer<Vec<Option<String>>> {

@@ -7,6 +7,7 @@
 
 use std::collections::{HashMap, HashSet};
 
+use base::limit::{TELLINGS_BYTES_MAX, UNDATED_REMEMBERED_MAX};
 use rusqlite::{Connection, OptionalExtension, ToSql};
 
 use crate::derived::Derived;
@@ -20,12 +21,16 @@ pub(crate) struct Undated<'a> {
     /// What it is found by: a condition on the version of a holding `l`, whose parameters start at `?4`.
     found_by: &'static str,
     told: HashMap<(i64, Vec<u8>), HashMap<i64, i64>>,
+    /// How many versions and objects may be remembered, and how many are.
+    room: usize,
+    remembered: usize,
 }
 
 impl<'a> Undated<'a> {
     /// For what is found by a condition on the version of a holding `l`, whose parameters start at `?4`.
     pub(crate) fn found_by(connection: &'a Connection, sight: &'a Sight, found_by: &'static str) -> Self {
-        Self { connection, sight, found_by, told: HashMap::new() }
+        let told = HashMap::new();
+        Self { connection, sight, found_by, told, room: UNDATED_REMEMBERED_MAX, remembered: 0 }
     }
 
     /// When the viewer's first holding of a version of this object, which was found, was added, where it is told; `None` where another is told for it. `by`
@@ -42,8 +47,19 @@ impl<'a> Undated<'a> {
         }
         let told = self.of_object((object, version), by)?;
         let added = told.get(&version).copied();
-        self.told.insert(key, told);
+        self.remember(key, told);
         Ok(added)
+    }
+
+    /// Whoever walks by very many objects, seen or not, asks again of some and gets the same answer.
+    fn remember(&mut self, key: (i64, Vec<u8>), told: HashMap<i64, i64>) {
+        let more = told.len().saturating_add(1);
+        if self.remembered.saturating_add(more) > self.room {
+            self.told.clear();
+            self.remembered = 0;
+        }
+        self.remembered = self.remembered.saturating_add(more);
+        self.told.insert(key, told);
     }
 
     /// The latest of each strand that is found, and what several say alike once: as the one that said it first. The version in hand was
@@ -99,30 +115,152 @@ pub(crate) fn in_several(sql: &Connection, sight: &Sight, (object, counts): (i64
     })
 }
 
-/// What one version without a date of its own says beside others of its object.
+/// One version without a date of its own, beside others of its object.
 pub(crate) struct Line {
     /// Its lineage and its collection.
     pub(crate) strand: (i64, i64),
     pub(crate) place: String,
     pub(crate) content: [u8; 32],
-    /// What it is found by, as it is packed.
-    pub(crate) derived: Vec<u8>,
+    /// Its number.
+    pub(crate) version: i64,
+}
+
+/// What contradicts one version of several.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Contradicting {
+    /// Of each of them, whether it does.
+    pub(crate) which: Vec<bool>,
+    /// How many were not held against it, for they and what was take too many bytes together: the earliest of its own strand.
+    pub(crate) unread: u64,
 }
 
 impl Line {
-    /// Which of these contradict this one of them: of other strands those with content that its own never had, of its own those before it
-    /// that say something which it does not.
-    pub(crate) fn contradicted_by(&self, all: &[&Self]) -> Vec<bool> {
+    /// Which of these, that a viewer sees, contradict this one of them: of other strands those with content that its own never had, of its
+    /// own those before it that say something which it does not. What these are found by is read one at a time, the latest first, and not
+    /// more of it than [`TELLINGS_BYTES_MAX`].
+    pub(crate) fn contradicted_by(&self, sql: &Connection, all: &[&Self]) -> Done<Contradicting> {
+        self.contradicted_within(sql, all, TELLINGS_BYTES_MAX)
+    }
+
+    fn contradicted_within(&self, sql: &Connection, all: &[&Self], bytes_max: usize) -> Done<Contradicting> {
         let own: HashSet<&[u8; 32]> =
             all.iter().filter(|line| line.strand == self.strand).map(|line| &line.content).collect();
-        let says = Derived::unpack(&self.derived).unwrap_or_default();
-        let contradicts = |line: &&Self| {
-            if line.strand != self.strand {
-                return !own.contains(&line.content);
+        let beside = |line: &&Self| line.strand != self.strand && !own.contains(&line.content);
+        let mut which: Vec<bool> = all.iter().map(beside).collect();
+        let before = |line: &Self| line.strand == self.strand && line.place < self.place;
+        let mut earlier: Vec<(&Self, &mut bool)> = all
+            .iter()
+            .zip(&mut which)
+            .filter(|(line, _)| before(line))
+            .map(|(line, one)| (*line, one))
+            .collect();
+        if earlier.is_empty() {
+            return Ok(Contradicting { which, unread: 0 });
+        }
+        earlier.sort_by(|(one, _), (other, _)| other.place.cmp(&one.place));
+        let (mut room, says) = (bytes_max, derived(sql, self.version)?);
+        let (mut unread, mut is_full) = (0_u64, false);
+        for (line, contradicts) in earlier {
+            match room.checked_sub(size(sql, line.version)?).filter(|_| !is_full) {
+                Some(left) => {
+                    room = left;
+                    *contradicts = !derived(sql, line.version)?.is_within(&says);
+                }
+                None => {
+                    is_full = true;
+                    unread = unread.saturating_add(1);
+                }
             }
-            let before = || Derived::unpack(&line.derived).unwrap_or_default();
-            line.place < self.place && !before().is_within(&says)
+        }
+        Ok(Contradicting { which, unread })
+    }
+}
+
+/// How many bytes that takes by which a version is found.
+fn size(sql: &Connection, version: i64) -> Done<usize> {
+    let mut select = sql.prepare_cached("SELECT length(derived) FROM version WHERE no = ?1")?;
+    Ok(select.query_row([version], |row| row.get(0))?)
+}
+
+/// What a version is found by.
+fn derived(sql: &Connection, version: i64) -> Done<Derived> {
+    let mut select = sql.prepare_cached("SELECT derived FROM version WHERE no = ?1")?;
+    let packed: Vec<u8> = select.query_row([version], |row| row.get(0))?;
+    Ok(Derived::unpack(&packed).unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use handling::CollectionNo;
+    use store::conformance::sample::viewer;
+
+    use super::*;
+    use crate::migrate::migrate;
+
+    /// Earlier tellings are held against the last until they have so many bytes; how many were not is told, and no other line is touched.
+    #[test]
+    fn so_many_bytes_of_earlier_tellings_are_read() {
+        let sql = Connection::open_in_memory().unwrap();
+        migrate(&sql, "db").unwrap();
+        let found_by = |no: u8| Derived { fingerprints: vec![[no; 16]], ..Derived::default() }.pack();
+        let size = found_by(1).len();
+        for (no, said) in [(1, 1), (2, 9), (3, 3), (4, 9), (5, 5)] {
+            let insert = "INSERT INTO version (no, object, kind, spec, revoked, digest, content_digest, label, derived) \
+                          VALUES (?1, 1, 1, 21, 0, x'', x'', '', ?2)";
+            sql.execute(insert, (no, found_by(said))).unwrap();
+        }
+        let line = |version: i64, collection| Line {
+            strand: (0, collection),
+            place: format!("{version}"),
+            content: [u8::try_from(version).unwrap(); 32],
+            version,
         };
-        all.iter().map(contradicts).collect()
+        let lines = [line(1, 1), line(2, 1), line(3, 1), line(4, 1), line(5, 2)];
+        let all: Vec<&Line> = lines.iter().collect();
+        let told = |bytes| lines[3].contradicted_within(&sql, &all, bytes).unwrap();
+        let told_as = |which: [bool; 5], unread| Contradicting { which: which.to_vec(), unread };
+        assert_eq!(told(3 * size), told_as([true, false, true, false, true], 0), "the second says the same");
+        assert_eq!(told(2 * size), told_as([false, false, true, false, true], 1));
+        assert_eq!(told(size - 1), told_as([false, false, false, false, true], 3));
+        assert_eq!(
+            lines[0].contradicted_within(&sql, &all, 0).unwrap(),
+            told_as([false, false, false, false, true], 0)
+        );
+    }
+
+    /// A walk by more objects than are kept in mind answers as if all were, and keeps no more.
+    #[test]
+    fn a_walk_keeps_so_many_in_mind_and_answers_the_same() {
+        let sql = Connection::open_in_memory().unwrap();
+        migrate(&sql, "db").unwrap();
+        for no in 0..40_i64 {
+            let version = "INSERT INTO version (no, object, kind, spec, revoked, digest, content_digest, label, derived) \
+                           VALUES (?1, ?2, 1, 21, 0, x'', ?3, '', x'')";
+            sql.execute(version, (no, no % 10, [u8::try_from(no).unwrap(); 32])).unwrap();
+            let holding = "INSERT INTO holding (collection, added, object, kind, version, place, spec, size, is_last, is_first, \
+                           restricted, rules) VALUES (1, ?1, ?2, 1, ?1, ?3, 21, 1, 0, 0, ?4, ?4)";
+            // Half of the objects are withheld.
+            sql.execute(holding, (no, no % 10, format!("{no:02}"), no % 2)).unwrap();
+        }
+        sql.execute_batch(
+            "INSERT INTO rules (no, form, open, level, pap, originator, controlled, purposes, awaited) VALUES (1, '', 0, 4, 0, '', 0, 7, 0);
+             INSERT INTO addressee VALUES (1, 0, '')",
+        )
+        .unwrap();
+        let sight = Sight::of(&sql, &viewer(1, &[CollectionNo(1)])).unwrap().unwrap();
+        let walk = |room: usize| {
+            let mut undated = Undated { room, ..Undated::found_by(&sql, &sight, "1") };
+            let told = (0..40_i64).rev().map(|no| {
+                let added = undated.added((no % 10, no), &[], &[]).unwrap();
+                assert!(undated.told.values().map(|told| told.len() + 1).sum::<usize>() <= room.max(2));
+                added
+            });
+            told.collect::<Vec<_>>()
+        };
+        let all = walk(usize::MAX);
+        assert_eq!(all.iter().flatten().count(), 5, "the last telling of each that is seen");
+        for room in [1, 3, 7] {
+            assert_eq!(walk(room), all);
+        }
     }
 }

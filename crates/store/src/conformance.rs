@@ -161,6 +161,7 @@ macro_rules! each_case {
         $case!(observables::observables_hide_nothing_of_each_other);
         $case!(observables::what_is_withheld_does_not_choose_what_is_told);
         $case!(observables::what_an_observable_said_is_found_as_long_as_it_stands);
+        $case!(observables::edges_of_observables_are_counted_as_they_are_listed);
         $case!(owners::only_its_owner_follows_a_version);
         $case!(owners::own_versions_follow_the_own_word);
         $case!(owners::who_claims_an_identity_later_parts_nothing);
@@ -177,6 +178,7 @@ macro_rules! each_case {
         $case!(finding::edges_say_how_both_ends_stand);
         $case!(finding::edges_are_gathered_by_name);
         $case!(finding::what_lists_an_object_is_told);
+        $case!(finding::what_lists_an_object_is_told_behind_very_much_else);
         $case!(finding::types_are_those_seen);
         $case!(finding::briefs_are_of_what_is_told_first);
         $case!(finding::patterns_are_listed);

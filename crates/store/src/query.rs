@@ -143,6 +143,9 @@ pub struct StoredObject {
     /// that this one never had, or this version with other content. Of what has no date of its own also of another collection, and of those
     /// before it in its own those that say what it does not.
     pub contradictions: u64,
+    /// How many of those before it in its own collection were not held against it, as they are too long together
+    /// ([`base::limit::TELLINGS_BYTES_MAX`]): the earliest.
+    pub uncompared: u64,
     /// Where the viewer may see it, and under which rules there.
     pub places: Vec<Ruled>,
 }

@@ -3,7 +3,7 @@
 use std::net::Ipv6Addr;
 
 use base::Micros;
-use base::limit::LOOKUP_MATCHES_MAX;
+use base::limit::{LISTED_PASSED_MAX, LOOKUP_MATCHES_MAX};
 use handling::Viewer;
 use index::{Fingerprint, TermKind};
 
@@ -554,6 +554,32 @@ pub async fn what_lists_an_object_is_told(site: Site) {
     assert_eq!(told(&c, 2).await[0], [hidden, second.clone()]);
     assert_eq!(told(&c[..1], 1).await[0], [second], "what is withheld takes no place");
     assert_eq!(told(&[], 9).await, [const { Vec::<String>::new() }; 3]);
+}
+
+/// Very much that refers to an object and is withheld, or is no report, keeps nobody from being told what lists it.
+pub async fn what_lists_an_object_is_told_behind_very_much_else(site: Site) {
+    let store = site.open();
+    let c = collections(&*store, 1).await;
+    let one = id("indicator", 1);
+    let lists = |kind: &str, number: u64| {
+        Sample::of(&id(kind, number), Some(&day(1))).edge("object_refs", None, &one)
+    };
+    add(&*store, c[0], &[lists("report", 1), lists("grouping", 2)]).await;
+    let told = async |user| {
+        let listed = store.listed_in(&viewer(user, &c), &[&one], 9).await.unwrap().remove(0);
+        listed.into_iter().map(|one| one.id).collect::<Vec<_>>()
+    };
+    let before = told(1).await;
+    assert_eq!(before, [id("grouping", 2), id("report", 1)]);
+    let much = LISTED_PASSED_MAX as u64 + 1;
+    let observed: Vec<Sample> = (1..=much).map(|number| lists("observed-data", number)).collect();
+    add(&*store, c[0], &observed).await;
+    assert_eq!(told(1).await, before);
+    let withheld = (10..10 + much).map(|number| lists("report", number).only_for(&[2]));
+    add(&*store, c[0], &withheld.collect::<Vec<_>>()).await;
+    assert_eq!(told(1).await, before);
+    let named: Vec<String> = (10..10 + much).rev().take(9).map(|number| id("report", number)).collect();
+    assert_eq!(told(2).await, named);
 }
 
 /// Types are those of which the viewer sees an object, and counted are objects that the viewer sees, each in its latest version.

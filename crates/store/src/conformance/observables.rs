@@ -16,7 +16,8 @@ use super::finding::of;
 use super::meeting::{Dice, Village};
 use super::sample::{Sample, add, batch, collections, day, id, viewer, writer};
 use crate::{
-    Direction, Filter, LandedAs, LeavesBy, PageRequest, SearchRequest, Store, VersionPick, exchanged,
+    Direction, EdgeGroups, Filter, LandedAs, LeavesBy, PageRequest, SearchRequest, Store, VersionPick,
+    exchanged,
 };
 
 /// Stories told.
@@ -231,5 +232,32 @@ pub async fn what_an_observable_said_is_found_as_long_as_it_stands(site: Site) {
     for left in [1, 1, 0] {
         store.delete(&writer(1, c[0]), &id("file", 1), &first).await.unwrap();
         assert_eq!(found("sha256").await, left);
+    }
+}
+
+/// Edges are counted as they are listed: of an observable's tellings each that is found, in whichever collection and however early.
+pub async fn edges_of_observables_are_counted_as_they_are_listed(site: Site) {
+    let store = site.open();
+    let c = collections(&*store, 2).await;
+    let host = id("domain-name", 1);
+    let resolves = |content: &str, to: &[u64]| {
+        let sample = Sample::of(&host, None).saying(content);
+        to.iter().fold(sample, |sample, to| sample.edge("resolves_to_refs", None, &id("ipv4-addr", *to)))
+    };
+    add(&*store, c[0], &[resolves("first", &[1, 2])]).await;
+    add(&*store, c[0], &[resolves("later", &[2, 3])]).await;
+    add(&*store, c[1], &[resolves("elsewhere", &[4])]).await;
+    add(&*store, c[1], &[resolves("withheld", &[4, 5]).only_for(&[2])]).await;
+    for (user, mine, expected) in [(1, &c[..1], 3), (1, &c[1..], 1), (1, &c[..], 4), (2, &c[..], 5)] {
+        let view = viewer(user, mine);
+        let listed = store.edges(&view, &host, Direction::Outward, (99, None)).await.unwrap().0.len();
+        let counted = async |rows, counted| {
+            let asked = EdgeGroups { after: None, groups: 9, rows, counted };
+            let groups = store.edge_groups(&view, &host, Direction::Outward, &asked).await.unwrap().0;
+            groups.into_iter().map(|group| group.count).collect::<Vec<_>>()
+        };
+        assert_eq!((listed, counted(1, 9).await), (expected, vec![expected]), "user {user} over {mine:?}");
+        assert_eq!(counted(9, 9).await, [expected], "where all are listed");
+        assert_eq!(counted(1, 1).await, [expected.min(2)], "no further than is asked for");
     }
 }

@@ -62,12 +62,20 @@ pub(crate) struct Object {
     /// How many versions that you may see contradict it: by another member's word or with another `created` or creator, and with
     /// content that this one never had, or this version with other content; the history tells which.
     contradictions: u64,
+    /// Of an observable, how many of its earliest tellings were not looked at for that, as all together are too long.
+    #[serde(skip_serializing_if = "is_none")]
+    uncompared: u64,
     /// What the examination found in it.
     #[schema(value_type = Vec<Object>)]
     findings: Box<RawValue>,
     /// The object: its exact bytes.
     #[schema(value_type = Object)]
     object: Box<RawValue>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]
+fn is_none(number: &u64) -> bool {
+    *number == 0
 }
 
 /// One version in an object's history.
@@ -237,6 +245,7 @@ fn object_of(
         handling,
         provenance,
         contradictions: found.contradictions,
+        uncompared: found.uncompared,
         findings: raw(found.findings.unwrap_or_else(|| "[]".to_owned()))?,
         object: raw(text)?,
     })

@@ -432,6 +432,8 @@ async fn pages(worlds: &mut [World; 2], story: u64) {
         "/search?q=word",
         "/search?q=word&type=indicator",
         "/search?type=indicator",
+        "/search?type=report",
+        "/search?type=ipv4-addr",
         "/search?q=10.0.0.1",
         "/collections/open?type=report",
         "/collections",
@@ -454,6 +456,64 @@ async fn pages(worlds: &mut [World; 2], story: u64) {
             answers.push(told(world, &answer));
         }
         assert_eq!(answers[0], answers[1], "story {story}: the page {target}");
+    }
+}
+
+/// More than is passed over for any answer: of types that others have, of one that nobody else has, all listing what others see.
+const MUCH: usize = base::limit::LISTED_PASSED_MAX + 100;
+
+/// However much is hidden, no page, filter, count or list of reports says so.
+#[tokio::test(flavor = "multi_thread")]
+async fn very_much_that_is_hidden_does_not_show_anywhere() {
+    let mut worlds = [World::new().await, World::new().await];
+    let bundle = |objects: Vec<Value>| {
+        json!({"type": "bundle", "id": id("bundle", 1), "objects": objects}).to_string().into_bytes()
+    };
+    let import = |by_ann, how: &str, objects: Vec<Value>| Act {
+        by_ann,
+        hidden: by_ann,
+        method: "POST",
+        target: format!("/api/v1/collections/open/import?format=stix{how}"),
+        kind: "application/octet-stream",
+        body: bundle(objects),
+    };
+    let open = vec![
+        indicator(1, 1),
+        indicator(2, 1),
+        report(1, 1, [1, 2, 3]),
+        relation(1, 1, 1, 2),
+        json!({"type": "ipv4-addr", "spec_version": "2.1", "id": id("ipv4-addr", 1), "value": "10.0.0.1"}),
+    ];
+    let act = import(false, "", open);
+    for world in &mut worlds {
+        assert_eq!(world.act(1_000, &act).await.status, 200);
+    }
+    let hidden = (10..10 + MUCH).flat_map(|number| {
+        let mut odd = head("x-odd", number, 1);
+        odd["name"] = json!("hidden");
+        [indicator(number, 1), report(number, 1, [1, 2, number]), odd]
+    });
+    let act = import(true, "&to=user:ann", hidden.collect());
+    assert_eq!(worlds[1].act(2_000, &act).await.status, 200);
+    for world in &mut worlds {
+        world.tick(5_000);
+    }
+    let known = worlds[1].ann.ask("GET", "/api/v1/search?q=hidden&limit=1").without("Accept").send().await;
+    assert!(String::from_utf8_lossy(&known.body).contains("x-odd--"), "there is something to hide");
+    pages(&mut worlds, 0).await;
+    let questions = questions();
+    let asked = questions.iter().filter(|(_, target, _)| {
+        ["figures", "search", "lookup", "indicator--", "/api1/collections/open/manifest/"]
+            .iter()
+            .any(|part| target.contains(part))
+    });
+    for (method, target, body) in asked {
+        let without = worlds[0].told_to(Some(0), method, target, body.as_deref()).await;
+        let with = worlds[1].told_to(Some(0), method, target, body.as_deref()).await;
+        assert_eq!(told(&worlds[0], &without), told(&worlds[1], &with), "{method} {target}");
+    }
+    for mut world in worlds {
+        world.house.stop().await;
     }
 }
 
