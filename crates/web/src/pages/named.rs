@@ -15,8 +15,8 @@ use crate::{App, Problem};
 const WITHIN_MAX: usize = 80;
 /// Reports named beside one object of a list.
 const REPORTS: usize = 3;
-/// Objects of one page of which reports are asked for.
-const LISTED_MAX: usize = 500;
+/// Objects of a page of which reports are asked for in one question.
+const LISTED_AT_ONCE: usize = 500;
 /// Longest relationship that is read to say in a list what it is between, in bytes.
 const READ_BYTES_MAX: usize = 16 * 1024;
 
@@ -38,8 +38,8 @@ pub(crate) async fn rows(app: &App, who: &Principal, found: &[LookUpMatch]) -> R
     Ok(rows)
 }
 
-/// Says of rows in which reports the objects stand, whose identifiers these are: one question for all of them. Of a very long page only the
-/// first [`LISTED_MAX`] objects are asked for, and where it takes too long nothing is said.
+/// Says of rows in which reports the objects stand, whose identifiers these are. What would take too long is not said, of so many objects as
+/// are asked for at once.
 ///
 /// # Errors
 /// The store failed.
@@ -51,13 +51,14 @@ pub(crate) async fn say_reports(
     let mut ids: Vec<&str> = rows.iter().map(|(id, _)| *id).collect();
     let mut met = HashSet::new();
     ids.retain(|id| met.insert(*id));
-    ids.truncate(LISTED_MAX);
-    let listed = match app.node().listed_in(who, &ids, REPORTS + 1).await {
-        Ok(listed) => listed.into_inner(),
-        Err(StoreError::TooCostly) => return Ok(()),
-        Err(error) => return Err(error),
-    };
-    let listed: HashMap<&str, Vec<ListedIn>> = ids.into_iter().zip(listed).collect();
+    let mut listed: HashMap<&str, Vec<ListedIn>> = HashMap::new();
+    for ids in ids.chunks(LISTED_AT_ONCE) {
+        match app.node().listed_in(who, ids, REPORTS + 1).await {
+            Ok(found) => listed.extend(ids.iter().copied().zip(found.into_inner())),
+            Err(StoreError::TooCostly) => {}
+            Err(error) => return Err(error),
+        }
+    }
     for (id, row) in rows {
         let Some(reports) = listed.get(id) else { continue };
         let name = |one: &ListedIn| (object(&one.id), called(&one.id, &cut(&one.report.label, WITHIN_MAX)));

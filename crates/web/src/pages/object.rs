@@ -17,10 +17,12 @@ use super::form::encode;
 use super::origin::Origin;
 use super::properties::{Leads, Line, lines, name_references};
 use super::related::Side;
-use super::words::{AWAY, Tag, moment, object, state, tlp};
+use super::words::{AWAY, Tag, count, moment, object, state, tlp};
 use super::{Frame, Reader, html, named};
 use crate::{App, Problem};
 
+/// Versions on one page of the history.
+const ROWS: usize = 100;
 /// Digits of a digest shown: enough to tell versions apart, and marked as not all.
 const DIGEST_DIGITS: usize = 16;
 
@@ -33,6 +35,8 @@ struct Page {
     tags: Vec<Tag>,
     findings: Vec<Finding>,
     contradictions: u64,
+    /// How many earlier ones were not held against it.
+    uncompared: Option<String>,
     contents: Option<Contents>,
     properties: Vec<Line>,
     collections: Vec<(String, String)>,
@@ -40,7 +44,7 @@ struct Page {
     sightings: Option<String>,
     origin: Option<Origin>,
     sides: Vec<Side>,
-    history: Vec<Version>,
+    history: History,
     bytes: String,
 }
 
@@ -53,6 +57,38 @@ struct Finding {
     path: String,
     #[serde(default)]
     message: String,
+}
+
+/// A page of the versions, the latest first.
+struct History {
+    rows: Vec<Version>,
+    /// Which of them stand on this page, and how many there are, where that is not all.
+    between: Option<[String; 3]>,
+    /// Pages before and after this one.
+    before: Option<String>,
+    next: Option<String>,
+}
+
+impl History {
+    /// The page that begins behind so many versions; `address` is the page without that, ready to be gone on with.
+    fn of(
+        all: Vec<VersionRow>,
+        (behind, address): (usize, &str),
+        row: impl Fn(VersionRow) -> Version,
+    ) -> Self {
+        let total = all.len();
+        let behind = if behind < total { behind - behind % ROWS } else { 0 };
+        let rows: Vec<Version> = all.into_iter().rev().skip(behind).take(ROWS).map(row).collect();
+        let end = behind.saturating_add(rows.len());
+        let page = |behind: usize| format!("{address}history={behind}#history");
+        let told = |number: usize| count(u64::try_from(number).unwrap_or(u64::MAX));
+        Self {
+            between: (rows.len() < total).then(|| [behind.saturating_add(1), end, total].map(told)),
+            before: (behind > 0).then(|| page(behind.saturating_sub(ROWS))),
+            next: (end < total).then(|| page(end)),
+            rows,
+        }
+    }
 }
 
 struct Version {
@@ -79,14 +115,21 @@ pub(crate) struct Question {
     in_after: Option<String>,
     /// Behind how many rows the page of the contents begins.
     contents: Option<String>,
+    /// The same of the history.
+    history: Option<String>,
 }
 
 impl Question {
     /// Behind how many rows the page of the contents begins.
     fn behind(&self) -> Result<usize, Problem> {
-        let Some(text) = &self.contents else { return Ok(0) };
         let said = "contents is the number of rows behind which the page of the contents begins";
-        text.parse().map_err(|_| Problem::bad_request("query-malformed", said).at("contents"))
+        number(self.contents.as_deref(), ("contents", said))
+    }
+
+    /// Behind how many versions the page of the history begins.
+    fn behind_versions(&self) -> Result<usize, Problem> {
+        let said = "history is the number of versions behind which the page of the history begins";
+        number(self.history.as_deref(), ("history", said))
     }
 
     /// The address of the same version of an object, ready for one more question.
@@ -108,6 +151,12 @@ impl Question {
     }
 }
 
+/// A number that a question names; 0 where it names none.
+fn number(text: Option<&str>, (at, said): (&'static str, &'static str)) -> Result<usize, Problem> {
+    let Some(text) = text else { return Ok(0) };
+    text.parse().map_err(|_| Problem::bad_request("query-malformed", said).at(at))
+}
+
 /// The page of an object, in its latest version or the one asked for.
 pub(crate) async fn show(
     State(app): State<App>,
@@ -127,7 +176,7 @@ pub(crate) async fn show(
     let titles = Titles(app.node().collections(who).await?);
     let json = Json::parse(&stored.bytes).unwrap_or(Json::Null);
     let side = async |direction, after: &Option<String>| {
-        Side::of(&app, (who, &stored.id, &json), (direction, after.as_deref())).await
+        Side::of(&app, (who, &stored.id, &json), (direction, after.as_deref()), &address).await
     };
     let outward = side(Direction::Outward, &question.out_after).await?;
     let inward = side(Direction::Inward, &question.in_after).await?;
@@ -148,6 +197,7 @@ pub(crate) async fn show(
         label: named::of_stored(&app, who, &stored, &json).await?,
         tags: tags(&app, &stored),
         contradictions: stored.contradictions,
+        uncompared: (stored.uncompared > 0).then(|| count(stored.uncompared)),
         findings: stored
             .findings
             .as_deref()
@@ -159,14 +209,10 @@ pub(crate) async fn show(
         sightings: (sightings.reports > 0).then(|| seen(&sightings)),
         origin: Origin::of(&app, who, &stored).await?,
         sides: vec![outward, inward],
-        history: history
-            .into_iter()
-            .rev()
-            .map(|row| Version {
-                origin: app.node().word_of(&row.originator),
-                ..version(row, (&stored, &marks), &titles)
-            })
-            .collect(),
+        history: History::of(history, (question.behind_versions()?, &address), |row| Version {
+            origin: app.node().word_of(&row.originator),
+            ..version(row, (&stored, &marks), &titles)
+        }),
         bytes: String::from_utf8_lossy(&stored.bytes).into_owned(),
     };
     Ok(html(StatusCode::OK, &page))

@@ -70,7 +70,7 @@ pub(crate) struct Edge {
 }
 
 impl Side {
-    /// One direction of an object's relations, after one of them; references of its own that its properties show are left out. Where there are too
+    /// One direction of an object's relations, after one of them, on a page with this address, which is ready to be gone on with; references of its own that its properties show are left out. Where there are too
     /// many to gather, that is said.
     ///
     /// # Errors
@@ -79,6 +79,7 @@ impl Side {
         app: &App,
         (who, id, json): (&Principal, &str, &Json<'_>),
         (direction, after): (Direction, Option<&str>),
+        address: &str,
     ) -> Result<Self, Problem> {
         let way = Way::of(direction);
         let asked = EdgeGroups { after, groups: GROUPS, rows: EACH, counted: COUNTED };
@@ -115,8 +116,7 @@ impl Side {
             title: way.title,
             groups: shown,
             too_many,
-            more: last
-                .map(|last| format!("{}?{}_after={}#{}", object(id), way.word, encode(&last), way.anchor)),
+            more: last.map(|last| format!("{address}{}_after={}#{}", way.word, encode(&last), way.anchor)),
         })
     }
 }

@@ -291,6 +291,77 @@ async fn what_is_found_says_in_which_reports_it_stands() {
     assert_eq!(pages("ann").await.1, ["listed in withheld , R4 , R3 and more", "listed in withheld , both"]);
 }
 
+/// Of a long look-up the last value says in which reports it stands as well as the first.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_long_look_up_says_of_every_value_in_which_reports_it_stands() {
+    const MANY: usize = 600;
+    let house = House::new().await;
+    let ann = house.person("ann", Role::Analyst).await;
+    house.collection("c1", &[(&ann, "rw")]).await;
+    let values: Vec<String> = (0..MANY).map(|number| format!("h{number}.example")).collect();
+    let mut objects: Vec<Value> = values
+        .iter()
+        .enumerate()
+        .map(|(number, value)| {
+            json!({"type": "domain-name", "spec_version": "2.1", "id": id("domain-name", number), "value": value})
+        })
+        .collect();
+    let all: Vec<String> = (0..MANY).map(|number| id("domain-name", number)).collect();
+    objects.push(report(1, "all of them", &all));
+    ann.post("c1", &objects).await;
+    let page = house.filled("ann", "/look-up", &format!("values={}", values.join("%0A"))).await;
+    assert!(page.contains("600 of 600 known."), "{page}");
+    assert_eq!(page.matches("<bdi>all of them</bdi>").count(), MANY);
+}
+
+/// The history of an object with very many versions comes in pages, each of which goes on in the version that is shown; and so do its
+/// relations, where there are more than one page shows.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_goes_on_of_an_object_goes_on_in_the_version_that_is_shown() {
+    let house = House::new().await;
+    let ann = house.person("ann", Role::Analyst).await;
+    house.collection("c1", &[(&ann, "rw")]).await;
+    let hour = |version: usize| modified(version % 60).replace("T00", &format!("T{:02}", version / 60));
+    let versions = (0..150).map(|version| {
+        let mut object = indicator(1, version);
+        object["modified"] = json!(hour(version));
+        object
+    });
+    let mut objects: Vec<Value> = versions.collect();
+    objects.extend((0..25).map(|number| {
+        relationship(number, &id("indicator", 1), &format!("relation-{number:02}"), &id("indicator", 2))
+    }));
+    ann.post("c1", &objects).await;
+    let page = house.page("ann", &format!("/objects/{}", id("indicator", 1))).await;
+    let history = section(&page, "history");
+    assert!(text(history).contains("History 150, 1 to 100 shown"), "{}", text(history));
+    assert_eq!(history.matches("<tr><td>").count(), 100);
+    let link = |page: &str, words: &str| {
+        let before = page.split(&format!("\">{words}</a>")).next().filter(|before| before.len() < page.len());
+        let before = before.unwrap_or_else(|| panic!("no {words} in {page}"));
+        let href = before.rsplit("<a href=\"").next().unwrap().replace("&#38;", "&");
+        href.split('#').next().unwrap().to_owned()
+    };
+    let shown = format!("/objects/{}?version={}", id("indicator", 1), modified(7).replace(':', "%3A"));
+    let page = house.page("ann", &shown).await;
+    assert!(page.contains("<h1 dir=\"auto\">n1 v7</h1>"), "{page}");
+    let earlier = house.page("ann", &link(&page, "Earlier versions")).await;
+    let history = section(&earlier, "history");
+    assert!(text(history).contains("History 150, 101 to 150 shown"), "{}", text(history));
+    assert!(
+        earlier.contains("<h1 dir=\"auto\">n1 v7</h1>") && history.contains("aria-current=\"true\""),
+        "{history}"
+    );
+    assert!(history.contains(&modified(0)) && !history.contains("Earlier versions"), "{history}");
+    let later = house.page("ann", &link(&earlier, "Later versions")).await;
+    assert!(later.contains("<h1 dir=\"auto\">n1 v7</h1>") && later.contains("1 to 100 shown"), "{later}");
+    let further = house.page("ann", &link(&page, "Further relations")).await;
+    assert!(further.contains("<h1 dir=\"auto\">n1 v7</h1>"), "{further}");
+    assert!(section(&further, "outward").contains("relation-24"), "{further}");
+    let odd = house.page("ann", &format!("/objects/{}?history=x", id("indicator", 1))).await;
+    assert!(odd.contains("history is the number of versions"), "{odd}");
+}
+
 /// A file without a name is called by its hash wherever it is named, and a name of letters that look like others is told in both writings.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_object_is_called_the_same_everywhere() {
