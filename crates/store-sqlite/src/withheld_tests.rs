@@ -83,7 +83,6 @@ async fn what_is_withheld_is_passed_over_by_its_rules() {
     let newest = |kinds: &[&str]| {
         let types = kinds.iter().map(|kind| (*kind).to_owned()).collect();
         let request = SearchRequest { types, limit: 3, ..SearchRequest::default() };
-        let key = key.clone();
         move |connection: &Connection, viewer: &Viewer| -> Done<String> {
             let rows = search::search(connection, viewer, &key, &request)?.rows;
             Ok(rows.into_iter().map(|row| row.id + " ").collect())
