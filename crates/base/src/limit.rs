@@ -44,6 +44,8 @@ pub const LOOKUP_VALUES_MAX: usize = 10_000;
 pub const QUERY_BYTES_MAX: usize = 64 * 1024;
 /// Rows a look-up may find for all its values together; one answer holds no more.
 pub const LOOKUP_ROWS_MAX: usize = 100_000;
+/// Addresses of the ranges of a look-up that are ranked for all its ranges together: of the lowest so many the first by worth and date are listed.
+pub const IN_RANGES_RANKED_MAX: usize = 10_000;
 /// Steps of the store's own machine that one read may take before it is given up as too costly: some seconds.
 pub const READ_STEPS_MAX: u64 = 200_000_000;
 /// Versions of observables, and observables, that one question keeps in mind while it walks; of further ones it asks again where it must.

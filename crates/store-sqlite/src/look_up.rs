@@ -4,6 +4,7 @@
 //! a value that a newer version dropped is not found any more, and what somebody else says of the same object hides nothing. Of what has no
 //! date of its own, an observable, what any of them says is found ([`crate::undated`]).
 
+use std::cmp::Reverse;
 use std::collections::HashSet;
 
 use base::{Micros, limit};
@@ -165,7 +166,7 @@ const HAS_TERM: &str = "EXISTS (SELECT 1 FROM posting p WHERE p.fingerprint = ?4
 const HAS_ADDRESS: &str =
     "EXISTS (SELECT 1 FROM address p WHERE p.low = ?4 AND p.high = ?5 AND p.version = l.version)";
 
-/// Addresses and ranges that lie wholly between two addresses, in the order of addresses, for each such range.
+/// Addresses and ranges that lie wholly between two addresses, for each such range: what holds first, each newest first.
 pub(crate) fn in_ranges(
     connection: &Connection,
     viewer: &Viewer,
@@ -176,21 +177,24 @@ pub(crate) fn in_ranges(
     };
     let mut answers = Vec::with_capacity(ranges.len());
     let mut room = limit::LOOKUP_ROWS_MAX;
+    let most = limit::IN_RANGES_RANKED_MAX.checked_div(ranges.len()).unwrap_or_default().max(ROWS_IN_RANGE);
     for range in ranges {
-        let found = in_range(connection, &sight, *range)?;
+        let found = in_range(connection, &sight, (*range, most), viewer.standing().now)?;
         room = room.checked_sub(found.len()).ok_or(StoreError::TooCostly)?;
         answers.push(found);
     }
     Ok(answers)
 }
 
-/// Rows told for one range: an object may have several addresses in it.
+/// Rows ranked for one of very many ranges: an object may have several addresses in it.
 const ROWS_IN_RANGE: usize = 10 * limit::LOOKUP_MATCHES_MAX;
 
+/// The first of the rows in a range: of its `most` lowest addresses, where there are more. Nothing leads to the newest of them but looking at each.
 fn in_range(
     connection: &Connection,
     sight: &Sight,
-    (low, high): ([u8; 16], [u8; 16]),
+    ((low, high), most): (([u8; 16], [u8; 16]), usize),
+    now: Micros,
 ) -> Done<Vec<LookupRow>> {
     let mut select = connection.prepare_cached(&format!(
         "SELECT {}, q.low, q.high FROM address q JOIN version v ON v.no = q.version \
@@ -203,8 +207,7 @@ fn in_range(
     let mut rows = select.raw_query();
     let mut undated = Undated::found_by(connection, sight, HAS_ADDRESS);
     let (mut found, mut once, mut rows_told) = (Vec::new(), HashSet::new(), 0_usize);
-    while found.len() < limit::LOOKUP_MATCHES_MAX
-        && rows_told < ROWS_IN_RANGE
+    while rows_told < most
         && let Some(next) = rows.next()?
     {
         // An object with two addresses in the range is one answer.
@@ -213,11 +216,14 @@ fn in_range(
             continue;
         };
         rows_told += 1;
-        if once.insert(next.get::<_, i64>(0)?) {
-            found.push(row);
+        let version: i64 = next.get(0)?;
+        if once.insert(version) {
+            found.push((row, version));
         }
     }
-    Ok(found)
+    found.sort_by_key(|(row, version)| (row.worth(now), Reverse(row.added), Reverse(*version)));
+    found.truncate(limit::LOOKUP_MATCHES_MAX);
+    Ok(found.into_iter().map(|(row, _)| row).collect())
 }
 
 /// Patterns of indicators after a row.

@@ -371,7 +371,8 @@ pub trait Objects: Send + Sync {
         most: usize,
     ) -> Result<Vec<Vec<LookupRow>>, StoreError>;
     /// Address indicators and observables inside ranges (inclusive ends, IPv4 mapped into IPv6 space, 16 bytes): for each
-    /// range in order, the matches the viewer may see. `TooCostly` as in [`Objects::look_up`].
+    /// range in order, the first [`base::limit::LOOKUP_MATCHES_MAX`] matches the viewer may see, by [`crate::Worth`], each newest first; of
+    /// more than [`base::limit::IN_RANGES_RANKED_MAX`] addresses in all ranges together, of the lowest of each. `TooCostly` as in [`Objects::look_up`].
     async fn in_ranges(
         &self,
         viewer: &Viewer,

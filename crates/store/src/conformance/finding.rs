@@ -224,12 +224,12 @@ pub async fn ranges_hold_addresses(site: Site) {
     add(&*store, c[0], &samples).await;
     let view = viewer(1, &c);
     for (low, high, wanted) in [
-        ("::ffff:192.0.2.0", "::ffff:192.0.2.255", vec![1, 3, 2]),
+        ("::ffff:192.0.2.0", "::ffff:192.0.2.255", vec![3, 2, 1]),
         ("::ffff:192.0.2.1", "::ffff:192.0.2.254", vec![]),
         ("::ffff:192.0.2.255", "::ffff:192.0.2.255", vec![2]),
-        ("::ffff:0.0.0.0", "::ffff:255.255.255.255", vec![4, 1, 3, 2]),
+        ("::ffff:0.0.0.0", "::ffff:255.255.255.255", vec![4, 3, 2, 1]),
         ("2001:db8::", "2001:db8::ffff", vec![5]),
-        ("::", "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff", vec![4, 1, 3, 2, 5]),
+        ("::", "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff", vec![5, 4, 3, 2, 1]),
         ("2001:db8::2", "2001:db8::1", vec![]),
     ] {
         let rows = store.in_ranges(&view, &[(octets(low), octets(high))]).await.unwrap().remove(0);
@@ -237,6 +237,22 @@ pub async fn ranges_hold_addresses(site: Site) {
         let wanted: Vec<String> = wanted.into_iter().map(|number| id("indicator", number)).collect();
         assert_eq!(found, wanted, "{low} to {high}");
     }
+    // More than are listed: what holds comes first, and of that the newest, wherever in the range it stands.
+    let most = base::limit::LOOKUP_MATCHES_MAX as u64;
+    let at = |number: u64| format!("198.51.{}.{}", number / 200, number % 200);
+    let samples: Vec<Sample> = (0..most + 50)
+        .map(|number| {
+            let sample = Sample::indicator(100 + number, 1).term(TermKind::Address, &at(number));
+            sample.with(|facts| facts.revoked = number % 2 == 0)
+        })
+        .collect();
+    add(&*store, c[0], &samples).await;
+    let range = (octets("::ffff:198.51.0.0"), octets("::ffff:198.51.255.255"));
+    let rows = store.in_ranges(&view, &[range]).await.unwrap().remove(0);
+    let found: Vec<String> = rows.into_iter().map(|row| row.id).collect();
+    let newest = |odd: u64| (0..most + 50).rev().filter(move |number| number % 2 == odd);
+    let wanted = newest(1).chain(newest(0)).take(base::limit::LOOKUP_MATCHES_MAX);
+    assert_eq!(found, wanted.map(|number| id("indicator", 100 + number)).collect::<Vec<_>>());
 }
 
 async fn search(
