@@ -168,7 +168,7 @@ fn scripts_are_not_asked() {
     for yes in [&[][..], &["--yes"]] {
         words(&scene, &["import", &file]).exits(0);
         words(&scene, &[&["delete", &id, "--collection", "inbox"], yes].concat()).exits(0);
-        for deed in [&["recall", &id][..], &["erase", &id], &["community", "withdraw"]] {
+        for deed in [&["recall", &id][..], &["community", "withdraw"]] {
             let said = words(&scene, &[deed, yes].concat()).exits(1).stderr;
             assert!(said.contains("[community-none]") && !said.contains("[y/N]"), "{said}");
         }

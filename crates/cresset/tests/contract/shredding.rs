@@ -262,7 +262,27 @@ fn killed_around_an_erasure_the_object_and_its_key_are_both_there_or_both_gone()
 /// What was never given to anybody is this member's as well: erased, it is in no file any more, nor in a backup of before.
 #[test]
 fn what_was_never_given_is_erased_here_and_in_backups_of_before() {
-    let [a, b] = community([("cert-a", "cert"), ("cert-b", "cert")]);
+    let [a, _b] = community([("cert-a", "cert"), ("cert-b", "cert")]);
+    is_erased(&a, "never-given");
+}
+
+/// The same by a node that has never joined anybody.
+#[test]
+fn a_node_in_no_community_erases_for_good() {
+    let a = Town::new();
+    is_erased(&a, "community-none");
+    // It stays so when it joins.
+    a.create("cert-a", &[]);
+    let file = a.scene.file("again.json", bundle(&[marked(ONE, MARKER, "zuckerwatte.example")]));
+    let refused = a.node.there(&["import", &file]).exits(1);
+    assert!(refused.stdout.contains("refused"), "{} {}", refused.stdout, refused.stderr);
+    let proof = path(&a.scene, "joined");
+    a.ok(&["ledger", "proof", ONE, "--out", &proof]);
+    run(&["verify", &proof]).exits(0);
+    assert_eq!(a.ok(&["rebuild", "--check"])["equal"], true);
+}
+
+fn is_erased(a: &Town, uncalled: &str) {
     let objects =
         [marked(ONE, "Zuckerwatte Jahrmarkt", "zuckerwatte.example"), marked(TWO, "Other", "other.example")];
     let file = a.scene.file("two.json", bundle(&objects));
@@ -274,16 +294,19 @@ fn what_was_never_given_is_erased_here_and_in_backups_of_before() {
     a.ok(&["ledger", "proof", ONE, "--out", &proof]);
     // There is nothing to call back, and it is told so.
     let recalled = a.node.there(&["recall", ONE]).exits(1);
-    assert!(recalled.stderr.contains("[never-given]"), "{}", recalled.stderr);
-    assert_eq!(shows(&a, ONE, "zuckerwatte.example", MARKER), [true; 4]);
+    assert!(recalled.stderr.contains(uncalled), "{}", recalled.stderr);
+    assert_eq!(shows(a, ONE, "zuckerwatte.example", MARKER), [true; 4]);
 
     let leaves = a.ok(&["node", "state"])["leaves"].as_u64().unwrap();
     let erased = a.ok(&["erase", ONE, "--reason", "a person's data"]);
     assert_eq!((&erased["receipts"], &erased["leaf"]), (&json!([]), &json!(leaves)), "{erased}");
-    assert_eq!(shows(&a, ONE, "zuckerwatte.example", MARKER), [false; 4]);
-    assert_eq!(shows(&a, TWO, "other.example", "Other"), [true; 4]);
+    assert_eq!(shows(a, ONE, "zuckerwatte.example", MARKER), [false; 4]);
+    assert_eq!(shows(a, TWO, "other.example", "Other"), [true; 4]);
     assert_eq!(a.ok(&["erase", ONE]), erased, "said again, nothing more is done");
     run(&["verify", &proof]).exits(0);
+    let act = path(&a.scene, "act");
+    a.ok(&["ledger", "proof", ONE, "--out", &act]);
+    assert!(run(&["verify", &act]).exits(0).stdout.contains("erased"));
     assert_eq!(a.ok(&["doctor", "--deep"])["ok"], true);
     until("it is in no file", || !holds(&a.scene.data(), MARKER));
 
@@ -291,5 +314,4 @@ fn what_was_never_given_is_erased_here_and_in_backups_of_before() {
     let told = restore(&copy, &newest, &key, &target);
     assert_eq!((&told["erased"], &told["unopened"]), (&json!(1), &json!(0)), "{told}");
     assert!(!holds(Path::new(&target), MARKER));
-    drop(b);
 }

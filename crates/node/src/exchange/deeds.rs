@@ -9,7 +9,7 @@ use std::sync::Arc;
 use base::Micros;
 use base::signed::Signed;
 use base::signing::KeyId;
-use federation::{Alteration, DeedError, Lane, ObjectName, ReceiptState};
+use federation::{Alteration, DeedError, Exchange, Lane, ObjectName, ReceiptState};
 use handling::{
     Action, Addressee, MemberId, Originator, Principal, Recipient, Refusal, Rule, Rules, judge,
     may_administer,
@@ -17,12 +17,12 @@ use handling::{
 use ledger::act::Act;
 use serde::Serialize;
 use stix::Timestamp;
-use store::{StoreError, StoredObject};
+use store::{ExchangeDesk, StoreError, StoredObject};
 
 use super::altering::{Taking, narrow};
 use super::giving::{Gift, Given, Onward, Refusals, authors, own_word, version_of};
 use super::views::failed;
-use super::{Court, ExchangeError, Kept, Withheld};
+use super::{Court, ExchangeError, Kept, Purview, Withheld};
 use crate::accept::{Known, Place};
 use crate::community::may_know_circles;
 use crate::handle::about;
@@ -65,6 +65,43 @@ struct Meant {
     rules: Rules,
     /// When it was shared.
     shared: Micros,
+}
+
+/// A recall or an erasure of an own object, and of its redacted view.
+pub(super) struct Back {
+    pub(super) purview: Purview,
+    pub(super) alteration: &'static Alteration<'static>,
+    pub(super) reason: String,
+    pub(super) name: ObjectName,
+    pub(super) view: Option<ObjectName>,
+    /// Whether its bytes were changed here: then it is seen by its doer's copies alone whose word it is.
+    pub(super) is_altered: bool,
+}
+
+impl Back {
+    /// Takes both back, and tells by which acts.
+    pub(super) fn take(
+        &self,
+        exchange: &Exchange<'_>,
+        desk: &mut dyn ExchangeDesk,
+    ) -> Result<Vec<u64>, ExchangeError> {
+        if self.is_altered && !self.purview.has_copies(desk, &self.name.id)? {
+            return Err(only_its_originator());
+        }
+        let taking = Taking { purview: &self.purview, alteration: self.alteration, reason: &self.reason };
+        let of_view = match &self.view {
+            Some(view) if taking.concerns(desk, view)? => Some(taking.back(exchange, desk, view)?),
+            _ => None,
+        };
+        let of_it = match (taking.back(exchange, desk, &self.name), of_view) {
+            // Only what is left of it was ever given.
+            (Err(ExchangeError::Deed(DeedError::NoObject(_)) | ExchangeError::NeverGiven(_)), Some(_)) => {
+                None
+            }
+            (outcome, _) => Some(outcome?),
+        };
+        Ok(of_it.into_iter().chain(of_view).collect())
+    }
 }
 
 /// What a member answered to a recall or an erasure.
@@ -315,12 +352,15 @@ impl Node {
         self.alter(who, id, (&Alteration::Recall, reason)).await
     }
 
-    /// Has an own object destroyed everywhere, for good; also one that nobody was ever given. Where others were given what this principal does
+    /// Has an own object destroyed everywhere, for good; also one that nobody was ever given, and by a member that is in no community. Where others were given what this principal does
     /// not know of, their own copies are destroyed and nobody is told. Said again, as with a recall.
     ///
     /// # Errors
     /// As [`Node::recall`].
     pub async fn erase(&self, who: &Principal, id: &str, reason: &str) -> Result<Recalled, ExchangeError> {
+        if self.court().await?.is_none() {
+            return self.erase_alone(who, id, reason).await;
+        }
         self.alter(who, id, (&Alteration::Erase, reason)).await
     }
 
@@ -340,28 +380,16 @@ impl Node {
             Err(unknown) if !self.decides_unseen(&court, who, id).await? => return Err(unknown),
             Err(_) => {}
         }
-        let (purview, reason, author) = (self.purview(who), reason.to_owned(), court.member());
-        let name = ObjectName { author, id: id.to_owned() };
-        let view = self.view_id_of(id).await?.map(|id| ObjectName { author, id });
-        let altered = self.step(&court, 1, move |exchange, desk| {
-            if is_altered && !purview.has_copies(desk, &name.id)? {
-                return Err(only_its_originator());
-            }
-            let taking = Taking { purview: &purview, alteration, reason: &reason };
-            let of_view = match &view {
-                Some(view) if taking.concerns(desk, view)? => Some(taking.back(exchange, desk, view)?),
-                _ => None,
-            };
-            let of_it = match (taking.back(exchange, desk, &name), of_view) {
-                // Only what is left of it was ever given.
-                (
-                    Err(ExchangeError::Deed(DeedError::NoObject(_)) | ExchangeError::NeverGiven(_)),
-                    Some(_),
-                ) => None,
-                (outcome, _) => Some(outcome?),
-            };
-            Ok(of_it.into_iter().chain(of_view).collect::<Vec<u64>>())
-        });
+        let author = court.member();
+        let back = Back {
+            purview: self.purview(who),
+            alteration,
+            reason: reason.to_owned(),
+            name: ObjectName { author, id: id.to_owned() },
+            view: self.view_id_of(id).await?.map(|id| ObjectName { author, id }),
+            is_altered,
+        };
+        let altered = self.step(&court, 1, move |exchange, desk| back.take(exchange, desk));
         let acts = altered.await.map_err(|error| match error {
             ExchangeError::Deed(DeedError::NoObject(_)) => ExchangeError::NeverGiven(id.to_owned()),
             other => other,

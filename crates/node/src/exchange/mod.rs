@@ -6,6 +6,7 @@
 //!
 //! Invariant: what `federation` says is held and what readers find are one: both change in the same commit.
 
+mod alone;
 mod altering;
 mod awaited;
 mod carry;
@@ -365,17 +366,15 @@ impl Node {
         Ok(Arc::new(court))
     }
 
-    /// Runs a step of exchange in one commit.
-    pub(crate) async fn step<T: Send + 'static>(
+    /// Does something with the rows in one commit, or nothing.
+    async fn committed<T: Send + 'static>(
         &self,
-        court: &Arc<Court>,
         weight: usize,
-        step: impl FnOnce(&Exchange<'_>, &mut dyn ExchangeDesk) -> Result<T, ExchangeError> + Send + 'static,
+        step: impl FnOnce(&mut dyn ExchangeDesk) -> Result<T, ExchangeError> + Send + 'static,
     ) -> Result<T, ExchangeError> {
-        let (sitting, court) = (Arc::clone(court), Arc::clone(court));
         let (tell, told) = std::sync::mpsc::channel();
         let committed = store::exchanged(self.store(), weight, move |desk| {
-            step(&court.exchange(), desk).map_err(|error| match error {
+            step(desk).map_err(|error| match error {
                 ExchangeError::Store(error) => error,
                 other => {
                     // The step is undone by any error of the store's; why it was given up is told beside it.
@@ -384,10 +383,21 @@ impl Node {
                 }
             })
         });
-        let outcome = match committed.await {
+        match committed.await {
             Ok(answer) => Ok(answer),
             Err(error) => Err(told.try_recv().unwrap_or(ExchangeError::Store(error))),
-        };
+        }
+    }
+
+    /// Runs a step of exchange in one commit.
+    pub(crate) async fn step<T: Send + 'static>(
+        &self,
+        court: &Arc<Court>,
+        weight: usize,
+        step: impl FnOnce(&Exchange<'_>, &mut dyn ExchangeDesk) -> Result<T, ExchangeError> + Send + 'static,
+    ) -> Result<T, ExchangeError> {
+        let (sitting, court) = (Arc::clone(court), Arc::clone(court));
+        let outcome = self.committed(weight, move |desk| step(&court.exchange(), desk)).await;
         // What was judged by who was in which circle before that changed is looked at again.
         if let Ok(Some(now)) = self.members().await
             && !now.seats_as(&sitting.members)
