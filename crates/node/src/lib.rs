@@ -90,7 +90,7 @@ pub use look_up::{Detail, How, LookUpAnswer, LookUpError, LookUpMatch, Sightings
 pub use mark::{Brief, Mark, Marked};
 pub use narrow::{NarrowError, Narrowed};
 pub use observed::{Observed, ObservedError, ObservedMatch};
-pub use own_ledger::ProveError;
+pub use own_ledger::{ActView, ProveError};
 pub use read::ReadError;
 pub use receipts::{Handled, Lines, Outcome, Receipt, Summary, Unread};
 pub use road::{JudgedBy, NodeIdentity, RoadError};

@@ -12,11 +12,14 @@ use ledger::act::{Act, ActKind, ActObject};
 use ledger::checkpoint::SignedCheckpoint;
 use ledger::proof_file::ProofFile;
 use ledger::tile::{Tile, TilePath};
+use serde::Serialize;
+use stix::Timestamp;
 use store::{Fault, LeafRow, LedgerAuthor, StoreError, StoredObject};
 use tokio::sync::Semaphore;
 
 use crate::community::Table;
-use crate::{ExchangeError, Node, ReadError};
+use crate::upkeep::may_know_totals;
+use crate::{ExchangeError, Node, ReadError, UpkeepError};
 
 /// Acts about one object that are read at once.
 const ACTS_AT_ONCE: usize = 500;
@@ -112,6 +115,20 @@ impl ProveError {
     }
 }
 
+/// An act of this member, as it is told to whoever runs or audits the node: what was done and when, and nothing of what it was about.
+///
+/// # Shape
+/// As JSON `{"leaf","kind","at"}`; of an act that a restore has lost, `kind` and `at` are null.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct ActView {
+    /// Its place in the ledger, from 0.
+    pub leaf: u64,
+    /// What was done.
+    pub kind: Option<String>,
+    /// When, by this node's clock (RFC 3339).
+    pub at: Option<String>,
+}
+
 impl From<StoreError> for ProveError {
     fn from(error: StoreError) -> Self {
         Self::Read(error.into())
@@ -197,6 +214,31 @@ impl Node {
     /// The store failed.
     pub async fn leaves(&self) -> Result<u64, StoreError> {
         self.0.store.leaf_count().await
+    }
+
+    /// What this member did, newest first, before the act at `before`, at most `limit`: for administrators and auditors. Which object an act is
+    /// about is told to those who see that ([`Node::prove`]).
+    ///
+    /// # Errors
+    /// Not for this principal, or the store failed.
+    pub async fn acts(
+        &self,
+        who: &Principal,
+        before: Option<u64>,
+        limit: usize,
+    ) -> Result<Vec<ActView>, UpkeepError> {
+        may_know_totals(who)?;
+        let rows = self.0.store.leaves_before(before, limit).await?;
+        let views = rows.into_iter().map(|row| {
+            let act = Act::parse(&row.header).ok();
+            let header = act.as_ref().map(Act::header);
+            ActView {
+                leaf: row.sequence,
+                kind: header.map(|header| header.kind.to_string()),
+                at: header.map(|header| Timestamp::text_of(header.at)),
+            }
+        });
+        Ok(views.collect())
     }
 
     /// A tile of the ledger, for everyone: hashes alone. `None` when the tree is not that large.

@@ -54,6 +54,17 @@ pub(crate) fn about(
     Ok(rows.collect::<rusqlite::Result<_>>()?)
 }
 
+/// Acts before a place, newest first.
+pub(crate) fn before(connection: &Connection, before: Option<u64>, limit: usize) -> Done<Vec<LeafRow>> {
+    let before = before.map_or(i64::MAX, |before| i64::try_from(before).unwrap_or(i64::MAX));
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    let mut select = connection.prepare_cached(
+        "SELECT sequence, header, salt, common FROM written_leaf WHERE sequence < ?1 ORDER BY sequence DESC LIMIT ?2",
+    )?;
+    let rows = select.query_map((before, limit), leaf)?;
+    Ok(rows.collect::<rusqlite::Result<_>>()?)
+}
+
 fn leaf(row: &Row<'_>) -> rusqlite::Result<LeafRow> {
     let salt: Option<[u8; 32]> = row.get(2)?;
     Ok(LeafRow {

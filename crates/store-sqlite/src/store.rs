@@ -448,6 +448,10 @@ impl Leaves for SqliteStore {
         self.readers.read(|connection| leaves::about(connection, object, after, limit)).await
     }
 
+    async fn leaves_before(&self, before: Option<u64>, limit: usize) -> Answer<Vec<LeafRow>> {
+        self.readers.read(|connection| leaves::before(connection, before, limit)).await
+    }
+
     async fn proven_leaf(&self, sequence: u64) -> Answer<ProvenLeaf> {
         self.readers.read(|connection| leaves::proven(connection, sequence)).await
     }

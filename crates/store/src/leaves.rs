@@ -86,6 +86,8 @@ pub trait Leaves: Send + Sync {
         after: Option<u64>,
         limit: usize,
     ) -> Result<Vec<LeafRow>, StoreError>;
+    /// Acts before the one at `before`, newest first, at most `limit`; without it from the last on. An act that a restore lost has no header.
+    async fn leaves_before(&self, before: Option<u64>, limit: usize) -> Result<Vec<LeafRow>, StoreError>;
     /// An act and its proof in the last head. `NotFound` when there is no such leaf.
     async fn proven_leaf(&self, sequence: u64) -> Result<ProvenLeaf, StoreError>;
     /// The proof that the tree of `new` leaves continues that of `old`. `NotFound` when there are fewer leaves.

@@ -9,12 +9,12 @@ use ledger::checkpoint::{Origin, SignedCheckpoint};
 use ledger::note::{KeyKind, NoteKey};
 use ledger::proof::verify_consistency;
 use serde::Deserialize;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::args::Common;
 use crate::directory::Access;
 use crate::exit::{Exit, Failure};
-use crate::out::{Out, say};
+use crate::out::{Out, say, shown};
 use crate::reach::{Reach, question};
 
 /// What to do with the ledger.
@@ -22,6 +22,8 @@ use crate::reach::{Reach, question};
 pub(crate) enum LedgerCommand {
     /// Print the head signed last: a C2SP checkpoint.
     Checkpoint,
+    /// List what this member did and when, newest first, without what it was about: for administrators and auditors. JSON is one act a line.
+    Acts(ActsArgs),
     /// Print the key by which heads of this ledger are verified: a C2SP verifier key.
     Key,
     /// Check that the head in one file continues the head in another. Exits 3 when it does not.
@@ -29,6 +31,17 @@ pub(crate) enum LedgerCommand {
     /// Write the file that proves how an object came in here, an act of this member's, or what another signed about it;
     /// `cresset verify` checks it anywhere.
     Proof(ProofArgs),
+}
+
+/// How many acts.
+#[derive(Debug, Args)]
+pub(crate) struct ActsArgs {
+    /// At most so many; without it: the last 100.
+    #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u64).range(1..))]
+    limit: u64,
+    /// Only those before this one.
+    #[arg(long, value_name = "LEAF")]
+    before: Option<u64>,
 }
 
 /// Two heads.
@@ -67,10 +80,18 @@ struct Continuation {
     keys: Vec<String>,
 }
 
+/// A page of acts.
+#[derive(Deserialize)]
+struct Acts {
+    items: Vec<Value>,
+    next: Option<String>,
+}
+
 /// Runs the command.
 pub(crate) async fn run(common: &Common, command: LedgerCommand, out: &mut Out) -> Result<Exit, Failure> {
     match command {
         LedgerCommand::Checkpoint => checkpoint(common, out).await,
+        LedgerCommand::Acts(args) => acts(common, &args, out).await,
         LedgerCommand::Key => key(common, out).await,
         LedgerCommand::Consistency(args) => consistency(common, &args, out).await,
         LedgerCommand::Proof(args) => proof(common, args, out).await,
@@ -91,6 +112,35 @@ async fn checkpoint(common: &Common, out: &mut Out) -> Result<Exit, Failure> {
         "root": head.head().root.to_string(),
         "note": head.to_string(),
     }))?;
+    Ok(Exit::Done)
+}
+
+/// Acts asked for at once.
+const ACTS_AT_ONCE: u64 = 1_000;
+
+async fn acts(common: &Common, args: &ActsArgs, out: &mut Out) -> Result<Exit, Failure> {
+    out.answers_in_lines();
+    let reach = Reach::open(common, Access::Read).await?;
+    let (mut left, mut next) = (args.limit, args.before.map(|leaf| leaf.to_string()));
+    while left > 0 {
+        let mut request = question::get(["ledger", "acts"]);
+        request.query.push(("limit", left.min(ACTS_AT_ONCE).to_string()));
+        request.query.extend(next.take().map(|cursor| ("next", cursor)));
+        let page: Acts = reach.answer(request).await?;
+        left = left.saturating_sub(page.items.len() as u64);
+        for act in &page.items {
+            if out.is_json() {
+                out.json(act)?;
+                continue;
+            }
+            let word = |name: &str| shown(act[name].as_str().unwrap_or("lost"));
+            out.line(format!("{:>9}  {}  {}", act["leaf"], word("at"), word("kind")).as_bytes())?;
+        }
+        next = page.next;
+        if next.is_none() {
+            break;
+        }
+    }
     Ok(Exit::Done)
 }
 

@@ -184,3 +184,36 @@ fn the_key_of_the_ledger_verifies_its_head() {
     scene.here(&["get", &id, "--version", "x"]).exits(2);
     scene.here(&["get", &id, "--version", "2001-01-01T00:00:00.000Z"]).exits(1);
 }
+
+/// Who audits a node reads what it did and when, and nothing of what it was about.
+#[test]
+fn an_auditor_reads_what_was_done_and_when() {
+    let scene = Scene::new();
+    let file = scene.file("one.json", bundle(&[indicator(ONE, "[ipv4-addr:value = '203.0.113.9']")]));
+    let node = scene.serve();
+    node.there(&["import", &file]).exits(0);
+    node.there(&["erase", &format!("indicator--{ONE}")]).exits(0);
+    let token = |role: &str| {
+        node.there_as(
+            node.token(),
+            &["user", "add", role, "--role", role, "--password-stdin"],
+            b"a long pass phrase of a person",
+        )
+        .exits(0);
+        let args = ["token", "create", "--user", role, "--scope", "read"];
+        node.there(&args).exits(0).json()["token"].as_str().unwrap().to_owned()
+    };
+    let auditor = token("auditor");
+    let told = node.there_as(&auditor, &["ledger", "acts"], b"").exits(0);
+    let acts = told.lines();
+    let kinds: Vec<(u64, &str)> =
+        acts.iter().map(|act| (act["leaf"].as_u64().unwrap(), act["kind"].as_str().unwrap())).collect();
+    assert_eq!(kinds, [(1, "erased"), (0, "received")]);
+    assert!(acts.iter().all(|act| act["at"].as_str().unwrap().ends_with('Z')));
+    assert!(!told.stdout.contains(ONE), "{}", told.stdout);
+    let first =
+        node.there_as(&auditor, &["ledger", "acts", "--limit", "1", "--before", "1"], b"").exits(0).lines();
+    assert_eq!((first.len(), &first[0]["leaf"]), (1, &serde_json::json!(0)));
+    let refused = node.there_as(&token("reader"), &["ledger", "acts"], b"").exits(1);
+    assert!(refused.stderr.contains("[role-missing]"), "{}", refused.stderr);
+}

@@ -72,6 +72,12 @@ pub async fn every_object_leaves_a_leaf(site: Site) {
     assert_eq!(store.leaves_about(&about, None, 1).await.unwrap(), rows[..1]);
     let nobody = Sample::indicator(77, 1).entry().facts.id.as_str().to_owned();
     assert_eq!(store.leaves_about(&nobody, None, 9).await.unwrap(), []);
+    let places = async |before, limit| {
+        let rows = store.leaves_before(before, limit).await.unwrap();
+        rows.iter().map(|row| row.sequence).collect::<Vec<_>>()
+    };
+    assert_eq!(places(None, 9).await, [2, 1, 0]);
+    assert_eq!((places(Some(2), 1).await, places(Some(0), 9).await), (vec![1], vec![]));
     let beyond = store.proven_leaf(3).await;
     assert!(matches!(beyond, Err(StoreError::NotFound { .. })));
     assert!(matches!(store.proven_leaf(u64::MAX).await, Err(StoreError::NotFound { .. })));

@@ -5,11 +5,13 @@ use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
 use http::HeaderValue;
 use http::header::CONTENT_TYPE;
+use node::ActView;
 use serde::Serialize;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use super::list::{List, bad_cursor};
 use super::params::Params;
 use crate::{App, Caller, Problem};
 
@@ -24,9 +26,15 @@ pub(crate) struct Continuation {
     keys: Vec<String>,
 }
 
+/// An act of this member: leaf, kind, at; what a restore has lost has its place alone.
+#[derive(Serialize, ToSchema)]
+#[schema(value_type = Object)]
+pub(crate) struct Act(ActView);
+
 pub(crate) fn routes() -> OpenApiRouter<App> {
     OpenApiRouter::new()
         .routes(routes!(checkpoint))
+        .routes(routes!(acts))
         .routes(routes!(continuation))
         .routes(routes!(proof))
         .routes(routes!(leaf_proof))
@@ -39,6 +47,26 @@ async fn checkpoint(State(app): State<App>, Caller(_): Caller) -> Result<Respons
     let note = app.node().checkpoint().await?;
     let note = note.ok_or_else(|| Problem::not_found("this node keeps no ledger yet"))?;
     Ok(([(CONTENT_TYPE, TEXT)], note).into_response())
+}
+
+/// What this member did and when, newest first, without what it was about; for administrators and auditors
+#[utoipa::path(get, path = "/api/v1/ledger/acts", tag = "node",
+    params(("limit" = Option<usize>, Query), ("next" = Option<String>, Query)),
+    responses((status = 200, body = List<Act>)))]
+async fn acts(
+    State(app): State<App>,
+    Caller(who): Caller,
+    mut params: Params,
+) -> Result<Json<List<Act>>, Problem> {
+    let limit = params.limit()?;
+    let before =
+        params.one("next")?.map(|cursor| cursor.parse::<u64>().map_err(|_| bad_cursor())).transpose()?;
+    params.end()?;
+    let mut acts = app.node().acts(&who, before, limit.saturating_add(1)).await?;
+    let more = acts.len() > limit;
+    acts.truncate(limit);
+    let next = acts.last().filter(|_| more).map(|act| act.leaf.to_string());
+    Ok(Json(List { items: acts.into_iter().map(Act).collect(), next }))
 }
 
 /// The proof that the ledger of one size continues that of a smaller one

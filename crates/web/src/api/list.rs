@@ -82,7 +82,7 @@ pub(crate) fn digest_of(cursor: &str) -> Result<[u8; 32], Problem> {
     digest.and_then(|digest| digest.try_into().ok()).ok_or_else(bad_cursor)
 }
 
-fn bad_cursor() -> Problem {
+pub(crate) fn bad_cursor() -> Problem {
     let detail = "the cursor does not belong to this question: start again without it";
     Problem::bad_request("bad-cursor", detail).at("next")
 }
