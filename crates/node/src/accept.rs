@@ -190,7 +190,7 @@ impl Node {
         for (at, one) in derived.into_iter().enumerate() {
             match one {
                 Ok(derived) => {
-                    receipts.push(receipt_of(&derived));
+                    receipts.push(receipt_of(&derived, place.tlp()));
                     entries.push(derived.entry);
                 }
                 Err(rejected) => {
@@ -421,8 +421,10 @@ pub(crate) const fn stands(landed: &Landed) -> bool {
     !matches!(landed.how, LandedAs::Refused(_))
 }
 
-fn receipt_of(derived: &Derived) -> Receipt {
+fn receipt_of(derived: &Derived, asked: Option<TlpLevel>) -> Receipt {
     let facts = &derived.entry.facts;
+    // Who reads the bytes alone takes what bears no level for free to all, as CLEAR is.
+    let closes = asked.filter(|level| *level > TlpLevel::Clear);
     Receipt {
         id: Some(facts.id.as_str().to_owned()),
         version: facts.modified.clone().or_else(|| facts.created.clone()),
@@ -431,6 +433,7 @@ fn receipt_of(derived: &Derived) -> Receipt {
         reason: None,
         handling: None,
         giving: Giving::default(),
+        level_beside: closes.is_some_and(|level| facts.tlp.is_none_or(|own| own < level.number())),
         findings: derived.findings.clone(),
     }
 }

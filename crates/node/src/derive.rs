@@ -59,6 +59,7 @@ impl Rejected {
             reason: Some(self.worst().map(Finding::sentence).unwrap_or_default()),
             handling: None,
             giving: Giving::default(),
+            level_beside: false,
             id: self.id,
             version: self.version,
             findings: self.findings,

@@ -403,6 +403,10 @@ static CODES: &[(&str, &str)] = &[
         "You brought something for other members to a collection that you may write to and not read. It stands there by another member's word, so it is not this member's to give, and nobody was given it. Somebody who may read the collection is told more, and can ask that member for its consent.",
     ),
     (
+        "level-beside",
+        "What is imported with --tlp is under that level here and at members, and keeps its bytes: a TAXII client of another product, or whoever reads an export, sees no marking, or a looser one. Mark such objects in the file, or give those clients a collection in which everything bears its level. Objects that are made of lists and text bear it.",
+    ),
+    (
         "marking-awaited",
         "The object refers to a marking whose definition does not stand in the collection that it came to (in another one it may). What a marking means decides who may have what it marks, so the object is read and found here, but given to no other member and acted on by no machine until the definition comes to the same collection: import it there.",
     ),
@@ -481,7 +485,7 @@ static CODES: &[(&str, &str)] = &[
     ),
     (
         "community-none",
-        "This node belongs to no community yet. Found one with `cresset community create`, or join one with its anchor file.",
+        "This node belongs to no community yet, and this is done towards the members of one. Found one with `cresset community create`, or join one with its anchor file.",
     ),
     ("community-already", "A node belongs to one community, and this one does, or has asked to be let in."),
     (
@@ -527,6 +531,10 @@ static CODES: &[(&str, &str)] = &[
     (
         "exchange-stranger",
         "A message about the registry comes from a member that takes part, signed with its key, or brings the sender's own request to join.",
+    ),
+    (
+        "exchange-key-former",
+        "The papers in a courier file are signed with a key that its sender has replaced since the file was made: nothing of the registry is taken on the word of a former key. What else is in the file is judged by itself, and the next file of that member brings its papers.",
     ),
     (
         "exchange-misdirected",

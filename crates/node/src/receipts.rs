@@ -73,6 +73,9 @@ pub struct Receipt {
     /// Whether other members are given what was here already.
     #[serde(skip)]
     pub(crate) giving: Giving,
+    /// Whether it bears no level as strict as the one that was asked for: that stands beside its bytes.
+    #[serde(skip)]
+    pub(crate) level_beside: bool,
     /// What the examination found, also in an object that was kept; and as a warning what it contradicts (`created-changed`,
     /// `creator-changed`) and stands beside.
     #[serde(serialize_with = "findings", skip_serializing_if = "Vec::is_empty")]
@@ -227,6 +230,9 @@ pub struct Summary {
     /// Of these: known, and given to other members besides.
     #[serde(skip_serializing_if = "is_zero")]
     pub given: u64,
+    /// Of these: bearing no TLP level as strict as the one that was asked for, which stands beside their bytes.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub level_beside: u64,
     /// Of these: refused to some of the members that were named; how many by which rule.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub withheld: BTreeMap<&'static str, u64>,
@@ -278,6 +284,8 @@ impl Summary {
         self.beside = self.beside.saturating_add(u64::from(receipt.is_beside()));
         let waits = receipt.findings.iter().any(|finding| finding.code == MARKING_AWAITED);
         self.awaiting = self.awaiting.saturating_add(u64::from(waits));
+        let beside = receipt.level_beside && receipt.outcome != Outcome::Refused;
+        self.level_beside = self.level_beside.saturating_add(u64::from(beside));
         self.not_given = self.not_given.saturating_add(u64::from(receipt.code == Some(NOT_GIVEN)));
         self.given = self.given.saturating_add(u64::from(receipt.giving.goes));
         if let Some(rule) = receipt.giving.kept_by {
@@ -332,6 +340,7 @@ mod tests {
             reason: None,
             handling: None,
             giving: Giving::default(),
+            level_beside: false,
             findings: Vec::new(),
         };
         let json = serde_json::to_string(&receipt).unwrap();

@@ -97,6 +97,9 @@ pub(crate) struct Counts {
     /// Of these: known, and given to those named besides.
     #[serde(default)]
     given: u64,
+    /// Of these: bearing no level as strict as the one asked for.
+    #[serde(default)]
+    level_beside: u64,
     /// Of these: refused to some of those named; how many by which rule.
     #[serde(default)]
     withheld: BTreeMap<String, u64>,
@@ -130,6 +133,7 @@ impl Counts {
         self.awaiting += other.awaiting;
         self.not_given += other.not_given;
         self.given += other.given;
+        self.level_beside += other.level_beside;
         self.with_errors += other.with_errors;
         let sums = [&mut self.withheld, &mut self.later, &mut self.errors];
         for (sum, more) in sums.into_iter().zip([&other.withheld, &other.later, &other.errors]) {
@@ -168,7 +172,7 @@ impl Counts {
         summary
     }
 
-    const fn remarks(&self) -> [(&'static str, u64); 9] {
+    const fn remarks(&self) -> [(&'static str, u64); 10] {
         [
             ("beside", self.beside),
             ("inherited", self.inherited),
@@ -178,6 +182,7 @@ impl Counts {
             ("awaiting", self.awaiting),
             ("not_given", self.not_given),
             ("given", self.given),
+            ("level_beside", self.level_beside),
             ("with_errors", self.with_errors),
         ]
     }
@@ -199,6 +204,7 @@ impl Counts {
             "marked by what is not defined in this collection: given to no other member, and acted on by no machine, until the definition is imported there too [marking-awaited]",
             "given to nobody: what stands under their ids in this collection is not this member's to give [not-given]",
             &given,
+            "bearing no TLP level as strict as this: it holds here and at members, and is not in the bytes, by which TAXII clients and readers of exports go [level-beside]",
             &with_errors,
         ];
         for ((_, count), words) in self.remarks().into_iter().zip(words) {

@@ -441,3 +441,27 @@ fn what_an_import_passes_over_is_told() {
         scene.here(&["import", &whole]).exits(0).lines().last().unwrap()["summary"].get("unread").is_none()
     );
 }
+
+/// A level that is stated stands beside the bytes, which stay: whoever reads these alone is not told it, and the operator is told so.
+#[test]
+fn of_a_level_that_is_not_in_the_bytes_it_is_told() {
+    let scene = Scene::new();
+    let mut objects = [1, 2, 3]
+        .map(|number| indicator(&crate::town::id(number)[11..], "[ipv4-addr:value = '203.0.113.9']"));
+    objects[1]["object_marking_refs"] = json!([::stix::TlpLevel::Green.id()]);
+    objects[2]["object_marking_refs"] = json!([::stix::TlpLevel::Red.id()]);
+    let file = scene.file("some.json", bundle(&objects));
+    let summary = |args: &[&str]| scene.here(args).exits(0).lines().last().unwrap()["summary"].clone();
+    let told = summary(&["import", &file, "--tlp", "amber"]);
+    assert_eq!((&told["accepted"], &told["level_beside"]), (&json!(3), &json!(2)), "{told}");
+    assert!(summary(&["import", &file, "--collection", "inbox"]).get("level_beside").is_none());
+    let exported = scene.here(&["export"]).exits(0).stdout;
+    assert!(
+        exported.contains(&serde_json::to_string(&objects[0]).unwrap()),
+        "its bytes are what came in: {exported}"
+    );
+    // What is made of a list bears it.
+    let list = scene.file("list.csv", "value\na.example\n");
+    assert!(summary(&["import", &list, "--tlp", "amber"]).get("level_beside").is_none());
+    scene.here(&["explain", "level-beside"]).exits(0);
+}
