@@ -64,7 +64,7 @@ statuses! {
         _ => BAD_REQUEST,
     }
     CommunityError passing Second {
-        CommunityError::Refused(_) | CommunityError::Stranger | CommunityError::Misdirected => FORBIDDEN,
+        CommunityError::Refused(_) | CommunityError::Stranger | CommunityError::FormerKey | CommunityError::Misdirected => FORBIDDEN,
         CommunityError::Road(_) => FORBIDDEN,
         CommunityError::None | CommunityError::NothingPending | CommunityError::CircleUnknown => NOT_FOUND,
         CommunityError::NotInCircle(_) => NOT_FOUND,

@@ -59,6 +59,9 @@ pub enum CommunityError {
     /// Not from a member, nor from one who asks to become one.
     #[error("this does not come from a member of the community")]
     Stranger,
+    /// Signed with a key of its member's that was replaced since.
+    #[error("this is signed with a key that its member has replaced since")]
+    FormerKey,
     /// A request to be let in that so many members have refused that it cannot be approved.
     #[error("the members have refused the request to be let in")]
     Declined,
@@ -106,6 +109,7 @@ impl CommunityError {
             Self::NotInCircle(_) => "not-in-circle",
             Self::CircleOwner => "circle-owner",
             Self::Stranger => "exchange-stranger",
+            Self::FormerKey => "exchange-key-former",
             Self::Declined => "join-refused",
             Self::Misdirected => "exchange-misdirected",
             Self::ClockApart => "exchange-clock-apart",

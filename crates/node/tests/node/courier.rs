@@ -53,6 +53,21 @@ async fn circles_and_new_keys_come_with_the_file() {
     assert!(has(b, THREE).await);
 }
 
+/// A file that was under way while its sender replaced its key is no stranger's: its acts are taken, and of its papers it is said why not.
+#[tokio::test]
+async fn a_file_of_before_a_change_of_key_is_told_as_that() {
+    let region = region(&["a", "b"]).await;
+    let (a, b) = (&region[0], &region[1]);
+    bring(a, 1..2, to(&["b"])).await;
+    let before = file(a, "b").await;
+    a.node().rotate_key(&a.who).await.unwrap();
+    bring(a, 2..3, to(&["b"])).await;
+    assert_eq!(carry(a, b, "b").await.papers, "taken");
+    let late = b.node().courier_in(&b.who, before).await.unwrap();
+    assert_eq!((late.papers, late.known, late.refused.len()), ("exchange-key-former", 1, 0), "{late:?}");
+    assert!(has(b, ONE).await && has(b, TWO).await);
+}
+
 /// Who is taken out hears so by the next file, reads nothing of it from then on, and confirms it with the file back.
 #[tokio::test]
 async fn a_farewell_comes_with_the_next_file() {
