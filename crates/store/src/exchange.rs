@@ -75,6 +75,19 @@ pub struct OwnCopy {
     pub creator: Option<String>,
 }
 
+/// A version by another member's word that an earlier build did not find when that member's deed reached it, and that stands as before.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unfinished {
+    /// Whose word, and whose deed.
+    pub author: KeyId,
+    /// STIX id.
+    pub id: String,
+    /// The version as written.
+    pub version: String,
+    /// Whether exchange says that it is held, so that it was narrowed alone; else it was called back or erased.
+    pub is_held: bool,
+}
+
 /// What a step has before it.
 pub trait ExchangeDesk {
     /// The rows as they now are, for the steps of `federation`.
@@ -106,6 +119,12 @@ pub trait ExchangeDesk {
     /// # Errors
     /// The store failed.
     fn stands(&self, versions: &VersionsOf<'_>) -> Result<bool, StoreError>;
+    /// Names what other members' deeds left standing here in an earlier build, which did not find versions that have `created` alone by what
+    /// exchange calls them: once in the life of a store, and nothing after the step that asked has been committed.
+    ///
+    /// # Errors
+    /// The store failed.
+    fn unfinished(&mut self) -> Result<Vec<Unfinished>, StoreError>;
     /// Removes versions from every collection. Answers with how many places they stood in; none is no error. That they stood
     /// there stays known: of another member's word a mark, by which a copy that comes in after an erasure is recognised; of this member's own the place.
     ///

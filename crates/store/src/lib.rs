@@ -28,7 +28,7 @@ pub use approvals::{Answer, ApprovalRow, Approvals, Spending, Verdict};
 pub use error::{ALTERED, Fault, StoreError};
 pub use exchange::{
     ExchangeDesk, ExchangeLook, ExchangeStep, Exchanges, LeavesBy, NoticeRow, OwnCopy, Refused, RefusedBy,
-    Retired, Settled, VersionsOf, exchanged, looked, tried,
+    Retired, Settled, Unfinished, VersionsOf, exchanged, looked, tried,
 };
 pub use leaves::{LeafRow, Leaves, LedgerAuthor, ProvenLeaf};
 pub use objects::{

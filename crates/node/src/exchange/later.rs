@@ -52,11 +52,13 @@ impl Node {
         if self.is_recovering() {
             return Ok(0);
         }
+        let finished = self.finish_deeds().await;
         self.date_embargoed_anew().await?;
         // What cannot be settled holds up nothing that can be given.
         let settled = self.settle_awaited().await;
         let given = self.give_what_is_due().await?;
         settled?;
+        finished?;
         Ok(given)
     }
 

@@ -33,6 +33,7 @@ mod settle;
 mod shelf;
 mod standing_by;
 mod turns;
+mod unfinished;
 mod views;
 mod withheld;
 mod witness;
@@ -124,6 +125,8 @@ pub(crate) struct Desk {
     seats: Mutex<Option<Seats>>,
     /// Whether a step has judged by seats of before since they were last looked at.
     judged_before: AtomicBool,
+    /// Whether what an earlier build left undone has been finished.
+    finished: AtomicBool,
     /// When that was by this node's clock, in microseconds since 1970.
     looked_at: AtomicI64,
     /// Told when something that waited may be given.

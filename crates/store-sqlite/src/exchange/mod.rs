@@ -7,6 +7,7 @@ mod effects;
 mod mirror;
 mod rows;
 mod seen;
+mod unfinished;
 
 use std::collections::BTreeSet;
 use std::rc::Rc;
@@ -19,7 +20,7 @@ use rusqlite::{Connection, OptionalExtension, Row};
 use stix::ObjectId;
 use store::{
     Batch, ExchangeDesk, Landed, LeavesBy, NoticeRow, OwnCopy, PaperWork, Refused, RefusedBy, Retired,
-    Settled, StoreError, VersionsOf,
+    Settled, StoreError, Unfinished, VersionsOf,
 };
 
 use crate::error::{Done, Fail};
@@ -115,6 +116,10 @@ impl ExchangeDesk for SqlDesk<'_, '_> {
 
     fn stands(&self, versions: &VersionsOf<'_>) -> Result<bool, StoreError> {
         Ok(remove::stands(self.desk, versions)?)
+    }
+
+    fn unfinished(&mut self) -> Result<Vec<Unfinished>, StoreError> {
+        Ok(unfinished::name(self.desk.sql(), self.rows.me)?)
     }
 
     fn take_away(&mut self, versions: &VersionsOf<'_>) -> Result<u64, StoreError> {
