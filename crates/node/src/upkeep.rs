@@ -153,6 +153,7 @@ impl Node {
         checks.extend(told("clock-skew", self.check_clocks().await));
         checks.extend(told("protocol", self.check_protocol().await));
         checks.extend(told("circles", self.check_circles().await));
+        checks.extend(told("circles-left", self.check_left().await));
         checks.extend(told("relays", self.check_relays().await));
         checks.extend(told("store", self.0.store.check(depth == Depth::Deep).await));
         checks.extend(told("backup", self.check_backup().await.map(Some)));

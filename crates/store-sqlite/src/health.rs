@@ -1,10 +1,12 @@
 //! `doctor`: whether what is stored is whole, and the digest over what is held.
 
+use std::collections::BTreeSet;
 use std::io::Write;
 use std::path::Path;
 
 use rusqlite::Connection;
 use sha2::{Digest, Sha256};
+use stix::Subject;
 use store::{Check, StoreError};
 
 use crate::error::Done;
@@ -92,6 +94,7 @@ pub(crate) fn check(
     if deep {
         checks.push(told("objects", digests(connection)));
         checks.push(told("rules", rules(connection)));
+        checks.push(told("persons", persons(connection)));
     }
     Ok(checks)
 }
@@ -197,6 +200,9 @@ fn count(connection: &Connection, rule: &Consistency) -> Done<Check> {
     Ok(Check { name: rule.name, ok: wrong == 0, detail })
 }
 
+/// Objects told by name where something is wrong with many.
+const NAMED_MAX: usize = 20;
+
 /// Reads every object and compares it with its digest.
 pub(crate) fn digests(connection: &Connection) -> Done<Check> {
     let mut statement = connection
@@ -214,7 +220,7 @@ pub(crate) fn digests(connection: &Connection) -> Done<Check> {
     let detail = if wrong.is_empty() {
         format!("{read} versions read, every digest right")
     } else {
-        let named = wrong.iter().take(20).map(|object| ids::of_number(connection, *object));
+        let named = wrong.iter().take(NAMED_MAX).map(|object| ids::of_number(connection, *object));
         let shown: Vec<String> = named.collect::<Done<_>>()?;
         format!(
             "{} of {read} versions have other bytes than were stored ({}); {RESTORE}",
@@ -261,6 +267,34 @@ fn rules(connection: &Connection) -> Done<Check> {
         format!("{wrong} of {read} sets of rules are not what queries go by; {RESTORE}")
     };
     Ok(Check { name: "rules", ok: wrong == 0, detail })
+}
+
+/// Whether something about a person stands here without an end: an early build gave it none (decision 0032). Which it is to be is for who answers for
+/// it, as what is long past the days that count now would be destroyed at once.
+fn persons(connection: &Connection) -> Done<Check> {
+    let mut statement = connection.prepare(
+        "SELECT h.object, h.version, b.bytes FROM holding h JOIN body b ON b.version = h.version \
+         LEFT JOIN rules r ON r.no = h.rules WHERE r.keep IS NULL",
+    )?;
+    let mut rows = statement.query([])?;
+    let mut endless: BTreeSet<i64> = BTreeSet::new();
+    while let Some(row) = rows.next()? {
+        let bytes = row.get_ref(2)?.as_blob().map_err(rusqlite::Error::from)?;
+        if Subject::of_bytes(bytes) >= Subject::Person {
+            endless.insert(row.get(0)?);
+        }
+    }
+    if endless.is_empty() {
+        let detail = "everything about persons has an end".to_owned();
+        return Ok(Check { name: "persons", ok: true, detail });
+    }
+    let named = endless.iter().take(NAMED_MAX).map(|object| ids::of_number(connection, *object));
+    let detail = format!(
+        "{} objects about persons stand without an end, as an earlier build stored them ({}): `cresset narrow ID --retain-until TIME` gives each one",
+        endless.len(),
+        named.collect::<Done<Vec<_>>>()?.join(", ")
+    );
+    Ok(Check { name: "persons", ok: false, detail })
 }
 
 /// Digest over what is held: SHA-256 over the sorted, distinct digests of all versions, each with its handling: TLP, PAP,

@@ -111,3 +111,25 @@ fn data_about_persons_ends_by_itself() {
         node.there(&["get", id(technical)]).exits(0);
     }
 }
+
+/// What an early build stored has no end: the operator is told which it is, and gives it one.
+#[test]
+fn what_has_no_end_is_told() {
+    let scene = Scene::new();
+    let file = scene.file("case.json", bundle(&objects()));
+    scene.here(&["import", &file]).exits(0);
+    assert_eq!(scene.here(&["doctor", "--deep"]).exits(0).json()["ok"], true);
+    let sql = rusqlite::Connection::open(scene.data().join("cresset.db")).unwrap();
+    let as_before = "UPDATE holding SET rules = 0, restricted = 0 WHERE kind = (SELECT no FROM name WHERE name = 'identity')";
+    assert!(sql.execute(as_before, []).unwrap() > 0);
+    drop(sql);
+    let person = format!("identity--{ONE}");
+    let line = |code: i32| {
+        let told = scene.here(&["doctor", "--deep"]).exits(code).json();
+        told["checks"].as_array().unwrap().iter().find(|check| check["name"] == "persons").unwrap().clone()
+    };
+    let told = line(3);
+    assert!(told["ok"] == false && told["detail"].as_str().unwrap().contains(&person), "{told}");
+    scene.here(&["narrow", &person, "--retain-until", "2096-01-01T00:00:00Z"]).exits(0);
+    assert_eq!(line(0)["ok"], true);
+}

@@ -7,6 +7,7 @@
 use std::sync::Arc;
 
 use federation::{Effect, LeftBehind, Rows, VersionRow};
+use store::{Check, StoreError};
 
 use super::views::failed;
 use super::{Court, ExchangeError};
@@ -36,6 +37,34 @@ impl Node {
             tracing::info!(versions = all, "dropped what circles let this member have that it is in no more");
         }
         Ok(())
+    }
+
+    /// What is still here of it: nobody is shown that, and a node that is not served does not come to drop it.
+    pub(crate) async fn check_left(&self) -> Result<Option<Check>, StoreError> {
+        let Some(court) = self.court().await?.map(Arc::new) else { return Ok(None) };
+        if court.members.seats().left.is_empty() {
+            return Ok(None);
+        }
+        let (mut after, mut all) = (None, 0_usize);
+        loop {
+            let (from, sitting) = (after.take(), Arc::clone(&court));
+            let look = move |rows: &dyn Rows| sitting.exchange().left_behind(rows, from).map_err(failed);
+            let LeftBehind { versions, last } = store::looked(self.store(), court.member(), look).await?;
+            all = all.saturating_add(versions.len());
+            after = last;
+            if after.is_none() {
+                break;
+            }
+        }
+        let detail = if all == 0 {
+            "nothing is here by circles alone that have taken this member out".to_owned()
+        } else {
+            format!(
+                "{all} versions are still here by circles alone that have taken this member out: nobody is shown them, and the node drops \
+                 them while it serves, within seconds"
+            )
+        };
+        Ok(Some(Check { name: "circles-left", ok: all == 0, detail }))
     }
 
     async fn let_go(&self, court: &Arc<Court>, versions: Vec<VersionRow>) -> Result<usize, ExchangeError> {

@@ -84,7 +84,14 @@ async fn who_is_taken_out_lets_go_of_what_it_has_by_the_circle_alone() {
     assert_eq!(told(b, 1, "c").await, Some(("circle-left".to_owned(), "pending")));
     assert_eq!(told(b, 2, "c").await, Some(("released".to_owned(), "valid")));
     assert!(!has(c, &id(1)).await, "it reads it no more");
+    let told_to_operators = async || {
+        let checks = c.node().doctor(&c.who, node::Depth::Quick).await.unwrap();
+        checks.into_iter().find(|check| check.name == "circles-left").map(|check| (check.ok, check.detail))
+    };
+    let still_here = told_to_operators().await.unwrap();
+    assert!(!still_here.0 && still_here.1.starts_with("2 versions"), "{still_here:?}");
     c.node().give_later().await.unwrap();
+    assert!(told_to_operators().await.unwrap().0);
     let after = state(c).await;
     // Two acts of its own, and a receipt to each originator.
     assert_eq!((after.objects, after.leaves), (before.objects - 2, before.leaves + 4));
