@@ -352,7 +352,7 @@ impl Node {
         directed(&table, &told, (now, Road::ByHand))?;
         let taken = take(&mut table, &signed, &told, (&keys, now, self.papers_standing()), None);
         let news = taken.map_err(|error| match error {
-            CommunityError::Stranger if is_former(&table, &signed, from) => CommunityError::FormerKey,
+            CommunityError::Stranger if former::is_former(&table, &signed, from) => CommunityError::FormerKey,
             other => other,
         })?;
         self.settle(table).await?;
@@ -364,14 +364,6 @@ impl Node {
     fn papers_standing(&self) -> Standing {
         if self.is_recovering() { Standing::Recovering } else { Standing::Whole }
     }
-}
-
-/// Whether a message is signed with a key that a member has or had, as far as is known here.
-fn is_former(table: &Table, signed: &Signed, from: MemberId) -> bool {
-    table
-        .registry
-        .member(from)
-        .is_some_and(|member| member.keys().iter().any(|key| by_alone(signed, key).is_ok()))
 }
 
 /// The setting that holds how far a member has come by the papers of its last courier file.

@@ -7,7 +7,7 @@
 use base::Micros;
 use base::signed::Signed;
 use base::signing::{Signer, SigningKey};
-use community::{Body, Chain, Entry};
+use community::{Body, Chain, Entry, MemberId};
 
 use super::{Chains, Message, answered, by_alone, empty, fit, in_order, lacks, seal};
 use crate::Node;
@@ -86,6 +86,14 @@ fn lost(table: &Table, keys: &[SigningKey], now: Micros) -> Option<LostKey> {
         Some(claim) if held(claim.key) => Some(LostKey::Recovering),
         _ => Some(LostKey::Replaced),
     }
+}
+
+/// Whether a message is signed with a key that a member has or had, as far as is known here.
+pub(super) fn is_former(table: &Table, signed: &Signed, from: MemberId) -> bool {
+    table
+        .registry
+        .member(from)
+        .is_some_and(|member| member.keys().iter().any(|key| by_alone(signed, key).is_ok()))
 }
 
 fn is_recovery(entry: &Entry, asked: &Message) -> bool {
