@@ -93,7 +93,7 @@ const MIGRATIONS: &[Migration] = &[
     Migration { number: 38, name: "deleted_kept", sql: include_str!("../migrations/0038_deleted_kept.sql") },
     Migration { number: 39, name: "said_before", sql: include_str!("../migrations/0039_said_before.sql") },
     Migration { number: 40, name: DATED, sql: include_str!("../migrations/0040_dated.sql") },
-    Migration { number: 42, name: "seen", sql: include_str!("../migrations/0042_seen.sql") },
+    Migration { number: 41, name: "seen", sql: include_str!("../migrations/0041_seen.sql") },
 ];
 
 /// The migration from which on it is known by name which marking definitions are awaited: see `backup/naming.rs`.
