@@ -271,6 +271,9 @@ pub const CLOCK_SKEW_SECONDS: i64 = 3_600;
 pub const LATER_VERSIONS_MAX: usize = 64;
 /// Rows of what waits that one look reads: a version may wait for many members.
 pub const LATER_ROWS_MAX: usize = 1_024;
+/// Acts by which one member is given one version in one go, where several givings of it say something to that member: each says something once
+/// (`what_several_desks_give_comes_to_rest`), so that more would be a fault of ours that gives without end.
+pub const GIVINGS_AT_ONCE_MAX: u32 = 64;
 /// Own versions that one look for newcomers of circles reads.
 pub const OWN_VERSIONS_PAGE: usize = 512;
 /// How long something waits at most for a clock that is behind, in seconds, before that clock is looked at again (an hour).

@@ -92,7 +92,7 @@ pub use rows::{
 pub use seal::{ROUTE_BYTES, Route, SealError, Sealed, SealingSecret};
 pub use state::{PartState, part_state, state_hash, state_hash_of};
 pub use turn::{GREETING_BYTES_MAX, TURN_BYTES_MAX, Turn};
-pub use waiting::has_by;
+pub use waiting::{Looks, has_by};
 pub use wire::{
     ACK_TYPE, Ack, AckRefusal, Back, Cosigned, HeadUpdate, RegistryPage, WireError, batch_from, batch_to,
 };

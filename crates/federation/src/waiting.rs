@@ -5,12 +5,15 @@
 //!
 //! Invariant: a giving neither ends the wait for another nor puts it off.
 
+use std::collections::BTreeMap;
+
 use base::Micros;
+use base::limit::{EARLY_AGAIN_SECONDS, GIVINGS_AT_ONCE_MAX};
 use base::signing::KeyId;
 
 use crate::Exchange;
 use crate::content::Content;
-use crate::later::{Hindrance, shared_at};
+use crate::later::{Hindrance, Put, shared_at};
 use crate::port::{Read, Rows};
 use crate::rows::{Effect, LaterRow, ReceiptRow, ReceiptState, VersionRow};
 
@@ -46,6 +49,38 @@ impl Rest {
                 Effect::Later(LaterRow { rule: LaterRow::BESIDES.to_owned(), look: now, ..row.clone() })
             }
         }
+    }
+}
+
+/// How often members go on waiting for what is due at once, in one go of giving what waits: that this ends is a law of handling, and is not
+/// relied upon.
+#[derive(Clone, Debug, Default)]
+pub struct Looks(BTreeMap<(String, String, KeyId), u32>);
+
+impl Looks {
+    /// What a look at a version came to, but for who would be looked at again at once for the [`GIVINGS_AT_ONCE_MAX`]th time, or of whom nothing
+    /// came: that is put off by some hours, and told.
+    pub fn bound(&mut self, put: &Put, effects: &mut Vec<Effect>, now: Micros) -> Vec<LaterRow> {
+        let again: Vec<LaterRow> = match effects.is_empty() {
+            true => put.rows.clone(),
+            false => {
+                let due = |effect: &Effect| match effect {
+                    Effect::Later(row) if row.look <= now => Some(row.clone()),
+                    _ => None,
+                };
+                effects.iter().filter_map(due).collect()
+            }
+        };
+        let mut put_off = Vec::new();
+        for row in again {
+            let looks = self.0.entry((row.object.clone(), row.version.clone(), row.member)).or_default();
+            *looks = looks.saturating_add(1);
+            if *looks >= GIVINGS_AT_ONCE_MAX {
+                put_off.push(LaterRow { look: now.plus(EARLY_AGAIN_SECONDS * Micros::SECOND), ..row });
+            }
+        }
+        effects.extend(put_off.iter().cloned().map(Effect::Later));
+        put_off
     }
 }
 
@@ -209,4 +244,46 @@ pub(crate) fn acts_of(rows: &dyn Rows, held: &VersionRow) -> Read<Vec<u64>> {
     acts.sort_unstable();
     acts.dedup();
     Ok(acts)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Lane;
+
+    fn row(look: i64) -> LaterRow {
+        LaterRow {
+            object: "indicator--1".to_owned(),
+            version: "1".to_owned(),
+            member: KeyId::from_bytes([2; 32]),
+            lane: Lane::Routine,
+            rule: LaterRow::BESIDES.to_owned(),
+            since: Micros(0),
+            look: Micros(look),
+        }
+    }
+
+    /// Who is due again at once, again and again, is put off; who goes on waiting for a moment, or no more, is not.
+    #[test]
+    fn what_never_comes_to_rest_is_put_off() {
+        let (now, put) =
+            (Micros(7), Put { object: "indicator--1".into(), version: "1".into(), rows: vec![row(0)] });
+        for (come_of_it, ends) in [
+            (vec![Effect::Later(row(7))], true),
+            (vec![], true),
+            (vec![Effect::Later(row(8))], false),
+            (vec![row(0).over()], false),
+        ] {
+            let mut looks = Looks::default();
+            for times in 1..=GIVINGS_AT_ONCE_MAX {
+                let mut effects = come_of_it.clone();
+                let told = looks.bound(&put, &mut effects, now);
+                let off = ends && times == GIVINGS_AT_ONCE_MAX;
+                assert_eq!(told.len(), usize::from(off), "{come_of_it:?} {times}");
+                let last = effects.pop();
+                let later = matches!(&last, Some(Effect::Later(row)) if row.look > now.plus(Micros::SECOND));
+                assert_eq!(later, off, "{last:?}");
+            }
+        }
+    }
 }

@@ -91,23 +91,27 @@ impl Rules {
     /// have, but for what the stricter rest of both says where these reach somebody more (and where named persons alone may see it, its
     /// earlier end). What was for named persons is for all whom the other one reaches where these persons are among them; it ends then when
     /// it does for all.
+    ///
+    /// Comes to rest, whatever is given besides what: each step reaches somebody more; or else speaks to more, among them whoever `before`
+    /// spoke to; or else is kept longer; or else asks less of the same. Where it would do none of these, `before` stays.
     #[must_use]
     pub fn given_besides(&self, before: &Self, at: &Receiver) -> Self {
         if before.asks_no_less(self) {
-            return self.clone();
+            // The same in other words says nothing new.
+            return if self.asks_no_less(before) { before.clone() } else { self.clone() };
         }
         let (ours, theirs) = (self.reached(at), before.reached(at));
         let closes = self.needs_names() && !before.is_red() && theirs.covers(&ours);
         let addressed = self.addressed_to(at, before.level());
-        let reaches_no_more = addressed.is_within(before.audience()) && self.names_within(before);
-        if closes || (reaches_no_more && before.ends_no_sooner(self)) {
+        let reaches_no_more = addressed.is_within(before.audience()) && theirs.covers(&ours);
+        // What is for named persons ends at the earlier end, so that no later one is a reason to ask for more.
+        if closes || (reaches_no_more && (before.is_red() || before.ends_no_sooner(self))) {
             return before.clone();
         }
-        match (self.is_red(), before.is_red()) {
-            (false, true) if ours.covers(&theirs) && ours != theirs => self.opening(before, &theirs),
-            (true, false) if theirs.covers(&ours) && ours != theirs => before.opening(self, &ours),
-            _ => self.joined_with((before, at), &ours, &theirs),
+        if !self.is_red() && before.is_red() && ours.covers(&theirs) && ours != theirs {
+            return self.opening(before, &theirs);
         }
+        self.joined_with((before, at), &ours, &theirs)
     }
 
     /// Whether they reach anybody of a member's, now or when an embargo is over.
@@ -320,6 +324,29 @@ mod tests {
         let careful = circle.clone().pap_at_least(Pap::Red).retained(Micros(5));
         let both = careful.given_besides(&eve.clone().retained(Micros(9)), &seat(B));
         assert_eq!((both.level(), both.pap(), both.retain()), (TlpLevel::Amber, Pap::Red, Some(Micros(5))));
+    }
+
+    /// Who has what two come to is told nothing more by either: not that a person is named besides all, nor what one of the two said less
+    /// strictly.
+    #[test]
+    fn what_two_come_to_is_told_by_neither_again() {
+        let eve = red(B, "eve");
+        let also_c = eve.clone().to(Audience::only([person("eve"), Addressee::Member(C)]));
+        let of_eve =
+            Rules::marked(Some(TlpLevel::Amber), Originator::Here).to(Audience::only([person("eve")]));
+        for (one, two) in [
+            (eve, of_eve.clone().pap_at_least(Pap::Red)),
+            (also_c.clone().retained(Micros(7)), amber(&[B]).pap_at_least(Pap::Amber)),
+            (also_c.clone(), of_eve.pap_at_least(Pap::Amber).retained(Micros(5))),
+            (also_c.controlled(), amber(&[C]).pap_at_least(Pap::Amber)),
+        ] {
+            for (first, then) in [(&one, &two), (&two, &one)] {
+                let has = then.given_besides(first, &seat(B));
+                for said in [first, then, &has] {
+                    assert_eq!(said.given_besides(&has, &seat(B)), has, "{first} then {then}: {said}");
+                }
+            }
+        }
     }
 
     /// Of every two givings: whoever is reached by either is, nobody else, and nobody under anything looser than what reached them.

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use base::Micros;
 use handling::{
     Action, Addressee, Audience, CircleId, Consent, Kind, Mark, Markings, MemberId, Originator, Pap, Peers,
-    Person, Purposes, Recipient, Rule, Rules, Situation, UserNo, judge,
+    Person, Purposes, Receiver, Recipient, Rule, Rules, Situation, UserNo, judge,
 };
 use proptest::prelude::*;
 use stix::{ObjectId, TlpLevel};
@@ -168,6 +168,46 @@ fn scene() -> impl Strategy<Value = Scene> {
     let consent = prop_oneof![Just(Consent::None), Just(Consent::Given)];
     (world(), 0_i64..=4, prop::option::of((1_u8..=3).prop_map(member)), consent)
         .prop_map(|(world, now, home, consent)| Scene { world, now: Micros(now), home, consent })
+}
+
+/// What one desk of this member says of something that it gives, as others are told; an embargo is one that still runs.
+fn giving() -> impl Strategy<Value = Rules> {
+    (rules(), 0_u8..4).prop_map(|(rules, embargo)| {
+        let told = rules.reworded(|_| Originator::Here, |person| Some(person.clone())).told_by(member(9));
+        if embargo == 0 { told } else { told.apart_from_embargo() }
+    })
+}
+
+/// A member that sits in some circles.
+fn receiver() -> impl Strategy<Value = Receiver> {
+    ((1_u8..=3).prop_map(member), prop::collection::btree_set((1_u8..=3).prop_map(circle), 0..3))
+        .prop_map(|(member, circles)| Receiver { member, circles })
+}
+
+/// How often a member is given something anew, of these givings, until none says anything to it any more; `None` where that does not end
+/// within so many steps that it may as well never. Whatever may go is next in whatever order `choices` say; what it comes to is a giving of its own from then on, as exchange keeps it.
+fn given_until_rest(givings: &[Rules], at: &Receiver, choices: &[usize]) -> Option<(usize, Rules)> {
+    let mut all = givings.to_vec();
+    let mut choices = choices.iter().copied().cycle();
+    let mut has: Option<Rules> = None;
+    for times in 0..=givings.len() * 8 {
+        let under = |giving: &Rules| match &has {
+            Some(has) => giving.given_besides(has, at),
+            None => giving.clone(),
+        };
+        let open: Vec<Rules> = all
+            .iter()
+            .map(under)
+            // What is under an embargo waits.
+            .filter(|line| has.as_ref() != Some(line) && line.embargo().is_none())
+            .collect();
+        let Some(next) = open.get(choices.next().unwrap_or_default() % open.len().max(1)) else {
+            return has.map(|has| (times, has));
+        };
+        has = Some(next.clone());
+        all.push(next.clone());
+    }
+    None
 }
 
 proptest! {
@@ -350,6 +390,17 @@ proptest! {
             for what in [Action::See, Action::Search, Action::Count, Action::Export] {
                 prop_assert!(scene.allows(&reader(user), what, &rules));
             }
+        }
+    }
+
+    #[test]
+    fn what_several_desks_give_comes_to_rest(
+        givings in prop::collection::vec(giving(), 1..6), at in receiver(), choices in prop::collection::vec(0_usize..8, 8),
+    ) {
+        let open = givings.iter().filter(|giving| giving.embargo().is_none()).count();
+        if open > 0 {
+            let lines: Vec<String> = givings.iter().map(ToString::to_string).collect();
+            prop_assert!(given_until_rest(&givings, &at, &choices).is_some(), "{} at {at:?}", lines.join("\n"));
         }
     }
 

@@ -5,9 +5,9 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 
 use base::Micros;
-use base::limit::{CLOCK_PUT_RIGHT_SECONDS, EARLY_AGAIN_SECONDS};
+use base::limit::{CLOCK_PUT_RIGHT_SECONDS, EARLY_AGAIN_SECONDS, GIVINGS_AT_ONCE_MAX};
 use base::signing::KeyId;
-use federation::{Again, Effect, LaterRow, Newcomers, Put, Rows};
+use federation::{Again, Effect, LaterRow, Looks, Newcomers, Put, Rows};
 use handling::Originator;
 use stix::Timestamp;
 use store::{ExchangeDesk, StoreError, VersionsOf};
@@ -77,7 +77,7 @@ impl Node {
         let looked = self.look_at_seats(&court).await;
         let (me, now) = (court.member(), court.now);
         let mut court = None;
-        let mut all = 0_u64;
+        let (mut all, mut looks) = (0_u64, Looks::default());
         loop {
             let due = store::looked(self.store(), me, move |rows| {
                 rows.later_due(now, 1).map_err(failed).map(|due| !due.is_empty())
@@ -89,7 +89,9 @@ impl Node {
                 Some(court) => Arc::clone(court),
                 None => Arc::clone(court.insert(self.sitting().await?)),
             };
-            all = all.saturating_add(self.step(&court, 64, give_due).await?);
+            let given = self.step(&court, 64, move |exchange, desk| give_due(exchange, desk, looks));
+            let (some, looked) = given.await?;
+            (all, looks) = (all.saturating_add(some), looked);
         }
         if all > 0 {
             self.tell_peers();
@@ -183,18 +185,29 @@ impl Node {
     }
 }
 
-/// One step of giving what is due. What stands here no more is for nobody.
-fn give_due(exchange: &federation::Exchange<'_>, desk: &mut dyn ExchangeDesk) -> Result<u64, ExchangeError> {
+/// One step of giving what is due. What stands here no more is for nobody. What goes on being due without end is a fault of ours, and waits.
+fn give_due(
+    exchange: &federation::Exchange<'_>,
+    desk: &mut dyn ExchangeDesk,
+    mut looks: Looks,
+) -> Result<(u64, Looks), ExchangeError> {
     let due = exchange.due_by_now(desk.rows())?;
     for put in &due {
-        let effects = if stands(desk, put)? {
+        let mut effects = if stands(desk, put)? {
             exchange.give_later(desk.rows(), put)?
         } else {
             put.rows.iter().map(LaterRow::over).collect()
         };
+        for LaterRow { object, version, member, rule, .. } in looks.bound(put, &mut effects, exchange.now) {
+            tracing::error!(
+                %object, %version, %member, %rule, most = GIVINGS_AT_ONCE_MAX,
+                "what was given to a member says something else each time it is looked at: it is put off by hours, and this is a fault \
+                 of the program's that ought to be reported"
+            );
+        }
         desk.apply(effects)?;
     }
-    Ok(due.len() as u64)
+    Ok((due.len() as u64, looks))
 }
 
 fn stands(desk: &dyn ExchangeDesk, put: &Put) -> Result<bool, StoreError> {
