@@ -22,6 +22,8 @@ pub(crate) struct Carrier {
     pub(crate) me: KeyId,
     /// The right to put them into the collection for what comes in.
     pub(crate) writer: Writer,
+    /// The same of the collection for what this member's people had said and a restore has lost; while the node takes that back.
+    pub(crate) regains: Option<Writer>,
     pub(crate) at: Micros,
     /// People of this node, whom rules name by their member and name.
     pub(crate) members: Members,
@@ -110,7 +112,8 @@ impl Carrier {
     }
 
     /// An own version that a restore has lost, or under rules that it has lost: who of this node's own people may see it follows
-    /// what the others were told.
+    /// what the others were told, and where no copy of it stands here, those who run the node say in which collection it belongs: its
+    /// act does not.
     fn own_again(
         &self,
         desk: &mut dyn ExchangeDesk,
@@ -132,7 +135,10 @@ impl Carrier {
         let Some(Ok(mut derived)) = brought.map(|bytes| derive(&bytes, Bar::Store)) else { return Ok(()) };
         derived.entry.maker = derived.entry.facts.creator.as_deref().and_then(|id| self.members.maker(id));
         let rules = derived.entry.facts.tlp.map_or(rules.clone(), |tlp| rules.at_least(level_of(tlp)));
-        if let Some(code) = self.put(desk, entry_of(derived.entry, rules))? {
+        // The next turn has it: in no collection but that one it would be read by whoever reads what comes in.
+        let gone = || StoreError::Backend("the collection for what comes back is not there yet".into());
+        let regains = self.regains.as_ref().ok_or_else(gone)?;
+        if let Some(code) = self.put_into(desk, regains, entry_of(derived.entry, rules))? {
             tracing::warn!(code, "an own object that was given back cannot stand beside what is here");
         }
         Ok(())
@@ -253,7 +259,16 @@ impl Carrier {
 
     /// Puts an object into the collection for what comes in; the code of the refusal where it cannot stand there.
     fn put(&self, desk: &mut dyn ExchangeDesk, entry: Entry) -> Result<Option<&'static str>, StoreError> {
-        let batch = Batch { writer: self.writer.clone(), at: self.at, entries: vec![entry], status: None };
+        self.put_into(desk, &self.writer, entry)
+    }
+
+    fn put_into(
+        &self,
+        desk: &mut dyn ExchangeDesk,
+        writer: &Writer,
+        entry: Entry,
+    ) -> Result<Option<&'static str>, StoreError> {
+        let batch = Batch { writer: writer.clone(), at: self.at, entries: vec![entry], status: None };
         let landed = desk.add(&batch, LeavesBy::Step)?;
         Ok(landed.into_iter().find_map(|landed| match landed.how {
             LandedAs::Refused(conflict) => Some(conflict.code),

@@ -7,14 +7,17 @@ use std::sync::{Arc, PoisonError};
 
 use base::signing::KeyId;
 use federation::{Exchange, Recovery, Stage};
-use handling::{Principal, may_administer};
+use handling::{Access, CollectionNo, Principal, Role, may_administer};
 use serde::Serialize;
 use stix::Timestamp;
 use store::{Check, ExchangeDesk, Recovering, StoreError};
 
 use super::awaited::{Awaited, AwaitedMember};
 use super::{Court, ExchangeError};
-use crate::{Node, ReadError, RoadError};
+use crate::{CollectionError, GranteeName, NewCollection, Node, ReadError, RoadError};
+
+/// The setting that holds the id of the collection for what came back after a restore.
+const REGAINED: &str = "regained-collection";
 
 /// How far a recovery has come.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -92,6 +95,7 @@ impl Node {
             let over = |desk: &mut dyn ExchangeDesk| desk.apply(vec![federation::Effect::Recovery(None)]);
             return store::exchanged(self.store(), 1, over).await;
         };
+        self.regained().await?;
         let court = Arc::new(court);
         let begun = self.step(&court, 1, |exchange, desk| {
             let effects = exchange.begin_recovery(desk.rows())?;
@@ -102,6 +106,42 @@ impl Node {
             ExchangeError::Store(error) => error,
             other => StoreError::Backend(format!("cannot begin the recovery: {other}")),
         })
+    }
+
+    /// The collection for what this member's people had said and a restore has lost, made where it is not there yet; `None` while nothing is
+    /// taken back.
+    ///
+    /// Acts do not name collections, so that it is not known who read it here before: those who run the node do until they say.
+    pub(super) async fn regained(&self) -> Result<Option<CollectionNo>, StoreError> {
+        if !self.is_recovering() {
+            return Ok(None);
+        }
+        let (store, directory) = (self.store(), self.directory().await?);
+        let known = store.setting(REGAINED).await?;
+        if let Some(row) = known.and_then(|id| directory.collection(&id).map(|row| row.no)) {
+            return Ok(Some(row));
+        }
+        let description = "What this member's people had put in after the backup, as other members gave it back. In which collection \
+                           it stood is not known: only administrators read it until they grant it or put it where it belongs.";
+        let new = |id: Option<&str>| NewCollection {
+            id: id.map(str::to_owned),
+            title: "Came back after a restore".into(),
+            description: Some(description.into()),
+            grants: vec![(GranteeName::Role(Role::Admin), Access { read: true, write: true })],
+            ..NewCollection::default()
+        };
+        let operator = self.local_operator().await?;
+        let made = match self.add_collection(&operator, new(Some("restored"))).await {
+            // Somebody here calls one of theirs so.
+            Err(CollectionError::NameTaken(_)) => self.add_collection(&operator, new(None)).await,
+            made => made,
+        };
+        let made = made.map_err(|error| match error {
+            CollectionError::Store(error) => error,
+            other => StoreError::Backend(format!("cannot make the collection for what comes back: {other}")),
+        })?;
+        store.set_setting(REGAINED, &made.id).await?;
+        Ok(Some(made.no))
     }
 
     /// Goes on to the next stage where nobody is missing any more, and has the others met again then.
@@ -116,7 +156,10 @@ impl Node {
         });
         if moved.await? {
             if !self.is_recovering() {
-                tracing::info!("everything that a restore had lost is back: the node serves again");
+                tracing::info!(
+                    "everything that a restore had lost is back: the node serves again; what this member's people had put in since the \
+                     backup stands in the collection for what came back, which only administrators read until they grant it"
+                );
             }
             self.tell_peers();
         }

@@ -455,11 +455,15 @@ impl Node {
     pub(super) async fn carrier(&self, court: &Court) -> Result<Carrier, ExchangeError> {
         let directory = self.directory().await?;
         let inbox = directory.collection("inbox").ok_or(StoreError::NotFound { what: "collection inbox" })?;
-        let who = crate::initialise::members(inbox.no);
-        let writer = handling::may_write(&who, inbox.no, &self.standing()).map_err(ReadError::Refused)?;
+        let (inbox, regained) = (inbox.no, self.regained().await?);
+        let writer = |into| {
+            let who = crate::initialise::members(into);
+            handling::may_write(&who, into, &self.standing()).map_err(ReadError::Refused)
+        };
         Ok(Carrier {
             me: court.member(),
-            writer,
+            writer: writer(inbox)?,
+            regains: regained.map(writer).transpose()?,
             at: court.now,
             members: court.members.clone(),
             directory,

@@ -299,7 +299,7 @@ async fn who_is_restored_from_before_lets_go_of_it_again() {
     looked_and_met(&region).await;
     region.gather().await;
     let now = START.plus(3_600 * Micros::SECOND);
-    let back = restored_at(&region[2], &file, (node::Settings::default(), now)).await;
+    let back = restored_at(&file, (node::Settings::default(), now)).await;
     region.0[2] = back;
     for seat in &region.0 {
         seat.bench.clock.set(now);
@@ -377,7 +377,7 @@ async fn what_was_narrowed_to_a_circle_goes_with_it() {
 /// A is back from before it took C out, an hour later, and meets others in this order.
 async fn owner_back(region: &mut Region, file: &std::path::Path, others: [usize; 3]) {
     let now = START.plus(3_600 * Micros::SECOND);
-    region.0[0] = restored_at(&region[0], file, (node::Settings::default(), now)).await;
+    region.0[0] = restored_at(file, (node::Settings::default(), now)).await;
     for seat in &region.0 {
         seat.bench.clock.set(now);
     }

@@ -6,6 +6,7 @@ mod accept;
 mod accounts;
 mod awaited;
 mod besides;
+mod came_back;
 mod circle_wait;
 mod collections;
 mod community;

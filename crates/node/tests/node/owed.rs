@@ -109,7 +109,7 @@ async fn a_refusal_that_its_author_was_told_after_its_backup_is_told_again() {
     back_up(&region[1], &file).await;
     meet(a, &region[1]).await;
     assert_eq!((receipt(&region[1], leaf).await, owed(a, &region[1]).await), ("refused", 0));
-    let b = restored_at(&region[1], &file, (Settings::default(), START.plus(60 * Micros::SECOND))).await;
+    let b = restored_at(&file, (Settings::default(), START.plus(60 * Micros::SECOND))).await;
     exchange_papers(&b, a).await.unwrap();
     for _ in 0..2 {
         meet(&b, a).await;

@@ -17,19 +17,15 @@ const ONE: &str = "indicator--00000000-0000-4000-8000-000000000001";
 const TWO: &str = "indicator--00000000-0000-4000-8000-000000000002";
 
 /// The node that a copy of another becomes, an hour later.
-pub(crate) async fn restored(seat: &Seat, file: &std::path::Path) -> Seat {
-    restored_with(seat, file, Settings::default()).await
+pub(crate) async fn restored(_seat: &Seat, file: &std::path::Path) -> Seat {
+    restored_with(file, Settings::default()).await
 }
 
-async fn restored_with(seat: &Seat, file: &std::path::Path, settings: Settings) -> Seat {
-    restored_at(seat, file, (settings, START.plus(3_600 * Micros::SECOND))).await
+async fn restored_with(file: &std::path::Path, settings: Settings) -> Seat {
+    restored_at(file, (settings, START.plus(3_600 * Micros::SECOND))).await
 }
 
-pub(crate) async fn restored_at(
-    seat: &Seat,
-    file: &std::path::Path,
-    (settings, now): (Settings, Micros),
-) -> Seat {
+pub(crate) async fn restored_at(file: &std::path::Path, (settings, now): (Settings, Micros)) -> Seat {
     let directory = tempfile::tempdir().unwrap();
     let keys = std::fs::read(file.with_extension("keys")).unwrap();
     let (mut keys, absent) = (keys.as_slice(), Absent::Refuse);
@@ -42,7 +38,8 @@ pub(crate) async fn restored_at(
     let node = Node::open(store.clone(), clock.clone(), rng, settings);
     let bench = Bench { node, clock, store, _directory: directory };
     bench.node.keep_ledger().await.unwrap();
-    Seat { bench, who: seat.who.clone() }
+    let who = bench.operator().await;
+    Seat { bench, who }
 }
 
 /// A copy of a node, its keys beside it.
@@ -160,7 +157,7 @@ async fn a_ledger_that_was_lost_comes_back_in_parts_within_one_meeting() {
     bring(a, 2..31, to(&["b", "c"])).await;
     round(&region).await;
     let before = a.node().shared_state().await.unwrap().unwrap();
-    let mut back = restored_with(a, &file, parts()).await;
+    let mut back = restored_with(&file, parts()).await;
     for other in &region.0[1..] {
         other.bench.clock.set(START.plus(3_600 * Micros::SECOND));
         exchange_papers(&back, other).await.unwrap();
@@ -324,7 +321,7 @@ async fn who_was_restored_by_a_clock_far_ahead_goes_on_above_that_life() {
     back_up(a, &file).await;
     // Restored once by a clock of half a year ahead, and again by a right one.
     let (b, day) = (&region[1], 86_400 * Micros::SECOND);
-    let ahead = restored_at(a, &file, (Settings::default(), START.plus(180 * day))).await;
+    let ahead = restored_at(&file, (Settings::default(), START.plus(180 * day))).await;
     let turn = ahead.node().turn_first(b.id().await).await.unwrap();
     b.node().turn_answer(&turn).await.unwrap();
     let back = restored(a, &file).await;
