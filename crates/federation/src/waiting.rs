@@ -164,7 +164,10 @@ impl Exchange<'_> {
 
     /// Whether a giving was ever for a member: by name, by circles that it is in with what was shared then, or since it was sent to it. Who has
     /// come to a circle since is given what was shared before by the word of the circle's owner alone.
-    fn was_ever_for(&self, rows: &dyn Rows, giving: &VersionRow, member: &KeyId) -> Read<bool> {
+    ///
+    /// # Errors
+    /// The store did not answer.
+    pub fn was_ever_for(&self, rows: &dyn Rows, giving: &VersionRow, member: &KeyId) -> Read<bool> {
         if self.judge.reaches_by_name(&giving.rules, member) {
             return Ok(true);
         }

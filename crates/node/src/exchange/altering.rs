@@ -8,7 +8,7 @@ use base::limit::RULES_BYTES_MAX;
 use base::signing::KeyId;
 use bytes::Bytes;
 use federation::{
-    Alteration, Exchange, HolderRow, Lane, ObjectName, Release, Rows, VersionRow, first_shared_at,
+    Alteration, Exchange, HolderRow, Lane, LaterRow, ObjectName, Release, Rows, VersionRow, first_shared_at,
     holders_now,
 };
 use handling::{MemberId, Originator, Rules};
@@ -242,9 +242,16 @@ impl Besides {
     fn of(exchange: &Exchange<'_>, rows: &dyn Rows, held: VersionRow) -> Result<Self, ExchangeError> {
         let gone = || ExchangeError::GivenBesides(held.name.id.clone());
         let bytes = said(rows, &held)?.ok_or_else(gone)?;
-        let waiting = rows.later(&held.name.id)?.into_iter().filter(|row| row.version == held.version);
-        let waiting = waiting.map(|row| row.member).filter(|member| exchange.is_for(&held, &bytes, *member));
-        let mut whom: BTreeSet<KeyId> = waiting.collect();
+        let mut whom = BTreeSet::new();
+        for LaterRow { version, member, .. } in rows.later(&held.name.id)? {
+            // Who waits for another giving may sit in a circle that had this one before they came.
+            if version == held.version
+                && exchange.is_for(&held, &bytes, member)
+                && exchange.was_ever_for(rows, &held, &member)?
+            {
+                whom.insert(member);
+            }
+        }
         let last = rows.versions(&held.name)?.into_iter().find(|last| last.version == held.version);
         for holder in holders_now(rows, &held.name)? {
             let by = last.as_ref().map(|last| exchange.giving_to(rows, last, &holder.member)).transpose()?;

@@ -6,11 +6,11 @@ use community::History;
 use handling::{Pap, Principal};
 use node::{HolderView, Options, ShareRequest, Urgency};
 
-use crate::START;
 use crate::community::Seat;
 use crate::deeds::{ADDRESS, Desks, address, named};
 use crate::exchange::{ONE, has, region, round, to};
 use crate::peers::Region;
+use crate::{RW, START};
 
 /// A moment passes everywhere.
 async fn passes(region: &Region, seconds: i64) {
@@ -246,4 +246,36 @@ async fn who_waits_is_not_given_what_a_circle_had_before_it_came() {
     assert_eq!(holder(a, &desks.bob, "c").await, Some(("released".to_owned(), "valid")));
     removed(&region, "k1", "c").await;
     assert!(has(c, ADDRESS).await);
+}
+
+/// Who waits for one giving is not given, because a colleague called something else back, what their circle had before they came.
+#[tokio::test]
+async fn who_waits_is_given_nothing_of_their_circles_past_by_a_recall() {
+    let region = region(&["a", "b", "c"]).await;
+    let (a, c) = (&region[0], &region[2]);
+    let desks = Desks::of(a).await;
+    a.bench.collection("bobs-other", vec![("user:bob", RW)]).await;
+    let bob = a.bench.principal("bob").await;
+    region.circle("k1", &["b"]).await;
+    let first = named("by Bob", 1);
+    desks.bring(&bob, ("bobs", &first), to(&["k1"])).await;
+    round(&region).await;
+    passes(&region, 10).await;
+    added(&region, "k1", "c", History::FromNow).await;
+    passes(&region, 10).await;
+    // C waits for what Bob gives it by name.
+    let until = Options { embargo_until: Some(START.plus(60 * Micros::SECOND)), ..to(&["c"]) };
+    desks.bring(&bob, ("bobs-other", &first), until).await;
+    settled(&region).await;
+    assert!(!has(c, ONE).await);
+    // Ann, who knows nothing of that, brings another version under the id, and calls it back.
+    let other = named("by Ann", 1).replace("\"modified\":\"2025-01-01", "\"modified\":\"2025-02-01");
+    desks.bring(&desks.ann, ("anns", &other), to(&["b"])).await;
+    round(&region).await;
+    a.node().recall(&desks.ann, ONE, "wrong").await.unwrap();
+    settled(&region).await;
+    assert_eq!((has(&region[1], ONE).await, has(c, ONE).await), (true, false));
+    passes(&region, 60).await;
+    settled(&region).await;
+    assert!(has(c, ONE).await, "what it waited for");
 }
