@@ -72,7 +72,14 @@ impl LastSaid {
 /// What was decided last of an object that says nothing of its own: then the answer is that to the line of rules, by the table that these
 /// members are of, and what is given or taken together is asked the same a thousand times.
 #[derive(Clone, Default)]
-struct LastDecided(Arc<Mutex<Option<(Asked, String, Result<(), String>)>>>);
+struct LastDecided(Arc<Mutex<Option<Decided>>>);
+
+/// An answer, and to what.
+struct Decided {
+    asked: Asked,
+    rules: String,
+    answer: Result<(), String>,
+}
 
 /// All that is asked but the rules and the object.
 type Asked = (Deed, KeyId, KeyId, Consented, Micros);
@@ -87,14 +94,14 @@ impl LastDecided {
         let &Question { deed, originator, recipient, rules, object: _, consent, now } = question;
         let asked = (deed, originator, recipient, consent, now);
         let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((before, line, answer)) = &*last
-            && *before == asked
-            && line == rules
+        if let Some(last) = &*last
+            && last.asked == asked
+            && last.rules == rules
         {
-            return answer.clone();
+            return last.answer.clone();
         }
         let answer = decide();
-        *last = Some((asked, rules.to_owned(), answer.clone()));
+        *last = Some(Decided { asked, rules: rules.to_owned(), answer: answer.clone() });
         answer
     }
 }
