@@ -170,7 +170,7 @@ struct Part {
 
 /// The parts of an object that granular markings speak of. Language markings are none.
 fn parts_of(entry: &Entry) -> Vec<Part> {
-    if memchr::memmem::find(&entry.bytes, b"\"granular_markings\"").is_none() {
+    if !may_name(&entry.bytes, b"\"granular_markings\"") {
         return Vec::new();
     }
     let Ok(json) = stix::Json::parse(&entry.bytes) else { return Vec::new() };
@@ -182,6 +182,11 @@ fn parts_of(entry: &Entry) -> Vec<Part> {
         Some(Part { marking, selectors })
     });
     read.collect()
+}
+
+/// Whether a text may have a member of this name: it stands there, or some letter is written as an escape, which may be one of the name's.
+fn may_name(json: &[u8], quoted: &[u8]) -> bool {
+    [quoted, br"\u"].iter().any(|sign| memchr::memmem::find(json, sign).is_some())
 }
 
 pub(crate) fn is_definition(entry: &Entry) -> bool {

@@ -119,6 +119,20 @@ async fn the_level_of_a_part_opens_nothing() {
     assert_eq!(handling["tlp"], "amber+strict");
 }
 
+/// A name is what its escapes spell, so that nobody writes a marking past the node.
+#[tokio::test]
+async fn markings_whose_name_is_written_with_escapes_hold() {
+    let parts = marked(TlpLevel::Green, &[part(TlpLevel::Red.id(), "description")]);
+    for name in [r"granular\u005fmarkings", r"\u0067ranular_marking\u0073"] {
+        let scene = Scene::new().await;
+        let escaped = parts.replace("granular_markings", name);
+        let extra = format!(r#","description":"d"{escaped}"#);
+        scene.bring(&[indicator(1, "[url:value = 'http://1.example/']", &extra)]).await;
+        let (view, _) = scene.seen("indicator").await.expect("what is left of it is seen");
+        assert_eq!(view.get("description"), None, "{name}");
+    }
+}
+
 /// An observable has no versions: its view follows nothing but what stands under its own identifier.
 #[tokio::test]
 async fn the_view_of_an_observable_is_under_the_rules_of_the_rest() {
