@@ -8,14 +8,12 @@ use store::{Batch, Conflict, Entry, Facts, Landed, LandedAs, LeavesBy};
 
 use crate::book;
 use crate::editions::{self, spec_no};
-use crate::ends::set_marks;
 use crate::error::{Done, found};
 use crate::follow;
 use crate::gone::{self, Forbidden};
 use crate::judge::{Judge, Judged};
 use crate::lineage;
 use crate::rules_rows::{self, Under};
-use crate::sight::REVOCATIONS_MAX;
 use crate::status;
 use crate::version_rows::{Arrival, post, share, store_version, versions_of};
 use crate::writer::Desk;
@@ -216,9 +214,6 @@ impl Place<'_> {
             arrival.lineage,
             arrival.owner,
         ])?;
-        if facts.revoked && !arrival.new && facts.modified_key.is_some() {
-            order_revocations(desk, (arrival.object, arrival.lineage))?;
-        }
         Ok(())
     }
 
@@ -269,32 +264,6 @@ fn erased(desk: &mut Desk<'_>, arrival: &Arrival<'_>) -> Done<bool> {
         "SELECT EXISTS (SELECT 1 FROM fate WHERE author = ?1 AND object = ?2 AND erased IS NOT NULL)",
     )?;
     Ok(select.query_row((me.as_bytes(), arrival.object), |row| row.get(0))?)
-}
-
-/// Of several revocations of a lineage the earliest counts, in whatever order and wherever they came, since nothing may follow it: it stands
-/// after the later ones. Whoever sees some of them alone has these in the same order.
-fn order_revocations(desk: &Desk<'_>, (object, lineage): (i64, i64)) -> Done<()> {
-    let sql = desk.sql();
-    let mut select = sql.prepare_cached(
-        "SELECT DISTINCT ltrim(place, '~') FROM holding WHERE object = ?1 AND lineage = ?2 AND place >= '~' ORDER BY 1",
-    )?;
-    let keys = select.query_map((object, lineage), |row| row.get(0))?;
-    let keys = keys.collect::<rusqlite::Result<Vec<String>>>()?;
-    if keys.len() < 2 {
-        return Ok(());
-    }
-    let earliest = keys.len().min(REVOCATIONS_MAX);
-    for (at, key) in keys.iter().enumerate() {
-        let tildes = earliest.saturating_sub(at).max(1);
-        let update = "UPDATE holding SET place = ?3 WHERE object = ?1 AND lineage = ?2 AND place >= '~' \
-                      AND ltrim(place, '~') = ?4 AND place <> ?3";
-        sql.prepare_cached(update)?.execute((object, lineage, format!("{:~<tildes$}{key}", ""), key))?;
-    }
-    let mut select =
-        sql.prepare_cached("SELECT DISTINCT collection FROM holding WHERE object = ?1 AND lineage = ?2")?;
-    let collections = select.query_map((object, lineage), |row| row.get(0))?;
-    let collections = collections.collect::<rusqlite::Result<Vec<i64>>>()?;
-    collections.into_iter().try_for_each(|collection| set_marks(sql, object, collection))
 }
 
 /// Where a version stands among the versions of its object; a revocation stands after all that it forbids.

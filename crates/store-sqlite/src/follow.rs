@@ -66,7 +66,7 @@ const STANDS: &str = "SELECT DISTINCT h.collection, h.rules, v.tlp, v.created_ke
 const STANDS_WITHOUT_VIEW: &str = "SELECT DISTINCT h.collection, h.rules, v.tlp, v.created_key IS ?2 AND v.creator IS ?3 \
      FROM holding h JOIN version v ON v.no = h.version WHERE h.object = ?1 AND (h.collection = ?4 OR (v.created_key IS ?2 AND v.creator IS ?3)) \
      AND ltrim(h.place, '~') <> ?6 AND NOT EXISTS (SELECT 1 FROM holding w JOIN version o ON o.no = w.version WHERE w.object = ?5 \
-     AND ltrim(w.place, '~') = ltrim(h.place, '~') AND o.created_key IS v.created_key)";
+     AND w.place IN (ltrim(h.place, '~'), '~' || ltrim(h.place, '~')) AND o.created_key IS v.created_key)";
 
 /// Whether something of a lineage stands in a collection already.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

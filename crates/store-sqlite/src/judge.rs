@@ -17,7 +17,7 @@ use store::{Batch, Conflict, Contradiction, Entry, LandedAs, LeavesBy};
 
 use crate::error::{Done, damaged};
 use crate::rules_rows;
-use crate::sight::{Sight, is_at};
+use crate::sight::Sight;
 use crate::version_rows::Arrival;
 use crate::writer::Desk;
 
@@ -326,7 +326,7 @@ impl Judge {
             Which::Of(key) => {
                 let of = self.has_date_for_itself(follows);
                 (
-                    format!("{}{of}", is_at("h.place", "?3")),
+                    format!("h.place IN (?3, '~' || ?3){of}"),
                     "7 DESC, v.content_digest = ?7 DESC, h.added",
                     key,
                 )

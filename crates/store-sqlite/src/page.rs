@@ -24,7 +24,7 @@ use crate::cursor::Question;
 use crate::editions::{self, Picking, spec_text};
 use crate::error::{Done, damaged};
 use crate::ids;
-use crate::sight::{End, Sight, places_of};
+use crate::sight::{End, Sight};
 use crate::writer::{name_no, object_no};
 
 /// A question for a page: whose, where, what.
@@ -325,7 +325,7 @@ impl Picks {
         let mut places = Vec::new();
         for pick in &filter.versions {
             if let VersionPick::Exact(key) = pick {
-                places.extend(places_of(key));
+                places.extend([key.clone(), format!("~{key}")]);
             }
         }
         if has(&VersionPick::All) {

@@ -15,7 +15,7 @@ use crate::error::{Done, Fail, damaged, found};
 use crate::look_up::standing;
 use crate::page::version_text;
 use crate::rules_rows;
-use crate::sight::{Sight, is_at};
+use crate::sight::Sight;
 use crate::undated::Line;
 use crate::writer::object_no;
 
@@ -67,11 +67,11 @@ impl<'a> Which<'a> {
     }
 
     /// What is asked of a holding `h`, with `?3` for what it is asked by.
-    fn asked(&self) -> String {
+    const fn asked(&self) -> &'static str {
         match self {
-            Self::Latest => "?3 IS NULL".to_owned(),
-            Self::Of(_) => is_at("h.place", "?3"),
-            Self::Added(_) => "h.added = ?3".to_owned(),
+            Self::Latest => "?3 IS NULL",
+            Self::Of(_) => "h.place IN (?3, '~' || ?3)",
+            Self::Added(_) => "h.added = ?3",
         }
     }
 
@@ -277,9 +277,8 @@ fn contradictions(connection: &Connection, sight: &Sight, object: i64, told: &To
     };
     let mut select = connection.prepare_cached(&format!(
         "SELECT count(*) FROM (SELECT 1 FROM holding h CROSS JOIN version v ON v.no = h.version, version t \
-         WHERE t.no = ?3 AND h.object = ?2 AND h.lineage = ?5 AND {} AND {} \
+         WHERE t.no = ?3 AND h.object = ?2 AND h.lineage = ?5 AND h.place IN (?4, '~' || ?4) AND {} \
          AND v.modified = t.modified AND v.content_digest <> t.content_digest{elsewhere})",
-        is_at("h.place", "?4"),
         sight.sees("h")
     ))?;
     let own: [&dyn ToSql; 4] = [&object, &told.version, &told.place.trim_start_matches('~'), &told.lineage];

@@ -313,21 +313,6 @@ pub(crate) fn key_of_place(h: &str) -> String {
     format!("ltrim({h}.place, '~')")
 }
 
-/// How many revocations of one lineage are told apart by their places; of more, the latest count as one.
-pub(crate) const REVOCATIONS_MAX: usize = 4;
-
-/// The places that a version of this moment may have: with a `~` before it where it revokes its object, and with one more for each later
-/// revocation of its lineage that is held, since the earliest is the one that counts.
-pub(crate) fn places_of(key: &str) -> impl Iterator<Item = String> + '_ {
-    (0..=REVOCATIONS_MAX).map(move |tildes| format!("{:~<tildes$}{key}", ""))
-}
-
-/// Whether a place, which is an expression, is of the moment that a parameter is bound to.
-pub(crate) fn is_at(place: &str, moment: &str) -> String {
-    let places: Vec<String> = places_of("").map(|before| format!("'{before}' || {moment}")).collect();
-    format!("{place} IN ({})", places.join(", "))
-}
-
 /// Whether a place is still there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Exact {

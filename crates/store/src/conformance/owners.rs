@@ -50,11 +50,8 @@ struct Said {
 
 impl Said {
     /// Later ones are greater; of those of one moment the first that came.
-    fn place(&self) -> (bool, i64, std::cmp::Reverse<Micros>) {
-        let modified = i64::from(self.modified);
-        // Of several revocations the earliest counts.
-        let order = if self.revoked { -modified } else { modified };
-        (self.revoked, order, std::cmp::Reverse(self.added))
+    fn place(&self) -> (bool, u32, std::cmp::Reverse<Micros>) {
+        (self.revoked, self.modified, std::cmp::Reverse(self.added))
     }
 }
 
