@@ -105,6 +105,12 @@ pub trait Judge: Send + Sync {
     /// everything that was shared before.
     fn taken_in(&self, rules: &str, shared: Micros, now: Micros) -> BTreeMap<[u8; 32], BTreeSet<KeyId>>;
 
+    /// The same as if everybody took part: who is suspended, or whose circle's owner is, loses no place by that. Who knows no suspensions
+    /// need not tell the two apart.
+    fn seated(&self, rules: &str, shared: Micros, now: Micros) -> BTreeMap<[u8; 32], BTreeSet<KeyId>> {
+        self.taken_in(rules, shared, now)
+    }
+
     /// Whether what is asked about is allowed no more because circles that let the recipient have it are known to have taken it out, and for
     /// nothing else. `false` where a circle that lets it have it is not known here: who is in that one nobody can say.
     fn left(&self, question: &Question<'_>) -> bool;

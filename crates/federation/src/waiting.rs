@@ -163,7 +163,7 @@ impl Exchange<'_> {
     }
 
     /// Whether a giving was ever for a member: by name, by circles that it is in with what was shared then, or since it was sent to it. Who has
-    /// come to a circle since is given what was shared before by the word of the circle's owner alone.
+    /// come to a circle since is given what was shared before by the word of the circle's owner alone. A suspension takes no place.
     ///
     /// # Errors
     /// The store did not answer.
@@ -172,7 +172,7 @@ impl Exchange<'_> {
             return Ok(true);
         }
         let shared = shared_at(rows, (giving.name.author, giving.sequence))?.unwrap_or_default();
-        let mut circles = self.judge.taken_in(&giving.rules, shared, self.now).into_values();
+        let mut circles = self.judge.seated(&giving.rules, shared, self.now).into_values();
         Ok(circles.any(|seated| seated.contains(member))
             || rows.receipts(giving.sequence)?.iter().any(|row| row.member == *member))
     }

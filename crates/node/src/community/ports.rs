@@ -472,13 +472,11 @@ impl Judge for Members {
 
     /// A circle's members without a beginning have everything; whoever was never given something has come since.
     fn taken_in(&self, rules: &str, shared: Micros, now: Micros) -> BTreeMap<[u8; 32], BTreeSet<KeyId>> {
-        let Ok(rules) = rules.parse::<Rules>() else { return BTreeMap::new() };
-        let known = self.0.at(now).shared_at(shared);
-        let members = |circle: CircleId| {
-            let members = known.circle(&circle)?.into_iter();
-            Some((circle.0, members.map(|member| KeyId::from_bytes(member.0)).collect()))
-        };
-        circles_in(&rules).filter_map(members).collect()
+        in_circles(rules, &self.0.at(now).shared_at(shared))
+    }
+
+    fn seated(&self, rules: &str, shared: Micros, now: Micros) -> BTreeMap<[u8; 32], BTreeSet<KeyId>> {
+        in_circles(rules, &self.0.at(now).with_absent().shared_at(shared))
     }
 
     /// Asked as what is to be kept is, but of everybody as if they took part: a suspension ends nothing, nor does a circle whose owner is
@@ -545,6 +543,16 @@ const fn consent(of: Consented) -> Consent {
         Consented::Yes => Consent::Given,
         Consented::No => Consent::None,
     }
+}
+
+/// Who is in each of the circles that a line of rules names.
+fn in_circles(rules: &str, known: &Known) -> BTreeMap<[u8; 32], BTreeSet<KeyId>> {
+    let Ok(rules) = rules.parse::<Rules>() else { return BTreeMap::new() };
+    let members = |circle: CircleId| {
+        let members = known.circle(&circle)?.into_iter();
+        Some((circle.0, members.map(|member| KeyId::from_bytes(member.0)).collect()))
+    };
+    circles_in(&rules).filter_map(members).collect()
 }
 
 /// The circles that rules name.

@@ -493,6 +493,28 @@ async fn what_was_for_a_member_that_took_no_part_comes_when_it_does() {
     assert_eq!((state(a).await, state(b).await), (state(b).await, state(d).await));
 }
 
+/// An embargo that ends while a member is suspended ends nothing for it: what was for its circle comes when it takes part again.
+#[tokio::test]
+async fn an_embargo_that_ends_during_a_suspension_loses_nobody_their_place() {
+    let region = region(&["a", "b", "c", "d"]).await;
+    region.circle("banks", &["b", "d"]).await;
+    let (a, b, d) = (&region[0], &region[1], &region[3]);
+    bring(a, 1..2, embargoed(&["banks"])).await;
+    suspended(&region, "d", Some("silent")).await;
+    for seat in &region.0 {
+        seat.bench.clock.set(OVER.plus(1));
+    }
+    a.node().give_later().await.unwrap();
+    for _ in 0..2 {
+        meet(b, a).await;
+    }
+    assert!(has(b, ONE).await && !has(d, ONE).await);
+    assert_eq!(waits(a, ONE, "d").await, "until the member takes part again");
+    suspended(&region, "d", None).await;
+    at(&region, OVER.plus(2)).await;
+    assert!(has(d, ONE).await);
+}
+
 /// What waits is in the store: a process that begins anew goes on with it, and `share` does not have it wait twice.
 #[tokio::test]
 async fn what_waits_outlives_the_process() {
