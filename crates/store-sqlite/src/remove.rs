@@ -163,6 +163,31 @@ fn places(sql: &Connection, object: i64, versions: &VersionsOf<'_>) -> Done<Vec<
     Ok(rows.collect::<rusqlite::Result<_>>()?)
 }
 
+/// The collections in which any version of an object stands by an originator's word, with what is asked of all of these together.
+pub(crate) fn places_of(
+    sql: &Connection,
+    id: &str,
+    originator: &Originator,
+) -> Done<Vec<(CollectionNo, Rules)>> {
+    let Some(object) = object_no(sql, id)? else { return Ok(Vec::new()) };
+    let here = *originator == Originator::Here;
+    let mut select = sql.prepare_cached(
+        "SELECT h.collection, h.rules, h.version FROM holding h LEFT JOIN rules r ON r.no = h.rules \
+         WHERE h.object = ?1 AND coalesce(r.originator = ?2, ?3) ORDER BY h.collection",
+    )?;
+    let mut rows = select.query((object, originator.to_string(), here))?;
+    let mut places: Vec<(CollectionNo, Rules)> = Vec::new();
+    while let Some(row) = rows.next()? {
+        let collection = CollectionNo(row.get(0)?);
+        let rules = rules_rows::of_version(sql, (row.get(1)?, row.get(2)?))?;
+        match places.last_mut() {
+            Some((last, met)) if *last == collection => *met = met.meet(&rules),
+            _ => places.push((collection, rules)),
+        }
+    }
+    Ok(places)
+}
+
 /// Whether versions of an originator stand in any collection.
 pub(crate) fn stands(desk: &Desk<'_>, versions: &VersionsOf<'_>) -> Done<bool> {
     let Some(object) = object_no(desk.sql(), versions.id)? else { return Ok(false) };

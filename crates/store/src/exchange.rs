@@ -11,7 +11,7 @@ use async_trait::async_trait;
 use base::Micros;
 use base::signing::KeyId;
 use federation::{ConsentRow, Effect, RefusalRow, Rows};
-use handling::{Addressee, Mark, MemberId, Narrower, Originator, Rules, Writer};
+use handling::{Addressee, CollectionNo, Mark, MemberId, Narrower, Originator, Rules, Writer};
 use stix::ObjectId;
 
 use crate::{Batch, Landed, PaperWork, StoreError};
@@ -208,6 +208,11 @@ pub trait ExchangeDesk {
         rules: &Rules,
         home: Option<MemberId>,
     ) -> Result<u64, StoreError>;
+    /// The collections in which any version of an object stands by an originator's word, and the strictest that is asked of them there.
+    ///
+    /// # Errors
+    /// The store failed, or holds rules that cannot be read.
+    fn places_of(&self, id: &str, originator: &Originator) -> Result<Vec<(CollectionNo, Rules)>, StoreError>;
 }
 
 /// A step that changes something. Whatever it fails with undoes all of it.

@@ -7,7 +7,7 @@ use base::Micros;
 use base::signing::KeyId;
 use bytes::Bytes;
 use federation::{ActRow, Effect, FateRow, PayloadRow, VersionRow};
-use handling::{Addressee, MemberId, Originator, Rules, Writer};
+use handling::{Addressee, CollectionNo, MemberId, Originator, Rules, Writer};
 use store::{Batch, Entry, ExchangeDesk, LandedAs, LeavesBy, StoreError, VersionsOf};
 
 use super::circle_wait::AwaitedCircles;
@@ -22,8 +22,8 @@ pub(crate) struct Carrier {
     pub(crate) me: KeyId,
     /// The right to put them into the collection for what comes in.
     pub(crate) writer: Writer,
-    /// The same of the collection for what this member's people had said and a restore has lost; while the node takes that back.
-    pub(crate) regains: Option<Writer>,
+    /// While the node takes back what this member's people had said and a restore has lost.
+    pub(crate) regains: Option<Regains>,
     pub(crate) at: Micros,
     /// People of this node, whom rules name by their member and name.
     pub(crate) members: Members,
@@ -36,6 +36,14 @@ pub(crate) struct Carrier {
     pub(crate) last_rules: Mutex<Option<(String, KeyId, Rules)>>,
     /// What own acts gave that came back, by object: read at the first recall among them, not again for each.
     pub(crate) given: Mutex<Option<Given>>,
+}
+
+/// Where own objects go that a restore has lost.
+pub(crate) struct Regains {
+    /// The collection for those of which nothing stands here any more.
+    pub(crate) apart: Writer,
+    /// All collections: a later version comes to where an earlier one stands, whose readers would go on by what holds no more.
+    pub(crate) beside: HashMap<CollectionNo, Writer>,
 }
 
 /// Places and versions of own acts, by STIX id of what they are about.
@@ -112,8 +120,8 @@ impl Carrier {
     }
 
     /// An own version that a restore has lost, or under rules that it has lost: who of this node's own people may see it follows
-    /// what the others were told, and where no copy of it stands here, those who run the node say in which collection it belongs: its
-    /// act does not.
+    /// what the others were told. It stands where other versions of it do, for no more than may see all of these; where none stands, those who
+    /// run the node say in which collection it belongs: its act does not.
     fn own_again(
         &self,
         desk: &mut dyn ExchangeDesk,
@@ -138,8 +146,17 @@ impl Carrier {
         // The next turn has it: in no collection but that one it would be read by whoever reads what comes in.
         let gone = || StoreError::Backend("the collection for what comes back is not there yet".into());
         let regains = self.regains.as_ref().ok_or_else(gone)?;
-        if let Some(code) = self.put_into(desk, regains, entry_of(derived.entry, rules))? {
-            tracing::warn!(code, "an own object that was given back cannot stand beside what is here");
+        let places = desk.places_of(&row.name.id, &Originator::Here)?;
+        let beside =
+            places.iter().filter_map(|(at, asked)| Some((regains.beside.get(at)?, rules.meet(asked))));
+        let mut into: Vec<(&Writer, Rules)> = beside.collect();
+        if into.is_empty() {
+            into.push((&regains.apart, rules));
+        }
+        for (writer, rules) in into {
+            if let Some(code) = self.put_into(desk, writer, entry_of(derived.entry.clone(), rules))? {
+                tracing::warn!(code, "an own object that was given back cannot stand beside what is here");
+            }
         }
         Ok(())
     }

@@ -95,6 +95,7 @@ impl Node {
             let over = |desk: &mut dyn ExchangeDesk| desk.apply(vec![federation::Effect::Recovery(None)]);
             return store::exchanged(self.store(), 1, over).await;
         };
+        self.forget_regained().await?;
         self.regained().await?;
         let court = Arc::new(court);
         let begun = self.step(&court, 1, |exchange, desk| {
@@ -142,6 +143,14 @@ impl Node {
         })?;
         store.set_setting(REGAINED, &made.id).await?;
         Ok(Some(made.no))
+    }
+
+    /// What comes back from now on goes into a collection of its own: that of an earlier recovery has been granted to others meanwhile.
+    async fn forget_regained(&self) -> Result<(), StoreError> {
+        match self.store().setting(REGAINED).await? {
+            Some(known) if !known.is_empty() => self.store().set_setting(REGAINED, "").await,
+            _ => Ok(()),
+        }
     }
 
     /// Goes on to the next stage where nobody is missing any more, and has the others met again then.
@@ -211,6 +220,9 @@ impl Node {
     pub async fn recover_again(&self, who: &Principal) -> Result<RecoveryView, ExchangeError> {
         may_administer(who).map_err(ReadError::Refused)?;
         let court = self.sitting().await?;
+        if !self.is_recovering() {
+            self.forget_regained().await?;
+        }
         self.step(&court, 1, |exchange, desk| {
             let effects = exchange.recover_again(desk.rows())?;
             desk.apply(effects.map_err(federation::DeedError::from)?)?;

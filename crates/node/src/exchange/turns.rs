@@ -15,7 +15,7 @@ use federation::{
 use store::{ExchangeDesk, StoreError};
 
 use super::awaited::HeardBack;
-use super::carry::{Carried, Carrier};
+use super::carry::{Carried, Carrier, Regains};
 use super::circle_wait::Lacking;
 use super::letters::{Letters, Said};
 use super::views::failed;
@@ -460,10 +460,14 @@ impl Node {
             let who = crate::initialise::members(into);
             handling::may_write(&who, into, &self.standing()).map_err(ReadError::Refused)
         };
+        let regains = |apart| -> Result<Regains, ReadError> {
+            let beside = directory.collections().iter().map(|row| Ok((row.no, writer(row.no)?)));
+            Ok(Regains { apart: writer(apart)?, beside: beside.collect::<Result<_, ReadError>>()? })
+        };
         Ok(Carrier {
             me: court.member(),
             writer: writer(inbox)?,
-            regains: regained.map(writer).transpose()?,
+            regains: regained.map(regains).transpose()?,
             at: court.now,
             members: court.members.clone(),
             directory,

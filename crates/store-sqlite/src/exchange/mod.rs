@@ -15,7 +15,7 @@ use std::rc::Rc;
 use base::Micros;
 use base::signing::KeyId;
 use federation::{Effect, Lane, Recovery, RefusalRow, Rows};
-use handling::{Addressee, MemberId, Narrower, Originator, Rules, Writer};
+use handling::{Addressee, CollectionNo, MemberId, Narrower, Originator, Rules, Writer};
 use rusqlite::{Connection, OptionalExtension, Row};
 use stix::ObjectId;
 use store::{
@@ -180,6 +180,10 @@ impl ExchangeDesk for SqlDesk<'_, '_> {
         home: Option<MemberId>,
     ) -> Result<u64, StoreError> {
         Ok(remove::put_versions_under(self.desk, versions, rules, home)?)
+    }
+
+    fn places_of(&self, id: &str, originator: &Originator) -> Result<Vec<(CollectionNo, Rules)>, StoreError> {
+        Ok(remove::places_of(self.desk.sql(), id, originator)?)
     }
 }
 
