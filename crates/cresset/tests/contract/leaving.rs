@@ -96,35 +96,51 @@ fn who_is_taken_into_a_circle_learns_it_from_anybody_in_it() {
 #[test]
 fn what_an_earlier_build_signed_and_did_not_do_is_finished() {
     let [a, mut b] = community([("cert-a", "cert"), ("cert-b", "cert")]);
-    let ids = [ONE, TWO].map(|uuid| format!("x-exercise--{uuid}"));
+    const OTHERS: [&str; 2] =
+        ["33333333-0000-4000-8000-000000000003", "44444444-0000-4000-8000-000000000004"];
+    let ids = [ONE, TWO, OTHERS[0], OTHERS[1]].map(|uuid| format!("x-exercise--{uuid}"));
     let object = |id: &String| {
         json!({"type": "x-exercise", "spec_version": "2.1", "id": id, "created": "2026-01-02T03:04:05.678Z", "name": id,
                "extensions": {"extension-definition--00000000-0000-4000-8000-00000000000e": {"extension_type": "new-sdo"}}})
     };
-    let file = a.scene.file("x.json", bundle(&[object(&ids[0]), object(&ids[1])]));
+    let file = a.scene.file("x.json", bundle(&ids.iter().map(object).collect::<Vec<_>>()));
     a.node.there(&["import", &file, "--tlp", "green", "--to", "cert-b"]).exits(0);
-    until("B has both", || ids.iter().all(|id| has(&b, id)));
+    until("B has all", || ids.iter().all(|id| has(&b, id)));
     let address = b.address();
     let database = b.scene.data().join("cresset.db");
     let as_before = |statement: &str| {
         let sql = rusqlite::Connection::open(&database).unwrap();
-        assert!(sql.execute(statement, []).unwrap() > 0, "{statement}");
+        sql.execute(statement, []).unwrap()
     };
     b.node.dies();
-    as_before("UPDATE version SET modified = NULL WHERE modified = '2026-01-02T03:04:05.678Z'");
+    assert_eq!(
+        as_before("UPDATE version SET modified = NULL WHERE modified = '2026-01-02T03:04:05.678Z'"),
+        4
+    );
     b.node = b.scene.serve_at(&address);
     let recalled = a.ok(&["recall", &ids[0], "--wait", "30"]);
     assert_eq!(recalled["receipts"][0]["status"], "done", "{recalled}");
     a.ok(&["narrow", &ids[1], "--tlp", "amber"]);
+    a.ok(&["narrow", &ids[2], "--tlp", "red"]);
+    a.ok(&["erase", &ids[3], "--wait", "30"]);
     until("B has answered", || crate::relay::settled(&a, "cert-b") && crate::relay::settled(&b, "cert-a"));
     let level = |b: &Town| b.ok(&["get", &ids[1]])["handling"]["tlp"].clone();
-    assert!(has(&b, &ids[0]) && level(&b) == "green", "it was left as it was");
+    let left = [&ids[0], &ids[2], &ids[3]];
+    assert!(left.iter().all(|id| has(&b, id)) && level(&b) == "green", "it was left as it was");
 
     b.node.dies();
-    as_before("UPDATE version SET modified = '2026-01-02T03:04:05.678Z' WHERE modified IS NULL");
+    assert!(
+        as_before("UPDATE version SET modified = '2026-01-02T03:04:05.678Z' WHERE modified IS NULL") >= 4
+    );
+    // Where it was looked for already.
     as_before("DELETE FROM number WHERE name = 'deeds_finished'");
     b.node = b.scene.serve_at(&address);
-    until("what was called back is gone", || !has(&b, &ids[0]));
+    until("what was called back, is for others now or was erased is gone", || {
+        !left.iter().any(|id| has(&b, id))
+    });
     until("what was narrowed is", || level(&b) == "amber");
+    let erased = b.scene.file("erased.json", bundle(&[object(&ids[3])]));
+    b.node.there(&["import", &erased]).exits(1);
+    assert!(!has(&b, &ids[3]), "what was erased does not come in again");
     assert_eq!(b.ok(&["rebuild", "--check"])["equal"], true);
 }

@@ -32,6 +32,11 @@ impl Node {
                 let originator = Originator::Member(MemberId(*one.author.as_bytes()));
                 desk.take_away(&VersionsOf { id: &one.id, version: &one.version, originator, digest: None })?;
                 desk.overwrite_words()?;
+                // What was erased does not come in again: said once more, now that it is known which copy that was.
+                let fate = desk.rows().fate(&name).map_err(|failed| StoreError::Backend(failed.0))?;
+                if fate.erased.is_some() {
+                    desk.apply(vec![Effect::Fate(fate)])?;
+                }
             }
             Ok(left.len())
         });

@@ -24,10 +24,10 @@ pub(super) fn name(sql: &Connection, me: KeyId) -> Done<Vec<Unfinished>> {
          EXISTS (SELECT 1 FROM held x WHERE x.object = f.object AND x.author = f.author AND x.version = v.modified) \
          FROM fate f JOIN holding h ON h.object = f.object JOIN rules r ON r.no = h.rules \
          JOIN version v ON v.no = h.version JOIN body b ON b.version = v.no \
-         WHERE f.author <> ?1 AND v.modified IS NOT NULL AND v.created_key IS NOT NULL AND CASE \
-         WHEN EXISTS (SELECT 1 FROM held x WHERE x.object = f.object AND x.author = f.author AND x.version = v.modified) \
-         THEN EXISTS (SELECT 1 FROM narrowing n WHERE n.object = f.object AND n.author = f.author) \
-         ELSE f.recalled IS NOT NULL OR f.erased IS NOT NULL END",
+         WHERE f.author <> ?1 AND v.modified IS NOT NULL AND v.created_key IS NOT NULL \
+         AND (EXISTS (SELECT 1 FROM narrowing n WHERE n.object = f.object AND n.author = f.author) \
+         OR (f.recalled IS NOT NULL OR f.erased IS NOT NULL) \
+         AND NOT EXISTS (SELECT 1 FROM held x WHERE x.object = f.object AND x.author = f.author AND x.version = v.modified))",
     )?;
     let mut rows = select.query([me.as_bytes()])?;
     let mut left: Vec<Unfinished> = Vec::new();
