@@ -55,7 +55,7 @@ pub const UNDATED_REMEMBERED_MAX: usize = 10_000;
 pub const TELLINGS_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// References to one object that are passed over for the reports which list it before the reports that its reader sees are looked through
 /// instead: which of the two is done changes no answer.
-pub const LISTED_PASSED_MAX: usize = 1_000;
+pub const LISTED_PASSED_MAX: usize = 200;
 /// Matches listed for one looked-up value.
 pub const LOOKUP_MATCHES_MAX: usize = 100;
 /// Of these, URLs on the host asked for where other values are asked for with it: a host may have any number.
@@ -73,7 +73,7 @@ pub const PASSWORD_BYTES_MAX: usize = 1_024;
 /// Objects in one TAXII envelope that is posted.
 pub const ENVELOPE_OBJECTS_MAX: usize = 100_000;
 /// Seconds that the objects of one request are examined; a request that takes longer is not taken, whatever is in it.
-pub const EXAMINE_SECONDS_MAX: u64 = 60;
+pub const EXAMINE_SECONDS_MAX: u64 = 600;
 /// Objects in one page that another TAXII server gives: more than it was asked for, where it has no pages.
 pub const PAGE_OBJECTS_MAX: usize = 1_000_000;
 /// Values a file of text or CSV may hold, and objects one of any other kind: an import answers with a receipt for each.

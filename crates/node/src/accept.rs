@@ -433,7 +433,8 @@ fn receipt_of(derived: &Derived, asked: Option<TlpLevel>) -> Receipt {
         reason: None,
         handling: None,
         giving: Giving::default(),
-        level_beside: closes.is_some_and(|level| facts.tlp.is_none_or(|own| own < level.number())),
+        level_beside: facts.id.type_name() != "marking-definition"
+            && closes.is_some_and(|level| facts.tlp.is_none_or(|own| own < level.number())),
         findings: derived.findings.clone(),
     }
 }

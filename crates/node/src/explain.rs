@@ -436,7 +436,7 @@ static CODES: &[(&str, &str)] = &[
     ),
     (
         "request-too-costly",
-        "The objects of one request are examined for a minute at most. What takes so long are very many regular expressions (MATCHES) in patterns that are short to write and long to read. Of a TAXII envelope nothing was stored, and of an import what its receipts say: send the rest in smaller parts.",
+        "The objects of one request are examined for ten minutes at most. What takes so long are very many regular expressions (MATCHES) in patterns that are short to write and long to read. Of a TAXII envelope nothing was stored, and of an import what came before: send the rest in smaller parts.",
     ),
     (
         "value-unknown",

@@ -119,7 +119,7 @@ impl Listing<'_> {
     }
 
     /// The newest that list each of these objects, told in their places.
-    fn look_through(&self, mut rest: Vec<(usize, i64)>, told: &mut [Vec<i64>]) -> Done<()> {
+    fn look_through(&self, rest: Vec<(usize, i64)>, told: &mut [Vec<i64>]) -> Done<()> {
         if rest.is_empty() || self.kinds.is_empty() || self.most == 0 {
             return Ok(());
         }
@@ -127,29 +127,35 @@ impl Listing<'_> {
             "SELECT v.object FROM version v WHERE v.no = ?2 AND {}",
             self.sight.latest("v")
         ))?;
-        let mut lists = self.connection.prepare_cached(
-            "SELECT EXISTS (SELECT 1 FROM edge WHERE source = ?1 AND name = ?2 AND version = ?3 AND target = ?4)",
-        )?;
+        let mut lists = self
+            .connection
+            .prepare_cached("SELECT target FROM edge WHERE source = ?1 AND name = ?2 AND version = ?3")?;
+        let mut places: HashMap<i64, Vec<usize>> = HashMap::new();
+        for (at, object) in rest {
+            places.entry(object).or_default().push(at);
+        }
         let mut newest = Runs::of(self.connection, self.sight).newest(&self.kinds, i64::MAX)?;
-        while !rest.is_empty()
+        while !places.is_empty()
             && let Some(version) = newest.next()?
         {
             self.sight.bind(&mut latest, &[&version])?;
             let mut rows = latest.raw_query();
             let Some(source) = rows.next()?.map(|row| row.get::<_, i64>(0)).transpose()? else { continue };
-            let mut still = Vec::with_capacity(rest.len());
-            for (at, object) in rest {
-                let Some(told) = told.get_mut(at) else { continue };
-                if !told.contains(&source)
-                    && lists.query_row((source, self.name, version, object), |row| row.get(0))?
-                {
-                    told.push(source);
-                }
-                if told.len() < self.most {
-                    still.push((at, object));
+            let mut targets = lists.query((source, self.name, version))?;
+            while let Some(row) = targets.next()? {
+                let object: i64 = row.get(0)?;
+                let Some(at) = places.get_mut(&object) else { continue };
+                at.retain(|at| {
+                    let Some(told) = told.get_mut(*at) else { return false };
+                    if !told.contains(&source) {
+                        told.push(source);
+                    }
+                    told.len() < self.most
+                });
+                if at.is_empty() {
+                    places.remove(&object);
                 }
             }
-            rest = still;
         }
         Ok(())
     }

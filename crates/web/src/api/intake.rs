@@ -168,7 +168,7 @@ async fn import(
             if stored == 0 {
                 return Err(problem);
             }
-            let said = format!("{stored} objects were stored before this; send the file again to go on");
+            let said = format!("{stored} objects were stored before this; send the rest again");
             Err(problem.and(&said))
         }
     }
