@@ -67,13 +67,16 @@ class Terminal:
         return code
 
 
+def bring(node, one):
+    bundle = {"type": "bundle", "id": "bundle--" + one["id"][11:], "objects": [one]}
+    node.lines("import", "-", stdin=json.dumps(bundle).encode())
+    return one["id"]
+
+
 @pytest.fixture
 def held(fresh):
     """A node with one object, and its id."""
-    one = indicator(1)
-    bundle = {"type": "bundle", "id": "bundle--" + one["id"][11:], "objects": [one]}
-    fresh.lines("import", "-", stdin=json.dumps(bundle).encode())
-    return fresh, one["id"]
+    return fresh, bring(fresh, indicator(1))
 
 
 def commands(key):
@@ -100,8 +103,10 @@ def test_what_has_no_way_back_is_asked_about(held):
     # It is done on a yes, and not asked about with --yes or --json.
     terminal = Terminal(node, "recall", key, "--yes")
     assert terminal.ended() == 1 and "[y/N]" not in terminal.shown and "community-none" in terminal.shown
-    terminal = Terminal(node, "erase", key, "--json")
-    assert terminal.ended() == 1 and "[y/N]" not in terminal.shown
+    other = bring(node, indicator(2))
+    terminal = Terminal(node, "erase", other, "--json")
+    assert terminal.ended() == 0 and "[y/N]" not in terminal.shown, terminal.shown
+    assert node.run("get", other).returncode == 1
     terminal = Terminal(node, "delete", key, "--collection", "inbox")
     terminal.until("[y/N]")
     terminal.type("y\n")
