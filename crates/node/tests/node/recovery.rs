@@ -452,7 +452,7 @@ async fn what_only_a_suspended_member_has_comes_back_after_it_was_reinstated() {
         region.decide("d").await;
     };
     turn(Some("silent".to_owned())).await;
-    let back = restored(a, &file).await;
+    let mut back = restored(a, &file).await;
     for other in &region.0[1..] {
         other.bench.clock.set(START.plus(3_600 * Micros::SECOND));
     }
@@ -499,6 +499,8 @@ async fn what_only_a_suspended_member_has_comes_back_after_it_was_reinstated() {
         }
     }
     assert_eq!(back.node().status().0, Status::Ok);
+    // Whoever signed in before knows nothing of the collection for what came back since.
+    back.who = back.bench.operator().await;
     assert!(has(&back, TWO).await && !has(&back, ONE).await, "what was called back stays so");
     back.node().recall(&back.who, TWO, "a mistake too").await.unwrap();
     meet(&back, &region[3]).await;
