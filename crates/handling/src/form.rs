@@ -48,7 +48,7 @@ fn unhex(text: &str) -> Result<Vec<u8>, NotRules> {
 }
 
 fn key(text: &str) -> Result<[u8; 32], NotRules> {
-    unhex(text)?.try_into().map_err(|_| NotRules)
+    base::digits::read_32(text).ok_or(NotRules)
 }
 
 impl fmt::Display for MemberId {

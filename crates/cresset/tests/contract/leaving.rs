@@ -128,12 +128,17 @@ fn what_an_earlier_build_signed_and_did_not_do_is_finished() {
     let left = [&ids[0], &ids[2], &ids[3]];
     assert!(left.iter().all(|id| has(&b, id)) && level(&b) == "green", "it was left as it was");
 
+    // It has looked for what is left, when there was nothing that it could find.
+    until("B has looked", || {
+        let sql = rusqlite::Connection::open(&database).unwrap();
+        let looked = "SELECT EXISTS (SELECT 1 FROM number WHERE name = 'deeds_finished')";
+        sql.query_row(looked, [], |row| row.get(0)).unwrap()
+    });
     b.node.dies();
     assert!(
         as_before("UPDATE version SET modified = '2026-01-02T03:04:05.678Z' WHERE modified IS NULL") >= 4
     );
-    // Where it was looked for already.
-    as_before("DELETE FROM number WHERE name = 'deeds_finished'");
+    assert_eq!(as_before("DELETE FROM number WHERE name = 'deeds_finished'"), 1);
     b.node = b.scene.serve_at(&address);
     until("what was called back, is for others now or was erased is gone", || {
         !left.iter().any(|id| has(&b, id))
