@@ -68,6 +68,8 @@ pub const LINEAGES_MAX: u64 = 64;
 pub const NAME_CHARS_MAX: usize = 250;
 /// Shortest password, in characters.
 pub const PASSWORD_CHARS_MIN: usize = 10;
+/// Most seconds that a token may be asked to last: 100 years.
+pub const TOKEN_SECONDS_MAX: i64 = 3_153_600_000;
 /// Longest password, in bytes.
 pub const PASSWORD_BYTES_MAX: usize = 1_024;
 /// Objects in one TAXII envelope that is posted.

@@ -4,7 +4,7 @@
 //! may hand out: its scopes narrow its user's roles. Users are disabled, not deleted: what they did stays theirs.
 
 use base::letters::is_ignorable;
-use base::limit::{NAME_CHARS_MAX, TOKENS_PER_USER_MAX};
+use base::limit::{NAME_CHARS_MAX, TOKEN_SECONDS_MAX, TOKENS_PER_USER_MAX};
 use base::{Micros, Redacted};
 use handling::{
     Guarded, Making, Principal, Refusal, Role, Rule, Scope, TwoPersonDeed, UserNo, approves, may_administer,
@@ -69,15 +69,27 @@ pub struct TokenRequest {
 pub enum Expiry {
     /// At this moment.
     At(Micros),
-    /// So many seconds from now, by the clock of this node: the one by which it will end.
-    After(i64),
+    /// So long from now, by the clock of this node: the one by which it will end.
+    After(Lasting),
+}
+
+/// How long a token lasts: whole seconds, 1 to [`TOKEN_SECONDS_MAX`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Lasting(i64);
+
+impl Lasting {
+    /// `None` for no time, or too much of it.
+    #[must_use]
+    pub fn of(seconds: i64) -> Option<Self> {
+        (1..=TOKEN_SECONDS_MAX).contains(&seconds).then_some(Self(seconds))
+    }
 }
 
 impl Expiry {
     fn moment(self, now: Micros) -> Micros {
         match self {
             Self::At(at) => at,
-            Self::After(seconds) => now.plus(seconds.saturating_mul(Micros::SECOND)),
+            Self::After(Lasting(seconds)) => now.plus(seconds.saturating_mul(Micros::SECOND)),
         }
     }
 }

@@ -70,7 +70,9 @@ pub use self::exchange::{
     TURN_BYTES_MAX,
 };
 pub use accept::{AcceptError, AcceptRequest, Accepted, KeepStatus};
-pub use accounts::{AccountError, Expiry, IssuedToken, NewUser, Standing, TokenRequest, TokenView, UserView};
+pub use accounts::{
+    AccountError, Expiry, IssuedToken, Lasting, NewUser, Standing, TokenRequest, TokenView, UserView,
+};
 pub use address::Community;
 pub use approval::{Announced, ApprovalError, ApprovalView, NoticeView};
 pub use collections::{CollectionError, CollectionView, GrantView, GranteeName, NewCollection};

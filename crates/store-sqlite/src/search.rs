@@ -78,14 +78,13 @@ pub(crate) fn search(
     };
     let most = request.limit.clamp(1, limit::PAGE_MAX);
     let found_by = if words.is_some() { HAS_WORDS } else { "1" };
-    let any = words.as_ref().map(Words::any);
     let mut undated = Undated::found_by(connection, &sight, found_by);
     let mut found: Vec<(Class, i64, LookupRow)> = Vec::new();
     for class in classes {
         let room = (most + 1).saturating_sub(found.len());
         let rows = match &words {
             Some(words) => {
-                let asked = Asking { words: words.asking(*class), any: any.as_ref(), kinds: &kinds };
+                let asked = Asking { words: words.asking(*class), any: words.any(), kinds: &kinds };
                 rows(connection, (&sight, &mut undated), &asked, (before, room))?
             }
             None => newest(connection, (&sight, &mut undated), &kinds, (before, room))?,
@@ -116,7 +115,7 @@ struct Asking<'a> {
     /// One class, in its language.
     words: String,
     /// Whichever class.
-    any: Option<&'a String>,
+    any: String,
     /// The numbers of the types; empty = whatever type.
     kinds: &'a [i64],
 }
@@ -142,13 +141,12 @@ fn rows(
     ))?;
     let own: [&dyn ToSql; 2] = [&asked.words, &before];
     sight.bind(&mut select, &own)?;
-    let any: Vec<&dyn ToSql> = asked.any.iter().map(|any| *any as &dyn ToSql).collect();
     let mut found = Vec::new();
     let mut rows = select.raw_query();
     while found.len() < most
         && let Some(next) = rows.next()?
     {
-        if let Some(row) = told(next, undated, (&any, &[]))? {
+        if let Some(row) = told(next, undated, (&[&asked.any], &[]))? {
             found.push((next.get(0)?, row));
         }
     }

@@ -301,7 +301,8 @@ pub trait Objects: Send + Sync {
     /// everything survives a crash; when it returns an error, nothing was stored. Answers in the batch's order.
     async fn add(&self, batch: Batch) -> Result<Vec<Landed>, StoreError>;
     /// Removes an object, or the versions a filter picks, from one collection. `NotFound` when there is none. Without
-    /// versions in the filter all go: a deletion that names none removes the object.
+    /// versions in the filter all go: a deletion that names none removes the object. `First` and `Last` are those that a page with
+    /// [`Editions::Latest`](crate::Editions::Latest) gives; all other picks are of every specification version that the filter leaves.
     async fn delete(&self, writer: &Writer, id: &str, filter: &Filter) -> Result<Deleted, StoreError>;
     /// Puts an object, in all its versions in one collection that the writer may know of, each under its own rules and what is `asked`
     /// ([`Narrower::over`]), but for those that stand by another member's word; answers with how many versions that changed. What they may

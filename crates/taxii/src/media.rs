@@ -8,6 +8,10 @@ pub const MEDIA_TYPE: &str = "application/taxii+json;version=2.1";
 pub const STIX_MEDIA_TYPE: &str = "application/stix+json;version=2.1";
 /// Media type of STIX 2.0 content, as the manifest names objects that were stored without `spec_version`.
 pub const STIX_2_0_MEDIA_TYPE: &str = "application/stix+json;version=2.0";
+
+/// The one version spoken here.
+const VERSION: &str = "2.1";
+
 /// The media type of an object that names this version of STIX, where it is one that collections list.
 #[must_use]
 pub fn of_stix(spec_version: &str) -> Option<&'static str> {
@@ -17,9 +21,6 @@ pub fn of_stix(spec_version: &str) -> Option<&'static str> {
         _ => None,
     }
 }
-
-/// The one version spoken here.
-const VERSION: &str = "2.1";
 
 /// Which answers an endpoint defines besides the TAXII media type.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,5 +1,6 @@
 //! `cresset token`: credentials for programs, shown once.
 
+use base::limit::TOKEN_SECONDS_MAX;
 use clap::{Args, Subcommand};
 use dial::Verb;
 use handling::Scope;
@@ -69,7 +70,7 @@ impl Expiry {
             'm' => 60,
             _ => return Err(wrong()),
         };
-        let seconds = count.checked_mul(seconds).filter(|seconds| (1..=3_153_600_000).contains(seconds));
+        let seconds = count.checked_mul(seconds).filter(|seconds| (1..=TOKEN_SECONDS_MAX).contains(seconds));
         seconds.map(Self::After).ok_or_else(wrong)
     }
 

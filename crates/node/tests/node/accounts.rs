@@ -1,6 +1,6 @@
 //! People, credentials, tokens, sessions.
 
-use node::{AccountError, AuthError, Expiry, InitError, InitRequest, Standing, TokenRequest};
+use node::{AccountError, AuthError, Expiry, InitError, InitRequest, Lasting, Standing, TokenRequest};
 
 use super::*;
 
@@ -177,7 +177,7 @@ async fn tokens_narrow_expire_and_are_revoked() {
     assert!(matches!(bench.node.authenticate(token(&issued.token), "peer").await, Err(AuthError::Expired)));
     let past = TokenRequest { user: "ann".into(), scopes: vec![], expires: Some(Expiry::At(START)) };
     assert!(matches!(bench.node.issue_token(&ann, past).await, Err(AccountError::ExpiresInThePast)));
-    let for_a_minute = Some(Expiry::After(60));
+    let for_a_minute = Lasting::of(60).map(Expiry::After);
     let brief = TokenRequest { user: "ann".into(), scopes: vec![], expires: for_a_minute };
     let brief = bench.node.issue_token(&ann, brief).await.unwrap();
     assert_eq!(brief.expires, Some(START.plus(61 * Micros::SECOND)), "counted by the node's clock");

@@ -2,10 +2,11 @@
 
 use axum::Json;
 use axum::extract::{Path, State};
+use base::limit::TOKEN_SECONDS_MAX;
 use base::{Micros, Redacted};
 use handling::{Role, Scope};
 use http::StatusCode;
-use node::{Expiry, NewUser, Standing, TokenRequest, TokenView, UserView};
+use node::{Expiry, Lasting, NewUser, Standing, TokenRequest, TokenView, UserView};
 use serde::{Deserialize, Serialize};
 use stix::Timestamp;
 use utoipa::ToSchema;
@@ -114,9 +115,6 @@ impl From<TokenView> for Token {
         Self { id, user, scopes, created, expires, revoked, made_by, known_to }
     }
 }
-
-/// Most seconds that a token may be asked to last: 100 years.
-const TOKEN_SECONDS_MAX: i64 = 3_153_600_000;
 
 /// A token to be made.
 #[derive(Deserialize, ToSchema)]
@@ -280,15 +278,17 @@ async fn revoke_token(
 }
 
 fn expiry(wanted: &TokenToMake) -> Result<Option<Expiry>, Problem> {
-    let wrong = |detail: &str| Err(Problem::bad_request("timestamp", detail.to_owned()).at("expires_in"));
+    let wrong = |detail: String| Problem::bad_request("timestamp", detail).at("expires_in");
     match (&wanted.expires, wanted.expires_in) {
         (None, None) => Ok(None),
         (Some(at), None) => Ok(Some(Expiry::At(moment(at)?))),
-        (None, Some(seconds)) if (1..=TOKEN_SECONDS_MAX).contains(&seconds) => {
-            Ok(Some(Expiry::After(seconds)))
+        (None, Some(seconds)) => {
+            let lasting = Lasting::of(seconds).ok_or_else(|| {
+                wrong(format!("expires_in is a number of seconds, 1 to {TOKEN_SECONDS_MAX}"))
+            })?;
+            Ok(Some(Expiry::After(lasting)))
         }
-        (None, Some(_)) => wrong("expires_in is a number of seconds, 1 to 3153600000"),
-        (Some(_), Some(_)) => wrong("a token ends by expires or by expires_in, not by both"),
+        (Some(_), Some(_)) => Err(wrong("a token ends by expires or by expires_in, not by both".to_owned())),
     }
 }
 

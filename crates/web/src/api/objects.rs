@@ -63,7 +63,7 @@ pub(crate) struct Object {
     /// content that this one never had, or this version with other content; the history tells which.
     contradictions: u64,
     /// Of an observable, how many of its earliest tellings were not looked at for that, as all together are too long.
-    #[serde(skip_serializing_if = "is_none")]
+    #[serde(skip_serializing_if = "is_zero")]
     uncompared: u64,
     /// What the examination found in it.
     #[schema(value_type = Vec<Object>)]
@@ -74,7 +74,7 @@ pub(crate) struct Object {
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]
-fn is_none(number: &u64) -> bool {
+fn is_zero(number: &u64) -> bool {
     *number == 0
 }
 

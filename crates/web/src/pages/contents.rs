@@ -12,7 +12,8 @@ use node::Brief;
 use stix::Json;
 
 use super::named;
-use super::words::{Tag, count, handled, moment, object, state};
+use super::stretch::Stretch;
+use super::words::{Tag, handled, many, moment, object, state};
 use crate::{App, Problem};
 
 /// The property in which the list stands.
@@ -26,12 +27,10 @@ const AWAY_TOLD: usize = 50;
 pub(crate) struct Contents {
     /// How many of the listed objects this reader sees.
     pub(crate) held: String,
-    /// Which of them stand on this page, where that is not all.
-    pub(crate) between: Option<(String, String)>,
+    /// Those on this page.
     pub(crate) rows: Vec<Row>,
-    /// Pages before and after this one.
-    pub(crate) before: Option<String>,
-    pub(crate) next: Option<String>,
+    /// Which of them these are.
+    pub(crate) stretch: Stretch,
     /// What leads to nothing that this reader may see.
     pub(crate) away: Option<Away>,
     /// How many more are listed than are looked for.
@@ -73,7 +72,7 @@ impl Contents {
     /// The store failed.
     ///
     /// # Limits
-    /// The first [`PAGE_MAX`] objects of a list are looked for, in two questions.
+    /// The first [`PAGE_MAX`] objects of a list are looked for, in two questions, and two more for each relationship or sighting of a page.
     pub(crate) async fn of(
         app: &App,
         who: &Principal,
@@ -88,9 +87,9 @@ impl Contents {
         }
         // What ties the others together comes after them.
         held.sort_by_key(|id| ties(id));
-        let behind = if behind < held.len() { behind - behind % ROWS } else { 0 };
-        let shown: Vec<&str> = held.iter().copied().skip(behind).take(ROWS).collect();
-        let end = behind.saturating_add(shown.len());
+        let page = |behind: usize| format!("{address}contents={behind}#contents");
+        let stretch = Stretch::of((held.len(), ROWS), behind, page);
+        let shown: Vec<&str> = held.iter().copied().skip(stretch.behind).take(ROWS).collect();
         let told = app.node().briefs(who, &shown).await?.into_inner();
         let now = app.node().clock().now();
         let mut rows = Vec::with_capacity(shown.len());
@@ -100,16 +99,12 @@ impl Contents {
             let label = named::of_told(app, who, (id, &told)).await?;
             rows.push(row(id, label, &told, now));
         }
-        let page = |behind: usize| format!("{address}contents={behind}#contents");
         Ok(Self {
-            between: (end < held.len() || behind > 0)
-                .then(|| (number(behind.saturating_add(1)), number(end))),
-            before: (behind > 0).then(|| page(behind.saturating_sub(ROWS))),
-            next: (end < held.len()).then(|| page(end)),
-            held: number(held.len()),
+            held: many(held.len()),
             rows,
+            stretch,
             away: Away::of(&away),
-            beyond: (!beyond.is_empty()).then(|| number(beyond.len())),
+            beyond: (!beyond.is_empty()).then(|| many(beyond.len())),
         })
     }
 }
@@ -119,13 +114,13 @@ impl Away {
         let sentence = match ids.len() {
             0 => return None,
             1 => "1 reference leads to nothing that is here and that you may see.".to_owned(),
-            many => format!("{} references lead to nothing that is here and that you may see.", number(many)),
+            all => format!("{} references lead to nothing that is here and that you may see.", many(all)),
         };
         let more = ids.len().saturating_sub(AWAY_TOLD);
         Some(Self {
             sentence,
             ids: ids.iter().take(AWAY_TOLD).map(|id| (*id).to_owned()).collect(),
-            more: (more > 0).then(|| number(more)),
+            more: (more > 0).then(|| many(more)),
         })
     }
 }
@@ -144,10 +139,6 @@ fn row(id: &str, label: String, told: &Brief, now: base::Micros) -> Row {
 
 fn ties(id: &str) -> bool {
     matches!(stix::id::type_of(id), "relationship" | "sighting")
-}
-
-fn number(many: usize) -> String {
-    count(u64::try_from(many).unwrap_or(u64::MAX))
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use node::{Detail, LookUpAnswer, LookUpError};
 use serde::Deserialize;
 
 use super::form::{Fields, same_session};
-use super::words::{Row, count};
+use super::words::{Row, many};
 use super::{Frame, Reader, html, named};
 use crate::{App, Problem};
 
@@ -115,13 +115,9 @@ fn summary(answers: &[Answer]) -> String {
     let (known, revoked) = (of(Known::Yes), of(Known::Revoked));
     let taken_back = match revoked {
         0 => String::new(),
-        some => format!(", {} more only by what was revoked", words(some)),
+        some => format!(", {} more only by what was revoked", many(some)),
     };
-    format!("{} of {} known{taken_back}.", words(known), words(answers.len()))
-}
-
-fn words(number: usize) -> String {
-    count(u64::try_from(number).unwrap_or(u64::MAX))
+    format!("{} of {} known{taken_back}.", many(known), many(answers.len()))
 }
 
 async fn page(app: &App, reader: &Reader, values: String) -> Page {

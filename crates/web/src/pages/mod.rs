@@ -21,6 +21,7 @@ mod properties;
 mod related;
 mod search;
 mod sign_in;
+mod stretch;
 mod visible;
 mod words;
 

@@ -17,6 +17,7 @@ use super::form::encode;
 use super::origin::Origin;
 use super::properties::{Leads, Line, lines, name_references};
 use super::related::Side;
+use super::stretch::Stretch;
 use super::words::{AWAY, Tag, count, moment, object, state, tlp};
 use super::{Frame, Reader, html, named};
 use crate::{App, Problem};
@@ -62,11 +63,8 @@ struct Finding {
 /// A page of the versions, the latest first.
 struct History {
     rows: Vec<Version>,
-    /// Which of them stand on this page, and how many there are, where that is not all.
-    between: Option<[String; 3]>,
-    /// Pages before and after this one.
-    before: Option<String>,
-    next: Option<String>,
+    /// Which of them these are.
+    stretch: Stretch,
 }
 
 impl History {
@@ -76,18 +74,10 @@ impl History {
         (behind, address): (usize, &str),
         row: impl Fn(VersionRow) -> Version,
     ) -> Self {
-        let total = all.len();
-        let behind = if behind < total { behind - behind % ROWS } else { 0 };
-        let rows: Vec<Version> = all.into_iter().rev().skip(behind).take(ROWS).map(row).collect();
-        let end = behind.saturating_add(rows.len());
         let page = |behind: usize| format!("{address}history={behind}#history");
-        let told = |number: usize| count(u64::try_from(number).unwrap_or(u64::MAX));
-        Self {
-            between: (rows.len() < total).then(|| [behind.saturating_add(1), end, total].map(told)),
-            before: (behind > 0).then(|| page(behind.saturating_sub(ROWS))),
-            next: (end < total).then(|| page(end)),
-            rows,
-        }
+        let stretch = Stretch::of((all.len(), ROWS), behind, page);
+        let rows = all.into_iter().rev().skip(stretch.behind).take(ROWS).map(row).collect();
+        Self { rows, stretch }
     }
 }
 

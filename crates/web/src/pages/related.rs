@@ -122,15 +122,20 @@ impl Side {
 }
 
 /// A group without the object's own references that its property of that name shows; `None` where nothing is left. What another telling of
-/// the object says, and relationships that are named so, is shown nowhere else.
+/// the object says, and relationships that are named so, is shown nowhere else. Of a group that was not listed to its end the count stays what
+/// the page with all of it says: which of the rest are shown is not known here.
 fn beyond_shown(mut group: EdgeGroup, json: &Json<'_>) -> Option<EdgeGroup> {
     let Some(value) = json.get(&group.name) else { return Some(group) };
     let one = value.as_str();
     let many = value.as_list().into_iter().flatten().filter_map(Json::as_str);
     let shown: HashSet<&str> = one.into_iter().chain(many).collect();
+    let is_whole = group.count == group.rows.len();
     group.rows.retain(|row| row.through.is_some() || !shown.contains(row.other.as_str()));
-    group.count = group.rows.len().max(group.count.saturating_sub(shown.len()));
-    (group.count > 0).then_some(group)
+    if is_whole {
+        group.count = group.rows.len();
+    }
+    let may_be_shown = is_whole || group.count <= shown.len();
+    (!group.rows.is_empty() || !may_be_shown).then_some(group)
 }
 
 /// How a direction is said.
@@ -167,7 +172,7 @@ impl Way {
     }
 }
 
-/// What is told of the objects at the other ends: one question for all of them.
+/// What is told of the objects at the other ends: one question for all of them, and two more for each relationship or sighting among them.
 struct Ends {
     told: HashMap<String, (String, Brief)>,
     now: Micros,
@@ -299,7 +304,11 @@ mod tests {
         let rows = || vec![row("a", None), row("b", None)];
         assert_eq!(left(br#"{"refs":["a","b"]}"#, rows(), 2), None);
         assert_eq!(left(br#"{"refs":"a"}"#, rows(), 2), Some(("b".into(), 1)));
-        assert_eq!(left(br#"{"refs":["a","b"]}"#, rows(), 9), Some((String::new(), 7)));
+        // Not listed to the end: what the page with all of them tells.
+        assert_eq!(left(br#"{"refs":["a","b"]}"#, rows(), 9), Some((String::new(), 9)));
+        assert_eq!(left(br#"{"refs":["a","b","c"]}"#, rows(), 3), None);
+        let relationships = || vec![row("a", Some("relationship--1")), row("b", Some("relationship--2"))];
+        assert_eq!(left(br#"{"refs":"a name"}"#, relationships(), 3), Some(("ab".into(), 3)));
         assert_eq!(left(br#"{}"#, rows(), 2), Some(("ab".into(), 2)));
         let named_so = vec![row("a", Some("relationship--1"))];
         assert_eq!(left(br#"{"refs":["a"]}"#, named_so, 1), Some(("a".into(), 1)));

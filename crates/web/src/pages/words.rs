@@ -140,9 +140,14 @@ pub(crate) fn count(number: u64) -> String {
     out
 }
 
+/// The same of what stands in memory.
+pub(crate) fn many(number: usize) -> String {
+    count(u64::try_from(number).unwrap_or(u64::MAX))
+}
+
 /// A count that ends where counting did: `1 000`, or `more than 1 000`.
 pub(crate) fn counted(number: usize, most: usize) -> String {
-    let told = count(u64::try_from(number.min(most)).unwrap_or(u64::MAX));
+    let told = many(number.min(most));
     if number > most { format!("more than {told}") } else { told }
 }
 
